@@ -1,0 +1,142 @@
+// Package build holds toaster's domain: jobs, their builds, and the engine that runs them.
+package build
+
+import (
+	"context"
+	"io"
+	"time"
+)
+
+// State is the state of a build (design: § Names).
+type State string
+
+const (
+	Queued    State = "queued"    // accepted, waiting for a slot, or for the engine to come back
+	Running   State = "running"   // a script runs
+	Succeeded State = "succeeded" // the script ended with 0
+	Failed    State = "failed"    // the script ended otherwise, or hit a limit
+	Aborted   State = "aborted"   // a person stopped it
+	Lost      State = "lost"      // the engine no longer knows it
+)
+
+// Ended tells whether a build in this state will never change again.
+func (s State) Ended() bool { return s != Queued && s != Running }
+
+// Ticket is what an engine gives for a start: it leads to the build's number once the build has one.
+// It is unique within the engine, for ever. Jenkins's is the queue item's id.
+type Ticket string
+
+// EngineJob is what an engine needs to know to build: a script and where it may run.
+type EngineJob struct {
+	Name        string        // unique within the engine, also when letter case is ignored; [A-Za-z0-9._+-]{1,200}
+	Description string        // one line for the administrator: whose job, which target
+	Label       string        // which agents can run it; empty for any
+	Script      []byte        // POSIX sh, self-contained; leaves its artifacts in ./dist
+	Keep        int           // newest builds to keep, at least 1
+	TimeLimit   time.Duration // a build running longer is stopped and has failed
+}
+
+// Status is what an engine knows of one job.
+type Status struct {
+	Enabled bool
+	Waiting *Waiting      // the start that waits, if any; an engine holds one per job
+	Builds  []BuildStatus // the newest builds, newest first, at most RecentBuilds
+}
+
+// RecentBuilds is how many builds of a job a Status carries at most.
+const RecentBuilds = 5
+
+// Waiting is a start that has no build number yet.
+type Waiting struct {
+	Ticket   Ticket
+	Since    time.Time
+	Position int    // place in the engine's queue, 1 is next; 0 when the engine can't say
+	Reason   string // why it waits, for a person: "waits for a free slot"
+}
+
+// BuildStatus is what an engine knows of one build.
+type BuildStatus struct {
+	Number    int    // the engine's number, from 1, rising within a job; numbers may be left out
+	Ticket    Ticket // the start that led here
+	State     State  // never Queued
+	Reason    string // why it failed or was aborted, for a person; empty when the log says it
+	StartedAt time.Time
+	EndedAt   time.Time     // zero while it runs
+	Expected  time.Duration // how long builds of this job take; 0 when unknown
+}
+
+// Chunk is a part of a build's log.
+type Chunk struct {
+	Text []byte
+	Next int64 // the offset to ask for next
+	More bool  // more can come: ask again, also when Text is empty
+}
+
+// MaxChunk is the most a Log call returns at once, in bytes.
+const MaxChunk = 256 << 10
+
+// Artifact is a file that a build left in dist/.
+type Artifact struct {
+	Path   string // relative to dist/, slashes, no "..", never empty
+	Size   int64  // bytes
+	SHA256 string // lower-case hex; empty when the engine doesn't know it
+}
+
+// Range is the part of an artifact to open. The zero Range is all of it; a negative Start counts from
+// the end; Length 0 reads to the end.
+type Range struct{ Start, Length int64 }
+
+// Stream is an opened artifact, read once and closed by the caller.
+type Stream struct {
+	io.ReadCloser
+	Size    int64 // of the whole artifact, bytes
+	Start   int64 // where this stream begins
+	Length  int64 // bytes in this stream
+	ModTime time.Time
+}
+
+// Slots is how many builds one kind of agent can run at once.
+type Slots struct {
+	Label               string
+	Online, Total, Busy int // agents' executors; Total counts those that are offline too
+}
+
+// Health is an engine's state, for the front page and for the administrator.
+type Health struct {
+	Reachable bool
+	Message   string // for a person; empty when all is well
+	Version   string
+	Slots     []Slots
+	Queue     int // starts that wait
+}
+
+// Engine runs builds. One conformance suite (package enginetest) holds for every implementation.
+//
+// Errors are *fault.Error of the kinds NotFound, Conflict, Denied, Unavailable (try again), Invalid (a range
+// that can't be satisfied) and Broken. Calls keep to ctx's deadline.
+type Engine interface {
+	// Create defines the job and its script. Doing it twice is no error; a job of the same name gets the new
+	// script, and builds that run already go on with theirs.
+	Create(ctx context.Context, job EngineJob) error
+	// Remove stops a running build, forgets a waiting start, and deletes the job with its logs and artifacts.
+	// A job that is gone is no error.
+	Remove(ctx context.Context, name string) error
+	// SetEnabled lets a job start builds or not. A disabled job's Start is a Conflict; running builds go on.
+	SetEnabled(ctx context.Context, name string, enabled bool) error
+	// Start asks for a build. While a start of this job waits, another gives the same ticket.
+	Start(ctx context.Context, name string) (Ticket, error)
+	// Stop ends a running build (number > 0), or forgets the waiting start (number 0). A build that has ended,
+	// or nothing waiting, is no error; a build that never was is NotFound.
+	Stop(ctx context.Context, name string, number int) error
+	// Status asks for any number of jobs in one round trip. Unknown names are left out of the answer.
+	Status(ctx context.Context, names ...string) (map[string]Status, error)
+	// Log reads the log from an offset that an earlier Chunk gave, or 0. An offset past the end gives an empty
+	// chunk whose Next is the end.
+	Log(ctx context.Context, name string, number int, offset int64) (Chunk, error)
+	// Artifacts lists what an ended build left; of a running build, nothing.
+	Artifacts(ctx context.Context, name string, number int) ([]Artifact, error)
+	// Open streams a part of an artifact.
+	Open(ctx context.Context, name string, number int, path string, r Range) (*Stream, error)
+	// Health never fails: an engine that is away says so in its answer.
+	Health(ctx context.Context) Health
+}

@@ -1,0 +1,76 @@
+// Package fault gives every error that a person may meet a kind, a sentence that says what happened,
+// and a sentence that says what to do next. Details for the administrator stay in the wrapped error:
+// they go to the log and never into a page.
+package fault
+
+import "errors"
+
+// Kind is what an error means to the one who asked. It decides the HTTP status and whether trying again helps.
+type Kind string
+
+const (
+	Invalid      Kind = "invalid"      // the input is wrong: 422, or 400 where the request itself is malformed
+	TooLarge     Kind = "too large"    // the input is over a limit: 413
+	Unauthorised Kind = "unauthorised" // nobody is logged in, or the token is wrong: 401
+	Denied       Kind = "denied"       // known, but not allowed: 403
+	NotFound     Kind = "not found"    // not there, or somebody else's: 404
+	Conflict     Kind = "conflict"     // it has changed meanwhile, or exists already: 409
+	Limited      Kind = "limited"      // too many, too often: 429
+	Unavailable  Kind = "unavailable"  // try again later: 503
+	Full         Kind = "full"         // no room on the disk: 507
+	Broken       Kind = "broken"       // our fault, or the engine's: 500
+)
+
+// Error is an error made for a person.
+type Error struct {
+	Kind    Kind
+	Message string // what happened, one sentence, for the person who asked
+	Advice  string // what to do next, one sentence; may be empty
+	Field   string // the form field it belongs to; empty for the whole form
+	Err     error  // the cause, for the log only; may be nil
+}
+
+// New returns an error of a kind with its message and advice.
+func New(kind Kind, message, advice string) *Error {
+	return &Error{Kind: kind, Message: message, Advice: advice}
+}
+
+// Wrap is New with a cause. The cause is logged, never shown.
+func Wrap(kind Kind, cause error, message, advice string) *Error {
+	return &Error{Kind: kind, Message: message, Advice: advice, Err: cause}
+}
+
+// At returns a copy of e that belongs to the form field.
+func (e *Error) At(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
+// Error returns message and cause, for logs and the command line's own errors.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of the first fault in err's chain; an error that was not made for a person is Broken.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Broken
+}
+
+// Of returns the first fault in err's chain, or a Broken one that hides err from the reader.
+func Of(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return Wrap(Broken, err, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id.")
+}

@@ -1,0 +1,151 @@
+-- Times are Unix milliseconds, UTC. Digests are SHA-256.
+
+CREATE TABLE person (
+	id         INTEGER PRIMARY KEY,
+	email      TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (length(email) BETWEEN 3 AND 254),
+	name       TEXT NOT NULL CHECK (length(name) <= 200),
+	role       TEXT NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),
+	state      TEXT NOT NULL DEFAULT 'active' CHECK (state IN ('pending', 'active', 'suspended')),
+	password   TEXT NOT NULL,                       -- PHC string, argon2id
+	max_jobs   INTEGER CHECK (max_jobs >= 0),       -- NULL: the configuration's
+	created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE session (
+	id         INTEGER PRIMARY KEY,
+	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	digest     BLOB NOT NULL UNIQUE CHECK (length(digest) = 32), -- of the random id that the cookie carries
+	created_at INTEGER NOT NULL,
+	seen_at    INTEGER NOT NULL,
+	expires_at INTEGER NOT NULL,                    -- the absolute limit
+	ended_at   INTEGER,                             -- logged out
+	address    TEXT NOT NULL,
+	agent      TEXT NOT NULL
+) STRICT;
+CREATE INDEX session_person ON session (person_id);
+
+CREATE TABLE token (
+	id         INTEGER PRIMARY KEY,
+	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	name       TEXT NOT NULL CHECK (length(name) <= 100),
+	digest     BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+	scope      TEXT NOT NULL CHECK (scope IN ('read', 'write')),
+	created_at INTEGER NOT NULL,
+	expires_at INTEGER,
+	used_at    INTEGER
+) STRICT;
+CREATE INDEX token_person ON token (person_id);
+
+-- A form whose sender's session had expired: it waits here until they have logged in again.
+CREATE TABLE draft (
+	id         TEXT PRIMARY KEY,
+	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	created_at INTEGER NOT NULL,
+	form       BLOB NOT NULL                        -- JSON
+) STRICT;
+CREATE INDEX draft_person ON draft (person_id);
+
+-- Tries that are limited: log-ins, tokens. One row a try, removed when it no longer counts.
+CREATE TABLE attempt (
+	key TEXT NOT NULL,                              -- what is limited: "login:address:192.0.2.1"
+	at  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX attempt_key ON attempt (key, at);
+
+CREATE TABLE job (
+	id          TEXT PRIMARY KEY CHECK (length(id) = 12),
+	person_id   INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	name        TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+	target      TEXT NOT NULL,
+	engine_name TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (length(engine_name) <= 200),
+	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+	revision    INTEGER NOT NULL,                   -- the newest
+	defined     INTEGER NOT NULL DEFAULT 0,         -- the revision that the engine has; 0: none
+	engine_enabled INTEGER NOT NULL DEFAULT 1 CHECK (engine_enabled IN (0, 1)), -- what the engine was told last
+	created_at  INTEGER NOT NULL,
+	seen_at     INTEGER NOT NULL DEFAULT 0,         -- when the engine was last asked about it
+	removed_at  INTEGER                             -- gone for its owner; the engine may not have been told yet
+) STRICT;
+CREATE INDEX job_person ON job (person_id, created_at DESC) WHERE removed_at IS NULL;
+
+-- What a job was made from. A changed Dockerfile is a new revision; builds say which one they were made from.
+CREATE TABLE revision (
+	job_id     TEXT NOT NULL REFERENCES job ON DELETE CASCADE,
+	number     INTEGER NOT NULL CHECK (number > 0),
+	dockerfile BLOB NOT NULL,
+	context    BLOB,                                -- the archive as it was uploaded; NULL: none
+	build_args TEXT NOT NULL,                       -- K=V a line
+	created_at INTEGER NOT NULL,
+	PRIMARY KEY (job_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE build (
+	job_id        TEXT NOT NULL REFERENCES job ON DELETE CASCADE,
+	number        INTEGER NOT NULL CHECK (number > 0), -- ours, from 1
+	revision      INTEGER NOT NULL,
+	state         TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'aborted', 'lost')),
+	reason        TEXT NOT NULL DEFAULT '',         -- for a person
+	stop          INTEGER NOT NULL DEFAULT 0 CHECK (stop IN (0, 1)), -- its owner wants it stopped
+	asked_at      INTEGER,                          -- when the engine was first asked to start it
+	ticket        TEXT,                             -- the engine's answer
+	engine_number INTEGER,
+	position      INTEGER NOT NULL DEFAULT 0,       -- place in the engine's queue; 0: unknown
+	queued_at     INTEGER NOT NULL,
+	started_at    INTEGER,
+	ended_at      INTEGER,
+	expected_ms   INTEGER NOT NULL DEFAULT 0,       -- how long the engine thinks it takes; 0: unknown
+	step          INTEGER NOT NULL DEFAULT 0,
+	steps         INTEGER NOT NULL DEFAULT 0,
+	step_line     INTEGER NOT NULL DEFAULT 0,       -- the Dockerfile's line of that step
+	scanned       INTEGER NOT NULL DEFAULT 0,       -- the log's offset up to which steps were looked for
+	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
+	PRIMARY KEY (job_id, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
+
+CREATE TABLE artifact (
+	job_id TEXT NOT NULL,
+	build  INTEGER NOT NULL,
+	path   TEXT NOT NULL,
+	size   INTEGER NOT NULL CHECK (size >= 0),
+	sha256 TEXT NOT NULL,                           -- empty: unknown
+	PRIMARY KEY (job_id, build, path),
+	FOREIGN KEY (job_id, build) REFERENCES build (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- The local engine. It knows nothing of the tables above.
+CREATE TABLE local_job (
+	name        TEXT PRIMARY KEY COLLATE NOCASE,
+	description TEXT NOT NULL,
+	script      BLOB NOT NULL,
+	keep        INTEGER NOT NULL CHECK (keep > 0),
+	time_limit  INTEGER NOT NULL CHECK (time_limit > 0), -- milliseconds
+	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+	last_number INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+CREATE TABLE local_build (
+	ticket     INTEGER PRIMARY KEY AUTOINCREMENT,
+	job        TEXT NOT NULL COLLATE NOCASE REFERENCES local_job (name) ON DELETE CASCADE,
+	number     INTEGER,                             -- NULL while it waits
+	state      TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'aborted', 'lost')),
+	reason     TEXT NOT NULL DEFAULT '',
+	stop       INTEGER NOT NULL DEFAULT 0 CHECK (stop IN (0, 1)),
+	script     BLOB,                                -- taken from the job when it starts
+	queued_at  INTEGER NOT NULL,
+	started_at INTEGER,
+	ended_at   INTEGER,
+	runner     TEXT,                                -- which runner has it
+	process    INTEGER,                             -- its process group
+	process_start INTEGER,                          -- that process's start time, so that a reused id is told apart
+	UNIQUE (job, number)
+) STRICT;
+CREATE UNIQUE INDEX local_build_waiting ON local_build (job) WHERE state = 'queued';
+CREATE INDEX local_build_open ON local_build (state) WHERE state IN ('queued', 'running');
+
+CREATE TABLE local_runner (
+	id         TEXT PRIMARY KEY,
+	slots      INTEGER NOT NULL,
+	started_at INTEGER NOT NULL,
+	seen_at    INTEGER NOT NULL
+) STRICT;

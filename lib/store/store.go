@@ -1,0 +1,191 @@
+// Package store is toaster's SQLite database: the schema, its migrations, and every SQL statement.
+//
+// Many processes use the database at once, one for each request, so every write transaction begins as one
+// (BEGIN IMMEDIATE), waits its turn for up to ten seconds, and is on the disk when it returns. Reads go
+// through a handle of their own that can't write.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"toaster.do/lib/fault"
+)
+
+// DB is an open database. It is safe for use by several goroutines.
+type DB struct {
+	path string
+	r, w *sql.DB
+}
+
+// Pragmas belong in the address: an Exec would reach one connection of the pool only.
+const (
+	writer = "_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
+	reader = "_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
+)
+
+func dsn(path, pragmas string) string {
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw&" + pragmas}).String()
+}
+
+// Open opens the database for use. It fails with a fault of kind Unavailable, which says what the
+// administrator has to do, when the file is missing, belongs to another user, or has another schema version.
+func Open(ctx context.Context, path string) (*DB, error) {
+	if err := owned(path); err != nil {
+		return nil, err
+	}
+	db, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	version, err := db.version(ctx)
+	if err == nil && version != schemaVersion {
+		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", path, version, schemaVersion),
+			"This site is being updated.", "Try again in a minute. Administrator: run “toasterctl migrate”.")
+	}
+	if err != nil {
+		db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+func open(path string) (*DB, error) {
+	w, err := sql.Open("sqlite3", dsn(path, writer))
+	if err != nil {
+		return nil, err
+	}
+	r, err := sql.Open("sqlite3", dsn(path, reader))
+	if err != nil {
+		w.Close()
+		return nil, err
+	}
+	w.SetMaxOpenConns(1)
+	return &DB{path: path, r: r, w: w}, nil
+}
+
+// owned refuses a database in a directory of another user: SQLite would make its side files as the wrong
+// user, and the web server could no longer write.
+func owned(path string) error {
+	fi, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+	}
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
+	}
+	dir, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
+	}
+	for _, f := range []fs.FileInfo{dir, fi} {
+		if owner := int(f.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
+			return fault.Wrap(fault.Unavailable, fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
+				"The site's database belongs to another user.", fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
+		}
+	}
+	return nil
+}
+
+// Close closes the database.
+func (db *DB) Close() error {
+	return errors.Join(db.r.Close(), db.w.Close())
+}
+
+// Path returns where the database lies.
+func (db *DB) Path() string { return db.path }
+
+// write runs f in a transaction and commits it, on the disk, before it returns.
+func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := db.w.BeginTx(ctx, nil)
+	if err != nil {
+		return friendly(err)
+	}
+	defer tx.Rollback()
+	if err := f(tx); err != nil {
+		return friendly(err)
+	}
+	return friendly(tx.Commit())
+}
+
+// read runs f on one consistent state of the database.
+func (db *DB) read(ctx context.Context, f func(*sql.Tx) error) error {
+	tx, err := db.r.BeginTx(ctx, nil)
+	if err != nil {
+		return friendly(err)
+	}
+	defer tx.Rollback()
+	return friendly(f(tx))
+}
+
+// friendly turns what a person can do something about into a fault. Result codes: sqlite.org/rescode.html.
+func friendly(err error) error {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrFull, sqlite3.ErrIoErr:
+		return fault.Wrap(fault.Full, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
+	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
+		return fault.Wrap(fault.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
+	case sqlite3.ErrBusy, sqlite3.ErrLocked:
+		return fault.Wrap(fault.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
+	}
+	return err
+}
+
+// unique tells whether err is a violation of a UNIQUE or PRIMARY KEY constraint.
+func unique(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+}
+
+// rows runs a query and scans every row with scan.
+func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+	rs, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rs.Close()
+	var all []T
+	for rs.Next() {
+		v, err := scan(rs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, rs.Err()
+}
+
+// millis and when convert between times and the database's Unix milliseconds; the zero time is NULL.
+func millis(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMilli()
+}
+
+func when(ms sql.NullInt64) time.Time {
+	if !ms.Valid {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms.Int64).UTC()
+}
+
+// marks returns n placeholders: "?,?,?".
+func marks(n int) string {
+	return strings.TrimSuffix(strings.Repeat("?,", n), ",")
+}

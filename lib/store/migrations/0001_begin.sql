@@ -62,8 +62,9 @@ CREATE TABLE job (
 	revision    INTEGER NOT NULL,                   -- the newest
 	defined     INTEGER NOT NULL DEFAULT 0,         -- the revision that the engine has; 0: none
 	engine_enabled INTEGER NOT NULL DEFAULT 1 CHECK (engine_enabled IN (0, 1)), -- what the engine was told last
+	problem     TEXT NOT NULL DEFAULT '',           -- why the engine refused the last thing asked of it, for a person
 	created_at  INTEGER NOT NULL,
-	seen_at     INTEGER NOT NULL DEFAULT 0,         -- when the engine was last asked about it
+	seen_at     INTEGER NOT NULL DEFAULT 0,         -- when the engine last answered about it
 	removed_at  INTEGER                             -- gone for its owner; the engine may not have been told yet
 ) STRICT;
 CREATE INDEX job_person ON job (person_id, created_at DESC) WHERE removed_at IS NULL;

@@ -1,0 +1,258 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// Build is one run of a job. Its states are those of package build.
+type Build struct {
+	JobID        string
+	Number       int // ours, from 1
+	Revision     int // what it is made from
+	State        string
+	Reason       string    // for a person: why it waits, failed, or was stopped
+	Stop         bool      // its owner wants it stopped
+	AskedAt      time.Time // when the engine was asked to start it; zero: not yet
+	Ticket       string    // the engine's answer; empty: none yet
+	EngineNumber int       // the engine's number; 0: none yet
+	Position     int       // place in the engine's queue; 0: unknown
+	QueuedAt     time.Time
+	StartedAt    time.Time
+	EndedAt      time.Time
+	Expected     time.Duration // how long the engine thinks it takes; 0: unknown
+	Step, Steps  int           // the step that the log has reached, of how many
+	StepLine     int           // its line in the Dockerfile
+	Scanned      int64         // the log's offset up to which steps were looked for
+	Settled      bool          // ended, and its artifacts are listed
+}
+
+// ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
+func (b *Build) ExpectedEnd() time.Time {
+	if b.StartedAt.IsZero() || b.Expected == 0 || !b.EndedAt.IsZero() {
+		return time.Time{}
+	}
+	return b.StartedAt.Add(b.Expected)
+}
+
+// Open tells whether the build is still to change: queued or running.
+func (b *Build) Open() bool { return b.State == "queued" || b.State == "running" }
+
+// Artifact is a file that a build left.
+type Artifact struct {
+	Path   string
+	Size   int64
+	SHA256 string // lower-case hex; empty: unknown
+}
+
+const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
+	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
+	build.step, build.steps, build.step_line, build.scanned, build.settled`
+
+// nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
+type nullBuild struct {
+	job, state, reason, ticket                              sql.NullString
+	number, revision, engineNumber, position                sql.NullInt64
+	asked, queued, started, ended                           sql.NullInt64
+	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
+}
+
+func (n *nullBuild) fields() []any {
+	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
+		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
+		&n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled}
+}
+
+func (n *nullBuild) build() *Build {
+	if !n.job.Valid {
+		return nil
+	}
+	return &Build{
+		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
+		State: n.state.String, Reason: n.reason.String, Stop: n.stop.Int64 == 1,
+		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
+		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
+		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
+		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
+		Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1,
+	}
+}
+
+func scanBuild(rs *sql.Rows) (*Build, error) {
+	var n nullBuild
+	err := rs.Scan(n.fields()...)
+	return n.build(), err
+}
+
+// AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
+// stopped, it returns that one, and already is true. A job that is switched off is a Conflict.
+func (db *DB) AddBuild(ctx context.Context, owner int64, id string, now time.Time) (b *Build, already bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		j, err := findJob(ctx, tx, owner, id)
+		if err != nil {
+			return err
+		}
+		if !j.Enabled {
+			return fault.New(fault.Conflict, "This job is switched off.", "Switch it on, then build.")
+		}
+		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
+			b, already = j.Last, true
+			return nil
+		}
+		b = &Build{JobID: id, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now}
+		if j.Last != nil {
+			b.Number = j.Last.Number + 1
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id, b.Number, b.Revision, millis(now))
+		return err
+	})
+	return b, already, err
+}
+
+// Builds returns an owner's job's builds, newest first.
+func (db *DB) Builds(ctx context.Context, owner int64, id string) (builds []*Build, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL ORDER BY build.number DESC`, id, owner)
+		return err
+	})
+	return builds, err
+}
+
+// Build returns one build of an owner's job.
+func (db *DB) Build(ctx context.Context, owner int64, id string, number int) (*Build, error) {
+	var found []*Build
+	err := db.read(ctx, func(tx *sql.Tx) (err error) {
+		found, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number)
+		return err
+	})
+	if err == nil && len(found) == 0 {
+		err = fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+// Pending returns the builds of a job that have not settled, oldest first.
+func (db *DB) Pending(ctx context.Context, id string) (builds []*Build, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND settled = 0 ORDER BY number", id)
+		return err
+	})
+	return builds, err
+}
+
+// RequestStop notes that the owner wants the job's open builds stopped. One that the engine was never asked
+// for is aborted at once.
+func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := findJob(ctx, tx, owner, id); err != nil {
+			return err
+		}
+		return giveUp(ctx, tx, id, "state IN ('queued', 'running')", "Stopped by its owner.", now)
+	})
+}
+
+func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop = 1 WHERE job_id = ? AND "+which, id); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', reason = ?, ended_at = ?, settled = 1
+		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop = 1`, reason, millis(now), id)
+	return err
+}
+
+// ClaimStart lets one process, of several that may try at once, ask the engine to start a build: the others
+// get false. A claim that led to no ticket can be taken over after the patience has passed.
+func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
+	var mine bool
+	err := db.write(ctx, func(tx *sql.Tx) error {
+		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop = 0
+			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)))
+		if err != nil {
+			return err
+		}
+		n, err := res.RowsAffected()
+		mine = n == 1
+		return err
+	})
+	return mine, err
+}
+
+// UnclaimStart gives a claim back: the engine has certainly not started anything.
+func (db *DB) UnclaimStart(ctx context.Context, b *Build) error {
+	return db.exec(ctx, "UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'", b.JobID, b.Number)
+}
+
+// SetTicket stores the engine's answer to a start.
+func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
+	return db.exec(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number)
+}
+
+// Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
+// expected length. A build that has ended stays as it is.
+func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []*Build) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
+			return err
+		}
+		for _, b := range builds {
+			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, engine_number = ?, state = ?, reason = ?, position = ?, started_at = ?, ended_at = ?, expected_ms = ?
+				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running')`,
+				null(b.Ticket), null(b.EngineNumber), b.State, b.Reason, b.Position, millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Scanned stores how far a build's log was searched for steps, and which was found last. Two searches at once
+// can only bring it forward.
+func (db *DB) Scanned(ctx context.Context, b *Build) error {
+	return db.exec(ctx, `UPDATE build SET scanned = ?, step = ?, steps = ?, step_line = ? WHERE job_id = ? AND number = ? AND scanned < ?`,
+		b.Scanned, b.Step, b.Steps, b.StepLine, b.JobID, b.Number, b.Scanned)
+}
+
+// Settle stores the artifacts of a build that has ended; it will not change any more.
+func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		for _, a := range artifacts {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, ?, ?, ?, ?)
+				ON CONFLICT DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`, b.JobID, b.Number, a.Path, a.Size, a.SHA256); err != nil {
+				return err
+			}
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE build SET settled = 1 WHERE job_id = ? AND number = ? AND state NOT IN ('queued', 'running')", b.JobID, b.Number)
+		return err
+	})
+}
+
+// Artifacts lists what an owner's build left, by path.
+func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		list, err = rows(ctx, tx, func(rs *sql.Rows) (a Artifact, err error) {
+			err = rs.Scan(&a.Path, &a.Size, &a.SHA256)
+			return a, err
+		}, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY path`, id, owner, number)
+		return err
+	})
+	return list, err
+}
+
+// null is v, or NULL for its zero value.
+func null[T comparable](v T) any {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return v
+}

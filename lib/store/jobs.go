@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// Job is what a person wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
+type Job struct {
+	ID            string // 12 characters, random
+	PersonID      int64
+	Name          string // the person's
+	Target        string
+	EngineName    string // the engine's; unique also when letter case is ignored
+	Enabled       bool
+	EngineEnabled bool   // what the engine was told last
+	Revision      int    // the newest
+	Defined       int    // the revision that the engine has; 0: none
+	Problem       string // why the engine refused what was asked of it, for a person; empty: it didn't
+	CreatedAt     time.Time
+	SeenAt        time.Time // when the engine last answered about it; zero: never
+	RemovedAt     time.Time // zero: it is there
+	Last          *Build    // the newest build; nil: none yet
+}
+
+// State is the state of the newest build, or "new" before the first.
+func (j *Job) State() string {
+	if j.Last == nil {
+		return "new"
+	}
+	return j.Last.State
+}
+
+// Revision is a state of a job's sources. It never changes.
+type Revision struct {
+	JobID      string
+	Number     int // from 1
+	Dockerfile []byte
+	Context    []byte // the archive as it was uploaded; nil: none
+	BuildArgs  string // K=V a line
+	CreatedAt  time.Time
+}
+
+const jobColumns = `job.id, job.person_id, job.name, job.target, job.engine_name, job.enabled, job.engine_enabled,
+	job.revision, job.defined, job.problem, job.created_at, job.seen_at, job.removed_at`
+
+// withLast joins a job with its newest build, whose columns are NULL when there is none.
+const withLast = ` LEFT JOIN build ON build.job_id = job.id
+	AND build.number = (SELECT max(number) FROM build WHERE job_id = job.id)`
+
+func scanJob(rs *sql.Rows) (*Job, error) {
+	var j Job
+	var created, seen, removed sql.NullInt64
+	var b nullBuild
+	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.EngineName, &j.Enabled, &j.EngineEnabled,
+		&j.Revision, &j.Defined, &j.Problem, &created, &seen, &removed}, b.fields()...)...)
+	if err != nil {
+		return nil, err
+	}
+	j.CreatedAt, j.RemovedAt = when(created), when(removed)
+	if seen.Int64 > 0 {
+		j.SeenAt = when(seen)
+	}
+	j.Last = b.build()
+	return &j, nil
+}
+
+func noJob() error {
+	return fault.New(fault.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
+}
+
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (Limited). An engine
+// name that is taken is a Conflict: try another.
+func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		var have int
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", j.PersonID).Scan(&have); err != nil {
+			return err
+		}
+		if have >= limit {
+			return fault.New(fault.Limited, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit), "Remove a job that you no longer need, or ask the administrator for more.")
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, engine_name, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			j.ID, j.PersonID, j.Name, j.Target, j.EngineName, r.Number, millis(j.CreatedAt))
+		if unique(err) {
+			return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.")
+		}
+		if err != nil {
+			return err
+		}
+		return addRevision(ctx, tx, r)
+	})
+}
+
+func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, millis(r.CreatedAt))
+	return err
+}
+
+// AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the
+// newest revision is a Conflict: somebody changed the job meanwhile.
+func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		j, err := findJob(ctx, tx, owner, r.JobID)
+		if err != nil {
+			return err
+		}
+		if base != j.Revision {
+			return fault.New(fault.Conflict, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, j.Revision),
+				"Compare your text with the newest one, then send it again.")
+		}
+		r.Number = j.Revision + 1
+		if err := addRevision(ctx, tx, r); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, problem = '' WHERE id = ?", r.Number, name, r.JobID)
+		return err
+	})
+}
+
+func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
+	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
+		" WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL", id, owner)
+	if err == nil && len(jobs) == 0 {
+		err = noJob()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return jobs[0], nil
+}
+
+// Job returns an owner's job; another's is NotFound, like one that is not there.
+func (db *DB) Job(ctx context.Context, owner int64, id string) (j *Job, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		j, err = findJob(ctx, tx, owner, id)
+		return err
+	})
+	return j, err
+}
+
+// Jobs returns a page of an owner's jobs, newest first, and how many there are in all.
+func (db *DB) Jobs(ctx context.Context, owner int64, offset, limit int) (jobs []*Job, total int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", owner).Scan(&total); err != nil {
+			return err
+		}
+		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
+			" WHERE job.person_id = ? AND job.removed_at IS NULL ORDER BY job.created_at DESC, job.id LIMIT ? OFFSET ?", owner, limit, offset)
+		return err
+	})
+	return jobs, total, err
+}
+
+// Unsettled returns the jobs of which something has still to be told to the engine, or asked from it,
+// whoever owns them.
+func (db *DB) Unsettled(ctx context.Context) (jobs []*Job, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
+			job.removed_at IS NOT NULL OR job.defined < job.revision OR job.engine_enabled <> job.enabled
+			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND b.settled = 0) ORDER BY job.created_at`)
+		return err
+	})
+	return jobs, err
+}
+
+// Revision returns the sources of an owner's job; number 0 is the newest.
+func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) (*Revision, error) {
+	var r Revision
+	var created sql.NullInt64
+	err := db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.created_at
+			FROM revision r JOIN job ON job.id = r.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &created)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, noJob()
+	}
+	r.CreatedAt = when(created)
+	return &r, err
+}
+
+// SetEnabled notes whether a job may start builds. Switching off gives up the start that waits.
+func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bool, now time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := findJob(ctx, tx, owner, id); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET enabled = ? WHERE id = ?", enabled, id); err != nil || enabled {
+			return err
+		}
+		return giveUp(ctx, tx, id, "state = 'queued'", "The job was switched off while this build waited.", now)
+	})
+}
+
+// RemoveJob takes a job away from its owner and asks for its builds to be stopped. The row stays until the
+// engine has removed the job too: see DeleteJob.
+func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := findJob(ctx, tx, owner, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id)
+		return err
+	})
+}
+
+// DeleteJob deletes a removed job for good, with its revisions and builds.
+func (db *DB) DeleteJob(ctx context.Context, id string) error {
+	return db.exec(ctx, "DELETE FROM job WHERE id = ? AND removed_at IS NOT NULL", id)
+}
+
+// JobDefined notes that the engine has a revision of the job. Builds that wait will be made from it.
+func (db *DB) JobDefined(ctx context.Context, id string, revision int) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET defined = ?, problem = '' WHERE id = ?", revision, id); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE build SET revision = ? WHERE job_id = ? AND state = 'queued'", revision, id)
+		return err
+	})
+}
+
+// JobUndefined notes that the engine no longer has the job: it must be defined again.
+func (db *DB) JobUndefined(ctx context.Context, id string) error {
+	return db.exec(ctx, "UPDATE job SET defined = 0, engine_enabled = 1 WHERE id = ?", id)
+}
+
+// JobEngineEnabled notes what the engine was told.
+func (db *DB) JobEngineEnabled(ctx context.Context, id string, enabled bool) error {
+	return db.exec(ctx, "UPDATE job SET engine_enabled = ? WHERE id = ?", enabled, id)
+}
+
+// JobProblem notes why the engine refused what was asked of it.
+func (db *DB) JobProblem(ctx context.Context, id, problem string) error {
+	return db.exec(ctx, "UPDATE job SET problem = ? WHERE id = ?", problem, id)
+}
+
+// exec runs one statement in a transaction of its own.
+func (db *DB) exec(ctx context.Context, statement string, args ...any) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, statement, args...)
+		return err
+	})
+}

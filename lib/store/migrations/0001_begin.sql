@@ -51,6 +51,7 @@ CREATE TABLE attempt (
 	at  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX attempt_key ON attempt (key, at);
+CREATE INDEX attempt_at ON attempt (at);
 
 CREATE TABLE job (
 	id          TEXT PRIMARY KEY CHECK (length(id) = 12),

@@ -1,0 +1,60 @@
+// Package config reads toaster.toml, which says where things lie and what the limits are.
+package config
+
+import (
+	"time"
+)
+
+// Config is the whole configuration. Every field has a value: its default where the file says nothing.
+type Config struct {
+	Path    string // the file it came from; empty for the defaults
+	Site    Site
+	Paths   Paths
+	Engine  string // "local" or "jenkins"
+	Local   Local
+	Limits  Limits
+	Session Session
+}
+
+// Site is what the site says about itself.
+type Site struct {
+	Name   string // in page titles
+	URL    string // the public address, for links in mails; may be empty; no slash at its end
+	Prefix string // "/toaster": the path the site is mounted under; empty: derived from each request
+}
+
+// Paths are absolute, or relative to the working directory where the configuration file was.
+type Paths struct {
+	Database string // SQLite; its folder must belong to the web server's user
+	Keys     string // secret keys of cookies
+	Targets  string // targets.toml
+	Builds   string // the local engine's logs and artifacts
+}
+
+// Local configures the local engine and its runner.
+type Local struct {
+	Slots       int           // builds at once
+	TimeLimit   time.Duration // a build running longer has failed
+	OutputLimit Size          // a log longer than this ends its build
+	Keep        int           // newest builds of a job that are kept
+	WorkDir     string        // where builds run; empty: "work" in Paths.Builds
+}
+
+// Limits bound what a person may send and have.
+type Limits struct {
+	Dockerfile      Size
+	Context         Size // the archive as it is uploaded
+	ContextUnpacked Size
+	ContextEntries  int // files, folders and links in the archive
+	Jobs            int // of one person, where nothing else is set for them
+}
+
+// Session configures log-ins.
+type Session struct {
+	Idle     time.Duration // without a request for this long, a session is over
+	Absolute time.Duration // a session is over this long after its log-in, whatever happens
+	Secure   string        // the cookie's Secure attribute: "auto" (when the request came by HTTPS), "always", "never"
+}
+
+// Size is a number of bytes. In the file: "64 KiB", "1 MiB", "2 GiB", or a plain number.
+type Size int64

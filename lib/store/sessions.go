@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// Session is a log-in of a person with one browser. Times that are not set are zero.
+type Session struct {
+	ID        int64
+	PersonID  int64
+	CreatedAt time.Time
+	SeenAt    time.Time
+	ExpiresAt time.Time // the absolute limit
+	EndedAt   time.Time // logged out
+	Address   string
+	Agent     string
+}
+
+// remembered is how long a session is kept after its limit: its address is known to belong to the person.
+const remembered = 30 * 24 * time.Hour
+
+// AddSession stores s under the digest of the browser's id and sets its ID. The session of the old digest,
+// if there is one, ends at the same moment. Sessions that are long over are forgotten.
+func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE person_id = ? AND expires_at < ?`, s.PersonID, millis(s.CreatedAt.Add(-remembered))); err != nil {
+			return err
+		}
+		if err := endSession(ctx, tx, old, s.CreatedAt); err != nil {
+			return err
+		}
+		r, err := tx.ExecContext(ctx, `INSERT INTO session (person_id, digest, created_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			s.PersonID, digest, millis(s.CreatedAt), millis(s.SeenAt), millis(s.ExpiresAt), s.Address, s.Agent)
+		if err != nil {
+			return err
+		}
+		s.ID, err = r.LastInsertId()
+		return err
+	})
+}
+
+// SessionByDigest finds a session, over or not, and its person; NotFound if there is none.
+func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Person, error) {
+	s, p := new(Session), new(Person)
+	err := db.read(ctx, func(tx *sql.Tx) error {
+		var created, seen, expires, ended sql.NullInt64
+		to, done := p.fields()
+		to = append(to, &s.ID, &s.PersonID, &created, &seen, &expires, &ended, &s.Address, &s.Agent)
+		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, s.id, s.person_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
+			FROM session s JOIN person p ON p.id = s.person_id WHERE s.digest = ?`, digest).Scan(to...)
+		done()
+		s.CreatedAt, s.SeenAt, s.ExpiresAt, s.EndedAt = when(created), when(seen), when(expires), when(ended)
+		return missing(err, "There is no such session.")
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, p, nil
+}
+
+// TouchSession notes that the session was used.
+func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, millis(at), id, millis(at))
+		return err
+	})
+}
+
+// EndSession ends the session of the digest. One that is over, or never was, is no error.
+func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error { return endSession(ctx, tx, digest, at) })
+}
+
+// KnowsAddress tells whether the person has logged in from the address before.
+func (db *DB) KnowsAddress(ctx context.Context, person int64, address string) (known bool, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM session WHERE person_id = ? AND address = ?)`, person, address).Scan(&known)
+	})
+	return known, err
+}
+
+func endSession(ctx context.Context, tx *sql.Tx, digest []byte, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE digest = ? AND ended_at IS NULL`, millis(at), digest)
+	return err
+}
+
+func endSessions(ctx context.Context, tx *sql.Tx, person int64, at time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL`, millis(at), person)
+	return err
+}
+
+// missing turns "no rows" into NotFound.
+func missing(err error, message string) error {
+	if err == sql.ErrNoRows {
+		return fault.New(fault.NotFound, message, "")
+	}
+	return err
+}

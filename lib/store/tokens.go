@@ -1,0 +1,90 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// Token lets a program act for a person. Times that are not set are zero.
+type Token struct {
+	ID        int64
+	PersonID  int64
+	Name      string
+	Scope     string // "read" or "write"
+	CreatedAt time.Time
+	ExpiresAt time.Time // zero: never
+	UsedAt    time.Time
+}
+
+const tokenColumns = `t.id, t.person_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
+
+func (t *Token) fields() ([]any, func()) {
+	var created, expires, used sql.NullInt64
+	return []any{&t.ID, &t.PersonID, &t.Name, &t.Scope, &created, &expires, &used}, func() {
+		t.CreatedAt, t.ExpiresAt, t.UsedAt = when(created), when(expires), when(used)
+	}
+}
+
+func scanToken(rs *sql.Rows) (*Token, error) {
+	t := new(Token)
+	to, done := t.fields()
+	err := rs.Scan(to...)
+	done()
+	return t, err
+}
+
+// AddToken stores t under the digest of its plain form and sets its ID.
+func (db *DB) AddToken(ctx context.Context, t *Token, digest []byte) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `INSERT INTO token (person_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+			t.PersonID, t.Name, digest, t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		t.ID, err = r.LastInsertId()
+		return err
+	})
+}
+
+// TokenByDigest finds a token, expired or not, and its person; NotFound if there is none.
+func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *Person, error) {
+	t, p := new(Token), new(Person)
+	err := db.read(ctx, func(tx *sql.Tx) error {
+		person, personDone := p.fields()
+		token, tokenDone := t.fields()
+		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, `+tokenColumns+` FROM token t JOIN person p ON p.id = t.person_id WHERE t.digest = ?`, digest).
+			Scan(append(person, token...)...)
+		personDone()
+		tokenDone()
+		return missing(err, "There is no such token.")
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, p, nil
+}
+
+// TouchToken notes that the token was used.
+func (db *DB) TouchToken(ctx context.Context, id int64, at time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, millis(at), id)
+		return err
+	})
+}
+
+// Tokens lists a person's tokens, oldest first.
+func (db *DB) Tokens(ctx context.Context, person int64) (found []*Token, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		found, err = rows(ctx, tx, scanToken, `SELECT `+tokenColumns+` FROM token t WHERE t.person_id = ? ORDER BY t.id`, person)
+		return err
+	})
+	return found, err
+}
+
+// RemoveToken removes a token of the person; NotFound if they have none with this id.
+func (db *DB) RemoveToken(ctx context.Context, person, id int64) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ? AND id = ?`, person, id))
+	})
+}

@@ -1,0 +1,52 @@
+// Package dockerfile reads a Dockerfile and its build context, says what is wrong with them line by line,
+// and translates them into a blend: one self-contained zsh file for the Devuan SDK that makes the same files in
+// an image as a real builder would. It is pure: no database, no network, no clock; equal input gives equal bytes.
+//
+// The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
+package dockerfile
+
+// Source is what a person hands in.
+type Source struct {
+	Dockerfile []byte
+	Context    *Context          // the build context; nil: none
+	BuildArgs  map[string]string // as with docker build --build-arg
+	Arch       string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
+	Codename   string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+}
+
+// Level says what a finding means for a build.
+type Level string
+
+const (
+	Error   Level = "error"   // a build would fail, or give other files than a real builder
+	Warning Level = "warning" // it builds, but probably not what is wanted
+	Note    Level = "note"    // good to know
+)
+
+// Finding is one thing to tell about the lines from Line to EndLine (1-based, both included).
+// A finding about no line in particular has Line 0.
+type Finding struct {
+	Line    int    `json:"line"`
+	EndLine int    `json:"end_line"`
+	Rule    string `json:"rule"`
+	URL     string `json:"url,omitempty"`
+	Level   Level  `json:"level"`
+	Message string `json:"message"`
+	Advice  string `json:"advice,omitempty"`
+}
+
+// Blend is a translated Dockerfile.
+type Blend struct {
+	Text       []byte
+	SHA256     string // of Text, hex; the stamp in the image names it
+	Steps      []Step // as TOASTER-STEP n/m counts them
+	Base       string // what the last stage's FROM names, its variables replaced
+	Dockerfile string // SHA-256 of the Dockerfile, hex
+	Context    string // SHA-256 of the context, hex; "" without one
+}
+
+// Step is one instruction that the blend runs.
+type Step struct {
+	Line        int
+	Instruction string
+}

@@ -1,0 +1,121 @@
+package dockerfile
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// parsed is a Dockerfile after BuildKit's parser: its stages, and the ARGs before the first FROM.
+type parsed struct {
+	escape rune
+	stages []instructions.Stage
+	args   []instructions.ArgCommand
+}
+
+// parse reads the Dockerfile; what BuildKit's parser warns of goes to lint. Nil means that an error was reported to r.
+func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
+	if !utf8.Valid(text) {
+		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: badLine(text), Message: "The Dockerfile is not UTF-8 text.",
+			Advice: "Save it as UTF-8; a compressed or binary file is not a Dockerfile."})
+		return nil
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
+		return nil
+	}
+	result, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		r.syntax(err)
+		return nil
+	}
+	for _, w := range result.Warnings {
+		if w.URL == linter.RuleNoEmptyContinuation.URL {
+			lint.Run(&linter.RuleNoEmptyContinuation, []parser.Range{*w.Location}, linter.RuleNoEmptyContinuation.Format())
+		}
+	}
+	stages, args, err := instructions.Parse(result.AST, lint)
+	if err != nil {
+		r.syntax(err)
+		return nil
+	}
+	if len(stages) == 0 {
+		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
+		return nil
+	}
+	return &parsed{escape: result.EscapeToken, stages: stages, args: args}
+}
+
+func badLine(text []byte) int {
+	line := 1
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		if r == utf8.RuneError && n == 1 {
+			return line
+		}
+		if r == '\n' {
+			line++
+		}
+		text = text[n:]
+	}
+	return line
+}
+
+// report collects findings.
+type report struct{ findings []Finding }
+
+func (r *report) add(f Finding) {
+	if f.EndLine < f.Line {
+		f.EndLine = f.Line
+	}
+	r.findings = append(r.findings, f)
+}
+
+func (r *report) at(loc []parser.Range, f Finding) {
+	f.Line, f.EndLine = lines(loc)
+	r.add(f)
+}
+
+// syntax reports an error of BuildKit's parser at its line.
+func (r *report) syntax(err error) {
+	f := Finding{Rule: "Syntax", Level: Error, Message: sentence(err.Error()),
+		Advice: "Correct this line; the Dockerfile reference shows each instruction's form.", URL: "https://docs.docker.com/reference/dockerfile/"}
+	var at *parser.LocationError
+	if errors.As(err, &at) && len(at.Locations) > 0 {
+		f.Line, f.EndLine = lines(at.Locations[len(at.Locations)-1])
+	}
+	r.add(f)
+}
+
+func (r *report) failed() bool {
+	for _, f := range r.findings {
+		if f.Level == Error {
+			return true
+		}
+	}
+	return false
+}
+
+// lines returns the first and last line of a location.
+func lines(loc []parser.Range) (first, last int) {
+	for i, l := range loc {
+		if i == 0 || l.Start.Line < first {
+			first = l.Start.Line
+		}
+		last = max(last, l.End.Line)
+	}
+	return first, last
+}
+
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s != "" && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
+		s += "."
+	}
+	return s
+}

@@ -192,20 +192,36 @@ func (db *DB) UnclaimStart(ctx context.Context, b *Build) error {
 
 // SetTicket stores the engine's answer to a start.
 func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
-	return db.exec(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number)
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, "UPDATE job SET problem = '' WHERE id = ?", b.JobID)
+		return err
+	})
+}
+
+// Observation is a build as the engine described it.
+type Observation struct {
+	*Build
+	Ticket string // as it was read before the engine was asked
 }
 
 // Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
-// expected length. A build that has ended stays as it is.
-func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []*Build) error {
+// expected length. A build that has ended stays as it is; so does one that another process has given another
+// ticket since it was read. A build that runs never waits again.
+func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
 			return err
 		}
-		for _, b := range builds {
-			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, engine_number = ?, state = ?, reason = ?, position = ?, started_at = ?, ended_at = ?, expected_ms = ?
-				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running')`,
-				null(b.Ticket), null(b.EngineNumber), b.State, b.Reason, b.Position, millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number)
+		for _, o := range builds {
+			b := o.Build
+			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, reason = ?, position = ?,
+				started_at = ?, ended_at = ?, expected_ms = ?
+				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
+				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Reason, b.Position,
+				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
 			if err != nil {
 				return err
 			}
@@ -255,4 +271,12 @@ func null[T comparable](v T) any {
 		return nil
 	}
 	return v
+}
+
+// HighestEngineNumber is the highest number that the engine is known to have given a build of a job; 0: none.
+func (db *DB) HighestEngineNumber(ctx context.Context, id string) (n int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, "SELECT coalesce(max(engine_number), 0) FROM build WHERE job_id = ?", id).Scan(&n)
+	})
+	return n, err
 }

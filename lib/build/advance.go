@@ -1,0 +1,264 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// advance tells the engine what the database says of a job and the engine doesn't know yet: remove it, define
+// it, switch it, stop and start its builds, fetch the results of those that have ended. Each step is written
+// down after it was taken, and taking one twice does no harm, so that advance can be cut off anywhere and
+// begun again by another process.
+func (s *Service) advance(ctx context.Context, job *store.Job) error {
+	if !job.RemovedAt.IsZero() {
+		if err := s.Engine.Remove(ctx, job.EngineName); err != nil {
+			return err
+		}
+		return s.Store.DeleteJob(ctx, job.ID)
+	}
+	if err := s.define(ctx, job); err != nil {
+		return err
+	}
+	pending, err := s.Store.Pending(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	stopping := false
+	for _, b := range pending {
+		switch {
+		case b.Open() && b.Stop:
+			stopping = true
+			err = s.stop(ctx, job, b)
+		case b.State == string(Queued) && b.Ticket == "" && stopping:
+			err = nil // the engine would join it to the start that is to be given up
+		case b.State == string(Queued) && b.Ticket == "":
+			err = s.start(ctx, job, b)
+		case !b.Open():
+			err = s.settle(ctx, job, b)
+		default:
+			err = nil
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// define gives the engine the newest revision, and tells it whether builds may start.
+func (s *Service) define(ctx context.Context, job *store.Job) error {
+	if job.Defined < job.Revision {
+		if err := s.create(ctx, job); err != nil {
+			return err
+		}
+	}
+	if job.EngineEnabled == job.Enabled {
+		return nil
+	}
+	if err := s.Engine.SetEnabled(ctx, job.EngineName, job.Enabled); err != nil {
+		return err
+	}
+	return s.Store.JobEngineEnabled(ctx, job.ID, job.Enabled)
+}
+
+func (s *Service) create(ctx context.Context, job *store.Job) error {
+	rev, err := s.Store.Revision(ctx, job.PersonID, job.ID, job.Revision)
+	if err != nil {
+		return err
+	}
+	target, err := s.Targets.Find(job.Target)
+	if err != nil {
+		return err
+	}
+	script, err := s.script(job, rev)
+	if err != nil {
+		return err
+	}
+	err = s.Engine.Create(ctx, EngineJob{
+		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
+		Script: script, Keep: s.Limits.Keep, TimeLimit: s.Limits.TimeLimit,
+	})
+	if err != nil {
+		return err
+	}
+	return s.Store.JobDefined(context.WithoutCancel(ctx), job.ID, job.Revision)
+}
+
+// start asks the engine for a build, unless another process is at it. When that one never wrote the answer
+// down, the engine may have started the build all the same: look before asking again.
+func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) error {
+	if !b.AskedAt.IsZero() {
+		if s.Now().Sub(b.AskedAt) < startPatience {
+			return nil
+		}
+		if err := s.observe(ctx, job); err != nil {
+			return err
+		}
+		if now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
+			return err
+		}
+	}
+	mine, err := s.Store.ClaimStart(ctx, b, s.Now(), startPatience)
+	if err != nil || !mine {
+		return err
+	}
+	ticket, err := s.Engine.Start(ctx, job.EngineName)
+	switch {
+	case err == nil:
+		return s.Store.SetTicket(context.WithoutCancel(ctx), b, string(ticket))
+	case fault.KindOf(err) == fault.NotFound:
+		// Somebody removed the job from the engine: the next round defines it again.
+		return errors.Join(s.Store.JobUndefined(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
+	case fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil:
+		return err // it may have been started: the claim stays until that is known
+	}
+	return errors.Join(err, s.Store.UnclaimStart(ctx, b))
+}
+
+func (s *Service) stop(ctx context.Context, job *store.Job, b *store.Build) error {
+	if b.Ticket == "" && s.Now().Sub(b.AskedAt) < startPatience {
+		return nil // its start is on its way; the ticket tells what to stop
+	}
+	err := s.Engine.Stop(ctx, job.EngineName, b.EngineNumber)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	return s.observe(ctx, job)
+}
+
+// Reconcile brings database and engine together again, whatever happened to either: for cron, every minute.
+// It returns how many jobs needed something, and what could not be done.
+func (s *Service) Reconcile(ctx context.Context) (jobs int, err error) {
+	unsettled, err := s.Store.Unsettled(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var errs []error
+	if err := s.observe(ctx, unsettled...); err != nil {
+		errs = append(errs, err)
+	}
+	for _, job := range unsettled {
+		// Read again: what was observed may have left less to do, or more.
+		if job.RemovedAt.IsZero() {
+			if job, err = s.Store.Job(ctx, job.PersonID, job.ID); err != nil {
+				if fault.KindOf(err) != fault.NotFound {
+					errs = append(errs, err)
+				}
+				continue
+			}
+		}
+		if err := s.advance(ctx, job); err != nil {
+			s.note(ctx, job, err)
+			errs = append(errs, err)
+		}
+	}
+	return len(unsettled), errors.Join(errs...)
+}
+
+// watch brings one job up to date for its page: what the engine says, how far the log is, what is still to be
+// told. It reports whether the database may have changed.
+func (s *Service) watch(ctx context.Context, job *store.Job) bool {
+	if !s.refresh(ctx, []*store.Job{job}) {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	defer cancel()
+	if err := s.scanRunning(ctx, job); err != nil {
+		s.Logger.Warn("the log was not searched for steps", "job", job.ID, "error", err)
+	}
+	if job, err := s.Store.Job(ctx, job.PersonID, job.ID); err == nil {
+		if err := s.advance(ctx, job); err != nil {
+			s.note(ctx, job, err)
+		}
+	}
+	return true
+}
+
+// refresh asks the engine, once, about those of the jobs that can have changed and were not asked about in
+// the last seconds. It reports whether it asked. An engine that is away changes nothing: the page says how
+// old its states are.
+func (s *Service) refresh(ctx context.Context, jobs []*store.Job) bool {
+	var stale []*store.Job
+	for _, job := range jobs {
+		if job.Last != nil && !job.Last.Settled && s.Now().Sub(job.SeenAt) >= fresh {
+			stale = append(stale, job)
+		}
+	}
+	if len(stale) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	defer cancel()
+	if err := s.observe(ctx, stale...); err != nil {
+		s.Logger.Warn("the engine was not asked", "jobs", len(stale), "error", err)
+	}
+	return true
+}
+
+// observe asks the engine about jobs, in one round trip, and writes down what it said. What the database
+// knows is read before: a build that was started in between is not taken for one that the engine forgot.
+func (s *Service) observe(ctx context.Context, jobs ...*store.Job) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	names, known := make([]string, len(jobs)), make([]knowledge, len(jobs))
+	for i, job := range jobs {
+		var err error
+		if known[i], err = s.recall(ctx, job); err != nil {
+			return err
+		}
+		names[i] = job.EngineName
+	}
+	status, err := s.Engine.Status(ctx, names...)
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	var errs []error
+	for _, k := range known {
+		st, there := status[k.job.EngineName]
+		errs = append(errs, s.learn(context.WithoutCancel(ctx), k, st, there, now))
+	}
+	return errors.Join(errs...)
+}
+
+// knowledge is what the database says of a job before the engine is asked.
+type knowledge struct {
+	job     *store.Job
+	pending []*store.Build
+	highest int // engine number of any build
+}
+
+func (s *Service) recall(ctx context.Context, job *store.Job) (k knowledge, err error) {
+	k.job = job
+	if k.pending, err = s.Store.Pending(ctx, job.ID); err != nil {
+		return k, err
+	}
+	k.highest, err = s.Store.HighestEngineNumber(ctx, job.ID)
+	return k, err
+}
+
+func (s *Service) learn(ctx context.Context, k knowledge, st Status, there bool, now time.Time) error {
+	var seen []store.Observation
+	for _, b := range k.pending {
+		if !b.Open() {
+			continue
+		}
+		o := store.Observation{Build: b, Ticket: b.Ticket}
+		compare(b, st, k.highest, now)
+		// A start whose answer is still open is left to the process that asks.
+		if b.Ticket != "" || o.Ticket != "" || !b.Open() {
+			seen = append(seen, o)
+		}
+	}
+	if err := s.Store.Observe(ctx, k.job.ID, now, seen); err != nil {
+		return err
+	}
+	if !there && k.job.Defined > 0 {
+		return s.Store.JobUndefined(ctx, k.job.ID)
+	}
+	return nil
+}

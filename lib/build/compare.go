@@ -1,0 +1,75 @@
+package build
+
+import (
+	"time"
+
+	"toaster.do/lib/store"
+)
+
+// compare changes an open build into what the engine's status says of it. highest is the highest engine
+// number that any build of the job is known to have.
+func compare(b *store.Build, st Status, highest int, now time.Time) {
+	if b.Ticket == "" {
+		adopt(b, st, highest)
+		if b.Ticket == "" {
+			if b.Stop && now.Sub(b.AskedAt) >= startPatience {
+				end(b, Aborted, "Stopped by its owner.", now)
+			}
+			return
+		}
+	}
+	for _, e := range st.Builds {
+		if string(e.Ticket) == b.Ticket || (b.EngineNumber > 0 && e.Number == b.EngineNumber) {
+			follow(b, e, now)
+			return
+		}
+	}
+	if st.Waiting != nil && string(st.Waiting.Ticket) == b.Ticket {
+		b.State, b.Position, b.Reason = string(Queued), st.Waiting.Position, st.Waiting.Reason
+		return
+	}
+	vanish(b, now)
+}
+
+// adopt finds the build for which the engine was asked, when its answer was lost: the start that waits, or a
+// build that is newer than any we know.
+func adopt(b *store.Build, st Status, highest int) {
+	if b.AskedAt.IsZero() {
+		return
+	}
+	// The oldest unknown build is ours: others after it were started by hand.
+	for _, e := range st.Builds {
+		if e.Number > highest {
+			b.Ticket = string(e.Ticket)
+		}
+	}
+	if b.Ticket == "" && st.Waiting != nil {
+		b.Ticket = string(st.Waiting.Ticket)
+	}
+}
+
+func follow(b *store.Build, e BuildStatus, now time.Time) {
+	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
+	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
+	if e.State.Ended() && b.EndedAt.IsZero() {
+		b.EndedAt = now
+	}
+}
+
+// vanish deals with a build that the engine no longer knows. One that ran is lost. One that waited and was to
+// be stopped is stopped. One that waited is asked for again: nobody took the wish back.
+func vanish(b *store.Build, now time.Time) {
+	switch {
+	case b.EngineNumber > 0:
+		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
+	case b.Stop:
+		end(b, Aborted, "Stopped by its owner.", now)
+	default:
+		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
+		b.Reason = "The build engine forgot that this build waits; it is asked again."
+	}
+}
+
+func end(b *store.Build, state State, reason string, now time.Time) {
+	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, now
+}

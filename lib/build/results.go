@@ -1,0 +1,107 @@
+package build
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"io"
+	"strings"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// settle fetches what is left to know of a build that has ended: its last step and its artifacts.
+func (s *Service) settle(ctx context.Context, job *store.Job, b *store.Build) error {
+	if b.EngineNumber == 0 {
+		return s.Store.Settle(ctx, b, nil)
+	}
+	if err := s.scan(ctx, job, b); err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	list, err := s.Engine.Artifacts(ctx, job.EngineName, b.EngineNumber)
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return err
+	}
+	var sums map[string]string
+	artifacts := make([]store.Artifact, len(list))
+	for i, a := range list {
+		if a.SHA256 == "" && sums == nil {
+			if sums, err = s.checksums(ctx, job, b); err != nil {
+				return err
+			}
+		}
+		if a.SHA256 == "" {
+			a.SHA256 = sums[a.Path]
+		}
+		artifacts[i] = store.Artifact(a)
+	}
+	return s.Store.Settle(ctx, b, artifacts)
+}
+
+// checksums reads a build's SHA256SUMS, as sha256sum(1) writes it. A build without one has no checksums.
+func (s *Service) checksums(ctx context.Context, job *store.Job, b *store.Build) (map[string]string, error) {
+	sums := map[string]string{}
+	stream, err := s.Engine.Open(ctx, job.EngineName, b.EngineNumber, "SHA256SUMS", Range{})
+	if fault.KindOf(err) == fault.NotFound {
+		return sums, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer stream.Close()
+	lines := bufio.NewScanner(io.LimitReader(stream, 1<<20))
+	for lines.Scan() {
+		sum, path, ok := strings.Cut(lines.Text(), "  ")
+		if raw, err := hex.DecodeString(sum); ok && err == nil && len(raw) == 32 {
+			sums[strings.TrimPrefix(path, "./")] = sum
+		}
+	}
+	return sums, lines.Err()
+}
+
+// Log returns a part of a build's log, from an offset that an earlier Chunk gave, or 0. Of a build that hasn't
+// begun it is empty, and More is true.
+func (s *Service) Log(ctx context.Context, owner int64, id string, number int, offset int64) (Chunk, error) {
+	job, b, err := s.find(ctx, owner, id, number)
+	if err != nil {
+		return Chunk{}, err
+	}
+	if b.EngineNumber == 0 {
+		return Chunk{More: b.Open()}, nil
+	}
+	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
+}
+
+// Artifacts lists what a build left, by path.
+func (s *Service) Artifacts(ctx context.Context, owner int64, id string, number int) ([]store.Artifact, error) {
+	return s.Store.Artifacts(ctx, owner, id, number)
+}
+
+// Open streams a part of an artifact.
+func (s *Service) Open(ctx context.Context, owner int64, id string, number int, path string, r Range) (*Stream, error) {
+	job, b, err := s.find(ctx, owner, id, number)
+	if err != nil {
+		return nil, err
+	}
+	if b.EngineNumber == 0 {
+		return nil, fault.New(fault.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
+	}
+	return s.Engine.Open(ctx, job.EngineName, b.EngineNumber, path, r)
+}
+
+// Health tells how the engine is.
+func (s *Service) Health(ctx context.Context) Health {
+	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	defer cancel()
+	return s.Engine.Health(ctx)
+}
+
+func (s *Service) find(ctx context.Context, owner int64, id string, number int) (*store.Job, *store.Build, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := s.Store.Build(ctx, owner, id, number)
+	return job, b, err
+}

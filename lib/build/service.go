@@ -1,0 +1,218 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/sdk"
+	"toaster.do/lib/store"
+)
+
+// Limits bound what one person can ask for.
+type Limits struct {
+	Dockerfile int64 // bytes
+	Context    dockerfile.Limits
+	Jobs       int           // a person's jobs, unless the person has a number of their own
+	Keep       int           // builds that the engine keeps of a job
+	TimeLimit  time.Duration // of one build
+}
+
+// Service is what people do with jobs. Each change is committed to the database first; then the engine is
+// told, as far as it answers in time; Reconcile carries on whatever is left over.
+type Service struct {
+	Store   *store.DB
+	Engine  Engine
+	Targets *sdk.Targets
+	Limits  Limits
+	Version string // toaster's, for provenance.json
+	Now     func() time.Time
+	Logger  *slog.Logger
+}
+
+// How long a request waits for the engine, how old a state may be before a page asks again, and how long
+// another process's unanswered start is left alone.
+const (
+	engineTime    = 2 * time.Second
+	fresh         = 3 * time.Second
+	startPatience = 15 * time.Second
+)
+
+// Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
+// error: the job is defined later.
+func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	w, err := s.prepare(sub)
+	if err != nil {
+		return nil, err
+	}
+	limit := s.Limits.Jobs
+	if owner.MaxJobs >= 0 {
+		limit = owner.MaxJobs
+	}
+	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, CreatedAt: job.CreatedAt}
+	for try := int64(0); ; try++ {
+		job.ID = newID()
+		rev.JobID = job.ID
+		// A second job of the same second gets the next free second.
+		job.EngineName = EngineName(owner.Email, job.Target, job.CreatedAt.Unix()+try)
+		err := s.Store.AddJob(ctx, job, rev, limit)
+		if err == nil {
+			break
+		}
+		if fault.KindOf(err) != fault.Conflict || try == 20 {
+			return nil, err
+		}
+	}
+	s.push(ctx, job)
+	return job, nil
+}
+
+// Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
+// Conflict, wrong input a *Rejected. The target stays.
+func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	sub.Target = job.Target
+	if sub.Name == "" {
+		sub.Name = job.Name
+	}
+	if sub.KeepContext && sub.Context == nil {
+		old, err := s.Store.Revision(ctx, owner, id, base)
+		if err != nil {
+			return nil, err
+		}
+		sub.Context = old.Context
+	}
+	w, err := s.prepare(sub)
+	if err != nil {
+		return nil, err
+	}
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, CreatedAt: s.Now()}
+	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev); err != nil {
+		return nil, err
+	}
+	return s.changed(ctx, owner, id)
+}
+
+// Jobs returns a page of an owner's jobs, newest first, and how many there are. At most one question goes to
+// the engine, and only when something is open whose state is older than a few seconds.
+func (s *Service) Jobs(ctx context.Context, owner int64, offset, limit int) ([]*store.Job, int, error) {
+	jobs, total, err := s.Store.Jobs(ctx, owner, offset, limit)
+	if err != nil || !s.refresh(ctx, jobs) {
+		return jobs, total, err
+	}
+	return s.Store.Jobs(ctx, owner, offset, limit)
+}
+
+// Job returns an owner's job with its newest build; another person's job is NotFound.
+func (s *Service) Job(ctx context.Context, owner int64, id string) (*store.Job, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil || !s.watch(ctx, job) {
+		return job, err
+	}
+	return s.Store.Job(ctx, owner, id)
+}
+
+// Source returns what a job is made from; revision 0 is the newest.
+func (s *Service) Source(ctx context.Context, owner int64, id string, revision int) (*store.Revision, error) {
+	return s.Store.Revision(ctx, owner, id, revision)
+}
+
+// Builds returns a job's builds, newest first.
+func (s *Service) Builds(ctx context.Context, owner int64, id string) ([]*store.Build, error) {
+	return s.Store.Builds(ctx, owner, id)
+}
+
+// Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is away.
+func (s *Service) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
+	b, err := s.Store.Build(ctx, owner, id, number)
+	if err != nil || b.Settled {
+		return b, err
+	}
+	if _, err := s.Job(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Build(ctx, owner, id, number)
+}
+
+// Start asks for a build. While one is queued it is that one, and already is true.
+func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
+	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Now())
+	if err != nil || already {
+		return b, already, err
+	}
+	if _, err := s.changed(ctx, owner, id); err != nil {
+		return nil, false, err
+	}
+	b, err = s.Store.Build(ctx, owner, id, b.Number)
+	return b, false, err
+}
+
+// Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
+func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
+	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
+		return err
+	}
+	_, err := s.changed(ctx, owner, id)
+	return err
+}
+
+// SetEnabled lets a job start builds or not; switching off gives up a build that waits.
+func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enabled bool) error {
+	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
+		return err
+	}
+	_, err := s.changed(ctx, owner, id)
+	return err
+}
+
+// Remove takes a job away, stops its builds, and deletes logs and artifacts.
+func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.RemoveJob(ctx, owner, id, s.Now()); err != nil {
+		return err
+	}
+	job.RemovedAt = s.Now()
+	s.push(ctx, job)
+	return nil
+}
+
+// changed tells the engine what the database says of a job, and returns the job as it is then.
+func (s *Service) changed(ctx context.Context, owner int64, id string) (*store.Job, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	s.push(ctx, job)
+	return s.Store.Job(ctx, owner, id)
+}
+
+// push is advance for requests: what the person wanted is stored already, so that an engine which is away,
+// slow, or refuses is noted and not an error of theirs.
+func (s *Service) push(ctx context.Context, job *store.Job) {
+	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	defer cancel()
+	if err := s.advance(ctx, job); err != nil {
+		s.note(ctx, job, err)
+	}
+}
+
+func (s *Service) note(ctx context.Context, job *store.Job, err error) {
+	s.Logger.Error("the engine was not told", "job", job.ID, "engine_job", job.EngineName, "error", err)
+	f := fault.Of(err)
+	if f.Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) {
+		return // it comes back by itself
+	}
+	if err := s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
+		s.Logger.Error("the engine's refusal was not stored", "job", job.ID, "error", err)
+	}
+}

@@ -1,0 +1,93 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+
+	"toaster.do/lib/store"
+)
+
+// stepMark begins the line that a blend prints before each step: "TOASTER-STEP n/m LINE instruction".
+const stepMark = "TOASTER-STEP "
+
+// Step is what a step's line in a log says.
+type Step struct {
+	Number, Of  int
+	Line        int // in the Dockerfile
+	Instruction string
+}
+
+// ParseStep reads a line of a log; ok is false when it isn't a step's.
+func ParseStep(line []byte) (s Step, ok bool) {
+	rest, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte(stepMark))
+	if !ok {
+		return s, false
+	}
+	fields := bytes.SplitN(rest, []byte(" "), 3)
+	n, m, slash := bytes.Cut(fields[0], []byte("/"))
+	if !slash || len(fields) < 2 {
+		return s, false
+	}
+	var errs [3]error
+	s.Number, errs[0] = strconv.Atoi(string(n))
+	s.Of, errs[1] = strconv.Atoi(string(m))
+	s.Line, errs[2] = strconv.Atoi(string(fields[1]))
+	if len(fields) == 3 {
+		s.Instruction = string(fields[2])
+	}
+	return s, errs == [3]error{} && s.Number > 0 && s.Number <= s.Of
+}
+
+// scanRunning searches what is new in the logs of a job's open builds for steps.
+func (s *Service) scanRunning(ctx context.Context, job *store.Job) error {
+	pending, err := s.Store.Pending(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range pending {
+		if b.EngineNumber > 0 && b.State == string(Running) {
+			if err := s.scan(ctx, job, b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// maxScan bounds what one call of scan reads: 64 chunks are 16 MiB of log.
+const maxScan = 64
+
+// scan searches a build's log from where the last scan ended.
+func (s *Service) scan(ctx context.Context, job *store.Job, b *store.Build) error {
+	for range maxScan {
+		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
+		if err != nil {
+			return err
+		}
+		if c.Next <= b.Scanned {
+			break
+		}
+		whole := c.Text
+		// A line that is still being written is read again with the next chunk; the engine's offsets can't be
+		// computed from the text, so that the whole chunk is.
+		if cut := bytes.LastIndexByte(whole, '\n') + 1; cut < len(whole) && c.More && len(whole) < MaxChunk {
+			lastStep(b, whole[:cut])
+			break
+		}
+		lastStep(b, whole)
+		b.Scanned = c.Next
+		if err := s.Store.Scanned(ctx, b); err != nil {
+			return err
+		}
+	}
+	return s.Store.Scanned(ctx, b)
+}
+
+func lastStep(b *store.Build, text []byte) {
+	for line := range bytes.Lines(text) {
+		if step, ok := ParseStep(line); ok {
+			b.Step, b.Steps, b.StepLine = step.Number, step.Of, step.Line
+		}
+	}
+}

@@ -1,0 +1,288 @@
+package build
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/sdk"
+	"toaster.do/lib/store"
+)
+
+// Submission is a form as a person sent it: raw input.
+type Submission struct {
+	Name        string // empty: the target's name
+	Target      string
+	Dockerfile  []byte
+	Context     []byte // the archive; nil: none
+	KeepContext bool   // Update only: without a new Context, the earlier one stays
+	BuildArgs   string // K=V a line
+}
+
+// Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
+type Rejected struct {
+	Fault    *fault.Error         // its Field is name, target, dockerfile, context or build_args
+	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
+}
+
+func (r *Rejected) Error() string { return r.Fault.Error() }
+func (r *Rejected) Unwrap() error { return r.Fault }
+
+// Checked is what can be said of a submission without building it.
+type Checked struct {
+	Findings     []dockerfile.Finding
+	Steps        int    // 0 when it can't be built
+	Distribution string // what FROM says: "devuan"
+	Codename     string // what FROM says: "daedalus"
+}
+
+// work is a submission that can be built.
+type work struct {
+	name, buildArgs string
+	target          sdk.Target
+	blend           *dockerfile.Blend
+	findings        []dockerfile.Finding
+}
+
+// Check looks at a submission and stores nothing. The target may be empty. A field that is wrong is a *Rejected.
+func (s *Service) Check(sub Submission) (*Checked, error) {
+	src, err := s.source(sub)
+	if err != nil {
+		return nil, err
+	}
+	if sub.Target != "" {
+		target, err := s.Targets.Find(sub.Target)
+		if err != nil {
+			return nil, reject(err, "target")
+		}
+		src.Arch, src.Codename = target.Arch, target.Codename
+	}
+	c := &Checked{}
+	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
+	blend, findings := dockerfile.Translate(src)
+	c.Findings = findings
+	if blend != nil {
+		c.Steps = len(blend.Steps)
+	}
+	return c, nil
+}
+
+func (s *Service) prepare(sub Submission) (*work, error) {
+	target, err := s.Targets.Find(sub.Target)
+	if err != nil {
+		return nil, reject(err, "target")
+	}
+	name, err := cleanName(sub.Name, target.Name)
+	if err != nil {
+		return nil, err
+	}
+	src, err := s.source(sub)
+	if err != nil {
+		return nil, err
+	}
+	src.Arch, src.Codename = target.Arch, target.Codename
+	blend, findings := dockerfile.Translate(src)
+	if blend == nil {
+		return nil, &Rejected{Findings: findings, Fault: unbuildable(findings).At("dockerfile")}
+	}
+	return &work{name: name, buildArgs: sub.BuildArgs, target: target, blend: blend, findings: findings}, nil
+}
+
+func unbuildable(findings []dockerfile.Finding) *fault.Error {
+	n := 0
+	var first dockerfile.Finding
+	for _, f := range findings {
+		if f.Level == dockerfile.Error {
+			if n == 0 {
+				first = f
+			}
+			n++
+		}
+	}
+	if n == 1 {
+		return fault.New(fault.Invalid, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
+	}
+	return fault.New(fault.Invalid, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
+}
+
+// source turns a submission's files into the translator's input, within the limits.
+func (s *Service) source(sub Submission) (dockerfile.Source, error) {
+	var src dockerfile.Source
+	if err := s.checkDockerfile(sub.Dockerfile); err != nil {
+		return src, err
+	}
+	src.Dockerfile = sub.Dockerfile
+	if sub.Context != nil {
+		ctx, err := dockerfile.ReadContext(sub.Context, s.Limits.Context)
+		if err != nil {
+			return src, reject(err, "context")
+		}
+		src.Context = ctx
+	}
+	args, err := ParseBuildArgs(sub.BuildArgs)
+	if err != nil {
+		return src, err
+	}
+	src.BuildArgs = args
+	return src, nil
+}
+
+func (s *Service) checkDockerfile(text []byte) error {
+	switch {
+	case len(text) == 0:
+		return refuse(fault.Invalid, "dockerfile", "There is no Dockerfile.", "Choose a file, or paste its text.")
+	case int64(len(text)) > s.Limits.Dockerfile:
+		return refuse(fault.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes; %d is the limit.", len(text), s.Limits.Dockerfile),
+			"Move large heredocs into files of the build context.")
+	case len(bytes.TrimSpace(text)) == 0:
+		return refuse(fault.Invalid, "dockerfile", "The Dockerfile is empty.", "It needs a FROM line at least.")
+	}
+	if line, ok := notUTF8(text); ok {
+		return refuse(fault.Invalid, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
+	}
+	return nil
+}
+
+// notUTF8 returns the number of the first line that isn't UTF-8, or has a NUL byte.
+func notUTF8(text []byte) (int, bool) {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) || bytes.IndexByte(line, 0) >= 0 {
+			return i + 1, true
+		}
+	}
+	return 0, false
+}
+
+func cleanName(name, otherwise string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" {
+		return otherwise, nil
+	}
+	if utf8.RuneCountInString(name) > 100 {
+		return "", refuse(fault.Invalid, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", refuse(fault.Invalid, "name", "The name has characters that can't be shown.", "Use letters, digits and punctuation.")
+	}
+	return name, nil
+}
+
+// ParseBuildArgs reads build arguments, K=V a line, as "docker build --build-arg" takes them. Empty lines are
+// passed over; what follows the first "=" is the value, to the letter.
+func ParseBuildArgs(text string) (map[string]string, error) {
+	args := map[string]string{}
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || !identifier(key) {
+			return nil, refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1), "Write one argument a line, such as VERSION=1.2.")
+		}
+		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			return nil, refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1), "Write it as text.")
+		}
+		args[key] = value
+	}
+	return args, nil
+}
+
+func identifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func refuse(kind fault.Kind, field, message, advice string) *Rejected {
+	return &Rejected{Fault: fault.New(kind, message, advice).At(field)}
+}
+
+// reject says which field a fault belongs to.
+func reject(err error, field string) *Rejected {
+	return &Rejected{Fault: fault.Of(err).At(field)}
+}
+
+// Findings returns what there is to say of a revision's lines.
+func (s *Service) Findings(job *store.Job, rev *store.Revision) ([]dockerfile.Finding, error) {
+	_, findings, err := s.translate(job, rev)
+	return findings, err
+}
+
+// Blend returns the blend of an owner's job: revision 0 is the newest.
+func (s *Service) Blend(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	blend, _, err := s.translate(job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return blend.Text, nil
+}
+
+// Script returns the build script of an owner's job, to read or to run elsewhere: revision 0 is the newest.
+func (s *Service) Script(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	return s.script(job, rev)
+}
+
+func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	rev, err := s.Store.Revision(ctx, owner, id, revision)
+	return job, rev, err
+}
+
+// translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error
+// says so, and findings say why.
+func (s *Service) translate(job *store.Job, rev *store.Revision) (*dockerfile.Blend, []dockerfile.Finding, error) {
+	target, err := s.Targets.Find(job.Target)
+	if err != nil {
+		return nil, nil, err
+	}
+	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs})
+	if err != nil {
+		return nil, nil, err
+	}
+	src.Arch, src.Codename = target.Arch, target.Codename
+	blend, findings := dockerfile.Translate(src)
+	if blend == nil {
+		return nil, findings, unbuildable(findings)
+	}
+	return blend, findings, nil
+}
+
+func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {
+	target, err := s.Targets.Find(job.Target)
+	if err != nil {
+		return nil, err
+	}
+	blend, _, err := s.translate(job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return Script(target, blend, s.Version)
+}
+
+// Script returns the build script for a target and a blend.
+func Script(target sdk.Target, blend *dockerfile.Blend, version string) ([]byte, error) {
+	return sdk.Script(sdk.Recipe{
+		Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version,
+	})
+}

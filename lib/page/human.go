@@ -1,0 +1,137 @@
+package page
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Bytes writes a size in binary units: "812 bytes", "1.5 MiB".
+func Bytes(n int64) string {
+	if n == 1 {
+		return "1 byte"
+	}
+	if n < 1024 {
+		return fmt.Sprintf("%d bytes", n)
+	}
+	v, unit := float64(n)/1024, 0
+	for v >= 1023.95 && unit < len("KMGTPE")-1 {
+		v, unit = v/1024, unit+1
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + "KMGTPE"[unit:unit+1] + "iB"
+}
+
+// Length writes a duration for people: "42 s", "3 min 5 s", "2 h 10 min".
+func Length(d time.Duration) string {
+	d = d.Round(time.Second)
+	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
+	switch {
+	case d < 0:
+		return "0 s"
+	case h > 0:
+		return fmt.Sprintf("%d h %d min", h, m)
+	case m > 0:
+		return fmt.Sprintf("%d min %d s", m, s)
+	}
+	return fmt.Sprintf("%d s", s)
+}
+
+// iso is a time for machines: the datetime attribute and JSON (RFC 3339, UTC).
+func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// day is a time for people.
+func day(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+
+// Clean makes text from strangers safe to look at: terminal sequences go, other control characters, those that
+// turn the direction of writing, and bytes that are no UTF-8 become visible.
+func Clean(s string) string {
+	plain := true
+	for i := 0; i < len(s); i++ {
+		if s[i] >= utf8.RuneSelf || s[i] < ' ' && s[i] != '\n' && s[i] != '\t' || s[i] == 0x7f {
+			plain = false
+			break
+		}
+	}
+	if plain {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); {
+		if n := sequence(s[i:]); n > 0 {
+			i += n
+			continue
+		}
+		r, n := utf8.DecodeRuneInString(s[i:])
+		b.WriteString(visible(r, s[i+n:]))
+		i += n
+	}
+	return b.String()
+}
+
+// sequence is the length of the terminal sequence that s begins with, 0 if it begins with none
+// (ECMA-48: CSI, and OSC up to its end on the same line).
+func sequence(s string) int {
+	if len(s) < 2 || s[0] != 0x1b {
+		return 0
+	}
+	switch s[1] {
+	case '[':
+		for i := 2; i < len(s) && s[i] >= 0x20 && s[i] <= 0x7e; i++ {
+			if s[i] >= 0x40 {
+				return i + 1
+			}
+		}
+	case ']':
+		for i := 2; i < len(s) && s[i] != '\n'; i++ {
+			if s[i] == 0x07 {
+				return i + 1
+			}
+			if s[i] == 0x1b && i+1 < len(s) && s[i+1] == '\\' {
+				return i + 2
+			}
+		}
+	case '(', ')':
+		return min(3, len(s))
+	}
+	return 0
+}
+
+func visible(r rune, rest string) string {
+	switch {
+	case r == '\n' || r == '\t':
+		return string(r)
+	case r == '\r' && (rest == "" || rest[0] == '\n' || rest[0] == '\r'):
+		return ""
+	case r == '\r': // a progress bar begins its line again
+		return "\n"
+	case r < ' ':
+		return string(rune(0x2400) + r) // Unicode's control pictures
+	case r == 0x7f:
+		return "\u2421"
+	case r == utf8.RuneError:
+		return "\ufffd"
+	case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r):
+		return fmt.Sprintf("⟨U+%04X⟩", r)
+	}
+	return string(r)
+}
+
+// set makes a map for a part of a page that needs several values: set "name" value ….
+func set(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("set needs names and values")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, errors.New("set needs names that are strings")
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
+}

@@ -1,0 +1,73 @@
+// Package page makes HTML from the templates. It is the only importer of ace.
+package page
+
+import (
+	"bytes"
+	"errors"
+	"html/template"
+	"sync"
+
+	"github.com/yosssi/ace"
+
+	"toaster.do/templates"
+)
+
+// View is what the layout and a page's template see.
+type View struct {
+	Site   string // the site's name
+	Prefix string // what every path begins with: "" or "/toaster"
+	Person string // who is logged in; empty: nobody
+	Here   string // the entry of the navigation to mark
+	ID     string // the request's id
+	Notice string // what has just been done
+	Data   any    // the page's own
+}
+
+// Render returns the page of the template name, whole: a failing template leaves nothing half sent.
+func Render(name string, v View) ([]byte, error) {
+	t, err := load(name)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	b.Grow(16 << 10)
+	if err := t.Execute(&b, v); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// parsed keeps templates for programs that answer many requests: name → *template.Template. Ace's own cache
+// hands out copies that share what executing them changes.
+var parsed sync.Map
+
+func load(name string) (*template.Template, error) {
+	if t, ok := parsed.Load(name); ok {
+		return t.(*template.Template), nil
+	}
+	t, err := ace.Load("layout", name, &ace.Options{
+		DynamicReload: true,
+		Asset:         templates.Files.ReadFile,
+		FuncMap:       functions,
+		NoCloseTagNames: []string{
+			"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr",
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	kept, _ := parsed.LoadOrStore(name, t)
+	return kept.(*template.Template), nil
+}
+
+var functions = template.FuncMap{
+	"asset":  asset,
+	"bytes":  Bytes,
+	"clean":  Clean,
+	"iso":    iso,
+	"day":    day,
+	"length": Length,
+	"set":    set,
+	// Ace's own HTML switches escaping off.
+	"HTML": func(string) (string, error) { return "", errors.New("HTML is not for use") },
+}

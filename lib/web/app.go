@@ -1,0 +1,226 @@
+// Package web is the path of a request: from the web server's environment to a handler, and back as a page, as
+// JSON or as an error that says what to do. CGI programs are tables of routes on top of it.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/session"
+	"toaster.do/lib/store"
+)
+
+// App is a CGI program: it answers the requests whose path begins with its name.
+type App struct {
+	Program string // "jobs"
+	Routes  []Route
+	Log     *slog.Logger
+
+	fast bool // FastCGI: many requests, whose environment net/http/fcgi keeps to itself
+	mu   sync.Mutex
+	site *Site
+	cfg  *config.Config
+}
+
+// Site is what every request needs, opened once in a process.
+type Site struct {
+	Config   *config.Config
+	DB       *store.DB
+	Sessions *session.Manager
+}
+
+// open opens the site. A failure is tried again at the next request: by then it may be mended.
+func (a *App) open(ctx context.Context) (*Site, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.site != nil {
+		return a.site, nil
+	}
+	if a.cfg == nil {
+		cfg, err := config.Load(os.Getenv("TOASTER_CONF"))
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be read.", "Administrator: the log says what is wrong with it.")
+		}
+		a.cfg = cfg
+	}
+	db, err := store.Open(ctx, a.cfg.Paths.Database)
+	if err != nil {
+		return nil, closed(err)
+	}
+	sessions, err := session.New(a.cfg, db)
+	if err != nil {
+		db.Close()
+		return nil, closed(err)
+	}
+	sessions.Prefix = prefixOf
+	a.site = &Site{Config: a.cfg, DB: db, Sessions: sessions}
+	return a.site, nil
+}
+
+// closed is the answer of a site that can't be opened, whatever the cause: 503, and what to do.
+func closed(err error) error {
+	if f := new(fault.Error); errors.As(err, &f) && f.Kind != fault.Broken {
+		return fault.Wrap(fault.Unavailable, err, f.Message, f.Advice)
+	}
+	return fault.Wrap(fault.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
+}
+
+func (a *App) name() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cfg == nil || a.cfg.Site.Name == "" {
+		return "toaster"
+	}
+	return a.cfg.Site.Name
+}
+
+// own is the program's segment of the site's paths. The front page has none.
+func (a *App) own() string {
+	if a.Program == "index" {
+		return ""
+	}
+	return "/" + a.Program
+}
+
+type prefixKey struct{}
+
+func prefixOf(r *http.Request) string {
+	prefix, _ := r.Context().Value(prefixKey{}).(string)
+	return prefix
+}
+
+// ServeHTTP answers a request and writes one line about it to the log.
+func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	begin := time.Now()
+	out := &response{ResponseWriter: w, head: hr.Method == http.MethodHead}
+	r := &Request{Request: hr, app: a, ID: newID()}
+	guard(out.Header(), r.ID)
+	defer func() {
+		if p := recover(); p != nil {
+			r.crash(out, p, debug.Stack())
+		}
+		a.line(r, out, time.Since(begin))
+	}()
+	site, err := a.open(hr.Context())
+	a.locate(r)
+	if err != nil {
+		r.fail(out, err)
+		return
+	}
+	r.Site = site
+	cross := func(_ http.ResponseWriter, _ *http.Request, err error) { r.fail(out, err) }
+	session.Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if err := r.answer(out); err != nil {
+			r.fail(out, err)
+		}
+	}), cross).ServeHTTP(out, r.Request)
+}
+
+// locate finds the site's prefix and the path below the program.
+func (a *App) locate(r *Request) {
+	configured := ""
+	if a.cfg != nil {
+		configured = a.cfg.Site.Prefix
+	}
+	if a.fast {
+		r.Prefix, r.path = placeByURL(a.Program, configured, r.Request.URL.Path)
+	} else {
+		r.Prefix, r.path = place(a.Program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
+	}
+	if configured != "" {
+		r.Prefix = configured
+	}
+	r.Request = r.Request.WithContext(context.WithValue(r.Request.Context(), prefixKey{}, r.Prefix))
+}
+
+func (r *Request) answer(w *response) error {
+	route, parameters, allowed := find(r.app.Routes, r.Method, strings.TrimSuffix(r.path, "/"))
+	if route == nil && len(allowed) == 0 {
+		return fault.New(fault.NotFound, "There is no such page.", "Go back, or start from the front page.")
+	}
+	if route == nil {
+		slices.Sort(allowed)
+		w.Header().Set("Allow", strings.Join(slices.Compact(allowed), ", "))
+		return &statusFault{fault.New(fault.Invalid, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
+	}
+	r.route, r.parameters = route, parameters
+	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
+		return r.straighten(w)
+	}
+	who, err := r.Site.Sessions.Who(r.Request)
+	if err != nil {
+		return err
+	}
+	r.Who = who
+	if who.Person == nil && route.Access == Anyone {
+		w.Header().Set("Cache-Control", "no-cache")
+	}
+	if who.Person == nil && route.Access != Anyone {
+		return r.logInFirst(w)
+	}
+	if route.Access == Writer && !who.MayWrite() {
+		return fault.New(fault.Denied, "This token may only read.", "Use a token with the scope “write”.")
+	}
+	return route.Do(w, r)
+}
+
+// straighten leads to the path without the slash at its end.
+func (r *Request) straighten(w *response) error {
+	to := &url.URL{Path: strings.TrimRight(r.path, "/"), RawQuery: r.Request.URL.RawQuery}
+	w.Header().Set("Location", r.Prefix+r.app.own()+to.String())
+	w.WriteHeader(http.StatusPermanentRedirect)
+	return nil
+}
+
+// logInFirst sends a browser to the log-in page and back. A form whose sender's session has run out is kept for them.
+func (r *Request) logInFirst(w *response) error {
+	if r.JSON() {
+		return fault.New(fault.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
+	}
+	next := r.app.own() + r.path
+	if q := r.Request.URL.RawQuery; q != "" {
+		next += "?" + q
+	}
+	if r.Method == http.MethodPost {
+		next = r.app.own() + fill(r.route.Again, r.parameters)
+		if p := r.Who.Expired; p != nil && r.route.Fields != nil {
+			id, err := r.keep(p.ID)
+			if err != nil {
+				return err
+			}
+			next += "?draft=" + url.QueryEscape(id)
+		}
+	}
+	return r.Redirect(w, "/account/login?next="+url.QueryEscape(next))
+}
+
+// keep stores the form of the request for a person. What is too large is refused now: it would be lost.
+func (r *Request) keep(person int64) (id string, err error) {
+	form, err := r.Input()
+	if err != nil {
+		return "", err
+	}
+	return r.Site.Sessions.SaveDraft(r.Context(), person, form.Draft())
+}
+
+func newID() string {
+	b := make([]byte, 8)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+func size(n int64) string { return page.Bytes(n) }

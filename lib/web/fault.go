@@ -1,0 +1,117 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+)
+
+// statuses are the answers to each kind of fault.
+var statuses = map[fault.Kind]int{
+	fault.Invalid:      http.StatusUnprocessableEntity,
+	fault.TooLarge:     http.StatusRequestEntityTooLarge,
+	fault.Unauthorised: http.StatusUnauthorized,
+	fault.Denied:       http.StatusForbidden,
+	fault.NotFound:     http.StatusNotFound,
+	fault.Conflict:     http.StatusConflict,
+	fault.Limited:      http.StatusTooManyRequests,
+	fault.Unavailable:  http.StatusServiceUnavailable,
+	fault.Full:         http.StatusInsufficientStorage,
+	fault.Broken:       http.StatusInternalServerError,
+}
+
+// statusFault is a fault whose status its kind doesn't tell.
+type statusFault struct {
+	fault  *fault.Error
+	status int
+}
+
+func (s *statusFault) Error() string { return s.fault.Error() }
+func (s *statusFault) Unwrap() error { return s.fault }
+
+// malformed is the fault of a request that no browser sends.
+func malformed(status int, cause error) error {
+	return &statusFault{fault.Wrap(fault.Invalid, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
+}
+
+// Status is the HTTP status for an error.
+func Status(err error) int {
+	var s *statusFault
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return statuses[fault.KindOf(err)]
+}
+
+// WithMembers adds members to the problem that a program is told (RFC 9457, 3.2).
+func WithMembers(err error, members map[string]any) error {
+	return &detailed{err, members}
+}
+
+type detailed struct {
+	error
+	members map[string]any
+}
+
+func (d *detailed) Unwrap() error { return d.error }
+
+// fail answers with an error: a page, or a problem for a program. What has begun can't be taken back.
+func (r *Request) fail(w *response, err error) {
+	r.err = err
+	status := Status(err)
+	if status >= 500 {
+		r.app.Log.Error("failed", "request", r.ID, "error", err)
+	}
+	if w.status != 0 {
+		return
+	}
+	if status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Bearer realm="toaster"`)
+	}
+	if r.JSON() {
+		r.problem(w, status, err)
+		return
+	}
+	f := fault.Of(err)
+	failure := struct {
+		Status        int
+		Title         string
+		Message, Help string
+	}{status, http.StatusText(status), f.Message, f.Advice}
+	if err := r.Page(w, status, "error", page.View{Data: failure}); err != nil {
+		r.app.Log.Error("the error page failed", "request", r.ID, "error", err)
+		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
+	}
+}
+
+// problem answers with application/problem+json (RFC 9457).
+func (r *Request) problem(w http.ResponseWriter, status int, err error) {
+	f := fault.Of(err)
+	p := map[string]any{}
+	var d *detailed
+	if errors.As(err, &d) {
+		p = d.members
+	}
+	p["type"], p["title"], p["status"], p["detail"], p["instance"] = "about:blank", http.StatusText(status), status, f.Message, "urn:toaster:request:"+r.ID
+	if f.Advice != "" {
+		p["advice"] = f.Advice
+	}
+	if f.Field != "" {
+		p["field"] = f.Field
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		r.app.Log.Error("the problem can't be written", "request", r.ID, "error", err)
+	}
+	r.send(w, status, "application/problem+json", b)
+}
+
+// crash is what a panic becomes.
+func (r *Request) crash(w *response, what any, stack []byte) {
+	r.app.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
+	r.fail(w, fault.New(fault.Broken, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
+}

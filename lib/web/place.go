@@ -1,0 +1,80 @@
+package web
+
+import (
+	"net/url"
+	"strings"
+)
+
+// place splits what the web server says of a CGI request into the path the site is mounted under and the path
+// that the program answers (RFC 3875, 4.1.5 and 4.1.13). SCRIPT_NAME ends in the program's own segment, except
+// where a server maps the site's root to the program "index".
+func place(program, scriptName, pathInfo string) (prefix, path string) {
+	prefix = strings.TrimRight(scriptName, "/")
+	if own := "/" + program; strings.HasSuffix(prefix, own) {
+		prefix = strings.TrimSuffix(prefix, own)
+	}
+	return escaped(prefix), pathInfo
+}
+
+// placeByURL is place for FastCGI, where net/http/fcgi keeps SCRIPT_NAME and PATH_INFO to itself: the prefix is
+// the configured one, or else what stands before the program's own segment.
+func placeByURL(program, configured, urlPath string) (prefix, path string) {
+	below, ok := strings.CutPrefix(urlPath, configured)
+	if !ok || below != "" && below[0] != '/' {
+		return configured, "/" // not ours to answer: no route has a path like this
+	}
+	if program == "index" {
+		return configured, below
+	}
+	own := "/" + program
+	for i := 0; i < len(below); {
+		n := strings.Index(below[i:], own)
+		if n < 0 {
+			break
+		}
+		end := i + n + len(own)
+		if end == len(below) || below[end] == '/' {
+			return configured + escaped(below[:i+n]), below[end:]
+		}
+		i = end
+	}
+	return configured, below
+}
+
+func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+
+// segments splits a path; ok is false where a segment is empty, "." or "..": no route has one.
+func segments(path string) (list []string, ok bool) {
+	path = strings.TrimPrefix(path, "/")
+	if path == "" {
+		return nil, true
+	}
+	list = strings.Split(path, "/")
+	for _, s := range list {
+		if s == "" || s == "." || s == ".." {
+			return nil, false
+		}
+	}
+	return list, true
+}
+
+// SafeNext returns next if it is a path of this site, without the prefix, and otherwise else: a link to the log-in
+// page can't lead anywhere else afterwards.
+func SafeNext(next, otherwise string) string {
+	if len(next) > 2000 || len(next) < 2 || next[0] != '/' || next[1] == '/' {
+		return otherwise
+	}
+	for i := 0; i < len(next); i++ {
+		if next[i] <= ' ' || next[i] >= 0x7f || next[i] == '\\' {
+			return otherwise
+		}
+	}
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
+		return otherwise
+	}
+	if _, ok := segments(u.Path); !ok {
+		return otherwise
+	}
+	return next
+}

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/page"
+	"toaster.do/lib/session"
+)
+
+// Request is an HTTP request with what toaster knows of it.
+type Request struct {
+	*http.Request
+	Site   *Site            // the opened site
+	Who    session.Identity // who sent it
+	ID     string           // names it in the log and on error pages
+	Prefix string           // the path the site is mounted under, escaped: "" or "/toaster"
+
+	app        *App
+	path       string // below the program
+	route      *Route
+	parameters map[string]string
+	err        error // what it failed with, for the log
+}
+
+// Param is a parameter of the route's path.
+func (r *Request) Param(name string) string { return r.parameters[name] }
+
+// To is the path of the site's page: To("/jobs") is "/toaster/jobs" where the site lies below /toaster.
+func (r *Request) To(path string) string { return r.Prefix + path }
+
+// JSON tells whether the sender would rather have JSON than a page.
+func (r *Request) JSON() bool {
+	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), r.Header.Get("Authorization") != "")
+}
+
+// Input reads the form in the request's body; see readForm.
+func (r *Request) Input() (*Form, error) {
+	return readForm(r.Request, r.route.fields(r.Site))
+}
+
+func (rt *Route) fields(s *Site) Fields {
+	if rt.Fields == nil {
+		return Fields{}
+	}
+	return rt.Fields(s.Config)
+}
+
+// Page answers with a page. The template runs before anything is sent.
+func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.View) error {
+	v.Site, v.Prefix, v.ID = r.app.name(), r.Prefix, r.ID
+	if p := r.Who.Person; p != nil {
+		v.Person = p.Name
+		if v.Person == "" {
+			v.Person = p.Email
+		}
+	}
+	b, err := page.Render(name, v)
+	if err != nil {
+		return err
+	}
+	r.send(w, status, "text/html; charset=utf-8", b)
+	return nil
+}
+
+// Answer answers with JSON.
+func (r *Request) Answer(w http.ResponseWriter, status int, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	r.send(w, status, "application/json", append(b, '\n'))
+	return nil
+}
+
+// Text answers with plain text, under a file name where one is given.
+func (r *Request) Text(w http.ResponseWriter, text []byte, file string) error {
+	if file != "" {
+		w.Header().Set("Content-Disposition", Disposition("inline", file))
+	}
+	r.send(w, http.StatusOK, "text/plain; charset=utf-8", text)
+	return nil
+}
+
+// Redirect leads a browser on to another page of the site, with GET.
+func (r *Request) Redirect(w http.ResponseWriter, path string) error {
+	w.Header().Set("Location", r.To(path))
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+func (r *Request) send(w http.ResponseWriter, status int, kind string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Add("Vary", "Accept, Authorization, Cookie")
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// Disposition is a Content-Disposition with a file name that every browser understands (RFC 6266, appendix D).
+func Disposition(kind, name string) string {
+	plain := []byte(name)
+	for i, c := range plain {
+		if c < ' ' || c >= 0x7f || c == '"' || c == '\\' || c == '/' || c == '%' {
+			plain[i] = '_'
+		}
+	}
+	return kind + `; filename="` + string(plain) + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+}

@@ -1,0 +1,59 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// guard sets the headers that every answer carries. Pages load nothing but their own site's style, scripts and
+// pictures; nobody may frame them.
+func guard(h http.Header, id string) {
+	h.Set("X-Request-Id", id)
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store")
+}
+
+// response remembers what was answered, and keeps the body of a HEAD's answer back.
+type response struct {
+	http.ResponseWriter
+	head   bool
+	status int
+	bytes  int64
+}
+
+func (w *response) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *response) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if w.head {
+		return len(b), nil
+	}
+	n, err := w.ResponseWriter.Write(b)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// line writes the log's line about a request. slog quotes what came from outside: a line can't be forged.
+func (a *App) line(r *Request, w *response, took time.Duration) {
+	attrs := []slog.Attr{
+		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program), slog.String("path", r.path),
+		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took.Round(time.Microsecond)),
+	}
+	if p := r.Who.Person; p != nil {
+		attrs = append(attrs, slog.Int64("person", p.ID))
+	}
+	if r.err != nil {
+		attrs = append(attrs, slog.String("error", r.err.Error()))
+	}
+	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+}

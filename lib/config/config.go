@@ -1,9 +1,7 @@
 // Package config reads toaster.toml, which says where things lie and what the limits are.
 package config
 
-import (
-	"time"
-)
+import "time"
 
 // Config is the whole configuration. Every field has a value: its default where the file says nothing.
 type Config struct {
@@ -23,7 +21,7 @@ type Site struct {
 	Prefix string // "/toaster": the path the site is mounted under; empty: derived from each request
 }
 
-// Paths are absolute, or relative to the working directory where the configuration file was.
+// Paths are absolute: Load resolves those that are relative to the file's folder.
 type Paths struct {
 	Database string // SQLite; its folder must belong to the web server's user
 	Keys     string // secret keys of cookies
@@ -44,9 +42,9 @@ type Local struct {
 type Limits struct {
 	Dockerfile      Size
 	Context         Size // the archive as it is uploaded
-	ContextUnpacked Size
-	ContextEntries  int // files, folders and links in the archive
-	Jobs            int // of one person, where nothing else is set for them
+	ContextUnpacked Size `toml:"context_unpacked"`
+	ContextEntries  int  `toml:"context_entries"` // files, folders and links in the archive
+	Jobs            int  // of one person, where nothing else is set for them
 }
 
 // Session configures log-ins.
@@ -55,6 +53,3 @@ type Session struct {
 	Absolute time.Duration // a session is over this long after its log-in, whatever happens
 	Secure   string        // the cookie's Secure attribute: "auto" (when the request came by HTTPS), "always", "never"
 }
-
-// Size is a number of bytes. In the file: "64 KiB", "1 MiB", "2 GiB", or a plain number.
-type Size int64

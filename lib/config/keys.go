@@ -1,12 +1,141 @@
 package config
 
-import "errors"
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
 
-// KeyPairs reads the keys of cookies from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest first.
-func (c *Config) KeyPairs() ([][]byte, error) { return nil, errors.New("not written yet") }
+	"toaster.do/lib/fault"
+)
 
-// NewKeys makes the file with one generation of random keys. A file that is there is left alone: an error.
-func NewKeys(path string) error { return errors.New("not written yet") }
+// Lengths of keys in bytes: HMAC-SHA-256's block size, and AES-256's key.
+const (
+	hashKey  = 64
+	blockKey = 32
+)
 
-// AddKeys puts a new generation in front, which cookies are made with from now on, and keeps the newest keep ones.
-func AddKeys(path string, keep int) error { return errors.New("not written yet") }
+const keysHead = `# Secret keys of toaster's cookies, newest first; one generation a line: a hash key and a block key, base64.
+# Cookies are made with the first line's and accepted with any. Who can read this file can forge log-ins.
+`
+
+// KeyPairs reads the keys of cookies from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest
+// first. A file that is missing or won't do is a fault of kind Unavailable.
+func (c *Config) KeyPairs() ([][]byte, error) {
+	keys, err := readKeys(c.Paths.Keys)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "This site's keys can't be used.", "Administrator: see the log.")
+	}
+	return keys, nil
+}
+
+func readKeys(path string) ([][]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if fi.Mode().Perm()&0o007 != 0 {
+		return nil, fmt.Errorf("%s is open to everybody (%v): chmod 0640 it", path, fi.Mode().Perm())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	for i, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		pair, err := parsePair(line)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
+		}
+		keys = append(keys, pair...)
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%s has no keys", path)
+	}
+	return keys, nil
+}
+
+// parsePair reads a line. Its errors never quote it: they go to the log.
+func parsePair(line string) ([][]byte, error) {
+	words := strings.Fields(line)
+	if len(words) != 2 {
+		return nil, errors.New("wanted a hash key and a block key")
+	}
+	pair := make([][]byte, 2)
+	for i, length := range []int{hashKey, blockKey} {
+		key, err := base64.StdEncoding.DecodeString(words[i])
+		if err != nil || len(key) != length {
+			return nil, fmt.Errorf("key %d is not %d bytes in base64", i+1, length)
+		}
+		pair[i] = key
+	}
+	return pair, nil
+}
+
+// NewKeys makes the file, mode 0640, with one generation of random keys. A file that is there is left alone: fs.ErrExist.
+func NewKeys(path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(keysHead + newPair() + "\n")
+	return errors.Join(err, f.Chmod(0o640), f.Sync(), f.Close())
+}
+
+// AddKeys puts a new generation in front, which cookies are made with from now on, and keeps the newest keep
+// generations in all, at least 1. Cookies made with one that went are no longer accepted.
+func AddKeys(path string, keep int) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	old, err := readKeys(path)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	b.WriteString(keysHead + newPair() + "\n")
+	for i := 0; i < len(old) && i/2 < keep-1; i += 2 {
+		b.WriteString(encodePair(old[i], old[i+1]) + "\n")
+	}
+	return replace(path, b.Bytes(), fi)
+}
+
+// replace writes a file anew, whole or not at all, with the mode and the owners it had.
+func replace(path string, data []byte, was fs.FileInfo) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".keys-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	st := was.Sys().(*syscall.Stat_t)
+	err = errors.Join(err, f.Chown(int(st.Uid), int(st.Gid)), f.Chmod(was.Mode().Perm()), f.Sync(), f.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func newPair() string {
+	keys := make([]byte, hashKey+blockKey)
+	rand.Read(keys) // never fails (crypto/rand)
+	return encodePair(keys[:hashKey], keys[hashKey:])
+}
+
+func encodePair(hash, block []byte) string {
+	return base64.StdEncoding.EncodeToString(hash) + " " + base64.StdEncoding.EncodeToString(block)
+}

@@ -1,10 +1,93 @@
 package config
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"toaster.do/lib/fault"
+)
+
+// place is where the configuration lies when nobody says otherwise (design: § Files).
+const place = "/etc/toaster/toaster.toml"
 
 // Default returns the configuration of an installation that changed nothing.
-func Default() *Config { return &Config{} }
+func Default() *Config {
+	return &Config{
+		Site:   Site{Name: "toaster"},
+		Engine: "local",
+		Paths: Paths{
+			Database: "/var/lib/toaster/toaster.db",
+			Keys:     "/etc/toaster/keys",
+			Targets:  "/etc/toaster/targets.toml",
+			Builds:   "/var/lib/toaster/builds",
+		},
+		Local: Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5},
+		Limits: Limits{
+			Dockerfile:      64 << 10,
+			Context:         1 << 20,
+			ContextUnpacked: 64 << 20,
+			ContextEntries:  10000,
+			Jobs:            3,
+		},
+		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
+	}
+}
 
-// Load reads the file at path; an empty path means $TOASTER_CONF, or /etc/toaster/toaster.toml. An unknown
-// key or a bad value is an error that names file, line and key.
-func Load(path string) (*Config, error) { return nil, errors.New("not written yet") }
+// Load reads the file at path; an empty path means $TOASTER_CONF, or /etc/toaster/toaster.toml. A key that the
+// file leaves out has its default. A file that is missing or wrong is a fault of kind Unavailable, whose cause
+// names the file, and where something in it is wrong the line and the key.
+func Load(path string) (*Config, error) {
+	if path == "" {
+		path = os.Getenv("TOASTER_CONF")
+	}
+	if path == "" {
+		path = place
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+	}
+	var c *Config
+	if err == nil {
+		c, err = parse(data, path)
+	}
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: see the log.")
+	}
+	return c, nil
+}
+
+// parse reads a file's content. Relative paths in it start at the file's folder.
+func parse(data []byte, path string) (*Config, error) {
+	f := fileOf(Default())
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(f); err != nil {
+		return nil, explain(err, data, path)
+	}
+	c := f.config()
+	c.Path = path
+	if bad := c.check(); bad != nil {
+		return nil, fmt.Errorf("%s:%d: %s: %s", path, max(1, lineOf(data, bad.key)), bad.key, bad.want)
+	}
+	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir} {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(filepath.Dir(path), *p)
+		}
+	}
+	if c.Local.WorkDir == "" {
+		c.Local.WorkDir = filepath.Join(c.Paths.Builds, "work")
+	}
+	c.Site.URL = strings.TrimRight(c.Site.URL, "/")
+	return c, nil
+}

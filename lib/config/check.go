@@ -1,0 +1,64 @@
+package config
+
+import (
+	"net/url"
+	"path"
+	"strings"
+	"time"
+)
+
+// rule is what a key's value has to be.
+type rule struct {
+	ok        bool
+	key, want string
+}
+
+// check returns the first rule that c breaks, or nil.
+func (c *Config) check() *rule {
+	for _, r := range c.rules() {
+		if !r.ok {
+			return &r
+		}
+	}
+	return nil
+}
+
+func (c *Config) rules() []rule {
+	return []rule{
+		{c.Site.Name != "", "site.name", "must not be empty"},
+		{c.Site.URL == "" || isAddress(c.Site.URL), "site.url", `must be an address such as "https://toaster.example.org/toaster"`},
+		{c.Site.Prefix == "" || isPrefix(c.Site.Prefix), "site.prefix", `must be a path such as "/toaster", or empty`},
+		{c.Paths.Database != "", "paths.database", "must not be empty"},
+		{c.Paths.Keys != "", "paths.keys", "must not be empty"},
+		{c.Paths.Targets != "", "paths.targets", "must not be empty"},
+		{c.Paths.Builds != "", "paths.builds", "must not be empty"},
+		{c.Engine != "jenkins", "engine", `"jenkins" is not built in yet: use "local"`},
+		{c.Engine == "local", "engine", `must be "local"`},
+		{c.Local.Slots > 0, "local.slots", "must be at least 1"},
+		{c.Local.TimeLimit >= time.Second, "local.time_limit", "must be at least a second"},
+		{c.Local.OutputLimit >= 1<<10, "local.output_limit", "must be at least 1 KiB"},
+		{c.Local.Keep > 0, "local.keep", "must be at least 1"},
+		{c.Limits.Dockerfile > 0, "limits.dockerfile", "must be more than 0"},
+		{c.Limits.Context > 0, "limits.context", "must be more than 0"},
+		{c.Limits.ContextUnpacked > 0, "limits.context_unpacked", "must be more than 0"},
+		{c.Limits.ContextEntries > 0, "limits.context_entries", "must be at least 1"},
+		{c.Limits.Jobs >= 0, "limits.jobs", "must not be negative"},
+		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
+		{c.Session.Absolute >= c.Session.Idle, "session.absolute", "must not be shorter than session.idle"},
+		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
+	}
+}
+
+func isAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isPrefix tells whether s can stand in front of every path, and in a cookie's Path.
+func isPrefix(s string) bool {
+	return len(s) > 1 && s[0] == '/' && path.Clean(s) == s && !strings.ContainsAny(s, ";,?#%\"\\ ") && isPrintable(s)
+}
+
+func isPrintable(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+}

@@ -1,0 +1,89 @@
+package config
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// file is the configuration as it is written.
+type file struct {
+	Engine string
+	Site   Site
+	Paths  Paths
+	Limits Limits
+	Local  struct {
+		Slots       int
+		TimeLimit   duration `toml:"time_limit"`
+		OutputLimit Size     `toml:"output_limit"`
+		Keep        int
+		WorkDir     string `toml:"work_dir"`
+	}
+	Session struct {
+		Idle, Absolute duration
+		Secure         string
+	}
+}
+
+// fileOf returns c as it would be written, so that what a file leaves out keeps its value.
+func fileOf(c *Config) *file {
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits}
+	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
+	f.Local.TimeLimit, f.Local.OutputLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit
+	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
+	return f
+}
+
+func (f *file) config() *Config {
+	return &Config{
+		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Limits: f.Limits,
+		Local:   Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir},
+		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure},
+	}
+}
+
+// Size is a number of bytes. In the file: "64 KiB", "1 MiB", "2 GiB", or a plain number.
+type Size int64
+
+var units = []struct {
+	name  string
+	bytes Size
+}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
+
+// UnmarshalText reads a number and a unit.
+func (s *Size) UnmarshalText(text []byte) error {
+	for _, u := range units {
+		digits, ok := strings.CutSuffix(string(text), u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseInt(strings.TrimSpace(digits), 10, 64)
+		if err != nil || n < 0 || n > int64(1<<62/u.bytes) {
+			break
+		}
+		*s = Size(n) * u.bytes
+		return nil
+	}
+	return &valueError{string(text), `a size: write 65536, "64 KiB", "1 MiB" or "2 GiB"`}
+}
+
+// String returns the size in the largest unit that leaves no remainder: "64 KiB".
+func (s Size) String() string {
+	for _, u := range units {
+		if s >= u.bytes && s%u.bytes == 0 {
+			return fmt.Sprintf("%d %s", s/u.bytes, u.name)
+		}
+	}
+	return "0 B"
+}
+
+// duration is a span of time. In the file: "90s", "30m", "12h", "1h30m".
+type duration struct{ time.Duration }
+
+func (d *duration) UnmarshalText(text []byte) (err error) {
+	if d.Duration, err = time.ParseDuration(string(text)); err != nil {
+		return &valueError{string(text), `a duration: write "90s", "30m" or "12h"`}
+	}
+	return nil
+}

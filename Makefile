@@ -1,0 +1,65 @@
+# toaster: from a Dockerfile to an installable image. "make help" lists what can be made.
+
+LISTEN  = 127.0.0.1:8080
+DESTDIR =
+PREFIX  = /usr
+VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
+
+PROGRAMS = index account jobs
+
+# What Debian and Devuan call the things that are needed.
+RUN_PACKAGES  = gcc libc6-dev mmdebstrap zsh
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl git lighttpd shellcheck w3m zip
+
+# SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
+export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo
+export CGO_ENABLED = 1
+
+.PHONY: help run test build install bench clean run-tools test-tools lint
+
+help:
+	@printf '%s\n' 'make run      try toaster out: builds it, makes ./var, serves on $(LISTEN)' \
+		'make test     all the tests; as root it installs what they need' \
+		'make build    build/toasterctl and build/cgi-bin/' \
+		'make install  into $(PREFIX), below DESTDIR' \
+		'make bench    benchmarks, side by side, as ratios' \
+		'make clean    removes ./build; ./var stays'
+
+build: run-tools
+	go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)' -o build/toasterctl ./lib/toasterctl
+	@for p in $(PROGRAMS); do \
+		echo "go build cgi-bin/$$p"; \
+		go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)' -o build/cgi-bin/$$p ./cgi-bin/$$p || exit 1; \
+	done
+
+run: build
+	@.ci/try '$(LISTEN)'
+
+test: test-tools lint
+	go test -race -timeout 60m ./...
+
+lint:
+	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \
+		[ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+bench: test-tools build
+	go test -run '^$$' -bench . ./...
+
+install: build
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster' '$(DESTDIR)$(PREFIX)/share/toaster/static' \
+		'$(DESTDIR)$(PREFIX)/share/toaster/conf'
+	install -m 755 build/toasterctl '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 build/cgi-bin/* '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
+	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(PREFIX)/share/toaster/static/'
+	cp -R conf/apache conf/lighttpd '$(DESTDIR)$(PREFIX)/share/toaster/conf/'
+
+clean:
+	rm -rf build
+
+run-tools:
+	@.ci/tools $(RUN_PACKAGES)
+
+test-tools:
+	@.ci/tools $(TEST_PACKAGES)

@@ -1,0 +1,170 @@
+package build
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// fake is an engine in memory. It takes the names of calls that are to go wrong, and how.
+type fake struct {
+	now    func() time.Time
+	jobs   map[string]*fakeJob
+	ticket int
+	faults []string // "start:before", "start:after", "start:killed": what happens to the next such call
+	calls  []string
+}
+
+type fakeJob struct {
+	script  string
+	enabled bool
+	waiting *Waiting
+	builds  []BuildStatus // newest first
+}
+
+// killed is what a test sees where a real process would just be gone.
+type killed struct{ call string }
+
+func newFake(now func() time.Time) *fake { return &fake{now: now, jobs: map[string]*fakeJob{}} }
+
+// call runs f, which is what a healthy engine does, with the faults that the test ordered.
+func (f *fake) call(name string, do func() error) error {
+	f.calls = append(f.calls, name)
+	how := ""
+	if len(f.faults) > 0 && strings.HasPrefix(f.faults[0], name+":") {
+		how, f.faults = strings.TrimPrefix(f.faults[0], name+":"), f.faults[1:]
+	}
+	away := fault.New(fault.Unavailable, "The engine is away.", "Try again.")
+	switch how {
+	case "before":
+		return away
+	case "killed-before":
+		panic(killed{name})
+	}
+	err := do()
+	switch how {
+	case "after":
+		return away
+	case "killed-after":
+		panic(killed{name})
+	}
+	return err
+}
+
+func (f *fake) job(name string) (*fakeJob, error) {
+	if j := f.jobs[name]; j != nil {
+		return j, nil
+	}
+	return nil, fault.New(fault.NotFound, "The engine has no such job.", "")
+}
+
+func (f *fake) Create(_ context.Context, job EngineJob) error {
+	return f.call("create", func() error {
+		if j := f.jobs[job.Name]; j != nil {
+			j.script = string(job.Script)
+			return nil
+		}
+		f.jobs[job.Name] = &fakeJob{script: string(job.Script), enabled: true}
+		return nil
+	})
+}
+
+func (f *fake) Remove(_ context.Context, name string) error {
+	return f.call("remove", func() error { delete(f.jobs, name); return nil })
+}
+
+func (f *fake) SetEnabled(_ context.Context, name string, enabled bool) error {
+	return f.call("enable", func() error {
+		j, err := f.job(name)
+		if err == nil {
+			j.enabled = enabled
+		}
+		return err
+	})
+}
+
+func (f *fake) Start(_ context.Context, name string) (t Ticket, err error) {
+	err = f.call("start", func() error {
+		j, err := f.job(name)
+		if err != nil {
+			return err
+		}
+		if !j.enabled {
+			return fault.New(fault.Conflict, "The job is disabled there.", "")
+		}
+		if j.waiting == nil {
+			f.ticket++
+			j.waiting = &Waiting{Ticket: Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a free slot"}
+		}
+		t = j.waiting.Ticket
+		return nil
+	})
+	return t, err
+}
+
+func (f *fake) Stop(_ context.Context, name string, number int) error {
+	return f.call("stop", func() error {
+		j, err := f.job(name)
+		if err != nil {
+			return err
+		}
+		if number == 0 {
+			j.waiting = nil
+		}
+		f.end(name, number, Aborted)
+		return nil
+	})
+}
+
+func (f *fake) Status(_ context.Context, names ...string) (map[string]Status, error) {
+	all := map[string]Status{}
+	err := f.call("status", func() error {
+		for _, name := range names {
+			if j := f.jobs[name]; j != nil {
+				all[name] = Status{Enabled: j.enabled, Waiting: j.waiting, Builds: j.builds[:min(len(j.builds), RecentBuilds)]}
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+func (f *fake) Log(context.Context, string, int, int64) (Chunk, error) {
+	text := "TOASTER-STEP 1/2 1 FROM x\nTOASTER-STEP 2/2 3 RUN y\n"
+	return Chunk{Text: []byte(text), Next: int64(len(text))}, nil
+}
+
+func (f *fake) Artifacts(context.Context, string, int) ([]Artifact, error) {
+	return []Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}}, f.call("artifacts", func() error { return nil })
+}
+
+func (f *fake) Open(context.Context, string, int, string, Range) (*Stream, error) {
+	return nil, fault.New(fault.NotFound, "There is no such artifact.", "")
+}
+
+func (f *fake) Health(context.Context) Health { return Health{Reachable: true} }
+
+// begin lets the waiting start of a job become a build.
+func (f *fake) begin(name string) {
+	j := f.jobs[name]
+	if j == nil || j.waiting == nil {
+		return
+	}
+	number := 1
+	if len(j.builds) > 0 {
+		number = j.builds[0].Number + 1
+	}
+	j.builds = append([]BuildStatus{{Number: number, Ticket: j.waiting.Ticket, State: Running, StartedAt: f.now()}}, j.builds...)
+	j.waiting = nil
+}
+
+func (f *fake) end(name string, number int, state State) {
+	for i, b := range f.jobs[name].builds {
+		if b.Number == number && !b.State.Ended() {
+			f.jobs[name].builds[i].State, f.jobs[name].builds[i].EndedAt = state, f.now()
+		}
+	}
+}

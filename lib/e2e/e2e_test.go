@@ -1,0 +1,417 @@
+// Package e2e goes the whole way that a person goes, with the programs that are installed: log in, hand in a
+// Dockerfile with its context, build it for real, follow the log, download the image, look into it.
+package e2e
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+const (
+	email    = "ann@example.org"
+	password = "correct horse battery staple"
+	target   = "rootfs_amd64_bookworm"
+
+	dockerfile = `FROM debian:bookworm
+ARG GREETING=hello
+ENV APP=/srv/app LANG=C.UTF-8
+WORKDIR $APP
+RUN apt-get update && apt-get install -y --no-install-recommends busybox && rm -rf /var/lib/apt/lists/*
+COPY site/ ./site/
+COPY --chown=www-data:www-data run.sh /usr/local/bin/
+RUN chmod 750 /usr/local/bin/run.sh && echo "$GREETING from $(pwd)" > greeting.txt
+EXPOSE 8080
+USER www-data
+CMD ["/usr/local/bin/run.sh"]
+`
+)
+
+// toaster is an instance in a folder of its own, served by the real programs.
+type toaster struct {
+	*testing.T
+	dir, bin, url string
+	client        *http.Client
+}
+
+func TestFromADockerfileToAnImage(t *testing.T) {
+	s := start(t)
+	s.logIn()
+	job := s.addJob()
+
+	resp := s.post(job+"/start", nil)
+	s.status(resp, http.StatusAccepted)
+
+	log := s.follow(job + "/builds/1/log")
+	var j struct {
+		State  string
+		Builds []struct {
+			Number, Step, Steps int
+			State               string
+			Artifacts           []struct {
+				Path   string
+				Size   int64
+				SHA256 string
+			}
+		}
+	}
+	s.wait("the build's end", func() bool {
+		s.json(job, &j)
+		return j.State != "queued" && j.State != "running"
+	})
+	if j.State != "succeeded" {
+		t.Fatalf("the build has %s; its log:\n%s", j.State, log)
+	}
+	for _, want := range []string{"TOASTER-STEP 1/", "apt-get install", " 8 RUN chmod"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q", want)
+		}
+	}
+	b := j.Builds[0]
+	if b.Number != 1 || b.Steps == 0 || b.Step != b.Steps {
+		t.Errorf("the build stands at step %d of %d", b.Step, b.Steps)
+	}
+
+	sums := map[string]string{}
+	var image string
+	for _, a := range b.Artifacts {
+		sum, size := s.download(job + "/builds/1/artifacts/" + a.Path)
+		sums[a.Path] = sum
+		if sum != a.SHA256 || size != a.Size {
+			t.Errorf("%s: %d bytes, SHA-256 %s; the page says %d, %s", a.Path, size, sum, a.Size, a.SHA256)
+		}
+		if strings.HasSuffix(a.Path, ".tar.gz") {
+			image = a.Path
+		}
+	}
+	for _, want := range []string{image, "SHA256SUMS", "packages.txt", "provenance.json"} {
+		if sums[want] == "" {
+			t.Fatalf("there is no artifact %q in %v", want, sums)
+		}
+	}
+	s.checkSums(sums)
+	s.checkImage(image)
+	s.checkProvenance()
+	s.checkRange(job+"/builds/1/artifacts/"+image, sums[image])
+}
+
+// start builds the programs, makes an instance with a person, and runs web server and runner.
+func start(t *testing.T) *toaster {
+	t.Helper()
+	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
+	s.run(nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
+	for _, program := range []string{"index", "account", "jobs"} {
+		s.run(nil, "go", "build", "-o", s.bin+"/cgi-bin/"+program, "../../cgi-bin/"+program)
+	}
+	ctl := s.bin + "/toasterctl"
+	config := s.dir + "/toaster.toml"
+	s.run(nil, ctl, "init", "--dir", s.dir)
+	s.run(strings.NewReader(password+"\n"), ctl, "user", "add", "--config", config, "--email", email, "--password-stdin")
+
+	s.daemon(ctl, "runner", "--config", config)
+	out := s.daemon(ctl, "serve", "--config", config, "--listen", "127.0.0.1:0")
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		if _, address, ok := strings.Cut(lines.Text(), "http://"); ok {
+			s.url = "http://" + strings.Fields(address)[0]
+			break
+		}
+	}
+	if s.url == "" {
+		t.Fatal("serve did not print its address")
+	}
+	s.url = strings.TrimRight(s.url, "/")
+	go io.Copy(io.Discard, out)
+	jar, _ := cookiejar.New(nil)
+	s.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return s
+}
+
+func (s *toaster) run(in io.Reader, name string, args ...string) {
+	s.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stdin = in
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	}
+}
+
+// daemon runs a program until the test ends, and returns what it prints.
+func (s *toaster) daemon(name string, args ...string) io.Reader {
+	s.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	})
+	return out
+}
+
+func (s *toaster) logIn() {
+	s.Helper()
+	resp, err := s.client.PostForm(s.url+"/account/login", url.Values{"email": {email}, "password": {password}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.status(resp, http.StatusSeeOther)
+}
+
+// addJob hands in the Dockerfile with a context as a browser's form would, and returns the job's path.
+func (s *toaster) addJob() string {
+	s.Helper()
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	form.WriteField("name", "greeter")
+	form.WriteField("target", target)
+	form.WriteField("build_args", "GREETING=bon jour")
+	for field, content := range map[string][]byte{"dockerfile": []byte(dockerfile), "context": buildContext(s.T)} {
+		part, err := form.CreateFormFile(field, field)
+		if err != nil {
+			s.Fatal(err)
+		}
+		part.Write(content)
+	}
+	form.Close()
+	req, _ := http.NewRequest("POST", s.url+"/jobs", &body)
+	req.Header.Set("Content-Type", form.FormDataContentType())
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.status(resp, http.StatusCreated)
+	location, err := url.Parse(resp.Header.Get("Location"))
+	if err != nil || !strings.HasPrefix(location.Path, "/jobs/") {
+		s.Fatalf("the new job is at %q (%v)", resp.Header.Get("Location"), err)
+	}
+	return location.Path
+}
+
+func buildContext(t *testing.T) []byte {
+	var buf bytes.Buffer
+	zip := gzip.NewWriter(&buf)
+	archive := tar.NewWriter(zip)
+	for _, f := range []struct {
+		name, text string
+		mode       int64
+	}{{"run.sh", "#!/bin/sh\nexec busybox httpd -f -p 8080 -h /srv/app/site\n", 0o755}, {"site/index.html", "<p>toast</p>\n", 0o644}} {
+		archive.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.text)), Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)})
+		if _, err := archive.Write([]byte(f.text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	archive.Close()
+	zip.Close()
+	return buf.Bytes()
+}
+
+func (s *toaster) post(path string, form url.Values) *http.Response {
+	s.Helper()
+	req, _ := http.NewRequest("POST", s.url+path, strings.NewReader(form.Encode()))
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return resp
+}
+
+func (s *toaster) get(path string, header ...string) *http.Response {
+	s.Helper()
+	req, _ := http.NewRequest("GET", s.url+path, nil)
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return resp
+}
+
+func (s *toaster) json(path string, v any) {
+	s.Helper()
+	resp := s.get(path, "Accept", "application/json")
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(v); err != nil || resp.StatusCode != http.StatusOK {
+		s.Fatalf("GET %s: %s, %v", path, resp.Status, err)
+	}
+}
+
+// status checks an answer's status and closes it.
+func (s *toaster) status(resp *http.Response, want int) {
+	s.Helper()
+	defer resp.Body.Close()
+	if resp.StatusCode != want {
+		text, _ := io.ReadAll(resp.Body)
+		s.Fatalf("%s %s: %s, not %d\n%s", resp.Request.Method, resp.Request.URL, resp.Status, want, text)
+	}
+}
+
+// wait asks until done says so. A build takes minutes on a slow machine.
+func (s *toaster) wait(what string, done func() bool) {
+	s.Helper()
+	for deadline := time.Now().Add(20 * time.Minute); !done(); time.Sleep(500 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+// follow reads a growing log by its offsets, to the end.
+func (s *toaster) follow(path string) string {
+	s.Helper()
+	var log strings.Builder
+	offset := int64(0)
+	s.wait("the log's end", func() bool {
+		resp := s.get(fmt.Sprintf("%s?offset=%d", path, offset))
+		text, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		next, bad := strconv.ParseInt(resp.Header.Get("X-Next-Offset"), 10, 64)
+		if err != nil || bad != nil || resp.StatusCode != http.StatusOK || next < offset {
+			s.Fatalf("the log from %d: %s, next %q, %v", offset, resp.Status, resp.Header.Get("X-Next-Offset"), err)
+		}
+		log.Write(text)
+		offset = next
+		return resp.Header.Get("X-More") != "true"
+	})
+	return log.String()
+}
+
+// download stores an artifact, and returns its SHA-256 and size.
+func (s *toaster) download(path string) (string, int64) {
+	s.Helper()
+	resp := s.get(path)
+	defer resp.Body.Close()
+	f, err := os.Create(filepath.Join(s.bin, filepath.Base(path)))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	n, err := io.Copy(io.MultiWriter(f, sum), resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || n != resp.ContentLength {
+		s.Fatalf("GET %s: %s, %d of %d bytes, %v", path, resp.Status, n, resp.ContentLength, err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), n
+}
+
+func (s *toaster) checkSums(sums map[string]string) {
+	s.Helper()
+	cmd := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+	cmd.Dir = s.bin
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.Errorf("sha256sum --check: %v\n%s", err, out)
+	}
+	listed, err := os.ReadFile(filepath.Join(s.bin, "SHA256SUMS"))
+	if err != nil || strings.Count(string(listed), "\n") != len(sums)-1 {
+		s.Errorf("SHA256SUMS lists other files than the %d artifacts beside it (%v):\n%s", len(sums)-1, err, listed)
+	}
+}
+
+// checkImage looks for what the Dockerfile says in the tarball.
+func (s *toaster) checkImage(name string) {
+	s.Helper()
+	f, err := os.Open(filepath.Join(s.bin, name))
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer f.Close()
+	unzip, err := gzip.NewReader(f)
+	if err != nil {
+		s.Fatal(err)
+	}
+	got := map[string]*tar.Header{}
+	text := map[string]string{}
+	for archive := tar.NewReader(unzip); ; {
+		h, err := archive.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			s.Fatal(err)
+		}
+		path := strings.TrimPrefix(strings.TrimPrefix(h.Name, "."), "/")
+		got[path] = h
+		if h.Size < 4096 && h.Typeflag == tar.TypeReg {
+			content, _ := io.ReadAll(archive)
+			text[path] = string(content)
+		}
+	}
+	if text["srv/app/greeting.txt"] != "bon jour from /srv/app\n" || text["srv/app/site/index.html"] != "<p>toast</p>\n" {
+		s.Errorf("greeting.txt is %q, index.html is %q", text["srv/app/greeting.txt"], text["srv/app/site/index.html"])
+	}
+	if h := got["usr/local/bin/run.sh"]; h == nil || h.Mode&0o7777 != 0o750 || h.Uid != 33 || h.Gid != 33 {
+		s.Errorf("run.sh is %+v", h)
+	}
+	for _, path := range []string{"bin/busybox", "etc/toaster/stamp", "etc/init.d/toaster-app"} {
+		if got[path] == nil && got["usr/"+path] == nil {
+			s.Errorf("the image lacks %s", path)
+		}
+	}
+	for path := range got {
+		if strings.HasPrefix(path, "proc/") || strings.HasPrefix(path, "sys/") || strings.Contains(path, "policy-rc.d") {
+			s.Errorf("the image has %s", path)
+		}
+	}
+}
+
+func (s *toaster) checkProvenance() {
+	s.Helper()
+	raw, err := os.ReadFile(filepath.Join(s.bin, "provenance.json"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	want := sha256.Sum256([]byte(dockerfile))
+	if !json.Valid(raw) || !bytes.Contains(raw, []byte(hex.EncodeToString(want[:]))) || !bytes.Contains(raw, []byte(target)) {
+		s.Errorf("provenance.json lacks the Dockerfile's checksum or the target:\n%s", raw)
+	}
+	packages, err := os.ReadFile(filepath.Join(s.bin, "packages.txt"))
+	if err != nil || !strings.Contains(string(packages), "\nbusybox\t") {
+		s.Errorf("packages.txt lacks busybox (%v)", err)
+	}
+}
+
+// checkRange downloads the image again in two parts.
+func (s *toaster) checkRange(path, sum string) {
+	s.Helper()
+	h := sha256.New()
+	for _, part := range []string{"bytes=0-999999", "bytes=1000000-"} {
+		resp := s.get(path, "Range", part)
+		if resp.StatusCode != http.StatusPartialContent {
+			s.Fatalf("Range: %s gives %s", part, resp.Status)
+		}
+		io.Copy(h, resp.Body)
+		resp.Body.Close()
+	}
+	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
+		s.Errorf("two ranges together have the checksum %s, not %s", got, sum)
+	}
+}

@@ -3,7 +3,7 @@ package account
 
 import (
 	"context"
-	"errors"
+	"strings"
 	"time"
 
 	"toaster.do/lib/config"
@@ -14,11 +14,14 @@ import (
 type Accounts struct {
 	Now func() time.Time // the clock
 
-	db *store.DB
+	db    *store.DB
+	slots slots
 }
 
 // New returns the accounts in db.
-func New(cfg *config.Config, db *store.DB) *Accounts { return &Accounts{Now: time.Now, db: db} }
+func New(cfg *config.Config, db *store.DB) *Accounts {
+	return &Accounts{Now: time.Now, db: db, slots: newSlots(cfg.Paths.Database)}
+}
 
 // NewPerson is what an account is made from.
 type NewPerson struct {
@@ -28,22 +31,46 @@ type NewPerson struct {
 	Admin    bool
 }
 
-// LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
-// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited. A suspended
-// person with the right password is Denied. When the server hashes as many passwords as it can: Unavailable.
-func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
-	return nil, errors.New("not written yet")
-}
-
-// Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field "email", "name" or "password".
+// Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field
+// "email", "name" or "password".
 func (a *Accounts) Add(ctx context.Context, n NewPerson) (*store.Person, error) {
-	return nil, errors.New("not written yet")
+	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
+	if err := n.check(); err != nil {
+		return nil, err
+	}
+	phc, err := a.hash(ctx, n.Password)
+	if err != nil {
+		return nil, err
+	}
+	p := &store.Person{Email: n.Email, Name: n.Name, Role: "user", State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	if n.Admin {
+		p.Role = "admin"
+	}
+	if err := a.db.AddPerson(ctx, p); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
-// SetPassword changes a person's password and ends their sessions.
+// SetPassword changes a person's password and ends all their sessions. NotFound: no such account.
 func (a *Accounts) SetPassword(ctx context.Context, email, password string) error {
-	return errors.New("not written yet")
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	p, err := a.person(ctx, email)
+	if err != nil {
+		return err
+	}
+	phc, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.db.SetPassword(ctx, p.ID, phc, a.Now())
 }
 
 // List returns all accounts by address.
 func (a *Accounts) List(ctx context.Context) ([]*store.Person, error) { return a.db.People(ctx) }
+
+func (a *Accounts) person(ctx context.Context, email string) (*store.Person, error) {
+	return a.db.PersonByEmail(ctx, strings.TrimSpace(email))
+}

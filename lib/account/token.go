@@ -2,24 +2,50 @@ package account
 
 import (
 	"context"
-	"errors"
+	"strings"
 	"time"
 
+	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
 // AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is
-// "read" or "write"; a ttl of 0 means that the token never expires.
+// "read" or "write"; a ttl of 0 means that the token never expires. Invalid: the Field "name", "scope" or "ttl".
 func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration) (plain string, err error) {
-	return "", errors.New("not written yet")
+	name = strings.TrimSpace(name)
+	switch {
+	case name == "" || !printable(name, 100):
+		return "", fault.New(fault.Invalid, "The token needs a name of at most 100 characters.", "Say what it is for.").At("name")
+	case scope != "read" && scope != "write":
+		return "", fault.New(fault.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope")
+	case ttl < 0:
+		return "", fault.New(fault.Invalid, "The token would have expired already.", "Take a longer time, or 0 for ever.").At("ttl")
+	}
+	p, err := a.person(ctx, email)
+	if err != nil {
+		return "", err
+	}
+	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
+	if ttl > 0 {
+		t.ExpiresAt = t.CreatedAt.Add(ttl)
+	}
+	return a.db.AddToken(ctx, t)
 }
 
 // Tokens lists a person's tokens, oldest first.
 func (a *Accounts) Tokens(ctx context.Context, email string) ([]*store.Token, error) {
-	return nil, errors.New("not written yet")
+	p, err := a.person(ctx, email)
+	if err != nil {
+		return nil, err
+	}
+	return a.db.Tokens(ctx, p.ID)
 }
 
 // RemoveToken removes a person's token by its id; NotFound if they have none like that.
 func (a *Accounts) RemoveToken(ctx context.Context, email string, id int64) error {
-	return errors.New("not written yet")
+	p, err := a.person(ctx, email)
+	if err != nil {
+		return err
+	}
+	return a.db.RemoveToken(ctx, p.ID, id)
 }

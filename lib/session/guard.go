@@ -1,19 +1,23 @@
 package session
 
 import (
-	"context"
-	"errors"
 	"net/http"
+
+	"toaster.do/lib/fault"
 )
 
 // Guard keeps pages of other sites from sending forms in the name of a person who is logged in here. What it
-// refuses goes to refuse, with a fault of kind Denied. Requests with a Bearer token pass: a browser never adds one by itself.
+// refuses goes to refuse, with a fault of kind Denied. Requests with a Bearer token pass: a browser never adds one
+// by itself, and Who looks at nothing else then.
 func Guard(next http.Handler, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
-	return next
+	protection := http.NewCrossOriginProtection()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := bearer(r); !ok {
+			if err := protection.Check(r); err != nil {
+				refuse(w, r, fault.Wrap(fault.Denied, err, "This form was sent from a page of another site, so nothing was done.", "Open the page on this site and send it from there."))
+				return
+			}
+		}
+		next.ServeHTTP(w, r)
+	})
 }
-
-// Address returns the network address that the request came from, as the web server says, without the port.
-func (m *Manager) Address(r *http.Request) string { return "" }
-
-// Allow counts a try of what key names. Too many are Limited: 5 in 10 seconds, then slower.
-func (m *Manager) Allow(ctx context.Context, key string) error { return errors.New("not written yet") }

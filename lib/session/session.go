@@ -3,11 +3,17 @@
 package session
 
 import (
-	"errors"
+	"context"
+	"crypto/rand"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/gorilla/securecookie"
+
 	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
@@ -29,28 +35,108 @@ type Manager struct {
 	Now    func() time.Time           // the clock
 	Prefix func(*http.Request) string // the path that the site is mounted under, "" or "/toaster", for the cookie's Path
 
-	cfg *config.Config
-	db  *store.DB
+	cfg    *config.Config
+	db     *store.DB
+	codecs []securecookie.Codec
 }
 
 // New reads the keys of cfg. An error is a fault that tells the administrator what to do.
 func New(cfg *config.Config, db *store.DB) (*Manager, error) {
-	return &Manager{Now: time.Now, Prefix: func(*http.Request) string { return cfg.Site.Prefix }, cfg: cfg, db: db}, nil
+	codecs, err := codecs(cfg)
+	if err != nil {
+		return nil, err
+	}
+	prefix := func(*http.Request) string { return cfg.Site.Prefix }
+	return &Manager{Now: time.Now, Prefix: prefix, cfg: cfg, db: db, codecs: codecs}, nil
 }
 
-// Who tells who sent the request. A request with an Authorization header is judged by that alone: a wrong or
-// expired Bearer token is Unauthorised, whatever its cookie says. Without one, a cookie that isn't good makes the
-// request nobody's; that is no error.
+// Who tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
+// Unauthorised, or Limited after too many, whatever the cookie says. Without a token, a cookie that isn't good
+// makes the request nobody's; that is no error.
 func (m *Manager) Who(r *http.Request) (Identity, error) {
-	return Identity{}, errors.New("not written yet")
+	if plain, ok := bearer(r); ok {
+		return m.byToken(r, plain)
+	}
+	digest := m.digest(r)
+	if digest == nil {
+		return Identity{}, nil
+	}
+	s, p, err := m.db.SessionByDigest(r.Context(), digest)
+	if fault.KindOf(err) == fault.NotFound {
+		return Identity{}, nil
+	}
+	if err != nil {
+		return Identity{}, err
+	}
+	now := m.Now()
+	switch {
+	case !p.Active() || !s.EndedAt.IsZero():
+		return Identity{}, nil
+	case !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.cfg.Session.Idle:
+		return Identity{Expired: p}, nil
+	}
+	if now.Sub(s.SeenAt) >= precision {
+		err = tolerable(m.db.TouchSession(r.Context(), s.ID, now))
+	}
+	return Identity{Person: p, Session: s.ID}, err
+}
+
+// precision is how exactly the last use of sessions and tokens is known: most requests write nothing.
+const precision = time.Minute
+
+// tolerable forgives that a use can't be noted: pages can be read while the disk is full.
+func tolerable(err error) error {
+	if k := fault.KindOf(err); err != nil && k != fault.Full && k != fault.Unavailable {
+		return err
+	}
+	return nil
 }
 
 // Begin logs p in: a new random id, always; the session that the request came with ends.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person) error {
-	return errors.New("not written yet")
+	id := make([]byte, 32)
+	rand.Read(id) // never fails (crypto/rand)
+	now := m.Now()
+	s := &store.Session{
+		PersonID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
+		Address: m.Address(r), Agent: agent(r),
+	}
+	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r)); err != nil {
+		return err
+	}
+	return m.give(w, r, id)
 }
 
 // End logs out: the session is over on the server, and the browser is told to forget its cookie.
 func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
-	return errors.New("not written yet")
+	if digest := m.digest(r); digest != nil {
+		if err := m.db.EndSession(r.Context(), digest, m.Now()); err != nil {
+			return err
+		}
+	}
+	c := m.cookie(r)
+	c.MaxAge = -1
+	http.SetCookie(w, c)
+	return nil
+}
+
+// Address returns the network address that the request came from, as the web server says, without the port.
+func (m *Manager) Address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// Allow counts a try of what key names. Too many are Limited: 5 in 10 seconds, then slower.
+func (m *Manager) Allow(ctx context.Context, key string) error {
+	_, err := m.db.Try(ctx, m.Now(), store.Limit{Key: key, Rates: store.Guesses})
+	return err
+}
+
+// agent is what the browser calls itself, cut so that it can be stored and shown.
+func agent(r *http.Request) string {
+	a := r.UserAgent()
+	return strings.ToValidUTF8(a[:min(len(a), 200)], "")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -15,26 +16,53 @@ type Rate struct {
 	Within time.Duration
 }
 
-// Try counts one try of what key names, if every rate still allows it, and returns the try's id. Otherwise
-// nothing is counted, and the error is Limited; its advice says how many seconds to wait.
-func (db *DB) Try(ctx context.Context, key string, now time.Time, rates ...Rate) (id int64, err error) {
+// Limit is the rates for tries of what Key names.
+type Limit struct {
+	Key   string
+	Rates []Rate
+}
+
+// Guesses are the rates for what somebody could find by trying: a person who mistypes doesn't meet them, and who
+// goes on is slowed.
+var Guesses = []Rate{{5, 10 * time.Second}, {15, 5 * time.Minute}, {60, time.Hour}}
+
+// counted is how long a try is kept: no rate spans more.
+const counted = time.Hour
+
+// Try counts one try for each limit, if all of them still allow it, and returns the tries' ids. Otherwise nothing is
+// counted, and the error is Limited; its advice says how long to wait.
+func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (ids []int64, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		for _, r := range rates {
-			if err := r.allows(ctx, tx, key, now); err != nil {
-				return err
+		for _, l := range limits {
+			for _, r := range l.Rates {
+				if err := r.allows(ctx, tx, l.Key, now); err != nil {
+					return err
+				}
 			}
 		}
-		if err := forget(ctx, tx, now); err != nil {
-			return err
+		for _, l := range limits {
+			result, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
+			if err != nil {
+				return err
+			}
+			id, err := result.LastInsertId()
+			if err != nil {
+				return err
+			}
+			ids = append(ids, id)
 		}
-		result, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, key, millis(now))
-		if err != nil {
-			return err
-		}
-		id, err = result.LastInsertId()
-		return err
+		return forget(ctx, tx, now)
 	})
-	return id, err
+	return ids, err
+}
+
+// Tries tells how many tries of what key names count at present, up to most.
+func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM attempt WHERE key = ? AND at > ? LIMIT ?)`,
+			key, millis(now.Add(-counted)), most).Scan(&n)
+	})
+	return n, err
 }
 
 // Forgive takes back a try that turned out to be right.
@@ -64,11 +92,21 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 	return fault.New(fault.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second))
 }
 
-// counted is how long a try is kept: no rate spans more.
-const counted = 24 * time.Hour
-
-// forget removes some tries that no longer count, a bounded number at a time.
+// forget removes some tries that no longer count: a few more than a Try adds.
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE at < ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
+	_, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
 	return err
+}
+
+// Network returns the part of a network address that tells one subscriber from another: an IPv6 subscriber has at
+// least a /64 to choose addresses from (RFC 6177).
+func Network(address string) string {
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return address
+	}
+	if a = a.Unmap().WithZone(""); a.Is4() {
+		return a.String()
+	}
+	return netip.PrefixFrom(a, 64).Masked().String()
 }

@@ -2,7 +2,11 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/base64"
+	"strings"
 	"time"
 )
 
@@ -15,6 +19,21 @@ type Token struct {
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	UsedAt    time.Time
+}
+
+// tokenMark begins a token's plain form; 32 random bytes in base64url (RFC 4648, 5) follow. It makes tokens
+// recognisable for their owner, and for programs that look for leaked secrets.
+const tokenMark = "toaster_"
+
+// TokenDigest returns the SHA-256 under which a token is stored; ok is false where plain isn't the form of a token.
+func TokenDigest(plain string) (digest []byte, ok bool) {
+	text, ok := strings.CutPrefix(plain, tokenMark)
+	secret, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	if !ok || err != nil || len(secret) != 32 || strings.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	d := sha256.Sum256([]byte(plain))
+	return d[:], true
 }
 
 const tokenColumns = `t.id, t.person_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
@@ -34,17 +53,25 @@ func scanToken(rs *sql.Rows) (*Token, error) {
 	return t, err
 }
 
-// AddToken stores t under the digest of its plain form and sets its ID.
-func (db *DB) AddToken(ctx context.Context, t *Token, digest []byte) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored.
+func (db *DB) AddToken(ctx context.Context, t *Token) (plain string, err error) {
+	secret := make([]byte, 32)
+	rand.Read(secret) // never fails (crypto/rand)
+	plain = tokenMark + base64.RawURLEncoding.EncodeToString(secret)
+	digest := sha256.Sum256([]byte(plain))
+	err = db.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `INSERT INTO token (person_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			t.PersonID, t.Name, digest, t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
+			t.PersonID, t.Name, digest[:], t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
 		if err != nil {
 			return err
 		}
 		t.ID, err = r.LastInsertId()
 		return err
 	})
+	if err != nil {
+		return "", err
+	}
+	return plain, nil
 }
 
 // TokenByDigest finds a token, expired or not, and its person; NotFound if there is none.

@@ -1,0 +1,125 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// An account at which more than pressure wrong passwords were tried within the hour is being attacked. From then
+// on each network that its owner has not logged in from before gets the rates siege for that account: its first
+// try passes at once, so an attack slows strangers, and never locks the owner out.
+const pressure = 20
+
+var siege = []store.Rate{{Count: 1, Within: time.Minute}, {Count: 5, Within: time.Hour}}
+
+// LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
+// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited. A person
+// who isn't active is Denied, after the right password only. When the server hashes as many passwords as it can: Unavailable.
+func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
+	email = strings.TrimSpace(email)
+	p, err := a.find(ctx, email)
+	if err != nil {
+		return nil, err
+	}
+	tries, err := a.admit(ctx, p, email, address)
+	if err != nil {
+		return nil, err
+	}
+	phc := nobody
+	if p != nil {
+		phc = p.Password
+	}
+	ok, stale, err := a.check(ctx, phc, password)
+	if err != nil {
+		return nil, err
+	}
+	if !ok || p == nil {
+		return nil, fault.New(fault.Unauthorised, "The e-mail address or the password is wrong.", "Check both, then try again.")
+	}
+	if !p.Active() {
+		return nil, inactive(p)
+	}
+	if err := a.db.Forgive(ctx, tries...); err != nil {
+		return nil, err
+	}
+	if stale {
+		err = a.rehash(ctx, p, password)
+	}
+	return p, err
+}
+
+// nobody is hashed with when there is no such account: the answer takes as long as another.
+var nobody = encode(current, make([]byte, saltLength), make([]byte, hashLength))
+
+// find returns the person of an address, nil if there is none.
+func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error) {
+	p, err := a.db.PersonByEmail(ctx, email)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	return p, err
+}
+
+// admit counts the try, by network, by account, and by both together, if it is allowed.
+func (a *Accounts) admit(ctx context.Context, p *store.Person, email, address string) (tries []int64, err error) {
+	account, network := "login:account:"+accountKey(email), store.Network(address)
+	both := store.Limit{Key: account + ":" + network}
+	n, err := a.db.Tries(ctx, a.Now(), account, pressure)
+	if err != nil {
+		return nil, err
+	}
+	if n >= pressure {
+		known := false
+		if p != nil {
+			if known, err = a.db.KnowsAddress(ctx, p.ID, address); err != nil {
+				return nil, err
+			}
+		}
+		if !known {
+			both.Rates = siege
+		}
+	}
+	return a.db.Try(ctx, a.Now(), store.Limit{Key: "login:address:" + network, Rates: store.Guesses}, store.Limit{Key: account}, both)
+}
+
+// accountKey stands for an address that somebody typed, which may be another site's, or a password.
+func accountKey(email string) string {
+	d := sha256.Sum256([]byte(strings.ToLower(email)))
+	return hex.EncodeToString(d[:16])
+}
+
+// check compares a password when a slot is free.
+func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale bool, err error) {
+	slotErr := a.slots.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
+	if slotErr != nil {
+		return false, false, slotErr
+	}
+	return ok, stale, err
+}
+
+// hash hashes a password when a slot is free.
+func (a *Accounts) hash(ctx context.Context, password string) (phc string, err error) {
+	err = a.slots.do(ctx, func() { phc = HashPassword(password) })
+	return phc, err
+}
+
+func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string) error {
+	phc, err := a.hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	return a.db.Rehash(ctx, p.ID, p.Password, phc)
+}
+
+func inactive(p *store.Person) error {
+	if p.State == "pending" {
+		return fault.New(fault.Denied, "This account is not active yet.", "Ask the administrator to activate it.")
+	}
+	return fault.New(fault.Denied, "This account is suspended.", "Ask the administrator why.")
+}

@@ -179,6 +179,9 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 	if _, upload := f.Files[name]; value || upload {
 		return malformed(http.StatusBadRequest, fmt.Errorf("field %q was sent twice", name))
 	}
+	if !limit.File { // browsers send a line's end as CR LF (HTML, 4.10.21.4)
+		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	}
 	size := int64(len(content))
 	if size <= max(limit.Most, limit.Keep) {
 		if limit.File {

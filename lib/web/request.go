@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,6 +29,12 @@ type Request struct {
 
 // Param is a parameter of the route's path.
 func (r *Request) Param(name string) string { return r.parameters[name] }
+
+// Log is the program's log.
+func (r *Request) Log() *slog.Logger { return r.app.Log }
+
+// Note puts an error that the handler has answered itself into the log's line.
+func (r *Request) Note(err error) { r.err = err }
 
 // To is the path of the site's page: To("/jobs") is "/toaster/jobs" where the site lies below /toaster.
 func (r *Request) To(path string) string { return r.Prefix + path }

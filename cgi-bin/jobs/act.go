@@ -1,0 +1,109 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+// start asks for a build. While one is queued it leads to that one, and says so.
+func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	id := r.Param("id")
+	b, already, err := s.Start(r.Context(), r.Who.Person.ID, id)
+	if err != nil {
+		return err
+	}
+	path := "/jobs/" + id + "/builds/" + strconv.Itoa(b.Number)
+	if r.JSON() {
+		w.Header().Set("Location", r.To(path))
+		return r.Answer(w, http.StatusAccepted, struct {
+			buildJSON
+			Already bool `json:"already"`
+		}{buildAsJSON(b, nil), already})
+	}
+	if already {
+		path += "?note=already"
+	}
+	return r.Redirect(w, path)
+}
+
+func (j *jobs) stop(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Stop(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
+		return err
+	}
+	return j.done(w, r, http.StatusAccepted, "stopped")
+}
+
+func (j *jobs) enable(w http.ResponseWriter, r *web.Request) error {
+	return j.setEnabled(w, r, true, "enabled")
+}
+
+func (j *jobs) disable(w http.ResponseWriter, r *web.Request) error {
+	return j.setEnabled(w, r, false, "disabled")
+}
+
+func (j *jobs) setEnabled(w http.ResponseWriter, r *web.Request, on bool, note string) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	if err := s.SetEnabled(r.Context(), r.Who.Person.ID, r.Param("id"), on); err != nil {
+		return err
+	}
+	return j.done(w, r, http.StatusOK, note)
+}
+
+// done answers after a change: a program gets the job, a browser goes to its page.
+func (j *jobs) done(w http.ResponseWriter, r *web.Request, status int, note string) error {
+	id := r.Param("id")
+	if !r.JSON() {
+		return r.Redirect(w, "/jobs/"+id+"?note="+note)
+	}
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.Job(r.Context(), r.Who.Person.ID, id)
+	if err != nil {
+		return err
+	}
+	return r.Answer(w, status, withLast(job))
+}
+
+// removeForm asks whether the job shall really go.
+func (j *jobs) removeForm(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	if err != nil {
+		return err
+	}
+	return r.Page(w, http.StatusOK, "remove", page.View{Here: "jobs", Data: job})
+}
+
+func (j *jobs) remove(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	if err := s.Remove(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
+		return err
+	}
+	if r.JSON() {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return r.Redirect(w, "/jobs?note=removed")
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// artifact sends a file that a build left, or the part of it that Range asks for, never whole in memory. It is a
+// stranger's file: the browser saves it and shows nothing of it.
+func (j *jobs) artifact(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	number, err := buildNumber(r)
+	if err != nil {
+		return err
+	}
+	a, modified, err := j.find(r, s, number)
+	if err != nil {
+		return err
+	}
+	content := &stream{size: a.Size, open: func(start int64) (io.ReadCloser, error) {
+		return s.Open(context.WithoutCancel(r.Context()), r.Who.Person.ID, r.Param("id"), number, a.Path, build.Range{Start: start})
+	}}
+	defer content.Close()
+	// Opened before the answer begins: an engine that is away can still be told.
+	if r.Method == http.MethodGet {
+		if err := content.reach(); err != nil {
+			return err
+		}
+	}
+	h := w.Header()
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Disposition", web.Disposition("attachment", path.Base(a.Path)))
+	h.Set("Cache-Control", "private, no-cache")
+	if a.SHA256 != "" {
+		h.Set("ETag", `"`+a.SHA256+`"`)
+	}
+	// One range is what downloads that go on need; several would open the file again for each.
+	if strings.Contains(r.Header.Get("Range"), ",") {
+		r.Header.Del("Range")
+	}
+	http.ServeContent(w, r.Request, "", modified, content)
+	return content.err
+}
+
+// find returns the artifact that the path names, and when it was made.
+func (j *jobs) find(r *web.Request, s *build.Service, number int) (a store.Artifact, modified time.Time, err error) {
+	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	b, err := s.Build(ctx, owner, id, number)
+	if err != nil {
+		return a, modified, err
+	}
+	list, err := s.Artifacts(ctx, owner, id, number)
+	if err != nil {
+		return a, modified, err
+	}
+	for _, a := range list {
+		if a.Path == r.Param("path") {
+			return a, b.EndedAt, nil
+		}
+	}
+	return a, modified, fault.New(fault.NotFound, "This build left no such file.", "See the build's page for the files that it left.")
+}
+
+// stream is an artifact for http.ServeContent: seeking costs nothing until something is read.
+type stream struct {
+	size, at int64
+	open     func(start int64) (io.ReadCloser, error)
+	body     io.ReadCloser
+	from     int64 // where body stands
+	err      error // why reading ended too early
+}
+
+func (s *stream) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += s.at
+	case io.SeekEnd:
+		offset += s.size
+	}
+	if offset < 0 || offset > s.size {
+		return 0, errors.New("outside of the file")
+	}
+	s.at = offset
+	return offset, nil
+}
+
+// reach opens the file where it is to be read.
+func (s *stream) reach() error {
+	if s.body != nil && s.from == s.at {
+		return nil
+	}
+	s.Close()
+	body, err := s.open(s.at)
+	if err != nil {
+		return err
+	}
+	s.body, s.from = body, s.at
+	return nil
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.at >= s.size {
+		return 0, io.EOF
+	}
+	if s.err = s.reach(); s.err != nil {
+		return 0, s.err
+	}
+	n, err := s.body.Read(p)
+	s.at, s.from = s.at+int64(n), s.from+int64(n)
+	if err == io.EOF && s.at < s.size {
+		err = io.ErrUnexpectedEOF
+	}
+	if err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func (s *stream) Close() {
+	if s.body != nil {
+		s.body.Close()
+		s.body = nil
+	}
+}

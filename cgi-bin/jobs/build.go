@@ -1,0 +1,109 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"net/http"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// window is how much of a log's end a build's page shows, in bytes.
+const window = 64 << 10
+
+// build shows one build: its state, the end of its log, and what it left.
+func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	number, err := buildNumber(r)
+	if err != nil {
+		return err
+	}
+	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	b, err := s.Build(ctx, owner, id, number)
+	if err != nil {
+		return err
+	}
+	artifacts, err := s.Artifacts(ctx, owner, id, number)
+	if err != nil {
+		return err
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, buildAsJSON(b, artifacts))
+	}
+	job, err := s.Job(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	refresh := r.URL.Query().Get("refresh") != "" && b.Open()
+	if refresh {
+		w.Header().Set("Refresh", "10")
+	}
+	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: notice(r), Data: struct {
+		Job       *store.Job
+		Build     *store.Build
+		Now       time.Time
+		Title     string
+		Log       tail
+		Artifacts []store.Artifact
+		Refresh   bool
+	}{job, b, s.Now(), title(s, job.Target), lastOf(ctx, s, owner, id, number), artifacts, refresh}})
+}
+
+// tail is the end of a log.
+type tail struct {
+	Blocks  []block
+	Cut     bool // there is more before it
+	Next    int64
+	More    bool
+	Problem *fault.Error
+}
+
+// block is a step's line, or what was printed between two of them.
+type block struct {
+	Step bool
+	Text string
+}
+
+// lastOf reads the end of a log. An engine that is away leaves the rest of the page usable.
+func lastOf(ctx context.Context, s *build.Service, owner int64, id string, number int) tail {
+	end, err := s.Log(ctx, owner, id, number, math.MaxInt64)
+	if err != nil {
+		return tail{Problem: fault.Of(err)}
+	}
+	start := max(0, end.Next-window)
+	c, err := s.Log(ctx, owner, id, number, start)
+	if err != nil {
+		return tail{Problem: fault.Of(err)}
+	}
+	text := c.Text
+	if start > 0 { // begin with a whole line
+		text = text[bytes.IndexByte(text, '\n')+1:]
+	}
+	return tail{Blocks: blocks(text), Cut: start > 0, Next: c.Next, More: c.More}
+}
+
+func blocks(text []byte) []block {
+	var list []block
+	for l := range bytes.Lines(text) {
+		_, step := build.ParseStep(l)
+		if step || len(list) == 0 || list[len(list)-1].Step {
+			list = append(list, block{Step: step})
+		}
+		last := &list[len(list)-1]
+		if step {
+			last.Text = string(bytes.TrimRight(l, "\r\n"))
+		} else {
+			last.Text += string(l)
+		}
+	}
+	return list
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// fields are what a job's form may hold. A Dockerfile that is somewhat too large is read all the same, so that
+// its sender gets it back.
+func fields(cfg *config.Config) web.Fields {
+	text := int64(cfg.Limits.Dockerfile)
+	small := web.Limit{Most: 1 << 10}
+	return web.Fields{
+		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small,
+		"text":       {Most: text, Keep: 4 * text},
+		"build_args": {Most: 16 << 10, Keep: 64 << 10},
+		"dockerfile": {Most: text, Keep: 4 * text, File: true},
+		"context":    {Most: int64(cfg.Limits.Context), File: true},
+	}
+}
+
+// form is a job's form as it is shown.
+type form struct {
+	Job      *store.Job      // nil: for a new one
+	Revision int             // the one that an update was made from
+	Newest   *store.Revision // what somebody else stored meanwhile; nil: nothing
+
+	Name, Target, Text, BuildArgs string
+	Start, DropContext            bool
+	Kept                          string // the draft that holds a context that was sent already
+	KeptName                      string
+	HasContext                    bool // the revision has one
+
+	Groups  []group
+	Limits  build.Limits
+	Checked *build.Checked
+	Source  source
+	Again   bool // it comes back after a log-in
+	fault   *fault.Error
+
+	context []byte
+}
+
+type group struct {
+	Name    string
+	Targets []option
+}
+
+type option struct {
+	Name, Title string
+	Chosen      bool
+}
+
+// Fault is what is wrong with a field; with the empty name, what belongs to no field.
+func (f *form) Fault(field string) *fault.Error {
+	if f.fault == nil {
+		return nil
+	}
+	at := f.fault.Field
+	switch at {
+	case "text":
+		at = "dockerfile"
+	case "name", "target", "dockerfile", "context", "build_args":
+	default:
+		at = ""
+	}
+	if at != field {
+		return nil
+	}
+	return f.fault
+}
+
+// Refused is what the top of the form says: all of what belongs to no field, a pointer to it otherwise.
+func (f *form) Refused() *fault.Error {
+	if f.fault == nil || f.Fault("") != nil {
+		return f.fault
+	}
+	return fault.New(f.fault.Kind, "Nothing was stored: one field needs a change.", f.fault.Message)
+}
+
+// NewestText is the Dockerfile that somebody else stored.
+func (f *form) NewestText() string { return string(f.Newest.Dockerfile) }
+
+// read reads the request's form. With an error it holds what could be read.
+func (j *jobs) read(r *web.Request) (*form, error) {
+	in, err := r.Input()
+	f := formOf(in)
+	if err != nil {
+		return f, err
+	}
+	if f.context == nil && f.Kept != "" && !f.DropContext && r.Who.Token == nil {
+		draft, err := r.Site.Sessions.Draft(r.Context(), r.Who.Person.ID, f.Kept)
+		f.Kept = ""
+		if err != nil {
+			return f, fault.Wrap(fault.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
+		}
+		file := web.FromDraft(draft).Files["context"]
+		f.context, f.KeptName = file.Content, file.Name
+	}
+	return f, nil
+}
+
+func formOf(in *web.Form) *form {
+	v := in.Values
+	f := &form{
+		Name: v["name"], Target: v["target"], Text: v["text"], BuildArgs: v["build_args"],
+		Start: v["start"] != "" && v["start"] != "0", DropContext: v["drop_context"] != "", Kept: v["kept"],
+	}
+	f.Revision, _ = strconv.Atoi(v["revision"])
+	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
+		f.Text = string(file.Content)
+	}
+	if file, ok := in.Files["context"]; ok {
+		f.context, f.KeptName = file.Content, file.Name
+	}
+	return f
+}
+
+func (f *form) submission() build.Submission {
+	return build.Submission{
+		Name: f.Name, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context, BuildArgs: f.BuildArgs,
+		KeepContext: !f.DropContext,
+	}
+}
+
+// show answers with the form. A context that was sent is kept on the server, for a browser can't fill it in again.
+func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	f.Limits = s.Limits
+	f.Groups = groups(s, f.Target)
+	f.Kept = ""
+	if f.context != nil && f.Fault("context") == nil {
+		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
+		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft()); err != nil {
+			return err
+		}
+	}
+	return r.Page(w, status, "form", page.View{Here: "jobs", Notice: notice(r), Data: f})
+}
+
+// reject answers with what is wrong: the form again, with the message at its field, or a problem for a program.
+func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error) error {
+	var rejected *build.Rejected
+	findings := []dockerfile.Finding{}
+	if errors.As(err, &rejected) && rejected.Findings != nil {
+		findings = rejected.Findings
+	}
+	if r.JSON() {
+		if len(findings) == 0 {
+			return err
+		}
+		return web.WithMembers(err, map[string]any{"findings": findings})
+	}
+	status := web.Status(err)
+	if status >= 500 {
+		return err
+	}
+	f.fault = fault.Of(err)
+	if len(findings) > 0 {
+		f.Source = newSource([]byte(f.Text), findings)
+	}
+	r.Note(err)
+	return j.show(w, r, status, f)
+}
+
+func groups(s *build.Service, chosen string) []group {
+	var list []group
+	for _, t := range s.Targets.On() {
+		if len(list) == 0 || list[len(list)-1].Name != t.Group {
+			list = append(list, group{Name: t.Group})
+		}
+		last := &list[len(list)-1]
+		last.Targets = append(last.Targets, option{t.Name, t.Title, t.Name == chosen})
+	}
+	return list
+}
+
+// fromDraft fills a form with what its sender sent when their session had run out.
+func (j *jobs) fromDraft(r *web.Request) (*form, error) {
+	id := r.URL.Query().Get("draft")
+	if id == "" || r.Who.Token != nil {
+		return nil, nil
+	}
+	draft, err := r.Site.Sessions.Draft(r.Context(), r.Who.Person.ID, id)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := formOf(web.FromDraft(draft))
+	f.Again = true
+	return f, nil
+}

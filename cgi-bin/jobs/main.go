@@ -1,0 +1,83 @@
+// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts.
+package main
+
+import (
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/site"
+	"toaster.do/lib/web"
+)
+
+func main() { os.Exit(web.Main("jobs", routes())) }
+
+func routes() []web.Route {
+	j := &jobs{}
+	const get, post = http.MethodGet, http.MethodPost
+	return []web.Route{
+		{Method: get, Path: "", Access: web.Person, Do: j.list},
+		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new"},
+		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
+		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new"},
+		{Method: get, Path: "/{id}", Access: web.Person, Do: j.view},
+		{Method: get, Path: "/{id}/update", Access: web.Person, Do: j.updateForm},
+		{Method: post, Path: "/{id}/update", Access: web.Writer, Do: j.update, Fields: fields, Again: "/{id}/update"},
+		{Method: get, Path: "/{id}/remove", Access: web.Person, Do: j.removeForm},
+		{Method: post, Path: "/{id}/remove", Access: web.Writer, Do: j.remove, Again: "/{id}/remove"},
+		{Method: post, Path: "/{id}/start", Access: web.Writer, Do: j.start, Again: "/{id}"},
+		{Method: post, Path: "/{id}/stop", Access: web.Writer, Do: j.stop, Again: "/{id}"},
+		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
+		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
+		{Method: get, Path: "/{id}/dockerfile", Access: web.Person, Do: j.dockerfile},
+		{Method: get, Path: "/{id}/blend", Access: web.Person, Do: j.blend},
+		{Method: get, Path: "/{id}/script", Access: web.Person, Do: j.script},
+		{Method: get, Path: "/{id}/builds/{number}", Access: web.Person, Do: j.build},
+		{Method: get, Path: "/{id}/builds/{number}/log", Access: web.Person, Do: j.log},
+		{Method: get, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.Person, Do: j.artifact},
+	}
+}
+
+// jobs answers the requests. The service is made by the first that needs it.
+type jobs struct {
+	mu      sync.Mutex
+	service *build.Service
+}
+
+func (j *jobs) open(r *web.Request) (*build.Service, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.service == nil {
+		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+		}
+		j.service = s
+	}
+	return j.service, nil
+}
+
+// buildNumber is the number of the build that the path names.
+func buildNumber(r *web.Request) (int, error) {
+	n, err := strconv.Atoi(r.Param("number"))
+	if err != nil || n < 1 {
+		return 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+	}
+	return n, nil
+}
+
+// notices are what a page can say has just been done: the page before names one in its redirect.
+var notices = map[string]string{
+	"already":  "A build of this job was queued already: this is it.",
+	"stopped":  "The build is being stopped.",
+	"enabled":  "The job is switched on.",
+	"disabled": "The job is switched off: it starts no builds.",
+	"updated":  "The change is stored as a new revision. The next build is made from it.",
+	"added":    "The job is stored. Build it when you like.",
+	"removed":  "The job is removed, with its builds, logs and artifacts.",
+}
+
+func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }

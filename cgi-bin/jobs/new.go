@@ -1,0 +1,86 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/web"
+)
+
+// newForm shows the form for a new job.
+func (j *jobs) newForm(w http.ResponseWriter, r *web.Request) error {
+	f, err := j.fromDraft(r)
+	if err != nil {
+		return err
+	}
+	if f == nil {
+		f = &form{Target: r.URL.Query().Get("target"), Start: true}
+	}
+	return j.show(w, r, http.StatusOK, f)
+}
+
+// add stores a new job and, if asked to, builds it.
+func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	f, err := j.read(r)
+	if err != nil {
+		return j.reject(w, r, f, err)
+	}
+	job, err := s.Add(r.Context(), r.Who.Person, f.submission())
+	if err != nil {
+		return j.reject(w, r, f, err)
+	}
+	path := "/jobs/" + job.ID
+	if !f.Start {
+		return j.stored(w, r, http.StatusCreated, path, "?note=added", asJSON(job))
+	}
+	b, _, err := s.Start(r.Context(), r.Who.Person.ID, job.ID)
+	if err != nil {
+		return err
+	}
+	job.Last = b
+	return j.stored(w, r, http.StatusCreated, path, "/builds/"+strconv.Itoa(b.Number), withLast(job))
+}
+
+// stored answers when a job was: a program gets it, and where it is; a browser goes to a page below it.
+func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, path, next string, job jobJSON) error {
+	if !r.JSON() {
+		return r.Redirect(w, path+next)
+	}
+	w.Header().Set("Location", r.To(path))
+	return r.Answer(w, status, job)
+}
+
+// check says what there is to say of a Dockerfile, and stores nothing.
+func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	f, err := j.read(r)
+	if err != nil {
+		return j.reject(w, r, f, err)
+	}
+	checked, err := s.Check(f.submission())
+	if err != nil {
+		return j.reject(w, r, f, err)
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, checkJSON(checked))
+	}
+	f.Checked, f.Source = checked, newSource([]byte(f.Text), checked.Findings)
+	return j.show(w, r, http.StatusOK, f)
+}
+
+func checkJSON(c *build.Checked) any {
+	findings := c.Findings
+	if findings == nil {
+		findings = []dockerfile.Finding{}
+	}
+	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename}
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"net/http"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// view shows a job: its Dockerfile with the findings beside their lines, and its builds.
+func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	job, err := s.Job(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	builds, err := s.Builds(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	if r.JSON() {
+		return j.viewJSON(w, r, s, job, builds)
+	}
+	rev, err := s.Source(ctx, owner, id, 0)
+	if err != nil {
+		return err
+	}
+	findings, err := s.Findings(job, rev)
+	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: notice(r), Data: struct {
+		Job         *store.Job
+		Revision    *store.Revision
+		Title       string
+		Open        bool
+		Problem     *fault.Error
+		Source      source
+		Builds      []*store.Build
+		ContextSize int64
+	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(rev.Dockerfile, findings), builds, int64(len(rev.Context))}})
+}
+
+func (j *jobs) viewJSON(w http.ResponseWriter, r *web.Request, s *build.Service, job *store.Job, builds []*store.Build) error {
+	list := []buildJSON{}
+	for _, b := range builds {
+		artifacts, err := s.Artifacts(r.Context(), r.Who.Person.ID, job.ID, b.Number)
+		if err != nil {
+			return err
+		}
+		list = append(list, buildAsJSON(b, artifacts))
+	}
+	return r.Answer(w, http.StatusOK, asJSON(job, list...))
+}
+
+// open tells whether a build is queued or running.
+func open(builds []*store.Build) bool {
+	for _, b := range builds {
+		if b.Open() {
+			return true
+		}
+	}
+	return false
+}
+
+// problem is what a page says of sources that can't be built any more.
+func problem(err error) *fault.Error {
+	if err == nil {
+		return nil
+	}
+	return fault.Of(err)
+}
+
+// title is a target's line for people, or its name where it is not offered any more.
+func title(s *build.Service, target string) string {
+	t, err := s.Targets.Find(target)
+	if err != nil {
+		return target
+	}
+	return t.Title
+}
+
+// source is a Dockerfile to look at, with what there is to say of its lines.
+type source struct {
+	Lines    []line
+	General  []dockerfile.Finding // of no line in particular
+	Findings []dockerfile.Finding
+}
+
+type line struct {
+	Number   int
+	Spans    []dockerfile.Span
+	Findings []dockerfile.Finding // of the instruction that ends here
+}
+
+func newSource(text []byte, findings []dockerfile.Finding) source {
+	s := source{Findings: findings}
+	for i, spans := range dockerfile.Highlight(text) {
+		s.Lines = append(s.Lines, line{Number: i + 1, Spans: spans})
+	}
+	for _, f := range findings {
+		at := max(f.EndLine, f.Line) - 1
+		if at < 0 || at >= len(s.Lines) {
+			s.General = append(s.General, f)
+			continue
+		}
+		s.Lines[at].Findings = append(s.Lines[at].Findings, f)
+	}
+	return s
+}

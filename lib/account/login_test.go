@@ -1,0 +1,155 @@
+package account
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
+	s := newSite(t)
+	for _, email := range []string{anna, "ANNA@example.ORG", " " + anna + " "} {
+		if p, err := s.LogIn(t.Context(), email, password, home); err != nil || p.Email != anna {
+			t.Errorf("%q: %v", email, err)
+		}
+	}
+	wrong := map[string]error{}
+	for _, c := range [][2]string{{anna, "wrong"}, {anna, ""}, {anna, password + " "}, {"nobody@example.org", password}, {"", ""}} {
+		_, wrong[c[0]+c[1]] = s.LogIn(t.Context(), c[0], c[1], fmt.Sprint(len(wrong)))
+	}
+	for c, err := range wrong {
+		// Nothing tells an unknown address from a wrong password.
+		if f := fault.Of(err); f.Kind != fault.Unauthorised || err.Error() != wrong[anna].Error() || f.Field != "" || f.Advice != fault.Of(wrong[anna]).Advice {
+			t.Errorf("%q: %v", c, err)
+		}
+	}
+}
+
+func TestAnUnknownAddressCostsAsMuchAsAWrongPassword(t *testing.T) {
+	// Time itself is no good witness; the work is: both hash once, with the same cost.
+	c, salt, hash, err := decode(nobody)
+	made, salt2, hash2, err2 := decode(HashPassword(password))
+	if err != nil || err2 != nil || c != made || len(salt) != len(salt2) || len(hash) != len(hash2) {
+		t.Errorf("%+v and %+v, %v, %v", c, made, err, err2)
+	}
+}
+
+func TestWhoIsSuspendedLearnsItWithTheRightPasswordOnly(t *testing.T) {
+	s := newSite(t)
+	p, err := s.find(t.Context(), anna)
+	must(t, err)
+	for _, state := range []string{"suspended", "pending"} {
+		must(t, s.db.SetState(t.Context(), p.ID, state, s.now))
+		if k := s.try(anna, password, home); k != fault.Denied {
+			t.Errorf("%s: %q", state, k)
+		}
+		if k := s.try(anna, "wrong", home); k != fault.Unauthorised {
+			t.Errorf("%s, with a wrong password: %q", state, k)
+		}
+	}
+}
+
+func TestOneNetworkIsSlowed(t *testing.T) {
+	s := newSite(t)
+	for i := range 5 {
+		if k := s.try(fmt.Sprintf("p%d@example.org", i), "guess", fmt.Sprintf("2001:db8::%d", i)); k != fault.Unauthorised {
+			t.Fatal(k)
+		}
+	}
+	if k := s.try(anna, password, "2001:db8::99"); k != fault.Limited {
+		t.Errorf("the sixth try from a network: %q", k)
+	}
+	if k := s.try(anna, password, "2001:db8:0:1::99"); k != "" {
+		t.Errorf("from the neighbour's network: %q", k)
+	}
+	s.now = s.now.Add(10 * time.Second)
+	if k := s.try(anna, password, "2001:db8::99"); k != "" {
+		t.Errorf("ten seconds later: %q", k)
+	}
+}
+
+func TestRightPasswordsAreNotCounted(t *testing.T) {
+	s := newSite(t)
+	for i := range 30 {
+		if k := s.try(anna, password, home); k != "" {
+			t.Fatalf("log-in %d: %q", i+1, k)
+		}
+	}
+}
+
+func TestStrangersSlowAnAccountAndNeverLockItsOwnerOut(t *testing.T) {
+	s := newSite(t)
+	p, err := s.find(t.Context(), anna)
+	must(t, err)
+	must(t, s.db.AddSession(t.Context(), &store.Session{PersonID: p.ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now, Address: home}, make([]byte, 32), nil))
+
+	attacker := func(i int) string { return fmt.Sprintf("198.51.100.%d", i%200) }
+	for i := range 200 {
+		s.try(anna, "guess", attacker(i))
+	}
+	refused := 0
+	for i := range 200 {
+		s.now = s.now.Add(100 * time.Millisecond)
+		if s.try(anna, "guess", attacker(i)) == fault.Limited {
+			refused++
+		}
+	}
+	if refused != 200 {
+		t.Errorf("of 200 more guesses, only %d were refused", refused)
+	}
+	if k := s.try("ben@example.org", "guess", attacker(0)); k != fault.Unauthorised {
+		t.Errorf("another account, from an attacker's network: %q", k)
+	}
+	for range 5 {
+		if k := s.try(anna, "mistyped", home); k != fault.Unauthorised {
+			t.Errorf("the owner at home mistypes: %q", k)
+		}
+	}
+	s.now = s.now.Add(10 * time.Second)
+	if k := s.try(anna, password, home); k != "" {
+		t.Errorf("the owner at home: %q", k)
+	}
+	if k := s.try(anna, password, "203.0.113.7"); k != "" {
+		t.Errorf("the owner from somewhere new: %q", k)
+	}
+	if k := s.try(anna, "mistyped", "203.0.113.8"); k != fault.Unauthorised {
+		t.Errorf("the owner from somewhere new mistypes: %q", k)
+	}
+	if k := s.try(anna, password, "203.0.113.8"); k != fault.Limited {
+		t.Errorf("and tries again at once: %q", k)
+	}
+	s.now = s.now.Add(time.Minute)
+	if k := s.try(anna, password, "203.0.113.8"); k != "" {
+		t.Errorf("and a minute later: %q", k)
+	}
+}
+
+func TestWhatIsTypedAsAnAddressIsNotStored(t *testing.T) {
+	if k := accountKey("My Secret"); k != accountKey("my secret") || len(k) != 32 {
+		t.Error(k)
+	}
+}
+
+func TestAPasswordIsHashedAnewWhenTheCostHasRisen(t *testing.T) {
+	s := newSite(t)
+	current.time = 2
+	old, err := s.find(t.Context(), anna)
+	must(t, err)
+	if k := s.try(anna, "wrong", home); k != fault.Unauthorised {
+		t.Fatal(k)
+	}
+	if p, _ := s.find(t.Context(), anna); p.Password != old.Password {
+		t.Error("a wrong password changed what is stored")
+	}
+	if k := s.try(anna, password, home); k != "" {
+		t.Fatal(k)
+	}
+	p, err := s.find(t.Context(), anna)
+	must(t, err)
+	if ok, stale, err := CheckPassword(p.Password, password); !ok || stale || err != nil || p.Password == old.Password {
+		t.Errorf("%v %v %v", ok, stale, err)
+	}
+}

@@ -1,0 +1,176 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func addPerson(t *testing.T, db *DB, email string) *Person {
+	t.Helper()
+	p := &Person{Email: email, Name: "Somebody", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day}
+	if err := db.AddPerson(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// kind is an error's kind, "" for none.
+func kind(err error) fault.Kind {
+	if err == nil {
+		return ""
+	}
+	return fault.KindOf(err)
+}
+
+func TestAPersonComesBackAsStored(t *testing.T) {
+	db := test(t)
+	for _, p := range []*Person{
+		{Email: "anna@example.org", Name: "Anna", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day},
+		{Email: "ben@example.org", Role: "admin", State: "pending", Password: "phc", MaxJobs: 0, CreatedAt: day},
+	} {
+		if err := db.AddPerson(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		byEmail, err := db.PersonByEmail(t.Context(), p.Email)
+		if err != nil || *byEmail != *p {
+			t.Errorf("%+v\ncame back as\n%+v, %v", p, byEmail, err)
+		}
+		byID, err := db.PersonByID(t.Context(), p.ID)
+		if err != nil || *byID != *p {
+			t.Errorf("by id: %+v, %v", byID, err)
+		}
+	}
+	again := &Person{Email: "ANNA@example.org", Role: "user", State: "active", CreatedAt: day}
+	if err := db.AddPerson(t.Context(), again); kind(err) != fault.Conflict || fault.Of(err).Field != "email" {
+		t.Errorf("the same address in capitals: %v", err)
+	}
+	for what, err := range map[string]error{
+		"a new password": db.SetPassword(t.Context(), 99, "x", day),
+		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
+	} {
+		if kind(err) != fault.NotFound {
+			t.Errorf("%s for nobody: %v", what, err)
+		}
+	}
+	if _, err := db.PersonByID(t.Context(), 99); kind(err) != fault.NotFound {
+		t.Error(err)
+	}
+}
+
+func TestAPasswordThatChangedMeanwhileIsNotHashedBack(t *testing.T) {
+	db := test(t)
+	p := addPerson(t, db, "anna@example.org")
+	if err := db.SetPassword(t.Context(), p.ID, "new", day); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Rehash(t.Context(), p.ID, "phc", "old, rehashed"); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := db.PersonByID(t.Context(), p.ID); err != nil || p.Password != "new" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
+	db := test(t)
+	p := addPerson(t, db, "anna@example.org")
+	digest := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 32) }
+	for i, begin := range []time.Time{day, day.Add(time.Hour), day.Add(remembered + time.Hour)} {
+		s := &Session{PersonID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute), Address: fmt.Sprint("address ", i)}
+		if err := db.AddSession(t.Context(), s, digest(i), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, want := range []fault.Kind{fault.NotFound, "", ""} {
+		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); kind(err) != want {
+			t.Errorf("session %d: %v", i, err)
+		}
+		if known, err := db.KnowsAddress(t.Context(), p.ID, fmt.Sprint("address ", i)); err != nil || known != (want == "") {
+			t.Errorf("address %d is known: %v, %v", i, known, err)
+		}
+	}
+}
+
+func TestATokenIsStoredAsItsDigest(t *testing.T) {
+	db := test(t)
+	p := addPerson(t, db, "anna@example.org")
+	want := &Token{PersonID: p.ID, Name: "nightly", Scope: "write", CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
+	plain, err := db.AddToken(t.Context(), want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, ok := TokenDigest(plain)
+	if sum := sha256.Sum256([]byte(plain)); !ok || !bytes.Equal(digest, sum[:]) {
+		t.Errorf("%x, %v", digest, ok)
+	}
+	got, owner, err := db.TokenByDigest(t.Context(), digest)
+	if err != nil || *got != *want || owner.Email != p.Email {
+		t.Errorf("%+v of %+v, %v", got, owner, err)
+	}
+}
+
+func TestTriesThatNoLongerCountAreRemoved(t *testing.T) {
+	db := test(t)
+	now := day
+	limits := []Limit{{Key: "a"}, {Key: "b"}, {Key: "c"}}
+	for range 50 {
+		if _, err := db.Try(t.Context(), now, limits...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := db.Tries(t.Context(), now, "a", 20); n != 20 || err != nil {
+		t.Errorf("up to 20 of 50: %d, %v", n, err)
+	}
+	now = now.Add(counted)
+	if n, err := db.Tries(t.Context(), now, "a", 99); n != 0 || err != nil {
+		t.Errorf("an hour later: %d, %v", n, err)
+	}
+	for range 10 {
+		if _, err := db.Try(t.Context(), now, limits...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows int
+	if err := db.r.QueryRow("SELECT count(*) FROM attempt").Scan(&rows); err != nil || rows != 30 {
+		t.Errorf("%d rows are left, %v", rows, err)
+	}
+}
+
+func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
+	db := test(t)
+	open, shut := Limit{"open", []Rate{{9, time.Minute}}}, Limit{"shut", []Rate{{1, time.Minute}}}
+	ids, err := db.Try(t.Context(), day, open, shut)
+	if err != nil || len(ids) != 2 {
+		t.Fatal(ids, err)
+	}
+	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != fault.Limited {
+		t.Fatal(err)
+	}
+	if n, _ := db.Tries(t.Context(), day, "open", 99); n != 1 {
+		t.Errorf("%d tries are counted", n)
+	}
+	if err := db.Forgive(t.Context(), ids...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Try(t.Context(), day, open, shut); err != nil {
+		t.Errorf("after the first was forgiven: %v", err)
+	}
+}
+
+func TestANetworkIsWhatOneSubscriberHas(t *testing.T) {
+	for address, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1", "::ffff:192.0.2.1": "192.0.2.1", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
+		"fe80::1%eth0": "fe80::/64", "": "", "somewhere": "somewhere",
+	} {
+		if got := Network(address); got != want {
+			t.Errorf("%q: %q, wanted %q", address, got, want)
+		}
+	}
+}

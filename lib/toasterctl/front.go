@@ -1,0 +1,68 @@
+package main
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"net/http/cgi"
+	"path/filepath"
+	"strings"
+
+	"toaster.do/static"
+)
+
+// maxBody is the most a request may send, as in the web servers' snippets: the programs' own limits are lower.
+const maxBody = 16 << 20
+
+// front is what the web servers' snippets (conf/apache, conf/lighttpd) make of a request's path.
+type front struct {
+	prefix   string // "" or "/toaster"
+	programs string // folder
+	config   string // file
+	stderr   io.Writer
+}
+
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	path, below := strings.CutPrefix(r.URL.Path, f.prefix)
+	switch {
+	case !below || path != "" && path[0] != '/':
+		http.Error(w, "The site is at "+f.prefix+"/", http.StatusNotFound)
+	case path == "":
+		w.Header().Set("Location", f.prefix+"/")
+		w.WriteHeader(http.StatusMovedPermanently)
+	case strings.HasPrefix(path, "/static/"):
+		f.serveStatic(w, r)
+	case isProgram(path, "account"):
+		f.run(w, r, "account", f.prefix+"/account")
+	case isProgram(path, "jobs"):
+		f.run(w, r, "jobs", f.prefix+"/jobs")
+	default:
+		f.run(w, r, "index", f.prefix)
+	}
+}
+
+func isProgram(path, name string) bool {
+	return path == "/"+name || strings.HasPrefix(path, "/"+name+"/")
+}
+
+func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.URL.Path, "/") || r.Method != http.MethodGet && r.Method != http.MethodHead {
+		http.NotFound(w, r)
+		return
+	}
+	http.StripPrefix(f.prefix+"/static", http.FileServerFS(static.Files)).ServeHTTP(w, r)
+}
+
+// run answers with a CGI program that is mounted at script, which becomes its SCRIPT_NAME.
+func (f *front) run(w http.ResponseWriter, r *http.Request, program, script string) {
+	if r.ContentLength > maxBody {
+		http.Error(w, "This is more than anybody may send.", http.StatusRequestEntityTooLarge)
+		return
+	}
+	h := cgi.Handler{
+		Path: filepath.Join(f.programs, program), Root: script, Dir: f.programs,
+		Env:    []string{"TOASTER_CONF=" + f.config, "SERVER_SOFTWARE=toasterctl"},
+		Stderr: f.stderr, Logger: log.New(f.stderr, program+": ", 0),
+	}
+	h.ServeHTTP(w, r)
+}

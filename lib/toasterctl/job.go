@@ -1,0 +1,143 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+type jobCommands struct {
+	Add     jobAdd     `cmd:"" help:"Add a job for a person; prints its ID."`
+	List    jobList    `cmd:"" help:"List jobs."`
+	Status  jobStatus  `cmd:"" help:"Show a job and its builds."`
+	Start   jobStart   `cmd:"" help:"Ask for a build."`
+	Stop    jobStop    `cmd:"" help:"Stop a job's builds, the running one and the one that waits."`
+	Enable  jobEnable  `cmd:"" help:"Let a job start builds again."`
+	Disable jobDisable `cmd:"" help:"Let a job start no more builds; one that waits is given up."`
+	Remove  jobRemove  `cmd:"" help:"Remove a job with its builds, logs and artifacts."`
+}
+
+// aJob is a command's job, whoever owns it.
+type aJob struct {
+	ID string `arg:"" name:"ID" help:"As “job list” shows it."`
+}
+
+// found is a job and whose it is.
+type found struct {
+	*store.Job
+	owner *store.Person
+}
+
+func (f found) String() string { return fmt.Sprintf("job %s (%s) of %s", f.ID, f.Name, f.owner.Email) }
+
+// find returns the job as the database has it.
+func (j aJob) find(ctx context.Context, s *build.Service) (f found, err error) {
+	if f.owner, err = s.Store.JobOwner(ctx, j.ID); err != nil {
+		return f, foreign(err)
+	}
+	f.Job, err = s.Store.Job(ctx, f.owner.ID, j.ID)
+	return f, foreign(err)
+}
+
+// foreign leaves out the advice that is meant for a job's owner.
+func foreign(err error) error {
+	if fault.KindOf(err) == fault.NotFound {
+		return orSee(fault.New(fault.NotFound, fault.Of(err).Message, ""), "job list")
+	}
+	return err
+}
+
+// change is a command that changes a job.
+type change struct {
+	aJob
+	DryRun bool `help:"Say what would be done, and do nothing."`
+}
+
+// do finds the job and does something to it. will says what: "stop"; done says it afterwards.
+func (c change) do(w *world, will, done string, act func(*build.Service, found) error) error {
+	return w.withService(func(_ *config.Config, s *build.Service) error {
+		f, err := c.find(w.ctx, s)
+		if err != nil {
+			return err
+		}
+		if c.DryRun {
+			_, err = fmt.Fprintf(w.out, "would %s %s, which is %s\n", will, printable(f.String()), condition(f.Job))
+			return err
+		}
+		if err := act(s, f); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.out, "%s %s\n", done, printable(f.String()))
+		return err
+	})
+}
+
+func condition(j *store.Job) string {
+	if !j.Enabled {
+		return j.State() + " and disabled"
+	}
+	return j.State()
+}
+
+type jobStop struct{ change }
+
+func (c *jobStop) Run(w *world) error {
+	return c.do(w, "stop", "stopped the builds of", func(s *build.Service, f found) error {
+		return s.Stop(w.ctx, f.owner.ID, f.ID)
+	})
+}
+
+type jobEnable struct{ change }
+
+func (c *jobEnable) Run(w *world) error { return c.set(w, true, "enable") }
+
+type jobDisable struct{ change }
+
+func (c *jobDisable) Run(w *world) error { return c.set(w, false, "disable") }
+
+func (c change) set(w *world, enabled bool, verb string) error {
+	return c.do(w, verb, verb+"d", func(s *build.Service, f found) error {
+		return s.SetEnabled(w.ctx, f.owner.ID, f.ID, enabled)
+	})
+}
+
+type jobRemove struct{ change }
+
+func (c *jobRemove) Run(w *world) error {
+	return c.do(w, "remove", "removed", func(s *build.Service, f found) error {
+		return s.Remove(w.ctx, f.owner.ID, f.ID)
+	})
+}
+
+type jobStart struct{ change }
+
+func (c *jobStart) Run(w *world) error {
+	if c.DryRun {
+		return c.do(w, "start", "", nil)
+	}
+	return w.withService(func(_ *config.Config, s *build.Service) error {
+		f, err := c.find(w.ctx, s)
+		if err != nil {
+			return err
+		}
+		return start(w, s, f.owner.ID, f.ID)
+	})
+}
+
+// start asks for a build and says on standard error what came of it: standard output may be a script's.
+func start(w *world, s *build.Service, owner int64, id string) error {
+	b, already, err := s.Start(w.ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	note := ""
+	if already {
+		note = " already"
+	}
+	_, err = fmt.Fprintf(w.err, "build %d of job %s is %s%s\n", b.Number, id, b.State, note)
+	return err
+}

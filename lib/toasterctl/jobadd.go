@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+)
+
+type jobAdd struct {
+	Owner  string `required:"" placeholder:"EMAIL" help:"Whose job it is to be."`
+	Target string `required:"" placeholder:"TARGET" help:"What is to be built."`
+	Name   string `placeholder:"N" help:"What the job is called. Default: the target's name."`
+	Start  bool   `help:"Build at once."`
+	DryRun bool   `help:"Say what would be done, and do nothing."`
+	source
+}
+
+func (c *jobAdd) Run(w *world) error {
+	return w.withService(func(_ *config.Config, s *build.Service) error {
+		if _, err := pick(s.Targets, c.Target); err != nil {
+			return err
+		}
+		sub, err := c.submission(w, s.Limits)
+		if err != nil {
+			return err
+		}
+		owner, err := s.Store.PersonByEmail(w.ctx, c.Owner)
+		if err != nil {
+			return orSee(err, "user list")
+		}
+		checked, err := s.Check(sub)
+		if err != nil {
+			return err
+		}
+		if err := writeFindings(w.err, c.fileLabel(), checked.Findings); err != nil {
+			return err
+		}
+		if c.DryRun {
+			return c.foretell(w, owner.Email, checked)
+		}
+		job, err := s.Add(w.ctx, owner, sub)
+		var rejected *build.Rejected
+		if errors.As(err, &rejected) && len(rejected.Findings) > 0 {
+			return errSaid // line by line, above
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintln(w.out, job.ID); err != nil || !c.Start {
+			return err
+		}
+		return start(w, s, owner.ID, job.ID)
+	})
+}
+
+func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission, err error) {
+	sub = build.Submission{Name: c.Name, Target: c.Target}
+	if sub.BuildArgs, err = c.buildArgs(); err != nil {
+		return sub, err
+	}
+	if sub.Dockerfile, err = c.readDockerfile(w, limits.Dockerfile); err != nil {
+		return sub, err
+	}
+	sub.Context, err = c.readArchive(limits.Context)
+	return sub, err
+}
+
+// foretell says what adding the job would do.
+func (c *jobAdd) foretell(w *world, owner string, checked *build.Checked) error {
+	if checked.Steps == 0 {
+		return errSaid
+	}
+	start := ""
+	if c.Start {
+		start = ", and build it"
+	}
+	_, err := fmt.Fprintf(w.out, "would add a job of %s for %s: %s%s\n", printable(owner), c.Target, count(checked.Steps, "step"), start)
+	return err
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/store"
+)
+
+type jobList struct {
+	Owner string `placeholder:"EMAIL" help:"Only this person's jobs."`
+	JSON  bool   `help:"Print a JSON array."`
+}
+
+// jobView is a job as the site's JSON has it, and whose it is.
+type jobView struct {
+	ID      string      `json:"id"`
+	Name    string      `json:"name"`
+	Owner   string      `json:"owner"`
+	Target  string      `json:"target"`
+	State   string      `json:"state"`
+	Enabled bool        `json:"enabled"`
+	Problem string      `json:"problem,omitempty"`
+	Created time.Time   `json:"created_at"`
+	Builds  []buildView `json:"builds,omitempty"`
+}
+
+type buildView struct {
+	Number      int            `json:"number"`
+	State       string         `json:"state"`
+	Reason      string         `json:"reason,omitempty"`
+	QueuedAt    time.Time      `json:"queued_at"`
+	StartedAt   time.Time      `json:"started_at,omitzero"`
+	EndedAt     time.Time      `json:"ended_at,omitzero"`
+	ExpectedEnd time.Time      `json:"expected_end,omitzero"`
+	Step        int            `json:"step"`
+	Steps       int            `json:"steps"`
+	Artifacts   []artifactView `json:"artifacts"`
+}
+
+type artifactView struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+func viewJob(j *store.Job, owner string) jobView {
+	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, State: j.State(), Enabled: j.Enabled, Problem: j.Problem, Created: j.CreatedAt}
+}
+
+func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
+	v := buildView{
+		Number: b.Number, State: b.State, Reason: b.Reason, QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
+		ExpectedEnd: b.ExpectedEnd(), Step: b.Step, Steps: b.Steps, Artifacts: []artifactView{},
+	}
+	for _, a := range artifacts {
+		v.Artifacts = append(v.Artifacts, artifactView(a))
+	}
+	return v
+}
+
+func (jobList) Help() string {
+	return "Shows what the database has: “toasterctl sync” brings it up to date every minute. “job status” asks the engine."
+}
+
+func (c *jobList) Run(w *world) error {
+	return w.withService(func(_ *config.Config, s *build.Service) error {
+		views, err := c.views(w, s.Store)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return writeJSON(w.out, views)
+		}
+		rows := [][]string{{"ID", "OWNER", "TARGET", "STATE", "MADE", "NAME"}}
+		for _, v := range views {
+			state := v.State
+			if !v.Enabled {
+				state += ", disabled"
+			}
+			rows = append(rows, []string{v.ID, v.Owner, v.Target, state, day(v.Created), v.Name})
+		}
+		return w.table(rows)
+	})
+}
+
+func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
+	views := []jobView{}
+	if c.Owner != "" {
+		p, err := db.PersonByEmail(w.ctx, c.Owner)
+		if err != nil {
+			return nil, orSee(err, "user list")
+		}
+		jobs, _, err := db.Jobs(w.ctx, p.ID, 0, -1) // SQLite: a negative limit is none
+		for _, j := range jobs {
+			views = append(views, viewJob(j, p.Email))
+		}
+		return views, err
+	}
+	people, err := db.People(w.ctx)
+	if err != nil {
+		return nil, err
+	}
+	emails := map[int64]string{}
+	for _, p := range people {
+		emails[p.ID] = p.Email
+	}
+	jobs, err := db.AllJobs(w.ctx)
+	for _, j := range jobs {
+		views = append(views, viewJob(j, emails[j.PersonID]))
+	}
+	return views, err
+}

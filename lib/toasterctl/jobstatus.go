@@ -1,0 +1,79 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/store"
+)
+
+type jobStatus struct {
+	aJob
+	JSON bool `help:"Print a JSON object."`
+}
+
+func (c *jobStatus) Run(w *world) error {
+	return w.withService(func(_ *config.Config, s *build.Service) error {
+		v, err := c.view(w, s)
+		if err != nil {
+			return err
+		}
+		if c.JSON {
+			return writeJSON(w.out, v)
+		}
+		return w.status(v)
+	})
+}
+
+// view asks the engine, unless what the database has is fresh.
+func (c *jobStatus) view(w *world, s *build.Service) (v jobView, err error) {
+	f, err := c.find(w.ctx, s)
+	if err != nil {
+		return v, err
+	}
+	j, err := s.Job(w.ctx, f.owner.ID, c.ID)
+	if err != nil {
+		return v, err
+	}
+	v = viewJob(j, f.owner.Email)
+	builds, err := s.Builds(w.ctx, f.owner.ID, c.ID)
+	if err != nil {
+		return v, err
+	}
+	for _, b := range builds {
+		var artifacts []store.Artifact
+		if b.Settled {
+			if artifacts, err = s.Artifacts(w.ctx, f.owner.ID, c.ID, b.Number); err != nil {
+				return v, err
+			}
+		}
+		v.Builds = append(v.Builds, viewBuild(b, artifacts))
+	}
+	return v, nil
+}
+
+func (w *world) status(v jobView) error {
+	enabled := ""
+	if !v.Enabled {
+		enabled = ", disabled"
+	}
+	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Target), v.State, enabled)
+	if v.Problem != "" {
+		fmt.Fprintf(w.out, "the engine refused it: %s\n", printable(v.Problem))
+	}
+	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "ENDED", "WHY"}}
+	for _, b := range v.Builds {
+		rows = append(rows, []string{strconv.Itoa(b.Number), b.State, fmt.Sprintf("%d/%d", b.Step, b.Steps), day(b.QueuedAt), day(b.StartedAt), day(b.EndedAt), b.Reason})
+	}
+	if err := w.table(rows); err != nil || len(v.Builds) == 0 || len(v.Builds[0].Artifacts) == 0 {
+		return err
+	}
+	fmt.Fprintf(w.out, "artifacts of build %d:\n", v.Builds[0].Number)
+	rows = [][]string{{"SHA256", "BYTES", "PATH"}}
+	for _, a := range v.Builds[0].Artifacts {
+		rows = append(rows, []string{a.SHA256, strconv.FormatInt(a.Size, 10), a.Path})
+	}
+	return w.table(rows)
+}

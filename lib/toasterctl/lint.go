@@ -1,0 +1,117 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/site"
+)
+
+type lintCommand struct {
+	JSON   bool   `help:"Print the findings as a JSON array."`
+	Target string `help:"Judge it for this target." placeholder:"TARGET"`
+	source
+}
+
+func (c *lintCommand) Help() string {
+	return "Prints FILE:LINE: LEVEL RULE: what is wrong, and below it what to do. " +
+		"The exit status is 1 where a build would fail, or leave other files than a real builder; warnings and notes leave it 0."
+}
+
+func (c *lintCommand) Run(w *world) error {
+	_, _, findings, err := c.translate(w, c.Target)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = writeJSON(w.out, slices.Concat([]dockerfile.Finding{}, findings))
+	} else {
+		err = writeFindings(w.out, c.fileLabel(), findings)
+	}
+	if err == nil && slices.ContainsFunc(findings, func(f dockerfile.Finding) bool { return f.Level == dockerfile.Error }) {
+		return errSaid
+	}
+	return err
+}
+
+type blendCommand struct {
+	Target string `help:"Translate for this target's architecture and release; else for amd64." placeholder:"TARGET"`
+	source
+}
+
+func (c *blendCommand) Help() string {
+	return "The blend, alone, is printed on standard output, findings on standard error. Where it can't be translated, nothing is printed on standard output, and the exit status is 1."
+}
+
+func (c *blendCommand) Run(w *world) error {
+	_, blend, findings, err := c.translate(w, c.Target)
+	if err != nil {
+		return err
+	}
+	if err := writeFindings(w.err, c.fileLabel(), findings); err != nil {
+		return err
+	}
+	if blend == nil {
+		return errSaid
+	}
+	_, err = w.out.Write(blend.Text)
+	return err
+}
+
+type scriptCommand struct {
+	Target string `required:"" help:"The target that the script builds." placeholder:"TARGET"`
+	source
+}
+
+func (c *scriptCommand) Help() string {
+	return "The script is POSIX sh and self-contained. Run it in an empty folder, as an agent would; it leaves the image in dist/."
+}
+
+func (c *scriptCommand) Run(w *world) error {
+	target, blend, findings, err := c.translate(w, c.Target)
+	if err != nil {
+		return err
+	}
+	if err := writeFindings(w.err, c.fileLabel(), findings); err != nil {
+		return err
+	}
+	if blend == nil {
+		return errSaid
+	}
+	script, err := build.Script(target, blend, site.Version)
+	if err != nil {
+		return err
+	}
+	_, err = w.out.Write(script)
+	return err
+}
+
+// writeFindings writes FILE:LINE: LEVEL RULE: message, as compilers do, so that editors find the line.
+func writeFindings(to io.Writer, file string, findings []dockerfile.Finding) error {
+	for _, f := range findings {
+		place := file
+		if f.Line > 0 {
+			place = fmt.Sprintf("%s:%d", file, f.Line)
+		}
+		if _, err := fmt.Fprintf(to, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message)); err != nil {
+			return err
+		}
+		if f.Advice == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(to, "    %s\n", printable(f.Advice)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeJSON(to io.Writer, v any) error {
+	e := json.NewEncoder(to)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/moby/patternmatcher"
+	"github.com/moby/patternmatcher/ignorefile"
+
+	"toaster.do/lib/fault"
+)
+
+// pack makes the archive that a person would upload of a folder: as docker build sends it, without what its
+// .dockerignore names. Equal files give equal bytes, whoever owns them. More than limit bytes of files is an error.
+func pack(folder string, limit int64) ([]byte, error) {
+	ignored, err := readIgnore(folder)
+	if err != nil {
+		return nil, err
+	}
+	var out bytes.Buffer
+	z := gzip.NewWriter(&out)
+	p := packer{tar.NewWriter(z), folder, ignored, map[string]patternmatcher.MatchInfo{}, map[string]bool{".": true}, limit}
+	err = filepath.WalkDir(folder, p.visit)
+	if err := errors.Join(err, p.Close(), z.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}
+
+// ignoreFiles are where Docker looks for what to ignore, the first one wins. They are packed in any case: the
+// translator goes by them again.
+var ignoreFiles = []string{"Dockerfile.dockerignore", ".dockerignore"}
+
+func readIgnore(folder string) (*patternmatcher.PatternMatcher, error) {
+	for _, name := range ignoreFiles {
+		f, err := os.Open(filepath.Join(folder, name))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		patterns, err := ignorefile.ReadAll(f)
+		if err != nil {
+			return nil, err
+		}
+		return patternmatcher.New(patterns)
+	}
+	return patternmatcher.New(nil)
+}
+
+type packer struct {
+	*tar.Writer
+	folder  string
+	ignored *patternmatcher.PatternMatcher
+	parents map[string]patternmatcher.MatchInfo
+	packed  map[string]bool
+	left    int64 // bytes
+}
+
+func (p *packer) visit(path string, d fs.DirEntry, err error) error {
+	if err != nil || path == p.folder || d.Type()&fs.ModeSocket != 0 {
+		return err
+	}
+	name, err := filepath.Rel(p.folder, path)
+	if err != nil {
+		return err
+	}
+	skip, match, err := p.ignored.MatchesUsingParentResults(name, p.parents[filepath.Dir(name)])
+	if err != nil {
+		return err
+	}
+	if d.IsDir() {
+		p.parents[name] = match
+	}
+	switch {
+	case !skip || slices.Contains(ignoreFiles, name):
+		return p.add(name)
+	case d.IsDir() && !p.ignored.Exclusions():
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// add packs an entry, and before it the folders above that were ignored.
+func (p *packer) add(name string) error {
+	if p.packed[name] {
+		return nil
+	}
+	p.packed[name] = true
+	if err := p.add(filepath.Dir(name)); err != nil {
+		return err
+	}
+	path := filepath.Join(p.folder, name)
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	link := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if link, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	h, err := tar.FileInfoHeader(info, link)
+	if err != nil {
+		return err
+	}
+	if h.Name = name; info.IsDir() {
+		h.Name += "/"
+	}
+	h.Uid, h.Gid, h.Uname, h.Gname = 0, 0, "", ""
+	if p.left -= h.Size; p.left < 0 {
+		return fault.New(fault.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
+	}
+	if err := p.WriteHeader(h); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	return p.content(path)
+}
+
+func (p *packer) content(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(p.Writer, f)
+	return err
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/alecthomas/kong"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+)
+
+// report says what went wrong, and what to do next, and returns the exit status.
+func (w *world) report(err error) int {
+	var parse *kong.ParseError
+	var misuse usage
+	switch {
+	case err == nil:
+		return 0
+	case errors.Is(err, errSaid):
+		return 1
+	case errors.As(err, &parse):
+		name := "toasterctl"
+		if c := parse.Context.Selected(); c != nil {
+			name = c.FullPath()
+		}
+		fmt.Fprintf(w.err, "toasterctl: %s\nRun “%s --help” for the usage.\n", printable(err.Error()), name)
+		return 2
+	case errors.As(err, &misuse):
+		fmt.Fprintf(w.err, "toasterctl: %s\n", printable(misuse.message))
+		return 2
+	}
+	message, advice := explain(err)
+	fmt.Fprintf(w.err, "toasterctl: %s\n", printable(message))
+	if advice != "" {
+		fmt.Fprintln(w.err, printable(advice))
+	}
+	return 1
+}
+
+// explain returns what happened, with its cause in parentheses, and what to do next.
+func explain(err error) (message, advice string) {
+	var rejected *build.Rejected
+	if errors.As(err, &rejected) {
+		err = rejected.Fault
+	}
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		return err.Error(), ""
+	}
+	message = f.Message
+	if f.Err != nil {
+		message += " (" + f.Err.Error() + ")"
+	}
+	return message, forAdministrator(f.Advice)
+}
+
+// forAdministrator leaves out what an advice says to others: its reader here is the administrator, and the
+// cause that the log would tell is printed.
+func forAdministrator(advice string) string {
+	_, mine, ok := strings.Cut(advice, "Administrator: ")
+	switch {
+	case !ok:
+		return advice
+	case mine == "see the log.":
+		return ""
+	}
+	return strings.ToUpper(mine[:1]) + mine[1:]
+}
+
+// printable keeps what others wrote from moving the terminal's cursor, or from looking like a line of its own.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
+// orSee adds to a NotFound that gives no advice which command shows what there is.
+func orSee(err error, command string) error {
+	f := fault.Of(err)
+	if f.Kind != fault.NotFound || f.Advice != "" {
+		return err
+	}
+	return fault.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” shows what there is.")
+}

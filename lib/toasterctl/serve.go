@@ -1,0 +1,134 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+)
+
+type serveCommand struct {
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address and port. Default: ${default}; port 0 takes a free one."`
+	Prefix string `placeholder:"PATH" help:"Mount the site under this path, such as /toaster. Default: the configuration's, else the root."`
+	CGI    string `name:"cgi" placeholder:"DIR" help:"Where the CGI programs are. Default: cgi-bin beside toasterctl, else /usr/lib/cgi-bin/toaster."`
+}
+
+func (serveCommand) Help() string {
+	return "Runs the same CGI programs, with the same paths, as Apache and lighttpd do with the snippets that are installed, and reconciles " +
+		"database and engine every minute, as cron does with “toasterctl sync”. Builds need “toasterctl runner” beside it.\n\n" +
+		"It speaks plain HTTP: for trying out and developing, on this host. SIGINT or SIGTERM ends it."
+}
+
+// How long the requests that run may take to end, and how often cron would run sync.
+const (
+	grace   = 5 * time.Second
+	between = time.Minute
+)
+
+func (c *serveCommand) Run(w *world) error {
+	return w.withService(func(cfg *config.Config, s *build.Service) error {
+		programs, err := c.programs()
+		if err != nil {
+			return err
+		}
+		prefix := "/" + strings.Trim(cmp.Or(c.Prefix, cfg.Site.Prefix), "/")
+		h := &front{prefix: strings.TrimSuffix(prefix, "/"), programs: programs, config: cfg.Path, stderr: w.err}
+		l, err := c.listen()
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w.out, "toaster is at http://%s%s/ until Ctrl-C\n", reachable(l.Addr()), h.prefix); err != nil {
+			return err
+		}
+		ctx, stop := context.WithCancel(w.ctx)
+		synced := make(chan struct{})
+		go func() { defer close(synced); reconcile(ctx, s) }()
+		err = serve(ctx, l, h, w)
+		stop()
+		<-synced
+		return err
+	})
+}
+
+// programs returns the folder of the CGI programs.
+func (c *serveCommand) programs() (string, error) {
+	folders := []string{c.CGI}
+	if c.CGI == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		folders = []string{filepath.Join(filepath.Dir(self), "cgi-bin"), "/usr/lib/cgi-bin/toaster"}
+	}
+	for _, folder := range folders {
+		if _, err := os.Stat(filepath.Join(folder, "index")); err == nil {
+			return filepath.Abs(folder)
+		}
+	}
+	return "", fault.New(fault.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or say where they are with --cgi DIR.")
+}
+
+func (c *serveCommand) listen() (net.Listener, error) {
+	l, err := net.Listen("tcp", c.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fault.New(fault.Conflict, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
+	}
+	return l, err
+}
+
+// reachable is what a browser on this host can connect to.
+func reachable(a net.Addr) string {
+	tcp, ok := a.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("localhost:%d", tcp.Port)
+	}
+	return a.String()
+}
+
+// serve answers requests until ctx ends; those that run then have a moment to end, then they are cut off.
+func serve(ctx context.Context, l net.Listener, h http.Handler, w *world) error {
+	server := &http.Server{
+		Handler: h, ErrorLog: log.New(w.err, "", 0),
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 5 * time.Minute, IdleTimeout: time.Minute,
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	last, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	if server.Shutdown(last) == nil {
+		return nil
+	}
+	server.Close()
+	return endChildren(w.err)
+}
+
+func reconcile(ctx context.Context, s *build.Service) {
+	for tick := time.NewTicker(between); ; {
+		if _, err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			s.Logger.Error("not all could be reconciled; it is tried again in a minute", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

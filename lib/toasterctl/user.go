@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"toaster.do/lib/account"
+)
+
+type userCommands struct {
+	Add    userAdd    `cmd:"" help:"Make an account."`
+	List   userList   `cmd:"" help:"List the accounts."`
+	Passwd userPasswd `cmd:"" help:"Set an account's password, and end its sessions."`
+}
+
+// withAccounts runs f with the accounts of the site.
+func (w *world) withAccounts(f func(*account.Accounts) error) error {
+	cfg, db, err := w.open()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return orSee(f(account.New(cfg, db)), "user list")
+}
+
+// password is how a command gets one: never as an argument, which every user of the host can read.
+type password struct {
+	PasswordStdin bool `required:"" help:"Read the password from standard input."`
+}
+
+func (password) read(w *world) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(w.stdin, 4096))
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+	if secret == "" || strings.ContainsAny(secret, "\r\n") {
+		return "", misused("standard input has to be the password, on one line")
+	}
+	return secret, nil
+}
+
+type userAdd struct {
+	Email string `required:"" placeholder:"E" help:"The e-mail address, for logging in."`
+	Name  string `placeholder:"N" help:"How the person is called."`
+	Admin bool   `help:"Make the person an administrator."`
+	password
+}
+
+func (userAdd) Help() string {
+	return `For example: printf '%s\n' "$PASSWORD" | toasterctl user add --email you@example.org --password-stdin`
+}
+
+func (c *userAdd) Run(w *world) error {
+	secret, err := c.read(w)
+	if err != nil {
+		return err
+	}
+	return w.withAccounts(func(a *account.Accounts) error {
+		p, err := a.Add(w.ctx, account.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin})
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.out, "%s can log in now.\n", printable(p.Email))
+		return err
+	})
+}
+
+type userPasswd struct {
+	Email string `required:"" placeholder:"E" help:"Whose password."`
+	password
+}
+
+func (c *userPasswd) Run(w *world) error {
+	secret, err := c.read(w)
+	if err != nil {
+		return err
+	}
+	return w.withAccounts(func(a *account.Accounts) error {
+		if err := a.SetPassword(w.ctx, c.Email, secret); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
+		return err
+	})
+}
+
+type userList struct{}
+
+func (userList) Run(w *world) error {
+	return w.withAccounts(func(a *account.Accounts) error {
+		people, err := a.List(w.ctx)
+		if err != nil {
+			return err
+		}
+		rows := [][]string{{"EMAIL", "NAME", "ROLE", "STATE", "SINCE"}}
+		for _, p := range people {
+			rows = append(rows, []string{p.Email, p.Name, p.Role, p.State, day(p.CreatedAt)})
+		}
+		return w.table(rows)
+	})
+}
+
+// table prints rows below the first one, their heads; nothing where there are none.
+func (w *world) table(rows [][]string) error {
+	if len(rows) == 1 {
+		return nil
+	}
+	t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i := range row {
+			row[i] = printable(row[i])
+			if row[i] == "" {
+				row[i] = "-"
+			}
+		}
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
+}

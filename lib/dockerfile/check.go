@@ -1,27 +1,150 @@
 package dockerfile
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"sort"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/moby/patternmatcher"
 )
 
 // Check returns what is to be said about a source, in the order of its lines. It never panics.
 func Check(s Source) []Finding {
-	_, findings := Translate(s)
+	_, findings := translate(s, false)
 	return findings
 }
 
-// Translate makes the blend. It is nil exactly when one of the findings is an error.
-func Translate(s Source) (blend *Blend, findings []Finding) {
-	r := &report{}
-	lint := linter.New(&linter.Config{Warn: func(rule, _, url, message string, loc []parser.Range) {
-		r.at(loc, Finding{Rule: rule, URL: url, Level: Warning, Message: sentence(message)})
-	}})
-	if p := parse(s.Dockerfile, lint, r); p != nil {
-		r.at(p.stages[0].Location, Finding{Rule: "NotTranslated", Level: Error, Message: "Translation is not built yet."})
+// Translate makes the blend. It is nil exactly when one of the findings is an error. It never panics.
+func Translate(s Source) (*Blend, []Finding) {
+	return translate(s, true)
+}
+
+// translator is one translation on its way.
+type translator struct {
+	*report
+	source   Source
+	lint     *linter.Linter
+	lex      *shell.Lex
+	globals  env             // what FROM lines see
+	defaults env             // the same without build arguments
+	declared map[string]bool // the ARGs before the first FROM
+	stages   []*stage
+	byName   map[string]*stage
+	context  *Context // without what .dockerignore names
+	ignored  *patternmatcher.PatternMatcher
+	packed   map[string]bool // entries of the context that the blend must bring
+	steps    []Step
+	inline   int // heredocs and downloads, counted
+}
+
+func translate(s Source, write bool) (blend *Blend, findings []Finding) {
+	t := &translator{report: &report{}, source: s, packed: map[string]bool{}}
+	defer func() {
+		if p := recover(); p != nil {
+			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})
+			blend = nil
+		}
+		findings = t.sorted()
+	}()
+	t.lint = t.newLinter(s.Dockerfile)
+	p := parse(s.Dockerfile, t.lint, t.report)
+	if p == nil {
+		return nil, nil
 	}
+	t.lintNames(p)
+	t.readContext()
+	t.plan(p)
+	for _, st := range t.stages {
+		t.stage(st)
+	}
+	t.checkBase()
+	t.lintApplication()
+	if t.failed() || !write {
+		return nil, nil
+	}
+	return t.blend(), nil
+}
+
+// readContext applies .dockerignore.
+func (t *translator) readContext() {
+	t.context = newContext()
+	if t.source.Context == nil {
+		return
+	}
+	left, matcher, err := t.source.Context.ignore()
+	if err != nil {
+		t.add(Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's .dockerignore has a pattern that cannot be read: " + sentence(err.Error()),
+			Advice: "Correct the pattern.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"})
+		return
+	}
+	t.context, t.ignored = left, matcher
+}
+
+// newLinter makes the linter that BuildKit's parser reports to, as the comment "# check=…" of the Dockerfile asks.
+func (t *translator) newLinter(text []byte) *linter.Linter {
+	options, _, loc, _ := parser.ParseDirective("check", text)
+	config, err := linter.ParseLintOptions(options)
+	if err != nil {
+		t.fail(loc, "Syntax", "The check directive cannot be read: "+err.Error(), "Write it as # check=skip=RuleName.")
+		config = &linter.Config{}
+	}
+	config.Warn = func(rule, _, url, message string, loc []parser.Range) {
+		level := Warning
+		if config.ReturnAsError {
+			level = Error
+		}
+		t.at(loc, Finding{Rule: rule, URL: url, Level: level, Message: sentence(message), Advice: adviceFor[rule]})
+	}
+	return linter.New(config)
+}
+
+// fail reports an error at a place.
+func (t *translator) fail(loc []parser.Range, rule, message, advice string) {
+	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
+}
+
+// failIn reports an error in a stage. Where the stage is not built, it is only a warning.
+func (t *translator) failIn(s *stage, loc []parser.Range, rule, message, advice string) {
+	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+}
+
+func (t *translator) warn(loc []parser.Range, level Level, rule, message, advice string) {
+	t.at(loc, Finding{Rule: rule, Level: level, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
+}
+
+// sorted returns the findings in order of lines. Errors of stages that are not built are warnings.
+func (r *report) sorted() []Finding {
 	sort.SliceStable(r.findings, func(i, j int) bool { return r.findings[i].Line < r.findings[j].Line })
-	return nil, r.findings
+	out := make([]Finding, 0, len(r.findings))
+	seen := map[Finding]bool{}
+	for _, f := range r.findings {
+		if f.stage != nil && !f.stage.needed && f.Level == Error {
+			f.Level = Warning
+			f.Message += " (Its stage is not part of the image.)"
+		}
+		f.stage = nil
+		if !seen[f] {
+			seen[f] = true
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func (r *report) failed() bool {
+	for _, f := range r.findings {
+		if f.Level == Error && (f.stage == nil || f.stage.needed) {
+			return true
+		}
+	}
+	return false
+}
+
+func hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }

@@ -1,6 +1,17 @@
 package dockerfile
 
-import "toaster.do/lib/fault"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"path"
+	"sort"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+)
 
 // Limits bounds a build context.
 type Limits struct {
@@ -9,21 +20,188 @@ type Limits struct {
 	Entries    int   // files, folders and links
 }
 
-// Context is a build context, read and checked.
-type Context struct{ sum string }
+// Context is a build context, read and checked: files, folders and symbolic links below one folder, and nothing else.
+type Context struct {
+	entries map[string]*entry // by clean path without a leading slash; the root is ""
+	names   []string          // sorted by path, so that a folder comes before what is in it
+	sum     string
+	size    int64
+}
+
+type kind byte
+
+const (
+	file kind = 'f'
+	dir  kind = 'd'
+	link kind = 'l'
+)
+
+type entry struct {
+	kind kind
+	mode int64 // permissions with set-id and sticky bits
+	time time.Time
+	data []byte
+	link string // a symbolic link's target, as it stands
+}
 
 // SHA256 is the checksum of the context's contents, hex: equal for equal contents, however they were packed.
 func (c *Context) SHA256() string { return c.sum }
 
 // Paths lists the entries, sorted, without a leading slash.
-func (c *Context) Paths() []string { return nil }
+func (c *Context) Paths() []string { return c.names }
 
-// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content.
-func ReadContext(archive []byte, l Limits) (*Context, error) {
-	return nil, fault.New(fault.Invalid, "Build contexts are not read yet.", "")
+func newContext() *Context {
+	return &Context{entries: map[string]*entry{"": {kind: dir, mode: 0o755}}}
 }
 
-// ContextFromDir reads a folder.
-func ContextFromDir(dir string, l Limits) (*Context, error) {
-	return nil, fault.New(fault.Invalid, "Build contexts are not read yet.", "")
+// add puts an entry in, with the folders above it. An archive may name a thing twice: the last one wins if the kind is the same.
+func (c *Context) add(name string, e *entry, l Limits) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	if name == "" {
+		if e.kind != dir {
+			return refuse("/", "is not a folder")
+		}
+		c.entries[""] = e
+		return nil
+	}
+	for p := path.Dir(name); p != "."; p = path.Dir(p) {
+		if up, ok := c.entries[p]; !ok {
+			c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
+		} else if up.kind != dir {
+			return refuse(name, "lies below "+p+", which is not a folder")
+		}
+	}
+	if old, ok := c.entries[name]; ok && old.kind != e.kind {
+		return refuse(name, "is there twice, as things of different kinds")
+	} else if ok {
+		c.size -= int64(len(old.data))
+	}
+	c.entries[name] = e
+	c.size += int64(len(e.data))
+	if l.Entries > 0 && len(c.entries)-1 > l.Entries {
+		return fault.New(fault.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List what the build does not need in .dockerignore, and leave it out of the archive.")
+	}
+	return nil
+}
+
+// read reads a file of size bytes within the limits; size -1 is unknown.
+func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, error) {
+	room := int64(1) << 40
+	if l.Unpacked > 0 {
+		room = l.Unpacked - c.size
+	}
+	if size > room {
+		return nil, tooLarge(l)
+	}
+	data, err := io.ReadAll(io.LimitReader(r, room+1))
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
+	}
+	if int64(len(data)) > room {
+		return nil, tooLarge(l)
+	}
+	return data, nil
+}
+
+func tooLarge(l Limits) error {
+	return fault.New(fault.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when it is unpacked.", l.Unpacked>>20), "Leave out what the build does not need.")
+}
+
+// finish sorts and sums up.
+func (c *Context) finish() (*Context, error) {
+	delete(c.entries, ".")
+	for name := range c.entries {
+		if name != "" {
+			c.names = append(c.names, name)
+		}
+	}
+	sort.Strings(c.names)
+	h := sha256.New()
+	for _, name := range c.names {
+		e := c.entries[name]
+		fmt.Fprintf(h, "%c %o %d %q %q %d\n", e.kind, e.mode, e.time.Unix(), name, e.link, len(e.data))
+		h.Write(e.data)
+	}
+	c.sum = hex.EncodeToString(h.Sum(nil))
+	return c, nil
+}
+
+func checkName(name string) error {
+	switch {
+	case name == "":
+		return refuse(name, "has no name")
+	case strings.ContainsRune(name, 0):
+		return refuse(name, "has a NUL in its name")
+	case strings.HasPrefix(name, "/"):
+		return refuse(name, "has an absolute name")
+	case len(name) > 4096:
+		return refuse(name[:100], "has a name of more than 4096 bytes")
+	}
+	for _, part := range strings.Split(name, "/") {
+		if part == ".." {
+			return refuse(name, "leads out of the context with ..")
+		}
+		if len(part) > 255 {
+			return refuse(name, "has a part of more than 255 bytes in its name")
+		}
+	}
+	return nil
+}
+
+func refuse(name, why string) error {
+	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why), "Pack the context as docker build would send it: plain files, folders and links with relative names.")
+}
+
+func show(name string) string {
+	if len(name) > 200 {
+		name = name[:200] + "…"
+	}
+	return fmt.Sprintf("%q", name)
+}
+
+// find returns the place of p as if the context were /: links are followed, the last one only if follow is set.
+// It never leaves the context, as BuildKit's does not. The entry is nil when nothing is there; via lists the links on the way.
+func (c *Context) find(p string, follow bool) (place string, e *entry, via []string) {
+	todo := strings.Split(path.Clean("/"+p), "/")
+	at := ""
+	for links := 0; len(todo) > 0; {
+		part := todo[0]
+		todo = todo[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			at = strings.TrimPrefix(path.Dir("/"+at), "/")
+			continue
+		}
+		next := strings.TrimPrefix(at+"/"+part, "/")
+		e := c.entries[next]
+		if e != nil && e.kind == link && (follow || len(todo) > 0) {
+			if links++; links > 255 {
+				return next, nil, via
+			}
+			via = append(via, next)
+			if strings.HasPrefix(e.link, "/") {
+				at = ""
+			}
+			todo = append(strings.Split(e.link, "/"), todo...)
+			continue
+		}
+		at = next
+	}
+	return at, c.entries[at], via
+}
+
+// below lists the names under a folder, sorted; "" lists all.
+func (c *Context) below(folder string) []string {
+	if folder == "" {
+		return c.names
+	}
+	prefix := folder + "/"
+	from := sort.SearchStrings(c.names, prefix)
+	to := from + sort.Search(len(c.names)-from, func(i int) bool { return !strings.HasPrefix(c.names[from+i], prefix) })
+	return c.names[from:to]
 }

@@ -33,6 +33,8 @@ type Finding struct {
 	Level   Level  `json:"level"`
 	Message string `json:"message"`
 	Advice  string `json:"advice,omitempty"`
+
+	stage *stage // the stage it belongs to; an error there counts only if the stage is built
 }
 
 // Blend is a translated Dockerfile.

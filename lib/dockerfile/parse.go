@@ -92,15 +92,6 @@ func (r *report) syntax(err error) {
 	r.add(f)
 }
 
-func (r *report) failed() bool {
-	for _, f := range r.findings {
-		if f.Level == Error {
-			return true
-		}
-	}
-	return false
-}
-
 // lines returns the first and last line of a location.
 func lines(loc []parser.Range) (first, last int) {
 	for i, l := range loc {

@@ -3,10 +3,14 @@ package dockerfile
 import (
 	"strings"
 
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// env is an ordered list of variables; it implements shell.EnvGetter.
+// defaultPath is PATH in an image that sets none, and in the official Debian and Devuan images.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// env is a list of variables in the order they were first set. It implements shell.EnvGetter.
 type env struct {
 	keys   []string
 	values map[string]string
@@ -25,22 +29,96 @@ func (e *env) set(key, value string) {
 	e.values[key] = value
 }
 
-// baseOfLast returns the image that the last stage stands on, through stages that it is based on.
-func (p *parsed) baseOfLast() string {
-	lex, globals := shell.NewLex(p.escape), &env{}
+func (e *env) clone() env {
+	c := env{}
+	for _, k := range e.keys {
+		c.set(k, e.values[k])
+	}
+	return c
+}
+
+// list returns KEY=VALUE for each.
+func (e *env) list() []string {
+	out := make([]string, 0, len(e.keys))
+	for _, k := range e.keys {
+		out = append(out, k+"="+e.values[k])
+	}
+	return out
+}
+
+// platforms maps Debian's architectures to Docker's and its variant.
+var platforms = map[string][2]string{"": {"amd64"}, "amd64": {"amd64"}, "i386": {"386"}, "arm64": {"arm64"}, "armhf": {"arm", "v7"}, "armel": {"arm", "v5"},
+	"ppc64el": {"ppc64le"}, "riscv64": {"riscv64"}, "s390x": {"s390x"}, "mips64el": {"mips64le"}}
+
+// platformArgs are the ARGs that a build has by itself.
+// https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
+func platformArgs(arch, target string) [][2]string {
+	p, ok := platforms[arch]
+	if !ok {
+		p = [2]string{arch}
+	}
+	platform := "linux/" + p[0]
+	if p[1] != "" {
+		platform += "/" + p[1]
+	}
+	if target == "" {
+		target = "default"
+	}
+	return [][2]string{{"BUILDPLATFORM", platform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""}, {"BUILDARCH", p[0]}, {"BUILDVARIANT", p[1]},
+		{"TARGETPLATFORM", platform}, {"TARGETOS", "linux"}, {"TARGETOSVERSION", ""}, {"TARGETARCH", p[0]}, {"TARGETVARIANT", p[1]}, {"TARGETSTAGE", target}}
+}
+
+// globalArgs computes the variables that FROM lines see: the platform's, and the ARGs before the first FROM.
+func (t *translator) globalArgs(p *parsed) {
+	for _, kv := range platformArgs(t.source.Arch, p.stages[len(p.stages)-1].Name) {
+		v := kv[1]
+		if given, ok := t.source.BuildArgs[kv[0]]; ok {
+			v = given
+		}
+		t.globals.set(kv[0], v)
+	}
+	t.defaults = t.globals.clone()
+	t.declared = map[string]bool{}
 	for _, c := range p.args {
 		for _, a := range c.Args {
-			if a.Value == nil {
-				continue
+			t.declared[a.Key] = true
+			if v, err := t.argDefault(a, &t.defaults); err == nil && v != nil {
+				t.defaults.set(a.Key, *v)
 			}
-			if v, _, err := lex.ProcessWord(*a.Value, globals); err == nil {
-				globals.set(a.Key, v)
+			v, err := t.argDefault(a, &t.globals)
+			if given, ok := t.source.BuildArgs[a.Key]; ok {
+				v, err = &given, nil
+			}
+			if err != nil {
+				t.fail(c.Location(), "Syntax", err.Error(), "Correct the variable.")
+			} else if v != nil {
+				t.globals.set(a.Key, *v)
 			}
 		}
 	}
-	last := len(p.stages) - 1
-	for {
-		base, _, err := lex.ProcessWord(p.stages[last].BaseName, globals)
+}
+
+func (t *translator) argDefault(a instructions.KeyValuePairOptional, vars shell.EnvGetter) (*string, error) {
+	if a.Value == nil {
+		return nil, nil
+	}
+	v, _, err := t.lex.ProcessWord(*a.Value, vars)
+	return &v, err
+}
+
+// expandFrom replaces the variables of FROM's image.
+func (t *translator) expandFrom(s *stage) (string, error) {
+	r, err := t.lex.ProcessWordWithMatches(s.in.BaseName, &t.globals)
+	t.lintFrom(s, r)
+	return r.Result, err
+}
+
+// baseOfLast returns the image that the last stage stands on, through stages that it is based on.
+func (p *parsed) baseOfLast() string {
+	t := &translator{report: &report{}, lex: shell.NewLex(p.escape)}
+	t.globalArgs(p)
+	for last := len(p.stages) - 1; ; {
+		base, _, err := t.lex.ProcessWord(p.stages[last].BaseName, &t.globals)
 		if err != nil {
 			return ""
 		}

@@ -1,0 +1,118 @@
+package dockerfile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// baseImage returns the image that a stage stands on through other stages: "" for scratch.
+func (s *stage) baseImage() (image string, at *stage) {
+	for s.base != nil {
+		s = s.base
+	}
+	if s.scratch {
+		return "", s
+	}
+	return s.image, s
+}
+
+// checkBase refuses stages that stand on anything else than the target's own distribution, as that is what the build starts from.
+func (t *translator) checkBase() {
+	last := t.stages[len(t.stages)-1]
+	var first image
+	if base, at := last.baseImage(); base == "" && at.scratch {
+		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that could boot.",
+			"Make the last stage FROM devuan/devuan:"+t.codename()+", and COPY --from the stage that makes your files.")
+	} else {
+		first = parseImage(base)
+	}
+	for _, s := range t.stages {
+		if s.base == nil && !s.scratch && s.image != "" {
+			t.checkImage(s, first)
+		}
+	}
+}
+
+func (t *translator) codename() string {
+	if t.source.Codename == "" || debianOf[t.source.Codename] == "" {
+		return "daedalus"
+	}
+	return t.source.Codename
+}
+
+func (t *translator) checkImage(s *stage, last image) {
+	i := parseImage(s.image)
+	d, c := i.distribution(), i.codename()
+	switch {
+	case d == "" && i.registry == "localhost":
+		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s is known on your machine only; the build takes it to be the plain system of the target.", s.image),
+			"Name the release that it is made of, such as FROM devuan/devuan:"+t.codename()+".")
+		return
+	case d == "":
+		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image; the build starts from the target's own system, and would lack what is in that image.", s.image),
+			"Start FROM devuan/devuan:"+t.codename()+" and install what you need with apt-get.")
+		return
+	}
+	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
+		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s means another release one day.", s.image), "Name the release, such as devuan/devuan:daedalus.")
+	}
+	if s.in.Location == nil || c == "" || t.source.Codename == "" {
+		return
+	}
+	t.checkRelease(s, d, c)
+}
+
+// checkRelease compares what FROM names with the target.
+func (t *translator) checkRelease(s *stage, distribution, codename string) {
+	target, wanted := t.source.Codename, codename
+	_, targetIsDevuan := debianOf[target]
+	targetIsDevuan = targetIsDevuan && target != "jessie" || distribution == "devuan" && target == "jessie"
+	switch {
+	case target == wanted:
+	case distribution == "debian" && targetIsDevuan && debianOf[target] == wanted:
+		t.warnIn(s, "BaseDistribution", fmt.Sprintf("%s is Debian; the target is Devuan %s, made from the same release but without systemd, so some packages differ.", s.image, target),
+			"Test with FROM devuan/devuan:"+target+".")
+	default:
+		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: packages have other versions.", s.image, strings.Title(distribution), wanted, target), //nolint:staticcheck // ASCII names
+			"Pick the target of the release that you test with, or change FROM.")
+	}
+}
+
+func (t *translator) warnIn(s *stage, rule, message, advice string) {
+	t.warn(s.in.Location, Warning, rule, message, advice)
+}
+
+// checkPlatform refuses FROM --platform of another architecture than the target's.
+func (t *translator) checkPlatform(s *stage) {
+	if s.in.Platform == "" {
+		return
+	}
+	r, err := t.lex.ProcessWordWithMatches(s.in.Platform, &t.globals)
+	t.lintPlatform(s, r)
+	if err != nil || r.Result == "" {
+		t.failIn(s, s.in.Location, "Syntax", fmt.Sprintf("FROM --platform=%s is empty once its variables are replaced.", s.in.Platform), "Remove the flag.")
+		return
+	}
+	target, _ := t.globals.Get("TARGETPLATFORM")
+	if !samePlatform(r.Result, target) {
+		t.failIn(s, s.in.Location, "FromPlatform", fmt.Sprintf("The stage is for %s, the target for %s.", r.Result, target),
+			"Pick a target of that architecture, or remove --platform.")
+	}
+}
+
+// samePlatform compares platforms; one without a variant matches any, and arm64/v8, amd64/v1 are the plain ones.
+func samePlatform(a, b string) bool {
+	normal := func(p string) []string {
+		p = strings.ToLower(p)
+		p = strings.NewReplacer("x86_64", "amd64", "x86-64", "amd64", "aarch64", "arm64", "i386", "386", "i686", "386", "armhf", "arm/v7", "armel", "arm/v6").Replace(p)
+		if !strings.Contains(p, "/") || strings.HasPrefix(p, "arm/") {
+			p = "linux/" + p
+		}
+		p = strings.TrimSuffix(strings.TrimSuffix(p, "/v8"), "/v1")
+		return strings.Split(p, "/")
+	}
+	x, y := normal(a), normal(b)
+	n := min(len(x), len(y))
+	return n > 1 && slices.Equal(x[:n], y[:n])
+}

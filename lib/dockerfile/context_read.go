@@ -1,0 +1,300 @@
+package dockerfile
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names and links that lead out,
+// devices and pipes, and more than the limits allow (a limit of 0 is none). Faults are Invalid or TooLarge and name the entry.
+func ReadContext(archive []byte, l Limits) (*Context, error) {
+	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
+		return nil, fault.New(fault.TooLarge, "The build context's archive is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
+			"Leave out what the build does not need; fetch large files with ADD or RUN instead.")
+	}
+	c := newContext()
+	var err error
+	switch {
+	case bytes.HasPrefix(archive, []byte("PK\x03\x04")), bytes.HasPrefix(archive, []byte("PK\x05\x06")):
+		err = c.readZip(archive, l)
+	case bytes.HasPrefix(archive, []byte{0x1f, 0x8b}):
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(bytes.NewReader(archive)); err == nil {
+			err = c.readTar(z, l)
+		}
+	default:
+		err = c.readTar(bytes.NewReader(archive), l)
+	}
+	if err != nil {
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			return nil, f
+		}
+		return nil, notArchive(err)
+	}
+	return c.finish()
+}
+
+func notArchive(err error) error {
+	return fault.Wrap(fault.Invalid, err, "The build context is no archive that can be read.", "Send a .tar, .tar.gz or .zip file of the folder that docker build is run in.")
+}
+
+func (c *Context) readTar(r io.Reader, l Limits) error {
+	t := tar.NewReader(&counted{r: r, left: roomFor(l)})
+	for n := 0; ; n++ {
+		h, err := t.Next()
+		if err == io.EOF {
+			if n == 0 {
+				return notArchive(errors.New("no entry"))
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		e, err := c.tarEntry(t, h, l)
+		if err != nil {
+			return err
+		}
+		if err := c.add(h.Name, e, l); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, error) {
+	e := &entry{mode: h.Mode & 0o7777, time: h.ModTime.Truncate(time.Second)}
+	var err error
+	switch h.Typeflag {
+	case tar.TypeReg, '\x00', tar.TypeGNUSparse:
+		e.kind = file
+		e.data, err = c.read(h.Name, t, h.Size, l)
+	case tar.TypeDir:
+		e.kind = dir
+	case tar.TypeSymlink:
+		e.kind, e.link, e.mode = link, h.Linkname, 0o777
+		err = checkLink(h.Name, h.Linkname)
+	case tar.TypeLink:
+		if err := checkName(h.Linkname); err != nil {
+			return nil, refuse(h.Name, "is a hard link that leads out of the context")
+		}
+		same := c.entries[strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")]
+		if same == nil || same.kind != file {
+			return nil, refuse(h.Name, "is a hard link to "+show(h.Linkname)+", which is no file before it in the archive")
+		}
+		if l.Unpacked > 0 && c.size+int64(len(same.data)) > l.Unpacked {
+			return nil, tooLarge(l)
+		}
+		copied := *same
+		e = &copied
+	default:
+		err = refuse(h.Name, "is a device, a pipe or something else that is no file")
+	}
+	return e, err
+}
+
+// checkLink refuses a symbolic link that leads out of the context.
+func checkLink(name, target string) error {
+	if target == "" || strings.ContainsRune(target, 0) || len(target) > 4096 {
+		return refuse(name, "is a link to nowhere")
+	}
+	if strings.HasPrefix(target, "/") {
+		return refuse(name, "is a link that leads out of the context ("+show(target)+")")
+	}
+	depth := strings.Count(strings.TrimPrefix(path.Clean("/"+name), "/"), "/")
+	for _, part := range strings.Split(target, "/") {
+		switch part {
+		case "", ".":
+		case "..":
+			if depth--; depth < 0 {
+				return refuse(name, "is a link that leads out of the context ("+show(target)+")")
+			}
+		default:
+			depth++
+		}
+	}
+	return nil
+}
+
+func (c *Context) readZip(archive []byte, l Limits) error {
+	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+	if err != nil {
+		return err
+	}
+	for _, f := range z.File {
+		name := f.Name
+		if strings.Contains(name, `\`) && f.CreatorVersion>>8 != 3 { // made on Windows by a careless program
+			name = strings.ReplaceAll(name, `\`, "/")
+		}
+		e, err := c.zipEntry(f, name, l)
+		if err != nil {
+			return err
+		}
+		if err := c.add(name, e, l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
+	e := &entry{kind: file, mode: unixMode(f.Mode()), time: f.Modified.Truncate(time.Second)}
+	if f.CreatorVersion>>8 != 3 && f.CreatorVersion>>8 != 19 { // no Unix permissions inside
+		e.mode = 0o644
+	}
+	switch {
+	case f.Mode().IsDir() || strings.HasSuffix(name, "/"):
+		if e.kind = dir; e.mode == 0o644 {
+			e.mode = 0o755
+		}
+		return e, nil
+	case f.Mode()&fs.ModeSymlink != 0, f.Mode().IsRegular():
+	default:
+		return nil, refuse(name, "is a device, a pipe or something else that is no file")
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	if e.data, err = c.read(name, r, int64(min(f.UncompressedSize64, 1<<62)), l); err != nil {
+		return nil, err
+	}
+	if f.Mode()&fs.ModeSymlink != 0 {
+		e.kind, e.link, e.data, e.mode = link, string(e.data), nil, 0o777
+		return e, checkLink(name, e.link)
+	}
+	return e, nil
+}
+
+func unixMode(m fs.FileMode) int64 {
+	mode := int64(m.Perm())
+	if m&fs.ModeSetuid != 0 {
+		mode |= 0o4000
+	}
+	if m&fs.ModeSetgid != 0 {
+		mode |= 0o2000
+	}
+	if m&fs.ModeSticky != 0 {
+		mode |= 0o1000
+	}
+	return mode
+}
+
+// ContextFromDir reads a folder, as docker build reads the one it is given: links are kept as they are, wherever they point
+// (a COPY never follows them out of the context), and sockets are left out.
+func ContextFromDir(folder string, l Limits) (*Context, error) {
+	c := newContext()
+	err := filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(folder, p)
+		if err != nil || name == "." || d.Type()&fs.ModeSocket != 0 {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		e := &entry{kind: file, mode: unixMode(info.Mode()), time: info.ModTime().Truncate(time.Second)}
+		switch {
+		case d.IsDir():
+			e.kind = dir
+		case d.Type()&fs.ModeSymlink != 0:
+			e.kind, e.mode = link, 0o777
+			e.link, err = os.Readlink(p)
+		case d.Type().IsRegular():
+			var f *os.File
+			if f, err = os.Open(p); err == nil {
+				e.data, err = c.read(name, f, info.Size(), l)
+				f.Close()
+			}
+		default:
+			err = refuse(name, "is a device, a pipe or something else that is no file")
+		}
+		if err != nil {
+			return err
+		}
+		return c.add(name, e, l)
+	})
+	if err != nil {
+		if f := (*fault.Error)(nil); errors.As(err, &f) {
+			return nil, f
+		}
+		return nil, fault.Wrap(fault.Invalid, err, "The build context's folder cannot be read: "+err.Error()+".", "Check its name and permissions.")
+	}
+	return c.finish()
+}
+
+// counted ends a stream that unpacks to far more than the limits allow, before it fills the memory with headers.
+type counted struct {
+	r    io.Reader
+	left int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	if c.left -= int64(n); c.left < 0 {
+		return 0, fault.New(fault.TooLarge, "The build context unpacks to far more than is allowed.", "Leave out what the build does not need.")
+	}
+	return n, err
+}
+
+func roomFor(l Limits) int64 {
+	if l.Unpacked == 0 {
+		return 1 << 40
+	}
+	return l.Unpacked + int64(l.Entries)*4096 + 1<<20
+}
+
+// pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for the same entries.
+func (c *Context) pack(wanted map[string]bool) ([]byte, error) {
+	var out bytes.Buffer
+	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+	if err != nil {
+		return nil, err
+	}
+	t := tar.NewWriter(z)
+	names := make([]string, 0, len(wanted))
+	for name := range wanted {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		e := c.entries[name]
+		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU, Size: int64(len(e.data)), Typeflag: tar.TypeReg}
+		switch e.kind {
+		case dir:
+			h.Typeflag, h.Name = tar.TypeDir, "./"+name+"/"
+		case link:
+			h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
+		}
+		if err := t.WriteHeader(h); err != nil {
+			return nil, err
+		}
+		if _, err := t.Write(e.data); err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(t.Close(), z.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,227 @@
+package dockerfile
+
+import (
+	"fmt"
+	"net/url"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+// copying is a COPY or ADD, its variables replaced.
+type copying struct {
+	instructions.SourcesAndDest
+	name          string // COPY or ADD
+	chown, chmod  string
+	checksum      string
+	link, parents bool
+	add           bool
+	unpack        *bool
+	exclude       []string
+	from          *stage
+	hasFrom       bool
+	loc           []parser.Range
+	lint          *linter.Linter
+}
+
+func (t *translator) copy(s *stage, c copying) {
+	if c.hasFrom && c.from == nil {
+		return // reported already
+	}
+	failed := func(message, advice string) { t.failIn(s, c.loc, "Syntax", message, advice) }
+	mode, err := chmodOf(c.chmod)
+	if err != nil {
+		failed(err.Error(), "Write an octal mode such as 0644, or one such as u=rwX,go=rX.")
+		return
+	}
+	if !chownForm.MatchString(c.chown) {
+		failed(fmt.Sprintf("--chown=%s is not a user and group.", c.chown), "Write --chown=user:group, by names or numbers.")
+		return
+	}
+	if c.link && !chownNumbers.MatchString(c.chown) {
+		failed("--chown with names cannot be used with --link.", "Use numbers, or remove --link.")
+		return
+	}
+	dest := s.normal(c.DestPath, true)
+	if len(c.SourcePaths)+len(c.SourceContents) > 1 && !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
+		failed(fmt.Sprintf("%s of several sources needs a folder as its destination.", c.name), "End the destination with a slash.")
+		return
+	}
+	if c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])) {
+		failed("--checksum is for a single source that is a URL.", "Remove --checksum, or give each URL an ADD of its own.")
+		return
+	}
+	s.emit("into", dest, c.chown, mode)
+	for _, p := range c.exclude {
+		re, not, err := patternRegexp(p)
+		if err != nil {
+			failed(fmt.Sprintf("--exclude=%s: %v", p, err), "Correct the pattern.")
+			return
+		}
+		if not {
+			s.emit("except", re, "not")
+		} else {
+			s.emit("except", re)
+		}
+	}
+	for _, src := range c.SourcePaths {
+		t.source1(s, c, src)
+	}
+	for _, h := range c.SourceContents {
+		n := t.nextInline()
+		s.emit("inline", n, path.Base(h.Path), h.Data)
+		s.body.WriteString("put $WORK/inline/" + n + " " + quote("/"+path.Base(h.Path)) + "\n")
+	}
+}
+
+var (
+	chownForm    = regexp.MustCompile(`^[^:\n]*(:[^:\n]*)?$`)
+	scpForm      = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:.`)
+	chownNumbers = regexp.MustCompile(`^((root|[0-9]+)(:(root|[0-9]*))?)?$`)
+	symbolicMode = regexp.MustCompile(`^[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$`)
+)
+
+// chmodOf checks --chmod: octal up to 7777, or chmod(1)'s symbols.
+func chmodOf(mode string) (string, error) {
+	if mode == "" {
+		return "", nil
+	}
+	if n, err := strconv.ParseUint(mode, 8, 32); err == nil && n <= 0o7777 {
+		return fmt.Sprintf("%04o", n), nil
+	}
+	if symbolicMode.MatchString(mode) {
+		return mode, nil
+	}
+	return "", fmt.Errorf("--chmod=%s is not a mode: it should be an octal string between 0 and 07777", mode)
+}
+
+func isURL(src string) bool {
+	return strings.HasPrefix(src, "http://") || strings.HasPrefix(src, "https://")
+}
+
+// isGit tells the sources that BuildKit would clone: https://docs.docker.com/reference/dockerfile/#adding-files-from-a-git-repository
+func isGit(src string) bool {
+	if isURL(src) {
+		u, err := url.Parse(src)
+		return err == nil && strings.HasSuffix(u.Path, ".git")
+	}
+	return strings.HasPrefix(src, "git://") || strings.HasPrefix(src, "ssh://") || scpForm.MatchString(src)
+}
+
+// source1 translates one source.
+func (t *translator) source1(s *stage, c copying, src string) {
+	switch {
+	case isGit(src):
+		if !c.add {
+			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD of the forge's archive for the commit.")
+			return
+		}
+		t.failIn(s, c.loc, "AddGit", "ADD of a Git repository is not possible here.", "Install git and RUN git clone, or ADD the forge's archive (.tar.gz) of the commit and unpack it.")
+	case isURL(src):
+		t.fetch(s, c, src)
+	case c.from != nil:
+		t.put(s, c, src, c.from.root())
+	default:
+		t.lintIgnored(c, src)
+		if t.wantSources(s, c, src) {
+			t.put(s, c, src, "$CONTEXT")
+		}
+	}
+}
+
+// put writes the builder's call for a source in a root, which is a word of the builder.
+func (t *translator) put(s *stage, c copying, src, root string) {
+	call := func(function string, args ...string) {
+		s.body.WriteString(function + " " + root + " " + words(args...) + "\n")
+	}
+	if c.parents {
+		pivot, pattern := pivotOf(src)
+		re, _, err := patternRegexp(strings.TrimPrefix(pattern, "/"))
+		if err != nil {
+			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+			return
+		}
+		required := ""
+		if !hasWildcards(pivot) && !hasWildcards(pattern) {
+			required = path.Join("/", pivot, pattern)
+		}
+		call("put_parents", pivot, required, re)
+		return
+	}
+	p := path.Join("/", src)
+	folder, wild := splitWildcards(p)
+	switch {
+	case wild != "":
+		re, err := globRegexp(wild)
+		if err != nil {
+			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+			return
+		}
+		call("put_glob", folder, strconv.Itoa(strings.Count(wild, "/")), re)
+	case c.archive(t, p) != "":
+		call("unpack", p, c.archive(t, p))
+	default:
+		call("put", p)
+	}
+}
+
+// pivotOf cuts a source of --parents at /./ into the folder to start from and the pattern.
+func pivotOf(src string) (pivot, pattern string) {
+	parent, pattern, ok := strings.Cut(src, "/./")
+	if !ok {
+		return "/", path.Join("/", src)
+	}
+	return path.Join("/", parent), path.Join("/", pattern)
+}
+
+// archive tells how a source of ADD is unpacked: "" not at all, "tar", or "maybe" when its contents will tell.
+func (c copying) archive(t *translator, p string) string {
+	if !c.add || c.unpack != nil && !*c.unpack {
+		return ""
+	}
+	_, e, _ := t.context.find(p, true)
+	if e == nil || e.kind != file {
+		return ""
+	}
+	return archiveKind(e.data)
+}
+
+// fetch translates ADD of a URL.
+func (t *translator) fetch(s *stage, c copying, src string) {
+	if !c.add {
+		t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a URL.", "Use ADD.")
+		return
+	}
+	if c.checksum != "" && !checksumForm.MatchString(c.checksum) {
+		t.failIn(s, c.loc, "Syntax", fmt.Sprintf("--checksum=%s is not ALGORITHM:HEX.", c.checksum), "Write --checksum=sha256: and 64 hexadecimal digits.")
+		return
+	}
+	if strings.ContainsAny(src, " \n\t") {
+		t.failIn(s, c.loc, "Syntax", "The URL has white space in it.", "Escape it as %20.")
+		return
+	}
+	name := "__unnamed__"
+	if u, err := url.Parse(src); err == nil {
+		if base := path.Base(u.Path); base != "." && base != "/" && base != ".." {
+			name = base
+		}
+	}
+	n := t.nextInline()
+	s.emit("fetch", n, name, src, c.checksum)
+	function := "put"
+	if c.unpack != nil && *c.unpack {
+		function = "unpack"
+	}
+	s.body.WriteString(function + " $WORK/inline/" + n + " " + quote("/"+name))
+	if function == "unpack" {
+		s.body.WriteString(" maybe")
+	}
+	s.body.WriteString("\n")
+}
+
+var checksumForm = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)

@@ -1,0 +1,195 @@
+package dockerfile
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// stage is a stage of the Dockerfile on its way into the blend.
+type stage struct {
+	in       instructions.Stage
+	index    int
+	base     *stage // the stage it is based on; nil: an image, or scratch
+	image    string // what FROM names, variables replaced
+	scratch  bool
+	commands []command
+	deps     []*stage // stages it copies or mounts from
+	needed   bool     // the last stage needs it
+	inTree   bool     // it is worked on in the target's tree itself: the last stage, and the stages that it is based on
+	state
+	copyFor []*stage // stages that begin as a copy of this one, made when it is done
+	kept    bool     // a copy is kept for COPY --from and mounts, as the tree itself goes on
+	body    strings.Builder
+}
+
+// command is an instruction and the stages that it refers to.
+type command struct {
+	instructions.Command
+	from    *stage   // COPY --from
+	mounts  []*stage // RUN --mount=from=, by mount; nil: none, or no stage
+	onBuild bool
+}
+
+func (s *stage) name() string {
+	if s.in.Name != "" {
+		return s.in.Name
+	}
+	return strconv.Itoa(s.index)
+}
+
+// root is the folder of the stage's files, as a word of the builder, for those who copy from it.
+func (s *stage) root() string {
+	if s.inTree && !s.kept {
+		return "$TREE"
+	}
+	return "$STAGES/" + strconv.Itoa(s.index)
+}
+
+// plan makes the graph of stages.
+func (t *translator) plan(p *parsed) {
+	t.lex = shell.NewLex(p.escape)
+	t.globalArgs(p)
+	byName := map[string]*stage{}
+	for i, in := range p.stages {
+		s := &stage{in: in, index: i}
+		t.stages = append(t.stages, s)
+		t.fromOf(s, byName)
+		if in.Name != "" {
+			byName[strings.ToLower(in.Name)] = s
+		}
+	}
+	t.byName = byName
+	for _, s := range t.stages {
+		t.onBuild(s)
+		for _, c := range s.in.Commands {
+			s.commands = append(s.commands, t.refer(s, command{Command: c}))
+		}
+	}
+	last := t.stages[len(t.stages)-1]
+	for s := last; s != nil; s = s.base {
+		s.inTree = true
+	}
+	t.need(last)
+}
+
+func (t *translator) need(s *stage) {
+	if s == nil || s.needed {
+		return
+	}
+	s.needed = true
+	t.need(s.base)
+	if s.base != nil && !s.inTree {
+		s.base.copyFor = append(s.base.copyFor, s)
+	}
+	for _, d := range s.deps {
+		t.need(d)
+		if d.inTree {
+			d.kept = true
+		}
+	}
+}
+
+// fromOf resolves what FROM names.
+func (t *translator) fromOf(s *stage, byName map[string]*stage) {
+	base, err := t.expandFrom(s)
+	if err != nil {
+		t.fail(s.in.Location, "Syntax", err.Error(), "Correct the FROM line.")
+		return
+	}
+	s.image = base
+	switch {
+	case base == "":
+		t.fail(s.in.Location, "Syntax", fmt.Sprintf("The base name (%s) is blank once its variables are replaced.", s.in.BaseName), "Give the ARG before FROM a default, or pass it as a build argument.")
+	case base == "scratch":
+		s.scratch = true
+	case byName[base] != nil:
+		s.base = byName[base]
+	}
+}
+
+// onBuild puts the ONBUILD instructions of the stage that s is based on before its own.
+func (t *translator) onBuild(s *stage) {
+	if s.base == nil {
+		return
+	}
+	for _, c := range s.base.in.Commands {
+		ob, ok := c.(*instructions.OnbuildCommand)
+		if !ok {
+			continue
+		}
+		cmd, err := parseTrigger(ob.Expression, s.in.Location)
+		if err != nil {
+			t.fail(ob.Location(), "Syntax", err.Error(), "Correct the ONBUILD instruction.")
+			continue
+		}
+		s.commands = append(s.commands, t.refer(s, command{Command: cmd, onBuild: true}))
+	}
+}
+
+func parseTrigger(text string, loc []parser.Range) (instructions.Command, error) {
+	ast, err := parser.Parse(strings.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	if len(ast.AST.Children) != 1 {
+		return nil, fmt.Errorf("an ONBUILD trigger is a single instruction")
+	}
+	node := ast.AST.Children[0]
+	node.StartLine, node.EndLine = lines(loc)
+	return instructions.ParseCommand(node)
+}
+
+// refer finds the stages that an instruction names.
+func (t *translator) refer(s *stage, c command) command {
+	switch in := c.Command.(type) {
+	case *instructions.CopyCommand:
+		if in.From == "" {
+			return c
+		}
+		if word, _, err := t.lex.ProcessWord(in.From, &env{}); err != nil || word != in.From {
+			t.fail(c.Location(), "CopyFromVariable", "Variables are not replaced in --from.", "Define a stage with FROM and the variable, and copy from that stage.")
+			return c
+		}
+		c.from = t.stageNamed(s, in.From, true, c.Location(), "COPY --from="+in.From)
+	case *instructions.RunCommand:
+		for _, m := range instructions.GetMounts(in) {
+			var from *stage
+			if m.From != "" && m.From != "scratch" {
+				from = t.stageNamed(s, m.From, false, c.Location(), "RUN --mount=from="+m.From)
+			}
+			c.mounts = append(c.mounts, from)
+		}
+	}
+	for _, d := range append([]*stage{c.from}, c.mounts...) {
+		if d != nil {
+			s.deps = append(s.deps, d)
+		}
+	}
+	return c
+}
+
+// stageNamed finds an earlier stage by its name or number, and reports when there is none.
+func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser.Range, what string) *stage {
+	d := t.byName[strings.ToLower(name)]
+	if n, err := strconv.Atoi(name); err == nil && number {
+		if n < 0 || n >= len(t.stages) {
+			t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("There is no stage number %d.", n), "Stages are counted from 0, in the order of their FROM lines.")
+			return nil
+		}
+		d = t.stages[n]
+	}
+	switch {
+	case d == nil:
+		t.failIn(s, loc, "CopyFromImage", what+" names no stage of this Dockerfile, so it means an image of a registry; images are not fetched here.",
+			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage; if a stage was meant, check its name.")
+	case d.index >= s.index:
+		t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("%s: stage %q comes after this one, or is this one.", what, d.name()), "Move that stage before this one.")
+		return nil
+	}
+	return d
+}

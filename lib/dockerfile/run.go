@@ -1,0 +1,182 @@
+package dockerfile
+
+import (
+	"fmt"
+	"path"
+	"sort"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+)
+
+func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
+	if !t.runFlags(s, in) {
+		return
+	}
+	args, script, ok := runArgs(in)
+	if !ok {
+		t.failIn(s, c.Location(), "Syntax", "This RUN has a heredoc and a JSON list.", "Use one of them.")
+		return
+	}
+	if in.PrependShell {
+		args = append(s.config.shell(), strings.Join(args, " "))
+	}
+	if len(args) == 0 {
+		t.failIn(s, c.Location(), "EmptyRun", "RUN has no command.", "Remove the line, or write the command.")
+		return
+	}
+	t.lintRun(s, c, in)
+	for i, m := range instructions.GetMounts(in) {
+		if !t.mount(s, c, m, c.mounts[i]) {
+			return
+		}
+	}
+	if script != "" {
+		s.emit("script", path.Base(args[0]), script)
+	}
+	s.environment(t.source.BuildArgs)
+	s.emit("run", append([]string{s.config.User, path.Clean(s.config.WorkingDir)}, args...)...)
+}
+
+// runArgs does with heredocs what BuildKit does: a single one is the command, or a program if it begins with #!;
+// others go to the shell as they were written.
+func runArgs(in *instructions.RunCommand) (args []string, script string, ok bool) {
+	args = in.CmdLine
+	if len(in.Files) == 0 {
+		return args, "", true
+	}
+	if len(args) != 1 || !in.PrependShell {
+		return nil, "", false
+	}
+	if parser.MustParseHeredoc(args[0]) == nil {
+		var b strings.Builder
+		b.WriteString(args[0])
+		for _, f := range in.Files {
+			b.WriteString("\n" + f.Data + f.Name)
+		}
+		return []string{b.String()}, "", true
+	}
+	data := in.Files[0].Data
+	if in.Files[0].Chomp {
+		data = parser.ChompHeredocContent(data)
+	}
+	if strings.HasPrefix(data, "#!") {
+		return []string{path.Join("/dev/pipes", in.Files[0].Name)}, data, true
+	}
+	return []string{data}, "", true
+}
+
+// runFlags refuses what a chroot cannot keep.
+func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
+	if network := instructions.GetNetwork(in); network == instructions.NetworkNone {
+		t.failIn(s, in.Location(), "RunNetwork", "RUN --network=none cannot be kept: the build has the network of its machine.",
+			"Remove the flag, if the command may have the network.")
+		return false
+	}
+	if instructions.GetSecurity(in) == instructions.SecurityInsecure {
+		t.failIn(s, in.Location(), "RunSecurity", "RUN --security=insecure is not allowed here.", "Do what needs full rights when the image runs.")
+		return false
+	}
+	for _, f := range in.FlagsUsed {
+		if f == "device" {
+			t.failIn(s, in.Location(), "RunDevice", "RUN --device is not possible here: the build machine lends no devices.", "Do what needs the device when the image runs.")
+			return false
+		}
+	}
+	return true
+}
+
+// environment tells the builder the variables for RUN, if they have changed. Proxies come from the build arguments.
+func (s *stage) environment(buildArgs map[string]string) {
+	list := s.env.list()
+	var proxies []string
+	for k, v := range buildArgs {
+		switch strings.ToLower(k) {
+		case "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy":
+			if _, ok := s.env.Get(k); !ok {
+				proxies = append(proxies, strings.ToUpper(k)+"="+v, strings.ToLower(k)+"="+v)
+			}
+		}
+	}
+	sort.Strings(proxies)
+	list = append(list, proxies...)
+	if strings.Join(list, "\x00") == strings.Join(s.shown, "\x00") && s.shown != nil {
+		return
+	}
+	s.shown = list
+	s.body.WriteString("environment=(" + words(list...) + ")\n")
+}
+
+// mount prepares a mount of RUN --mount.
+func (t *translator) mount(s *stage, c command, m *instructions.Mount, from *stage) bool {
+	target := m.Target
+	if !path.IsAbs(path.Clean(target)) {
+		target = path.Join("/", s.config.WorkingDir, target)
+	}
+	target = path.Clean(target)
+	mode := map[bool]string{true: "ro", false: "rw"}[m.ReadOnly]
+	switch {
+	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
+		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not possible: toaster keeps no secrets of yours.", m.Type),
+			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
+	case m.Target == "" || target == "/":
+		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path.")
+	case m.From != "" && m.From != "scratch" && from == nil: // reported already
+	case target == "/proc" || target == "/sys" || target == "/dev":
+		t.failIn(s, c.Location(), "RunMountTarget", "--mount on "+target+" is not possible.", "Choose another target.")
+	case m.Type == instructions.MountTypeTmpfs:
+		size := ""
+		if m.SizeLimit > 0 {
+			size = strconv.FormatInt(m.SizeLimit, 10)
+		}
+		s.emit("memory", target, size)
+		return true
+	case m.Type == instructions.MountTypeCache:
+		s.cache(m, from, target, mode)
+		return true
+	case from != nil:
+		s.body.WriteString("bind " + from.root() + " " + words(path.Join("/", m.Source), target, mode) + "\n")
+		return true
+	case m.From == "scratch":
+		t.failIn(s, c.Location(), "Syntax", "--mount=from=scratch has nothing to mount.", "Use type=tmpfs.")
+	default:
+		return t.bindContext(s, c, m, target, mode)
+	}
+	return false
+}
+
+func (s *stage) cache(m *instructions.Mount, from *stage, target, access string) {
+	id, mode, uid, gid := m.CacheID, uint64(0o755), uint64(0), uint64(0)
+	if id == "" {
+		id = target
+	}
+	if m.Mode != nil {
+		mode = *m.Mode
+	}
+	if m.UID != nil {
+		uid = *m.UID
+	}
+	if m.GID != nil {
+		gid = *m.GID
+	}
+	line := "cache " + words(hash([]byte(id))[:32], target, access, strconv.FormatUint(mode&0o7777, 8), fmt.Sprintf("%d:%d", uid, gid))
+	if from != nil {
+		line += " " + from.root() + " " + quote(path.Join("/", m.Source))
+	}
+	s.body.WriteString(line + "\n")
+}
+
+func (t *translator) bindContext(s *stage, c command, m *instructions.Mount, target, mode string) bool {
+	at, e, via := t.context.find(m.Source, true)
+	if e == nil {
+		t.failIn(s, c.Location(), "MissingSource", fmt.Sprintf("--mount: %s is not in the build context.", show(m.Source)), t.missingAdvice(m.Source))
+		return false
+	}
+	if s.needed {
+		t.want(at, via)
+	}
+	s.body.WriteString("bind $CONTEXT " + words(path.Join("/", m.Source), target, mode) + "\n")
+	return true
+}

@@ -1,0 +1,3 @@
+package dockerfile
+
+func (t *translator) service(s *stage) string { return "" }

@@ -1,0 +1,216 @@
+package dockerfile
+
+import (
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// state is what a stage has set so far, and what a stage that is based on it begins with.
+type state struct {
+	env        env    // ENV and ARG, as RUN and the expansion of variables see them
+	config     config // as in the image
+	args       map[string]bool
+	workdirSet bool
+	shown      []string // the environment that the builder has been told of
+	entrypoint seen
+	cmd        seen
+	health     seen
+}
+
+// seen remembers an instruction of which only the last one counts.
+type seen struct {
+	set bool
+	loc []parser.Range
+}
+
+func (s *stage) begin() {
+	s.args = map[string]bool{}
+	if s.base == nil {
+		s.env.set("PATH", defaultPath)
+		s.config = config{Env: []string{"PATH=" + defaultPath}, WorkingDir: "/"}
+		if !s.scratch {
+			s.config.Cmd = []string{"bash"}
+		}
+		return
+	}
+	b := s.base
+	s.env, s.config, s.workdirSet = b.env.clone(), b.config.clone(), b.workdirSet
+	s.config.OnBuild = nil
+	for k := range b.args {
+		s.args[k] = true
+	}
+}
+
+// stage translates a stage: a needed one into its body, another only for its findings.
+func (t *translator) stage(s *stage) {
+	s.begin()
+	t.checkPlatform(s)
+	fmt.Fprintf(&s.body, "\n# stage %s\n", quote(s.name()))
+	t.step(s, s.in.Location, s.in.SourceCode)
+	if s.inTree {
+		fmt.Fprintf(&s.body, "ROOT=$TREE\n")
+	} else {
+		fmt.Fprintf(&s.body, "ROOT=$STAGES/%d\n", s.index)
+	}
+	for _, c := range s.commands {
+		t.command(s, c)
+	}
+	if s.kept {
+		fmt.Fprintf(&s.body, "snapshot $TREE $STAGES/%d\n", s.index)
+	}
+	for _, d := range s.copyFor {
+		fmt.Fprintf(&s.body, "snapshot $ROOT $STAGES/%d\n", d.index)
+	}
+}
+
+// step announces an instruction.
+func (t *translator) step(s *stage, loc []parser.Range, text string) {
+	if !s.needed {
+		return
+	}
+	line, _ := lines(loc)
+	text = oneLine(text)
+	t.steps = append(t.steps, Step{Line: line, Instruction: text})
+	fmt.Fprintf(&s.body, "step %d %d %s\n", len(t.steps), line, quote(text))
+}
+
+func (t *translator) command(s *stage, c command) {
+	t.step(s, c.Location(), fmt.Sprint(c.Command))
+	lint := t.lint.WithMergedConfigFromComments(c.Comments())
+	if err := t.expand(s, c, lint); err != nil {
+		t.failIn(s, c.Location(), "Syntax", err.Error(), "Correct the variable, or quote the $.")
+		return
+	}
+	loc := c.Location()
+	switch in := c.Command.(type) {
+	case *instructions.EnvCommand:
+		t.env(s, in, lint)
+	case *instructions.ArgCommand:
+		t.arg(s, in, lint)
+	case *instructions.RunCommand:
+		t.run(s, c, in)
+	case *instructions.CopyCommand:
+		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "COPY", chown: in.Chown, chmod: in.Chmod, link: in.Link, parents: in.Parents,
+			exclude: in.ExcludePatterns, from: c.from, hasFrom: in.From != "", loc: loc, lint: lint})
+	case *instructions.AddCommand:
+		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "ADD", chown: in.Chown, chmod: in.Chmod, link: in.Link,
+			exclude: in.ExcludePatterns, checksum: in.Checksum, unpack: in.Unpack, add: true, loc: loc, lint: lint})
+	case *instructions.WorkdirCommand:
+		t.workdir(s, in, lint)
+	default:
+		t.meta(s, c.Command, lint)
+	}
+}
+
+// expand replaces variables as BuildKit does: in the words of some instructions, and in heredocs that are not quoted.
+func (t *translator) expand(s *stage, c command, lint *linter.Linter) error {
+	word := func(lex *shell.Lex) instructions.SingleWordExpander {
+		return func(w string) (string, error) {
+			out, unmatched, err := lex.ProcessWord(w, &s.env)
+			t.lintUnset(s, c, unmatched, lint)
+			return out, err
+		}
+	}
+	if _, isArg := c.Command.(*instructions.ArgCommand); isArg {
+		return nil
+	}
+	if ex, ok := c.Command.(instructions.SupportsSingleWordExpansion); ok {
+		if err := ex.Expand(word(t.lex)); err != nil {
+			return err
+		}
+	}
+	if ex, ok := c.Command.(instructions.SupportsSingleWordExpansionRaw); ok {
+		lex := shell.NewLex('\\')
+		lex.SkipProcessQuotes = true
+		return ex.ExpandRaw(word(lex))
+	}
+	return nil
+}
+
+func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Linter) {
+	for _, kv := range in.Env {
+		if kv.NoDelim {
+			lint.Run(&linter.RuleLegacyKeyValueFormat, in.Location(), linter.RuleLegacyKeyValueFormat.Format(in.Name()))
+		}
+		lintSecret("ENV", kv.Key, in.Location(), lint)
+		s.env.set(kv.Key, kv.Value)
+		s.config.setEnv(kv.Key, kv.Value)
+	}
+}
+
+func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Linter) {
+	for _, a := range in.Args {
+		lintSecret("ARG", a.Key, in.Location(), lint)
+		s.args[a.Key] = true
+		if given, ok := t.source.BuildArgs[a.Key]; ok {
+			s.env.set(a.Key, given)
+			continue
+		}
+		if a.Value == nil {
+			if v, ok := t.globals.Get(a.Key); ok {
+				s.env.set(a.Key, v)
+			}
+			continue
+		}
+		v, unmatched, err := t.lex.ProcessWord(*a.Value, &s.env)
+		t.lintUnset(s, command{Command: in}, unmatched, lint)
+		if err != nil {
+			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
+			continue
+		}
+		s.env.set(a.Key, v)
+	}
+}
+
+func (t *translator) workdir(s *stage, in *instructions.WorkdirCommand, lint *linter.Linter) {
+	if !s.workdirSet && !path.IsAbs(in.Path) {
+		lint.Run(&linter.RuleWorkdirRelativePath, in.Location(), linter.RuleWorkdirRelativePath.Format(in.Path))
+	}
+	s.workdirSet = true
+	s.config.WorkingDir = s.normal(in.Path, false)
+	if clean := path.Clean(s.config.WorkingDir); clean != "/" {
+		s.emit("workdir", clean, s.config.User)
+	}
+}
+
+// normal makes a path absolute from the working directory. With keep, a slash or /. at its end stays.
+func (s *stage) normal(p string, keep bool) string {
+	out := p
+	if out == "" {
+		out = s.config.WorkingDir
+	}
+	if !path.IsAbs(out) {
+		out = path.Join(s.config.WorkingDir, out)
+	}
+	if !keep {
+		return out
+	}
+	out = path.Clean(out)
+	switch {
+	case strings.HasSuffix(p, "/.") || p == ".":
+		out = strings.TrimSuffix(out, "/") + "/."
+	case (strings.HasSuffix(p, "/") || p == "") && out != "/":
+		out += "/"
+	}
+	return out
+}
+
+// emit writes a call of one of the builder's functions, all its arguments quoted.
+func (s *stage) emit(function string, args ...string) {
+	if len(args) > 0 {
+		function += " " + words(args...)
+	}
+	s.body.WriteString(function + "\n")
+}
+
+func (t *translator) nextInline() string {
+	t.inline++
+	return strconv.Itoa(t.inline)
+}

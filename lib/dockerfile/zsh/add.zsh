@@ -1,0 +1,49 @@
+# Sources that are not files of a root: heredocs, URLs, archives.
+
+# inline NUMBER NAME TEXT: a heredoc becomes a file; put it from $WORK/inline/NUMBER.
+inline() {
+	zf_mkdir -p $WORK/inline/$1
+	print -rn -- $3 >$WORK/inline/$1/$2 && zf_chmod 644 $WORK/inline/$1/$2 || fail "cannot write $2"
+}
+
+# fetch NUMBER NAME URL CHECKSUM: ADD of a URL. The build machine fetches it; CHECKSUM is ALGORITHM:HEX or empty.
+fetch() {
+	local to=$WORK/inline/$1/$2 sum
+	zf_mkdir -p $WORK/inline/$1
+	if (( $+commands[curl] )); then
+		curl -q -fsSL -g -R --proto =http,https --proto-redir =http,https --retry 2 -o $to --url $3
+	elif (( $+commands[wget] )); then
+		wget --no-config -q -O $to -- $3
+	else
+		fail "this host has neither curl nor wget to fetch $3"
+	fi || fail "cannot fetch $3"
+	zf_chmod 600 $to
+	[[ -n $4 ]] || return 0
+	sum=$(${4%%:*}sum <$to) || fail "cannot check $4"
+	[[ ${sum%% *} == ${4#*:} ]] || fail "$3 has the checksum ${4%%:*}:${sum%% *}, not $4"
+}
+
+# unpack ROOT SOURCE HOW: ADD of an archive. HOW: tar; or maybe, when only its contents can tell.
+# It is unpacked in an empty folder first, so that no link in the tree or in the archive leads elsewhere.
+unpack() {
+	inside $1 $2
+	local archive=$REPLY names dir
+	names=$(tar --list --quoting-style=escape -f $archive 2>/dev/null)
+	if (( $? )) || [[ -z $names ]]; then
+		[[ $3 == maybe ]] && { put $1 $2; return }
+		fail "$2: the archive is damaged"
+	fi
+	local new=$(mktemp -d $WORK/inline/unpack.XXXXXX)
+	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>$WORK/errors || { cat $WORK/errors; fail "$2: cannot unpack it" }
+	explicit=()
+	for dir in ${(M)${(f)names}:#*/}; do
+		dir=${(g:o:)dir}
+		explicit[${${dir#./}%/}]=1
+	done
+	inside $ROOT $into_path
+	make_dirs $REPLY 755 "$into_owner"
+	replacing=1
+	into_mode='' lay_tree $new $REPLY
+	replacing=0
+	zf_rm -rf $new
+}

@@ -1,0 +1,65 @@
+# This file is a blend for the Devuan SDK (live-sdk, vm-sdk, arm-sdk, of 2018 or of today): load it, or source it after `load`.
+# It customises a root filesystem as a Dockerfile says. It needs nothing but itself and a Debian or Devuan host with
+# zsh, perl, tar, util-linux. Without the SDK: strapdir=/path/to/rootfs; source this; blend_postinst.
+
+# The stamp in the image names this file by its checksum. It is known by the name it is sourced from, unless it is given.
+if [[ -z ${TOASTER_BLEND_SHA256-} ]]; then
+	typeset -g TOASTER_BLEND_SHA256=$toaster_blend
+	() {
+		emulate -L zsh
+		trap - ZERR
+		[[ -f $1 && -r $1 ]] && grep -qsx -m1 "toaster_blend=$toaster_blend" -- $1 || return 0
+		local sum=$(sha256sum < $1)
+		TOASTER_BLEND_SHA256=${sum%% *}
+	} ${(%):-%x}
+fi
+
+blend_preinst() {
+	(( $+functions[fn] )) && fn blend_preinst
+	return 0
+}
+
+# toaster_tree prints the tree that is in the artifact at this moment: the newest vm-sdk and arm-sdk have
+# copied strapdir into the mounted image before they call blend_postinst.
+toaster_tree() {
+	if [[ -n ${workdir-} ]] && mountpoint -q -- $workdir/mnt && [[ ${libdevuansdk_version-} != 1.* ]]; then
+		print -r -- $workdir/mnt
+	else
+		print -r -- ${strapdir-}
+	fi
+}
+
+toaster_ready() {
+	local tool
+	for tool in unshare mount tar perl mktemp base64 sha256sum cp; do
+		(( $+commands[$tool] )) || { print -ru2 -- "toaster: this host lacks $tool"; return 1 }
+	done
+	[[ -d $1 && ${1:A} != / ]] || { print -ru2 -- "toaster: no tree to work on: '$1'"; return 1 }
+}
+
+blend_postinst() {
+	emulate -L zsh
+	trap - ZERR
+	(( $+functions[fn] )) && fn blend_postinst
+	local path_before=$PATH PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+	rehash
+	local tree=$(toaster_tree) work place
+	toaster_ready "$tree" || return 1
+	tree=${tree:A}
+	for place in "${workdir-}" "${TMPDIR-}" /var/tmp /tmp; do	# outside the tree, or it would be in the image
+		[[ -n $place && -d $place && ${place:A}/ != $tree/* ]] && break
+	done
+	work=$(mktemp -d -- ${place:A}/toaster.XXXXXXXX) || return 1
+	(( $+functions[notice] )) && notice "toaster: building in $tree"
+
+	local -a root isolate
+	(( EUID )) && root=(sudo)
+	isolate=(unshare --mount --uts --ipc --pid --fork --propagation private)
+	unshare --help 2>&1 | grep -q -- --kill-child && isolate+=(--kill-child)
+	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh \
+		$isolate zsh -f $work/builder $tree $work $TOASTER_BLEND_SHA256 </dev/null
+	integer failed=$?
+	$root rm -rf --one-file-system -- $work
+	(( failed )) && print -ru2 -- "toaster: the build failed"
+	return $failed
+}

@@ -1,0 +1,112 @@
+# The builder: zsh -f builder TREE WORK STAMP, as root, in namespaces of its own. What follows these functions is the
+# Dockerfile, an instruction a paragraph. Text of the Dockerfile stands there only in quoted words.
+emulate zsh
+setopt extended_glob no_multibyte pipe_fail
+umask 022
+export LC_ALL=C
+zmodload zsh/stat zsh/system zsh/regex || exit 1
+zmodload -F zsh/files b:zf_mkdir b:zf_rm b:zf_rmdir b:zf_chmod b:zf_chown b:zf_ln || exit 1
+
+typeset -r TREE=$1 WORK=$2 STAMP=$3 CONTEXT=$2/context STAGES=$2/stages
+typeset ROOT=$TREE at='0/0 0'	# the root that instructions work on; the step they belong to
+typeset -a environment mounts reply
+zf_mkdir -m 755 $CONTEXT $STAGES $WORK/inline $WORK/cache || exit 1
+[[ -s $WORK/context.tar.gz ]] && { tar -xzpf $WORK/context.tar.gz --same-owner --numeric-owner -C $CONTEXT || exit 1 }
+
+# step N LINE TEXT
+step() {
+	at="$1/$STEPS $2"
+	print -r -- "TOASTER-STEP $at $3"
+}
+
+# fail MESSAGE [EXIT]: ends the build.
+fail() {
+	[[ -n $1 ]] && print -r -- "toaster: $1"
+	print -r -- "TOASTER-FAILED $at exit ${2:-1}"
+	exit 1
+}
+
+# inside ROOT PATH: REPLY is the place of PATH on this machine. Links are followed as if ROOT were /, so it never leaves ROOT.
+inside() {
+	local cur='' part
+	local -a todo=(${(s:/:)2}) st
+	integer links=0
+	while (( $#todo )); do
+		part=$todo[1]
+		shift todo
+		case $part in
+		(.) ;;
+		(..) cur=${cur%/*} ;;
+		(*)	if [[ -L $1$cur/$part ]]; then
+				(( ++links > 255 )) && fail "too many links in $2"
+				zstat -LA st +link $1$cur/$part || fail "cannot read the link $cur/$part"
+				[[ $st[1] == /* ]] && cur=''
+				todo=(${(s:/:)st[1]} $todo)
+			else
+				cur+=/$part
+			fi ;;
+		esac
+	done
+	REPLY=$1$cur
+}
+
+# shown PATH: REPLY is PATH as the Dockerfile knows it.
+shown() { REPLY=${${${1#$ROOT}#$CONTEXT}#$STAGES/<->} }
+
+# make_dirs PATH MODE OWNER: mkdir -p; MODE and OWNER ("" or UID:GID) are for the new ones.
+make_dirs() {
+	[[ -d $1 ]] && return
+	if [[ -e $1 || -L $1 ]]; then
+		shown $1
+		fail "$REPLY: not a directory"
+	fi
+	make_dirs ${1:h} $2 $3
+	zf_mkdir -m $2 -- $1 && zf_chmod $2 $1 || fail "cannot make the directory ${1#$ROOT}"
+	[[ -z $3 ]] || zf_chown $3 $1 || fail "cannot give ${1#$ROOT} to $3"
+}
+
+# snapshot FROM TO: a copy of a root; other file systems that are mounted in it stay out.
+snapshot() {
+	cp -ax --reflink=auto -- $1 $2 || fail "cannot copy the root filesystem: is the disk full?"
+}
+
+# lookup FILE FIELD VALUE: reply is the fields of the first line of ROOT's /etc/FILE that has VALUE there.
+lookup() {
+	local line
+	reply=()
+	inside $ROOT /etc/$1
+	[[ -f $REPLY ]] || return 1
+	for line in ${(f)"$(<$REPLY)"}; do
+		reply=("${(@s.:.)line}")
+		[[ $reply[$2] == $3 ]] && return 0
+	done
+	reply=()
+	return 1
+}
+
+# owner USER:GROUP: REPLY is UID:GID, as --chown means it. Names are those of ROOT at this moment.
+owner() {
+	local user=${1%%:*} group='' uid gid
+	[[ $1 == *:* ]] && group=${1#*:}
+	case $user in
+	(''|root) uid=0 gid=0 ;;
+	(<->) uid=$user gid=$user ;;
+	(*) lookup passwd 1 $user || fail "there is no user $user in /etc/passwd"; uid=$reply[3] gid=$reply[4] ;;
+	esac
+	case $group in
+	('') ;;
+	(root) gid=0 ;;
+	(<->) gid=$group ;;
+	(*) lookup group 1 $group || fail "there is no group $group in /etc/group"; gid=$reply[3] ;;
+	esac
+	[[ $uid == <-> && $gid == <-> ]] || fail "/etc/passwd or /etc/group has no number for $1"
+	REPLY=$uid:$gid
+}
+
+# workdir PATH USER: WORKDIR makes its folder, and gives it to the user of that moment.
+workdir() {
+	local own=''
+	[[ -n $2 ]] && { owner $2; own=$REPLY }
+	inside $ROOT $1
+	make_dirs $REPLY 755 $own
+}

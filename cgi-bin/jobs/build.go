@@ -77,12 +77,12 @@ type block struct {
 func lastOf(ctx context.Context, s *build.Service, owner int64, id string, number int) tail {
 	end, err := s.Log(ctx, owner, id, number, math.MaxInt64)
 	if err != nil {
-		return tail{Problem: fault.Of(err)}
+		return tail{Problem: fault.Of(err), More: true}
 	}
 	start := max(0, end.Next-window)
 	c, err := s.Log(ctx, owner, id, number, start)
 	if err != nil {
-		return tail{Problem: fault.Of(err)}
+		return tail{Problem: fault.Of(err), More: true}
 	}
 	text := c.Text
 	if start > 0 { // begin with a whole line

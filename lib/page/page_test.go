@@ -2,6 +2,9 @@ package page
 
 import (
 	"encoding/xml"
+	"errors"
+	"html/template"
+	"io"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -52,7 +55,13 @@ func TestEveryPageParses(t *testing.T) {
 		if name == "layout.ace" || name[0] == '_' {
 			return
 		}
-		if _, err := load(strings.TrimSuffix(name, ".ace")); err != nil {
+		page, err := load(strings.TrimSuffix(name, ".ace"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Escaping is worked out before the first byte; that the data is missing comes later.
+		var wrong *template.Error
+		if err := page.Execute(io.Discard, View{}); errors.As(err, &wrong) {
 			t.Error(err)
 		}
 	})

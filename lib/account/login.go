@@ -31,7 +31,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	if err != nil {
 		return nil, err
 	}
-	phc := nobody
+	phc := nobody()
 	if p != nil {
 		phc = p.Password
 	}
@@ -54,8 +54,8 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	return p, err
 }
 
-// nobody is hashed with when there is no such account: the answer takes as long as another.
-var nobody = encode(current, make([]byte, saltLength), make([]byte, hashLength))
+// nobody is the stored password where there is no account: the answer takes as long as another.
+func nobody() string { return encode(current, make([]byte, saltLength), make([]byte, hashLength)) }
 
 // find returns the person of an address, nil if there is none.
 func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error) {

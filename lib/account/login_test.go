@@ -30,7 +30,7 @@ func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
 
 func TestAnUnknownAddressCostsAsMuchAsAWrongPassword(t *testing.T) {
 	// Time itself is no good witness; the work is: both hash once, with the same cost.
-	c, salt, hash, err := decode(nobody)
+	c, salt, hash, err := decode(nobody())
 	made, salt2, hash2, err2 := decode(HashPassword(password))
 	if err != nil || err2 != nil || c != made || len(salt) != len(salt2) || len(hash) != len(hash2) {
 		t.Errorf("%+v and %+v, %v, %v", c, made, err, err2)

@@ -28,7 +28,7 @@ func (c *lintCommand) Run(w *world) error {
 		return err
 	}
 	if c.JSON {
-		err = writeJSON(w.out, slices.Concat([]dockerfile.Finding{}, findings))
+		err = writeJSON(w.out, append([]dockerfile.Finding{}, findings...))
 	} else {
 		err = writeFindings(w.out, c.fileLabel(), findings)
 	}

@@ -34,7 +34,7 @@ func (serveCommand) Help() string {
 
 // How long the requests that run may take to end, and how often cron would run sync.
 const (
-	grace   = 5 * time.Second
+	grace   = 2 * time.Second
 	between = time.Minute
 )
 

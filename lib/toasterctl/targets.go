@@ -38,5 +38,9 @@ func pick(targets *sdk.Targets, name string) (sdk.Target, error) {
 	for _, other := range targets.On() {
 		names = append(names, other.Name)
 	}
-	return t, fault.New(fault.Invalid, fault.Of(err).Message, "Pick one of: "+strings.Join(names, ", ")+".")
+	advice := "Pick one of: " + strings.Join(names, ", ") + "."
+	if len(names) == 0 {
+		advice = "No target is switched on: see targets.toml."
+	}
+	return t, fault.New(fault.Invalid, fault.Of(err).Message, advice)
 }

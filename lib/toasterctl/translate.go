@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/sdk"
+	"toaster.do/lib/site"
+)
+
+// rules are what a Dockerfile is judged by: the site's, or without one the defaults.
+type rules struct {
+	limits  build.Limits
+	targets *sdk.Targets
+}
+
+// rules reads the site's rules. Without --config, $TOASTER_CONF and an installed site it takes those that
+// are built in.
+func (w *world) rules() (*rules, error) {
+	cfg, err := config.Load(w.config)
+	builtIn := errors.Is(err, fs.ErrNotExist) && w.config == "" && os.Getenv("TOASTER_CONF") == ""
+	if builtIn {
+		cfg, err = config.Default(), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := &rules{limits: build.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: site.Context(cfg)}}
+	if builtIn {
+		r.targets, err = builtInTargets()
+	} else {
+		r.targets, err = sdk.LoadTargets(cfg.Paths.Targets)
+	}
+	return r, err
+}
+
+// translate reads the sources and makes their blend, for a target where one is named. The blend is nil when
+// a finding is an error.
+func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
+	var t sdk.Target
+	fail := func(err error) (sdk.Target, *dockerfile.Blend, []dockerfile.Finding, error) { return t, nil, nil, err }
+	r, err := w.rules()
+	if err != nil {
+		return fail(err)
+	}
+	if target != "" {
+		if t, err = pick(r.targets, target); err != nil {
+			return fail(err)
+		}
+	}
+	src := dockerfile.Source{Arch: t.Arch, Codename: t.Codename}
+	args, err := s.buildArgs()
+	if err != nil {
+		return fail(err)
+	}
+	if src.BuildArgs, err = build.ParseBuildArgs(args); err != nil {
+		return fail(err)
+	}
+	if src.Dockerfile, err = s.readDockerfile(w, r.limits.Dockerfile); err != nil {
+		return fail(err)
+	}
+	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
+		return fail(fault.New(fault.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
+	}
+	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
+		return fail(fault.New(fault.Invalid, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
+	}
+	if src.Context, err = s.readContext(r.limits.Context); err != nil {
+		return fail(err)
+	}
+	blend, findings := dockerfile.Translate(src)
+	return t, blend, findings, nil
+}

@@ -1,10 +1,16 @@
 // Package local is the engine that builds on this host: a queue in SQLite, and a Runner that takes builds
 // from it. The Engine only reads and writes the queue and reads files, so a CGI program may use it; builds
-// are run by the Runner, a process of its own.
+// are run by the Runner, in a process of its own.
+//
+// A runner holds a lock on a file as long as it lives. So everybody can tell, without clocks, whether a build
+// that stands as running still has somebody who runs it; one that has not is lost.
 package local
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"time"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/fault"
@@ -17,29 +23,88 @@ type Engine struct {
 	dir string
 }
 
-// New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
-// JOB/NUMBER/dist/.
-func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
-
 var _ build.Engine = (*Engine)(nil)
 
-var errSoon = fault.New(fault.Unavailable, "The local engine is not ready yet.", "Try again later.")
+// New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
+// JOB/NUMBER/dist/; other names in dir begin with @, which no job's name does.
+func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 
-func (e *Engine) Create(ctx context.Context, job build.EngineJob) error        { return errSoon }
-func (e *Engine) Remove(ctx context.Context, name string) error                { return errSoon }
-func (e *Engine) SetEnabled(ctx context.Context, name string, on bool) error   { return errSoon }
-func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) { return "", errSoon }
-func (e *Engine) Stop(ctx context.Context, name string, number int) error      { return errSoon }
-func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.Status, error) {
-	return nil, errSoon
+// Create defines a job. See build.Engine.
+func (e *Engine) Create(ctx context.Context, job build.EngineJob) error {
+	if !valid(job.Name) {
+		return fault.New(fault.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
+	}
+	if job.Keep < 1 || job.TimeLimit < 0 {
+		return fault.New(fault.Invalid, "A job keeps at least one build, and its time limit isn't negative.", "")
+	}
+	return e.db.LocalCreate(ctx, store.LocalJob{Name: job.Name, Description: job.Description, Script: job.Script, Keep: job.Keep, TimeLimit: job.TimeLimit})
 }
-func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (build.Chunk, error) {
-	return build.Chunk{}, errSoon
+
+// valid tells whether a name is one of build.EngineJob, and no path of its own.
+func valid(name string) bool {
+	for _, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '+' && c != '-' {
+			return false
+		}
+	}
+	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
-func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]build.Artifact, error) {
-	return nil, errSoon
+
+// Remove deletes a job. A build of it that runs is ended by its runner within a second. See build.Engine.
+func (e *Engine) Remove(ctx context.Context, name string) error {
+	var trash trash
+	defer trash.empty()
+	return e.db.LocalRemove(ctx, name, func(job string) error { return trash.add(e.dir, job) })
 }
-func (e *Engine) Open(ctx context.Context, name string, number int, path string, r build.Range) (*build.Stream, error) {
-	return nil, errSoon
+
+// SetEnabled lets a job start builds or not; disabling forgets a waiting start. See build.Engine.
+func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) error {
+	return e.db.LocalEnable(ctx, name, enabled)
 }
-func (e *Engine) Health(ctx context.Context) build.Health { return build.Health{} }
+
+// Start adds a start to the queue. See build.Engine.
+func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
+	ticket, err := e.db.LocalStart(ctx, name, time.Now())
+	if err != nil {
+		return "", err
+	}
+	return ticketOf(ticket), nil
+}
+
+func ticketOf(n int64) build.Ticket { return build.Ticket(strconv.FormatInt(n, 10)) }
+
+// Stop asks the runner to end a build, which it does within a second, or forgets the waiting start. See build.Engine.
+func (e *Engine) Stop(ctx context.Context, name string, number int) error {
+	return e.db.LocalStop(ctx, name, number)
+}
+
+// Health tells of the runners that live. See build.Engine.
+func (e *Engine) Health(ctx context.Context) build.Health {
+	running, waiting, err := e.db.LocalOpen(ctx)
+	if err != nil {
+		return build.Health{Message: fault.Of(err).Message}
+	}
+	slots := build.Slots{}
+	h := build.Health{Reachable: true, Queue: waiting, Message: noRunner}
+	for _, r := range runners(e.dir) {
+		slots.Total += r.slots
+		if r.awake() {
+			slots.Online += r.slots
+			h.Message = ""
+		}
+	}
+	if slots.Total > 0 && slots.Online == 0 {
+		h.Message = "The runner has not moved for a while: see its log, or start it again."
+	}
+	alive := census{dir: e.dir}
+	for _, b := range running {
+		if alive.has(b.Runner) {
+			slots.Busy++
+		}
+	}
+	h.Slots = []build.Slots{slots}
+	return h
+}
+
+const noRunner = "No runner is running: start “toasterctl runner”."

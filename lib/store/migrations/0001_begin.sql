@@ -121,33 +121,32 @@ CREATE TABLE local_job (
 	description TEXT NOT NULL,
 	script      BLOB NOT NULL,
 	keep        INTEGER NOT NULL CHECK (keep > 0),
-	time_limit  INTEGER NOT NULL CHECK (time_limit > 0), -- milliseconds
+	time_limit  INTEGER NOT NULL CHECK (time_limit >= 0), -- milliseconds; 0: the runner's
 	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
 	last_number INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 CREATE TABLE local_build (
-	ticket     INTEGER PRIMARY KEY AUTOINCREMENT,
+	ticket     INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice
 	job        TEXT NOT NULL COLLATE NOCASE REFERENCES local_job (name) ON DELETE CASCADE,
-	number     INTEGER,                             -- NULL while it waits
+	number     INTEGER CHECK ((number IS NULL) = (state = 'queued')),
 	state      TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'aborted', 'lost')),
-	reason     TEXT NOT NULL DEFAULT '',
-	stop       INTEGER NOT NULL DEFAULT 0 CHECK (stop IN (0, 1)),
-	script     BLOB,                                -- taken from the job when it starts
+	reason     TEXT NOT NULL DEFAULT '',            -- for a person
+	stop       INTEGER NOT NULL DEFAULT 0 CHECK (stop IN (0, 1)), -- somebody wants it stopped
 	queued_at  INTEGER NOT NULL,
 	started_at INTEGER,
 	ended_at   INTEGER,
-	runner     TEXT,                                -- which runner has it
-	process    INTEGER,                             -- its process group
-	process_start INTEGER,                          -- that process's start time, so that a reused id is told apart
+	runner     TEXT NOT NULL DEFAULT '',            -- which runner has or had it
 	UNIQUE (job, number)
 ) STRICT;
 CREATE UNIQUE INDEX local_build_waiting ON local_build (job) WHERE state = 'queued';
+CREATE UNIQUE INDEX local_build_running ON local_build (job) WHERE state = 'running';
 CREATE INDEX local_build_open ON local_build (state) WHERE state IN ('queued', 'running');
 
-CREATE TABLE local_runner (
-	id         TEXT PRIMARY KEY,
-	slots      INTEGER NOT NULL,
-	started_at INTEGER NOT NULL,
-	seen_at    INTEGER NOT NULL
-) STRICT;
+CREATE TABLE local_artifact (
+	ticket INTEGER NOT NULL REFERENCES local_build ON DELETE CASCADE,
+	path   TEXT NOT NULL,
+	size   INTEGER NOT NULL CHECK (size >= 0),
+	sha256 TEXT NOT NULL,
+	PRIMARY KEY (ticket, path)
+) STRICT, WITHOUT ROWID;

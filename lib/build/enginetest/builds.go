@@ -1,0 +1,233 @@
+package enginetest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+)
+
+func startToEnd(j *job) {
+	j.create("echo hello")
+	ticket := j.start()
+	seen := false
+	j.until("the start shows", func() bool {
+		s := j.status()
+		if s.Waiting != nil && s.Waiting.Ticket == ticket {
+			seen = true
+		}
+		for _, b := range s.Builds {
+			seen = seen || b.Ticket == ticket
+		}
+		return seen
+	})
+	b := j.ends(ticket, build.Succeeded)
+	if b.Reason != "" {
+		j.Errorf("a build that succeeded has a reason: %q", b.Reason)
+	}
+	if s := j.status(); s.Waiting != nil || len(s.Builds) != 1 {
+		j.Errorf("afterwards the status is %+v", s)
+	}
+	if log := j.log(b.Number); !strings.Contains(log, "hello") {
+		j.Errorf("the log is %q", log)
+	}
+}
+
+func numbers(j *job) {
+	j.create("echo hello")
+	one, two := j.builds(), j.builds()
+	if two.Number <= one.Number || one.Number < 1 || one.Ticket == two.Ticket {
+		j.Errorf("first %+v, then %+v", one, two)
+	}
+}
+
+func coalesce(j *job) {
+	j.create(long)
+	first := j.start()
+	b := j.running(first)
+	waiting := j.start()
+	if waiting == first {
+		j.Fatal("the start has the ticket of the build that runs")
+	}
+	for range 3 {
+		if again := j.start(); again != waiting {
+			j.Errorf("a second start that waits: ticket %s, want %s", again, waiting)
+		}
+	}
+	j.create("echo short")
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.ends(waiting, build.Succeeded)
+	if s := j.status(); s.Waiting != nil || len(s.Builds) != 2 {
+		j.Errorf("the starts have become more builds than two: %+v", s)
+	}
+}
+
+func oneAtATime(j *job) {
+	j.create(long)
+	first := j.running(j.start())
+	second := j.start()
+	// Another job's build shows that there was time and room to start the second one.
+	j.another().create("echo hello").builds()
+	if s := j.status(); s.Waiting == nil || s.Waiting.Ticket != second || len(s.Builds) != 1 {
+		j.Errorf("with a build running the status is %+v", s)
+	}
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, first.Number))
+	b := j.running(second)
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.ends(second, build.Aborted)
+}
+
+func waits(j *job) {
+	j.create(long)
+	b := j.running(j.start())
+	ticket := j.start()
+	j.until("the start waits", func() bool { return j.status().Waiting != nil })
+	w := j.status().Waiting
+	if w.Ticket != ticket || w.Reason == "" || w.Since.IsZero() || w.Position < 0 {
+		j.Errorf("the start waits as %+v", w)
+	}
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.ends(b.Ticket, build.Aborted)
+}
+
+func environment(j *job) {
+	j.create(`echo "number=$BUILD_NUMBER job=$JOB_NAME"`, `test "$WORKSPACE" = "$PWD"`, `test -z "$(ls -A)"`, `touch left`)
+	for range 2 {
+		b := j.builds()
+		if want := fmt.Sprintf("number=%d job=%s", b.Number, j.name); !strings.Contains(j.log(b.Number), want) {
+			j.Errorf("the log lacks %q: %q", want, j.log(b.Number))
+		}
+	}
+}
+
+func statusOfMany(j *job) {
+	j.create("echo hello")
+	b := j.builds()
+	names := []string{j.name}
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("%s-%d", j.name, i))
+	}
+	other := j.another().create("echo hello")
+	all, err := j.Engine.Status(j.Context(), append(names, other.name)...)
+	j.must("Status", err)
+	if len(all) != 2 || len(all[j.name].Builds) != 1 || all[j.name].Builds[0].Number != b.Number || len(all[other.name].Builds) != 0 {
+		j.Errorf("Status gave %+v", all)
+	}
+	if none, err := j.Engine.Status(j.Context()); err != nil || len(none) != 0 {
+		j.Errorf("Status of no job: %v, %v", none, err)
+	}
+}
+
+func newestFirst(j *job) {
+	j.create("echo hello")
+	var last int
+	for range build.RecentBuilds + 1 {
+		last = j.builds().Number
+	}
+	builds := j.status().Builds
+	if len(builds) != build.RecentBuilds || builds[0].Number != last {
+		j.Fatalf("the newest is %d, Status has %+v", last, builds)
+	}
+	for i := 1; i < len(builds); i++ {
+		if builds[i].Number >= builds[i-1].Number {
+			j.Errorf("build %d comes after %d", builds[i].Number, builds[i-1].Number)
+		}
+	}
+}
+
+func keep(j *job) {
+	j.define(build.EngineJob{Keep: 2}, "mkdir dist", "echo $BUILD_NUMBER >dist/image")
+	first, second, third := j.builds(), j.builds(), j.builds()
+	j.until("the first is forgotten", func() bool {
+		_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
+		return fault.KindOf(err) == fault.NotFound && err != nil
+	})
+	_, err := j.Engine.Open(j.Context(), j.name, first.Number, "image", build.Range{})
+	j.wants(fault.NotFound, "Open of a forgotten build", err)
+	for _, b := range []build.BuildStatus{second, third} {
+		if text, _ := j.read(b.Number, "image", build.Range{}); text != fmt.Sprintln(b.Number) {
+			j.Errorf("build %d left %q", b.Number, text)
+		}
+	}
+	j.must("Stop of a forgotten build", j.Engine.Stop(j.Context(), j.name, first.Number))
+}
+
+func expected(j *job) {
+	j.create("sleep 1")
+	j.builds()
+	b := j.running(j.start())
+	if b.Expected <= 0 || b.Expected > j.Wait {
+		j.Errorf("a build is expected to take %s", b.Expected)
+	}
+	j.ends(b.Ticket, build.Succeeded)
+}
+
+func failing(j *job) {
+	j.create("mkdir dist", "echo image >dist/image", "echo before", "false", "echo after")
+	b := j.ends(j.start(), build.Failed)
+	if log := j.log(b.Number); !strings.Contains(log, "before") || strings.Contains(log, "after") {
+		j.Errorf("its log is %q", log)
+	}
+	if next := j.ends(j.start(), build.Failed); next.Number <= b.Number {
+		j.Errorf("the next build is %d", next.Number)
+	}
+}
+
+func timeLimit(j *job) {
+	j.define(build.EngineJob{TimeLimit: 2 * time.Second}, long, "echo after")
+	b := j.ends(j.start(), build.Failed)
+	if b.Reason == "" {
+		j.Error("it does not say why")
+	}
+	if log := j.log(b.Number); !strings.Contains(log, "begun") || strings.Contains(log, "after") {
+		j.Errorf("its log is %q", log)
+	}
+}
+
+func stopRunning(j *job) {
+	j.create("mkdir dist", "echo image >dist/image", long, "echo after")
+	b := j.running(j.start())
+	j.says(b.Number, "begun")
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.must("Stop again", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.ends(b.Ticket, build.Aborted)
+	if log := j.log(b.Number); !strings.Contains(log, "begun") || strings.Contains(log, "after") {
+		j.Errorf("its log is %q", log)
+	}
+}
+
+func stopWaiting(j *job) {
+	j.create(long)
+	b := j.running(j.start())
+	waiting := j.start()
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
+	j.until("nothing waits", func() bool { return j.status().Waiting == nil })
+	if s := j.status(); s.Builds[0].State != build.Running {
+		j.Errorf("with the start the build was stopped too: %+v", s)
+	}
+	if again := j.start(); again == waiting {
+		j.Errorf("a forgotten start's ticket %s was given again", again)
+	}
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.ends(b.Ticket, build.Aborted)
+	if s := j.status(); s.Waiting != nil || len(s.Builds) != 1 {
+		j.Errorf("a forgotten start has become a build: %+v", s)
+	}
+}
+
+func stopOthers(j *job) {
+	j.create("echo hello")
+	j.must("Stop with nothing waiting", j.Engine.Stop(j.Context(), j.name, 0))
+	j.wants(fault.NotFound, "Stop of a build that never was", j.Engine.Stop(j.Context(), j.name, 1))
+	b := j.builds()
+	j.must("Stop of an ended build", j.Engine.Stop(j.Context(), j.name, b.Number))
+	j.wants(fault.NotFound, "Stop of a build to come", j.Engine.Stop(j.Context(), j.name, b.Number+1))
+	j.wants(fault.NotFound, "Stop of a number below 0", j.Engine.Stop(j.Context(), j.name, -1))
+	if s := j.status(); s.Builds[0].State != build.Succeeded {
+		j.Errorf("a stop has changed an ended build: %+v", s)
+	}
+}

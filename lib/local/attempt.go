@@ -1,0 +1,204 @@
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/store"
+)
+
+// attempt is one build, while its runner has it.
+type attempt struct {
+	*worker
+	store.LocalBuild
+	job  store.LocalJob
+	log  *os.File
+	stop context.CancelCauseFunc // with an *outcome
+}
+
+// outcome is how a build ends. As an error it is why a build is stopped.
+type outcome struct {
+	state  build.State
+	reason string
+}
+
+func (o *outcome) Error() string { return o.reason }
+
+// run runs the build from its preparation until nothing of it is left but its log and artifacts.
+func (a *attempt) run(ctx context.Context) {
+	a.Log.Info("build starts", "job", a.Job, "number", a.Number, "ticket", a.Ticket)
+	defer a.log.Close()
+	var list []store.Artifact
+	end := a.build(ctx)
+	if end.state == build.Succeeded {
+		list, end = a.collect(ctx)
+	}
+	if end.reason != "" {
+		a.note(end.reason)
+	}
+	a.commit(store.LocalEnd{Ticket: a.Ticket, Runner: a.id, State: string(end.state), Reason: end.reason, EndedAt: time.Now(), Artifacts: list})
+	if err := remove(a.folder(), a.outFolder()); err != nil {
+		a.Log.Error("removing a working directory", "job", a.Job, "number", a.Number, "error", err)
+	}
+	a.Log.Info("build ended", "job", a.Job, "number", a.Number, "state", end.state, "reason", end.reason)
+}
+
+// A build's folder holds its script, workspace and temporary files. What it leaves goes through outFolder.
+func (a *attempt) folder() string    { return filepath.Join(a.workFolder(), fmt.Sprint(a.Ticket)) }
+func (a *attempt) outFolder() string { return a.folder() + ".out" }
+
+func (a *attempt) build(ctx context.Context) *outcome {
+	if err := asRoot(a.furnish); err != nil {
+		return a.trouble("preparing a build", err)
+	}
+	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(), a.log)
+	if err != nil {
+		return a.trouble("starting a build", err)
+	}
+	why := a.watch(ctx, p)
+	p.clear(a.mark())
+	if why == nil {
+		return ended(p)
+	}
+	// It may have written more before it was stopped.
+	if a.tooLong() != nil {
+		a.log.Truncate(a.OutputLimit)
+	}
+	return why
+}
+
+// trouble logs what is not the build's fault.
+func (a *attempt) trouble(doing string, err error) *outcome {
+	a.Log.Error(doing, "job", a.Job, "number", a.Number, "error", err)
+	return &outcome{build.Failed, "The runner had trouble with this build: its own log says why."}
+}
+
+func (a *attempt) furnish() error {
+	// As root a file system with foreign set-uid files may lie here: nobody else gets in. A user's build may
+	// use subordinate ids, which have to.
+	mode := fs.FileMode(0o755)
+	if os.Getuid() == 0 {
+		mode = 0o700
+	}
+	for _, dir := range []string{"", "workspace", "tmp"} {
+		if err := os.Mkdir(filepath.Join(a.folder(), dir), mode); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(filepath.Join(a.folder(), "script"), a.job.Script, 0o644)
+}
+
+// mark is what every process of the build has in its environment, unless it was taken out there.
+func (a *attempt) mark() string { return fmt.Sprintf("%s%s/%d", markOf, a.id, a.Ticket) }
+
+const markOf = "TOASTER_BUILD="
+
+// environment is all that a build gets from here: nothing of the runner's own, but SOURCE_DATE_EPOCH, what begins with
+// TOASTER_, and the way to a proxy.
+func (a *attempt) environment() []string {
+	workspace := filepath.Join(a.folder(), "workspace")
+	env := []string{
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=" + workspace, "WORKSPACE=" + workspace, "TMPDIR=" + filepath.Join(a.folder(), "tmp"), "LANG=C.UTF-8",
+		"JOB_NAME=" + a.Job, fmt.Sprintf("BUILD_NUMBER=%d", a.Number),
+	}
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		switch strings.ToLower(name) {
+		case "source_date_epoch", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy":
+			env = append(env, v)
+		default:
+			if strings.HasPrefix(name, "TOASTER_") {
+				env = append(env, v)
+			}
+		}
+	}
+	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(a.job.Script)), a.mark())
+}
+
+// watch waits for the script to end, and ends it when it has to. It returns why it did that, or nil.
+func (a *attempt) watch(ctx context.Context, p *process) *outcome {
+	limit := a.job.TimeLimit
+	if limit == 0 || a.TimeLimit > 0 && a.TimeLimit < limit {
+		limit = a.TimeLimit
+	}
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{build.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", limit)})
+		defer cancel()
+	}
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-p.ended:
+			return a.tooLong()
+		case <-ctx.Done():
+			p.stop()
+			return because(ctx)
+		case <-ticker.C:
+			if why := a.tooLong(); why != nil {
+				p.stop()
+				return why
+			}
+		}
+	}
+}
+
+// tooLong tells whether the log is beyond its limit. Scripts write straight to it, so that a killed runner loses
+// nothing of what they say; so it may get larger than that for a moment.
+func (a *attempt) tooLong() *outcome {
+	fi, err := a.log.Stat()
+	if err != nil || a.OutputLimit == 0 || fi.Size() <= a.OutputLimit {
+		return nil
+	}
+	return &outcome{build.Failed, fmt.Sprintf("It was stopped: it wrote more than %d bytes to its log.", a.OutputLimit)}
+}
+
+// because is why ctx has ended.
+func because(ctx context.Context) *outcome {
+	var why *outcome
+	if errors.As(context.Cause(ctx), &why) {
+		return why
+	}
+	return &outcome{build.Aborted, "It was stopped."}
+}
+
+// ended is how the script ended by itself.
+func ended(p *process) *outcome {
+	switch code, signal := p.result(); {
+	case signal != 0:
+		return &outcome{build.Failed, fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
+	case code != 0:
+		return &outcome{build.Failed, fmt.Sprintf("Its script ended with exit status %d.", code)}
+	}
+	return &outcome{state: build.Succeeded}
+}
+
+// note writes a line of the runner's own to the end of the log.
+func (a *attempt) note(line string) {
+	if err := note(a.log, line); err != nil {
+		a.Log.Error("writing to a log", "job", a.Job, "number", a.Number, "error", err)
+	}
+}
+
+func note(log *os.File, line string) error {
+	line = "toaster: " + line + "\n"
+	last := []byte{'\n'}
+	if fi, err := log.Stat(); err == nil && fi.Size() > 0 {
+		log.ReadAt(last, fi.Size()-1)
+	}
+	if last[0] != '\n' {
+		line = "\n" + line
+	}
+	_, err := log.WriteString(line)
+	return err
+}

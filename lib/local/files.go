@@ -1,0 +1,174 @@
+package local
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// folder is where a build's files lie, below the engine's folder.
+func folder(job string, number int) string { return filepath.Join(job, strconv.Itoa(number)) }
+
+// Log reads a part of a build's log. See build.Engine.
+func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (build.Chunk, error) {
+	if offset < 0 {
+		return build.Chunk{}, fault.New(fault.Invalid, "A log's offset can't be negative.", "")
+	}
+	// The state is read before the log: what is written in between is fetched by the next call.
+	b, err := e.db.LocalBuild(ctx, name, number)
+	if err != nil {
+		return build.Chunk{}, err
+	}
+	alive := census{dir: e.dir}
+	runs := e.status(b, 0, &alive).State == build.Running
+	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "log"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return build.Chunk{More: runs}, nil
+	}
+	if err != nil {
+		return build.Chunk{}, fault.Wrap(fault.Broken, err, "The log can't be read.", "Tell the administrator.")
+	}
+	defer f.Close()
+	return chunk(f, offset, runs)
+}
+
+func chunk(f *os.File, offset int64, runs bool) (build.Chunk, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return build.Chunk{}, err
+	}
+	size := fi.Size()
+	offset = min(offset, size)
+	text := make([]byte, min(size-offset, build.MaxChunk))
+	n, err := f.ReadAt(text, offset)
+	if err != nil && err != io.EOF {
+		return build.Chunk{}, err
+	}
+	next := offset + int64(n)
+	return build.Chunk{Text: text[:n], Next: next, More: runs || next < size}, nil
+}
+
+// Artifacts lists what a build that succeeded left; a build that ended otherwise leaves its log only. See build.Engine.
+func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]build.Artifact, error) {
+	b, err := e.db.LocalBuild(ctx, name, number)
+	if err != nil {
+		return nil, err
+	}
+	list, err := e.db.LocalArtifacts(ctx, b.Ticket)
+	all := make([]build.Artifact, len(list))
+	for i, a := range list {
+		all[i] = build.Artifact(a)
+	}
+	return all, err
+}
+
+// Open streams a part of an artifact. See build.Engine.
+func (e *Engine) Open(ctx context.Context, name string, number int, path string, r build.Range) (*build.Stream, error) {
+	b, err := e.db.LocalBuild(ctx, name, number)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.listed(ctx, b, path); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path)))
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, err, fmt.Sprintf("%s is listed, but can't be read.", path), "Build again, and tell the administrator.")
+	}
+	s, err := section(f, r)
+	if err != nil {
+		f.Close()
+	}
+	return s, err
+}
+
+// listed tells whether a build left path: only what the runner has listed is ever opened.
+func (e *Engine) listed(ctx context.Context, b store.LocalBuild, path string) error {
+	list, err := e.db.LocalArtifacts(ctx, b.Ticket)
+	if err != nil {
+		return err
+	}
+	for _, a := range list {
+		if a.Path == path {
+			return nil
+		}
+	}
+	return fault.New(fault.NotFound, fmt.Sprintf("Build %d left no file of this name.", b.Number), "")
+}
+
+// section is the part r of f.
+func section(f *os.File, r build.Range) (*build.Stream, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	start, length, err := cut(r, fi.Size())
+	if err != nil {
+		return nil, err
+	}
+	body := struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, start, length), f}
+	return &build.Stream{ReadCloser: body, Size: fi.Size(), Start: start, Length: length, ModTime: fi.ModTime()}, nil
+}
+
+// cut applies a range to a size, as RFC 9110, section 14.1.2, has it: what reaches beyond the end is shortened,
+// what lies wholly beyond it can't be satisfied.
+func cut(r build.Range, size int64) (start, length int64, err error) {
+	if r == (build.Range{}) {
+		return 0, size, nil
+	}
+	start = r.Start
+	if start < 0 {
+		start = max(size+start, 0)
+	}
+	if start >= size || r.Length < 0 {
+		return 0, 0, fault.New(fault.Invalid, fmt.Sprintf("The file has no such part: it is %d bytes long.", size), "Ask for the whole file.")
+	}
+	length = size - start
+	if r.Length > 0 {
+		length = min(length, r.Length)
+	}
+	return start, length, nil
+}
+
+// trash is what is to be deleted. Things go in by a rename, inside the transaction that forgets them, so that
+// nobody meets half of them and a new job of the same name finds its place empty.
+type trash struct{ paths []string }
+
+const trashFolder = "@trash"
+
+// add moves path, which is below dir, to the trash. What is not there is no error.
+func (t *trash) add(dir, path string) error {
+	bin := filepath.Join(dir, trashFolder)
+	if err := os.MkdirAll(bin, 0o750); err != nil {
+		return err
+	}
+	into := filepath.Join(bin, rand.Text())
+	if err := os.Rename(filepath.Join(dir, path), into); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	t.paths = append(t.paths, into)
+	return nil
+}
+
+// empty deletes the trash; a runner deletes what could not be deleted now.
+func (t *trash) empty() {
+	for _, path := range t.paths {
+		os.RemoveAll(path)
+	}
+}

@@ -1,0 +1,164 @@
+package local
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// process is a build's script that runs, in a session and process group of its own.
+type process struct {
+	cmd      *exec.Cmd
+	watchdog *exec.Cmd
+	leash    *os.File // open as long as this process lives: the watchdog's standard input
+	ended    chan struct{}
+}
+
+const (
+	// The watchdog reads the group's id; then a line, when the group has ended, or the end of the runner.
+	watchdog = `read -r group && test "$group" || exit 0; read -r ended || kill -s KILL -- "-$group"`
+	// The script begins when the watchdog knows about it. A runner that dies before that lets it end at once.
+	gate = `read -r go <&3 && exec 3<&- && umask 022 && exec /bin/sh "$0"`
+)
+
+// grace is how long a build has after SIGTERM.
+const grace = 5 * time.Second
+
+// start runs the script in dir. What it says goes straight to log.
+func start(script, dir string, env []string, log *os.File) (*process, error) {
+	p := &process{ended: make(chan struct{})}
+	var err error
+	if p.watchdog, p.leash, err = gated(exec.Command("/bin/sh", "-c", watchdog), true); err != nil {
+		return nil, err
+	}
+	p.cmd = exec.Command("/bin/sh", "-c", gate, script)
+	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = dir, env, log, log
+	_, open, err := gated(p.cmd, false)
+	if err != nil {
+		p.release()
+		return nil, err
+	}
+	defer open.Close()
+	_, err = fmt.Fprintln(p.leash, p.cmd.Process.Pid)
+	if err == nil {
+		_, err = fmt.Fprintln(open)
+	}
+	if err != nil {
+		p.signal(syscall.SIGKILL)
+	}
+	go func() {
+		p.cmd.Wait()
+		close(p.ended)
+	}()
+	return p, nil
+}
+
+// gated starts cmd in a session of its own, and as root if that is possible. It reads from the pipe that is returned as
+// its standard input, or else as its file 3.
+func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close()
+	if stdin {
+		cmd.Stdin, cmd.Env, cmd.Dir = r, []string{}, "/"
+	} else {
+		cmd.ExtraFiles = []*os.File{r}
+	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if twoFaced() {
+		cmd.SysProcAttr.Credential = &syscall.Credential{}
+	}
+	if err := asRoot(cmd.Start); err != nil {
+		w.Close()
+		return nil, nil, err
+	}
+	return cmd, w, nil
+}
+
+// signal sends a signal to the group.
+func (p *process) signal(s syscall.Signal) {
+	asRoot(func() error { return syscall.Kill(-p.cmd.Process.Pid, s) })
+}
+
+// stop asks the group to end, and ends it if the script takes too long.
+func (p *process) stop() {
+	p.signal(syscall.SIGTERM)
+	select {
+	case <-p.ended:
+	case <-time.After(grace):
+	}
+}
+
+// clear ends whatever is left of a script, and forgets it.
+func (p *process) clear(mark string) {
+	p.signal(syscall.SIGKILL)
+	<-p.ended
+	killMarked(mark, false)
+	p.release()
+}
+
+func (p *process) release() {
+	fmt.Fprintln(p.leash)
+	p.leash.Close()
+	p.watchdog.Wait()
+}
+
+// result is the script's exit status, or the signal that killed it. Only after it has ended.
+func (p *process) result() (code int, signal syscall.Signal) {
+	status := p.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		return 0, status.Signal()
+	}
+	return status.ExitStatus(), 0
+}
+
+// killMarked kills every process that has mark in its environment, or a variable that begins with it, until none is left;
+// it gives up after some seconds. So it finds those too that have left their group and session.
+func killMarked(mark string, prefix bool) {
+	wanted := append([]byte(mark), 0)
+	if prefix {
+		wanted = []byte(mark)
+	}
+	for end := time.Now().Add(grace / 2); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		found := false
+		asRoot(func() error {
+			found = killOnce(wanted)
+			return nil
+		})
+		if !found {
+			return
+		}
+	}
+}
+
+func killOnce(wanted []byte) (found bool) {
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil || !marked(pid, wanted) {
+			continue
+		}
+		p, err := os.FindProcess(pid)
+		if err != nil {
+			continue
+		}
+		// Asked again, now that the id can't pass to another process unnoticed.
+		if marked(pid, wanted) {
+			found = true
+			p.Signal(syscall.SIGKILL)
+		}
+		p.Release()
+	}
+	return found
+}
+
+func marked(pid int, wanted []byte) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return err == nil && (bytes.HasPrefix(env, wanted) || bytes.Contains(env, append([]byte{0}, wanted...)))
+}

@@ -1,0 +1,8 @@
+//go:build 386 || arm
+
+package local
+
+import "syscall"
+
+// The call of the plain name takes 16-bit ids on these.
+const setresuid = syscall.SYS_SETRESUID32

@@ -1,0 +1,7 @@
+//go:build !386 && !arm
+
+package local
+
+import "syscall"
+
+const setresuid = syscall.SYS_SETRESUID

@@ -1,0 +1,82 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/store"
+)
+
+// Status tells what is known of the named jobs. See build.Engine.
+func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.Status, error) {
+	known, err := e.db.LocalStatuses(ctx, names, build.RecentBuilds)
+	if err != nil {
+		return nil, err
+	}
+	alive := census{dir: e.dir}
+	all := make(map[string]build.Status, len(known))
+	reason := ""
+	for name, k := range known {
+		s := build.Status{Enabled: k.Enabled}
+		for _, b := range k.Builds {
+			s.Builds = append(s.Builds, e.status(b, k.Expected, &alive))
+		}
+		if k.Waiting != nil {
+			if reason == "" {
+				reason = e.reason(ctx)
+			}
+			s.Waiting = waiting(k, s.Builds, reason)
+		}
+		all[name] = s
+	}
+	return all, nil
+}
+
+// status is what is known of a build. One whose runner is dead is lost, also before another runner says so.
+func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *census) build.BuildStatus {
+	s := build.BuildStatus{
+		Number: b.Number, Ticket: ticketOf(b.Ticket), State: build.State(b.State), Reason: b.Reason,
+		StartedAt: b.StartedAt, EndedAt: b.EndedAt, Expected: expected,
+	}
+	if s.State == build.Running && !alive.has(b.Runner) {
+		s.State, s.Reason, s.EndedAt = build.Lost, lostReason, lastWord(e.dir, b)
+	}
+	return s
+}
+
+const lostReason = "The runner died while this build ran."
+
+// lastWord is when a build whose runner died last wrote to its log.
+func lastWord(dir string, b store.LocalBuild) time.Time {
+	fi, err := os.Lstat(filepath.Join(dir, folder(b.Job, b.Number), "log"))
+	if err != nil || fi.ModTime().Before(b.StartedAt) {
+		return b.StartedAt
+	}
+	return fi.ModTime().Truncate(time.Millisecond).UTC()
+}
+
+func waiting(k *store.LocalStatus, builds []build.BuildStatus, reason string) *build.Waiting {
+	w := &build.Waiting{Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason}
+	for _, b := range builds {
+		if b.State == build.Running {
+			w.Reason = fmt.Sprintf("waits for build %d of this job", b.Number)
+		}
+	}
+	return w
+}
+
+// reason is why any start waits.
+func (e *Engine) reason(ctx context.Context) string {
+	h := e.Health(ctx)
+	switch s := h.Slots; {
+	case len(s) == 0 || s[0].Online == 0:
+		return "no runner is running: start “toasterctl runner”"
+	case s[0].Busy >= s[0].Online:
+		return "waits for a free slot"
+	}
+	return "starts in a moment"
+}

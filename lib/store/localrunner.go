@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// LocalTake gives the runner the oldest start whose job runs no build now, with its job's definition, and
+// makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
+// waiting. ok is false when there is none.
+func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, `SELECT ticket FROM local_build AS q WHERE state = 'queued'
+			AND NOT EXISTS (SELECT 1 FROM local_build WHERE job = q.job AND state = 'running') ORDER BY ticket LIMIT 1`).Scan(&b.Ticket)
+		if err == sql.ErrNoRows {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		var limit int64
+		err = tx.QueryRowContext(ctx, `UPDATE local_job SET last_number = last_number + 1
+			WHERE name = (SELECT job FROM local_build WHERE ticket = ?)
+			RETURNING name, description, script, keep, time_limit, last_number`, b.Ticket).
+			Scan(&j.Name, &j.Description, &j.Script, &j.Keep, &limit, &b.Number)
+		if err != nil {
+			return err
+		}
+		j.TimeLimit = time.Duration(limit) * time.Millisecond
+		err = tx.QueryRowContext(ctx, `UPDATE local_build AS b SET state = 'running', number = ?, started_at = ?, runner = ?
+			WHERE ticket = ? RETURNING `+localColumns, b.Number, now.UnixMilli(), runner, b.Ticket).Scan(b.fields()...)
+		if err != nil {
+			return err
+		}
+		ok = true
+		return prepare(b)
+	})
+	return b, j, ok && err == nil, err
+}
+
+// LocalEnd is how a build ended.
+type LocalEnd struct {
+	Ticket    int64
+	Runner    string // who had it
+	State     string
+	Reason    string
+	EndedAt   time.Time
+	Artifacts []Artifact
+}
+
+// LocalFinish ends a build that this runner has, and forgets the job's builds that are too old to keep. Before it
+// commits it calls place, which puts the artifacts where they belong, and discard for each forgotten build.
+// It returns false, and calls neither, when the build is gone or somebody else has ended it.
+func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, discard func(job string, number int) error) (found bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		var job string
+		err := tx.QueryRowContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = ?
+			WHERE ticket = ? AND runner = ? AND state = 'running' RETURNING job`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner).Scan(&job)
+		if err == sql.ErrNoRows {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, a := range e.Artifacts {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)", e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
+				return err
+			}
+		}
+		if err := expireLocal(ctx, tx, job, discard); err != nil {
+			return err
+		}
+		found = true
+		return place()
+	})
+	return found && err == nil, err
+}
+
+// expireLocal forgets the ended builds beyond the newest that the job keeps.
+func expireLocal(ctx context.Context, tx *sql.Tx, job string, discard func(job string, number int) error) error {
+	old, err := rows(ctx, tx, scanLocal, `SELECT `+localColumns+` FROM local_build AS b WHERE job = ? AND number IS NOT NULL AND state <> 'running'
+		ORDER BY number DESC LIMIT -1 OFFSET (SELECT keep FROM local_job WHERE name = ?)`, job, job)
+	if err != nil {
+		return err
+	}
+	for _, b := range old {
+		if _, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", b.Ticket); err != nil {
+			return err
+		}
+		if err := discard(b.Job, b.Number); err != nil {
+			return err
+		}
+	}
+	return nil
+}

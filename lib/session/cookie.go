@@ -71,7 +71,7 @@ func (m *Manager) digest(r *http.Request) []byte {
 	name := m.cookie(r).Name
 	for _, c := range r.CookiesNamed(name) {
 		var id []byte
-		if securecookie.DecodeMulti(name, c.Value, &id, m.codecs...) == nil && len(id) == 32 {
+		if securecookie.DecodeMulti(name, c.Value, &id, m.codecs...) == nil {
 			return digestOf(id)
 		}
 	}

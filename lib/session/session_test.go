@@ -2,12 +2,18 @@ package session
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gorilla/securecookie"
 
@@ -114,6 +120,9 @@ func TestSuspensionAndANewPasswordEndSessions(t *testing.T) {
 	s.expect("suspended", c, "", "")
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
 	s.expect("active again, with the cookie from before", c, "", "")
+	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
+	s.expect("logged in while suspended", s.logIn(nil), "", "")
+	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
 	c = s.logIn(nil)
 	s.expect("logged in again", c, anna, "")
 	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", s.now))
@@ -228,9 +237,43 @@ func TestAddressesComeFromTheWebServer(t *testing.T) {
 
 func TestStrangeBrowserNamesDoNoHarm(t *testing.T) {
 	s := newSite(t)
-	for _, name := range []string{"", "\xff\xfe", strings.Repeat("ä", 1000)} {
-		must(t, s.Begin(httptest.NewRecorder(), request(nil, "User-Agent", name), s.anna))
+	for _, name := range []string{"", "\xff\xfe", strings.Repeat("x", 199) + "ä", strings.Repeat("ä", 1000)} {
+		w := httptest.NewRecorder()
+		must(t, s.Begin(w, request(nil, "User-Agent", name), s.anna))
+		row, _, err := s.db.SessionByDigest(t.Context(), s.digest(request(w.Result().Cookies()[0])))
+		must(t, err)
+		if !utf8.ValidString(row.Agent) || len(row.Agent) > 200 || row.Address != "192.0.2.1" {
+			t.Errorf("%q is stored as %+v", name, row)
+		}
 	}
+}
+
+func TestACookieOutlivesItsSessionByAWeekOnly(t *testing.T) {
+	s := newSite(t)
+	for age, good := range map[time.Duration]bool{
+		0: true, s.cfg.Session.Absolute + 6*24*time.Hour: true, s.cfg.Session.Absolute + 8*24*time.Hour: false, -time.Hour: true,
+	} {
+		if got := s.digest(request(s.aged(s.logIn(nil), age))); (got != nil) != good {
+			t.Errorf("a cookie made %v ago is taken: %v", age, got != nil)
+		}
+	}
+}
+
+// aged is a cookie as it would be if it had been made some time ago: securecookie signs "date|value" with its name
+// in front.
+func (s *site) aged(c *http.Cookie, age time.Duration) *http.Cookie {
+	s.t.Helper()
+	keys, err := s.cfg.KeyPairs()
+	must(s.t, err)
+	text, err := base64.URLEncoding.DecodeString(c.Value)
+	must(s.t, err)
+	parts := bytes.SplitN(text, []byte("|"), 3)
+	signed := fmt.Sprintf("%d|%s", time.Now().Add(-age).Unix(), parts[1])
+	mac := hmac.New(sha256.New, keys[0])
+	io.WriteString(mac, c.Name+"|"+signed)
+	old := *c
+	old.Value = base64.URLEncoding.EncodeToString(mac.Sum([]byte(signed + "|")))
+	return &old
 }
 
 func FuzzCookie(f *testing.F) {

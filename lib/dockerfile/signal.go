@@ -31,3 +31,17 @@ func validSignal(s string) bool {
 	}
 	return false
 }
+
+// signalName returns a signal as kill(1) and Perl know it: a name without SIG, or a number.
+func signalName(s string) string {
+	name := strings.TrimPrefix(strings.ToUpper(s), "SIG")
+	if up, ok := strings.CutPrefix(name, "RTMIN"); ok {
+		n, _ := strconv.Atoi(up)
+		return strconv.Itoa(34 + n)
+	}
+	if down, ok := strings.CutPrefix(name, "RTMAX"); ok {
+		n, _ := strconv.Atoi(down)
+		return strconv.Itoa(64 + n)
+	}
+	return name
+}

@@ -202,12 +202,12 @@ arrive() {
 		local new=0
 		[[ -d $2/$one ]] || { zf_mkdir -- $2/$one && new=1 || fail "cannot make ${2#$ROOT}/$one" }
 		(( replacing && ! new && ! ${+explicit[$one]} )) && continue
-		zstat -A st +mode +uid +gid -- $1/$one || fail "cannot read $one"
+		zstat -A st -- $1/$one || fail "cannot read $one"
 		if (( new )) || [[ -n $3 && $arrived == $#pending ]]; then
-			zf_chown ${into_owner:-$st[2]:$st[3]} $2/$one
+			zf_chown ${into_owner:-$st[5]:$st[6]} $2/$one
 			folders+=($one)
 		fi
-		printf -v perm '%o' $(( st[1] & 8#7777 ))
+		printf -v perm '%o' $(( st[3] & 8#7777 ))
 		zf_chmod $perm $2/$one
 	done
 }

@@ -1,0 +1,255 @@
+// Package difftest builds Dockerfiles twice, with a real builder and with the blend, and compares the trees.
+package difftest
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+	"testing"
+
+	"toaster.do/lib/dockerfile"
+)
+
+// TestSame compares path, type, mode, owner, size, contents and link target of every entry. What the builder refuses must be refused.
+func TestSame(t *testing.T) {
+	b := newBuilder(t)
+	for _, c := range readCases(t) {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			c.write(t, dir)
+			got, said, failed := ours(t, b, c, dir)
+			if c.buildkit != "" {
+				checkBuildKit(t, c, got, said, failed)
+				return
+			}
+			want, log, refused := b.build(t, c, dir)
+			switch {
+			case refused && failed:
+			case refused:
+				t.Errorf("%s: buildah refuses it, we build it\n%s", c.file, log)
+			case failed:
+				t.Errorf("%s: buildah builds it, we refuse it\n%s", c.file, said)
+			default:
+				compare(t, c, want, got)
+			}
+		})
+	}
+}
+
+func compare(t *testing.T, c testCase, want, got map[string]string) {
+	var lines []string
+	for name, w := range want {
+		if g, ok := got[name]; !ok {
+			lines = append(lines, fmt.Sprintf("%s\n  buildah %s\n  blend   -", name, w))
+		} else if g != w {
+			lines = append(lines, fmt.Sprintf("%s\n  buildah %s\n  blend   %s", name, w, g))
+		}
+	}
+	for name, g := range got {
+		if _, ok := want[name]; !ok {
+			lines = append(lines, fmt.Sprintf("%s\n  buildah -\n  blend   %s", name, g))
+		}
+	}
+	sort.Strings(lines)
+	if len(lines) > 0 {
+		t.Errorf("%s: the trees differ\n%s", c.file, strings.Join(lines, "\n"))
+	}
+}
+
+func checkBuildKit(t *testing.T, c testCase, got map[string]string, said string, failed bool) {
+	if c.refused != failed {
+		t.Fatalf("%s: refused: %v, want %v\n%s", c.file, failed, c.refused, said)
+	}
+	for _, line := range c.have {
+		name, what, _ := strings.Cut(line, " ")
+		g := got[strings.TrimPrefix(name, "/")]
+		content, isFile := "", false
+		if words := strings.SplitN(what, " ", 4); len(words) == 4 && words[0] == "f" {
+			content, isFile = words[3]+"\n", true
+			what = strings.Join(words[:3], " ")
+		}
+		if isFile {
+			what += fmt.Sprintf(" %d %x", len(content), sha256.Sum256([]byte(content)))
+		}
+		if g == "" || !strings.HasPrefix(g, what) {
+			t.Errorf("%s: %s\n  want %s\n  have %s", c.file, name, what, g)
+		}
+	}
+	for _, name := range c.gone {
+		if g, ok := got[strings.TrimPrefix(name, "/")]; ok {
+			t.Errorf("%s: %s is there: %s", c.file, name, g)
+		}
+	}
+}
+
+// ours translates and runs the blend on a fresh copy of the base.
+func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]string, said string, failed bool) {
+	s := dockerfile.Source{BuildArgs: map[string]string{}, Codename: "bookworm"}
+	for _, a := range c.args {
+		k, v, _ := strings.Cut(a, "=")
+		s.BuildArgs[k] = v
+	}
+	var err error
+	if s.Dockerfile, err = os.ReadFile(filepath.Join(dir, "Dockerfile")); err != nil {
+		t.Fatal(err)
+	}
+	if s.Context, err = dockerfile.ContextFromDir(dir, dockerfile.Limits{}); err != nil {
+		return nil, err.Error(), true
+	}
+	blend, findings := dockerfile.Translate(s)
+	for _, f := range findings {
+		said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
+	}
+	if blend == nil {
+		return nil, said, true
+	}
+	work := t.TempDir()
+	root := filepath.Join(work, "root")
+	run(t, "cp", "-a", b.root, root)
+	file := filepath.Join(work, "app.blend")
+	if err := os.WriteFile(file, blend.Text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
+	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work)
+	out, err := cmd.CombinedOutput()
+	said += string(out)
+	if left, _ := filepath.Glob(filepath.Join(work, "toaster.*")); len(left) > 0 {
+		t.Errorf("the blend leaves %v", left)
+	}
+	if err != nil {
+		if !strings.Contains(said, "TOASTER-FAILED") {
+			t.Errorf("it fails without a word\n%s", said)
+		}
+		return nil, said, true
+	}
+	tree = snapshot(t, root)
+	stamp, _ := os.ReadFile(filepath.Join(root, "etc/toaster/stamp"))
+	if strings.TrimSpace(string(stamp)) != blend.SHA256 {
+		t.Errorf("the stamp is %q, want %s", stamp, blend.SHA256)
+	}
+	return tree, said, false
+}
+
+// snapshot describes every entry of a tree but those that the blend adds of its own.
+func snapshot(t *testing.T, root string) map[string]string {
+	tree := map[string]string{}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(root, p)
+		if name == "etc/toaster" || name == "usr/lib/toaster" {
+			return fs.SkipDir
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		st := info.Sys().(*syscall.Stat_t)
+		line := fmt.Sprintf("%04o %d:%d", st.Mode&0o7777, st.Uid, st.Gid)
+		switch {
+		case d.IsDir():
+			line = "d " + line
+		case d.Type()&fs.ModeSymlink != 0:
+			to, _ := os.Readlink(p)
+			line = "l " + line + " " + to
+		case d.Type().IsRegular():
+			data, err := os.ReadFile(p)
+			if err != nil {
+				return err
+			}
+			line = fmt.Sprintf("f %s %d %x", line, len(data), sha256.Sum256(data))
+		default:
+			line = fmt.Sprintf("%v %s %d", d.Type(), line, st.Rdev)
+		}
+		tree[name] = line
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree
+}
+
+// builder is buildah with a store of its own, and the base image's files.
+type builder struct{ root, store string }
+
+// newBuilder makes the base, a small busybox root, and tags it as debian:bookworm.
+func newBuilder(t *testing.T) *builder {
+	for _, tool := range []string{"buildah", "zsh", "busybox", "unshare", "perl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(t, tool+" is not installed")
+		}
+	}
+	if os.Geteuid() != 0 {
+		lack(t, "not root")
+	}
+	dir := t.TempDir()
+	b := &builder{root: filepath.Join(dir, "root"), store: filepath.Join(dir, "store")}
+	run(t, "sh", "testdata/base.sh", b.root)
+	b.buildah(t, "from", "--name", "base", "scratch")
+	run(t, "cp", "-aT", b.root, b.buildah(t, "mount", "base"))
+	b.buildah(t, "config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--cmd", "bash", "base")
+	for _, name := range []string{"debian:bookworm", "debian:bookworm-slim", "devuan/devuan:daedalus"} {
+		b.buildah(t, "commit", "base", name)
+	}
+	return b
+}
+
+// lack skips where a developer lacks a tool, and fails where all must be there.
+func lack(t *testing.T, what string) {
+	if os.Getenv("CI") == "true" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
+
+func (b *builder) command(args ...string) *exec.Cmd {
+	cmd := exec.Command("buildah", append([]string{"--root", b.store, "--runroot", b.store + ".run", "--storage-driver", "vfs"}, args...)...)
+	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
+	return cmd
+}
+
+func (b *builder) buildah(t *testing.T, args ...string) string {
+	t.Helper()
+	var errs bytes.Buffer
+	cmd := b.command(args...)
+	cmd.Stderr = &errs
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("buildah %v: %v\n%s", args, err, errs.String())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// build builds the case with buildah.
+func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]string, log string, refused bool) {
+	tag := "case-" + strings.ToLower(c.name)
+	args := []string{"bud", "--isolation", "chroot", "--pull-never", "--layers=false", "-t", tag}
+	for _, a := range c.args {
+		args = append(args, "--build-arg", a)
+	}
+	out, err := b.command(append(args, dir)...).CombinedOutput()
+	if err != nil {
+		return nil, string(out), true
+	}
+	id := b.buildah(t, "from", "--pull-never", tag)
+	defer b.buildah(t, "rm", id)
+	return snapshot(t, b.buildah(t, "mount", id)), string(out), false
+}
+
+func run(t *testing.T, name string, args ...string) {
+	t.Helper()
+	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
+		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+	}
+}

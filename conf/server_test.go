@@ -51,10 +51,12 @@ Listen 127.0.0.1:{port}
 LoadModule alias_module {lib}/mod_alias.so
 LoadModule authz_core_module {lib}/mod_authz_core.so
 LoadModule dir_module {lib}/mod_dir.so
+LoadModule headers_module {lib}/mod_headers.so
 LoadModule mime_module {lib}/mod_mime.so
 LoadModule negotiation_module {lib}/mod_negotiation.so
 TypesConfig /dev/null
 AddType text/css .css
+AddType image/svg+xml .svg
 DocumentRoot {dir}/root
 <Directory />
 	Options FollowSymLinks
@@ -89,7 +91,7 @@ server.http-parseopts = (
 index-file.names = ( "index.php", "index.html" )
 url.access-deny = ( "~", ".inc" )
 static-file.exclude-extensions = ( ".php", ".pl", ".fcgi" )
-mimetype.assign = ( ".css" => "text/css" )
+mimetype.assign = ( ".css" => "text/css", ".svg" => "image/svg+xml" )
 include "{dir}/snippet.conf"
 server.modules += ( "mod_dirlisting", "mod_staticfile" )
 `
@@ -134,6 +136,7 @@ func start(t *testing.T, k kind, prefix, scheme string) *server {
 		write(t, dir, "programs/"+name, program, 0o755)
 	}
 	write(t, dir, "static/toaster.css", "body {}\n", 0o644)
+	write(t, dir, "static/logo.svg", "<svg/>\n", 0o644)
 	write(t, dir, "static/run.sh", program, 0o755)
 	write(t, dir, "root/index.html", "not toaster\n", 0o644)
 
@@ -284,7 +287,7 @@ func (s *server) get(t *testing.T, url string, headers ...string) map[string]str
 	return s.send(t, req)
 }
 
-// send returns the program's lines by their names, and "status", "location", "type" and "body" of the answer.
+// send returns the program's lines by their names, and "status", "location", "type", "nosniff", "cache" and "body" of the answer.
 func (s *server) send(t *testing.T, req *http.Request) map[string]string {
 	t.Helper()
 	// What it talks to is this machine, with a certificate of the test's own.
@@ -299,7 +302,10 @@ func (s *server) send(t *testing.T, req *http.Request) map[string]string {
 		t.Fatal(err)
 	}
 	kind, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-	answer := map[string]string{"status": fmt.Sprint(resp.StatusCode), "location": resp.Header.Get("Location"), "type": kind}
+	answer := map[string]string{
+		"status": fmt.Sprint(resp.StatusCode), "location": resp.Header.Get("Location"), "type": kind,
+		"nosniff": resp.Header.Get("X-Content-Type-Options"), "cache": resp.Header.Get("Cache-Control"),
+	}
 	if !strings.HasPrefix(string(body), "SCRIPT_NAME=") {
 		answer["body"] = string(body)
 		return answer

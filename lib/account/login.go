@@ -75,11 +75,13 @@ func (a *Accounts) admit(ctx context.Context, p *store.Person, email, address st
 		return nil, err
 	}
 	if n >= pressure {
-		known := false
+		var id int64
 		if p != nil {
-			if known, err = a.db.KnowsAddress(ctx, p.ID, address); err != nil {
-				return nil, err
-			}
+			id = p.ID
+		}
+		known, err := a.db.KnowsNetwork(ctx, id, address)
+		if err != nil {
+			return nil, err
 		}
 		if !known {
 			both.Rates = siege

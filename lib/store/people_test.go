@@ -83,7 +83,7 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 	p := addPerson(t, db, "anna@example.org")
 	digest := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 32) }
 	for i, begin := range []time.Time{day, day.Add(time.Hour), day.Add(remembered + time.Hour)} {
-		s := &Session{PersonID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute), Address: fmt.Sprint("address ", i)}
+		s := &Session{PersonID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute), Address: fmt.Sprintf("2001:db8:0:%d::1", i)}
 		if err := db.AddSession(t.Context(), s, digest(i), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -92,8 +92,8 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); kind(err) != want {
 			t.Errorf("session %d: %v", i, err)
 		}
-		if known, err := db.KnowsAddress(t.Context(), p.ID, fmt.Sprint("address ", i)); err != nil || known != (want == "") {
-			t.Errorf("address %d is known: %v, %v", i, known, err)
+		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil || known != (want == "") {
+			t.Errorf("network %d is known: %v, %v", i, known, err)
 		}
 	}
 }

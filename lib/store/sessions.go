@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -20,7 +21,7 @@ type Session struct {
 	Agent     string
 }
 
-// remembered is how long a session is kept after its limit: its address is known to belong to the person.
+// remembered is how long a session is kept after its limit: its network is known to be the person's.
 const remembered = 30 * 24 * time.Hour
 
 // AddSession stores s under the digest of the browser's id and sets its ID. The session of the old digest,
@@ -75,10 +76,13 @@ func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time) error
 	return db.write(ctx, func(tx *sql.Tx) error { return endSession(ctx, tx, digest, at) })
 }
 
-// KnowsAddress tells whether the person has logged in from the address before.
-func (db *DB) KnowsAddress(ctx context.Context, person int64, address string) (known bool, err error) {
+// KnowsNetwork tells whether the person has logged in from the network of the address before.
+func (db *DB) KnowsNetwork(ctx context.Context, person int64, address string) (known bool, err error) {
+	scan := func(rs *sql.Rows) (a string, err error) { return a, rs.Scan(&a) }
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM session WHERE person_id = ? AND address = ?)`, person, address).Scan(&known)
+		before, err := rows(ctx, tx, scan, `SELECT DISTINCT address FROM session WHERE person_id = ?`, person)
+		known = slices.ContainsFunc(before, func(b string) bool { return Network(b) == Network(address) })
+		return err
 	})
 	return known, err
 }

@@ -224,6 +224,26 @@ func TestOneWishOneBuild(t *testing.T) {
 	}
 }
 
+// Without cron, too: whoever next starts or looks carries on, and looks before asking twice.
+func TestAPageCarriesOnAStart(t *testing.T) {
+	h := build(t)
+	job := h.add()
+	h.fake.faults = []string{"start:killed-after"}
+	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
+	h.fake.begin(job.EngineName)
+	h.clock = h.clock.Add(time.Minute)
+	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil { // any request that tells the engine something
+		t.Fatal(err)
+	}
+	h.fake.begin(job.EngineName)
+	if n := len(h.fake.jobs[job.EngineName].builds); n != 1 {
+		t.Errorf("the engine made %d builds", n)
+	}
+	if b := h.last(job); b.State != "running" {
+		t.Errorf("the build is %+v", b)
+	}
+}
+
 func TestStopAndRemoveSurviveFaults(t *testing.T) {
 	for _, call := range []string{"stop", "remove", "status"} {
 		for _, how := range []string{"before", "after", "killed-before", "killed-after"} {

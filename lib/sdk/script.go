@@ -1,9 +1,164 @@
 package sdk
 
-import "toaster.do/lib/fault"
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
 
-// Script returns the build script of a recipe: POSIX sh, self-contained. The same recipe gives the same bytes.
-// It fails with Invalid for a target whose SDK can't be built yet.
+	"toaster.do/lib/fault"
+)
+
+// Recipe is all that a build script is made from.
+type Recipe struct {
+	Target           Target
+	Blend            []byte // zsh that defines blend_preinst and blend_postinst; text without NUL that ends in a newline
+	BlendSHA256      string // of Blend, lower-case hex; the stamp in the image must name it
+	DockerfileSHA256 string // lower-case hex
+	ContextSHA256    string // lower-case hex; empty without a context
+	Base             string // what FROM said
+	Version          string // toaster's
+}
+
+// The script's exit codes. Its last line says in words what happened.
+const (
+	ExitFailed  = 1   // the base could not be made
+	ExitUsage   = 2   // arguments, or a folder "dist" that is not of a build
+	ExitHost    = 3   // the host lacks a program, a keyring or a permission
+	ExitMirror  = 4   // the package archive can't be reached
+	ExitFull    = 5   // the disk is full
+	ExitBlend   = 6   // an instruction of the Dockerfile did not work out
+	ExitStamp   = 7   // the customisation did not run to its end
+	ExitStopped = 143 // HUP, INT or TERM
+)
+
+var (
+	//go:embed script/common.sh
+	commonScript string
+	//go:embed script/rootfs.sh
+	rootfsScript string
+)
+
+// Script returns the build script of a recipe: POSIX sh, self-contained, to be saved to a file and run in a folder of
+// its own. The same recipe gives the same bytes.
+//
+// The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
+// SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction".
+// From the environment it takes BUILD_NUMBER and SOURCE_DATE_EPOCH (reproducible-builds.org). It runs as root, or
+// as a user who may make user namespaces and has a range of ids in /etc/subuid and /etc/subgid.
+//
+// It fails with Invalid for a target whose SDK can't be built, and with Broken for a blend that would not arrive unchanged.
 func Script(r Recipe) ([]byte, error) {
-	return nil, fault.New(fault.Invalid, "The target "+r.Target.Name+" can't be built yet.", "Pick another target.")
+	if r.Target.SDK != "rootfs" {
+		return nil, fault.New(fault.Invalid, "The target "+r.Target.Name+" can't be built yet.", "Pick another target.").At("target")
+	}
+	if err := checkBlend(r); err != nil {
+		return nil, fault.Wrap(fault.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
+	}
+	facts, err := factsOf(r)
+	if err != nil {
+		return nil, fault.Wrap(fault.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
+	}
+	var b bytes.Buffer
+	writeHeader(&b, r)
+	b.WriteString("\n" + commonScript + "\n" + rootfsScript)
+	b.WriteString("\n# ---------------------------------------------------------------------------------------------------\n")
+	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
+	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
+	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
+	b.WriteString("case $#${1:-} in\n0) outside ;;\n1inside) inside ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
+	return b.Bytes(), nil
+}
+
+func checkBlend(r Recipe) error {
+	sum := sha256.Sum256(r.Blend)
+	switch {
+	case hex.EncodeToString(sum[:]) != r.BlendSHA256:
+		return fmt.Errorf("the blend's checksum is %x, not %s", sum, r.BlendSHA256)
+	case bytes.IndexByte(r.Blend, 0) >= 0:
+		return fmt.Errorf("the blend has a NUL byte, which a here-document can't carry")
+	case !bytes.HasSuffix(r.Blend, []byte("\n")):
+		return fmt.Errorf("the blend does not end in a newline, as a here-document must")
+	case bytes.Contains(r.Blend, []byte(delimiter(r.BlendSHA256))):
+		return fmt.Errorf("the blend has the here-document's delimiter in it")
+	}
+	return nil
+}
+
+func writeHeader(b *bytes.Buffer, r Recipe) {
+	t := r.Target
+	fmt.Fprintf(b, `#!/bin/sh
+# shellcheck disable=SC2317 # functions that are called by their names in variables
+#
+# Builds %s from a Dockerfile. Made by toaster.
+#
+# Run it on any Debian or Devuan, in a folder of its own:  sh FILE
+# as root, or as a user who may make user namespaces. It leaves the image in dist/, and nothing else.
+#
+# Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
+# can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile did not work out; 7 the customisation did
+# not run to its end; 143 stopped. The last line says what happened.
+
+`, t.Name)
+	for _, v := range []struct{ name, value string }{
+		{"TARGET", t.Name},
+		{"ARCH", t.Arch},
+		{"DISTRIBUTION", t.Distribution},
+		{"CODENAME", t.Codename},
+		{"MIRROR", t.Mirror},
+		{"KEYRING", t.Keyring},
+		{"KEYRING_PACKAGE", t.KeyringPackage},
+		{"KEYRING_SOURCE", t.KeyringSource},
+		{"COMPONENTS", strings.Join(t.Components, " ")},
+		{"SUITES", strings.Join(t.Suites, " ")},
+		{"PACKAGES", strings.Join(t.Packages, ",")},
+		{"BLEND_SHA256", r.BlendSHA256},
+	} {
+		fmt.Fprintf(b, "%s=%s\n", v.name, shellQuote(v.value))
+	}
+}
+
+// shellQuote writes s as one word of POSIX sh (XCU 2.2.2, single-quotes).
+func shellQuote(s string) string {
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+func delimiter(sum string) string { return "END_" + sum }
+
+// writeHeredoc defines a shell function that prints text. Nothing in text is expanded, as its delimiter is quoted; and
+// text can't end it early, as the delimiter holds a checksum that text can't hold.
+func writeHeredoc(b *bytes.Buffer, name, comment, text, sum string) {
+	fmt.Fprintf(b, "\n# %s\n%s() {\n\tcat <<'%s'\n%s%s\n}\n", comment, name, delimiter(sum), text, delimiter(sum))
+}
+
+// factsOf returns the members of provenance.json that are known before the build, each with a comma behind it.
+func factsOf(r Recipe) (string, error) {
+	var b strings.Builder
+	for _, f := range []struct{ key, value string }{
+		{"target", r.Target.Name},
+		{"sdk", r.Target.SDK},
+		{"toaster_version", r.Version},
+		{"base_image", r.Base},
+		{"release", r.Target.Codename},
+		{"mirror", r.Target.Mirror},
+		{"dockerfile_sha256", r.DockerfileSHA256},
+		{"context_sha256", r.ContextSHA256},
+		{"blend_sha256", r.BlendSHA256},
+	} {
+		value := []byte("null")
+		if f.value != "" {
+			var err error
+			if value, err = json.Marshal(f.value); err != nil {
+				return "", err
+			}
+		}
+		fmt.Fprintf(&b, "  %q: %s,\n", f.key, value)
+	}
+	if strings.Contains(b.String(), delimiter(r.BlendSHA256)) {
+		return "", fmt.Errorf("a fact holds the here-document's delimiter")
+	}
+	return b.String(), nil
 }

@@ -1,23 +1,182 @@
 package sdk
 
-import "toaster.do/lib/fault"
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
 
-// LoadTargets reads targets.toml. An error names the file, the line and the key.
-func LoadTargets(path string) (*Targets, error) {
-	return &Targets{}, nil
+	"github.com/pelletier/go-toml/v2"
+
+	"toaster.do/lib/fault"
+)
+
+// Targets is what targets.toml says, in the file's order.
+type Targets struct {
+	list []Target
 }
 
 // On returns the targets that are offered, in the file's order.
 func (t *Targets) On() []Target {
-	return nil
+	return t.where(func(x Target) bool { return x.On })
 }
 
 // For returns the offered targets of a release, in the file's order.
 func (t *Targets) For(distribution, codename string) []Target {
-	return nil
+	return t.where(func(x Target) bool { return x.On && x.Distribution == distribution && x.Codename == codename })
 }
 
-// Find returns the target of that name. It fails with Invalid for an unknown one and for one that is switched off.
+func (t *Targets) where(ok func(Target) bool) (found []Target) {
+	for _, x := range t.list {
+		if ok(x) {
+			found = append(found, x)
+		}
+	}
+	return found
+}
+
+// Find returns the target of that name. It fails with Invalid for an unknown one, and for one that is switched off,
+// whose remark it passes on.
 func (t *Targets) Find(name string) (Target, error) {
-	return Target{}, fault.New(fault.Invalid, "There is no target "+name+".", "Pick a target from the list.").At("target")
+	i := slices.IndexFunc(t.list, func(x Target) bool { return x.Name == name })
+	if i < 0 {
+		return Target{}, fault.New(fault.Invalid, fmt.Sprintf("There is no target %q.", name), "Pick one from the list.").At("target")
+	}
+	if x := t.list[i]; !x.On {
+		why := "The target " + name + " is switched off"
+		if x.Remark != "" {
+			why += ": " + x.Remark
+		}
+		return Target{}, fault.New(fault.Invalid, why+".", "Pick another one from the list.").At("target")
+	}
+	return t.list[i], nil
+}
+
+// LoadTargets reads targets.toml. A file that is missing or wrong is a fault of kind Unavailable, whose cause names
+// the file, and where something in it is wrong the line and the key.
+func LoadTargets(path string) (*Targets, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, unusable(err)
+	}
+	var f file
+	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&f); err != nil {
+		return nil, unusable(explain(err, path))
+	}
+	list, bad := f.expand()
+	if bad != nil {
+		return nil, unusable(fmt.Errorf("%s:%d: %s: %s", path, lineOf(data, bad.key), bad.key, bad.why))
+	}
+	return &Targets{list}, nil
+}
+
+func unusable(err error) error {
+	return fault.Wrap(fault.Unavailable, err, "This site's list of targets can't be used.", "Administrator: see the log.")
+}
+
+// file is targets.toml as it is written.
+type file struct {
+	Devuan distribution `toml:"devuan"`
+	Debian distribution `toml:"debian"`
+	Family []family     `toml:"target"`
+}
+
+type distribution struct {
+	Mirror         string            `toml:"mirror"`
+	Keyring        string            `toml:"keyring"`
+	KeyringPackage string            `toml:"keyring_package"`
+	KeyringSource  string            `toml:"keyring_source"`
+	Components     []string          `toml:"components"`
+	Rolling        []string          `toml:"rolling"`
+	Releases       map[string]string `toml:"releases"`
+}
+
+// family is one entry, which gives a target for each release × architecture × board.
+type family struct {
+	SDK      string   `toml:"sdk"`
+	Release  []string `toml:"release"`
+	Arch     []string `toml:"arch"`
+	Board    []string `toml:"board"`
+	Packages []string `toml:"packages"`
+	Label    string   `toml:"label"`
+	On       bool     `toml:"on"`
+	Remark   string   `toml:"remark"`
+}
+
+// expand returns all targets, or the first thing that is wrong.
+func (f *file) expand() ([]Target, *problem) {
+	distributions := []named{{"devuan", "Devuan", &f.Devuan}, {"debian", "Debian", &f.Debian}}
+	for i, d := range distributions {
+		if bad := d.check(distributions[:i]); bad != nil {
+			return nil, bad
+		}
+	}
+	var list []Target
+	seen := map[string]bool{}
+	for i, fam := range f.Family {
+		key := fmt.Sprintf("target[%d]", i+1)
+		if bad := fam.check(key, distributions); bad != nil {
+			return nil, bad
+		}
+		for _, t := range fam.targets(distributions) {
+			if seen[t.Name] {
+				return nil, &problem{key, "the target " + t.Name + " is there twice"}
+			}
+			seen[t.Name] = true
+			list = append(list, t)
+		}
+	}
+	return list, nil
+}
+
+// named is a distribution with its key and the name that people know it by.
+type named struct {
+	key, title string
+	*distribution
+}
+
+func (f *family) targets(distributions []named) (list []Target) {
+	boards := f.Board
+	if len(boards) == 0 {
+		boards = []string{""}
+	}
+	for _, codename := range f.Release {
+		d := home(distributions, codename)
+		for _, arch := range f.Arch {
+			for _, board := range boards {
+				list = append(list, f.target(d, codename, arch, board))
+			}
+		}
+	}
+	return list
+}
+
+func (f *family) target(d named, codename, arch, board string) Target {
+	t := Target{
+		Name: f.SDK + "_" + arch + "_" + codename, SDK: f.SDK, Arch: arch, Board: board,
+		Distribution: d.key, Codename: codename, Version: d.Releases[codename],
+		Group: groups[f.SDK], Label: f.Label, Remark: f.Remark, On: f.On,
+		Mirror: d.Mirror, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
+		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
+	}
+	if !slices.Contains(d.Rolling, codename) {
+		t.Suites = append(t.Suites, codename+"-updates", codename+"-security")
+	}
+	t.Title = strings.Join(strings.Fields(d.title+" "+t.Version+" "+codename), " ") + ", " + arch
+	if board != "" {
+		t.Name += "_" + board
+		t.Title = board + ", " + t.Title
+	}
+	return t
+}
+
+// home returns the distribution that has the release; its key is empty where none has.
+func home(distributions []named, codename string) named {
+	for _, d := range distributions {
+		if _, ok := d.Releases[codename]; ok {
+			return d
+		}
+	}
+	return named{}
 }

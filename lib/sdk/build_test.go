@@ -1,0 +1,473 @@
+package sdk
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// These tests run the script: whole builds with the real mmdebstrap and the host's own archive, and builds that go wrong,
+// on a base that the first build made.
+
+const busybox = `
+blend_preinst() { :; }
+blend_postinst() {
+	print -r -- "TOASTER-STEP 1/2 3 RUN apt-get install busybox"
+	cp -L /etc/resolv.conf "$strapdir/etc/resolv.conf"
+	mount -t tmpfs none "$strapdir/dev" && touch "$strapdir/dev/null" && mount --bind /dev/null "$strapdir/dev/null" || return 1
+	chroot "$strapdir" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -ec '
+		apt-get update && apt-get install -y --no-install-recommends busybox libcap2-bin && rm -rf /var/lib/apt/lists/*
+		date +%s.%N >/root/clock-in-name && mv /root/clock-in-name /root/built && : >/root/built' || return 1
+	print -r -- "TOASTER-STEP 2/2 4 RUN setcap"
+	chroot "$strapdir" setcap cap_net_raw+ep /usr/bin/busybox || return 1
+	umount "$strapdir/dev/null" "$strapdir/dev"
+	: >"$strapdir/etc/resolv.conf"
+` + stamp + `}
+`
+
+const stamp = `	mkdir -p "$strapdir/etc/toaster" && print -r -- "$TOASTER_BLEND_SHA256" >"$strapdir/etc/toaster/stamp"
+`
+
+func blend(body string) string {
+	return "blend_preinst() { :; }\nblend_postinst() {\n" + body + "}\n"
+}
+
+func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
+	canBuild(t)
+	script := scriptOf(t, busybox)
+	var runs [2]*run
+	var wait sync.WaitGroup
+	for i := range runs {
+		runs[i] = start(t, script)
+		wait.Go(func() { runs[i].end() })
+	}
+	wait.Wait()
+	for _, r := range runs {
+		r.wants(t, 0, "toaster: done: dist/rootfs_amd64_bookworm.tar.gz")
+		r.isClean(t)
+	}
+	first, second := runs[0].file(t, "rootfs_amd64_bookworm.tar.gz"), runs[1].file(t, "rootfs_amd64_bookworm.tar.gz")
+	if !bytes.Equal(first, second) {
+		t.Errorf("two builds of the same differ: %s, %s", sum(first), sum(second))
+	}
+	if !strings.Contains(runs[0].log.String(), "\nTOASTER-STEP 2/2 4 RUN setcap\n") {
+		t.Error("the blend's steps are not in the log")
+	}
+	t.Run("image", func(t *testing.T) { checkImage(t, first) })
+	t.Run("packages", func(t *testing.T) { checkPackages(t, string(runs[0].file(t, "packages.txt"))) })
+	t.Run("provenance", func(t *testing.T) { checkProvenance(t, runs[0].file(t, "provenance.json"), script, first) })
+	t.Run("SHA256SUMS", func(t *testing.T) {
+		check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
+		check.Dir = filepath.Join(runs[0].dir, "dist")
+		if out, err := check.CombinedOutput(); err != nil || bytes.Count(out, []byte(": OK")) != 3 {
+			t.Errorf("%v\n%s", err, out)
+		}
+	})
+	t.Run("wrong", func(t *testing.T) { brokenBuilds(t, first) })
+}
+
+func checkImage(t *testing.T, image []byte) {
+	files := contents(t, image)
+	for name, want := range map[string]string{
+		"./etc/hostname":         "debian\n",
+		"./etc/resolv.conf":      "",
+		"./etc/toaster/stamp":    sum([]byte(busybox)) + "\n",
+		"./var/log/dpkg.log":     "",
+		"./var/log/apt/term.log": "",
+	} {
+		if f, ok := files[name]; !ok || f.body != want {
+			t.Errorf("%s is %q, want %q", name, f.body, want)
+		}
+	}
+	for name := range files {
+		switch {
+		case strings.HasPrefix(name, "./dev/") && name != "./dev/",
+			strings.HasPrefix(name, "./proc/") && name != "./proc/",
+			strings.HasPrefix(name, "./var/lib/apt/lists/deb"),
+			strings.HasSuffix(name, ".deb"), name == "./var/cache/apt/pkgcache.bin",
+			strings.Contains(name, "apt.conf.d/99"):
+			t.Error("the image should not have " + name)
+		}
+	}
+	if files["./usr/sbin/init"].Size == 0 {
+		t.Error("the image has no init")
+	}
+	if files["./usr/bin/busybox"].PAXRecords["SCHILY.xattr.security.capability"] == "" {
+		t.Error("busybox has lost its capability")
+	}
+	if built := files["./root/built"].ModTime; built.After(time.Now().Add(-time.Minute)) {
+		t.Errorf("the time of a file made by the build is in the image: %v", built)
+	}
+	if !strings.Contains(files["./etc/apt/sources.list"].body, " bookworm main") {
+		t.Errorf("sources.list is %q", files["./etc/apt/sources.list"].body)
+	}
+}
+
+func checkPackages(t *testing.T, list string) {
+	for _, name := range []string{"apt", "busybox", "sysvinit-core"} {
+		if !strings.Contains("\n"+list, "\n"+name+"\t") {
+			t.Error("packages.txt has no " + name)
+		}
+	}
+	for line := range strings.Lines(list) {
+		if strings.Count(line, "\t") != 2 {
+			t.Errorf("%q is not name, version, architecture", line)
+		}
+	}
+}
+
+func checkProvenance(t *testing.T, text, script, image []byte) {
+	var p struct {
+		Target, Release, SDK, Builder      string
+		Script, Blend, Dockerfile, Context string
+		Base                               string    `json:"base_image"`
+		Version                            string    `json:"toaster_version"`
+		ScriptSHA256                       string    `json:"script_sha256"`
+		BlendSHA256                        string    `json:"blend_sha256"`
+		ContextSHA256                      *string   `json:"context_sha256"`
+		BuildNumber                        int       `json:"build_number"`
+		StartedAt                          time.Time `json:"started_at"`
+		EndedAt                            time.Time `json:"ended_at"`
+		Sources                            []string
+		Releases                           []struct{ Codename, Date string }
+		Image                              struct{ Path, SHA256 string }
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if p.Target != "rootfs_amd64_bookworm" || p.Release != "bookworm" || !strings.HasPrefix(p.Builder, "mmdebstrap ") || p.BuildNumber != 7 {
+		t.Errorf("provenance.json: %s", text)
+	}
+	if p.ScriptSHA256 != sum(script) || p.BlendSHA256 != sum([]byte(busybox)) || p.Image.SHA256 != sum(image) {
+		t.Errorf("a checksum in provenance.json is wrong: %s", text)
+	}
+	if p.Base != hostile || p.ContextSHA256 != nil {
+		t.Errorf("base_image is %q, context %v", p.Base, p.ContextSHA256)
+	}
+	if p.StartedAt.IsZero() || p.EndedAt.Before(p.StartedAt) || len(p.Releases) == 0 || p.Releases[0].Date == "" || len(p.Sources) == 0 {
+		t.Errorf("provenance.json: %s", text)
+	}
+}
+
+// brokenBuilds go wrong on a base that mmdebstrap made before, in image.
+func brokenBuilds(t *testing.T, image []byte) {
+	tools := t.TempDir()
+	write(t, filepath.Join(tools, "base.tar.gz"), string(image), 0o600)
+	write(t, filepath.Join(tools, "mmdebstrap"), `#!/bin/sh
+[ "$1" != --version ] || exec echo "mmdebstrap 0"
+for root; do case $root in */rootfs) break ;; esac; done
+mkdir -p "$root" && tar -C "$root" --exclude ./etc/toaster -xzf "${0%/*}/base.tar.gz"
+`, 0o755)
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+	for _, c := range []struct {
+		name, body string
+		code       int
+		last       string
+	}{
+		{"an instruction fails", `
+			print -r -- "TOASTER-STEP 1/2 3 RUN true"
+			print -r -- "TOASTER-STEP 2/2 12 RUN exit 3; \"quoted\""
+			mount -t tmpfs none "$strapdir/mnt"
+			(exec sleep 987654) &
+			return 1
+		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out: RUN exit 3; "quoted"`},
+		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
+		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,
+			"toaster: failed: the stamp in the image is another blend's: the Dockerfile's instructions did not run."},
+		{"a stamp of the host", "print $TOASTER_BLEND_SHA256 >$workdir/stamp; ln -s $workdir $strapdir/etc/toaster\n", ExitStamp,
+			"toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
+		{"a full disk", `
+			print -r -- "TOASTER-STEP 1/2 3 RUN dd"
+			print -r -- "dd: error writing '/fill': No space left on device"
+			return 1
+		`, ExitFull, "toaster: failed: the disk is full: "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, scriptOf(t, blend(c.body)))
+			r.end()
+			r.wants(t, c.code, c.last)
+			r.isClean(t)
+		})
+	}
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		t.Run(signal.String(), func(t *testing.T) { stoppedBuild(t, signal) })
+	}
+}
+
+func stoppedBuild(t *testing.T, signal syscall.Signal) {
+	r := start(t, scriptOf(t, blend(`
+		mount -t tmpfs none "$strapdir/mnt"
+		setsid sleep 987654 &
+		print -r -- "TOASTER-STEP 1/1 2 RUN sleep infinity"
+		sleep 987654
+	`)))
+	<-r.stepped
+	if err := r.cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	r.end()
+	if signal == syscall.SIGKILL { // the folder stays, for the next build to remove; all that ran in it ends
+		r.hasNoProcess(t)
+		return
+	}
+	r.wants(t, ExitStopped, "toaster: failed: the build was stopped.")
+	r.isClean(t)
+}
+
+func TestMirrorAway(t *testing.T) {
+	canBuild(t)
+	r := recipe(blend(stamp))
+	r.Target.Mirror = "http://127.0.0.1:1/debian"
+	script, err := Script(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := start(t, script)
+	b.end()
+	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached. Its answer stands above.")
+	b.isClean(t)
+}
+
+func TestHost(t *testing.T) {
+	script := scriptOf(t, blend(stamp))
+	t.Run("read from standard input", func(t *testing.T) {
+		cmd := exec.Command("sh", "-s")
+		cmd.Stdin, cmd.Dir = bytes.NewReader(script), t.TempDir()
+		out, err := cmd.CombinedOutput()
+		if exitCode(err) != ExitUsage || !strings.Contains(string(out), "save it to a file") {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
+	t.Run("programs missing", func(t *testing.T) {
+		bare := t.TempDir()
+		for _, tool := range []string{"sh", "sha256sum", "cut", "date", "id", "cat", "tar", "gzip", "find", "unshare", "mkfifo"} {
+			where, err := exec.LookPath(tool)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(where, filepath.Join(bare, tool)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.Setenv("PATH", bare)
+		r := start(t, script)
+		r.end()
+		r.wants(t, ExitHost, "toaster: failed: this host lacks programs. Install them, as root: apt-get install ")
+		for _, want := range []string{" mmdebstrap", " zsh", " dpkg"} {
+			if !strings.Contains(r.log.String(), want) {
+				t.Errorf("%s is not named: %s", want, r.log.String())
+			}
+		}
+	})
+	t.Run("a dist of somebody else", func(t *testing.T) {
+		canBuild(t)
+		r := prepare(t, script)
+		write(t, filepath.Join(r.dir, "dist", "mine"), "", 0o600)
+		r.start(t)
+		r.end()
+		r.wants(t, ExitUsage, "toaster: failed: ")
+		if _, err := os.Stat(filepath.Join(r.dir, "dist", "mine")); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// canBuild skips where builds can't run; under CI=true, where they must, the builds themselves will say why not.
+func canBuild(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		return
+	}
+	if testing.Short() {
+		t.Skip("builds take a minute")
+	}
+	for _, tool := range []string{"mmdebstrap", "zsh"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	if out, err := exec.Command("unshare", "--map-root-user", "--map-auto", "--mount", "true").CombinedOutput(); err != nil && os.Getuid() != 0 {
+		t.Skipf("no user namespaces for this user: %s", out)
+	}
+}
+
+// run is one run of a script in a folder of its own.
+type run struct {
+	dir     string
+	cmd     *exec.Cmd
+	log     bytes.Buffer
+	stepped chan struct{} // closed when the first step is in the log, or the script ends
+	read    chan struct{} // closed when the log is complete
+	err     error
+}
+
+func prepare(t *testing.T, script []byte) *run {
+	t.Helper()
+	r := &run{dir: t.TempDir(), stepped: make(chan struct{}), read: make(chan struct{})}
+	if err := os.Chmod(r.dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(r.dir, "build.sh"), string(script), 0o600)
+	return r
+}
+
+func start(t *testing.T, script []byte) *run {
+	t.Helper()
+	r := prepare(t, script)
+	r.start(t)
+	return r
+}
+
+func (r *run) start(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	t.Cleanup(cancel)
+	r.cmd = exec.CommandContext(ctx, "sh", "build.sh")
+	r.cmd.Dir = r.dir
+	r.cmd.Env = append(os.Environ(), "BUILD_NUMBER=7")
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.cmd.Stderr = r.cmd.Stdout
+	if err := r.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go r.follow(out)
+}
+
+func (r *run) follow(out io.Reader) {
+	defer close(r.read)
+	stepped := sync.OnceFunc(func() { close(r.stepped) })
+	defer stepped()
+	buf := make([]byte, 4096)
+	for {
+		n, err := out.Read(buf)
+		r.log.Write(buf[:n])
+		if bytes.Contains(r.log.Bytes(), []byte("TOASTER-STEP")) {
+			stepped()
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// end waits until the script and all that writes to its log have ended.
+func (r *run) end() {
+	<-r.read
+	r.err = r.cmd.Wait()
+}
+
+func (r *run) wants(t *testing.T, code int, last string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(r.log.String()), "\n")
+	if exitCode(r.err) != code || !strings.HasPrefix(lines[len(lines)-1], last) {
+		t.Errorf("exit %d, want %d with the last line %q; log:\n%s", exitCode(r.err), code, last, r.log.String())
+	}
+}
+
+// isClean checks that the build has left nothing but its result.
+func (r *run) isClean(t *testing.T) {
+	t.Helper()
+	entries, err := os.ReadDir(r.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.Name() != "build.sh" && (e.Name() != "dist" || r.err != nil) {
+			t.Error("the build left " + e.Name())
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(mounts, []byte(r.dir)) {
+		t.Errorf("the build left a mount:\n%s", mounts)
+	}
+	r.hasNoProcess(t)
+}
+
+func (r *run) hasNoProcess(t *testing.T) {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*/cwd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range dirs {
+		if at, err := os.Readlink(link); err == nil && strings.HasPrefix(at, r.dir) {
+			t.Errorf("process %s still runs in %s", link, at)
+		}
+	}
+}
+
+func (r *run) file(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(r.dir, "dist", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func exitCode(err error) int {
+	var e *exec.ExitError
+	if errors.As(err, &e) {
+		return e.ExitCode()
+	}
+	if err != nil {
+		return -1
+	}
+	return 0
+}
+
+type entry struct {
+	tar.Header
+	body string
+}
+
+func contents(t *testing.T, image []byte) map[string]entry {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(image))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]entry{}
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[h.Name] = entry{*h, string(body)}
+	}
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,176 @@
+package sdk
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/pelletier/go-toml/v2/unstable"
+)
+
+// problem is something wrong in targets.toml, at a key: "devuan.mirror", "target[3].arch" for the third [[target]].
+type problem struct{ key, why string }
+
+// groups are the SDKs, and what a person thinks of when choosing one.
+var groups = map[string]string{
+	"rootfs": "Root filesystem: for containers, LXC and chroots",
+	"vm":     "Virtual machine: for qemu, libvirt and VirtualBox",
+	"live":   "Live ISO: starts from a stick or a disc",
+	"arm":    "ARM board: for a memory card",
+}
+
+var architectures = []string{"amd64", "i386", "arm64", "armhf", "armel"}
+
+// check looks at a distribution that stands after the others.
+func (d named) check(others []named) *problem {
+	if d.Mirror != "" && !isMirror(d.Mirror) {
+		return &problem{d.key + ".mirror", `must be an address such as "http://deb.devuan.org/merged", or empty`}
+	}
+	if !path.IsAbs(d.Keyring) || !isWord(d.Keyring, "/._+-") {
+		return &problem{d.key + ".keyring", "must be a file's whole path"}
+	}
+	if !isName(d.KeyringPackage) {
+		return &problem{d.key + ".keyring_package", "must be a package's name"}
+	}
+	if d.KeyringSource != "" && !isMirror(d.KeyringSource) {
+		return &problem{d.key + ".keyring_source", "must be an address, or empty"}
+	}
+	if len(d.Components) == 0 || !all(d.Components, isName) {
+		return &problem{d.key + ".components", `must name sections of the archive, such as "main"`}
+	}
+	for codename := range d.Releases {
+		if !isName(codename) {
+			return &problem{d.key + ".releases." + codename, "is no codename"}
+		}
+		if other := home(others, codename); other.key != "" {
+			return &problem{d.key + ".releases." + codename, "is a release of " + other.key + " already"}
+		}
+	}
+	for _, codename := range d.Rolling {
+		if _, ok := d.Releases[codename]; !ok {
+			return &problem{d.key + ".rolling", fmt.Sprintf("%q is not among the releases", codename)}
+		}
+	}
+	return nil
+}
+
+func (f *family) check(key string, distributions []named) *problem {
+	if groups[f.SDK] == "" {
+		return &problem{key + ".sdk", fmt.Sprintf(`must be "rootfs", "vm", "live" or "arm", not %q`, f.SDK)}
+	}
+	if f.On && f.SDK != "rootfs" {
+		return &problem{key + ".on", fmt.Sprintf("targets of the SDK %q can't be built yet: it must be false", f.SDK)}
+	}
+	if len(f.Release) == 0 {
+		return &problem{key + ".release", "must name a release"}
+	}
+	for _, codename := range f.Release {
+		if home(distributions, codename).key == "" {
+			return &problem{key + ".release", fmt.Sprintf("no distribution has a release %q", codename)}
+		}
+	}
+	if len(f.Arch) == 0 {
+		return &problem{key + ".arch", "must name an architecture"}
+	}
+	for _, arch := range f.Arch {
+		if !slices.Contains(architectures, arch) {
+			return &problem{key + ".arch", fmt.Sprintf("%q is none of %s", arch, strings.Join(architectures, ", "))}
+		}
+	}
+	if (f.SDK == "arm") != (len(f.Board) > 0) {
+		return &problem{key + ".board", `must be there for the SDK "arm", and only there`}
+	}
+	if !all(f.Board, isName) {
+		return &problem{key + ".board", "must name boards of the SDK"}
+	}
+	if !all(f.Packages, isName) {
+		return &problem{key + ".packages", "must be packages' names"}
+	}
+	if !isWord(f.Label, "._-") && f.Label != "" {
+		return &problem{key + ".label", "must be one word"}
+	}
+	if strings.ContainsFunc(f.Remark, func(r rune) bool { return r < ' ' }) {
+		return &problem{key + ".remark", "must be one line"}
+	}
+	return nil
+}
+
+func all(list []string, ok func(string) bool) bool {
+	return !slices.ContainsFunc(list, func(s string) bool { return !ok(s) })
+}
+
+// isName tells whether s is like a package's name (Debian Policy, 5.6.7).
+func isName(s string) bool {
+	return s != "" && strings.ToLower(s) == s && isWord(s[:1], "") && isWord(s, "+.-")
+}
+
+// isWord tells whether s is not empty and of ASCII letters, digits and the others.
+func isWord(s, others string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(others, r))
+	})
+}
+
+// isMirror tells whether s can stand in sources.list: no spaces, no password.
+func isMirror(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && isWord(s, ":/._~%+-")
+}
+
+// explain turns the decoder's error into "file:line: key: what is wrong".
+func explain(err error, path string) error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		line, _ := unknown.Errors[0].Position()
+		return fmt.Errorf("%s:%d: %s: there is no such key", path, line, strings.Join(unknown.Errors[0].Key(), "."))
+	}
+	var bad *toml.DecodeError
+	if errors.As(err, &bad) {
+		line, _ := bad.Position()
+		key := strings.Join(bad.Key(), ".")
+		return fmt.Errorf("%s:%d: %s: %s", path, line, key, strings.TrimPrefix(bad.Error(), "toml: "))
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// lineOf finds the line of a problem's key, or of the table that it should stand in; 1 where there is none.
+func lineOf(data []byte, key string) int {
+	table, found := "", 1
+	count := 0
+	var p unstable.Parser
+	p.Reset(data)
+	for p.NextExpression() {
+		e := p.Expression()
+		name, line := nameOf(&p, e)
+		switch e.Kind {
+		case unstable.ArrayTable:
+			count++
+			table = fmt.Sprintf("%s[%d]", name, count)
+			name = table
+		case unstable.Table:
+			table = name
+		case unstable.KeyValue:
+			name = table + "." + name
+		}
+		if name == key {
+			return line
+		}
+		if strings.HasPrefix(key, name+".") {
+			found = line
+		}
+	}
+	return found
+}
+
+func nameOf(p *unstable.Parser, e *unstable.Node) (name string, line int) {
+	var names []string
+	for it := e.Key(); it.Next(); {
+		names = append(names, string(it.Node().Data))
+		line = p.Shape(it.Node().Raw).Start.Line
+	}
+	return strings.Join(names, "."), line
+}

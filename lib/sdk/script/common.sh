@@ -1,0 +1,197 @@
+# ---------------------------------------------------------------------------------------------------
+# The house that every build lives in: checks of the host, namespaces of its own, and the way out.
+#
+# The script starts itself once more in its own mount and process namespaces. When the inner one ends, however
+# it ends, the kernel ends every process in it and takes every mount away. What is left is one folder.
+
+say() { printf 'toaster: %s\n' "$*"; }
+
+# fail CODE WORDS…: the last line of a build that did not work out.
+fail() {
+	fail_code=$1
+	shift
+	trap - EXIT
+	printf 'toaster: failed: %s\n' "$*" >&2
+	exit "$fail_code"
+}
+
+# need COMMAND PACKAGE: notes what the host lacks; lacking is asked once for all of them.
+need() { command -v "$1" >/dev/null 2>&1 || MISSING="$MISSING $2"; }
+
+disk_full() { fail 5 "the disk is full: $(free_mib "$WORK") MiB are free in $WORK."; }
+free_mib() { df -Pk "$1" | awk 'NR == 2 { free = int($4 / 1024) } END { print free + 0 }'; }
+
+check_host() {
+	MISSING=
+	while read -r need_command need_package; do
+		need "$need_command" "$need_package"
+	done <<-END
+		unshare util-linux
+		mkfifo coreutils
+		sha256sum coreutils
+		find findutils
+		tar tar
+		gzip gzip
+		dpkg-query dpkg
+		$NEEDS
+	END
+	[ "$(id -u)" = 0 ] || need newuidmap uidmap
+	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
+	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
+		fail 3 "this host lacks $KEYRING, the keys that $MIRROR is checked with. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."
+	[ "$(free_mib .)" -ge "$NEED_MIB" ] ||
+		fail 5 "the disk is full: $(free_mib .) MiB are free in $PWD, and a build needs $NEED_MIB."
+	check_arch
+	check_namespaces
+}
+
+# A foreign architecture's programs run when the kernel can, as amd64's does for i386, or through qemu.
+check_arch() {
+	case $(dpkg --print-architecture)/$ARCH in
+	"$ARCH/$ARCH" | amd64/i386) return ;;
+	esac
+	case $ARCH in
+	amd64) qemu=x86_64 ;;
+	arm64) qemu=aarch64 ;;
+	armhf | armel) qemu=arm ;;
+	*) qemu=$ARCH ;;
+	esac
+	[ -e "/proc/sys/fs/binfmt_misc/qemu-$qemu" ] ||
+		fail 3 "this host can't run programs for $ARCH. Install them, as root: apt-get install qemu-user-static binfmt-support"
+}
+
+check_namespaces() {
+	NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
+	MAPPED=
+	if [ "$(id -u)" != 0 ]; then
+		MAPPED='--map-root-user --map-auto'
+	fi
+	# shellcheck disable=SC2086 # these are lists of words
+	if unshare $MAPPED $NAMESPACES true; then
+		return
+	elif [ -z "$MAPPED" ]; then
+		fail 3 "root may not make namespaces here. In a container, it needs the capability SYS_ADMIN."
+	fi
+	fail 3 "$(id -un) may not make user namespaces here. Run this script as root; or give $(id -un) a range in /etc/subuid" \
+		"and /etc/subgid, and see that util-linux is 2.38 or newer and the kernel permits user namespaces."
+}
+
+# The old result makes room, but nothing else that happens to be called dist.
+clear_way() {
+	if [ -e dist ] && [ ! -e dist/provenance.json ]; then
+		rmdir dist 2>/dev/null || fail 2 "$PWD/dist is there and not of a build. Start in another folder."
+	fi
+	rm -rf dist
+	remove "$WORK"
+}
+
+# remove FOLDER: files of a build by a normal user belong to that user's other ids.
+remove() {
+	[ -e "$1" ] || return 0
+	# shellcheck disable=SC2086 # a list of words
+	if [ -n "$MAPPED" ]; then
+		unshare $MAPPED rm -rf "$1"
+	else
+		rm -rf "$1"
+	fi
+}
+
+outside() {
+	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
+	case $0 in
+	/*) SELF=$0 ;;
+	*) SELF=$PWD/$0 ;;
+	esac
+	WORK=$PWD/$TARGET.work
+	SCRIPT_SHA256=$(sha256sum <"$SELF" | cut -d ' ' -f 1)
+	STARTED=$(date +%s)
+	export SELF WORK SCRIPT_SHA256 STARTED
+	say "$TARGET, script $SCRIPT_SHA256"
+	check_host
+	clear_way
+	mkdir "$WORK"
+	# The inner script ends when nobody holds 3 any more: the outer one lets go of it, or was killed.
+	mkfifo "$WORK/alive"
+	exec 3<>"$WORK/alive"
+	exec 4<"$WORK/alive"
+	STOPPED=
+	trap 'STOPPED=yes; exec 3>&-' HUP INT TERM
+	# shellcheck disable=SC2086 # lists of words
+	unshare $MAPPED $NAMESPACES /bin/sh "$SELF" inside 3>&- &
+	inner=$!
+	code=0
+	wait "$inner" || code=$?
+	if [ -n "$STOPPED" ]; then
+		wait "$inner" || :
+		code=143
+	fi
+	trap '' HUP INT TERM
+	exec 3>&- 4<&-
+	[ "$code" != 0 ] || mv "$WORK/dist" dist || code=$?
+	remove "$WORK"
+	finish
+}
+
+finish() {
+	case $code in
+	0) say "done: dist/$IMAGE" ;;
+	137 | 143) printf 'toaster: failed: the build was stopped.\n' >&2 ;;
+	esac
+	exit "$code"
+}
+
+# inside is process 1 of its namespace: when it ends, all that the build started ends.
+inside() {
+	[ -n "${WORK:-}" ] || fail 2 "\"inside\" is for the script itself. Run it without arguments."
+	trap 'exit 143' TERM
+	# The watchdog reads until 3 has no writer.
+	(read -r _ <&4 || kill -TERM 1) &
+	(
+		trap unexplained EXIT
+		build
+		trap - EXIT
+	) 4<&- &
+	code=0
+	wait $! || code=$?
+	exit "$code"
+}
+
+# A command that nobody expected to fail has ended the build; what it said stands above.
+unexplained() {
+	[ "$(free_mib "$WORK")" -ge 16 ] || disk_full
+	fail 1 "the build could not go on; the lines above say why."
+}
+
+# watched COMMAND…: runs it with its output shown, and keeps the lines that say where it stood and why it failed.
+watched() {
+	rm -f "$NOTES/pipe" "$NOTES/code"
+	mkfifo "$NOTES/pipe"
+	tr '\r' '\n' <"$NOTES/pipe" | grep -aE "$SIGNS" | cut -c 1-300 | tail -n 20 >"$NOTES/signs" &
+	{
+		code=0
+		"$@" 2>&1 || code=$?
+		echo "$code" >"$NOTES/code"
+	} | tee "$NOTES/pipe"
+	wait $!
+	return "$(cat "$NOTES/code")"
+}
+SIGNS='^TOASTER-STEP |No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect'
+sign() { grep -qaE "$1" "$NOTES/signs"; }
+
+# explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.
+explain() {
+	if sign 'No space left on device|Disk quota exceeded'; then
+		disk_full
+	fi
+	fail "$@"
+}
+
+# json TEXT: as a JSON string (RFC 8259, section 7); control characters are left out.
+json() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
+json_time() { json "$(date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ)"; }
+json_number() {
+	case $1 in
+	'' | *[!0-9]* | 0?*) printf null ;;
+	*) printf '%s' "$1" ;;
+	esac
+}

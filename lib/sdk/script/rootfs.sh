@@ -1,0 +1,243 @@
+# ---------------------------------------------------------------------------------------------------
+# A root filesystem: mmdebstrap makes the base, the blend does what the Dockerfile says, tar packs it.
+
+NEEDS='mmdebstrap mmdebstrap
+zsh zsh
+apt-get apt'
+NEED_MIB=1024
+IMAGE=$TARGET.tar.gz
+
+build() {
+	R=$WORK/rootfs
+	NOTES=$WORK/notes
+	mkdir "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
+	# Bookkeeping must work on a full disk, too.
+	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
+	export NOTES TMPDIR="$WORK/tmp"
+	make_base
+	run_blend
+	check_stamp
+	tidy
+	pack
+	describe
+}
+
+# sources prints the lines of sources.list; nothing where mmdebstrap's own default is right.
+sources() {
+	if [ -n "$MIRROR" ]; then
+		for suite in $SUITES; do
+			printf 'deb %s %s %s\n' "$MIRROR" "$suite" "$COMPONENTS"
+		done
+		return
+	fi
+	# The host's own archive of the same release, but no third party's that uses the same names.
+	# shellcheck disable=SC2016 # apt-get fills these in, or leaves them where it does not know
+	apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Identifier: Packages' 2>/dev/null |
+		awk -v suites="$SUITES" -v components="$COMPONENTS" -v distribution="$DISTRIBUTION" '
+			BEGIN {
+				count = split(suites, order, " ")
+				for (i = split(components, list, " "); i > 0; i--) wanted[list[i]] = 1
+				unknown = "$(ORIGIN)"
+			}
+			$1 !~ /^https?:\/\/[A-Za-z0-9.:\/_~%+-]+$/ || !($3 in wanted) || ($1, $2, $3) in seen { next }
+			$4 == unknown ? $1 !~ "/" distribution "[^/]*/?$" : tolower($4) != distribution { next }
+			!($2 in site) { site[$2] = $1 }
+			site[$2] == $1 { seen[$1, $2, $3] = 1; part[$2] = part[$2] " " $3 }
+			END {
+				if (order[1] in site)
+					for (i = 1; i <= count; i++)
+						if (order[i] in site) print "deb", site[order[i]], order[i] part[order[i]]
+			}'
+}
+
+# How this host reaches its archives, for apt in the image while the build goes on.
+apt_settings() {
+	apt-config dump Acquire 2>/dev/null |
+		grep -iE '^Acquire::((http|https|ftp)::proxy|check-valid-until|check-date|retries|forceipv4|forceipv6)[^{]* "[^"]*";$' || :
+}
+
+make_base() {
+	sources >"$NOTES/sources"
+	apt_settings >"$NOTES/apt.conf"
+	say "base: $CODENAME for $ARCH from $(awk '{ print $2; exit }' "$NOTES/sources" | grep . || echo "mmdebstrap's default archive")"
+	set -- --mode=root --variant=minbase --format=directory --architectures="$ARCH"
+	[ -z "$PACKAGES" ] || set -- "$@" --include="$PACKAGES"
+	[ ! -r "$KEYRING" ] || set -- "$@" --keyring="$KEYRING"
+	if mount -t sysfs none "$NOTES" 2>/dev/null; then
+		umount "$NOTES"
+	else # in a user namespace
+		set -- "$@" --skip=chroot/mount/sys
+	fi
+	# shellcheck disable=SC2016 # the hook's shell expands these
+	set -- "$@" --aptopt="$NOTES/apt.conf" --customize-hook='cp "$1"/var/lib/apt/lists/*Release "$NOTES"' "$CODENAME" "$R"
+	[ ! -s "$NOTES/sources" ] || set -- "$@" -
+	touch "$WORK/started"
+	watched mmdebstrap "$@" <"$NOTES/sources" || explain_base
+	# mmdebstrap copies the host's name and name server; the image gets neither.
+	printf '%s\n' "$DISTRIBUTION" >"$R/etc/hostname"
+	: >"$R/etc/resolv.conf"
+	[ -e "$R/etc/hosts" ] || printf '127.0.0.1\tlocalhost %s\n::1\tlocalhost\n' "$DISTRIBUTION" >"$R/etc/hosts"
+	# As in a container image: packages that were installed are not kept in apt's cache.
+	cat - "$NOTES/apt.conf" >"$R/etc/apt/apt.conf.d/99toaster-build" <<-END
+		APT::Keep-Downloaded-Packages "false";
+		Dir::Cache::pkgcache "";
+		Dir::Cache::srcpkgcache "";
+	END
+	rm -f "$R/etc/apt/apt.conf.d/99mmdebstrap"
+	grep -hv '^$' "$R/etc/apt/sources.list" >"$NOTES/sources"
+	newest_package >"$NOTES/epoch"
+}
+
+explain_base() {
+	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
+		explain 4 "the package archive can't be reached. Its answer stands above."
+	fi
+	explain 1 "mmdebstrap could not make the base of $CODENAME for $ARCH. Its last lines say why."
+}
+
+# The blend, sourced as the SDK would, in namespaces of its own: what it leaves running or mounted ends with it.
+run_blend() {
+	blend >"$WORK/job/app.blend"
+	[ "$(sha256sum <"$WORK/job/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
+		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
+	watched zsh_blend || explain_blend
+}
+
+zsh_blend() {
+	cd "$WORK/job" || return
+	# shellcheck disable=SC2016 # zsh expands these
+	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
+		TOASTER_BLEND_SHA256="$BLEND_SHA256" unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
+			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
+			source ./app.blend && blend_preinst && blend_postinst
+		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
+}
+
+# The blend says where it is: TOASTER-STEP n/m LINE instruction. Line 0 is no line of the Dockerfile.
+explain_blend() {
+	step=$(grep -a '^TOASTER-STEP ' "$NOTES/signs" | tail -n 1)
+	# shellcheck disable=SC2086 # words of it
+	set -f -- ${step:-- - 0}
+	[ "$3" != 0 ] || explain 6 "the blend did not work out. Its last lines say why."
+	explain 6 "line $3 of the Dockerfile did not work out: ${step#* * * }"
+}
+
+# An image whose customisation did not run is no image.
+check_stamp() {
+	in_image etc/toaster/stamp ||
+		fail 7 "the image has no stamp: the Dockerfile's instructions did not run to their end."
+	grep -qxF "$BLEND_SHA256" "$R/etc/toaster/stamp" ||
+		fail 7 "the stamp in the image is another blend's: the Dockerfile's instructions did not run."
+}
+
+# newest_package prints the time of the youngest package, which the maintainers gave it: seconds since 1970.
+newest_package() {
+	find "$R/var/lib/dpkg/info" -name '*.md5sums' ! -newer "$WORK/started" -printf '%T@\n' 2>/dev/null |
+		cut -d . -f 1 | sort -n | tail -n 1 | grep . || echo 0
+}
+
+# The same Dockerfile and the same packages give the same bytes. What differs from one build to the next:
+#   times of files made by the build   → not after the youngest package's (or $SOURCE_DATE_EPOCH)
+#   logs of dpkg and apt               → emptied
+#   day of the last password change    → the day of that same time, where it is a day of this build
+#   machine-id                         → emptied, so that each machine makes its own
+#   caches of ldconfig and apt         → removed; the next run makes them anew
+#   /dev                               → empty; every kernel and container fills it
+# What a Dockerfile makes at random or by the clock stays as it made it.
+tidy() {
+	EPOCH=${SOURCE_DATE_EPOCH:-$({ cat "$NOTES/epoch"; newest_package; } | sort -n | tail -n 1)}
+	each empty var/log/dpkg.log var/log/alternatives.log var/log/bootstrap.log var/log/apt/history.log \
+		var/log/apt/term.log var/log/apt/eipp.log.xz etc/machine-id
+	each remove_file var/lib/dbus/machine-id var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
+		var/cache/apt/srcpkgcache.bin etc/apt/apt.conf.d/99toaster-build
+	each date_passwords etc/shadow etc/shadow-
+}
+
+# each ACTION FILE…: for those that are there.
+each() {
+	action=$1
+	shift
+	for file; do
+		if in_image "$file"; then "$action" "$R/$file"; fi
+	done
+}
+
+# in_image FILE: it is a real one, on a path without links, which could lead to a file of the host.
+in_image() { [ -f "$R/$1" ] && [ "$(realpath "$R/$1")" = "$(realpath "$R")/$1" ]; }
+empty() { : >"$1"; }
+remove_file() { rm -f "$1"; }
+date_passwords() {
+	awk -F : -v OFS=: -v from="$((STARTED / 86400))" -v to="$(($(date +%s) / 86400))" -v day="$((EPOCH / 86400))" \
+		'$3 >= from && $3 <= to { $3 = day } { print }' "$1" >"$NOTES/passwords"
+	cat "$NOTES/passwords" >"$1"
+}
+
+pack() {
+	say "packing $IMAGE"
+	{
+		code=0
+		tar --create --directory="$R" --sort=name --format=posix --numeric-owner --one-file-system \
+			--mtime="@$EPOCH" --clamp-mtime --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
+			--xattrs --xattrs-include='*' --exclude='./dev/?*' . || code=$?
+		echo "$code" >"$NOTES/code"
+	} | gzip -n -5 >"$WORK/dist/$IMAGE" || packing_failed
+	[ "$(cat "$NOTES/code")" = 0 ] || packing_failed
+}
+
+packing_failed() { fail 5 "the image could not be packed; tar or gzip says why above. Most often the disk is full."; }
+
+describe() {
+	cd "$WORK/dist"
+	list_packages >packages.txt
+	provenance >provenance.json
+	sha256sum "$IMAGE" packages.txt provenance.json >SHA256SUMS
+	cat SHA256SUMS
+}
+
+# shellcheck disable=SC2016 # dpkg-query fills these in
+list_packages() {
+	[ -f "$R/var/lib/dpkg/status" ] || return 0
+	dpkg-query --admindir="$R/var/lib/dpkg" --show \
+		--showformat='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\n' |
+		sed -n 's/^.i \t//p' | sort
+}
+
+provenance() {
+	printf '{\n'
+	facts
+	printf '  "script_sha256": %s,\n' "$(json "$SCRIPT_SHA256")"
+	printf '  "builder": %s,\n' "$(json "mmdebstrap $(mmdebstrap --version | cut -d ' ' -f 2)")"
+	printf '  "sources": [%s],\n' "$(sources_json)"
+	printf '  "releases": [%s],\n' "$(releases_json)"
+	printf '  "source_date_epoch": %s,\n' "$(json_number "$EPOCH")"
+	printf '  "build_number": %s,\n' "$(json_number "${BUILD_NUMBER:-}")"
+	printf '  "started_at": %s,\n' "$(json_time "$STARTED")"
+	printf '  "ended_at": %s,\n' "$(json_time "$(date +%s)")"
+	printf '  "image": {"path": %s, "size": %s, "sha256": %s}\n' "$(json "$IMAGE")" \
+		"$(stat -c %s "$IMAGE")" "$(json "$(sha256sum <"$IMAGE" | cut -d ' ' -f 1)")"
+	printf '}\n'
+}
+
+sources_json() {
+	separator=
+	while read -r line; do
+		[ -n "$line" ] || continue
+		printf '%s%s' "$separator" "$(json "$line")"
+		separator=', '
+	done <"$NOTES/sources"
+}
+
+# What the archive said of itself when the base was made, enough to find the same state again.
+releases_json() {
+	separator=
+	for file in "$NOTES"/*Release; do
+		[ -f "$file" ] || continue
+		printf '%s{' "$separator"
+		for key in Origin Suite Codename Version Date; do
+			printf '"%s": %s, ' "$(printf '%s' "$key" | tr '[:upper:]' '[:lower:]')" \
+				"$(json "$(sed -n "s/^$key: //p" "$file" | head -n 1)")"
+		done
+		printf '"sha256": %s}' "$(json "$(sha256sum <"$file" | cut -d ' ' -f 1)")"
+		separator=', '
+	done
+}

@@ -1,0 +1,161 @@
+package sdk
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"toaster.do/conf"
+	"toaster.do/lib/fault"
+)
+
+func installed(t testing.TB) string {
+	t.Helper()
+	b, err := conf.Files.ReadFile("targets.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func load(t *testing.T, text string) (*Targets, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "targets.toml")
+	write(t, path, text, 0o600)
+	return LoadTargets(path)
+}
+
+func TestInstalledTargets(t *testing.T) {
+	targets, err := load(t, installed(t))
+	if err != nil {
+		t.Fatal(fault.Of(err).Err)
+	}
+	var names []string
+	for _, x := range targets.On() {
+		names = append(names, x.Name)
+		r := recipe(busybox)
+		r.Target = x
+		if _, err := Script(r); err != nil {
+			t.Errorf("%s is on, and has no script: %v", x.Name, err)
+		}
+	}
+	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera rootfs_amd64_bookworm" {
+		t.Error(got)
+	}
+	x, err := targets.Find("rootfs_amd64_daedalus")
+	if err != nil || x.Title != "Devuan 5 daedalus, amd64" || x.Mirror != "http://deb.devuan.org/merged" ||
+		strings.Join(x.Suites, " ") != "daedalus daedalus-updates daedalus-security" {
+		t.Errorf("%+v, %v", x, err)
+	}
+	if x, err := targets.Find("rootfs_amd64_bookworm"); err != nil || x.Distribution != "debian" || x.Mirror != "" {
+		t.Errorf("%+v, %v", x, err)
+	}
+	if found := targets.For("devuan", "daedalus"); len(found) != 1 || found[0].Name != "rootfs_amd64_daedalus" {
+		t.Errorf("%+v", found)
+	}
+}
+
+func TestFindRefuses(t *testing.T) {
+	targets, err := load(t, installed(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"rootfs_vax_daedalus":        `There is no target "rootfs_vax_daedalus".`,
+		"":                           `There is no target "".`,
+		"vm_amd64_daedalus":          "The target vm_amd64_daedalus is switched off: vm-sdk is not driven yet.",
+		"arm_armhf_daedalus_raspi2":  "The target arm_armhf_daedalus_raspi2 is switched off: arm-sdk is not driven yet.",
+		"rootfs_amd64_daedalus\x00;": `There is no target "rootfs_amd64_daedalus\x00;".`,
+	} {
+		_, err := targets.Find(name)
+		f := fault.Of(err)
+		if f.Kind != fault.Invalid || f.Message != want || f.Field != "target" || f.Advice == "" {
+			t.Errorf("%q: %+v", name, f)
+		}
+	}
+}
+
+// Each line that is put in place of another makes the file wrong, and the error says where.
+func TestWrongTargets(t *testing.T) {
+	const good = `[devuan]
+mirror = "http://deb.devuan.org/merged"
+keyring = "/usr/share/keyrings/devuan-archive-keyring.gpg"
+keyring_package = "devuan-keyring"
+components = ["main"]
+rolling = ["ceres"]
+[devuan.releases]
+daedalus = "5"
+ceres = "unstable"
+[debian]
+keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+keyring_package = "debian-archive-keyring"
+components = ["main"]
+[debian.releases]
+bookworm = "12"
+[[target]]
+sdk = "rootfs"
+release = ["daedalus"]
+arch = ["amd64", "i386"]
+packages = ["sysvinit-core"]
+on = true
+[[target]]
+sdk = "arm"
+release = ["daedalus"]
+arch = ["armhf"]
+board = ["sunxi"]
+`
+	if _, err := load(t, good); err != nil {
+		t.Fatal(fault.Of(err).Err)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`mirror = "http`, `miror = "http`, ":2: devuan.miror: there is no such key"},
+		{`"http://deb.devuan.org/merged"`, `"ftp://x y"`, ":2: devuan.mirror: must be an address"},
+		{`"http://deb.devuan.org/merged"`, `"http://me:pw@x/"`, ":2: devuan.mirror: must be an address"},
+		{`"http://deb.devuan.org/merged"`, `"http://x/$(id)"`, ":2: devuan.mirror: must be an address"},
+		{`"http://deb.devuan.org/merged"`, `5`, ":2: devuan.mirror: "},
+		{`"/usr/share/keyrings/devuan`, `"keyrings/devuan`, ":3: devuan.keyring: must be a file's whole path"},
+		{`"devuan-keyring"`, `""`, ":4: devuan.keyring_package: must be a package's name"},
+		{`components = ["main"]`, ``, ":1: devuan.components: must name sections"},
+		{`rolling = ["ceres"]`, `rolling = ["freia"]`, `:6: devuan.rolling: "freia" is not among the releases`},
+		{`daedalus = "5"`, `daedalus = 5`, ":8: devuan.releases.daedalus: "},
+		{`daedalus = "5"`, `"../x" = "5"`, ":8: devuan.releases.../x: is no codename"},
+		{`daedalus = "5"`, `daedalus = "5`, ":8: "},
+		{`bookworm = "12"`, `daedalus = "12"`, `:15: debian.releases.daedalus: is a release of devuan already`},
+		{`sdk = "rootfs"`, `sdk = "iso"`, `:17: target[1].sdk: must be "rootfs", "vm", "live" or "arm", not "iso"`},
+		{`sdk = "rootfs"`, ``, `:16: target[1].sdk: must be`},
+		{`release = ["daedalus"]`, `release = ["dedalus"]`, `:18: target[1].release: no distribution has a release "dedalus"`},
+		{`release = ["daedalus"]`, `release = []`, `:18: target[1].release: must name a release`},
+		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "x86_64"]`, `:19: target[1].arch: "x86_64" is none of`},
+		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "amd64"]`, ":16: target[1]: the target rootfs_amd64_daedalus is there twice"},
+		{`arch = ["amd64", "i386"]`, ``, ":16: target[1].arch: must name an architecture"},
+		{`"sysvinit-core"`, `"sysvinit core"`, ":20: target[1].packages: must be packages' names"},
+		{`"sysvinit-core"`, `"--hook=id"`, ":20: target[1].packages: must be packages' names"},
+		{`on = true`, `on = "yes"`, ":21: target.on: "},
+		{`on = true`, "on = true\nlabel = \"a b\"", ":22: target[1].label: must be one word"},
+		{`on = true`, "on = true\ncolour = 1", ":22: target.colour: there is no such key"},
+		{`on = true`, "on = true\nremark = \"a\\nb\"", ":22: target[1].remark: must be one line"},
+		{`board = ["sunxi"]`, ``, `:22: target[2].board: must be there for the SDK "arm", and only there`},
+		{`board = ["sunxi"]`, `board = ["Sun xi"]`, ":26: target[2].board: must name boards of the SDK"},
+		{`board = ["sunxi"]`, "board = [\"sunxi\"]\non = true", `:27: target[2].on: targets of the SDK "arm" can't be built yet`},
+	} {
+		if !strings.Contains(good, c.old) {
+			t.Fatalf("%q is not in the file", c.old)
+		}
+		_, err := load(t, strings.Replace(good, c.old, c.new, 1))
+		f := fault.Of(err)
+		if err == nil || f.Kind != fault.Unavailable || !strings.Contains(f.Err.Error(), "targets.toml"+c.want) {
+			t.Errorf("%s → %s: %v", c.old, c.new, err)
+		}
+	}
+	if _, err := LoadTargets(filepath.Join(t.TempDir(), "none.toml")); fault.KindOf(err) != fault.Unavailable {
+		t.Error(err)
+	}
+}
+
+func BenchmarkLoadTargets(b *testing.B) {
+	for b.Loop() {
+		if _, err := LoadTargets("../../conf/targets.toml"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -74,11 +74,8 @@ func (syncCommand) Run(w *world) error {
 	return w.withService(func(_ *config.Config, s *build.Service) error {
 		jobs, err := s.Reconcile(w.ctx)
 		if err != nil {
-			for _, err := range split(err) {
-				w.report(err)
-			}
-			fmt.Fprintln(w.err, "Not all could be done; the next sync tries again.")
-			return errSaid
+			message, _ := explain(first(err))
+			return fault.New(fault.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
 		}
 		if jobs > 0 {
 			_, err = fmt.Fprintf(w.out, "Brought up to date: %s.\n", count(jobs, "job"))
@@ -87,12 +84,12 @@ func (syncCommand) Run(w *world) error {
 	})
 }
 
-// split returns the errors that were joined.
-func split(err error) []error {
+// first returns the first of errors that were joined.
+func first(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
+		return first(joined.Unwrap()[0])
 	}
-	return []error{err}
+	return err
 }
 
 func count(n int, thing string) string {

@@ -9,7 +9,7 @@ PROGRAMS = index account jobs
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap zsh
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl git lighttpd shellcheck w3m zip
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl git lighttpd lighttpd-mod-openssl shellcheck w3m zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
 export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo

@@ -63,7 +63,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 		if err == nil {
 			break
 		}
-		if fault.KindOf(err) != fault.Conflict || try == 20 {
+		if fault.KindOf(err) != fault.Conflict || try == 100 {
 			return nil, err
 		}
 	}

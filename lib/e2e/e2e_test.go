@@ -117,14 +117,14 @@ func TestFromADockerfileToAnImage(t *testing.T) {
 func start(t *testing.T) *toaster {
 	t.Helper()
 	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
-	s.run(nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
+	sh(t, nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
 	for _, program := range []string{"index", "account", "jobs"} {
-		s.run(nil, "go", "build", "-o", s.bin+"/cgi-bin/"+program, "../../cgi-bin/"+program)
+		sh(t, nil, "go", "build", "-o", s.bin+"/cgi-bin/"+program, "../../cgi-bin/"+program)
 	}
 	ctl := s.bin + "/toasterctl"
 	config := s.dir + "/toaster.toml"
-	s.run(nil, ctl, "init", "--dir", s.dir)
-	s.run(strings.NewReader(password+"\n"), ctl, "user", "add", "--config", config, "--email", email, "--password-stdin")
+	sh(t, nil, ctl, "init", "--dir", s.dir)
+	sh(t, strings.NewReader(password+"\n"), ctl, "user", "add", "--config", config, "--email", email, "--password-stdin")
 
 	s.daemon(ctl, "runner", "--config", config)
 	out := s.daemon(ctl, "serve", "--config", config, "--listen", "127.0.0.1:0")
@@ -145,13 +145,18 @@ func start(t *testing.T) *toaster {
 	return s
 }
 
-func (s *toaster) run(in io.Reader, name string, args ...string) {
-	s.Helper()
+// sh runs a program to its end and returns what it printed.
+func sh(t testing.TB, in io.Reader, name string, args ...string) string {
+	t.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = in
-	if out, err := cmd.CombinedOutput(); err != nil {
-		s.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s%s", name, strings.Join(args, " "), err, out, stderr.Bytes())
 	}
+	return string(out)
 }
 
 // daemon runs a program until the test ends, and returns what it prints.

@@ -238,6 +238,6 @@ func TestConformance(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })
-	enginetest.Run(t, enginetest.Fixture{Engine: h.Engine})
+	enginetest.Run(t, enginetest.Fixture{Engine: h.Engine, Wait: 30 * time.Second})
 	h.clean()
 }

@@ -42,7 +42,7 @@ type LocalStatus struct {
 	Builds   []LocalBuild  // newest first
 }
 
-const localColumns = `b.ticket, b.job, b.number, b.state, b.reason, b.stop, b.queued_at, b.started_at, b.ended_at, b.runner`
+const localColumns = `ticket, job, number, state, reason, stop, queued_at, started_at, ended_at, runner`
 
 func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 	err = rs.Scan(b.fields()...)
@@ -254,7 +254,7 @@ func localBuilds(ctx context.Context, tx *sql.Tx, byJob map[string]*LocalStatus,
 // LocalBuild returns one build; fault NotFound when the job or the build is not there (any more).
 func (db *DB) LocalBuild(ctx context.Context, name string, number int) (b LocalBuild, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build AS b WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
 		return orGone(err, noLocalBuild(name, number))
 	})
 	return b, err
@@ -275,7 +275,7 @@ func (db *DB) LocalArtifacts(ctx context.Context, ticket int64) (all []Artifact,
 // LocalOpen returns the builds that run, and how many starts wait.
 func (db *DB) LocalOpen(ctx context.Context) (running []LocalBuild, waiting int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		running, err = rows(ctx, tx, scanLocal, "SELECT "+localColumns+" FROM local_build AS b WHERE state = 'running'")
+		running, err = rows(ctx, tx, scanLocal, "SELECT "+localColumns+" FROM local_build WHERE state = 'running'")
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 			return err
 		}
 		j.TimeLimit = time.Duration(limit) * time.Millisecond
-		err = tx.QueryRowContext(ctx, `UPDATE local_build AS b SET state = 'running', number = ?, started_at = ?, runner = ?
+		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?
 			WHERE ticket = ? RETURNING `+localColumns, b.Number, now.UnixMilli(), runner, b.Ticket).Scan(b.fields()...)
 		if err != nil {
 			return err
@@ -79,7 +79,7 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, d
 
 // expireLocal forgets the ended builds beyond the newest that the job keeps.
 func expireLocal(ctx context.Context, tx *sql.Tx, job string, discard func(job string, number int) error) error {
-	old, err := rows(ctx, tx, scanLocal, `SELECT `+localColumns+` FROM local_build AS b WHERE job = ? AND number IS NOT NULL AND state <> 'running'
+	old, err := rows(ctx, tx, scanLocal, `SELECT `+localColumns+` FROM local_build WHERE job = ? AND number IS NOT NULL AND state <> 'running'
 		ORDER BY number DESC LIMIT -1 OFFSET (SELECT keep FROM local_job WHERE name = ?)`, job, job)
 	if err != nil {
 		return err

@@ -103,7 +103,7 @@ func (t *translator) builder(last *stage) string {
 	}
 	w.WriteString("\n")
 	w.WriteString(t.service(last))
-	w.WriteString("metadata " + quote(t.imageJSON(last)) + "\n")
+	w.WriteString("metadata " + quote(t.imageJSON(last)) + "\nfinished=1\n")
 	return w.String()
 }
 

@@ -48,15 +48,18 @@ func (t *translator) copy(s *stage, c copying) {
 		return
 	}
 	dest := s.normal(c.DestPath, true)
-	if len(c.SourcePaths)+len(c.SourceContents) > 1 && !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
-		failed(fmt.Sprintf("%s of several sources needs a folder as its destination.", c.name), "End the destination with a slash.")
-		return
-	}
 	if c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])) {
 		failed("--checksum is for a single source that is a URL.", "Remove --checksum, or give each URL an ADD of its own.")
 		return
 	}
+	linked := c.link && c.chmod == ""
+	if linked {
+		s.emit("layer")
+	}
 	s.emit("into", dest, c.chown, mode)
+	if len(c.SourcePaths)+len(c.SourceContents) > 1 && !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
+		s.emit("into_folder")
+	}
 	for _, p := range c.exclude {
 		re, not, err := patternRegexp(p)
 		if err != nil {
@@ -76,6 +79,9 @@ func (t *translator) copy(s *stage, c copying) {
 		n := t.nextInline()
 		s.emit("inline", n, path.Base(h.Path), h.Data)
 		s.body.WriteString("put $WORK/inline/" + n + " " + quote("/"+path.Base(h.Path)) + "\n")
+	}
+	if linked {
+		s.emit("merge")
 	}
 }
 
@@ -156,6 +162,10 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 	p := path.Join("/", src)
 	folder, wild := splitWildcards(p)
 	switch {
+	case wild != "" && c.add && c.from == nil: // each match may be an archive
+		for _, name := range t.matches(folder, wild) {
+			t.putOne(call, c, "/"+name)
+		}
 	case wild != "":
 		re, err := globRegexp(wild)
 		if err != nil {
@@ -163,11 +173,18 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 			return
 		}
 		call("put_glob", folder, strconv.Itoa(strings.Count(wild, "/")), re)
-	case c.archive(t, p) != "":
-		call("unpack", p, c.archive(t, p))
 	default:
-		call("put", p)
+		t.putOne(call, c, p)
 	}
+}
+
+// putOne writes the call for a source without wildcards.
+func (t *translator) putOne(call func(string, ...string), c copying, p string) {
+	if how := c.archive(t, p); how != "" {
+		call("unpack", p, how)
+		return
+	}
+	call("put", p)
 }
 
 // pivotOf cuts a source of --parents at /./ into the folder to start from and the pattern.

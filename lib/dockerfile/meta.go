@@ -1,6 +1,8 @@
 package dockerfile
 
 import (
+	"path"
+
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 )
@@ -37,6 +39,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 				c.Volumes = map[string]struct{}{}
 			}
 			c.Volumes[v] = struct{}{}
+			s.emit("workdir", path.Join("/", v), "")
 		}
 	case *instructions.StopSignalCommand:
 		if !validSignal(in.Signal) {

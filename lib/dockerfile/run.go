@@ -16,6 +16,7 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 		return
 	}
 	args, script, ok := runArgs(in)
+	name := path.Base(strings.Join(args, ""))
 	if !ok {
 		t.failIn(s, c.Location(), "Syntax", "This RUN has a heredoc and a JSON list.", "Use one of them.")
 		return
@@ -34,7 +35,7 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 		}
 	}
 	if script != "" {
-		s.emit("script", path.Base(args[0]), script)
+		s.emit("script", name, script)
 	}
 	s.environment(t.source.BuildArgs)
 	s.emit("run", append([]string{s.config.User, path.Clean(s.config.WorkingDir)}, args...)...)

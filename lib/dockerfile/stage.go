@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"maps"
 	"path"
 	"strconv"
 	"strings"
@@ -16,7 +17,8 @@ import (
 type state struct {
 	env        env    // ENV and ARG, as RUN and the expansion of variables see them
 	config     config // as in the image
-	args       map[string]bool
+	args       map[string]bool // what ARG has named
+	fixed      map[string]bool // what ENV has set: "ENV always overrides an ARG of the same name", says the reference
 	workdirSet bool
 	shown      []string // the environment that the builder has been told of
 	entrypoint seen
@@ -31,7 +33,7 @@ type seen struct {
 }
 
 func (s *stage) begin() {
-	s.args = map[string]bool{}
+	s.args, s.fixed = map[string]bool{}, map[string]bool{}
 	if s.base == nil {
 		s.env.set("PATH", defaultPath)
 		s.config = config{Env: []string{"PATH=" + defaultPath}, WorkingDir: "/"}
@@ -43,9 +45,8 @@ func (s *stage) begin() {
 	b := s.base
 	s.env, s.config, s.workdirSet = b.env.clone(), b.config.clone(), b.workdirSet
 	s.config.OnBuild = nil
-	for k := range b.args {
-		s.args[k] = true
-	}
+	maps.Copy(s.args, b.args)
+	maps.Copy(s.fixed, b.fixed)
 }
 
 // stage translates a stage: a needed one into its body, another only for its findings.
@@ -141,6 +142,7 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
 		s.env.set(kv.Key, kv.Value)
+		s.fixed[kv.Key] = true
 		s.config.setEnv(kv.Key, kv.Value)
 	}
 }
@@ -149,6 +151,9 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 	for _, a := range in.Args {
 		lintSecret("ARG", a.Key, in.Location(), lint)
 		s.args[a.Key] = true
+		if s.fixed[a.Key] {
+			continue
+		}
 		if given, ok := t.source.BuildArgs[a.Key]; ok {
 			s.env.set(a.Key, given)
 			continue

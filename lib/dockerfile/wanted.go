@@ -61,22 +61,31 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 		return true
 	}
 	t.mark(append(via, at)...)
+	for _, name := range t.matches(folder, wild) {
+		place, _, via := t.context.find(name, true)
+		t.want(name, append(via, place))
+		t.want(place, nil)
+	}
+	return true
+}
+
+// matches lists the entries of the context that a pattern names, by the same regular expression as the builder.
+func (t *translator) matches(folder, wild string) (names []string) {
 	re, err := globRegexp(wild)
 	if err != nil {
-		return true // reported by put
+		return nil // reported by put
 	}
 	matcher, err := regexp.CompilePOSIX(latin1(re))
 	if err != nil {
-		return true
+		return nil
 	}
+	at, _, _ := t.context.find(folder, true)
 	for _, name := range t.context.below(at) {
 		if matcher.MatchString(latin1(strings.TrimPrefix(strings.TrimPrefix(name, at), "/"))) {
-			place, _, via := t.context.find(name, true)
-			t.want(name, append(via, place))
-			t.want(place, nil)
+			names = append(names, name)
 		}
 	}
-	return true
+	return names
 }
 
 // latin1 lets Go's regexps, which know characters, match bytes.

@@ -68,6 +68,7 @@ func readCases(t *testing.T) (cases []testCase) {
 func parseCase(t *testing.T, name, text string) testCase {
 	head, rest, _ := strings.Cut(text, "\n")
 	c := testCase{file: name, name: strings.TrimSpace(head)}
+	rest = strings.TrimRight(rest, "\n") + "\n"
 	parts := strings.Split("\n"+rest, "\n--- ")
 	for _, line := range strings.Split(parts[0], "\n") {
 		key, value, _ := strings.Cut(line, ": ")
@@ -95,6 +96,9 @@ func parseCase(t *testing.T, name, text string) testCase {
 			f.data = append(f.data, '\n')
 		}
 		words := strings.Fields(head)
+		if quoted, err := strconv.QuotedPrefix(head); err == nil {
+			words = append([]string{quoted}, strings.Fields(head[len(quoted):])...)
+		}
 		f.name = words[0]
 		switch {
 		case len(words) == 3 && words[1] == "->":

@@ -11,7 +11,7 @@ fetch() {
 	local to=$WORK/inline/$1/$2 sum
 	zf_mkdir -p $WORK/inline/$1
 	if (( $+commands[curl] )); then
-		curl -q -fsSL -g -R --proto =http,https --proto-redir =http,https --retry 2 -o $to --url $3
+		curl -q -fsSL -g -R --proto '=http,https' --proto-redir '=http,https' --retry 2 -o $to --url $3
 	elif (( $+commands[wget] )); then
 		wget --no-config -q -O $to -- $3
 	else

@@ -23,8 +23,13 @@ step() {
 fail() {
 	[[ -n $1 ]] && print -r -- "toaster: $1"
 	print -r -- "TOASTER-FAILED $at exit ${2:-1}"
+	finished=1
 	exit 1
 }
+
+# However it ends, the log says so.
+zshexit() { (( finished )) || fail 'the builder broke off' }
+typeset -i finished=0
 
 # inside ROOT PATH: REPLY is the place of PATH on this machine. Links are followed as if ROOT were /, so it never leaves ROOT.
 inside() {

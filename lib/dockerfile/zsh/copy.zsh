@@ -3,7 +3,8 @@ typeset into_path into_owner into_mode into_parents_mode
 typeset -a exclude_re exclude_not include_re
 typeset -a whole single folders		# what a walk has found: trees and files to copy, folders to give their owner and mode
 typeset -i replacing=0		# an archive's entries replace what is in their way
-typeset -A explicit			# the folders that the archive names
+typeset -A explicit			# the folders that the archive names; "." is all
+typeset linking=''			# the real root, while ROOT is a layer of --link
 
 # into DESTINATION OWNER MODE: MODE is octal or chmod's symbols.
 into() {
@@ -12,6 +13,12 @@ into() {
 	[[ -n $2 ]] && { owner $2; into_owner=$REPLY }
 	[[ $3 == [0-7]## ]] && printf -v into_parents_mode '%o' $(( 8#$3 & 8#777 ))
 	return 0
+}
+
+# into_folder: several sources need a folder, which is there or ends with a slash.
+into_folder() {
+	inside $ROOT $into_path
+	[[ -d $REPLY ]] || fail "$into_path is no folder: end the destination with a slash, as there are several sources"
 }
 
 # except REGEX [not]: a pattern of --exclude, in order.
@@ -62,6 +69,23 @@ put_parents() {
 	include_re=($4)
 	put $1 $2
 	include_re=()
+}
+
+# layer and merge: --link. What is between them goes to an empty root, which is then laid over the real one: links and files
+# in the way of its folders are replaced, and folders get its modes.
+layer() {
+	linking=$ROOT
+	ROOT=$(mktemp -d $WORK/inline/layer.XXXXXX)
+}
+
+merge() {
+	local from=$ROOT
+	ROOT=$linking linking=''
+	into / '' ''
+	replacing=1 explicit=(. all)
+	lay_tree $from $ROOT
+	replacing=0 explicit=()
+	zf_rm -rf $from
 }
 
 # place SOURCE NAME: lays SOURCE, a place on this machine, at the destination. NAME is what a folder there takes it by.
@@ -201,7 +225,7 @@ arrive() {
 		fi
 		local new=0
 		[[ -d $2/$one ]] || { zf_mkdir -- $2/$one && new=1 || fail "cannot make ${2#$ROOT}/$one" }
-		(( replacing && ! new && ! ${+explicit[$one]} )) && continue
+		(( replacing && ! new && ! ${+explicit[$one]} && ! ${+explicit[.]} )) && continue
 		zstat -A st -- $1/$one || fail "cannot read $one"
 		if (( new )) || [[ -n $3 && $arrived == $#pending ]]; then
 			zf_chown ${into_owner:-$st[5]:$st[6]} $2/$one

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -92,22 +93,14 @@ func (h *house) runner(change func(*Runner)) (end func()) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
-	end = func() {
+	end = sync.OnceFunc(func() {
 		cancel()
-		if err, ok := <-ended; ok && err != nil {
+		if err := <-ended; err != nil {
 			h.Error(err)
 		}
-		close(ended)
-	}
-	var once bool
-	finish := func() {
-		if !once {
-			once = true
-			end()
-		}
-	}
-	h.Cleanup(finish)
-	return finish
+	})
+	h.Cleanup(end)
+	return end
 }
 
 // process starts a runner in a process of its own.

@@ -84,7 +84,7 @@ func noLocalBuild(name string, number int) error {
 // LocalCreate defines a job, or gives one of that name a new definition.
 func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO local_job (name, description, script, keep, time_limit) VALUES (?, ?, ?, ?, ?)
+		_, err := tx.ExecContext(ctx, `INSERT INTO local_job (name, description, script, keep, time_limit) VALUES (?, ?, coalesce(?, x''), ?, ?)
 			ON CONFLICT (name) DO UPDATE SET description = excluded.description, script = excluded.script,
 				keep = excluded.keep, time_limit = excluded.time_limit`,
 			j.Name, j.Description, j.Script, j.Keep, j.TimeLimit.Milliseconds())

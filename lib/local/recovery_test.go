@@ -1,0 +1,216 @@
+package local
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/build"
+)
+
+func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
+	h := newHouse(t)
+	r := h.process()
+	h.create("victim", "setsid sleep 600 &", "sleep 600 &", "echo last words", "wait")
+	b := h.becomes("victim", h.start("victim"), build.Running)
+	h.says("victim", b.Number, "last words")
+	next := h.start("victim")
+	r.Process.Kill()
+	r.Wait()
+
+	// Without any other runner it is lost, and nobody says that it runs.
+	lost := h.becomes("victim", b.Ticket, build.Lost)
+	if lost.Reason == "" || lost.EndedAt.Before(lost.StartedAt) {
+		t.Errorf("the lost build: %+v", lost)
+	}
+	if c, err := h.Log(t.Context(), "victim", b.Number, 0); err != nil || c.More || !strings.Contains(string(c.Text), "last words") {
+		t.Errorf("its log: %+v, %v", c, err)
+	}
+	if w := h.status("victim").Waiting; w == nil || w.Ticket != next || w.Reason != "no runner is running: start “toasterctl runner”" {
+		t.Errorf("the start that waited: %+v", w)
+	}
+	if hl := h.Health(t.Context()); hl.Message != noRunner || hl.Slots[0].Busy != 0 {
+		t.Errorf("health: %+v", hl)
+	}
+
+	// The next runner says the same, and goes on with what waited.
+	h.create("victim", "echo hello")
+	h.process()
+	h.becomes("victim", next, build.Succeeded)
+	if again := h.becomes("victim", b.Ticket, build.Lost); again.EndedAt != lost.EndedAt || again.Reason != lost.Reason {
+		t.Errorf("lost was %+v, now it is %+v", lost, again)
+	}
+	if log := h.log("victim", b.Number); !strings.HasSuffix(log, "toaster: "+lost.Reason+"\n") {
+		t.Errorf("its log is %q", log)
+	}
+	h.clean()
+	if all, _ := os.ReadDir(filepath.Join(h.Dir, runnersFolder)); len(all) != 1 {
+		t.Errorf("the dead runner's file is there: %v", all)
+	}
+}
+
+// The group of a build ends with its runner, even if no other runner ever comes.
+func TestWatchdogEndsTheGroup(t *testing.T) {
+	h := newHouse(t)
+	r := h.process()
+	h.create("orphan", "sleep 600 &", "echo begun", "sleep 600")
+	b := h.becomes("orphan", h.start("orphan"), build.Running)
+	h.says("orphan", b.Number, "begun")
+	if !someoneMarked(h.WorkDir) {
+		t.Fatal("this test does not see the build's processes")
+	}
+	r.Process.Kill()
+	r.Wait()
+	h.until("the group has ended", func() bool { return !someoneMarked(h.WorkDir) })
+}
+
+func TestLivingRunnersBuildsAreLeftAlone(t *testing.T) {
+	h := newHouse(t)
+	dead := h.process()
+	h.create("one", "echo begun; sleep 600")
+	one := h.becomes("one", h.start("one"), build.Running)
+	dead.Process.Kill()
+	dead.Wait()
+	h.process()
+	h.create("two", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done", "mkdir dist; echo image >dist/image")
+	two := h.becomes("two", h.start("two"), build.Running)
+	// Another comes, and then one of another database that shares the working directory.
+	end := h.runner(nil)
+	other := newHouse(t)
+	other.WorkDir = h.WorkDir
+	end2 := other.runner(nil)
+	h.becomes("one", one.Ticket, build.Lost)
+	other.create("three", "echo hello")
+	other.becomes("three", other.start("three"), build.Succeeded)
+	end()
+	end2()
+	if err := os.WriteFile(filepath.Join(h.Dir, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.becomes("two", two.Ticket, build.Succeeded)
+}
+
+// A runner is killed again and again, at whatever moment. At no moment may a reader see what can't be.
+func TestKilledAtAnyMoment(t *testing.T) {
+	rounds := 25
+	if testing.Short() {
+		rounds = 5
+	}
+	h := newHouse(t)
+	const jobs = 3
+	tickets := map[string][]build.Ticket{}
+	for i := range jobs {
+		name := fmt.Sprintf("job-%d", i)
+		h.define(build.EngineJob{Name: name, Keep: 1000}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
+	}
+	final := map[build.Ticket]build.State{}
+	for range rounds {
+		r := h.process()
+		for name := range jobs {
+			name := fmt.Sprintf("job-%d", name)
+			ticket := h.start(name)
+			if list := tickets[name]; len(list) == 0 || list[len(list)-1] != ticket {
+				tickets[name] = append(list, ticket)
+			}
+		}
+		time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond)
+		r.Process.Kill()
+		r.Wait()
+		h.consistent(final, tickets)
+	}
+	h.process()
+	for name, list := range tickets {
+		last := list[len(list)-1]
+		h.becomes(name, last, build.Succeeded, build.Lost)
+		running, _, err := h.db.LocalOpen(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, b := range running {
+			h.becomes(b.Job, ticketOf(b.Ticket), build.Succeeded, build.Lost)
+		}
+	}
+	h.consistent(final, tickets)
+	h.clean()
+	count := map[build.State]int{}
+	for _, state := range final {
+		count[state]++
+	}
+	t.Log("states:", count)
+}
+
+// consistent checks what has to hold at any moment: each start is waiting or has become one build, an end stays as it is,
+// a build that succeeded has its artifacts, another has none.
+func (h *house) consistent(final map[build.Ticket]build.State, tickets map[string][]build.Ticket) {
+	h.Helper()
+	for name, list := range tickets {
+		known, err := h.db.LocalStatuses(h.Context(), []string{name}, 1000)
+		if err != nil {
+			h.Fatal(err)
+		}
+		k := known[name]
+		alive := census{dir: h.Dir}
+		seen := map[build.Ticket]bool{}
+		if k.Waiting != nil {
+			seen[ticketOf(k.Waiting.Ticket)] = true
+		}
+		for _, stored := range k.Builds {
+			b := h.Engine.status(stored, 0, &alive)
+			if seen[b.Ticket] {
+				h.Errorf("ticket %s of %s has two builds", b.Ticket, name)
+			}
+			seen[b.Ticket] = true
+			if before, ok := final[b.Ticket]; ok && before != b.State {
+				h.Errorf("build %d of %s was %s and is %s", b.Number, name, before, b.State)
+			}
+			if !b.State.Ended() {
+				h.Errorf("build %d of %s is %s without a runner", b.Number, name, b.State)
+			}
+			final[b.Ticket] = b.State
+			h.complete(name, b)
+		}
+		for _, ticket := range list {
+			if !seen[ticket] {
+				h.Errorf("ticket %s of %s is forgotten", ticket, name)
+			}
+		}
+		if len(seen) != len(list) {
+			h.Errorf("%s has %d builds for %d starts", name, len(seen), len(list))
+		}
+	}
+}
+
+func (h *house) complete(name string, b build.BuildStatus) {
+	h.Helper()
+	list, err := h.Artifacts(h.Context(), name, b.Number)
+	if err != nil {
+		h.Fatal(err)
+	}
+	if b.State != build.Succeeded {
+		if len(list) != 0 {
+			h.Errorf("build %d of %s is %s and has artifacts", b.Number, name, b.State)
+		}
+		return
+	}
+	if len(list) != 2 {
+		h.Errorf("build %d of %s succeeded with the artifacts %+v", b.Number, name, list)
+	}
+	for _, a := range list {
+		s, err := h.Open(h.Context(), name, b.Number, a.Path, build.Range{})
+		if err != nil {
+			h.Errorf("build %d of %s: %v", b.Number, name, err)
+			continue
+		}
+		if s.Size != a.Size {
+			h.Errorf("%s of build %d of %s has %d bytes, not %d", a.Path, b.Number, name, s.Size, a.Size)
+		}
+		s.Close()
+	}
+	if !strings.Contains(h.log(name, b.Number), "ended") {
+		h.Errorf("build %d of %s succeeded without its end in the log", b.Number, name)
+	}
+}

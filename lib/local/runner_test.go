@@ -1,0 +1,306 @@
+package local
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"toaster.do/lib/build"
+)
+
+func TestStopEndsTheWholeProcessTree(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	// One child in the group, one in a session of its own, one that ignores SIGTERM, and one that does both.
+	h.create("tree", "sleep 600 &", "setsid sleep 600 &", "sh -c 'trap \"\" TERM; while :; do sleep 1; done' &",
+		"setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' &", "echo begun", "wait")
+	b := h.becomes("tree", h.start("tree"), build.Running)
+	h.says("tree", b.Number, "begun")
+	if err := h.Stop(t.Context(), "tree", b.Number); err != nil {
+		t.Fatal(err)
+	}
+	b = h.becomes("tree", b.Ticket, build.Aborted)
+	if someoneMarked(h.WorkDir) {
+		t.Error("some of its processes live")
+	}
+	if log := h.log("tree", b.Number); !strings.HasSuffix(log, "toaster: "+b.Reason+"\n") || b.Reason == "" {
+		t.Errorf("its log does not end with the reason %q: %q", b.Reason, log)
+	}
+	h.clean()
+}
+
+func TestChildrenEndWithTheScript(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	h.create("daemon", "sleep 600 & setsid sleep 600 &", "echo done")
+	h.becomes("daemon", h.start("daemon"), build.Succeeded)
+	h.clean()
+}
+
+func TestScriptThatIgnoresSIGTERM(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	h.create("deaf", "trap '' TERM", "echo begun", "while :; do sleep 600 || :; done")
+	b := h.becomes("deaf", h.start("deaf"), build.Running)
+	h.says("deaf", b.Number, "begun")
+	if err := h.Stop(t.Context(), "deaf", b.Number); err != nil {
+		t.Fatal(err)
+	}
+	h.becomes("deaf", b.Ticket, build.Aborted)
+	h.clean()
+}
+
+func TestOutputLimit(t *testing.T) {
+	h := newHouse(t)
+	h.OutputLimit = 10000
+	h.runner(nil)
+	h.create("flood", "echo begun", "yes")
+	h.create("burst", "yes | head -c 100000", "echo hello >&2")
+	h.create("modest", "yes | head -c 10000")
+	for _, name := range []string{"flood", "burst"} {
+		b := h.becomes(name, h.start(name), build.Failed)
+		log := h.log(name, b.Number)
+		if note := "toaster: " + b.Reason + "\n"; !strings.HasSuffix(log, note) || !strings.Contains(b.Reason, "10000 bytes") || len(log) > 10001+len(note) {
+			t.Errorf("%s: its log has %d bytes; its reason is %q", name, len(log), b.Reason)
+		}
+	}
+	h.becomes("modest", h.start("modest"), build.Succeeded)
+}
+
+func TestRunnersTimeLimit(t *testing.T) {
+	h := newHouse(t)
+	h.runner(func(r *Runner) { r.TimeLimit = time.Second })
+	h.create("slow", "sleep 600")
+	h.define(build.EngineJob{Name: "unlimited", Keep: 1}, "sleep 600")
+	for _, name := range []string{"slow", "unlimited"} {
+		if b := h.becomes(name, h.start(name), build.Failed); !strings.Contains(b.Reason, "1s") {
+			t.Errorf("%s: %q", name, b.Reason)
+		}
+	}
+}
+
+func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
+	h := newHouse(t)
+	end := h.runner(func(r *Runner) { r.Slots = 1 })
+	h.create("runs", "trap '' TERM", "echo begun", "sleep 600", "sleep 600")
+	h.create("waits", "echo hello")
+	b := h.becomes("runs", h.start("runs"), build.Running)
+	h.says("runs", b.Number, "begun")
+	waiting := h.start("waits")
+	h.until("it waits for a slot", func() bool {
+		w := h.status("waits").Waiting
+		return w != nil && w.Position == 1 && w.Reason == "waits for a free slot"
+	})
+	end()
+	if b := h.status("runs").Builds[0]; b.State != build.Aborted || b.Reason != "The runner was shut down." {
+		t.Errorf("the build that ran: %+v", b)
+	}
+	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting || w.Reason != "no runner is running: start “toasterctl runner”" {
+		t.Errorf("the start that waited: %+v", w)
+	}
+	if hl := h.Health(t.Context()); hl.Message != noRunner || hl.Queue != 1 || !hl.Reachable {
+		t.Errorf("health without a runner: %+v", hl)
+	}
+	h.clean()
+	h.runner(nil)
+	h.becomes("waits", waiting, build.Succeeded)
+}
+
+func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
+	t.Setenv("SECRET", "of the runner")
+	t.Setenv("TOASTER_MIRROR", "passed on")
+	t.Setenv("SOURCE_DATE_EPOCH", "1234567890")
+	h := newHouse(t)
+	h.runner(nil)
+	h.create("env", "env", "umask", "cat", "tty || :", `test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
+	b := h.becomes("env", h.start("env"), build.Succeeded)
+	log := h.log("env", b.Number)
+	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n", "TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "not a tty\n"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q:\n%s", want, log)
+		}
+	}
+	if strings.Contains(log, "SECRET") {
+		t.Error("the runner's environment got in")
+	}
+}
+
+func TestSumsAreVerified(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	for name, c := range map[string]struct{ line, reason string }{
+		"wrong":   {"echo image >image; sha256sum image >SHA256SUMS; echo changed >image", "does not match"},
+		"missing": {"echo image >image; sha256sum image >SHA256SUMS; rm image", "not in dist"},
+		"broken":  {"echo nonsense >SHA256SUMS", "none of sha256sum's"},
+	} {
+		h.create(name, "mkdir dist; cd dist", c.line)
+		b := h.becomes(name, h.start(name), build.Failed)
+		if !strings.Contains(b.Reason, c.reason) || !strings.Contains(h.log(name, b.Number), b.Reason) {
+			t.Errorf("%s: the reason is %q", name, b.Reason)
+		}
+		if list, err := h.Artifacts(t.Context(), name, b.Number); err != nil || len(list) != 0 {
+			t.Errorf("%s: artifacts %v, %v", name, list, err)
+		}
+	}
+	h.create("right", "mkdir dist; cd dist", "printf x >'back\\slash'; printf y >' spaces '", "sha256sum -- * >SHA256SUMS; cat SHA256SUMS")
+	h.becomes("right", h.start("right"), build.Succeeded)
+	h.clean()
+}
+
+func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	h.create("odd", "mkdir -p dist/sub/empty; cd dist", "echo image >image; chmod 000 image; mkfifo fifo; ln -s /etc/passwd link; ln image hard",
+		`printf x >"$(printf 'new\nline')"; printf x >"$(printf 'latin\351')"; mkdir shut; echo x >shut/x; chmod 000 shut`)
+	b := h.becomes("odd", h.start("odd"), build.Succeeded)
+	list, err := h.Artifacts(t.Context(), "odd", b.Number)
+	if err != nil || len(list) != 3 || list[0].Path != "hard" || list[1].Path != "image" || list[2].Path != "shut/x" {
+		t.Errorf("artifacts: %+v, %v", list, err)
+	}
+	log := h.log("odd", b.Number)
+	for _, want := range []string{"dist/fifo is not kept", "dist/link is not kept", `dist/new\nline is not kept`, `dist/latin\xe9 is not kept`} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log lacks %q:\n%s", want, log)
+		}
+	}
+	for _, script := range []string{"echo x >dist", "ln -s /etc dist"} {
+		h.create("file", script)
+		h.becomes("file", h.start("file"), build.Failed)
+	}
+}
+
+// A sparse file of 4 GB goes from the build to a reader without passing through memory.
+func TestLargeArtifact(t *testing.T) {
+	const size = 4<<30 + 10
+	h := newHouse(t)
+	h.runner(nil)
+	h.create("large", "mkdir dist; truncate -s 4294967296 dist/image", "printf 0123456789 >>dist/image")
+	b := h.becomes("large", h.start("large"), build.Succeeded)
+	list, err := h.Artifacts(t.Context(), "large", b.Number)
+	if err != nil || len(list) != 1 || list[0].Size != size {
+		t.Fatalf("%+v, %v", list, err)
+	}
+	s, err := h.Open(t.Context(), "large", b.Number, "image", build.Range{Start: -10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if text, err := io.ReadAll(s); string(text) != "0123456789" || s.Size != size || s.Start != size-10 {
+		t.Errorf("its end is %q, %+v, %v", text, s, err)
+	}
+	whole, err := h.Open(t.Context(), "large", b.Number, "image", build.Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n, err := io.CopyN(io.Discard, whole, 256<<20)
+	runtime.ReadMemStats(&after)
+	if used := after.TotalAlloc - before.TotalAlloc; err != nil || n != 256<<20 || used > 1<<20 {
+		t.Errorf("reading %d bytes took %d bytes of memory: %v", n, used, err)
+	}
+}
+
+func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
+	h := newHouse(t)
+	h.runner(nil)
+	h.define(build.EngineJob{Name: "many", Keep: 2}, "mkdir dist; echo image >dist/image")
+	for range 4 {
+		h.becomes("many", h.start("many"), build.Succeeded)
+	}
+	entries, err := os.ReadDir(filepath.Join(h.Dir, "many"))
+	if err != nil || len(entries) != 2 || entries[0].Name() != "3" || entries[1].Name() != "4" {
+		t.Errorf("on the disk are %v, %v", entries, err)
+	}
+	if err := h.Remove(t.Context(), "MANY"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(h.Dir, "many")); !os.IsNotExist(err) {
+		t.Errorf("a removed job's folder: %v", err)
+	}
+	h.clean()
+}
+
+func TestRefusedDefinitions(t *testing.T) {
+	h := newHouse(t)
+	for _, name := range []string{"", ".", "..", "a/b", "@runners", "a b", "ü", "a\x00", strings.Repeat("x", 201)} {
+		if err := h.Create(t.Context(), build.EngineJob{Name: name, Keep: 1}); err == nil {
+			t.Errorf("a job named %q was made", name)
+		}
+	}
+	if err := h.Create(t.Context(), build.EngineJob{Name: "x", Keep: 0}); err == nil {
+		t.Error("a job that keeps nothing was made")
+	}
+	if err := h.Create(t.Context(), build.EngineJob{Name: strings.Repeat("x", 200), Keep: 1}); err != nil {
+		t.Error(err)
+	}
+}
+
+// Two runners, as processes of their own, share a queue of many jobs: each start is built once, and no job twice at once.
+func TestTwoRunnersShareAQueue(t *testing.T) {
+	h := newHouse(t)
+	const jobs, rounds = 8, 4
+	built := filepath.Join(t.TempDir(), "built")
+	for i := range jobs {
+		// mkdir fails if another build of the job runs.
+		h.create(fmt.Sprintf("job-%d", i), fmt.Sprintf("mkdir %s.%d", built, i), fmt.Sprintf(`echo "$JOB_NAME $BUILD_NUMBER" >>%s`, built), fmt.Sprintf("rmdir %s.%d", built, i))
+	}
+	h.process()
+	h.process()
+	for range rounds {
+		tickets := map[string]build.Ticket{}
+		for i := range jobs {
+			name := fmt.Sprintf("job-%d", i)
+			tickets[name] = h.start(name)
+		}
+		for name, ticket := range tickets {
+			h.becomes(name, ticket, build.Succeeded)
+		}
+	}
+	text, err := os.ReadFile(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for line := range strings.Lines(string(text)) {
+		seen[line]++
+	}
+	if len(seen) != jobs*rounds {
+		t.Errorf("%d builds ran, want %d", len(seen), jobs*rounds)
+	}
+	for line, n := range seen {
+		if n != 1 {
+			t.Errorf("%q was built %d times", line, n)
+		}
+	}
+}
+
+func TestNothingIsRemovedAcrossAMount(t *testing.T) {
+	h := newHouse(t)
+	path := filepath.Join(h.WorkDir, "a \"quoted\" \\ name", "mnt")
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if os.Getuid() != 0 {
+		t.Log("mounting needs root; only the free path is looked at")
+	} else if err := syscall.Mount("tmpfs", path, "tmpfs", 0, "size=64k"); err != nil {
+		t.Log("no mounting here:", err)
+	} else {
+		if err := remove(h.WorkDir); err == nil {
+			t.Error("it was removed although something is mounted there")
+		}
+		if err := syscall.Unmount(path, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := remove(h.WorkDir); err != nil {
+		t.Error(err)
+	}
+}

@@ -24,8 +24,12 @@ import (
 const asRunner = "LOCAL_TEST_RUNNER"
 
 func TestMain(m *testing.M) {
-	if house := os.Getenv(asRunner); house != "" {
-		if err := runnerMain(house); err != nil {
+	for name, main := range map[string]func(string) error{asRunner: runnerMain, asWebUser: webUserMain} {
+		settings := os.Getenv(name)
+		if settings == "" {
+			continue
+		}
+		if err := main(settings); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

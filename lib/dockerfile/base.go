@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -101,18 +102,36 @@ func (t *translator) checkPlatform(s *stage) {
 	}
 }
 
-// samePlatform compares platforms; one without a variant matches any, and arm64/v8, amd64/v1 are the plain ones.
-func samePlatform(a, b string) bool {
-	normal := func(p string) []string {
-		p = strings.ToLower(p)
-		p = strings.NewReplacer("x86_64", "amd64", "x86-64", "amd64", "aarch64", "arm64", "i386", "386", "i686", "386", "armhf", "arm/v7", "armel", "arm/v6").Replace(p)
-		if !strings.Contains(p, "/") || strings.HasPrefix(p, "arm/") {
-			p = "linux/" + p
+// platformForm is OS/ARCHITECTURE[/VARIANT], or one of them alone.
+var platformForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`)
+
+// normalPlatform spells a platform out as linux/ARCHITECTURE[/VARIANT], by the names that Docker uses.
+func normalPlatform(p string) string {
+	parts := strings.Split(strings.ToLower(p), "/")
+	if len(parts) == 1 || parts[0] == "arm" {
+		if parts[0] == "linux" {
+			return p
 		}
-		p = strings.TrimSuffix(strings.TrimSuffix(p, "/v8"), "/v1")
-		return strings.Split(p, "/")
+		parts = append([]string{"linux"}, parts...)
 	}
-	x, y := normal(a), normal(b)
+	switch parts[1] {
+	case "x86_64", "x86-64":
+		parts[1] = "amd64"
+	case "aarch64":
+		parts[1] = "arm64"
+	case "i386", "i686":
+		parts[1] = "386"
+	case "armhf":
+		parts = []string{parts[0], "arm", "v7"}
+	case "armel":
+		parts = []string{parts[0], "arm", "v6"}
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(strings.Join(parts, "/"), "/v8"), "/v1")
+}
+
+// samePlatform compares platforms; one without a variant matches any.
+func samePlatform(a, b string) bool {
+	x, y := strings.Split(normalPlatform(a), "/"), strings.Split(normalPlatform(b), "/")
 	n := min(len(x), len(y))
-	return n > 1 && slices.Equal(x[:n], y[:n])
+	return slices.Equal(x[:n], y[:n])
 }

@@ -1,22 +1,162 @@
 package dockerfile
 
 import (
-	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
+	"github.com/moby/buildkit/util/suggest"
 )
 
-var adviceFor = map[string]string{}
+// These are the rules of BuildKit's that instructions.Parse does not report by itself, after its dockerfile2llb/validations.go.
+// InvalidBaseImagePlatform is not among them: it needs the registry.
 
-func ruleURL(rule string) string { return "" }
-
-func (t *translator) lintNames(p *parsed)                              {}
-func (t *translator) lintApplication()                                 {}
-func (t *translator) lintFrom(s *stage, r shell.ProcessWordResult)     {}
-func (t *translator) lintPlatform(s *stage, r shell.ProcessWordResult) {}
-func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{}, lint *linter.Linter) {
+// lintNames looks at names of stages, letter case and the defaults of ARGs in FROM.
+func (t *translator) lintNames(p *parsed) {
+	names := map[string]bool{}
+	for _, s := range p.stages {
+		if s.Name == "context" || s.Name == "scratch" {
+			t.lint.Run(&linter.RuleReservedStageName, s.Location, linter.RuleReservedStageName.Format(s.Name))
+		}
+		if s.Name != "" && names[s.Name] {
+			t.lint.Run(&linter.RuleDuplicateStageName, s.Location, linter.RuleDuplicateStageName.Format(s.Name))
+		}
+		names[s.Name] = true
+	}
+	lower, upper := 0, 0
+	each := func(f func(name string, loc []parser.Range)) {
+		for _, s := range p.stages {
+			f(s.OrigCmd, s.Location)
+			for _, c := range s.Commands {
+				f(c.Name(), c.Location())
+			}
+		}
+	}
+	each(func(name string, _ []parser.Range) {
+		switch name {
+		case strings.ToLower(name):
+			lower++
+		case strings.ToUpper(name):
+			upper++
+		}
+	})
+	each(func(name string, loc []parser.Range) {
+		right, word := strings.ToUpper(name), "uppercase"
+		if lower > upper {
+			right, word = strings.ToLower(name), "lowercase"
+		}
+		if name != right {
+			t.lint.Run(&linter.RuleConsistentInstructionCasing, loc, linter.RuleConsistentInstructionCasing.Format(name, word))
+		}
+	})
 }
-func (t *translator) lintIgnored(c copying, src string)                           {}
-func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand)    {}
-func lintSecret(instruction, key string, loc []parser.Range, lint *linter.Linter) {}
+
+// imageForm is a reference to an image as github.com/distribution/reference takes it.
+var imageForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
+})
+
+// lintFrom looks at the variables of a FROM line.
+func (t *translator) lintFrom(s *stage, r shell.ProcessWordResult) {
+	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
+	t.lintFromArgs(s, r.Unmatched, lint)
+	if def, _, err := t.lex.ProcessWord(s.in.BaseName, &t.defaults); err == nil && !imageForm().MatchString(def) {
+		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
+	}
+}
+
+func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint *linter.Linter) {
+	known := slices.Clone(t.globals.keys)
+	for k := range t.declared {
+		known = append(known, k)
+	}
+	for _, name := range sortedKeys(unmatched) {
+		if slices.Contains(known, name) {
+			continue
+		}
+		near, _ := suggest.Search(name, known, true)
+		lint.Run(&linter.RuleUndefinedArgInFrom, s.in.Location, linter.RuleUndefinedArgInFrom.Format(name, near))
+	}
+}
+
+// lintPlatform looks at FROM --platform.
+func (t *translator) lintPlatform(s *stage, r shell.ProcessWordResult) {
+	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
+	t.lintFromArgs(s, r.Unmatched, lint)
+	if _, ok := r.Matched["TARGETPLATFORM"]; ok && len(r.Matched) == 1 && len(r.Unmatched) == 0 {
+		if v, _ := t.globals.Get("TARGETPLATFORM"); v == r.Result {
+			lint.Run(&linter.RuleRedundantTargetPlatform, s.in.Location, linter.RuleRedundantTargetPlatform.Format(s.in.Platform))
+		}
+	}
+	if len(r.Matched) > 0 || len(r.Unmatched) > 0 || !platformForm.MatchString(r.Result) {
+		return
+	}
+	for _, part := range strings.Split(normalPlatform(r.Result), "/")[:2] {
+		if strings.Contains(s.in.Name, part) {
+			return
+		}
+	}
+	lint.Run(&linter.RuleFromPlatformFlagConstDisallowed, s.in.Location, linter.RuleFromPlatformFlagConstDisallowed.Format(r.Result))
+}
+
+// lintUnset reports variables that nothing has set.
+func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{}, lint *linter.Linter) {
+	for _, name := range sortedKeys(unmatched) {
+		if s.args[name] || name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE" {
+			continue
+		}
+		near, _ := suggest.Search(name, s.env.keys, true)
+		lint.Run(&linter.RuleUndefinedVar, c.Location(), linter.RuleUndefinedVar.Format(name, near))
+	}
+}
+
+// lintIgnored reports a source that .dockerignore names. With exceptions in it, only the build can tell.
+func (t *translator) lintIgnored(c copying, src string) {
+	if t.ignored == nil || t.ignored.Exclusions() {
+		return
+	}
+	src = path.Clean(src)
+	if src == "." || src == "/" {
+		all := false
+		for _, p := range t.ignored.Patterns() {
+			all = all || p.String() == "*" || p.String() == "**" || p.String() == "**/*"
+		}
+		if !all {
+			return
+		}
+	}
+	if hit, err := t.ignored.MatchesOrParentMatches(src); err == nil && hit {
+		verb := "Copy"
+		if c.add {
+			verb = "Add"
+		}
+		c.lint.Run(&linter.RuleCopyIgnoredFile, c.loc, linter.RuleCopyIgnoredFile.Format(verb, src))
+	}
+}
+
+var (
+	secretWords = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
+	})
+	publicWords = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`) })
+)
+
+func lintSecret(instruction, key string, loc []parser.Range, lint *linter.Linter) {
+	if secretWords().MatchString(key) && !publicWords().MatchString(key) {
+		lint.Run(&linter.RuleSecretsUsedInArgOrEnv, loc, linter.RuleSecretsUsedInArgOrEnv.Format(instruction, key))
+	}
+}
+
+func sortedKeys(m map[string]struct{}) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

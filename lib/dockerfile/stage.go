@@ -15,11 +15,12 @@ import (
 
 // state is what a stage has set so far, and what a stage that is based on it begins with.
 type state struct {
-	env        env    // ENV and ARG, as RUN and the expansion of variables see them
-	config     config // as in the image
+	env        env             // ENV and ARG, as RUN and the expansion of variables see them
+	config     config          // as in the image
 	args       map[string]bool // what ARG has named
 	fixed      map[string]bool // what ENV has set: "ENV always overrides an ARG of the same name", says the reference
 	workdirSet bool
+	updated    bool     // apt-get update has run
 	shown      []string // the environment that the builder has been told of
 	entrypoint seen
 	cmd        seen
@@ -43,7 +44,7 @@ func (s *stage) begin() {
 		return
 	}
 	b := s.base
-	s.env, s.config, s.workdirSet = b.env.clone(), b.config.clone(), b.workdirSet
+	s.env, s.config, s.workdirSet, s.updated = b.env.clone(), b.config.clone(), b.workdirSet, b.updated
 	s.config.OnBuild = nil
 	maps.Copy(s.args, b.args)
 	maps.Copy(s.fixed, b.fixed)

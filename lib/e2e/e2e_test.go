@@ -382,7 +382,8 @@ func (s *toaster) checkImage(name string) {
 		}
 	}
 	for path := range got {
-		if strings.HasPrefix(path, "proc/") || strings.HasPrefix(path, "sys/") || strings.Contains(path, "policy-rc.d") {
+		// What a build needs for a while: mounted file systems, and the word that no daemon may start.
+		if dir, file, _ := strings.Cut(path, "/"); (dir == "proc" || dir == "sys") && file != "" || strings.HasSuffix(path, "sbin/policy-rc.d") {
 			s.Errorf("the image has %s", path)
 		}
 	}

@@ -71,7 +71,7 @@ func TestABuildThatSucceeded(t *testing.T) {
 		t.Error(job)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1")
-	for _, want := range []string{"succeeded", `<span class="step">TOASTER-STEP 1/2 2 COPY hello.txt /srv/</span>`, "bell ␇, &lt;b&gt;, red\n", "Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again"} {
+	for _, want := range []string{"succeeded", `#L2">line 2</a>: COPY hello.txt /srv/</span>`, "bell ␇, &lt;b&gt;, red\n", "Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%q is not on the page: %s", want, page.body)
 		}

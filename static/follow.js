@@ -27,11 +27,14 @@
   }
 
   function step(line) {
-    const m = /^TOASTER-STEP (\d+)\/(\d+) /.exec(line);
+    const m = /^TOASTER-STEP (\d+)\/(\d+) (\d+) ?(.*?)\r?$/.exec(line);
     if (!m) return false;
     const span = document.createElement("span");
     span.className = "step";
-    span.textContent = clean(line);
+    const link = document.createElement("a");
+    link.href = log.dataset.job + "#L" + m[3];
+    link.textContent = "line " + m[3];
+    span.append("Step " + m[1] + " of " + m[2] + ", ", link, ": " + clean(m[4]));
     log.append(span);
     const text = document.getElementById("step");
     const bar = document.getElementById("progress");

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"toaster.do/lib/page"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -25,7 +26,7 @@ func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
 		return r.Answer(w, http.StatusAccepted, struct {
 			buildJSON
 			Already bool `json:"already"`
-		}{buildAsJSON(b, nil), already})
+		}{buildAsJSON(b, []store.Artifact{}), already})
 	}
 	if already {
 		path += "?note=already"
@@ -77,7 +78,7 @@ func (j *jobs) done(w http.ResponseWriter, r *web.Request, status int, note stri
 	if err != nil {
 		return err
 	}
-	return r.Answer(w, status, withLast(job))
+	return answer(w, r, s, status, job)
 }
 
 // removeForm asks whether the job shall really go.

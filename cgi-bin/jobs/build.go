@@ -5,6 +5,7 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"strings"
 	"time"
 
 	"toaster.do/lib/build"
@@ -37,13 +38,13 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if r.JSON() {
-		return r.Answer(w, http.StatusOK, buildAsJSON(b, artifacts))
+		return r.Answer(w, http.StatusOK, buildAsJSON(b, append([]store.Artifact{}, artifacts...)))
 	}
 	job, err := s.Job(ctx, owner, id)
 	if err != nil {
 		return err
 	}
-	refresh := r.URL.Query().Get("refresh") != "" && b.Open()
+	refresh := r.URL.Query().Get("refresh") != "" && !b.Settled
 	if refresh {
 		w.Header().Set("Refresh", "10")
 	}
@@ -55,7 +56,8 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		Log       tail
 		Artifacts []store.Artifact
 		Refresh   bool
-	}{job, b, s.Now(), title(s, job.Target), lastOf(ctx, s, owner, id, number), artifacts, refresh}})
+		Live      bool // something on the page will change
+	}{job, b, s.Now(), title(s, job.Target), lastOf(ctx, s, owner, id, number), artifacts, refresh, !b.Settled}})
 }
 
 // tail is the end of a log.
@@ -69,7 +71,7 @@ type tail struct {
 
 // block is a step's line, or what was printed between two of them.
 type block struct {
-	Step bool
+	Step *build.Step
 	Text string
 }
 
@@ -91,19 +93,23 @@ func lastOf(ctx context.Context, s *build.Service, owner int64, id string, numbe
 	return tail{Blocks: blocks(text), Cut: start > 0, Next: c.Next, More: c.More}
 }
 
-func blocks(text []byte) []block {
+func blocks(log []byte) []block {
 	var list []block
-	for l := range bytes.Lines(text) {
-		_, step := build.ParseStep(l)
-		if step || len(list) == 0 || list[len(list)-1].Step {
-			list = append(list, block{Step: step})
-		}
-		last := &list[len(list)-1]
-		if step {
-			last.Text = string(bytes.TrimRight(l, "\r\n"))
-		} else {
-			last.Text += string(l)
+	var text strings.Builder
+	flush := func() {
+		if text.Len() > 0 {
+			list = append(list, block{Text: text.String()})
+			text.Reset()
 		}
 	}
+	for l := range bytes.Lines(log) {
+		if step, ok := build.ParseStep(l); ok {
+			flush()
+			list = append(list, block{Step: &step})
+			continue
+		}
+		text.Write(l)
+	}
+	flush()
 	return list
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"time"
 
+	"toaster.do/lib/build"
 	"toaster.do/lib/store"
+	"toaster.do/lib/web"
 )
 
 // The names in JSON are a contract with programs.
@@ -28,7 +30,7 @@ type buildJSON struct {
 	Step        int            `json:"step"`
 	Steps       int            `json:"steps"`
 	ExpectedEnd *time.Time     `json:"expected_end"`
-	Artifacts   []artifactJSON `json:"artifacts"`
+	Artifacts   []artifactJSON `json:"artifacts,omitzero"` // left out in the list of jobs
 }
 
 type artifactJSON struct {
@@ -37,18 +39,43 @@ type artifactJSON struct {
 	SHA256 string `json:"sha256"`
 }
 
-func asJSON(j *store.Job, builds ...buildJSON) jobJSON {
-	if builds == nil {
-		builds = []buildJSON{}
+// whole is a job with all its builds and what they left.
+func whole(r *web.Request, s *build.Service, j *store.Job) (jobJSON, error) {
+	out := asJSON(j)
+	builds, err := s.Builds(r.Context(), j.PersonID, j.ID)
+	if err != nil {
+		return out, err
 	}
-	return jobJSON{ID: j.ID, Name: j.Name, Target: j.Target, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: builds}
+	for _, b := range builds {
+		artifacts, err := s.Artifacts(r.Context(), j.PersonID, j.ID, b.Number)
+		if err != nil {
+			return out, err
+		}
+		out.Builds = append(out.Builds, buildAsJSON(b, append([]store.Artifact{}, artifacts...)))
+	}
+	return out, nil
+}
+
+// brief is a job with its newest build, for the list.
+func brief(j *store.Job) jobJSON {
+	out := asJSON(j)
+	if j.Last != nil {
+		out.Builds = append(out.Builds, buildAsJSON(j.Last, nil))
+	}
+	return out
+}
+
+func asJSON(j *store.Job) jobJSON {
+	return jobJSON{ID: j.ID, Name: j.Name, Target: j.Target, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: []buildJSON{}}
 }
 
 func buildAsJSON(b *store.Build, artifacts []store.Artifact) buildJSON {
 	out := buildJSON{
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Reason, Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
-		Artifacts: []artifactJSON{},
+	}
+	if artifacts != nil {
+		out.Artifacts = []artifactJSON{}
 	}
 	for _, a := range artifacts {
 		out.Artifacts = append(out.Artifacts, artifactJSON(a))

@@ -28,7 +28,7 @@ func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		list := []jobJSON{}
 		for _, job := range found {
-			list = append(list, withLast(job))
+			list = append(list, brief(job))
 		}
 		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": total, "page": number, "pages": pages(total)})
 	}
@@ -38,13 +38,6 @@ func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
 		Page, Newer, Older   int
 		Pages, First, Latest int
 	}{found, total, number, number - 1, older(number, total), pages(total), (number-1)*pageLength + 1, (number-1)*pageLength + len(found)}})
-}
-
-func withLast(job *store.Job) jobJSON {
-	if job.Last == nil {
-		return asJSON(job)
-	}
-	return asJSON(job, buildAsJSON(job.Last, nil))
 }
 
 func pages(total int) int { return (total + pageLength - 1) / pageLength }

@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -37,23 +38,27 @@ func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
 	}
 	path := "/jobs/" + job.ID
 	if !f.Start {
-		return j.stored(w, r, http.StatusCreated, path, "?note=added", asJSON(job))
+		return j.stored(w, r, http.StatusCreated, path, "?note=added", job)
 	}
 	b, _, err := s.Start(r.Context(), r.Who.Person.ID, job.ID)
 	if err != nil {
 		return err
 	}
 	job.Last = b
-	return j.stored(w, r, http.StatusCreated, path, "/builds/"+strconv.Itoa(b.Number), withLast(job))
+	return j.stored(w, r, http.StatusCreated, path, "/builds/"+strconv.Itoa(b.Number), job)
 }
 
 // stored answers when a job was: a program gets it, and where it is; a browser goes to a page below it.
-func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, path, next string, job jobJSON) error {
+func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, path, next string, job *store.Job) error {
 	if !r.JSON() {
 		return r.Redirect(w, path+next)
 	}
 	w.Header().Set("Location", r.To(path))
-	return r.Answer(w, status, job)
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	return answer(w, r, s, status, job)
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.

@@ -60,7 +60,7 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 		}
 		job.Last, next = b, "/builds/"+strconv.Itoa(b.Number)
 	}
-	return j.stored(w, r, http.StatusOK, path, next, withLast(job))
+	return j.stored(w, r, http.StatusOK, path, next, job)
 }
 
 // notStored shows the form again, beside the newest revision where that is what stands in the way.

@@ -22,12 +22,12 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.JSON() {
+		return answer(w, r, s, http.StatusOK, job)
+	}
 	builds, err := s.Builds(ctx, owner, id)
 	if err != nil {
 		return err
-	}
-	if r.JSON() {
-		return j.viewJSON(w, r, s, job, builds)
 	}
 	rev, err := s.Source(ctx, owner, id, 0)
 	if err != nil {
@@ -46,16 +46,13 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(rev.Dockerfile, findings), builds, int64(len(rev.Context))}})
 }
 
-func (j *jobs) viewJSON(w http.ResponseWriter, r *web.Request, s *build.Service, job *store.Job, builds []*store.Build) error {
-	list := []buildJSON{}
-	for _, b := range builds {
-		artifacts, err := s.Artifacts(r.Context(), r.Who.Person.ID, job.ID, b.Number)
-		if err != nil {
-			return err
-		}
-		list = append(list, buildAsJSON(b, artifacts))
+// answer gives a program a job.
+func answer(w http.ResponseWriter, r *web.Request, s *build.Service, status int, job *store.Job) error {
+	out, err := whole(r, s, job)
+	if err != nil {
+		return err
 	}
-	return r.Answer(w, http.StatusOK, asJSON(job, list...))
+	return r.Answer(w, status, out)
 }
 
 // open tells whether a build is queued or running.

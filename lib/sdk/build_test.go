@@ -18,15 +18,14 @@ import (
 	"time"
 )
 
-// These tests run the script: whole builds with the real mmdebstrap and the host's own archive, and builds that go wrong,
-// on a base that the first build made.
+// These tests run the script: two whole builds with the real mmdebstrap and the host's own archive, and many that go wrong.
 
 const busybox = `
 blend_preinst() { :; }
 blend_postinst() {
 	print -r -- "TOASTER-STEP 1/2 3 RUN apt-get install busybox"
 	cp -L /etc/resolv.conf "$strapdir/etc/resolv.conf"
-	mount -t tmpfs none "$strapdir/dev" && touch "$strapdir/dev/null" && mount --bind /dev/null "$strapdir/dev/null" || return 1
+	mount -t tmpfs -o mode=755 none "$strapdir/dev" && touch "$strapdir/dev/null" && mount --bind /dev/null "$strapdir/dev/null" || return 1
 	chroot "$strapdir" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive sh -ec '
 		apt-get update && apt-get install -y --no-install-recommends busybox libcap2-bin && rm -rf /var/lib/apt/lists/*
 		date +%s.%N >/root/clock-in-name && mv /root/clock-in-name /root/built && : >/root/built' || return 1
@@ -47,20 +46,32 @@ func blend(body string) string {
 func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 	canBuild(t)
 	script := scriptOf(t, busybox)
-	var runs [2]*run
+	cache := t.TempDir()
+	runs := []*run{prepare(t, script), prepare(t, script)}
+	runs[1].env = []string{"TOASTER_CACHE_DIR=" + cache}
 	var wait sync.WaitGroup
-	for i := range runs {
-		runs[i] = start(t, script)
-		wait.Go(func() { runs[i].end() })
+	for _, r := range runs {
+		r.start(t)
+		wait.Go(r.end)
 	}
 	wait.Wait()
-	for _, r := range runs {
+	cached := prepare(t, script)
+	cached.env = runs[1].env
+	cached.start(t)
+	cached.end()
+	if !strings.Contains(cached.log.String(), "base: from the cache") {
+		t.Error("the base was not taken from the cache")
+	}
+	for _, r := range append(runs, cached) {
 		r.wants(t, 0, "toaster: done: dist/rootfs_amd64_bookworm.tar.gz")
 		r.isClean(t)
 	}
-	first, second := runs[0].file(t, "rootfs_amd64_bookworm.tar.gz"), runs[1].file(t, "rootfs_amd64_bookworm.tar.gz")
-	if !bytes.Equal(first, second) {
-		t.Errorf("two builds of the same differ: %s, %s", sum(first), sum(second))
+	const name = "rootfs_amd64_bookworm.tar.gz"
+	first := runs[0].file(t, name)
+	for _, r := range []*run{runs[1], cached} {
+		if again := r.file(t, name); !bytes.Equal(first, again) {
+			t.Errorf("two builds of the same differ: %s, %s", sum(first), sum(again))
+		}
 	}
 	if !strings.Contains(runs[0].log.String(), "\nTOASTER-STEP 2/2 4 RUN setcap\n") {
 		t.Error("the blend's steps are not in the log")
@@ -75,7 +86,6 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
-	t.Run("wrong", func(t *testing.T) { brokenBuilds(t, first) })
 }
 
 func checkImage(t *testing.T, image []byte) {
@@ -161,16 +171,10 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 	}
 }
 
-// brokenBuilds go wrong on a base that mmdebstrap made before, in image.
-func brokenBuilds(t *testing.T, image []byte) {
-	tools := t.TempDir()
-	write(t, filepath.Join(tools, "base.tar.gz"), string(image), 0o600)
-	write(t, filepath.Join(tools, "mmdebstrap"), `#!/bin/sh
-[ "$1" != --version ] || exec echo "mmdebstrap 0"
-for root; do case $root in */rootfs) break ;; esac; done
-mkdir -p "$root" && tar -C "$root" --exclude ./etc/toaster -xzf "${0%/*}/base.tar.gz"
-`, 0o755)
-	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+// Builds that go wrong, each on a base that is made of a few files, as only mmdebstrap takes long.
+func TestBrokenBuilds(t *testing.T) {
+	canBuild(t)
+	quickBase(t)
 	for _, c := range []struct {
 		name, body string
 		code       int
@@ -181,18 +185,15 @@ mkdir -p "$root" && tar -C "$root" --exclude ./etc/toaster -xzf "${0%/*}/base.ta
 			print -r -- "TOASTER-STEP 2/2 12 RUN exit 3; \"quoted\""
 			mount -t tmpfs none "$strapdir/mnt"
 			(exec sleep 987654) &
+			print -r -- "TOASTER-FAILED 2/2 12 exit 3"
 			return 1
-		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out: RUN exit 3; "quoted"`},
+		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out (exit status 3): RUN exit 3; "quoted"`},
+		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend did not work out."},
 		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
 		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,
 			"toaster: failed: the stamp in the image is another blend's: the Dockerfile's instructions did not run."},
 		{"a stamp of the host", "print $TOASTER_BLEND_SHA256 >$workdir/stamp; ln -s $workdir $strapdir/etc/toaster\n", ExitStamp,
 			"toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
-		{"a full disk", `
-			print -r -- "TOASTER-STEP 1/2 3 RUN dd"
-			print -r -- "dd: error writing '/fill': No space left on device"
-			return 1
-		`, ExitFull, "toaster: failed: the disk is full: "},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := start(t, scriptOf(t, blend(c.body)))
@@ -203,6 +204,42 @@ mkdir -p "$root" && tar -C "$root" --exclude ./etc/toaster -xzf "${0%/*}/base.ta
 	}
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) { stoppedBuild(t, signal) })
+	}
+}
+
+// quickBase puts a mmdebstrap in the way that makes a tree without packages.
+func quickBase(t *testing.T) {
+	t.Helper()
+	tools := t.TempDir()
+	write(t, filepath.Join(tools, "mmdebstrap"), `#!/bin/sh
+[ "$1" != --version ] || exec echo "mmdebstrap 0"
+for root; do case $root in */rootfs) break ;; esac; done
+mkdir -p "$root/dev" "$root/etc/apt/apt.conf.d" "$root/var/lib/dpkg/info" "$root/mnt"
+echo "deb http://mirror.example/debian bookworm main" >"$root/etc/apt/sources.list"
+`, 0o755)
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+}
+
+// A disk of 8 MiB is full while the Dockerfile is worked on, or while the image is packed.
+func TestFullDisk(t *testing.T) {
+	canBuild(t)
+	quickBase(t)
+	for name, c := range map[string]struct{ body, last string }{
+		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: "},
+		"packing":     {"dd if=/dev/urandom of=$strapdir/fill bs=1M count=5 || return 1\n" + stamp, "toaster: failed: the image could not be packed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			script := bytes.Replace(scriptOf(t, blend(c.body)), []byte("\nNEED_MIB=1024\n"), []byte("\nNEED_MIB=1\n"), 1)
+			r := prepare(t, script)
+			disk := []string{"unshare", "--mount"}
+			if os.Getuid() != 0 {
+				disk = append(disk, "--map-root-user", "--map-auto")
+			}
+			r.start(t, append(disk, "sh", "-c", "mkdir disk && mount -t tmpfs -o size=8m none disk && cd disk && sh ../build.sh; code=$?; ls; exit $code")...)
+			r.end()
+			// The folder's listing follows the script's last line, and must be empty.
+			r.wants(t, ExitFull, c.last)
+		})
 	}
 }
 
@@ -306,6 +343,7 @@ func canBuild(t *testing.T) {
 // run is one run of a script in a folder of its own.
 type run struct {
 	dir     string
+	env     []string
 	cmd     *exec.Cmd
 	log     bytes.Buffer
 	stepped chan struct{} // closed when the first step is in the log, or the script ends
@@ -330,13 +368,17 @@ func start(t *testing.T, script []byte) *run {
 	return r
 }
 
-func (r *run) start(t *testing.T) {
+// start runs the script, or a command that does.
+func (r *run) start(t *testing.T, command ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
-	r.cmd = exec.CommandContext(ctx, "sh", "build.sh")
+	if len(command) == 0 {
+		command = []string{"sh", "build.sh"}
+	}
+	r.cmd = exec.CommandContext(ctx, command[0], command[1:]...)
 	r.cmd.Dir = r.dir
-	r.cmd.Env = append(os.Environ(), "BUILD_NUMBER=7")
+	r.cmd.Env = append(append(os.Environ(), "BUILD_NUMBER=7"), r.env...)
 	out, err := r.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -47,8 +47,9 @@ var (
 //
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
 // SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction".
-// From the environment it takes BUILD_NUMBER and SOURCE_DATE_EPOCH (reproducible-builds.org). It runs as root, or
-// as a user who may make user namespaces and has a range of ids in /etc/subuid and /etc/subgid.
+// It runs as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and /etc/subgid. From the
+// environment it takes BUILD_NUMBER, SOURCE_DATE_EPOCH (reproducible-builds.org), and TOASTER_CACHE_DIR: a folder,
+// whole path, that only the builds' user can write to, where it keeps the newest base of each target (about 200 MB).
 //
 // It fails with Invalid for a target whose SDK can't be built, and with Broken for a blend that would not arrive unchanged.
 func Script(r Recipe) ([]byte, error) {
@@ -116,6 +117,7 @@ func writeHeader(b *bytes.Buffer, r Recipe) {
 		{"SUITES", strings.Join(t.Suites, " ")},
 		{"PACKAGES", strings.Join(t.Packages, ",")},
 		{"BLEND_SHA256", r.BlendSHA256},
+		{"BUILDER", fmt.Sprintf("%x", sha256.Sum256([]byte(rootfsScript)))},
 	} {
 		fmt.Fprintf(b, "%s=%s\n", v.name, shellQuote(v.value))
 	}

@@ -175,12 +175,12 @@ watched() {
 	wait $!
 	return "$(cat "$NOTES/code")"
 }
-SIGNS='^TOASTER-STEP |No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect'
+SIGNS='^TOASTER-(STEP|FAILED) |No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect'
 sign() { grep -qaE "$1" "$NOTES/signs"; }
 
 # explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.
 explain() {
-	if sign 'No space left on device|Disk quota exceeded'; then
+	if sign 'No space left on device|Disk quota exceeded' && [ "$(free_mib "$WORK")" -lt "$NEED_MIB" ]; then
 		disk_full
 	fi
 	fail "$@"

@@ -58,8 +58,28 @@ apt_settings() {
 
 make_base() {
 	sources >"$NOTES/sources"
-	apt_settings >"$NOTES/apt.conf"
 	say "base: $CODENAME for $ARCH from $(awk '{ print $2; exit }' "$NOTES/sources" | grep . || echo "mmdebstrap's default archive")"
+	touch "$WORK/started"
+	cached=$(cache_name)
+	if [ -n "$cached" ] && [ -r "$cached" ] && tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -xpf "$cached"; then
+		say "base: from the cache"
+	else
+		bootstrap
+		[ -z "$cached" ] || to_cache || say "base: the cache $TOASTER_CACHE_DIR could not keep it"
+	fi
+	# As in a container image: packages that were installed are not kept in apt's cache.
+	{
+		apt_settings
+		echo 'APT::Keep-Downloaded-Packages "false"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
+	} >"$R/etc/apt/apt.conf.d/99toaster-build"
+	grep -hv '^$' "$R/etc/apt/sources.list" >"$NOTES/sources"
+	newest_package >"$NOTES/epoch"
+}
+
+bootstrap() {
+	rm -rf "$R" "$WORK/releases"
+	mkdir "$WORK/releases"
+	apt_settings >"$NOTES/apt.conf"
 	set -- --mode=root --variant=minbase --format=directory --architectures="$ARCH"
 	[ -z "$PACKAGES" ] || set -- "$@" --include="$PACKAGES"
 	[ ! -r "$KEYRING" ] || set -- "$@" --keyring="$KEYRING"
@@ -69,24 +89,53 @@ make_base() {
 		set -- "$@" --skip=chroot/mount/sys
 	fi
 	# shellcheck disable=SC2016 # the hook's shell expands these
-	set -- "$@" --aptopt="$NOTES/apt.conf" --customize-hook='cp "$1"/var/lib/apt/lists/*Release "$NOTES"' "$CODENAME" "$R"
+	set -- "$@" --aptopt="$NOTES/apt.conf" --customize-hook='cp "$1"/var/lib/apt/lists/*Release "$WORK/releases"' "$CODENAME" "$R"
 	[ ! -s "$NOTES/sources" ] || set -- "$@" -
-	touch "$WORK/started"
-	watched mmdebstrap "$@" <"$NOTES/sources" || explain_base
+	watched env -u SOURCE_DATE_EPOCH mmdebstrap "$@" <"$NOTES/sources" || explain_base
+	rm -f "$R/etc/apt/apt.conf.d/99mmdebstrap"
+	find "$R/dev" -mindepth 1 -delete
 	# mmdebstrap copies the host's name and name server; the image gets neither.
 	printf '%s\n' "$DISTRIBUTION" >"$R/etc/hostname"
 	: >"$R/etc/resolv.conf"
 	[ -e "$R/etc/hosts" ] || printf '127.0.0.1\tlocalhost %s\n::1\tlocalhost\n' "$DISTRIBUTION" >"$R/etc/hosts"
-	# As in a container image: packages that were installed are not kept in apt's cache.
-	cat - "$NOTES/apt.conf" >"$R/etc/apt/apt.conf.d/99toaster-build" <<-END
-		APT::Keep-Downloaded-Packages "false";
-		Dir::Cache::pkgcache "";
-		Dir::Cache::srcpkgcache "";
-	END
-	rm -f "$R/etc/apt/apt.conf.d/99mmdebstrap"
-	grep -hv '^$' "$R/etc/apt/sources.list" >"$NOTES/sources"
-	newest_package >"$NOTES/epoch"
+	EPOCH=$(newest_package)
+	find "$R/var/lib/dpkg/info" -name '*.md5sums' -newer "$WORK/started" -exec touch --date="@$EPOCH" {} +
+	each date_passwords etc/shadow etc/shadow-
 }
+
+# Bases are kept in $TOASTER_CACHE_DIR, if there is one, by all that decides what is in them: this script's own text, the
+# sources, the packages, and what the archive says of itself at this moment.
+cache_name() {
+	[ -n "${TOASTER_CACHE_DIR:-}" ] && [ -s "$NOTES/sources" ] || return 0
+	mkdir "$NOTES/now"
+	while read -r _ site suite _; do
+		/usr/lib/apt/apt-helper download-file "$site/dists/$suite/InRelease" "$NOTES/now/$suite" >/dev/null 2>&1 || return 0
+	done <"$NOTES/sources"
+	printf '%s/%s-%s.tar' "$TOASTER_CACHE_DIR" "$TARGET" "$(
+		{
+			echo "$BUILDER $ARCH $CODENAME $PACKAGES $(mmdebstrap --version)"
+			cat "$NOTES/sources"
+			release_sums "$NOTES/now"
+		} | sha256sum | cut -d ' ' -f 1
+	)"
+}
+
+# to_cache keeps the newest base of the target. It takes its name when it is whole, so builds may race.
+to_cache() {
+	# The archive may have changed meanwhile.
+	[ "$(release_sums "$WORK/releases")" = "$(release_sums "$NOTES/now")" ] || return 0
+	mkdir -p "$TOASTER_CACHE_DIR" && part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") || return
+	if tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -cf "$part" rootfs releases; then
+		find "$TOASTER_CACHE_DIR" -maxdepth 1 -name "$TARGET-*.tar" -delete
+		mv "$part" "$cached"
+	else
+		rm -f "$part"
+		return 1
+	fi
+	# What a build left that was stopped just here.
+	find "$TOASTER_CACHE_DIR" -maxdepth 1 -name 'part.*' -mmin +600 -delete
+}
+release_sums() { sha256sum "$1"/* | cut -d ' ' -f 1 | sort; }
 
 explain_base() {
 	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
@@ -113,13 +162,15 @@ zsh_blend() {
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
 }
 
-# The blend says where it is: TOASTER-STEP n/m LINE instruction. Line 0 is no line of the Dockerfile.
+# The blend says where it is, "TOASTER-STEP n/m LINE instruction", and at its end "TOASTER-FAILED n/m LINE exit STATUS".
+# Line 0 is no line of the Dockerfile.
 explain_blend() {
+	status=$(sed -n 's/^TOASTER-FAILED .* exit \([0-9]*\)$/ (exit status \1)/p' "$NOTES/signs" | tail -n 1)
 	step=$(grep -a '^TOASTER-STEP ' "$NOTES/signs" | tail -n 1)
 	# shellcheck disable=SC2086 # words of it
 	set -f -- ${step:-- - 0}
 	[ "$3" != 0 ] || explain 6 "the blend did not work out. Its last lines say why."
-	explain 6 "line $3 of the Dockerfile did not work out: ${step#* * * }"
+	explain 6 "line $3 of the Dockerfile did not work out$status: ${step#* * * }"
 }
 
 # An image whose customisation did not run is no image.
@@ -151,6 +202,7 @@ tidy() {
 	each remove_file var/lib/dbus/machine-id var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
 		var/cache/apt/srcpkgcache.bin etc/apt/apt.conf.d/99toaster-build
 	each date_passwords etc/shadow etc/shadow-
+	touch --date="@$EPOCH" "$R/dev"
 }
 
 # each ACTION FILE…: for those that are there.
@@ -230,7 +282,7 @@ sources_json() {
 # What the archive said of itself when the base was made, enough to find the same state again.
 releases_json() {
 	separator=
-	for file in "$NOTES"/*Release; do
+	for file in "$WORK/releases"/*; do
 		[ -f "$file" ] || continue
 		printf '%s{' "$separator"
 		for key in Origin Suite Codename Version Date; do

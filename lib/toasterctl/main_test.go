@@ -116,7 +116,7 @@ const (
 	email  = "ann@example.org"
 	secret = "correct horse battery staple"
 	target = "rootfs_amd64_bookworm"
-	simple = "FROM debian:bookworm\nARG WHO=world\nRUN echo \"hello $WHO\" > /hello\n"
+	simple = "FROM debian:bookworm\nARG WHO=world\nRUN echo \"hello $WHO\" > /hello\nCMD [\"sleep\", \"60\"]\n"
 )
 
 // newSite makes a site with a person, and returns its configuration file.

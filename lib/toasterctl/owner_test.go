@@ -84,6 +84,17 @@ func TestWrongUserIsToldTheExactCommand(t *testing.T) {
 	}
 }
 
+func TestSomebodyElseIsToldToo(t *testing.T) {
+	config := foreignSite(t)
+	if err := os.Chmod(config, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, "toasterctl"), "user", "list", "--config", config)
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1, Gid: 1}}
+	ended(t, "", cmd).exits(1).complains("belongs to nobody, and you are daemon", "sudo -u nobody "+bin+"/toasterctl user list --config "+config)
+}
+
 func TestShellWord(t *testing.T) {
 	for _, word := range []string{"", "a b", "it's", "$HOME `id`", "--config=/x", "é", "a\nb", "*"} {
 		got := ended(t, "", exec.Command("sh", "-c", "printf %s "+shellWord(word))).exits(0)

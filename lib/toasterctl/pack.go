@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
@@ -118,6 +119,7 @@ func (p *packer) add(name string) error {
 		h.Name += "/"
 	}
 	h.Uid, h.Gid, h.Uname, h.Gname = 0, 0, "", ""
+	h.ModTime = info.ModTime().Truncate(time.Second) // as tar does; package tar would round
 	if p.left -= h.Size; p.left < 0 {
 		return fault.New(fault.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
 	}

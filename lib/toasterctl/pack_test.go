@@ -38,7 +38,7 @@ func TestPackGivesTheSameBytes(t *testing.T) {
 		dir := t.TempDir()
 		for _, name := range []string{"b", "a", "c/d"} {
 			path := write(t, filepath.Join(dir, name), name)
-			if err := os.Chtimes(path, time.Time{}, time.Unix(1_600_000_000, int64(i)*1000)); err != nil {
+			if err := os.Chtimes(path, time.Time{}, time.Unix(1_600_000_000, int64(i)*999_000_000)); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestLint(t *testing.T) {
@@ -40,8 +42,11 @@ func TestWhatIsNoDockerfile(t *testing.T) {
 
 func TestBlend(t *testing.T) {
 	dir := t.TempDir()
-	dockerfile := write(t, filepath.Join(dir, "Dockerfile"), "FROM debian:bookworm\nARG WHO=world\nCOPY greeting /greeting\nRUN echo $WHO\n")
-	write(t, filepath.Join(dir, "greeting"), "hello\n")
+	dockerfile := write(t, filepath.Join(dir, "Dockerfile"), "FROM debian:bookworm\nARG WHO=world\nCOPY greeting /greeting\nRUN echo $WHO\nCMD [\"sleep\", \"60\"]\n")
+	greeting := write(t, filepath.Join(dir, "greeting"), "hello\n")
+	if err := os.Chtimes(greeting, time.Time{}, time.Unix(1_600_000_000, 999_000_000)); err != nil {
+		t.Fatal(err)
+	}
 	tar := filepath.Join(t.TempDir(), "context.tar")
 	if out, err := exec.Command("tar", "-C", dir, "-cf", tar, "greeting", "Dockerfile").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -169,6 +169,10 @@ func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
 	}
+	// Directories that their owner can't write to are cleared away too.
+	h.create("shut", "mkdir -p shut/deep; touch shut/deep/x; chmod -R a-w shut")
+	h.becomes("shut", h.start("shut"), build.Succeeded)
+	h.clean()
 	for _, script := range []string{"echo x >dist", "ln -s /etc dist"} {
 		h.create("file", script)
 		h.becomes("file", h.start("file"), build.Failed)

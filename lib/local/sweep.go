@@ -150,11 +150,14 @@ func removeAll(path string) error {
 	if err == nil || os.Geteuid() == 0 {
 		return err
 	}
-	out, err2 := exec.Command("unshare", "--map-root-user", "--map-auto", "rm", "-rf", "--one-file-system", "--", path).CombinedOutput()
-	if err2 != nil {
-		return errors.Join(err, fmt.Errorf("unshare rm: %w: %s", err2, out))
+	for _, ids := range []string{"--map-auto", "--"} {
+		out, err2 := exec.Command("unshare", "--map-root-user", ids, "rm", "-rf", "--one-file-system", "--", path).CombinedOutput()
+		if err2 == nil {
+			return nil
+		}
+		err = errors.Join(err, fmt.Errorf("unshare %s rm: %w: %s", ids, err2, out))
 	}
-	return nil
+	return err
 }
 
 // mounted returns a mount point at or below path, if there is one. See proc_pid_mountinfo(5).

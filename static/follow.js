@@ -1,10 +1,12 @@
-// Follows a build: appends what is new in its log, asks less often while nothing happens, rests in a hidden tab,
+// Shows the end of a build's log and follows it: appends what is new in its log, asks less often while nothing happens, rests in a hidden tab,
 // and shows the page's state anew when it changes. Without it the page is whole, but stands still.
 "use strict";
 (() => {
   const log = document.getElementById("log");
   const says = document.getElementById("following");
-  if (!log || log.dataset.more !== "true") return;
+  if (!log) return;
+  log.scrollTop = log.scrollHeight;
+  if (log.dataset.more !== "true") return;
 
   const longest = 512 * 1024; // characters of the log that stay in the page
   const decoder = new TextDecoder();
@@ -13,9 +15,9 @@
   let timer = 0;
   let rest = ""; // a line whose end has not come
   let busy = false;
+  let polls = 0;
 
   const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-  log.scrollTop = log.scrollHeight;
 
   // What page.Clean does on the server.
   function clean(text) {
@@ -40,7 +42,7 @@
     const bar = document.getElementById("progress");
     if (text) text.textContent = "Step " + m[1] + " of " + m[2];
     if (bar) { bar.max = Number(m[2]); bar.value = Number(m[1]); }
-    if (!text) show();
+    if (!text) show().catch(() => {});
     return true;
   }
 
@@ -95,7 +97,7 @@
     append(decoder.decode(bytes, { stream: true }));
     wait = bytes.byteLength ? 1000 : Math.min(wait * 1.4, 15000);
     if (answer.headers.get("X-More") === "true") {
-      if (!document.getElementById("step")) await show();
+      if (!bytes.byteLength || ++polls % 5 === 0) await show();
       return true;
     }
     if (rest) append("\n");

@@ -40,6 +40,7 @@ func (runnerCommand) Help() string {
 }
 
 func (runnerCommand) Run(w *world) error {
+	defer w.untilSignal()()
 	cfg, err := w.load()
 	if err != nil {
 		return err

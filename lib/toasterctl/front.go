@@ -50,6 +50,8 @@ func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Header().Set("Cache-Control", "public, max-age=604800")
 	http.StripPrefix(f.prefix+"/static", http.FileServerFS(static.Files)).ServeHTTP(w, r)
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -141,6 +142,23 @@ func TestLifeOfAJob(t *testing.T) {
 	job("remove", id).exits(0).says("removed", id)
 	job("status", id).exits(1).complains("no such job", "job list")
 	ctl(t, "", "sync", "--config", config).exits(0)
+}
+
+func TestJobWithAContext(t *testing.T) {
+	config := newSite(t)
+	dir := t.TempDir()
+	dockerfile := write(t, filepath.Join(dir, "Dockerfile"), simple+"COPY greeting /\n")
+	write(t, filepath.Join(dir, "greeting"), "hello\n")
+	archive := filepath.Join(t.TempDir(), "context.tar.gz")
+	ended(t, "", exec.Command("tar", "-C", dir, "-czf", archive, ".")).exits(0)
+	add := []string{"job", "add", "--config", config, "--owner", email, "--target", target, dockerfile}
+
+	ctl(t, "", add...).exits(1).complains("greeting")
+	for _, context := range []string{dir, archive} {
+		id := ctl(t, "", append(add, "--context", context)...).exits(0).word()
+		ctl(t, "", "job", "status", id, "--config", config).exits(0).says(id)
+	}
+	ctl(t, "", append(add, "--context", dockerfile)...).exits(1).complains("no archive")
 }
 
 func TestJobThatCannotBe(t *testing.T) {

@@ -38,17 +38,22 @@ type commands struct {
 
 // world is what a command works with.
 type world struct {
-	ctx      context.Context // ends with the first SIGINT or SIGTERM; the second one ends the process
-	config   string          // --config
+	ctx      context.Context
+	config   string // --config
 	stdin    io.Reader
 	out, err io.Writer
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	w := &world{ctx: ctx, stdin: os.Stdin, out: os.Stdout, err: os.Stderr}
+	w := &world{ctx: context.Background(), stdin: os.Stdin, out: os.Stdout, err: os.Stderr}
 	os.Exit(w.run(os.Args[1:]))
+}
+
+// untilSignal makes SIGINT and SIGTERM end the context, and nothing else: Ctrl-C in a shell script's terminal
+// is followed by what the script sends, and that must not cut the ending short.
+func (w *world) untilSignal() (stop func()) {
+	w.ctx, stop = signal.NotifyContext(w.ctx, os.Interrupt, syscall.SIGTERM)
+	return stop
 }
 
 // run runs the command that args name and returns the exit status: 0 done, 1 failed, 2 wrong usage.

@@ -39,6 +39,7 @@ const (
 )
 
 func (c *serveCommand) Run(w *world) error {
+	defer w.untilSignal()()
 	return w.withService(func(cfg *config.Config, s *build.Service) error {
 		programs, err := c.programs()
 		if err != nil {

@@ -95,8 +95,9 @@ func TestServeTheSite(t *testing.T) {
 		}
 		for _, part := range strings.Split(page, `"`) {
 			if strings.HasPrefix(part, prefix+"/static/") {
-				if resp, _ := s.get(strings.TrimPrefix(part, prefix)); resp.StatusCode != http.StatusOK {
-					t.Errorf("GET %s: %s", part, resp.Status)
+				resp, _ := s.get(strings.TrimPrefix(part, prefix))
+				if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Cache-Control"), "public") {
+					t.Errorf("GET %s: %s, %v", part, resp.Status, resp.Header)
 				}
 			}
 		}

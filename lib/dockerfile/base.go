@@ -2,7 +2,6 @@ package dockerfile
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -103,7 +102,7 @@ func (t *translator) checkPlatform(s *stage) {
 }
 
 // platformForm is OS/ARCHITECTURE[/VARIANT], or one of them alone.
-var platformForm = regexp.MustCompile(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`)
+var platformForm = lazy(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`)
 
 // normalPlatform spells a platform out as linux/ARCHITECTURE[/VARIANT], by the names that Docker uses.
 func normalPlatform(p string) string {

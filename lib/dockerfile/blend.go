@@ -86,7 +86,7 @@ func (t *translator) builder(last *stage) string {
 	for _, part := range []string{builderZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
-	fmt.Fprintf(&w, "typeset -r STEPS=%d\n", len(t.steps))
+	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))
 	for _, s := range t.stages {
 		if s.needed && !s.inTree && s.base == nil {
 			if s.scratch {

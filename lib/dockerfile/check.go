@@ -36,13 +36,15 @@ type translator struct {
 	byName   map[string]*stage
 	context  *Context // without what .dockerignore names
 	ignored  *patternmatcher.PatternMatcher
+	work     int             // see spend
+	whole    map[string]bool // folders of the context that are packed with all that is in them
 	packed   map[string]bool // entries of the context that the blend must bring
 	steps    []Step
 	inline   int // heredocs and downloads, counted
 }
 
 func translate(s Source, write bool) (blend *Blend, findings []Finding) {
-	t := &translator{report: &report{}, source: s, packed: map[string]bool{}}
+	t := &translator{report: &report{}, source: s, packed: map[string]bool{}, whole: map[string]bool{}}
 	defer func() {
 		if p := recover(); p != nil {
 			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -39,11 +40,11 @@ func (t *translator) copy(s *stage, c copying) {
 		failed(err.Error(), "Write an octal mode such as 0644, or one such as u=rwX,go=rX.")
 		return
 	}
-	if !chownForm.MatchString(c.chown) {
+	if !chownForm().MatchString(c.chown) {
 		failed(fmt.Sprintf("--chown=%s is not a user and group.", c.chown), "Write --chown=user:group, by names or numbers.")
 		return
 	}
-	if c.link && !chownNumbers.MatchString(c.chown) {
+	if c.link && !chownNumbers().MatchString(c.chown) {
 		failed("--chown with names cannot be used with --link.", "Use numbers, or remove --link.")
 		return
 	}
@@ -86,11 +87,16 @@ func (t *translator) copy(s *stage, c copying) {
 }
 
 var (
-	chownForm    = regexp.MustCompile(`^[^:\n]*(:[^:\n]*)?$`)
-	scpForm      = regexp.MustCompile(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:.`)
-	chownNumbers = regexp.MustCompile(`^((root|[0-9]+)(:(root|[0-9]*))?)?$`)
-	symbolicMode = regexp.MustCompile(`^[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$`)
+	chownForm    = lazy(`^[^:\n]*(:[^:\n]*)?$`)
+	scpForm      = lazy(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:.`)
+	chownNumbers = lazy(`^((root|[0-9]+)(:(root|[0-9]*))?)?$`)
+	symbolicMode = lazy(`^[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$`)
 )
+
+// lazy compiles a regular expression when it is first used: each request is a process of its own.
+func lazy(expression string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expression) })
+}
 
 // chmodOf checks --chmod: octal up to 7777, or chmod(1)'s symbols.
 func chmodOf(mode string) (string, error) {
@@ -100,7 +106,7 @@ func chmodOf(mode string) (string, error) {
 	if n, err := strconv.ParseUint(mode, 8, 32); err == nil && n <= 0o7777 {
 		return fmt.Sprintf("%04o", n), nil
 	}
-	if symbolicMode.MatchString(mode) {
+	if symbolicMode().MatchString(mode) {
 		return mode, nil
 	}
 	return "", fmt.Errorf("--chmod=%s is not a mode: it should be an octal string between 0 and 07777", mode)
@@ -116,7 +122,7 @@ func isGit(src string) bool {
 		u, err := url.Parse(src)
 		return err == nil && strings.HasSuffix(u.Path, ".git")
 	}
-	return strings.HasPrefix(src, "git://") || strings.HasPrefix(src, "ssh://") || scpForm.MatchString(src)
+	return strings.HasPrefix(src, "git://") || strings.HasPrefix(src, "ssh://") || scpForm().MatchString(src)
 }
 
 // source1 translates one source.
@@ -214,7 +220,7 @@ func (t *translator) fetch(s *stage, c copying, src string) {
 		t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a URL.", "Use ADD.")
 		return
 	}
-	if c.checksum != "" && !checksumForm.MatchString(c.checksum) {
+	if c.checksum != "" && !checksumForm().MatchString(c.checksum) {
 		t.failIn(s, c.loc, "Syntax", fmt.Sprintf("--checksum=%s is not ALGORITHM:HEX.", c.checksum), "Write --checksum=sha256: and 64 hexadecimal digits.")
 		return
 	}
@@ -241,4 +247,4 @@ func (t *translator) fetch(s *stage, c copying, src string) {
 	s.body.WriteString("\n")
 }
 
-var checksumForm = regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
+var checksumForm = lazy(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)

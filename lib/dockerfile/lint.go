@@ -2,10 +2,8 @@ package dockerfile
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
@@ -57,9 +55,7 @@ func (t *translator) lintNames(p *parsed) {
 }
 
 // imageForm is a reference to an image as github.com/distribution/reference takes it.
-var imageForm = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
-})
+var imageForm = lazy(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 
 // lintFrom looks at the variables of a FROM line.
 func (t *translator) lintFrom(s *stage, r shell.ProcessWordResult) {
@@ -93,7 +89,7 @@ func (t *translator) lintPlatform(s *stage, r shell.ProcessWordResult) {
 			lint.Run(&linter.RuleRedundantTargetPlatform, s.in.Location, linter.RuleRedundantTargetPlatform.Format(s.in.Platform))
 		}
 	}
-	if len(r.Matched) > 0 || len(r.Unmatched) > 0 || !platformForm.MatchString(r.Result) {
+	if len(r.Matched) > 0 || len(r.Unmatched) > 0 || !platformForm().MatchString(r.Result) {
 		return
 	}
 	for _, part := range strings.Split(normalPlatform(r.Result), "/")[:2] {
@@ -110,7 +106,10 @@ func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{
 		if s.args[name] || name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE" {
 			continue
 		}
-		near, _ := suggest.Search(name, s.env.keys, true)
+		near := ""
+		if t.spend(20 * len(s.env.keys)) {
+			near, _ = suggest.Search(name, s.env.keys, true)
+		}
 		lint.Run(&linter.RuleUndefinedVar, c.Location(), linter.RuleUndefinedVar.Format(name, near))
 	}
 }
@@ -140,10 +139,8 @@ func (t *translator) lintIgnored(c copying, src string) {
 }
 
 var (
-	secretWords = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`(?i)(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
-	})
-	publicWords = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`) })
+	secretWords = lazy(`(?i)(?:_|^)(?:apikey|auth|credential|credentials|key|password|pword|passwd|secret|token)(?:_|$)`)
+	publicWords = lazy(`(?i)(?:_|^)(?:public|file|version)(?:_|$)`)
 )
 
 func lintSecret(instruction, key string, loc []parser.Range, lint *linter.Linter) {

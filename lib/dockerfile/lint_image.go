@@ -2,10 +2,8 @@ package dockerfile
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
@@ -13,14 +11,10 @@ import (
 // These are our own rules: what works in a container and not in a system that boots.
 
 var (
-	aptInstall = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\sinstall\b([^;&|\n]*)`)
-	})
-	aptUpdate = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\supdate\b`) })
-	aptYes    = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-qqy?)(\s|$)|APT::Get::Assume-Yes`)
-	})
-	downloads = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`https?://[^\s"'|;&<>]+`) })
+	aptInstall = lazy(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\sinstall\b([^;&|\n]*)`)
+	aptUpdate  = lazy(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\supdate\b`)
+	aptYes     = lazy(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-qqy?)(\s|$)|APT::Get::Assume-Yes`)
+	downloads  = lazy(`https?://[^\s"'|;&<>]+`)
 )
 
 // needSystemd are packages and commands that do nothing without systemd as the first process.
@@ -29,11 +23,10 @@ var needSystemd = strings.Fields("systemctl systemd systemd-sysv systemd-timesyn
 // lintRun looks at the words of a RUN.
 func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	text := runText(in)
-	updated := aptUpdate().MatchString(text)
-	if updated {
+	if strings.Contains(text, "update") && aptUpdate().MatchString(text) {
 		s.updated = true
 	}
-	if m := aptInstall().FindStringSubmatch(text); m != nil {
+	if m := installs(text); m != nil {
 		if !s.updated {
 			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
 				"Write RUN apt-get update && apt-get install -y … in one line.")
@@ -42,6 +35,14 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops to ask, and nobody is there.", "Add -y.")
 		}
 	}
+	if strings.Contains(text, "://") {
+		for _, url := range downloads().FindAllString(text, -1) {
+			t.lintDownload(c, url)
+		}
+	}
+	if !strings.Contains(text, "systemd") && !strings.Contains(text, "ctl") && !strings.Contains(text, "snapd") {
+		return
+	}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()\"'", r) }) {
 		if slices.Contains(needSystemd, word) && t.targetIsDevuan() {
 			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, and Devuan has another init.", word),
@@ -49,9 +50,13 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 			break
 		}
 	}
-	for _, url := range downloads().FindAllString(text, -1) {
-		t.lintDownload(c, url)
+}
+
+func installs(text string) []string {
+	if !strings.Contains(text, "install") {
+		return nil
 	}
+	return aptInstall().FindStringSubmatch(text)
 }
 
 func runText(in *instructions.RunCommand) string {

@@ -56,6 +56,10 @@ func (t *translator) plan(p *parsed) {
 	t.globalArgs(p)
 	byName := map[string]*stage{}
 	for i, in := range p.stages {
+		if i == 100 {
+			t.fail(in.Location, "TooManyStages", "There are more than 100 stages.", "Write fewer.")
+			break
+		}
 		s := &stage{in: in, index: i}
 		t.stages = append(t.stages, s)
 		t.fromOf(s, byName)

@@ -37,7 +37,6 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 	if script != "" {
 		s.emit("script", name, script)
 	}
-	s.environment(t.source.BuildArgs)
 	s.emit("run", append([]string{s.config.User, path.Clean(s.config.WorkingDir)}, args...)...)
 }
 
@@ -89,25 +88,17 @@ func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
 	return true
 }
 
-// environment tells the builder the variables for RUN, if they have changed. Proxies come from the build arguments.
-func (s *stage) environment(buildArgs map[string]string) {
-	list := s.env.list()
-	var proxies []string
+// proxies are the variables that a build argument such as http_proxy gives to each RUN, and to nothing else.
+// https://docs.docker.com/reference/dockerfile/#predefined-args
+func proxies(buildArgs map[string]string) (list []string) {
 	for k, v := range buildArgs {
 		switch strings.ToLower(k) {
 		case "http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy":
-			if _, ok := s.env.Get(k); !ok {
-				proxies = append(proxies, strings.ToUpper(k)+"="+v, strings.ToLower(k)+"="+v)
-			}
+			list = append(list, strings.ToUpper(k)+"="+v, strings.ToLower(k)+"="+v)
 		}
 	}
-	sort.Strings(proxies)
-	list = append(list, proxies...)
-	if strings.Join(list, "\x00") == strings.Join(s.shown, "\x00") && s.shown != nil {
-		return
-	}
-	s.shown = list
-	s.body.WriteString("environment=(" + words(list...) + ")\n")
+	sort.Strings(list)
+	return list
 }
 
 // mount prepares a mount of RUN --mount.

@@ -20,8 +20,7 @@ type state struct {
 	args       map[string]bool // what ARG has named
 	fixed      map[string]bool // what ENV has set: "ENV always overrides an ARG of the same name", says the reference
 	workdirSet bool
-	updated    bool     // apt-get update has run
-	shown      []string // the environment that the builder has been told of
+	updated    bool // apt-get update has run
 	entrypoint seen
 	cmd        seen
 	health     seen
@@ -55,6 +54,11 @@ func (t *translator) stage(s *stage) {
 	s.begin()
 	t.checkPlatform(s)
 	fmt.Fprintf(&s.body, "\n# stage %s\n", quote(s.name()))
+	if s.base != nil {
+		fmt.Fprintf(&s.body, "variables_of %d\n", s.base.index)
+	} else {
+		s.emit("variables", "PATH="+defaultPath)
+	}
 	t.step(s, s.in.Location, s.in.SourceCode)
 	if s.inTree {
 		fmt.Fprintf(&s.body, "ROOT=$TREE\n")
@@ -64,6 +68,7 @@ func (t *translator) stage(s *stage) {
 	for _, c := range s.commands {
 		t.command(s, c)
 	}
+	fmt.Fprintf(&s.body, "keep_variables %d\n", s.index)
 	if s.kept {
 		fmt.Fprintf(&s.body, "snapshot $TREE $STAGES/%d\n", s.index)
 	}
@@ -142,7 +147,7 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 			lint.Run(&linter.RuleLegacyKeyValueFormat, in.Location(), linter.RuleLegacyKeyValueFormat.Format(in.Name()))
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
-		s.env.set(kv.Key, kv.Value)
+		s.set(kv.Key, kv.Value)
 		s.fixed[kv.Key] = true
 		s.config.setEnv(kv.Key, kv.Value)
 	}
@@ -156,12 +161,12 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 			continue
 		}
 		if given, ok := t.source.BuildArgs[a.Key]; ok {
-			s.env.set(a.Key, given)
+			s.set(a.Key, given)
 			continue
 		}
 		if a.Value == nil {
 			if v, ok := t.globals.Get(a.Key); ok {
-				s.env.set(a.Key, v)
+				s.set(a.Key, v)
 			}
 			continue
 		}
@@ -171,8 +176,14 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
 			continue
 		}
-		s.env.set(a.Key, v)
+		s.set(a.Key, v)
 	}
+}
+
+// set gives a variable to the instructions that follow, here and in the builder.
+func (s *stage) set(key, value string) {
+	s.env.set(key, value)
+	s.emit("variable", key, value)
 }
 
 func (t *translator) workdir(s *stage, in *instructions.WorkdirCommand, lint *linter.Linter) {

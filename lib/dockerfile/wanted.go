@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"regexp"
+	"sort"
 	"strings"
 )
 
@@ -25,7 +25,8 @@ func (t *translator) mark(names ...string) {
 // want marks an entry, what is below it, and the links on the way.
 func (t *translator) want(place string, via []string) {
 	t.mark(append(via, place)...)
-	if e := t.context.entries[place]; e != nil && e.kind == dir {
+	if e := t.context.entries[place]; e != nil && e.kind == dir && !t.whole[place] {
+		t.whole[place] = true
 		for _, name := range t.context.below(place) {
 			t.packed[name] = true
 		}
@@ -69,32 +70,42 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	return true
 }
 
-// matches lists the entries of the context that a pattern names, by the same regular expression as the builder.
-func (t *translator) matches(folder, wild string) (names []string) {
-	re, err := globRegexp(wild)
-	if err != nil {
-		return nil // reported by put
-	}
-	matcher, err := regexp.CompilePOSIX(latin1(re))
-	if err != nil {
-		return nil
-	}
+// matches lists the entries of the context that a pattern names, as filepath.Match does.
+func (t *translator) matches(folder, wild string) (found []string) {
 	at, _, _ := t.context.find(folder, true)
-	for _, name := range t.context.below(at) {
-		if matcher.MatchString(latin1(strings.TrimPrefix(strings.TrimPrefix(name, at), "/"))) {
-			names = append(names, name)
+	prefix := ""
+	if at != "" {
+		prefix = at + "/"
+	}
+	fixed := prefix + wild[:strings.IndexAny(wild, `*?[\`)]
+	names := t.context.names
+	names = names[sort.SearchStrings(names, fixed):]
+	depth := strings.Count(wild, "/")
+	for i, name := range names {
+		if !strings.HasPrefix(name, fixed) {
+			t.spend(i)
+			return found
+		}
+		rest := name[len(prefix):]
+		if strings.Count(rest, "/") != depth {
+			continue
+		}
+		if hit, err := path.Match(wild, rest); hit && err == nil {
+			found = append(found, name)
 		}
 	}
-	return names
+	t.spend(len(names))
+	return found
 }
 
-// latin1 lets Go's regexps, which know characters, match bytes.
-func latin1(s string) string {
-	var w strings.Builder
-	for i := 0; i < len(s); i++ {
-		w.WriteRune(rune(s[i]))
+// spend counts work, so that no Dockerfile keeps a request busy. One that was written by a person is far from the limit.
+func (t *translator) spend(n int) bool {
+	const enough = 3_000_000
+	if t.work < enough && t.work+n >= enough {
+		t.add(Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile with this context takes too long to translate.", Advice: "Use fewer patterns, or a smaller context."})
 	}
-	return w.String()
+	t.work += n
+	return t.work < enough
 }
 
 // missingAdvice says why a source may be missing.

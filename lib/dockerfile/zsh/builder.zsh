@@ -9,7 +9,8 @@ zmodload -F zsh/files b:zf_mkdir b:zf_rm b:zf_rmdir b:zf_chmod b:zf_chown b:zf_l
 
 typeset -r TREE=$1 WORK=$2 STAMP=$3 CONTEXT=$2/context STAGES=$2/stages
 typeset ROOT=$TREE at='0/0 0'	# the root that instructions work on; the step they belong to
-typeset -a environment mounts reply
+typeset -a mounts proxies reply
+typeset -A environment kept_environment
 zf_mkdir -m 755 $CONTEXT $STAGES $WORK/inline $WORK/cache || exit 1
 [[ -s $WORK/context.tar.gz ]] && { tar -xzpf $WORK/context.tar.gz --same-owner --numeric-owner -C $CONTEXT || exit 1 }
 
@@ -68,6 +69,26 @@ make_dirs() {
 	make_dirs ${1:h} $2 $3
 	zf_mkdir -m $2 -- $1 && zf_chmod $2 $1 || fail "cannot make the directory ${1#$ROOT}"
 	[[ -z $3 ]] || zf_chown $3 $1 || fail "cannot give ${1#$ROOT} to $3"
+}
+
+# Variables for RUN. variable KEY VALUE; variables KEY=VALUE…: these alone; keep_variables and variables_of STAGE: for a stage based on it.
+variable() { environment[$1]=$2 }
+
+variables() {
+	local one
+	environment=()
+	for one in "$@"; do environment[${one%%=*}]=${one#*=}; done
+}
+
+keep_variables() {
+	local key
+	for key in "${(@k)environment}"; do kept_environment[$1/$key]=$environment[$key]; done
+}
+
+variables_of() {
+	local key
+	environment=()
+	for key in "${(@k)kept_environment[(I)$1/*]}"; do environment[${key#*/}]=$kept_environment[$key]; done
 }
 
 # snapshot FROM TO: a copy of a root; other file systems that are mounted in it stay out.

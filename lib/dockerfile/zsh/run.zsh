@@ -99,8 +99,10 @@ script() {
 # run USER DIRECTORY ARGV...: one RUN. Its processes, mounts, and the network names it sets end with it.
 run() {
 	local user=$1 dir=$2 uid gid home entry policy=''
-	local -a groups stubs places env=($environment)
+	local -a groups stubs places env
 	shift 2
+	for entry in ${(ok)environment}; do env+=("$entry=$environment[$entry]"); done
+	for entry in $proxies; do (( ${+environment[${entry%%=*}]} )) || env+=("$entry"); done
 	identity $user
 	[[ -n ${(M)env:#HOME=*} ]] || env+=("HOME=$home")
 	inside $ROOT $dir

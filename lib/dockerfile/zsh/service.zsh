@@ -50,7 +50,7 @@ $2"
 enable_sysv() {
 	local level
 	if has /usr/sbin/update-rc.d; then
-		environment=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin DPKG_ROOT=)
+		variables PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 		run '' / update-rc.d toaster-app defaults
 		return
 	fi

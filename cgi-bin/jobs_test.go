@@ -321,6 +321,28 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 	}
 }
 
+func TestAChangeOutlivesItsSession(t *testing.T) {
+	s := newSite(t)
+	c := s.browser(ada)
+	id := s.program(s.token(ada, "write")).addJob()
+	s.sql("UPDATE session SET expires_at = 1")
+	a := c.post("/jobs/"+id+"/update", "text", "FROM debian:bookworm\nRUN echo changed\n", "revision", "1", "context:", "")
+	form := c.get(a.header.Get("Location"))
+	next := html.UnescapeString(regexp.MustCompile(`name="next" value="([^"]+)"`).FindStringSubmatch(form.body)[1])
+	if !strings.HasPrefix(next, "/jobs/"+id+"/update?draft=") {
+		t.Fatal(next)
+	}
+	a = c.post("/account/login", "email", ada, "password", password, "next", next)
+	page := c.get(a.header.Get("Location"))
+	if page.status != 200 || !strings.Contains(page.body, "RUN echo changed") || !strings.Contains(page.body, `name="revision" value="1"`) || !strings.Contains(page.body, "has a build context") {
+		t.Errorf("%d %s", page.status, page.body)
+	}
+	s.sql("UPDATE session SET expires_at = 1")
+	if a := c.post("/jobs/" + id + "/start"); a.header.Get("Location") != "/account/login?next=%2Fjobs%2F"+id {
+		t.Errorf("a button: %v", a.header)
+	}
+}
+
 func TestTheListIsPaged(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)

@@ -178,6 +178,24 @@ func TestAProgramThatNoWebServerRunsSaysSo(t *testing.T) {
 	}
 }
 
+func TestAnEnvironmentThatCanNotBeRead(t *testing.T) {
+	s := newSite(t)
+	_, env := s.anybody().environment("GET", "/jobs", "", 0)
+	for _, bad := range []string{"CONTENT_LENGTH=x", "REQUEST_URI=/%zz", "SERVER_PROTOCOL=x"} {
+		cmd := exec.Command(programs + "/jobs")
+		cmd.Env = append(env, bad)
+		out, err := cmd.Output()
+		if err != nil || !strings.HasPrefix(string(out), "Status: 400 ") {
+			t.Errorf("%s: %v %s", bad, err, out)
+		}
+	}
+	cmd := exec.Command(programs + "/jobs")
+	cmd.Env = append(env, "SERVER_PROTOCOL=HTTP/2.0")
+	if out, err := cmd.Output(); err != nil || !strings.HasPrefix(string(out), "Status: 303 ") {
+		t.Errorf("HTTP/2: %v %s", err, out)
+	}
+}
+
 func TestOtherSitesCanNotSendForms(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)

@@ -1,14 +1,17 @@
 package main
 
-// instruction is how a Dockerfile's instruction is kept.
+// instruction is how instructions of a Dockerfile are kept.
 type instruction struct{ Name, Text string }
 
 var instructions = []instruction{
-	{"FROM", "Names the release, such as devuan/devuan:daedalus. The target says what the image is built from."},
-	{"RUN", "Runs in the image's file system, each in a shell of its own, in both forms, with heredocs. When one fails, the build fails, and says at which line."},
-	{"COPY, ADD", "Files of the build context, with owner, mode and .dockerignore as Docker has them."},
-	{"ENV, ARG", "Set for the instructions that follow; ENV also for the service. Build arguments override ARG."},
-	{"WORKDIR, USER", "Hold for the instructions that follow, and for the service."},
-	{"CMD, ENTRYPOINT", "Become a service of the image's init system, called toaster-app."},
-	{"EXPOSE, LABEL", "Are written into the image's /etc/toaster."},
+	{"FROM", "Names the release, such as devuan/devuan:daedalus; the target says what the image is made from. Further stages are built beside it, for COPY --from; the last one becomes the image."},
+	{"RUN", "Runs in the image's file system, each in a shell of its own, in both forms and with heredocs. When one fails, the build fails, and says at which line."},
+	{"COPY, ADD", "Files of the build context or of an earlier stage, with the owner, mode and .dockerignore that Docker gives them. ADD also unpacks archives, and fetches files by HTTP."},
+	{"ENV, ARG", "Hold for the instructions that follow; ENV also for the service. Build arguments override ARG."},
+	{"WORKDIR, USER, SHELL", "Hold for the instructions that follow; WORKDIR and USER also for the service."},
+	{"CMD, ENTRYPOINT", "Become the service toaster-app of the image's init system, which starts with the system."},
+	{"STOPSIGNAL, HEALTHCHECK", "Say how that service is stopped, and how it is found to be ill."},
+	{"VOLUME", "Is a plain folder of the image."},
+	{"EXPOSE", "Opens and closes nothing: whatever listens on the network can be reached."},
+	{"LABEL, MAINTAINER, ONBUILD", "Change nothing in an image that boots, and may stay."},
 }

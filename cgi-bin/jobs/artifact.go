@@ -48,11 +48,16 @@ func (j *jobs) artifact(w http.ResponseWriter, r *web.Request) error {
 	if a.SHA256 != "" {
 		h.Set("ETag", `"`+a.SHA256+`"`)
 	}
-	// One range is what downloads that go on need; several would open the file again for each.
+	return send(w, r.Request, modified, content)
+}
+
+// send answers with the file, or one part of it. One range is what downloads that go on need; several would open
+// the file again for each.
+func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *stream) error {
 	if strings.Contains(r.Header.Get("Range"), ",") {
 		r.Header.Del("Range")
 	}
-	http.ServeContent(w, r.Request, "", modified, content)
+	http.ServeContent(w, r, "", modified, content)
 	return content.err
 }
 

@@ -28,7 +28,6 @@ func Main(program string, routes []Route) int {
 	if err := cgi.Serve(app); err != nil {
 		app.Log.Error("the web server's environment can't be read", "error", err)
 		fmt.Print("Status: 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe server could not read this request.\n")
-		return 1
 	}
 	return 0
 }

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/web"
+)
+
+func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T) {
+	for _, r := range routes() {
+		if r.Access == web.Anyone {
+			t.Errorf("%s %s is open to anyone", r.Method, r.Path)
+		}
+		if r.Method == "POST" && r.Access != web.Writer && r.Path != "/check" {
+			t.Errorf("%s %s needs no right to write", r.Method, r.Path)
+		}
+		if r.Method == "POST" && r.Again == "" {
+			t.Errorf("after %s %s, a log-in leads nowhere", r.Method, r.Path)
+		}
+	}
+}
+
+func FuzzOffset(f *testing.F) {
+	f.Add("12")
+	f.Add("-0")
+	f.Fuzz(func(t *testing.T, s string) {
+		if n, err := offset(s); err == nil && n < 0 {
+			t.Errorf("%q gives %d", s, n)
+		}
+	})
+}
+
+func TestAStreamReadsWhereItIsAskedTo(t *testing.T) {
+	const content = "0123456789"
+	opened := 0
+	s := &stream{size: 10, open: func(start int64) (io.ReadCloser, error) {
+		opened++
+		return io.NopCloser(strings.NewReader(content[start:])), nil
+	}}
+	read := func(n int) string {
+		b := make([]byte, n)
+		if _, err := io.ReadFull(s, b); err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if got := read(3) + read(2); got != "01234" || opened != 1 {
+		t.Errorf("%q, opened %d times", got, opened)
+	}
+	if _, err := s.Seek(-2, io.SeekEnd); err != nil || read(2) != "89" || opened != 2 {
+		t.Errorf("opened %d times, %v", opened, err)
+	}
+	if n, err := s.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+		t.Error(n, err)
+	}
+	if _, err := s.Seek(11, io.SeekStart); err == nil {
+		t.Error("a place after the end was found")
+	}
+}
+
+func TestAStreamThatEndsTooEarlyIsAnError(t *testing.T) {
+	s := &stream{size: 10, open: func(int64) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("0123")), nil }}
+	if b, err := io.ReadAll(s); len(b) != 4 || err != io.ErrUnexpectedEOF || s.err == nil {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
+// FuzzRange asks for a part of an artifact with any Range: what comes must be that part of the file.
+func FuzzRange(f *testing.F) {
+	for _, r := range []string{"bytes=0-3", "bytes=-2", "bytes=5-", "bytes=9-1", "bytes=0-0,2-3", "bytes=99999999999999999999-"} {
+		f.Add(r)
+	}
+	const content = "0123456789"
+	f.Fuzz(func(t *testing.T, header string) {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Range", header)
+		s := &stream{size: 10, open: func(start int64) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content[start:])), nil }}
+		w := httptest.NewRecorder()
+		send(w, r, time.Time{}, s)
+		var from, to int
+		switch w.Code {
+		case 200:
+			from, to = 0, 9
+		case 206:
+			if _, err := fmt.Sscanf(w.Header().Get("Content-Range"), "bytes %d-%d/10", &from, &to); err != nil {
+				t.Fatal(w.Header())
+			}
+		case 416:
+			return
+		default:
+			t.Fatalf("%q: %d", header, w.Code)
+		}
+		if got := w.Body.String(); got != content[from:to+1] {
+			t.Errorf("%q: %q", header, got)
+		}
+	})
+}

@@ -273,7 +273,7 @@ func TestMirrorAway(t *testing.T) {
 	}
 	b := start(t, script)
 	b.end()
-	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached. Its answer stands above.")
+	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is just being changed. Its answer stands above; try again later.")
 	b.isClean(t)
 }
 

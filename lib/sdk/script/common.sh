@@ -36,6 +36,7 @@ check_host() {
 		$NEEDS
 	END
 	[ "$(id -u)" = 0 ] || need newuidmap uidmap
+	[ "$(dpkg --print-architecture)" = "$ARCH" ] || need arch-test arch-test
 	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
 		fail 3 "this host lacks $KEYRING, the keys that $MIRROR is checked with. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."

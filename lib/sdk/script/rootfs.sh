@@ -83,6 +83,9 @@ bootstrap() {
 	set -- --mode=root --variant=minbase --format=directory --architectures="$ARCH"
 	[ -z "$PACKAGES" ] || set -- "$@" --include="$PACKAGES"
 	[ ! -r "$KEYRING" ] || set -- "$@" --keyring="$KEYRING"
+	# One /usr from the start, where the release is made for it; else its package usrmerge moves things there, with perl.
+	merged=/usr/share/mmdebstrap/hooks/maybe-merged-usr
+	[ ! -d "$merged" ] || set -- "$@" --hook-dir="$merged"
 	if mount -t sysfs none "$NOTES" 2>/dev/null; then
 		umount "$NOTES"
 	else # in a user namespace
@@ -139,7 +142,7 @@ release_sums() { sha256sum "$1"/* | cut -d ' ' -f 1 | sort; }
 
 explain_base() {
 	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
-		explain 4 "the package archive can't be reached. Its answer stands above."
+		explain 4 "the package archive can't be reached, or is just being changed. Its answer stands above; try again later."
 	fi
 	explain 1 "mmdebstrap could not make the base of $CODENAME for $ARCH. Its last lines say why."
 }

@@ -121,7 +121,8 @@ type Engine interface {
 	// Remove stops a running build, forgets a waiting start, and deletes the job with its logs and artifacts.
 	// A job that is gone is no error.
 	Remove(ctx context.Context, name string) error
-	// SetEnabled lets a job start builds or not. A disabled job's Start is a Conflict; running builds go on.
+	// SetEnabled lets a job start builds or not. A disabled job's Start is a Conflict; running builds go on, and
+	// a start that waits is forgotten.
 	SetEnabled(ctx context.Context, name string, enabled bool) error
 	// Start asks for a build. While a start of this job waits, another gives the same ticket.
 	Start(ctx context.Context, name string) (Ticket, error)
@@ -133,7 +134,7 @@ type Engine interface {
 	// Log reads the log from an offset that an earlier Chunk gave, or 0. An offset past the end gives an empty
 	// chunk whose Next is the end.
 	Log(ctx context.Context, name string, number int, offset int64) (Chunk, error)
-	// Artifacts lists what an ended build left; of a running build, nothing.
+	// Artifacts lists what a build that succeeded left; of any other, nothing.
 	Artifacts(ctx context.Context, name string, number int) ([]Artifact, error)
 	// Open streams a part of an artifact.
 	Open(ctx context.Context, name string, number int, path string, r Range) (*Stream, error)

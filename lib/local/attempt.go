@@ -124,7 +124,7 @@ func (a *attempt) environment() []string {
 	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(a.job.Script)), a.mark())
 }
 
-// watch waits for the script to end, and ends it when it has to. It returns why it did that, or nil.
+// watch waits until the script has ended, or has to. It returns why it has to, or nil.
 func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 	limit := a.job.TimeLimit
 	if limit == 0 || a.TimeLimit > 0 && a.TimeLimit < limit {
@@ -142,11 +142,11 @@ func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 		case <-p.ended:
 			return a.tooLong()
 		case <-ctx.Done():
-			p.stop()
+			p.stop(a.mark())
 			return because(ctx)
 		case <-ticker.C:
+			// No time to end by itself: it would go on writing.
 			if why := a.tooLong(); why != nil {
-				p.stop()
 				return why
 			}
 		}

@@ -95,7 +95,7 @@ func (e *Engine) Health(ctx context.Context) build.Health {
 		}
 	}
 	if slots.Total > 0 && slots.Online == 0 {
-		h.Message = "The runner has not moved for a while: see its log, or start it again."
+		h.Message = "The runner hangs: see its log, and start “toasterctl runner” again."
 	}
 	alive := census{dir: e.dir}
 	for _, b := range running {

@@ -86,12 +86,20 @@ func (p *process) signal(s syscall.Signal) {
 	asRoot(func() error { return syscall.Kill(-p.cmd.Process.Pid, s) })
 }
 
-// stop asks the group to end, and ends it if the script takes too long.
-func (p *process) stop() {
+// stop asks the group to end, and waits until all of the build has, but not too long.
+func (p *process) stop(mark string) {
 	p.signal(syscall.SIGTERM)
+	for end := time.Now().Add(grace); p.alive(mark) && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	}
+}
+
+// alive does not ask whether the group exists: one of zombies does, where nobody reaps them.
+func (p *process) alive(mark string) bool {
 	select {
 	case <-p.ended:
-	case <-time.After(grace):
+		return len(withMark(append([]byte(mark), 0))) > 0
+	default:
+		return true
 	}
 }
 
@@ -126,36 +134,43 @@ func killMarked(mark string, prefix bool) {
 		wanted = []byte(mark)
 	}
 	for end := time.Now().Add(grace / 2); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		found := false
-		asRoot(func() error {
-			found = killOnce(wanted)
-			return nil
-		})
-		if !found {
+		all := withMark(wanted)
+		if len(all) == 0 {
 			return
 		}
+		asRoot(func() error {
+			for _, pid := range all {
+				kill(pid, wanted)
+			}
+			return nil
+		})
 	}
 }
 
-func killOnce(wanted []byte) (found bool) {
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || !marked(pid, wanted) {
-			continue
-		}
-		p, err := os.FindProcess(pid)
-		if err != nil {
-			continue
-		}
-		// Asked again, now that the id can't pass to another process unnoticed.
-		if marked(pid, wanted) {
-			found = true
-			p.Signal(syscall.SIGKILL)
-		}
-		p.Release()
+func kill(pid int, wanted []byte) {
+	p, err := os.FindProcess(pid)
+	if err != nil {
+		return
 	}
-	return found
+	defer p.Release()
+	// Asked again, now that the id can't pass to another process unnoticed.
+	if marked(pid, wanted) {
+		p.Signal(syscall.SIGKILL)
+	}
+}
+
+// withMark returns the processes with wanted in their environment. A zombie has none.
+func withMark(wanted []byte) (all []int) {
+	asRoot(func() error {
+		entries, err := os.ReadDir("/proc")
+		for _, entry := range entries {
+			if pid, err := strconv.Atoi(entry.Name()); err == nil && marked(pid, wanted) {
+				all = append(all, pid)
+			}
+		}
+		return err
+	})
+	return all
 }
 
 func marked(pid int, wanted []byte) bool {

@@ -148,6 +148,11 @@ func TestKilledAtAnyMoment(t *testing.T) {
 func (h *house) consistent(final map[build.Ticket]build.State, tickets map[string][]build.Ticket) {
 	h.Helper()
 	for name, list := range tickets {
+		// A child that was being started when its runner was killed may hold the lock for a moment.
+		h.until("nothing runs without a runner", func() bool {
+			builds := h.status(name).Builds
+			return len(builds) == 0 || builds[0].State.Ended()
+		})
 		known, err := h.db.LocalStatuses(h.Context(), []string{name}, 1000)
 		if err != nil {
 			h.Fatal(err)
@@ -166,9 +171,6 @@ func (h *house) consistent(final map[build.Ticket]build.State, tickets map[strin
 			seen[b.Ticket] = true
 			if before, ok := final[b.Ticket]; ok && before != b.State {
 				h.Errorf("build %d of %s was %s and is %s", b.Number, name, before, b.State)
-			}
-			if !b.State.Ended() {
-				h.Errorf("build %d of %s is %s without a runner", b.Number, name, b.State)
 			}
 			final[b.Ticket] = b.State
 			h.complete(name, b)

@@ -286,6 +286,37 @@ func TestTwoRunnersShareAQueue(t *testing.T) {
 	}
 }
 
+func TestRunnerThatHangs(t *testing.T) {
+	h := newHouse(t)
+	r := h.process()
+	h.create("job", "echo hello")
+	h.becomes("job", h.start("job"), build.Succeeded)
+	if err := r.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	file, _ := filepath.Glob(filepath.Join(h.Dir, runnersFolder, "*"))
+	if len(file) != 1 {
+		t.Fatalf("the runners' files: %v", file)
+	}
+	long := time.Now().Add(-time.Minute)
+	h.until("it counts as hanging", func() bool {
+		// Until it has stopped it may give a sign of life.
+		if err := os.Chtimes(file[0], long, long); err != nil {
+			t.Fatal(err)
+		}
+		hl := h.Health(t.Context())
+		return strings.Contains(hl.Message, "hangs") && hl.Slots[0].Online == 0 && hl.Slots[0].Total == 2
+	})
+	ticket := h.start("job")
+	if w := h.status("job").Waiting; w == nil || !strings.Contains(w.Reason, "hangs") {
+		t.Errorf("the start waits as %+v", w)
+	}
+	if err := r.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	h.becomes("job", ticket, build.Succeeded)
+}
+
 func TestNothingIsRemovedAcrossAMount(t *testing.T) {
 	h := newHouse(t)
 	path := filepath.Join(h.WorkDir, "a \"quoted\" \\ name", "mnt")

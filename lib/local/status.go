@@ -73,8 +73,12 @@ func waiting(k *store.LocalStatus, builds []build.BuildStatus, reason string) *b
 func (e *Engine) reason(ctx context.Context) string {
 	h := e.Health(ctx)
 	switch s := h.Slots; {
-	case len(s) == 0 || s[0].Online == 0:
+	case len(s) == 0:
+		return "waits for the engine"
+	case s[0].Total == 0:
 		return "no runner is running: start “toasterctl runner”"
+	case s[0].Online == 0:
+		return "the runner hangs: start “toasterctl runner” again"
 	case s[0].Busy >= s[0].Online:
 		return "waits for a free slot"
 	}

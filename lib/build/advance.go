@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -152,7 +153,7 @@ func (s *Service) Reconcile(ctx context.Context) (jobs int, err error) {
 		}
 		if err := s.advance(ctx, job); err != nil {
 			s.note(ctx, job, err)
-			errs = append(errs, err)
+			errs = append(errs, fmt.Errorf("job %s: %w", job.ID, err))
 		}
 	}
 	return len(unsettled), errors.Join(errs...)

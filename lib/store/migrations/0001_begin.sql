@@ -119,11 +119,11 @@ CREATE TABLE artifact (
 CREATE TABLE local_job (
 	name        TEXT PRIMARY KEY COLLATE NOCASE,
 	description TEXT NOT NULL,
-	script      BLOB NOT NULL,
 	keep        INTEGER NOT NULL CHECK (keep > 0),
 	time_limit  INTEGER NOT NULL CHECK (time_limit >= 0), -- milliseconds; 0: the runner's
 	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
-	last_number INTEGER NOT NULL DEFAULT 0
+	last_number INTEGER NOT NULL DEFAULT 0,
+	script      BLOB NOT NULL                       -- last: the columns after a large value are slow to reach
 ) STRICT;
 
 CREATE TABLE local_build (

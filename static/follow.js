@@ -37,7 +37,7 @@
     link.href = log.dataset.job + "#L" + m[3];
     link.textContent = "line " + m[3];
     span.append("Step " + m[1] + " of " + m[2] + ", ", link, ": " + clean(m[4]));
-    log.append(span);
+    log.append(span, "\n");
     const text = document.getElementById("step");
     const bar = document.getElementById("progress");
     if (text) text.textContent = "Step " + m[1] + " of " + m[2];

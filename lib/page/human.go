@@ -24,19 +24,28 @@ func Bytes(n int64) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + "KMGTPE"[unit:unit+1] + "iB"
 }
 
-// Length writes a duration for people: "42 s", "3 min 5 s", "2 h 10 min".
+// Length writes a duration for people, in its two largest units: "42 s", "3 min 5 s", "2 h", "7 days". Its spaces
+// don't break a line.
 func Length(d time.Duration) string {
-	d = d.Round(time.Second)
-	h, m, s := int(d.Hours()), int(d.Minutes())%60, int(d.Seconds())%60
-	switch {
-	case d < 0:
-		return "0 s"
-	case h > 0:
-		return fmt.Sprintf("%d h %d min", h, m)
-	case m > 0:
-		return fmt.Sprintf("%d min %d s", m, s)
+	d = max(d, 0).Round(time.Second)
+	units := []struct {
+		name string
+		size time.Duration
+	}{{"days", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	if d < 48*time.Hour {
+		units = units[1:]
 	}
-	return fmt.Sprintf("%d s", s)
+	for i, u := range units {
+		if d < u.size {
+			continue
+		}
+		text := fmt.Sprintf("%d\u00a0%s", d/u.size, u.name)
+		if i+1 < len(units) && d%u.size >= units[i+1].size {
+			text += fmt.Sprintf("\u00a0%d\u00a0%s", d%u.size/units[i+1].size, units[i+1].name)
+		}
+		return text
+	}
+	return "0\u00a0s"
 }
 
 // iso is a time for machines: the datetime attribute and JSON (RFC 3339, UTC).

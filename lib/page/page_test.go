@@ -125,8 +125,9 @@ func TestSizesAndTimesForPeople(t *testing.T) {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
 		}
 	}
-	for d, want := range map[time.Duration]string{0: "0 s", -time.Second: "0 s", 59600 * time.Millisecond: "1 min 0 s", 90 * time.Second: "1 min 30 s", 3 * time.Hour: "3 h 0 min"} {
-		if got := Length(d); got != want {
+	for d, want := range map[time.Duration]string{0: "0 s", -time.Second: "0 s", 59600 * time.Millisecond: "1 min", 90 * time.Second: "1 min 30 s",
+		3 * time.Hour: "3 h", 3*time.Hour + 5*time.Second: "3 h", 36 * time.Hour: "36 h", 168 * time.Hour: "7 days", 49 * time.Hour: "2 days 1 h"} {
+		if got := strings.ReplaceAll(Length(d), "\u00a0", " "); got != want {
 			t.Errorf("Length(%s) = %q, want %q", d, got, want)
 		}
 	}

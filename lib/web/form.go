@@ -90,7 +90,7 @@ func (f *Form) multipart(m *multipart.Reader, fields Fields) error {
 			err = malformed(http.StatusBadRequest, errors.New("too many parts"))
 		}
 		if err != nil {
-			return cmpError(first, unread(err, ""))
+			return cmpError(first, unread(err))
 		}
 		err = f.part(part, fields)
 		if stop := (*unreadable)(nil); errors.As(err, &stop) {
@@ -106,15 +106,18 @@ func (f *Form) part(part *multipart.Part, fields Fields) error {
 	limit, known := fields[name]
 	if !known {
 		_, err := io.Copy(io.Discard, part)
-		return unread(err, "")
+		return unread(err)
 	}
 	var b bytes.Buffer
 	_, err := io.Copy(&b, io.LimitReader(part, max(limit.Most, limit.Keep)+1))
 	if err == nil {
 		_, err = io.Copy(io.Discard, part)
 	}
+	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
+		return &unreadable{tooLarge(name, limit.Most)}
+	}
 	if err != nil {
-		return unread(err, name)
+		return unread(err)
 	}
 	if file == "" && limit.File && b.Len() == 0 { // nothing was chosen
 		return nil
@@ -125,7 +128,7 @@ func (f *Form) part(part *multipart.Part, fields Fields) error {
 func (f *Form) urlencoded(body io.Reader, fields Fields) error {
 	b, err := io.ReadAll(body)
 	if err != nil {
-		return unread(err, "")
+		return unread(err)
 	}
 	values, err := url.ParseQuery(string(b))
 	if err != nil {
@@ -147,7 +150,7 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 	var members map[string]any
 	if err := d.Decode(&members); err != nil {
 		if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-			return unread(err, "")
+			return unread(err)
 		}
 		return malformed(http.StatusBadRequest, err)
 	}
@@ -216,13 +219,13 @@ type unreadable struct{ error }
 func (u *unreadable) Unwrap() error { return u.error }
 
 // unread says why reading a body ended: it is over its limit, or broken.
-func unread(err error, field string) error {
+func unread(err error) error {
 	if err == nil {
 		return nil
 	}
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return &unreadable{fault.Wrap(fault.TooLarge, err, "What you sent is too large: a form takes at most "+size(tooLong.Limit)+".", "Nothing was stored. Send less.").At(field)}
+		return &unreadable{fault.Wrap(fault.TooLarge, err, "What you sent is too large: a form takes at most "+size(tooLong.Limit)+".", "Nothing was stored. Send less.")}
 	}
 	var already *statusFault
 	if errors.As(err, &already) {

@@ -36,7 +36,7 @@ check_host() {
 		$NEEDS
 	END
 	[ "$(id -u)" = 0 ] || need newuidmap uidmap
-	[ "$(dpkg --print-architecture)" = "$ARCH" ] || need arch-test arch-test
+	[ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
 	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
 		fail 3 "this host lacks $KEYRING, the keys that $MIRROR is checked with. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."
@@ -99,6 +99,9 @@ remove() {
 
 outside() {
 	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
+	case ${SOURCE_DATE_EPOCH:-0} in
+	*[!0-9]*) fail 2 "SOURCE_DATE_EPOCH must be a number of seconds since 1970." ;;
+	esac
 	case $0 in
 	/*) SELF=$0 ;;
 	*) SELF=$PWD/$0 ;;

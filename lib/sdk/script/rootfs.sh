@@ -54,6 +54,10 @@ sources() {
 apt_settings() {
 	apt-config dump Acquire 2>/dev/null |
 		grep -iE '^Acquire::((http|https|ftp)::proxy|check-valid-until|check-date|retries|forceipv4|forceipv6)[^{]* "[^"]*";$' || :
+	case ${http_proxy:-\"} in
+	*\"*) ;;
+	*) printf 'Acquire::http::Proxy "%s";\n' "$http_proxy" ;;
+	esac
 }
 
 make_base() {
@@ -72,7 +76,7 @@ make_base() {
 		apt_settings
 		echo 'APT::Keep-Downloaded-Packages "false"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
 	} >"$R/etc/apt/apt.conf.d/99toaster-build"
-	grep -hv '^$' "$R/etc/apt/sources.list" >"$NOTES/sources"
+	grep -hv '^$' "$R/etc/apt/sources.list" "$R/etc/apt/sources.list.d"/* >"$NOTES/sources" 2>/dev/null || :
 	newest_package >"$NOTES/epoch"
 }
 
@@ -205,7 +209,7 @@ tidy() {
 	each remove_file var/lib/dbus/machine-id var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
 		var/cache/apt/srcpkgcache.bin etc/apt/apt.conf.d/99toaster-build
 	each date_passwords etc/shadow etc/shadow-
-	touch --date="@$EPOCH" "$R/dev"
+	touch --no-dereference --date="@$EPOCH" "$R/dev"
 }
 
 # each ACTION FILE…: for those that are there.
@@ -251,7 +255,7 @@ describe() {
 
 # shellcheck disable=SC2016 # dpkg-query fills these in
 list_packages() {
-	[ -f "$R/var/lib/dpkg/status" ] || return 0
+	in_image var/lib/dpkg/status || return 0
 	dpkg-query --admindir="$R/var/lib/dpkg" --show \
 		--showformat='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\n' |
 		sed -n 's/^.i \t//p' | sort

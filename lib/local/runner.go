@@ -65,12 +65,15 @@ func (r *Runner) begin() (*worker, error) {
 	if w.Log == nil {
 		w.Log = slog.Default()
 	}
+	var err error
+	if w.Dir, err = filepath.Abs(w.Dir); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(filepath.Join(w.Dir, runnersFolder), 0o750); err != nil {
 		return nil, err
 	}
-	err := asRoot(func() (err error) {
-		// Others pass through to what is theirs, but see no names.
-		if err := os.MkdirAll(w.WorkDir, 0o711); err != nil {
+	err = asRoot(func() (err error) {
+		if w.WorkDir, err = realFolder(w.WorkDir); err != nil {
 			return err
 		}
 		w.work, err = hold(w.workFolder(), func() error { return os.MkdirAll(w.workFolder(), 0o711) })
@@ -85,6 +88,19 @@ func (r *Runner) begin() (*worker, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// realFolder makes a directory and returns its absolute path without symbolic links, as scripts and mounted need it.
+func realFolder(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	// Others pass through to what is theirs, but see no names.
+	if err := os.MkdirAll(path, 0o711); err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(path)
 }
 
 func (w *worker) workFolder() string { return filepath.Join(w.WorkDir, w.id) }

@@ -131,6 +131,28 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestPathsMayBeRelativeAndLinks(t *testing.T) {
+	h := newHouse(t)
+	t.Chdir(filepath.Dir(h.Database))
+	if err := os.MkdirAll("elsewhere", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("elsewhere", "link"); err != nil {
+		t.Fatal(err)
+	}
+	h.runner(func(r *Runner) { r.Dir, r.WorkDir = "builds", "link/work" })
+	h.create("job", `test "$PWD" = "$WORKSPACE"`, `mkdir dist`, `pwd -P >dist/where`)
+	b := h.becomes("job", h.start("job"), build.Succeeded)
+	s, err := h.Open(t.Context(), "job", b.Number, "where", build.Range{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if where, err := io.ReadAll(s); err != nil || !strings.HasPrefix(string(where), filepath.Join(filepath.Dir(h.Database), "elsewhere/work/runner-")) {
+		t.Errorf("it worked in %q, %v", where, err)
+	}
+}
+
 func TestSumsAreVerified(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -198,6 +199,25 @@ func TestStartTwiceIsOneBuild(t *testing.T) {
 	if page := browser.get(a.header.Get("Location")); !strings.Contains(page.body, "queued already") {
 		t.Error(page.body)
 	}
+	if got := s.stored(); got != "1 jobs, 1 revisions, 1 builds" {
+		t.Error(got)
+	}
+}
+
+func TestManyStartsAtOnceAreOneBuild(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	id := c.addJob()
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			d := *c
+			if a := d.post("/jobs/" + id + "/start"); a.status != http.StatusAccepted {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		})
+	}
+	all.Wait()
 	if got := s.stored(); got != "1 jobs, 1 revisions, 1 builds" {
 		t.Error(got)
 	}

@@ -79,13 +79,18 @@ func closed(err error) error {
 	return fault.Wrap(fault.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
 }
 
-func (a *App) name() string {
+// about is what the configuration says of the site, as far as it could be read.
+func (a *App) about() config.Site {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.cfg == nil || a.cfg.Site.Name == "" {
-		return "toaster"
+	s := config.Site{}
+	if a.cfg != nil {
+		s = a.cfg.Site
 	}
-	return a.cfg.Site.Name
+	if s.Name == "" {
+		s.Name = "toaster"
+	}
+	return s
 }
 
 // own is the program's segment of the site's paths. The front page has none.
@@ -132,10 +137,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 
 // locate finds the site's prefix and the path below the program.
 func (a *App) locate(r *Request) {
-	configured := ""
-	if a.cfg != nil {
-		configured = a.cfg.Site.Prefix
-	}
+	configured := a.about().Prefix
 	if a.fast {
 		r.Prefix, r.path = placeByURL(a.Program, configured, r.Request.URL.Path)
 	} else {

@@ -58,7 +58,7 @@ func (rt *Route) fields(s *Site) Fields {
 
 // Page answers with a page. The template runs before anything is sent.
 func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.View) error {
-	v.Site, v.Prefix, v.ID = r.app.name(), r.Prefix, r.ID
+	v.Site, v.Prefix, v.ID = r.app.about().Name, r.Prefix, r.ID
 	if p := r.Who.Person; p != nil {
 		v.Person = p.Name
 		if v.Person == "" {

@@ -88,7 +88,7 @@ func (t *translator) checkPlatform(s *stage) {
 	if s.in.Platform == "" {
 		return
 	}
-	r, err := t.lex.ProcessWordWithMatches(s.in.Platform, &t.globals)
+	r, err := t.replace(t.lex, s.in.Platform, &t.globals)
 	t.lintPlatform(s, r)
 	if err != nil || r.Result == "" {
 		t.failIn(s, s.in.Location, "Syntax", fmt.Sprintf("FROM --platform=%s is empty once its variables are replaced.", s.in.Platform), "Remove the flag.")

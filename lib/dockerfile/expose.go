@@ -13,7 +13,11 @@ import (
 // expose notes ports; a range becomes each of its ports.
 func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *linter.Linter) {
 	for _, word := range in.Ports {
-		ports, err := t.lex.ProcessWords(word, &s.env)
+		_, err := t.replace(t.lex, word, &s.env) // bounds it
+		var ports []string
+		if err == nil {
+			ports, err = t.lex.ProcessWords(word, &s.env)
+		}
 		if err != nil {
 			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
 			return
@@ -26,6 +30,9 @@ func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *lint
 			}
 			if s.config.ExposedPorts == nil {
 				s.config.ExposedPorts = map[string]struct{}{}
+			}
+			if !t.spend(len(list)) {
+				return
 			}
 			for _, one := range list {
 				s.config.ExposedPorts[one] = struct{}{}

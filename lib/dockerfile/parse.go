@@ -25,6 +25,10 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 			Advice: "Save it as UTF-8; a compressed or binary file is not a Dockerfile."})
 		return nil
 	}
+	if at := bytes.IndexByte(text, 0); at >= 0 {
+		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: 1 + bytes.Count(text[:at], []byte("\n")), Message: "The Dockerfile has a NUL in it.", Advice: "Save it as plain UTF-8 text."})
+		return nil
+	}
 	if len(bytes.TrimSpace(text)) == 0 {
 		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
 		return nil

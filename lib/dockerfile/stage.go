@@ -89,6 +89,9 @@ func (t *translator) step(s *stage, loc []parser.Range, text string) {
 }
 
 func (t *translator) command(s *stage, c command) {
+	if !t.spend(10) {
+		return
+	}
 	t.step(s, c.Location(), fmt.Sprint(c.Command))
 	lint := t.lint.WithMergedConfigFromComments(c.Comments())
 	if err := t.expand(s, c, lint); err != nil {
@@ -120,9 +123,9 @@ func (t *translator) command(s *stage, c command) {
 func (t *translator) expand(s *stage, c command, lint *linter.Linter) error {
 	word := func(lex *shell.Lex) instructions.SingleWordExpander {
 		return func(w string) (string, error) {
-			out, unmatched, err := lex.ProcessWord(w, &s.env)
-			t.lintUnset(s, c, unmatched, lint)
-			return out, err
+			r, err := t.replace(lex, w, &s.env)
+			t.lintUnset(s, c, r.Unmatched, lint)
+			return r.Result, err
 		}
 	}
 	if _, isArg := c.Command.(*instructions.ArgCommand); isArg {
@@ -147,6 +150,10 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 			lint.Run(&linter.RuleLegacyKeyValueFormat, in.Location(), linter.RuleLegacyKeyValueFormat.Format(in.Name()))
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
+		if kv.Key == "" || strings.Contains(kv.Key, "=") {
+			t.failIn(s, in.Location(), "Syntax", "ENV has a name that is blank, or has an equals sign, once its variables are replaced.", "Correct the name.")
+			continue
+		}
 		s.set(kv.Key, kv.Value)
 		s.fixed[kv.Key] = true
 		s.config.setEnv(kv.Key, kv.Value)
@@ -170,13 +177,13 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 			}
 			continue
 		}
-		v, unmatched, err := t.lex.ProcessWord(*a.Value, &s.env)
-		t.lintUnset(s, command{Command: in}, unmatched, lint)
+		r, err := t.replace(t.lex, *a.Value, &s.env)
+		t.lintUnset(s, command{Command: in}, r.Unmatched, lint)
 		if err != nil {
 			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
 			continue
 		}
-		s.set(a.Key, v)
+		s.set(a.Key, r.Result)
 	}
 }
 

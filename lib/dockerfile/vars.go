@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -12,8 +13,9 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 
 // env is a list of variables in the order they were first set. It implements shell.EnvGetter.
 type env struct {
-	keys   []string
-	values map[string]string
+	keys    []string
+	values  map[string]string
+	longest int // bytes of the longest value there was
 }
 
 func (e *env) Get(key string) (string, bool) { v, ok := e.values[key]; return v, ok }
@@ -27,6 +29,7 @@ func (e *env) set(key, value string) {
 		e.keys = append(e.keys, key)
 	}
 	e.values[key] = value
+	e.longest = max(e.longest, len(value))
 }
 
 func (e *env) clone() env {
@@ -98,17 +101,36 @@ func (t *translator) globalArgs(p *parsed) {
 	}
 }
 
-func (t *translator) argDefault(a instructions.KeyValuePairOptional, vars shell.EnvGetter) (*string, error) {
+func (t *translator) argDefault(a instructions.KeyValuePairOptional, vars *env) (*string, error) {
 	if a.Value == nil {
 		return nil, nil
 	}
-	v, _, err := t.lex.ProcessWord(*a.Value, vars)
-	return &v, err
+	r, err := t.replace(t.lex, *a.Value, vars)
+	return &r.Result, err
+}
+
+// longestWord is what Linux takes as one argument or variable of a program.
+const longestWord = 128 << 10
+
+// replace replaces the variables of a word, within bounds: a few lines that double a variable would fill the memory.
+func (t *translator) replace(lex *shell.Lex, word string, vars *env) (shell.ProcessWordResult, error) {
+	if strings.Count(word, "$")*vars.longest > 4<<20 || len(word) > longestWord {
+		return shell.ProcessWordResult{}, fmt.Errorf("the text is too long once its variables are replaced")
+	}
+	if !t.spend(len(word) + strings.Count(word, "$")*vars.longest/8) {
+		return shell.ProcessWordResult{}, fmt.Errorf("this takes too long")
+	}
+	r, err := lex.ProcessWordWithMatches(word, vars)
+	t.spend(len(r.Result))
+	if err == nil && len(r.Result) > longestWord {
+		err = fmt.Errorf("the text is longer than 128 KiB once its variables are replaced")
+	}
+	return r, err
 }
 
 // expandFrom replaces the variables of FROM's image.
 func (t *translator) expandFrom(s *stage) (string, error) {
-	r, err := t.lex.ProcessWordWithMatches(s.in.BaseName, &t.globals)
+	r, err := t.replace(t.lex, s.in.BaseName, &t.globals)
 	t.lintFrom(s, r)
 	return r.Result, err
 }
@@ -118,10 +140,11 @@ func (p *parsed) baseOfLast() string {
 	t := &translator{report: &report{}, lex: shell.NewLex(p.escape)}
 	t.globalArgs(p)
 	for last := len(p.stages) - 1; ; {
-		base, _, err := t.lex.ProcessWord(p.stages[last].BaseName, &t.globals)
+		r, err := t.replace(t.lex, p.stages[last].BaseName, &t.globals)
 		if err != nil {
 			return ""
 		}
+		base := r.Result
 		next := -1
 		for i := range p.stages[:last] {
 			if p.stages[i].Name != "" && strings.EqualFold(p.stages[i].Name, base) {

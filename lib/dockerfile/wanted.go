@@ -98,9 +98,10 @@ func (t *translator) matches(folder, wild string) (found []string) {
 	return found
 }
 
+const enough = 3_000_000
+
 // spend counts work, so that no Dockerfile keeps a request busy. One that was written by a person is far from the limit.
 func (t *translator) spend(n int) bool {
-	const enough = 3_000_000
 	if t.work < enough && t.work+n >= enough {
 		t.add(Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile with this context takes too long to translate.", Advice: "Use fewer patterns, or a smaller context."})
 	}

@@ -119,13 +119,24 @@ func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) err
 	return errors.Join(err, s.Store.UnclaimStart(ctx, b))
 }
 
+// stop ends a build where it is now: a start that waited when its owner looked may run by the time that the
+// engine is told.
 func (s *Service) stop(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.Ticket == "" && s.Now().Sub(b.AskedAt) < startPatience {
 		return nil // its start is on its way; the ticket tells what to stop
 	}
-	err := s.Engine.Stop(ctx, job.EngineName, b.EngineNumber)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		return err
+	for range 2 {
+		if err := s.observe(ctx, job); err != nil {
+			return err
+		}
+		now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number)
+		if err != nil || !now.Open() {
+			return err
+		}
+		err = s.Engine.Stop(ctx, job.EngineName, now.EngineNumber)
+		if err != nil && fault.KindOf(err) != fault.NotFound {
+			return err
+		}
 	}
 	return s.observe(ctx, job)
 }

@@ -143,6 +143,10 @@ func (s *Service) Build(ctx context.Context, owner int64, id string, number int)
 
 // Start asks for a build. While one is queued it is that one, and already is true.
 func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
+	// The one that was queued when a page last looked may run by now.
+	if _, err := s.Job(ctx, owner, id); err != nil {
+		return nil, false, err
+	}
 	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Now())
 	if err != nil || already {
 		return b, already, err

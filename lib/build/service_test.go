@@ -295,6 +295,26 @@ func survive(f func()) {
 	f()
 }
 
+func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
+	h := build(t)
+	job := h.add()
+	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.fake.begin(job.EngineName) // nobody has looked since
+	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil {
+		t.Fatal(err)
+	}
+	if b := h.last(job); b.State != "aborted" {
+		t.Errorf("a build that began unseen is %+v after stop", b)
+	}
+	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.fake.begin(job.EngineName)
+	h.fake.end(job.EngineName, 2, Succeeded)
+	h.clock = h.clock.Add(time.Minute)
+	if b, already, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || already || b.Number != 3 {
+		t.Errorf("after a build that ended unseen, start gives %+v, already %v, %v", b, already, err)
+	}
+}
+
 func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 	h := build(t)
 	job := h.add()

@@ -35,7 +35,7 @@ type Local struct {
 	TimeLimit   time.Duration // a build running longer has failed
 	OutputLimit Size          // a log longer than this ends its build
 	Keep        int           // newest builds of a job that are kept
-	WorkDir     string        // where builds run; empty: "work" in Paths.Builds
+	WorkDir     string        // where builds run; empty: "@work" in Paths.Builds, a name that no job has
 }
 
 // Limits bound what a person may send and have.

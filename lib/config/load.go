@@ -86,7 +86,7 @@ func parse(data []byte, path string) (*Config, error) {
 		}
 	}
 	if c.Local.WorkDir == "" {
-		c.Local.WorkDir = filepath.Join(c.Paths.Builds, "work")
+		c.Local.WorkDir = filepath.Join(c.Paths.Builds, "@work")
 	}
 	c.Site.URL = strings.TrimRight(c.Site.URL, "/")
 	return c, nil

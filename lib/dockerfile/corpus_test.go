@@ -147,9 +147,8 @@ func syntax(t *testing.T, blend []byte) ([]byte, error) {
 type described struct {
 	lines   []string
 	globals map[string]string
-	bases   map[int]string            // what FROM names, by its line; a stage's name is replaced by what that is based on
-	names   map[string]map[string]any // the stages before each, by the line of FROM
-	sources map[string]bool           // of COPY, ADD and mounts from the context; true: a folder
+	bases   map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
+	sources map[string]bool // of COPY, ADD and mounts from the context; true: a folder
 }
 
 func read(text []byte) (described, error) {
@@ -317,7 +316,6 @@ var (
 		"RunDevice":      regexp.MustCompile(`(?s)RUN.*--device`),
 		"CopyFromImage":  regexp.MustCompile(`(?s)(COPY.*--from=|RUN.*--mount=.*from=)`),
 		"FromPlatform":   regexp.MustCompile(`FROM.*--platform=`),
-		"FromScratch":    regexp.MustCompile(`FROM.*scratch`),
 	}
 )
 
@@ -327,6 +325,8 @@ func (d *described) cannotKeep(f dockerfile.Finding) bool {
 	switch base := d.bases[f.Line]; f.Rule {
 	case "BaseDistribution":
 		return base != "" && base != "a stage" && base != "scratch" && !plain.MatchString(base)
+	case "FromScratch":
+		return base == "scratch"
 	case "Syntax":
 		return base == "" && strings.HasPrefix(strings.TrimSpace(at), "FROM") // nor can a real builder do that
 	default:

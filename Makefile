@@ -8,7 +8,7 @@ VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
 PROGRAMS = index account jobs
 
 # What Debian and Devuan call the things that are needed.
-RUN_PACKAGES  = gcc libc6-dev mmdebstrap zsh
+RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
 TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl git lighttpd lighttpd-mod-openssl shellcheck w3m zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
@@ -37,12 +37,14 @@ run: build
 
 test: test-tools lint
 	go test -race -timeout 60m ./...
+	cd lib/dockerfile/oracle && go test ./...
 
 lint:
 	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \
 		[ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+	cd lib/dockerfile/oracle && go vet ./...
 
 bench: test-tools build
 	go test -run '^$$' -bench . ./...

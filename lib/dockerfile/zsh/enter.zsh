@@ -57,7 +57,7 @@ while (( $#wanted )); do
 done
 
 # With the old root covered, nothing in the new one leads back to it.
-cd -- $root && mount --move . / || stop /
+cd -- $root && mount -n --move . / || stop /
 typeset -a limit
 typeset caps=-all,+chown,+dac_override,+fsetid,+fowner,+mknod,+net_raw,+setgid,+setuid,+setfcap,+setpcap,+net_bind_service,+sys_chroot,+kill,+audit_write
 (( $+commands[setpriv] )) && limit=(setpriv --inh-caps=-all --bounding-set=$caps)

@@ -49,6 +49,9 @@ func (i image) distribution() string {
 
 // codename returns the release that the tag names; "" when it names none that is known.
 func (i image) codename() string {
+	if i.tag == "" && i.digest != "" {
+		return ""
+	}
 	names := codenames[i.distribution()]
 	tag := i.tag
 	for {

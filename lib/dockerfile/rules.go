@@ -61,6 +61,7 @@ var ourRules = []Rule{
 	{"NoCommand", Note, "No CMD or ENTRYPOINT, so nothing of the Dockerfile is started at boot.", "Give the application as CMD.", ""},
 	{"NoEffect", Note, "An instruction that changes nothing in an image that boots.", "It can stay.", ""},
 	{"ForeignArchitecture", Warning, "A download for another architecture than the target.", "Use $TARGETARCH in the address.", ""},
+	{"NotTranslated", Error, "An instruction that is not translated.", "Remove the line, if the image can do without it.", ""},
 	{"TooManyStages", Error, "More than 100 stages.", "Write fewer.", ""},
 	{"TooComplex", Error, "The translation takes too long.", "Use fewer patterns, or a smaller context.", ""},
 	{"Internal", Error, "A fault of the translator.", "Report it.", ""},

@@ -163,28 +163,28 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Linter) {
 	for _, a := range in.Args {
 		lintSecret("ARG", a.Key, in.Location(), lint)
+		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] {
+			s.set(a.Key, v)
+		}
 		s.args[a.Key] = true
-		if s.fixed[a.Key] {
-			continue
-		}
-		if given, ok := t.source.BuildArgs[a.Key]; ok {
-			s.set(a.Key, given)
-			continue
-		}
-		if a.Value == nil {
-			if v, ok := t.globals.Get(a.Key); ok {
-				s.set(a.Key, v)
-			}
-			continue
-		}
-		r, err := t.replace(t.lex, *a.Value, &s.env)
-		t.lintUnset(s, command{Command: in}, r.Unmatched, lint)
-		if err != nil {
-			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
-			continue
-		}
-		s.set(a.Key, r.Result)
 	}
+}
+
+// argValue is a build argument, else the default in the line, else what an ARG before FROM says; ok is false without any.
+func (t *translator) argValue(s *stage, a instructions.KeyValuePairOptional, in *instructions.ArgCommand, lint *linter.Linter) (value string, ok bool) {
+	if given, ok := t.source.BuildArgs[a.Key]; ok {
+		return given, true
+	}
+	if a.Value == nil {
+		return t.globals.Get(a.Key)
+	}
+	r, err := t.replace(t.lex, *a.Value, &s.env)
+	t.lintUnset(s, command{Command: in}, r.Unmatched, lint)
+	if err != nil {
+		t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
+		return "", false
+	}
+	return r.Result, true
 }
 
 // set gives a variable to the instructions that follow, here and in the builder.

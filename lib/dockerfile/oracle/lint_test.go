@@ -31,7 +31,7 @@ func (offline) ResolveImageConfig(_ context.Context, ref string, _ sourceresolve
 }
 
 // TestLint: BuildKit's rules, at BuildKit's lines, no more and no fewer, over the Dockerfiles of the differential suite,
-// those in testdata, and those in the folder $TOASTER_CORPUS.
+// those in testdata, and those in the folder $TOASTER_DOCKERFILES.
 func TestLint(t *testing.T) {
 	for name, text := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -117,7 +117,7 @@ func corpus(t *testing.T) map[string]string {
 			all[strings.TrimSpace(head)] = strings.TrimRight(body, "\n") + "\n"
 		}
 	}
-	if dir := os.Getenv("TOASTER_CORPUS"); dir != "" {
+	if dir := os.Getenv("TOASTER_DOCKERFILES"); dir != "" {
 		filepath.WalkDir(dir, func(p string, d os.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
 				text, _ := os.ReadFile(p)

@@ -1,0 +1,101 @@
+package dockerfile
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestFindings: each of our rules, at its line. A case is a Dockerfile; "want" is LINE RULE LEVEL, in order.
+func TestFindings(t *testing.T) {
+	c := newContext()
+	c.add("there", &entry{kind: file}, Limits{})
+	c.add("Readme", &entry{kind: file}, Limits{})
+	c.finish()
+	for _, test := range []struct{ text, want string }{
+		{"FROM devuan/devuan:daedalus\nCMD [\"x\"]", ""},
+		{"", "0 Empty error"},
+		{"FROM a\nRUN \xff", "2 NotUTF8 error"},
+		{"FROM a\nRUN \x00", "2 NotUTF8 error"},
+		{"FROM devuan/devuan:daedalus\nINSTALL x", "2 Syntax error"},
+		{"FROM devuan/devuan:daedalus\nCOPY gone /x\nCMD [\"x\"]", "2 MissingSource error"},
+		{"FROM scratch\nCOPY there /x\nCMD [\"x\"]", "1 FromScratch error"},
+		{"FROM alpine:3\nCMD [\"x\"]", "1 BaseDistribution error"},
+		{"FROM python:3.12-bookworm\nCMD [\"x\"]", "1 BaseDistribution error"},
+		{"FROM debian:bookworm\nCMD [\"x\"]", "1 BaseDistribution warning"},
+		{"FROM debian:trixie\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM devuan/devuan:chimaera\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM devuan/devuan\nCMD [\"x\"]", "1 BaseTagMoves warning"},
+		{"FROM localhost/mine\nCMD [\"x\"]", "1 BaseUnknown warning"},
+		{"FROM --platform=linux/arm64 devuan/devuan:daedalus AS arm64\nCMD [\"x\"]", "1 FromPlatform error"},
+		{"FROM devuan/devuan:daedalus\nCOPY --from=nginx /x /x\nCMD [\"x\"]", "2 CopyFromImage error"},
+		{"FROM devuan/devuan:daedalus\nCOPY --from=9 /x /x\nCMD [\"x\"]", "2 CopyFromStage error"},
+		{"FROM devuan/devuan:daedalus\nCOPY --from=$x /x /x\nCMD [\"x\"]", "2 CopyFromVariable error"},
+		{"FROM devuan/devuan:daedalus\nADD https://x.org/a.git /x\nCMD [\"x\"]", "2 AddGit error"},
+		{"FROM devuan/devuan:daedalus\nRUN --network=none x\nCMD [\"x\"]", "2 RunNetwork error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]", "2 AptWithoutUpdate warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install x\nCMD [\"x\"]", "2 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
+		{"FROM devuan/devuan:daedalus\nEXPOSE 80\nCMD [\"x\"]", "2 ExposeFirewall note"},
+		{"FROM devuan/devuan:daedalus\nONBUILD RUN x\nCMD [\"x\"]", "2 NoEffect note"},
+		{"FROM devuan/devuan:daedalus\nCMD [\"nginx\"]", "2 CmdDaemonises warning"},
+		{"FROM devuan/devuan:daedalus\nCMD [\"nginx\", \"-g\", \"daemon off;\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCMD [\"bash\"]", "2 CmdIsShell note"},
+		{"FROM devuan/devuan:daedalus\nRUN true", "1 NoCommand note"},
+		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_arm64.tar.gz\nCMD [\"x\"]", "2 ForeignArchitecture warning"},
+		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_amd64.tar.gz\nCMD [\"x\"]", ""},
+		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseDistribution warning, 2 MissingSource warning"},
+		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
+	} {
+		findings := Check(Source{Dockerfile: []byte(test.text), Context: c, Codename: "daedalus"})
+		var got []string
+		for _, f := range findings {
+			got = append(got, fmt.Sprintf("%d %s %s", f.Line, f.Rule, f.Level))
+			if f.Advice == "" || f.Message == "" || f.EndLine < f.Line {
+				t.Errorf("%q: incomplete: %+v", test.text, f)
+			}
+		}
+		if s := strings.Join(got, ", "); s != test.want {
+			t.Errorf("%q: %s, want %s", test.text, s, test.want)
+		}
+	}
+}
+
+// TestEveryRuleIsDescribed: the help pages have a section for every rule that the code can name.
+func TestEveryRuleIsDescribed(t *testing.T) {
+	known := map[string]bool{}
+	for _, r := range Rules() {
+		if r.Name == "" || r.Title == "" || r.Advice == "" || known[r.Name] {
+			t.Errorf("not described, or twice: %+v", r)
+		}
+		known[r.Name] = true
+	}
+	named := regexp.MustCompile(`(?:Rule: |failIn\(s, [^,]+(?:\(\))?, |fail\([^,]+, |, (?:Warning|Note|Error), |warnIn\(s, )"([A-Z][A-Za-z]+)"`)
+	for name, text := range goFiles(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if !known[m[1]] {
+				t.Errorf("%s names %s, which is not in Rules", name, m[1])
+			}
+		}
+	}
+}
+
+func TestRelease(t *testing.T) {
+	for from, want := range map[string]string{
+		"devuan/devuan:daedalus": "devuan daedalus", "dyne/devuan:ascii": "devuan ascii", "debian:bookworm-slim": "debian bookworm", "debian:12": "debian bookworm",
+		"debian:12.5-slim": "debian bookworm", "docker.io/library/debian:trixie": "debian trixie", "debian:bookworm-20240101": "debian bookworm",
+		"docker.io/devuan/devuan:excalibur-20240101": "devuan excalibur", "devuan/devuan:ceres": "devuan ceres", "debian:sid": "debian sid", "debian@sha256:00": "debian ",
+		"alpine:3": " ", "python:3-bookworm": " ", "example.org/debian:bookworm": " ", "debian:nothing": "debian ", "$X": "debian buster", "b": "debian bullseye", "scratch": " ",
+	} {
+		d, c := Release([]byte("ARG X=debian:buster\nFROM debian:bullseye AS b\nFROM " + from + "\nRUN x\n"))
+		if got := d + " " + c; got != want {
+			t.Errorf("%s: %q, want %q", from, got, want)
+		}
+	}
+	if d, c := Release([]byte("not a Dockerfile")); d != "" || c != "" {
+		t.Error(d, c)
+	}
+}

@@ -74,7 +74,7 @@ func (t *translator) checkRelease(s *stage, distribution, codename string) {
 		t.warnIn(s, "BaseDistribution", fmt.Sprintf("%s is Debian; the target is Devuan %s, made from the same release but without systemd, so some packages differ.", s.image, target),
 			"Test with FROM devuan/devuan:"+target+".")
 	default:
-		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: packages have other versions.", s.image, strings.Title(distribution), wanted, target), //nolint:staticcheck // ASCII names
+		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: packages have other versions.", s.image, map[string]string{"debian": "Debian", "devuan": "Devuan"}[distribution], wanted, target),
 			"Pick the target of the release that you test with, or change FROM.")
 	}
 }

@@ -40,15 +40,6 @@ func (e *env) clone() env {
 	return c
 }
 
-// list returns KEY=VALUE for each.
-func (e *env) list() []string {
-	out := make([]string, 0, len(e.keys))
-	for _, k := range e.keys {
-		out = append(out, k+"="+e.values[k])
-	}
-	return out
-}
-
 // platforms maps Debian's architectures to Docker's and its variant.
 var platforms = map[string][2]string{"": {"amd64"}, "amd64": {"amd64"}, "i386": {"386"}, "arm64": {"arm64"}, "armhf": {"arm", "v7"}, "armel": {"arm", "v5"},
 	"ppc64el": {"ppc64le"}, "riscv64": {"riscv64"}, "s390x": {"s390x"}, "mips64el": {"mips64le"}}

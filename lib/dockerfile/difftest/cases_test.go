@@ -25,6 +25,7 @@ import (
 //	refused
 //	--- FILE [MODE]
 //	contents
+//	--- FILE crlf | bom: with such line ends, or a byte order mark
 //	--- FOLDER/ [MODE]
 //	--- LINK -> TARGET
 //	--- ARCHIVE.tar[.gz|.xz|.bz2|.zst] :
@@ -105,6 +106,10 @@ func parseCase(t *testing.T, name, text string) testCase {
 			f.link = words[2]
 		case len(words) == 2 && words[1] == ":":
 			f.archive = true
+		case len(words) == 2 && words[1] == "crlf":
+			f.data = bytes.ReplaceAll(f.data, []byte("\n"), []byte("\r\n"))
+		case len(words) == 2 && words[1] == "bom":
+			f.data = append([]byte("\ufeff"), f.data...)
 		case len(words) == 2:
 			f.mode = words[1]
 		}
@@ -116,9 +121,10 @@ func parseCase(t *testing.T, name, text string) testCase {
 	return c
 }
 
-// write makes the case's folder.
-func (c testCase) write(t *testing.T, dir string) {
+// write makes the case's folder. @URL@ in a file stands for the test's own web server.
+func (c testCase) write(t *testing.T, dir, url string) {
 	for _, f := range c.files {
+		f.data = bytes.ReplaceAll(f.data, []byte("@URL@"), []byte(url))
 		p := filepath.Join(dir, f.name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			t.Fatal(err)

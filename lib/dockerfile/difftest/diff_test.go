@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,11 +23,22 @@ import (
 // TestSame compares path, type, mode, owner, size, contents and link target of every entry. What the builder refuses must be refused.
 func TestSame(t *testing.T) {
 	b := newBuilder(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/file", "/d/file.txt", "/":
+			io.WriteString(w, "fetched\n")
+		case "/moved":
+			http.Redirect(w, r, "/file", http.StatusFound)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	t.Cleanup(server.Close)
 	for _, c := range readCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			c.write(t, dir)
+			c.write(t, dir, server.URL)
 			got, said, failed := ours(t, b, c, dir)
 			if c.buildkit != "" {
 				checkBuildKit(t, c, got, said, failed)

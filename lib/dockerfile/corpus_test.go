@@ -1,81 +1,344 @@
-package dockerfile
+package dockerfile_test
 
 import (
-	"io/fs"
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
 	"os"
+	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"sort"
+	"strings"
 	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+
+	"toaster.do/lib/dockerfile"
 )
 
-// TestCorpus translates real Dockerfiles from the folder $TOASTER_DOCKERFILES and counts what becomes of them.
-// As their build contexts are not there, a context that has every source they name is made up.
+// TestCorpus translates real Dockerfiles: NAME/Dockerfile in the folder $TOASTER_DOCKERFILES, which other people wrote and
+// which therefore is not part of this repository. Their contexts are stubs that have what COPY and ADD name.
 func TestCorpus(t *testing.T) {
 	folder := os.Getenv("TOASTER_DOCKERFILES")
 	if folder == "" {
-		t.Log("TOASTER_DOCKERFILES names no folder of Dockerfiles")
-		return
+		t.Skip("TOASTER_DOCKERFILES names no folder of Dockerfiles")
 	}
-	translated, refused, why := 0, 0, map[string]int{}
-	filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
+	if _, err := exec.LookPath("zsh"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
 		}
-		text, err := os.ReadFile(p)
+		t.Skip(err)
+	}
+	files, _ := filepath.Glob(filepath.Join(folder, "*", "Dockerfile"))
+	if len(files) == 0 {
+		t.Fatalf("%s has no NAME/Dockerfile", folder)
+	}
+	var translated, refused, wrong int
+	reasons := map[string][]string{}
+	for _, file := range files {
+		name := filepath.Base(filepath.Dir(file))
+		text, err := os.ReadFile(file)
 		if err != nil {
-			return err
+			t.Fatal(err)
 		}
-		b, findings := translateWithSources(t, text)
-		if b != nil {
+		r := try(t, text)
+		switch {
+		case len(r.wrong) > 0:
+			wrong++
+			t.Errorf("%s\n  %s", file, strings.Join(r.wrong, "\n  "))
+		case len(r.reasons) > 0:
+			refused++
+			for reason := range r.reasons {
+				reasons[reason] = append(reasons[reason], name)
+			}
+		default:
 			translated++
-			return nil
 		}
-		refused++
-		for _, f := range findings {
-			if f.Level == Error {
-				why[f.Rule]++
-				t.Logf("%s:%d: %s: %s", d.Name(), f.Line, f.Rule, f.Message)
-				if f.Rule == "Internal" || f.Advice == "" {
-					t.Errorf("%s:%d: %s: %s", d.Name(), f.Line, f.Rule, f.Message)
-				}
-				break
+	}
+	t.Logf("%d Dockerfiles: %d translated, %d refused with a good reason, %d wrong\n%s", len(files), translated, refused, wrong, table(reasons))
+}
+
+func table(reasons map[string][]string) string {
+	var lines []string
+	for reason, names := range reasons {
+		lines = append(lines, fmt.Sprintf("%5d %s: %s", len(names), reason, strings.Join(names, " ")))
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(lines)))
+	return strings.Join(lines, "\n")
+}
+
+// result is what became of a Dockerfile: neither reasons nor wrong when it was translated.
+type result struct {
+	reasons map[string]bool
+	wrong   []string
+}
+
+func (r *result) fault(format string, args ...any) {
+	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
+}
+
+func try(t *testing.T, text []byte) (r result) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.fault("panic: %v", p)
+		}
+	}()
+	r.reasons = map[string]bool{}
+	d, refused := read(text)
+	_, codename := dockerfile.Release(text)
+	s := dockerfile.Source{Dockerfile: text, Arch: "amd64", Codename: codename}
+	var err error
+	if s.Context, err = dockerfile.ReadContext(d.context(t), dockerfile.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	blend, findings := dockerfile.Translate(s)
+	if again, _ := dockerfile.Translate(s); (blend == nil) != (again == nil) || blend != nil && !bytes.Equal(blend.Text, again.Text) {
+		r.fault("equal input gives different blends")
+	}
+	last := bytes.Count(text, []byte("\n")) + 1
+	for _, f := range findings {
+		if f.Message == "" || f.Rule == "" || f.Advice == "" && f.Level != dockerfile.Note {
+			r.fault("line %d: %s %q says not what to do (%q)", f.Line, f.Rule, f.Message, f.Advice)
+		}
+		if f.Line < 0 || f.EndLine < f.Line || f.EndLine > last || f.Line == 0 && f.Level == dockerfile.Error && refused == nil {
+			r.fault("%s is at lines %d to %d of %d", f.Rule, f.Line, f.EndLine, last)
+		}
+		if f.Level == dockerfile.Error {
+			r.reasons[f.Rule] = true
+			if refused == nil && !d.cannotKeep(f) {
+				r.fault("line %d: %s: a real builder takes it: %s", f.Line, f.Rule, f.Message)
 			}
 		}
-		return nil
-	})
-	t.Logf("%d translated, %d refused", translated, refused)
-	rules := make([]string, 0, len(why))
-	for r := range why {
-		rules = append(rules, r)
 	}
-	sort.Strings(rules)
-	for _, r := range rules {
-		t.Logf("  %4d %s", why[r], r)
+	switch {
+	case blend == nil && len(r.reasons) == 0:
+		r.fault("refused without an error")
+	case blend != nil && len(r.reasons) > 0:
+		r.fault("translated in spite of an error")
+	case blend != nil && refused != nil:
+		r.fault("BuildKit's parser refuses it: %v", refused)
+	case blend != nil:
+		if out, err := syntax(t, blend.Text); err != nil {
+			r.fault("the blend is no zsh: %v\n%s", err, out)
+		}
+	}
+	return r
+}
+
+// syntax has zsh read the blend, and the builder that the blend unpacks.
+func syntax(t *testing.T, blend []byte) ([]byte, error) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "blend"), blend, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("zsh", "-f", "-e", "-c", "zsh -f -n blend; source ./blend; mkdir out; toaster_unpack out; zsh -f -n out/builder; zsh -f -n out/enter")
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	os.RemoveAll(dir)
+	return out, err
+}
+
+// described is a Dockerfile as BuildKit's parser reads it.
+type described struct {
+	lines   []string
+	globals map[string]string
+	bases   map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
+	sources map[string]bool // of COPY, ADD and mounts from the context; true: a folder
+}
+
+func read(text []byte) (d described, refused error) {
+	d = described{lines: strings.Split(string(text), "\n"), globals: map[string]string{"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64",
+		"TARGETVARIANT": "", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64", "BUILDVARIANT": ""}, bases: map[int]string{}, sources: map[string]bool{"stub": false}}
+	ast, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return d, err
+	}
+	stages, args, err := instructions.Parse(ast.AST, nil)
+	if err != nil {
+		return d, err
+	}
+	if len(stages) == 0 {
+		return d, errors.New("no stage")
+	}
+	lex := shell.NewLex(ast.EscapeToken)
+	for _, a := range args {
+		arg(lex, &a, d.globals, nil)
+	}
+	named := map[string]map[string]string{}
+	for _, s := range stages {
+		base, _, _ := lex.ProcessWord(s.BaseName, getter(d.globals))
+		vars := map[string]string{}
+		for k, v := range named[strings.ToLower(base)] {
+			vars[k] = v
+		}
+		if _, ok := named[strings.ToLower(base)]; ok {
+			base = "a stage"
+		}
+		for _, l := range s.Location {
+			d.bases[l.Start.Line] = base
+		}
+		if base != "a stage" && !reference.MatchString(base) {
+			refused = fmt.Errorf("%q is no name of an image", base)
+		}
+		for _, c := range s.Commands {
+			d.command(lex, c, vars)
+		}
+		if s.Name != "" {
+			named[strings.ToLower(s.Name)] = vars
+		}
+	}
+	return d, refused
+}
+
+// getter gives variables to the lexer.
+func getter(vars map[string]string) shell.EnvGetter {
+	var list []string
+	for k, v := range vars {
+		list = append(list, k+"="+v)
+	}
+	return shell.EnvsFromSlice(list)
+}
+
+func arg(lex *shell.Lex, a *instructions.ArgCommand, vars, globals map[string]string) {
+	for _, a := range a.Args {
+		if a.Value != nil {
+			vars[a.Key], _, _ = lex.ProcessWord(*a.Value, getter(vars))
+		} else if v, ok := globals[a.Key]; ok {
+			vars[a.Key] = v
+		}
 	}
 }
 
-// translateWithSources translates with a context that grows by what is missing.
-func translateWithSources(t *testing.T, text []byte) (*Blend, []Finding) {
-	c := newContext()
-	for range 200 {
-		c.names, c.sum = nil, ""
-		c.finish()
-		b, findings := Translate(Source{Dockerfile: text, Context: c})
-		grown := false
-		for _, f := range findings {
-			if f.Rule != "MissingSource" || f.Level != Error {
-				continue
-			}
-			if m := lazy(`: "(.*)" is not in`)().FindStringSubmatch(f.Message); m != nil {
-				name := filepath.Join("/", m[1])[1:]
-				before := len(c.entries)
-				c.add(name, &entry{kind: file, mode: 0o644}, Limits{})
-				grown = grown || len(c.entries) > before
-			}
-		}
-		if !grown {
-			return b, findings
+// command follows the variables, and notes what an instruction wants from the context.
+func (d *described) command(lex *shell.Lex, c instructions.Command, vars map[string]string) {
+	if ex, ok := c.(instructions.SupportsSingleWordExpansion); ok {
+		if _, isArg := c.(*instructions.ArgCommand); !isArg {
+			_ = ex.Expand(func(w string) (string, error) { out, _, err := lex.ProcessWord(w, getter(vars)); return out, err })
 		}
 	}
-	return Translate(Source{Dockerfile: text, Context: c})
+	switch c := c.(type) {
+	case *instructions.ArgCommand:
+		arg(lex, c, vars, d.globals)
+	case *instructions.EnvCommand:
+		for _, kv := range c.Env {
+			vars[kv.Key] = kv.Value
+		}
+	case *instructions.AddCommand:
+		d.want(c.SourcePaths)
+	case *instructions.CopyCommand:
+		if c.From == "" {
+			d.want(c.SourcePaths)
+		}
+	case *instructions.RunCommand:
+		for _, m := range instructions.GetMounts(c) {
+			if m.Type == instructions.MountTypeBind && m.From == "" {
+				d.want([]string{m.Source})
+			}
+		}
+	case *instructions.OnbuildCommand:
+		if ast, err := parser.Parse(strings.NewReader(c.Expression)); err == nil && len(ast.AST.Children) == 1 {
+			if trigger, err := instructions.ParseCommand(ast.AST.Children[0]); err == nil {
+				d.command(lex, trigger, vars)
+			}
+		}
+	}
+}
+
+var (
+	set    = regexp.MustCompile(`\[\^?(.)[^\]]*\]`)
+	remote = regexp.MustCompile(`^(https?|git|ssh)://|^git@`)
+)
+
+// want notes sources. A pattern becomes one name that it matches.
+func (d *described) want(sources []string) {
+	for _, s := range sources {
+		if remote.MatchString(s) {
+			continue
+		}
+		s = set.ReplaceAllString(s, "$1")
+		s = strings.NewReplacer("*", "x", "?", "x", `\`, "").Replace(s)
+		folder := strings.HasSuffix(s, "/")
+		if s = strings.Trim(path.Clean("/"+s), "/"); s != "" {
+			d.sources[s] = d.sources[s] || folder
+		}
+	}
+}
+
+// context packs the stub of a build context.
+func (d *described) context(t *testing.T) []byte {
+	files := map[string][]byte{}
+	for name, folder := range d.sources {
+		for other := range d.sources {
+			folder = folder || strings.HasPrefix(other, name+"/")
+		}
+		switch {
+		case folder:
+			files[name+"/stub"] = []byte("stub\n")
+		case strings.HasSuffix(name, ".tar"):
+			files[name] = pack(t, map[string][]byte{"stub": []byte("stub\n")})
+		case strings.HasSuffix(name, ".tar.gz") || strings.HasSuffix(name, ".tgz"):
+			var b bytes.Buffer
+			z := gzip.NewWriter(&b)
+			_, _ = z.Write(pack(t, map[string][]byte{"stub": []byte("stub\n")}))
+			_ = z.Close()
+			files[name] = b.Bytes()
+		default:
+			files[name] = []byte("#!/bin/sh\necho stub\n")
+		}
+	}
+	return pack(t, files)
+}
+
+func pack(t *testing.T, files map[string][]byte) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for name, data := range files {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o755, Size: int64(len(data))}); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write(data)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+var (
+	plain = regexp.MustCompile(`^((docker\.io|index\.docker\.io|registry\.hub\.docker\.com)/)?(library/)?(debian|(devuan|dyne|devuanorg)/devuan)([:@].*)?$`)
+
+	// https://github.com/distribution/reference, as far as FROM lines need it
+	reference = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9.:/_-]*?[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@[a-z0-9]+:[0-9a-f]{32,})?$`)
+
+	// what a chroot on the target's own system cannot keep, and how the Dockerfile's lines look then
+	reasons = map[string]*regexp.Regexp{
+		"RunSecretMount": regexp.MustCompile(`(?s)RUN.*--mount=.*type=(secret|ssh)`),
+		"RunNetwork":     regexp.MustCompile(`(?s)RUN.*--network=none`),
+		"RunSecurity":    regexp.MustCompile(`(?s)RUN.*--security=insecure`),
+		"RunDevice":      regexp.MustCompile(`(?s)RUN.*--device`),
+		"CopyFromImage":  regexp.MustCompile(`(?s)(COPY.*--from=|RUN.*--mount=.*from=)`),
+		"FromPlatform":   regexp.MustCompile(`FROM.*--platform=`),
+	}
+)
+
+// cannotKeep tells whether an error is about something that can't be kept, and the lines it names have that.
+func (d *described) cannotKeep(f dockerfile.Finding) bool {
+	at := strings.ToUpper(strings.Join(d.lines[f.Line-1:f.EndLine], "\n"))
+	switch base := d.bases[f.Line]; f.Rule {
+	case "BaseDistribution":
+		return base != "" && base != "a stage" && base != "scratch" && !plain.MatchString(base)
+	case "FromScratch":
+		return base == "scratch"
+	case "Syntax": // a name that is none, once its variables are replaced: nor can a real builder do that
+		return strings.HasPrefix(strings.TrimSpace(at), "FROM") && !reference.MatchString(base)
+	default:
+		re := reasons[f.Rule]
+		return re != nil && regexp.MustCompile("(?i)"+re.String()).MatchString(at)
+	}
 }

@@ -16,10 +16,6 @@ func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	id := r.Param("id")
-	// A build that was queued when somebody looked last may have ended since: then this is a new one.
-	if _, err := s.Job(r.Context(), r.Who.Person.ID, id); err != nil {
-		return err
-	}
 	b, already, err := s.Start(r.Context(), r.Who.Person.ID, id)
 	if err != nil {
 		return err

@@ -85,9 +85,11 @@ func (r *report) at(loc []parser.Range, f Finding) {
 	r.add(f)
 }
 
+var parseError = lazy(`^dockerfile parse error on line \d+: `)
+
 // syntax reports an error of BuildKit's parser at its line.
 func (r *report) syntax(err error) {
-	f := Finding{Rule: "Syntax", Level: Error, Message: sentence(err.Error()),
+	f := Finding{Rule: "Syntax", Level: Error, Message: sentence(parseError().ReplaceAllString(err.Error(), "")),
 		Advice: "Correct this line; the Dockerfile reference shows each instruction's form.", URL: "https://docs.docker.com/reference/dockerfile/"}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {

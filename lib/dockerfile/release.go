@@ -41,7 +41,7 @@ func (i image) distribution() string {
 	switch strings.TrimPrefix(i.name, "docker/library/") {
 	case "devuan/devuan", "dyne/devuan", "devuanorg/devuan", "devuan", "devuan/migrated", "devuan/ci", "dyne/devuan-ci":
 		return "devuan"
-	case "debian", "debian/debian", "bitnami/minideb", "minideb":
+	case "debian", "debian/debian":
 		return "debian"
 	}
 	return ""

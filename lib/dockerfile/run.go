@@ -21,10 +21,10 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 		t.failIn(s, c.Location(), "Syntax", "This RUN has a heredoc and a JSON list.", "Use one of them.")
 		return
 	}
-	if in.PrependShell {
+	if in.PrependShell && (len(in.Files) > 0 || strings.TrimSpace(strings.Join(args, "")) != "") {
 		args = append(s.config.shell(), strings.Join(args, " "))
 	}
-	if len(args) == 0 {
+	if len(args) == 0 || args[0] == "" {
 		t.failIn(s, c.Location(), "EmptyRun", "RUN has no command.", "Remove the line, or write the command.")
 		return
 	}

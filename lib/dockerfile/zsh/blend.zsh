@@ -41,7 +41,7 @@ blend_postinst() {
 	emulate -L zsh
 	trap - ZERR
 	(( $+functions[fn] )) && fn blend_postinst
-	local path_before=$PATH PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+	local PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 	rehash
 	local tree=$(toaster_tree) work place
 	toaster_ready "$tree" || return 1
@@ -52,11 +52,15 @@ blend_postinst() {
 	work=$(mktemp -d -- ${place:A}/toaster.XXXXXXXX) || return 1
 	(( $+functions[notice] )) && notice "toaster: building in $tree"
 
-	local -a root isolate
+	local -a root isolate keep
+	local name
 	(( EUID )) && root=(sudo)
+	for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY; do	# for ADD of a URL only; RUN never sees them
+		[[ -n ${(P)name-} ]] && keep+=("$name=${(P)name}")
+	done
 	isolate=(unshare --mount --uts --ipc --pid --fork --propagation private)
 	unshare --help 2>&1 | grep -q -- --kill-child && isolate+=(--kill-child)
-	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh \
+	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh $keep \
 		$isolate zsh -f $work/builder $tree $work $TOASTER_BLEND_SHA256 </dev/null
 	integer failed=$?
 	$root rm -rf --one-file-system -- $work

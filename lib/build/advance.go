@@ -173,7 +173,9 @@ func (s *Service) Reconcile(ctx context.Context) (jobs int, err error) {
 // watch brings one job up to date for its page: what the engine says, how far the log is, what is still to be
 // told. It reports whether the database may have changed.
 func (s *Service) watch(ctx context.Context, job *store.Job) bool {
-	if !s.refresh(ctx, []*store.Job{job}) {
+	asked := s.refresh(ctx, []*store.Job{job})
+	ended := job.Last != nil && !job.Last.Open() && !job.Last.Settled
+	if !asked && !ended {
 		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, engineTime)

@@ -59,6 +59,7 @@ func TestWaysToRun(t *testing.T) {
 		"newest vm-sdk": {sdk + `libdevuansdk_version=3.0; mkdir -p $PWD/mnt $PWD/strap; mount --bind $PWD/root $PWD/mnt; strapdir=$PWD/strap workdir=$PWD
 			source ./app.blend; blend_postinst; code=$?; umount $PWD/mnt; [[ -e $PWD/strap/made ]] && exit 5; exit $code`, nil},
 		"no path for admins": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"PATH=/usr/bin:/bin"}},
+		"strict":             {`setopt err_exit no_unset pipe_fail; strapdir=$PWD/root; source ./app.blend; blend_postinst; print after`, nil},
 		"another language":   {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"}},
 		"user namespace":     {`exec unshare --map-root-user --map-users=auto --map-groups=auto --mount zsh -f -c 'strapdir=$PWD/root; source ./app.blend && blend_postinst'`, nil},
 	} {

@@ -6,7 +6,7 @@
 if [[ -z ${TOASTER_BLEND_SHA256-} ]]; then
 	typeset -g TOASTER_BLEND_SHA256=$toaster_blend
 	() {
-		emulate -L zsh
+		emulate -L zsh -o no_err_exit -o no_err_return -o unset
 		trap - ZERR
 		[[ -f $1 && -r $1 ]] && grep -qsx -m1 "toaster_blend=$toaster_blend" -- $1 || return 0
 		local sum=$(sha256sum < $1)
@@ -38,7 +38,7 @@ toaster_ready() {
 }
 
 blend_postinst() {
-	emulate -L zsh
+	emulate -L zsh -o no_err_exit -o no_err_return -o unset
 	trap - ZERR
 	(( $+functions[fn] )) && fn blend_postinst
 	local PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin

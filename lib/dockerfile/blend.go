@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -38,7 +39,8 @@ func (t *translator) blend() *Blend {
 	}
 	id = hash([]byte(id + hash(archive)))
 	base, _ := last.baseImage()
-	var w strings.Builder
+	var w bytes.Buffer
+	w.Grow(len(builder) + len(archive)*3/2 + 16<<10)
 	fmt.Fprintf(&w, "#!/usr/bin/env zsh\n# Made by toaster from a Dockerfile.\n# Dockerfile sha256:%s\n", hash(t.source.Dockerfile))
 	if t.source.Context != nil {
 		fmt.Fprintf(&w, "# Context    sha256:%s\n", t.source.Context.SHA256())
@@ -53,7 +55,7 @@ func (t *translator) blend() *Blend {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: []byte(w.String()), Steps: t.steps, Base: base, Dockerfile: hash(t.source.Dockerfile)}
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Dockerfile: hash(t.source.Dockerfile)}
 	b.SHA256 = hash(b.Text)
 	if t.source.Context != nil {
 		b.Context = t.source.Context.SHA256()
@@ -63,21 +65,21 @@ func (t *translator) blend() *Blend {
 
 // document writes a here-document that zsh does not look into. No line of text is the delimiter: people's text is
 // on lines that begin with a word of the builder, and the delimiter has a checksum in it.
-func document(w *strings.Builder, command, id, text string) {
+func document(w *bytes.Buffer, command, id, text string) {
 	delimiter := "TOASTER_" + id
-	fmt.Fprintf(w, "\t%s <<'%s' || return 1\n%s\n%s\n", command, delimiter, strings.TrimSuffix(text, "\n"), delimiter)
+	fmt.Fprintf(w, "\t%s <<'%s' || return 1\n", command, delimiter)
+	w.WriteString(strings.TrimSuffix(text, "\n"))
+	fmt.Fprintf(w, "\n%s\n", delimiter)
 }
 
 func base64Lines(data []byte) string {
-	text := base64.StdEncoding.EncodeToString(data)
-	var w strings.Builder
-	w.Grow(len(text) + len(text)/76 + 1)
-	for ; len(text) > 76; text = text[76:] {
-		w.WriteString(text[:76])
-		w.WriteByte('\n')
+	const perLine = 57 // 76 characters
+	out := make([]byte, 0, base64.StdEncoding.EncodedLen(len(data))+len(data)/perLine+1)
+	for len(data) > perLine {
+		out = append(base64.StdEncoding.AppendEncode(out, data[:perLine]), '\n')
+		data = data[perLine:]
 	}
-	w.WriteString(text)
-	return w.String()
+	return string(base64.StdEncoding.AppendEncode(out, data))
 }
 
 // builder is the program that makes the image's files.

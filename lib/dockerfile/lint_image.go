@@ -11,10 +11,8 @@ import (
 // These are our own rules: what works in a container and not in a system that boots.
 
 var (
-	aptInstall = lazy(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\sinstall\b([^;&|\n]*)`)
-	aptUpdate  = lazy(`\b(apt-get|apt|aptitude)\b[^;&|\n]*\supdate\b`)
-	aptYes     = lazy(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-qqy?)(\s|$)|APT::Get::Assume-Yes`)
-	downloads  = lazy(`https?://[^\s"'|;&<>]+`)
+	aptYes    = lazy(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-qqy?)(\s|$)|APT::Get::Assume-Yes`)
+	downloads = lazy(`https?://[^\s"'|;&<>]+`)
 )
 
 // needSystemd are packages and commands that do nothing without systemd as the first process.
@@ -23,15 +21,15 @@ var needSystemd = strings.Fields("systemctl systemd systemd-sysv systemd-timesyn
 // lintRun looks at the words of a RUN.
 func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	text := runText(in)
-	if strings.Contains(text, "update") && aptUpdate().MatchString(text) {
+	if apt(text, "update") != "" {
 		s.updated = true
 	}
-	if m := installs(text); m != nil {
+	if line := apt(text, "install"); line != "" {
 		if !s.updated {
 			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
 				"Write RUN apt-get update && apt-get install -y … in one line.")
 		}
-		if !aptYes().MatchString(" "+m[0]+" ") && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
+		if !aptYes().MatchString(" "+line+" ") && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
 			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops to ask, and nobody is there.", "Add -y.")
 		}
 	}
@@ -52,11 +50,21 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	}
 }
 
-func installs(text string) []string {
-	if !strings.Contains(text, "install") {
-		return nil
+// apt returns the first command in text that is apt-get, apt or aptitude with the verb; "" if there is none.
+func apt(text, verb string) string {
+	if !strings.Contains(text, verb) {
+		return ""
 	}
-	return aptInstall().FindStringSubmatch(text)
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(";&|\n", r) }) {
+		words := strings.Fields(line)
+		at := slices.IndexFunc(words, func(w string) bool {
+			return w == "apt-get" || w == "apt" || w == "aptitude" || strings.HasSuffix(w, "/apt-get")
+		})
+		if at >= 0 && slices.Contains(words[at:], verb) {
+			return line
+		}
+	}
+	return ""
 }
 
 func runText(in *instructions.RunCommand) string {

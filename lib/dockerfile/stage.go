@@ -155,8 +155,12 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 			continue
 		}
 		s.set(kv.Key, kv.Value)
+		if s.fixed[kv.Key] || kv.Key == "PATH" {
+			s.config.setEnv(kv.Key, kv.Value)
+		} else {
+			s.config.Env = append(s.config.Env, kv.Key+"="+kv.Value)
+		}
 		s.fixed[kv.Key] = true
-		s.config.setEnv(kv.Key, kv.Value)
 	}
 }
 

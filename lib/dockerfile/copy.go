@@ -34,42 +34,29 @@ func (t *translator) copy(s *stage, c copying) {
 	if c.hasFrom && c.from == nil {
 		return // reported already
 	}
-	failed := func(message, advice string) { t.failIn(s, c.loc, "Syntax", message, advice) }
-	mode, err := chmodOf(c.chmod)
-	if err != nil {
-		failed(err.Error(), "Write an octal mode such as 0644, or one such as u=rwX,go=rX.")
-		return
-	}
-	if !chownForm().MatchString(c.chown) {
-		failed(fmt.Sprintf("--chown=%s is not a user and group.", c.chown), "Write --chown=user:group, by names or numbers.")
-		return
-	}
-	if c.link && !chownNumbers().MatchString(c.chown) {
-		failed("--chown with names cannot be used with --link.", "Use numbers, or remove --link.")
-		return
-	}
-	dest := s.normal(c.DestPath, true)
-	if c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])) {
-		failed("--checksum is for a single source that is a URL.", "Remove --checksum, or give each URL an ADD of its own.")
+	mode, message, advice := c.check()
+	if message != "" {
+		t.failIn(s, c.loc, "Syntax", message, advice)
 		return
 	}
 	linked := c.link && c.chmod == ""
 	if linked {
 		s.emit("layer")
 	}
+	dest := s.normal(c.DestPath, true)
 	s.emit("into", dest, c.chown, mode)
 	if len(c.SourcePaths)+len(c.SourceContents) > 1 && !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
 		s.emit("into_folder")
 	}
 	for _, p := range c.exclude {
 		re, not, err := patternRegexp(p)
-		if err != nil {
-			failed(fmt.Sprintf("--exclude=%s: %v", p, err), "Correct the pattern.")
+		switch {
+		case err != nil:
+			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("--exclude=%s: %v", p, err), "Correct the pattern.")
 			return
-		}
-		if not {
+		case not:
 			s.emit("except", re, "not")
-		} else {
+		default:
 			s.emit("except", re)
 		}
 	}
@@ -84,6 +71,22 @@ func (t *translator) copy(s *stage, c copying) {
 	if linked {
 		s.emit("merge")
 	}
+}
+
+// check looks at the flags; mode is --chmod's, spelled out.
+func (c copying) check() (mode, message, advice string) {
+	mode, err := chmodOf(c.chmod)
+	switch {
+	case err != nil:
+		return "", err.Error(), "Write an octal mode such as 0644, or one such as u=rwX,go=rX."
+	case !chownForm().MatchString(c.chown):
+		return "", fmt.Sprintf("--chown=%s is not a user and group.", c.chown), "Write --chown=user:group, by names or numbers."
+	case c.link && !chownNumbers().MatchString(c.chown):
+		return "", "--chown with names cannot be used with --link.", "Use numbers, or remove --link."
+	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])):
+		return "", "--checksum is for a single source that is a URL.", "Remove --checksum, or give each URL an ADD of its own."
+	}
+	return mode, "", ""
 }
 
 var (

@@ -71,7 +71,7 @@ func asJSON(j *store.Job) jobJSON {
 
 func buildAsJSON(b *store.Build, artifacts []store.Artifact) buildJSON {
 	out := buildJSON{
-		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Reason, Step: b.Step, Steps: b.Steps,
+		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
 	}
 	if artifacts != nil {

@@ -16,6 +16,7 @@ type fake struct {
 	ticket int
 	faults []string // "start:before", "start:after", "start:killed": what happens to the next such call
 	calls  []string
+	log    string
 }
 
 type fakeJob struct {
@@ -28,7 +29,9 @@ type fakeJob struct {
 // killed is what a test sees where a real process would just be gone.
 type killed struct{ call string }
 
-func newFake(now func() time.Time) *fake { return &fake{now: now, jobs: map[string]*fakeJob{}} }
+func newFake(now func() time.Time) *fake {
+	return &fake{now: now, jobs: map[string]*fakeJob{}, log: "TOASTER-STEP 1/2 1 FROM x\nTOASTER-STEP 2/2 3 RUN y\n"}
+}
 
 // call runs f, which is what a healthy engine does, with the faults that the test ordered.
 func (f *fake) call(name string, do func() error) error {
@@ -132,9 +135,8 @@ func (f *fake) Status(_ context.Context, names ...string) (map[string]Status, er
 	return all, err
 }
 
-func (f *fake) Log(context.Context, string, int, int64) (Chunk, error) {
-	text := "TOASTER-STEP 1/2 1 FROM x\nTOASTER-STEP 2/2 3 RUN y\n"
-	return Chunk{Text: []byte(text), Next: int64(len(text))}, nil
+func (f *fake) Log(_ context.Context, _ string, _ int, offset int64) (Chunk, error) {
+	return Chunk{Text: []byte(f.log)[min(int(offset), len(f.log)):], Next: int64(len(f.log))}, nil
 }
 
 func (f *fake) Artifacts(context.Context, string, int) ([]Artifact, error) {

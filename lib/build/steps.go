@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"toaster.do/lib/store"
 )
@@ -39,6 +41,9 @@ func ParseStep(line []byte) (s Step, ok bool) {
 	return s, errs == [3]error{} && s.Number > 0 && s.Number <= s.Of
 }
 
+// failMark begins the last line of a build script that gives up: "toaster: failed: why".
+const failMark = "toaster: failed: "
+
 // scanRunning searches what is new in the logs of a job's open builds for steps.
 func (s *Service) scanRunning(ctx context.Context, job *store.Job) error {
 	pending, err := s.Store.Pending(ctx, job.ID)
@@ -72,10 +77,10 @@ func (s *Service) scan(ctx context.Context, job *store.Job, b *store.Build) erro
 		// A line that is still being written is read again with the next chunk; the engine's offsets can't be
 		// computed from the text, so that the whole chunk is.
 		if cut := bytes.LastIndexByte(whole, '\n') + 1; cut < len(whole) && c.More && len(whole) < MaxChunk {
-			lastStep(b, whole[:cut])
+			readLog(b, whole[:cut])
 			break
 		}
-		lastStep(b, whole)
+		readLog(b, whole)
 		b.Scanned = c.Next
 		if err := s.Store.Scanned(ctx, b); err != nil {
 			return err
@@ -84,10 +89,31 @@ func (s *Service) scan(ctx context.Context, job *store.Job, b *store.Build) erro
 	return s.Store.Scanned(ctx, b)
 }
 
-func lastStep(b *store.Build, text []byte) {
+// readLog takes from a part of a log what it says of the build.
+func readLog(b *store.Build, text []byte) {
 	for line := range bytes.Lines(text) {
 		if step, ok := ParseStep(line); ok {
 			b.Step, b.Steps, b.StepLine = step.Number, step.Of, step.Line
 		}
+		if why, ok := bytes.CutPrefix(line, []byte(failMark)); ok {
+			b.Failure = sentence(why)
+		}
 	}
+}
+
+// sentence makes a line of a log fit for a page: printable, at most 500 characters, with a capital.
+func sentence(line []byte) string {
+	text := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return -1
+	}, strings.ToValidUTF8(string(line), "\uFFFD")))
+	if len(text) > 500 {
+		text = append(text[:500], '…')
+	}
+	if len(text) > 0 {
+		text[0] = unicode.ToUpper(text[0])
+	}
+	return string(text)
 }

@@ -197,7 +197,7 @@ func ended(p *process) *outcome {
 	case signal != 0:
 		return &outcome{build.Failed, fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
 	case code != 0:
-		return &outcome{build.Failed, fmt.Sprintf("Its script ended with exit status %d.", code)}
+		return &outcome{state: build.Failed} // the script has said why
 	}
 	return &outcome{state: build.Succeeded}
 }

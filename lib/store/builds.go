@@ -14,7 +14,8 @@ type Build struct {
 	Number       int // ours, from 1
 	Revision     int // what it is made from
 	State        string
-	Reason       string    // for a person: why it waits, failed, or was stopped
+	Reason       string    // for a person: why it waits, failed, or was stopped, as the engine says
+	Failure      string    // for a person: why it failed, as the build script says
 	Stop         bool      // its owner wants it stopped
 	AskedAt      time.Time // when the engine was asked to start it; zero: not yet
 	Ticket       string    // the engine's answer; empty: none yet
@@ -38,6 +39,18 @@ func (b *Build) ExpectedEnd() time.Time {
 	return b.StartedAt.Add(b.Expected)
 }
 
+// Why says, for a person, why the build waits, failed or was stopped; empty when there is nothing to say. What
+// the engine knows comes first: a build that was ended by a limit says little itself.
+func (b *Build) Why() string {
+	switch {
+	case b.State != "failed" || b.Reason != "":
+		return b.Reason
+	case b.Failure != "":
+		return b.Failure
+	}
+	return "The build script ended with an error; the last lines of the log say which."
+}
+
 // Open tells whether the build is still to change: queued or running.
 func (b *Build) Open() bool { return b.State == "queued" || b.State == "running" }
 
@@ -50,11 +63,11 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.step, build.steps, build.step_line, build.scanned, build.settled`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
-	job, state, reason, ticket                              sql.NullString
+	job, state, reason, ticket, failure                     sql.NullString
 	number, revision, engineNumber, position                sql.NullInt64
 	asked, queued, started, ended                           sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
@@ -63,7 +76,7 @@ type nullBuild struct {
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled}
+		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled}
 }
 
 func (n *nullBuild) build() *Build {
@@ -72,7 +85,7 @@ func (n *nullBuild) build() *Build {
 	}
 	return &Build{
 		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
-		State: n.state.String, Reason: n.reason.String, Stop: n.stop.Int64 == 1,
+		State: n.state.String, Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
 		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
 		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
@@ -230,11 +243,11 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 	})
 }
 
-// Scanned stores how far a build's log was searched for steps, and which was found last. Two searches at once
+// Scanned stores how far a build's log was searched, which step was found last, and the script's word on its failure. Two searches at once
 // can only bring it forward.
 func (db *DB) Scanned(ctx context.Context, b *Build) error {
-	return db.exec(ctx, `UPDATE build SET scanned = ?, step = ?, steps = ?, step_line = ? WHERE job_id = ? AND number = ? AND scanned < ?`,
-		b.Scanned, b.Step, b.Steps, b.StepLine, b.JobID, b.Number, b.Scanned)
+	return db.exec(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ? WHERE job_id = ? AND number = ? AND scanned < ?`,
+		b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.JobID, b.Number, b.Scanned)
 }
 
 // Settle stores the artifacts of a build that has ended; it will not change any more.

@@ -51,7 +51,7 @@ func viewJob(j *store.Job, owner string) jobView {
 
 func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
 	v := buildView{
-		Number: b.Number, State: b.State, Reason: b.Reason, QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
+		Number: b.Number, State: b.State, Reason: b.Why(), QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 		ExpectedEnd: b.ExpectedEnd(), Step: b.Step, Steps: b.Steps, Artifacts: []artifactView{},
 	}
 	for _, a := range artifacts {

@@ -96,6 +96,7 @@ CREATE TABLE build (
 	started_at    INTEGER,
 	ended_at      INTEGER,
 	expected_ms   INTEGER NOT NULL DEFAULT 0,       -- how long the engine thinks it takes; 0: unknown
+	failure       TEXT NOT NULL DEFAULT '',         -- what the script said of its own end
 	step          INTEGER NOT NULL DEFAULT 0,
 	steps         INTEGER NOT NULL DEFAULT 0,
 	step_line     INTEGER NOT NULL DEFAULT 0,       -- the Dockerfile's line of that step

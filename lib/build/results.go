@@ -73,7 +73,7 @@ func (s *Service) Log(ctx context.Context, owner int64, id string, number int, o
 	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
 }
 
-// Artifacts lists what a build left, by path.
+// Artifacts lists what a build left, the image first.
 func (s *Service) Artifacts(ctx context.Context, owner int64, id string, number int) ([]store.Artifact, error) {
 	return s.Store.Artifacts(ctx, owner, id, number)
 }

@@ -264,14 +264,14 @@ func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error 
 	})
 }
 
-// Artifacts lists what an owner's build left, by path.
+// Artifacts lists what an owner's build left, the largest, which is the image, first.
 func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		list, err = rows(ctx, tx, func(rs *sql.Rows) (a Artifact, err error) {
 			err = rs.Scan(&a.Path, &a.Size, &a.SHA256)
 			return a, err
 		}, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY path`, id, owner, number)
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
 		return err
 	})
 	return list, err

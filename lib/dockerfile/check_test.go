@@ -64,6 +64,36 @@ func TestFindings(t *testing.T) {
 	}
 }
 
+// TestFindingsAreTheSameInEveryRun: among words that are equally near, it is always the same one that is guessed.
+func TestFindingsAreTheSameInEveryRun(t *testing.T) {
+	for line, want := range map[string]string{
+		"apc x":                                 "unknown instruction: apc (did you mean add?).",
+		"APC x":                                 "unknown instruction: APC (did you mean ADD?).",
+		"INSTALL x":                             "unknown instruction: INSTALL.",
+		"COPY --chmon=1 a b":                    "unknown flag: --chmon (did you mean chmod?).",
+		"COPY --chwon=1 a b":                    "unknown flag: --chwon (did you mean chown?).",
+		"COPY --frnk=1 a b":                     "unknown flag: --frnk (did you mean from?).",
+		"RUN --mont=type=bind x":                "unknown flag: --mont (did you mean mount?).",
+		"RUN --mount=type=cinh x":               "unsupported mount type \"cinh\" (did you mean bind?).",
+		"RUN --mount=type=cache,sharing=lock x": "unsupported sharing value \"lock\" (did you mean locked?).",
+		"RUN --mount=type=bind,form=x x":        "unexpected key 'form' in 'form=x' (did you mean from?).",
+	} {
+		for range 20 {
+			findings := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nCMD [\"x\"]\n" + line + "\n")})
+			if len(findings) != 1 || !strings.HasSuffix(findings[0].Message, want) {
+				t.Errorf("%s: %v", line, findings)
+				break
+			}
+		}
+	}
+	for range 20 {
+		f := Check(Source{Dockerfile: []byte("ARG ONE=1\nARG OTE=2\nFROM devuan/devuan:daedalus$ODE\nCMD [\"x\"]")})
+		if !strings.Contains(fmt.Sprint(f), "(did you mean ONE?)") {
+			t.Fatal(f)
+		}
+	}
+}
+
 // TestEveryRuleIsDescribed: the help pages have a section for every rule that the code can name.
 func TestEveryRuleIsDescribed(t *testing.T) {
 	known := map[string]bool{}

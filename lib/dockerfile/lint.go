@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -68,9 +69,7 @@ func (t *translator) lintFrom(s *stage, r shell.ProcessWordResult) {
 
 func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint *linter.Linter) {
 	known := slices.Clone(t.globals.keys)
-	for k := range t.declared {
-		known = append(known, k)
-	}
+	known = append(known, slices.Sorted(maps.Keys(t.declared))...)
 	for _, name := range sortedKeys(unmatched) {
 		if slices.Contains(known, name) {
 			continue

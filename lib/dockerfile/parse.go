@@ -110,7 +110,7 @@ func lines(loc []parser.Range) (first, last int) {
 }
 
 func sentence(s string) string {
-	s = strings.TrimSpace(s)
+	s = sameGuess(strings.TrimSpace(s))
 	if s != "" && !strings.HasSuffix(s, ".") && !strings.HasSuffix(s, "?") {
 		s += "."
 	}

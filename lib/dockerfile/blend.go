@@ -14,6 +14,8 @@ var (
 	blendZsh string
 	//go:embed zsh/builder.zsh
 	builderZsh string
+	//go:embed zsh/inside.zsh
+	insideZsh string
 	//go:embed zsh/run.zsh
 	runZsh string
 	//go:embed zsh/copy.zsh
@@ -48,7 +50,7 @@ func (t *translator) blend() *Blend {
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
 	w.WriteString("# toaster_unpack FOLDER writes the builder and the build context there.\ntoaster_unpack() {\n")
 	document(&w, "cat >$1/builder", id, builder)
-	document(&w, "cat >$1/enter", id, enterZsh)
+	document(&w, "cat >$1/enter", id, insideZsh+enterZsh)
 	if len(archive) > 0 {
 		document(&w, "base64 -d >$1/context.tar.gz", id, base64Lines(archive))
 	} else {
@@ -85,7 +87,7 @@ func base64Lines(data []byte) string {
 // builder is the program that makes the image's files.
 func (t *translator) builder(last *stage) string {
 	var w strings.Builder
-	for _, part := range []string{builderZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
+	for _, part := range []string{builderZsh, insideZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
 	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))

@@ -109,10 +109,10 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 	switch {
 	case base == "":
 		t.fail(s.in.Location, "Syntax", fmt.Sprintf("The base name (%s) is blank once its variables are replaced.", s.in.BaseName), "Give the ARG before FROM a default, or pass it as a build argument.")
+	case byName[base] != nil: // also one that is named scratch
+		s.base = byName[base]
 	case base == "scratch":
 		s.scratch = true
-	case byName[base] != nil:
-		s.base = byName[base]
 	}
 }
 
@@ -163,7 +163,7 @@ func (t *translator) refer(s *stage, c command) command {
 	case *instructions.RunCommand:
 		for _, m := range instructions.GetMounts(in) {
 			var from *stage
-			if m.From != "" && m.From != "scratch" {
+			if m.From != "" && (m.From != "scratch" || t.byName[m.From] != nil) {
 				from = t.stageNamed(s, m.From, false, c.Location(), "RUN --mount=from="+m.From)
 			}
 			c.mounts = append(c.mounts, from)

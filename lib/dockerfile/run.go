@@ -29,8 +29,8 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 		return
 	}
 	t.lintRun(s, c, in)
-	for i, m := range instructions.GetMounts(in) {
-		if !t.mount(s, c, m, c.mounts[i]) {
+	for _, m := range s.mounts(c, in) {
+		if !t.mount(s, c, m) {
 			return
 		}
 	}
@@ -101,22 +101,38 @@ func proxies(buildArgs map[string]string) (list []string) {
 	return list
 }
 
-// mount prepares a mount of RUN --mount.
-func (t *translator) mount(s *stage, c command, m *instructions.Mount, from *stage) bool {
-	target := m.Target
-	if !path.IsAbs(path.Clean(target)) {
-		target = path.Join("/", s.config.WorkingDir, target)
+// mounting is a RUN --mount.
+type mounting struct {
+	*instructions.Mount
+	stage *stage // from=; nil: none, or no stage
+	at    string // the target, absolute and clean
+}
+
+// mounts lists the mounts in the order of their targets, as BuildKit mounts them: a folder before what is inside of it.
+func (s *stage) mounts(c command, in *instructions.RunCommand) (list []mounting) {
+	for i, m := range instructions.GetMounts(in) {
+		at := m.Target
+		if !path.IsAbs(at) {
+			at = path.Join("/", s.config.WorkingDir, at)
+		}
+		list = append(list, mounting{m, c.mounts[i], path.Clean(at)})
 	}
-	target = path.Clean(target)
+	sort.SliceStable(list, func(i, j int) bool { return list[i].at < list[j].at })
+	return list
+}
+
+// mount prepares a mount.
+func (t *translator) mount(s *stage, c command, m mounting) bool {
+	target, from := m.at, m.stage
 	mode := map[bool]string{true: "ro", false: "rw"}[m.ReadOnly]
 	switch {
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
 		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not possible: toaster keeps no secrets of yours.", m.Type),
 			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
-	case m.Target == "" || target == "/":
-		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path.")
+	case target == "/":
+		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path; without a target, or with a relative one, it is below WORKDIR.")
 	case m.From != "" && m.From != "scratch" && from == nil: // reported already
-	case target == "/proc" || target == "/sys" || target == "/dev":
+	case target == "/proc" || target == "/sys" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
 		t.failIn(s, c.Location(), "RunMountTarget", "--mount on "+target+" is not possible.", "Choose another target.")
 	case m.Type == instructions.MountTypeTmpfs:
 		size := ""
@@ -126,7 +142,7 @@ func (t *translator) mount(s *stage, c command, m *instructions.Mount, from *sta
 		s.emit("memory", target, size)
 		return true
 	case m.Type == instructions.MountTypeCache:
-		s.cache(m, from, target, mode)
+		s.cache(m, mode)
 		return true
 	case from != nil:
 		s.body.WriteString("bind " + from.root() + " " + words(path.Join("/", m.Source), target, mode) + "\n")
@@ -134,15 +150,15 @@ func (t *translator) mount(s *stage, c command, m *instructions.Mount, from *sta
 	case m.From == "scratch":
 		t.failIn(s, c.Location(), "Syntax", "--mount=from=scratch has nothing to mount.", "Use type=tmpfs.")
 	default:
-		return t.bindContext(s, c, m, target, mode)
+		return t.bindContext(s, c, m, mode)
 	}
 	return false
 }
 
-func (s *stage) cache(m *instructions.Mount, from *stage, target, access string) {
+func (s *stage) cache(m mounting, access string) {
 	id, mode, uid, gid := m.CacheID, uint64(0o755), uint64(0), uint64(0)
 	if id == "" {
-		id = target
+		id = path.Clean(m.Target) // as it is written: two WORKDIRs share the cache of a relative one
 	}
 	if m.Mode != nil {
 		mode = *m.Mode
@@ -153,14 +169,14 @@ func (s *stage) cache(m *instructions.Mount, from *stage, target, access string)
 	if m.GID != nil {
 		gid = *m.GID
 	}
-	line := "cache " + words(hash([]byte(id))[:32], target, access, strconv.FormatUint(mode&0o7777, 8), fmt.Sprintf("%d:%d", uid, gid))
-	if from != nil {
-		line += " " + from.root() + " " + quote(path.Join("/", m.Source))
+	line := "cache " + words(hash([]byte(id))[:32], m.at, access, strconv.FormatUint(mode&0o7777, 8), fmt.Sprintf("%d:%d", uid, gid))
+	if m.stage != nil {
+		line += " " + m.stage.root() + " " + quote(path.Join("/", m.Source))
 	}
 	s.body.WriteString(line + "\n")
 }
 
-func (t *translator) bindContext(s *stage, c command, m *instructions.Mount, target, mode string) bool {
+func (t *translator) bindContext(s *stage, c command, m mounting, mode string) bool {
 	at, e, via := t.context.find(m.Source, true)
 	if e == nil {
 		t.failIn(s, c.Location(), "MissingSource", fmt.Sprintf("--mount: %s is not in the build context.", show(m.Source)), t.missingAdvice(m.Source))
@@ -169,6 +185,6 @@ func (t *translator) bindContext(s *stage, c command, m *instructions.Mount, tar
 	if s.needed {
 		t.want(at, via)
 	}
-	s.body.WriteString("bind $CONTEXT " + words(path.Join("/", m.Source), target, mode) + "\n")
+	s.body.WriteString("bind $CONTEXT " + words(path.Join("/", m.Source), m.at, mode) + "\n")
 	return true
 }

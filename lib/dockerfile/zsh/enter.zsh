@@ -1,9 +1,10 @@
 # zsh -f enter ROOT WORK UID GID GROUPS DIRECTORY N PLACES… N MOUNTS… N ENVIRONMENT… ARGV…
 # The inside of a RUN, in namespaces of its own: it mounts what a container has, makes ROOT its /, and becomes ARGV.
-# The places were looked up by the builder and have no links in them.
+# The places were looked up by the builder and have no links in them; a mount's target is looked up here, as it may be
+# inside of another mount.
 emulate zsh
 umask 022
-zmodload -F zsh/files b:zf_mkdir b:zf_ln || exit 1
+zmodload zsh/stat && zmodload -F zsh/files b:zf_mkdir b:zf_ln || exit 1
 typeset -r root=$1 work=$2 uid=$3 gid=$4 groups=$5 dir=$6
 shift 6
 typeset -a places=("${(@)argv[2,$1+1]}")
@@ -13,8 +14,27 @@ shift $(( $1 + 1 ))
 typeset -a env=("${(@)argv[2,$1+1]}")
 shift $(( $1 + 1 ))
 
-stop() { print -r -- "toaster: cannot mount $1"; exit 125 }
+fail() { print -r -- "toaster: $1"; exit 125 }
+stop() { fail "cannot mount $1" }
 hide() { mount --bind -- $1 $1 && mount -o remount,bind,ro,nosuid,nodev,noexec -- $1 }
+
+# point PATH dir|file: REPLY is the mount point, made when it is missing. The builder removes what was made outside of all mounts.
+point() {
+	inside $root $1
+	if [[ ! -e $REPLY ]]; then
+		missing $REPLY
+		zf_mkdir -p -- ${REPLY:h} && if [[ $2 == dir ]]; then zf_mkdir -- $REPLY; else : >$REPLY; fi || fail "cannot make the mount point $1"
+		under_mount $REPLY || print -rN -- $reply >>$work/inline/stubs
+	elif [[ $2 == dir && ! -d $REPLY || $2 == file && -d $REPLY ]]; then
+		fail "cannot mount on $1: it is there, and of another kind"
+	fi
+}
+
+under_mount() {
+	local one
+	for one in $mounted; do [[ $1 == $one/* ]] && return; done
+	return 1
+}
 
 mount --bind -- $root $root || stop /
 mount -o remount,bind,nodev -- $root 2>/dev/null	# device files can be made, as in a container, but not used
@@ -43,17 +63,20 @@ zf_ln -s /proc/kcore $dev/core
 if [[ -d $work/inline/pipes ]]; then
 	zf_mkdir -m 755 $dev/pipes && mount --bind $work/inline/pipes $dev/pipes && mount -o remount,bind,ro $dev/pipes || stop /dev/pipes
 fi
+typeset -a mounted=($proc $sys $dev)
 shift 3 places
 while (( $#places )); do
 	mount --bind -- $places[1] $places[2] || stop $places[1]
 	shift 2 places
 done
 while (( $#wanted )); do
+	point $wanted[3] $wanted[4]
 	case $wanted[1] in
-	(bind)	mount --rbind -- $wanted[2] $wanted[3] && { [[ $wanted[4] == rw ]] || mount -o remount,bind,ro -- $wanted[3] } ;;
-	(tmpfs)	mount -t tmpfs -o nosuid,nodev,mode=1777${wanted[2]:+,size=$wanted[2]} tmpfs $wanted[3] ;;
-	esac || stop ${wanted[3]#$root}
-	shift 4 wanted
+	(bind)	mount --rbind -- $wanted[2] $REPLY && { [[ $wanted[5] == rw ]] || mount -o remount,bind,ro -- $REPLY } ;;
+	(tmpfs)	mount -t tmpfs -o nosuid,nodev,mode=1777${wanted[2]:+,size=$wanted[2]} tmpfs $REPLY ;;
+	esac || stop $wanted[3]
+	mounted+=($REPLY)
+	shift 5 wanted
 done
 
 # With the old root covered, nothing in the new one leads back to it.

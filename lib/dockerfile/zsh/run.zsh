@@ -30,13 +30,14 @@ identity() {
 	return 0
 }
 
-# stub PATH dir|file: REPLY is the mount point PATH in ROOT; what had to be made for it goes to stubs.
+# stub PATH dir|file: REPLY is the mount point PATH in ROOT; what had to be made for it, and above it, goes to stubs.
 stub() {
 	inside $ROOT $1
 	local place=$REPLY
 	if [[ ! -e $place ]]; then
+		missing $place
+		stubs+=($reply)
 		make_dirs ${place:h} 755 ''
-		stubs+=($place)
 		if [[ $2 == dir ]]; then zf_mkdir -m 755 $place; else : >$place; fi || fail "cannot make the mount point $1"
 	elif [[ $2 == dir && ! -d $place || $2 == file && -d $place ]]; then
 		fail "cannot mount on $1: it is there, and of another kind"
@@ -44,10 +45,12 @@ stub() {
 	REPLY=$place
 }
 
-# unstub removes mount points that were not there before and are still empty.
+# unstub removes mount points that were not there before and are still empty; not through links that the command made.
 unstub() {
 	local place when
 	for place in ${(Oa)stubs}; do
+		inside $ROOT ${place#$ROOT}
+		[[ $REPLY == $place ]] || continue
 		zstat -A when +mtime ${place:h} 2>/dev/null || continue
 		if [[ -d $place && ! -L $place ]]; then
 			zf_rmdir $place 2>/dev/null || continue
@@ -60,7 +63,7 @@ unstub() {
 	done
 }
 
-# Mounts for the next run. bind ROOT SOURCE TARGET ro|rw; cache ID TARGET ro|rw MODE OWNER [ROOT SOURCE]; memory TARGET SIZE
+# Mounts for the next run, a folder before what is mounted inside of it. bind ROOT SOURCE TARGET ro|rw; cache ID TARGET ro|rw MODE OWNER [ROOT SOURCE]; memory TARGET SIZE
 bind() {
 	inside $1 $2
 	local from=$REPLY kind=file
@@ -117,12 +120,8 @@ run() {
 		stub /etc/$entry file
 		places+=($WORK/inline/$entry $REPLY)
 	done
-	local -a wanted
-	while (( $#mounts )); do
-		stub $mounts[3] $mounts[4]
-		wanted+=($mounts[1] "$mounts[2]" $REPLY $mounts[5])
-		shift 5 mounts
-	done
+	local -a wanted=("${(@)mounts}")
+	mounts=()
 	if [[ -x $ROOT/usr/bin/dpkg && ! -e $ROOT/usr/sbin/policy-rc.d && ! -L $ROOT/usr/sbin ]]; then	# no daemon while packages are installed
 		policy=$ROOT/usr/sbin/policy-rc.d
 		print -r -- $'#!/bin/sh\n# toaster\nexit 101' >$policy && zf_chmod 755 $policy
@@ -130,8 +129,9 @@ run() {
 	$isolate zsh -f $WORK/enter $ROOT $WORK $uid $gid "$groups" $dir $#places $places $#wanted "${wanted[@]}" $#env "${env[@]}" "$@" </dev/null
 	integer code=$?
 	[[ -n $policy && -f $policy && ! -L $policy && "$(<$policy)" == *$'\n# toaster\n'* ]] && zf_rm -f $policy
+	[[ -e $WORK/inline/stubs ]] && stubs+=(${(0)"$(<$WORK/inline/stubs)"})
 	unstub
-	zf_rm -rf $WORK/inline/pipes
+	zf_rm -rf $WORK/inline/{pipes,stubs}
 	(( code )) && fail '' $code
 	return 0
 }

@@ -139,6 +139,9 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		return err
 	}
 	f.Limits = s.Limits
+	if f.Target == "" {
+		f.Target = s.Suggest([]byte(f.Text))
+	}
 	f.Groups = groups(s, f.Target)
 	f.Kept = ""
 	if f.context != nil && f.Fault("context") == nil {

@@ -87,5 +87,5 @@ func checkJSON(c *build.Checked) any {
 	if findings == nil {
 		findings = []dockerfile.Finding{}
 	}
-	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename}
+	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target}
 }

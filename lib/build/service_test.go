@@ -414,6 +414,7 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 		{"a large one", "dockerfile", fault.TooLarge, Submission{Target: target, Dockerfile: make([]byte, 64<<10+1)}},
 		{"not UTF-8", "dockerfile", fault.Invalid, Submission{Target: target, Dockerfile: []byte("FROM a\nRUN \xff\n")}},
 		{"a syntax error", "dockerfile", fault.Invalid, Submission{Target: target, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
+		{"no target", "target", fault.Invalid, Submission{Dockerfile: good}},
 		{"an unknown target", "target", fault.Invalid, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
 		{"a context that is no archive", "context", fault.Invalid, Submission{Target: target, Dockerfile: good, Context: []byte("hello")}},
 		{"a COPY source that is missing", "dockerfile", fault.Invalid, Submission{Target: target, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
@@ -428,6 +429,19 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 	}
 	if _, total, err := h.Store.Jobs(t.Context(), h.ann.ID, 0, 1); err != nil || total != 0 {
 		t.Errorf("%d jobs were stored, %v", total, err)
+	}
+}
+
+func TestFROMSuggestsTheTarget(t *testing.T) {
+	h := build(t)
+	for from, want := range map[string]string{
+		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "", "alpine": "",
+	} {
+		text := []byte("FROM " + from + "\n")
+		c, err := h.Check(Submission{Dockerfile: text})
+		if err != nil || c.Target != want || h.Suggest(text) != want {
+			t.Errorf("FROM %s suggests %q, %v", from, c.Target, err)
+		}
 	}
 }
 

@@ -39,6 +39,7 @@ type Checked struct {
 	Steps        int    // 0 when it can't be built
 	Distribution string // what FROM says: "devuan"
 	Codename     string // what FROM says: "daedalus"
+	Target       string // the one that was chosen, or the first that FROM suits; empty: none does
 }
 
 // work is a submission that can be built.
@@ -49,20 +50,32 @@ type work struct {
 	findings        []dockerfile.Finding
 }
 
-// Check looks at a submission and stores nothing. The target may be empty. A field that is wrong is a *Rejected.
+// Suggest returns the first target of the release that FROM names; empty where there is none.
+func (s *Service) Suggest(text []byte) string {
+	if suits := s.Targets.For(dockerfile.Release(text)); len(suits) > 0 {
+		return suits[0].Name
+	}
+	return ""
+}
+
+// Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
+// wrong is a *Rejected.
 func (s *Service) Check(sub Submission) (*Checked, error) {
 	src, err := s.source(sub)
 	if err != nil {
 		return nil, err
 	}
-	if sub.Target != "" {
-		target, err := s.Targets.Find(sub.Target)
+	c := &Checked{Target: sub.Target}
+	if c.Target == "" {
+		c.Target = s.Suggest(sub.Dockerfile)
+	}
+	if c.Target != "" {
+		target, err := s.Targets.Find(c.Target)
 		if err != nil {
 			return nil, reject(err, "target")
 		}
 		src.Arch, src.Codename = target.Arch, target.Codename
 	}
-	c := &Checked{}
 	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
 	blend, findings := dockerfile.Translate(src)
 	c.Findings = findings
@@ -73,6 +86,9 @@ func (s *Service) Check(sub Submission) (*Checked, error) {
 }
 
 func (s *Service) prepare(sub Submission) (*work, error) {
+	if sub.Target == "" {
+		return nil, refuse(fault.Invalid, "target", "No target is chosen.", s.choose(sub.Dockerfile))
+	}
 	target, err := s.Targets.Find(sub.Target)
 	if err != nil {
 		return nil, reject(err, "target")
@@ -91,6 +107,13 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 		return nil, &Rejected{Findings: findings, Fault: unbuildable(findings).At("dockerfile")}
 	}
 	return &work{name: name, buildArgs: sub.BuildArgs, target: target, blend: blend, findings: findings}, nil
+}
+
+func (s *Service) choose(text []byte) string {
+	if suggested := s.Suggest(text); suggested != "" {
+		return "The Dockerfile's FROM suggests " + suggested + "."
+	}
+	return "Say what you want to run it on."
 }
 
 func unbuildable(findings []dockerfile.Finding) *fault.Error {

@@ -113,6 +113,13 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 		s.base = byName[base]
 	case base == "scratch":
 		s.scratch = true
+	case !validReference(base):
+		advice := "Write a name such as devuan/devuan:daedalus."
+		if strings.Contains(s.in.BaseName, "$") {
+			advice = "Give the ARG before FROM a default that makes a valid image name, or pass it as a build argument."
+		}
+		t.fail(s.in.Location, "Syntax", fmt.Sprintf("FROM %s: this is no valid name of an image.", show(base)), advice)
+		s.image = ""
 	}
 }
 

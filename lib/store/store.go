@@ -1,7 +1,7 @@
 // Package store is toaster's SQLite database: the schema, its migrations, and every SQL statement.
 //
 // Many processes use the database at once, one for each request, so every write transaction begins as one
-// (BEGIN IMMEDIATE), waits its turn for up to ten seconds, and is on the disk when it returns. Reads go
+// (BEGIN IMMEDIATE), waits its turn, and is on the disk when it returns. Reads go
 // through a handle of their own that can't write.
 package store
 
@@ -107,7 +107,7 @@ func (db *DB) Path() string { return db.path }
 
 // write runs f in a transaction and commits it, on the disk, before it returns.
 func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
-	tx, err := db.w.BeginTx(ctx, nil)
+	tx, err := db.begin(ctx)
 	if err != nil {
 		return friendly(err)
 	}
@@ -116,6 +116,22 @@ func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
 		return friendly(err)
 	}
 	return friendly(tx.Commit())
+}
+
+// begin waits for its turn to write. SQLite's turns are by chance, so that in a crowd of hundreds one may be passed
+// over for longer than its patience: it queues again before it gives up.
+func (db *DB) begin(ctx context.Context) (tx *sql.Tx, err error) {
+	for range 4 {
+		if tx, err = db.w.BeginTx(ctx, nil); !busy(err) || ctx.Err() != nil {
+			break
+		}
+	}
+	return tx, err
+}
+
+func busy(err error) bool {
+	var e sqlite3.Error
+	return errors.As(err, &e) && e.Code == sqlite3.ErrBusy
 }
 
 // read runs f on one consistent state of the database.

@@ -1,8 +1,8 @@
 // Package store is toaster's SQLite database: the schema, its migrations, and every SQL statement.
 //
 // Many processes use the database at once, one for each request, so every write transaction begins as one
-// (BEGIN IMMEDIATE), waits its turn, and is on the disk when it returns. Reads go
-// through a handle of their own that can't write.
+// (BEGIN IMMEDIATE), waits its turn, and is on the disk when it returns. Reads go through a handle of their own
+// that can't write.
 package store
 
 import (

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"path"
+	"slices"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -39,7 +40,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 				c.Volumes = map[string]struct{}{}
 			}
 			c.Volumes[v] = struct{}{}
-			s.emit("workdir", path.Join("/", v), "")
+			s.volume(path.Join("/", v))
 		}
 	case *instructions.StopSignalCommand:
 		if !validSignal(in.Signal) {
@@ -67,6 +68,19 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	default:
 		t.failIn(s, in.Location(), "NotTranslated", in.Name()+" is not translated yet.", "Remove the line, if the image can do without it.")
 	}
+}
+
+// volume makes the folder of a VOLUME when buildah does: if the stage has a RUN after it, or ends with it; else a RUN of
+// a stage based on this one makes it. For BuildKit a volume is only a note in the image. So where both builders agree
+// on no folder there is none, and what was tested with either finds its folder. In any case the service makes it before
+// it starts the application, as docker run does. What is written there later is kept, as by BuildKit.
+func (s *stage) volume(place string) {
+	isRun := func(c command) bool { _, ok := c.Command.(*instructions.RunCommand); return ok }
+	if len(s.left) == 0 || slices.ContainsFunc(s.left, isRun) {
+		s.emit("volume", place)
+		return
+	}
+	s.volumes = append(s.volumes, place)
 }
 
 // command is the argv of CMD or ENTRYPOINT; the shell form goes through the shell.

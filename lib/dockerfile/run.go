@@ -34,6 +34,10 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 			return
 		}
 	}
+	for _, v := range s.volumes {
+		s.emit("volume", v)
+	}
+	s.volumes = nil
 	if script != "" {
 		s.emit("script", name, script)
 	}

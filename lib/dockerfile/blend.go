@@ -76,12 +76,15 @@ func document(w *bytes.Buffer, command, id, text string) {
 
 func base64Lines(data []byte) string {
 	const perLine = 57 // 76 characters
-	out := make([]byte, 0, base64.StdEncoding.EncodedLen(len(data))+len(data)/perLine+1)
+	var w strings.Builder
+	w.Grow(base64.StdEncoding.EncodedLen(len(data)) + len(data)/perLine + 1)
+	line := make([]byte, 0, 77)
 	for len(data) > perLine {
-		out = append(base64.StdEncoding.AppendEncode(out, data[:perLine]), '\n')
+		w.Write(append(base64.StdEncoding.AppendEncode(line, data[:perLine]), '\n'))
 		data = data[perLine:]
 	}
-	return string(base64.StdEncoding.AppendEncode(out, data))
+	w.Write(base64.StdEncoding.AppendEncode(line, data))
+	return w.String()
 }
 
 // builder is the program that makes the image's files.

@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
@@ -111,12 +112,25 @@ func (t *translator) replace(lex *shell.Lex, word string, vars *env) (shell.Proc
 	if !t.spend(len(word) + strings.Count(word, "$")*vars.longest/8) {
 		return shell.ProcessWordResult{}, fmt.Errorf("this takes too long")
 	}
+	if isPlain(word) {
+		return shell.ProcessWordResult{Result: word}, nil
+	}
 	r, err := lex.ProcessWordWithMatches(word, vars)
 	t.spend(len(r.Result))
 	if err == nil && len(r.Result) > longestWord {
 		err = fmt.Errorf("the text is longer than 128 KiB once its variables are replaced")
 	}
 	return r, err
+}
+
+// isPlain tells whether a word means itself: most do, and shell.Lex takes its time with every letter.
+func isPlain(word string) bool {
+	for i := 0; i < len(word); i++ {
+		if b := word[i]; b >= utf8.RuneSelf || b == '$' || b == '\'' || b == '"' || b == '\\' || b == '`' {
+			return false
+		}
+	}
+	return true
 }
 
 // expandFrom replaces the variables of FROM's image.

@@ -173,6 +173,9 @@ func (t *translator) lintCommand(s *stage) {
 	switch {
 	case !s.config.runs || len(argv) == 0:
 		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile is started when the image boots.", "Give the application as CMD, if it has one.")
+	case isInit(argv):
+		t.warn(loc, Note, "CmdIsInit", fmt.Sprintf("%s is an init system: the image boots its own, and no service is made of this one.", show(strings.Join(argv, " "))),
+			"Nothing, if the packages' own services are what shall run; else give the application as CMD.")
 	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
 		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it ends at once.", argv[0]), "Nothing, if you want to log in; else give the application as CMD.")
 	default:

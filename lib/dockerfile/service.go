@@ -3,6 +3,8 @@ package dockerfile
 import (
 	_ "embed"
 	"fmt"
+	"path"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -21,10 +23,11 @@ var (
 )
 
 // service writes the calls that make ENTRYPOINT and CMD a service of the init system that the image has.
-// Without either in the Dockerfile there is none: a base image's own CMD is a shell.
+// Without either in the Dockerfile there is none: a base image's own CMD is a shell. An init system is none either:
+// the image boots its own, and a second one ends at once or harms the first.
 func (t *translator) service(s *stage) string {
 	c := &s.config
-	if !c.runs || len(c.argv()) == 0 {
+	if !c.runs || len(c.argv()) == 0 || isInit(c.argv()) {
 		return ""
 	}
 	signal, timeout := "TERM", 30
@@ -82,6 +85,23 @@ func (t *translator) service(s *stage) string {
 	line("\tesac")
 	line("fi")
 	return w.String()
+}
+
+// inits are the programs that boot a system, where Debian, Devuan and busybox have them.
+var inits = strings.Fields("/sbin/init /bin/init /usr/sbin/init /usr/bin/init /lib/sysvinit/init /usr/lib/sysvinit/init init " +
+	"/lib/systemd/systemd /usr/lib/systemd/systemd /bin/systemd /usr/bin/systemd /sbin/systemd systemd " +
+	"/sbin/runit-init /usr/sbin/runit-init runit-init /sbin/runit /usr/sbin/runit runit /sbin/openrc-init /usr/sbin/openrc-init openrc-init")
+
+// isInit tells whether a command is an init system, by itself or as all that a shell is given.
+func isInit(argv []string) bool {
+	if len(argv) == 3 && argv[1] == "-c" && slices.Contains(shells, path.Base(argv[0])) {
+		script := strings.TrimPrefix(strings.TrimSpace(argv[2]), "exec ")
+		if strings.ContainsAny(script, ";&|\n") {
+			return false
+		}
+		argv = strings.Fields(script)
+	}
+	return len(argv) > 0 && (slices.Contains(inits, argv[0]) || path.Base(argv[0]) == "busybox" && len(argv) > 1 && argv[1] == "init")
 }
 
 // runner is the part of a program in POSIX sh that becomes argv as the image's user, in its directory, with its variables alone.

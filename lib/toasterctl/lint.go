@@ -19,13 +19,17 @@ type lintCommand struct {
 
 func (c *lintCommand) Help() string {
 	return "Prints FILE:LINE: LEVEL RULE: what is wrong, and below it what to do. " +
-		"The exit status is 1 where a build would fail, or leave other files than a real builder; warnings and notes leave it 0."
+		"The exit status is 1 where a build would fail, or leave other files than a real builder; warnings and notes leave it 0. " +
+		"Without --context, what COPY and ADD take from it is not looked up."
 }
 
 func (c *lintCommand) Run(w *world) error {
 	_, _, findings, err := c.translate(w, c.Target)
 	if err != nil {
 		return err
+	}
+	if c.Context == "" {
+		findings = slices.DeleteFunc(findings, func(f dockerfile.Finding) bool { return f.Rule == "MissingSource" })
 	}
 	if c.JSON {
 		err = writeJSON(w.out, append([]dockerfile.Finding{}, findings...))

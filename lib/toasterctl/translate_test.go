@@ -14,6 +14,9 @@ func TestLint(t *testing.T) {
 	bad := write(t, filepath.Join(t.TempDir(), "Dockerfile"), "FROM debian:bookworm\n\nCOPPY a b\n")
 	ctl(t, "", "lint", bad).exits(1).says(bad+":3: error ", "COPY")
 	ctl(t, simple, "lint", "-").exits(0)
+	copies := "FROM debian:bookworm\nCOPY a b\n"
+	ctl(t, copies, "lint", "-").exits(0)
+	ctl(t, copies, "lint", "--context", t.TempDir(), "-").exits(1).says("Dockerfile:2: error ", "not in the build context")
 	ctl(t, "FROM debian:bookworm\nMAINTAINER ann\n", "lint", "-").exits(0).says("Dockerfile:2: warning")
 
 	var findings []struct {

@@ -57,6 +57,10 @@ func (t *translator) checkImage(s *stage, last image) {
 	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
 		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s means another release one day.", s.image), "Name the release, such as devuan/devuan:daedalus.")
 	}
+	if c == "" {
+		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s names no release that is known, so it cannot be compared with the target's.", s.image),
+			"Name the release that you test with, such as devuan/devuan:"+t.codename()+".")
+	}
 	if s.in.Location == nil || c == "" || t.source.Codename == "" {
 		return
 	}

@@ -26,6 +26,11 @@ func TestFindings(t *testing.T) {
 		{"FROM debian:bookworm\nCMD [\"x\"]", "1 BaseDistribution warning"},
 		{"FROM debian:trixie\nCMD [\"x\"]", "1 BaseRelease warning"},
 		{"FROM devuan/devuan:chimaera\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM debian:wheezy\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM debian:7.11\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM debian:experimental\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM debian:nosuch\nCMD [\"x\"]", "1 BaseRelease warning"},
+		{"FROM devuan/devuan:mine\nCMD [\"x\"]", "1 BaseRelease warning"},
 		{"FROM devuan/devuan\nCMD [\"x\"]", "1 BaseTagMoves warning"},
 		{"FROM localhost/mine\nCMD [\"x\"]", "1 BaseUnknown warning"},
 		{"FROM --platform=linux/arm64 devuan/devuan:daedalus AS arm64\nCMD [\"x\"]", "1 FromPlatform error"},
@@ -118,7 +123,8 @@ func TestRelease(t *testing.T) {
 		"devuan/devuan:daedalus": "devuan daedalus", "dyne/devuan:ascii": "devuan ascii", "debian:bookworm-slim": "debian bookworm", "debian:12": "debian bookworm",
 		"debian:12.5-slim": "debian bookworm", "docker.io/library/debian:trixie": "debian trixie", "debian:bookworm-20240101": "debian bookworm",
 		"docker.io/devuan/devuan:excalibur-20240101": "devuan excalibur", "devuan/devuan:ceres": "devuan ceres", "debian:sid": "debian sid", "debian@sha256:00": "debian ",
-		"alpine:3": " ", "python:3-bookworm": " ", "example.org/debian:bookworm": " ", "debian:nothing": "debian ", "$X": "debian buster", "b": "debian bullseye", "scratch": " ",
+		"alpine:3": " ", "python:3-bookworm": " ", "example.org/debian:bookworm": " ", "debian:nothing": "debian ", "debian:wheezy-slim": "debian wheezy", "debian:7": "debian wheezy", "debian:6.0.10": "debian squeeze", "debian:lenny": "debian lenny",
+		"debian:experimental": "debian sid", "debian:rc-buggy-20240101": "debian sid", "$X": "debian buster", "b": "debian bullseye", "scratch": " ",
 	} {
 		d, c := Release([]byte("ARG X=debian:buster\nFROM debian:bullseye AS b\nFROM " + from + "\nRUN x\n"))
 		if got := d + " " + c; got != want {

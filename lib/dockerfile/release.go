@@ -6,10 +6,10 @@ import "strings"
 var codenames = map[string]map[string]string{
 	"devuan": {"jessie": "jessie", "ascii": "ascii", "beowulf": "beowulf", "chimaera": "chimaera", "daedalus": "daedalus", "excalibur": "excalibur",
 		"freia": "freia", "ceres": "ceres", "unstable": "ceres", "oldstable": "chimaera", "stable": "daedalus", "latest": "daedalus", "": "daedalus",
-		"1": "jessie", "2": "ascii", "3": "beowulf", "4": "chimaera", "5": "daedalus", "6": "excalibur"},
-	"debian": {"jessie": "jessie", "stretch": "stretch", "buster": "buster", "bullseye": "bullseye", "bookworm": "bookworm", "trixie": "trixie",
-		"forky": "forky", "sid": "sid", "unstable": "sid", "stable": "trixie", "latest": "trixie", "": "trixie", "oldstable": "bookworm", "testing": "forky",
-		"8": "jessie", "9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie"},
+		"1": "jessie", "2": "ascii", "3": "beowulf", "4": "chimaera", "5": "daedalus", "6": "excalibur", "7": "freia"},
+	"debian": {"lenny": "lenny", "squeeze": "squeeze", "wheezy": "wheezy", "jessie": "jessie", "stretch": "stretch", "buster": "buster", "bullseye": "bullseye", "bookworm": "bookworm", "trixie": "trixie",
+		"forky": "forky", "sid": "sid", "unstable": "sid", "stable": "trixie", "latest": "trixie", "": "trixie", "oldstable": "bookworm", "testing": "forky", "experimental": "sid", "rc-buggy": "sid",
+		"5": "lenny", "6": "squeeze", "7": "wheezy", "8": "jessie", "9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie"},
 }
 
 // debianOf names the Debian release that a Devuan release is made from.

@@ -54,11 +54,13 @@ func notArchive(err error) error {
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
-	t := tar.NewReader(&counted{r: r, left: roomFor(l)})
+	counter := &counted{r: r, left: roomFor(l)}
+	t := tar.NewReader(counter)
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
-			if n == 0 {
+			// An archive of nothing is two blocks of zeros, and nothing is no archive.
+			if n == 0 && roomFor(l)-counter.left < 1024 {
 				return notArchive(errors.New("no entry"))
 			}
 			return nil

@@ -43,6 +43,15 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 RunSecretMount error"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]", "2 AptWithoutUpdate warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install x\nCMD [\"x\"]", "2 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get install --update -y x\nRUN apt-get install -y y\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get -yU install x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nENV O=-y\nRUN apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]", "3 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nRUN O=-y; apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]", "2 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]", "2 NeedsSystemd warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get remove -y systemd\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nEXPOSE 80\nCMD [\"x\"]", "2 ExposeFirewall note"},
 		{"FROM devuan/devuan:daedalus\nONBUILD RUN x\nCMD [\"x\"]", "2 NoEffect note"},
@@ -52,6 +61,8 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN true", "1 NoCommand note"},
 		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_arm64.tar.gz\nCMD [\"x\"]", "2 ForeignArchitecture warning"},
 		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_amd64.tar.gz\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN case $a in x) url=https://x.org/tool_amd64;; y) url=https://x.org/tool_arm64;; esac; wget $url\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN if [ \"$(dpkg --print-architecture)\" = arm64 ]; then wget https://x.org/tool_arm64; fi\nCMD [\"x\"]", ""},
 		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseDistribution warning, 2 MissingSource warning"},
 		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
 	} {
@@ -66,6 +77,14 @@ func TestFindings(t *testing.T) {
 		if s := strings.Join(got, ", "); s != test.want {
 			t.Errorf("%q: %s, want %s", test.text, s, test.want)
 		}
+	}
+}
+
+// TestSystemdItself: the package is not said to need itself.
+func TestSystemdItself(t *testing.T) {
+	f := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]")})
+	if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Devuan has no systemd as its init") {
+		t.Error(f)
 	}
 }
 

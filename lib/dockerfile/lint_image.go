@@ -11,68 +11,25 @@ import (
 // These are our own rules: what works in a container and not in a system that boots.
 
 var (
-	aptYes    = lazy(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-qqy?)(\s|$)|APT::Get::Assume-Yes`)
 	downloads = lazy(`https?://[^\s"'|;&<>]+`)
+	asksArch  = lazy(`print-architecture|dpkg-architecture|uname -[mpi]|TARGET(ARCH|PLATFORM|VARIANT)|\$\(arch\)|` + "`arch`")
 )
-
-// needSystemd are packages and commands that do nothing without systemd as the first process.
-var needSystemd = strings.Fields("systemctl systemd systemd-sysv systemd-timesyncd systemd-resolved systemd-container systemd-networkd libpam-systemd journalctl timedatectl hostnamectl loginctl snapd")
 
 // lintRun looks at the words of a RUN.
 func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	text := runText(in)
-	if apt(text, "update") != "" {
-		s.updated = true
-	}
-	if line := apt(text, "install"); line != "" {
-		if !s.updated {
-			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
-				"Write RUN apt-get update && apt-get install -y … in one line.")
-		}
-		if !aptYes().MatchString(" "+line+" ") && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
-			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops to ask, and nobody is there.", "Add -y.")
-		}
-	}
-	if strings.Contains(text, "://") {
-		for _, url := range downloads().FindAllString(text, -1) {
-			t.lintDownload(c, url)
-		}
-	}
-	if !strings.Contains(text, "systemd") && !strings.Contains(text, "ctl") && !strings.Contains(text, "snapd") {
+	t.lintApt(s, c, text)
+	t.lintSystemd(c, text)
+	if !strings.Contains(text, "://") || asksArch().MatchString(text) {
 		return
 	}
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()\"'", r) }) {
-		if slices.Contains(needSystemd, word) && t.targetIsDevuan() {
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, and Devuan has another init.", word),
-				"Use service, update-rc.d or the package's sysvinit script; CMD is started by toaster's own script.")
-			break
-		}
+	urls := downloads().FindAllString(text, -1)
+	if slices.ContainsFunc(urls, func(url string) bool { return namesArch(url, t.arch()) }) {
+		return // the script chooses
 	}
-}
-
-// apt returns the first command in text that is apt-get, apt or aptitude with the verb; "" if there is none.
-func apt(text, verb string) string {
-	if !strings.Contains(text, verb) {
-		return ""
+	for _, url := range urls {
+		t.lintDownload(c, url)
 	}
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(";&|\n", r) }) {
-		words := strings.Fields(line)
-		at := slices.IndexFunc(words, func(w string) bool {
-			return w == "apt-get" || w == "apt" || w == "aptitude" || strings.HasSuffix(w, "/apt-get")
-		})
-		if at >= 0 && slices.Contains(words[at:], verb) {
-			return line
-		}
-	}
-	return ""
-}
-
-func runText(in *instructions.RunCommand) string {
-	text := strings.Join(in.CmdLine, " ")
-	for _, f := range in.Files {
-		text += "\n" + f.Data
-	}
-	return text
 }
 
 func (t *translator) targetIsDevuan() bool {
@@ -104,20 +61,35 @@ var archNames = []struct {
 
 // lintDownload compares the architecture in an address with the target's. An amd64 system runs i386 programs as well.
 func (t *translator) lintDownload(c command, url string) {
-	target := t.source.Arch
-	if target == "" {
-		target = "amd64"
-	}
+	target := t.arch()
 	for _, a := range archNames {
 		if a.arch == target || a.arch == "i386" && target == "amd64" {
 			continue
 		}
-		if slices.ContainsFunc(a.names, func(n string) bool { return hasWord(strings.ToLower(url), n) }) {
+		if namesArch(url, a.arch) {
 			t.warn(c.Location(), Warning, "ForeignArchitecture", fmt.Sprintf("%s is for %s, the target is %s.", url, a.arch, target),
 				"Use $TARGETARCH in the address, or pick the target of that architecture.")
 			return
 		}
 	}
+}
+
+func (t *translator) arch() string {
+	if t.source.Arch == "" {
+		return "amd64"
+	}
+	return t.source.Arch
+}
+
+// namesArch tells whether an address has a name of the architecture in it.
+func namesArch(url, arch string) bool {
+	url = strings.ToLower(url)
+	for _, a := range archNames {
+		if a.arch == arch {
+			return slices.ContainsFunc(a.names, func(n string) bool { return hasWord(url, n) })
+		}
+	}
+	return false
 }
 
 // hasWord tells whether text has word with no letter or digit on either side.

@@ -1,0 +1,106 @@
+package dockerfile
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+)
+
+var (
+	aptYes     = lazy(`\s(-[a-zA-Z]*y[a-zA-Z]*|--yes|--assume-yes|-qq|-q=2)\s|Assume-Yes`)
+	aptUpdates = lazy(`\s(-[a-zA-Z]*U[a-zA-Z]*|--update)\s`)
+)
+
+// systemdPackages do nothing, or cannot be installed, without systemd as the first process; systemdCommands neither.
+var (
+	systemdPackages = strings.Fields("systemd systemd-sysv systemd-timesyncd systemd-resolved systemd-container systemd-networkd libpam-systemd snapd")
+	systemdCommands = strings.Fields("systemctl journalctl timedatectl hostnamectl loginctl")
+)
+
+// lintApt looks at what a RUN does with packages.
+func (t *translator) lintApt(s *stage, c command, text string) {
+	if len(apt(text, "update")) > 0 {
+		s.updated = true
+	}
+	for _, line := range apt(text, "install") {
+		line, known := s.expanded(" " + line + " ")
+		s.updated = s.updated || aptUpdates().MatchString(line)
+		if !s.updated {
+			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
+				"Write RUN apt-get update && apt-get install -y … in one line.")
+		}
+		if known && !aptYes().MatchString(line) && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
+			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops to ask, and nobody is there.", "Add -y.")
+		}
+	}
+}
+
+// expanded replaces the variables in a command. With one that only the shell will know, nothing can be said about the options.
+func (s *stage) expanded(line string) (text string, known bool) {
+	known = true
+	text = os.Expand(line, func(name string) string {
+		value, ok := s.env.Get(name)
+		known = known && ok
+		return value
+	})
+	return text, known
+}
+
+// lintSystemd looks for what needs systemd.
+func (t *translator) lintSystemd(c command, text string) {
+	if !strings.Contains(text, "systemd") && !strings.Contains(text, "ctl") && !strings.Contains(text, "snapd") || !t.targetIsDevuan() {
+		return
+	}
+	for _, word := range shellWords(strings.Join(apt(text, "install"), "\n")) {
+		switch {
+		case word == "systemd" || word == "systemd-sysv":
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("Devuan has no systemd as its init, so the package %s cannot be what starts the image.", word),
+				"Leave it out: the image boots with its own init, and toaster's script starts CMD.")
+			return
+		case slices.Contains(systemdPackages, word):
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("The package %s needs systemd, and Devuan has another init.", word),
+				"Use a package that works without it, such as libpam-elogind for libpam-systemd or ntpsec for systemd-timesyncd.")
+			return
+		}
+	}
+	for _, word := range shellWords(text) {
+		if slices.Contains(systemdCommands, word) {
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, and Devuan has another init.", word),
+				"Use service, update-rc.d or the package's sysvinit script; CMD is started by toaster's own script.")
+			return
+		}
+	}
+}
+
+func shellWords(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()\"'", r) })
+}
+
+// apt returns the commands in text that are apt-get, apt or aptitude with the verb.
+func apt(text, verb string) (lines []string) {
+	if !strings.Contains(text, verb) {
+		return nil
+	}
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(";&|\n", r) }) {
+		words := strings.Fields(line)
+		at := slices.IndexFunc(words, func(w string) bool {
+			return w == "apt-get" || w == "apt" || w == "aptitude" || strings.HasSuffix(w, "/apt-get")
+		})
+		if at >= 0 && slices.Contains(words[at:], verb) {
+			lines = append(lines, strings.Join(words, " "))
+		}
+	}
+	return lines
+}
+
+// runText is all that a RUN says, a line that goes on being one line.
+func runText(in *instructions.RunCommand) string {
+	text := strings.Join(in.CmdLine, " ")
+	for _, f := range in.Files {
+		text += "\n" + f.Data
+	}
+	return strings.ReplaceAll(text, "\\\n", " ")
+}

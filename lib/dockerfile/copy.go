@@ -128,6 +128,21 @@ func isGit(src string) bool {
 	return strings.HasPrefix(src, "git://") || strings.HasPrefix(src, "ssh://") || scpForm().MatchString(src)
 }
 
+// gitAdvice is what to write instead of ADD REPOSITORY#REF:FOLDER DESTINATION.
+func gitAdvice(src, dest string) string {
+	repository, fragment, _ := strings.Cut(src, "#")
+	ref, folder, _ := strings.Cut(fragment, ":")
+	advice := "Install git with apt-get, and write RUN git clone " + repository + " " + dest
+	if ref != "" {
+		advice += " && git -C " + dest + " checkout " + ref
+	}
+	advice += " instead; or put the checkout in the build context, and COPY it."
+	if folder != "" {
+		advice += " Only its folder " + folder + " is wanted."
+	}
+	return advice
+}
+
 // source1 translates one source.
 func (t *translator) source1(s *stage, c copying, src string) {
 	switch {
@@ -136,7 +151,7 @@ func (t *translator) source1(s *stage, c copying, src string) {
 			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD of the forge's archive for the commit.")
 			return
 		}
-		t.failIn(s, c.loc, "AddGit", "ADD of a Git repository is not possible here.", "Install git and RUN git clone, or ADD the forge's archive (.tar.gz) of the commit and unpack it.")
+		t.failIn(s, c.loc, "AddGit", "ADD of a Git repository is not possible here.", gitAdvice(src, c.DestPath))
 	case isURL(src):
 		t.fetch(s, c, src)
 	case c.from != nil:

@@ -314,7 +314,7 @@ var (
 	plain = regexp.MustCompile(`^((docker\.io|index\.docker\.io|registry\.hub\.docker\.com)/)?(library/)?(debian|(devuan|dyne|devuanorg)/devuan)([:@].*)?$`)
 
 	// https://github.com/distribution/reference, as far as FROM lines need it
-	reference = regexp.MustCompile(`^[a-z0-9][A-Za-z0-9.:/_-]*?[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@[a-z0-9]+:[0-9a-f]{32,})?$`)
+	reference = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@[a-z0-9]+:[0-9a-f]{32,})?$`)
 
 	// what a chroot on the target's own system cannot keep, and how the Dockerfile's lines look then
 	reasons = map[string]*regexp.Regexp{

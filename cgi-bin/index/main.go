@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"toaster.do/lib/build"
+	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/sdk"
@@ -53,8 +54,9 @@ func help(w http.ResponseWriter, r *web.Request) error {
 		Dockerfile, Context, Unpacked int64
 		Entries, Jobs                 int
 		Address                       string
-		Instructions                  []instruction
-	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, address(r), instructions}})
+		Instructions                  []dockerfile.Kept
+		Rules                         []dockerfile.Rule
+	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, address(r), dockerfile.Instructions(), dockerfile.Rules()}})
 }
 
 // address is the site's address for examples: the configured one, or the one that the browser used.

@@ -3,8 +3,11 @@ package dockerfile
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+
+	language "github.com/moby/buildkit/frontend/dockerfile/command"
 )
 
 // TestFindings: each of our rules, at its line. A case is a Dockerfile; "want" is LINE RULE LEVEL, in order.
@@ -134,6 +137,21 @@ func TestEveryRuleIsDescribed(t *testing.T) {
 				t.Errorf("%s names %s, which is not in Rules", name, m[1])
 			}
 		}
+	}
+}
+
+// TestEveryInstructionIsDescribed: the help pages say how each instruction of the language is kept.
+func TestEveryInstructionIsDescribed(t *testing.T) {
+	var names []string
+	for _, k := range Instructions() {
+		if k.Text == "" {
+			t.Errorf("%s is not described", k.Name)
+		}
+		names = append(names, strings.Split(strings.ToLower(k.Name), ", ")...)
+	}
+	slices.Sort(names)
+	if want := sortedKeys(language.Commands); !slices.Equal(names, want) {
+		t.Errorf("%v, want %v", names, want)
 	}
 }
 

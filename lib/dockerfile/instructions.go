@@ -1,9 +1,12 @@
-package main
+package dockerfile
 
-// instruction is how instructions of a Dockerfile are kept.
-type instruction struct{ Name, Text string }
+// Kept says how instructions of a Dockerfile are kept in an image, for the help pages.
+type Kept struct{ Name, Text string }
 
-var instructions = []instruction{
+// Instructions lists every instruction of the Dockerfile language; those that are kept in the same way stand together.
+func Instructions() []Kept { return append([]Kept{}, kept...) }
+
+var kept = []Kept{
 	{"FROM", "Names the release, such as devuan/devuan:daedalus; the target says what the image is made from. Further stages are built beside it, for COPY --from; the last one becomes the image."},
 	{"RUN", "Runs in the image's file system, each in a shell of its own, in both forms and with heredocs. When one fails, the build fails, and says at which line."},
 	{"COPY, ADD", "Files of the build context or of an earlier stage, with the owner, mode and .dockerignore that Docker gives them. ADD also unpacks archives, and fetches files by HTTP."},

@@ -176,6 +176,10 @@ func TestCheckStoresNothing(t *testing.T) {
 	if a.status != 200 || !strings.Contains(a.body, `class="finding error"`) || !strings.Contains(a.body, `href="#L3"`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
+	a = browser.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n", "target", target)
+	if !strings.Contains(a.body, `href="`+s.prefix+`/help#NoCommand"`) {
+		t.Errorf("no link to the help: %s", a.body)
+	}
 	if got := s.stored(); got != "0 jobs, 0 revisions, 0 builds" {
 		t.Error(got)
 	}

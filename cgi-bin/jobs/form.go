@@ -172,7 +172,7 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 	}
 	f.fault = fault.Of(err)
 	if len(findings) > 0 {
-		f.Source = newSource([]byte(f.Text), findings)
+		f.Source = newSource(r, []byte(f.Text), findings)
 	}
 	r.Note(err)
 	return j.show(w, r, status, f)

@@ -78,7 +78,7 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		return r.Answer(w, http.StatusOK, checkJSON(checked))
 	}
-	f.Checked, f.Source = checked, newSource([]byte(f.Text), checked.Findings)
+	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)
 }
 

@@ -43,7 +43,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		Source      source
 		Builds      []*store.Build
 		ContextSize int64
-	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(rev.Dockerfile, findings), builds, int64(len(rev.Context))}})
+	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), builds, int64(len(rev.Context))}})
 }
 
 // answer gives a program a job.
@@ -95,12 +95,16 @@ type line struct {
 	Findings []dockerfile.Finding // of the instruction that ends here
 }
 
-func newSource(text []byte, findings []dockerfile.Finding) source {
+// newSource puts findings to their lines. A rule that has no page of its own is explained in the help.
+func newSource(r *web.Request, text []byte, findings []dockerfile.Finding) source {
 	s := source{Findings: findings}
 	for i, spans := range dockerfile.Highlight(text) {
 		s.Lines = append(s.Lines, line{Number: i + 1, Spans: spans})
 	}
 	for _, f := range findings {
+		if f.URL == "" {
+			f.URL = r.Prefix + "/help#" + f.Rule
+		}
 		at := max(f.EndLine, f.Line) - 1
 		if at < 0 || at >= len(s.Lines) {
 			s.General = append(s.General, f)

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 
+	"toaster.do/lib/build"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/web"
 )
@@ -11,38 +13,24 @@ import (
 // dockerfile, blend and script show what a revision of a job is, or becomes, as plain text.
 
 func (j *jobs) dockerfile(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
-	if err != nil {
-		return err
-	}
-	number, err := revision(r)
-	if err != nil {
-		return err
-	}
-	rev, err := s.Source(r.Context(), r.Who.Person.ID, r.Param("id"), number)
-	if err != nil {
-		return err
-	}
-	return r.Text(w, rev.Dockerfile, "Dockerfile")
+	return j.text(w, r, "Dockerfile", func(s *build.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+		rev, err := s.Source(ctx, owner, id, revision)
+		if err != nil {
+			return nil, err
+		}
+		return rev.Dockerfile, nil
+	})
 }
 
 func (j *jobs) blend(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
-	if err != nil {
-		return err
-	}
-	number, err := revision(r)
-	if err != nil {
-		return err
-	}
-	text, err := s.Blend(r.Context(), r.Who.Person.ID, r.Param("id"), number)
-	if err != nil {
-		return err
-	}
-	return r.Text(w, text, r.Param("id")+".blend")
+	return j.text(w, r, r.Param("id")+".blend", (*build.Service).Blend)
 }
 
 func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
+	return j.text(w, r, r.Param("id")+".sh", (*build.Service).Script)
+}
+
+func (j *jobs) text(w http.ResponseWriter, r *web.Request, name string, get func(s *build.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -51,11 +39,11 @@ func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	text, err := s.Script(r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	text, err := get(s, r.Context(), r.Who.Person.ID, r.Param("id"), number)
 	if err != nil {
 		return err
 	}
-	return r.Text(w, text, r.Param("id")+".sh")
+	return r.Text(w, text, name)
 }
 
 // revision is the one that ?revision= asks for; 0 is the newest.

@@ -2,7 +2,6 @@ package build
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"strings"
 	"unicode"
@@ -11,7 +10,6 @@ import (
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/sdk"
-	"toaster.do/lib/store"
 )
 
 // Submission is a form as a person sent it: raw input.
@@ -46,8 +44,6 @@ type Checked struct {
 type work struct {
 	name, buildArgs string
 	target          sdk.Target
-	blend           *dockerfile.Blend
-	findings        []dockerfile.Finding
 }
 
 // Suggest returns the first target of the release that FROM names; empty where there is none.
@@ -102,11 +98,11 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 		return nil, err
 	}
 	src.Arch, src.Codename = target.Arch, target.Codename
-	blend, findings := dockerfile.Translate(src)
-	if blend == nil {
-		return nil, &Rejected{Findings: findings, Fault: unbuildable(findings).At("dockerfile")}
+	findings := dockerfile.Check(src)
+	if f := unbuildable(findings); f != nil {
+		return nil, &Rejected{Findings: findings, Fault: f.At("dockerfile")}
 	}
-	return &work{name: name, buildArgs: sub.BuildArgs, target: target, blend: blend, findings: findings}, nil
+	return &work{name: name, buildArgs: sub.BuildArgs, target: target}, nil
 }
 
 func (s *Service) choose(text []byte) string {
@@ -116,6 +112,7 @@ func (s *Service) choose(text []byte) string {
 	return "Say what you want to run it on."
 }
 
+// unbuildable says which lines can't be built; nil: all can.
 func unbuildable(findings []dockerfile.Finding) *fault.Error {
 	n := 0
 	var first dockerfile.Finding
@@ -127,7 +124,10 @@ func unbuildable(findings []dockerfile.Finding) *fault.Error {
 			n++
 		}
 	}
-	if n == 1 {
+	switch n {
+	case 0:
+		return nil
+	case 1:
 		return fault.New(fault.Invalid, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
 	}
 	return fault.New(fault.Invalid, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
@@ -232,80 +232,4 @@ func refuse(kind fault.Kind, field, message, advice string) *Rejected {
 // reject says which field a fault belongs to.
 func reject(err error, field string) *Rejected {
 	return &Rejected{Fault: fault.Of(err).At(field)}
-}
-
-// Findings returns what there is to say of a revision's lines.
-func (s *Service) Findings(job *store.Job, rev *store.Revision) ([]dockerfile.Finding, error) {
-	_, findings, err := s.translate(job, rev)
-	return findings, err
-}
-
-// Blend returns the blend of an owner's job: revision 0 is the newest.
-func (s *Service) Blend(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
-	job, rev, err := s.stored(ctx, owner, id, revision)
-	if err != nil {
-		return nil, err
-	}
-	blend, _, err := s.translate(job, rev)
-	if err != nil {
-		return nil, err
-	}
-	return blend.Text, nil
-}
-
-// Script returns the build script of an owner's job, to read or to run elsewhere: revision 0 is the newest.
-func (s *Service) Script(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
-	job, rev, err := s.stored(ctx, owner, id, revision)
-	if err != nil {
-		return nil, err
-	}
-	return s.script(job, rev)
-}
-
-func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
-	job, err := s.Store.Job(ctx, owner, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	rev, err := s.Store.Revision(ctx, owner, id, revision)
-	return job, rev, err
-}
-
-// translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error
-// says so, and findings say why.
-func (s *Service) translate(job *store.Job, rev *store.Revision) (*dockerfile.Blend, []dockerfile.Finding, error) {
-	target, err := s.Targets.Find(job.Target)
-	if err != nil {
-		return nil, nil, err
-	}
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs})
-	if err != nil {
-		return nil, nil, err
-	}
-	src.Arch, src.Codename = target.Arch, target.Codename
-	blend, findings := dockerfile.Translate(src)
-	if blend == nil {
-		return nil, findings, unbuildable(findings)
-	}
-	return blend, findings, nil
-}
-
-func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {
-	target, err := s.Targets.Find(job.Target)
-	if err != nil {
-		return nil, err
-	}
-	blend, _, err := s.translate(job, rev)
-	if err != nil {
-		return nil, err
-	}
-	return Script(target, blend, s.Version)
-}
-
-// Script returns the build script for a target and a blend.
-func Script(target sdk.Target, blend *dockerfile.Blend, version string) ([]byte, error) {
-	return sdk.Script(sdk.Recipe{
-		Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version,
-	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/sdk"
 	"toaster.do/lib/site"
 )
 
@@ -52,18 +53,24 @@ func (c *blendCommand) Help() string {
 }
 
 func (c *blendCommand) Run(w *world) error {
-	_, blend, findings, err := c.translate(w, c.Target)
+	_, blend, err := c.blend(w, c.Target)
 	if err != nil {
 		return err
 	}
-	if err := writeFindings(w.err, c.fileLabel(), findings); err != nil {
-		return err
-	}
-	if blend == nil {
-		return errSaid
-	}
 	_, err = w.out.Write(blend.Text)
 	return err
+}
+
+// blend translates, with the findings on standard error.
+func (s *source) blend(w *world, target string) (sdk.Target, *dockerfile.Blend, error) {
+	t, blend, findings, err := s.translate(w, target)
+	if err == nil {
+		err = writeFindings(w.err, s.fileLabel(), findings)
+	}
+	if err == nil && blend == nil {
+		err = errSaid
+	}
+	return t, blend, err
 }
 
 type scriptCommand struct {
@@ -76,15 +83,9 @@ func (c *scriptCommand) Help() string {
 }
 
 func (c *scriptCommand) Run(w *world) error {
-	target, blend, findings, err := c.translate(w, c.Target)
+	target, blend, err := c.blend(w, c.Target)
 	if err != nil {
 		return err
-	}
-	if err := writeFindings(w.err, c.fileLabel(), findings); err != nil {
-		return err
-	}
-	if blend == nil {
-		return errSaid
 	}
 	script, err := build.Script(target, blend, site.Version)
 	if err != nil {

@@ -1,0 +1,93 @@
+package build
+
+import (
+	"context"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/sdk"
+	"toaster.do/lib/store"
+)
+
+// Findings returns what there is to say of a revision's lines, and an error when it can't be built as it is.
+func (s *Service) Findings(job *store.Job, rev *store.Revision) ([]dockerfile.Finding, error) {
+	src, _, err := s.accepted(job, rev)
+	if err != nil {
+		return nil, err
+	}
+	findings := dockerfile.Check(src)
+	if f := unbuildable(findings); f != nil {
+		return findings, f
+	}
+	return findings, nil
+}
+
+// Blend returns the blend of an owner's job: revision 0 is the newest.
+func (s *Service) Blend(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	blend, _, err := s.translate(job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return blend.Text, nil
+}
+
+// Script returns the build script of an owner's job, to read or to run elsewhere: revision 0 is the newest.
+func (s *Service) Script(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	return s.script(job, rev)
+}
+
+func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	rev, err := s.Store.Revision(ctx, owner, id, revision)
+	return job, rev, err
+}
+
+// accepted is the translator's input for sources that were accepted once.
+func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Source, sdk.Target, error) {
+	target, err := s.Targets.Find(job.Target)
+	if err != nil {
+		return dockerfile.Source{}, target, err
+	}
+	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs})
+	src.Arch, src.Codename = target.Arch, target.Codename
+	return src, target, err
+}
+
+// translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
+func (s *Service) translate(job *store.Job, rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
+	src, target, err := s.accepted(job, rev)
+	if err != nil {
+		return nil, target, err
+	}
+	blend, findings := dockerfile.Translate(src)
+	if blend == nil {
+		return nil, target, unbuildable(findings)
+	}
+	return blend, target, nil
+}
+
+func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {
+	blend, target, err := s.translate(job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return Script(target, blend, s.Version)
+}
+
+// Script returns the build script for a target and a blend.
+func Script(target sdk.Target, blend *dockerfile.Blend, version string) ([]byte, error) {
+	return sdk.Script(sdk.Recipe{
+		Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version,
+	})
+}

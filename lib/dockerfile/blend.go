@@ -34,57 +34,72 @@ var (
 func (t *translator) blend() *Blend {
 	last := t.stages[len(t.stages)-1]
 	builder := t.builder(last)
-	id := hash([]byte(builder))
-	var archive []byte
-	if len(t.packed) > 0 {
-		archive, _ = t.context.pack(t.packed) // writes to memory: no error is possible
+	names, size := t.context.named(t.packed)
+	dockerfile, context := hash(t.source.Dockerfile), ""
+	if t.source.Context != nil {
+		context = t.source.Context.SHA256()
 	}
-	id = hash([]byte(id + hash(archive)))
+	id := hash([]byte(hash([]byte(builder)) + context + strings.Join(names, "\x00")))
 	base, _ := last.baseImage()
 	var w bytes.Buffer
-	w.Grow(len(builder) + len(archive)*3/2 + 16<<10)
-	fmt.Fprintf(&w, "#!/usr/bin/env zsh\n# Made by toaster from a Dockerfile.\n# Dockerfile sha256:%s\n", hash(t.source.Dockerfile))
-	if t.source.Context != nil {
-		fmt.Fprintf(&w, "# Context    sha256:%s\n", t.source.Context.SHA256())
+	w.Grow(len(builder) + size*3/2 + 64<<10)
+	fmt.Fprintf(&w, "#!/usr/bin/env zsh\n# Made by toaster from a Dockerfile.\n# Dockerfile sha256:%s\n", dockerfile)
+	if context != "" {
+		fmt.Fprintf(&w, "# Context    sha256:%s\n", context)
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
 	w.WriteString("# toaster_unpack FOLDER writes the builder and the build context there.\ntoaster_unpack() {\n")
-	document(&w, "cat >$1/builder", id, builder)
-	document(&w, "cat >$1/enter", id, insideZsh+enterZsh)
-	if len(archive) > 0 {
-		document(&w, "base64 -d >$1/context.tar.gz", id, base64Lines(archive))
+	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
+	document(&w, "cat >$1/enter", id, func() { w.WriteString(insideZsh + enterZsh) })
+	if len(names) > 0 {
+		document(&w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(&w, names) })
 	} else {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Dockerfile: hash(t.source.Dockerfile)}
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Dockerfile: dockerfile, Context: context}
 	b.SHA256 = hash(b.Text)
-	if t.source.Context != nil {
-		b.Context = t.source.Context.SHA256()
-	}
 	return b
 }
 
 // document writes a here-document that zsh does not look into. No line of text is the delimiter: people's text is
 // on lines that begin with a word of the builder, and the delimiter has a checksum in it.
-func document(w *bytes.Buffer, command, id, text string) {
+func document(w *bytes.Buffer, command, id string, text func()) {
 	delimiter := "TOASTER_" + id
 	fmt.Fprintf(w, "\t%s <<'%s' || return 1\n", command, delimiter)
-	w.WriteString(strings.TrimSuffix(text, "\n"))
-	fmt.Fprintf(w, "\n%s\n", delimiter)
+	text()
+	if !bytes.HasSuffix(w.Bytes(), []byte("\n")) {
+		w.WriteByte('\n')
+	}
+	w.WriteString(delimiter + "\n")
 }
 
-func base64Lines(data []byte) string {
-	const perLine = 57 // 76 characters
-	var w strings.Builder
-	w.Grow(base64.StdEncoding.EncodedLen(len(data)) + len(data)/perLine + 1)
-	line := make([]byte, 0, 77)
-	for len(data) > perLine {
-		w.Write(append(base64.StdEncoding.AppendEncode(line, data[:perLine]), '\n'))
-		data = data[perLine:]
+// writeContext writes entries of the context as an archive in base64. Nothing on the way can fail: it goes to memory.
+func (t *translator) writeContext(w *bytes.Buffer, names []string) {
+	e := base64.NewEncoder(base64.StdEncoding, &lines76{to: w})
+	_ = t.context.pack(e, names)
+	_ = e.Close()
+}
+
+// lines76 breaks what is written into lines of 76 characters, as MIME has them (RFC 2045, 6.8).
+type lines76 struct {
+	to   *bytes.Buffer
+	here int // characters in this line
+}
+
+func (l *lines76) Write(p []byte) (int, error) {
+	n := len(p)
+	for len(p) > 0 {
+		if l.here == 76 {
+			l.to.WriteByte('\n')
+			l.here = 0
+		}
+		part := p[:min(len(p), 76-l.here)]
+		l.to.Write(part)
+		l.here += len(part)
+		p = p[len(part):]
 	}
-	w.Write(base64.StdEncoding.AppendEncode(line, data))
-	return w.String()
+	return n, nil
 }
 
 // builder is the program that makes the image's files.

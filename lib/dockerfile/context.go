@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -96,14 +97,15 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 	if size > room {
 		return nil, tooLarge(l)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, room+1))
-	if err != nil {
+	var data bytes.Buffer
+	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
+	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
 	}
-	if int64(len(data)) > room {
+	if int64(data.Len()) > room {
 		return nil, tooLarge(l)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 func tooLarge(l Limits) error {

@@ -268,18 +268,10 @@ func roomFor(l Limits) int64 {
 }
 
 // pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for the same entries.
-func (c *Context) pack(wanted map[string]bool) ([]byte, error) {
-	names, size := make([]string, 0, len(wanted)), 0
-	for name := range wanted {
-		names = append(names, name)
-		size += len(c.entries[name].data)
-	}
-	sort.Strings(names)
-	var out bytes.Buffer
-	out.Grow(size / 2)
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
+func (c *Context) pack(to io.Writer, names []string) error {
+	z, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	t := tar.NewWriter(z)
 	for _, name := range names {
@@ -292,14 +284,21 @@ func (c *Context) pack(wanted map[string]bool) ([]byte, error) {
 			h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
 		}
 		if err := t.WriteHeader(h); err != nil {
-			return nil, err
+			return err
 		}
 		if _, err := t.Write(e.data); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	if err := errors.Join(t.Close(), z.Close()); err != nil {
-		return nil, err
+	return errors.Join(t.Close(), z.Close())
+}
+
+// named lists entries in the order in which they are packed, and the bytes that they take at most.
+func (c *Context) named(wanted map[string]bool) (names []string, size int) {
+	for name := range wanted {
+		names = append(names, name)
+		size += len(c.entries[name].data)
 	}
-	return out.Bytes(), nil
+	sort.Strings(names)
+	return names, size
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
-	"github.com/moby/buildkit/util/suggest"
 )
 
 // These are the rules of BuildKit's that instructions.Parse does not report by itself, after its dockerfile2llb/validations.go.
@@ -74,7 +73,7 @@ func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint 
 		if slices.Contains(known, name) {
 			continue
 		}
-		near, _ := suggest.Search(name, known, true)
+		near := nearest(name, known)
 		lint.Run(&linter.RuleUndefinedArgInFrom, s.in.Location, linter.RuleUndefinedArgInFrom.Format(name, near))
 	}
 }
@@ -107,7 +106,7 @@ func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{
 		}
 		near := ""
 		if t.spend(20 * len(s.env.keys)) {
-			near, _ = suggest.Search(name, s.env.keys, true)
+			near = nearest(name, s.env.keys)
 		}
 		lint.Run(&linter.RuleUndefinedVar, c.Location(), linter.RuleUndefinedVar.Format(name, near))
 	}

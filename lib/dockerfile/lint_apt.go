@@ -76,7 +76,13 @@ func (t *translator) lintSystemd(c command, text string) {
 }
 
 func shellWords(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(" \t\n;&|()\"'", r) })
+	return strings.FieldsFunc(text, func(r rune) bool {
+		switch r {
+		case ' ', '\t', '\n', ';', '&', '|', '(', ')', '"', '\'':
+			return true
+		}
+		return false
+	})
 }
 
 // apt returns the commands in text that are apt-get, apt or aptitude with the verb.
@@ -84,7 +90,7 @@ func apt(text, verb string) (lines []string) {
 	if !strings.Contains(text, verb) {
 		return nil
 	}
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(";&|\n", r) }) {
+	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '&' || r == '|' || r == '\n' }) {
 		words := strings.Fields(line)
 		at := slices.IndexFunc(words, func(w string) bool {
 			return w == "apt-get" || w == "apt" || w == "aptitude" || strings.HasSuffix(w, "/apt-get")

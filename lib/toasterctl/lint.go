@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -97,22 +98,18 @@ func (c *scriptCommand) Run(w *world) error {
 
 // writeFindings writes FILE:LINE: LEVEL RULE: message, as compilers do, so that editors find the line.
 func writeFindings(to io.Writer, file string, findings []dockerfile.Finding) error {
+	w := bufio.NewWriter(to)
 	for _, f := range findings {
 		place := file
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d", file, f.Line)
 		}
-		if _, err := fmt.Fprintf(to, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message)); err != nil {
-			return err
-		}
-		if f.Advice == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(to, "    %s\n", printable(f.Advice)); err != nil {
-			return err
+		fmt.Fprintf(w, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message))
+		if f.Advice != "" {
+			fmt.Fprintf(w, "    %s\n", printable(f.Advice))
 		}
 	}
-	return nil
+	return w.Flush() // with the first error of any write
 }
 
 func writeJSON(to io.Writer, v any) error {

@@ -109,7 +109,7 @@ func (t *translator) replace(lex *shell.Lex, word string, vars *env) (shell.Proc
 	if strings.Count(word, "$")*vars.longest > 4<<20 || len(word) > longestWord {
 		return shell.ProcessWordResult{}, fmt.Errorf("the text is too long once its variables are replaced")
 	}
-	if !t.spend(len(word) + strings.Count(word, "$")*vars.longest/8) {
+	if !t.spend(len(word) + strings.Count(word, "$")*vars.longest/3) {
 		return shell.ProcessWordResult{}, fmt.Errorf("this takes too long")
 	}
 	if isPlain(word) {

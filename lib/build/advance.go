@@ -234,7 +234,7 @@ func (s *Service) observe(ctx context.Context, jobs ...*store.Job) error {
 	var errs []error
 	for _, k := range known {
 		st, there := status[k.job.EngineName]
-		errs = append(errs, s.learn(context.WithoutCancel(ctx), k, st, there, now))
+		errs = append(errs, s.learn(ctx, k, st, there, now))
 	}
 	return errors.Join(errs...)
 }
@@ -262,12 +262,15 @@ func (s *Service) learn(ctx context.Context, k knowledge, st Status, there bool,
 			continue
 		}
 		o := store.Observation{Build: b, Ticket: b.Ticket}
-		compare(b, st, k.highest, now)
+		if !compare(b, st, k.highest, now) && !(there && s.trace(ctx, k.job, b, now)) {
+			vanish(b, now)
+		}
 		// A start whose answer is still open is left to the process that asks.
 		if b.Ticket != "" || o.Ticket != "" || !b.Open() {
 			seen = append(seen, o)
 		}
 	}
+	ctx = context.WithoutCancel(ctx) // what the engine said is written down
 	if err := s.Store.Observe(ctx, k.job.ID, now, seen); err != nil {
 		return err
 	}
@@ -275,4 +278,29 @@ func (s *Service) learn(ctx context.Context, k knowledge, st Status, there bool,
 		return s.Store.JobUndefined(ctx, k.job.ID)
 	}
 	return nil
+}
+
+// trace asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether the start is
+// accounted for, also when the engine could not be asked.
+func (s *Service) trace(ctx context.Context, job *store.Job, b *store.Build, now time.Time) bool {
+	tracer, ok := s.Engine.(Tracer)
+	if !ok || b.EngineNumber > 0 {
+		return false
+	}
+	state, number, err := tracer.Trace(ctx, job.EngineName, Ticket(b.Ticket))
+	if err != nil {
+		s.Logger.Warn("a start was not traced", "job", job.ID, "ticket", b.Ticket, "error", err)
+		return true
+	}
+	switch state {
+	case Running:
+		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, string(Running), now, 0, ""
+	case Aborted:
+		reason := "It was taken out of the build engine's queue."
+		if b.Stop {
+			reason = "Stopped by its owner."
+		}
+		end(b, Aborted, reason, now)
+	}
+	return state != Lost
 }

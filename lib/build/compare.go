@@ -6,29 +6,30 @@ import (
 	"toaster.do/lib/store"
 )
 
-// compare changes an open build into what the engine's status says of it. highest is the highest engine
-// number that any build of the job is known to have.
-func compare(b *store.Build, st Status, highest int, now time.Time) {
+// compare changes an open build into what the engine's status says of it; shown is false when it says nothing. highest is the
+// highest engine number that any build of the job was known to have.
+func compare(b *store.Build, st Status, highest int, now time.Time) (shown bool) {
 	if b.Ticket == "" {
 		adopt(b, st, highest)
 		if b.Ticket == "" {
 			if b.Stop && now.Sub(b.AskedAt) >= startPatience {
 				end(b, Aborted, "Stopped by its owner.", now)
 			}
-			return
+			return true
 		}
+	}
+	if w := st.Waiting; w != nil && b.EngineNumber == 0 && string(w.Ticket) == b.Ticket {
+		b.State, b.Position, b.Reason = string(Queued), w.Position, w.Reason
+		return true
 	}
 	for _, e := range st.Builds {
-		if string(e.Ticket) == b.Ticket || (b.EngineNumber > 0 && e.Number == b.EngineNumber) {
+		// An engine that crashed may give a ticket again; numbers only rise.
+		if b.EngineNumber > 0 && e.Number == b.EngineNumber || b.EngineNumber == 0 && e.Number > highest && string(e.Ticket) == b.Ticket {
 			follow(b, e, now)
-			return
+			return true
 		}
 	}
-	if st.Waiting != nil && string(st.Waiting.Ticket) == b.Ticket {
-		b.State, b.Position, b.Reason = string(Queued), st.Waiting.Position, st.Waiting.Reason
-		return
-	}
-	vanish(b, now)
+	return false
 }
 
 // adopt finds the build for which the engine was asked, when its answer was lost: the start that waits, or a
@@ -39,7 +40,7 @@ func adopt(b *store.Build, st Status, highest int) {
 	}
 	// The oldest unknown build is ours: others after it were started by hand.
 	for _, e := range st.Builds {
-		if e.Number > highest {
+		if e.Number > highest && e.Ticket != "" {
 			b.Ticket = string(e.Ticket)
 		}
 	}

@@ -141,3 +141,10 @@ type Engine interface {
 	// Health never fails: an engine that is away says so in its answer.
 	Health(ctx context.Context) Health
 }
+
+// Tracer is an Engine whose Status can, for a moment, show neither that a start waits nor the build that it has become.
+type Tracer interface {
+	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's number (which
+	// may have ended by now), Aborted (somebody took it out of the queue), or Lost (the engine doesn't know the ticket).
+	Trace(ctx context.Context, name string, ticket Ticket) (state State, number int, err error)
+}

@@ -5,7 +5,7 @@ import "strings"
 // codenames maps what a tag says to the release's codename, for each distribution.
 var codenames = map[string]map[string]string{
 	"devuan": {"jessie": "jessie", "ascii": "ascii", "beowulf": "beowulf", "chimaera": "chimaera", "daedalus": "daedalus", "excalibur": "excalibur",
-		"freia": "freia", "ceres": "ceres", "unstable": "ceres", "oldstable": "chimaera", "stable": "daedalus", "latest": "daedalus", "": "daedalus",
+		"freia": "freia", "ceres": "ceres", "unstable": "ceres", "oldstable": "daedalus", "stable": "excalibur", "latest": "excalibur", "": "excalibur",
 		"1": "jessie", "2": "ascii", "3": "beowulf", "4": "chimaera", "5": "daedalus", "6": "excalibur", "7": "freia"},
 	"debian": {"lenny": "lenny", "squeeze": "squeeze", "wheezy": "wheezy", "jessie": "jessie", "stretch": "stretch", "buster": "buster", "bullseye": "bullseye", "bookworm": "bookworm", "trixie": "trixie",
 		"forky": "forky", "sid": "sid", "unstable": "sid", "stable": "trixie", "latest": "trixie", "": "trixie", "oldstable": "bookworm", "testing": "forky", "experimental": "sid", "rc-buggy": "sid",

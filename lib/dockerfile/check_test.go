@@ -34,7 +34,7 @@ func TestFindings(t *testing.T) {
 		{"FROM debian:experimental\nCMD [\"x\"]", "1 BaseRelease warning"},
 		{"FROM debian:nosuch\nCMD [\"x\"]", "1 BaseRelease warning"},
 		{"FROM devuan/devuan:mine\nCMD [\"x\"]", "1 BaseRelease warning"},
-		{"FROM devuan/devuan\nCMD [\"x\"]", "1 BaseTagMoves warning"},
+		{"FROM devuan/devuan\nCMD [\"x\"]", "1 BaseTagMoves warning, 1 BaseRelease warning"},
 		{"FROM localhost/mine\nCMD [\"x\"]", "1 BaseUnknown warning"},
 		{"FROM --platform=linux/arm64 devuan/devuan:daedalus AS arm64\nCMD [\"x\"]", "1 FromPlatform error"},
 		{"FROM devuan/devuan:daedalus\nCOPY --from=nginx /x /x\nCMD [\"x\"]", "2 CopyFromImage error"},

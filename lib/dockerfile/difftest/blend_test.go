@@ -58,6 +58,12 @@ func TestWaysToRun(t *testing.T) {
 		"old options":        {`setopt ksh_arrays sh_word_split null_glob; strapdir=$PWD/root; source ./app.blend && blend_postinst`, nil},
 		"newest vm-sdk": {sdk + `libdevuansdk_version=3.0; mkdir -p $PWD/mnt $PWD/strap; mount --bind $PWD/root $PWD/mnt; strapdir=$PWD/strap workdir=$PWD
 			source ./app.blend; blend_postinst; code=$?; umount $PWD/mnt; [[ -e $PWD/strap/made ]] && exit 5; exit $code`, nil},
+		"loaded by name": {sdk + `R=$PWD/sdk; mkdir $R; cp app.blend decode.blend; cd $R; source "$R/../decode.blend"; workdir=$R strapdir=$R/../root
+			blend_preinst && blend_postinst && print after`, nil},
+		"loaded by a relative name": {sdk + `R=$PWD/sdk; mkdir $R; cp app.blend decode.blend; cd $R; source ../decode.blend; workdir=$R strapdir=$R/../root
+			blend_preinst && blend_postinst && print after`, nil},
+		"vm-sdk of 2018": {sdk + `libdevuansdk_version=1.0; mkdir -p $PWD/strap/mnt; mount --bind $PWD/root $PWD/strap; strapdir=$PWD/strap workdir=$PWD
+			source ./app.blend; blend_postinst; code=$?; umount $PWD/strap; exit $code`, nil},
 		"no path for admins": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"PATH=/usr/bin:/bin"}},
 		"strict":             {`setopt err_exit no_unset pipe_fail; strapdir=$PWD/root; source ./app.blend; blend_postinst; print after`, nil},
 		"another language":   {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"}},

@@ -1,0 +1,137 @@
+package standin
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// archiver is the step that keeps artifacts. Booleans that are left out have Jenkins's defaults.
+type archiver struct {
+	Artifacts         string `xml:"artifacts"`
+	Excludes          string `xml:"excludes"`
+	AllowEmptyArchive bool   `xml:"allowEmptyArchive"`
+	OnlyIfSuccessful  bool   `xml:"onlyIfSuccessful"`
+	DefaultExcludes   *bool  `xml:"defaultExcludes"`
+	CaseSensitive     *bool  `xml:"caseSensitive"`
+	FollowSymlinks    *bool  `xml:"followSymlinks"`
+}
+
+// archive copies what matches out of the workspace, and returns the paths and the result after it.
+func (b *run) archive(workspace, result string) ([]string, string) {
+	a := b.project.Publishers.Archiver
+	if a == nil {
+		return nil, result
+	}
+	if a.OnlyIfSuccessful && result != "SUCCESS" {
+		b.log.say("Skipped archiving because build is not successful")
+		return nil, result
+	}
+	b.log.say("Archiving artifacts")
+	names := a.find(workspace)
+	for _, name := range names {
+		if err := keepFile(filepath.Join(workspace, name), filepath.Join(b.dir, "archive", name)); err != nil {
+			b.log.say("ERROR: Failed to archive artifacts: " + a.Artifacts)
+			return nil, "FAILURE"
+		}
+	}
+	if len(names) == 0 && result == "SUCCESS" {
+		words := `No artifacts found that match the file pattern "` + a.Artifacts + `". Configuration error?`
+		if !a.AllowEmptyArchive {
+			b.log.say("ERROR: " + words)
+			return nil, "FAILURE"
+		}
+		b.log.say(words)
+	}
+	return names, result
+}
+
+// find lists the files that match, in the order of the API. Links to folders are followed, as Ant does.
+func (a *archiver) find(workspace string) (names []string) {
+	include, exclude := patterns(a.Artifacts), patterns(a.Excludes)
+	if a.DefaultExcludes == nil || *a.DefaultExcludes {
+		exclude = append(exclude, defaultExcludes...)
+	}
+	fold := func(s string) string { return s }
+	if a.CaseSensitive != nil && !*a.CaseSensitive {
+		fold = strings.ToLower
+		for i := range include {
+			include[i] = fold(include[i])
+		}
+	}
+	follow := a.FollowSymlinks == nil || *a.FollowSymlinks
+	var walk func(rel string, depth int)
+	walk = func(rel string, depth int) {
+		entries, _ := os.ReadDir(filepath.Join(workspace, rel))
+		for _, e := range entries {
+			name := filepath.Join(rel, e.Name())
+			link := e.Type()&os.ModeSymlink != 0
+			info, err := os.Stat(filepath.Join(workspace, name))
+			switch {
+			case link && !follow:
+			case err == nil && info.IsDir():
+				// A link that leads up would never end; Ant gives up after some levels too.
+				if !link || depth < 5 {
+					walk(name, depth+1)
+				}
+			case err == nil && anyMatches(include, fold(name)) && !anyMatches(exclude, name):
+				names = append(names, name)
+			}
+		}
+	}
+	walk("", 0)
+	slices.SortFunc(names, func(x, y string) int {
+		return slices.Compare(strings.Split(x, "/"), strings.Split(y, "/"))
+	})
+	return names
+}
+
+// keepFile copies a file, or a link as a link.
+func keepFile(from, to string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	if target, err := os.Readlink(from); err == nil {
+		return os.Symlink(target, to)
+	}
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	if err := out.Close(); err != nil {
+		return err
+	}
+	if info, err := in.Stat(); err == nil {
+		return os.Chtimes(to, info.ModTime(), info.ModTime())
+	}
+	return nil
+}
+
+// artifactBeans are the files as the API lists them. Files of the same name show more of their paths.
+func artifactBeans(names []string) []*bean {
+	count := map[string]int{}
+	for _, n := range names {
+		count[filepath.Base(n)]++
+	}
+	beans := make([]*bean, len(names))
+	for i, n := range names {
+		base := filepath.Base(n)
+		display := base
+		if count[base] > 1 {
+			display = n
+		}
+		beans[i] = beanOf("", deep("displayPath", display), deep("fileName", base), deep("relativePath", n))
+	}
+	return beans
+}

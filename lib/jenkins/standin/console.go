@@ -1,0 +1,106 @@
+package standin
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// console is a build's log. Its file has LF, and notes that readers don't see.
+type console struct{ file *os.File }
+
+func openConsole(path string) *console {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		panic(err)
+	}
+	return &console{f}
+}
+
+func (l *console) say(lines ...string) {
+	for _, line := range lines {
+		io.WriteString(l.file, line+"\n")
+	}
+}
+
+func (l *console) close() { l.file.Close() }
+
+// started has the note that makes a link of the user's name.
+func (l *console) started(user string) {
+	l.say("Started by user \x1b[8mha:////4" + strings.Repeat("AbCd0123", 16) + "=\x1b[0m" + user)
+}
+
+var note = regexp.MustCompile("\x1b\\[8mha:[A-Za-z0-9+/=]*\x1b\\[0m")
+
+// The most lines that a running build's log gives at once.
+const longestRead = 10000
+
+// tail is the log from start, and where it ends: while the build runs only whole lines.
+func (b *run) tail(start int64) (text []byte, end int64, err error) {
+	all, err := os.ReadFile(b.log.file.Name())
+	if err != nil {
+		return nil, 0, err
+	}
+	if start > int64(len(all)) {
+		start = 0
+	}
+	text = all[start:]
+	if b.phase != complete {
+		at := 0
+		for range longestRead {
+			n := bytes.IndexByte(text[at:], '\n')
+			if n < 0 {
+				break
+			}
+			at += n + 1
+		}
+		text = text[:at]
+	}
+	return text, start + int64(len(text)), nil
+}
+
+// readable is a log without notes, in UTF-8.
+func readable(text []byte) string {
+	var b strings.Builder
+	for _, r := range string(note.ReplaceAll(text, nil)) {
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// progressiveText answers a part of the log, with CRLF.
+func (c *call) progressiveText(b *run) {
+	start := int64(0)
+	if c.form.Has("start") {
+		var err error
+		if start, err = strconv.ParseInt(c.param("start"), 10, 64); err != nil || start < 0 {
+			c.oops(http.StatusInternalServerError)
+			return
+		}
+	}
+	text, end, err := b.tail(start)
+	if err != nil {
+		c.w.Header().Set("X-Text-Size", "0")
+		c.w.Header().Set("X-More-Data", "true")
+		c.text("text/plain;charset=utf-8", "")
+		return
+	}
+	c.w.Header().Set("X-Text-Size", strconv.FormatInt(end, 10))
+	if b.phase != complete {
+		c.w.Header().Set("X-More-Data", "true")
+	}
+	c.text("text/plain;charset=utf-8", strings.ReplaceAll(strings.ReplaceAll(readable(text), "\r\n", "\n"), "\n", "\r\n"))
+}
+
+func (c *call) consoleText(b *run) {
+	text, _, err := b.tail(0)
+	if err != nil {
+		c.notFound()
+		return
+	}
+	c.text("text/plain;charset=utf-8", readable(text))
+}

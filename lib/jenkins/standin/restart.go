@@ -1,0 +1,123 @@
+package standin
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+)
+
+// Phases are the parts of a restart, in their order.
+type Phases struct {
+	Stopping     time.Duration // 503 "Please wait while Jenkins is restarting" on every URL
+	Unauthorised time.Duration // 401 with a correct token
+	Refused      time.Duration // connection refused
+	Starting     time.Duration // 503 "getting ready to work"
+}
+
+// Restart restarts the controller in an orderly way, and returns when it is ready: builds that run fail, the queue is
+// kept, queue items that have left are forgotten, and so are sessions.
+func (s *Server) Restart() error {
+	s.StopGracefully()
+	return s.StartAgain()
+}
+
+// StopGracefully is the first half of Restart, up to the moment when connections are refused.
+func (s *Server) StopGracefully() {
+	s.fault.set(waitPage("Restarting Jenkins", "Please wait while Jenkins is restarting"))
+	s.mu.Lock()
+	s.era++
+	for _, b := range s.allRunning() {
+		b.interrupt("")
+	}
+	running := s.allRunning()
+	s.mu.Unlock()
+	for _, b := range running {
+		<-b.ended
+	}
+	s.mu.Lock()
+	for _, b := range running {
+		b.stopped()
+	}
+	s.queue.saved, s.queue.left = s.queue.last, nil
+	s.forget()
+	s.mu.Unlock()
+	time.Sleep(s.opt.Phases.Stopping)
+	s.fault.set(unauthorised)
+	time.Sleep(s.opt.Phases.Unauthorised)
+	s.Down()
+}
+
+// StartAgain is the second half of Restart, and what brings a killed controller back.
+func (s *Server) StartAgain() error {
+	time.Sleep(s.opt.Phases.Refused)
+	s.fault.set(waitPage("Starting Jenkins", "Please wait while Jenkins is getting ready to work"))
+	if err := s.front.up(); err != nil {
+		return err
+	}
+	time.Sleep(s.opt.Phases.Starting)
+	s.mu.Lock()
+	s.maintain()
+	s.mu.Unlock()
+	s.fault.set(nil)
+	return nil
+}
+
+// Kill ends the controller at once, as SIGKILL does: builds that run are never known again although their processes go
+// on, the queue is lost, and ids of queue items since the last orderly restart are given again. StartAgain brings it back.
+func (s *Server) Kill() {
+	s.Down()
+	s.fault.set(nil)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.era++
+	for _, b := range s.allRunning() {
+		b.job.builds = slices.DeleteFunc(b.job.builds, func(other *run) bool { return other == b })
+	}
+	s.queue = queue{last: s.queue.saved, saved: s.queue.saved}
+	s.forget()
+}
+
+// forget drops what lives in memory only.
+func (s *Server) forget() {
+	s.quieting = false
+	s.sessions.start()
+	for _, n := range s.nodes {
+		clear(n.slots)
+	}
+	for _, j := range s.jobs {
+		j.starting = false
+	}
+}
+
+func (s *Server) allRunning() (all []*run) {
+	for _, n := range s.nodes {
+		for _, b := range n.slots {
+			if b != nil && b.cookie != "" {
+				all = append(all, b)
+			}
+		}
+	}
+	return all
+}
+
+// stopped is what an orderly shutdown makes of a build.
+func (b *run) stopped() {
+	if b.phase == complete {
+		return
+	}
+	b.phase, b.result, b.duration = complete, "FAILURE", time.Since(b.started)
+	if f, err := os.OpenFile(b.log.file.Name(), os.O_APPEND|os.O_WRONLY, 0); err == nil {
+		defer f.Close()
+		fmt.Fprint(f, "FATAL: hudson/FilePath$Delete\njava.lang.ClassNotFoundException: hudson.FilePath$Delete\n\tat java.base/java.net.URLClassLoader.findClass(URLClassLoader.java:445)\n")
+	}
+}
+
+func waitPage(title, words string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", htmlUTF8)
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintf(w, "\n\n    \n    \n    <!DOCTYPE html><html lang=\"en\"><head resURL=\"/static/254c94dc\" data-rooturl=\"\"><title>%s</title><meta name=\"ROBOTS\" content=\"NOFOLLOW\"></head><body><div class=\"simple-page\" role=\"main\"><div class=\"modal signup\"><h1 class=\"loading\">\n                            %s\n                            <span>.</span><span>.</span><span>.</span></h1><p>Your browser will reload automatically when Jenkins is ready.</div></div></body></html>", title, words)
+	}
+}

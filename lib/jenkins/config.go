@@ -1,0 +1,113 @@
+package jenkins
+
+import (
+	"bytes"
+	"encoding/xml"
+	"html"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/build"
+)
+
+// project is a freestyle job's config.xml, of Jenkins's core alone.
+type project struct {
+	XMLName          xml.Name `xml:"project"`
+	Description      string   `xml:"description"`
+	KeepDependencies bool     `xml:"keepDependencies"`
+	Discarder        discard  `xml:"properties>jenkins.model.BuildDiscarderProperty"`
+	SCM              class    `xml:"scm"`
+	Label            string   `xml:"assignedNode,omitempty"`
+	CanRoam          bool     `xml:"canRoam"` // any agent will do
+	Disabled         bool     `xml:"disabled"`
+	BlockDownstream  bool     `xml:"blockBuildWhenDownstreamBuilding"`
+	BlockUpstream    bool     `xml:"blockBuildWhenUpstreamBuilding"`
+	Triggers         struct{} `xml:"triggers"`
+	Concurrent       bool     `xml:"concurrentBuild"`
+	Shell            shell    `xml:"builders>hudson.tasks.Shell"`
+	Archiver         archiver `xml:"publishers>hudson.tasks.ArtifactArchiver"`
+	Wrappers         struct{} `xml:"buildWrappers"`
+}
+
+type class struct {
+	Name string `xml:"class,attr"`
+}
+
+// discard is a hudson.tasks.LogRotator; -1 is no limit.
+type discard struct {
+	Strategy struct {
+		Class               string `xml:"class,attr"`
+		Days                int    `xml:"daysToKeep"`
+		Builds              int    `xml:"numToKeep"`
+		DaysOfArtifacts     int    `xml:"artifactDaysToKeep"`
+		BuildsWithArtifacts int    `xml:"artifactNumToKeep"`
+	} `xml:"strategy"`
+}
+
+type shell struct {
+	Command  string `xml:"command"`
+	Unstable int    `xml:"unstableReturn"`
+}
+
+// archiver keeps what is in dist, with fingerprints. Links are left out: they could lead anywhere.
+type archiver struct {
+	Artifacts       string `xml:"artifacts"`
+	AllowEmpty      bool   `xml:"allowEmptyArchive"`
+	OnlySuccessful  bool   `xml:"onlyIfSuccessful"`
+	Fingerprint     bool   `xml:"fingerprint"`
+	DefaultExcludes bool   `xml:"defaultExcludes"`
+	CaseSensitive   bool   `xml:"caseSensitive"`
+	FollowSymlinks  bool   `xml:"followSymlinks"`
+}
+
+// config returns a job's config.xml, in ASCII: no encoding on its way can change it.
+func config(job build.EngineJob, disabled bool) string {
+	p := project{
+		Description: description(job),
+		SCM:         class{"hudson.scm.NullSCM"},
+		Label:       job.Label, CanRoam: job.Label == "",
+		Disabled: disabled,
+		Shell:    shell{string(command(job)), tooLongStatus},
+		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, Fingerprint: true, CaseSensitive: true},
+	}
+	p.Discarder.Strategy.Class = "hudson.tasks.LogRotator"
+	p.Discarder.Strategy.Days, p.Discarder.Strategy.Builds = -1, job.Keep
+	p.Discarder.Strategy.DaysOfArtifacts, p.Discarder.Strategy.BuildsWithArtifacts = -1, -1
+	return document(p)
+}
+
+// document encodes v as XML 1.0.
+func document(v any) string {
+	var b bytes.Buffer
+	b.WriteString("<?xml version='1.0' encoding='UTF-8'?>\n")
+	if err := xml.NewEncoder(&b).Encode(v); err != nil {
+		panic(err) // the types above can't be encoded
+	}
+	return ascii(b.String())
+}
+
+// ascii writes all other characters as references. Names of elements and attributes have none.
+func ascii(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if r < 0x80 {
+			b.WriteRune(r)
+		} else {
+			b.WriteString("&#" + strconv.Itoa(int(r)) + ";")
+		}
+	}
+	return b.String()
+}
+
+// mark is what a job of toaster's is recognised by: in its description, and in its script for the case that somebody
+// edited the description. No name has a parenthesis.
+func mark(name string) string { return "(toaster job " + name + ")" }
+
+// description is HTML where the administrator has chosen so, and else text: it is text that reads the same as HTML.
+func description(job build.EngineJob) string {
+	text := strings.Join(strings.Fields(job.Description), " ")
+	return html.EscapeString(text) + "\n" + mark(job.Name)
+}
+
+// isMarked tells whether a text has the mark of this very job.
+func isMarked(text, name string) bool { return strings.Contains(text, mark(name)) }

@@ -1,0 +1,141 @@
+// Package jenkins is the engine that builds on a Jenkins controller: a freestyle job for each of toaster's jobs, on agents by
+// label. It speaks to Jenkins through gojenkins, behind a requester of its own; instead.go tells which of gojenkins's calls it
+// uses, and why it does not use the others.
+//
+// What it relies on was observed on Jenkins 2.263.4 and read in the source of that release, whose classes are named where a
+// rule comes from one. The account needs no administrator's rights, and the controller no plugin.
+package jenkins
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/bndr/gojenkins"
+
+	"toaster.do/lib/build"
+)
+
+// Options say where a controller is and who toaster is there.
+type Options struct {
+	URL           string        // the controller's base address; a path in it is allowed
+	User          string        // an account of toaster's own
+	Token         string        // its API token
+	Password      string        // its password, where there is no token; slower, because Jenkins hashes it for each request
+	View          string        // the view that shows the jobs; empty: DefaultView
+	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
+	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
+	Logger        *slog.Logger  // nil: slog.Default()
+}
+
+// DefaultView is the view that toaster.do showed its jobs in (design: § Names).
+const DefaultView = "web-sdk-builds"
+
+// Engine is a build.Engine on a Jenkins controller. It keeps no state but a crumb and connections: any number of
+// processes may use the same controller at once.
+type Engine struct {
+	jenkins *gojenkins.Jenkins
+	ask     *requester
+	view    string
+	logger  *slog.Logger
+}
+
+var _ build.Engine = (*Engine)(nil)
+
+// New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.
+func New(o Options) (*Engine, error) {
+	base, err := baseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	if o.User == "" || o.Token == "" && o.Password == "" {
+		return nil, errors.New("an account on Jenkins is missing: a user, and an API token or a password")
+	}
+	pool, err := authorities(o.CA)
+	if err != nil {
+		return nil, err
+	}
+	if o.Connect == 0 {
+		o.Connect = 2 * time.Second
+	}
+	if o.Call == 0 {
+		o.Call = 10 * time.Second
+	}
+	if o.View == "" {
+		o.View = DefaultView
+	}
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	quiet()
+	r := &requester{
+		base: base, user: o.User, secret: o.Token, limit: o.Call,
+		client: &http.Client{
+			Transport:     transport(pool, o.Connect, o.Call),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+	if o.Token == "" {
+		r.secret, r.crumbs = o.Password, true
+	}
+	return &Engine{jenkins: &gojenkins.Jenkins{Server: base.String(), Requester: r}, ask: r, view: o.View, logger: o.Logger}, nil
+}
+
+// baseURL reads the controller's address; it ends without a slash.
+func baseURL(s string) (*url.URL, error) {
+	u, err := url.Parse(strings.TrimRight(s, "/"))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("%q is not the address of a Jenkins, such as \"https://jenkins.example.org/\"", s)
+	}
+	return u, nil
+}
+
+// authorities reads a PEM file; nil stands for the system's.
+func authorities(path string) (*x509.CertPool, error) {
+	if path == "" {
+		return nil, nil
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM format", path)
+	}
+	return pool, nil
+}
+
+// transport keeps connections, asks no proxy (in a CGI program HTTP_PROXY is a header of the request), and leaves what
+// Jenkins sends uncompressed, so that lengths and ranges are those of the file.
+func transport(pool *x509.CertPool, connect, call time.Duration) *http.Transport {
+	return &http.Transport{
+		Proxy:                  nil,
+		DialContext:            (&net.Dialer{Timeout: connect}).DialContext,
+		TLSClientConfig:        &tls.Config{RootCAs: pool},
+		TLSHandshakeTimeout:    connect,
+		ResponseHeaderTimeout:  call,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        30 * time.Second,
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// quiet gives gojenkins's loggers, which are nil, a place where they can't harm: Init would point them at standard output,
+// which in a CGI program is the response.
+var quiet = sync.OnceFunc(func() {
+	none := log.New(io.Discard, "", 0)
+	gojenkins.Info, gojenkins.Warning, gojenkins.Error = none, none, none
+})

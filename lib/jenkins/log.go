@@ -1,0 +1,158 @@
+package jenkins
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"unicode/utf8"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/fault"
+)
+
+// Log reads a part of a build's log. See build.Engine.
+//
+// Offsets count bytes of Jenkins's log file. Its text is another: each LF became CR LF, notes for Jenkins's own pages are left
+// out, and what is no UTF-8 was replaced (LargeText, LineEndNormalizingWriter, PlainTextConsoleOutputStream). The only offset that
+// Jenkins names is that of the end of what it sends, and it sends everything there is. So where that is more than a chunk, the
+// offset of a place in the text is guessed, and Jenkins is asked what stands there: the chunk ends where that text begins. It
+// is exact wherever the text differs from its surroundings; where it doesn't, or notes hide the place, lines may come twice.
+// None is ever left out.
+func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (build.Chunk, error) {
+	if number < 1 || !valid(name) {
+		return build.Chunk{}, noBuild
+	}
+	offset = max(0, offset)
+	l := logReader{e.ask, path("job", name, strconv.Itoa(number), "logText", "progressiveText")}
+	p, err := l.read(ctx, offset, build.MaxChunk+probe)
+	if fault.KindOf(err) == fault.NotFound {
+		return build.Chunk{}, noBuild
+	}
+	switch {
+	case err != nil:
+		return build.Chunk{}, err
+	case p.end < offset: // past the end: then Jenkins sends all from the beginning
+		return build.Chunk{Next: p.end, More: p.more}, nil
+	case p.whole && len(p.text) <= build.MaxChunk:
+		return build.Chunk{Text: p.text, Next: p.end, More: p.more}, nil
+	}
+	return l.split(ctx, offset, p.text)
+}
+
+// probe is how much is read of the text at a guessed offset, and beyond the end of a chunk; room is how far the guess may
+// be from the place.
+const probe, room = 4 << 10, 32 << 10
+
+type logReader struct {
+	ask  *requester
+	path string
+}
+
+// part is the text from an offset on.
+type part struct {
+	text  []byte // with LF
+	end   int64  // the offset of the end of what Jenkins sent
+	whole bool   // text is all that it sent
+	more  bool   // the build runs
+}
+
+// read asks for the log from start on, and reads the first bytes of it.
+func (l logReader) read(ctx context.Context, start int64, limit int) (p part, err error) {
+	ctx, cancel := context.WithTimeout(ctx, l.ask.limit)
+	defer cancel()
+	c := call{method: http.MethodGet, path: l.path, query: url.Values{"start": {strconv.FormatInt(start, 10)}}}
+	resp, err := l.ask.do(ctx, c)
+	if err != nil {
+		return p, err
+	}
+	defer resp.Body.Close()
+	if p.end, err = strconv.ParseInt(resp.Header.Get("X-Text-Size"), 10, 64); err != nil {
+		return p, notJSON(resp, c)
+	}
+	p.more = resp.Header.Get("X-More-Data") == "true"
+	text, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
+	if err != nil {
+		return p, cutOff(ctx, c, err)
+	}
+	p.whole = len(text) <= limit
+	if !p.whole {
+		text = wholeRunes(bytes.TrimSuffix(text, []byte("\r")))
+	}
+	p.text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	return p, nil
+}
+
+// wholeRunes leaves out a character that is cut off at the end.
+func wholeRunes(text []byte) []byte {
+	for n := 1; n <= min(utf8.UTFMax-1, len(text)); n++ {
+		if last := text[len(text)-n:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return text[:len(text)-n]
+			}
+			break
+		}
+	}
+	return text
+}
+
+// split returns a chunk of a text that is too long for one.
+func (l logReader) split(ctx context.Context, offset int64, text []byte) (build.Chunk, error) {
+	cut := min(build.MaxChunk, len(text)) - room
+	if line := bytes.LastIndexByte(text[:cut], '\n'); line > 0 {
+		cut = line + 1
+	} else {
+		cut = len(wholeRunes(text[:cut]))
+	}
+	atMost, atLeast := rawLength(text[:cut])
+	for _, length := range []int64{atMost, atLeast} {
+		next := offset + length
+		p, err := l.read(ctx, next, probe)
+		if err != nil {
+			return build.Chunk{}, err
+		}
+		for bytes.HasPrefix(p.text, replaced) { // it begins within a character
+			p.text, next = p.text[len(replaced):], next+1
+		}
+		if at := locate(text, p.text, cut); p.end >= next && at > 0 {
+			return build.Chunk{Text: text[:at], Next: next, More: true}, nil
+		}
+	}
+	return build.Chunk{Text: text[:cut], Next: offset + atLeast, More: true}, nil
+}
+
+// replaced is what a byte that belongs to no character becomes.
+var replaced = []byte(string(utf8.RuneError))
+
+// rawLength returns how long a text is in the log file if that is UTF-8 with LF and has no notes, and how long it is at least: a
+// byte for each character.
+func rawLength(text []byte) (likely, least int64) {
+	return int64(len(text) - (len(replaced)-1)*bytes.Count(text, replaced)), int64(utf8.RuneCount(text))
+}
+
+// locate finds where in text, and in a chunk, a passage begins: at the place where it is thought to be, or else as near to it as
+// possible. It returns -1 where it is not.
+func locate(text, passage []byte, place int) int {
+	passage = passage[:min(len(passage), probe/2)]
+	if len(passage) == 0 {
+		return -1
+	}
+	if bytes.HasPrefix(text[place:], passage) {
+		return place
+	}
+	best := -1
+	for from := max(0, place-room); ; {
+		i := bytes.Index(text[from:], passage)
+		if i < 0 || from+i > build.MaxChunk {
+			return best
+		}
+		if from += i; best < 0 || abs(from-place) < abs(best-place) {
+			best = from
+		}
+		from++
+	}
+}
+
+func abs(n int) int { return max(n, -n) }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 
 	"toaster.do/lib/page"
@@ -11,41 +13,89 @@ import (
 
 const pageLength = 25
 
+// fewJobs are looked over without a search.
+const fewJobs = 5
+
+// listing is the list of jobs as its page shows it.
+type listing struct {
+	store.JobPage
+	Query         store.JobQuery
+	Page, Pages   int
+	First, Latest int
+	Newer, Older  string // addresses of the pages before and after, below the prefix; empty: there is none
+	States        []string
+	Search        bool // there is enough to search in
+	Live          bool // something on the page will change by itself
+}
+
+var states = []string{"new", "queued", "running", "succeeded", "failed", "aborted", "lost"}
+
 // list shows a person's jobs, a page at a time.
 func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
 	}
-	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	l := listing{States: states}
+	l.Query, l.Page = jobQuery(r.URL.Query())
+	if l.JobPage, err = s.Jobs(r.Context(), r.Who.Person.ID, l.Query); err != nil {
+		return err
+	}
+	l.Pages = (l.Found + pageLength - 1) / pageLength
+	if r.JSON() {
+		list := []jobJSON{}
+		for _, job := range l.Jobs {
+			list = append(list, brief(job))
+		}
+		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page, "pages": l.Pages})
+	}
+	l.First, l.Latest = l.Query.Offset+1, l.Query.Offset+len(l.Jobs)
+	if l.Page > 1 {
+		l.Newer = l.address(l.Page - 1)
+	}
+	if l.Page < l.Pages {
+		l.Older = l.address(l.Page + 1)
+	}
+	l.Search = l.Total > fewJobs || l.Filtered()
+	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Settled })
+	return r.Page(w, http.StatusOK, "jobs", page.View{Here: "jobs", Notice: notice(r), Data: l})
+}
+
+// Filtered tells whether the list leaves jobs out.
+func (l listing) Filtered() bool { return l.Query.Text != "" || l.Query.State != "" }
+
+// jobQuery reads q, state, sort and page; what makes no sense is passed over.
+func jobQuery(v url.Values) (q store.JobQuery, number int) {
+	number, err := strconv.Atoi(v.Get("page"))
 	if err != nil || number < 1 || number > 1e6 {
 		number = 1
 	}
-	found, total, err := s.Jobs(r.Context(), r.Who.Person.ID, (number-1)*pageLength, pageLength)
-	if err != nil {
-		return err
+	q = store.JobQuery{Text: v.Get("q"), Offset: (number - 1) * pageLength, Limit: pageLength}
+	if len(q.Text) > 200 {
+		q.Text = q.Text[:200]
 	}
-	if r.JSON() {
-		list := []jobJSON{}
-		for _, job := range found {
-			list = append(list, brief(job))
-		}
-		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": total, "page": number, "pages": pages(total)})
+	if slices.Contains(states, v.Get("state")) {
+		q.State = v.Get("state")
 	}
-	return r.Page(w, http.StatusOK, "jobs", page.View{Here: "jobs", Notice: notice(r), Data: struct {
-		Jobs                 []*store.Job
-		Total                int
-		Page, Newer, Older   int
-		Pages, First, Latest int
-	}{found, total, number, number - 1, older(number, total), pages(total), (number-1)*pageLength + 1, (number-1)*pageLength + len(found)}})
+	if sort := v.Get("sort"); sort == "name" || sort == "activity" {
+		q.Sort = sort
+	}
+	return q, number
 }
 
-func pages(total int) int { return (total + pageLength - 1) / pageLength }
-
-// older is the next page; 0: this is the last.
-func older(number, total int) int {
-	if number*pageLength >= total {
-		return 0
+// address is another page of the same list.
+func (l listing) address(number int) string {
+	v := url.Values{}
+	for key, value := range map[string]string{"q": l.Query.Text, "state": l.Query.State, "sort": l.Query.Sort} {
+		if value != "" {
+			v.Set(key, value)
+		}
 	}
-	return number + 1
+	if number > 1 {
+		v.Set("page", strconv.Itoa(number))
+	}
+	if len(v) == 0 {
+		return "/jobs"
+	}
+	return "/jobs?" + v.Encode()
 }

@@ -100,14 +100,14 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	return s.changed(ctx, owner, id)
 }
 
-// Jobs returns a page of an owner's jobs, newest first, and how many there are. At most one question goes to
-// the engine, and only when something is open whose state is older than a few seconds.
-func (s *Service) Jobs(ctx context.Context, owner int64, offset, limit int) ([]*store.Job, int, error) {
-	jobs, total, err := s.Store.Jobs(ctx, owner, offset, limit)
-	if err != nil || !s.refresh(ctx, jobs) {
-		return jobs, total, err
+// Jobs returns a page of an owner's jobs. At most one question goes to the engine, and only when something is open whose
+// state is older than a few seconds.
+func (s *Service) Jobs(ctx context.Context, owner int64, q store.JobQuery) (store.JobPage, error) {
+	page, err := s.Store.Jobs(ctx, owner, q)
+	if err != nil || !s.refresh(ctx, page.Jobs) {
+		return page, err
 	}
-	return s.Store.Jobs(ctx, owner, offset, limit)
+	return s.Store.Jobs(ctx, owner, q)
 }
 
 // Job returns an owner's job with its newest build; another person's job is NotFound.

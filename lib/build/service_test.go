@@ -127,8 +127,8 @@ func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 	}{{time.Second, 1}, {time.Second, 0}, {5 * time.Second, 1}} {
 		h.fake.calls = nil
 		h.clock = h.clock.Add(c.later)
-		if jobs, total, err := h.Jobs(t.Context(), h.ann.ID, 0, 25); err != nil || total != 3 || len(jobs) != 3 {
-			t.Fatalf("%d jobs of %d, %v", len(jobs), total, err)
+		if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 25}); err != nil || page.Total != 3 || len(page.Jobs) != 3 {
+			t.Fatalf("%+v, %v", page, err)
 		}
 		if len(h.fake.calls) != c.calls {
 			t.Errorf("after %v the page made the calls %v", c.later, h.fake.calls)
@@ -143,8 +143,8 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, Succeeded)
 	h.clock = h.clock.Add(time.Minute)
-	if jobs, _, err := h.Jobs(t.Context(), h.ann.ID, 0, 25); err != nil || jobs[0].State() != "succeeded" {
-		t.Fatalf("%+v, %v", jobs, err)
+	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != "succeeded" {
+		t.Fatalf("%+v, %v", page, err)
 	}
 	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Settled {
 		t.Fatalf("%+v, %v", b, err)
@@ -215,11 +215,11 @@ func TestOneWishOneBuild(t *testing.T) {
 					var job *store.Job
 					survive(func() { job = h.add() })
 					if job == nil {
-						jobs, _, err := h.Store.Jobs(t.Context(), h.ann.ID, 0, 1)
-						if err != nil || len(jobs) != 1 {
-							t.Fatalf("the job was not stored: %v %v", jobs, err)
+						page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1})
+						if err != nil || page.Total != 1 {
+							t.Fatalf("the job was not stored: %+v %v", page, err)
 						}
-						job = jobs[0]
+						job = page.Jobs[0]
 					}
 					survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
 					for range 6 {
@@ -427,8 +427,8 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, f)
 		}
 	}
-	if _, total, err := h.Store.Jobs(t.Context(), h.ann.ID, 0, 1); err != nil || total != 0 {
-		t.Errorf("%d jobs were stored, %v", total, err)
+	if page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
+		t.Errorf("%d jobs were stored, %v", page.Total, err)
 	}
 }
 

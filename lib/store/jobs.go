@@ -145,17 +145,53 @@ func (db *DB) Job(ctx context.Context, owner int64, id string) (j *Job, err erro
 	return j, err
 }
 
-// Jobs returns a page of an owner's jobs, newest first, and how many there are in all.
-func (db *DB) Jobs(ctx context.Context, owner int64, offset, limit int) (jobs []*Job, total int, err error) {
+// JobQuery chooses from an owner's jobs. The zero query is all of them, newest first.
+type JobQuery struct {
+	Text          string // somewhere in the name or the target; ASCII letters of either case
+	State         string // of the newest build, or "new"
+	Sort          string // "name", "activity" (the newest build first), else newest first
+	Offset, Limit int    // of Limit 0: all
+}
+
+// JobPage is what a query found.
+type JobPage struct {
+	Jobs  []*Job
+	Found int // on all pages
+	Total int // jobs of the owner, found or not
+}
+
+var jobOrders = map[string]string{
+	"name":     "job.name COLLATE NOCASE, job.id",
+	"activity": "coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id",
+}
+
+// Jobs returns a page of an owner's jobs.
+func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
+	const chosen = " FROM job" + withLast + ` WHERE job.person_id = ? AND job.removed_at IS NULL
+		AND (? = '' OR instr(lower(job.name || ' ' || job.target), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
+	args := []any{owner, q.Text, q.Text, q.State, q.State}
+	order, ok := jobOrders[q.Sort]
+	if !ok {
+		order = "job.created_at DESC, job.id"
+	}
+	if q.Limit == 0 {
+		q.Limit = -1 // SQLite: none
+	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", owner).Scan(&total); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", owner).Scan(&page.Total); err != nil {
 			return err
 		}
-		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
-			" WHERE job.person_id = ? AND job.removed_at IS NULL ORDER BY job.created_at DESC, job.id LIMIT ? OFFSET ?", owner, limit, offset)
+		page.Found = page.Total
+		if q.Text != "" || q.State != "" {
+			if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, args...).Scan(&page.Found); err != nil {
+				return err
+			}
+		}
+		page.Jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+chosen+" ORDER BY "+order+" LIMIT ? OFFSET ?",
+			append(args, q.Limit, q.Offset)...)
 		return err
 	})
-	return jobs, total, err
+	return page, err
 }
 
 // Unsettled returns the jobs of which something has still to be told to the engine, or asked from it,

@@ -92,8 +92,8 @@ func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 		if err != nil {
 			return nil, orSee(err, "user list")
 		}
-		jobs, _, err := db.Jobs(w.ctx, p.ID, 0, -1) // SQLite: a negative limit is none
-		for _, j := range jobs {
+		page, err := db.Jobs(w.ctx, p.ID, store.JobQuery{})
+		for _, j := range page.Jobs {
 			views = append(views, viewJob(j, p.Email))
 		}
 		return views, err

@@ -1,0 +1,47 @@
+// Keeps the list of jobs up to date while something on it runs: asks for the page again, less often while nothing changes, rests in a hidden
+// tab, and goes on when the network is back. Without it the list is whole, but stands still.
+"use strict";
+(() => {
+  const says = document.getElementById("updating");
+  let wait = 2000;
+  let timer = 0;
+  let busy = false;
+
+  // Takes the list from the page as the server would show it now. Returns whether it goes on changing.
+  async function show() {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok || answer.redirected) throw new Error("no page");
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const fresh = page.getElementById("list");
+    const old = document.getElementById("list");
+    if (fresh.innerHTML !== old.innerHTML) {
+      const at = document.activeElement && old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      old.replaceChildren(...fresh.childNodes);
+      if (at) for (const link of old.querySelectorAll("a")) if (link.getAttribute("href") === at) { link.focus(); break; }
+      wait = 2000;
+    } else {
+      wait = Math.min(wait * 1.4, 20000);
+    }
+    return fresh.dataset.live === "true";
+  }
+
+  async function turn() {
+    clearTimeout(timer);
+    if (busy || document.hidden) return;
+    busy = true;
+    let goesOn = true;
+    try {
+      goesOn = await show();
+      says.textContent = "";
+    } catch {
+      wait = Math.min(wait * 2, 30000);
+      says.textContent = "The server can't be reached; trying again in " + Math.round(wait / 1000) + " seconds.";
+    }
+    busy = false;
+    if (goesOn) timer = setTimeout(turn, wait);
+    else document.removeEventListener("visibilitychange", turn);
+  }
+
+  document.addEventListener("visibilitychange", turn);
+  timer = setTimeout(turn, wait);
+})();

@@ -40,7 +40,7 @@ func (b *run) archive(workspace, result string) ([]string, string) {
 	if len(names) == 0 && result == "SUCCESS" {
 		words := `No artifacts found that match the file pattern "` + a.Artifacts + `". Configuration error?`
 		if !a.AllowEmptyArchive {
-			b.log.say("ERROR: " + words)
+			b.log.say("ERROR: "+words, "Build step 'Archive the artifacts' changed build result to FAILURE")
 			return nil, "FAILURE"
 		}
 		b.log.say(words)

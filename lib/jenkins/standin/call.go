@@ -19,6 +19,7 @@ type call struct {
 	token bool  // the user gave an API token
 	form  url.Values
 	body  []byte
+	era   int64  // the life of the controller that the request came to
 	after func() // what is left to do when the controller is no longer locked
 }
 
@@ -26,8 +27,8 @@ type call struct {
 const longestURL = 8 << 10
 
 // answer answers one request of a healthy controller.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
-	c := &call{s: s, w: w, r: r}
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, era int64) {
+	c := &call{s: s, w: w, r: r, era: era}
 	if len(r.RequestURI) > longestURL {
 		w.Header().Set("Content-Type", "text/html;charset=iso-8859-1")
 		w.Header().Set("Connection", "close")
@@ -42,13 +43,35 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	if err := c.read(); err != nil {
 		return // the client went away
 	}
-	s.mu.Lock()
-	if c.authenticate() && c.crumbed() {
-		c.route()
-	}
-	s.mu.Unlock()
+	c.locked(func() {
+		if c.authenticate() && c.crumbed() {
+			c.route()
+		}
+	})
 	if c.after != nil {
 		c.after()
+	}
+}
+
+// locked runs f with the controller locked, if it is still the one that the request came to.
+func (c *call) locked(f func()) {
+	c.s.mu.Lock()
+	defer c.s.mu.Unlock()
+	c.stillThere()
+	f()
+}
+
+// unlocked runs f while the controller does other things.
+func (c *call) unlocked(f func()) {
+	c.s.mu.Unlock()
+	defer c.stillThere()
+	defer c.s.mu.Lock()
+	f()
+}
+
+func (c *call) stillThere() {
+	if c.s.era.Load() != c.era {
+		panic(http.ErrAbortHandler)
 	}
 }
 

@@ -13,13 +13,13 @@ import (
 // project is a freestyle project's config.xml, as far as it matters.
 type project struct {
 	XMLName         xml.Name
-	Description     string `xml:"description"`
-	Disabled        bool   `xml:"disabled"`
-	AssignedNode    string `xml:"assignedNode"`
-	ConcurrentBuild bool   `xml:"concurrentBuild"`
-	QuietPeriod     *int   `xml:"quietPeriod"`
-	Keep            string `xml:"logRotator>numToKeep"`
-	Discarder       string `xml:"properties>jenkins.model.BuildDiscarderProperty>strategy>numToKeep"`
+	Description     *string `xml:"description"`
+	Disabled        bool    `xml:"disabled"`
+	AssignedNode    string  `xml:"assignedNode"`
+	ConcurrentBuild bool    `xml:"concurrentBuild"`
+	QuietPeriod     *int    `xml:"quietPeriod"`
+	Keep            string  `xml:"logRotator>numToKeep"`
+	Discarder       string  `xml:"properties>jenkins.model.BuildDiscarderProperty>strategy>numToKeep"`
 	Builders        struct {
 		Shell []struct {
 			Command string `xml:"command"`

@@ -51,7 +51,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	s.log.mu.Lock()
 	s.log.all = append(s.log.all, Request{r.Method, r.RequestURI})
 	s.log.mu.Unlock()
-	f := &s.fault
+	f, era := &s.fault, s.era.Load()
 	f.mu.Lock()
 	now, wait, before := f.now, f.wait, f.before
 	hit := f.match(r)
@@ -70,9 +70,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	case now != nil:
 		now(w, r)
 	case hit != nil:
-		hit.do(w, r, func(w http.ResponseWriter) { s.answer(w, r) })
+		hit.do(w, r, func(w http.ResponseWriter) { s.answer(w, r, era) })
 	default:
-		s.answer(w, r)
+		s.answer(w, r, era)
 	}
 }
 
@@ -108,8 +108,6 @@ func (f *faults) racingViews() bool {
 	defer f.mu.Unlock()
 	return f.racing
 }
-
-func (f *faults) pauseSave() { time.Sleep(5 * time.Millisecond) }
 
 // Well ends every fault, also Down.
 func (s *Server) Well() error {
@@ -163,7 +161,7 @@ func (s *Server) HTML() {
 func (s *Server) HalfJSON() {
 	s.fault.set(func(w http.ResponseWriter, r *http.Request) {
 		half := &recorder{header: http.Header{}}
-		s.answer(half, r)
+		s.answer(half, r, s.era.Load())
 		half.sendHalf(w)
 	})
 }

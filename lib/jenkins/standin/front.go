@@ -70,10 +70,10 @@ func (f *front) up() error {
 		return err
 	}
 	f.address = l.Addr().String()
-	l = phrases{l}
 	if f.tls != nil {
 		l = tls.NewListener(l, f.tls)
 	}
+	l = phrases{l}
 	server := &http.Server{Handler: f.handler, ErrorLog: log.New(io.Discard, "", 0)}
 	f.server = server
 	f.served.Add(1)

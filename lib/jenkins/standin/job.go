@@ -186,11 +186,13 @@ func (c *call) enable(j *job, self string, yes bool) {
 
 func (c *call) describe(j *job) {
 	if c.r.Method != "POST" {
-		c.text("text/plain;charset=utf-8", j.project.Description)
+		d, _ := j.description().(string)
+		c.text("text/plain;charset=utf-8", d)
 		return
 	}
 	if c.require(JobConfigure) {
-		j.project.Description = c.param("description")
+		d := c.param("description")
+		j.project.Description = &d
 		c.w.WriteHeader(http.StatusNoContent)
 	}
 }
@@ -225,11 +227,11 @@ func (c *call) delete(j *job) bool {
 	for _, b := range running {
 		b.interrupt(c.user.name())
 	}
-	c.s.mu.Unlock()
-	for _, b := range running {
-		<-b.ended
-	}
-	c.s.mu.Lock()
+	c.unlocked(func() {
+		for _, b := range running {
+			<-b.ended
+		}
+	})
 	delete(c.s.jobs, strings.ToLower(j.name))
 	for _, v := range c.s.views {
 		delete(v.names, strings.ToLower(j.name))

@@ -41,7 +41,7 @@ func (s *Server) jobBean(j *job, self string) *bean {
 	}
 	return beanOf(projectClass,
 		is("actions", []*bean{beanOf(""), beanOf(""), beanOf("org.jenkinsci.plugins.displayurlapi.actions.JobDisplayAction"), beanOf("com.cloudbees.plugins.credentials.ViewCredentialsAction")}),
-		is("description", j.project.Description), is("displayName", j.name), is("displayNameOrNull", nil), is("fullDisplayName", j.name),
+		is("description", j.description()), is("displayName", j.name), is("displayNameOrNull", nil), is("fullDisplayName", j.name),
 		is("fullName", j.name), deep("name", j.name), deep("url", selfURL),
 		lazy("allBuilds", -2, func() any { return builds(len(j.builds)) }),
 		is("buildable", !j.disabled && !j.held),
@@ -67,6 +67,13 @@ func (s *Server) jobBean(j *job, self string) *bean {
 		}),
 		is("concurrentBuild", j.project.ConcurrentBuild), is("disabled", j.disabled), is("downstreamProjects", []*bean{}),
 		is("labelExpression", text(j.project.AssignedNode)), is("scm", beanOf("hudson.scm.NullSCM")), is("upstreamProjects", []*bean{}))
+}
+
+func (j *job) description() any {
+	if d := j.project.Description; d != nil {
+		return *d
+	}
+	return nil
 }
 
 func (j *job) color() string {

@@ -124,7 +124,7 @@ func (c *call) redirect(path string) {
 // here is the controller's address as the request gave it.
 func (c *call) here() string {
 	scheme := "http://"
-	if c.r.TLS != nil {
+	if c.s.opt.TLS {
 		scheme = "https://"
 	}
 	return scheme + c.r.Host + strings.TrimSuffix(c.s.opt.Prefix, "/")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -79,7 +80,7 @@ func (s *Server) environment(b *run, workspace string) []string {
 		{"BUILD_NUMBER", strconv.Itoa(b.number)}, {"BUILD_ID", strconv.Itoa(b.number)}, {"BUILD_DISPLAY_NAME", "#" + strconv.Itoa(b.number)},
 		{"BUILD_TAG", fmt.Sprintf("jenkins-%s-%d", filepath.Base(workspace), b.number)}, {"BUILD_URL", url + "job/" + escape(filepath.Base(workspace)) + "/" + strconv.Itoa(b.number) + "/"},
 		{"JOB_NAME", filepath.Base(workspace)}, {"JOB_BASE_NAME", filepath.Base(workspace)}, {"JOB_URL", url + "job/" + escape(filepath.Base(workspace)) + "/"},
-		{"WORKSPACE", workspace}, {"EXECUTOR_NUMBER", strconv.Itoa(b.slot)}, {"NODE_NAME", b.node.Name}, {"NODE_LABELS", strings.Join(append(b.node.Labels, b.node.Name), " ")},
+		{"WORKSPACE", workspace}, {"EXECUTOR_NUMBER", strconv.Itoa(b.slot)}, {"NODE_NAME", b.node.Name}, {"NODE_LABELS", strings.Join(slices.Concat(b.node.Labels, []string{b.node.Name}), " ")},
 	} {
 		env = append(env, kv[0]+"="+kv[1])
 	}

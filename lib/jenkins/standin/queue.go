@@ -166,11 +166,11 @@ func (s *Server) maintain() {
 
 // later runs f with the controller locked, unless it is another life of it by then.
 func (s *Server) later(after time.Duration, f func()) {
-	era := s.era
+	era := s.era.Load()
 	time.AfterFunc(after, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.era == era {
+		if s.era.Load() == era {
 			f()
 		}
 	})
@@ -187,13 +187,14 @@ func (s *Server) blocking(j *job) *run {
 	return nil
 }
 
-// take gives an item to an executor: it has left the queue a moment before there is a build.
+// take gives an item to an executor: it has left the queue a moment before there is a build, and there is a build a
+// moment before it is known which item it came from.
 func (s *Server) take(i *item, n *node, slot int) {
 	i.taken = true
 	s.queue.leave(i)
 	i.job.starting = true
 	n.slots[slot] = &run{job: i.job}
-	s.later(s.opt.LeaveWindow, func() {
+	s.later(s.opt.LeaveWindow*2/3, func() {
 		i.job.starting = false
 		n.slots[slot] = nil
 		if i.job.deleting {
@@ -201,6 +202,10 @@ func (s *Server) take(i *item, n *node, slot int) {
 			s.maintain()
 			return
 		}
-		i.run = s.begin(i, n, slot)
+		b := s.begin(i, n, slot)
+		s.later(s.opt.LeaveWindow/3, func() {
+			b.queueID, i.run = i.id, b
+			s.launch(b)
+		})
 	})
 }

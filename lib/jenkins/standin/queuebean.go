@@ -3,6 +3,7 @@ package standin
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -50,12 +51,19 @@ func (c *call) cancelItem() {
 
 func (s *Server) queueBean() *bean {
 	return beanOf("hudson.model.Queue", is("discoverableItems", []*bean{}), lazy("items", 1, func() any {
-		beans := make([]*bean, len(s.queue.items))
-		for n, i := range s.queue.items {
-			// The newest comes first.
-			beans[len(beans)-1-n] = s.itemBean(i)
+		// Those in the quiet period come first, then the blocked ones, then those that wait for an executor, the newest of them first.
+		var waiting, blocked, buildable []*bean
+		for _, i := range s.queue.items {
+			switch b := s.itemBean(i); b.class {
+			case "hudson.model.Queue$WaitingItem":
+				waiting = append(waiting, b)
+			case "hudson.model.Queue$BlockedItem":
+				blocked = append(blocked, b)
+			default:
+				buildable = slices.Insert(buildable, 0, b)
+			}
 		}
-		return beans
+		return slices.Concat(waiting, blocked, buildable)
 	}))
 }
 

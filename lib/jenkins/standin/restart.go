@@ -27,11 +27,12 @@ func (s *Server) Restart() error {
 func (s *Server) StopGracefully() {
 	s.fault.set(waitPage("Restarting Jenkins", "Please wait while Jenkins is restarting"))
 	s.mu.Lock()
-	s.era++
-	for _, b := range s.allRunning() {
-		b.interrupt("")
-	}
+	s.era.Add(1)
 	running := s.allRunning()
+	for _, b := range running {
+		b.interrupt("")
+		s.release(b)
+	}
 	s.mu.Unlock()
 	for _, b := range running {
 		<-b.ended
@@ -41,6 +42,9 @@ func (s *Server) StopGracefully() {
 		b.stopped()
 	}
 	s.queue.saved, s.queue.left = s.queue.last, nil
+	for _, i := range s.queue.items {
+		i.buildable = time.Time{}
+	}
 	s.forget()
 	s.mu.Unlock()
 	time.Sleep(s.opt.Phases.Stopping)
@@ -71,12 +75,21 @@ func (s *Server) Kill() {
 	s.fault.set(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.era++
+	s.era.Add(1)
 	for _, b := range s.allRunning() {
+		s.release(b)
 		b.job.builds = slices.DeleteFunc(b.job.builds, func(other *run) bool { return other == b })
 	}
 	s.queue = queue{last: s.queue.saved, saved: s.queue.saved}
 	s.forget()
+}
+
+// release lets nobody wait for a build that was not launched yet, and won't be.
+func (s *Server) release(b *run) {
+	if !s.live[b] {
+		b.log.close()
+		close(b.ended)
+	}
 }
 
 // forget drops what lives in memory only.

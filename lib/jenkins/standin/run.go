@@ -15,13 +15,13 @@ import (
 type run struct {
 	job     *job
 	number  int
-	queueID int
+	queueID int // -1 for a moment
 	causes  []string
 	cookie  string // in the environment of all its processes
 	dir     string // what is kept of it
 	node    *node
 	slot    int
-	era     int
+	era     int64
 	project project // the job as it was at the start
 
 	started   time.Time
@@ -66,7 +66,7 @@ func (b *run) interrupt(user string) {
 func (s *Server) begin(i *item, n *node, slot int) *run {
 	j := i.job
 	b := &run{
-		job: j, number: j.next, queueID: i.id, causes: i.causes, cookie: randomHex(16), dir: s.buildDir(j, j.next), node: n, slot: slot, era: s.era,
+		job: j, number: j.next, queueID: -1, causes: i.causes, cookie: randomHex(16), dir: s.buildDir(j, j.next), node: n, slot: slot, era: s.era.Load(),
 		project: j.project, started: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	j.next++
@@ -74,7 +74,12 @@ func (s *Server) begin(i *item, n *node, slot int) *run {
 	n.slots[slot] = b
 	os.MkdirAll(b.dir, 0o755)
 	b.log = openConsole(filepath.Join(b.dir, "log"))
-	w := s.workspace(j)
+	return b
+}
+
+// launch lets a build run. It is called with the controller locked.
+func (s *Server) launch(b *run) {
+	w := s.workspace(b.job)
 	s.runs.Add(1)
 	s.live[b] = true
 	go func() {
@@ -84,7 +89,6 @@ func (s *Server) begin(i *item, n *node, slot int) *run {
 		defer s.mu.Unlock()
 		delete(s.live, b)
 	}()
-	return b
 }
 
 // perform is a build from its first to its last line.
@@ -122,7 +126,7 @@ func (s *Server) perform(b *run, workspace string) {
 func (s *Server) set(b *run, change func()) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.era != b.era {
+	if s.era.Load() != b.era {
 		return false
 	}
 	change()

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -63,7 +64,7 @@ type Server struct {
 	views    []*view
 	queue    queue
 	quieting bool
-	era      int // rises with each restart or crash: runs of an older one are forgotten
+	era      atomic.Int64 // rises with each restart or crash: runs of an older one are forgotten
 	scripts  int
 	runs     sync.WaitGroup
 	live     map[*run]bool // builds that have processes, also when a crash has made the controller forget them
@@ -116,8 +117,11 @@ func (s *Server) Close() {
 		return
 	}
 	s.closed = true
-	s.era++
+	s.era.Add(1)
 	s.queue.drop()
+	for _, b := range s.allRunning() {
+		s.release(b)
+	}
 	var live []*run
 	for b := range s.live {
 		live = append(live, b)

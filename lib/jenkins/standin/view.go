@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync/atomic"
+	"time"
 )
 
 // view is a list view: it lists its jobs by name, and takes others by a pattern.
@@ -14,7 +14,7 @@ type view struct {
 	config  string // config.xml, where one was sent
 	names   map[string]bool
 	pattern *regexp.Regexp
-	saving  atomic.Int32
+	saving  int // changes of names that are being written
 }
 
 type listView struct {
@@ -214,11 +214,9 @@ func (v *view) save(c *call, change func()) bool {
 	if v.pattern != nil || !c.s.fault.racingViews() {
 		return true
 	}
-	v.saving.Add(1)
-	c.s.mu.Unlock()
-	c.s.fault.pauseSave()
-	c.s.mu.Lock()
-	if v.saving.Add(-1) > 0 {
+	v.saving++
+	c.unlocked(func() { time.Sleep(5 * time.Millisecond) })
+	if v.saving--; v.saving > 0 {
 		c.oops(http.StatusInternalServerError)
 		return false
 	}

@@ -25,7 +25,8 @@ func (b *run) archive(workspace, result string) ([]string, string) {
 	if a == nil {
 		return nil, result
 	}
-	if a.OnlyIfSuccessful && result != "SUCCESS" {
+	good := result == "SUCCESS" || result == "UNSTABLE"
+	if a.OnlyIfSuccessful && !good {
 		b.log.say("Skipped archiving because build is not successful")
 		return nil, result
 	}
@@ -37,7 +38,7 @@ func (b *run) archive(workspace, result string) ([]string, string) {
 			return nil, "FAILURE"
 		}
 	}
-	if len(names) == 0 && result == "SUCCESS" {
+	if len(names) == 0 && good {
 		words := `No artifacts found that match the file pattern "` + a.Artifacts + `". Configuration error?`
 		if !a.AllowEmptyArchive {
 			b.log.say("ERROR: "+words, "Build step 'Archive the artifacts' changed build result to FAILURE")

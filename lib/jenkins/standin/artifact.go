@@ -72,7 +72,8 @@ func (c *call) sendFile(path string, info os.FileInfo) {
 			to = info.Size() - 1
 		}
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", from, to, info.Size()))
-		if from > to {
+		// What ends before it begins is an empty part; only what lies beyond the end can't be skipped to.
+		if from > info.Size() || from > to+1 {
 			c.oops(http.StatusInternalServerError)
 			return
 		}

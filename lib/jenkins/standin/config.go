@@ -20,9 +20,13 @@ type project struct {
 	QuietPeriod     *int    `xml:"quietPeriod"`
 	Keep            string  `xml:"logRotator>numToKeep"`
 	Discarder       string  `xml:"properties>jenkins.model.BuildDiscarderProperty>strategy>numToKeep"`
-	Builders        struct {
+	Parameters      *struct {
+		Any string `xml:",innerxml"`
+	} `xml:"properties>hudson.model.ParametersDefinitionProperty"`
+	Builders struct {
 		Shell []struct {
-			Command string `xml:"command"`
+			Command  string `xml:"command"`
+			Unstable int    `xml:"unstableReturn"` // the exit status that makes the build unstable
 		} `xml:"hudson.tasks.Shell"`
 	} `xml:"builders"`
 	Publishers struct {

@@ -258,6 +258,8 @@ func TestBuildAndQueue(t *testing.T) {
 		fact{request: "GET /queue/item/99999/api/json", status: 404, headers: pageJ},
 		fact{request: "GET /job/demo/build", status: 405, headers: []string{"Allow: POST", jenkinsHTML}},
 		fact{request: "POST /job/demo/buildWithParameters?A=1", status: 500, headers: pageO},
+		fact{request: "POST /createItem?name=params", status: 200, body: strings.Replace(demo, "<properties/>", "<properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions/></hudson.model.ParametersDefinitionProperty></properties>", 1)},
+		fact{request: "POST /job/params/build?delay=0sec", status: 400, headers: pageJ, has: []string{"This page expects a form submission"}},
 		fact{request: "POST /job/demo/build?delay=xyz", status: 500, headers: pageO},
 		fact{request: "POST /job/nojob/build", status: 404, headers: pageJ},
 		fact{request: "POST /job/demo/build?delay=60sec", status: 201, headers: []string{"Location: HERE/queue/item/3/"}},

@@ -56,7 +56,7 @@ func (s *Server) jobBean(j *job, self string) *bean {
 		lazy("healthReport", 1, func() any { return j.health() }),
 		lazy("inQueue", 1, func() any { return s.queue.of(j) != nil }), is("keepDependencies", false),
 		last("lastBuild", (*run).any), last("lastCompletedBuild", (*run).completed), last("lastFailedBuild", (*run).failed),
-		last("lastStableBuild", (*run).successful), last("lastSuccessfulBuild", (*run).successful), last("lastUnstableBuild", (*run).unstable),
+		last("lastStableBuild", (*run).stable), last("lastSuccessfulBuild", (*run).better), last("lastUnstableBuild", (*run).unstable),
 		last("lastUnsuccessfulBuild", (*run).unsuccessful),
 		is("nextBuildNumber", j.next), is("property", []*bean{}),
 		lazy("queueItem", 1, func() any {
@@ -86,7 +86,7 @@ func (j *job) color() string {
 	}
 	for _, b := range j.builds {
 		if b.completed() {
-			color = map[string]string{"SUCCESS": "blue", "FAILURE": "red", "ABORTED": "aborted"}[b.result]
+			color = map[string]string{"SUCCESS": "blue", "FAILURE": "red", "ABORTED": "aborted", "UNSTABLE": "yellow"}[b.result]
 			break
 		}
 	}

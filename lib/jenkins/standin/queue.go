@@ -81,6 +81,10 @@ func (c *call) build(j *job) {
 		c.oops(http.StatusConflict)
 		return
 	}
+	if j.project.Parameters != nil && !c.form.Has("json") {
+		c.jetty(http.StatusBadRequest, "This page expects a form submission")
+		return
+	}
 	delay, ok := c.delay(j)
 	if !ok || j.deleting {
 		c.oops(http.StatusInternalServerError)

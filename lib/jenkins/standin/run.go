@@ -1,14 +1,14 @@
 package standin
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"time"
-
-	"os/exec"
 )
 
 // run is a build.
@@ -50,8 +50,9 @@ func (b *run) building() bool     { return b.phase == building }
 func (b *run) any() bool          { return true }
 func (b *run) completed() bool    { return !b.building() }
 func (b *run) failed() bool       { return b.completed() && b.result == "FAILURE" }
-func (b *run) successful() bool   { return b.completed() && b.result == "SUCCESS" }
+func (b *run) stable() bool       { return b.completed() && b.result == "SUCCESS" }
 func (b *run) unstable() bool     { return b.completed() && b.result == "UNSTABLE" }
+func (b *run) better() bool       { return b.stable() || b.unstable() } // successful, in Jenkins's words
 func (b *run) unsuccessful() bool { return b.completed() && b.result != "SUCCESS" }
 
 // interrupt stops a build; its executor is free a moment later.
@@ -135,29 +136,34 @@ func (s *Server) set(b *run, change func()) bool {
 
 // steps runs the shell steps and returns the result.
 func (s *Server) steps(b *run, workspace string) string {
+	result := "SUCCESS"
 	for _, step := range b.project.Builders.Shell {
+		err := errStopped
 		select {
 		case <-b.stop:
-			b.log.say("Build was aborted", "Aborted by "+b.stopper)
-			return "ABORTED"
 		default:
+			err = s.shell(b, step.Command, workspace)
 		}
-		switch err := s.shell(b, step.Command, workspace); {
+		var exit *exec.ExitError
+		exited := errors.As(err, &exit)
+		switch {
 		case err == errStopped:
 			b.log.say("Build was aborted", "Aborted by "+b.stopper)
 			return "ABORTED"
+		case exited && step.Unstable != 0 && exit.ExitCode() == step.Unstable:
+			result = "UNSTABLE"
 		case err != nil:
-			if _, exited := err.(*exec.ExitError); !exited {
+			if !exited {
 				b.log.say("FATAL: command execution failed", err.Error())
 			}
 			b.log.say("Build step 'Execute shell' marked build as failure")
 			return "FAILURE"
 		}
 	}
-	return "SUCCESS"
+	return result
 }
 
-// rotate forgets old builds, but not the last that succeeded.
+// rotate forgets old builds, but not the last that succeeded, nor the last that was stable.
 func (s *Server) rotate(j *job) {
 	keep, err := strconv.Atoi(j.project.Keep)
 	if err != nil {
@@ -166,11 +172,11 @@ func (s *Server) rotate(j *job) {
 	if err != nil || keep < 0 {
 		return
 	}
-	good := false
+	var good, stable bool
 	var kept []*run
 	for n, b := range j.builds {
-		last := b.successful() && !good
-		good = good || b.successful()
+		last := b.better() && !good || b.stable() && !stable
+		good, stable = good || b.better(), stable || b.stable()
 		if n < keep || last || b.kept || b.building() {
 			kept = append(kept, b)
 			continue
@@ -182,8 +188,8 @@ func (s *Server) rotate(j *job) {
 
 func (j *job) find(name string) *run {
 	match := map[string]func(*run) bool{
-		"lastBuild": (*run).any, "lastCompletedBuild": (*run).completed, "lastFailedBuild": (*run).failed, "lastStableBuild": (*run).successful,
-		"lastSuccessfulBuild": (*run).successful, "lastUnstableBuild": (*run).unstable, "lastUnsuccessfulBuild": (*run).unsuccessful,
+		"lastBuild": (*run).any, "lastCompletedBuild": (*run).completed, "lastFailedBuild": (*run).failed, "lastStableBuild": (*run).stable,
+		"lastSuccessfulBuild": (*run).better, "lastUnstableBuild": (*run).unstable, "lastUnsuccessfulBuild": (*run).unsuccessful,
 	}[name]
 	if match == nil {
 		match = func(b *run) bool { return strconv.Itoa(b.number) == name }
@@ -201,7 +207,7 @@ func (j *job) estimate() time.Duration {
 	var good, other []*run
 	for n, b := range j.builds {
 		switch {
-		case b.successful() && (len(good) == 0 || n < 6) && len(good) < 3:
+		case b.better() && (len(good) == 0 || n < 6) && len(good) < 3:
 			good = append(good, b)
 		case n < 6 && b.failed():
 			other = append(other, b)

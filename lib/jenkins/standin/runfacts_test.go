@@ -117,6 +117,8 @@ func TestArtifacts(t *testing.T) {
 		fact{request: "GET " + ten, send: []string{"Range", "bytes=-5"}, status: 200, headers: []string{"Content-Range", "Content-Length: 10"}, has: []string{"0123456789"}},
 		fact{request: "GET " + ten, send: []string{"Range", "bytes=0-1,5-6"}, status: 200, headers: []string{"Content-Range"}, has: []string{"0123456789"}},
 		fact{request: "GET " + ten, send: []string{"Range", "bytes=40-"}, status: 500, headers: []string{"Content-Range: bytes 40-9/10", jenkinsHTML}, has: []string{"Logging ID="}},
+		fact{request: "GET " + ten, send: []string{"Range", "bytes=10-"}, status: 206, headers: []string{"Content-Range: bytes 10-9/10", "Content-Length: 0"}},
+		fact{request: "GET /job/odd/1/artifact/out/empty", send: []string{"Range", "bytes=0-0"}, status: 206, headers: []string{"Content-Range: bytes 0--1/0", "Content-Length: 0"}},
 		fact{request: "GET " + ten, send: []string{"If-Modified-Since", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)}, status: 304, headers: []string{sandbox}},
 		fact{request: "GET " + ten, send: []string{"Accept-Encoding", "gzip"}, status: 200, headers: []string{"Content-Encoding"}},
 		fact{request: "GET /job/odd/1/artifact/out/nope", status: 404, headers: pageJ},
@@ -169,6 +171,16 @@ func TestStopAndFailure(t *testing.T) {
 	if d, e, _ := strings.Cut(a.body, `,"estimatedDuration":`); !strings.HasSuffix(d, ":"+strings.TrimSuffix(e, "}")) {
 		t.Errorf("a build that is the only one says nothing about its length: %s", a.body)
 	}
+}
+
+func TestAnUnstableBuild(t *testing.T) {
+	c := begin(t, Options{})
+	c.check(fact{request: "POST /createItem?name=slow", status: 200, body: strings.NewReplacer("SCRIPT", "mkdir out; echo x >out/x; exit 124", "</command>", "</command><unstableReturn>124</unstableReturn>").Replace(shellJob)})
+	c.ends("slow", 1)
+	c.facts(
+		fact{request: "GET /job/slow/1/api/json?tree=result,artifacts[fileName]", status: 200, has: []string{`"artifacts":[{"fileName":"x"}],"result":"UNSTABLE"`}},
+		fact{request: "GET /job/slow/api/json?tree=color,lastStableBuild[number],lastSuccessfulBuild[number],lastUnstableBuild[number]", status: 200, has: []string{`"color":"yellow","lastStableBuild":null,"lastSuccessfulBuild":{"_class":"hudson.model.FreeStyleBuild","number":1}`}},
+	)
 }
 
 func TestExecutorsAndLabels(t *testing.T) {

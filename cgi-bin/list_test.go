@@ -82,3 +82,20 @@ func TestAListThatStandsStillHasNoScript(t *testing.T) {
 		t.Error(a.body)
 	}
 }
+
+// TestTheFormShowsTheCommandThatTestsTheSameFile in a container, also for a program.
+func TestTheFormShowsTheCommandThatTestsTheSameFile(t *testing.T) {
+	s := newSite(t)
+	c := s.browser(ada)
+	if a := c.get("/jobs/new?target=" + target); !strings.Contains(a.body, "docker build --platform linux/amd64 - &lt; Dockerfile") {
+		t.Error(a.body)
+	}
+	a := c.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n", "build_args", "A=it's", "target", target)
+	if !strings.Contains(a.body, `--build-arg &#39;A=it&#39;\&#39;&#39;s&#39; - &lt; Dockerfile`) {
+		t.Error(a.body)
+	}
+	p := s.program(s.token(ada, "read"))
+	if a := p.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n"); !strings.Contains(a.body, `"docker_build":"docker build --platform linux/amd64 -`) {
+		t.Error(a.body)
+	}
+}

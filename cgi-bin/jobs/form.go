@@ -44,7 +44,8 @@ type form struct {
 	Limits  build.Limits
 	Checked *build.Checked
 	Source  source
-	Again   bool // it comes back after a log-in
+	Docker  string // the command that tests the same sources in a container
+	Again   bool   // it comes back after a log-in
 	fault   *fault.Error
 
 	context []byte
@@ -143,6 +144,8 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		f.Target = s.Suggest([]byte(f.Text))
 	}
 	f.Groups = groups(s, f.Target)
+	chosen, _ := s.Targets.Find(f.Target) // of one that is not offered nothing is known
+	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext)
 	f.Kept = ""
 	if f.context != nil && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}

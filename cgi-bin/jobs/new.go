@@ -76,16 +76,17 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 		return j.reject(w, r, f, err)
 	}
 	if r.JSON() {
-		return r.Answer(w, http.StatusOK, checkJSON(checked))
+		chosen, _ := s.Targets.Find(checked.Target)
+		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.context != nil)))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)
 }
 
-func checkJSON(c *build.Checked) any {
+func checkJSON(c *build.Checked, docker string) any {
 	findings := c.Findings
 	if findings == nil {
 		findings = []dockerfile.Finding{}
 	}
-	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target}
+	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target, "docker_build": docker}
 }

@@ -45,17 +45,28 @@ func (e *env) clone() env {
 var platforms = map[string][2]string{"": {"amd64"}, "amd64": {"amd64"}, "i386": {"386"}, "arm64": {"arm64"}, "armhf": {"arm", "v7"}, "armel": {"arm", "v5"},
 	"ppc64el": {"ppc64le"}, "riscv64": {"riscv64"}, "s390x": {"s390x"}, "mips64el": {"mips64le"}}
 
+// Platform is what Docker calls a Debian architecture: "linux/arm/v7" for armhf, say.
+func Platform(arch string) string {
+	_, platform := partsOf(arch)
+	return platform
+}
+
+func partsOf(arch string) (parts [2]string, platform string) {
+	parts, ok := platforms[arch]
+	if !ok {
+		parts = [2]string{arch}
+	}
+	platform = "linux/" + parts[0]
+	if parts[1] != "" {
+		platform += "/" + parts[1]
+	}
+	return parts, platform
+}
+
 // platformArgs are the ARGs that a build has by itself.
 // https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
 func platformArgs(arch, target string) [][2]string {
-	p, ok := platforms[arch]
-	if !ok {
-		p = [2]string{arch}
-	}
-	platform := "linux/" + p[0]
-	if p[1] != "" {
-		platform += "/" + p[1]
-	}
+	p, platform := partsOf(arch)
 	if target == "" {
 		target = "default"
 	}

@@ -1,0 +1,37 @@
+package build
+
+import (
+	"strings"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/sdk"
+)
+
+// DockerBuild is the command that tests the same sources in a container, for a POSIX shell in the folder of the build context.
+// The target may be the zero one, the build arguments K=V a line.
+func DockerBuild(target sdk.Target, buildArgs string, context bool) string {
+	words := []string{"docker build"}
+	if target.Arch != "" {
+		words = append(words, "--platform "+dockerfile.Platform(target.Arch))
+	}
+	for line := range strings.Lines(buildArgs) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			words = append(words, "--build-arg "+quote(line))
+		}
+	}
+	if context {
+		return strings.Join(append(words, "."), " ")
+	}
+	return strings.Join(append(words, "- < Dockerfile"), " ")
+}
+
+// quote makes one word of a POSIX shell that means s and nothing else.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:=@%+,", r)
+	}
+	if s != "" && strings.TrimFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,177 @@
+// Says beside a Dockerfile what a build would say of it, while one types; takes a file that is dropped or chosen into the text; and lets the
+// target follow FROM. Without it the same is said when the form is sent.
+"use strict";
+(() => {
+  const form = document.querySelector("form.form");
+  const text = document.getElementById("text");
+  const file = document.getElementById("dockerfile");
+  const target = document.getElementById("target");
+  const list = document.getElementById("live");
+  const says = document.getElementById("live-says");
+  const docker = document.getElementById("docker");
+  if (!form || !text || !list) return;
+
+  const gutter = document.createElement("ol");
+  gutter.className = "gutter";
+  gutter.setAttribute("aria-hidden", "true");
+  const editor = document.createElement("div");
+  editor.className = "editor";
+  text.replaceWith(editor);
+  editor.append(gutter, text);
+
+  let worst = new Map(); // line → level
+  let timer = 0;
+  let asking = null;
+  let follows = target && !target.value; // the target goes with FROM until somebody chooses one
+  const often = 256 * 1024; // bytes of a context that is sent with every check
+  const rank = { error: 2, warning: 1, note: 0 };
+  const words = { error: "Error", warning: "Warning", note: "Note" };
+  const signs = { error: "✕", warning: "!", note: "i" };
+
+  function number() {
+    const lines = text.value.split("\n").length;
+    while (gutter.children.length > lines) gutter.lastChild.remove();
+    while (gutter.children.length < lines) gutter.append(document.createElement("li"));
+    for (let i = 0; i < lines; i++) {
+      const level = worst.get(i + 1) || "";
+      const item = gutter.children[i];
+      if (item.className !== level || !item.textContent) {
+        item.className = level;
+        item.textContent = (level ? signs[level] + " " : "") + (i + 1);
+      }
+    }
+    gutter.scrollTop = text.scrollTop;
+  }
+
+  function select(line) {
+    const lines = text.value.split("\n");
+    const from = lines.slice(0, line - 1).reduce((n, l) => n + l.length + 1, 0);
+    text.focus();
+    text.setSelectionRange(from, from + (lines[line - 1] || "").length);
+    const height = parseFloat(getComputedStyle(text).lineHeight);
+    text.scrollTop = Math.max(0, (line - 4) * height);
+  }
+
+  function show(findings) {
+    worst = new Map();
+    list.replaceChildren();
+    for (const f of findings) {
+      const last = Math.max(f.line, f.end_line);
+      if (f.line > 0 && !(rank[worst.get(last)] >= rank[f.level])) worst.set(last, f.level);
+      const item = document.createElement("li");
+      item.className = "finding " + f.level;
+      const first = document.createElement("p");
+      if (f.line > 0) {
+        const go = document.createElement("button");
+        go.type = "button";
+        go.className = "line";
+        go.textContent = "Line " + f.line;
+        go.addEventListener("click", () => select(f.line));
+        first.append(go, " ");
+      }
+      const level = document.createElement("span");
+      level.className = "level";
+      level.textContent = words[f.level];
+      first.append(level, " · " + f.message);
+      item.append(first);
+      if (f.advice) {
+        const advice = document.createElement("p");
+        advice.textContent = f.advice;
+        item.append(advice);
+      }
+      const rule = document.createElement("p");
+      const link = document.createElement("a");
+      rule.className = "rule";
+      link.href = f.url && /^https?:/.test(f.url) ? f.url : form.dataset.help + "#" + encodeURIComponent(f.rule);
+      link.target = "_blank";
+      link.rel = "noreferrer";
+      link.textContent = f.rule;
+      rule.append(link);
+      item.append(rule);
+      list.append(item);
+    }
+    number();
+  }
+
+  function sum(findings, steps) {
+    const n = { error: 0, warning: 0, note: 0 };
+    for (const f of findings) n[f.level]++;
+    const parts = Object.keys(n).filter((k) => n[k]).map((k) => n[k] + " " + k + (n[k] === 1 ? "" : "s"));
+    return (steps ? "It can be built, in " + steps + (steps === 1 ? " step. " : " steps. ") : "It can't be built as it is. ") + (parts.length ? parts.join(", ") + "." : "");
+  }
+
+  async function check() {
+    if (asking) asking.abort();
+    if (!text.value.trim()) {
+      says.textContent = "";
+      show([]);
+      return;
+    }
+    asking = new AbortController();
+    const data = new FormData();
+    data.set("text", text.value);
+    for (const name of ["build_args", "target"]) if (form.elements[name]) data.set(name, form.elements[name].value);
+    if (form.dataset.target) data.set("target", form.dataset.target);
+    if (follows) data.set("target", "");
+    const context = form.elements.context.files[0];
+    const sent = context && context.size <= often;
+    if (sent) data.set("context", context);
+    try {
+      const answer = await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" }, signal: asking.signal });
+      if (answer.status === 401) {
+        says.textContent = "You are logged out. What you wrote is kept: log in when you send it.";
+        return;
+      }
+      const got = await answer.json();
+      if (!answer.ok) {
+        says.textContent = [got.detail || got.title, got.advice].filter(Boolean).join(" ");
+        show(got.findings || []);
+        return;
+      }
+      let findings = got.findings;
+      const unread = !sent && (context || form.dataset.stored || form.elements.kept);
+      if (unread) findings = findings.filter((f) => f.rule !== "MissingSource"); // that is known when the form is sent
+      says.textContent = sum(findings, got.steps || (unread && !findings.some((f) => f.level === "error")));
+      show(findings);
+      if (follows && got.target) target.value = got.target;
+      if (docker) docker.textContent = got.docker_build;
+    } catch (e) {
+      if (e.name !== "AbortError") says.textContent = "The server can't be reached. What you wrote is still here.";
+    }
+  }
+
+  function soon() {
+    clearTimeout(timer);
+    timer = setTimeout(check, 600);
+  }
+
+  async function take(f) {
+    if (!f) return;
+    if (f.size > Number(text.dataset.most)) {
+      says.textContent = f.name + " is larger than a Dockerfile may be.";
+      return;
+    }
+    text.value = (await f.text()).replace(/\r\n/g, "\n");
+    number();
+    check();
+  }
+
+  file.addEventListener("change", async () => {
+    await take(file.files[0]);
+    file.value = ""; // it stands in the text now, where it can be changed
+  });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    editor.addEventListener(kind, (e) => {
+      if (!e.dataTransfer || ![...e.dataTransfer.types].includes("Files")) return;
+      e.preventDefault();
+      editor.classList.toggle("over", kind === "dragover");
+      if (kind === "drop") take(e.dataTransfer.files[0]);
+    });
+  }
+  text.addEventListener("input", () => { number(); soon(); });
+  text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
+  for (const name of ["build_args", "context"]) form.elements[name].addEventListener(name === "context" ? "change" : "input", soon);
+  if (target) target.addEventListener("change", () => { follows = !target.value; soon(); });
+  number();
+  if (text.value.trim() && !document.querySelector(".source")) check();
+})();

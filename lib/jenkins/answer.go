@@ -49,7 +49,8 @@ const (
 	pageBytes = 64 << 10 // that much is read of an error page
 )
 
-// refusal makes a fault of an answer that is no success. It reads the body, and doesn't close it.
+// refusal makes a fault of an answer that is no success, which a page where data should be is neither: then the address belongs to
+// something else, or something stands in front. It reads the body, and doesn't close it.
 func refusal(resp *http.Response, c call) error {
 	e := &answerError{method: c.method, path: c.path, status: resp.StatusCode, lacks: resp.Header.Get("X-Required-Permission"), parts: resp.Header.Get("Content-Range")}
 	page, _ := io.ReadAll(io.LimitReader(resp.Body, pageBytes))
@@ -70,7 +71,10 @@ func refusal(resp *http.Response, c call) error {
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		return fault.Wrap(fault.Unavailable, e, phase(e.text), tryLater)
 	}
-	if e.status >= 300 && e.status <= 399 {
+	switch {
+	case e.status <= 299:
+		return fault.Wrap(fault.Broken, e, "The build engine answers with a page instead of data.", askAdmin)
+	case e.status <= 399:
 		return redirected(resp, e)
 	}
 	return fault.Wrap(fault.Broken, e, "The build engine failed to do that.", askAdmin)
@@ -94,13 +98,6 @@ func redirected(resp *http.Response, e *answerError) error {
 		return fault.Wrap(fault.Denied, e, "The build engine asks this site to log in.", askAdmin)
 	}
 	return fault.Wrap(fault.Broken, e, "The build engine sends this site somewhere else.", askAdmin)
-}
-
-// notJSON is a fault for a page where data should be: the address belongs to something else, or something stands in front.
-func notJSON(resp *http.Response, c call) error {
-	page, _ := io.ReadAll(io.LimitReader(resp.Body, pageBytes))
-	e := &answerError{method: c.method, path: c.path, status: resp.StatusCode, text: "not JSON but " + said(resp, string(page))}
-	return fault.Wrap(fault.Broken, e, "The build engine answers with a page instead of data.", askAdmin)
 }
 
 func tooLong(c call) error {

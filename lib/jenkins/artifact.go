@@ -100,9 +100,10 @@ func total(parts string) (int64, error) {
 	return n, nil
 }
 
+// sized returns an error for an answer that is no file of Jenkins's, such as another's page.
 func sized(resp *http.Response, c call) error {
-	if resp.ContentLength < 0 {
-		return fault.Wrap(fault.Broken, errors.New(c.path+": an artifact without a length"), "The build engine doesn't tell how long the file is.", askAdmin)
+	if resp.ContentLength < 0 || resp.Header.Get("Accept-Ranges") == "" {
+		return fault.Wrap(fault.Broken, errors.New(c.path+": not a file with a length"), "The build engine doesn't give the file.", askAdmin)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"toaster.do/lib/build"
 )
@@ -105,7 +106,7 @@ func mark(name string) string { return "(toaster job " + name + ")" }
 
 // description is HTML where the administrator has chosen so, and else text: it is text that reads the same as HTML.
 func description(job build.EngineJob) string {
-	text := strings.Join(strings.Fields(job.Description), " ")
+	text := strings.Join(strings.FieldsFunc(job.Description, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	return html.EscapeString(text) + "\n" + mark(job.Name)
 }
 

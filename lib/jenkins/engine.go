@@ -51,7 +51,10 @@ type Engine struct {
 	logger  *slog.Logger
 }
 
-var _ build.Engine = (*Engine)(nil)
+var (
+	_ build.Engine = (*Engine)(nil)
+	_ build.Tracer = (*Engine)(nil)
+)
 
 // New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.
 func New(o Options) (*Engine, error) {

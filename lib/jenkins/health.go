@@ -17,9 +17,16 @@ type computer struct {
 	Executors []struct {
 		Idle bool `json:"idle"`
 	} `json:"executors"`
-	Labels []struct {
-		Name string `json:"name"`
-	} `json:"assignedLabels"`
+	Labels []named `json:"assignedLabels"`
+}
+
+type named struct {
+	Name string `json:"name"`
+}
+
+// can tells whether the agent takes builds with that label; any takes those without.
+func (c *computer) can(label string) bool {
+	return c.Slots > 0 && (label == "" || slices.Contains(c.Labels, named{label}))
 }
 
 // labels are the agent's, without the one that every agent has: its own name.

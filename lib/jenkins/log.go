@@ -70,7 +70,7 @@ func (l logReader) read(ctx context.Context, start int64, limit int) (p part, er
 	}
 	defer resp.Body.Close()
 	if p.end, err = strconv.ParseInt(resp.Header.Get("X-Text-Size"), 10, 64); err != nil {
-		return p, notJSON(resp, c)
+		return p, refusal(resp, c)
 	}
 	p.more = resp.Header.Get("X-More-Data") == "true"
 	text, err := io.ReadAll(io.LimitReader(resp.Body, int64(limit)+1))
@@ -106,21 +106,27 @@ func (l logReader) split(ctx context.Context, offset int64, text []byte) (build.
 	} else {
 		cut = len(wholeRunes(text[:cut]))
 	}
-	atMost, atLeast := rawLength(text[:cut])
-	for _, length := range []int64{atMost, atLeast} {
+	likely, least := rawLength(text[:cut])
+	for _, length := range []int64{likely, least} {
 		next := offset + length
 		p, err := l.read(ctx, next, probe)
 		if err != nil {
 			return build.Chunk{}, err
 		}
-		for bytes.HasPrefix(p.text, replaced) { // it begins within a character
-			p.text, next = p.text[len(replaced):], next+1
+		if p.end < next {
+			continue
 		}
-		if at := locate(text, p.text, cut); p.end >= next && at > 0 {
+		at := locate(text, p.text, cut, length == least)
+		if at <= 0 { // it may begin within a character
+			rest := bytes.TrimLeft(p.text, string(utf8.RuneError))
+			next += int64(len(p.text)-len(rest)) / int64(len(replaced))
+			at = locate(text, rest, cut, length == least)
+		}
+		if at > 0 {
 			return build.Chunk{Text: text[:at], Next: next, More: true}, nil
 		}
 	}
-	return build.Chunk{Text: text[:cut], Next: offset + atLeast, More: true}, nil
+	return build.Chunk{Text: text[:cut], Next: offset + least, More: true}, nil
 }
 
 // replaced is what a byte that belongs to no character becomes.
@@ -132,27 +138,18 @@ func rawLength(text []byte) (likely, least int64) {
 	return int64(len(text) - (len(replaced)-1)*bytes.Count(text, replaced)), int64(utf8.RuneCount(text))
 }
 
-// locate finds where in text, and in a chunk, a passage begins: at the place where it is thought to be, or else as near to it as
-// possible. It returns -1 where it is not.
-func locate(text, passage []byte, place int) int {
+// locate finds where in a text a passage begins that belongs at place or before it: of several such places it is the last, so
+// that nothing is left out. Where the passage may belong behind that place, too, only a single one counts.
+func locate(text, passage []byte, place int, before bool) int {
 	passage = passage[:min(len(passage), probe/2)]
 	if len(passage) == 0 {
 		return -1
 	}
-	if bytes.HasPrefix(text[place:], passage) {
-		return place
+	if before {
+		return bytes.LastIndex(text[:min(len(text), place+len(passage))], passage)
 	}
-	best := -1
-	for from := max(0, place-room); ; {
-		i := bytes.Index(text[from:], passage)
-		if i < 0 || from+i > build.MaxChunk {
-			return best
-		}
-		if from += i; best < 0 || abs(from-place) < abs(best-place) {
-			best = from
-		}
-		from++
+	if at := bytes.Index(text, passage); at <= build.MaxChunk && at == bytes.LastIndex(text, passage) {
+		return at
 	}
+	return -1
 }
-
-func abs(n int) int { return max(n, -n) }

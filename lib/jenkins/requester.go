@@ -129,7 +129,8 @@ func (r *requester) request(ctx context.Context, c call, target *url.URL) (*http
 func (r *requester) succeeded(resp *http.Response, c call) bool {
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
-		return true
+		// Jenkins says nothing to a POST that it obeys; a page is somebody else's.
+		return c.method != http.MethodPost || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 	case resp.StatusCode == http.StatusFound && c.method == http.MethodPost && obeyed(resp, c):
 		resp.StatusCode, resp.Status = http.StatusOK, "200 OK"
 		return true
@@ -205,7 +206,7 @@ func (r *requester) into(ctx context.Context, c call, answer any) (*http.Respons
 		*answer = string(text)
 	default:
 		if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/json" {
-			return nil, notJSON(resp, c)
+			return nil, refusal(resp, c)
 		}
 		err = json.NewDecoder(printable{body}).Decode(answer)
 	}

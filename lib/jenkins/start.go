@@ -16,14 +16,12 @@ import (
 
 // queued is an item of Jenkins's queue. See hudson.model.Queue.Item.
 type queued struct {
-	ID        int64  `json:"id"`
-	Why       string `json:"why"`
-	Since     int64  `json:"inQueueSince"` // ms since 1970
-	Blocked   bool   `json:"blocked"`      // by a build of its own job
-	Cancelled bool   `json:"cancelled"`
-	Task      struct {
-		Name string `json:"name"`
-	} `json:"task"`
+	ID         int64  `json:"id"`
+	Why        string `json:"why"`
+	Since      int64  `json:"inQueueSince"` // ms since 1970
+	Blocked    bool   `json:"blocked"`      // by a build of its own job
+	Cancelled  bool   `json:"cancelled"`
+	Task       named  `json:"task"`
 	Executable *struct {
 		Number int `json:"number"`
 	} `json:"executable"`

@@ -56,17 +56,5 @@ func help(w http.ResponseWriter, r *web.Request) error {
 		Address                       string
 		Instructions                  []dockerfile.Kept
 		Rules                         []dockerfile.Rule
-	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, address(r), dockerfile.Instructions(), dockerfile.Rules()}})
-}
-
-// address is the site's address for examples: the configured one, or the one that the browser used.
-func address(r *web.Request) string {
-	if u := r.Site.Config.Site.URL; u != "" {
-		return u
-	}
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
-	}
-	return scheme + r.Host + r.Prefix
+	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, r.Address(), dockerfile.Instructions(), dockerfile.Rules()}})
 }

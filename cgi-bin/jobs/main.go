@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"toaster.do/lib/build"
+	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/site"
 	"toaster.do/lib/web"
@@ -23,7 +24,12 @@ func routes() []web.Route {
 		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new"},
 		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
 		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new"},
+		{Method: get, Path: "/feed", Access: web.Person, Do: j.feedPage},
+		{Method: post, Path: "/feed", Access: web.Writer, Do: j.setFeed, Fields: one("feed"), Again: "/feed"},
+		{Method: get, Path: "/feed/{name}", Access: web.Anyone, Do: j.feed},
 		{Method: get, Path: "/{id}", Access: web.Person, Do: j.view},
+		{Method: get, Path: "/{id}/badge.svg", Access: web.Anyone, Do: j.badge},
+		{Method: post, Path: "/{id}/badge", Access: web.Writer, Do: j.showBadge, Fields: one("public"), Again: "/{id}"},
 		{Method: get, Path: "/{id}/update", Access: web.Person, Do: j.updateForm},
 		{Method: post, Path: "/{id}/update", Access: web.Writer, Do: j.update, Fields: fields, Again: "/{id}/update"},
 		{Method: get, Path: "/{id}/remove", Access: web.Person, Do: j.removeForm},
@@ -39,6 +45,11 @@ func routes() []web.Route {
 		{Method: get, Path: "/{id}/builds/{number}/log", Access: web.Person, Do: j.log},
 		{Method: get, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.Person, Do: j.artifact},
 	}
+}
+
+// one is a form with a single short field.
+func one(name string) func(*config.Config) web.Fields {
+	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100}} }
 }
 
 // jobs answers the requests. The service is made by the first that needs it.
@@ -77,6 +88,7 @@ var notices = map[string]string{
 	"disabled": "The job is switched off: it starts no builds.",
 	"updated":  "The change is stored as a new revision. The next build is made from it.",
 	"added":    "The job is stored. Build it when you like.",
+	"badge":    "Stored.",
 	"removed":  "The job is removed, with its builds, logs and artifacts.",
 }
 

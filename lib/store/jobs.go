@@ -22,6 +22,7 @@ type Job struct {
 	Revision      int    // the newest
 	Defined       int    // the revision that the engine has; 0: none
 	Problem       string // why the engine refused what was asked of it, for a person; empty: it didn't
+	Badge         bool   // everybody who has its address may see the job's badge
 	CreatedAt     time.Time
 	SeenAt        time.Time // when the engine last answered about it; zero: never
 	RemovedAt     time.Time // zero: it is there
@@ -47,7 +48,7 @@ type Revision struct {
 }
 
 const jobColumns = `job.id, job.person_id, job.name, job.target, job.engine_name, job.enabled, job.engine_enabled,
-	job.revision, job.defined, job.problem, job.created_at, job.seen_at, job.removed_at`
+	job.revision, job.defined, job.problem, job.badge, job.created_at, job.seen_at, job.removed_at`
 
 // withLast joins a job with its newest build, whose columns are NULL when there is none.
 const withLast = ` LEFT JOIN build ON build.job_id = job.id
@@ -58,7 +59,7 @@ func scanJob(rs *sql.Rows) (*Job, error) {
 	var created, seen, removed sql.NullInt64
 	var b nullBuild
 	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.EngineName, &j.Enabled, &j.EngineEnabled,
-		&j.Revision, &j.Defined, &j.Problem, &created, &seen, &removed}, b.fields()...)...)
+		&j.Revision, &j.Defined, &j.Problem, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
 	if err != nil {
 		return nil, err
 	}

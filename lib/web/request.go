@@ -39,6 +39,19 @@ func (r *Request) Note(err error) { r.err = err }
 // To is the path of the site's page: To("/jobs") is "/toaster/jobs" where the site lies below /toaster.
 func (r *Request) To(path string) string { return r.Prefix + path }
 
+// Address is the site's address for what leaves it, without a slash at its end: the configured one, or the one that the browser
+// used.
+func (r *Request) Address() string {
+	if u := r.Site.Config.Site.URL; u != "" {
+		return u
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return (&url.URL{Scheme: scheme, Host: r.Host}).String() + r.Prefix
+}
+
 // JSON tells whether the sender would rather have JSON than a page.
 func (r *Request) JSON() bool {
 	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), r.Header.Get("Authorization") != "")

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// A feed's address is secret: feed readers can't log in. It is "PERSON-MAC.atom", the MAC over the person and the count of the
+// addresses that the person has had.
+
+const feedLength = 50
+
+func feedAddress(r *web.Request, person, count int64) (string, error) {
+	macs, err := feedMACs(r, person, count)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("/jobs/feed/%d-%s.atom", person, macs[0]), nil
+}
+
+// feedMACs is the secret part under each key, the newest first: an address outlives a change of keys.
+func feedMACs(r *web.Request, person, count int64) (macs []string, err error) {
+	keys, err := r.Site.Config.KeyPairs()
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(keys); i += 2 {
+		h := hmac.New(sha256.New, keys[i])
+		fmt.Fprintf(h, "feed %d %d", person, count)
+		macs = append(macs, base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18]))
+	}
+	return macs, nil
+}
+
+// owner of the feed that a name says, if the name is genuine.
+func feedOwner(r *web.Request, name string) (int64, error) {
+	wrong := fault.New(fault.NotFound, "There is no such feed.", "Its owner may have given it another address; see the list of jobs.")
+	name, ok := strings.CutSuffix(name, ".atom")
+	number, mac, found := strings.Cut(name, "-")
+	person, err := strconv.ParseInt(number, 10, 64)
+	if !ok || !found || err != nil {
+		return 0, wrong
+	}
+	count, err := r.Site.DB.Feed(r.Context(), person)
+	if err != nil {
+		return 0, err
+	}
+	macs, err := feedMACs(r, person, count)
+	if err != nil {
+		return 0, err
+	}
+	for _, m := range macs {
+		if count > 0 && hmac.Equal([]byte(m), []byte(mac)) {
+			return person, nil
+		}
+	}
+	return 0, wrong
+}
+
+// setFeed switches the feed on with a new address, or off.
+func (j *jobs) setFeed(w http.ResponseWriter, r *web.Request) error {
+	form, err := r.Input()
+	if err != nil {
+		return err
+	}
+	if err := r.Site.DB.SetFeed(r.Context(), r.Who.Person.ID, form.Values["feed"] == "1"); err != nil {
+		return err
+	}
+	return r.Redirect(w, "/jobs/feed")
+}
+
+// feedPage shows the feed's address to its owner.
+func (j *jobs) feedPage(w http.ResponseWriter, r *web.Request) error {
+	count, err := r.Site.DB.Feed(r.Context(), r.Who.Person.ID)
+	if err != nil {
+		return err
+	}
+	address := ""
+	if count > 0 {
+		if address, err = feedAddress(r, r.Who.Person.ID, count); err != nil {
+			return err
+		}
+		address = r.Address() + address
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, map[string]any{"address": address})
+	}
+	return r.Page(w, http.StatusOK, "feed", page.View{Here: "jobs", Data: address})
+}
+
+// Atom (RFC 4287), as far as it is needed.
+type atomFeed struct {
+	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
+	Title   string      `xml:"title"`
+	ID      string      `xml:"id"`
+	Updated string      `xml:"updated"`
+	Link    []atomLink  `xml:"link"`
+	Author  string      `xml:"author>name"`
+	Entries []atomEntry `xml:"entry"`
+}
+
+type atomLink struct {
+	Rel  string `xml:"rel,attr,omitempty"`
+	Href string `xml:"href,attr"`
+}
+
+type atomEntry struct {
+	Title   string   `xml:"title"`
+	ID      string   `xml:"id"`
+	Updated string   `xml:"updated"`
+	Link    atomLink `xml:"link"`
+	Summary string   `xml:"summary,omitempty"`
+}
+
+// feed lists a person's newest builds for feed readers.
+func (j *jobs) feed(w http.ResponseWriter, r *web.Request) error {
+	name := r.Param("name")
+	owner, err := feedOwner(r, name)
+	if err != nil {
+		return err
+	}
+	items, err := r.Site.DB.RecentBuilds(r.Context(), owner, feedLength)
+	if err != nil {
+		return err
+	}
+	base := r.Address()
+	f := atomFeed{Title: "Builds · " + r.Site.Config.Site.Name, ID: base + "/jobs/feed/" + strconv.FormatInt(owner, 10), Author: r.Site.Config.Site.Name,
+		Updated: time.Unix(0, 0).UTC().Format(time.RFC3339), Link: []atomLink{{"self", base + "/jobs/feed/" + name}, {"", base + "/jobs"}}}
+	for i, item := range items {
+		e := entry(base, item)
+		if i == 0 {
+			f.Updated = e.Updated
+		}
+		f.Entries = append(f.Entries, e)
+	}
+	text, err := xml.MarshalIndent(f, "", " ")
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/atom+xml; charset=utf-8")
+	h.Set("Cache-Control", "private, max-age=60")
+	w.WriteHeader(http.StatusOK)
+	_, err = w.Write(append([]byte(xml.Header), text...))
+	return err
+}
+
+func entry(base string, item store.FeedItem) atomEntry {
+	b := item.Build
+	at := b.EndedAt
+	if at.IsZero() {
+		at = b.QueuedAt
+	}
+	where := fmt.Sprintf("%s/jobs/%s/builds/%d", base, item.Job.ID, b.Number)
+	return atomEntry{
+		Title: page.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where, Updated: at.UTC().Format(time.RFC3339),
+		Link: atomLink{"", where}, Summary: page.Clean(b.Why()),
+	}
+}

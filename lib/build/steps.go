@@ -41,8 +41,14 @@ func ParseStep(line []byte) (s Step, ok bool) {
 	return s, errs == [3]error{} && s.Number > 0 && s.Number <= s.Of
 }
 
-// failMark begins the last line of a build script that gives up: "toaster: failed: why".
-const failMark = "toaster: failed: "
+// FailMark begins the last line of a build script that gives up: "toaster: failed: why".
+const FailMark = "toaster: failed: "
+
+// packMark begins the line that a build script prints when the Dockerfile's steps are done, and the image is to be packed.
+const packMark = "toaster: packing "
+
+// Packs tells whether a line of a log says that the steps are over.
+func Packs(line []byte) bool { return bytes.HasPrefix(line, []byte(packMark)) }
 
 // scanRunning searches what is new in the logs of a job's open builds for steps.
 func (s *Service) scanRunning(ctx context.Context, job *store.Job) error {
@@ -95,7 +101,7 @@ func readLog(b *store.Build, text []byte) {
 		if step, ok := ParseStep(line); ok {
 			b.Step, b.Steps, b.StepLine = step.Number, step.Of, step.Line
 		}
-		if why, ok := bytes.CutPrefix(line, []byte(failMark)); ok {
+		if why, ok := bytes.CutPrefix(line, []byte(FailMark)); ok {
 			b.Failure = sentence(why)
 		}
 	}

@@ -56,7 +56,10 @@ func day(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 
 // Clean makes text from strangers safe to look at: terminal sequences go, other control characters, those that
 // turn the direction of writing, and bytes that are no UTF-8 become visible.
-func Clean(s string) string {
+func Clean(s string) string { return CleanBut(s, func(string) bool { return false }) }
+
+// CleanBut is Clean, but for what keep wants: a terminal sequence, or one control character.
+func CleanBut(s string, keep func(sequence string) bool) string {
 	plain := true
 	for i := 0; i < len(s); i++ {
 		if s[i] >= utf8.RuneSelf || s[i] < ' ' && s[i] != '\n' && s[i] != '\t' || s[i] == 0x7f {
@@ -70,12 +73,17 @@ func Clean(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for i := 0; i < len(s); {
-		if n := sequence(s[i:]); n > 0 {
-			i += n
-			continue
+		n := sequence(s[i:])
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case n > 0 && !keep(s[i:i+n]):
+		case n == 0 && !(r < ' ' && keep(s[i:i+1])):
+			n = size
+			b.WriteString(visible(r, s[i+n:]))
+		default:
+			n = max(n, size)
+			b.WriteString(s[i : i+n])
 		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		b.WriteString(visible(r, s[i+n:]))
 		i += n
 	}
 	return b.String()

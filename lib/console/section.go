@@ -1,0 +1,143 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"html/template"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/page"
+)
+
+// View says how a window is to be shown.
+type View struct {
+	Job    string      // the job's path, with the site's prefix
+	State  string      // the build's
+	Last   *build.Step // the step that the log's end belongs to, if that is known
+	Closed bool        // sections are folded, but for the one that people look for
+}
+
+// section is what one step printed, or what was printed before, between or after steps.
+type section struct {
+	step      *build.Step // nil: no step, or its line is not in the window
+	title     string
+	continued bool // it began before the window
+	lines     []Line
+}
+
+// HTML renders a window. A following window's sections can be put behind it: where the first has the attribute
+// data-continued, its lines belong to the last section that is there.
+func (v View) HTML(w Window) template.HTML {
+	list := sections(w, v.Last)
+	var b strings.Builder
+	b.Grow(2 * MaxBytes)
+	for i, s := range list {
+		v.section(&b, w, s, i == len(list)-1, len(list))
+	}
+	return template.HTML(b.String())
+}
+
+const packing = "Packing the image"
+
+// sections cuts a window at the lines that begin steps. step is the one that the window's end belongs to, or nil.
+func sections(w Window, step *build.Step) []section {
+	var list []section
+	now := section{title: "Preparation", continued: w.From > 0}
+	put := func(next section) {
+		if len(now.lines) > 0 || len(list) > 0 {
+			list = append(list, now)
+		}
+		now = next
+	}
+	for _, l := range w.Lines {
+		if s, ok := build.ParseStep(l.Text); ok {
+			put(section{step: &s, title: fmt.Sprintf("Step %d of %d", s.Number, s.Of)})
+		} else if build.Packs(l.Text) {
+			put(section{title: packing})
+		}
+		now.lines = append(now.lines, l)
+	}
+	put(section{})
+	if len(list) > 0 && list[0].continued {
+		list[0].title = began(list, step)
+	}
+	return list
+}
+
+// began names a section that began before the window.
+func began(list []section, step *build.Step) string {
+	if len(list) > 1 {
+		step = list[1].step
+		if step != nil && step.Number == 1 {
+			return "Preparation, continued"
+		}
+		if step != nil {
+			return fmt.Sprintf("Step %d of %d, continued", step.Number-1, step.Of)
+		}
+	} else if step != nil {
+		return fmt.Sprintf("Step %d of %d, continued", step.Number, step.Of)
+	}
+	return "Continued"
+}
+
+func (v View) section(b *strings.Builder, w Window, s section, last bool, of int) {
+	failed := last && v.State == string(build.Failed) && !w.More
+	open := !v.Closed || of == 1 || last && v.State != string(build.Succeeded)
+	b.WriteString(`<details class="part`)
+	if failed {
+		b.WriteString(" failed")
+	}
+	b.WriteByte('"')
+	if s.continued {
+		b.WriteString(" data-continued")
+	}
+	if open {
+		b.WriteString(" open")
+	}
+	b.WriteString("><summary><h3>" + s.title)
+	lines := s.lines
+	if s.step != nil {
+		b.WriteString(` <code>` + html.EscapeString(page.Clean(s.step.Instruction)) + `</code>`)
+		lines = lines[1:]
+	}
+	if failed {
+		b.WriteString(` <span class="state failed">failed</span>`)
+	}
+	b.WriteString("</h3></summary>")
+	if s.step != nil {
+		v.links(b, w, s)
+	}
+	b.WriteString("<pre>")
+	for _, l := range lines {
+		writeLine(b, w, l)
+	}
+	b.WriteString("</pre></details>\n")
+}
+
+// links are a step's own address, and that of its line in the Dockerfile.
+func (v View) links(b *strings.Builder, w Window, s section) {
+	id := strconv.FormatInt(s.lines[0].Offset, 10)
+	b.WriteString(`<p class="links" id="L` + id + `"><a href="` + address(w, id) + `">Link to this step</a>`)
+	if s.step.Line > 0 {
+		line := strconv.Itoa(s.step.Line)
+		b.WriteString(` · <a href="` + html.EscapeString(v.Job) + `#L` + line + `">Line ` + line + ` of the Dockerfile</a>`)
+	}
+	b.WriteString("</p>")
+}
+
+func writeLine(b *strings.Builder, w Window, l Line) {
+	id := strconv.FormatInt(l.Offset, 10)
+	b.WriteString(`<span class="l`)
+	if bytes.HasPrefix(l.Text, []byte(build.FailMark)) {
+		b.WriteString(" bad")
+	}
+	b.WriteString(`" id="L` + id + `"><a href="` + address(w, id) + `">#</a>` + lineHTML(l.Text) + "\n</span>")
+}
+
+// address leads to a line in the window that it stands in: which line that is stays the same when the log grows.
+func address(w Window, id string) string {
+	return "?from=" + strconv.FormatInt(w.From, 10) + "#L" + id
+}

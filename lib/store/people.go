@@ -18,22 +18,46 @@ type Person struct {
 	Password  string // PHC string, argon2id
 	MaxJobs   int    // -1: the configuration's
 	CreatedAt time.Time
+
+	// Limits of the person's own; -1: the configuration's.
+	MaxRunning int   // builds queued or running at once
+	MaxDaily   int   // builds started in 24 hours
+	MaxBytes   int64 // of artifacts that are kept
+	KeepDays   int   // how long artifacts are kept
+
+	VerifiedAt time.Time // the address was proven; zero: not yet, or made by an administrator
+	TOTP       []byte    // the secret of the second factor; nil: there is none
+	TOTPStep   int64     // the time step of the last code that was taken
+	Notify     string    // mail when a build ends: "never", "failure", "always"
+	Feed       int64     // which secret address the feed has; 0: it is off
 }
 
 // Active tells whether the person may use the site.
 func (p *Person) Active() bool { return p.State == "active" }
 
-const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at`
+// HasFactor tells whether logging in takes a second factor.
+func (p *Person) HasFactor() bool { return p.TOTP != nil }
+
+const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
+	p.max_running, p.max_daily, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed`
 
 // fields returns where personColumns are scanned to, and what finishes the scan.
 func (p *Person) fields() ([]any, func()) {
-	var max, created sql.NullInt64
-	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &max, &created}, func() {
-		p.MaxJobs, p.CreatedAt = -1, when(created)
-		if max.Valid {
-			p.MaxJobs = int(max.Int64)
+	var jobs, running, daily, bytes, days, created, verified sql.NullInt64
+	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
+			&running, &daily, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed}, func() {
+			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
+			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
+			p.MaxBytes = own(bytes)
 		}
+}
+
+// own is a limit of a person's own, -1 for none.
+func own(n sql.NullInt64) int64 {
+	if !n.Valid {
+		return -1
 	}
+	return n.Int64
 }
 
 func scanPerson(rs *sql.Rows) (*Person, error) {
@@ -44,12 +68,14 @@ func scanPerson(rs *sql.Rows) (*Person, error) {
 	return p, err
 }
 
-// AddPerson stores p and sets its ID. An address that has an account already is a Conflict at "email".
+// AddPerson stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
+// already is a Conflict at "email".
 func (db *DB) AddPerson(ctx context.Context, p *Person) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
+		p.MaxRunning, p.MaxDaily, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, "never"
 		max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
-		r, err := tx.ExecContext(ctx, `INSERT INTO person (email, name, role, state, password, max_jobs, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt))
+		r, err := tx.ExecContext(ctx, `INSERT INTO person (email, name, role, state, password, max_jobs, created_at, verified_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
 		if unique(err) {
 			return fault.Wrap(fault.Conflict, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"reflect"
 	"testing"
 	"time"
 
@@ -39,11 +40,11 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 			t.Fatal(err)
 		}
 		byEmail, err := db.PersonByEmail(t.Context(), p.Email)
-		if err != nil || *byEmail != *p {
+		if err != nil || !reflect.DeepEqual(byEmail, p) {
 			t.Errorf("%+v\ncame back as\n%+v, %v", p, byEmail, err)
 		}
 		byID, err := db.PersonByID(t.Context(), p.ID)
-		if err != nil || *byID != *p {
+		if err != nil || !reflect.DeepEqual(byID, p) {
 			t.Errorf("by id: %+v, %v", byID, err)
 		}
 	}

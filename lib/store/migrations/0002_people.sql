@@ -13,6 +13,29 @@ ALTER TABLE person ADD COLUMN notify      TEXT NOT NULL DEFAULT 'never' CHECK (n
 ALTER TABLE person ADD COLUMN feed        INTEGER NOT NULL DEFAULT 0;           -- which secret address the feed has; 0: it is off
 UPDATE person SET verified_at = created_at;
 
+-- A token may also be for reading the site's metrics alone.
+CREATE TABLE token_2 (
+	id         INTEGER PRIMARY KEY,
+	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	name       TEXT NOT NULL CHECK (length(name) <= 100),
+	digest     BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+	scope      TEXT NOT NULL CHECK (scope IN ('read', 'write', 'metrics')),
+	created_at INTEGER NOT NULL,
+	expires_at INTEGER,
+	used_at    INTEGER
+) STRICT;
+INSERT INTO token_2 SELECT id, person_id, name, digest, scope, created_at, expires_at, used_at FROM token;
+DROP TABLE token;
+ALTER TABLE token_2 RENAME TO token;
+CREATE INDEX token_person ON token (person_id);
+
+-- When a person's builds were asked for in the last day, also of jobs that are gone.
+CREATE TABLE started (
+	person_id INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX started_person ON started (person_id, at);
+
 -- Everybody who has its address may see the job's badge.
 ALTER TABLE job ADD COLUMN badge INTEGER NOT NULL DEFAULT 0 CHECK (badge IN (0, 1));
 -- When a build's artifacts and log were removed because of their age; NULL: they are there.

@@ -71,20 +71,26 @@ func scanPerson(rs *sql.Rows) (*Person, error) {
 // AddPerson stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
 // already is a Conflict at "email".
 func (db *DB) AddPerson(ctx context.Context, p *Person) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
-		p.MaxRunning, p.MaxDaily, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, "never"
-		max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
-		r, err := tx.ExecContext(ctx, `INSERT INTO person (email, name, role, state, password, max_jobs, created_at, verified_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
-		if unique(err) {
-			return fault.Wrap(fault.Conflict, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
-		}
-		if err != nil {
-			return err
-		}
-		p.ID, err = r.LastInsertId()
+	return db.write(ctx, func(tx *sql.Tx) error { return insertPerson(ctx, tx, p) })
+}
+
+func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
+	p.MaxRunning, p.MaxDaily, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, "never"
+	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
+	r, err := tx.ExecContext(ctx, `INSERT INTO person (email, name, role, state, password, max_jobs, created_at, verified_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
+	if unique(err) {
+		return addressTaken(err)
+	}
+	if err != nil {
 		return err
-	})
+	}
+	p.ID, err = r.LastInsertId()
+	return err
+}
+
+func addressTaken(err error) error {
+	return fault.Wrap(fault.Conflict, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
 }
 
 // PersonByEmail finds an account by its address, letter case ignored; NotFound if there is none.
@@ -98,7 +104,7 @@ func (db *DB) PersonByID(ctx context.Context, id int64) (*Person, error) {
 }
 
 func (db *DB) person(ctx context.Context, where string, arg any) (*Person, error) {
-	found, err := db.people(ctx, `WHERE `+where, arg)
+	found, err := db.people(ctx, `WHERE p.removed_at IS NULL AND `+where, arg)
 	if err == nil && len(found) == 0 {
 		err = fault.New(fault.NotFound, "There is no such account.", "")
 	}
@@ -110,7 +116,7 @@ func (db *DB) person(ctx context.Context, where string, arg any) (*Person, error
 
 // People lists all accounts by address.
 func (db *DB) People(ctx context.Context) ([]*Person, error) {
-	return db.people(ctx, `ORDER BY p.email`)
+	return db.people(ctx, `WHERE p.removed_at IS NULL ORDER BY p.email`)
 }
 
 func (db *DB) people(ctx context.Context, rest string, args ...any) (found []*Person, err error) {

@@ -74,7 +74,7 @@ func TestAListThatStandsStillHasNoScript(t *testing.T) {
 	c := s.browser(ada)
 	c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target)
 	id := path.Base(jobAddress.FindString(c.get("/jobs").body))
-	if a := c.get("/jobs"); strings.Contains(a.body, "<script") {
+	if a := c.get("/jobs"); strings.Contains(a.body, "list.js") {
 		t.Error(a.body)
 	}
 	c.post("/jobs/" + id + "/start")

@@ -6,6 +6,7 @@
   let wait = 2000;
   let timer = 0;
   let busy = false;
+  let last = ""; // what the server said; in the page the times are the reader's
 
   // Takes the list from the page as the server would show it now. Returns whether it goes on changing.
   async function show() {
@@ -14,7 +15,9 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("list");
     const old = document.getElementById("list");
-    if (fresh.innerHTML !== old.innerHTML) {
+    const now = fresh.innerHTML;
+    if (now !== last) {
+      last = now;
       const at = document.activeElement && old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
       old.replaceChildren(...fresh.childNodes);
       if (at) for (const link of old.querySelectorAll("a")) if (link.getAttribute("href") === at) { link.focus(); break; }

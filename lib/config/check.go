@@ -24,7 +24,7 @@ func (c *Config) check() *rule {
 }
 
 func (c *Config) rules() []rule {
-	return []rule{
+	return append([]rule{
 		{c.Site.Name != "", "site.name", "must not be empty"},
 		{c.Site.URL == "" || isAddress(c.Site.URL), "site.url", `must be an address such as "https://toaster.example.org/toaster"`},
 		{c.Site.Prefix == "" || isPrefix(c.Site.Prefix), "site.prefix", `must be a path such as "/toaster", or empty`},
@@ -46,7 +46,7 @@ func (c *Config) rules() []rule {
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
 		{c.Session.Absolute >= c.Session.Idle, "session.absolute", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
-	}
+	}, c.peopleRules()...)
 }
 
 func isAddress(s string) bool {

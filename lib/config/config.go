@@ -12,6 +12,9 @@ type Config struct {
 	Local   Local
 	Limits  Limits
 	Session Session
+	Signup  Signup
+	Admin   Admin
+	Mail    Mail
 }
 
 // Site is what the site says about itself.

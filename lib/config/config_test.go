@@ -156,3 +156,29 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestMailNeedsAWayAndAnAddressForItsLinks(t *testing.T) {
+	const site = "[site]\nurl = \"https://toaster.example.org\"\n"
+	for text, want := range map[string]string{
+		"":                                "",
+		site + "[mail]\nfrom = \"a@b.c\"": "mail.from: needs mail.host",
+		site + "[mail]\nhost = \"b.c\"":   "mail.from: must be set",
+		"[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"":                                             "site.url: must be set",
+		site + "[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"":                                      "",
+		site + "[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"\nsendmail = \"/s\"":                   "mail.sendmail: can't",
+		site + "[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"\nuser = \"u\"":                        "mail.user: needs",
+		site + "[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"\nuser = \"u\"\npassword_file = \"p\"": "",
+		"[signup]\nmode = \"maybe\"":                                                           "toaster.toml:2: signup.mode",
+		"[signup]\ndomains = [\"not a domain\"]":                                               "toaster.toml:2: signup.domains",
+	} {
+		c, err := Load(write(t, "toaster.toml", text))
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("%s\n%v", text, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("%s\n%v has no %q", text, err, want)
+		case err == nil && c.Mail.PasswordFile != "" && !filepath.IsAbs(c.Mail.PasswordFile):
+			t.Errorf("%s is relative", c.Mail.PasswordFile)
+		}
+	}
+}

@@ -24,11 +24,14 @@ type file struct {
 		Idle, Absolute duration
 		Secure         string
 	}
+	Signup Signup
+	Admin  Admin
+	Mail   Mail
 }
 
 // fileOf returns c as it would be written, so that what a file leaves out keeps its value.
 func fileOf(c *Config) *file {
-	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits}
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail}
 	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit
 	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
@@ -40,6 +43,7 @@ func (f *file) config() *Config {
 		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Limits: f.Limits,
 		Local:   Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir},
 		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure},
+		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail,
 	}
 }
 

@@ -38,6 +38,8 @@ func Default() *Config {
 			Jobs:            3,
 		},
 		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
+		Signup:  Signup{Mode: "open", Domains: []string{}},
+		Mail:    Mail{Port: 587, TLS: "starttls"},
 	}
 }
 
@@ -80,7 +82,7 @@ func parse(data []byte, path string) (*Config, error) {
 	if bad := c.check(); bad != nil {
 		return nil, fmt.Errorf("%s:%d: %s: %s", path, max(1, lineOf(data, bad.key)), bad.key, bad.want)
 	}
-	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir} {
+	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir, &c.Mail.PasswordFile} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}

@@ -1,0 +1,59 @@
+package config
+
+// Signup says who may make an account.
+type Signup struct {
+	Mode    string   // "open": whoever proves an address; "approval": an administrator decides after that; "closed": nobody
+	Domains []string // only addresses below these: "example.org" (and no subdomain of it); empty: any
+}
+
+// Admin configures what administrators may do.
+type Admin struct {
+	SecondFactor bool `toml:"second_factor"` // pages of /admin take a second factor
+}
+
+// Mail says how letters are sent. Where From is empty there are none.
+type Mail struct {
+	From         string // the sender: "toaster@example.org", or "Toaster <toaster@example.org>"
+	Host         string // the SMTP server
+	Port         int
+	TLS          string // "starttls", "tls" (from the first byte), "none"
+	User         string // for the log-in at the server; empty: without
+	PasswordFile string `toml:"password_file"` // holds the password, on one line
+	Sendmail     string // the path of a sendmail program, which is used instead of a server
+}
+
+// On tells whether letters are sent.
+func (m Mail) On() bool { return m.From != "" }
+
+func (c *Config) peopleRules() []rule {
+	m, way := c.Mail, c.Mail.Host != "" || c.Mail.Sendmail != ""
+	return []rule{
+		{c.Signup.Mode == "open" || c.Signup.Mode == "approval" || c.Signup.Mode == "closed", "signup.mode", `must be "open", "approval" or "closed"`},
+		{allOf(c.Signup.Domains, isDomain), "signup.domains", `must be a list of domains such as ["example.org"]`},
+		{!m.On() || way, "mail.from", "needs mail.host or mail.sendmail as well"},
+		{m.On() || !way, "mail.from", "must be set where mail.host or mail.sendmail is"},
+		{!m.On() || c.Site.URL != "", "site.url", "must be set where mail is: letters have links"},
+		{m.Host == "" || m.Sendmail == "", "mail.sendmail", "can't be used together with mail.host"},
+		{m.Port > 0 && m.Port < 1<<16, "mail.port", "must be a port, such as 587"},
+		{m.TLS == "starttls" || m.TLS == "tls" || m.TLS == "none", "mail.tls", `must be "starttls", "tls" or "none"`},
+		{(m.User == "") == (m.PasswordFile == ""), "mail.user", "needs mail.password_file, and the other way round"},
+	}
+}
+
+func allOf(list []string, ok func(string) bool) bool {
+	for _, s := range list {
+		if !ok(s) {
+			return false
+		}
+	}
+	return true
+}
+
+func isDomain(s string) bool {
+	for _, c := range s {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '.') {
+			return false
+		}
+	}
+	return s != "" && s[0] != '.' && s[len(s)-1] != '.'
+}

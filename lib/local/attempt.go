@@ -56,7 +56,7 @@ func (a *attempt) folder() string    { return filepath.Join(a.workFolder(), fmt.
 func (a *attempt) outFolder() string { return a.folder() + ".out" }
 
 func (a *attempt) build(ctx context.Context) *outcome {
-	if err := asRoot(a.furnish); err != nil {
+	if err := AsRoot(a.furnish); err != nil {
 		return a.trouble("preparing a build", err)
 	}
 	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(), a.log)

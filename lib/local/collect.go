@@ -45,7 +45,7 @@ func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 
 // takeOut moves dist out of the workspace, and makes it the property of this process's user.
 func (a *attempt) takeOut(c *collection) (there bool, err error) {
-	err = asRoot(func() error {
+	err = AsRoot(func() error {
 		dist := filepath.Join(a.folder(), "workspace", "dist")
 		fi, err := os.Lstat(dist)
 		if errors.Is(err, fs.ErrNotExist) {

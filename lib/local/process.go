@@ -74,7 +74,7 @@ func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
 	if twoFaced() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{}
 	}
-	if err := asRoot(cmd.Start); err != nil {
+	if err := AsRoot(cmd.Start); err != nil {
 		w.Close()
 		return nil, nil, err
 	}
@@ -83,7 +83,7 @@ func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
 
 // signal sends a signal to the group.
 func (p *process) signal(s syscall.Signal) {
-	asRoot(func() error { return syscall.Kill(-p.cmd.Process.Pid, s) })
+	AsRoot(func() error { return syscall.Kill(-p.cmd.Process.Pid, s) })
 }
 
 // stop asks the group to end, and waits until all of the build has, but not too long.
@@ -138,7 +138,7 @@ func killMarked(mark string, prefix bool) {
 		if len(all) == 0 {
 			return
 		}
-		asRoot(func() error {
+		AsRoot(func() error {
 			for _, pid := range all {
 				kill(pid, wanted)
 			}
@@ -161,7 +161,7 @@ func kill(pid int, wanted []byte) {
 
 // withMark returns the processes with wanted in their environment. A zombie has none.
 func withMark(wanted []byte) (all []int) {
-	asRoot(func() error {
+	AsRoot(func() error {
 		entries, err := os.ReadDir("/proc")
 		for _, entry := range entries {
 			if pid, err := strconv.Atoi(entry.Name()); err == nil && marked(pid, wanted) {

@@ -34,9 +34,9 @@ func Become(database string) error {
 // twoFaced tells whether Become has made this process another user's.
 func twoFaced() bool { return os.Getuid() == 0 && os.Geteuid() != 0 }
 
-// asRoot calls f as root after Become, else as whoever this is. Only f's own thread is root: f must not leave
+// AsRoot calls f as root after Become, else as whoever this is. Only f's own thread is root: f must not leave
 // its work to another goroutine.
-func asRoot(f func() error) error {
+func AsRoot(f func() error) error {
 	if !twoFaced() {
 		return f()
 	}

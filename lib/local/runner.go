@@ -72,7 +72,7 @@ func (r *Runner) begin() (*worker, error) {
 	if err := os.MkdirAll(filepath.Join(w.Dir, runnersFolder), 0o750); err != nil {
 		return nil, err
 	}
-	err = asRoot(func() (err error) {
+	err = AsRoot(func() (err error) {
 		if w.WorkDir, err = realFolder(w.WorkDir); err != nil {
 			return err
 		}

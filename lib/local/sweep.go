@@ -39,7 +39,7 @@ func (w *worker) sweep(ctx context.Context) error {
 	for id := range w.others(running) {
 		dead := false
 		// Its working directory may belong to a runner of another database, which lives.
-		asRoot(func() error {
+		AsRoot(func() error {
 			dead = free(filepath.Join(w.Dir, runnersFolder, id)) && free(filepath.Join(w.WorkDir, id))
 			return nil
 		})
@@ -63,7 +63,7 @@ func (w *worker) others(running []store.LocalBuild) map[string]bool {
 	}
 	for _, dir := range []string{w.WorkDir, filepath.Join(w.Dir, runnersFolder), filepath.Join(w.Dir, stageFolder)} {
 		var entries []os.DirEntry
-		asRoot(func() (err error) {
+		AsRoot(func() (err error) {
 			entries, err = os.ReadDir(dir)
 			return err
 		})
@@ -130,7 +130,7 @@ func (w *worker) clear(id string) error {
 
 // remove deletes directories in which builds have worked. It refuses to go where something is mounted.
 func remove(paths ...string) error {
-	return asRoot(func() error {
+	return AsRoot(func() error {
 		for _, path := range paths {
 			if mount, err := mounted(path); err != nil || mount != "" {
 				return errors.Join(err, fmt.Errorf("%s is not removed: something is mounted on %q", path, mount))

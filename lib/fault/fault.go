@@ -3,7 +3,10 @@
 // they go to the log and never into a page.
 package fault
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Kind is what an error means to the one who asked. It decides the HTTP status and whether trying again helps.
 type Kind string
@@ -28,6 +31,8 @@ type Error struct {
 	Advice  string // what to do next, one sentence; may be empty
 	Field   string // the form field it belongs to; empty for the whole form
 	Err     error  // the cause, for the log only; may be nil
+
+	After time.Duration // when trying again may help: Retry-After; 0: unknown
 }
 
 // New returns an error of a kind with its message and advice.
@@ -44,6 +49,13 @@ func Wrap(kind Kind, cause error, message, advice string) *Error {
 func (e *Error) At(field string) *Error {
 	c := *e
 	c.Field = field
+	return &c
+}
+
+// In returns a copy of e that says after which time trying again may help.
+func (e *Error) In(d time.Duration) *Error {
+	c := *e
+	c.After = d
 	return &c
 }
 

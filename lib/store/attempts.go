@@ -26,6 +26,9 @@ type Limit struct {
 // goes on is slowed.
 var Guesses = []Rate{{5, 10 * time.Second}, {15, 5 * time.Minute}, {60, time.Hour}}
 
+// Letters are the rates for what sends somebody a mail whenever it is asked for.
+var Letters = []Rate{{2, time.Minute}, {5, time.Hour}}
+
 // counted is how long a try is kept: no rate spans more.
 const counted = time.Hour
 
@@ -89,7 +92,7 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 		return err
 	}
 	wait := time.UnixMilli(at).Add(r.Within).Sub(now)
-	return fault.New(fault.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second))
+	return fault.New(fault.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.

@@ -174,8 +174,8 @@ func (r *Request) answer(w *response) error {
 	if who.Person == nil && route.Access != Anyone {
 		return r.logInFirst(w)
 	}
-	if route.Access == Writer && !who.MayWrite() {
-		return fault.New(fault.Denied, "This token may only read.", "Use a token with the scope “write”.")
+	if err := route.Access.admits(r); err != nil {
+		return err
 	}
 	return route.Do(w, r)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
@@ -72,11 +73,11 @@ func (r *Request) fail(w *response, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="toaster"`)
 	}
+	f := fault.Of(err)
 	if r.JSON() {
 		r.problem(w, status, err)
 		return
 	}
-	f := fault.Of(err)
 	failure := struct {
 		Status        int
 		Title         string
@@ -86,6 +87,17 @@ func (r *Request) fail(w *response, err error) {
 		r.app.Log.Error("the error page failed", "request", r.ID, "error", err)
 		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
 	}
+}
+
+// retryAfter is how many seconds a sender should wait before the next try (RFC 9110, 10.2.3); 0: that wouldn't help.
+func retryAfter(status int, f *fault.Error) int {
+	switch {
+	case status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
+		return 0
+	case f.After > 0:
+		return int((f.After + time.Second - 1) / time.Second)
+	}
+	return 60
 }
 
 // problem answers with application/problem+json (RFC 9457).

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/session"
 )
@@ -71,12 +72,14 @@ func (rt *Route) fields(s *Site) Fields {
 
 // Page answers with a page. The template runs before anything is sent.
 func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.View) error {
+	v.Lang = page.Language(r.Header.Get("Accept-Language"))
 	v.Site, v.Prefix, v.ID = r.app.about().Name, r.Prefix, r.ID
 	if p := r.Who.Person; p != nil {
 		v.Person = p.Name
 		if v.Person == "" {
 			v.Person = p.Email
 		}
+		v.Admin = p.Role == "admin"
 	}
 	b, err := page.Render(name, v)
 	if err != nil {
@@ -116,7 +119,10 @@ func (r *Request) send(w http.ResponseWriter, status int, kind string, body []by
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
-	h.Add("Vary", "Accept, Authorization, Cookie")
+	h.Add("Vary", "Accept, Accept-Language, Authorization, Cookie")
+	if wait := retryAfter(status, fault.Of(r.err)); wait > 0 {
+		h.Set("Retry-After", strconv.Itoa(wait))
+	}
 	w.WriteHeader(status)
 	w.Write(body)
 }

@@ -12,9 +12,12 @@ import (
 type Access int
 
 const (
-	Anyone Access = iota // also without an account
-	Person               // somebody who is logged in, or a program with any token
-	Writer               // somebody who is logged in, or a program whose token may write
+	Anyone  Access = iota // also without an account
+	Person                // somebody who is logged in, or a program with any token
+	Writer                // somebody who is logged in, or a program whose token may write
+	Browser               // somebody who is logged in here; no token
+	Admin                 // an administrator who is logged in; no token
+	Metrics               // an administrator who is logged in, or a program with an administrator's token for metrics
 )
 
 // Route says what a request to a path needs and who answers it.

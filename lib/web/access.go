@@ -1,0 +1,58 @@
+package web
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// admits tells whether whoever has sent the request may use a route with this access; a nil error: they may.
+func (a Access) admits(r *Request) error {
+	if a == Anyone {
+		return nil
+	}
+	p, token := r.Who.Person, r.Who.Token
+	switch {
+	case token != nil && (token.Scope == "metrics") != (a == Metrics):
+		return fault.New(fault.Denied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
+	case a == Writer && !r.Who.MayWrite():
+		return fault.New(fault.Denied, "This token may only read.", "Use a token with the scope “write”.")
+	case (a == Admin || a == Browser) && token != nil:
+		return fault.New(fault.Denied, "A token doesn't open this page.", "Log in with a browser.")
+	case a != Admin && a != Metrics:
+		return nil
+	case p.Role != "admin":
+		return fault.New(fault.Denied, "This page is for administrators.", "Log in with an administrator's account.")
+	case token == nil && r.Site.Config.Admin.SecondFactor && !p.HasFactor():
+		return fault.New(fault.Denied, "Administrators need a second factor on this site.", "Set one up on your account's page, then come back.")
+	}
+	return nil
+}
+
+// Entry is a line for the audit trail about what the request does.
+func (r *Request) Entry(action, object, detail string) store.Entry {
+	e := store.Entry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
+	if r.Who.Person != nil {
+		e.Actor = r.Who.Person.ID
+	}
+	if r.Who.Token != nil {
+		e.Means = "token"
+	}
+	return e
+}
+
+// Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one is named
+// (somebody's address as it was typed; it is not stored). Too many are Limited.
+func (r *Request) Allow(what, account string) error {
+	limits := []store.Limit{{Key: what + ":address:" + store.Network(r.Site.Sessions.Address(r.Request)), Rates: store.Guesses}}
+	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
+		d := sha256.Sum256([]byte(account))
+		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.Letters})
+	}
+	_, err := r.Site.DB.Try(r.Context(), time.Now(), limits...)
+	return err
+}

@@ -3,7 +3,7 @@ package templates
 
 import "embed"
 
-// Files are the templates. layout.ace frames every page; names that begin with an underscore are parts of pages.
+// Files are the templates, and their messages in other languages. layout.ace frames every page; names that begin with an underscore are parts of pages.
 //
-//go:embed *.ace
+//go:embed *.ace messages/*.txt
 var Files embed.FS

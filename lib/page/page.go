@@ -4,6 +4,7 @@ package page
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"html/template"
 	"sync"
 
@@ -88,7 +89,7 @@ func functions(lang string) template.FuncMap {
 		"day":    day,
 		"length": Length,
 		"set":    set,
-		"t":      func(text string) string { return Text(lang, text) },
+		"t":      func(text any) string { return Text(lang, fmt.Sprint(text)) },
 		// Ace's own HTML switches escaping off.
 		"HTML": func(string) (string, error) { return "", errors.New("HTML is not for use") },
 	}

@@ -55,14 +55,16 @@ func TestEveryPageParses(t *testing.T) {
 		if name == "layout.ace" || name[0] == '_' {
 			return
 		}
-		page, err := load(strings.TrimSuffix(name, ".ace"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		// Escaping is worked out before the first byte; that the data is missing comes later.
-		var wrong *template.Error
-		if err := page.Execute(io.Discard, View{}); errors.As(err, &wrong) {
-			t.Error(err)
+		for _, lang := range Languages {
+			page, err := load(lang, strings.TrimSuffix(name, ".ace"))
+			if err != nil {
+				t.Fatal(lang, err)
+			}
+			// Escaping is worked out before the first byte; that the data is missing comes later.
+			var wrong *template.Error
+			if err := page.Execute(io.Discard, View{}); errors.As(err, &wrong) {
+				t.Error(lang, err)
+			}
 		}
 	})
 }

@@ -44,6 +44,9 @@ func ParseStep(line []byte) (s Step, ok bool) {
 // FailMark begins the last line of a build script that gives up: "toaster: failed: why".
 const FailMark = "toaster: failed: "
 
+// brokenMark begins the line that a blend prints when a step has failed: "TOASTER-FAILED n/m LINE exit STATUS".
+const brokenMark = "TOASTER-FAILED "
+
 // packMark begins the line that a build script prints when the Dockerfile's steps are done, and the image is to be packed.
 const packMark = "toaster: packing "
 
@@ -109,17 +112,23 @@ func readLog(b *store.Build, text []byte) {
 
 // sentence makes a line of a log fit for a page: printable, at most 500 characters, with a capital.
 func sentence(line []byte) string {
+	text := []rune(printable(string(line), 500))
+	if len(text) > 0 {
+		text[0] = unicode.ToUpper(text[0])
+	}
+	return string(text)
+}
+
+// printable leaves out what can't be printed, and what is too long.
+func printable(s string, most int) string {
 	text := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
 		}
 		return -1
-	}, strings.ToValidUTF8(string(line), "\uFFFD")))
-	if len(text) > 500 {
-		text = append(text[:500], '…')
-	}
-	if len(text) > 0 {
-		text[0] = unicode.ToUpper(text[0])
+	}, strings.ToValidUTF8(s, "\uFFFD")))
+	if len(text) > most {
+		return string(text[:most]) + "…"
 	}
 	return string(text)
 }

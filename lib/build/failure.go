@@ -1,0 +1,52 @@
+package build
+
+import (
+	"bytes"
+	"strings"
+
+	"toaster.do/lib/store"
+)
+
+// Failure is what a person wants to know first of a build that has failed.
+type Failure struct {
+	Step   *Step  // the step that failed; nil: it was none
+	Output []byte // the last lines that were printed before
+	Cause  *Cause // what is known to lead to this; nil: nothing
+}
+
+// How much of a failed step's output is shown, and how much of it is searched for a cause.
+const (
+	shownLines    = 12
+	searchedBytes = 16 << 10
+)
+
+// Explain says why a build failed, from what is known of it and the end of its log.
+func Explain(b *store.Build, log []byte) *Failure {
+	f := &Failure{}
+	if b.Step > 0 {
+		f.Step = &Step{Number: b.Step, Of: b.Steps, Line: b.StepLine}
+	}
+	var lines [][]byte
+	for line := range bytes.Lines(log) {
+		line = bytes.TrimRight(line, "\r\n")
+		switch step, ok := ParseStep(line); {
+		case ok:
+			f.Step, lines = &step, nil
+		case Packs(line):
+			f.Step, lines = nil, nil
+		case len(bytes.TrimSpace(line)) > 0 && !bytes.HasPrefix(line, []byte(brokenMark)) && !bytes.HasPrefix(line, []byte(FailMark)):
+			lines = append(lines, line)
+		}
+	}
+	instruction, said := "", b.Failure
+	if strings.HasPrefix(said, "Line ") { // it repeats the instruction
+		said = ""
+	}
+	if f.Step != nil {
+		instruction = f.Step.Instruction
+	}
+	output := bytes.Join(lines, []byte("\n"))
+	f.Cause = Diagnose(b.Reason, said, instruction, output[max(0, len(output)-searchedBytes):])
+	f.Output = bytes.Join(lines[max(0, len(lines)-shownLines):], []byte("\n"))
+	return f
+}

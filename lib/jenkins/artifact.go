@@ -152,7 +152,7 @@ func (e *Engine) stream(ctx context.Context, c call, s *build.Stream) error {
 		cancel()
 		return err
 	}
-	body := &watched{body: resp.Body, cancel: cancel, patience: e.ask.limit}
+	body := &watched{body: resp.Body, cancel: cancel, timer: time.AfterFunc(e.ask.limit, cancel), patience: e.ask.limit}
 	s.ReadCloser, s.ModTime = body, modified(resp)
 	if c.header == nil {
 		s.Size, s.Length, err = resp.ContentLength, resp.ContentLength, sized(resp, c)
@@ -190,6 +190,7 @@ func within(r build.Range, size int64) (start, length int64, err error) {
 type watched struct {
 	body     io.ReadCloser
 	cancel   context.CancelFunc
+	timer    *time.Timer // calls cancel
 	patience time.Duration
 	left     int64 // bytes to give; 0: all
 	given    int64
@@ -202,9 +203,9 @@ func (w *watched) Read(p []byte) (int, error) {
 		}
 		p = p[:min(int64(len(p)), w.left-w.given)]
 	}
-	timer := time.AfterFunc(w.patience, w.cancel)
-	defer timer.Stop()
+	w.timer.Reset(w.patience)
 	n, err := w.body.Read(p)
+	w.timer.Stop() // a reader may take its time
 	if w.left > 0 {
 		w.given += int64(n)
 	}
@@ -212,6 +213,7 @@ func (w *watched) Read(p []byte) (int, error) {
 }
 
 func (w *watched) Close() error {
+	w.timer.Stop()
 	defer w.cancel()
 	return w.body.Close()
 }

@@ -24,12 +24,13 @@ type run struct {
 	Estimated int64  `json:"estimatedDuration"` // ms; -1 when unknown
 }
 
-// fields are all that Status needs to know of a job. How long builds take is worked out once per job, not once per build.
-var fields = fmt.Sprintf("name,fullName,disabled,labelExpression,queueItem[id,why,inQueueSince,blocked],lastBuild[number,estimatedDuration],"+
+// fields are all that Status needs to know of a job, besides its name. How long builds take is worked out once per job, not once per build.
+var fields = fmt.Sprintf("fullName,description,disabled,labelExpression,queueItem[id,why,inQueueSince,blocked],lastBuild[number,estimatedDuration],"+
 	"builds[number,queueId,building,result,timestamp,duration]{0,%d}", build.RecentBuilds)
 
 // Status asks for one job by its name, for several by their view, which is one request however many they are. Jobs that
-// are not in the view are looked for among all of the controller's: one more request. See build.Engine.
+// are not in the view are looked for among all of the controller's: one more request. A job that has one of the names, but isn't
+// toaster's, is not known. See build.Engine.
 func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.Status, error) {
 	all := make(map[string]build.Status, len(names))
 	switch len(names) {
@@ -41,6 +42,11 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.
 			return all, nil
 		}
 		if err != nil {
+			return nil, err
+		}
+		if err := e.owns(ctx, j, j.Name); err == errNotOurs {
+			return all, nil
+		} else if err != nil {
 			return nil, err
 		}
 		places, err := e.places(ctx, j)
@@ -70,7 +76,7 @@ func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, 
 	var answer struct {
 		Jobs []item `json:"jobs"`
 	}
-	if _, err := e.ask.GetJSON(ctx, view, &answer, map[string]string{"tree": "jobs[" + fields + "]"}); err != nil {
+	if _, err := e.ask.GetJSON(ctx, view, &answer, map[string]string{"tree": "jobs[name," + fields + "]"}); err != nil {
 		return err
 	}
 	var waiting []queued
@@ -83,9 +89,15 @@ func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, 
 	places := placesOf(waiting)
 	for i := range answer.Jobs {
 		j := &answer.Jobs[i]
-		if _, known := all[j.Name]; wanted[j.Name] && !known && (j.FullName == "" || j.FullName == j.Name) {
-			all[j.Name] = status(j, places)
+		if _, known := all[j.Name]; known || !wanted[j.Name] || j.FullName != j.Name {
+			continue
 		}
+		if err := e.owns(ctx, j, j.Name); err == errNotOurs {
+			continue
+		} else if err != nil {
+			return err
+		}
+		all[j.Name] = status(j, places)
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ type Build struct {
 	StepLine     int           // its line in the Dockerfile
 	Scanned      int64         // the log's offset up to which steps were looked for
 	Settled      bool          // ended, and its artifacts are listed
+	ExpiredAt    time.Time     // when log and artifacts were removed because of their age; zero: they are there
 }
 
 // ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
@@ -63,20 +64,20 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
 	job, state, reason, ticket, failure                     sql.NullString
 	number, revision, engineNumber, position                sql.NullInt64
-	asked, queued, started, ended                           sql.NullInt64
+	asked, queued, started, ended, expired                  sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
 }
 
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled}
+		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired}
 }
 
 func (n *nullBuild) build() *Build {
@@ -90,7 +91,7 @@ func (n *nullBuild) build() *Build {
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
 		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
 		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1,
+		Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 	}
 }
 
@@ -101,8 +102,9 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 }
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
-// stopped, it returns that one, and already is true. A job that is switched off is a Conflict.
-func (db *DB) AddBuild(ctx context.Context, owner int64, id string, now time.Time) (b *Build, already bool, err error) {
+// stopped, it returns that one, and already is true. A job that is switched off is a Conflict. Where the owner has
+reached one of their limits, which l has for those who have none of their own: Limited; where too many builds wait: Unavailable.
+func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
 		if err != nil {
@@ -114,6 +116,9 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, now time.Tim
 		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
 			b, already = j.Last, true
 			return nil
+		}
+		if err := l.admit(ctx, tx, owner, now); err != nil {
+			return err
 		}
 		b = &Build{JobID: id, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now}
 		if j.Last != nil {
@@ -259,7 +264,8 @@ func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error 
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE build SET settled = 1 WHERE job_id = ? AND number = ? AND state NOT IN ('queued', 'running')", b.JobID, b.Number)
+		_, err := tx.ExecContext(ctx, `UPDATE build SET settled = 1, notified = NOT `+wanted+`
+			WHERE job_id = ? AND number = ? AND settled = 0 AND state NOT IN ('queued', 'running')`, b.JobID, b.Number)
 		return err
 	})
 }
@@ -267,10 +273,7 @@ func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error 
 // Artifacts lists what an owner's build left, the largest, which is the image, first.
 func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		list, err = rows(ctx, tx, func(rs *sql.Rows) (a Artifact, err error) {
-			err = rs.Scan(&a.Path, &a.Size, &a.SHA256)
-			return a, err
-		}, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
+		list, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
 			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
 		return err
 	})

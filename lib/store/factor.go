@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// SetFactor gives a person a second factor: the secret, the time step of the code that proved it, and the digests of recovery codes.
+// What was there before is gone.
+func (db *DB) SetFactor(ctx context.Context, person int64, secret []byte, step int64, codes [][]byte, now time.Time, letter Letter, e Entry) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, person)); err != nil {
+			return err
+		}
+		if err := setCodes(ctx, tx, person, codes); err != nil {
+			return err
+		}
+		return conclude(ctx, tx, now, person, e, letter)
+	})
+}
+
+// SetRecoveryCodes replaces a person's recovery codes.
+func (db *DB) SetRecoveryCodes(ctx context.Context, person int64, codes [][]byte, now time.Time, letter Letter, e Entry) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := setCodes(ctx, tx, person, codes); err != nil {
+			return err
+		}
+		return conclude(ctx, tx, now, person, e, letter)
+	})
+}
+
+func setCodes(ctx context.Context, tx *sql.Tx, person int64, codes [][]byte) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_code WHERE person_id = ?`, person); err != nil {
+		return err
+	}
+	for _, c := range codes {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO recovery_code (digest, person_id) VALUES (?, ?)`, c, person); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ClearFactor takes a person's second factor and recovery codes away.
+func (db *DB) ClearFactor(ctx context.Context, person int64, now time.Time, letter Letter, e Entry) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = NULL, totp_step = 0 WHERE id = ?`, person)); err != nil {
+			return err
+		}
+		if err := setCodes(ctx, tx, person, nil); err != nil {
+			return err
+		}
+		return conclude(ctx, tx, now, person, e, letter)
+	})
+}
+
+// TakeStep notes that a code of a time step was used; false: that one, or a later one, was used before.
+func (db *DB) TakeStep(ctx context.Context, person, step int64) (bool, error) {
+	return db.took(ctx, `UPDATE person SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, person, step)
+}
+
+// TakeRecoveryCode uses a person's recovery code up; false: there is none like that.
+func (db *DB) TakeRecoveryCode(ctx context.Context, person int64, digest []byte) (bool, error) {
+	return db.took(ctx, `DELETE FROM recovery_code WHERE digest = ? AND person_id = ?`, digest, person)
+}
+
+func (db *DB) took(ctx context.Context, statement string, args ...any) (took bool, err error) {
+	err = db.write(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, statement, args...)
+		if err != nil {
+			return err
+		}
+		n, err := r.RowsAffected()
+		took = n == 1
+		return err
+	})
+	return took, err
+}
+
+// RecoveryCodes tells how many recovery codes a person has left.
+func (db *DB) RecoveryCodes(ctx context.Context, person int64) (n int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM recovery_code WHERE person_id = ?`, person).Scan(&n)
+	})
+	return n, err
+}

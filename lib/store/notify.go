@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"time"
+)
+
+// wanted tells of a row of build whether its job's owner wants a letter about its end. What somebody stopped is no news to them.
+const wanted = `coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted' OR p.notify = 'failure' AND build.state IN ('failed', 'lost')
+	FROM job j JOIN person p ON p.id = j.person_id WHERE j.id = build.job_id AND p.state = 'active'), 0)`
+
+// Ended is a build whose owner wants a letter about its end.
+type Ended struct {
+	Job    *Job
+	Build  *Build
+	Owner  string // the address
+	Images []Artifact
+}
+
+// Unnotified returns builds whose owners are still to get a letter, the oldest first.
+func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err error) {
+	scan := func(rs *sql.Rows) (e Ended, err error) {
+		e.Job = new(Job)
+		var b nullBuild
+		err = rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.Target}, b.fields()...)...)
+		e.Build = b.build()
+		return e, err
+	}
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, job.target, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN person p ON p.id = job.person_id
+			WHERE build.notified = 0 ORDER BY build.ended_at LIMIT ?`, most)
+		if err != nil {
+			return err
+		}
+		for i, e := range found {
+			if found[i].Images, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact WHERE job_id = ? AND build = ? ORDER BY size DESC, path LIMIT 20`,
+				e.Job.ID, e.Build.Number); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Notified posts the letter about a build's end, once, whoever else tries. A letter without a recipient is none.
+func (db *DB) Notified(ctx context.Context, b *Build, now time.Time, l Letter) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		r, err := tx.ExecContext(ctx, `UPDATE build SET notified = 1 WHERE job_id = ? AND number = ? AND notified = 0`, b.JobID, b.Number)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		_, err = post(ctx, tx, now, l)
+		return err
+	})
+}
+
+func scanArtifact(rs *sql.Rows) (a Artifact, err error) {
+	return a, rs.Scan(&a.Path, &a.Size, &a.SHA256)
+}

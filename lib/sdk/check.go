@@ -3,6 +3,7 @@ package sdk
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // problem is something wrong in targets.toml, at a key: "devuan.mirror", "target[3].arch" for the third [[target]].
 type problem struct{ key, why string }
 
-// groups are the SDKs, and what a person thinks of when choosing one.
+// groups are the SDKs, and what a person thinks of when choosing one; an ARM board has its own.
 var groups = map[string]string{
 	"rootfs": "Root filesystem: for containers, LXC and chroots",
 	"vm":     "Virtual machine: for qemu, libvirt and VirtualBox",
@@ -62,9 +63,6 @@ func (f *family) check(key string, distributions []named) *problem {
 	if groups[f.SDK] == "" {
 		return &problem{key + ".sdk", fmt.Sprintf(`must be "rootfs", "vm", "live" or "arm", not %q`, f.SDK)}
 	}
-	if f.On && f.SDK != "rootfs" {
-		return &problem{key + ".on", fmt.Sprintf("targets of the SDK %q can't be built yet: it must be false", f.SDK)}
-	}
 	if len(f.Release) == 0 {
 		return &problem{key + ".release", "must name a release"}
 	}
@@ -81,20 +79,80 @@ func (f *family) check(key string, distributions []named) *problem {
 			return &problem{key + ".arch", fmt.Sprintf("%q is none of %s", arch, strings.Join(architectures, ", "))}
 		}
 	}
-	if (f.SDK == "arm") != (len(f.Board) > 0) {
-		return &problem{key + ".board", `must be there for the SDK "arm", and only there`}
+	if bad := f.checkBoards(key); bad != nil {
+		return bad
 	}
-	if !all(f.Board, isName) {
-		return &problem{key + ".board", "must name boards of the SDK"}
-	}
-	if !all(f.Packages, isName) {
-		return &problem{key + ".packages", "must be packages' names"}
+	if bad := f.checkImage(key); bad != nil {
+		return bad
 	}
 	if !isWord(f.Label, "._-") && f.Label != "" {
 		return &problem{key + ".label", "must be one word"}
 	}
 	if strings.ContainsFunc(f.Remark, func(r rune) bool { return r < ' ' }) {
 		return &problem{key + ".remark", "must be one line"}
+	}
+	return nil
+}
+
+func (f *family) checkBoards(key string) *problem {
+	if (f.SDK == "arm") != (len(f.Board) > 0) {
+		return &problem{key + ".board", `must be there for the SDK "arm", and only there`}
+	}
+	for _, name := range f.Board {
+		b, ok := boards[name]
+		if !ok {
+			return &problem{key + ".board", fmt.Sprintf("arm-sdk has no board %q", name)}
+		}
+		if len(f.Arch) != 1 || f.Arch[0] != b.arch {
+			return &problem{key + ".arch", fmt.Sprintf("the board %s is %s", name, b.arch)}
+		}
+	}
+	if f.SDK == "arm" {
+		return nil
+	}
+	for _, arch := range f.Arch {
+		if f.SDK != "rootfs" && arch != "amd64" && arch != "i386" {
+			return &problem{key + ".arch", fmt.Sprintf("%s-sdk knows amd64 and i386 only", f.SDK)}
+		}
+	}
+	return nil
+}
+
+// checkImage looks at what an entry says of the image's contents.
+func (f *family) checkImage(key string) *problem {
+	if f.Mirror != "" && !isMirror(f.Mirror) {
+		return &problem{key + ".mirror", "must be an address, or left out"}
+	}
+	if !all(f.Components, isName) {
+		return &problem{key + ".components", "must name sections of the archive"}
+	}
+	if !all(f.Packages, isName) {
+		return &problem{key + ".packages", "must be packages' names"}
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Replace)) {
+		if !isName(name) || f.Replace[name] != "" && !isName(f.Replace[name]) {
+			return &problem{key + ".replace", "must be packages' names"}
+		}
+	}
+	if f.Size != 0 && (f.SDK != "vm" && f.SDK != "arm" || f.Size < 1024 || f.Size > 1<<20) {
+		return &problem{key + ".size", `is the disk's size in MB, from 1024 to 1048576, for "vm" and "arm" only`}
+	}
+	if f.BootCheck && f.SDK != "vm" && f.SDK != "live" {
+		return &problem{key + ".boot_check", `is for "vm" and "live" only`}
+	}
+	return nil
+}
+
+func (s source) check(name string) *problem {
+	key := "sdk." + name
+	if name == "rootfs" || groups[name] == "" {
+		return &problem{key, `must be "sdk.live", "sdk.vm" or "sdk.arm"`}
+	}
+	if !isMirror(s.Address) {
+		return &problem{key + ".address", "must be the address of a Git repository, with http or https"}
+	}
+	if len(s.Commit) != 40 || strings.Trim(s.Commit, "0123456789abcdef") != "" {
+		return &problem{key + ".commit", "must be a commit's 40 hexadecimal digits"}
 	}
 	return nil
 }

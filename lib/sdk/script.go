@@ -3,10 +3,11 @@ package sdk
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed"
+	"embed"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"toaster.do/lib/fault"
@@ -35,26 +36,50 @@ const (
 	ExitStopped = 143 // HUP, INT or TERM
 )
 
-var (
-	//go:embed script/common.sh
-	commonScript string
-	//go:embed script/rootfs.sh
-	rootfsScript string
-)
+// scripts are the parts that a script is put together from.
+//
+//go:embed script
+var scripts embed.FS
+
+// parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
+var parts = map[string]struct{ shell, drive []string }{
+	"rootfs": {[]string{"common.sh", "image.sh", "rootfs.sh"}, nil},
+	"live":   {[]string{"common.sh", "image.sh", "live.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "live.zsh"}},
+	"vm":     {[]string{"common.sh", "image.sh", "vm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
+	"arm":    {[]string{"common.sh", "image.sh", "arm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
+}
+
+func assemble(names []string) string {
+	var b strings.Builder
+	for i, name := range names {
+		text, err := scripts.ReadFile("script/" + name)
+		if err != nil {
+			panic(err) // it is embedded
+		}
+		if i > 0 {
+			b.WriteString("\n")
+		}
+		b.Write(text)
+	}
+	return b.String()
+}
 
 // Script returns the build script of a recipe: POSIX sh, self-contained, to be saved to a file and run in a folder of
 // its own. The same recipe gives the same bytes.
 //
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
 // SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction".
-// It runs as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and /etc/subgid. From the
-// environment it takes BUILD_NUMBER, SOURCE_DATE_EPOCH (reproducible-builds.org), and TOASTER_CACHE_DIR: a folder,
-// whole path, that only the builds' user can write to, where it keeps the newest base of each target (about 200 MB).
+// A rootfs is made as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and
+// /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it takes BUILD_NUMBER;
+// SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its submodules, instead of
+// fetching it; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only
+// the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
 //
-// It fails with Invalid for a target whose SDK can't be built, and with Broken for a blend that would not arrive unchanged.
+// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged.
 func Script(r Recipe) ([]byte, error) {
-	if r.Target.SDK != "rootfs" {
-		return nil, fault.New(fault.Invalid, "The target "+r.Target.Name+" can't be built yet.", "Pick another target.").At("target")
+	part, ok := parts[r.Target.SDK]
+	if !ok {
+		return nil, fault.New(fault.Invalid, "The target "+r.Target.Name+" can't be built.", "Pick another target.").At("target")
 	}
 	if err := checkBlend(r); err != nil {
 		return nil, fault.Wrap(fault.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
@@ -64,10 +89,14 @@ func Script(r Recipe) ([]byte, error) {
 		return nil, fault.Wrap(fault.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
 	}
 	var b bytes.Buffer
-	writeHeader(&b, r)
-	b.WriteString("\n" + commonScript + "\n" + rootfsScript)
+	shell, drive := assemble(part.shell), assemble(part.drive)
+	writeHeader(&b, r, fmt.Sprintf("%x", sha256.Sum256([]byte(shell+drive))))
+	b.WriteString("\n" + shell)
 	b.WriteString("\n# ---------------------------------------------------------------------------------------------------\n")
 	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
+	if drive != "" {
+		writeHeredoc(&b, "drive", "What the SDK's shell is told to do.", drive, r.BlendSHA256)
+	}
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
 	b.WriteString("case $#${1:-} in\n0) outside ;;\n1inside) inside ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
@@ -89,26 +118,35 @@ func checkBlend(r Recipe) error {
 	return nil
 }
 
-func writeHeader(b *bytes.Buffer, r Recipe) {
+func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 	t := r.Target
+	who := "as root, or as a user who has sudo without a password"
+	if t.SDK == "rootfs" {
+		who = "as root, or as a user who may make user namespaces"
+	}
 	fmt.Fprintf(b, `#!/bin/sh
-# shellcheck disable=SC2317 # functions that are called by their names in variables
+# shellcheck disable=SC2317,SC2034 # functions and variables that are used by their names
 #
 # Builds %s from a Dockerfile. Made by toaster.
 #
 # Run it on any Debian or Devuan, in a folder of its own:  sh FILE
-# as root, or as a user who may make user namespaces. It leaves the image in dist/, and nothing else.
+# %s. It leaves the image in dist/, and nothing else.
 #
 # Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
 # can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile did not work out; 7 the customisation did
 # not run to its end; 143 stopped. The last line says what happened.
 
-`, t.Name)
+`, t.Name, who)
 	for _, v := range []struct{ name, value string }{
 		{"TARGET", t.Name},
+		{"SDK", t.SDK},
+		{"SDK_SOURCE", t.Source},
+		{"SDK_COMMIT", t.Commit},
 		{"ARCH", t.Arch},
+		{"BOARD", t.Board},
 		{"DISTRIBUTION", t.Distribution},
 		{"CODENAME", t.Codename},
+		{"VERSION", t.Version},
 		{"MIRROR", t.Mirror},
 		{"KEYRING", t.Keyring},
 		{"KEYRING_PACKAGE", t.KeyringPackage},
@@ -116,11 +154,29 @@ func writeHeader(b *bytes.Buffer, r Recipe) {
 		{"COMPONENTS", strings.Join(t.Components, " ")},
 		{"SUITES", strings.Join(t.Suites, " ")},
 		{"PACKAGES", strings.Join(t.Packages, ",")},
+		{"REPLACE", strings.Join(t.Replace, " ")},
+		{"SIZE_MB", number(t.Size)},
+		{"BOOT_CHECK", number(t.bootCheck())},
 		{"BLEND_SHA256", r.BlendSHA256},
-		{"BUILDER", fmt.Sprintf("%x", sha256.Sum256([]byte(rootfsScript)))},
+		{"BUILDER", builder},
 	} {
 		fmt.Fprintf(b, "%s=%s\n", v.name, shellQuote(v.value))
 	}
+}
+
+// number writes n for the shell; empty for 0.
+func number(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}
+
+func (t *Target) bootCheck() int {
+	if t.BootCheck {
+		return 1
+	}
+	return 0
 }
 
 // shellQuote writes s as one word of POSIX sh (XCU 2.2.2, single-quotes).

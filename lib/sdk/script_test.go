@@ -48,16 +48,24 @@ func TestScriptIsTheSameEveryTime(t *testing.T) {
 }
 
 func TestScriptIsGoodShell(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "build.sh")
-	write(t, path, string(scriptOf(t, "# it's \"zsh\" ${(f)x} $( `\n"+busybox)), 0o600)
 	if _, err := exec.LookPath("shellcheck"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal(err)
 		}
 		t.Skip(err)
 	}
-	if out, err := exec.Command("shellcheck", path).CombinedOutput(); err != nil {
-		t.Errorf("%s", out)
+	for name := range parts {
+		r := recipe("# it's \"zsh\" ${(f)x} $( `\n" + busybox)
+		r.Target.SDK = name
+		script, err := Script(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), name+".sh")
+		write(t, path, string(script), 0o600)
+		if out, err := exec.Command("shellcheck", path).CombinedOutput(); err != nil {
+			t.Errorf("%s", out)
+		}
 	}
 }
 
@@ -68,7 +76,7 @@ func TestScriptIsRefused(t *testing.T) {
 		kind   fault.Kind
 		change func(*Recipe)
 	}{
-		{"an SDK of another time", fault.Invalid, func(r *Recipe) { r.Target.SDK = "vm" }},
+		{"an SDK of another time", fault.Invalid, func(r *Recipe) { r.Target.SDK = "iso" }},
 		{"a wrong checksum", fault.Broken, func(r *Recipe) { r.BlendSHA256 = sum(nil) }},
 		{"a NUL in the blend", fault.Broken, func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
 		{"no newline at the end", fault.Broken, func(r *Recipe) { r.Blend = []byte("a"); r.BlendSHA256 = sum(r.Blend) }},

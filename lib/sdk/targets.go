@@ -3,6 +3,7 @@ package sdk
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -77,9 +78,16 @@ func unusable(err error) error {
 
 // file is targets.toml as it is written.
 type file struct {
-	Devuan distribution `toml:"devuan"`
-	Debian distribution `toml:"debian"`
-	Family []family     `toml:"target"`
+	Devuan distribution      `toml:"devuan"`
+	Debian distribution      `toml:"debian"`
+	SDK    map[string]source `toml:"sdk"`
+	Family []family          `toml:"target"`
+}
+
+// source is where an SDK is fetched from.
+type source struct {
+	Address string `toml:"address"`
+	Commit  string `toml:"commit"`
 }
 
 type distribution struct {
@@ -94,14 +102,19 @@ type distribution struct {
 
 // family is one entry, which gives a target for each release × architecture × board.
 type family struct {
-	SDK      string   `toml:"sdk"`
-	Release  []string `toml:"release"`
-	Arch     []string `toml:"arch"`
-	Board    []string `toml:"board"`
-	Packages []string `toml:"packages"`
-	Label    string   `toml:"label"`
-	On       bool     `toml:"on"`
-	Remark   string   `toml:"remark"`
+	SDK        string            `toml:"sdk"`
+	Release    []string          `toml:"release"`
+	Arch       []string          `toml:"arch"`
+	Board      []string          `toml:"board"`
+	Mirror     string            `toml:"mirror"`
+	Components []string          `toml:"components"`
+	Packages   []string          `toml:"packages"`
+	Replace    map[string]string `toml:"replace"`
+	Size       int               `toml:"size"`
+	BootCheck  bool              `toml:"boot_check"`
+	Label      string            `toml:"label"`
+	On         bool              `toml:"on"`
+	Remark     string            `toml:"remark"`
 }
 
 // expand returns all targets, or the first thing that is wrong.
@@ -112,6 +125,11 @@ func (f *file) expand() ([]Target, *problem) {
 			return nil, bad
 		}
 	}
+	for _, name := range slices.Sorted(maps.Keys(f.SDK)) {
+		if bad := f.SDK[name].check(name); bad != nil {
+			return nil, bad
+		}
+	}
 	var list []Target
 	seen := map[string]bool{}
 	for i, fam := range f.Family {
@@ -119,7 +137,12 @@ func (f *file) expand() ([]Target, *problem) {
 		if bad := fam.check(key, distributions); bad != nil {
 			return nil, bad
 		}
+		from, ok := f.SDK[fam.SDK]
+		if !ok && fam.SDK != "rootfs" {
+			return nil, &problem{key + ".sdk", "there is no table [sdk." + fam.SDK + "] that says where it comes from"}
+		}
 		for _, t := range fam.targets(distributions) {
+			t.Source, t.Commit = from.Address, from.Commit
 			if seen[t.Name] {
 				return nil, &problem{key, "the target " + t.Name + " is there twice"}
 			}
@@ -159,6 +182,16 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		Group: groups[f.SDK], Label: f.Label, Remark: f.Remark, On: f.On,
 		Mirror: d.Mirror, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
 		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
+		Size: f.Size, BootCheck: f.BootCheck,
+	}
+	if f.Mirror != "" {
+		t.Mirror = f.Mirror
+	}
+	if len(f.Components) > 0 {
+		t.Components = f.Components
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Replace)) {
+		t.Replace = append(t.Replace, name+"="+f.Replace[name])
 	}
 	if !slices.Contains(d.Rolling, codename) {
 		t.Suites = append(t.Suites, codename+"-updates", codename+"-security")
@@ -166,7 +199,8 @@ func (f *family) target(d named, codename, arch, board string) Target {
 	t.Title = strings.Join(strings.Fields(d.title+" "+t.Version+" "+codename), " ") + ", " + arch
 	if board != "" {
 		t.Name += "_" + board
-		t.Title = board + ", " + t.Title
+		t.Title = boards[board].title + ", " + t.Title
+		t.Group = boards[board].group
 	}
 	return t
 }

@@ -39,7 +39,9 @@ func TestInstalledTargets(t *testing.T) {
 			t.Errorf("%s is on, and has no script: %v", x.Name, err)
 		}
 	}
-	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera rootfs_amd64_bookworm" {
+	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera rootfs_amd64_bookworm "+
+		"vm_amd64_excalibur vm_i386_excalibur vm_amd64_daedalus vm_i386_daedalus vm_amd64_chimaera vm_i386_chimaera "+
+		"live_amd64_excalibur live_i386_excalibur live_amd64_daedalus live_i386_daedalus live_amd64_chimaera live_i386_chimaera" {
 		t.Error(got)
 	}
 	x, err := targets.Find("rootfs_amd64_daedalus")
@@ -50,7 +52,7 @@ func TestInstalledTargets(t *testing.T) {
 	if x, err := targets.Find("rootfs_amd64_bookworm"); err != nil || x.Distribution != "debian" || x.Mirror != "" {
 		t.Errorf("%+v, %v", x, err)
 	}
-	if found := targets.For("devuan", "daedalus"); len(found) != 1 || found[0].Name != "rootfs_amd64_daedalus" {
+	if found := targets.For("devuan", "daedalus"); len(found) != 5 || found[0].Name != "rootfs_amd64_daedalus" {
 		t.Errorf("%+v", found)
 	}
 }
@@ -63,8 +65,8 @@ func TestFindRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		"rootfs_vax_daedalus":        `There is no target "rootfs_vax_daedalus".`,
 		"":                           `There is no target "".`,
-		"vm_amd64_daedalus":          "The target vm_amd64_daedalus is switched off: vm-sdk is not driven yet.",
-		"arm_armhf_daedalus_raspi2":  "The target arm_armhf_daedalus_raspi2 is switched off: arm-sdk is not driven yet.",
+		"vm_amd64_bookworm":          "The target vm_amd64_bookworm is switched off: for trying the SDK out.",
+		"arm_armhf_daedalus_raspi2":  "The target arm_armhf_daedalus_raspi2 is switched off: not seen to work with this release yet.",
 		"rootfs_amd64_daedalus\x00;": `There is no target "rootfs_amd64_daedalus\x00;".`,
 	} {
 		_, err := targets.Find(name)
@@ -103,6 +105,12 @@ sdk = "arm"
 release = ["daedalus"]
 arch = ["armhf"]
 board = ["sunxi"]
+[sdk.arm]
+address = "https://example.org/arm-sdk"
+commit = "0123456789012345678901234567890123456789"
+[sdk.vm]
+address = "https://example.org/vm-sdk"
+commit = "0123456789012345678901234567890123456789"
 `
 	if _, err := load(t, good); err != nil {
 		t.Fatal(fault.Of(err).Err)
@@ -135,13 +143,31 @@ board = ["sunxi"]
 		{`on = true`, "on = true\ncolour = 1", ":22: target.colour: there is no such key"},
 		{`on = true`, "on = true\nremark = \"a\\nb\"", ":22: target[1].remark: must be one line"},
 		{`board = ["sunxi"]`, ``, `:22: target[2].board: must be there for the SDK "arm", and only there`},
-		{`board = ["sunxi"]`, `board = ["Sun xi"]`, ":26: target[2].board: must name boards of the SDK"},
-		{`board = ["sunxi"]`, "board = [\"sunxi\"]\non = true", `:27: target[2].on: targets of the SDK "arm" can't be built yet`},
+		{`board = ["sunxi"]`, `board = ["Sun xi"]`, `:26: target[2].board: arm-sdk has no board "Sun xi"`},
+		{`board = ["sunxi"]`, `board = ["raspi4"]`, `:25: target[2].arch: the board raspi4 is arm64`},
+		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nsize = 5", `:27: target[2].size: is the disk's size in MB`},
+		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nboot_check = true", `:27: target[2].boot_check: is for "vm" and "live" only`},
+		{`on = true`, "on = true\nmirror = \"x\"", ":22: target[1].mirror: must be an address"},
+		{`on = true`, "on = true\ncomponents = [\"--x\"]", ":22: target[1].components: must name sections"},
+		{`on = true`, "on = true\nreplace = { git-core = \"$(id)\" }", ":22: target[1].replace: must be packages' names"},
+		{`sdk = "rootfs"`, `sdk = "live"`, `:17: target[1].sdk: there is no table [sdk.live] that says where it comes from`},
+		{`arch = ["amd64", "i386"]`, "arch = [\"armel\"]\n#", ""},
+		{`sdk = "rootfs"`, "sdk = \"vm\"\nsize = 2048\nboot_check = true", ""},
+		{"sdk = \"rootfs\"\nrelease = [\"daedalus\"]\narch = [\"amd64\", ", "sdk = \"vm\"\nrelease = [\"daedalus\"]\narch = [\"arm64\", ", ":19: target[1].arch: vm-sdk knows amd64 and i386 only"},
+		{"https://example.org/arm-sdk", "git@example.org:x", ":28: sdk.arm.address: must be the address of a Git repository"},
+		{"0123456789012345678901234567890123456789", "HEAD", ":29: sdk.arm.commit: must be a commit's 40 hexadecimal digits"},
+		{"[sdk.arm]", "[sdk.rootfs]", `:27: sdk.rootfs: must be "sdk.live", "sdk.vm" or "sdk.arm"`},
 	} {
 		if !strings.Contains(good, c.old) {
 			t.Fatalf("%q is not in the file", c.old)
 		}
 		_, err := load(t, strings.Replace(good, c.old, c.new, 1))
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%s → %s: %v", c.old, c.new, fault.Of(err).Err)
+			}
+			continue
+		}
 		f := fault.Of(err)
 		if err == nil || f.Kind != fault.Unavailable || !strings.Contains(f.Err.Error(), "targets.toml"+c.want) {
 			t.Errorf("%s → %s: %v", c.old, c.new, err)

@@ -35,7 +35,10 @@ check_host() {
 		dpkg-query dpkg
 		$NEEDS
 	END
-	[ "$(id -u)" = 0 ] || need newuidmap uidmap
+	AS_ROOT=
+	if [ "$(id -u)" != 0 ]; then
+		root_or_ids
+	fi
 	[ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
 	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
@@ -43,7 +46,19 @@ check_host() {
 	[ "$(free_mib .)" -ge "$NEED_MIB" ] ||
 		fail 5 "the disk is full: $(free_mib .) MiB are free in $PWD, and a build needs $NEED_MIB."
 	check_arch
+	check_sdk
 	check_namespaces
+}
+
+# root_or_ids: what a normal user needs. Loop devices and device files are root's, in every namespace.
+root_or_ids() {
+	if [ "$NEEDS_ROOT" = no ]; then
+		need newuidmap uidmap
+	elif sudo -n true 2>/dev/null; then
+		AS_ROOT='sudo -n'
+	else
+		fail 3 "only root can make this image. Run this script as root, or let $(id -un) use sudo without a password."
+	fi
 }
 
 # A foreign architecture's programs run when the kernel can, as amd64's does for i386, or through qemu.
@@ -64,11 +79,11 @@ check_arch() {
 check_namespaces() {
 	NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 	MAPPED=
-	if [ "$(id -u)" != 0 ]; then
+	if [ "$(id -u)" != 0 ] && [ -z "$AS_ROOT" ]; then
 		MAPPED='--map-root-user --map-auto'
 	fi
 	# shellcheck disable=SC2086 # these are lists of words
-	if unshare $MAPPED $NAMESPACES true; then
+	if $AS_ROOT unshare $MAPPED $NAMESPACES true; then
 		return
 	elif [ -z "$MAPPED" ]; then
 		fail 3 "root may not make namespaces here. In a container, it needs the capability SYS_ADMIN."
@@ -86,16 +101,34 @@ clear_way() {
 	remove "$WORK"
 }
 
+# free_loops: loop devices are the whole machine's. A build that was killed may have left some, in this folder, or with
+# a file that is gone.
+free_loops() {
+	[ "$NEEDS_ROOT" = yes ] || return 0
+	$AS_ROOT losetup --list --noheadings --raw --output NAME,BACK-FILE 2>/dev/null | while read -r loop file; do
+		case $file in
+		"$WORK"/* | *.work/job/disk.img*deleted*)
+			$AS_ROOT partx --delete "$loop" 2>/dev/null || :
+			$AS_ROOT losetup --detach "$loop" || :
+			;;
+		esac
+	done
+}
+
 # remove FOLDER: files of a build by a normal user belong to that user's other ids.
 remove() {
 	[ -e "$1" ] || return 0
-	# shellcheck disable=SC2086 # a list of words
+	free_loops
+	# shellcheck disable=SC2086 # lists of words
 	if [ -n "$MAPPED" ]; then
 		unshare $MAPPED rm -rf "$1"
 	else
-		rm -rf "$1"
+		$AS_ROOT rm -rf --one-file-system "$1"
 	fi
 }
+
+# What an inner script that sudo starts still gets from the environment.
+PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK http_proxy https_proxy no_proxy'
 
 outside() {
 	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
@@ -120,8 +153,14 @@ outside() {
 	exec 4<"$WORK/alive"
 	STOPPED=
 	trap 'STOPPED=yes; exec 3>&-' HUP INT TERM
+	if [ -n "$AS_ROOT" ]; then
+		set -- env
+		for name in SELF WORK SCRIPT_SHA256 STARTED $PASSED_ON; do
+			eval "set -- \"\$@\" \"$name=\${$name:-}\""
+		done
+	fi
 	# shellcheck disable=SC2086 # lists of words
-	unshare $MAPPED $NAMESPACES /bin/sh "$SELF" inside 3>&- &
+	$AS_ROOT "$@" unshare $MAPPED $NAMESPACES /bin/sh "$SELF" inside 3>&- <&4 4<&- &
 	inner=$!
 	code=0
 	wait "$inner" || code=$?
@@ -131,7 +170,10 @@ outside() {
 	fi
 	trap '' HUP INT TERM
 	exec 3>&- 4<&-
-	[ "$code" != 0 ] || mv "$WORK/dist" dist || code=$?
+	if [ "$code" = 0 ]; then
+		[ -z "$AS_ROOT" ] || $AS_ROOT chown -R "$(id -u):$(id -g)" "$WORK/dist"
+		mv "$WORK/dist" dist || code=$?
+	fi
 	remove "$WORK"
 	finish
 }
@@ -148,6 +190,7 @@ finish() {
 inside() {
 	[ -n "${WORK:-}" ] || fail 2 "\"inside\" is for the script itself. Run it without arguments."
 	trap 'exit 143' TERM
+	exec 4<&0 </dev/null
 	# The watchdog reads until 3 has no writer.
 	(read -r _ <&4 || kill -TERM 1) &
 	(
@@ -179,12 +222,14 @@ watched() {
 	wait $!
 	return "$(cat "$NOTES/code")"
 }
-SIGNS='^TOASTER-(STEP|FAILED) |No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect'
+SIGNS='^TOASTER-(STEP|FAILED) |^sdk: [[(]|No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
 sign() { grep -qaE "$1" "$NOTES/signs"; }
 
 # explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.
 explain() {
-	if sign 'No space left on device|Disk quota exceeded' && [ "$(free_mib "$WORK")" -lt "$NEED_MIB" ]; then
+	explain_free=$(free_mib "$WORK")
+	[ "$explain_free" -ge 1 ] || disk_full
+	if sign 'No space left on device|Disk quota exceeded' && [ "$explain_free" -lt "$NEED_MIB" ]; then
 		disk_full
 	fi
 	fail "$@"

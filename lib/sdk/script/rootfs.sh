@@ -5,6 +5,8 @@ NEEDS='mmdebstrap mmdebstrap
 zsh zsh
 apt-get apt'
 NEED_MIB=1024
+NEEDS_ROOT=no
+check_sdk() { :; }
 IMAGE=$TARGET.tar.gz
 
 build() {
@@ -20,44 +22,6 @@ build() {
 	tidy
 	pack
 	describe
-}
-
-# sources prints the lines of sources.list; nothing where mmdebstrap's own default is right.
-sources() {
-	if [ -n "$MIRROR" ]; then
-		for suite in $SUITES; do
-			printf 'deb %s %s %s\n' "$MIRROR" "$suite" "$COMPONENTS"
-		done
-		return
-	fi
-	# The host's own archive of the same release, but no third party's that uses the same names.
-	# shellcheck disable=SC2016 # apt-get fills these in, or leaves them where it does not know
-	apt-get indextargets --format '$(SITE) $(RELEASE) $(COMPONENT) $(ORIGIN)' 'Identifier: Packages' 2>/dev/null |
-		awk -v suites="$SUITES" -v components="$COMPONENTS" -v distribution="$DISTRIBUTION" '
-			BEGIN {
-				count = split(suites, order, " ")
-				for (i = split(components, list, " "); i > 0; i--) wanted[list[i]] = 1
-				unknown = "$(ORIGIN)"
-			}
-			$1 !~ /^https?:\/\/[A-Za-z0-9.:\/_~%+-]+$/ || !($3 in wanted) || ($1, $2, $3) in seen { next }
-			$4 == unknown ? $1 !~ "/" distribution "[^/]*/?$" : tolower($4) != distribution { next }
-			!($2 in site) { site[$2] = $1 }
-			site[$2] == $1 { seen[$1, $2, $3] = 1; part[$2] = part[$2] " " $3 }
-			END {
-				if (order[1] in site)
-					for (i = 1; i <= count; i++)
-						if (order[i] in site) print "deb", site[order[i]], order[i] part[order[i]]
-			}'
-}
-
-# How this host reaches its archives, for apt in the image while the build goes on.
-apt_settings() {
-	apt-config dump Acquire 2>/dev/null |
-		grep -iE '^Acquire::((http|https|ftp)::proxy|check-valid-until|check-date|retries|forceipv4|forceipv6)[^{]* "[^"]*";$' || :
-	case ${http_proxy:-\"} in
-	*\"*) ;;
-	*) printf 'Acquire::http::Proxy "%s";\n' "$http_proxy" ;;
-	esac
 }
 
 make_base() {
@@ -144,13 +108,6 @@ to_cache() {
 }
 release_sums() { sha256sum "$1"/* | cut -d ' ' -f 1 | sort; }
 
-explain_base() {
-	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
-		explain 4 "the package archive can't be reached, or is just being changed. Its answer stands above; try again later."
-	fi
-	explain 1 "mmdebstrap could not make the base of $CODENAME for $ARCH. Its last lines say why."
-}
-
 # The blend, sourced as the SDK would, in namespaces of its own: what it leaves running or mounted ends with it.
 run_blend() {
 	blend >"$WORK/job/app.blend"
@@ -167,25 +124,6 @@ zsh_blend() {
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
 			source ./app.blend && blend_preinst && blend_postinst
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
-}
-
-# The blend says where it is, "TOASTER-STEP n/m LINE instruction", and at its end "TOASTER-FAILED n/m LINE exit STATUS".
-# Line 0 is no line of the Dockerfile.
-explain_blend() {
-	status=$(sed -n 's/^TOASTER-FAILED .* exit \([0-9]*\)$/ (exit status \1)/p' "$NOTES/signs" | tail -n 1)
-	step=$(grep -a '^TOASTER-STEP ' "$NOTES/signs" | tail -n 1)
-	# shellcheck disable=SC2086 # words of it
-	set -f -- ${step:-- - 0}
-	[ "$3" != 0 ] || explain 6 "the blend did not work out. Its last lines say why."
-	explain 6 "line $3 of the Dockerfile did not work out$status: ${step#* * * }"
-}
-
-# An image whose customisation did not run is no image.
-check_stamp() {
-	in_image etc/toaster/stamp ||
-		fail 7 "the image has no stamp: the Dockerfile's instructions did not run to their end."
-	grep -qxF "$BLEND_SHA256" "$R/etc/toaster/stamp" ||
-		fail 7 "the stamp in the image is another blend's: the Dockerfile's instructions did not run."
 }
 
 # newest_package prints the time of the youngest package, which the maintainers gave it: seconds since 1970.
@@ -221,8 +159,6 @@ each() {
 	done
 }
 
-# in_image FILE: it is a real one, on a path without links, which could lead to a file of the host.
-in_image() { [ -f "$R/$1" ] && [ "$(realpath "$R/$1")" = "$(realpath "$R")/$1" ]; }
 empty() { : >"$1"; }
 remove_file() { rm -f "$1"; }
 date_passwords() {
@@ -245,45 +181,10 @@ pack() {
 
 packing_failed() { fail 5 "the image could not be packed; tar or gzip says why above. Most often the disk is full."; }
 
-describe() {
-	cd "$WORK/dist"
-	list_packages >packages.txt
-	provenance >provenance.json
-	sha256sum "$IMAGE" packages.txt provenance.json >SHA256SUMS
-	cat SHA256SUMS
-}
-
-# shellcheck disable=SC2016 # dpkg-query fills these in
-list_packages() {
-	in_image var/lib/dpkg/status || return 0
-	dpkg-query --admindir="$R/var/lib/dpkg" --show \
-		--showformat='${db:Status-Abbrev}\t${Package}\t${Version}\t${Architecture}\n' |
-		sed -n 's/^.i \t//p' | sort
-}
-
-provenance() {
-	printf '{\n'
-	facts
-	printf '  "script_sha256": %s,\n' "$(json "$SCRIPT_SHA256")"
-	printf '  "builder": %s,\n' "$(json "mmdebstrap $(mmdebstrap --version | cut -d ' ' -f 2)")"
-	printf '  "sources": [%s],\n' "$(sources_json)"
+builder() { echo "mmdebstrap $(mmdebstrap --version | cut -d ' ' -f 2)"; }
+more_provenance() {
 	printf '  "releases": [%s],\n' "$(releases_json)"
 	printf '  "source_date_epoch": %s,\n' "$(json_number "$EPOCH")"
-	printf '  "build_number": %s,\n' "$(json_number "${BUILD_NUMBER:-}")"
-	printf '  "started_at": %s,\n' "$(json_time "$STARTED")"
-	printf '  "ended_at": %s,\n' "$(json_time "$(date +%s)")"
-	printf '  "image": {"path": %s, "size": %s, "sha256": %s}\n' "$(json "$IMAGE")" \
-		"$(stat -c %s "$IMAGE")" "$(json "$(sha256sum <"$IMAGE" | cut -d ' ' -f 1)")"
-	printf '}\n'
-}
-
-sources_json() {
-	separator=
-	while read -r line; do
-		[ -n "$line" ] || continue
-		printf '%s%s' "$separator" "$(json "$line")"
-		separator=', '
-	done <"$NOTES/sources"
 }
 
 # What the archive said of itself when the base was made, enough to find the same state again.
@@ -299,4 +200,11 @@ releases_json() {
 		printf '"sha256": %s}' "$(json "$(sha256sum <"$file" | cut -d ' ' -f 1)")"
 		separator=', '
 	done
+}
+
+explain_base() {
+	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
+		explain 4 "the package archive can't be reached, or is just being changed. Its answer stands above; try again later."
+	fi
+	explain 1 "mmdebstrap could not make the base of $CODENAME for $ARCH. Its last lines say why."
 }

@@ -1,0 +1,170 @@
+package sdk
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/dockerfile"
+)
+
+// canImage skips where the SDK's images can't be made; under CI=true, where they must, the builds will say why not.
+func canImage(t *testing.T) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		return
+	}
+	if os.Getuid() != 0 {
+		t.Skip("not root")
+	}
+	for _, tool := range []string{"zsh", "cpio", "busybox", "mksquashfs", "xorriso", "parted", "qemu-img", "debugfs", "debootstrap", "losetup"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			t.Skip(err)
+		}
+	}
+	if _, err := os.Stat("/dev/loop-control"); err != nil {
+		t.Skip(err)
+	}
+}
+
+// miniSDK is a copy of the tests' own SDK: kind is live, vm or arm, age new or old.
+func miniSDK(t *testing.T, kind, age string) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "sdk of the host")
+	if err := os.CopyFS(dir, os.DirFS("testdata/sdk")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "lib/kind"), kind, 0o644)
+	write(t, filepath.Join(dir, "lib/age"), age, 0o644)
+	return dir
+}
+
+// fakeDebootstrap puts a debootstrap in the way that makes a root filesystem of busybox in a moment, and looks at how it is
+// called. It fails without a script for the release, as the real one does.
+func fakeDebootstrap(t *testing.T) {
+	t.Helper()
+	tools := t.TempDir()
+	write(t, filepath.Join(tools, "debootstrap"), `#!/bin/sh
+set -e
+[ "$1" != --version ] || exec echo "debootstrap 0"
+args=$*
+release= root=
+while [ $# -gt 0 ]; do
+	case $1 in
+	--arch) shift ;;
+	--*) ;;
+	*) if [ -z "$release" ]; then release=$1; elif [ -z "$root" ]; then root=$1; fi ;;
+	esac
+	shift
+done
+[ -e "$DEBOOTSTRAP_DIR/scripts/$release" ] || { echo "E: No such script: $release"; exit 1; }
+cd "$root"
+mkdir -p bin dev etc/apt/apt.conf.d home lib proc root sys tmp usr/sbin var/lib/dpkg var/log boot
+cp "$(command -v busybox)" bin/busybox
+for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls; do ln -s busybox bin/$name; done
+printf '#!/bin/sh\nread -r line\necho "root:plain-${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
+chmod 755 usr/sbin/chpasswd
+echo "root:x:0:0:root:/root:/bin/sh" >etc/passwd
+echo "root:!:1::::::" >etc/shadow
+echo "root:x:0:" >etc/group
+printf 'Package: busybox\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n' >var/lib/dpkg/status
+echo "$args" >etc/debootstrap
+: >installed
+echo "1:2345:respawn:/sbin/getty tty1" >etc/inittab
+`, 0o755)
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+}
+
+// sdkRecipe is a Dockerfile for a target of the tests' SDK.
+func sdkRecipe(t *testing.T, kind, text string) Recipe {
+	t.Helper()
+	blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte(text)})
+	if blend == nil {
+		t.Fatal(findings)
+	}
+	return Recipe{
+		Target: Target{
+			Name: kind + "_amd64_daedalus", SDK: kind, Arch: "amd64", Distribution: "devuan", Codename: "daedalus", Version: "5",
+			Mirror: "http://mirror.example/merged", Components: []string{"main", "contrib"}, Suites: []string{"daedalus", "daedalus-updates"},
+			KeyringPackage: "devuan-keyring", Size: map[string]int{"vm": 64, "arm": 64}[kind], Board: map[string]string{"arm": "toyboard"}[kind],
+			Replace: []string{"git-core=git", "sysvinit="},
+			Source:  "http://127.0.0.1:1/sdk", Commit: strings.Repeat("0", 40),
+		},
+		Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "1.2.3",
+	}
+}
+
+// image is a build of an SDK's image, with less disk than a real one needs.
+func image(t *testing.T, sdk string, r Recipe) *run {
+	t.Helper()
+	script, err := Script(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(script)
+	for _, need := range []string{"6144", "8192", "12288"} {
+		text = strings.Replace(text, "\nNEED_MIB="+need+"\n", "\nNEED_MIB=64\n", 1)
+	}
+	i := strings.Index(text, "\nmake make\n") // what kernels are compiled with
+	if j := strings.Index(text, "\ntake_result() {"); r.Target.SDK == "arm" && i > 0 && j > 0 {
+		text = text[:i] + "'\n" + text[j:]
+	}
+	b := prepare(t, []byte(text))
+	b.env = []string{"TOASTER_SDK_DIR=" + sdk}
+	return b
+}
+
+// hasNoLoop waits until the build's loop devices are gone, which the kernel sees to after the last process.
+func (r *run) hasNoLoop(t *testing.T) {
+	t.Helper()
+	var out []byte
+	for range 100 {
+		var err error
+		out, err = exec.Command("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE").CombinedOutput()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(out), r.dir) {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Errorf("the build left a loop device:\n%s", out)
+}
+
+// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded.
+func (r *run) inImage(t *testing.T, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	sh := func(script string) {
+		t.Helper()
+		cmd := exec.Command("sh", "-ec", script)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "DIST="+filepath.Join(r.dir, "dist"), "FILE="+name)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	found, _ := filepath.Glob(filepath.Join(r.dir, "dist", "*_amd64_*"))
+	switch {
+	case len(found) == 0:
+		t.Fatal("there is no image")
+	case strings.HasSuffix(found[0], ".iso"):
+		sh(`xorriso -osirrox on -indev "$DIST"/*.iso -extract / iso 2>/dev/null; mkdir out
+			case $FILE in iso/*) cp "$FILE" out/file; exit ;; esac
+			unsquashfs -n -f -d tree iso/live/filesystem.squashfs "$FILE" >/dev/null; cp "tree/$FILE" out/file`)
+	default:
+		sh(`mkdir out
+			case $(ls "$DIST") in *.xz*) xz -dc "$DIST"/*.img.xz >raw ;; *) qemu-img convert -O raw "$DIST"/*.qcow2 raw ;; esac
+			start=$(parted -ms raw unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)
+			debugfs -R "dump /$FILE out/file" "raw?offset=$start" 2>/dev/null`)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "out/file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

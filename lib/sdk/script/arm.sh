@@ -1,0 +1,46 @@
+# ---------------------------------------------------------------------------------------------------
+# The image of an ARM board's memory card.
+
+NEED_MIB=12288
+IMAGE=$TARGET.img.xz
+NEEDS='parted parted
+partprobe parted
+mkfs.ext4 e2fsprogs
+mkfs.vfat dosfstools
+debugfs e2fsprogs
+xz xz-utils
+make make
+git git
+bc bc
+bison bison
+flex flex'
+case $ARCH in
+arm64) NEEDS="$NEEDS
+qemu-aarch64-static qemu-user-static
+aarch64-linux-gnu-gcc gcc-aarch64-linux-gnu" ;;
+armel) NEEDS="$NEEDS
+qemu-arm-static qemu-user-static
+arm-none-eabi-gcc gcc-arm-none-eabi" ;;
+armhf) NEEDS="$NEEDS
+qemu-arm-static qemu-user-static
+arm-linux-gnueabihf-gcc gcc-arm-linux-gnueabihf" ;;
+esac
+case $BOARD in
+sunxi | pine* | rock64) NEEDS="$NEEDS
+mkimage u-boot-tools" ;;
+chrome*) NEEDS="$NEEDS
+cgpt cgpt
+vbutil_kernel vboot-kernel-utils
+mkimage u-boot-tools" ;;
+esac
+
+take_result() {
+	[ -f "$JOB/disk.img" ] || fail 1 "the SDK said that all went well, but left no image."
+	look_into "$JOB/disk.img"
+	check_stamp
+	say "packing $IMAGE"
+	xz --threads=0 --stdout "$JOB/disk.img" >"$WORK/dist/$IMAGE" || packing_failed
+	rm "$JOB/disk.img"
+}
+
+qemu_disk() { :; }

@@ -1,0 +1,121 @@
+# ---------------------------------------------------------------------------------------------------
+# The boot check: starts the image in qemu and waits for the prompt, and for the application's port. An image that does
+# not pass is kept, as the check itself may be what failed; provenance.json and the log say how it went.
+
+boot_check() {
+	case ${TOASTER_BOOT_CHECK:-$BOOT_CHECK} in
+	1 | yes | true) ;;
+	*) return 0 ;;
+	esac
+	case $ARCH in
+	amd64) qemu='qemu-system-x86_64' ;;
+	i386) qemu='qemu-system-i386' ;;
+	*) say "boot check: not for $ARCH"; return 0 ;;
+	esac
+	if ! command -v "$qemu" >/dev/null; then
+		say "boot check: left out, as this host lacks $qemu (apt-get install qemu-system-x86)"
+		return 0
+	fi
+	port=$(first_port)
+	began=$(date +%s)
+	say "boot check: starting $IMAGE in qemu${port:+, and asking port $port}"
+	# A network of its own: the image reaches nobody, and no port of this host is taken.
+	export BOOT="$WORK/tmp/boot" PORT="$port" QEMU="$qemu"
+	mkdir "$BOOT"
+	DISK=$(qemu_disk)
+	export DISK
+	prompt=null answer=null
+	if unshare --net --kill-child /bin/sh -c "$(boot_machine)" boot >"$BOOT/said" 2>&1; then :; fi
+	[ ! -e "$BOOT/prompt" ] || prompt=$(cat "$BOOT/prompt")
+	[ ! -e "$BOOT/answer" ] || answer=\"$(cat "$BOOT/answer")\"
+	printf '{"seconds_to_prompt": %s, "port": %s, "answer": %s}' "$prompt" "${port:-null}" "$answer" >"$NOTES/boot.json"
+	[ ! -f "$BOOT/console" ] || tr -d '\000\r' <"$BOOT/console" >"$WORK/dist/boot.log"
+	for shot in png ppm; do
+		[ ! -s "$BOOT/screen.$shot" ] || cp "$BOOT/screen.$shot" "$WORK/dist/boot.$shot"
+	done
+	boot_result
+}
+
+boot_result() {
+	if [ "$prompt" = null ]; then
+		tail -n 3 "$BOOT/said"
+		say "boot check: no prompt after $(($(date +%s) - began)) s. See boot.log."
+		return 0
+	fi
+	say "boot check: a prompt after $prompt s"
+	case $port/$answer in
+	/*) ;;
+	*/null) say "boot check: nothing answers at port $port" ;;
+	*) say "boot check: port $port: $answer" ;;
+	esac
+}
+
+# first_port: the first TCP port of the Dockerfile's EXPOSE, as image.json tells it; empty where there is none.
+first_port() {
+	in_image etc/toaster/image.json || return 0
+	tr -d ' \n\t' <"$R/etc/toaster/image.json" | sed -n 's/.*"ExposedPorts":{//p' | sed 's/}}.*//' |
+		grep -oE '"[0-9]{1,5}(/tcp)?":\{' | head -n 1 | tr -dc '0-9'
+}
+
+# boot_machine prints the program that runs in the network of its own.
+boot_machine() {
+	cat <<'END'
+cd "$BOOT" || exit 1
+perl -e 'use Socket; socket(S, AF_INET, SOCK_DGRAM, 0); my $up = pack("a16s", "lo", 1); ioctl(S, 0x8914, $up) or die "lo: $!"'
+mkfifo monitor
+exec 5<>monitor
+forward=
+[ -z "$PORT" ] || forward=",hostfwd=tcp:127.0.0.1:7777-:$PORT"
+start() {
+	: >console
+	$QEMU "$@" -m 1024 -display none -vga std -serial file:console -monitor stdio -no-reboot \
+		-netdev "user,id=net$forward" -device e1000,netdev=net $DISK <monitor >monitor.out 2>>qemu.err &
+	machine=$!
+}
+ask() {
+	perl -e 'use IO::Socket::INET;
+		my $s = IO::Socket::INET->new(PeerAddr => "127.0.0.1:7777", Timeout => 5) or exit 1;
+		$SIG{ALRM} = sub { print "open\n"; exit 0 };
+		print $s "GET / HTTP/1.0\r\n\r\n"; $s->flush; alarm 10;
+		my $line = <$s>; exit 1 unless defined $line;
+		$line =~ s/[^ -\x21\x23-\x5b\x5d-~]//g; print substr($line, 0, 60), "\n"'
+}
+shoot() {
+	echo "screendump $BOOT/screen.png -f png" >&5
+	sleep 3
+	[ -s screen.png ] || { echo "screendump $BOOT/screen.ppm" >&5; sleep 3; }
+}
+began=$(date +%s)
+last=
+# Some hosts have a KVM that starts nothing, such as one inside of another virtual machine.
+if [ -w /dev/kvm ]; then
+	start -enable-kvm
+	while kill -0 $machine 2>/dev/null && [ ! -s console ] && [ $(($(date +%s) - began)) -lt 60 ]; do sleep 1; done
+	if [ ! -s console ]; then
+		kill -9 $machine 2>/dev/null
+		start
+	fi
+else
+	start
+fi
+while kill -0 $machine 2>/dev/null && [ $(($(date +%s) - began)) -lt 900 ]; do
+	sleep 2
+	if [ ! -e prompt ] && grep -qa 'login: *$' console 2>/dev/null; then
+		echo $(($(date +%s) - began)) >prompt
+		last=$(($(date +%s) + 120))
+	fi
+	[ -e prompt ] || continue
+	[ -n "$PORT" ] || break
+	if ask >answer.part; then
+		mv answer.part answer
+		break
+	fi
+	[ "$(date +%s)" -lt "$last" ] || break
+done
+kill -0 $machine 2>/dev/null && shoot
+echo quit >&5
+sleep 1
+kill -9 $machine 2>/dev/null
+cat qemu.err
+END
+}

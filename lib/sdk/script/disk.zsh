@@ -1,0 +1,103 @@
+
+# 5. a disk: its file is sparse, and its loop device goes away with the last process that uses it, however the build ends
+disk=$t_JOB/disk.img
+image_prepare_raw() {
+	notice "Creating raw image of $size MB"
+	truncate -s ${size}M $disk || stop "the disk could not be made"
+	ln -s $disk $workdir/$image_name.img
+}
+
+findloopdev() { losetup --partscan --find --show $disk }
+
+toaster_hold() {
+	[[ -b $1 ]] || stop "this host has no free loop device"
+	exec {loop_fd}<$1
+	losetup --detach $1	# at once would be now; in use, it is when nobody uses it any more
+}
+
+functions[sdk_connect_raw]=$functions[image_connect_raw]
+image_connect_raw() { sdk_connect_raw && toaster_hold $loopdevice }
+
+# A sparse disk on a full one loses what is written to it, and nobody is told but who asks.
+written() {
+	sync "$@" || stop "No space left on device, or it fails: the image's file system could not be written"
+}
+functions[whole_sudo]=$functions[sudo]
+sudo() {
+	if [[ $1 == e2fsck ]]; then
+		whole_sudo "$@" || stop "No space left on device, or it fails: the image's file system is not whole"
+	elif [[ $1 == umount && ( $2 == -R || $2 == $strapdir ) ]]; then
+		written -f ${@[-1]}
+		whole_sudo "$@" && written $disk
+	else
+		whole_sudo "$@"
+	fi
+}
+
+# Without udev nobody tells lsblk of a file system's UUID, nor grub.
+lsblk() {
+	if [[ "$2 $3" == '-no UUID' ]]; then blkid -p -s UUID -o value $1; else command lsblk "$@"; fi
+}
+
+toaster_uuids() {
+	local part uuid
+	for part in $bootpart $rootpart; do
+		uuid=$(blkid -p -s UUID -o value $part) || continue
+		mkdir -p /dev/disk/by-uuid
+		case $1 in
+		(make) [[ -e /dev/disk/by-uuid/$uuid ]] || { ln -s $part /dev/disk/by-uuid/$uuid; made+=(/dev/disk/by-uuid/$uuid) } ;;
+		(drop) rm -f $made ;;
+		esac
+	done
+}
+typeset -a made
+zshexit() { (( $#made )) && rm -f $made }
+
+if (( $+functions[vm_setup_grub] )); then
+	functions[sdk_setup_grub]=$functions[vm_setup_grub]
+	vm_setup_grub() {
+		toaster_uuids make
+		sdk_setup_grub || return 1
+		toaster_uuids drop
+	}
+fi
+
+# The file systems are whole, and the disk stays where the script finds it.
+image_raw_to_qcow2() { : }
+image_raw_to_vdi() { : }
+vm_pack_dist() { : }
+image_pack_dist() { : }
+clean_strapdir() { : }
+
+if [[ -n $old && $t_SDK == vm ]]; then	# the file system is strapdir from the start; VirtualBox and vagrant are not needed
+	image_raw_as_strapdir() {
+		image_prepare_raw
+		parted --script $disk mklabel msdos mkpart primary 1MiB 100% || stop "the disk could not be partitioned"
+		loopdevice=$(findloopdev)
+		toaster_hold $loopdevice
+		rootpart=${loopdevice}p1 bootpart=$rootpart
+		partprobe $loopdevice
+		mkfs.ext4 -q ${=fsargs} $rootpart && mount $rootpart $strapdir || stop "the disk's file system could not be made"
+	}
+	functions[sdk_inject]=$functions[vm_inject_overrides]
+	vm_inject_overrides() {
+		sdk_inject
+		print -r -- "UUID=$(blkid -p -s UUID -o value $rootpart) / ext4 defaults 0 1" >$strapdir/etc/fstab
+	}
+	vm_umount_raw() { sudo umount $strapdir && losetup --detach $loopdevice }
+	vm_vbox_setup() { : }
+	vm_vagrant_package() { : }
+	vm_init_cloud() { : }
+fi
+if [[ -n $old && $t_SDK == arm ]]; then	# its image is made by name, and gets the tree after the blend
+	findloopdev() {
+		loopdevice=$(losetup --partscan --find --show $disk)
+		toaster_hold $loopdevice
+	}
+	image_pack_dist() { sudo e2fsck -fy ${loopdevice}p2; losetup --detach $loopdevice }
+fi
+
+case $t_SDK in
+(vm) if (( $+functions[build_vm_dist] )); then build_vm_dist; else build_vagrant_dist; fi ;;
+(arm) if (( $+functions[build_arm_dist] )); then build_arm_dist; else build_image_dist; fi ;;
+esac || stop "the image could not be built"

@@ -1,0 +1,176 @@
+# Drives the SDK: zsh -f drive.zsh, in the job's tree of links. What it must know comes as variables t_….
+typeset +x -m 't_*'
+source ./sdk || exit 1
+setopt nonomatch
+
+# The SDK's messages as plain lines. What it reports as an error ends the build, and nothing else does: the older ones
+# went on, with an image that was not whole.
+notice() { print -r -- "sdk: (*) $*" }
+act() { print -r -- "sdk:  .  $*" }
+warn warning no() { print -r -- "sdk: [W] $*" }
+die error fatal() { print -r -- "sdk: [E] $*"; return 1 }
+func() { : }
+steady() {
+	(( $+functions[TRAPZERR] )) && unfunction TRAPZERR
+	zerr() { print -r -- "sdk: [E] error in: ${fun:-the SDK}"; exit 1 }
+}
+stop() { print -r -- "sdk: [E] $*"; exit 1 }
+
+# 1. load, which reads the architecture, and names things after it
+arch=$t_ARCH
+[[ $arch == i386 ]] && extra_packages=("${(@)extra_packages/#%linux-image-amd64/linux-image-686}")
+case $t_SDK in
+(live)	if [[ ${livesdk_version-} == 0.* ]]; then load devuan $t_ARCH; else load devuan; fi ;;
+(vm)	(( $+vmsdk_version )) && [[ $vmsdk_version == 0.* ]] && imageformat=raw	# its qcow2 needs the module nbd
+	load devuan ;;
+(arm)	load devuan $t_BOARD ;;
+esac || stop "the SDK could not be loaded"
+steady
+[[ $arch == $t_ARCH ]] || stop "the SDK builds for $arch, not for $t_ARCH"
+typeset -r old=${${(M)libdevuansdk_version:#1.*}:+yes}
+
+# 2. what load has set too early
+os=$t_DISTRIBUTION release=$t_CODENAME version=$t_VERSION
+image_name=$t_TARGET vm_name=$t_TARGET
+mirror=$t_MIRROR section=$t_COMPONENTS
+[[ -n $mirror ]] || mirror=${${(z)${(f)"$(<$t_NOTES/sources)"}[1]}[2]}
+[[ -n $t_SIZE_MB ]] && size=$t_SIZE_MB
+rootcredentials='root:*'
+if [[ -n $t_PACKAGES ]]; then
+	core_packages=(${(s:,:)t_PACKAGES})
+	base_packages=(apt-utils)
+	core_packages_option=(--no-install-recommends) extra_packages_option=(--no-install-recommends)
+fi
+() {	# packages that this release calls by another name, or does not have
+	local list pair
+	for list in core_packages base_packages extra_packages purge_packages; do
+		for pair in ${=t_REPLACE}; do
+			set -A $list "${(@)${(@P)list}/#%${(b)pair%%=*}/${pair#*=}}"
+		done
+		set -A $list ${(P)list}
+	done
+}
+
+# root needs no sudo; python was there for a sync only; debootstrap is this host's own.
+sudo() {
+	while [[ $1 == -* ]]; do shift; done
+	local -a preset
+	while [[ $1 == *=* ]]; do preset+=($1); shift; done
+	case $1 in
+	(python) sync ;;
+	(debootstrap|*/extra/debootstrap/debootstrap) shift; toaster_debootstrap "$@" ;;
+	(*) env $preset "$@" ;;
+	esac
+}
+
+toaster_debootstrap() {
+	local -a a=("${(@)@/#%--include=*/--include=$t_KEYRING_PACKAGE,wget,ca-certificates}")
+	if [[ -r $t_KEYRING ]]; then
+		a=("${(@)a/#%--keyring=*/--keyring=$t_KEYRING}")
+	else	# the archive is this host's own, and its keys are apt's
+		a=("${(@)a:#--keyring=*}")
+	fi
+	env DEBOOTSTRAP_DIR=$t_JOB/debootstrap debootstrap "$a[@]"
+}
+
+conf_print_sourceslist() { cat $t_NOTES/sources }
+conf_print_resolvconf() { cat /etc/resolv.conf }
+
+# While something runs in the image, apt there reaches the archive as this host does.
+functions[sdk_devprocsys]=$functions[devprocsys]
+devprocsys() {
+	local settings=$2/etc/apt/apt.conf.d/99toaster-build
+	[[ $1 == mount ]] && cp $t_NOTES/apt.conf $settings
+	[[ $1 == umount ]] && rm -f $settings
+	sdk_devprocsys "$@"
+}
+
+# 3. stages, kept by all that decides what is in them
+toaster_key() {
+	{
+		print -rl -- $t_SDK_SHA256 $t_BUILDER $os $arch $release $mirror $section "$t_BOARD" core $core_packages \
+			base $base_packages purge $purge_packages extra $extra_packages \
+			options "$core_packages_option" "$base_packages_option" "$purge_packages_option" "$extra_packages_option"
+		conf_print_sourceslist
+		debootstrap --version
+	} | sha256sum | cut -d ' ' -f 1
+}
+
+if [[ -n $old ]]; then
+	stage=$R/tmp/bootstrap-$os-$arch-stage3.tgz
+	unset TAR_STAGE4
+else
+	stage=$R/tmp/bootstrap-$os-$arch-stage4.cpio.gz
+	CPIO_STAGE4=1
+	functions[sdk_cpio_pack]=$functions[bootstrap_cpio_pack]
+	bootstrap_cpio_pack() { [[ -z $t_CACHE || $1 != $stage ]] || sdk_cpio_pack $1 }
+fi
+kept=''
+if [[ -n $t_CACHE ]]; then
+	kept=$t_CACHE/$t_TARGET-$(toaster_key).stage
+	[[ -f $kept ]] && { ln $kept $stage 2>/dev/null || cp $kept $stage } && notice "stage: from the cache"
+fi
+
+toaster_keep() {
+	[[ -n $kept && ! -f $kept && -f $stage ]] || return 0
+	local part=$(mktemp $t_CACHE/part.XXXXXX) || return 0
+	if cp --reflink=auto $stage $part; then
+		find $t_CACHE -maxdepth 1 -name "$t_TARGET-*.stage" -delete
+		mv $part $kept
+	else
+		rm -f $part
+	fi
+	find $t_CACHE -maxdepth 1 -name 'part.*' -mmin +600 -delete
+	rm -f $stage
+}
+
+# 4. the blend, between what must be done before and after it
+source ../app.blend || stop "the blend could not be read"
+export BLEND=1
+functions[app_preinst]=$functions[blend_preinst]
+functions[app_postinst]=$functions[blend_postinst]
+
+blend_preinst() {
+	toaster_keep
+	toaster_access
+	toaster_serial
+	app_preinst
+}
+
+# The SDK's password is known to everybody. This one is in the log of this build, and nowhere else.
+toaster_access() {
+	local word=$(LC_ALL=C tr -dc 'a-hjkmnp-z2-9' </dev/urandom | head -c 16)
+	print -r -- "root:$word" | chroot $strapdir chpasswd || stop "root's password could not be set"
+	notice "root's password in this image is $word (unless the Dockerfile sets one)"
+}
+
+# A console on the serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.
+toaster_serial() {
+	[[ $t_SDK == arm ]] && return
+	local tab=$strapdir/etc/inittab
+	[[ -f $tab ]] && ! grep -q '^T0:' $tab && print -r -- 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>$tab
+	[[ $t_SDK == vm ]] || return 0
+	mkdir -p $strapdir/etc/default/grub.d
+	print -rl -- "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
+}
+console='console=ttyS0,115200 console=tty0 net.ifnames=0'
+
+# toaster_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have copied
+# strapdir into the mounted image.
+toaster_image_tree() {
+	REPLY=$strapdir
+	[[ -z $old ]] && mountpoint -q $workdir/mnt && REPLY=$workdir/mnt
+	return 0
+}
+
+blend_postinst() {
+	local REPLY
+	toaster_image_tree
+	local tree=$REPLY settings=$REPLY/etc/apt/apt.conf.d/99toaster-build
+	cp $t_NOTES/apt.conf $settings
+	app_postinst || exit 1
+	rm -f $settings
+	[[ -f $tree/etc/resolv.conf && ! -L $tree/etc/resolv.conf ]] && cmp -s $tree/etc/resolv.conf /etc/resolv.conf && : >$tree/etc/resolv.conf
+	[[ $t_SDK == live ]] && toaster_kernel $tree
+	return 0
+}

@@ -1,0 +1,27 @@
+# ---------------------------------------------------------------------------------------------------
+# The disk of a virtual machine: qcow2 for qemu and libvirt, VDI for VirtualBox.
+
+NEED_MIB=8192
+IMAGE=$TARGET.qcow2
+NEEDS='parted parted
+partprobe parted
+mkfs.ext4 e2fsprogs
+debugfs e2fsprogs
+qemu-img qemu-utils'
+
+# take_result looks into the disk, and sees that the files to download have that disk's contents.
+take_result() {
+	[ -f "$JOB/disk.img" ] || fail 1 "the SDK said that all went well, but left no disk."
+	look_into "$JOB/disk.img"
+	check_stamp
+	say "packing $IMAGE"
+	qemu-img convert -f raw -O qcow2 -c "$JOB/disk.img" "$WORK/dist/$IMAGE" || packing_failed
+	qemu-img compare -q -f raw -F qcow2 "$JOB/disk.img" "$WORK/dist/$IMAGE" || packing_failed
+	qemu-img convert -f raw -O vdi "$JOB/disk.img" "$WORK/dist/$TARGET.vdi" || packing_failed
+	rm "$JOB/disk.img"
+}
+
+qemu_disk() {
+	qemu-img create -q -f qcow2 -b "$WORK/dist/$IMAGE" -F qcow2 "$WORK/tmp/overlay" >/dev/null
+	echo "-drive file=$WORK/tmp/overlay,format=qcow2"
+}

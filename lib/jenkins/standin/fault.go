@@ -222,6 +222,16 @@ func (s *Server) Answer(method, pattern string, status int, page string) {
 	})
 }
 
+// Fail does what the next matching request asks for, and answers 500.
+func (s *Server) Fail(method, pattern string) {
+	s.Once(method, pattern, func(w http.ResponseWriter, _ *http.Request, act func(http.ResponseWriter)) {
+		act(&recorder{header: http.Header{}})
+		w.Header().Set("Content-Type", htmlUTF8)
+		w.WriteHeader(http.StatusInternalServerError)
+		io.WriteString(w, "<html><body><h1>Oops!</h1></body></html>")
+	})
+}
+
 // RacingViews lets several changes at once of a view that lists by name fail with 500, though they are made.
 func (s *Server) RacingViews(yes bool) {
 	s.fault.mu.Lock()

@@ -25,7 +25,7 @@ func (s *Server) Restart() error {
 
 // StopGracefully is the first half of Restart, up to the moment when connections are refused.
 func (s *Server) StopGracefully() {
-	s.fault.set(waitPage("Restarting Jenkins", "Please wait while Jenkins is restarting"))
+	s.Pause(Stopping)
 	s.mu.Lock()
 	s.era.Add(1)
 	running := s.allRunning()
@@ -56,7 +56,7 @@ func (s *Server) StopGracefully() {
 // StartAgain is the second half of Restart, and what brings a killed controller back.
 func (s *Server) StartAgain() error {
 	time.Sleep(s.opt.Phases.Refused)
-	s.fault.set(waitPage("Starting Jenkins", "Please wait while Jenkins is getting ready to work"))
+	s.Pause(Starting)
 	if err := s.front.up(); err != nil {
 		return err
 	}
@@ -89,6 +89,23 @@ func (s *Server) release(b *run) {
 	if !s.live[b] {
 		b.log.close()
 		close(b.ended)
+	}
+}
+
+// Phase is a part of a restart in which every URL has the same answer.
+type Phase int
+
+const (
+	Stopping Phase = iota
+	Starting
+)
+
+// Pause leaves the controller in a phase, until Well.
+func (s *Server) Pause(p Phase) {
+	if p == Stopping {
+		s.fault.set(waitPage("Restarting Jenkins", "Please wait while Jenkins is restarting"))
+	} else {
+		s.fault.set(waitPage("Starting Jenkins", "Please wait while Jenkins is getting ready to work"))
 	}
 }
 

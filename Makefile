@@ -5,7 +5,7 @@ DESTDIR =
 PREFIX  = /usr
 VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
 
-PROGRAMS = index account jobs
+PROGRAMS = index account admin jobs strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh

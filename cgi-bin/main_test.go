@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	programs = dir
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", dir+"/", "./index", "./account", "./jobs").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "./index", "./account", "./admin", "./jobs").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 	} else {
 		code = m.Run()
@@ -215,7 +215,7 @@ func writeParts(m *multipart.Writer, fields []string) {
 func (c *client) environment(method, path, kind string, length int) (program string, env []string) {
 	path, query, _ := strings.Cut(path, "?")
 	program, script, info := "index", c.prefix, path
-	for _, p := range []string{"account", "jobs"} {
+	for _, p := range []string{"account", "admin", "jobs"} {
 		if rest, ok := strings.CutPrefix(path, "/"+p); ok && (rest == "" || rest[0] == '/') {
 			program, script, info = p, c.prefix+"/"+p, rest
 		}

@@ -1,4 +1,4 @@
-// Package account keeps people's accounts: passwords, log-in, API tokens.
+// Package account keeps people's accounts: sign-up, passwords, log-in, second factor, API tokens, and the letters about them.
 package account
 
 import (
@@ -12,15 +12,17 @@ import (
 
 // Accounts are all accounts of a site.
 type Accounts struct {
-	Now func() time.Time // the clock
+	Now      func() time.Time // the clock
+	Strength Strength         // judges passwords that people choose themselves; nil: nothing does
 
+	cfg   *config.Config
 	db    *store.DB
 	slots slots
 }
 
 // New returns the accounts in db.
 func New(cfg *config.Config, db *store.DB) *Accounts {
-	return &Accounts{Now: time.Now, db: db, slots: newSlots(cfg.Paths.Database)}
+	return &Accounts{Now: time.Now, cfg: cfg, db: db, slots: newSlots(cfg.Paths.Database)}
 }
 
 // NewPerson is what an account is made from.
@@ -66,6 +68,13 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string) erro
 		return err
 	}
 	return a.db.SetPassword(ctx, p.ID, phc, a.Now())
+}
+
+// Remove takes an account away, with all that it has: see store.RemovePerson. The engine is told by the next sync.
+func (a *Accounts) Remove(ctx context.Context, p *store.Person, by store.Entry) error {
+	letter := a.letter(store.NewsLetter, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
+		"Your account was removed, with its jobs, builds and artifacts. This is the last letter.")
+	return a.db.RemovePerson(ctx, p.ID, a.Now(), letter, by)
 }
 
 // List returns all accounts by address.

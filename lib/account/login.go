@@ -27,7 +27,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	if err != nil {
 		return nil, err
 	}
-	tries, err := a.admit(ctx, p, email, address)
+	tries, err := a.admit(ctx, "login", p, email, address)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		return nil, fault.New(fault.Unauthorised, "The e-mail address or the password is wrong.", "Check both, then try again.")
 	}
 	if !p.Active() {
-		return nil, inactive(p)
+		return nil, a.inactive(p)
 	}
 	if err := a.db.Forgive(ctx, tries...); err != nil {
 		return nil, err
@@ -66,9 +66,25 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 	return p, err
 }
 
-// admit counts the try, by network, by account, and by both together, if it is allowed.
-func (a *Accounts) admit(ctx context.Context, p *store.Person, email, address string) (tries []int64, err error) {
-	account, network := "login:account:"+accountKey(email), store.Network(address)
+// verify makes sure that somebody who isn't logged in knows p's password: Unauthorised, or Limited.
+func (a *Accounts) verify(ctx context.Context, p *store.Person, password, address string) error {
+	tries, err := a.admit(ctx, "login", p, p.Email, address)
+	if err != nil {
+		return err
+	}
+	ok, _, err := a.check(ctx, p.Password, password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.Unauthorised, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
+	}
+	return a.db.Forgive(ctx, tries...)
+}
+
+// admit counts the try of something, by network, by account, and by both together, if it is allowed.
+func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (tries []int64, err error) {
+	account, network := what+":account:"+accountKey(email), store.Network(address)
 	both := store.Limit{Key: account + ":" + network}
 	n, err := a.db.Tries(ctx, a.Now(), account, pressure)
 	if err != nil {
@@ -87,7 +103,7 @@ func (a *Accounts) admit(ctx context.Context, p *store.Person, email, address st
 			both.Rates = siege
 		}
 	}
-	return a.db.Try(ctx, a.Now(), store.Limit{Key: "login:address:" + network, Rates: store.Guesses}, store.Limit{Key: account}, both)
+	return a.db.Try(ctx, a.Now(), store.Limit{Key: what + ":address:" + network, Rates: store.Guesses}, store.Limit{Key: account}, both)
 }
 
 // accountKey stands for an address that somebody typed, which may be another site's, or a password.
@@ -119,9 +135,12 @@ func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string)
 	return a.db.Rehash(ctx, p.ID, p.Password, phc)
 }
 
-func inactive(p *store.Person) error {
-	if p.State == "pending" {
-		return fault.New(fault.Denied, "This account is not active yet.", "Ask the administrator to activate it.")
+func (a *Accounts) inactive(p *store.Person) error {
+	switch {
+	case p.State == "pending" && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
+		return fault.New(fault.Denied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
+	case p.State == "pending":
+		return fault.New(fault.Denied, "This account is not active yet.", "An administrator has to activate it.")
 	}
 	return fault.New(fault.Denied, "This account is suspended.", "Ask the administrator why.")
 }

@@ -1,0 +1,155 @@
+package account
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base32"
+	"strings"
+	"time"
+
+	"github.com/pquerna/otp/hotp"
+	"github.com/pquerna/otp/totp"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// The second factor is TOTP as every app has it (RFC 6238): HMAC-SHA-1, six digits, 30 seconds. One step before and
+// after the present one is taken: the telephone's clock may be off, and typing takes time.
+const (
+	secretLength  = 20 // bytes (RFC 4226, R6)
+	period        = 30 // seconds
+	recoveryCodes = 10
+)
+
+var plain32 = base32.StdEncoding.WithPadding(base32.NoPadding)
+
+// Enrolment is a second factor that is being set up.
+type Enrolment struct {
+	Secret []byte
+	Key    string // the secret for typing, in groups of four
+	URL    string // otpauth://…, for the QR code
+}
+
+// Enrol returns a new second factor for a person; EnableFactor stores it.
+func (a *Accounts) Enrol(p *store.Person) (Enrolment, error) {
+	secret := make([]byte, secretLength)
+	rand.Read(secret) // never fails (crypto/rand)
+	return a.Enrolment(p, secret)
+}
+
+// Enrolment returns a second factor for showing it again.
+func (a *Accounts) Enrolment(p *store.Person, secret []byte) (Enrolment, error) {
+	issuer := strings.ReplaceAll(a.cfg.Site.Name, ":", " ") // a colon parts the issuer from the name
+	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: p.Email, Secret: secret})
+	if err != nil {
+		return Enrolment{}, err
+	}
+	return Enrolment{secret, grouped(plain32.EncodeToString(secret)), key.URL()}, nil
+}
+
+func grouped(s string) string {
+	var parts []string
+	for ; len(s) > 4; s = s[4:] {
+		parts = append(parts, s[:4])
+	}
+	return strings.Join(append(parts, s), " ")
+}
+
+// step returns the time step of a code that is good at some time; 0: it isn't.
+func step(secret []byte, code string, at time.Time) int64 {
+	now := at.Unix() / period
+	found := int64(0)
+	for _, s := range []int64{now - 1, now, now + 1} {
+		want, err := hotp.GenerateCode(plain32.EncodeToString(secret), uint64(s))
+		if err == nil && subtle.ConstantTimeCompare([]byte(want), []byte(code)) == 1 {
+			found = s
+		}
+	}
+	return found
+}
+
+// tidy takes what people type around a code away.
+func tidy(code string) string {
+	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(strings.TrimSpace(code)))
+}
+
+// EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests only. The code shows that
+// the person's app has the secret. Invalid: the Field "confirm" or "code".
+func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password string, secret []byte, code string, by store.Entry) (codes []string, err error) {
+	if len(secret) != secretLength {
+		return nil, fault.New(fault.Invalid, "The set-up took too long.", "Begin again.")
+	}
+	if err := a.Confirm(ctx, p, password); err != nil {
+		return nil, err
+	}
+	proven := step(secret, tidy(code), a.Now())
+	if proven == 0 {
+		return nil, fault.New(fault.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+	}
+	codes, digests := newCodes()
+	letter := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
+	return codes, a.db.SetFactor(ctx, p.ID, secret, proven, digests, a.Now(), letter, by)
+}
+
+// DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: administrators need one on this site.
+func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
+	if p.Role == "admin" && a.cfg.Admin.SecondFactor {
+		return fault.New(fault.Denied, "Administrators need a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+	}
+	if err := a.Confirm(ctx, p, password); err != nil {
+		return err
+	}
+	letter := a.news(p.Email, "Second factor", "Logging in to your account takes the password alone now.")
+	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
+}
+
+// RenewCodes gives a person new recovery codes; the old ones no longer work. Invalid: the Field "confirm".
+func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password string, by store.Entry) ([]string, error) {
+	if err := a.Confirm(ctx, p, password); err != nil {
+		return nil, err
+	}
+	codes, digests := newCodes()
+	letter := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
+	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
+}
+
+// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used. Limited: too many tries.
+func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, address string) error {
+	tries, err := a.admit(ctx, "factor", p, p.Email, address)
+	if err != nil {
+		return err
+	}
+	good, err := a.take(ctx, p, tidy(code))
+	if err != nil {
+		return err
+	}
+	if !good {
+		return fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.").At("code")
+	}
+	return a.db.Forgive(ctx, tries...)
+}
+
+func (a *Accounts) take(ctx context.Context, p *store.Person, code string) (bool, error) {
+	if s := step(p.TOTP, code, a.Now()); s != 0 {
+		return a.db.TakeStep(ctx, p.ID, s)
+	}
+	return a.db.TakeRecoveryCode(ctx, p.ID, codeDigest(code))
+}
+
+// newCodes returns recovery codes of 50 random bits, and their digests.
+func newCodes() (codes []string, digests [][]byte) {
+	for range recoveryCodes {
+		code := rand.Text()[:10]
+		codes = append(codes, code[:5]+"-"+code[5:])
+		digests = append(digests, codeDigest(code))
+	}
+	return codes, digests
+}
+
+func codeDigest(code string) []byte {
+	d := sha256.Sum256([]byte("recovery:" + code))
+	return d[:]
+}

@@ -1,0 +1,102 @@
+package account
+
+import (
+	"context"
+	"strings"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// Recover posts a link for a new password to an address that has an account. Nothing tells whether it has.
+// Denied: there is no mail on this site.
+func (a *Accounts) Recover(ctx context.Context, email string) error {
+	if !a.cfg.Mail.On() {
+		return fault.New(fault.Denied, "This site sends no mail.", "Ask the administrator for a new password.")
+	}
+	p, err := a.find(ctx, strings.TrimSpace(email))
+	if err != nil || p == nil || p.State == "suspended" {
+		return err
+	}
+	link, secret := a.link("recover", p.Email, recoverLife)
+	return a.db.SendLink(ctx, p.ID, link, a.recoverLetter(p.Email, secret))
+}
+
+// Reset gives the person of a link a new password, and logs them out everywhere. Who had signed up has proven the address by it.
+// Invalid: the Field "password". NotFound: the link doesn't work any more.
+func (a *Accounts) Reset(ctx context.Context, secret, password string, by store.Entry) (*store.Person, error) {
+	l, p, err := a.db.FindLink(ctx, "recover", secret, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	phc, err := a.newPassword(ctx, p, password)
+	if err != nil {
+		return nil, err
+	}
+	state, letters, err := a.approval(ctx, p.Email)
+	if err != nil {
+		return nil, err
+	}
+	letter := a.news(p.Email, "New password", "The password of your account was changed by a link that was sent to this address.")
+	by.Actor = p.ID
+	if err := a.db.ResetPassword(ctx, l, phc, state, a.Now(), letter, by); err != nil {
+		return nil, err
+	}
+	if p.State == "pending" && state == "pending" && p.VerifiedAt.IsZero() {
+		for _, l := range letters {
+			if _, err := a.db.Post(ctx, a.Now(), l); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return a.db.PersonByID(ctx, p.ID)
+}
+
+// newPassword checks and hashes a password that a person chose.
+func (a *Accounts) newPassword(ctx context.Context, p *store.Person, password string) (phc string, err error) {
+	if err := checkPassword(password); err != nil {
+		return "", err
+	}
+	if err := a.hardToGuess(ctx, password, p.Email, p.Name); err != nil {
+		return "", err
+	}
+	return a.hash(ctx, password)
+}
+
+// ChangePassword gives a person who knows the old password a new one, and logs them out everywhere but in the session keep.
+// Invalid: the Field "old" or "password".
+func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int64, old, password string, by store.Entry) error {
+	if err := a.Confirm(ctx, p, old); err != nil {
+		return at(err, "old")
+	}
+	phc, err := a.newPassword(ctx, p, password)
+	if err != nil {
+		return err
+	}
+	letter := a.news(p.Email, "New password", "The password of your account was changed by somebody who was logged in.")
+	return a.db.ChangePassword(ctx, p.ID, keep, phc, a.Now(), letter, by)
+}
+
+// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited after too many tries.
+func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string) error {
+	tries, err := a.db.Try(ctx, a.Now(), store.Limit{Key: "confirm:" + accountKey(p.Email), Rates: store.Guesses})
+	if err != nil {
+		return err
+	}
+	ok, _, err := a.check(ctx, p.Password, password)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.Invalid, "The password is wrong.", "Type the one that you log in with.").At("confirm")
+	}
+	return a.db.Forgive(ctx, tries...)
+}
+
+// at moves a fault that belongs to a field to another field.
+func at(err error, field string) error {
+	if f := fault.Of(err); f.Field != "" {
+		return f.At(field)
+	}
+	return err
+}

@@ -1,0 +1,135 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// How long links in letters work.
+const (
+	activateLife = 24 * time.Hour
+	recoverLife  = time.Hour
+	addressLife  = 24 * time.Hour
+)
+
+func hours(d time.Duration) string {
+	if d == time.Hour {
+		return "an hour"
+	}
+	return fmt.Sprintf("%d hours", d/time.Hour)
+}
+
+// Open tells whether people can sign up.
+func (a *Accounts) Open() bool { return a.cfg.Signup.Mode != "closed" }
+
+// SignUp takes what somebody typed who wants an account. Whether the address has one already shows in the letter that it
+// gets, and in nothing else. Invalid: the Field "email", "name" or "password". Denied: nobody can sign up.
+func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) error {
+	if !a.Open() {
+		return fault.New(fault.Denied, "Nobody can sign up here.", "Ask the administrator for an account.")
+	}
+	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
+	if err := n.check(); err != nil {
+		return err
+	}
+	if err := a.admitDomain(n.Email); err != nil {
+		return err
+	}
+	if err := a.hardToGuess(ctx, n.Password, n.Email, n.Name); err != nil {
+		return err
+	}
+	phc, err := a.hash(ctx, n.Password)
+	if err != nil {
+		return err
+	}
+	p := &store.Person{Email: n.Email, Name: n.Name, Role: "user", State: "pending", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	link, secret := a.link("activate", n.Email, activateLife)
+	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenLetter(n.Email), by)
+}
+
+// link makes a link; without mail set up it is none.
+func (a *Accounts) link(kind, email string, life time.Duration) (store.Link, string) {
+	if !a.cfg.Mail.On() {
+		return store.Link{}, ""
+	}
+	return store.NewLink(kind, email, a.Now(), life)
+}
+
+// admitDomain refuses addresses of domains that may not sign up.
+func (a *Accounts) admitDomain(email string) error {
+	domains := a.cfg.Signup.Domains
+	_, domain, _ := strings.Cut(email, "@")
+	if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
+		return nil
+	}
+	return fault.New(fault.Invalid, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
+}
+
+// Resend posts the link of somebody who has signed up once more. Nothing tells whether there is somebody.
+func (a *Accounts) Resend(ctx context.Context, email string) error {
+	email = strings.TrimSpace(email)
+	p, err := a.find(ctx, email)
+	if err != nil || p == nil || p.State != "pending" || !p.VerifiedAt.IsZero() || !a.cfg.Mail.On() {
+		return err
+	}
+	link, secret := a.link("activate", p.Email, activateLife)
+	return a.db.SendLink(ctx, p.ID, link, a.invitation(p.Email, secret))
+}
+
+// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't work any more.
+func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email string, err error) {
+	l, _, err := a.db.FindLink(ctx, kind, secret, a.Now())
+	if err != nil {
+		return "", err
+	}
+	return l.Email, nil
+}
+
+// Activate makes the account of a link active for somebody who also knows its password: a stranger may have signed up with
+// another's address, and chosen the password. The person is still pending where an administrator has to approve.
+// Unauthorised: the password is wrong. NotFound: the link doesn't work any more.
+func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.Entry) (*store.Person, error) {
+	l, p, err := a.db.FindLink(ctx, "activate", secret, a.Now())
+	if err != nil {
+		return nil, err
+	}
+	if err := a.verify(ctx, p, password, address); err != nil {
+		return nil, err
+	}
+	state, letters, err := a.approval(ctx, p.Email)
+	if err != nil {
+		return nil, err
+	}
+	by.Actor = p.ID
+	if err := a.db.Activate(ctx, l, p, state, a.Now(), letters, by); err != nil {
+		return nil, err
+	}
+	return a.db.PersonByID(ctx, p.ID)
+}
+
+// approval returns the state of somebody who has just proven an address, and the letters to those who have to approve.
+func (a *Accounts) approval(ctx context.Context, email string) (state string, letters []store.Letter, err error) {
+	if a.cfg.Signup.Mode != "approval" {
+		return "active", nil, nil
+	}
+	admins, err := a.db.Administrators(ctx)
+	for _, to := range admins {
+		letters = append(letters, a.waitingLetter(to, email))
+	}
+	return "pending", letters, err
+}
+
+// Approve makes a person active, whoever they are, and tells them.
+func (a *Accounts) Approve(ctx context.Context, p *store.Person) error {
+	if err := a.db.SetState(ctx, p.ID, "active", a.Now()); err != nil {
+		return err
+	}
+	_, err := a.db.Post(ctx, a.Now(), a.activatedLetter(p.Email))
+	return err
+}

@@ -142,6 +142,12 @@ type Engine interface {
 	Health(ctx context.Context) Health
 }
 
+// Expirer is an Engine that can remove the log and the artifacts of a single build.
+type Expirer interface {
+	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs is a Conflict.
+	Expire(ctx context.Context, name string, number int) error
+}
+
 // Tracer is an Engine whose Status can, for a moment, show neither that a start waits nor the build that it has become.
 type Tracer interface {
 	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's number (which

@@ -11,12 +11,13 @@ import (
 
 // fake is an engine in memory. It takes the names of calls that are to go wrong, and how.
 type fake struct {
-	now    func() time.Time
-	jobs   map[string]*fakeJob
-	ticket int
-	faults []string // "start:before", "start:after", "start:killed": what happens to the next such call
-	calls  []string
-	log    string
+	now     func() time.Time
+	jobs    map[string]*fakeJob
+	ticket  int
+	faults  []string // "start:before", "start:after", "start:killed": what happens to the next such call
+	calls   []string
+	log     string
+	expired []string // builds: "NAME/NUMBER"
 }
 
 type fakeJob struct {
@@ -169,4 +170,12 @@ func (f *fake) end(name string, number int, state State) {
 			f.jobs[name].builds[i].State, f.jobs[name].builds[i].EndedAt = state, f.now()
 		}
 	}
+}
+
+// Expire makes the engine in memory an Expirer.
+func (f *fake) Expire(_ context.Context, name string, number int) error {
+	return f.call("expire", func() error {
+		f.expired = append(f.expired, name+"/"+strconv.Itoa(number))
+		return nil
+	})
 }

@@ -70,6 +70,9 @@ func (s *Service) Log(ctx context.Context, owner int64, id string, number int, o
 	if b.EngineNumber == 0 {
 		return Chunk{More: b.Open()}, nil
 	}
+	if !b.ExpiredAt.IsZero() {
+		return Chunk{}, expired(b)
+	}
 	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
 }
 
@@ -86,6 +89,9 @@ func (s *Service) Open(ctx context.Context, owner int64, id string, number int, 
 	}
 	if b.EngineNumber == 0 {
 		return nil, fault.New(fault.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
+	}
+	if !b.ExpiredAt.IsZero() {
+		return nil, expired(b)
 	}
 	return s.Engine.Open(ctx, job.EngineName, b.EngineNumber, path, r)
 }

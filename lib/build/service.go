@@ -16,7 +16,8 @@ import (
 type Limits struct {
 	Dockerfile int64 // bytes
 	Context    dockerfile.Limits
-	Jobs       int           // a person's jobs, unless the person has a number of their own
+	Jobs       int           // a person's jobs, unless the person has a number of their own; 0: no limit
+	Builds     store.Limits  // a person's builds, likewise, and the queue's
 	Keep       int           // builds that the engine keeps of a job
 	TimeLimit  time.Duration // of one build
 }
@@ -147,7 +148,7 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, false, err
 	}
-	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Now())
+	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
 	if err != nil || already {
 		return b, already, err
 	}

@@ -50,6 +50,10 @@ func (c *Config) rules() []rule {
 }
 
 func isAddress(s string) bool {
+		{c.Limits.Running >= 0, "limits.running", "must not be negative"},
+		{c.Limits.Daily >= 0, "limits.daily", "must not be negative"},
+		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
+		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }

@@ -47,7 +47,14 @@ type Limits struct {
 	Context         Size // the archive as it is uploaded
 	ContextUnpacked Size `toml:"context_unpacked"`
 	ContextEntries  int  `toml:"context_entries"` // files, folders and links in the archive
-	Jobs            int  // of one person, where nothing else is set for them
+	// Of one person, where nothing else is set for them; 0: no limit.
+	Jobs      int
+	Running   int  // builds queued or running at once
+	Daily     int  // builds started in 24 hours
+	Artifacts Size // kept by all their builds together; checked before a build starts
+	KeepDays  int  `toml:"keep_days"` // how long a build's log and artifacts are kept
+
+	Queue int // builds of all people that wait; more are refused. 0: no limit
 }
 
 // Session configures log-ins.

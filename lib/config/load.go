@@ -39,6 +39,11 @@ func Default() *Config {
 		},
 		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
 		Signup:  Signup{Mode: "open", Domains: []string{}},
+			Running:         3,
+			Daily:           50,
+			Artifacts:       20 << 30,
+			KeepDays:        30,
+			Queue:           100,
 		Mail:    Mail{Port: 587, TLS: "starttls"},
 	}
 }

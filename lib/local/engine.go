@@ -23,7 +23,10 @@ type Engine struct {
 	dir string
 }
 
-var _ build.Engine = (*Engine)(nil)
+var (
+	_ build.Engine  = (*Engine)(nil)
+	_ build.Expirer = (*Engine)(nil)
+)
 
 // New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
 // JOB/NUMBER/dist/; other names in dir begin with @, which no job's name does.
@@ -56,6 +59,13 @@ func (e *Engine) Remove(ctx context.Context, name string) error {
 	var trash trash
 	defer trash.empty()
 	return e.db.LocalRemove(ctx, name, func(job string) error { return trash.add(e.dir, job) })
+}
+
+// Expire removes the log and the artifacts of a build that has ended. See build.Expirer.
+func (e *Engine) Expire(ctx context.Context, name string, number int) error {
+	var trash trash
+	defer trash.empty()
+	return e.db.LocalForget(ctx, name, number, func(job string) error { return trash.add(e.dir, folder(job, number)) })
 }
 
 // SetEnabled lets a job start builds or not; disabling forgets a waiting start. See build.Engine.

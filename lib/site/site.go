@@ -28,6 +28,10 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 	}
 	return &build.Service{
 		Store: db, Engine: local.New(db, cfg.Paths.Builds), Targets: targets,
+			Builds: store.Limits{
+				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Bytes: int64(cfg.Limits.Artifacts),
+				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
+			},
 		Limits: build.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Keep: cfg.Local.Keep, TimeLimit: cfg.Local.TimeLimit,

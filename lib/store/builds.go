@@ -103,7 +103,7 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
 // stopped, it returns that one, and already is true. A job that is switched off is a Conflict. Where the owner has
-reached one of their limits, which l has for those who have none of their own: Limited; where too many builds wait: Unavailable.
+// reached one of their limits, which l has for those who have none of their own: Limited; where too many builds wait: Unavailable.
 func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)

@@ -75,7 +75,7 @@ func noJob() error {
 	return fault.New(fault.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
 }
 
-// AddJob stores a job with its first revision, unless its owner has limit jobs already (Limited). An engine
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (Limited); 0 is no limit. An engine
 // name that is taken is a Conflict: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
@@ -83,7 +83,7 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", j.PersonID).Scan(&have); err != nil {
 			return err
 		}
-		if have >= limit {
+		if limit > 0 && have >= limit {
 			return fault.New(fault.Limited, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit), "Remove a job that you no longer need, or ask the administrator for more.")
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, engine_name, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,

@@ -3,7 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
+
+	"toaster.do/lib/fault"
 )
 
 // LocalTake gives the runner the oldest start whose job runs no build now, with its job's definition, and
@@ -75,6 +78,28 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, d
 		return place()
 	})
 	return found && err == nil, err
+}
+
+// LocalForget forgets a build that has ended. Before it commits it calls discard with the job's name as it was first written.
+// One that is gone is no error; one that runs is a Conflict.
+func (db *DB) LocalForget(ctx context.Context, name string, number int, discard func(job string) error) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		var b LocalBuild
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		if err == sql.ErrNoRows {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if b.State == "running" {
+			return fault.New(fault.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", b.Ticket); err != nil {
+			return err
+		}
+		return discard(b.Job)
+	})
 }
 
 // expireLocal forgets the ended builds beyond the newest that the job keeps.

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
 	"toaster.do/lib/store"
@@ -61,28 +59,6 @@ func (runnerCommand) Run(w *world) error {
 		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit), Log: w.logger(),
 	}
 	return r.Run(w.ctx)
-}
-
-type syncCommand struct{}
-
-func (syncCommand) Help() string {
-	return "Tells the engine what it was not told when it was away, and writes down what it has done since; prints nothing where nothing is open. " +
-		"The exit status is 1 when something could not be done; it is tried again next time. In a crontab:\n\n" +
-		"    * * * * * www-data toasterctl sync >/dev/null"
-}
-
-func (syncCommand) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *build.Service) error {
-		jobs, err := s.Reconcile(w.ctx)
-		if err != nil {
-			message, _ := explain(first(err))
-			return fault.New(fault.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
-		}
-		if jobs > 0 {
-			_, err = fmt.Fprintf(w.out, "Brought up to date: %s.\n", count(jobs, "job"))
-		}
-		return err
-	})
 }
 
 // first returns the first of errors that were joined.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -56,7 +55,7 @@ func (c *serveCommand) Run(w *world) error {
 		}
 		ctx, stop := context.WithCancel(w.ctx)
 		synced := make(chan struct{})
-		go func() { defer close(synced); reconcile(ctx, s) }()
+		go func() { defer close(synced); everyMinute(ctx, cfg, s) }()
 		err = serve(ctx, l, h, w)
 		stop()
 		<-synced
@@ -119,17 +118,4 @@ func serve(ctx context.Context, l net.Listener, h http.Handler, w *world) error 
 	}
 	server.Close()
 	return endChildren(w.err)
-}
-
-func reconcile(ctx context.Context, s *build.Service) {
-	for tick := time.NewTicker(between); ; {
-		if _, err := s.Reconcile(ctx); err != nil && ctx.Err() == nil {
-			s.Logger.Error("not all could be reconciled; it is tried again in a minute", slog.Any("error", err))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

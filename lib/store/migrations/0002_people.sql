@@ -42,6 +42,7 @@ ALTER TABLE job ADD COLUMN badge INTEGER NOT NULL DEFAULT 0 CHECK (badge IN (0, 
 -- When a build's artifacts and log were removed because of their age; NULL: they are there.
 ALTER TABLE build ADD COLUMN expired_at INTEGER;
 ALTER TABLE build ADD COLUMN notified   INTEGER NOT NULL DEFAULT 1 CHECK (notified IN (0, 1)); -- 0: its end is still to be mailed
+CREATE INDEX build_kept ON build (ended_at) WHERE expired_at IS NULL AND settled = 1;
 CREATE INDEX build_unnotified ON build (notified) WHERE notified = 0;
 
 -- Links in mails: each works once, and not for long.

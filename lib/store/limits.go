@@ -1,0 +1,179 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+// Limits are what a person's builds may take, where nothing else is set for the person, and what may wait. 0: no limit.
+type Limits struct {
+	Running  int   // builds queued or running at once
+	Daily    int   // builds started in 24 hours
+	Bytes    int64 // of artifacts that are kept
+	KeepDays int   // how long log and artifacts are kept
+	Queue    int   // builds of all people that wait
+}
+
+// For returns the limits that hold for a person.
+func (l Limits) For(p *Person) Limits {
+	if p.MaxRunning >= 0 {
+		l.Running = p.MaxRunning
+	}
+	if p.MaxDaily >= 0 {
+		l.Daily = p.MaxDaily
+	}
+	if p.MaxBytes >= 0 {
+		l.Bytes = p.MaxBytes
+	}
+	if p.KeepDays >= 0 {
+		l.KeepDays = p.KeepDays
+	}
+	return l
+}
+
+// Usage is how much of their limits a person has taken.
+type Usage struct {
+	Jobs, Running, Daily int
+	Bytes                int64
+}
+
+const daily = 24 * time.Hour
+
+// Usage tells what a person has.
+func (db *DB) Usage(ctx context.Context, person int64, now time.Time) (u Usage, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE person_id = ?1 AND removed_at IS NULL), (`+running+`),
+			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, person, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+	})
+	return u, err
+}
+
+// Builds of a job that was removed count as long as they run.
+const (
+	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id WHERE build.state IN ('queued', 'running') AND job.person_id = ?1`
+	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.person_id = ?1 AND job.removed_at IS NULL`
+)
+
+// admit tells whether a person may start one more build, and counts it.
+func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+	var p Person
+	to, done := p.fields()
+	if err := tx.QueryRowContext(ctx, "SELECT "+personColumns+" FROM person p WHERE p.id = ?", person).Scan(to...); err != nil {
+		return missing(err, "There is no such account.")
+	}
+	done()
+	l = l.For(&p)
+	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.space, l.queue} {
+		if err := check(ctx, tx, person, now); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM started WHERE person_id = ? AND at <= ?`, person, millis(now.Add(-daily))); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at) VALUES (?, ?)`, person, millis(now))
+	return err
+}
+
+func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+	var n int
+	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
+		return err
+	}
+	return fault.New(fault.Limited, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
+		"Wait until one has ended, or stop one.").In(time.Minute)
+}
+
+func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+	if l.Daily == 0 {
+		return nil
+	}
+	var at int64
+	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+		person, millis(now.Add(-daily)), l.Daily-1).Scan(&at)
+	if err == sql.ErrNoRows {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	free := time.UnixMilli(at).Add(daily)
+	return fault.New(fault.Limited, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.", l.Daily),
+		"The next one can start on "+free.UTC().Format("2 Jan at 15:04:05 UTC")+".").In(free.Sub(now))
+}
+
+func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+	var n int64
+	if err := tx.QueryRowContext(ctx, taken, person).Scan(&n); err != nil || l.Bytes == 0 || n < l.Bytes {
+		return err
+	}
+	var name string
+	var most int64
+	err := tx.QueryRowContext(ctx, `SELECT job.name, sum(size) AS bytes FROM artifact JOIN job ON job.id = artifact.job_id
+		WHERE job.person_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &most)
+	if err != nil && err != sql.ErrNoRows {
+		return err
+	}
+	advice := fmt.Sprintf("Remove a job that you no longer need: “%s” has %s.", name, size(most))
+	if l.KeepDays > 0 {
+		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
+	}
+	return fault.New(fault.Limited, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n), size(l.Bytes)), advice).In(time.Hour)
+}
+
+func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) error {
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM build WHERE state = 'queued'`).Scan(&n)
+	if err != nil || l.Queue == 0 || n < l.Queue {
+		return err
+	}
+	return fault.New(fault.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
+		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	}
+	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+}
+
+// Aged is a build whose log and artifacts are kept no longer.
+type Aged struct {
+	JobID, EngineName    string
+	Number, EngineNumber int
+}
+
+// Aged returns builds that ended more days ago than their owner's builds are kept, and those that have keep newer ones of the
+// same job, which the engine drops. It returns some of them; ask again after Expired.
+func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
+	scan := func(rs *sql.Rows) (a Aged, err error) {
+		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)
+	}
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number
+			FROM build b JOIN job ON job.id = b.job_id JOIN person p ON p.id = job.person_id
+			WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL
+			AND (coalesce(p.keep_days, ?1) > 0 AND b.ended_at < ?2 - coalesce(p.keep_days, ?1) * 86400000
+				OR (SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.settled = 1 AND n.engine_number > b.engine_number) >= ?3)
+			ORDER BY b.ended_at LIMIT 100`, l.KeepDays, millis(now), keep)
+		return err
+	})
+	return found, err
+}
+
+// Expired notes that a build's log and artifacts are gone.
+func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE build SET expired_at = ? WHERE job_id = ? AND number = ? AND expired_at IS NULL`, millis(now), a.JobID, a.Number)
+		return err
+	})
+}

@@ -15,11 +15,12 @@ TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl
 export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo
 export CGO_ENABLED = 1
 
-.PHONY: help run test build install bench clean run-tools test-tools lint
+.PHONY: help run test test-jenkins build install bench clean run-tools test-tools lint
 
 help:
 	@printf '%s\n' 'make run      try toaster out: builds it, makes ./var, serves on $(LISTEN)' \
 		'make test     all the tests; as root it installs what they need' \
+		'make test-jenkins  the engine on a Jenkins: JENKINS_URL, JENKINS_USER, JENKINS_TOKEN' \
 		'make build    build/toasterctl and build/cgi-bin/' \
 		'make install  into $(PREFIX), below DESTDIR' \
 		'make bench    benchmarks, side by side, as ratios' \
@@ -38,6 +39,11 @@ run: build
 test: test-tools lint
 	go test -race -timeout 60m ./...
 	cd lib/dockerfile/oracle && go test ./...
+
+test-jenkins:
+	@: "$${JENKINS_URL:?is not set: make test-jenkins JENKINS_URL=https://… JENKINS_USER=… JENKINS_TOKEN=…}" \
+		"$${JENKINS_USER:?is not set: an account for toaster on that Jenkins}" "$${JENKINS_TOKEN:?is not set: an API token of that account}"
+	go test -count=1 -v -timeout 60m -run TestRealController ./lib/jenkins/
 
 lint:
 	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \

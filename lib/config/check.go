@@ -32,28 +32,45 @@ func (c *Config) rules() []rule {
 		{c.Paths.Keys != "", "paths.keys", "must not be empty"},
 		{c.Paths.Targets != "", "paths.targets", "must not be empty"},
 		{c.Paths.Builds != "", "paths.builds", "must not be empty"},
-		{c.Engine != "jenkins", "engine", `"jenkins" is not built in yet: use "local"`},
-		{c.Engine == "local", "engine", `must be "local"`},
+		{c.Engine == "local" || c.Engine == "jenkins", "engine", `must be "local" or "jenkins"`},
 		{c.Local.Slots > 0, "local.slots", "must be at least 1"},
 		{c.Local.TimeLimit >= time.Second, "local.time_limit", "must be at least a second"},
 		{c.Local.OutputLimit >= 1<<10, "local.output_limit", "must be at least 1 KiB"},
 		{c.Local.Keep > 0, "local.keep", "must be at least 1"},
+		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url", `must be an address such as "https://jenkins.example.org/"`},
+		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},
+		{c.Engine != "jenkins" || c.Jenkins.secrets() == 1, "jenkins.token_file", "must be set, or else token or password: one of the three"},
+		{c.Jenkins.View != "", "jenkins.view", "must not be empty"},
+		{c.Jenkins.ConnectTimeout >= 100*time.Millisecond, "jenkins.connect_timeout", "must be at least 100ms"},
+		{c.Jenkins.CallTimeout >= c.Jenkins.ConnectTimeout, "jenkins.call_timeout", "must not be shorter than jenkins.connect_timeout"},
+		{c.Jenkins.TimeLimit >= time.Second, "jenkins.time_limit", "must be at least a second"},
+		{c.Jenkins.Keep > 0, "jenkins.keep", "must be at least 1"},
 		{c.Limits.Dockerfile > 0, "limits.dockerfile", "must be more than 0"},
 		{c.Limits.Context > 0, "limits.context", "must be more than 0"},
 		{c.Limits.ContextUnpacked > 0, "limits.context_unpacked", "must be more than 0"},
 		{c.Limits.ContextEntries > 0, "limits.context_entries", "must be at least 1"},
 		{c.Limits.Jobs >= 0, "limits.jobs", "must not be negative"},
+		{c.Limits.Running >= 0, "limits.running", "must not be negative"},
+		{c.Limits.Daily >= 0, "limits.daily", "must not be negative"},
+		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
+		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
 		{c.Session.Absolute >= c.Session.Idle, "session.absolute", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
 	}, c.peopleRules()...)
 }
 
+// secrets counts the ways to log in that are set.
+func (j *Jenkins) secrets() (n int) {
+	for _, s := range []string{j.Token, j.TokenFile, j.Password} {
+		if s != "" {
+			n++
+		}
+	}
+	return n
+}
+
 func isAddress(s string) bool {
-		{c.Limits.Running >= 0, "limits.running", "must not be negative"},
-		{c.Limits.Daily >= 0, "limits.daily", "must not be negative"},
-		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
-		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
 }

@@ -10,6 +10,7 @@ type Config struct {
 	Paths   Paths
 	Engine  string // "local" or "jenkins"
 	Local   Local
+	Jenkins Jenkins
 	Limits  Limits
 	Session Session
 	Signup  Signup
@@ -39,6 +40,21 @@ type Local struct {
 	OutputLimit Size          // a log longer than this ends its build
 	Keep        int           // newest builds of a job that are kept
 	WorkDir     string        // where builds run; empty: "@work" in Paths.Builds, a name that no job has
+}
+
+// Jenkins configures the engine on a Jenkins controller.
+type Jenkins struct {
+	URL            string        // the controller's address
+	User           string        // toaster's account there
+	Token          string        // the account's API token; empty where TokenFile or Password is set
+	TokenFile      string        // a file that holds the token alone
+	Password       string        // instead of a token; slower
+	View           string        // the view that shows the jobs
+	CA             string        // a PEM file with the authorities to trust; empty: the system's
+	ConnectTimeout time.Duration // until it is connected
+	CallTimeout    time.Duration // until it has answered
+	TimeLimit      time.Duration // a build running longer has failed
+	Keep           int           // newest builds of a job that are kept
 }
 
 // Limits bound what a person may send and have.

@@ -20,6 +20,15 @@ type file struct {
 		Keep        int
 		WorkDir     string `toml:"work_dir"`
 	}
+	Jenkins struct {
+		URL, User, Token, Password, View, CA string
+
+		TokenFile      string   `toml:"token_file"`
+		ConnectTimeout duration `toml:"connect_timeout"`
+		CallTimeout    duration `toml:"call_timeout"`
+		TimeLimit      duration `toml:"time_limit"`
+		Keep           int
+	}
 	Session struct {
 		Idle, Absolute duration
 		Secure         string
@@ -34,14 +43,23 @@ func fileOf(c *Config) *file {
 	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail}
 	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit
+	j := &f.Jenkins
+	j.URL, j.User, j.Token, j.TokenFile, j.Password = c.Jenkins.URL, c.Jenkins.User, c.Jenkins.Token, c.Jenkins.TokenFile, c.Jenkins.Password
+	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
+	j.ConnectTimeout, j.CallTimeout = duration{c.Jenkins.ConnectTimeout}, duration{c.Jenkins.CallTimeout}
 	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
 	return f
 }
 
 func (f *file) config() *Config {
+	j := &f.Jenkins
 	return &Config{
 		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Limits: f.Limits,
-		Local:   Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir},
+		Local: Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir},
+		Jenkins: Jenkins{
+			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
+			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
+		},
 		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure},
 		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail,
 	}

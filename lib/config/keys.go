@@ -38,7 +38,8 @@ func (c *Config) KeyPairs() ([][]byte, error) {
 	return keys, nil
 }
 
-func readKeys(path string) ([][]byte, error) {
+// readSecret reads a file that not everybody may read.
+func readSecret(path string) ([]byte, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -46,7 +47,11 @@ func readKeys(path string) ([][]byte, error) {
 	if fi.Mode().Perm()&0o007 != 0 {
 		return nil, fmt.Errorf("%s is open to everybody (%v): chmod 0640 it", path, fi.Mode().Perm())
 	}
-	data, err := os.ReadFile(path)
+	return os.ReadFile(path)
+}
+
+func readKeys(path string) ([][]byte, error) {
+	data, err := readSecret(path)
 	if err != nil {
 		return nil, err
 	}

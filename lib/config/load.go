@@ -30,20 +30,23 @@ func Default() *Config {
 			Builds:   "/var/lib/toaster/builds",
 		},
 		Local: Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5},
+		Jenkins: Jenkins{
+			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,
+		},
 		Limits: Limits{
 			Dockerfile:      64 << 10,
 			Context:         1 << 20,
 			ContextUnpacked: 64 << 20,
 			ContextEntries:  10000,
 			Jobs:            3,
-		},
-		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
-		Signup:  Signup{Mode: "open", Domains: []string{}},
 			Running:         3,
 			Daily:           50,
 			Artifacts:       20 << 30,
 			KeepDays:        30,
 			Queue:           100,
+		},
+		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
+		Signup:  Signup{Mode: "open", Domains: []string{}},
 		Mail:    Mail{Port: 587, TLS: "starttls"},
 	}
 }

@@ -100,13 +100,13 @@ func TestOnlyTimeRunOutEndsWithItsStatus(t *testing.T) {
 
 // A controller that was killed leaves the processes of its builds.
 func TestABuildThatWasLeftRunningIsEnded(t *testing.T) {
-	ws := t.TempDir()
+	ws, tmp := t.TempDir(), t.TempDir()
 	file := filepath.Join(t.TempDir(), "jenkins1.sh")
 	if err := os.WriteFile(file, []byte(step("echo begun; while :; do echo orphan >late; sleep 0.1; done\n", time.Minute)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	orphan := exec.Command("/bin/sh", file)
-	orphan.Dir, orphan.Env = ws, append(os.Environ(), "WORKSPACE="+ws)
+	orphan.Dir, orphan.Env = ws, append(os.Environ(), "WORKSPACE="+ws, "TMPDIR="+tmp)
 	out, err := orphan.StdoutPipe()
 	if err == nil {
 		err = orphan.Start()
@@ -121,6 +121,9 @@ func TestABuildThatWasLeftRunningIsEnded(t *testing.T) {
 		t.Errorf("the next build ended with %d and said %q", status, said)
 	}
 	orphan.Wait()
+	if left, _ := filepath.Glob(tmp + "/*"); len(left) > 0 {
+		t.Errorf("there is left %v", left)
+	}
 }
 
 // Any script reaches the agent's shell byte for byte, and any description is that text and nothing else.

@@ -202,7 +202,7 @@ func (e *Engine) viewFinding(ctx context.Context) Finding {
 	return f
 }
 
-// agents looks for an agent for each label. An expression of several labels is left to Jenkins.
+// agents looks for an agent for each label.
 func (e *Engine) agents(ctx context.Context, labels []string) (all []Finding) {
 	agents, err := e.computers(ctx)
 	if err != nil {
@@ -227,8 +227,6 @@ func (e *Engine) agents(ctx context.Context, labels []string) (all []Finding) {
 		switch {
 		case online > 0:
 			f.OK, f.Problem = true, fmt.Sprintf("%d builds at once", online)
-		case strings.ContainsAny(label, " &|!()<>\""):
-			f.OK, f.Problem = true, "is an expression, which only Jenkins can tell about"
 		case len(offline) > 0:
 			f.Problem, f.Advice = "is offline: "+strings.Join(offline, ", ")+".", "Bring it online."
 		default:

@@ -20,10 +20,11 @@ end_orphan() {
 	say "ends a build that was left running here."
 	kill "$old"
 	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		is_script "$old" "$folder" || return 0
+		is_script "$old" "$folder" || break
 		sleep 1
 	done
-	kill -s KILL -- "-$old"
+	! is_script "$old" "$folder" || kill -s KILL -- "-$old"
+	rm -rf "$folder"
 }
 
 command -v timeout >/dev/null || { say "this agent lacks timeout(1): install coreutils on it."; exit 1; }

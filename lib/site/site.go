@@ -2,13 +2,14 @@
 package site
 
 import (
-	"fmt"
 	"log/slog"
 	"time"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/jenkins"
 	"toaster.do/lib/local"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
@@ -23,21 +24,42 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 	if err != nil {
 		return nil, err
 	}
-	if cfg.Engine != "local" {
-		return nil, fmt.Errorf("%s: engine %q is not built in; use \"local\"", cfg.Path, cfg.Engine)
-	}
-	return &build.Service{
-		Store: db, Engine: local.New(db, cfg.Paths.Builds), Targets: targets,
+	s := &build.Service{
+		Store: db, Targets: targets,
+		Limits: build.Limits{
+			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Builds: store.Limits{
 				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Bytes: int64(cfg.Limits.Artifacts),
 				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
 			},
-		Limits: build.Limits{
-			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Keep: cfg.Local.Keep, TimeLimit: cfg.Local.TimeLimit,
 		},
 		Version: Version, Now: time.Now, Logger: logger,
-	}, nil
+	}
+	if cfg.Engine == "jenkins" {
+		s.Limits.Keep, s.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
+		s.Engine, err = Jenkins(cfg, logger)
+		return s, err
+	}
+	s.Engine = local.New(db, cfg.Paths.Builds)
+	return s, nil
+}
+
+// Jenkins returns the engine on the controller that the configuration names. It doesn't use the network.
+func Jenkins(cfg *config.Config, logger *slog.Logger) (*jenkins.Engine, error) {
+	token, password, err := cfg.Secret()
+	if err != nil {
+		return nil, err
+	}
+	j := cfg.Jenkins
+	e, err := jenkins.New(jenkins.Options{
+		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
+		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger,
+	})
+	if err != nil {
+		return nil, fault.Wrap(fault.Unavailable, err, "This site's build engine is not set up.", "Administrator: see the log.")
+	}
+	return e, nil
 }
 
 // Context returns the limits of a build context.

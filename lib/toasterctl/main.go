@@ -30,6 +30,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server, for trying out and developing."`
 	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine, until a signal ends it."`
 	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`
+	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the build engine, and say what to change."`
 
 	User  userCommands  `cmd:"" group:"people" help:"Keep accounts."`
 	Token tokenCommands `cmd:"" group:"people" help:"Keep API tokens."`

@@ -23,6 +23,7 @@ type faults struct {
 type once struct {
 	method string
 	path   *regexp.Regexp
+	after  int // so many requests that match are answered as usual before
 	do     func(w http.ResponseWriter, r *http.Request, act func(http.ResponseWriter))
 }
 
@@ -78,7 +79,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 func (f *faults) match(r *http.Request) *once {
 	for i, o := range f.once {
-		if o.method == r.Method && o.path.MatchString(r.URL.Path) {
+		if o.method != "" && o.method != r.Method || !o.path.MatchString(r.URL.Path) {
+			continue
+		}
+		if o.after--; o.after < 0 {
 			f.once = append(f.once[:i:i], f.once[i+1:]...)
 			return o
 		}
@@ -195,9 +199,18 @@ func (s *Server) Before(f func(*http.Request)) {
 
 // Once hands the next request of a method, whose path matches the pattern, to do. act answers it as usual.
 func (s *Server) Once(method, pattern string, do func(w http.ResponseWriter, r *http.Request, act func(http.ResponseWriter))) {
-	s.fault.mu.Lock()
-	defer s.fault.mu.Unlock()
-	s.fault.once = append(s.fault.once, &once{method, regexp.MustCompile(pattern), do})
+	s.fault.add(&once{method, regexp.MustCompile(pattern), 0, do})
+}
+
+// Nth hands the n-th request from now on to do, as Once does; 1 is the next.
+func (s *Server) Nth(n int, do func(w http.ResponseWriter, r *http.Request, act func(http.ResponseWriter))) {
+	s.fault.add(&once{"", regexp.MustCompile(""), n - 1, do})
+}
+
+func (f *faults) add(o *once) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.once = append(f.once, o)
 }
 
 // DropAnswer does what the next matching request asks for, and cuts the connection instead of answering.

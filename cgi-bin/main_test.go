@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 	programs = dir
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", dir+"/", "./index", "./account", "./admin", "./jobs").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "./index", "./account", "./admin", "./jobs", "./strength").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 	} else {
 		code = m.Run()

@@ -9,7 +9,8 @@ PROGRAMS = index account admin jobs strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium curl git lighttpd lighttpd-mod-openssl shellcheck w3m zip
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs git lighttpd \
+	lighttpd-mod-openssl parted qemu-utils shellcheck squashfs-tools w3m xorriso zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
 export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo
@@ -23,6 +24,7 @@ help:
 		'make test-jenkins  the engine on a Jenkins: JENKINS_URL, JENKINS_USER, JENKINS_TOKEN' \
 		'make build    build/toasterctl and build/cgi-bin/' \
 		'make install  into $(PREFIX), below DESTDIR' \
+		'make e2e-sdk   images from the real SDKs in SDK_DIR, started in qemu; half an hour' \
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
@@ -44,6 +46,12 @@ test-jenkins:
 	@: "$${JENKINS_URL:?is not set: make test-jenkins JENKINS_URL=https://… JENKINS_USER=… JENKINS_TOKEN=…}" \
 		"$${JENKINS_USER:?is not set: an account for toaster on that Jenkins}" "$${JENKINS_TOKEN:?is not set: an API token of that account}"
 	go test -count=1 -v -timeout 60m -run TestRealController ./lib/jenkins/
+
+# A live ISO and a virtual machine from the real SDKs, SDK_DIR/live-sdk and SDK_DIR/vm-sdk, started in qemu. As root.
+e2e-sdk: test-tools
+	@.ci/tools qemu-system-x86
+	@[ -n '$(SDK_DIR)' ] || { echo 'make e2e-sdk SDK_DIR=the folder that has live-sdk and vm-sdk'; exit 2; }
+	SDK_DIR='$(abspath $(SDK_DIR))' go test -tags=e2e_sdk,sqlite_omit_load_extension,netgo,osusergo -count=1 -v -timeout 3h -run TestRealSDK ./lib/e2e
 
 lint:
 	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \

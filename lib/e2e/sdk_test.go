@@ -1,0 +1,260 @@
+//go:build e2e_sdk
+
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/conf"
+	translator "toaster.do/lib/dockerfile"
+	"toaster.do/lib/sdk"
+)
+
+// "make e2e-sdk SDK_DIR=…" builds a live ISO and a virtual machine's disk with the real SDKs, SDK_DIR/live-sdk and
+// SDK_DIR/vm-sdk with their submodules, and Debian in Devuan's place; looks into them; and starts them in qemu, without
+// KVM, until there is a prompt and the Dockerfile's service gives its page. As root; it takes half an hour.
+
+const site = `FROM debian:bookworm
+ARG GREETING="it's $(hostname) & co"
+ENV APP_HOME=/srv/app
+WORKDIR $APP_HOME
+RUN apt-get update && apt-get install -y --no-install-recommends busybox && rm -rf /var/lib/apt/lists/*
+COPY <<E index.html
+$GREETING
+E
+RUN <<E
+#!/bin/sh
+useradd --system --home-dir /srv/app app
+install -d -o app pages
+E
+USER app
+RUN id -un >pages/who
+EXPOSE 8080
+CMD ["busybox", "httpd", "-f", "-p", "8080", "-h", "/srv/app"]
+`
+
+const greeting = "it's $(hostname) & co\n"
+
+func TestRealSDK(t *testing.T) {
+	sdks := os.Getenv("SDK_DIR")
+	if sdks == "" {
+		t.Fatal("SDK_DIR is not set: the folder that has live-sdk and vm-sdk")
+	}
+	for _, kind := range []string{"vm", "live"} {
+		t.Run(kind, func(t *testing.T) {
+			recipe := recipeFor(t, kind)
+			dir := t.TempDir()
+			began := time.Now()
+			runScript(t, dir, filepath.Join(sdks, kind+"-sdk"), recipe)
+			t.Logf("built in %v", time.Since(began).Round(time.Second))
+			image := findImage(t, dir)
+			provenance(t, dir)
+			lookInside(t, image, recipe)
+			bootImage(t, image)
+		})
+	}
+}
+
+// recipeFor takes the target from the installed list, where it is off, as it is for this alone.
+func recipeFor(t *testing.T, kind string) sdk.Recipe {
+	t.Helper()
+	text, err := conf.Files.ReadFile("targets.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "targets.toml")
+	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("\non = false\n"), []byte("\non = true\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	targets, err := sdk.LoadTargets(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := targets.Find(kind + "_amd64_bookworm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blend, findings := translator.Translate(translator.Source{Dockerfile: []byte(site), Codename: target.Codename})
+	if blend == nil {
+		t.Fatal(findings)
+	}
+	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "e2e"}
+}
+
+func runScript(t *testing.T, dir, sdkDir string, r sdk.Recipe) {
+	t.Helper()
+	script, err := sdk.Script(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "build.sh"), script, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "build.sh")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "TOASTER_SDK_DIR="+sdkDir, "TOASTER_BOOT_CHECK=1")
+	out, err := cmd.CombinedOutput()
+	said := regexp.MustCompile(`(?m)^(toaster: |sdk: \(\*\)|TOASTER-).*$`).FindAllString(string(out), -1)
+	t.Log(strings.Join(said, "\n"))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out[max(0, len(out)-4000):])
+	}
+	if loops, _ := exec.Command("losetup", "--list", "--output", "BACK-FILE").Output(); strings.Contains(string(loops), dir) {
+		t.Errorf("the build left a loop device:\n%s", loops)
+	}
+	entries, _ := os.ReadDir(dir)
+	if len(entries) != 2 {
+		t.Errorf("the build left %v", entries)
+	}
+}
+
+func findImage(t *testing.T, dir string) (image string) {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(dir, "dist"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%12d %s", info.Size(), e.Name())
+		if strings.HasSuffix(e.Name(), ".iso") || strings.HasSuffix(e.Name(), ".qcow2") {
+			image = filepath.Join(dir, "dist", e.Name())
+		}
+	}
+	if image == "" {
+		t.Fatal("there is no image")
+	}
+	return image
+}
+
+// provenance: what the build's own boot check says, if qemu was there for it.
+func provenance(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "dist", "provenance.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p struct {
+		Boot struct {
+			Seconds *int   `json:"seconds_to_prompt"`
+			Port    int    `json:"port"`
+			Answer  string `json:"answer"`
+		} `json:"boot_check"`
+	}
+	if err := json.Unmarshal(text, &p); err != nil || p.Boot.Seconds == nil || p.Boot.Port != 8080 || !strings.HasPrefix(p.Boot.Answer, "HTTP/1.") {
+		t.Errorf("%v in %s", err, text)
+	}
+	if shot, err := os.Stat(filepath.Join(dir, "dist", "boot.png")); err != nil || shot.Size() < 1000 {
+		t.Errorf("no screenshot: %v", err)
+	}
+}
+
+func lookInside(t *testing.T, image string, r sdk.Recipe) {
+	t.Helper()
+	work := t.TempDir()
+	script := `xorriso -osirrox on -indev "$IMAGE" -extract /live/filesystem.squashfs squash 2>/dev/null
+		unsquashfs -n -f -d tree squash etc/toaster etc/resolv.conf srv/app var/lib/dpkg/status >/dev/null`
+	if strings.HasSuffix(image, ".qcow2") {
+		script = `qemu-img convert -O raw "$IMAGE" raw
+			start=$(parted -ms raw unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)
+			mkdir -p tree && for dir in etc srv; do debugfs -R "rdump /$dir tree" "raw?offset=$start" 2>/dev/null; done
+			e2fsck -fn "raw?offset=$start" >/dev/null`
+	}
+	cmd := exec.Command("sh", "-ec", script)
+	cmd.Dir, cmd.Env = work, append(os.Environ(), "IMAGE="+image)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	for name, want := range map[string]string{
+		"etc/toaster/stamp": r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n", "etc/resolv.conf": "",
+	} {
+		got, err := os.ReadFile(filepath.Join(work, "tree", name))
+		if err != nil || string(got) != want {
+			t.Errorf("%s is %q, %v", name, got, err)
+		}
+	}
+}
+
+// bootImage waits for the prompt on the serial console, and for the page.
+func bootImage(t *testing.T, image string) {
+	t.Helper()
+	port := freePort(t)
+	console := filepath.Join(t.TempDir(), "console")
+	args := []string{"-m", "1024", "-display", "none", "-serial", "file:" + console, "-no-reboot", "-snapshot",
+		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080", port), "-device", "e1000,netdev=net"}
+	if strings.HasSuffix(image, ".iso") {
+		args = append(args, "-cdrom", image, "-boot", "d")
+	} else {
+		args = append(args, "-drive", "file="+image+",format=qcow2")
+	}
+	machine := exec.Command("qemu-system-x86_64", args...)
+	if err := machine.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		machine.Process.Kill()
+		machine.Wait()
+	}()
+	began, prompt := time.Now(), regexp.MustCompile(`login: *$`)
+	var page string
+	for prompted := false; page == "" || !prompted; time.Sleep(2 * time.Second) {
+		text, _ := os.ReadFile(console)
+		if !prompted && prompt.Match(bytes.TrimSpace(text)) {
+			prompted = true
+			t.Logf("a prompt after %v", time.Since(began).Round(time.Second))
+		}
+		if page == "" {
+			if page = fetch(port); page != "" {
+				t.Logf("the page after %v: %q", time.Since(began).Round(time.Second), page)
+			}
+		}
+		if time.Since(began) > 15*time.Minute {
+			t.Fatalf("no prompt or no page; the console's end:\n%s", text[max(0, len(text)-2000):])
+		}
+	}
+	if page != greeting {
+		t.Errorf("the page is %q", page)
+	}
+	text, _ := os.ReadFile(console)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	t.Logf("the console's last lines:\n%s", strings.Join(lines[max(0, len(lines)-8):], "\n"))
+}
+
+func fetch(port int) string {
+	client := http.Client{Timeout: 10 * time.Second}
+	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/index.html", port))
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return ""
+	}
+	return string(body)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}

@@ -24,6 +24,7 @@ type house struct {
 	*testing.T
 	*build.Service
 	controller *standin.Server
+	database   string
 	engine     *scripted
 	ann        *store.Person
 	ahead      atomic.Int64
@@ -53,33 +54,39 @@ func quick() standin.Options {
 func newHouse(t *testing.T, opt standin.Options) *house {
 	t.Helper()
 	dir := t.TempDir()
-	db := filepath.Join(dir, "toaster.db")
-	if _, _, err := store.Migrate(t.Context(), db); err != nil {
+	path := filepath.Join(dir, "toaster.db")
+	if _, _, err := store.Migrate(t.Context(), path); err != nil {
 		t.Fatal(err)
 	}
-	stored, err := store.Open(t.Context(), db)
+	s := standin.Start(t, opt)
+	h := &house{T: t, controller: s, database: path}
+	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
+	h.Service = service(t, path, h.engine)
+	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
+	h.ann = &store.Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
+	if err := h.Store.AddPerson(t.Context(), h.ann); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// service is what a program makes of its configuration.
+func service(t *testing.T, database string, engine build.Engine) *build.Service {
+	t.Helper()
+	db, err := store.Open(t.Context(), database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { stored.Close() })
+	t.Cleanup(func() { db.Close() })
 	targets, err := sdk.LoadTargets("../../conf/targets.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := standin.Start(t, opt)
-	h := &house{T: t, controller: s}
-	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
-	h.Service = &build.Service{
-		Store: stored, Engine: h.engine, Targets: targets, Version: "test",
-		Now:    func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() },
+	return &build.Service{
+		Store: db, Engine: engine, Targets: targets, Version: "test", Now: time.Now,
 		Limits: build.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 		Logger: quietly,
 	}
-	h.ann = &store.Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
-	if err := stored.AddPerson(t.Context(), h.ann); err != nil {
-		t.Fatal(err)
-	}
-	return h
 }
 
 var quietly = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -24,7 +24,8 @@ var migrations embed.FS
 const schemaVersion = 2
 
 // Migrate makes the database if it is missing and brings its schema to this program's version, each step in a
-// transaction of its own. It returns the versions before and after. Several at once are safe.
+// transaction of its own. It returns the versions before and after. A database that is not new is copied first, to
+// CopyOf. Several at once are safe.
 func Migrate(ctx context.Context, path string) (from, to int, err error) {
 	if err := writable(path); err != nil {
 		return 0, 0, err
@@ -44,7 +45,12 @@ func Migrate(ctx context.Context, path string) (from, to int, err error) {
 		return 0, 0, err
 	}
 	if from > schemaVersion {
-		return from, from, fault.New(fault.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, from, schemaVersion), "Install the newer version.")
+		return from, from, newer(path, from)
+	}
+	if from > 0 && from < schemaVersion {
+		if err := keepCopy(ctx, path, from); err != nil {
+			return from, from, fmt.Errorf("copying the database first: %w", err)
+		}
 	}
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
@@ -56,6 +62,26 @@ func Migrate(ctx context.Context, path string) (from, to int, err error) {
 		}
 	}
 	return from, len(names), nil
+}
+
+// CopyOf is where Migrate leaves a copy of the database as it was in a schema version.
+func CopyOf(path string, version int) string { return fmt.Sprintf("%s.schema-%d", path, version) }
+
+func keepCopy(ctx context.Context, path string, version int) error {
+	dir, err := os.MkdirTemp(filepath.Dir(path), ".migrate-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	temporary := filepath.Join(dir, "db")
+	if err := Snapshot(ctx, path, temporary); err != nil {
+		return err
+	}
+	// Another process may have migrated meanwhile: its copy is the right one.
+	if have, err := Check(ctx, temporary); err != nil || have != version {
+		return err
+	}
+	return os.Rename(temporary, CopyOf(path, version))
 }
 
 func (db *DB) step(ctx context.Context, version int, name string) error {

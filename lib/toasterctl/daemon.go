@@ -8,15 +8,25 @@ import (
 	"toaster.do/lib/store"
 )
 
-type migrateCommand struct{}
+type migrateCommand struct {
+	Check bool `help:"Only say whether there is something to do: the exit status is 1 when there is."`
+}
 
-func (migrateCommand) Run(w *world) error {
+func (migrateCommand) Help() string {
+	return "The database is copied first, to a file beside it. There is no way back but that copy, or a backup: " +
+		"a database of a newer version is refused."
+}
+
+func (c migrateCommand) Run(w *world) error {
 	cfg, err := w.load()
 	if err != nil {
 		return err
 	}
 	if err := asOwner(cfg.Paths.Database); err != nil {
 		return err
+	}
+	if c.Check {
+		return migrationDue(w, cfg.Paths.Database)
 	}
 	from, to, err := store.Migrate(w.ctx, cfg.Paths.Database)
 	if err != nil {
@@ -26,7 +36,22 @@ func (migrateCommand) Run(w *world) error {
 		_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing was to do.\n", to)
 	} else {
 		_, err = fmt.Fprintf(w.out, "The database was brought from schema version %d to %d.\n", from, to)
+		if from > 0 {
+			_, err = fmt.Fprintf(w.out, "It is kept as it was in %s.\n", store.CopyOf(cfg.Paths.Database, from))
+		}
 	}
+	return err
+}
+
+func migrationDue(w *world, database string) error {
+	have, want, err := store.Schema(w.ctx, database)
+	if err != nil {
+		return err
+	}
+	if have < want {
+		return fault.New(fault.Conflict, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
+	}
+	_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing is to do.\n", have)
 	return err
 }
 

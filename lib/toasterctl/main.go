@@ -27,6 +27,8 @@ type commands struct {
 
 	Init    initCommand    `cmd:"" group:"site" help:"Set a site up: make what is missing, leave what is there."`
 	Migrate migrateCommand `cmd:"" group:"site" help:"Bring the database to the schema of this version."`
+	Backup  backupCommand  `cmd:"" group:"site" help:"Put configuration, keys and database into one file, while everything runs."`
+	Restore restoreCommand `cmd:"" group:"site" help:"Make the site what it was when a backup was made."`
 	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server, for trying out and developing."`
 	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine, until a signal ends it."`
 	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`

@@ -89,10 +89,15 @@ func TestSomebodyElseIsToldToo(t *testing.T) {
 	if err := os.Chmod(config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(filepath.Join(bin, "toasterctl"), "user", "list", "--config", config)
+	ended(t, "", as(1, "user", "list", "--config", config)).exits(1).complains("belongs to nobody, and you are daemon", "sudo -u nobody "+bin+"/toasterctl user list --config "+config)
+}
+
+// as is a command that another user runs.
+func as(uid uint32, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(bin, "toasterctl"), args...)
 	cmd.Dir = "/"
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 1, Gid: 1}}
-	ended(t, "", cmd).exits(1).complains("belongs to nobody, and you are daemon", "sudo -u nobody "+bin+"/toasterctl user list --config "+config)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return cmd
 }
 
 func TestShellWord(t *testing.T) {

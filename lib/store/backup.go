@@ -1,0 +1,147 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"toaster.do/lib/fault"
+)
+
+// Snapshot copies the database at path to a new file, mode 0600: one consistent state, while others read and write
+// (sqlite.org/backup.html). The copy is a single file, checked to be whole.
+func Snapshot(ctx context.Context, path, to string) error {
+	if err := owned(path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	err = transfer(ctx, path, reader, to, "_journal_mode=DELETE&_busy_timeout=10000")
+	if err == nil {
+		// The journal's mode came with the pages.
+		err = execute(ctx, to, "PRAGMA journal_mode = DELETE")
+	}
+	if err == nil {
+		_, err = Check(ctx, to)
+	}
+	if err != nil {
+		os.Remove(to)
+	}
+	return err
+}
+
+// Replace makes the database at path equal to the one in the file from, in one transaction: who reads meanwhile
+// sees the old one or the new one. There has to be a database at path already.
+func Replace(ctx context.Context, from, path string) error {
+	if err := owned(path); err != nil {
+		return err
+	}
+	return transfer(ctx, from, "_query_only=1", path, writer)
+}
+
+// Check reads a database file wholly and returns its schema version. A file that is damaged, or is no database, is
+// a fault of kind Broken.
+func Check(ctx context.Context, path string) (version int, err error) {
+	db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	var verdict string
+	err = db.QueryRowContext(ctx, "PRAGMA integrity_check(1)").Scan(&verdict)
+	if err == nil && verdict != "ok" {
+		err = errors.New(verdict)
+	}
+	if err != nil {
+		return 0, fault.Wrap(fault.Broken, err, path+" is damaged, or no database.", "Take another backup.")
+	}
+	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
+	return version, err
+}
+
+// Schema returns the schema version of the database at path, and the one that this program works with. A database of a newer one is a Conflict.
+func Schema(ctx context.Context, path string) (have, want int, err error) {
+	if err := owned(path); err != nil {
+		return 0, schemaVersion, err
+	}
+	db, err := open(path)
+	if err != nil {
+		return 0, schemaVersion, err
+	}
+	defer db.Close()
+	have, err = db.version(ctx)
+	if err == nil && have > schemaVersion {
+		err = newer(path, have)
+	}
+	return have, schemaVersion, err
+}
+
+// newer is the fault of a database that a newer toaster has made.
+func newer(path string, version int) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
+}
+
+// transfer copies all pages of one database over those of another.
+func transfer(ctx context.Context, from, fromPragmas, to, toPragmas string) error {
+	return raw(ctx, from, fromPragmas, func(src *sqlite3.SQLiteConn) error {
+		return raw(ctx, to, toPragmas, func(dst *sqlite3.SQLiteConn) error {
+			b, err := dst.Backup("main", src, "main")
+			if err != nil {
+				return friendly(err)
+			}
+			err = steps(ctx, b)
+			return errors.Join(err, friendly(b.Finish()))
+		})
+	})
+}
+
+// steps takes all pages in one step: with several, a site that is written to would make it begin again and again.
+// Another step is needed only where a lock could not be had.
+func steps(ctx context.Context, b *sqlite3.SQLiteBackup) error {
+	for {
+		done, err := b.Step(-1)
+		if done || err != nil {
+			return friendly(err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// raw calls f with the driver's own connection to a database.
+func raw(ctx context.Context, path, pragmas string, f func(*sqlite3.SQLiteConn) error) error {
+	db, err := sql.Open("sqlite3", dsn(path, pragmas))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	c, err := db.Conn(ctx)
+	if err != nil {
+		return friendly(err)
+	}
+	defer c.Close()
+	return c.Raw(func(driver any) error { return f(driver.(*sqlite3.SQLiteConn)) })
+}
+
+func execute(ctx context.Context, path, statement string) error {
+	db, err := sql.Open("sqlite3", dsn(path, "_busy_timeout=10000"))
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	_, err = db.ExecContext(ctx, statement)
+	return friendly(err)
+}

@@ -1,0 +1,170 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"toaster.do/lib/fault"
+)
+
+func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
+	db := test(t)
+	ctx, stop := context.WithCancel(t.Context())
+	written := make(chan error, 1)
+	go func() {
+		// Each transaction adds two people: a copy with an odd number has half a transaction.
+		for i := 0; ctx.Err() == nil; i++ {
+			if err := db.exec(ctx, "INSERT INTO person (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)", fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
+				written <- err
+				return
+			}
+		}
+		written <- nil
+	}()
+	for i := range 20 {
+		copy := filepath.Join(t.TempDir(), fmt.Sprint(i))
+		if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
+			t.Fatal(err)
+		}
+		if n := people(t, copy); n%2 != 0 {
+			t.Errorf("the copy has %d people", n)
+		}
+		if files, _ := filepath.Glob(copy + "*"); len(files) != 1 {
+			t.Errorf("the copy is %v", files)
+		}
+	}
+	stop()
+	if err := <-written; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReplacingIsSeenByWhoHasTheDatabaseOpen(t *testing.T) {
+	db := test(t)
+	anna := addPerson(t, db, "anna@example.org")
+	copy := filepath.Join(t.TempDir(), "copy")
+	if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
+		t.Fatal(err)
+	}
+	addPerson(t, db, "bob@example.org")
+	if err := Replace(t.Context(), copy, db.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.PersonByEmail(t.Context(), "bob@example.org"); fault.KindOf(err) != fault.NotFound {
+		t.Errorf("bob, who came after the copy: %v", err)
+	}
+	if p, err := db.PersonByEmail(t.Context(), "anna@example.org"); err != nil || p.ID != anna.ID {
+		t.Errorf("%+v, %v", p, err)
+	}
+	addPerson(t, db, "carl@example.org")
+	if _, err := Check(t.Context(), db.Path()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
+	db := test(t)
+	for i := range 300 {
+		addPerson(t, db, fmt.Sprintf("p%d@example.org", i))
+	}
+	copy := filepath.Join(t.TempDir(), "copy")
+	if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(copy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(whole[8192:16384])
+	for name, content := range map[string][]byte{"holes": whole, "short": whole[:5000], "text": []byte("this is no database at all\n")} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Check(t.Context(), path); fault.KindOf(err) != fault.Broken {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// old makes a database of an older schema version.
+func old(t *testing.T, version int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "toaster.db")
+	if err := os.WriteFile(path, nil, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	db, err := open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	names, _ := migrations.ReadDir("migrations")
+	for i := range version {
+		if err := db.step(t.Context(), i+1, "migrations/"+names[i].Name()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.exec(t.Context(), "INSERT INTO person (email, name, password, created_at) VALUES ('anna@example.org', '', '', ?)", time.Now().UnixMilli()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMigratingLeavesACopy(t *testing.T) {
+	path := old(t, 1)
+	if have, want, err := Schema(t.Context(), path); have != 1 || want != schemaVersion || err != nil {
+		t.Fatalf("%d, %d, %v", have, want, err)
+	}
+	if from, to, err := Migrate(t.Context(), path); from != 1 || to != schemaVersion || err != nil {
+		t.Fatalf("%d, %d, %v", from, to, err)
+	}
+	if v, err := Check(t.Context(), CopyOf(path, 1)); v != 1 || err != nil {
+		t.Errorf("the copy has version %d, %v", v, err)
+	}
+	if n := people(t, CopyOf(path, 1)); n != 1 {
+		t.Errorf("the copy has %d people", n)
+	}
+	before, _ := os.ReadDir(filepath.Dir(path))
+	if _, _, err := Migrate(t.Context(), path); err != nil {
+		t.Error(err)
+	}
+	if after, _ := os.ReadDir(filepath.Dir(path)); len(after) != len(before) {
+		t.Errorf("with nothing to do it left %v", after)
+	}
+}
+
+func TestANewersDatabaseIsRefused(t *testing.T) {
+	db := test(t)
+	if err := db.exec(t.Context(), fmt.Sprintf("PRAGMA user_version = %d", schemaVersion+1)); err != nil {
+		t.Fatal(err)
+	}
+	_, _, migrated := Migrate(t.Context(), db.Path())
+	_, _, looked := Schema(t.Context(), db.Path())
+	for _, err := range []error{migrated, looked} {
+		if fault.KindOf(err) != fault.Conflict || fault.Of(err).Advice != "Install the newer version." {
+			t.Errorf("%v", err)
+		}
+	}
+	if _, err := Open(t.Context(), db.Path()); fault.KindOf(err) != fault.Unavailable {
+		t.Errorf("%v", err)
+	}
+}
+
+func people(t *testing.T, path string) (n int) {
+	t.Helper()
+	db, err := open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.r.QueryRow("SELECT count(*) FROM person").Scan(&n)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/local"
+	"toaster.do/lib/page"
+	"toaster.do/lib/site"
+	"toaster.do/lib/store"
+)
+
+type backupCommand struct {
+	Artifacts bool   `help:"Take along what the local engine has built, logs and artifacts: it may be large."`
+	File      string `arg:"" help:"The file to make, such as toaster.tar.gz; without .gz it is not compressed. -: standard output, compressed."`
+}
+
+func (backupCommand) Help() string {
+	return "Puts the configuration, the targets, the keys of cookies and one consistent state of the database into one file, while everything runs. " +
+		"The file has mode 0600: who can read it can forge log-ins. One that is there is replaced when the new one is whole. " +
+		"“toasterctl restore” reads it. In a crontab of root's:\n\n" +
+		"    5 3 * * * root toasterctl backup /var/backups/toaster-$(date +\\%u).tar.gz"
+}
+
+func (c *backupCommand) Run(w *world) error {
+	defer w.untilSignal()()
+	cfg, err := w.load()
+	if err != nil {
+		return err
+	}
+	if err := local.Become(cfg.Paths.Database); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := asOwner(cfg.Paths.Database); err != nil {
+		return err
+	}
+	if c.File == "-" {
+		return c.write(w, cfg, w.out)
+	}
+	size, err := replaceFile(c.File, func(f io.Writer) error { return c.write(w, cfg, f) })
+	if err == nil {
+		_, err = fmt.Fprintf(w.out, "%s: %s\n", c.File, page.Bytes(size))
+	}
+	return err
+}
+
+// replaceFile makes a file, mode 0600, of who started this process: whole, or not at all.
+func replaceFile(path string, write func(io.Writer) error) (size int64, err error) {
+	var f *os.File
+	err = local.AsRoot(func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	defer local.AsRoot(func() error { return os.Remove(f.Name()) })
+	err = write(f)
+	if err == nil {
+		size, err = f.Seek(0, io.SeekCurrent)
+	}
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return 0, err
+	}
+	return size, local.AsRoot(func() error { return os.Rename(f.Name(), path) })
+}
+
+func (c *backupCommand) write(w *world, cfg *config.Config, out io.Writer) error {
+	if strings.HasSuffix(c.File, "z") || c.File == "-" {
+		z := gzip.NewWriter(out)
+		err := c.archive(w, cfg, z)
+		return errors.Join(err, z.Close())
+	}
+	return c.archive(w, cfg, out)
+}
+
+func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) error {
+	a := &archiver{Writer: tar.NewWriter(out), made: time.Now().UTC().Truncate(time.Second)}
+	if err := a.manifest(manifest{Format: 1, Toaster: site.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
+		return err
+	}
+	for i, path := range []string{cfg.Path, cfg.Paths.Targets, cfg.Paths.Keys} {
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = a.text(configNames[i], text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := a.snapshot(w, cfg.Paths.Database); err != nil {
+		return err
+	}
+	if c.Artifacts {
+		if err := a.builds(w, cfg.Paths.Builds); err != nil {
+			return err
+		}
+	}
+	return a.end()
+}
+
+// snapshot packs the database. Its copy lies beside it meanwhile.
+func (a *archiver) snapshot(w *world, database string) error {
+	dir, err := os.MkdirTemp(filepath.Dir(database), ".backup-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, databaseName)
+	if err := store.Snapshot(w.ctx, database, path); err != nil {
+		return err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return a.file(databaseName, f)
+}
+
+// builds packs logs and artifacts. Names that begin with @ are the engine's own. What is removed meanwhile is left out.
+func (a *archiver) builds(w *world, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return fs.WalkDir(root.FS(), ".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil || w.ctx.Err() != nil:
+			return errors.Join(err, w.ctx.Err())
+		case path[0] == '@' && d.IsDir():
+			return fs.SkipDir
+		case path[0] == '@' || !d.Type().IsRegular():
+			return nil
+		}
+		f, err := root.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return a.file(buildsName+path, f)
+	})
+}

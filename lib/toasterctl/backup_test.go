@@ -1,0 +1,196 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// kept makes a site with a job, and something that a build left, and a backup of it.
+func kept(t *testing.T) (config, file string) {
+	t.Helper()
+	config = newSite(t)
+	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
+	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", target, "--name", "greeter", dockerfile).exits(0)
+	write(t, filepath.Join(filepath.Dir(config), "builds", "job-1", "1", "log"), "it was built\n")
+	write(t, filepath.Join(filepath.Dir(config), "builds", "@work", "scratch"), "not kept\n")
+	file = filepath.Join(t.TempDir(), "toaster.tar.gz")
+	ctl(t, "", "backup", "--config", config, "--artifacts", file).exits(0).says(file)
+	return config, file
+}
+
+func TestBackupAndRestore(t *testing.T) {
+	config, file := kept(t)
+	if fi, err := os.Stat(file); err != nil || fi.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", fi.Mode(), err)
+	}
+	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("is as it was at")
+	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
+	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "builds/job-1/1/log"} {
+		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
+		after, again := os.ReadFile(filepath.Join(filepath.Dir(fresh), name))
+		if err != nil || again != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s differs: %v, %v", name, err, again)
+		}
+	}
+	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o644, "keys": 0o640, "toaster.db": 0o640} {
+		if fi, err := os.Stat(filepath.Join(filepath.Dir(fresh), name)); err != nil || fi.Mode().Perm() != mode {
+			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
+		}
+	}
+	left, err := os.ReadDir(filepath.Dir(fresh))
+	if err != nil || slices.ContainsFunc(left, func(e os.DirEntry) bool { return e.Name()[0] == '.' }) {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(filepath.Dir(fresh), "builds", "@work")); err == nil {
+		t.Error("the engine's scratch was kept")
+	}
+}
+
+func TestBackupToStandardOutputAndWithoutCompression(t *testing.T) {
+	config, _ := kept(t)
+	piped := ctl(t, "", "backup", "--config", config, "-").exits(0)
+	file := write(t, filepath.Join(t.TempDir(), "piped"), piped.out)
+	ctl(t, "", "restore", "--config", filepath.Join(t.TempDir(), "toaster.toml"), file).exits(0)
+
+	plain := filepath.Join(t.TempDir(), "plain.tar")
+	ctl(t, "", "backup", "--config", config, plain).exits(0)
+	head, err := os.ReadFile(plain)
+	if err != nil || !strings.HasPrefix(string(head), manifestName) {
+		t.Errorf("this is no tar archive: %v", err)
+	}
+	ctl(t, "", "restore", "--config", filepath.Join(t.TempDir(), "toaster.toml"), plain).exits(0)
+}
+
+func TestRestoreReplacesOnlyByForceAndWhileOthersRead(t *testing.T) {
+	config, file := kept(t)
+	ctl(t, secret, "user", "add", "--config", config, "--email", "late@example.org", "--password-stdin").exits(0)
+	s := newServer(t, "--config", config)
+	refused := ctl(t, "", "restore", "--config", config, file).exits(1).complains("There is a site already", "toaster.db", "--force")
+	ctl(t, "", "user", "list", "--config", config).exits(0).says("late@example.org")
+	if strings.Count(refused.err, "\n") > 2 {
+		t.Errorf("%s", refused.err)
+	}
+	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
+	if list := ctl(t, "", "user", "list", "--config", config).exits(0).says(email); strings.Contains(list.out, "late@") {
+		t.Error("who came after the backup is still there")
+	}
+	if resp, err := s.client.Get(s.url + "/"); err != nil || resp.StatusCode != 200 {
+		t.Errorf("the site that runs answers %v, %v", resp, err)
+	}
+
+	s.end(syscall.SIGTERM)
+	write(t, filepath.Join(filepath.Dir(config), "toaster.db"), "no database any more")
+	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
+	ctl(t, "", "user", "list", "--config", config).exits(0).says(email)
+	if _, err := os.Stat(filepath.Join(filepath.Dir(config), "toaster.db.damaged")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestABackupThatIsNotWholeChangesNothing(t *testing.T) {
+	_, file := kept(t)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{
+		"cut":             whole[:len(whole)*2/3],
+		"empty":           nil,
+		"text":            []byte("not a backup at all, but a few words\n"),
+		"another archive": rewritten(t, whole, func(h *tar.Header, text []byte) []byte { h.Name = "x/" + h.Name; return text }),
+		"changed":         rewritten(t, whole, func(h *tar.Header, text []byte) []byte { return bytes.ReplaceAll(text, []byte("built"), []byte("burnt")) }),
+		"climbing": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
+			h.Name = strings.Replace(h.Name, "builds/job-1", "builds/..", 1)
+			return text
+		}),
+		"linking": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
+			if h.Name == "keys" {
+				h.Typeflag, h.Linkname, h.Size = tar.TypeSymlink, "/etc/passwd", 0
+				return nil
+			}
+			return text
+		}),
+		"no database": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
+			if h.Name == databaseName {
+				return []byte("nothing")
+			}
+			return text
+		}),
+	} {
+		fresh := filepath.Join(t.TempDir(), "toaster.toml")
+		path := write(t, filepath.Join(t.TempDir(), "bad"), string(content))
+		ctl(t, "", "restore", "--config", fresh, path).exits(1).complains("no whole backup", "Nothing was changed")
+		for _, made := range []string{"toaster.toml", "keys", "toaster.db"} {
+			if _, err := os.Lstat(filepath.Join(filepath.Dir(fresh), made)); err == nil {
+				t.Errorf("%s: it made %s", name, made)
+			}
+		}
+	}
+}
+
+// rewritten returns a backup whose entries were changed, but not their checksums.
+func rewritten(t *testing.T, backup []byte, change func(*tar.Header, []byte) []byte) []byte {
+	t.Helper()
+	unzip, err := gzip.NewReader(bytes.NewReader(backup))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	to := tar.NewWriter(&out)
+	for from := tar.NewReader(unzip); ; {
+		h, err := from.Next()
+		if err == io.EOF {
+			break
+		}
+		text, _ := io.ReadAll(from)
+		text = change(h, text)
+		h.Size = int64(len(text))
+		h.PAXRecords = nil
+		if err := to.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		to.Write(text)
+	}
+	to.Close()
+	return out.Bytes()
+}
+
+func TestRootsBackupOfTheWebServersSite(t *testing.T) {
+	config := foreignSite(t)
+	file := filepath.Join(t.TempDir(), "backup.tgz")
+	ctl(t, "", "backup", "--config", config, file).exits(0)
+	fi, err := os.Stat(file)
+	if err != nil || owner(fi) != 0 || fi.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", fi, err)
+	}
+	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
+	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root", "builds": "nobody"} {
+		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))
+		if err != nil || userName(owner(fi)) != who {
+			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
+		}
+	}
+	keys, err := os.Stat(filepath.Join(filepath.Dir(config), "keys"))
+	if err != nil || keys.Sys().(*syscall.Stat_t).Gid == 0 {
+		t.Errorf("the web server can't read the keys: %v", err)
+	}
+}
+
+func TestBackupIsMadeByTheOwnerOrRootAlone(t *testing.T) {
+	config := foreignSite(t)
+	cmd := as(1, "backup", "--config", config, filepath.Join(t.TempDir(), "x.tar"))
+	ended(t, "", cmd).exits(1).complains("belongs to nobody, and you are daemon", "sudo -u nobody")
+}
+
+func TestMigrateCheck(t *testing.T) {
+	ctl(t, "", "migrate", "--check", "--config", newSite(t)).exits(0).says("nothing is to do")
+}

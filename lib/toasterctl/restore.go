@@ -1,0 +1,242 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/local"
+	"toaster.do/lib/store"
+)
+
+type restoreCommand struct {
+	Force bool   `help:"Replace what is there. What is in the backup takes the place of configuration, keys and database; other builds' files stay."`
+	Owner string `placeholder:"USER" help:"Who the web server runs as, where the folder of the database is not there yet. Default: www-data."`
+	File  string `arg:"" help:"A file that “toasterctl backup” has made."`
+}
+
+func (restoreCommand) Help() string {
+	return "Reads the whole backup first and changes nothing unless it is whole. A database of an older version is brought up to date. " +
+		"The site may go on running meanwhile: its database is replaced in one transaction."
+}
+
+func (c *restoreCommand) Run(w *world) error {
+	defer w.untilSignal()()
+	r := restorer{setup: setup{world: w}, backup: backup{path: c.File}, force: c.Force}
+	defer func() { r.cleanUp() }()
+	if err := r.prepare(c.Owner); err != nil {
+		return err
+	}
+	if err := r.check(); err != nil {
+		return err
+	}
+	if err := r.put(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
+	return err
+}
+
+// restorer puts a backup in its place. It becomes the owner of the database as soon as the folders are there.
+type restorer struct {
+	setup
+	backup
+	force   bool
+	cfg     *config.Config // the backup's
+	owner   identity
+	waiting string // the folder of the database that waits to be put in its place
+}
+
+// prepare reads the backup's configuration and makes the folders that it names.
+func (r *restorer) prepare(owner string) error {
+	if err := r.read(); err != nil {
+		return err
+	}
+	target, err := r.target()
+	if err != nil {
+		return err
+	}
+	if err := r.folder(filepath.Dir(target), 0o755, self()); err != nil {
+		return err
+	}
+	if r.cfg, err = r.parse(target); err != nil {
+		return err
+	}
+	if err := r.refuse(target, r.cfg.Paths.Targets, r.cfg.Paths.Keys, r.cfg.Paths.Database); err != nil {
+		return err
+	}
+	data := filepath.Dir(r.cfg.Paths.Database)
+	if r.owner, err = (&initCommand{Owner: owner}).owner(data); err != nil {
+		return err
+	}
+	for _, folder := range []struct {
+		path  string
+		mode  fs.FileMode
+		owner identity
+	}{{filepath.Dir(r.cfg.Paths.Targets), 0o755, self()}, {filepath.Dir(r.cfg.Paths.Keys), 0o755, self()}, {data, 0o750, r.owner}, {r.cfg.Paths.Builds, 0o750, r.owner}} {
+		if err := r.folder(folder.path, folder.mode, folder.owner); err != nil {
+			return err
+		}
+	}
+	if err := local.Become(r.cfg.Paths.Database); err != nil {
+		return err
+	}
+	return asOwner(r.cfg.Paths.Database)
+}
+
+// target is where the configuration belongs.
+func (r *restorer) target() (string, error) {
+	for _, path := range []string{r.setup.config, os.Getenv("TOASTER_CONF")} {
+		if path != "" {
+			return filepath.Abs(path)
+		}
+	}
+	return filepath.Join(filepath.Dir(config.Default().Paths.Keys), configNames[0]), nil
+}
+
+// parse reads the backup's configuration as it would be read at its place: paths in it may be relative to that.
+func (r *restorer) parse(target string) (*config.Config, error) {
+	f, err := os.CreateTemp(filepath.Dir(target), ".restore-*")
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(r.backup.config[configNames[0]])
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(f.Name())
+	if err != nil {
+		return nil, r.damaged(err)
+	}
+	cfg.Path = target
+	return cfg, nil
+}
+
+// refuse names what would be replaced.
+func (r *restorer) refuse(paths ...string) error {
+	var there []string
+	for _, path := range paths {
+		if _, err := os.Lstat(path); err == nil {
+			there = append(there, path)
+		}
+	}
+	if len(there) == 0 || r.force {
+		return nil
+	}
+	return fault.New(fault.Conflict, "There is a site already: "+strings.Join(there, ", ")+".", "Make a backup of it, then run this again with --force.")
+}
+
+// check takes the database out, to look at it and to bring it up to date before anything is replaced.
+func (r *restorer) check() (err error) {
+	if r.waiting, err = os.MkdirTemp(filepath.Dir(r.cfg.Paths.Database), ".restore-*"); err != nil {
+		return err
+	}
+	path := filepath.Join(r.waiting, databaseName)
+	r.takeDatabase = func(in io.Reader) error { return writeFile(path, in) }
+	if err := r.read(); err != nil {
+		return err
+	}
+	r.takeDatabase = nil
+	if _, err := store.Check(r.ctx, path); err != nil {
+		return err
+	}
+	_, _, err = store.Migrate(r.ctx, path)
+	return err
+}
+
+func (r *restorer) cleanUp() {
+	if r.waiting != "" {
+		os.RemoveAll(r.waiting)
+	}
+}
+
+func (r *restorer) put() error {
+	for i, file := range []struct {
+		path string
+		mode fs.FileMode
+		gid  int
+	}{{r.cfg.Path, 0o644, -1}, {r.cfg.Paths.Targets, 0o644, -1}, {r.cfg.Paths.Keys, 0o640, r.owner.gid}} {
+		text := r.backup.config[configNames[i]]
+		if err := local.AsRoot(func() error { return putFile(file.path, text, file.mode, file.gid) }); err != nil {
+			return err
+		}
+	}
+	if err := r.putDatabase(filepath.Join(r.waiting, databaseName)); err != nil {
+		return err
+	}
+	if !r.Artifacts {
+		return nil
+	}
+	root, err := os.OpenRoot(r.cfg.Paths.Builds)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	r.takeBuild = func(name string, changed time.Time, in io.Reader) error { return r.putBuild(root, name, changed, in) }
+	return r.read()
+}
+
+// putDatabase replaces a database that may be in use, or moves a new one in. One that is damaged is kept beside it,
+// with the files that SQLite has made for it.
+func (r *restorer) putDatabase(from string) error {
+	to := r.cfg.Paths.Database
+	if _, err := os.Lstat(to); err == nil {
+		if _, err := store.Check(r.ctx, to); err == nil {
+			return store.Replace(r.ctx, from, to)
+		}
+		for _, end := range []string{"", "-wal", "-shm"} {
+			if err := os.Rename(to+end, to+".damaged"+end); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return errors.Join(os.Chmod(from, 0o640), os.Rename(from, to))
+}
+
+func (r *restorer) putBuild(root *os.Root, name string, changed time.Time, in io.Reader) error {
+	if err := root.MkdirAll(path.Dir(name), 0o750); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o640)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, in)
+	return errors.Join(err, f.Close(), root.Chtimes(name, changed, changed), r.ctx.Err())
+}
+
+// putFile makes or replaces a file; a group of -1 is who makes it.
+func putFile(path string, text []byte, mode fs.FileMode, gid int) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".restore-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = io.Copy(f, bytes.NewReader(text))
+	if gid >= 0 && os.Geteuid() == 0 {
+		err = errors.Join(err, f.Chown(-1, gid))
+	}
+	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func writeFile(path string, in io.Reader) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(f, in)
+	return errors.Join(err, f.Sync(), f.Close())
+}

@@ -14,6 +14,7 @@ import (
 
 // View says how a window is to be shown.
 type View struct {
+	Lang   string      // the language, as page.View has it
 	Job    string      // the job's path, with the site's prefix
 	State  string      // the build's
 	Last   *build.Step // the step that the log's end belongs to, if that is known
@@ -31,7 +32,7 @@ type section struct {
 // HTML renders a window. A following window's sections can be put behind it: where the first has the attribute
 // data-continued, its lines belong to the last section that is there.
 func (v View) HTML(w Window) template.HTML {
-	list := sections(w, v.Last)
+	list := v.sections(w)
 	var b strings.Builder
 	b.Grow(2 * MaxBytes)
 	for i, s := range list {
@@ -40,12 +41,10 @@ func (v View) HTML(w Window) template.HTML {
 	return template.HTML(b.String())
 }
 
-const packing = "Packing the image"
-
-// sections cuts a window at the lines that begin steps. step is the one that the window's end belongs to, or nil.
-func sections(w Window, step *build.Step) []section {
+// sections cuts a window at the lines that begin steps.
+func (v View) sections(w Window) []section {
 	var list []section
-	now := section{title: "Preparation", continued: w.From > 0}
+	now := section{title: v.text("Preparation"), continued: w.From > 0}
 	put := func(next section) {
 		if len(now.lines) > 0 || len(list) > 0 {
 			list = append(list, now)
@@ -54,33 +53,34 @@ func sections(w Window, step *build.Step) []section {
 	}
 	for _, l := range w.Lines {
 		if s, ok := build.ParseStep(l.Text); ok {
-			put(section{step: &s, title: fmt.Sprintf("Step %d of %d", s.Number, s.Of)})
+			put(section{step: &s, title: v.text("Step %d of %d", s.Number, s.Of)})
 		} else if build.Packs(l.Text) {
-			put(section{title: packing})
+			put(section{title: v.text("Packing the image")})
 		}
 		now.lines = append(now.lines, l)
 	}
 	put(section{})
 	if len(list) > 0 && list[0].continued {
-		list[0].title = began(list, step)
+		list[0].title = v.began(list)
 	}
 	return list
 }
 
 // began names a section that began before the window.
-func began(list []section, step *build.Step) string {
+func (v View) began(list []section) string {
+	step := v.Last
 	if len(list) > 1 {
 		step = list[1].step
 		if step != nil && step.Number == 1 {
-			return "Preparation, continued"
+			return v.text("Preparation, continued")
 		}
 		if step != nil {
-			return fmt.Sprintf("Step %d of %d, continued", step.Number-1, step.Of)
+			return v.text("Step %d of %d, continued", step.Number-1, step.Of)
 		}
 	} else if step != nil {
-		return fmt.Sprintf("Step %d of %d, continued", step.Number, step.Of)
+		return v.text("Step %d of %d, continued", step.Number, step.Of)
 	}
-	return "Continued"
+	return v.text("Continued")
 }
 
 func (v View) section(b *strings.Builder, w Window, s section, last bool, of int) {
@@ -104,7 +104,7 @@ func (v View) section(b *strings.Builder, w Window, s section, last bool, of int
 		lines = lines[1:]
 	}
 	if failed {
-		b.WriteString(` <span class="state failed">failed</span>`)
+		b.WriteString(` <span class="state failed">` + v.text("failed") + `</span>`)
 	}
 	b.WriteString("</h3></summary>")
 	if s.step != nil {
@@ -120,10 +120,10 @@ func (v View) section(b *strings.Builder, w Window, s section, last bool, of int
 // links are a step's own address, and that of its line in the Dockerfile.
 func (v View) links(b *strings.Builder, w Window, s section) {
 	id := strconv.FormatInt(s.lines[0].Offset, 10)
-	b.WriteString(`<p class="links" id="L` + id + `"><a href="` + address(w, id) + `">Link to this step</a>`)
+	b.WriteString(`<p class="links" id="L` + id + `"><a href="` + address(w, id) + `">` + v.text("Link to this step") + `</a>`)
 	if s.step.Line > 0 {
 		line := strconv.Itoa(s.step.Line)
-		b.WriteString(` · <a href="` + html.EscapeString(v.Job) + `#L` + line + `">Line ` + line + ` of the Dockerfile</a>`)
+		b.WriteString(` · <a href="` + html.EscapeString(v.Job) + `#L` + line + `">` + v.text("Line %d of the Dockerfile", s.step.Line) + `</a>`)
 	}
 	b.WriteString("</p>")
 }
@@ -140,4 +140,9 @@ func writeLine(b *strings.Builder, w Window, l Line) {
 // address leads to a line in the window that it stands in: which line that is stays the same when the log grows.
 func address(w Window, id string) string {
 	return "?from=" + strconv.FormatInt(w.From, 10) + "#L" + id
+}
+
+// text is a text of ours in the reader's language, as HTML.
+func (v View) text(format string, values ...any) string {
+	return html.EscapeString(page.Text(v.Lang, fmt.Sprintf(format, values...)))
 }

@@ -12,10 +12,10 @@ const wanted = `coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted
 
 // Ended is a build whose owner wants a letter about its end.
 type Ended struct {
-	Job    *Job
-	Build  *Build
-	Owner  string // the address
-	Images []Artifact
+	Job   *Job
+	Build *Build
+	Owner string     // the address
+	Files []Artifact // that it left, the largest first
 }
 
 // Unnotified returns builds whose owners are still to get a letter, the oldest first.
@@ -34,7 +34,7 @@ func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err erro
 			return err
 		}
 		for i, e := range found {
-			if found[i].Images, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact WHERE job_id = ? AND build = ? ORDER BY size DESC, path LIMIT 20`,
+			if found[i].Files, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact WHERE job_id = ? AND build = ? ORDER BY size DESC, path LIMIT 20`,
 				e.Job.ID, e.Build.Number); err != nil {
 				return err
 			}

@@ -40,6 +40,9 @@ func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
 	case statusOf(err) == http.StatusBadRequest:
 		// It wants parameters: it was edited by hand. The caller defines it again.
 		return "", fault.Wrap(fault.NotFound, err, "The job was changed on the build engine; it is set up again.", tryLater)
+	case fault.KindOf(err) == fault.Broken && statusOf(err) != 0:
+		// Such an answer doesn't prove that nothing was started.
+		return "", fault.Wrap(fault.Unavailable, err, "The build engine failed to say whether it starts the build.", "toaster looks for it, and asks again where there is none.")
 	case err != nil:
 		return "", err
 	}

@@ -4,11 +4,14 @@ set -u
 say() { printf 'toaster: %s\n' "$*"; }
 
 # empty removes what is in the workspace, but not what the arguments of find(1) leave out. As a normal user it tries also as
-# the root of a user namespace: what builds make there may belong to users that only exist in it.
+# root, and as the root of a user namespace: what builds make there may belong to root, or to users that only exist in it.
 empty() {
-	find . -mindepth 1 -maxdepth 1 "$@" -exec rm -rf --one-file-system -- {} + 2>/dev/null && return
-	find . -mindepth 1 -maxdepth 1 "$@" -exec unshare --map-root-user --map-auto rm -rf --one-file-system -- {} + 2>/dev/null && return
-	find . -mindepth 1 -maxdepth 1 "$@" -exec rm -rf --one-file-system -- {} +
+	for as in '' 'sudo -n' 'unshare --map-root-user --map-auto'; do
+		# shellcheck disable=SC2086 # several words
+		find . -mindepth 1 -maxdepth 1 "$@" -exec $as rm -rf --one-file-system -- {} + 2>"$complaints" && return
+	done
+	cat "$complaints"
+	return 1
 }
 
 # is_script PID FOLDER: whether that process runs a build's script from that folder.
@@ -31,9 +34,10 @@ command -v timeout >/dev/null || { say "this agent lacks timeout(1): install cor
 cd "$WORKSPACE" || exit 1
 running=$PWD@toaster
 end_orphan
-empty || { say "the workspace can't be emptied: remove $PWD on this agent."; exit 1; }
 work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || exit 1
+complaints=$work/complaints
 trap 'rm -rf "$work" "$running"' EXIT
+empty || { say "the workspace can't be emptied: remove $PWD on this agent."; exit 1; }
 {
 @SCRIPT@
 } >"$work/script" || exit 1

@@ -224,7 +224,7 @@ func TestAViewThatListsByNameFailsWhenSeveralChangeIt(t *testing.T) {
 }
 
 func TestBuildAndQueue(t *testing.T) {
-	c := begin(t, Options{QuietPeriod: 300 * time.Millisecond, LeaveWindow: 60 * time.Millisecond})
+	c := begin(t, Options{QuietPeriod: time.Second, LeaveWindow: 900 * time.Millisecond})
 	c.create("demo", "echo begun; sleep 600")
 	c.facts(
 		fact{request: "POST /job/demo/build", status: 201, headers: []string{"Location: HERE/queue/item/1/", "Content-Length: 0"}},

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,6 +131,21 @@ func TestArtifacts(t *testing.T) {
 		fact{as: reader, request: "GET " + ten, status: 200},
 		fact{as: "-", request: "GET " + ten, status: 403},
 	)
+}
+
+func TestAnArtifactOfGigabytes(t *testing.T) {
+	c := begin(t, Options{})
+	c.create("demo", "mkdir out; truncate -s 3G out/image; printf end &gt;&gt;out/image")
+	c.ends("demo", 1)
+	size := fmt.Sprint(3<<30 + 3)
+	c.facts(
+		fact{request: "HEAD /job/demo/1/artifact/out/image", status: 200, headers: []string{"Content-Length: " + size}},
+		fact{request: "GET /job/demo/1/artifact/out/image", send: []string{"Range", "bytes=3221225470-"}, status: 206, headers: []string{"Content-Range: bytes 3221225470-3221225474/" + size}, has: []string{"\x00\x00end"}},
+	)
+	info, err := os.Stat(c.Home() + "/jobs/demo/builds/1/archive/out/image")
+	if err != nil || info.Sys().(*syscall.Stat_t).Blocks > 4096 {
+		t.Errorf("the holes of the file are on the disk: %+v, %v", info, err)
+	}
 }
 
 func TestLinksToFoldersAreFollowedUnlessTheJobSaysNo(t *testing.T) {

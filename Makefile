@@ -69,7 +69,7 @@ install: build
 	install -m 755 build/toasterctl '$(DESTDIR)$(PREFIX)/bin/'
 	install -m 755 build/cgi-bin/* '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
 	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(PREFIX)/share/toaster/static/'
-	cp -R conf/apache conf/lighttpd '$(DESTDIR)$(PREFIX)/share/toaster/conf/'
+	cp -R conf/apache conf/lighttpd conf/jenkins '$(DESTDIR)$(PREFIX)/share/toaster/conf/'
 
 clean:
 	rm -rf build

@@ -17,12 +17,13 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
 )
 
-// A backup is a tar archive: this file first, then the configuration, the keys, the database, perhaps what the local
-// engine has built, and the checksums of all of them last, as sha256sum writes them.
+// A backup is a tar archive: this file first, then the configuration and its secrets, the database, perhaps what the
+// local engine has built, and the checksums of all of them last, as sha256sum writes them.
 const (
 	manifestName = "backup.json"
 	databaseName = "toaster.db"
@@ -30,8 +31,27 @@ const (
 	sumsName     = "SHA256SUMS"
 )
 
-// configNames are the small files of a backup, in their order.
-var configNames = []string{"toaster.toml", "targets.toml", "keys"}
+// configFiles are the small files of a backup, in their order. Those that the configuration need not name are last.
+var configFiles = []struct {
+	name     string
+	path     func(*config.Config) string
+	optional bool
+}{
+	{"toaster.toml", func(c *config.Config) string { return c.Path }, false},
+	{"targets.toml", func(c *config.Config) string { return c.Paths.Targets }, false},
+	{"keys", func(c *config.Config) string { return c.Paths.Keys }, false},
+	{"jenkins-token", func(c *config.Config) string { return c.Jenkins.TokenFile }, true},
+	{"mail-password", func(c *config.Config) string { return c.Mail.PasswordFile }, true},
+}
+
+// smallFile is a small file as it was. Whose it was is said by role: another host has other numbers.
+type smallFile struct {
+	text  []byte
+	mode  fs.FileMode
+	owner string // ofTheSite, or anything else for who set the site up
+}
+
+const ofTheSite = "site"
 
 // manifest is what a backup says about itself.
 type manifest struct {
@@ -57,7 +77,25 @@ func (a *archiver) manifest(m manifest) error {
 }
 
 func (a *archiver) text(name string, text []byte) error {
-	return a.entry(name, a.made, int64(len(text)), bytes.NewReader(text))
+	return a.entry(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), ModTime: a.made}, bytes.NewReader(text))
+}
+
+// small packs a small file with its mode, and whether it belongs to the site's user.
+func (a *archiver) small(name, path string, site int) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	h := &tar.Header{Name: name, Mode: int64(fi.Mode().Perm()), Size: fi.Size(), ModTime: fi.ModTime()}
+	if owner(fi) == site {
+		h.Uname = ofTheSite
+	}
+	return a.entry(h, f)
 }
 
 // file packs as much of an open file as it is long now: a log may be growing.
@@ -66,19 +104,19 @@ func (a *archiver) file(name string, f fs.File) error {
 	if err != nil {
 		return err
 	}
-	return a.entry(name, fi.ModTime(), fi.Size(), f)
+	return a.entry(&tar.Header{Name: name, Mode: 0o600, Size: fi.Size(), ModTime: fi.ModTime()}, f)
 }
 
-func (a *archiver) entry(name string, changed time.Time, size int64, r io.Reader) error {
-	h := &tar.Header{Name: name, Mode: 0o600, Size: size, ModTime: changed, Typeflag: tar.TypeReg, Format: tar.FormatPAX}
+func (a *archiver) entry(h *tar.Header, r io.Reader) error {
+	h.Typeflag, h.Format = tar.TypeReg, tar.FormatPAX
 	if err := a.WriteHeader(h); err != nil {
 		return err
 	}
 	sum := sha256.New()
-	if _, err := io.CopyN(io.MultiWriter(a, sum), r, size); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+	if _, err := io.CopyN(io.MultiWriter(a, sum), r, h.Size); err != nil {
+		return fmt.Errorf("%s: %w", h.Name, err)
 	}
-	fmt.Fprintf(&a.sums, "%x  %s\n", sum.Sum(nil), name)
+	fmt.Fprintf(&a.sums, "%x  %s\n", sum.Sum(nil), h.Name)
 	return nil
 }
 
@@ -90,7 +128,7 @@ func (a *archiver) end() error {
 type backup struct {
 	path string
 	*manifest
-	config       map[string][]byte // by their names
+	config       map[string]smallFile // by their names
 	takeDatabase func(io.Reader) error
 	takeBuild    func(name string, changed time.Time, r io.Reader) error
 }
@@ -111,7 +149,7 @@ func (b *backup) read() error {
 	if err != nil {
 		return b.damaged(err)
 	}
-	b.manifest, b.config = nil, map[string][]byte{}
+	b.manifest, b.config = nil, map[string]smallFile{}
 	var sums bytes.Buffer
 	for archive := tar.NewReader(r); ; {
 		h, err := archive.Next()
@@ -120,7 +158,7 @@ func (b *backup) read() error {
 		}
 		if h.Name == sumsName {
 			want, err := io.ReadAll(io.LimitReader(archive, 64<<20))
-			if err == nil && (!bytes.Equal(want, sums.Bytes()) || len(b.config) != len(configNames)) {
+			if err == nil && (!bytes.Equal(want, sums.Bytes()) || b.lacks()) {
 				err = errors.New("the checksums differ")
 			}
 			return b.damaged(err)
@@ -148,14 +186,24 @@ func (b *backup) take(h *tar.Header, r io.Reader) error {
 	case isBuild && b.takeBuild != nil:
 		return b.either(b.takeBuild(below, h.ModTime, r), r)
 	}
-	for _, name := range configNames {
-		if h.Name == name {
+	for _, file := range configFiles {
+		if h.Name == file.name {
 			text, err := io.ReadAll(io.LimitReader(r, 1<<20))
-			b.config[name] = text
+			b.config[file.name] = smallFile{text, fs.FileMode(h.Mode).Perm(), h.Uname}
 			return b.either(err, r)
 		}
 	}
 	return b.either(nil, r)
+}
+
+// lacks tells whether a file is missing that every backup has.
+func (b *backup) lacks() bool {
+	for _, file := range configFiles {
+		if _, ok := b.config[file.name]; !ok && !file.optional {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *backup) takeManifest(r io.Reader) error {

@@ -89,12 +89,12 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	if err := a.manifest(manifest{Format: 1, Toaster: site.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
 		return err
 	}
-	for i, path := range []string{cfg.Path, cfg.Paths.Targets, cfg.Paths.Keys} {
-		text, err := os.ReadFile(path)
-		if err == nil {
-			err = a.text(configNames[i], text)
+	for _, file := range configFiles {
+		path := file.path(cfg)
+		if path == "" {
+			continue
 		}
-		if err != nil {
+		if err := a.small(file.name, path, os.Geteuid()); err != nil {
 			return err
 		}
 	}

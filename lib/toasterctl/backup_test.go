@@ -17,6 +17,14 @@ import (
 func kept(t *testing.T) (config, file string) {
 	t.Helper()
 	config = newSite(t)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(filepath.Dir(config), "smtp"), "a password\n")
+	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"", "\nuser = \"toaster\"\npassword_file = \"smtp\"").Replace(string(text)))
+	os.Chmod(config, 0o640)
+	os.Chmod(filepath.Join(filepath.Dir(config), "smtp"), 0o600)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
 	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", target, "--name", "greeter", dockerfile).exits(0)
 	write(t, filepath.Join(filepath.Dir(config), "builds", "job-1", "1", "log"), "it was built\n")
@@ -34,14 +42,14 @@ func TestBackupAndRestore(t *testing.T) {
 	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
 	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("is as it was at")
 	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
-	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "builds/job-1/1/log"} {
+	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "builds/job-1/1/log"} {
 		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
 		after, again := os.ReadFile(filepath.Join(filepath.Dir(fresh), name))
 		if err != nil || again != nil || !bytes.Equal(before, after) {
 			t.Errorf("%s differs: %v, %v", name, err, again)
 		}
 	}
-	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o644, "keys": 0o640, "toaster.db": 0o640} {
+	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o640, "targets.toml": 0o644, "smtp": 0o600, "keys": 0o640, "toaster.db": 0o640} {
 		if fi, err := os.Stat(filepath.Join(filepath.Dir(fresh), name)); err != nil || fi.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
 		}
@@ -107,7 +115,9 @@ func TestABackupThatIsNotWholeChangesNothing(t *testing.T) {
 		"empty":           nil,
 		"text":            []byte("not a backup at all, but a few words\n"),
 		"another archive": rewritten(t, whole, func(h *tar.Header, text []byte) []byte { h.Name = "x/" + h.Name; return text }),
-		"changed":         rewritten(t, whole, func(h *tar.Header, text []byte) []byte { return bytes.ReplaceAll(text, []byte("built"), []byte("burnt")) }),
+		"changed": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
+			return bytes.ReplaceAll(text, []byte("built"), []byte("burnt"))
+		}),
 		"climbing": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
 			h.Name = strings.Replace(h.Name, "builds/job-1", "builds/..", 1)
 			return text

@@ -1,14 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,19 +72,20 @@ func (r *restorer) prepare(owner string) error {
 	if r.cfg, err = r.parse(target); err != nil {
 		return err
 	}
-	if err := r.refuse(target, r.cfg.Paths.Targets, r.cfg.Paths.Keys, r.cfg.Paths.Database); err != nil {
+	if err := r.refuse(); err != nil {
 		return err
 	}
 	data := filepath.Dir(r.cfg.Paths.Database)
 	if r.owner, err = (&initCommand{Owner: owner}).owner(data); err != nil {
 		return err
 	}
-	for _, folder := range []struct {
-		path  string
-		mode  fs.FileMode
-		owner identity
-	}{{filepath.Dir(r.cfg.Paths.Targets), 0o755, self()}, {filepath.Dir(r.cfg.Paths.Keys), 0o755, self()}, {data, 0o750, r.owner}, {r.cfg.Paths.Builds, 0o750, r.owner}} {
-		if err := r.folder(folder.path, folder.mode, folder.owner); err != nil {
+	for _, path := range r.smallFiles() {
+		if err := r.folder(filepath.Dir(path), 0o755, self()); err != nil {
+			return err
+		}
+	}
+	for _, path := range []string{data, r.cfg.Paths.Builds} {
+		if err := r.folder(path, 0o750, r.owner); err != nil {
 			return err
 		}
 	}
@@ -100,7 +102,18 @@ func (r *restorer) target() (string, error) {
 			return filepath.Abs(path)
 		}
 	}
-	return filepath.Join(filepath.Dir(config.Default().Paths.Keys), configNames[0]), nil
+	return filepath.Join(filepath.Dir(config.Default().Paths.Keys), "toaster.toml"), nil
+}
+
+// smallFiles says where each small file of the backup belongs.
+func (r *restorer) smallFiles() map[string]string {
+	paths := map[string]string{}
+	for _, file := range configFiles {
+		if _, ok := r.backup.config[file.name]; ok && file.path(r.cfg) != "" {
+			paths[file.name] = file.path(r.cfg)
+		}
+	}
+	return paths
 }
 
 // parse reads the backup's configuration as it would be read at its place: paths in it may be relative to that.
@@ -110,7 +123,7 @@ func (r *restorer) parse(target string) (*config.Config, error) {
 		return nil, err
 	}
 	defer os.Remove(f.Name())
-	_, err = f.Write(r.backup.config[configNames[0]])
+	_, err = f.Write(r.backup.config["toaster.toml"].text)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, err
 	}
@@ -123,9 +136,9 @@ func (r *restorer) parse(target string) (*config.Config, error) {
 }
 
 // refuse names what would be replaced.
-func (r *restorer) refuse(paths ...string) error {
+func (r *restorer) refuse() error {
 	var there []string
-	for _, path := range paths {
+	for _, path := range append(slices.Sorted(maps.Values(r.smallFiles())), r.cfg.Paths.Database) {
 		if _, err := os.Lstat(path); err == nil {
 			there = append(there, path)
 		}
@@ -161,13 +174,9 @@ func (r *restorer) cleanUp() {
 }
 
 func (r *restorer) put() error {
-	for i, file := range []struct {
-		path string
-		mode fs.FileMode
-		gid  int
-	}{{r.cfg.Path, 0o644, -1}, {r.cfg.Paths.Targets, 0o644, -1}, {r.cfg.Paths.Keys, 0o640, r.owner.gid}} {
-		text := r.backup.config[configNames[i]]
-		if err := local.AsRoot(func() error { return putFile(file.path, text, file.mode, file.gid) }); err != nil {
+	for name, path := range r.smallFiles() {
+		file := r.backup.config[name]
+		if err := local.AsRoot(func() error { return r.putFile(path, file) }); err != nil {
 			return err
 		}
 	}
@@ -215,18 +224,25 @@ func (r *restorer) putBuild(root *os.Root, name string, changed time.Time, in io
 	return errors.Join(err, f.Close(), root.Chtimes(name, changed, changed), r.ctx.Err())
 }
 
-// putFile makes or replaces a file; a group of -1 is who makes it.
-func putFile(path string, text []byte, mode fs.FileMode, gid int) error {
+// putFile makes or replaces a small file. What not everybody may read is for the site's group.
+func (r *restorer) putFile(path string, file smallFile) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".restore-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = io.Copy(f, bytes.NewReader(text))
-	if gid >= 0 && os.Geteuid() == 0 {
-		err = errors.Join(err, f.Chown(-1, gid))
+	_, err = f.Write(file.text)
+	whose := self()
+	if file.mode&0o007 == 0 {
+		whose.gid = r.owner.gid
 	}
-	if err := errors.Join(err, f.Chmod(mode), f.Sync(), f.Close()); err != nil {
+	if file.owner == ofTheSite {
+		whose = r.owner
+	}
+	if os.Geteuid() == 0 {
+		err = errors.Join(err, f.Chown(whose.uid, whose.gid))
+	}
+	if err := errors.Join(err, f.Chmod(file.mode), f.Sync(), f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), path)

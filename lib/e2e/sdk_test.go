@@ -57,7 +57,7 @@ func TestRealSDK(t *testing.T) {
 			recipe := recipeFor(t, kind)
 			dir := t.TempDir()
 			began := time.Now()
-			runScript(t, dir, filepath.Join(sdks, kind+"-sdk"), recipe)
+			runScript(t, dir, sdks, recipe)
 			t.Logf("built in %v", time.Since(began).Round(time.Second))
 			image := findImage(t, dir)
 			provenance(t, dir)
@@ -93,7 +93,7 @@ func recipeFor(t *testing.T, kind string) sdk.Recipe {
 	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "e2e"}
 }
 
-func runScript(t *testing.T, dir, sdkDir string, r sdk.Recipe) {
+func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {
 	t.Helper()
 	script, err := sdk.Script(r)
 	if err != nil {
@@ -104,7 +104,7 @@ func runScript(t *testing.T, dir, sdkDir string, r sdk.Recipe) {
 	}
 	cmd := exec.Command("sh", "build.sh")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TOASTER_SDK_DIR="+sdkDir, "TOASTER_BOOT_CHECK=1")
+	cmd.Env = append(os.Environ(), "TOASTER_SDK_DIR="+sdks, "TOASTER_BOOT_CHECK=1")
 	out, err := cmd.CombinedOutput()
 	said := regexp.MustCompile(`(?m)^(toaster: |sdk: \(\*\)|TOASTER-).*$`).FindAllString(string(out), -1)
 	t.Log(strings.Join(said, "\n"))

@@ -229,6 +229,9 @@ func TestBrokenImages(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		"another SDK": {"live", ExitFailed, "toaster: failed: the SDK could not go on: this is no live-sdk.", func(_ *Recipe, sdk *string) {
+			write(t, filepath.Join(*sdk, "lib/kind"), "vm", 0o644)
+		}},
 		"the SDK can't be fetched": {"live", ExitMirror, "toaster: failed: the SDK could not be fetched from http://127.0.0.1:1/sdk", func(_ *Recipe, sdk *string) { *sdk = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {

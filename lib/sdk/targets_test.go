@@ -40,8 +40,8 @@ func TestInstalledTargets(t *testing.T) {
 		}
 	}
 	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera rootfs_amd64_bookworm "+
-		"vm_amd64_excalibur vm_i386_excalibur vm_amd64_daedalus vm_i386_daedalus vm_amd64_chimaera vm_i386_chimaera "+
-		"live_amd64_excalibur live_i386_excalibur live_amd64_daedalus live_i386_daedalus live_amd64_chimaera live_i386_chimaera" {
+		"vm_amd64_excalibur vm_amd64_daedalus vm_i386_daedalus vm_amd64_chimaera vm_i386_chimaera "+
+		"live_amd64_excalibur live_amd64_daedalus live_i386_daedalus live_amd64_chimaera live_i386_chimaera" {
 		t.Error(got)
 	}
 	x, err := targets.Find("rootfs_amd64_daedalus")

@@ -16,6 +16,8 @@ steady() {
 }
 stop() { print -r -- "sdk: [E] $*"; exit 1 }
 
+(( ${(P)+${:-${t_SDK}sdk_version}} )) || stop "this is no $t_SDK-sdk"
+
 # 1. load, which reads the architecture, and names things after it
 arch=$t_ARCH
 [[ $arch == i386 ]] && extra_packages=("${(@)extra_packages/#%linux-image-amd64/linux-image-686}")

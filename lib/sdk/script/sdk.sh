@@ -18,6 +18,8 @@ check_sdk() {
 	*[!A-Za-z0-9@%+=:,./_-]*) fail 2 "the SDK can't work in $WORK: its path has a space or another special character." ;;
 	esac
 	if [ -n "${TOASTER_SDK_DIR:-}" ]; then
+		[ ! -d "$TOASTER_SDK_DIR/$SDK-sdk" ] || TOASTER_SDK_DIR=$TOASTER_SDK_DIR/$SDK-sdk
+		export TOASTER_SDK_DIR
 		for part in sdk lib/libdevuansdk/libdevuansdk lib/zuper/zuper; do
 			[ -r "$TOASTER_SDK_DIR/$part" ] ||
 				fail 3 "TOASTER_SDK_DIR, $TOASTER_SDK_DIR, is no complete $SDK-sdk: it lacks $part. Were its submodules fetched?"

@@ -71,6 +71,9 @@ func withBuild(t *testing.T, s *standin.Server) (*jenkins.Engine, string, build.
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		all, err := e.Status(t.Context(), name)
 		if b := all[name].Builds; err == nil && len(b) == 1 && b[0].State == build.Succeeded {
+			if err := s.Wait(t.Context()); err != nil { // it is written down only then
+				t.Fatal(err)
+			}
 			return e, name, ticket
 		}
 		if time.Now().After(end) {

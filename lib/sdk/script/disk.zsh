@@ -1,17 +1,17 @@
 
 # 5. a disk: its file is sparse, and its loop device goes away with the last process that uses it, however the build ends
-disk=$t_JOB/disk.img
+t_disk=$t_JOB/disk.img
 image_prepare_raw() {
 	notice "Creating raw image of $size MB"
-	truncate -s ${size}M $disk || stop "the disk could not be made"
-	ln -s $disk $workdir/$image_name.img
+	truncate -s ${size}M $t_disk || stop "the disk could not be made"
+	ln -s $t_disk $workdir/$image_name.img
 }
 
-findloopdev() { losetup --partscan --find --show $disk }
+findloopdev() { losetup --partscan --find --show $t_disk }
 
 toaster_hold() {
 	[[ -b $1 ]] || stop "this host has no free loop device"
-	exec {loop_fd}<$1
+	exec {t_loop}<$1
 	losetup --detach $1	# at once would be now; in use, it is when nobody uses it any more
 }
 
@@ -28,7 +28,7 @@ sudo() {
 		whole_sudo "$@" || stop "No space left on device, or it fails: the image's file system is not whole"
 	elif [[ $1 == umount && ( $2 == -R || $2 == $strapdir ) ]]; then
 		written -f ${@[-1]}
-		whole_sudo "$@" && written $disk
+		whole_sudo "$@" && written $t_disk
 	else
 		whole_sudo "$@"
 	fi
@@ -45,13 +45,13 @@ toaster_uuids() {
 		uuid=$(blkid -p -s UUID -o value $part) || continue
 		mkdir -p /dev/disk/by-uuid
 		case $1 in
-		(make) [[ -e /dev/disk/by-uuid/$uuid ]] || { ln -s $part /dev/disk/by-uuid/$uuid; made+=(/dev/disk/by-uuid/$uuid) } ;;
-		(drop) rm -f $made ;;
+		(make) [[ -e /dev/disk/by-uuid/$uuid ]] || { ln -s $part /dev/disk/by-uuid/$uuid; t_made+=(/dev/disk/by-uuid/$uuid) } ;;
+		(drop) rm -f $t_made ;;
 		esac
 	done
 }
-typeset -a made
-zshexit() { (( $#made )) && rm -f $made }
+typeset -a t_made
+zshexit() { (( $#t_made )) && rm -f $t_made }
 
 if (( $+functions[vm_setup_grub] )); then
 	functions[sdk_setup_grub]=$functions[vm_setup_grub]
@@ -69,10 +69,10 @@ vm_pack_dist() { : }
 image_pack_dist() { : }
 clean_strapdir() { : }
 
-if [[ -n $old && $t_SDK == vm ]]; then	# the file system is strapdir from the start; VirtualBox and vagrant are not needed
+if [[ -n $t_old && $t_SDK == vm ]]; then	# the file system is strapdir from the start; VirtualBox and vagrant are not needed
 	image_raw_as_strapdir() {
 		image_prepare_raw
-		parted --script $disk mklabel msdos mkpart primary 1MiB 100% || stop "the disk could not be partitioned"
+		parted --script $t_disk mklabel msdos mkpart primary 1MiB 100% || stop "the disk could not be partitioned"
 		loopdevice=$(findloopdev)
 		toaster_hold $loopdevice
 		rootpart=${loopdevice}p1 bootpart=$rootpart
@@ -89,9 +89,9 @@ if [[ -n $old && $t_SDK == vm ]]; then	# the file system is strapdir from the st
 	vm_vagrant_package() { : }
 	vm_init_cloud() { : }
 fi
-if [[ -n $old && $t_SDK == arm ]]; then	# its image is made by name, and gets the tree after the blend
+if [[ -n $t_old && $t_SDK == arm ]]; then	# its image is made by name, and gets the tree after the blend
 	findloopdev() {
-		loopdevice=$(losetup --partscan --find --show $disk)
+		loopdevice=$(losetup --partscan --find --show $t_disk)
 		toaster_hold $loopdevice
 	}
 	image_pack_dist() { sudo e2fsck -fy ${loopdevice}p2; losetup --detach $loopdevice }

@@ -18,6 +18,20 @@ stop() { print -r -- "sdk: [E] $*"; exit 1 }
 
 (( ${(P)+${:-${t_SDK}sdk_version}} )) || stop "this is no $t_SDK-sdk"
 
+# root needs no sudo; python was there for a sync only; debootstrap is this host's own; and this host's
+# services are left alone, which arm-sdk starts anew.
+sudo() {
+	while [[ $1 == -* ]]; do shift; done
+	local -a preset
+	while [[ $1 == *=* ]]; do preset+=($1); shift; done
+	case $1 in
+	(python) sync ;;
+	(/etc/init.d/*|modprobe) act "left out: $*" ;;
+	(debootstrap|*/extra/debootstrap/debootstrap) shift; toaster_debootstrap "$@" ;;
+	(*) env $preset "$@" ;;
+	esac
+}
+
 # 1. load, which reads the architecture, and names things after it
 arch=$t_ARCH
 [[ $arch == i386 ]] && extra_packages=("${(@)extra_packages/#%linux-image-amd64/linux-image-686}")
@@ -29,7 +43,7 @@ case $t_SDK in
 esac || stop "the SDK could not be loaded"
 steady
 [[ $arch == $t_ARCH ]] || stop "the SDK builds for $arch, not for $t_ARCH"
-typeset -r old=${${(M)libdevuansdk_version:#1.*}:+yes}
+t_old=${${(M)libdevuansdk_version:#1.*}:+yes}
 
 # 2. what load has set too early
 os=$t_DISTRIBUTION release=$t_CODENAME version=$t_VERSION
@@ -51,18 +65,6 @@ fi
 		done
 		set -A $list ${(P)list}
 	done
-}
-
-# root needs no sudo; python was there for a sync only; debootstrap is this host's own.
-sudo() {
-	while [[ $1 == -* ]]; do shift; done
-	local -a preset
-	while [[ $1 == *=* ]]; do preset+=($1); shift; done
-	case $1 in
-	(python) sync ;;
-	(debootstrap|*/extra/debootstrap/debootstrap) shift; toaster_debootstrap "$@" ;;
-	(*) env $preset "$@" ;;
-	esac
 }
 
 toaster_debootstrap() {
@@ -98,32 +100,32 @@ toaster_key() {
 	} | sha256sum | cut -d ' ' -f 1
 }
 
-if [[ -n $old ]]; then
-	stage=$R/tmp/bootstrap-$os-$arch-stage3.tgz
+if [[ -n $t_old ]]; then
+	t_stage=$R/tmp/bootstrap-$os-$arch-stage3.tgz
 	unset TAR_STAGE4
 else
-	stage=$R/tmp/bootstrap-$os-$arch-stage4.cpio.gz
+	t_stage=$R/tmp/bootstrap-$os-$arch-stage4.cpio.gz
 	CPIO_STAGE4=1
 	functions[sdk_cpio_pack]=$functions[bootstrap_cpio_pack]
-	bootstrap_cpio_pack() { [[ -z $t_CACHE || $1 != $stage ]] || sdk_cpio_pack $1 }
+	bootstrap_cpio_pack() { [[ -z $t_CACHE || $1 != $t_stage ]] || sdk_cpio_pack $1 }
 fi
-kept=''
+t_kept=''
 if [[ -n $t_CACHE ]]; then
-	kept=$t_CACHE/$t_TARGET-$(toaster_key).stage
-	[[ -f $kept ]] && { ln $kept $stage 2>/dev/null || cp $kept $stage } && notice "stage: from the cache"
+	t_kept=$t_CACHE/$t_TARGET-$(toaster_key).stage
+	[[ -f $t_kept ]] && { ln $t_kept $t_stage 2>/dev/null || cp $t_kept $t_stage } && notice "stage: from the cache"
 fi
 
 toaster_keep() {
-	[[ -n $kept && ! -f $kept && -f $stage ]] || return 0
+	[[ -n $t_kept && ! -f $t_kept && -f $t_stage ]] || return 0
 	local part=$(mktemp $t_CACHE/part.XXXXXX) || return 0
-	if cp --reflink=auto $stage $part; then
+	if cp --reflink=auto $t_stage $part; then
 		find $t_CACHE -maxdepth 1 -name "$t_TARGET-*.stage" -delete
-		mv $part $kept
+		mv $part $t_kept
 	else
 		rm -f $part
 	fi
 	find $t_CACHE -maxdepth 1 -name 'part.*' -mmin +600 -delete
-	rm -f $stage
+	rm -f $t_stage
 }
 
 # 4. the blend, between what must be done before and after it
@@ -153,15 +155,15 @@ toaster_serial() {
 	[[ -f $tab ]] && ! grep -q '^T0:' $tab && print -r -- 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>$tab
 	[[ $t_SDK == vm ]] || return 0
 	mkdir -p $strapdir/etc/default/grub.d
-	print -rl -- "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
+	print -rl -- "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $t_console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
 }
-console='console=ttyS0,115200 console=tty0 net.ifnames=0'
+t_console='console=ttyS0,115200 console=tty0 net.ifnames=0'
 
 # toaster_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have copied
 # strapdir into the mounted image.
 toaster_image_tree() {
 	REPLY=$strapdir
-	[[ -z $old ]] && mountpoint -q $workdir/mnt && REPLY=$workdir/mnt
+	[[ -z $t_old ]] && mountpoint -q $workdir/mnt && REPLY=$workdir/mnt
 	return 0
 }
 

@@ -24,7 +24,7 @@ iso_setup_isolinux() {
 
 functions[sdk_isolinux_cfg]=$functions[iso_write_isolinux_cfg]
 iso_write_isolinux_cfg() {
-	sdk_isolinux_cfg && sed -i -e "s/^append .*/& $console/" -e 's/^timeout .*/timeout 50/' $workdir/binary/isolinux/isolinux.cfg
+	sdk_isolinux_cfg && sed -i -e "s/^append .*/& $t_console/" -e 's/^timeout .*/timeout 50/' $workdir/binary/isolinux/isolinux.cfg
 }
 
 build_iso_dist || stop "the ISO could not be built"

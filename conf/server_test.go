@@ -132,7 +132,7 @@ func start(t *testing.T, k kind, prefix, scheme string) *server {
 	write(t, dir, "config", fill.Replace(config), 0o644)
 	write(t, dir, "snippet.conf", snippet(t, k, dir, prefix), 0o644)
 	write(t, dir, "pem", certificate(t), 0o644)
-	for _, name := range []string{"index", "account", "jobs"} {
+	for _, name := range []string{"index", "account", "admin", "jobs"} {
 		write(t, dir, "programs/"+name, program, 0o755)
 	}
 	write(t, dir, "static/toaster.css", "body {}\n", 0o644)

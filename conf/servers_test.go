@@ -28,6 +28,8 @@ var urls = []struct{ url, program, scriptName, pathInfo string }{
 	{"/account/logout", "account", "/account", "/logout"},
 	{"/account/recover", "account", "/account", "/recover"},
 	{"/account/reset", "account", "/account", "/reset"},
+	{"/admin", "admin", "/admin", ""},
+	{"/admin/people/7", "admin", "/admin", "/people/7"},
 	{"/jobs", "jobs", "/jobs", ""},
 	{"/jobs/new", "jobs", "/jobs", "/new"},
 	{"/jobs/check", "jobs", "/jobs", "/check"},

@@ -126,8 +126,8 @@ func (a *Accounts) approval(ctx context.Context, email string) (state string, le
 }
 
 // Approve makes a person active, whoever they are, and tells them.
-func (a *Accounts) Approve(ctx context.Context, p *store.Person) error {
-	if err := a.db.SetState(ctx, p.ID, "active", a.Now()); err != nil {
+func (a *Accounts) Approve(ctx context.Context, p *store.Person, by store.Entry) error {
+	if err := a.db.Readmit(ctx, p.ID, by); err != nil {
 		return err
 	}
 	_, err := a.db.Post(ctx, a.Now(), a.activatedLetter(p.Email))

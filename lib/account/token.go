@@ -10,13 +10,13 @@ import (
 )
 
 // AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is
-// "read" or "write"; a ttl of 0 means that the token never expires. Invalid: the Field "name", "scope" or "ttl".
+// "read", "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. Invalid: the Field "name", "scope" or "ttl".
 func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "" || !printable(name, 100):
 		return "", fault.New(fault.Invalid, "The token needs a name of at most 100 characters.", "Say what it is for.").At("name")
-	case scope != "read" && scope != "write":
+	case scope != "read" && scope != "write" && scope != "metrics":
 		return "", fault.New(fault.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope")
 	case ttl < 0:
 		return "", fault.New(fault.Invalid, "The token would have expired already.", "Take a longer time, or 0 for ever.").At("ttl")
@@ -24,6 +24,9 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 	p, err := a.person(ctx, email)
 	if err != nil {
 		return "", err
+	}
+	if scope == "metrics" && p.Role != "admin" {
+		return "", fault.New(fault.Denied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
 	}
 	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {

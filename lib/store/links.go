@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -119,7 +118,7 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 				return err
 			}
 		}
-		e.Object = personObject(p.ID)
+		e.Object = PersonObject(p.ID)
 		return audit(ctx, tx, e)
 	})
 }
@@ -196,12 +195,10 @@ func conclude(ctx context.Context, tx *sql.Tx, now time.Time, person int64, e En
 		}
 	}
 	if e.Object == "" {
-		e.Object = personObject(person)
+		e.Object = PersonObject(person)
 	}
 	return audit(ctx, tx, e)
 }
-
-func personObject(id int64) string { return fmt.Sprintf("person %d", id) }
 
 // cmpErr is the first of errors that is one.
 func cmpErr(errs ...error) error {

@@ -211,3 +211,17 @@ func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found 
 	})
 	return list, found, err
 }
+
+// StopJob notes that an administrator wants a job's open builds stopped.
+func (db *DB) StopJob(ctx context.Context, owner int64, id string, e Entry) error {
+	e.Action, e.Object = "job.stop", "job "+id
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := findJob(ctx, tx, owner, id); err != nil {
+			return err
+		}
+		if err := giveUp(ctx, tx, id, "state IN ('queued', 'running')", "Stopped by an administrator.", e.At); err != nil {
+			return err
+		}
+		return audit(ctx, tx, e)
+	})
+}

@@ -83,6 +83,9 @@ func (db *DB) RemovePerson(ctx context.Context, person int64, now time.Time, let
 		if err != nil {
 			return missing(err, "There is no such account.")
 		}
+		if err := anotherAdmin(ctx, tx, person); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE person_id = ? AND removed_at IS NULL`, millis(now), person); err != nil {
 			return err
 		}

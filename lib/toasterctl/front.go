@@ -32,11 +32,13 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMovedPermanently)
 	case strings.HasPrefix(path, "/static/"):
 		f.serveStatic(w, r)
-	case isProgram(path, "account"):
-		f.run(w, r, "account", f.prefix+"/account")
-	case isProgram(path, "jobs"):
-		f.run(w, r, "jobs", f.prefix+"/jobs")
 	default:
+		for _, program := range []string{"account", "admin", "jobs"} {
+			if isProgram(path, program) {
+				f.run(w, r, program, f.prefix+"/"+program)
+				return
+			}
+		}
 		f.run(w, r, "index", f.prefix)
 	}
 }

@@ -20,7 +20,7 @@ type tokenCommands struct {
 type tokenAdd struct {
 	Email   string   `arg:"" help:"Whose account the token opens."`
 	Name    string   `default:"toasterctl" placeholder:"N" help:"What it is for."`
-	Scope   string   `enum:"read,write" default:"write" placeholder:"read|write" help:"What it may do: read or write. Default: ${default}."`
+	Scope   string   `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"What it may do: read, write, or read /admin/metrics alone: metrics. Default: ${default}."`
 	Expires lifetime `placeholder:"DURATION" help:"How long it is good for: “90d”, “12h”. Default: until it is removed."`
 }
 

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"toaster.do/lib/health"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// checkTime is how long the page waits for the database's check.
+const checkTime = 20 * time.Second
+
+// health shows how the site is. With ?check=1 it reads the whole database, too.
+func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
+	report, err := a.look(r)
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Tab string
+		*health.Report
+		Checked bool
+		Wrong   []string
+	}{"health", report, r.URL.Query().Get("check") != "", nil}
+	if v.Checked {
+		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
+		defer cancel()
+		if v.Wrong, err = r.Site.DB.Check(ctx); err != nil {
+			r.Note(err)
+			v.Wrong = []string{"The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too."}
+		}
+	}
+	return r.Page(w, http.StatusOK, "admin_health", page.View{Here: "admin", Data: v})
+}
+
+// metrics is the same for Prometheus.
+func (a *admin) metrics(w http.ResponseWriter, r *web.Request) error {
+	report, err := a.look(r)
+	if err != nil {
+		return err
+	}
+	text := report.Metrics()
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)))
+	_, err = w.Write(text)
+	return err
+}
+
+func (a *admin) look(r *web.Request) (*health.Report, error) {
+	s, err := a.open(r)
+	if err != nil {
+		return nil, err
+	}
+	return health.Look(r.Context(), r.Site.Config, s)
+}
+
+// auditLength is how many lines of the audit trail a page has.
+const auditLength = 50
+
+// audit shows the audit trail.
+func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
+	v := r.URL.Query()
+	q := store.EntryQuery{Action: v.Get("action"), Object: v.Get("object"), Limit: auditLength}
+	q.Actor, _ = strconv.ParseInt(v.Get("actor"), 10, 64)
+	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64)
+	entries, err := r.Site.DB.Entries(r.Context(), q)
+	if err != nil {
+		return err
+	}
+	older := ""
+	if len(entries) == auditLength {
+		next := url.Values{"before": {strconv.FormatInt(entries[auditLength-1].ID, 10)}}
+		for _, name := range []string{"action", "object", "actor"} {
+			if v.Get(name) != "" {
+				next.Set(name, v.Get(name))
+			}
+		}
+		older = "/admin/audit?" + next.Encode()
+	}
+	return r.Page(w, http.StatusOK, "admin_audit", page.View{Here: "admin", Data: struct {
+		Tab     string
+		Query   store.EntryQuery
+		Entries []store.Entry
+		Older   string
+	}{"audit", q, entries, older}})
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"net/url"
+	"strconv"
+
+	"toaster.do/lib/web"
+)
+
+const pageLength = 25
+
+// listing is what the pages with lists have in common: what is looked for, and which page of it this is.
+type listing struct {
+	Text, State, Role string
+	Page, Pages       int
+	Found             int
+	Before, After     string // addresses of the pages before and after, below the prefix; empty: there is none
+}
+
+// list reads q, state, role and page; what makes no sense is passed over.
+func list(r *web.Request) listing {
+	v := r.URL.Query()
+	l := listing{Text: v.Get("q"), State: v.Get("state"), Role: v.Get("role")}
+	if len(l.Text) > 200 {
+		l.Text = l.Text[:200]
+	}
+	var err error
+	if l.Page, err = strconv.Atoi(v.Get("page")); err != nil || l.Page < 1 || l.Page > 1e6 {
+		l.Page = 1
+	}
+	return l
+}
+
+func (l *listing) offset() int { return (l.Page - 1) * pageLength }
+
+// turn finds the pages before and after this one.
+func (l *listing) turn(path string, found int) {
+	l.Found, l.Pages = found, (found+pageLength-1)/pageLength
+	if l.Page > 1 {
+		l.Before = path + "?" + l.query(l.Page-1)
+	}
+	if l.Page < l.Pages {
+		l.After = path + "?" + l.query(l.Page+1)
+	}
+}
+
+func (l *listing) query(page int) string {
+	v := url.Values{}
+	for name, value := range map[string]string{"q": l.Text, "state": l.State, "role": l.Role} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	v.Set("page", strconv.Itoa(page))
+	return v.Encode()
+}

@@ -1,0 +1,84 @@
+// Command admin is the CGI program for everything below /admin: what administrators see and do.
+package main
+
+import (
+	"net/http"
+	"os"
+	"sync"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/site"
+	"toaster.do/lib/web"
+)
+
+func main() { os.Exit(web.Main("admin", routes())) }
+
+func routes() []web.Route {
+	a := &admin{}
+	const get, post = http.MethodGet, http.MethodPost
+	return []web.Route{
+		{Method: get, Path: "", Access: web.Admin, Do: a.start},
+		{Method: get, Path: "/people", Access: web.Admin, Do: a.people},
+		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.person},
+		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields, Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields, Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields, Again: "/people/{id}"},
+		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePersonForm},
+		{Method: post, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePerson, Again: "/people/{id}/remove"},
+		{Method: get, Path: "/jobs", Access: web.Admin, Do: a.jobs},
+		{Method: get, Path: "/jobs/{id}", Access: web.Admin, Do: a.job},
+		{Method: post, Path: "/jobs/{id}/stop", Access: web.Admin, Do: a.stop, Again: "/jobs/{id}"},
+		{Method: get, Path: "/jobs/{id}/remove", Access: web.Admin, Do: a.removeJobForm},
+		{Method: post, Path: "/jobs/{id}/remove", Access: web.Admin, Do: a.removeJob, Again: "/jobs/{id}/remove"},
+		{Method: get, Path: "/health", Access: web.Admin, Do: a.health},
+		{Method: get, Path: "/audit", Access: web.Admin, Do: a.audit},
+		{Method: get, Path: "/metrics", Access: web.Metrics, Do: a.metrics},
+	}
+}
+
+func fields(*config.Config) web.Fields {
+	small := web.Limit{Most: 100}
+	return web.Fields{"role": small, "tokens": small, "jobs": small, "running": small, "daily": small, "artifacts": small, "keep_days": small}
+}
+
+// admin answers the requests. The service is made by the first that needs it.
+type admin struct {
+	mu      sync.Mutex
+	service *build.Service
+}
+
+func (a *admin) open(r *web.Request) (*build.Service, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.service == nil {
+		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+		}
+		a.service = s
+	}
+	return a.service, nil
+}
+
+// start leads to the first of the pages.
+func (a *admin) start(w http.ResponseWriter, r *web.Request) error {
+	return r.Redirect(w, "/admin/people")
+}
+
+// notices are what a page can say has just been done: the page before names one in its redirect.
+var notices = map[string]string{
+	"activated":  "The account is active.",
+	"suspended":  "The account is suspended: its sessions and tokens are dead, its builds are being stopped.",
+	"role":       "The role is changed. The person has to log in again.",
+	"limits":     "The limits are changed.",
+	"signedout":  "All sessions of the person are over.",
+	"jobstopped": "The job's builds are being stopped.",
+	"jobremoved": "The job is removed, with its builds, logs and artifacts.",
+	"removed":    "The account is removed, with all that it had.",
+}
+
+func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }

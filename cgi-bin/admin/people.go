@@ -1,0 +1,222 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// people lists the accounts.
+func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
+	l := list(r)
+	people, found, err := r.Site.DB.FindPeople(r.Context(), store.PeopleQuery{Text: l.Text, State: l.State, Role: l.Role, Offset: l.offset(), Limit: pageLength})
+	if err != nil {
+		return err
+	}
+	l.turn("/admin/people", found)
+	return r.Page(w, http.StatusOK, "admin_people", page.View{Here: "admin", Notice: notice(r), Data: struct {
+		listing
+		Tab    string
+		People []store.PersonRow
+		States []string
+	}{l, "people", people, []string{"pending", "active", "suspended"}}})
+}
+
+// personPage is one person as their page shows them.
+type personPage struct {
+	Tab     string
+	Person  *store.Person
+	Self    bool // it is the administrator's own account
+	Limits  []limit
+	Usage   store.Usage
+	Entries []store.Entry
+	Fault   *fault.Error
+}
+
+func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
+	p, err := find(r)
+	if err != nil {
+		return err
+	}
+	return showPerson(w, r, p, limitsOf(r.Site.Config, p), nil)
+}
+
+// showPerson shows a person. A change that was refused is told above what was asked for.
+func showPerson(w http.ResponseWriter, r *web.Request, p *store.Person, limits []limit, refused error) error {
+	v := personPage{Tab: "people", Person: p, Self: p.ID == r.Who.Person.ID, Limits: limits}
+	var err error
+	if v.Usage, err = r.Site.DB.Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
+		return err
+	}
+	if v.Entries, err = r.Site.DB.Entries(r.Context(), store.EntryQuery{Object: store.PersonObject(p.ID), Limit: 10}); err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if refused != nil {
+		r.Note(refused)
+		status, v.Fault = web.Status(refused), fault.Of(refused)
+	}
+	return r.Page(w, status, "admin_person", page.View{Here: "admin", Notice: notice(r), Data: v})
+}
+
+// find returns the person that the path names.
+func find(r *web.Request) (*store.Person, error) {
+	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "There is no such account.", "See the list of people.")
+	}
+	return r.Site.DB.PersonByID(r.Context(), id)
+}
+
+// change does something to the person that the path names, and leads back to their page. What is refused is told there.
+func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do func(*store.Person) error) error {
+	p, err := find(r)
+	if err != nil {
+		return err
+	}
+	if err := do(p); err != nil {
+		if web.Status(err) >= 500 {
+			return err
+		}
+		return showPerson(w, r, p, limitsOf(r.Site.Config, p), err)
+	}
+	return r.Redirect(w, "/admin/people/"+strconv.FormatInt(p.ID, 10)+"?note="+note)
+}
+
+// notSelf keeps administrators from shutting themselves out.
+func notSelf(r *web.Request, p *store.Person) error {
+	if p.ID == r.Who.Person.ID {
+		return fault.New(fault.Conflict, "This is your own account.", "Another administrator can do this.")
+	}
+	return nil
+}
+
+func (a *admin) activate(w http.ResponseWriter, r *web.Request) error {
+	return a.change(w, r, "activated", func(p *store.Person) error {
+		return account.New(r.Site.Config, r.Site.DB).Approve(r.Context(), p, r.Entry("", "", ""))
+	})
+}
+
+func (a *admin) suspend(w http.ResponseWriter, r *web.Request) error {
+	s, err := a.open(r)
+	if err != nil {
+		return err
+	}
+	return a.change(w, r, "suspended", func(p *store.Person) error {
+		if err := notSelf(r, p); err != nil {
+			return err
+		}
+		return s.Suspend(r.Context(), p.ID, r.Entry("", "", ""))
+	})
+}
+
+func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	return a.change(w, r, "role", func(p *store.Person) error {
+		role := in.Values["role"]
+		if role != "user" && role != "admin" {
+			return fault.New(fault.Invalid, "There is no such role.", "Take “user” or “admin”.").At("role")
+		}
+		if err := notSelf(r, p); err != nil {
+			return err
+		}
+		return r.Site.DB.SetRole(r.Context(), p.ID, role, r.Entry("", "", ""))
+	})
+}
+
+func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	return a.change(w, r, "signedout", func(p *store.Person) error {
+		return r.Site.DB.SignOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
+	})
+}
+
+func (a *admin) removePersonForm(w http.ResponseWriter, r *web.Request) error {
+	p, err := find(r)
+	if err != nil {
+		return err
+	}
+	return r.Page(w, http.StatusOK, "admin_remove_person", page.View{Here: "admin", Data: p})
+}
+
+func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {
+	p, err := find(r)
+	if err != nil {
+		return err
+	}
+	if err := notSelf(r, p); err != nil {
+		return err
+	}
+	err = account.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("person.remove", "", ""))
+	if err != nil {
+		return err
+	}
+	return r.Redirect(w, "/admin/people?note=removed")
+}
+
+// limit is a field of the form with a person's limits.
+type limit struct {
+	Name, Title, Unit string
+	Value             string // empty: the configuration's
+	Default           string
+	Fault             *fault.Error
+}
+
+func limitsOf(cfg *config.Config, p *store.Person) []limit {
+	own := func(n int64) string {
+		if n < 0 {
+			return ""
+		}
+		return strconv.FormatInt(n, 10)
+	}
+	artifacts := ""
+	if p.MaxBytes >= 0 {
+		artifacts = config.Size(p.MaxBytes).String()
+	}
+	c := cfg.Limits
+	return []limit{
+		{Name: "jobs", Title: "Jobs", Value: own(int64(p.MaxJobs)), Default: strconv.Itoa(c.Jobs)},
+		{Name: "running", Title: "Builds at once", Value: own(int64(p.MaxRunning)), Default: strconv.Itoa(c.Running)},
+		{Name: "daily", Title: "Builds in 24 hours", Value: own(int64(p.MaxDaily)), Default: strconv.Itoa(c.Daily)},
+		{Name: "artifacts", Title: "Artifacts kept", Value: artifacts, Default: c.Artifacts.String()},
+		{Name: "keep_days", Title: "Days kept", Value: own(int64(p.KeepDays)), Default: strconv.Itoa(c.KeepDays)},
+	}
+}
+
+// limits sets a person's limits. An empty field is the configuration's.
+func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
+	p, err := find(r)
+	if err != nil {
+		return err
+	}
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	own, err := account.ParseLimits(func(name string) string { return in.Values[name] })
+	if err != nil {
+		limits := limitsOf(r.Site.Config, p)
+		for i := range limits {
+			limits[i].Value = in.Values[limits[i].Name]
+			if limits[i].Name == fault.Of(err).Field {
+				limits[i].Fault = fault.Of(err)
+			}
+		}
+		return showPerson(w, r, p, limits, err)
+	}
+	return a.change(w, r, "limits", func(p *store.Person) error {
+		return r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
+	})
+}

@@ -1,0 +1,36 @@
+package account
+
+import (
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
+)
+
+// ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, artifacts and keep_days. An empty one is the
+// configuration's, 0 is no limit. Invalid: the Field says which.
+func ParseLimits(field func(name string) string) (own store.Own, err error) {
+	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily, "keep_days": &own.KeepDays} {
+		text := strings.TrimSpace(field(name))
+		if text == "" {
+			continue
+		}
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil || n == 0 && name == "keep_days" {
+			return own, fault.New(fault.Invalid, "“"+text+"” can't be a limit.", "Write a whole number, or nothing for the site's own.").At(name)
+		}
+		v := int(n)
+		*to = &v
+	}
+	if text := strings.TrimSpace(field("artifacts")); text != "" {
+		var size config.Size
+		if size.UnmarshalText([]byte(text)) != nil {
+			return own, fault.New(fault.Invalid, "“"+text+"” is not a size.", "Write “20 GiB” or “500 MiB”, or nothing for the site's own.").At("artifacts")
+		}
+		n := int64(size)
+		own.Bytes = &n
+	}
+	return own, nil
+}

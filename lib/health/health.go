@@ -1,0 +1,105 @@
+// Package health looks over a site for its administrator: as sentences for a page, and as metrics for Prometheus.
+package health
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/store"
+)
+
+// Report is the state of a site at a moment.
+type Report struct {
+	At       time.Time
+	Version  string
+	Database int64  // bytes
+	Disks    []Disk // where the site writes
+	MailOn   bool
+	Mail     store.Outbox
+	Engine   build.Health
+	Sync     time.Time // when sync ran last; zero: never
+	Census   store.Census
+}
+
+// Disk is a file system.
+type Disk struct {
+	Use         string // "database", "builds"
+	Path        string
+	Free, Total int64 // bytes, for a normal user
+}
+
+// late is how old the last sync may be: cron runs it every minute.
+const late = 5 * time.Minute
+
+// Look looks the site over.
+func Look(ctx context.Context, cfg *config.Config, s *build.Service) (*Report, error) {
+	r := &Report{At: s.Now(), Version: s.Version, MailOn: cfg.Mail.On(), Engine: s.Health(ctx)}
+	var err error
+	if r.Database, err = s.Store.Size(); err != nil {
+		return nil, err
+	}
+	if r.Mail, err = s.Store.Outbox(ctx); err != nil {
+		return nil, err
+	}
+	if r.Census, err = s.Store.Census(ctx, r.At); err != nil {
+		return nil, err
+	}
+	last, err := s.Store.Fact(ctx, "sync")
+	if err != nil {
+		return nil, err
+	}
+	r.Sync, _ = time.Parse(time.RFC3339, last)
+	r.disk("database", filepath.Dir(cfg.Paths.Database))
+	if cfg.Engine == "local" {
+		r.disk("builds", cfg.Paths.Builds)
+		r.disk("work", cfg.Local.WorkDir)
+	}
+	return r, nil
+}
+
+// disk adds the file system of a folder. A folder that isn't there yet is passed over: its maker makes it.
+func (r *Report) disk(use, path string) {
+	var st syscall.Statfs_t
+	if syscall.Statfs(path, &st) == nil {
+		size := int64(st.Bsize)
+		r.Disks = append(r.Disks, Disk{use, path, int64(st.Bavail) * size, int64(st.Blocks-st.Bfree+st.Bavail) * size})
+	}
+}
+
+// Low tells whether the disk is nearly full: less than a twentieth of it, or 1 GiB, is free.
+func (d Disk) Low() bool { return d.Free < 1<<30 || d.Free < d.Total/20 }
+
+// Used is how much of the disk is taken, in percent.
+func (d Disk) Used() int {
+	if d.Total == 0 {
+		return 0
+	}
+	return int(100 - d.Free*100/d.Total)
+}
+
+// Late tells whether sync should have run meanwhile.
+func (r *Report) Late() bool { return r.At.Sub(r.Sync) > late }
+
+// Problems says what an administrator should see to, and how; nothing: all is well.
+func (r *Report) Problems() (list []string) {
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			list = append(list, fmt.Sprintf(format, args...))
+		}
+	}
+	add(r.Sync.IsZero(), "“toasterctl sync” has never run: mail is not sent, and states are not kept up to date. Let cron run it every minute.")
+	add(!r.Sync.IsZero() && r.Late(), "“toasterctl sync” ran last on %s. See whether cron runs it, and what it says.", r.Sync.Format("2 Jan 2006, 15:04 UTC"))
+	add(!r.Engine.Reachable, "The build engine can't be reached: builds wait. %s", r.Engine.Message)
+	add(r.Engine.Reachable && r.Engine.Message != "", "%s", r.Engine.Message)
+	for _, d := range r.Disks {
+		add(d.Low(), "The disk with the %s (%s) is nearly full.", d.Use, d.Path)
+	}
+	add(r.Mail.Failing > 0, "Mail can't be sent: %d of %d letters have failed at least once. %s", r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem)
+	add(r.Census.People["pending"] > 0, "%d people wait to be let in.", r.Census.People["pending"])
+	return list
+}

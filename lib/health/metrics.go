@@ -1,0 +1,116 @@
+package health
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Metrics writes the report for Prometheus (text format 0.0.4).
+func (r *Report) Metrics() []byte {
+	m := &metrics{}
+	m.gauge("toaster_info", "The version that runs.", sample{labels{"version", r.Version}, 1})
+	m.gauge("toaster_people", "Accounts by state.", by("state", r.Census.People, "pending", "active", "suspended")...)
+	m.gauge("toaster_jobs", "Jobs.", one(float64(r.Census.Jobs)))
+	states := []string{"queued", "running", "succeeded", "failed", "aborted", "lost"}
+	m.gauge("toaster_builds", "Builds that are listed, by state.", by("state", r.Census.Builds, states...)...)
+	m.gauge("toaster_builds_day", "Builds that were asked for in the last 24 hours, by state.", by("state", r.Census.Day, states...)...)
+	m.gauge("toaster_queue_oldest_seconds", "How long the oldest queued build waits.", one(r.since(r.Census.Waiting)))
+	m.gauge("toaster_artifact_bytes", "Artifacts that are kept.", one(float64(r.Census.Bytes)))
+	m.gauge("toaster_sessions", "Sessions that were used in the last hour.", one(float64(r.Census.Sessions)))
+	m.gauge("toaster_tokens", "API tokens.", one(float64(r.Census.Tokens)))
+	m.engine(r)
+	m.gauge("toaster_mail_waiting", "Letters that are still to be sent.", one(float64(r.Mail.Waiting)))
+	m.gauge("toaster_mail_failing", "Letters that could not be sent at least once.", one(float64(r.Mail.Failing)))
+	m.gauge("toaster_mail_oldest_seconds", "How long the oldest letter waits.", one(r.since(r.Mail.Oldest)))
+	if !r.Sync.IsZero() {
+		m.gauge("toaster_sync_timestamp_seconds", "When sync ran last, in Unix time.", one(float64(r.Sync.Unix())))
+	}
+	m.gauge("toaster_database_bytes", "The database's files.", one(float64(r.Database)))
+	var free, total []sample
+	for _, d := range r.Disks {
+		free = append(free, sample{labels{"use", d.Use}, float64(d.Free)})
+		total = append(total, sample{labels{"use", d.Use}, float64(d.Total)})
+	}
+	m.gauge("toaster_disk_free_bytes", "Free space for a normal user.", free...)
+	m.gauge("toaster_disk_bytes", "Size of the file system.", total...)
+	return m.Bytes()
+}
+
+func (m *metrics) engine(r *Report) {
+	up := 0.0
+	if r.Engine.Reachable {
+		up = 1
+	}
+	m.gauge("toaster_engine_up", "Whether the build engine answers.", one(up))
+	m.gauge("toaster_engine_queue", "Starts that wait in the engine's queue.", one(float64(r.Engine.Queue)))
+	var slots []sample
+	for _, s := range r.Engine.Slots {
+		for _, v := range []struct {
+			kind string
+			n    int
+		}{{"total", s.Total}, {"online", s.Online}, {"busy", s.Busy}} {
+			slots = append(slots, sample{labels{"label", s.Label, "kind", v.kind}, float64(v.n)})
+		}
+	}
+	m.gauge("toaster_engine_slots", "How many builds the engine can run at once, by label of its agents.", slots...)
+}
+
+// since is how long ago a moment was, in seconds; 0 for none.
+func (r *Report) since(t time.Time) float64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(0, r.At.Sub(t).Seconds())
+}
+
+type metrics struct{ bytes.Buffer }
+
+type sample struct {
+	labels labels
+	value  float64
+}
+
+// labels are names and values in turn.
+type labels []string
+
+func one(v float64) sample { return sample{value: v} }
+
+// by gives each name its sample: those that are always there, and whatever else was counted.
+func by(label string, counts map[string]int, always ...string) (list []sample) {
+	for name := range counts {
+		if !slices.Contains(always, name) {
+			always = append(always, name)
+		}
+	}
+	for _, name := range always {
+		list = append(list, sample{labels{label, name}, float64(counts[name])})
+	}
+	return list
+}
+
+var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+func (m *metrics) gauge(name, help string, samples ...sample) {
+	if len(samples) == 0 {
+		return
+	}
+	fmt.Fprintf(m, "# HELP %s %s\n# TYPE %s gauge\n", name, help, name)
+	for _, s := range samples {
+		m.WriteString(name)
+		for i := 0; i < len(s.labels); i += 2 {
+			sep := ","
+			if i == 0 {
+				sep = "{"
+			}
+			fmt.Fprintf(m, `%s%s="%s"`, sep, s.labels[i], escape.Replace(s.labels[i+1]))
+		}
+		if len(s.labels) > 0 {
+			m.WriteString("}")
+		}
+		m.WriteString(" " + strconv.FormatFloat(s.value, 'g', -1, 64) + "\n")
+	}
+}

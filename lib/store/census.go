@@ -1,0 +1,87 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"os"
+	"time"
+)
+
+// Census counts what the site has.
+type Census struct {
+	People   map[string]int // by state
+	Jobs     int
+	Builds   map[string]int // those that are listed, by state
+	Day      map[string]int // those that were asked for in the last 24 hours, by state
+	Sessions int            // that were used in the last hour
+	Tokens   int
+	Bytes    int64     // of artifacts
+	Waiting  time.Time // since when the oldest queued build waits; zero: none does
+}
+
+// Census counts what the site has.
+func (db *DB) Census(ctx context.Context, now time.Time) (c Census, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		for _, q := range []struct {
+			to    *map[string]int
+			query string
+			args  []any
+		}{
+			{&c.People, "SELECT state, count(*) FROM person WHERE removed_at IS NULL GROUP BY state", nil},
+			{&c.Builds, "SELECT state, count(*) FROM build GROUP BY state", nil},
+			{&c.Day, "SELECT state, count(*) FROM build WHERE queued_at > ? GROUP BY state", []any{millis(now.Add(-daily))}},
+		} {
+			if *q.to, err = counts(ctx, tx, q.query, q.args...); err != nil {
+				return err
+			}
+		}
+		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL),
+			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*) FROM token),
+			(SELECT coalesce(sum(size), 0) FROM artifact), (SELECT min(queued_at) FROM build WHERE state = 'queued')`,
+			millis(now), millis(now.Add(-time.Hour))).Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, moment{&c.Waiting})
+	})
+	return c, err
+}
+
+func counts(ctx context.Context, tx *sql.Tx, query string, args ...any) (map[string]int, error) {
+	rs, err := tx.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rs.Close()
+	m := map[string]int{}
+	for rs.Next() {
+		var name string
+		var n int
+		if err := rs.Scan(&name, &n); err != nil {
+			return nil, err
+		}
+		m[name] = n
+	}
+	return m, rs.Err()
+}
+
+// Size returns how many bytes the database takes, with what waits in its write-ahead log.
+func (db *DB) Size() (n int64, err error) {
+	for _, suffix := range []string{"", "-wal"} {
+		fi, err := os.Stat(db.path + suffix)
+		if err == nil {
+			n += fi.Size()
+		} else if suffix == "" || !os.IsNotExist(err) {
+			return 0, err
+		}
+	}
+	return n, nil
+}
+
+// Check reads the whole database and returns what is wrong with it; nothing: all is well (SQLite: PRAGMA quick_check).
+func (db *DB) Check(ctx context.Context) (wrong []string, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		wrong, err = rows(ctx, tx, func(rs *sql.Rows) (line string, err error) { return line, rs.Scan(&line) }, "PRAGMA quick_check(10)")
+		return err
+	})
+	if len(wrong) == 1 && wrong[0] == "ok" {
+		wrong = nil
+	}
+	return wrong, err
+}

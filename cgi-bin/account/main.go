@@ -1,101 +1,129 @@
-// Command account is the CGI program for everything below /account: logging in and out, and one's profile.
+// Command account is the CGI program for everything below /account: signing up, logging in and out, and all that belongs to one's
+// account.
 package main
 
 import (
 	"net/http"
 	"os"
-	"strings"
-	"time"
 
 	"toaster.do/lib/account"
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
-	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 func main() { os.Exit(web.Main("account", routes)) }
 
+const get, post = http.MethodGet, http.MethodPost
+
 var routes = []web.Route{
-	{Method: http.MethodGet, Path: "", Access: web.Person, Do: profile},
-	{Method: http.MethodGet, Path: "/login", Do: loginForm},
-	{Method: http.MethodPost, Path: "/login", Do: login, Fields: fields},
-	{Method: http.MethodPost, Path: "/logout", Do: logout},
+	{Method: get, Path: "", Access: web.Person, Do: profile},
+	{Method: post, Path: "", Access: web.Browser, Do: setProfile, Fields: fields("name", "notify"), Again: "/"},
+	{Method: get, Path: "/login", Access: web.Anyone, Do: loginForm},
+	{Method: post, Path: "/login", Access: web.Anyone, Do: login, Fields: fields("email", "password", "next", "code")},
+	{Method: post, Path: "/login/code", Access: web.Anyone, Do: loginCode, Fields: fields("state", "code", "next")},
+	{Method: post, Path: "/logout", Access: web.Anyone, Do: logout},
+	{Method: get, Path: "/signup", Access: web.Anyone, Do: signupForm},
+	{Method: post, Path: "/signup", Access: web.Anyone, Do: signup, Fields: fields("name", "email", "password")},
+	{Method: get, Path: "/sent", Access: web.Anyone, Do: sent},
+	{Method: get, Path: "/activate", Access: web.Anyone, Do: activateForm},
+	{Method: post, Path: "/activate", Access: web.Anyone, Do: activate, Fields: fields("link", "password")},
+	{Method: get, Path: "/resend", Access: web.Anyone, Do: resendForm},
+	{Method: post, Path: "/resend", Access: web.Anyone, Do: resend, Fields: fields("email")},
+	{Method: get, Path: "/recover", Access: web.Anyone, Do: recoverForm},
+	{Method: post, Path: "/recover", Access: web.Anyone, Do: recoverAccount, Fields: fields("email")},
+	{Method: get, Path: "/reset", Access: web.Anyone, Do: resetForm},
+	{Method: post, Path: "/reset", Access: web.Anyone, Do: reset, Fields: fields("link", "password")},
+	{Method: get, Path: "/password", Access: web.Browser, Do: passwordForm},
+	{Method: post, Path: "/password", Access: web.Browser, Do: changePassword, Fields: fields("old", "password"), Again: "/password"},
+	{Method: get, Path: "/address", Access: web.Anyone, Do: addressForm},
+	{Method: post, Path: "/address", Access: web.Browser, Do: changeAddress, Fields: fields("email", "confirm"), Again: "/address"},
+	{Method: post, Path: "/address/confirm", Access: web.Anyone, Do: confirmAddress, Fields: fields("link")},
+	{Method: get, Path: "/sessions", Access: web.Browser, Do: sessions},
+	{Method: post, Path: "/sessions/end", Access: web.Browser, Do: endSessions, Again: "/sessions"},
+	{Method: post, Path: "/sessions/{id}/end", Access: web.Browser, Do: endSession, Again: "/sessions"},
+	{Method: get, Path: "/factor", Access: web.Browser, Do: factorForm},
+	{Method: post, Path: "/factor", Access: web.Browser, Do: enableFactor, Fields: fields("state", "code", "confirm"), Again: "/factor"},
+	{Method: post, Path: "/factor/codes", Access: web.Browser, Do: renewCodes, Fields: fields("confirm"), Again: "/factor"},
+	{Method: post, Path: "/factor/disable", Access: web.Browser, Do: disableFactor, Fields: fields("confirm"), Again: "/factor"},
+	{Method: get, Path: "/tokens", Access: web.Browser, Do: tokens},
+	{Method: post, Path: "/tokens", Access: web.Browser, Do: addToken, Fields: fields("name", "scope", "days"), Again: "/tokens"},
+	{Method: post, Path: "/tokens/{id}/remove", Access: web.Browser, Do: removeToken, Again: "/tokens"},
+	{Method: get, Path: "/export", Access: web.Browser, Do: export},
+	{Method: get, Path: "/remove", Access: web.Browser, Do: removeForm},
+	{Method: post, Path: "/remove", Access: web.Browser, Do: remove, Fields: fields("confirm", "word"), Again: "/remove"},
 }
 
-func fields(*config.Config) web.Fields {
-	small := web.Limit{Most: 2 << 10}
-	return web.Fields{"email": small, "password": small, "next": small}
-}
-
-// profile shows who is logged in.
-func profile(w http.ResponseWriter, r *web.Request) error {
-	p := r.Who.Person
-	if r.JSON() {
-		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt})
+// fields are a form's, all of them short.
+func fields(names ...string) func(*config.Config) web.Fields {
+	return func(*config.Config) web.Fields {
+		f := web.Fields{}
+		for _, name := range names {
+			f[name] = web.Limit{Most: 4 << 10}
+		}
+		return f
 	}
-	limits := r.Site.Config.Session
-	return r.Page(w, http.StatusOK, "account", page.View{Here: "account", Data: struct {
-		Person         *store.Person
-		Idle, Absolute time.Duration
-	}{p, limits.Idle, limits.Absolute}})
 }
 
-// form is the log-in form as it is shown. The password is never sent back.
-type form struct {
-	Email, Next string
-	Kept        bool // a form is kept on the server until its sender has logged in
-	Fault       *fault.Error
+// accounts are the site's, with the judge of passwords.
+func accounts(r *web.Request) *account.Accounts {
+	a := account.New(r.Site.Config, r.Site.DB)
+	a.Strength = account.StrengthProgram
+	return a
 }
 
-const home = "/jobs" // where a log-in leads that was asked for by itself
+func address(r *web.Request) string { return r.Site.Sessions.Address(r.Request) }
 
-func loginForm(w http.ResponseWriter, r *web.Request) error {
-	next := web.SafeNext(r.URL.Query().Get("next"), home)
-	if r.Who.Person != nil {
-		return r.Redirect(w, next)
+// wrong is what a form says of the input that it was sent.
+type wrong struct{ fault *fault.Error }
+
+// Fault is what is wrong with a field; nil: nothing.
+func (w wrong) Fault(field string) *fault.Error {
+	if w.fault == nil || w.fault.Field != field {
+		return nil
 	}
-	return showLogin(w, r, http.StatusOK, form{Next: next})
+	return w.fault
 }
 
-func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error {
-	f.Kept = strings.Contains(f.Next, "?draft=")
-	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, "login", page.View{Here: "login", Data: f})
+// Refused is what is wrong with none of the fields.
+func (w wrong) Refused() *fault.Error {
+	if w.fault == nil || w.fault.Field != "" {
+		return nil
+	}
+	return w.fault
 }
 
-func login(w http.ResponseWriter, r *web.Request) error {
-	in, err := r.Input()
-	if err != nil {
+// again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
+func again(r *web.Request, err error, show func(status int, w wrong) error) error {
+	if r.JSON() || web.Status(err) >= 500 {
 		return err
 	}
-	f := form{Email: strings.TrimSpace(in.Values["email"]), Next: web.SafeNext(in.Values["next"], home)}
-	person, err := account.New(r.Site.Config, r.Site.DB).LogIn(r.Context(), f.Email, in.Values["password"], r.Site.Sessions.Address(r.Request))
-	if err == nil {
-		err = r.Site.Sessions.Begin(w, r.Request, person)
-	}
-	if err != nil && (r.JSON() || web.Status(err) >= 500) {
-		return err
-	}
-	if err != nil {
-		r.Note(err)
-		f.Fault = fault.Of(err)
-		return showLogin(w, r, web.Status(err), f)
-	}
-	if r.JSON() {
-		return r.Answer(w, http.StatusOK, map[string]any{"email": person.Email, "name": person.Name})
-	}
-	return r.Redirect(w, f.Next)
+	r.Note(err)
+	return show(web.Status(err), wrong{fault.Of(err)})
 }
 
-func logout(w http.ResponseWriter, r *web.Request) error {
-	if err := r.Site.Sessions.End(w, r.Request); err != nil {
-		return err
-	}
+// done answers a change: a program gets 204, a browser goes to a page, which says what was done.
+func done(w http.ResponseWriter, r *web.Request, path, note string) error {
 	if r.JSON() {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	return r.Redirect(w, "/")
+	return r.Redirect(w, path+"?note="+note)
 }
+
+// notices are what a page can say has just been done: the page before names one in its redirect.
+var notices = map[string]string{
+	"profile":   "Stored.",
+	"password":  "The new password is stored. You are logged out everywhere else.",
+	"reset":     "The new password is stored. Log in with it.",
+	"active":    "Your account is active. Log in.",
+	"address":   "The new address is stored: log in with it from now on.",
+	"session":   "Logged out there.",
+	"sessions":  "You are logged out everywhere else.",
+	"factor":    "The second factor is switched off.",
+	"token":     "The token was removed: who has it is out.",
+	"removed":   "Your account is removed.",
+	"logged-in": "You are logged in.",
+}
+
+func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }

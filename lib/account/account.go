@@ -3,10 +3,12 @@ package account
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
@@ -75,6 +77,20 @@ func (a *Accounts) Remove(ctx context.Context, p *store.Person, by store.Entry) 
 	letter := a.letter(store.NewsLetter, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
 		"Your account was removed, with its jobs, builds and artifacts. This is the last letter.")
 	return a.db.RemovePerson(ctx, p.ID, a.Now(), letter, by)
+}
+
+// Leave is Remove for a person who gives their password: Invalid at "confirm" where that is wrong. Conflict: the site would have no
+// administrator any more.
+func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, by store.Entry) error {
+	if err := a.Confirm(ctx, p, password); err != nil {
+		return err
+	}
+	if p.Role == "admin" {
+		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
+			return errors.Join(err, fault.New(fault.Conflict, "You are the only administrator.", "Make somebody else one first."))
+		}
+	}
+	return a.Remove(ctx, p, by)
 }
 
 // List returns all accounts by address.

@@ -20,10 +20,25 @@ func (n NewPerson) check() error {
 	if err := checkEmail(n.Email); err != nil {
 		return err
 	}
-	if !printable(n.Name, 200) {
-		return fault.New(fault.Invalid, "The name is longer than 200 characters, or has some that can't be shown.", "Shorten it, or leave it empty.").At("name")
+	if err := checkName(n.Name); err != nil {
+		return err
 	}
 	return checkPassword(n.Password)
+}
+
+func checkName(name string) error {
+	if !printable(name, 200) {
+		return fault.New(fault.Invalid, "The name is longer than 200 characters, or has some that can't be shown.", "Shorten it, or leave it empty.").At("name")
+	}
+	return nil
+}
+
+// CheckProfile is Invalid at "name" or "notify" where store.SetProfile couldn't take them.
+func CheckProfile(name, notify string) error {
+	if notify != "never" && notify != "failure" && notify != "always" {
+		return fault.New(fault.Invalid, "There is no such choice.", "Take “never”, “failure” or “always”.").At("notify")
+	}
+	return checkName(name)
 }
 
 // email is what a browser takes in an <input type=email> (HTML Living Standard, 4.10.5.1.5, “valid e-mail address”).

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"time"
 
@@ -52,6 +53,24 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		err = a.rehash(ctx, p, password)
 	}
 	return p, err
+}
+
+// Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail is never cut. Where there
+// is no account it writes something as well, so that both take the same time.
+func (a *Accounts) Failed(ctx context.Context, email string, by store.Entry) error {
+	p, err := a.find(ctx, strings.TrimSpace(email))
+	if err != nil {
+		return err
+	}
+	n, err := a.db.Tries(ctx, a.Now(), "login:account:"+accountKey(strings.TrimSpace(email)), pressure)
+	if err != nil {
+		return err
+	}
+	if p == nil || n >= pressure {
+		return a.db.SetFact(ctx, "login.fail", a.Now().UTC().Format(time.RFC3339))
+	}
+	by.Object = fmt.Sprintf("person %d", p.ID)
+	return a.db.Audit(ctx, by)
 }
 
 // nobody is the stored password where there is no account: the answer takes as long as another.

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"net/http"
+
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+// addressPage is the form for another address.
+type addressPage struct {
+	wrong
+	Old, Email string
+	Mailed     bool
+}
+
+// addressForm is the page that a letter to a new address leads to, and without a link the form for one.
+func addressForm(w http.ResponseWriter, r *web.Request) error {
+	if r.URL.Query().Has("link") {
+		return findLink(w, r, "address", "confirm", "/account/address")
+	}
+	if r.Who.Person == nil {
+		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
+	}
+	return showAddress(w, r, http.StatusOK, addressPage{})
+}
+
+func showAddress(w http.ResponseWriter, r *web.Request, status int, p addressPage) error {
+	p.Old, p.Mailed = r.Who.Person.Email, r.Site.Config.Mail.On()
+	return r.Page(w, status, "address", page.View{Here: "account", Data: p})
+}
+
+func changeAddress(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err == nil {
+		err = accounts(r).ChangeAddress(r.Context(), r.Who.Person, in.Values["email"], in.Values["confirm"])
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showAddress(w, r, status, addressPage{wrong: bad, Email: in.Values["email"]})
+		})
+	}
+	return accepted(w, r, "address")
+}
+
+func confirmAddress(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	if err := r.Allow("link", ""); err != nil {
+		return err
+	}
+	if err := accounts(r).ConfirmAddress(r.Context(), in.Values["link"], r.Entry("address", "", "")); err != nil {
+		return err
+	}
+	if r.Who.Person == nil {
+		return done(w, r, "/account/login", "address")
+	}
+	return done(w, r, "/account", "address")
+}

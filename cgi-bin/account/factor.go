@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/boombuler/barcode/qr"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+const enrolLife = 30 * time.Minute
+
+// factorPage is where the second factor is set up, or switched off.
+type factorPage struct {
+	wrong
+	On, Needed bool
+	Codes      int    // that are left
+	State      string // the new secret, sealed
+	Key        string // the same, for typing
+	Path       string // the QR code as an SVG path
+	Size       int    // its width
+	Form       string // which of the page's forms was sent: "enable", "codes", "disable"
+}
+
+func factorForm(w http.ResponseWriter, r *web.Request) error {
+	return showFactor(w, r, http.StatusOK, factorPage{}, nil)
+}
+
+// showFactor shows the page; secret is the one that is being set up, nil for a new one.
+func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage, secret []byte) error {
+	a, p := accounts(r), r.Who.Person
+	v.On, v.Needed = p.HasFactor(), p.Role == "admin" && r.Site.Config.Admin.SecondFactor
+	if v.On {
+		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
+		if err != nil {
+			return err
+		}
+		v.Codes = n
+	}
+	enrolment, err := a.Enrol(p)
+	if secret != nil {
+		enrolment, err = a.Enrolment(p, secret)
+	}
+	if err != nil {
+		return err
+	}
+	if v.State, err = r.Site.Sessions.Seal(purpose(r), enrolment.Secret); err != nil {
+		return err
+	}
+	v.Key = enrolment.Key
+	if v.Path, v.Size, err = picture(enrolment.URL); err != nil {
+		return err
+	}
+	return r.Page(w, status, "factor", page.View{Here: "account", Notice: notice(r), Data: v})
+}
+
+// purpose ties a sealed secret to the session that asked for it.
+func purpose(r *web.Request) string { return fmt.Sprintf("factor:%d", r.Who.Session) }
+
+// picture draws a QR code as an SVG path, a row of dark modules a line, with the margin of four that scanners need.
+func picture(text string) (path string, size int, err error) {
+	const margin = 4
+	code, err := qr.Encode(text, qr.M, qr.Auto)
+	if err != nil {
+		return "", 0, err
+	}
+	var b strings.Builder
+	n := code.Bounds().Dx()
+	for y := range n {
+		for x := 0; x < n; x++ {
+			from := x
+			for x < n && dark(code.At(x, y).RGBA()) {
+				x++
+			}
+			if x > from {
+				fmt.Fprintf(&b, "M%d %dh%dv1h-%dz", from+margin, y+margin, x-from, x-from)
+			}
+		}
+	}
+	return b.String(), n + 2*margin, nil
+}
+
+func dark(r, _, _, _ uint32) bool { return r < 0x8000 }
+
+func enableFactor(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	secret, _ := r.Site.Sessions.Unseal(purpose(r), in.Values["state"], enrolLife)
+	codes, err := accounts(r).EnableFactor(r.Context(), r.Who.Person, in.Values["confirm"], secret, in.Values["code"], r.Entry("totp.on", "", ""))
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showFactor(w, r, status, factorPage{wrong: bad, Form: "enable"}, secret)
+		})
+	}
+	return showCodes(w, r, codes)
+}
+
+// showCodes shows recovery codes, this once.
+func showCodes(w http.ResponseWriter, r *web.Request, codes []string) error {
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, map[string]any{"recovery_codes": codes})
+	}
+	return r.Page(w, http.StatusOK, "codes", page.View{Here: "account", Data: struct{ Codes []string }{codes}})
+}
+
+func renewCodes(w http.ResponseWriter, r *web.Request) error {
+	codes, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+		return a.RenewCodes(r.Context(), r.Who.Person, password, r.Entry("totp.codes", "", ""))
+	})
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showFactor(w, r, status, factorPage{wrong: bad, Form: "codes"}, nil)
+		})
+	}
+	return showCodes(w, r, codes)
+}
+
+func disableFactor(w http.ResponseWriter, r *web.Request) error {
+	_, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+		return nil, a.DisableFactor(r.Context(), r.Who.Person, password, r.Entry("totp.off", "", ""))
+	})
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showFactor(w, r, status, factorPage{wrong: bad, Form: "disable"}, nil)
+		})
+	}
+	return done(w, r, "/account", "factor")
+}
+
+// confirmed does something with the password that a form has in "confirm".
+func confirmed(r *web.Request, do func(a *account.Accounts, password string) ([]string, error)) ([]string, error) {
+	in, err := r.Input()
+	if err != nil {
+		return nil, err
+	}
+	return do(accounts(r), in.Values["confirm"])
+}

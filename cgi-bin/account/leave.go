@@ -1,0 +1,55 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+// word is what has to be typed for an account to be removed: no slip of the finger does it.
+const word = "remove"
+
+// export sends all that the site knows of a person, as a .zip, piece by piece.
+func export(w http.ResponseWriter, r *web.Request) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/zip")
+	h.Set("Content-Disposition", web.Disposition("attachment", "toaster.zip"))
+	h.Set("Content-Security-Policy", "sandbox")
+	if err := accounts(r).Export(r.Context(), r.Who.Person, w); err != nil {
+		// The answer has begun: an archive that ends early is seen to be broken.
+		r.Note(err)
+		panic(http.ErrAbortHandler)
+	}
+	return nil
+}
+
+func removeForm(w http.ResponseWriter, r *web.Request) error {
+	return showRemove(w, r, http.StatusOK, wrong{})
+}
+
+func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
+	return r.Page(w, status, "leave", page.View{Here: "account", Data: struct {
+		wrong
+		Word string
+	}{bad, word}})
+}
+
+func remove(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
+		err = fault.New(fault.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+	}
+	if err == nil {
+		err = accounts(r).Leave(r.Context(), r.Who.Person, in.Values["confirm"], r.Entry("account.remove", "", ""))
+	}
+	if err == nil {
+		err = r.Site.Sessions.End(w, r.Request)
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error { return showRemove(w, r, status, bad) })
+	}
+	return done(w, r, "/account/login", "removed")
+}

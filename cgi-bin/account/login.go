@@ -1,0 +1,172 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// form is the log-in form as it is shown. The password is never sent back.
+type form struct {
+	wrong
+	Email, Next  string
+	Kept         bool // a form is kept on the server until its sender has logged in
+	Open, Mailed bool // people can sign up; there are letters
+}
+
+const home = "/jobs" // where a log-in leads that was asked for by itself
+
+func loginForm(w http.ResponseWriter, r *web.Request) error {
+	next := web.SafeNext(r.URL.Query().Get("next"), home)
+	if r.Who.Person != nil {
+		return r.Redirect(w, next)
+	}
+	return showLogin(w, r, http.StatusOK, form{Next: next})
+}
+
+func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error {
+	f.Kept = strings.Contains(f.Next, "?draft=")
+	f.Open, f.Mailed = accounts(r).Open(), r.Site.Config.Mail.On()
+	w.Header().Set("Cache-Control", "no-store")
+	return r.Page(w, status, "login", page.View{Here: "login", Notice: notice(r), Data: f})
+}
+
+func login(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	f := form{Email: strings.TrimSpace(in.Values["email"]), Next: web.SafeNext(in.Values["next"], home)}
+	a := accounts(r)
+	person, err := a.LogIn(r.Context(), f.Email, in.Values["password"], address(r))
+	if fault.KindOf(err) == fault.Unauthorised && err != nil {
+		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			f.wrong = bad
+			return showLogin(w, r, status, f)
+		})
+	}
+	switch {
+	case !person.HasFactor():
+		return begin(w, r, person, f.Next, "password")
+	case r.JSON():
+		if err := a.CheckFactor(r.Context(), person, in.Values["code"], address(r)); err != nil {
+			return err
+		}
+		return begin(w, r, person, f.Next, "code")
+	}
+	state, err := halfway(r, person)
+	if err != nil {
+		return err
+	}
+	return showCode(w, r, http.StatusOK, code{State: state, Next: f.Next})
+}
+
+// begin logs a person in and leads on.
+func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by string) error {
+	e := r.Entry("login", "person "+strconv.FormatInt(p.ID, 10), by)
+	e.Actor = p.ID
+	if err := errors.Join(r.Site.Sessions.Begin(w, r.Request, p), r.Site.DB.Audit(r.Context(), e)); err != nil {
+		return err
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name})
+	}
+	return r.Redirect(w, next)
+}
+
+// code is the form for the second factor.
+type code struct {
+	wrong
+	State, Next string
+}
+
+const codeLife = 10 * time.Minute
+
+// half is somebody who has given the right password, and the second factor not yet.
+type half struct {
+	Person   int64
+	Password []byte // a digest: when the password changes, it has to be given again
+}
+
+func halfway(r *web.Request, p *store.Person) (string, error) {
+	d := sha256.Sum256([]byte(p.Password))
+	b, err := json.Marshal(half{p.ID, d[:8]})
+	if err != nil {
+		return "", err
+	}
+	return r.Site.Sessions.Seal("login", b)
+}
+
+// whoIsHalfway returns the person of a state that halfway made.
+func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
+	late := fault.New(fault.Unauthorised, "The log-in took too long.", "Begin again.")
+	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
+	var h half
+	if !ok || json.Unmarshal(b, &h) != nil {
+		return nil, late
+	}
+	p, err := r.Site.DB.PersonByID(r.Context(), h.Person)
+	if fault.KindOf(err) == fault.NotFound {
+		return nil, late
+	}
+	if err != nil {
+		return nil, err
+	}
+	if d := sha256.Sum256([]byte(p.Password)); string(d[:8]) != string(h.Password) || !p.Active() || !p.HasFactor() {
+		return nil, late
+	}
+	return p, nil
+}
+
+func showCode(w http.ResponseWriter, r *web.Request, status int, c code) error {
+	return r.Page(w, status, "code", page.View{Here: "login", Data: c})
+}
+
+func loginCode(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	c := code{State: in.Values["state"], Next: web.SafeNext(in.Values["next"], home)}
+	p, err := whoIsHalfway(r, c.State)
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showLogin(w, r, status, form{wrong: bad, Next: c.Next})
+		})
+	}
+	if err := accounts(r).CheckFactor(r.Context(), p, in.Values["code"], address(r)); err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			c.wrong = bad
+			return showCode(w, r, status, c)
+		})
+	}
+	return begin(w, r, p, c.Next, "code")
+}
+
+func logout(w http.ResponseWriter, r *web.Request) error {
+	if err := r.Site.Sessions.End(w, r.Request); err != nil {
+		return err
+	}
+	if p := r.Who.Person; p != nil && r.Who.Token == nil {
+		if err := r.Site.DB.Audit(r.Context(), r.Entry("logout", "person "+strconv.FormatInt(p.ID, 10), "")); err != nil {
+			return err
+		}
+	}
+	if r.JSON() {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	return r.Redirect(w, "/")
+}

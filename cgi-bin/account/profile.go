@@ -1,0 +1,118 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// profilePage is the overview of an account.
+type profilePage struct {
+	wrong
+	Person         *store.Person
+	Name, Notify   string
+	Idle, Absolute time.Duration
+	Mailed         bool
+	Codes          int // recovery codes that are left
+	NeedsFactor    bool
+	Session        bool
+}
+
+// profile shows who is logged in.
+func profile(w http.ResponseWriter, r *web.Request) error {
+	p := r.Who.Person
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor()})
+	}
+	return showProfile(w, r, http.StatusOK, profilePage{Name: p.Name, Notify: p.Notify})
+}
+
+func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
+	cfg, p := r.Site.Config, r.Who.Person
+	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.Absolute, cfg.Mail.On(), r.Who.Token == nil
+	v.NeedsFactor = p.Role == "admin" && cfg.Admin.SecondFactor && !p.HasFactor()
+	if p.HasFactor() {
+		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
+		if err != nil {
+			return err
+		}
+		v.Codes = n
+	}
+	return r.Page(w, status, "account", page.View{Here: "account", Notice: notice(r), Data: v})
+}
+
+func setProfile(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	v := profilePage{Name: strings.TrimSpace(in.Values["name"]), Notify: in.Values["notify"]}
+	if v.Notify == "" {
+		v.Notify = r.Who.Person.Notify
+	}
+	if err == nil {
+		err = account.CheckProfile(v.Name, v.Notify)
+	}
+	if err == nil {
+		err = r.Site.DB.SetProfile(r.Context(), r.Who.Person.ID, v.Name, v.Notify)
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			v.wrong = bad
+			return showProfile(w, r, status, v)
+		})
+	}
+	return done(w, r, "/account", "profile")
+}
+
+// sessionRow is a place where somebody is logged in.
+type sessionRow struct {
+	*store.Session
+	Here bool // this very browser
+}
+
+func sessions(w http.ResponseWriter, r *web.Request) error {
+	found, err := r.Site.DB.Sessions(r.Context(), r.Who.Person.ID, time.Now(), r.Site.Config.Session.Idle)
+	if err != nil {
+		return err
+	}
+	var list []sessionRow
+	for _, s := range found {
+		list = append(list, sessionRow{s, s.ID == r.Who.Session})
+	}
+	return r.Page(w, http.StatusOK, "sessions", page.View{Here: "account", Notice: notice(r), Data: struct{ Sessions []sessionRow }{list}})
+}
+
+func endSession(w http.ResponseWriter, r *web.Request) error {
+	id, err := number(r)
+	if err != nil {
+		return err
+	}
+	if id == r.Who.Session {
+		return logout(w, r)
+	}
+	if err := r.Site.DB.EndOneSession(r.Context(), r.Who.Person.ID, id, time.Now()); err != nil {
+		return err
+	}
+	return done(w, r, "/account/sessions", "session")
+}
+
+func endSessions(w http.ResponseWriter, r *web.Request) error {
+	if err := r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now()); err != nil {
+		return err
+	}
+	return done(w, r, "/account/sessions", "sessions")
+}
+
+// number is the id in a path.
+func number(r *web.Request) (int64, error) {
+	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
+	if err != nil {
+		return 0, fault.New(fault.NotFound, "It isn't there any more.", "")
+	}
+	return id, nil
+}

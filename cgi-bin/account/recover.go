@@ -1,0 +1,77 @@
+package main
+
+import (
+	"net/http"
+	"time"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+// least is how long an answer takes that must not show by its time what was found. A letter takes a few milliseconds to write.
+const least = 200 * time.Millisecond
+
+// evenly returns what waits until the answer has taken as long as any.
+func evenly() func() {
+	end := time.Now().Add(least)
+	return func() { time.Sleep(time.Until(end)) }
+}
+
+var recoverPage = ask{Title: "Forgotten your password?", Lead: "Type your address. You get a letter with a link that lets you choose a new password.", Button: "Send the letter", Action: "/account/recover"}
+
+func recoverForm(w http.ResponseWriter, r *web.Request) error {
+	return showAsk(w, r, http.StatusOK, recoverPage)
+}
+
+func recoverAccount(w http.ResponseWriter, r *web.Request) error {
+	return answerAsk(w, r, recoverPage, "recover", func(a *account.Accounts, email string) error { return a.Recover(r.Context(), email) })
+}
+
+func resetForm(w http.ResponseWriter, r *web.Request) error {
+	return findLink(w, r, "recover", "reset", "/account/recover")
+}
+
+func reset(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	if err := r.Allow("link", ""); err != nil {
+		return err
+	}
+	a, secret := accounts(r), in.Values["link"]
+	p, err := a.Reset(r.Context(), secret, in.Values["password"], r.Entry("recover", "", ""))
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			email, err := a.Linked(r.Context(), "recover", secret)
+			return showLink(w, r, err, status, "reset", linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/recover"})
+		})
+	}
+	if !p.Active() {
+		return accepted(w, r, "approval")
+	}
+	return done(w, r, "/account/login", "reset")
+}
+
+func passwordForm(w http.ResponseWriter, r *web.Request) error {
+	return showPassword(w, r, http.StatusOK, wrong{})
+}
+
+func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
+	return r.Page(w, status, "password", page.View{Here: "account", Data: struct {
+		wrong
+		Email string
+	}{bad, r.Who.Person.Email}})
+}
+
+func changePassword(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err == nil {
+		err = accounts(r).ChangePassword(r.Context(), r.Who.Person, r.Who.Session, in.Values["old"], in.Values["password"], r.Entry("password", "", ""))
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error { return showPassword(w, r, status, bad) })
+	}
+	return done(w, r, "/account", "password")
+}

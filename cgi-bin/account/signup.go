@@ -1,0 +1,193 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/web"
+)
+
+// signupPage is the form for an account as it is shown. The password is never sent back.
+type signupPage struct {
+	wrong
+	Name, Email  string
+	Open, Mailed bool
+	Approval     bool // an administrator decides
+	Domains      []string
+}
+
+func signupForm(w http.ResponseWriter, r *web.Request) error {
+	if r.Who.Person != nil {
+		return r.Redirect(w, "/account")
+	}
+	return showSignup(w, r, http.StatusOK, signupPage{})
+}
+
+func showSignup(w http.ResponseWriter, r *web.Request, status int, p signupPage) error {
+	cfg := r.Site.Config
+	p.Open, p.Mailed, p.Approval, p.Domains = accounts(r).Open(), cfg.Mail.On(), cfg.Signup.Mode == "approval", cfg.Signup.Domains
+	return r.Page(w, status, "signup", page.View{Here: "signup", Data: p})
+}
+
+func signup(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err == nil {
+		err = r.Allow("signup", "")
+	}
+	v := in.Values
+	if err == nil {
+		err = accounts(r).SignUp(r.Context(), account.NewPerson{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			return showSignup(w, r, status, signupPage{wrong: bad, Name: v["name"], Email: v["email"]})
+		})
+	}
+	return accepted(w, r, "signup")
+}
+
+// accepted answers what may, or may not, have led to a letter: always in the same way.
+func accepted(w http.ResponseWriter, r *web.Request, what string) error {
+	if r.JSON() {
+		t := told(r, what)
+		return r.Answer(w, http.StatusAccepted, map[string]any{"message": strings.Join(t.Text, " ")})
+	}
+	return r.Redirect(w, "/account/sent?for="+what)
+}
+
+// sent says what happens next.
+func sent(w http.ResponseWriter, r *web.Request) error {
+	return r.Page(w, http.StatusOK, "told", page.View{Data: told(r, r.URL.Query().Get("for"))})
+}
+
+// message is a page that says something, and leads on.
+type message struct {
+	Title, Lead string
+	Text        []string
+	Link, Label string // where it leads; empty: nowhere
+}
+
+func told(r *web.Request, what string) message {
+	const late = "If none comes within a few minutes, look among what was sorted out as spam."
+	switch {
+	case what == "signup" && !r.Site.Config.Mail.On():
+		return message{"Almost done", "Your account waits for an administrator.",
+			[]string{"This site sends no mail. An administrator activates accounts by hand; then you can log in."}, "", ""}
+	case what == "signup":
+		return message{"Look into your mail", "A letter is on its way to you.",
+			[]string{"It has a link that activates the account. " + late}, "/account/resend", "Send it again"}
+	case what == "resend":
+		return message{"Look into your mail", "If an account waits for its activation, a letter is on its way.", []string{late}, "/account/signup", "Sign up again"}
+	case what == "recover":
+		return message{"Look into your mail", "If the address has an account, a letter is on its way.",
+			[]string{"Its link lets you choose a new password. It works for an hour. " + late}, "/account/login", "Log in"}
+	case what == "address":
+		return message{"Look into your mail", "A letter is on its way to the new address.",
+			[]string{"As soon as you open its link, the address is changed. Until then, log in with the old one. " + late}, "/account", "Your account"}
+	case what == "approval":
+		return message{"Almost done", "The address is proven. An administrator has to approve the account.",
+			[]string{"You get a letter as soon as that has happened."}, "", ""}
+	}
+	return message{"Nothing was sent", "This page tells what happens after a form was sent.", nil, "/", "Front page"}
+}
+
+// linkPage is a page for a link in a letter.
+type linkPage struct {
+	wrong
+	Link  string // the secret
+	Email string // where it was sent
+	Gone  *fault.Error
+	Retry string // the page that sends another
+}
+
+// findLink shows what a link is for; opening it changes nothing, because programs that look through letters do that.
+func findLink(w http.ResponseWriter, r *web.Request, kind, name, retry string) error {
+	secret := r.URL.Query().Get("link")
+	if err := r.Allow("link", ""); err != nil {
+		return err
+	}
+	email, err := accounts(r).Linked(r.Context(), kind, secret)
+	return showLink(w, r, err, http.StatusOK, name, linkPage{Link: secret, Email: email, Retry: retry})
+}
+
+func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name string, p linkPage) error {
+	if err != nil {
+		if fault.KindOf(err) != fault.NotFound {
+			return err
+		}
+		r.Note(err)
+		p.Gone, status = fault.Of(err), http.StatusNotFound
+	}
+	return r.Page(w, status, name, page.View{Data: p})
+}
+
+func activateForm(w http.ResponseWriter, r *web.Request) error {
+	return findLink(w, r, "activate", "activate", "/account/resend")
+}
+
+func activate(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
+	if err := r.Allow("link", ""); err != nil {
+		return err
+	}
+	a, secret := accounts(r), in.Values["link"]
+	p, err := a.Activate(r.Context(), secret, in.Values["password"], address(r), r.Entry("activate", "", ""))
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			email, err := a.Linked(r.Context(), "activate", secret)
+			return showLink(w, r, err, status, "activate", linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/resend"})
+		})
+	}
+	if !p.Active() {
+		return accepted(w, r, "approval")
+	}
+	return begin(w, r, p, home, "activation")
+}
+
+// ask is a form for an address.
+type ask struct {
+	wrong
+	Title, Lead, Button, Action, Email string
+	Mailed                             bool
+}
+
+func showAsk(w http.ResponseWriter, r *web.Request, status int, a ask) error {
+	a.Mailed = r.Site.Config.Mail.On()
+	return r.Page(w, status, "ask", page.View{Here: "login", Data: a})
+}
+
+var resendPage = ask{Title: "The activation letter, again", Lead: "Type the address that you signed up with.", Button: "Send it again", Action: "/account/resend"}
+
+func resendForm(w http.ResponseWriter, r *web.Request) error {
+	return showAsk(w, r, http.StatusOK, resendPage)
+}
+
+func resend(w http.ResponseWriter, r *web.Request) error {
+	return answerAsk(w, r, resendPage, "resend", func(a *account.Accounts, email string) error { return a.Resend(r.Context(), email) })
+}
+
+// answerAsk does what a form for an address asks for. The answer takes the same time whatever was found.
+func answerAsk(w http.ResponseWriter, r *web.Request, a ask, what string, do func(*account.Accounts, string) error) error {
+	evenly := evenly()
+	in, err := r.Input()
+	if err == nil {
+		err = r.Allow(what, "")
+	}
+	if err == nil {
+		err = do(accounts(r), in.Values["email"])
+	}
+	evenly()
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			a.wrong, a.Email = bad, in.Values["email"]
+			return showAsk(w, r, status, a)
+		})
+	}
+	return accepted(w, r, what)
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// tokensPage lists a person's tokens, with the form for another.
+type tokensPage struct {
+	wrong
+	Tokens            []*store.Token
+	Now               time.Time
+	Plain             string // a new token, shown this once
+	Name, Scope, Days string
+	Admin             bool
+}
+
+func tokens(w http.ResponseWriter, r *web.Request) error {
+	return showTokens(w, r, http.StatusOK, tokensPage{Scope: "read", Days: "90"})
+}
+
+func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage) (err error) {
+	if v.Tokens, err = r.Site.DB.Tokens(r.Context(), r.Who.Person.ID); err != nil {
+		return err
+	}
+	if r.JSON() {
+		list := []tokenJSON{}
+		for _, t := range v.Tokens {
+			list = append(list, asJSON(t))
+		}
+		return r.Answer(w, status, map[string]any{"tokens": list})
+	}
+	v.Now, v.Admin = time.Now(), r.Who.Person.Role == "admin"
+	return r.Page(w, status, "tokens", page.View{Here: "account", Notice: notice(r), Data: v})
+}
+
+type tokenJSON struct {
+	ID        int64      `json:"id"`
+	Name      string     `json:"name"`
+	Scope     string     `json:"scope"`
+	CreatedAt time.Time  `json:"created_at"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	UsedAt    *time.Time `json:"used_at"`
+}
+
+func asJSON(t *store.Token) tokenJSON {
+	return tokenJSON{t.ID, t.Name, t.Scope, t.CreatedAt, unlessZero(t.ExpiresAt), unlessZero(t.UsedAt)}
+}
+
+func unlessZero(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func addToken(w http.ResponseWriter, r *web.Request) error {
+	in, err := r.Input()
+	v := tokensPage{Name: in.Values["name"], Scope: in.Values["scope"], Days: in.Values["days"]}
+	var days int
+	if err == nil {
+		days, err = parseDays(v.Days)
+	}
+	if err == nil {
+		err = r.Allow("token.add", "")
+	}
+	if err == nil {
+		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, time.Duration(days)*24*time.Hour)
+	}
+	if err == nil {
+		err = r.Site.DB.Audit(r.Context(), r.Entry("token.add", "person "+strconv.FormatInt(r.Who.Person.ID, 10), v.Scope))
+	}
+	if err != nil {
+		return again(r, err, func(status int, bad wrong) error {
+			v.wrong = bad
+			return showTokens(w, r, status, v)
+		})
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusCreated, map[string]any{"token": v.Plain, "name": v.Name, "scope": v.Scope})
+	}
+	return showTokens(w, r, http.StatusOK, tokensPage{Plain: v.Plain, Scope: "read", Days: "90"})
+}
+
+// parseDays reads how long a token is good for; 0 is for ever.
+func parseDays(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if text == "" {
+		n, err = 90, nil
+	}
+	if err != nil || n < 0 || n > 3650 {
+		return 0, fault.New(fault.Invalid, "A token is good for at most 3650 days.", "Write a number of days, or 0 for ever.").At("days")
+	}
+	return n, nil
+}
+
+func removeToken(w http.ResponseWriter, r *web.Request) error {
+	id, err := number(r)
+	if err != nil {
+		return err
+	}
+	if err := r.Site.DB.RemoveToken(r.Context(), r.Who.Person.ID, id); err != nil {
+		return err
+	}
+	if err := r.Site.DB.Audit(r.Context(), r.Entry("token.remove", "token "+strconv.FormatInt(id, 10), "")); err != nil {
+		return err
+	}
+	return done(w, r, "/account/tokens", "token")
+}

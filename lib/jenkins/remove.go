@@ -13,7 +13,7 @@ import (
 // Remove deletes a job with its builds, and what is in its workspace. A job that is not toaster's is left alone: then ours
 // is gone. See build.Engine.
 func (e *Engine) Remove(ctx context.Context, name string) error {
-	j, err := e.mine(ctx, name, "description,queueItem[id],builds[number,building]{0,2},lastBuild[number]")
+	j, err := e.mine(ctx, name, "description,queueItem[id],nextBuildNumber,builds[number,building]{0,2}")
 	if fault.KindOf(err) == fault.NotFound {
 		return nil
 	}
@@ -29,29 +29,31 @@ func (e *Engine) Remove(ctx context.Context, name string) error {
 	if err := e.halt(ctx, j); err != nil {
 		return err
 	}
-	if j.Last != nil {
+	if j.NextNumber > 1 {
 		e.wipe(ctx, name)
 	}
 	return e.delete(ctx, name)
 }
 
-// halt takes the job out of the queue and stops its builds, and gives them a moment to end: a job that is deleted with a
-// build that runs keeps the caller waiting for it, and lets go of it after 15 s.
+// halt takes the job out of the queue and stops its builds, and gives them a moment to end: Jenkins keeps who deletes a job
+// with a running build waiting, and lets the build go on after 15 s.
 func (e *Engine) halt(ctx context.Context, j *item) error {
 	if err := e.cancel(ctx, j); err != nil {
 		return err
 	}
-	for end := time.Now().Add(3 * time.Second); ; {
-		running := false
+	// What has just left the queue has a number before it is listed.
+	again := j.Queued != nil || newest(j.Builds) < j.NextNumber-1
+	for end := time.Now().Add(3 * time.Second); ; again = false {
 		for _, b := range j.Builds {
-			if b.Building {
-				running = true
-				if err := e.stop(ctx, j.Name, b.Number); err != nil {
-					return err
-				}
+			if !b.Building {
+				continue
+			}
+			again = true
+			if err := e.stop(ctx, j.Name, b.Number); err != nil {
+				return err
 			}
 		}
-		if !running || time.Now().After(end) || !pause(ctx, 50*time.Millisecond) {
+		if !again || time.Now().After(end) || !pause(ctx, 50*time.Millisecond) {
 			return nil
 		}
 		now, err := e.mine(ctx, j.Name, "builds[number,building]{0,2}")
@@ -65,13 +67,20 @@ func (e *Engine) halt(ctx context.Context, j *item) error {
 	}
 }
 
+func newest(builds []run) int {
+	if len(builds) == 0 {
+		return 0
+	}
+	return builds[0].Number
+}
+
 // wipe empties the workspace, which Jenkins leaves on the agent when a job is deleted. An agent that is away, or an account
 // that may not, is no reason to keep the job.
 func (e *Engine) wipe(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, e.ask.limit/2)
 	defer cancel()
 	if _, err := e.ask.Post(ctx, path("job", name, "doWipeOutWorkspace"), nil, nil, nil); err != nil {
-		e.logger.Warn("the workspace of a removed job stays on its agent", "job", name, "error", err)
+		e.logger.Info("the workspace of a removed job stays on its agent", "job", name, "error", err)
 	}
 }
 

@@ -155,7 +155,7 @@ toaster_serial() {
 	[[ -f $tab ]] && ! grep -q '^T0:' $tab && print -r -- 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>$tab
 	[[ $t_SDK == vm ]] || return 0
 	mkdir -p $strapdir/etc/default/grub.d
-	print -rl -- "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $t_console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
+	print -rl -- 'GRUB_CMDLINE_LINUX_DEFAULT=""' "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $t_console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
 }
 t_console='console=ttyS0,115200 console=tty0 net.ifnames=0'
 

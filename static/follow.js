@@ -1,71 +1,106 @@
-// Shows the end of a build's log and follows it: appends what is new in its log, asks less often while nothing happens, rests in a hidden tab,
-// and shows the page's state anew when it changes. Without it the page is whole, but stands still.
+// Follows a build's log: puts what is new behind it, as the server renders it, stays at the end unless the reader scrolls, asks less often while
+// nothing happens, rests in a hidden tab, and takes the page's state anew when it changes. Without it the page is whole, but stands still.
 "use strict";
 (() => {
   const log = document.getElementById("log");
-  const says = document.getElementById("following");
   if (!log) return;
-  log.scrollTop = log.scrollHeight;
+  const target = () => /^#L\d+$/.test(location.hash) && document.getElementById(location.hash.slice(1));
+
+  // One stop of the Tab key for the lines of a step; arrow keys go from line to line.
+  const links = (part) => part.querySelectorAll(".l > a");
+  function rove(part) {
+    links(part).forEach((a, i) => { a.tabIndex = i ? -1 : 0; });
+  }
+  log.querySelectorAll("details").forEach(rove);
+  log.addEventListener("keydown", (event) => {
+    const to = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+    const line = event.target.closest(".l");
+    if (!to || !line || event.target.tagName !== "A") return;
+    event.preventDefault();
+    const next = line[to];
+    if (!next) return;
+    event.target.tabIndex = -1;
+    next.firstElementChild.tabIndex = 0;
+    next.firstElementChild.focus();
+  });
+
+  // A line that somebody was led to must not hide in a folded step.
+  function reveal() {
+    const line = target();
+    if (!line) return;
+    const part = line.closest("details");
+    if (part) part.open = true;
+    line.scrollIntoView({ block: "center" });
+  }
+  addEventListener("hashchange", reveal);
+
+  const end = () => { log.scrollTop = log.scrollHeight; };
+  if (target()) reveal();
+  else if (!new URLSearchParams(location.search).has("from")) end();
   if (log.dataset.more !== "true") return;
 
-  const longest = 512 * 1024; // characters of the log that stay in the page
-  const decoder = new TextDecoder();
+  const most = 2000; // lines that stay in the page
+  const says = document.querySelectorAll("#following > [data-says]");
+  const toEnd = document.getElementById("to-end");
   let next = Number(log.dataset.next);
+  let following = !target();
+  let moved = false; // by this script, not by the reader
   let wait = 1000;
   let timer = 0;
-  let rest = ""; // a line whose end has not come
   let busy = false;
   let polls = 0;
 
-  const atEnd = () => log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-
-  // What page.Clean does on the server.
-  function clean(text) {
-    return text
-      .replace(/\x1b\[[ -?]*[@-~]|\x1b\][^\n\x07\x1b]*(?:\x07|\x1b\\)|\x1b[()]./g, "")
-      .replace(/\r+(?=\n|$)/g, "").replace(/\r/g, "\n")
-      .replace(/[\x00-\x08\x0b-\x1f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-      .replace(/[\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, (c) => "\u27e8U+" + c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0") + "\u27e9");
+  function say(what) {
+    for (const s of says) s.classList.toggle("gone", s.dataset.says !== what);
   }
 
-  function step(line) {
-    const m = /^TOASTER-STEP (\d+)\/(\d+) (\d+) ?(.*?)\r?$/.exec(line);
-    if (!m) return false;
-    const span = document.createElement("span");
-    span.className = "step";
-    const link = document.createElement("a");
-    link.href = log.dataset.job + "#L" + m[3];
-    link.textContent = "line " + m[3];
-    span.append("Step " + m[1] + " of " + m[2] + ", ", link, ": " + clean(m[4]));
-    log.append(span, "\n");
-    const text = document.getElementById("step");
-    const bar = document.getElementById("progress");
-    if (text) text.textContent = "Step " + m[1] + " of " + m[2];
-    if (bar) { bar.max = Number(m[2]); bar.value = Number(m[1]); }
-    if (!text) show().catch(() => {});
+  function scroll() {
+    if (!following) return;
+    moved = true;
+    end();
+  }
+  log.addEventListener("scroll", () => {
+    if (moved) { moved = false; return; }
+    following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    if (toEnd) toEnd.classList.toggle("gone", following);
+  });
+  if (toEnd) toEnd.addEventListener("click", () => { following = true; toEnd.classList.add("gone"); end(); log.focus(); });
+
+  // Puts a part of the log behind what is there: lines of a step that goes on, and new steps. While the end is followed, the steps before fold.
+  function append(text) {
+    const parts = new DOMParser().parseFromString(text, "text/html").querySelectorAll("details");
+    if (!parts.length) return false;
+    const nothing = log.querySelector(".nothing");
+    if (nothing) nothing.remove();
+    for (const part of parts) {
+      const last = log.querySelector("details:last-of-type");
+      if (last && "continued" in part.dataset) {
+        last.querySelector("pre").append(...part.querySelectorAll(".l"));
+        rove(last);
+        continue;
+      }
+      if (last && following) last.open = false;
+      log.append(document.adoptNode(part));
+      rove(part);
+    }
+    shorten();
+    scroll();
     return true;
   }
 
-  function append(text) {
-    const follow = atEnd();
-    const lines = (rest + text).split("\n");
-    rest = lines.pop();
-    let plain = "";
-    for (const line of lines) {
-      if (line.startsWith("TOASTER-STEP ")) {
-        if (plain) log.append(clean(plain));
-        plain = "";
-        if (step(line)) continue;
-      }
-      plain += line + "\n";
+  // Takes the oldest lines away; the link to what is before the page leads to them.
+  function shorten() {
+    let over = log.querySelectorAll(".l").length - most;
+    while (over > 0) {
+      const first = log.querySelector("details");
+      const lines = first.querySelectorAll(".l");
+      if (lines.length <= over && first.nextElementSibling) first.remove();
+      else for (const l of [...lines].slice(0, over)) l.remove();
+      over -= lines.length;
+      const line = log.querySelector(".l, .links");
+      document.getElementById("earlier").search = "?to=" + line.id.slice(1);
+      document.getElementById("before").classList.remove("gone");
     }
-    if (plain) log.append(clean(plain));
-    let have = log.textContent.length;
-    while (have > longest && log.childNodes.length > 1) {
-      have -= log.firstChild.textContent.length;
-      log.firstChild.remove();
-    }
-    if (follow) log.scrollTop = log.scrollHeight;
   }
 
   // Takes the state from the page as the server would show it now. Returns whether the build goes on.
@@ -75,33 +110,45 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("status");
     const old = document.getElementById("status");
-    if (fresh && old && fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+    const state = (at) => at.querySelector(".state").textContent;
+    if (state(fresh) !== state(old)) document.getElementById("announced").textContent = state(fresh);
+    if (fresh.innerHTML !== show.last) {
+      show.last = fresh.innerHTML;
+      const at = old.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+      old.replaceChildren(...fresh.childNodes);
+      if (at) for (const link of old.querySelectorAll("a")) if (link.getAttribute("href") === at) { link.focus(); break; }
+    }
     const goesOn = page.getElementById("log").dataset.more === "true";
     if (!goesOn) {
       const actions = page.querySelector("main > .actions");
       const now = document.querySelector("main > .actions");
       if (actions && now) now.replaceWith(actions);
+      const failed = page.querySelector("#log > .failed .state");
+      const last = log.querySelector("details:last-of-type");
+      if (failed && last && !last.classList.contains("failed")) {
+        last.classList.add("failed");
+        last.querySelector("h3").append(" ", failed);
+      }
     }
     return goesOn;
   }
 
   async function poll() {
-    const answer = await fetch(log.dataset.log + "?offset=" + next, { headers: { Accept: "text/plain" } });
+    const answer = await fetch(log.dataset.log + "?as=html&offset=" + next, { headers: { Accept: "text/html" } });
     if (answer.redirected || answer.status === 401) {
-      says.textContent = "You are logged out: log in again to see more.";
+      say("out");
       return false;
     }
     if (!answer.ok) throw new Error(answer.statusText);
-    const bytes = await answer.arrayBuffer();
-    next = Number(answer.headers.get("X-Next-Offset"));
-    append(decoder.decode(bytes, { stream: true }));
-    wait = bytes.byteLength ? 1000 : Math.min(wait * 1.4, 15000);
-    if (answer.headers.get("X-More") === "true") {
-      if (!bytes.byteLength || ++polls % 5 === 0) await show();
-      return true;
-    }
-    if (rest) append("\n");
-    return show();
+    const text = await answer.text();
+    const at = Number(answer.headers.get("X-Next-Offset"));
+    const news = at !== next;
+    next = at;
+    const steps = append(text) && text.includes('class="links"');
+    wait = news ? 1000 : Math.min(wait * 1.4, 15000);
+    if (answer.headers.get("X-More") !== "true") return show();
+    if (steps || !news || ++polls % 5 === 0) await show();
+    return true;
   }
 
   async function turn() {
@@ -111,15 +158,18 @@
     let goesOn = true;
     try {
       goesOn = await poll();
-      if (goesOn) says.textContent = "Following the log.";
-      else if (says.textContent === "Following the log.") says.textContent = "This is the end of the log.";
+      if (goesOn) say("follow");
+      else if (document.querySelector("[data-says=out].gone")) say("end");
     } catch {
       wait = Math.min(wait * 2, 30000);
-      says.textContent = "The server can't be reached; trying again in " + Math.round(wait / 1000) + " seconds.";
+      say("away");
     }
     busy = false;
     if (goesOn) timer = setTimeout(turn, wait);
-    else document.removeEventListener("visibilitychange", turn);
+    else {
+      document.removeEventListener("visibilitychange", turn);
+      if (toEnd) toEnd.classList.add("gone");
+    }
   }
 
   document.addEventListener("visibilitychange", turn);

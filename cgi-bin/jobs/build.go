@@ -1,24 +1,21 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"math"
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
 
 	"toaster.do/lib/build"
+	"toaster.do/lib/console"
+	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
-// window is how much of a log's end a build's page shows, in bytes.
-const window = 64 << 10
-
-// build shows one build: its state, the end of its log, and what it left.
+// build shows one build: its state, why it failed, what it left, and a window of its log.
 func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
@@ -38,78 +35,166 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if r.JSON() {
-		return r.Answer(w, http.StatusOK, buildAsJSON(b, append([]store.Artifact{}, artifacts...)))
+		out := buildAsJSON(b, append([]store.Artifact{}, artifacts...))
+		out.Failure = failureAsJSON(failureOf(r, s, b))
+		return r.Answer(w, http.StatusOK, out)
 	}
-	job, err := s.Job(ctx, owner, id)
+	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Log: logOf(r, s, b), Keep: s.Limits.Keep}
+	if err := p.read(r, s); err != nil {
+		return err
+	}
+	if p.Refresh {
+		w.Header().Set("Refresh", "10")
+	}
+	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: notice(r), Data: p})
+}
+
+// buildPage is a build as its page shows it.
+type buildPage struct {
+	Job       *store.Job
+	Build     *store.Build
+	Now       time.Time
+	Title     string
+	Failure   *failure
+	Artifacts []store.Artifact
+	Next      []next
+	Log       logPart
+	Previous  int // the build before; 0: none
+	Keep      int // how many builds of a job are kept
+	Newer     int // how many newer ones there may be until this one goes
+	Refresh   bool
+	Live      bool // something on the page will change
+}
+
+func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
+	ctx, owner, id := r.Context(), r.Who.Person.ID, p.Build.JobID
+	if p.Job, err = s.Job(ctx, owner, id); err != nil {
+		return err
+	}
+	builds, err := s.Builds(ctx, owner, id)
 	if err != nil {
 		return err
 	}
-	refresh := r.URL.Query().Get("refresh") != "" && !b.Settled
-	if refresh {
-		w.Header().Set("Refresh", "10")
+	p.Newer = p.Keep
+	for _, b := range builds {
+		if b.Number > p.Build.Number && !b.Open() {
+			p.Newer--
+		}
+		if b.Number < p.Build.Number {
+			p.Previous = max(p.Previous, b.Number)
+		}
 	}
-	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: notice(r), Data: struct {
-		Job       *store.Job
-		Build     *store.Build
-		Now       time.Time
-		Title     string
-		Log       tail
-		Artifacts []store.Artifact
-		Refresh   bool
-		Live      bool // something on the page will change
-	}{job, b, s.Now(), title(s, job.Target), lastOf(ctx, s, owner, id, number), artifacts, refresh, !b.Settled}})
+	p.Title = title(s, p.Job.Target)
+	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
+	p.Next = whatNext(s, p.Job, p.Artifacts)
+	if p.Build.State != string(build.Failed) {
+		return nil
+	}
+	p.Failure = failureOf(r, s, p.Build)
+	rev, err := s.Source(ctx, owner, id, p.Build.Revision)
+	if err == nil && p.Failure.Step != nil {
+		p.Failure.Lines = excerpt(rev.Dockerfile, p.Failure.Step.Line)
+	}
+	return err
 }
 
-// tail is the end of a log.
-type tail struct {
-	Blocks  []block
-	Cut     bool // there is more before it
-	Next    int64
-	More    bool
+// Done is how many steps are done.
+func (p *buildPage) Done() int { return max(0, p.Build.Step-1) }
+
+// Output is the end of what a failed step printed.
+func (p *buildPage) Output() template.HTML { return console.Text(p.Failure.Output) }
+
+// Left is how long the build will probably take from now on; 0: that is unknown.
+func (p *buildPage) Left() time.Duration {
+	if end := p.Build.ExpectedEnd(); !end.IsZero() {
+		return end.Sub(p.Now)
+	}
+	return 0
+}
+
+// logPart is the window of the log that the page shows.
+type logPart struct {
+	Lines   template.HTML
+	Window  console.Window
+	Asked   bool // by its place: it is not the end that is followed
+	Gone    bool
 	Problem *fault.Error
 }
 
-// block is a step's line, or what was printed between two of them.
-type block struct {
-	Step *build.Step
-	Text string
+// logOf reads the part of a log that was asked for. An engine that is away leaves the rest of the page usable.
+func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
+	window, asked, err := windowOf(r, s, b.Number)
+	switch {
+	case fault.KindOf(err) == fault.NotFound:
+		return logPart{Gone: true}
+	case err != nil:
+		return logPart{Problem: fault.Of(err), Asked: asked}
+	}
+	v := viewOf(r, b)
+	v.Closed = !asked
+	if b.Settled && !asked && b.Step > 0 {
+		v.Last = &build.Step{Number: b.Step, Of: b.Steps}
+	}
+	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}
 }
 
-// lastOf reads the end of a log. An engine that is away leaves the rest of the page usable.
-func lastOf(ctx context.Context, s *build.Service, owner int64, id string, number int) tail {
-	end, err := s.Log(ctx, owner, id, number, math.MaxInt64)
-	if err != nil {
-		return tail{Problem: fault.Of(err), More: true}
-	}
-	start := max(0, end.Next-window)
-	c, err := s.Log(ctx, owner, id, number, start)
-	if err != nil {
-		return tail{Problem: fault.Of(err), More: true}
-	}
-	text := c.Text
-	if start > 0 { // begin with a whole line
-		text = text[bytes.IndexByte(text, '\n')+1:]
-	}
-	return tail{Blocks: blocks(text), Cut: start > 0, Next: c.Next, More: c.More}
+// failure is why a build failed, as its page shows it.
+type failure struct {
+	*build.Failure
+	Lines []failedLine // of the Dockerfile, around the step
 }
 
-func blocks(log []byte) []block {
-	var list []block
-	var text strings.Builder
-	flush := func() {
-		if text.Len() > 0 {
-			list = append(list, block{Text: text.String()})
-			text.Reset()
-		}
+type failedLine struct {
+	Number int
+	Spans  []dockerfile.Span
+	At     bool // of the step that failed
+}
+
+// failureOf explains a build that has failed; it is nil for any other. Without its log there is less to say.
+func failureOf(r *web.Request, s *build.Service, b *store.Build) *failure {
+	if b.State != string(build.Failed) {
+		return nil
 	}
-	for l := range bytes.Lines(log) {
-		if step, ok := build.ParseStep(l); ok {
-			flush()
-			list = append(list, block{Step: &step})
-			continue
-		}
-		text.Write(l)
+	var text []byte
+	end, err := console.End(reader(r, s, b.Number))
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		r.Note(err)
 	}
-	flush()
+	for _, l := range end.Lines {
+		text = append(text, l.Text...)
+	}
+	return &failure{Failure: build.Explain(b, text)}
+}
+
+// How much of a Dockerfile is shown around a step, in lines.
+const (
+	around      = 3
+	longestStep = 14
+)
+
+// excerpt are the lines of an instruction, which begins at a line, and some around it.
+func excerpt(text []byte, at int) []failedLine {
+	var list []failedLine
+	all := dockerfile.Highlight(text)
+	if at < 1 || at > len(all) {
+		return nil
+	}
+	end := at
+	for end < len(all) && end < at+longestStep && continues(all[end-1], all[end]) {
+		end++
+	}
+	for n := max(1, at-around); n <= min(len(all), end+around); n++ {
+		list = append(list, failedLine{n, all[n-1], n >= at && n <= end})
+	}
 	return list
+}
+
+// continues tells whether a line belongs to the instruction of the line before.
+func continues(before, line []dockerfile.Span) bool {
+	text := ""
+	for _, s := range before {
+		text += s.Text
+	}
+	text = strings.TrimRight(text, " \t")
+	return strings.HasSuffix(text, "\\") || strings.HasSuffix(text, "`") || len(line) > 0 && line[0].Class == "h"
 }

@@ -31,6 +31,32 @@ type buildJSON struct {
 	Steps       int            `json:"steps"`
 	ExpectedEnd *time.Time     `json:"expected_end"`
 	Artifacts   []artifactJSON `json:"artifacts,omitzero"` // left out in the list of jobs
+	Failure     *failureJSON   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+}
+
+// failureJSON is why a build failed. What is unknown is left out.
+type failureJSON struct {
+	Step        int    `json:"step,omitempty"`
+	Line        int    `json:"line,omitempty"` // in the Dockerfile
+	Instruction string `json:"instruction,omitempty"`
+	Output      string `json:"output"`          // the last lines that the step printed
+	Cause       string `json:"cause,omitempty"` // its name: no-package, network, disk-full, …
+	Message     string `json:"message,omitempty"`
+	Advice      string `json:"advice,omitempty"`
+}
+
+func failureAsJSON(f *failure) *failureJSON {
+	if f == nil {
+		return nil
+	}
+	out := &failureJSON{Output: string(f.Output)}
+	if f.Step != nil {
+		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
+	}
+	if f.Cause != nil {
+		out.Cause, out.Message, out.Advice = f.Cause.Name, f.Cause.Message, f.Cause.Advice
+	}
+	return out
 }
 
 type artifactJSON struct {
@@ -46,12 +72,12 @@ func whole(r *web.Request, s *build.Service, j *store.Job) (jobJSON, error) {
 	if err != nil {
 		return out, err
 	}
+	artifacts, err := s.Store.JobArtifacts(r.Context(), j.PersonID, j.ID)
+	if err != nil {
+		return out, err
+	}
 	for _, b := range builds {
-		artifacts, err := s.Artifacts(r.Context(), j.PersonID, j.ID, b.Number)
-		if err != nil {
-			return out, err
-		}
-		out.Builds = append(out.Builds, buildAsJSON(b, append([]store.Artifact{}, artifacts...)))
+		out.Builds = append(out.Builds, buildAsJSON(b, append([]store.Artifact{}, artifacts[b.Number]...)))
 	}
 	return out, nil
 }

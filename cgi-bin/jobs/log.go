@@ -1,16 +1,22 @@
 package main
 
 import (
+	"io"
+	"math"
 	"net/http"
 	"strconv"
 
 	"toaster.do/lib/build"
+	"toaster.do/lib/console"
 	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 // log answers with a part of a build's log, from ?offset= on: X-Next-Offset is what to ask for next, X-More says
-// that there is more to come. With ?whole=1 it answers with all that there is, as a file.
+// that there is more to come. With ?whole=1 it answers with all that there is, as a file; with ?as=html, with whole lines as
+// the build's page shows them.
 func (j *jobs) log(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
@@ -24,21 +30,77 @@ func (j *jobs) log(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.URL.Query().Get("as") == "html" {
+		return follow(w, r, s, number, offset)
+	}
 	c, err := s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	if err != nil {
 		return err
 	}
-	h := w.Header()
 	if r.URL.Query().Get("whole") != "" {
+		h := w.Header()
 		h.Set("Content-Type", "text/plain; charset=utf-8")
 		h.Set("Content-Disposition", web.Disposition("attachment", r.Param("id")+"-"+strconv.Itoa(number)+".log"))
 		return wholeLog(w, r, s, number, c)
 	}
-	h.Set("X-Next-Offset", strconv.FormatInt(c.Next, 10))
-	if c.More {
-		h.Set("X-More", "true")
-	}
+	goesOn(w, c.Next, c.More)
 	return r.Text(w, c.Text, "")
+}
+
+func goesOn(w http.ResponseWriter, next int64, more bool) {
+	w.Header().Set("X-Next-Offset", strconv.FormatInt(next, 10))
+	if more {
+		w.Header().Set("X-More", "true")
+	}
+}
+
+// follow answers with the next lines of a log for a page that shows what is before them.
+func follow(w http.ResponseWriter, r *web.Request, s *build.Service, number int, offset int64) error {
+	b, err := s.Build(r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	if err != nil {
+		return err
+	}
+	window, err := console.From(reader(r, s, number), offset)
+	if err != nil {
+		return err
+	}
+	goesOn(w, window.Next, window.More)
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err = io.WriteString(w, string(viewOf(r, b).HTML(window)))
+	return err
+}
+
+func reader(r *web.Request, s *build.Service, number int) console.Read {
+	return func(offset int64) (build.Chunk, error) {
+		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
+	}
+}
+
+func viewOf(r *web.Request, b *store.Build) console.View {
+	return console.View{Lang: page.Language(r.Header.Get("Accept-Language")), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
+}
+
+// windowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.
+func windowOf(r *web.Request, s *build.Service, number int) (w console.Window, asked bool, err error) {
+	read, q := reader(r, s, number), r.URL.Query()
+	switch {
+	case q.Has("from"):
+		from, err := offset(q.Get("from"))
+		if err != nil {
+			return w, true, err
+		}
+		w, err = console.From(read, from)
+		return w, true, err
+	case q.Has("to"):
+		to, err := offset(q.Get("to"))
+		if err != nil {
+			return w, true, err
+		}
+		w, err = console.Until(read, to)
+		return w, true, err
+	}
+	w, err = console.End(read)
+	return w, false, err
 }
 
 // wholeLog sends a log chunk by chunk, as long as there is something: it doesn't wait for a running build.
@@ -60,7 +122,7 @@ func offset(s string) (int64, error) {
 		return 0, nil
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || n == math.MaxInt64 {
 		return 0, fault.New(fault.Invalid, "“offset” must be a number from X-Next-Offset, or 0.", "").At("offset")
 	}
 	return n, nil

@@ -41,6 +41,8 @@ func routes() []web.Route {
 		{Method: get, Path: "/{id}/dockerfile", Access: web.Person, Do: j.dockerfile},
 		{Method: get, Path: "/{id}/blend", Access: web.Person, Do: j.blend},
 		{Method: get, Path: "/{id}/script", Access: web.Person, Do: j.script},
+		{Method: get, Path: "/{id}/copy", Access: web.Person, Do: j.copyForm},
+		{Method: get, Path: "/{id}/compare", Access: web.Person, Do: j.compare},
 		{Method: get, Path: "/{id}/builds/{number}", Access: web.Person, Do: j.build},
 		{Method: get, Path: "/{id}/builds/{number}/log", Access: web.Person, Do: j.log},
 		{Method: get, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.Person, Do: j.artifact},

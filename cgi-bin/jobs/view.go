@@ -33,6 +33,10 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	past, err := historyOf(r, s, job, builds)
+	if err != nil {
+		return err
+	}
 	findings, err := s.Findings(job, rev)
 	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: notice(r), Data: struct {
 		Job         *store.Job
@@ -41,9 +45,9 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		Open        bool
 		Problem     *fault.Error
 		Source      source
-		Builds      []*store.Build
+		History     history
 		ContextSize int64
-	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), builds, int64(len(rev.Context))}})
+	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context))}})
 }
 
 // answer gives a program a job.
@@ -95,16 +99,23 @@ type line struct {
 	Findings []dockerfile.Finding // of the instruction that ends here
 }
 
-// newSource puts findings to their lines. A rule that has no page of its own is explained in the help.
+// explain leads from a rule that has no page of its own to the help.
+func explain(r *web.Request, findings []dockerfile.Finding) {
+	for i, f := range findings {
+		if f.URL == "" {
+			findings[i].URL = r.Prefix + "/help#" + f.Rule
+		}
+	}
+}
+
+// newSource puts findings to their lines.
 func newSource(r *web.Request, text []byte, findings []dockerfile.Finding) source {
 	s := source{Findings: findings}
 	for i, spans := range dockerfile.Highlight(text) {
 		s.Lines = append(s.Lines, line{Number: i + 1, Spans: spans})
 	}
+	explain(r, findings)
 	for _, f := range findings {
-		if f.URL == "" {
-			f.URL = r.Prefix + "/help#" + f.Rule
-		}
 		at := max(f.EndLine, f.Line) - 1
 		if at < 0 || at >= len(s.Lines) {
 			s.General = append(s.General, f)

@@ -136,6 +136,10 @@ func TestAFailureIsOfItsStep(t *testing.T) {
 	if f.Step != nil || f.Cause.Name != "disk-full" || string(f.Output) != "gzip: stdout: No space left on device" {
 		t.Errorf("%+v", f)
 	}
+	f = Explain(b, []byte("\x1b[1;31mE:\x1b[0m Unable to locate package \x1b[1mx\x1b[0m\n"))
+	if f.Cause.Message != "There is no package “x” in this release." || !strings.Contains(string(f.Output), "\x1b[1m") {
+		t.Errorf("%+v", f.Cause)
+	}
 	f = Explain(&store.Build{State: "failed", Failure: "This host lacks programs."}, nil)
 	if f.Step != nil || f.Cause != nil || len(f.Output) > 0 {
 		t.Errorf("%+v", f)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"toaster.do/lib/dockerfile"
@@ -30,7 +31,7 @@ type Comparison struct {
 type Side struct {
 	Build    *store.Build
 	Revision *store.Revision
-	Image    *store.Artifact // the largest of what it left; nil: nothing
+	Image    *store.Artifact // nil: it left none
 	// What its files say; empty when they can't be read, and Missing says why.
 	Packages   map[string]string // name, or name:architecture, → version
 	Provenance map[string]string
@@ -91,11 +92,19 @@ func (s *Service) side(ctx context.Context, job *store.Job, number int) (*Side, 
 	if err != nil {
 		return nil, err
 	}
-	if len(list) > 0 {
-		side.Image = &list[0]
-	}
+	side.Image = ImageOf(job, list)
 	side.Missing = s.readFiles(ctx, job, side, list)
 	return side, nil
+}
+
+// ImageOf is the image among the artifacts of a build: it is named after the target. It is nil where there is none.
+func ImageOf(job *store.Job, list []store.Artifact) *store.Artifact {
+	for i, a := range list {
+		if strings.HasPrefix(a.Path, job.Target+".") {
+			return &list[i]
+		}
+	}
+	return nil
 }
 
 // readFiles reads what a build says of its image, and returns why it can't, if so.

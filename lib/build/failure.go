@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"toaster.do/lib/store"
@@ -46,7 +47,15 @@ func Explain(b *store.Build, log []byte) *Failure {
 		instruction = f.Step.Instruction
 	}
 	output := bytes.Join(lines, []byte("\n"))
-	f.Cause = Diagnose(b.Reason, said, instruction, output[max(0, len(output)-searchedBytes):])
+	f.Cause = Diagnose(b.Reason, said, instruction, colourless(output[max(0, len(output)-searchedBytes):]))
 	f.Output = bytes.Join(lines[max(0, len(lines)-shownLines):], []byte("\n"))
 	return f
+}
+
+// colourless leaves the sequences out that choose colours.
+func colourless(text []byte) []byte {
+	if !bytes.Contains(text, []byte("\x1b[")) {
+		return text
+	}
+	return regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]").ReplaceAll(text, nil)
 }

@@ -5,12 +5,22 @@ package console
 import (
 	"bytes"
 	"html"
+	"html/template"
 	"strings"
 
 	terminal "github.com/buildkite/terminal-to-html/v3"
 
 	"toaster.do/lib/page"
 )
+
+// Text renders lines, without addresses of their own.
+func Text(lines []byte) template.HTML {
+	var b strings.Builder
+	for line := range bytes.Lines(lines) {
+		b.WriteString(lineHTML(line) + "\n")
+	}
+	return template.HTML(b.String())
+}
 
 // lineHTML renders a line of a log, without its end, as a terminal would show it: colours, what a progress bar has written
 // over. Each line begins in plain colours, so that it looks the same in whatever window it stands. All other sequences and

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// compare shows in what two builds of a job differ: ?from= and ?to=, or the last two.
+func (j *jobs) compare(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	builds, err := s.Builds(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	from, to, err := pair(r, builds)
+	if err != nil {
+		return err
+	}
+	c, err := s.Compare(ctx, owner, id, from, to)
+	if err != nil {
+		return err
+	}
+	if r.JSON() {
+		return r.Answer(w, http.StatusOK, comparisonAsJSON(c))
+	}
+	explain(r, c.Gone)
+	explain(r, c.New)
+	return r.Page(w, http.StatusOK, "compare", page.View{Here: "jobs", Data: struct {
+		*build.Comparison
+		Builds []*store.Build
+		Rows   []fact
+	}{c, builds, facts(c)}})
+}
+
+// pair is the two builds that are asked for.
+func pair(r *web.Request, builds []*store.Build) (from, to int, err error) {
+	if len(builds) == 0 {
+		return 0, 0, fault.New(fault.NotFound, "This job has no builds to compare.", "Build it twice, then compare.")
+	}
+	from, to = builds[min(1, len(builds)-1)].Number, builds[0].Number
+	for name, number := range map[string]*int{"from": &from, "to": &to} {
+		if asked := r.URL.Query().Get(name); asked != "" {
+			if *number, err = strconv.Atoi(asked); err != nil {
+				return 0, 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+			}
+		}
+	}
+	return from, to, nil
+}
+
+// fact is a row of what two builds are, side by side.
+type fact struct {
+	Name, From, To string
+	Differs        bool
+}
+
+func facts(c *build.Comparison) []fact {
+	var list []fact
+	add := func(name string, of func(*build.Side) string) {
+		from, to := of(c.From), of(c.To)
+		if from != "" || to != "" {
+			list = append(list, fact{name, from, to, from != to})
+		}
+	}
+	add("Image", func(s *build.Side) string {
+		if s.Image == nil {
+			return ""
+		}
+		return s.Image.Path
+	})
+	add("Size", func(s *build.Side) string {
+		if s.Image == nil {
+			return ""
+		}
+		return page.Bytes(s.Image.Size)
+	})
+	add("SHA-256", func(s *build.Side) string {
+		if s.Image == nil {
+			return ""
+		}
+		return s.Image.SHA256
+	})
+	add("Took", func(s *build.Side) string {
+		if s.Took() == 0 {
+			return ""
+		}
+		return page.Length(s.Took())
+	})
+	add("Build context", func(s *build.Side) string {
+		if s.Revision.Context == nil {
+			return ""
+		}
+		return page.Bytes(int64(len(s.Revision.Context)))
+	})
+	return list
+}
+
+// The names in JSON are a contract with programs. What is the same on both sides is an empty list, or left out.
+type comparisonJSON struct {
+	From       sideJSON             `json:"from"`
+	To         sideJSON             `json:"to"`
+	Why        []string             `json:"why"`
+	Dockerfile []rowJSON            `json:"dockerfile"`
+	BuildArgs  []changeJSON         `json:"build_args"`
+	Context    bool                 `json:"context_differs"`
+	Known      bool                 `json:"files_known"` // the next two are told only when the files of both builds are still there
+	Packages   []changeJSON         `json:"packages"`
+	Provenance []changeJSON         `json:"provenance"`
+	Gone       []dockerfile.Finding `json:"findings_gone"`
+	New        []dockerfile.Finding `json:"findings_new"`
+}
+
+type sideJSON struct {
+	Number   int           `json:"number"`
+	Revision int           `json:"revision"`
+	State    string        `json:"state"`
+	Seconds  float64       `json:"seconds,omitempty"`
+	Image    *artifactJSON `json:"image"`
+	Missing  string        `json:"missing,omitempty"`
+}
+
+type rowJSON struct {
+	FromLine int    `json:"from_line,omitempty"`
+	From     string `json:"from,omitempty"`
+	ToLine   int    `json:"to_line,omitempty"`
+	To       string `json:"to,omitempty"`
+}
+
+type changeJSON struct {
+	Name string `json:"name"`
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+}
+
+func comparisonAsJSON(c *build.Comparison) comparisonJSON {
+	out := comparisonJSON{
+		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]string{}, c.Why()...), Dockerfile: []rowJSON{},
+		BuildArgs: changesAsJSON(c.BuildArgs), Context: c.Context, Known: c.Both(),
+		Packages: changesAsJSON(c.Packages), Provenance: changesAsJSON(c.Provenance),
+		Gone: append([]dockerfile.Finding{}, c.Gone...), New: append([]dockerfile.Finding{}, c.New...),
+	}
+	for _, h := range c.Dockerfile {
+		for _, r := range h.Rows {
+			if !r.Same() {
+				out.Dockerfile = append(out.Dockerfile, rowJSON{r.FromLine, r.From, r.ToLine, r.To})
+			}
+		}
+	}
+	return out
+}
+
+func sideAsJSON(s *build.Side) sideJSON {
+	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State, Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing}
+	if s.Image != nil {
+		a := artifactJSON(*s.Image)
+		out.Image = &a
+	}
+	return out
+}
+
+func changesAsJSON(changes []build.Change) []changeJSON {
+	list := make([]changeJSON, len(changes))
+	for i, c := range changes {
+		list[i] = changeJSON(c)
+	}
+	return list
+}

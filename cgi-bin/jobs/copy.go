@@ -1,0 +1,31 @@
+package main
+
+import (
+	"net/http"
+
+	"toaster.do/lib/web"
+)
+
+// copyForm shows the form for a new job with the sources of one that is there, to pick another target.
+func (j *jobs) copyForm(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	number, err := revision(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	if err != nil {
+		return err
+	}
+	rev, err := s.Source(r.Context(), r.Who.Person.ID, job.ID, number)
+	if err != nil {
+		return err
+	}
+	return j.show(w, r, http.StatusOK, &form{
+		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, Start: true,
+		context: rev.Context, KeptName: job.Name,
+	})
+}

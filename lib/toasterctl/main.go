@@ -34,6 +34,8 @@ type commands struct {
 	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`
 	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the build engine, and say what to change."`
 
+	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`
+
 	User  userCommands  `cmd:"" group:"people" help:"Keep accounts."`
 	Token tokenCommands `cmd:"" group:"people" help:"Keep API tokens."`
 	Job   jobCommands   `cmd:"" group:"people" help:"Keep anybody's jobs."`

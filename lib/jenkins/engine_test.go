@@ -12,7 +12,7 @@ import (
 // engineOn returns an engine on a stand-in for a controller.
 func engineOn(t testing.TB, s *standin.Server, change ...func(*jenkins.Options)) *jenkins.Engine {
 	t.Helper()
-	o := jenkins.Options{URL: s.URL, User: "toaster", Token: "toaster-token", CA: s.CA}
+	o := jenkins.Options{URL: s.URL, User: "toaster", Token: "toaster-token", CA: s.CA, Logger: quietly}
 	for _, f := range change {
 		f(&o)
 	}

@@ -52,7 +52,7 @@ func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	pauses := []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 300 * time.Millisecond, 0}
+	pauses := []time.Duration{100 * time.Millisecond, 200 * time.Millisecond, 300 * time.Millisecond}
 	fresh := false
 	for try := 0; ; {
 		req, err := r.request(ctx, c, target)
@@ -69,10 +69,10 @@ func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
 		f := refusal(resp, c)
 		resp.Body.Close()
 		switch {
-		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses)-1:
+		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses):
 			// While it restarts Jenkins says this to a right token, too, for about 0.3 s; nothing was done.
 			if !pause(ctx, pauses[try]) {
-				return nil, f
+				return nil, late(f)
 			}
 			try++
 		case isCrumb(f) && c.method == http.MethodPost && r.crumbs && !fresh:
@@ -234,12 +234,12 @@ func (r printable) Read(p []byte) (int, error) {
 
 // GetJSON asks for the api/json of an endpoint.
 func (r *requester) GetJSON(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
-	return r.into(ctx, call{method: http.MethodGet, path: strings.TrimRight(endpoint, "/") + "/api/json", query: values(query)}, target(response))
+	return r.into(ctx, call{method: http.MethodGet, path: strings.TrimRight(endpoint, "/") + "/api/json", query: values(query)}, pointee(response))
 }
 
 // Get asks for an endpoint as it is.
 func (r *requester) Get(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
-	return r.into(ctx, call{method: http.MethodGet, path: endpoint, query: values(query)}, target(response))
+	return r.into(ctx, call{method: http.MethodGet, path: endpoint, query: values(query)}, pointee(response))
 }
 
 // GetXML is Get: the only answers in XML are config.xml's, which gojenkins takes as text.
@@ -284,8 +284,8 @@ func values(query map[string]string) url.Values {
 	return v
 }
 
-// target takes the pointers off that gojenkins puts around what to decode into.
-func target(response any) any {
+// pointee takes the pointers off that gojenkins puts around what to decode into.
+func pointee(response any) any {
 	if p, ok := response.(*any); ok {
 		return *p
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,7 +28,7 @@ func serve(t testing.TB, h http.HandlerFunc, change ...func(*Options)) *Engine {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	o := Options{URL: s.URL, User: "toaster", Token: "secret", Call: 5 * time.Second}
+	o := Options{URL: s.URL, User: "toaster", Token: "secret", Call: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&o)
 	}
@@ -266,7 +268,7 @@ func TestNoProxyIsAsked(t *testing.T) {
 func TestOwnAuthority(t *testing.T) {
 	s := httptest.NewTLSServer(page(404, ""))
 	defer s.Close()
-	s.Config.ErrorLog = nil
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	ca := filepath.Join(t.TempDir(), "ca.pem")
 	block := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	if err := os.WriteFile(ca, block, 0o644); err != nil {

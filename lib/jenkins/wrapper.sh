@@ -36,7 +36,13 @@ running=$PWD@toaster
 end_orphan
 work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || exit 1
 complaints=$work/complaints
-trap 'rm -rf "$work" "$running"' EXIT
+script=
+# leave forgets this build's script, but not that of a next build that has begun already.
+leave() {
+	rm -rf "$work"
+	[ "$(cat "$running" 2>/dev/null)" != "$script $work" ] || rm -f "$running"
+}
+trap leave EXIT
 empty || { say "the workspace can't be emptied: remove $PWD on this agent."; exit 1; }
 {
 @SCRIPT@

@@ -160,6 +160,21 @@ func (h *house) becomes(job *store.Job, wanted string) {
 	}
 }
 
+// ended lets cron sync until the job's builds have ended, and returns their states.
+func (h *house) ended(job *store.Job) string {
+	h.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		err := h.syncs()
+		states := h.at(job)
+		if !strings.Contains(states, "queued") && !strings.Contains(states, "running") {
+			return states
+		}
+		if time.Now().After(end) {
+			h.Fatalf("the builds are %q; sync says %v", states, err)
+		}
+	}
+}
+
 // settles checks that after a few more syncs nothing has changed: the builds are as wanted, and so many scripts have run.
 func (h *house) settles(job *store.Job, wanted string, ran int) {
 	h.Helper()

@@ -27,6 +27,12 @@ func (s *Server) Restart() error {
 func (s *Server) StopGracefully() {
 	s.Pause(Stopping)
 	s.mu.Lock()
+	s.quieting = true
+	for s.launching() { // what has left the queue becomes a build first
+		s.mu.Unlock()
+		time.Sleep(time.Millisecond)
+		s.mu.Lock()
+	}
 	s.era.Add(1)
 	running := s.allRunning()
 	for _, b := range running {
@@ -82,6 +88,18 @@ func (s *Server) Kill() {
 	}
 	s.queue = queue{last: s.queue.saved, saved: s.queue.saved}
 	s.forget()
+}
+
+// launching tells whether an executor has taken something that doesn't run yet.
+func (s *Server) launching() bool {
+	for _, n := range s.nodes {
+		for _, b := range n.slots {
+			if b != nil && !s.live[b] {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // release lets nobody wait for a build that was not launched yet, and won't be.

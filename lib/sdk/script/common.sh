@@ -39,7 +39,7 @@ check_host() {
 	if [ "$(id -u)" != 0 ]; then
 		root_or_ids
 	fi
-	[ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
+	[ "$NEEDS_ROOT" = yes ] || [ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
 	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
 		fail 3 "this host lacks $KEYRING, the keys that $MIRROR is checked with. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."

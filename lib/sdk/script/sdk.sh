@@ -105,16 +105,16 @@ job_tree() {
 	fi
 	# A debootstrap that is older than the release has no script for it; all of this decade are the same one.
 	cp -R /usr/share/debootstrap/. "$JOB/debootstrap"
-	[ -e "$JOB/debootstrap/scripts/$CODENAME" ] || ln -s "$(newest_script)" "$JOB/debootstrap/scripts/$CODENAME"
+	[ -e "$JOB/debootstrap/scripts/$CODENAME" ] || stand_in
 	blend >"$JOB/app.blend"
 	[ "$(sha256sum <"$JOB/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
 		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
 	drive >"$JOB/drive.zsh"
 }
 
-newest_script() {
+stand_in() {
 	for script in ceres sid; do
-		[ ! -e "/usr/share/debootstrap/scripts/$script" ] || { echo "$script"; return; }
+		[ ! -e "$JOB/debootstrap/scripts/$script" ] || { ln -s "$script" "$JOB/debootstrap/scripts/$CODENAME"; return; }
 	done
 	fail 3 "this host's debootstrap knows neither $CODENAME nor a release like it. Install a newer one."
 }

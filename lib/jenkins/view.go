@@ -12,20 +12,11 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// listView is a hudson.model.ListView's config.xml.
+// listView is a hudson.model.ListView's config.xml. What it leaves out gets Jenkins's defaults.
 type listView struct {
 	XMLName xml.Name `xml:"hudson.model.ListView"`
 	Name    string   `xml:"name"`
-	Pattern string   `xml:"includeRegex,omitempty"`
-	Columns columns  `xml:"columns"`
-}
-
-type columns struct {
-	Status   struct{} `xml:"hudson.views.StatusColumn"`
-	Name     struct{} `xml:"hudson.views.JobColumn"`
-	Success  struct{} `xml:"hudson.views.LastSuccessColumn"`
-	Failure  struct{} `xml:"hudson.views.LastFailureColumn"`
-	Duration struct{} `xml:"hudson.views.LastDurationColumn"`
+	Pattern string   `xml:"includeRegex"`
 }
 
 // Pattern matches the names of toaster's jobs, EMAIL-TARGET-TIMESTAMP (design: § Names), and of hardly any others. A view

@@ -87,9 +87,9 @@ func TestEveryCallSaysWhatIsWrong(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := standin.Start(t, quick())
-			e, name, ticket := withBuild(t, s)
+			_, name, ticket := withBuild(t, s)
 			c.fault(s)
-			e = engineOn(t, s, patient, hurried(c.name))
+			e := engineOn(t, s, patient, hurried(c.name))
 			var all sync.WaitGroup
 			for what, call := range calls(e, name, ticket) {
 				all.Go(func() {

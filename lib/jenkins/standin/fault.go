@@ -2,8 +2,11 @@ package standin
 
 import (
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -164,9 +167,14 @@ func (s *Server) HTML() {
 // HalfJSON cuts every answer in the middle: the connection ends before its length is reached.
 func (s *Server) HalfJSON() {
 	s.fault.set(func(w http.ResponseWriter, r *http.Request) {
-		half := &recorder{header: http.Header{}}
-		s.answer(half, r, s.era.Load())
-		half.sendHalf(w)
+		whole := httptest.NewRecorder()
+		s.answer(whole, r, s.era.Load())
+		maps.Copy(w.Header(), whole.Header())
+		w.Header().Set("Content-Length", strconv.Itoa(whole.Body.Len()))
+		w.WriteHeader(whole.Code)
+		w.Write(whole.Body.Bytes()[:whole.Body.Len()/2])
+		w.(http.Flusher).Flush()
+		panic(http.ErrAbortHandler)
 	})
 }
 
@@ -216,7 +224,7 @@ func (f *faults) add(o *once) {
 // DropAnswer does what the next matching request asks for, and cuts the connection instead of answering.
 func (s *Server) DropAnswer(method, pattern string) {
 	s.Once(method, pattern, func(_ http.ResponseWriter, _ *http.Request, act func(http.ResponseWriter)) {
-		act(&recorder{header: http.Header{}})
+		act(httptest.NewRecorder())
 		panic(http.ErrAbortHandler)
 	})
 }
@@ -238,7 +246,7 @@ func (s *Server) Answer(method, pattern string, status int, page string) {
 // Fail does what the next matching request asks for, and answers 500.
 func (s *Server) Fail(method, pattern string) {
 	s.Once(method, pattern, func(w http.ResponseWriter, _ *http.Request, act func(http.ResponseWriter)) {
-		act(&recorder{header: http.Header{}})
+		act(httptest.NewRecorder())
 		w.Header().Set("Content-Type", htmlUTF8)
 		w.WriteHeader(http.StatusInternalServerError)
 		io.WriteString(w, "<html><body><h1>Oops!</h1></body></html>")

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log"
 	"net"
@@ -12,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -120,9 +120,8 @@ func (c phrased) Write(p []byte) (int, error) {
 	if !bytes.HasPrefix(p, goSays) {
 		return c.Conn.Write(p)
 	}
-	n, err := c.Conn.Write(append(bytes.Clone(jettySays), p[len(goSays):]...))
-	if n += len(goSays) - len(jettySays); err != nil && errors.Is(err, net.ErrClosed) {
-		n = 0
+	if _, err := c.Conn.Write(slices.Concat(jettySays, p[len(goSays):])); err != nil {
+		return 0, err
 	}
-	return n, err
+	return len(p), nil
 }

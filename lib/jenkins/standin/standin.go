@@ -1,6 +1,12 @@
 // Package standin imitates a Jenkins 2.263.4 controller for tests: its requests' answers with their oddities, its
 // queue, agents and builds, which really run, its permissions, and its ways to fail. It is for tests and benchmarks
-// only. What it holds itself to is in facts_test.go.
+// only. What it holds itself to, which is what a real controller answered, is in its tests named …facts_test.go.
+//
+// It has freestyle jobs with shell steps and an archiver, list views, and the parts of the remote API that a client needs to
+// define, start, watch, stop and delete them. It has no folders, other kinds of jobs, parameters beyond refusing to build without
+// them, source control, label expressions, logs in HTML, nor archives of artifacts; its pages for people say what the real
+// ones say and look like nothing; it takes no time to check a password. What it knows is
+// gone with it.
 package standin
 
 import (
@@ -172,7 +178,7 @@ func (s *Server) buildDir(j *job, number int) string {
 	return filepath.Join(s.home, "jobs", j.name, "builds", fmt.Sprint(number))
 }
 
-// Handler answers requests as the controller does, faults included.
+// ServeHTTP answers as the controller does, faults included.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.serve(w, r) }
 
 // Wait returns when no build runs and none waits for an executor that is there, or with the context's error.

@@ -2,6 +2,7 @@ package standin
 
 import (
 	"encoding/xml"
+	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -40,7 +41,7 @@ func (v *view) load(body []byte) error {
 		return err
 	}
 	if l.XMLName.Local != "hudson.model.ListView" {
-		return errTree
+		return errors.New("no list view: " + l.XMLName.Local)
 	}
 	v.names, v.pattern, v.config = map[string]bool{}, nil, string(body)
 	for _, n := range l.Names {

@@ -72,7 +72,8 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 // sessionRow is a place where somebody is logged in.
 type sessionRow struct {
 	*store.Session
-	Here bool // this very browser
+	Browser string // in a few words
+	Here    bool   // this very one
 }
 
 func sessions(w http.ResponseWriter, r *web.Request) error {
@@ -82,7 +83,7 @@ func sessions(w http.ResponseWriter, r *web.Request) error {
 	}
 	var list []sessionRow
 	for _, s := range found {
-		list = append(list, sessionRow{s, s.ID == r.Who.Session})
+		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Who.Session})
 	}
 	return r.Page(w, http.StatusOK, "sessions", page.View{Here: "account", Notice: notice(r), Data: struct{ Sessions []sessionRow }{list}})
 }

@@ -1,0 +1,34 @@
+package main
+
+import "strings"
+
+// Names of browsers and systems by what User-Agent has of them. The order counts: most browsers also claim to be another.
+var (
+	browsers = [][2]string{{"Firefox/", "Firefox"}, {"Edg", "Edge"}, {"OPR/", "Opera"}, {"Vivaldi/", "Vivaldi"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
+		{"ELinks", "ELinks"}, {"Lynx", "Lynx"}, {"w3m", "w3m"}, {"curl/", "curl"}, {"Wget/", "Wget"}}
+	systems = [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS", "macOS"}, {"CrOS", "ChromeOS"},
+		{"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"}, {"Linux", "Linux"}}
+)
+
+// agentName says in a few words which browser it was: "Firefox on Linux".
+func agentName(agent string) string {
+	browser, system := named(agent, browsers), named(agent, systems)
+	switch {
+	case browser == "" && agent == "":
+		return "An unknown browser"
+	case browser == "":
+		return agent
+	case system == "":
+		return browser
+	}
+	return browser + " on " + system
+}
+
+func named(agent string, names [][2]string) string {
+	for _, n := range names {
+		if strings.Contains(agent, n[0]) {
+			return n[1]
+		}
+	}
+	return ""
+}

@@ -175,23 +175,14 @@ type limit struct {
 }
 
 func limitsOf(cfg *config.Config, p *store.Person) []limit {
-	own := func(n int64) string {
-		if n < 0 {
-			return ""
-		}
-		return strconv.FormatInt(n, 10)
-	}
-	artifacts := ""
-	if p.MaxBytes >= 0 {
-		artifacts = config.Size(p.MaxBytes).String()
-	}
+	own := account.LimitsOf(p)
 	c := cfg.Limits
 	return []limit{
-		{Name: "jobs", Title: "Jobs", Value: own(int64(p.MaxJobs)), Default: strconv.Itoa(c.Jobs)},
-		{Name: "running", Title: "Builds at once", Value: own(int64(p.MaxRunning)), Default: strconv.Itoa(c.Running)},
-		{Name: "daily", Title: "Builds in 24 hours", Value: own(int64(p.MaxDaily)), Default: strconv.Itoa(c.Daily)},
-		{Name: "artifacts", Title: "Artifacts kept", Value: artifacts, Default: c.Artifacts.String()},
-		{Name: "keep_days", Title: "Days kept", Value: own(int64(p.KeepDays)), Default: strconv.Itoa(c.KeepDays)},
+		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
+		{Name: "running", Title: "Builds at once", Value: own["running"], Default: strconv.Itoa(c.Running)},
+		{Name: "daily", Title: "Builds in 24 hours", Value: own["daily"], Default: strconv.Itoa(c.Daily)},
+		{Name: "artifacts", Title: "Artifacts kept", Value: own["artifacts"], Default: c.Artifacts.String()},
+		{Name: "keep_days", Title: "Days kept", Value: own["keep_days"], Default: strconv.Itoa(c.KeepDays)},
 	}
 }
 

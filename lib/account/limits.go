@@ -34,3 +34,17 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	}
 	return own, nil
 }
+
+// LimitsOf returns a person's own limits as ParseLimits reads them.
+func LimitsOf(p *store.Person) map[string]string {
+	own := map[string]string{}
+	for name, n := range map[string]int{"jobs": p.MaxJobs, "running": p.MaxRunning, "daily": p.MaxDaily, "keep_days": p.KeepDays} {
+		if n >= 0 {
+			own[name] = strconv.Itoa(n)
+		}
+	}
+	if p.MaxBytes >= 0 {
+		own["artifacts"] = config.Size(p.MaxBytes).String()
+	}
+	return own
+}

@@ -32,6 +32,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server, for trying out and developing."`
 	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine, until a signal ends it."`
 	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`
+	Metrics metricsCommand `cmd:"" group:"site" help:"Print metrics of the site, for Prometheus."`
 	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the build engine, and say what to change."`
 
 	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`

@@ -3,26 +3,34 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
 	"toaster.do/lib/account"
+	"toaster.do/lib/store"
 )
 
 type userCommands struct {
-	Add    userAdd    `cmd:"" help:"Make an account."`
-	List   userList   `cmd:"" help:"List the accounts."`
-	Passwd userPasswd `cmd:"" help:"Set an account's password, and end its sessions."`
+	Add      userAdd      `cmd:"" help:"Make an account."`
+	List     userList     `cmd:"" help:"List the accounts."`
+	Limit    userLimit    `cmd:"" help:"Set what an account may have."`
+	Role     userRole     `cmd:"" help:"Make an account a user's or an administrator's."`
+	Activate userActivate `cmd:"" help:"Let somebody in who waits for it, or who was suspended."`
+	Suspend  userSuspend  `cmd:"" help:"Shut somebody out: sessions, tokens and builds end."`
+	Passwd   userPasswd   `cmd:"" help:"Set an account's password, and end its sessions."`
+	Signout  userSignout  `cmd:"" help:"End all sessions of an account."`
+	Remove   userRemove   `cmd:"" help:"Remove an account with all that it has."`
 }
 
 // withAccounts runs f with the accounts of the site.
-func (w *world) withAccounts(f func(*account.Accounts) error) error {
+func (w *world) withAccounts(f func(*account.Accounts, *store.DB) error) error {
 	cfg, db, err := w.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return orSee(f(account.New(cfg, db)), "user list")
+	return orSee(f(account.New(cfg, db), db), "user list")
 }
 
 // password is how a command gets one: never as an argument, which every user of the host can read.
@@ -58,8 +66,11 @@ func (c *userAdd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts) error {
+	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
 		p, err := a.Add(w.ctx, account.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin})
+		if err == nil {
+			err = db.Audit(w.ctx, deed("person.add", store.PersonObject(p.ID), p.Role))
+		}
 		if err != nil {
 			return err
 		}
@@ -78,26 +89,37 @@ func (c *userPasswd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts) error {
+	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
 		if err := a.SetPassword(w.ctx, c.Email, secret); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
+		p, err := db.PersonByEmail(w.ctx, strings.TrimSpace(c.Email))
+		if err == nil {
+			err = db.Audit(w.ctx, deed("password", store.PersonObject(p.ID), ""))
+		}
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
 		return err
 	})
 }
 
-type userList struct{}
+type userList struct {
+	State string `enum:",pending,active,suspended" default:"" placeholder:"STATE" help:"Only these: pending, active or suspended."`
+}
 
-func (userList) Run(w *world) error {
-	return w.withAccounts(func(a *account.Accounts) error {
+func (c *userList) Run(w *world) error {
+	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
 		people, err := a.List(w.ctx)
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"EMAIL", "NAME", "ROLE", "STATE", "SINCE"}}
+		rows := [][]string{{"EMAIL", "NAME", "ROLE", "STATE", "SINCE", "ID"}}
 		for _, p := range people {
-			rows = append(rows, []string{p.Email, p.Name, p.Role, p.State, day(p.CreatedAt)})
+			if c.State == "" || c.State == p.State {
+				rows = append(rows, []string{p.Email, p.Name, p.Role, p.State, day(p.CreatedAt), strconv.FormatInt(p.ID, 10)})
+			}
 		}
 		return w.table(rows)
 	})

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/health"
+)
+
+type metricsCommand struct{}
+
+func (metricsCommand) Help() string {
+	return "The same as /admin/metrics, for the textfile collector of Prometheus's node exporter."
+}
+
+func (metricsCommand) Run(w *world) error {
+	return w.withService(func(cfg *config.Config, s *build.Service) error {
+		report, err := health.Look(w.ctx, cfg, s)
+		if err != nil {
+			return err
+		}
+		_, err = w.out.Write(report.Metrics())
+		return err
+	})
+}

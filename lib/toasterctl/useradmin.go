@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/store"
+)
+
+// somebody is a command's person.
+type somebody struct {
+	Email string `arg:"" help:"Whose account."`
+}
+
+// deed is a line for the audit trail about what the command does.
+func deed(action, object, detail string) store.Entry {
+	return store.Entry{At: time.Now(), Means: "toasterctl", Action: action, Object: object, Detail: detail}
+}
+
+// do finds the person, does something to them, and says so.
+func (s somebody) do(w *world, done string, act func(*config.Config, *build.Service, *store.Person) error) error {
+	return w.withService(func(cfg *config.Config, service *build.Service) error {
+		p, err := service.Store.PersonByEmail(w.ctx, s.Email)
+		if err == nil {
+			err = act(cfg, service, p)
+		}
+		if err != nil {
+			return orSee(err, "user list")
+		}
+		_, err = fmt.Fprintf(w.out, done+"\n", printable(p.Email))
+		return err
+	})
+}
+
+type userActivate struct{ somebody }
+
+func (c *userActivate) Run(w *world) error {
+	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
+		return account.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
+	})
+}
+
+type userSuspend struct{ somebody }
+
+func (c *userSuspend) Run(w *world) error {
+	return c.do(w, "%s is suspended.", func(_ *config.Config, s *build.Service, p *store.Person) error {
+		return s.Suspend(w.ctx, p.ID, deed("", "", ""))
+	})
+}
+
+type userRole struct {
+	somebody
+	Role string `arg:"" enum:"user,admin" help:"user or admin."`
+}
+
+func (c *userRole) Run(w *world) error {
+	return c.do(w, "%s is now: "+c.Role+".", func(_ *config.Config, s *build.Service, p *store.Person) error {
+		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
+	})
+}
+
+type userSignout struct {
+	somebody
+	Tokens bool `help:"Remove the API tokens, too."`
+}
+
+func (c *userSignout) Run(w *world) error {
+	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *build.Service, p *store.Person) error {
+		return s.Store.SignOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
+	})
+}
+
+type userRemove struct {
+	somebody
+	Yes bool `required:"" help:"It can't be undone: jobs, builds and artifacts go, too."`
+}
+
+func (c *userRemove) Run(w *world) error {
+	return c.do(w, "%s is removed.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
+		return account.New(cfg, s.Store).Remove(w.ctx, p, deed("person.remove", "", ""))
+	})
+}
+
+type userLimit struct {
+	somebody
+	Jobs      *string `placeholder:"N" help:"How many jobs."`
+	Running   *string `placeholder:"N" help:"How many builds queued or running at once."`
+	Daily     *string `placeholder:"N" help:"How many builds started in 24 hours."`
+	Artifacts *string `placeholder:"SIZE" help:"How much the artifacts of all builds may take: “20 GiB”."`
+	KeepDays  *string `placeholder:"N" help:"After how many days log and artifacts of a build are removed."`
+}
+
+func (userLimit) Help() string {
+	return "0 is no limit, “default” is the configuration's again. What is left out stays as it is; without any option the limits are printed."
+}
+
+func (c *userLimit) Run(w *world) error {
+	return w.withService(func(cfg *config.Config, s *build.Service) error {
+		p, err := s.Store.PersonByEmail(w.ctx, c.Email)
+		if err != nil {
+			return orSee(err, "user list")
+		}
+		now := account.LimitsOf(p)
+		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "artifacts": c.Artifacts, "keep_days": c.KeepDays}
+		changed := false
+		for name, value := range asked {
+			if value != nil {
+				changed, now[name] = true, *value
+			}
+			if now[name] == "default" {
+				now[name] = ""
+			}
+		}
+		if !changed {
+			return c.show(w, cfg, s, p, now)
+		}
+		own, err := account.ParseLimits(func(name string) string { return now[name] })
+		if err != nil {
+			return err
+		}
+		if err := s.Store.SetLimits(w.ctx, p.ID, own, deed("", "", "")); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w.out, "The limits of %s are set: %s\n", printable(p.Email), own)
+		return err
+	})
+}
+
+// show prints the limits beside what is taken of them.
+func (c *userLimit) show(w *world, cfg *config.Config, s *build.Service, p *store.Person, own map[string]string) error {
+	used, err := s.Store.Usage(w.ctx, p.ID, time.Now())
+	if err != nil {
+		return err
+	}
+	l := cfg.Limits
+	rows := [][]string{{"LIMIT", "OF THEIR OWN", "THE SITE'S", "TAKEN"}}
+	for _, r := range []struct {
+		name        string
+		site, taken any
+	}{
+		{"jobs", l.Jobs, used.Jobs}, {"running", l.Running, used.Running}, {"daily", l.Daily, used.Daily},
+		{"artifacts", l.Artifacts, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
+	} {
+		rows = append(rows, []string{r.name, own[r.name], fmt.Sprint(r.site), fmt.Sprint(r.taken)})
+	}
+	return w.table(rows)
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPeopleAreManaged(t *testing.T) {
+	config := newSite(t)
+	user := func(args ...string) answer {
+		t.Helper()
+		return ctl(t, "", append([]string{"user", "--config", config}, args...)...)
+	}
+	user("suspend", email).exits(0).says(email + " is suspended")
+	user("list", "--state", "suspended").exits(0).says(email)
+	if a := user("list", "--state", "active").exits(0); strings.Contains(a.out, email) {
+		t.Error(a.out)
+	}
+	user("activate", email).exits(0).says("can log in")
+	user("role", email, "admin").exits(0)
+	user("role", email, "king").exits(2)
+	user("suspend", email).exits(1).complains("only administrator")
+	user("role", email, "user").exits(1).complains("only administrator", "somebody else")
+	user("signout", email, "--tokens").exits(0).says("logged out everywhere")
+	user("suspend", "nobody@example.org").exits(1).complains("no such account", "user list")
+
+	user("limit", email, "--jobs", "9", "--artifacts", "2 GiB", "--daily=0").exits(0).says("jobs=9 running=default daily=0 artifacts=2147483648 keep_days=default")
+	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "daily=0")
+	user("limit", email).exits(0).says("artifacts", "2 GiB", "20 GiB")
+	user("limit", email, "--artifacts", "much").exits(1).complains("not a size")
+
+	user("remove", email).exits(2)
+	user("remove", email, "--yes").exits(1).complains("only administrator")
+	ctl(t, secret+"\n", "user", "add", "--config", config, "--email", "bob@example.org", "--admin", "--password-stdin").exits(0)
+	user("remove", email, "--yes").exits(0).says("is removed")
+	if a := user("list").exits(0).says("bob@example.org"); strings.Contains(a.out, email) {
+		t.Error(a.out)
+	}
+}
+
+func TestMetricsArePrinted(t *testing.T) {
+	config := newSite(t)
+	ctl(t, "", "metrics", "--config", config).exits(0).says("toaster_people{state=\"active\"} 1\n", "toaster_engine_up 1\n", "toaster_disk_free_bytes{use=\"database\"}")
+	ctl(t, "", "sync", "--config", config).exits(0)
+	ctl(t, "", "metrics", "--config", config).exits(0).says("toaster_sync_timestamp_seconds 1")
+}

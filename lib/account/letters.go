@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"toaster.do/lib/store"
 )
@@ -16,8 +17,35 @@ func (a *Accounts) letter(class store.LetterClass, to, subject string, paragraph
 	if !a.cfg.Mail.On() {
 		return store.Letter{}
 	}
+	for i := range paragraphs {
+		paragraphs[i] = wrapped(paragraphs[i])
+	}
 	text := strings.Join(append(paragraphs, "-- \n"+a.cfg.Site.Name+"\n"+a.cfg.Site.URL+"/"), "\n\n")
 	return store.Letter{Class: class, Recipient: to, Subject: subject, Body: text + "\n"}
+}
+
+// wrapped breaks a paragraph into lines of at most 72 characters, where it has spaces. What is indented stays as it is.
+func wrapped(paragraph string) string {
+	if strings.HasPrefix(paragraph, " ") || strings.Contains(paragraph, "\n") {
+		return paragraph
+	}
+	var b strings.Builder
+	length := 0
+	for _, word := range strings.Fields(paragraph) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case length == 0:
+		case length+1+n > 72:
+			b.WriteByte('\n')
+			length = 0
+		default:
+			b.WriteByte(' ')
+			length++
+		}
+		b.WriteString(word)
+		length += n
+	}
+	return b.String()
 }
 
 // page is the address of one of the site's pages, with a link's secret.

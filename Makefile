@@ -4,19 +4,20 @@ LISTEN  = 127.0.0.1:8080
 DESTDIR =
 PREFIX  = /usr
 VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
+BUILD   = build
 
 PROGRAMS = index account admin jobs strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs git lighttpd \
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs faketime git groff-base lighttpd lintian \
 	lighttpd-mod-openssl parted qemu-utils shellcheck squashfs-tools w3m xorriso zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
 export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo
 export CGO_ENABLED = 1
 
-.PHONY: help run test test-jenkins build install bench clean run-tools test-tools lint
+.PHONY: help run test test-jenkins build install deb bench clean run-tools test-tools lint
 
 help:
 	@printf '%s\n' 'make run      try toaster out: builds it, makes ./var, serves on $(LISTEN)' \
@@ -24,15 +25,18 @@ help:
 		'make test-jenkins  the engine on a Jenkins: JENKINS_URL, JENKINS_USER, JENKINS_TOKEN' \
 		'make build    build/toasterctl and build/cgi-bin/' \
 		'make install  into $(PREFIX), below DESTDIR' \
+		'make deb      a Debian package, in build/' \
 		'make e2e-sdk   images from the real SDKs in SDK_DIR, started in qemu; half an hour' \
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
+LINK = go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)'
+
 build: run-tools
-	go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)' -o build/toasterctl ./lib/toasterctl
+	$(LINK) -o '$(BUILD)/toasterctl' ./lib/toasterctl
 	@for p in $(PROGRAMS); do \
 		echo "go build cgi-bin/$$p"; \
-		go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)' -o build/cgi-bin/$$p ./cgi-bin/$$p || exit 1; \
+		$(LINK) -o "$(BUILD)/cgi-bin/$$p" "./cgi-bin/$$p" || exit 1; \
 	done
 
 run: build
@@ -63,16 +67,40 @@ lint:
 bench: test-tools build
 	go test -run '^$$' -bench . ./...
 
+# Where things are, in what the web servers and init systems read; /etc/toaster and /var/lib/toaster are the same everywhere.
+SHARE    = $(PREFIX)/share/toaster
+RELOCATE = sed -e 's|/usr/lib/cgi-bin/toaster|$(PREFIX)/lib/cgi-bin/toaster|g; s|/usr/share/toaster|$(SHARE)|g; s|/usr/bin/toasterctl|$(PREFIX)/bin/toasterctl|g'
+SNIPPETS = $(shell cd conf && find apache lighttpd init cron logrotate -type f)
+
 install: build
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster' '$(DESTDIR)$(PREFIX)/share/toaster/static' \
-		'$(DESTDIR)$(PREFIX)/share/toaster/conf'
-	install -m 755 build/toasterctl '$(DESTDIR)$(PREFIX)/bin/'
-	install -m 755 build/cgi-bin/* '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
-	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(PREFIX)/share/toaster/static/'
-	cp -R conf/apache conf/lighttpd conf/jenkins '$(DESTDIR)$(PREFIX)/share/toaster/conf/'
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster' '$(DESTDIR)$(SHARE)/static' '$(DESTDIR)$(SHARE)/conf' \
+		'$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man8'
+	install -m 755 '$(BUILD)/toasterctl' '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 $(PROGRAMS:%='$(BUILD)/cgi-bin/%') '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
+	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(SHARE)/static/'
+	install -m 644 conf/*.toml '$(DESTDIR)$(SHARE)/conf/'
+	cp -R conf/jenkins '$(DESTDIR)$(SHARE)/conf/'
+	@cd conf && for f in $(SNIPPETS); do \
+		to='$(DESTDIR)$(SHARE)/conf/'$$f; mkdir -p "$${to%/*}" && $(RELOCATE) "$$f" >"$$to" && chmod "$$(stat -c %a "$$f")" "$$to" || exit 1; \
+	done
+	@for page in toasterctl.8 toaster.toml.5 targets.toml.5; do \
+		'$(BUILD)/toasterctl' man $$page >'$(DESTDIR)$(PREFIX)/share/man/'man$${page##*.}/$$page || exit 1; \
+	done
+
+# A Debian package, of what is committed: VERSION has to begin with a digit for one that is given to others.
+MAINTAINER  = $(shell git log -1 --format='%an <%ae>' 2>/dev/null || echo 'toaster <root@localhost>')
+DEB_VERSION = $(shell echo '$(VERSION)' | sed 's/-/+/g; /^[0-9]/!s/^/0~/')
+DEB         = $(BUILD)/toaster_$(DEB_VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+
+deb: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
+deb:
+	@.ci/tools binutils
+	rm -rf '$(BUILD)/deb'
+	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
+	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_ZIP)
 
 clean:
-	rm -rf build
+	rm -rf '$(BUILD)'
 
 run-tools:
 	@.ci/tools $(RUN_PACKAGES)

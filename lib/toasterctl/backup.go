@@ -38,10 +38,7 @@ func (c *backupCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	if err := local.Become(cfg.Paths.Database); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if err := asOwner(cfg.Paths.Database); err != nil {
+	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
 	}
 	if c.File == "-" {

@@ -182,6 +182,7 @@ func TestRootsBackupOfTheWebServersSite(t *testing.T) {
 	if err != nil || owner(fi) != 0 || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", fi, err)
 	}
+	ctl(t, "", "migrate", "--config", config).exits(0)
 	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
 	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root", "builds": "nobody"} {
 		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))

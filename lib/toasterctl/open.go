@@ -15,6 +15,7 @@ import (
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
+	"toaster.do/lib/local"
 	"toaster.do/lib/site"
 	"toaster.do/lib/store"
 )
@@ -88,6 +89,14 @@ func asOwner(database string) error {
 		}
 	}
 	return nil
+}
+
+// actAsOwner makes root act as the owner of a database, and refuses anybody else.
+func actAsOwner(database string) error {
+	if err := local.Become(database); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return asOwner(database)
 }
 
 func owner(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }

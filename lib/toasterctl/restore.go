@@ -89,10 +89,7 @@ func (r *restorer) prepare(owner string) error {
 			return err
 		}
 	}
-	if err := local.Become(r.cfg.Paths.Database); err != nil {
-		return err
-	}
-	return asOwner(r.cfg.Paths.Database)
+	return actAsOwner(r.cfg.Paths.Database)
 }
 
 // target is where the configuration belongs.

@@ -71,7 +71,7 @@ func (c *serveCommand) programs() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		folders = []string{filepath.Join(filepath.Dir(self), "cgi-bin"), "/usr/lib/cgi-bin/toaster"}
+		folders = []string{filepath.Join(filepath.Dir(self), "cgi-bin"), filepath.Join(filepath.Dir(self), "../lib/cgi-bin/toaster")}
 	}
 	for _, folder := range folders {
 		if _, err := os.Stat(filepath.Join(folder, "index")); err == nil {

@@ -39,14 +39,14 @@ GET  /account/sent                                         200   200   200   200
 GET  /account/activate                                     404   404   404   404   404   404     404
 POST /account/activate                                     404   404   404   404   404   404     404
 GET  /account/resend                                       200   200   200   200   200   200     200
-POST /account/resend                                       303   303   303   303   202   202     202
+POST /account/resend                                       422   422   422   422   422   422     422
 GET  /account/recover                                      200   200   200   200   200   200     200
-POST /account/recover                                      303   303   303   303   202   202     202
+POST /account/recover                                      422   422   422   422   422   422     422
 GET  /account/reset                                        404   404   404   404   404   404     404
 POST /account/reset                                        404   404   404   404   404   404     404
 GET  /account/password                                     303   200   200   200   403   403     403
 POST /account/password                                     303   422   422   422   403   403     403
-GET  /account/address                                      303   200   200   200   200   200     200
+GET  /account/address                                      303   200   200   200   403   403     403
 POST /account/address                                      303   422   422   422   403   403     403
 POST /account/address/confirm                              404   404   404   404   404   404     404
 GET  /account/sessions                                     303   200   200   200   403   403     403

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/web"
 )
@@ -19,7 +20,10 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 	if r.URL.Query().Has("link") {
 		return findLink(w, r, "address", "confirm", "/account/address")
 	}
-	if r.Who.Person == nil {
+	switch {
+	case r.Who.Token != nil:
+		return fault.New(fault.Denied, "A token doesn't open this page.", "Log in with a browser.")
+	case r.Who.Person == nil:
 		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
 	}
 	return showAddress(w, r, http.StatusOK, addressPage{})

@@ -9,17 +9,26 @@ import (
 )
 
 // Recover posts a link for a new password to an address that has an account. Nothing tells whether it has.
-// Denied: there is no mail on this site.
+// Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
 func (a *Accounts) Recover(ctx context.Context, email string) error {
-	if !a.cfg.Mail.On() {
-		return fault.New(fault.Denied, "This site sends no mail.", "Ask the administrator for a new password.")
-	}
-	p, err := a.find(ctx, strings.TrimSpace(email))
+	p, err := a.mailed(ctx, email)
 	if err != nil || p == nil || p.State == "suspended" {
 		return err
 	}
 	link, secret := a.link("recover", p.Email, recoverLife)
 	return a.db.SendLink(ctx, p.ID, link, a.recoverLetter(p.Email, secret))
+}
+
+// mailed finds the person of an address that a letter shall go to; nil if there is none.
+func (a *Accounts) mailed(ctx context.Context, email string) (*store.Person, error) {
+	if !a.cfg.Mail.On() {
+		return nil, fault.New(fault.Denied, "This site sends no mail.", "Ask the administrator.")
+	}
+	email = strings.TrimSpace(email)
+	if err := checkEmail(email); err != nil {
+		return nil, err
+	}
+	return a.find(ctx, email)
 }
 
 // Reset gives the person of a link a new password, and logs them out everywhere. Who had signed up has proven the address by it.

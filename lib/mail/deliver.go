@@ -55,7 +55,7 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 		}
 	}
 	if last != nil {
-		return sent, fault.Wrap(fault.Unavailable, last, "A letter could not be sent.", "It is tried again; “toasterctl doctor” shows what waits.")
+		return sent, fault.Wrap(fault.Unavailable, last, "A letter could not be sent.", "It is tried again, and less often from time to time: see the log for the reason.")
 	}
 	return sent, nil
 }

@@ -26,7 +26,7 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 		if err := m.Allow(r.Context(), "token:address:"+store.Network(m.Address(r))); err != nil {
 			return Identity{}, err
 		}
-		return Identity{}, fault.New(fault.Unauthorised, "This token is wrong or has expired.", "Get a new one: “toasterctl token add”.")
+		return Identity{}, fault.New(fault.Unauthorised, "This token is wrong or has expired.", "Make a new one on your account's page, at “API tokens”.")
 	}
 	if now := m.Now(); now.Sub(t.UsedAt) >= precision {
 		err = tolerable(m.db.TouchToken(r.Context(), t.ID, now))

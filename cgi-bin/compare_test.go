@@ -33,7 +33,7 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 	page := s.browser(ada).get("/jobs/" + id + "/compare").body
 	for _, want := range []string{
 		"Builds 1 and 2 compared", "The Dockerfile was changed.", "The build arguments were changed.", "3 packages differ.", "toaster itself was another version.",
-		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>", "<ins>2.6.2</ins>", ">gone<", ">new<", "3 bytes", "12 bytes",
+		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>", "<ins>2.6.2</ins>", ">gone<", ">new<", "(3 bytes)", "(12 bytes)",
 		`<option value="1" selected>`, `<th scope="row">toaster_version</th>`,
 	} {
 		if !strings.Contains(page, want) {
@@ -70,6 +70,26 @@ func TestABuildWithoutItsFilesIsComparedAllTheSame(t *testing.T) {
 	page := b.get("/jobs/" + id + "/builds/1")
 	if page.status != 200 || !strings.Contains(page.body, "Log and files are not kept any more") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
 		t.Errorf("%d %s", page.status, page.body)
+	}
+}
+
+func TestABuildThatIsTooOldSaysSo(t *testing.T) {
+	s, c, id := twice(t)
+	b := s.browser(ada)
+	if page := b.get("/jobs/" + id); !strings.Contains(page.body, "kept until") {
+		t.Error(page.body)
+	}
+	s.sql("UPDATE build SET expired_at = ended_at WHERE number = 1")
+	s.sql("DELETE FROM artifact WHERE build = 1")
+	page := b.get("/jobs/" + id + "/builds/1")
+	if page.status != 200 || !strings.Contains(page.body, "Log and files were removed") || strings.Contains(page.body, `class="log"`) {
+		t.Errorf("%d %s", page.status, page.body)
+	}
+	if page := b.get("/jobs/" + id); strings.Count(page.body, "not kept any more") != 1 {
+		t.Error(page.body)
+	}
+	if j := c.get("/jobs/" + id + "/compare").json(t); j["from"].(map[string]any)["missing"] != "The files of build 1 are not kept any more." {
+		t.Error(j["from"])
 	}
 }
 

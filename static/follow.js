@@ -88,14 +88,14 @@
     return true;
   }
 
-  // Takes the oldest lines away; the link to what is before the page leads to them.
+  // Takes the oldest lines away; the link to what is before the page leads to them. Who reads has them longer.
   function shorten() {
-    let over = log.querySelectorAll(".l").length - most;
+    let over = log.querySelectorAll(".l").length - (following ? most : 5 * most);
     while (over > 0) {
       const first = log.querySelector("details");
       const lines = first.querySelectorAll(".l");
       if (lines.length <= over && first.nextElementSibling) first.remove();
-      else for (const l of [...lines].slice(0, over)) l.remove();
+      else for (const l of [first.querySelector(".links"), ...[...lines].slice(0, over)]) if (l) l.remove();
       over -= lines.length;
       const line = log.querySelector(".l, .links");
       document.getElementById("earlier").search = "?to=" + line.id.slice(1);
@@ -147,7 +147,7 @@
     const steps = append(text) && text.includes('class="links"');
     wait = news ? 1000 : Math.min(wait * 1.4, 15000);
     if (answer.headers.get("X-More") !== "true") return show();
-    if (steps || !news || ++polls % 5 === 0) await show();
+    if (steps || !news || !document.getElementById("step") || ++polls % 5 === 0) await show();
     return true;
   }
 

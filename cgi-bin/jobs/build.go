@@ -59,9 +59,10 @@ type buildPage struct {
 	Artifacts []store.Artifact
 	Next      []next
 	Log       logPart
-	Previous  int // the build before; 0: none
-	Keep      int // how many builds of a job are kept
-	Newer     int // how many newer ones there may be until this one goes
+	Previous  int       // the build before; 0: none
+	Keep      int       // how many builds of a job are kept
+	Newer     int       // how many newer ones there may be until this one goes
+	Until     time.Time // when it goes in any case; zero: that isn't limited
 	Refresh   bool
 	Live      bool // something on the page will change
 }
@@ -84,6 +85,7 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 			p.Previous = max(p.Previous, b.Number)
 		}
 	}
+	p.Until = keptUntil(r, s, p.Build)
 	p.Title = title(s, p.Job.Target)
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
 	p.Next = whatNext(s, p.Job, p.Artifacts)
@@ -96,6 +98,15 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 		p.Failure.Lines = excerpt(rev.Dockerfile, p.Failure.Step.Line)
 	}
 	return err
+}
+
+// keptUntil is when a build's log and files go because of their age; zero: never, or it has not ended.
+func keptUntil(r *web.Request, s *build.Service, b *store.Build) time.Time {
+	days := s.Limits.Builds.For(r.Who.Person).KeepDays
+	if days == 0 || b.EndedAt.IsZero() {
+		return time.Time{}
+	}
+	return b.EndedAt.AddDate(0, 0, days)
 }
 
 // Done is how many steps are done.
@@ -132,7 +143,7 @@ func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	}
 	v := viewOf(r, b)
 	v.Closed = !asked
-	if b.Settled && !asked && b.Step > 0 {
+	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
 		v.Last = &build.Step{Number: b.Step, Of: b.Steps}
 	}
 	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -84,7 +85,7 @@ func facts(c *build.Comparison) []fact {
 		if s.Image == nil {
 			return ""
 		}
-		return page.Bytes(s.Image.Size)
+		return fmt.Sprintf("%s (%d bytes)", page.Bytes(s.Image.Size), s.Image.Size)
 	})
 	add("SHA-256", func(s *build.Side) string {
 		if s.Image == nil {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"toaster.do/lib/build"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -22,6 +24,7 @@ type past struct {
 	Image    *store.Artifact // nil: it left none
 	Previous int             // the build before; 0: none
 	Gone     bool            // its log and files are not kept any more
+	Until    time.Time       // when they go because of their age; zero: never, or it has none
 }
 
 // historyOf lists builds, which are newest first.
@@ -38,7 +41,8 @@ func historyOf(r *web.Request, s *build.Service, job *store.Job, builds []*store
 			p.Previous = builds[i+1].Number
 		}
 		if !b.Open() && b.EngineNumber > 0 {
-			p.Gone = ended >= h.Keep
+			p.Gone = ended >= h.Keep || !b.ExpiredAt.IsZero()
+			p.Until = keptUntil(r, s, b)
 			ended++
 		}
 		if i < shortHistory || r.URL.Query().Get("builds") == "all" {

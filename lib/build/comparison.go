@@ -113,10 +113,12 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	switch {
 	case b.Open():
 		return fmt.Sprintf("Build %d has not ended.", b.Number)
+	case !b.ExpiredAt.IsZero():
+		return fmt.Sprintf("The files of build %d are not kept any more.", b.Number)
 	case len(list) == 0:
 		return fmt.Sprintf("Build %d left no image.", b.Number)
 	}
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	packages, err := s.readFile(ctx, job, b, "packages.txt")
 	var provenance []byte

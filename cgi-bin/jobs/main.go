@@ -61,6 +61,7 @@ type jobs struct {
 }
 
 func (j *jobs) open(r *web.Request) (*build.Service, error) {
+	r.Request = r.WithContext(build.Budget(r.Context()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.service == nil {

@@ -95,11 +95,21 @@ func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) err
 		if s.Now().Sub(b.AskedAt) < startPatience {
 			return nil
 		}
-		if err := s.observe(ctx, job); err != nil {
-			return err
-		}
-		if now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
-			return err
+		// Twice: Jenkins takes a start from its queue a moment before the build is listed, and can be looked at in that moment.
+		for look := range 2 {
+			if look > 0 {
+				select {
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-time.After(startWindow):
+				}
+			}
+			if err := s.observe(ctx, job); err != nil {
+				return err
+			}
+			if now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
+				return err
+			}
 		}
 	}
 	mine, err := s.Store.ClaimStart(ctx, b, s.Now(), startPatience)
@@ -113,10 +123,10 @@ func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) err
 	case fault.KindOf(err) == fault.NotFound:
 		// Somebody removed the job from the engine: the next round defines it again.
 		return errors.Join(s.Store.JobUndefined(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
-	case fault.KindOf(err) == fault.Unavailable || ctx.Err() != nil:
-		return err // it may have been started: the claim stays until that is known
+	case fault.KindOf(err) == fault.Conflict || fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Invalid:
+		return errors.Join(err, s.Store.UnclaimStart(ctx, b))
 	}
-	return errors.Join(err, s.Store.UnclaimStart(ctx, b))
+	return err // it may have been started: the claim stays until that is known
 }
 
 // stop ends a build where it is now: a start that waited when its owner looked may run by the time that the
@@ -178,7 +188,7 @@ func (s *Service) watch(ctx context.Context, job *store.Job) bool {
 	if !asked && !ended {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	if err := s.scanRunning(ctx, job); err != nil {
 		s.Logger.Warn("the log was not searched for steps", "job", job.ID, "error", err)
@@ -204,7 +214,7 @@ func (s *Service) refresh(ctx context.Context, jobs []*store.Job) bool {
 	if len(stale) == 0 {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	if err := s.observe(ctx, stale...); err != nil {
 		s.Logger.Warn("the engine was not asked", "jobs", len(stale), "error", err)

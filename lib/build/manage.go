@@ -26,7 +26,7 @@ func (s *Service) Suspend(ctx context.Context, person int64, e store.Entry) erro
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	for _, job := range unsettled {
 		if job.PersonID == person && ctx.Err() == nil {

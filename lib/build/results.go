@@ -73,6 +73,8 @@ func (s *Service) Log(ctx context.Context, owner int64, id string, number int, o
 	if !b.ExpiredAt.IsZero() {
 		return Chunk{}, expired(b)
 	}
+	ctx, cancel := engineContext(ctx)
+	defer cancel()
 	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
 }
 
@@ -98,7 +100,7 @@ func (s *Service) Open(ctx context.Context, owner int64, id string, number int, 
 
 // Health tells how the engine is.
 func (s *Service) Health(ctx context.Context) Health {
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	return s.Engine.Health(ctx)
 }

@@ -38,13 +38,30 @@ type Service struct {
 // another process's unanswered start is left alone.
 const (
 	engineTime    = 2 * time.Second
+	startWindow   = 300 * time.Millisecond // how long a start can be in neither the engine's queue nor its builds
 	fresh         = 3 * time.Second
 	startPatience = 15 * time.Second
 )
 
+type budgetKey struct{}
+
+// Budget begins a request: what is done in ctx waits for the engine for two seconds at most, however many questions it has.
+func Budget(ctx context.Context) context.Context {
+	if ctx.Value(budgetKey{}) != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, budgetKey{}, time.Now().Add(engineTime))
+}
+
+// engineContext is for calls of the engine within a request.
+func engineContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithDeadline(ctx, Budget(ctx).Value(budgetKey{}).(time.Time))
+}
+
 // Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
 // error: the job is defined later.
 func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	ctx = Budget(ctx)
 	w, err := s.prepare(sub)
 	if err != nil {
 		return nil, err
@@ -75,6 +92,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 // Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
 // Conflict, wrong input a *Rejected. The target stays.
 func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
+	ctx = Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return nil, err
@@ -104,6 +122,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 // Jobs returns a page of an owner's jobs. At most one question goes to the engine, and only when something is open whose
 // state is older than a few seconds.
 func (s *Service) Jobs(ctx context.Context, owner int64, q store.JobQuery) (store.JobPage, error) {
+	ctx = Budget(ctx)
 	page, err := s.Store.Jobs(ctx, owner, q)
 	if err != nil || !s.refresh(ctx, page.Jobs) {
 		return page, err
@@ -113,6 +132,7 @@ func (s *Service) Jobs(ctx context.Context, owner int64, q store.JobQuery) (stor
 
 // Job returns an owner's job with its newest build; another person's job is NotFound.
 func (s *Service) Job(ctx context.Context, owner int64, id string) (*store.Job, error) {
+	ctx = Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil || !s.watch(ctx, job) {
 		return job, err
@@ -132,6 +152,7 @@ func (s *Service) Builds(ctx context.Context, owner int64, id string) ([]*store.
 
 // Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is away.
 func (s *Service) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
+	ctx = Budget(ctx)
 	b, err := s.Store.Build(ctx, owner, id, number)
 	if err != nil || b.Settled {
 		return b, err
@@ -144,6 +165,7 @@ func (s *Service) Build(ctx context.Context, owner int64, id string, number int)
 
 // Start asks for a build. While one is queued it is that one, and already is true.
 func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
+	ctx = Budget(ctx)
 	// The one that was queued when a page last looked may run by now.
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, false, err
@@ -161,6 +183,7 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
 func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
+	ctx = Budget(ctx)
 	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
 		return err
 	}
@@ -170,6 +193,7 @@ func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
 
 // SetEnabled lets a job start builds or not; switching off gives up a build that waits.
 func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enabled bool) error {
+	ctx = Budget(ctx)
 	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
 		return err
 	}
@@ -179,6 +203,7 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
 func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
+	ctx = Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return err
@@ -204,7 +229,7 @@ func (s *Service) changed(ctx context.Context, owner int64, id string) (*store.J
 // push is advance for requests: what the person wanted is stored already, so that an engine which is away,
 // slow, or refuses is noted and not an error of theirs.
 func (s *Service) push(ctx context.Context, job *store.Job) {
-	ctx, cancel := context.WithTimeout(ctx, engineTime)
+	ctx, cancel := engineContext(ctx)
 	defer cancel()
 	if err := s.advance(ctx, job); err != nil {
 		s.note(ctx, job, err)

@@ -1,6 +1,7 @@
 package jenkins_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -66,19 +67,26 @@ func (h *house) runs(do, job string, n int, obeyed bool) bool {
 	}
 	process := exec.Command(os.Args[0], "-test.run=^TestErrand$")
 	process.Env = append(os.Environ(), errandVariable+"="+string(text))
+	var said bytes.Buffer
+	process.Stdout, process.Stderr = &said, &said
 	var killed atomic.Bool
+	started := make(chan *os.Process, 1)
 	h.controller.Nth(n, func(_ http.ResponseWriter, _ *http.Request, act func(http.ResponseWriter)) {
 		if obeyed {
 			act(httptest.NewRecorder())
 		}
 		killed.Store(true)
-		process.Process.Kill()
+		(<-started).Kill()
 		panic(http.ErrAbortHandler)
 	})
-	said, err := process.CombinedOutput()
+	if err := process.Start(); err != nil {
+		h.Fatal(err)
+	}
+	started <- process.Process
+	err = process.Wait()
 	h.well() // also forgets the kill where there were fewer requests
 	if err != nil && !killed.Load() {
-		h.Fatalf("%s: %v\n%s", do, err, said)
+		h.Fatalf("%s: %v\n%s", do, err, &said)
 	}
 	return killed.Load()
 }

@@ -14,21 +14,24 @@ func TestAPageAsksASilentControllerOnce(t *testing.T) {
 	h.starts(job)
 	h.becomes(job, "running")
 	seen := h.Now()
-	for what, page := range map[string]func() error{
-		"job":    func() error { _, err := h.Job(t.Context(), h.ann.ID, job.ID); return err },
-		"build":  func() error { _, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); return err },
-		"start":  func() error { _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); return err },
-		"stop":   func() error { return h.Stop(t.Context(), h.ann.ID, job.ID) },
-		"switch": func() error { return h.SetEnabled(t.Context(), h.ann.ID, job.ID, false) },
+	for _, page := range []struct {
+		name string
+		open func() error
+	}{
+		{"job", func() error { _, err := h.Job(t.Context(), h.ann.ID, job.ID); return err }},
+		{"build", func() error { _, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); return err }},
+		{"start", func() error { _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); return err }},
+		{"stop", func() error { return h.Stop(t.Context(), h.ann.ID, job.ID) }},
+		{"switch", func() error { return h.SetEnabled(t.Context(), h.ann.ID, job.ID, false) }},
 	} {
 		h.controller.Hang()
 		h.ahead.Add(int64(time.Minute))
 		h.controller.Requests()
-		if err := page(); err != nil {
-			t.Errorf("%s: %v", what, err)
+		if err := page.open(); err != nil {
+			t.Errorf("%s: %v", page.name, err)
 		}
 		if asked := h.controller.Requests(); len(asked) > 1 {
-			t.Errorf("%s asked %d times: %v", what, len(asked), asked)
+			t.Errorf("%s asked %d times: %v", page.name, len(asked), asked)
 		}
 		h.well()
 	}

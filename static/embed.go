@@ -3,7 +3,7 @@ package static
 
 import "embed"
 
-// Files are the style sheet, scripts and pictures.
+// Files are the style sheet, scripts, pictures, and the description of the API (OpenAPI).
 //
-//go:embed *.css *.js *.svg
+//go:embed *.css *.js *.json *.svg
 var Files embed.FS

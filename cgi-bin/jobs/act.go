@@ -102,6 +102,9 @@ func (j *jobs) remove(w http.ResponseWriter, r *web.Request) error {
 	if err := s.Remove(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
 		return err
 	}
+	if err := r.Site.DB.Audit(r.Context(), r.Entry("job.remove", "job "+r.Param("id"), "")); err != nil {
+		return err
+	}
 	if r.JSON() {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

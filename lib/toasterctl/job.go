@@ -109,7 +109,10 @@ type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
 	return c.do(w, "remove", "removed", func(s *build.Service, f found) error {
-		return s.Remove(w.ctx, f.owner.ID, f.ID)
+		if err := s.Remove(w.ctx, f.owner.ID, f.ID); err != nil {
+			return err
+		}
+		return s.Store.Audit(w.ctx, deed("job.remove", "job "+f.ID, store.PersonObject(f.owner.ID)))
 	})
 }
 

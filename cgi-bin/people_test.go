@@ -281,7 +281,7 @@ func TestRecovery(t *testing.T) {
 
 func TestChangeOfPassword(t *testing.T) {
 	m := newMailed(t)
-	c, elsewhere := m.browser(ada), m.browser(ada)
+	c, elsewhere, program := m.browser(ada), m.browser(ada), m.program(m.token(ada, "read"))
 	if a := c.post("/account/password", "old", "wrong", "password", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="old-fault"`) {
 		t.Error(a.status, a.body)
 	}
@@ -293,6 +293,15 @@ func TestChangeOfPassword(t *testing.T) {
 	}
 	if a := elsewhere.get("/account"); a.status != http.StatusSeeOther {
 		t.Error(a.status)
+	}
+	if a := program.get("/jobs"); a.status != 200 {
+		t.Error("the token: ", a.status)
+	}
+	if a := c.post("/account/password", "old", phrase, "password", password, "tokens", "1"); a.status != http.StatusSeeOther {
+		t.Fatal(a.status, a.body)
+	}
+	if a := program.get("/jobs"); a.status != http.StatusUnauthorized {
+		t.Error("the token that should be gone: ", a.status)
 	}
 }
 

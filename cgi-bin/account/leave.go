@@ -18,12 +18,11 @@ func export(w http.ResponseWriter, r *web.Request) error {
 	h.Set("Content-Type", "application/zip")
 	h.Set("Content-Disposition", web.Disposition("attachment", "toaster.zip"))
 	h.Set("Content-Security-Policy", "sandbox")
-	if err := accounts(r).Export(r.Context(), r.Who.Person, w); err != nil {
-		// The answer has begun: an archive that ends early is seen to be broken.
-		r.Note(err)
-		panic(http.ErrAbortHandler)
+	err := accounts(r).Export(r.Context(), r.Who.Person, w)
+	if err != nil {
+		h.Del("Content-Disposition") // where nothing was sent yet; else the archive ends early, and is seen to be broken
 	}
-	return nil
+	return err
 }
 
 func removeForm(w http.ResponseWriter, r *web.Request) error {

@@ -77,7 +77,7 @@ func login(w http.ResponseWriter, r *web.Request) error {
 func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by string) error {
 	e := r.Entry("login", "person "+strconv.FormatInt(p.ID, 10), by)
 	e.Actor = p.ID
-	if err := errors.Join(r.Site.Sessions.Begin(w, r.Request, p), r.Site.DB.Audit(r.Context(), e)); err != nil {
+	if err := errors.Join(r.Site.Sessions.Remember(w, r.Request, p), r.Site.Sessions.Begin(w, r.Request, p), r.Site.DB.Audit(r.Context(), e)); err != nil {
 		return err
 	}
 	if r.JSON() {
@@ -131,6 +131,7 @@ func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
 }
 
 func showCode(w http.ResponseWriter, r *web.Request, status int, c code) error {
+	w.Header().Set("Cache-Control", "no-store")
 	return r.Page(w, status, "code", page.View{Here: "login", Data: c})
 }
 

@@ -33,9 +33,9 @@ var routes = []web.Route{
 	{Method: get, Path: "/recover", Access: web.Anyone, Do: recoverForm},
 	{Method: post, Path: "/recover", Access: web.Anyone, Do: recoverAccount, Fields: fields("email")},
 	{Method: get, Path: "/reset", Access: web.Anyone, Do: resetForm},
-	{Method: post, Path: "/reset", Access: web.Anyone, Do: reset, Fields: fields("link", "password")},
+	{Method: post, Path: "/reset", Access: web.Anyone, Do: reset, Fields: fields("link", "password", "tokens")},
 	{Method: get, Path: "/password", Access: web.Browser, Do: passwordForm},
-	{Method: post, Path: "/password", Access: web.Browser, Do: changePassword, Fields: fields("old", "password"), Again: "/password"},
+	{Method: post, Path: "/password", Access: web.Browser, Do: changePassword, Fields: fields("old", "password", "tokens"), Again: "/password"},
 	{Method: get, Path: "/address", Access: web.Anyone, Do: addressForm},
 	{Method: post, Path: "/address", Access: web.Browser, Do: changeAddress, Fields: fields("email", "confirm"), Again: "/address"},
 	{Method: post, Path: "/address/confirm", Access: web.Anyone, Do: confirmAddress, Fields: fields("link")},
@@ -67,7 +67,7 @@ func fields(names ...string) func(*config.Config) web.Fields {
 
 // accounts are the site's, with the judge of passwords.
 func accounts(r *web.Request) *account.Accounts {
-	a := account.New(r.Site.Config, r.Site.DB)
+	a := account.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
 	a.Strength = account.StrengthProgram
 	return a
 }

@@ -41,7 +41,7 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	a, secret := accounts(r), in.Values["link"]
-	p, err := a.Reset(r.Context(), secret, in.Values["password"], r.Entry("recover", "", ""))
+	p, err := a.Reset(r.Context(), secret, in.Values["password"], in.Values["tokens"] != "", r.Entry("recover", "", ""))
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
 			email, err := a.Linked(r.Context(), "recover", secret)
@@ -68,7 +68,7 @@ func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) 
 func changePassword(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil {
-		err = accounts(r).ChangePassword(r.Context(), r.Who.Person, r.Who.Session, in.Values["old"], in.Values["password"], r.Entry("password", "", ""))
+		err = accounts(r).ChangePassword(r.Context(), r.Who.Person, r.Who.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error { return showPassword(w, r, status, bad) })

@@ -121,6 +121,7 @@ func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name
 		r.Note(err)
 		p.Gone, status = fault.Of(err), http.StatusNotFound
 	}
+	w.Header().Set("Cache-Control", "no-store")
 	return r.Page(w, status, name, page.View{Data: p})
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -72,6 +73,9 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 	}
 	if err == nil {
 		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, time.Duration(days)*24*time.Hour)
+	}
+	if err == nil {
+		err = accounts(r).TellToken(r.Context(), r.Who.Person, strings.TrimSpace(v.Name), v.Scope)
 	}
 	if err == nil {
 		err = r.Site.DB.Audit(r.Context(), r.Entry("token.add", "person "+strconv.FormatInt(r.Who.Person.ID, 10), v.Scope))

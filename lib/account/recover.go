@@ -31,9 +31,9 @@ func (a *Accounts) mailed(ctx context.Context, email string) (*store.Person, err
 	return a.find(ctx, email)
 }
 
-// Reset gives the person of a link a new password, and logs them out everywhere. Who had signed up has proven the address by it.
+// Reset gives the person of a link a new password, and logs them out everywhere; with tokens their API tokens go, too. Who had signed up has proven the address by it.
 // Invalid: the Field "password". NotFound: the link doesn't work any more.
-func (a *Accounts) Reset(ctx context.Context, secret, password string, by store.Entry) (*store.Person, error) {
+func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.Entry) (*store.Person, error) {
 	l, p, err := a.db.FindLink(ctx, "recover", secret, a.Now())
 	if err != nil {
 		return nil, err
@@ -48,7 +48,7 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, by store.
 	}
 	letter := a.news(p.Email, "New password", "The password of your account was changed by a link that was sent to this address.")
 	by.Actor = p.ID
-	if err := a.db.ResetPassword(ctx, l, phc, state, a.Now(), letter, by); err != nil {
+	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), letter, by); err != nil {
 		return nil, err
 	}
 	if p.State == "pending" && state == "pending" && p.VerifiedAt.IsZero() {
@@ -72,9 +72,9 @@ func (a *Accounts) newPassword(ctx context.Context, p *store.Person, password st
 	return a.hash(ctx, password)
 }
 
-// ChangePassword gives a person who knows the old password a new one, and logs them out everywhere but in the session keep.
-// Invalid: the Field "old" or "password".
-func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int64, old, password string, by store.Entry) error {
+// ChangePassword gives a person who knows the old password a new one, and logs them out everywhere but in the session keep; with tokens
+// their API tokens go, too. Invalid: the Field "old" or "password".
+func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int64, old, password string, tokens bool, by store.Entry) error {
 	if err := a.Confirm(ctx, p, old); err != nil {
 		return at(err, "old")
 	}
@@ -83,7 +83,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 		return err
 	}
 	letter := a.news(p.Email, "New password", "The password of your account was changed by somebody who was logged in.")
-	return a.db.ChangePassword(ctx, p.ID, keep, phc, a.Now(), letter, by)
+	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), letter, by)
 }
 
 // Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited after too many tries.

@@ -35,6 +35,12 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 	return a.db.AddToken(ctx, t)
 }
 
+// TellToken tells a person by letter that their account has a new token.
+func (a *Accounts) TellToken(ctx context.Context, p *store.Person, name, scope string) error {
+	_, err := a.db.Post(ctx, a.Now(), a.news(p.Email, "New API token", "Your account has a new token “"+name+"” with the scope “"+scope+"”."))
+	return err
+}
+
 // Tokens lists a person's tokens, oldest first.
 func (a *Accounts) Tokens(ctx context.Context, email string) ([]*store.Token, error) {
 	p, err := a.person(ctx, email)

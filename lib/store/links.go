@@ -141,9 +141,9 @@ func (db *DB) Activate(ctx context.Context, l *Link, p *Person, state string, no
 	})
 }
 
-// ResetPassword gives the person of a link a new password and ends all their sessions and links. A pending person has proven the address by
-// it and becomes state.
-func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, now time.Time, letter Letter, e Entry) error {
+// ResetPassword gives the person of a link a new password and ends all their sessions and links, and where tokens is set their tokens. A
+// pending person has proven the address by it and becomes state.
+func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
@@ -156,7 +156,7 @@ func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, now
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return cmpErr(err, noLink())
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, l.PersonID); err != nil {
+		if err := endWays(ctx, tx, l.PersonID, tokens); err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, l.PersonID, now); err != nil {
@@ -164,6 +164,15 @@ func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, now
 		}
 		return conclude(ctx, tx, now, l.PersonID, e, letter)
 	})
+}
+
+// endWays ends what else opens a person's account when the password changes: links in letters, and tokens where that is wanted.
+func endWays(ctx context.Context, tx *sql.Tx, person int64, tokens bool) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, person); err != nil || !tokens {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ?`, person)
+	return err
 }
 
 // SetAddress gives the person of a link the address that it was sent to. One that has an account meanwhile is a Conflict.

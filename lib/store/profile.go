@@ -14,13 +14,13 @@ func (db *DB) SetProfile(ctx context.Context, person int64, name, notify string)
 	})
 }
 
-// ChangePassword stores a person's new password, and ends all their sessions but one, and their links.
-func (db *DB) ChangePassword(ctx context.Context, person, keep int64, phc string, now time.Time, letter Letter, e Entry) error {
+// ChangePassword stores a person's new password, and ends all their sessions but one, their links, and where tokens is set their tokens.
+func (db *DB) ChangePassword(ctx context.Context, person, keep int64, phc string, tokens bool, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ?`, phc, person)); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, person); err != nil {
+		if err := endWays(ctx, tx, person, tokens); err != nil {
 			return err
 		}
 		if err := endOthers(ctx, tx, person, keep, now); err != nil {

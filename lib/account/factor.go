@@ -136,8 +136,11 @@ func (a *Accounts) take(ctx context.Context, p *store.Person, code string) (bool
 	if s := step(p.TOTP, code, a.Now()); s != 0 {
 		return a.db.TakeStep(ctx, p.ID, s)
 	}
-	return a.db.TakeRecoveryCode(ctx, p.ID, codeDigest(code))
+	return a.db.TakeRecoveryCode(ctx, p.ID, codeDigest(lookalike.Replace(code)))
 }
+
+// lookalike reads digits that no code has as the letters that they were copied from.
+var lookalike = strings.NewReplacer("0", "O", "1", "I", "8", "B")
 
 // newCodes returns recovery codes of 50 random bits, and their digests.
 func newCodes() (codes []string, digests [][]byte) {

@@ -89,7 +89,7 @@ func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 	if k := try(s.code(secret), home); k != "" {
 		t.Errorf("the owner, at home: %q", k)
 	}
-	if k := try(codes[0], home); k != "" {
+	if k := try(strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(codes[0]), home); k != "" {
 		t.Errorf("the owner with a recovery code: %q", k)
 	}
 }

@@ -106,6 +106,12 @@ func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password 
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
 }
 
+// ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has made sure that it is them.
+func (a *Accounts) ResetFactor(ctx context.Context, p *store.Person, by store.Entry) error {
+	letter := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
+	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
+}
+
 // RenewCodes gives a person new recovery codes; the old ones no longer work. Invalid: the Field "confirm".
 func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password string, by store.Entry) ([]string, error) {
 	if err := a.Confirm(ctx, p, password); err != nil {

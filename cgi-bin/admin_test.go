@@ -297,3 +297,16 @@ func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 		t.Error(a.status, a.header, a.body)
 	}
 }
+
+func TestAGuesserMakesNobodyWaitWhoHasLoggedInBefore(t *testing.T) {
+	s := newSite(t)
+	hers := s.browser(ada)
+	hers.post("/account/logout")
+	for range 6 {
+		s.anybody().post("/account/login", "email", ada, "password", "wrong wrong")
+	}
+	if a := s.anybody().post("/account/login", "email", ada, "password", password); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+		t.Fatal("guesses are not limited: ", a.status, a.header)
+	}
+	hers.logIn(ada)
+}

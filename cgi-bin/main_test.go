@@ -277,7 +277,15 @@ func parse(t *testing.T, out io.Reader) *answer {
 
 func (c *client) keepCookie(a *answer) {
 	for _, set := range a.header.Values("Set-Cookie") {
-		c.cookie, _, _ = strings.Cut(set, ";")
+		set, _, _ = strings.Cut(set, ";")
+		name, _, _ := strings.Cut(set, "=")
+		kept := []string{set}
+		for _, old := range strings.Split(c.cookie, "; ") {
+			if old != "" && !strings.HasPrefix(old, name+"=") {
+				kept = append(kept, old)
+			}
+		}
+		c.cookie = strings.Join(kept, "; ")
 	}
 }
 

@@ -20,11 +20,22 @@ type Accounts struct {
 	cfg   *config.Config
 	db    *store.DB
 	slots slots
+
+	known   int64  // who has logged in with the browser before; 0: nobody
+	browser string // its name
 }
 
 // New returns the accounts in db.
 func New(cfg *config.Config, db *store.DB) *Accounts {
 	return &Accounts{Now: time.Now, cfg: cfg, db: db, slots: newSlots(cfg.Paths.Database)}
+}
+
+// From tells with which browser requests come: one that a person has logged in with before (session.Manager.Known) is counted by itself
+// when it tries to log in as that person, so that whoever guesses passwords from the same network, or at the same account, doesn't make
+// them wait.
+func (a *Accounts) From(person int64, browser string) *Accounts {
+	a.known, a.browser = person, browser
+	return a
 }
 
 // NewPerson is what an account is made from.

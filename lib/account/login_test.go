@@ -153,3 +153,35 @@ func TestAPasswordIsHashedAnewWhenTheCostHasRisen(t *testing.T) {
 		t.Errorf("%v %v %v", ok, stale, err)
 	}
 }
+
+func TestAGuesserMakesNobodyWaitWhoseBrowserIsKnown(t *testing.T) {
+	s := newSite(t)
+	p, err := s.db.PersonByEmail(t.Context(), anna)
+	must(t, err)
+	for range 100 {
+		s.try(anna, "wrong wrong", home) // a stranger behind the same router
+		s.now = s.now.Add(10 * time.Second)
+	}
+	if kind := s.try(anna, password, home); kind != fault.Limited {
+		t.Fatal("the network is not limited: ", kind)
+	}
+	known := *s
+	accounts := *s.Accounts
+	known.Accounts = accounts.From(p.ID, "her browser")
+	if kind := known.try(anna, password, home); kind != "" {
+		t.Error("she has to wait: ", kind)
+	}
+	for range 5 {
+		known.try(anna, "wrong wrong", home)
+	}
+	if kind := known.try(anna, password, home); kind != fault.Limited {
+		t.Error("a known browser may guess as often as it likes: ", kind)
+	}
+	s.now = s.now.Add(time.Hour)
+	for range 5 {
+		s.try("ben@example.org", "wrong wrong", home)
+	}
+	if kind := known.try("ben@example.org", "wrong wrong", home); kind != fault.Limited {
+		t.Error("it is known for another account, too: ", kind)
+	}
+}

@@ -108,7 +108,7 @@ func TestMethods(t *testing.T) {
 func TestPathsThatAreNotThere(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	for _, path := range []string{"/missing", "/help/x", "/jobsx", "/account/signup", "/account/recover", "/jobs/a/b", "/jobs/aaaaaaaaaaaa/compare", "/jobs//new", "/jobs/../account", "/favicon.ico"} {
+	for _, path := range []string{"/missing", "/help/x", "/jobsx", "/account/signup/x", "/account/tokens/1", "/jobs/a/b", "/jobs/aaaaaaaaaaaa/compare", "/jobs//new", "/jobs/../account", "/favicon.ico"} {
 		if a := c.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "<h1>") {
 			t.Errorf("%s: %d", path, a.status)
 		}

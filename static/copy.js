@@ -1,4 +1,4 @@
-// Copies what a button names to the clipboard. Without it there are no such buttons.
+// Puts a button behind what can be copied, and copies it to the clipboard.
 "use strict";
 (() => {
   async function copy(from) {
@@ -10,24 +10,31 @@
     if (!document.execCommand("copy")) throw new Error("not copied");
   }
 
-  function show(root) {
-    for (const button of root.querySelectorAll("button[data-copy]")) button.classList.remove("gone");
-  }
-
-  document.addEventListener("click", async (event) => {
-    const button = event.target.closest("button[data-copy]");
-    if (!button) return;
+  async function press(button, from) {
     const says = document.getElementById("copied");
-    if (says) says.classList.add("gone");
+    says.textContent = "";
     try {
-      await copy(document.getElementById(button.dataset.copy));
+      await copy(from);
     } catch {
       return;
     }
+    says.textContent = says.dataset.says;
     button.classList.add("done");
     setTimeout(() => button.classList.remove("done"), 2000);
-    if (says) says.classList.remove("gone");
-  });
+  }
+
+  function show(root) {
+    for (const from of root.querySelectorAll("[data-copy]")) {
+      if (from.nextElementSibling && from.nextElementSibling.tagName === "BUTTON") continue;
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = "copy";
+      button.textContent = from.dataset.copy;
+      button.setAttribute("aria-describedby", from.id);
+      button.addEventListener("click", () => press(button, from));
+      from.after(" ", button);
+    }
+  }
 
   show(document);
   const status = document.getElementById("status");

@@ -40,8 +40,12 @@
   if (log.dataset.more !== "true") return;
 
   const most = 2000; // lines that stay in the page
-  const says = document.querySelectorAll("#following > [data-says]");
-  const toEnd = document.getElementById("to-end");
+  const says = document.getElementById("following");
+  const resume = document.createElement("button");
+  resume.type = "button";
+  resume.className = "button quiet gone";
+  resume.textContent = says.dataset.resume;
+  says.after(resume);
   let next = Number(log.dataset.next);
   let following = !target();
   let moved = false; // by this script, not by the reader
@@ -51,7 +55,7 @@
   let polls = 0;
 
   function say(what) {
-    for (const s of says) s.classList.toggle("gone", s.dataset.says !== what);
+    if (says.textContent !== says.dataset[what]) says.textContent = says.dataset[what];
   }
 
   function scroll() {
@@ -62,9 +66,9 @@
   log.addEventListener("scroll", () => {
     if (moved) { moved = false; return; }
     following = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
-    if (toEnd) toEnd.classList.toggle("gone", following);
+    resume.classList.toggle("gone", following);
   });
-  if (toEnd) toEnd.addEventListener("click", () => { following = true; toEnd.classList.add("gone"); end(); log.focus(); });
+  resume.addEventListener("click", () => { following = true; resume.classList.add("gone"); end(); log.focus(); });
 
   // Puts a part of the log behind what is there: lines of a step that goes on, and new steps. While the end is followed, the steps before fold.
   function append(text) {
@@ -88,6 +92,20 @@
     return true;
   }
 
+  function earlier() {
+    const there = document.getElementById("earlier");
+    if (there) return there;
+    const link = document.createElement("a");
+    link.id = "earlier";
+    link.href = "?#the-log";
+    link.textContent = says.dataset.earlier;
+    const before = document.createElement("p");
+    before.className = "parts";
+    before.append(link);
+    log.before(before);
+    return link;
+  }
+
   // Takes the oldest lines away; the link to what is before the page leads to them. Who reads has them longer.
   function shorten() {
     let over = log.querySelectorAll(".l").length - (following ? most : 5 * most);
@@ -98,8 +116,7 @@
       else for (const l of [first.querySelector(".links"), ...[...lines].slice(0, over)]) if (l) l.remove();
       over -= lines.length;
       const line = log.querySelector(".l, .links");
-      document.getElementById("earlier").search = "?to=" + line.id.slice(1);
-      document.getElementById("before").classList.remove("gone");
+      earlier().search = "?to=" + line.id.slice(1);
     }
   }
 
@@ -159,7 +176,7 @@
     try {
       goesOn = await poll();
       if (goesOn) say("follow");
-      else if (document.querySelector("[data-says=out].gone")) say("end");
+      else if (says.textContent !== says.dataset.out) say("end");
     } catch {
       wait = Math.min(wait * 2, 30000);
       say("away");
@@ -168,7 +185,7 @@
     if (goesOn) timer = setTimeout(turn, wait);
     else {
       document.removeEventListener("visibilitychange", turn);
-      if (toEnd) toEnd.classList.add("gone");
+      resume.classList.add("gone");
     }
   }
 

@@ -158,7 +158,8 @@ type failure struct {
 type failedLine struct {
 	Number int
 	Spans  []dockerfile.Span
-	At     bool // of the step that failed
+	First  bool // it begins the step that failed
+	At     bool // of that step
 }
 
 // failureOf explains a build that has failed; it is nil for any other. Without its log there is less to say.
@@ -195,7 +196,7 @@ func excerpt(text []byte, at int) []failedLine {
 		end++
 	}
 	for n := max(1, at-around); n <= min(len(all), end+around); n++ {
-		list = append(list, failedLine{n, all[n-1], n >= at && n <= end})
+		list = append(list, failedLine{n, all[n-1], n == at, n >= at && n <= end})
 	}
 	return list
 }

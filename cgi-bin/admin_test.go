@@ -310,3 +310,21 @@ func TestAGuesserMakesNobodyWaitWhoHasLoggedInBefore(t *testing.T) {
 	}
 	hers.logIn(ada)
 }
+
+func TestAnAdministratorSwitchesALostSecondFactorOff(t *testing.T) {
+	s := newSite(t)
+	c := s.admin()
+	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
+	if a := c.get(path); strings.Contains(a.body, path+"/factor") {
+		t.Error("there is a button, but no factor")
+	}
+	s.sql("UPDATE person SET totp = x'00' WHERE email = ?", ada)
+	if a := c.get(path); !strings.Contains(a.body, path+"/factor") {
+		t.Error("there is no button")
+	}
+	c.done(c.post(path+"/factor"), "The second factor is off")
+	if p, err := s.db.PersonByEmail(t.Context(), ada); err != nil || p.HasFactor() {
+		t.Error(p, err)
+	}
+	s.browser(ada)
+}

@@ -67,6 +67,7 @@ GET  /admin/people                                         303   403   403   200
 GET  /admin/people/{id}                                    303   403   403   200   403   403     403
 POST /admin/people/{id}/activate                           303   403   403   303   403   403     403
 POST /admin/people/{id}/suspend                            303   403   403   303   403   403     403
+POST /admin/people/{id}/factor                             303   403   403   303   403   403     403
 POST /admin/people/{id}/role                               303   403   403   422   403   403     403
 POST /admin/people/{id}/limits                             303   403   403   303   403   403     403
 POST /admin/people/{id}/signout                            303   403   403   303   403   403     403

@@ -143,6 +143,16 @@ func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
+// resetFactor helps somebody who has lost both telephone and recovery codes.
+func (a *admin) resetFactor(w http.ResponseWriter, r *web.Request) error {
+	return a.change(w, r, "factor", func(p *store.Person) error {
+		if err := notSelf(r, p); err != nil {
+			return err
+		}
+		return account.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("person.factor", "", "off"))
+	})
+}
+
 func (a *admin) removePersonForm(w http.ResponseWriter, r *web.Request) error {
 	p, err := find(r)
 	if err != nil {

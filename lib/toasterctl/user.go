@@ -20,6 +20,7 @@ type userCommands struct {
 	Suspend  userSuspend  `cmd:"" help:"Shut somebody out: sessions, tokens and builds end."`
 	Passwd   userPasswd   `cmd:"" help:"Set an account's password, and end its sessions."`
 	Signout  userSignout  `cmd:"" help:"End all sessions of an account."`
+	Factor   userFactor   `cmd:"" help:"Switch the second factor of an account off: for who has lost it, and the recovery codes."`
 	Remove   userRemove   `cmd:"" help:"Remove an account with all that it has."`
 }
 

@@ -73,6 +73,17 @@ func (c *userSignout) Run(w *world) error {
 	})
 }
 
+type userFactor struct {
+	somebody
+	Off bool `required:"" help:"Switch it off."`
+}
+
+func (c *userFactor) Run(w *world) error {
+	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
+		return account.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("person.factor", "", "off"))
+	})
+}
+
 type userRemove struct {
 	somebody
 	Yes bool `required:"" help:"It can't be undone: jobs, builds and artifacts go, too."`

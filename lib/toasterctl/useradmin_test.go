@@ -21,6 +21,7 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("role", email, "king").exits(2)
 	user("suspend", email).exits(1).complains("only administrator")
 	user("role", email, "user").exits(1).complains("only administrator", "somebody else")
+	user("factor", email, "--off").exits(0).says("is off")
 	user("signout", email, "--tokens").exits(0).says("logged out everywhere")
 	user("suspend", "nobody@example.org").exits(1).complains("no such account", "user list")
 

@@ -22,6 +22,8 @@ echo made
 X
 E
 RUN wc -c </etc/resolv.conf >/words
+RUN head -c 8000000 /dev/urandom >/gone && sync
+RUN rm /gone
 EXPOSE 8080
 CMD ["busybox", "httpd", "-f", "-p", "8080"]
 `
@@ -111,6 +113,9 @@ func checkDisk(t *testing.T, b *run, kind, hidden string) {
 	}
 	if got := strings.Split(b.inImage(t, "etc/shadow"), ":")[1]; got != "plain-"+word[1][:16] {
 		t.Errorf("root's password is %s", got)
+	}
+	if info, err := os.Stat(filepath.Join(b.dir, "dist", kind+"_amd64_daedalus.qcow2")); err == nil && info.Size() > 8000000 {
+		t.Errorf("what was deleted is in the image, which has %d bytes", info.Size())
 	}
 	switch kind {
 	case "live":

@@ -64,7 +64,7 @@ done
 cd "$root"
 mkdir -p bin dev etc/apt/apt.conf.d home lib proc root sys tmp usr/sbin var/lib/dpkg var/log boot
 cp "$(command -v busybox)" bin/busybox
-for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls; do ln -s busybox bin/$name; done
+for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls sync; do ln -s busybox bin/$name; done
 printf '#!/bin/sh\nread -r line\necho "root:plain-${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
 chmod 755 usr/sbin/chpasswd
 echo "root:x:0:0:root:/root:/bin/sh" >etc/passwd

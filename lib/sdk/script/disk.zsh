@@ -28,6 +28,7 @@ sudo() {
 		whole_sudo "$@" || stop "No space left on device, or it fails: the image's file system is not whole"
 	elif [[ $1 == umount && ( $2 == -R || $2 == $strapdir ) ]]; then
 		written -f ${@[-1]}
+		fstrim ${@[-1]} || :	# what was deleted is not handed out
 		whole_sudo "$@" && written $t_disk
 	else
 		whole_sudo "$@"

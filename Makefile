@@ -97,7 +97,7 @@ deb:
 	@.ci/tools binutils
 	rm -rf '$(BUILD)/deb'
 	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
-	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_ZIP)
+	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
 
 clean:
 	rm -rf '$(BUILD)'

@@ -55,8 +55,10 @@ func (c *backupCommand) Run(w *world) error {
 func replaceFile(path string, write func(io.Writer) error) (size int64, err error) {
 	var f *os.File
 	err = local.AsRoot(func() (err error) {
-		f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-		return err
+		if f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*"); err != nil {
+			return err
+		}
+		return f.Chown(os.Getuid(), os.Getgid())
 	})
 	if err != nil {
 		return 0, err

@@ -229,7 +229,7 @@ func (r *restorer) putFile(path string, file smallFile) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(file.text)
-	whose := self()
+	whose := identity{os.Getuid(), os.Getgid()} // also after actAsOwner
 	if file.mode&0o007 == 0 {
 		whose.gid = r.owner.gid
 	}

@@ -1,0 +1,325 @@
+package e2e
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+)
+
+// The package's whole life on a clean system with both web servers: installed, used, upgraded, removed, purged.
+func TestDebianPackage(t *testing.T) {
+	asRoot(t)
+	for _, tool := range []string{"mmdebstrap", "lintian", "dpkg-deb", "objdump", "apt-get"} {
+		look(t, tool)
+	}
+	dir := t.TempDir()
+	clean := make(chan *chroot)
+	go func() { clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd") }()
+	deb := makePackage(t, dir)
+	c := <-clean
+	if t.Failed() {
+		t.FailNow()
+	}
+	for _, step := range []struct {
+		what string
+		do   func(*chroot, string)
+	}{
+		{"lintian", func(c *chroot, deb string) { sh(c, nil, "lintian", "--allow-root", "--fail-on", "error", deb) }},
+		{"install", (*chroot).install}, {"lighttpd", (*chroot).lighttpd}, {"apache", (*chroot).apache}, {"runner", (*chroot).runner},
+		{"upgrade", (*chroot).upgrade}, {"remove", (*chroot).remove}, {"purge", (*chroot).purge},
+	} {
+		ok := t.Run(step.what, func(t *testing.T) {
+			c.T = t
+			step.do(c, deb)
+		})
+		if !ok {
+			break
+		}
+	}
+}
+
+func makePackage(t *testing.T, dir string) string {
+	t.Helper()
+	sh(t, nil, "make", "-C", "../..", "deb", "BUILD="+dir+"/build", "VERSION=1.0", "DEB_OPTIONS=-Zgzip -z1", "MAINTAINER=Ann <ann@toaster.do>")
+	files, _ := filepath.Glob(dir + "/build/toaster_1.0_*.deb")
+	if len(files) != 1 {
+		t.Fatalf("make deb left %v", files)
+	}
+	return files[0]
+}
+
+// chroot is a system of Debian's release that this host has, from the archive that it uses.
+type chroot struct {
+	*testing.T
+	dir string
+}
+
+func newChroot(t *testing.T, dir string, packages ...string) *chroot {
+	script := `. /etc/os-release
+apt-get indextargets --format 'deb $(SITE) $(RELEASE) $(COMPONENT)' 'Identifier: Packages' | sort -u |
+	mmdebstrap --quiet --mode=root --variant=apt --aptopt='Acquire::Languages "none"' --aptopt='Acquire::Check-Valid-Until "false"' \
+		--include="$2" "$VERSION_CODENAME" "$1" -`
+	out, err := exec.Command("sh", "-c", script, "sh", dir, strings.Join(packages, ",")).CombinedOutput()
+	if err != nil {
+		t.Errorf("mmdebstrap: %v\n%s", err, out)
+		return nil
+	}
+	if err := os.WriteFile(dir+"/usr/sbin/policy-rc.d", []byte("#!/bin/sh\nexit 101\n"), 0o755); err != nil {
+		t.Error(err)
+	}
+	return &chroot{t, dir}
+}
+
+// command is one that runs in the chroot, with /proc, in a name space that takes its mounts along when it ends.
+func (c *chroot) command(args ...string) *exec.Cmd {
+	const enter = `mount -t proc proc "$0/proc" && exec chroot "$0" "$@"`
+	cmd := exec.Command("unshare", append([]string{"--mount", "sh", "-c", enter, c.dir}, args...)...)
+	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "DEBIAN_FRONTEND=noninteractive"}
+	return cmd
+}
+
+func (c *chroot) run(args ...string) string {
+	c.Helper()
+	return c.feed("", args...)
+}
+
+func (c *chroot) feed(in string, args ...string) string {
+	c.Helper()
+	cmd := c.command(args...)
+	cmd.Stdin = strings.NewReader(in)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		c.Fatalf("%s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func (c *chroot) dpkg(deb string, args ...string) {
+	c.Helper()
+	sh(c, nil, "cp", deb, c.dir+"/root/toaster.deb")
+	c.run(append([]string{"dpkg"}, args...)...)
+}
+
+func (c *chroot) is(path, want string) {
+	c.Helper()
+	if got := strings.TrimSpace(c.run("stat", "-c", "%U:%G %a", path)); got != want {
+		c.Errorf("%s is %s, not %s", path, got, want)
+	}
+}
+
+func (c *chroot) install(deb string) {
+	c.dpkg(deb, "-i", "/root/toaster.deb")
+	c.is("/var/lib/toaster", "www-data:www-data 750")
+	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
+	c.is("/etc/toaster/keys", "root:www-data 640")
+	for _, path := range []string{
+		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf", "/etc/rc2.d/S01toaster-runner",
+		"/etc/cron.d/toaster", "/usr/share/man/man8/toasterctl.8.gz", "/usr/share/doc/toaster/copyright",
+	} {
+		c.run("test", "-e", path)
+	}
+	c.feed(password+"\n", "runuser", "-u", "www-data", "--", "toasterctl", "user", "add", "--email", email, "--admin", "--password-stdin")
+	c.run("runuser", "-u", "www-data", "--", "sh", "-c", strings.SplitN(lineOf(c, "/etc/cron.d/toaster", "* * * * * "), "www-data ", 2)[1])
+	c.run("dpkg", "--verify", "toaster")
+}
+
+func lineOf(c *chroot, path, begin string) string {
+	c.Helper()
+	for _, line := range strings.Split(c.run("cat", path), "\n") {
+		if strings.HasPrefix(line, begin) {
+			return line
+		}
+	}
+	c.Fatalf("%s has no line %q", path, begin)
+	return ""
+}
+
+func (c *chroot) lighttpd(string) {
+	port := freePort(c.T)
+	c.run("sed", "-i", "s/^server.port .*/server.port = "+port+"/", "/etc/lighttpd/lighttpd.conf")
+	c.serves(port, "lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf")
+}
+
+func (c *chroot) apache(string) {
+	port := freePort(c.T)
+	c.run("sed", "-i", "s/^Listen 80/Listen 127.0.0.1:"+port+"/", "/etc/apache2/ports.conf")
+	c.run("sh", "-c", "echo 'ServerName localhost' >/etc/apache2/conf-enabled/name.conf")
+	c.serves(port, "apache2ctl", "-D", "FOREGROUND")
+}
+
+// serves runs a web server, looks at the front page, and logs in.
+func (c *chroot) serves(port string, server ...string) {
+	c.Helper()
+	cmd := c.command(server...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		c.Fatal(err)
+	}
+	defer func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+		cmd.Wait()
+	}()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
+			conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			c.Fatalf("%s does not listen: %s", server[0], said.Bytes())
+		}
+	}
+	base := "http://127.0.0.1:" + port + "/toaster"
+	jar, _ := cookiejar.New(nil)
+	client := &http.Client{Jar: jar}
+	for _, page := range []struct{ path, want string }{{"/", "</html>"}, {"/static/toaster.css", "{"}, {"/help", "Dockerfile"}} {
+		resp, err := client.Get(base + page.path)
+		c.shows(resp, err, page.want)
+	}
+	resp, err := client.PostForm(base+"/account/login", url.Values{"email": {email}, "password": {password}})
+	c.shows(resp, err, email)
+	if resp, err = client.Get(base + "/jobs/new"); true {
+		c.shows(resp, err, "dockerfile")
+	}
+}
+
+func (c *chroot) shows(resp *http.Response, err error, want string) {
+	c.Helper()
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || !bytes.Contains(text, []byte(want)) {
+		c.Errorf("%s: %s, %v, without %q:\n%.600s", resp.Request.URL, resp.Status, err, want, text)
+	}
+}
+
+func (c *chroot) runner(string) {
+	// policy-rc.d binds maintainers' scripts, not the administrator.
+	c.run("/etc/init.d/toaster-runner", "start")
+	defer c.run("/etc/init.d/toaster-runner", "stop")
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(c.run("cat", "/var/log/toaster/runner.log"), "runner starts"); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			c.Fatal("the runner does not start")
+		}
+	}
+	c.run("/etc/init.d/toaster-runner", "status")
+	c.run("/etc/init.d/toaster-runner", "restart")
+	c.run("/etc/init.d/toaster-runner", "status")
+}
+
+// upgrade puts a database of the first schema there, and a configuration that was changed, before the next version comes.
+func (c *chroot) upgrade(deb string) {
+	c.run("sed", "-i", `s/^name = .*/name = "our own"/`, "/etc/toaster/toaster.toml")
+	c.firstSchema()
+	next := filepath.Join(filepath.Dir(deb), "next")
+	sh(c, nil, "dpkg-deb", "-R", deb, next)
+	sh(c, nil, "sed", "-i", "s/^Version: .*/Version: 1.1/; s/^\tversion=1.0/\tversion=1.1/", next+"/DEBIAN/control", next+"/DEBIAN/postinst")
+	sh(c, nil, "dpkg-deb", "-Znone", "-b", next, next+".deb")
+	c.dpkg(next+".deb", "-i", "/root/toaster.deb")
+	if name := lineOf(c, "/etc/toaster/toaster.toml", "name = "); name != `name = "our own"` {
+		c.Errorf("the configuration was changed: %s", name)
+	}
+	if people := c.run("runuser", "-u", "www-data", "--", "toasterctl", "user", "list"); !strings.Contains(people, "old@example.org") {
+		c.Errorf("the people are gone: %s", people)
+	}
+	c.is("/var/backups/toaster/before-1.1.tar.gz", "root:root 600")
+	c.is("/var/lib/toaster/toaster.db.schema-1", "www-data:www-data 600")
+	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
+}
+
+func (c *chroot) firstSchema() {
+	c.Helper()
+	path := c.dir + "/var/lib/toaster/toaster.db"
+	for _, end := range []string{"", "-wal", "-shm"} {
+		os.Remove(path + end)
+	}
+	schema, err := os.ReadFile("../store/migrations/0001_begin.sql")
+	if err != nil {
+		c.Fatal(err)
+	}
+	db, err := sql.Open("sqlite3", path)
+	if err != nil {
+		c.Fatal(err)
+	}
+	defer db.Close()
+	for _, statement := range []string{string(schema), "PRAGMA user_version = 1", "INSERT INTO person (email, name, password, created_at) VALUES ('old@example.org', '', '', 0)"} {
+		if _, err := db.Exec(statement); err != nil {
+			c.Fatal(err)
+		}
+	}
+	c.run("chown", "www-data:www-data", "/var/lib/toaster/toaster.db")
+	c.run("chmod", "640", "/var/lib/toaster/toaster.db")
+}
+
+func (c *chroot) remove(string) {
+	c.run("dpkg", "-r", "toaster")
+	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, gone)
+	}
+	for _, there := range []string{"/var/lib/toaster/toaster.db", "/etc/toaster/keys", "/etc/toaster/toaster.toml", "/etc/apache2/conf-available/toaster.conf"} {
+		c.run("test", "-e", there)
+	}
+	c.run("apache2ctl", "configtest")
+	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
+}
+
+func (c *chroot) purge(string) {
+	c.run("dpkg", "-P", "toaster")
+	if left := c.run("sh", "-c", "find / -xdev -path /proc -prune -o -path /root/toaster.deb -prune -o -name '*toaster*' -print"); left != "" {
+		c.Errorf("left: %s", left)
+	}
+}
+
+// asRoot skips what root alone can do, except where all has to be tested.
+func asRoot(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		lacking(t, "root's rights")
+	}
+}
+
+func look(t *testing.T, program string) string {
+	t.Helper()
+	for _, name := range []string{program, "/usr/sbin/" + program} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	lacking(t, program)
+	return ""
+}
+
+func lacking(t *testing.T, what string) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("this needs %s", what)
+	}
+	t.Skipf("this needs %s", what)
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+}

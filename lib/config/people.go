@@ -1,5 +1,7 @@
 package config
 
+import "strings"
+
 // Signup says who may make an account.
 type Signup struct {
 	Mode    string   // "open": whoever proves an address; "approval": an administrator decides after that; "closed": nobody
@@ -20,6 +22,15 @@ type Mail struct {
 	User         string // for the log-in at the server; empty: without
 	PasswordFile string `toml:"password_file"` // holds the password, on one line
 	Sendmail     string // the path of a sendmail program, which is used instead of a server
+}
+
+// Password reads the password of the log-in at the server; empty where there is no log-in. A file that everybody can read is refused.
+func (m Mail) Password() (string, error) {
+	if m.PasswordFile == "" {
+		return "", nil
+	}
+	b, err := readSecret(m.PasswordFile)
+	return strings.TrimRight(string(b), "\r\n"), err
 }
 
 // On tells whether letters are sent.

@@ -8,7 +8,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -63,6 +63,22 @@ type away struct{ error }
 
 func (a *away) Unwrap() error { return a.error }
 
+// Check tells whether letters could be sent now: the server answers, its certificate is good, and it takes the log-in. Nothing is sent.
+func Check(ctx context.Context, cfg config.Mail) error {
+	if cfg.Sendmail != "" {
+		_, err := exec.LookPath(cfg.Sendmail)
+		return err
+	}
+	c, err := client(cfg)
+	if err != nil {
+		return err
+	}
+	if err := c.DialWithContext(ctx); err != nil {
+		return err
+	}
+	return c.Close()
+}
+
 // message is a letter as it travels.
 func message(cfg config.Mail, l store.Letter) (*gomail.Msg, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
@@ -97,12 +113,11 @@ func client(cfg config.Mail) (*gomail.Client, error) {
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
 	if cfg.User != "" {
-		secret, err := os.ReadFile(cfg.PasswordFile)
+		password, err := cfg.Password()
 		if err != nil {
 			return nil, fmt.Errorf("mail.password_file: %w", err)
 		}
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(cfg.User),
-			gomail.WithPassword(strings.TrimRight(string(secret), "\r\n")))
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(cfg.User), gomail.WithPassword(password))
 	}
 	return gomail.NewClient(cfg.Host, options...)
 }

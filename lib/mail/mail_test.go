@@ -178,6 +178,9 @@ func TestLogInByTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			sent, err := p.deliver()
+			if check := Check(t.Context(), p.cfg.Mail); (check == nil) != (err == nil) {
+				t.Errorf("checked: %v, sent: %v", check, err)
+			}
 			if good := password == "s3cret\n"; good != (sent == 1) || good != (err == nil) {
 				t.Errorf("%s, %q: %d, %v", way, password, sent, err)
 			}
@@ -187,8 +190,17 @@ func TestLogInByTLS(t *testing.T) {
 			p.now = p.now.Add(time.Hour)
 		}
 	}
-	// A server without TLS gets neither letter nor password.
 	p := newPost(t)
+	p.start()
+	p.cfg.Mail.User, p.cfg.Mail.PasswordFile = "toaster", filepath.Join(t.TempDir(), "open")
+	if err := os.WriteFile(p.cfg.Mail.PasswordFile, []byte("s3cret"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := Check(t.Context(), p.cfg.Mail); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+		t.Error(err)
+	}
+	// A server without TLS gets neither letter nor password.
+	p = newPost(t)
 	p.start()
 	p.cfg.Mail.TLS = "starttls"
 	p.write("anna@example.org", "one")

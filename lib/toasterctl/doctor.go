@@ -14,7 +14,7 @@ import (
 type doctorCommand struct{}
 
 func (doctorCommand) Help() string {
-	return "Looks whether the engine can build what is offered: of the local one, whether a runner runs; of a Jenkins, whether it " +
+	return "Looks whether mail can be sent, and whether the engine can build what is offered: of the local one, whether a runner runs; of a Jenkins, whether it " +
 		"answers, its release, the account's permissions, the view, and for each target's label an agent that is online. For the " +
 		"permissions it makes a job there and deletes it again.\n\nExit status 1: something is to be changed."
 }
@@ -32,6 +32,7 @@ func (doctorCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	findings = append(findings, mailFinding(w.ctx, cfg))
 	sick := 0
 	for _, f := range findings {
 		if !f.OK {

@@ -3,12 +3,10 @@ package main
 import (
 	"html/template"
 	"net/http"
-	"strings"
 	"time"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
-	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/store"
@@ -36,7 +34,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	}
 	if r.JSON() {
 		out := buildAsJSON(b, append([]store.Artifact{}, artifacts...))
-		out.Failure = failureAsJSON(failureOf(r, s, b))
+		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		return r.Answer(w, http.StatusOK, out)
 	}
 	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Log: logOf(r, s, b), Keep: s.Limits.Keep}
@@ -92,7 +90,7 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 	if p.Build.State != string(build.Failed) {
 		return nil
 	}
-	p.Failure = failureOf(r, s, p.Build)
+	p.Failure = failureOf(r, s, p.Build, p.Log.end())
 	rev, err := s.Source(ctx, owner, id, p.Build.Revision)
 	if err == nil && p.Failure.Step != nil {
 		p.Failure.Lines = excerpt(rev.Dockerfile, p.Failure.Step.Line)
@@ -132,6 +130,14 @@ type logPart struct {
 	Problem *fault.Error
 }
 
+// end is the end of the log, where that is what the page shows.
+func (l *logPart) end() *console.Window {
+	if l.Asked || l.Gone || l.Problem != nil {
+		return nil
+	}
+	return &l.Window
+}
+
 // logOf reads the part of a log that was asked for. An engine that is away leaves the rest of the page usable.
 func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	window, asked, err := windowOf(r, s, b.Number)
@@ -147,66 +153,4 @@ func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 		v.Last = &build.Step{Number: b.Step, Of: b.Steps}
 	}
 	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}
-}
-
-// failure is why a build failed, as its page shows it.
-type failure struct {
-	*build.Failure
-	Lines []failedLine // of the Dockerfile, around the step
-}
-
-type failedLine struct {
-	Number int
-	Spans  []dockerfile.Span
-	First  bool // it begins the step that failed
-	At     bool // of that step
-}
-
-// failureOf explains a build that has failed; it is nil for any other. Without its log there is less to say.
-func failureOf(r *web.Request, s *build.Service, b *store.Build) *failure {
-	if b.State != string(build.Failed) {
-		return nil
-	}
-	var text []byte
-	end, err := console.End(reader(r, s, b.Number))
-	if err != nil && fault.KindOf(err) != fault.NotFound {
-		r.Note(err)
-	}
-	for _, l := range end.Lines {
-		text = append(text, l.Text...)
-	}
-	return &failure{Failure: build.Explain(b, text)}
-}
-
-// How much of a Dockerfile is shown around a step, in lines.
-const (
-	around      = 3
-	longestStep = 14
-)
-
-// excerpt are the lines of an instruction, which begins at a line, and some around it.
-func excerpt(text []byte, at int) []failedLine {
-	var list []failedLine
-	all := dockerfile.Highlight(text)
-	if at < 1 || at > len(all) {
-		return nil
-	}
-	end := at
-	for end < len(all) && end < at+longestStep && continues(all[end-1], all[end]) {
-		end++
-	}
-	for n := max(1, at-around); n <= min(len(all), end+around); n++ {
-		list = append(list, failedLine{n, all[n-1], n == at, n >= at && n <= end})
-	}
-	return list
-}
-
-// continues tells whether a line belongs to the instruction of the line before.
-func continues(before, line []dockerfile.Span) bool {
-	text := ""
-	for _, s := range before {
-		text += s.Text
-	}
-	text = strings.TrimRight(text, " \t")
-	return strings.HasSuffix(text, "\\") || strings.HasSuffix(text, "`") || len(line) > 0 && line[0].Class == "h"
 }

@@ -27,7 +27,7 @@ func Text(lines []byte) template.HTML {
 // controls are as page.Clean leaves them. The classes of colours are those of terminal-to-html: "term-fg31".
 func lineHTML(line []byte) string {
 	line = bytes.TrimRight(line, "\r\n")
-	if bytes.IndexAny(line, "\x1b\r\b") < 0 {
+	if !bytes.ContainsAny(line, "\x1b\r\b") {
 		return html.EscapeString(page.Clean(string(line)))
 	}
 	if drawn := draw(page.CleanBut(string(line), drawable)); ours(drawn) {

@@ -14,6 +14,8 @@ require (
 	golang.org/x/crypto v0.58.0
 )
 
+require github.com/creack/pty v1.1.24 // indirect
+
 require (
 	github.com/BurntSushi/toml v1.4.1-0.20240526193622-a339e1f7089c // indirect
 	github.com/agext/levenshtein v1.2.3 // indirect

@@ -199,10 +199,10 @@ func TestTheCookieFitsWhereTheSiteIs(t *testing.T) {
 	}{
 		{"", "auto", true, "__Host-toaster", "/", true},
 		{"", "auto", false, "toaster", "/", false},
-		{"/toaster", "auto", true, "toaster", "/toaster", true},
+		{"/toaster", "auto", true, "__Secure-toaster", "/toaster", true},
 		{"/toaster", "auto", false, "toaster", "/toaster", false},
 		{"", "always", false, "__Host-toaster", "/", true},
-		{"/a/b", "always", false, "toaster", "/a/b", true},
+		{"/a/b", "always", false, "__Secure-toaster", "/a/b", true},
 		{"", "never", true, "toaster", "/", false},
 	} {
 		s := newSite(t)

@@ -301,6 +301,10 @@ func TestLettersAboutBuilds(t *testing.T) {
 	if l := end(5, "aborted"); len(l) != 0 {
 		t.Error("who stopped it knows: ", l)
 	}
+	m.must(m.db.RemoveJob(t.Context(), m.id(ada), id, time.Now()))
+	if l := end(6, "succeeded"); len(l) != 0 {
+		t.Error("the job is gone: ", l)
+	}
 	if a := c.post("/account", "name", "Ada", "notify", "sometimes"); a.status != http.StatusUnprocessableEntity {
 		t.Error(a.status)
 	}

@@ -29,7 +29,7 @@ func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err erro
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, job.target, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN person p ON p.id = job.person_id
-			WHERE build.notified = 0 ORDER BY build.ended_at LIMIT ?`, most)
+			WHERE build.notified = 0 AND job.removed_at IS NULL ORDER BY build.ended_at LIMIT ?`, most)
 		if err != nil {
 			return err
 		}

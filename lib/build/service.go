@@ -32,6 +32,7 @@ type Service struct {
 	Version string // toaster's, for provenance.json
 	Now     func() time.Time
 	Logger  *slog.Logger
+	Room    func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // How long a request waits for the engine, how old a state may be before a page asks again, and how long
@@ -169,6 +170,11 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 	// The one that was queued when a page last looked may run by now.
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, false, err
+	}
+	if s.Room != nil {
+		if err := s.Room(); err != nil {
+			return nil, false, err
+		}
 	}
 	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
 	if err != nil || already {

@@ -16,6 +16,7 @@ type Config struct {
 	Signup  Signup
 	Admin   Admin
 	Mail    Mail
+	Log     Log
 }
 
 // Site is what the site says about itself.
@@ -70,7 +71,8 @@ type Limits struct {
 	Artifacts Size // kept by all their builds together; checked before a build starts
 	KeepDays  int  `toml:"keep_days"` // how long a build's log and artifacts are kept
 
-	Queue int // builds of all people that wait; more are refused. 0: no limit
+	Queue    int  // builds of all people that wait; more are refused. 0: no limit
+	FreeDisk Size `toml:"free_disk"` // with less left on a disk that builds need, none starts; 0: no matter
 }
 
 // Session configures log-ins.

@@ -36,11 +36,12 @@ type file struct {
 	Signup Signup
 	Admin  Admin
 	Mail   Mail
+	Log    Log
 }
 
 // fileOf returns c as it would be written, so that what a file leaves out keeps its value.
 func fileOf(c *Config) *file {
-	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail}
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail, Log: c.Log}
 	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit
 	j := &f.Jenkins
@@ -61,7 +62,7 @@ func (f *file) config() *Config {
 			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
 		},
 		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure},
-		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail,
+		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail, Log: f.Log,
 	}
 }
 

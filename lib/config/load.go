@@ -44,10 +44,12 @@ func Default() *Config {
 			Artifacts:       20 << 30,
 			KeepDays:        30,
 			Queue:           100,
+			FreeDisk:        1 << 30,
 		},
 		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
 		Signup:  Signup{Mode: "open", Domains: []string{}},
 		Mail:    Mail{Port: 587, TLS: "starttls"},
+		Log:     Log{Format: "text", To: "stderr"},
 	}
 }
 

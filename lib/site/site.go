@@ -34,7 +34,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 			},
 			Keep: cfg.Local.Keep, TimeLimit: cfg.Local.TimeLimit,
 		},
-		Version: Version, Now: time.Now, Logger: logger,
+		Version: Version, Now: time.Now, Logger: logger, Room: func() error { return Room(cfg) },
 	}
 	if cfg.Engine == "jenkins" {
 		s.Limits.Keep, s.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit

@@ -83,7 +83,7 @@ func (runnerCommand) Run(w *world) error {
 	defer db.Close()
 	r := local.Runner{
 		DB: db, Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Slots: cfg.Local.Slots,
-		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit), Log: w.logger(),
+		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit), Log: cfg.Log.Logger(w.err),
 	}
 	return r.Run(w.ctx)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -23,6 +24,7 @@ type server struct {
 	url    string // without a slash at its end
 	cmd    *exec.Cmd
 	client *http.Client
+	stderr bytes.Buffer // whole when it has ended
 }
 
 // newServer starts serve on a free port, and returns when it has said its address.
@@ -30,7 +32,7 @@ func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
 	s := &server{T: t, cmd: exec.Command(filepath.Join(bin, "toasterctl"), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
 	s.cmd.Env = append(os.Environ(), "SECRET=of the administrator")
-	s.cmd.Stderr = os.Stderr
+	s.cmd.Stderr = io.MultiWriter(os.Stderr, &s.stderr)
 	out, err := s.cmd.StdoutPipe()
 	if err == nil {
 		err = s.cmd.Start()

@@ -55,7 +55,7 @@ func (a *App) open(ctx context.Context) (*Site, error) {
 		if err != nil {
 			return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be read.", "Administrator: the log says what is wrong with it.")
 		}
-		a.cfg = cfg
+		a.cfg, a.Log = cfg, cfg.Log.Logger(os.Stderr)
 	}
 	db, err := store.Open(ctx, a.cfg.Paths.Database)
 	if err != nil {

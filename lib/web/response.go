@@ -49,6 +49,9 @@ func (a *App) line(r *Request, w *response, took time.Duration) {
 		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program), slog.String("path", r.path),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took.Round(time.Microsecond)),
 	}
+	if r.route != nil {
+		attrs = append(attrs, slog.String("route", r.route.Path))
+	}
 	if p := r.Who.Person; p != nil {
 		attrs = append(attrs, slog.Int64("person", p.ID))
 	}

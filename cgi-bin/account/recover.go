@@ -9,7 +9,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// least is how long an answer takes that must not show by its time what was found. A letter takes a few milliseconds to write.
+// least is how long an answer takes that must not show by its time what was found. A letter takes a few milliseconds to write,
+// a password some 100 to judge and hash.
 const least = 200 * time.Millisecond
 
 // evenly returns what waits until the answer has taken as long as any.

@@ -33,6 +33,7 @@ func showSignup(w http.ResponseWriter, r *web.Request, status int, p signupPage)
 }
 
 func signup(w http.ResponseWriter, r *web.Request) error {
+	wait := evenly()
 	in, err := r.Input()
 	if err == nil {
 		err = r.Allow("signup", "")
@@ -46,6 +47,7 @@ func signup(w http.ResponseWriter, r *web.Request) error {
 			return showSignup(w, r, status, signupPage{wrong: bad, Name: v["name"], Email: v["email"]})
 		})
 	}
+	wait()
 	return accepted(w, r, "signup")
 }
 
@@ -175,7 +177,7 @@ func resend(w http.ResponseWriter, r *web.Request) error {
 
 // answerAsk does what a form for an address asks for. The answer takes the same time whatever was found.
 func answerAsk(w http.ResponseWriter, r *web.Request, a ask, what string, do func(*account.Accounts, string) error) error {
-	evenly := evenly()
+	wait := evenly()
 	in, err := r.Input()
 	if err == nil {
 		err = r.Allow(what, "")
@@ -183,7 +185,7 @@ func answerAsk(w http.ResponseWriter, r *web.Request, a ask, what string, do fun
 	if err == nil {
 		err = do(accounts(r), in.Values["email"])
 	}
-	evenly()
+	wait()
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
 			a.wrong, a.Email = bad, in.Values["email"]

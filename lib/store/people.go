@@ -77,7 +77,14 @@ func (db *DB) AddPerson(ctx context.Context, p *Person) error {
 func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
 	p.MaxRunning, p.MaxDaily, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, "never"
 	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
-	r, err := tx.ExecContext(ctx, `INSERT INTO person (email, name, role, state, password, max_jobs, created_at, verified_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	// Numbers are never given again: the audit trail and the addresses of feeds have them.
+	_, err := tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES ('person.id', (SELECT coalesce(max(id), 0) + 1 FROM person))
+		ON CONFLICT DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, CAST(excluded.value AS INTEGER))`)
+	if err != nil {
+		return err
+	}
+	r, err := tx.ExecContext(ctx, `INSERT INTO person (id, email, name, role, state, password, max_jobs, created_at, verified_at)
+		VALUES ((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'person.id'), ?, ?, ?, ?, ?, ?, ?, ?)`,
 		p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
 	if unique(err) {
 		return addressTaken(err)

@@ -175,3 +175,17 @@ func TestANetworkIsWhatOneSubscriberHas(t *testing.T) {
 		}
 	}
 }
+
+func TestANumberIsNeverGivenAgain(t *testing.T) {
+	db := test(t)
+	first, last := addPerson(t, db, "anna@example.org"), addPerson(t, db, "ben@example.org")
+	if err := db.RemovePerson(t.Context(), last.ID, day, Letter{}, Entry{At: day, Means: "web", Action: "account.remove"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Purge(t.Context(), day.Add(time.Second), day.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if next := addPerson(t, db, "ben@example.org"); next.ID != last.ID+1 || last.ID != first.ID+1 {
+		t.Errorf("numbers %d, %d, and then %d", first.ID, last.ID, next.ID)
+	}
+}

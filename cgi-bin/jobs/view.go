@@ -37,6 +37,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	chosen, _ := s.Targets.Find(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(job, rev)
 	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: notice(r), Data: struct {
 		Job         *store.Job
@@ -47,7 +48,10 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		Source      source
 		History     history
 		ContextSize int64
-	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context))}})
+		Docker      string // the command that tests the same sources in a container
+		Address     string // of the site
+	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)),
+		build.DockerBuild(chosen, rev.BuildArgs, rev.Context != nil), r.Address()}})
 }
 
 // answer gives a program a job.

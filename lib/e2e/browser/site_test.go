@@ -79,7 +79,7 @@ func newSite(t *testing.T) *site {
 	text, err := os.ReadFile(conf)
 	s.must(err)
 	s.must(os.WriteFile(conf, bytes.Replace(text, []byte("\njobs = 3\n"), []byte("\njobs = 40\n"), 1), 0o644))
-	s.sh(password+"\n", ctl, "user", "add", "--config", conf, "--email", email, "--name", "Ann", "--password-stdin")
+	s.sh(password+"\n", ctl, "user", "add", "--config", conf, "--email", email, "--name", "Ann", "--admin", "--password-stdin")
 	s.cfg, err = config.Load(conf)
 	s.must(err)
 	s.db, err = store.Open(t.Context(), s.cfg.Paths.Database)

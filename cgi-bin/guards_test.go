@@ -22,3 +22,15 @@ func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 		t.Error("the password alone logs in")
 	}
 }
+
+func TestAPersonSeesWhatTheyMayHave(t *testing.T) {
+	s := newSite(t, "[limits]\nartifacts = \"3 GiB\"\nkeep_days = 9")
+	s.program(s.token(ada, "write")).addJob("start", "1")
+	s.sql("UPDATE person SET max_daily = 0 WHERE email = ?", ada)
+	page := s.browser(ada).get("/account").body
+	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>", "9 days, of the newest builds"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	}
+}

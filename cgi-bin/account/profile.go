@@ -23,13 +23,23 @@ type profilePage struct {
 	Codes          int // recovery codes that are left
 	NeedsFactor    bool
 	Session        bool
+	Shares         []account.Share
+	KeepDays       int
 }
 
 // profile shows who is logged in.
 func profile(w http.ResponseWriter, r *web.Request) error {
 	p := r.Who.Person
 	if r.JSON() {
-		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor()})
+		shares, keepDays, err := accounts(r).Shares(r.Context(), p)
+		if err != nil {
+			return err
+		}
+		limits := map[string]any{"keep_days": keepDays}
+		for _, s := range shares {
+			limits[s.Name] = map[string]int64{"taken": s.Taken, "most": s.Most}
+		}
+		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor(), "limits": limits})
 	}
 	return showProfile(w, r, http.StatusOK, profilePage{Name: p.Name, Notify: p.Notify})
 }
@@ -38,6 +48,10 @@ func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePag
 	cfg, p := r.Site.Config, r.Who.Person
 	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.Absolute, cfg.Mail.On(), r.Who.Token == nil
 	v.NeedsFactor = p.Role == "admin" && cfg.Admin.SecondFactor && !p.HasFactor()
+	var err error
+	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {
+		return err
+	}
 	if p.HasFactor() {
 		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
 		if err != nil {

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"context"
 	"strconv"
 	"strings"
 
@@ -47,4 +48,31 @@ func LimitsOf(p *store.Person) map[string]string {
 		own["artifacts"] = config.Size(p.MaxBytes).String()
 	}
 	return own
+}
+
+// Share is what a person has taken of one of their limits.
+type Share struct {
+	Name        string // "jobs", "running", "daily", "artifacts"
+	Taken, Most int64  // Most 0: no limit; bytes where the name is "artifacts"
+}
+
+// Full tells whether nothing of it is left.
+func (s Share) Full() bool { return s.Most > 0 && s.Taken >= s.Most }
+
+// Shares tells what a person has taken of their limits, and for how many days their builds' files are kept; 0: for ever.
+func (a *Accounts) Shares(ctx context.Context, p *store.Person) (list []Share, keepDays int, err error) {
+	u, err := a.db.Usage(ctx, p.ID, a.Now())
+	if err != nil {
+		return nil, 0, err
+	}
+	c := a.cfg.Limits
+	jobs := c.Jobs
+	if p.MaxJobs >= 0 {
+		jobs = p.MaxJobs
+	}
+	l := store.Limits{Running: c.Running, Daily: c.Daily, Bytes: int64(c.Artifacts), KeepDays: c.KeepDays}.For(p)
+	return []Share{
+		{"jobs", int64(u.Jobs), int64(jobs)}, {"running", int64(u.Running), int64(l.Running)},
+		{"daily", int64(u.Daily), int64(l.Daily)}, {"artifacts", u.Bytes, l.Bytes},
+	}, l.KeepDays, nil
 }

@@ -111,6 +111,6 @@ func (m *metrics) gauge(name, help string, samples ...sample) {
 		if len(s.labels) > 0 {
 			m.WriteString("}")
 		}
-		m.WriteString(" " + strconv.FormatFloat(s.value, 'g', -1, 64) + "\n")
+		m.WriteString(" " + strconv.FormatFloat(s.value, 'f', -1, 64) + "\n")
 	}
 }

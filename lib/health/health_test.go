@@ -1,0 +1,54 @@
+package health
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/store"
+)
+
+func TestProblemsAreNamed(t *testing.T) {
+	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	well := Report{At: now, Sync: now.Add(-time.Minute), Engine: build.Health{Reachable: true}, Disks: []Disk{{"builds", "/b", 50 << 30, 100 << 30}}}
+	if p := well.Problems(); len(p) != 0 {
+		t.Error(p)
+	}
+	for want, spoil := range map[string]func(*Report){
+		"has never run":         func(r *Report) { r.Sync = time.Time{} },
+		"ran last on 2 Jan":     func(r *Report) { r.Sync = now.Add(-6 * time.Minute) },
+		"can't be reached":      func(r *Report) { r.Engine = build.Health{Message: "It is away."} },
+		"No agent is online":    func(r *Report) { r.Engine.Message = "No agent is online." },
+		"(/b) is nearly full":   func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
+		"1 of 3 letters":        func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
+		"2 people wait":         func(r *Report) { r.Census.People = map[string]int{"pending": 2} },
+		"disk with the builds ": func(r *Report) { r.Disks = []Disk{{"builds", "/b", 500 << 20, 1 << 30}} },
+	} {
+		r := well
+		spoil(&r)
+		if p := r.Problems(); len(p) != 1 || !strings.Contains(p[0], want) {
+			t.Errorf("%q is not the one problem: %q", want, p)
+		}
+	}
+}
+
+func TestMetricsAreInPrometheusFormat(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	r := Report{At: now, Version: "a\"b\\c\nd", Sync: now.Add(-time.Minute), Engine: build.Health{Reachable: true, Slots: []build.Slots{{Label: "vm", Online: 1, Total: 2, Busy: 1}}},
+		Census: store.Census{Builds: map[string]int{"failed": 3}, Waiting: now.Add(-90 * time.Second)}, Disks: []Disk{{"builds", "/b", 1, 2}}}
+	text := string(r.Metrics())
+	for _, want := range []string{
+		`toaster_info{version="a\"b\\c\nd"} 1` + "\n", "toaster_builds{state=\"failed\"} 3\n", "toaster_builds{state=\"lost\"} 0\n",
+		"toaster_queue_oldest_seconds 90\n", `toaster_engine_slots{label="vm",kind="total"} 2` + "\n", "toaster_sync_timestamp_seconds 1799999940\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in %s", want, text)
+		}
+	}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "# ") && len(strings.Fields(line)) != 2 {
+			t.Errorf("%q is no sample", line)
+		}
+	}
+}

@@ -68,7 +68,7 @@ func fields(names ...string) func(*config.Config) web.Fields {
 // accounts are the site's, with the judge of passwords.
 func accounts(r *web.Request) *account.Accounts {
 	a := account.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
-	a.Strength = account.StrengthProgram
+	a.Strength = account.StrengthBeside
 	return a
 }
 

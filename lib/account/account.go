@@ -53,6 +53,9 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson) (*store.Person, error) 
 	if err := n.check(); err != nil {
 		return nil, err
 	}
+	if err := a.hardToGuess(ctx, n.Password, n.Email, n.Name); err != nil {
+		return nil, err
+	}
 	phc, err := a.hash(ctx, n.Password)
 	if err != nil {
 		return nil, err
@@ -67,16 +70,13 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson) (*store.Person, error) 
 	return p, nil
 }
 
-// SetPassword changes a person's password and ends all their sessions. NotFound: no such account.
+// SetPassword changes a person's password and ends all their sessions. NotFound: no such account. Invalid: the Field "password".
 func (a *Accounts) SetPassword(ctx context.Context, email, password string) error {
-	if err := checkPassword(password); err != nil {
-		return err
-	}
 	p, err := a.person(ctx, email)
 	if err != nil {
 		return err
 	}
-	phc, err := a.hash(ctx, password)
+	phc, err := a.newPassword(ctx, p, password)
 	if err != nil {
 		return err
 	}

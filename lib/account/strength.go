@@ -21,19 +21,30 @@ type Strength func(ctx context.Context, password string, words []string) (score 
 // hardEnough is the least score: "safely unguessable: moderate protection from offline slow-hash scenario" (zxcvbn).
 const hardEnough = 3
 
-// StrengthProgram judges with the program "strength" in the folder of the running one.
-func StrengthProgram(ctx context.Context, password string, words []string) (score int, err error) {
+// StrengthBeside judges with the program "strength" in the folder of the running one.
+func StrengthBeside(ctx context.Context, password string, words []string) (score int, err error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
+	return StrengthIn(filepath.Dir(self))(ctx, password, words)
+}
+
+// StrengthIn judges with the program "strength" in a folder.
+func StrengthIn(folder string) Strength {
+	return func(ctx context.Context, password string, words []string) (score int, err error) {
+		return ask(ctx, filepath.Join(folder, "strength"), password, words)
+	}
+}
+
+func ask(ctx context.Context, program, password string, words []string) (score int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	in, err := json.Marshal(map[string]any{"password": password, "words": words})
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.CommandContext(ctx, filepath.Join(filepath.Dir(self), "strength"))
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Stdin, cmd.Env = bytes.NewReader(in), []string{}
 	out, err := cmd.Output()
 	if err != nil {

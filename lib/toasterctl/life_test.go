@@ -73,6 +73,7 @@ func TestPeople(t *testing.T) {
 	ctl(t, "another good password\n", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(0)
 
 	ctl(t, secret, "user", "add", "--config", config, "--email", email, "--password-stdin").exits(1).complains("account already")
+	ctl(t, "toaster2026", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("easy to guess")
 	ctl(t, "short", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("password")
 	ctl(t, secret, "user", "passwd", "--config", config, "--email", "nobody@example.org", "--password-stdin").exits(1).complains("no such account", "user list")
 	ctl(t, "", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(2).complains("standard input")

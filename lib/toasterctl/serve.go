@@ -67,11 +67,10 @@ func (c *serveCommand) Run(w *world) error {
 func (c *serveCommand) programs() (string, error) {
 	folders := []string{c.CGI}
 	if c.CGI == "" {
-		self, err := os.Executable()
-		if err != nil {
+		var err error
+		if folders, err = cgiFolders(); err != nil {
 			return "", err
 		}
-		folders = []string{filepath.Join(filepath.Dir(self), "cgi-bin"), filepath.Join(filepath.Dir(self), "../lib/cgi-bin/toaster")}
 	}
 	for _, folder := range folders {
 		if _, err := os.Stat(filepath.Join(folder, "index")); err == nil {
@@ -79,6 +78,15 @@ func (c *serveCommand) programs() (string, error) {
 		}
 	}
 	return "", fault.New(fault.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or say where they are with --cgi DIR.")
+}
+
+// cgiFolders are where the CGI programs are, as "make build" and "make install" lay them.
+func cgiFolders() ([]string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return []string{filepath.Join(filepath.Dir(self), "cgi-bin"), filepath.Join(filepath.Dir(self), "../lib/cgi-bin/toaster")}, nil
 }
 
 func (c *serveCommand) listen() (net.Listener, error) {

@@ -31,7 +31,9 @@ func (w *world) withAccounts(f func(*account.Accounts, *store.DB) error) error {
 		return err
 	}
 	defer db.Close()
-	return orSee(f(account.New(cfg, db), db), "user list")
+	accounts := account.New(cfg, db)
+	accounts.Strength = strength()
+	return orSee(f(accounts, db), "user list")
 }
 
 // password is how a command gets one: never as an argument, which every user of the host can read.

@@ -1,0 +1,22 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"toaster.do/lib/account"
+)
+
+// strength judges passwords with the program that lies among the CGI programs; nil where it is not installed.
+func strength() account.Strength {
+	folders, err := cgiFolders()
+	if err != nil {
+		return nil
+	}
+	for _, folder := range folders {
+		if _, err := os.Stat(filepath.Join(folder, "strength")); err == nil {
+			return account.StrengthIn(folder)
+		}
+	}
+	return nil
+}

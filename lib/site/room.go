@@ -25,7 +25,7 @@ func Room(cfg *config.Config) error {
 		}
 		if free < int64(cfg.Limits.FreeDisk) {
 			return fault.Wrap(fault.Unavailable, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20, cfg.Limits.FreeDisk),
-				"The server's disk is nearly full: no more builds start.", "Remove jobs that you don't need, and try again later. Administrator: free some space; the log says where.")
+				"The server's disk is nearly full: no more builds start.", "Remove jobs that you don't need, and try again later. Administrator: free some space, or lower limits.free_disk.")
 		}
 	}
 	return nil

@@ -5,7 +5,6 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
-	"toaster.do/lib/jenkins"
 	"toaster.do/lib/local"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/site"
@@ -14,7 +13,8 @@ import (
 type doctorCommand struct{}
 
 func (doctorCommand) Help() string {
-	return "Looks whether mail can be sent, and whether the engine can build what is offered: of the local one, whether a runner runs; of a Jenkins, whether it " +
+	return "Looks at the database, its rights and its schema, the keys, the disk, cron, mail, the address with its static files, and says what " +
+		"mends each. And whether the engine can build what is offered: of the local one, whether a runner runs; of a Jenkins, whether it " +
 		"answers, its release, the account's permissions, the view, and for each target's label an agent that is online. For the " +
 		"permissions it makes a job there and deletes it again.\n\nExit status 1: something is to be changed."
 }
@@ -24,46 +24,44 @@ func (doctorCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
-	if err != nil {
+	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
 	}
-	findings, err := w.examine(cfg, targets)
-	if err != nil {
-		return err
-	}
-	findings = append(findings, mailFinding(w.ctx, cfg))
-	sick := 0
-	for _, f := range findings {
+	bad := 0
+	for _, f := range append(w.examineSite(cfg), w.examine(cfg)...) {
 		if !f.OK {
-			sick++
+			bad++
 		}
 		if err := w.tell(f); err != nil {
 			return err
 		}
 	}
-	if sick > 0 {
-		fmt.Fprintf(w.err, "toasterctl: %s to change.\n", count(sick, "thing"))
+	if bad > 0 {
+		fmt.Fprintf(w.err, "toasterctl: %s to change.\n", count(bad, "thing"))
 		return errSaid
 	}
 	return nil
 }
 
-// examine looks at the engine that the configuration names.
-func (w *world) examine(cfg *config.Config, targets *sdk.Targets) ([]jenkins.Finding, error) {
+// examine looks at the engine that the configuration names, and at what it is to build.
+func (w *world) examine(cfg *config.Config) []finding {
+	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
+	if err != nil {
+		return []finding{sick("targets", err, "Correct "+cfg.Paths.Targets+".")}
+	}
 	if cfg.Engine == "jenkins" {
 		e, err := site.Jenkins(cfg, w.logger())
 		if err != nil {
-			return nil, err
+			return []finding{sick("Jenkins", err, "See [jenkins] in "+cfg.Path+".")}
 		}
-		return e.Doctor(w.ctx, labels(targets)), nil
+		return e.Doctor(w.ctx, labels(targets))
 	}
 	db, err := openDatabase(w, cfg)
 	if err != nil {
-		return nil, err
+		return nil // said already, of the database
 	}
 	defer db.Close()
-	return []jenkins.Finding{runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))}, nil
+	return []finding{runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))}
 }
 
 // labels are those of the targets that are offered.
@@ -75,8 +73,8 @@ func labels(targets *sdk.Targets) (all []string) {
 }
 
 // runnerFinding says whether somebody runs the local engine's builds.
-func runnerFinding(h build.Health) jenkins.Finding {
-	f := jenkins.Finding{What: "the local engine's runner", OK: h.Message == "", Problem: h.Message}
+func runnerFinding(h build.Health) finding {
+	f := finding{What: "the local engine's runner", OK: h.Message == "", Problem: h.Message}
 	if f.OK {
 		slots := 0
 		for _, s := range h.Slots {
@@ -88,7 +86,7 @@ func runnerFinding(h build.Health) jenkins.Finding {
 }
 
 // tell prints a finding: what it is about, what is the matter, what to do.
-func (w *world) tell(f jenkins.Finding) error {
+func (w *world) tell(f finding) error {
 	sign := "ok      "
 	if !f.OK {
 		sign = "change  "

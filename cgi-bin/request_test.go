@@ -18,7 +18,8 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 		s.prefix = prefix
 		c := s.browser(ada)
 		id := s.program(s.token(ada, "write")).addJob("start", "1")
-		for _, path := range []string{"/", "/help", "/account", "/jobs", "/jobs/new", "/jobs/" + id, "/jobs/" + id + "/update", "/jobs/" + id + "/remove", "/jobs/" + id + "/builds/1", "/missing"} {
+		for _, path := range []string{"/", "/help", "/account", "/account/password", "/account/address", "/account/factor", "/account/sessions", "/account/tokens", "/account/remove",
+			"/account/recover", "/account/activate?link=x", "/account/sent?for=signup", "/jobs", "/jobs/new", "/jobs/" + id, "/jobs/" + id + "/update", "/jobs/" + id + "/remove", "/jobs/" + id + "/builds/1", "/missing"} {
 			a := c.get(path)
 			for _, l := range link.FindAllStringSubmatch(a.body, -1) {
 				if outside := strings.HasPrefix(l[1], "https://"); !outside && l[1][0] != '#' && l[1][0] != '?' && !strings.HasPrefix(l[1], prefix+"/") {

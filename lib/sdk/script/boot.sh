@@ -90,7 +90,7 @@ last=
 # Some hosts have a KVM that starts nothing, such as one inside of another virtual machine.
 if [ -w /dev/kvm ]; then
 	start -enable-kvm
-	while kill -0 $machine 2>/dev/null && [ ! -s console ] && [ $(($(date +%s) - began)) -lt 60 ]; do sleep 1; done
+	while kill -0 $machine 2>/dev/null && [ ! -s console ] && ! grep -q "^KVM internal error" qemu.err && [ $(($(date +%s) - began)) -lt 60 ]; do sleep 1; done
 	if [ ! -s console ]; then
 		kill -9 $machine 2>/dev/null
 		start

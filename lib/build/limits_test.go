@@ -177,3 +177,53 @@ func (h *house) expire() {
 		h.Fatal(err)
 	}
 }
+
+// change stores new sources of some size.
+func (h *house) change(job *store.Job, base, bytes int) error {
+	_, err := h.Update(h.Context(), h.ann.ID, job.ID, base, Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN true\n" + strings.Repeat("#", bytes))})
+	return err
+}
+
+func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
+	h := build(t)
+	h.Limits.Sources = 25 << 10
+	job := h.add()
+	h.ends(job, h.begin(job), 1)
+	for base := 1; base < 20; base++ { // more than the limit, but for what is forgotten
+		if err := h.change(job, base, 10<<10); err != nil {
+			t.Fatal(base, err)
+		}
+	}
+	for number, there := range map[int]bool{1: true, 10: false, 20: true} {
+		if _, err := h.Source(t.Context(), h.ann.ID, job.ID, number); (err == nil) != there {
+			t.Errorf("revision %d: %v", number, err)
+		}
+	}
+	_, err := h.Update(t.Context(), h.ann.ID, job.ID, 10, Submission{Dockerfile: []byte("FROM debian:bookworm\nCOPY x /\n"), KeepContext: true})
+	if fault.KindOf(err) != fault.Conflict {
+		t.Error("with the context of a revision that is forgotten: ", err)
+	}
+	if err := h.change(job, 10, 5); fault.KindOf(err) != fault.Conflict {
+		t.Error("from a revision that is forgotten: ", err)
+	}
+}
+
+func TestSourcesAreLimited(t *testing.T) {
+	h := build(t)
+	h.Limits.Sources = 25 << 10
+	job := h.add()
+	for base := 1; ; base++ {
+		h.ends(job, h.begin(job), 1)
+		err := h.change(job, base, 10<<10)
+		if err == nil && base < 3 {
+			continue
+		}
+		if f := fault.Of(err); base != 3 || f.Kind != fault.Limited || !strings.Contains(f.Advice, "“"+job.Name+"” has 30.1 KiB") {
+			t.Fatalf("%d: %+v", base, f)
+		}
+		break
+	}
+	if _, err := h.Source(t.Context(), h.ann.ID, job.ID, 4); err == nil {
+		t.Error("it was stored all the same")
+	}
+}

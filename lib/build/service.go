@@ -17,6 +17,7 @@ type Limits struct {
 	Dockerfile int64 // bytes
 	Context    dockerfile.Limits
 	Jobs       int           // a person's jobs, unless the person has a number of their own; 0: no limit
+	Sources    int64         // bytes of Dockerfiles and contexts of a person's jobs, in all revisions; 0: no limit
 	Builds     store.Limits  // a person's builds, likewise, and the queue's
 	Keep       int           // builds that the engine keeps of a job
 	TimeLimit  time.Duration // of one build
@@ -104,6 +105,9 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	}
 	if sub.KeepContext && sub.Context == nil {
 		old, err := s.Store.Revision(ctx, owner, id, base)
+		if fault.KindOf(err) == fault.NotFound && err != nil && base != job.Revision {
+			err = store.Stale(base, job.Revision) // revisions that nothing was built from are forgotten
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +118,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, CreatedAt: s.Now()}
-	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev); err != nil {
+	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}
 	return s.changed(ctx, owner, id)

@@ -68,6 +68,7 @@ type Limits struct {
 	Jobs      int
 	Running   int  // builds queued or running at once
 	Daily     int  // builds started in 24 hours
+	Sources   Size // Dockerfiles and contexts of all their jobs, in all revisions that were built
 	Artifacts Size // kept by all their builds together; checked before a build starts
 	KeepDays  int  `toml:"keep_days"` // how long a build's log and artifacts are kept
 

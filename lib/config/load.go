@@ -41,6 +41,7 @@ func Default() *Config {
 			Jobs:            3,
 			Running:         3,
 			Daily:           50,
+			Sources:         100 << 20,
 			Artifacts:       20 << 30,
 			KeepDays:        30,
 			Queue:           100,

@@ -28,6 +28,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 		Store: db, Targets: targets,
 		Limits: build.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
+			Sources: int64(cfg.Limits.Sources),
 			Builds: store.Limits{
 				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Bytes: int64(cfg.Limits.Artifacts),
 				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,

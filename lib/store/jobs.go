@@ -106,23 +106,38 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 
 // AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the
 // newest revision is a Conflict: somebody changed the job meanwhile.
-func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision) error {
+//
+// Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more than most bytes,
+// of all jobs of the owner together: Limited; 0 is no limit.
+func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision, most int64) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, r.JobID)
 		if err != nil {
 			return err
 		}
 		if base != j.Revision {
-			return fault.New(fault.Conflict, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, j.Revision),
-				"Compare your text with the newest one, then send it again.")
+			return Stale(base, j.Revision)
 		}
 		r.Number = j.Revision + 1
 		if err := addRevision(ctx, tx, r); err != nil {
 			return err
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
+			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.Defined); err != nil {
+			return err
+		}
+		if err := roomForSources(ctx, tx, owner, most); err != nil {
+			return err
+		}
 		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, problem = '' WHERE id = ?", r.Number, name, r.JobID)
 		return err
 	})
+}
+
+// Stale is the Conflict of a change that was made from a revision which is no longer the newest.
+func Stale(base, newest int) error {
+	return fault.New(fault.Conflict, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
+		"Compare your text with the newest one, then send it again.")
 }
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {

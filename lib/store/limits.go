@@ -125,6 +125,25 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	return fault.New(fault.Limited, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n), size(l.Bytes)), advice).In(time.Hour)
 }
 
+// roomForSources is Limited where the sources of a person's jobs, what was just stored among them, take more than most bytes.
+func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
+	var n int64
+	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, person).Scan(&n)
+	if err != nil || most == 0 || n <= most {
+		return err
+	}
+	var name string
+	var largest int64
+	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+sources+`
+		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &largest)
+	if err != nil {
+		return err
+	}
+	return fault.New(fault.Limited, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
+		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest))).In(time.Hour)
+}
+
 func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) error {
 	var n int
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM build WHERE state = 'queued'`).Scan(&n)
@@ -137,7 +156,10 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 
 // size writes a number of bytes for people.
 func size(n int64) string {
-	if n < 1<<30 {
+	switch {
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	case n < 1<<30:
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 	}
 	return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))

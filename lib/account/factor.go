@@ -22,6 +22,7 @@ const (
 	secretLength  = 20 // bytes (RFC 4226, R6)
 	period        = 30 // seconds
 	recoveryCodes = 10
+	codeLength    = 10 // characters, without the hyphen
 )
 
 var plain32 = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -89,7 +90,10 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	if proven == 0 {
 		return nil, fault.New(fault.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
 	}
-	codes, digests := newCodes()
+	codes, digests, err := a.newCodes(ctx, secret)
+	if err != nil {
+		return nil, err
+	}
 	letter := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
 	return codes, a.db.SetFactor(ctx, p.ID, secret, proven, digests, a.Now(), letter, by)
 }
@@ -117,7 +121,10 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return nil, err
 	}
-	codes, digests := newCodes()
+	codes, digests, err := a.newCodes(ctx, p.TOTP)
+	if err != nil {
+		return nil, err
+	}
 	letter := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
 }
@@ -142,23 +149,37 @@ func (a *Accounts) take(ctx context.Context, p *store.Person, code string) (bool
 	if s := step(p.TOTP, code, a.Now()); s != 0 {
 		return a.db.TakeStep(ctx, p.ID, s)
 	}
-	return a.db.TakeRecoveryCode(ctx, p.ID, codeDigest(lookalike.Replace(code)))
+	if len(code) != codeLength {
+		return false, nil
+	}
+	var digest []byte
+	if err := a.slots.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), p.TOTP) }); err != nil {
+		return false, err
+	}
+	return a.db.TakeRecoveryCode(ctx, p.ID, digest)
 }
 
 // lookalike reads digits that no code has as the letters that they were copied from.
 var lookalike = strings.NewReplacer("0", "O", "1", "I", "8", "B")
 
 // newCodes returns recovery codes of 50 random bits, and their digests.
-func newCodes() (codes []string, digests [][]byte) {
-	for range recoveryCodes {
-		code := rand.Text()[:10]
-		codes = append(codes, code[:5]+"-"+code[5:])
-		digests = append(digests, codeDigest(code))
-	}
-	return codes, digests
+func (a *Accounts) newCodes(ctx context.Context, secret []byte) (codes []string, digests [][]byte, err error) {
+	err = a.slots.do(ctx, func() {
+		for range recoveryCodes {
+			code := rand.Text()[:codeLength]
+			codes = append(codes, code[:codeLength/2]+"-"+code[codeLength/2:])
+			digests = append(digests, codeDigest(code, secret))
+		}
+	})
+	return codes, digests, err
 }
 
-func codeDigest(code string) []byte {
-	d := sha256.Sum256([]byte("recovery:" + code))
-	return d[:]
+// codeCost is never changed: a digest doesn't say what it was made with.
+var codeCost = cost{memory: 19 << 10, time: 2, threads: 1}
+
+// codeDigest is what a recovery code is stored as: hashed like a password, since it has less than 112 bits (OWASP ASVS 5.0, 6.5.2). The salt is the
+// person's own, for it comes from the second factor's secret, so that one hash finds a code among all.
+func codeDigest(code string, secret []byte) []byte {
+	salt := sha256.Sum256(append([]byte("recovery:"), secret...))
+	return codeCost.hash(code, salt[:], sha256.Size)
 }

@@ -193,7 +193,7 @@ func lookInside(t *testing.T, image string, r sdk.Recipe) {
 // bootImage waits for the prompt on the serial console, and for the page.
 func bootImage(t *testing.T, image string) {
 	t.Helper()
-	port := freePort(t)
+	port := openPort(t)
 	console := filepath.Join(t.TempDir(), "console")
 	args := []string{"-m", "1024", "-display", "none", "-serial", "file:" + console, "-no-reboot", "-snapshot",
 		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080", port), "-device", "e1000,netdev=net"}
@@ -249,7 +249,7 @@ func fetch(port int) string {
 	return string(body)
 }
 
-func freePort(t *testing.T) int {
+func openPort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

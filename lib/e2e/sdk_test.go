@@ -223,7 +223,7 @@ func bootImage(t *testing.T, image string) {
 				t.Logf("the page after %v: %q", time.Since(began).Round(time.Second), page)
 			}
 		}
-		if time.Since(began) > 15*time.Minute {
+		if time.Since(began) > 30*time.Minute {
 			t.Fatalf("no prompt or no page; the console's end:\n%s", text[max(0, len(text)-2000):])
 		}
 	}

@@ -96,7 +96,7 @@ func rejected(t *testing.T) map[string]struct {
 		"no FROM":             {one("RUN true\n"), 422, "dockerfile", ""},
 		"an unknown target":   {[]string{"dockerfile:Dockerfile", good, "target", "vm_z80_potato"}, 422, "target", "vm_z80_potato"},
 		"no target":           {[]string{"dockerfile:Dockerfile", good}, 422, "target", ""},
-		"a target that's off": {[]string{"dockerfile:Dockerfile", good, "target", "vm_amd64_daedalus"}, 422, "target", "vm_amd64_daedalus"},
+		"a target that's off": {[]string{"dockerfile:Dockerfile", good, "target", "rootfs_i386_daedalus"}, 422, "target", "rootfs_i386_daedalus"},
 		"no archive":          {with("this is no archive"), 422, "context", ""},
 		"a hostile archive":   {with(archive(t, "../../etc/passwd", "x")), 422, "context", "../../etc/passwd"},
 		"a large archive":     {with(strings.Repeat("x", 1<<20+1)), 413, "context", "1 MiB"},

@@ -44,7 +44,8 @@ func front(w http.ResponseWriter, r *web.Request) error {
 	return r.Page(w, http.StatusOK, "front", page.View{Data: struct {
 		Groups []group
 		Health build.Health
-	}{groups, s.Health(r.Context())}})
+		SignUp bool
+	}{groups, s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}})
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.

@@ -2,7 +2,9 @@ package cgibin
 
 import (
 	"fmt"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -327,4 +329,35 @@ func TestAnAdministratorSwitchesALostSecondFactorOff(t *testing.T) {
 		t.Error(p, err)
 	}
 	s.browser(ada)
+}
+
+func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
+	s := newSite(t)
+	s.prefix = "/x/y"
+	c := s.admin()
+	id := s.program(s.token(ada, "write")).addJob("start", "1")
+	for i := range 60 {
+		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.Audit(t.Context(), store.Entry{At: time.Now(), Means: "web", Action: "login", Object: "person 1", Detail: "<b>&"}))
+	}
+	person := fmt.Sprintf("/admin/people/%d", s.id(ada))
+	for _, path := range []string{"/admin/people?page=2", person, person + "/remove", "/admin/jobs", "/admin/jobs/" + id, "/admin/jobs/" + id + "/remove", "/admin/health", "/admin/audit?action=login"} {
+		a := c.get(path)
+		if a.status != 200 || strings.Contains(a.body, "<b>") {
+			t.Errorf("%s: %d", path, a.status)
+		}
+		links := regexp.MustCompile(`(?:href|src|action)="([^"]*)"`).FindAllStringSubmatch(a.body, -1)
+		for _, l := range links {
+			if l[1][0] != '#' && !strings.HasPrefix(l[1], "/x/y/") {
+				t.Errorf("%s links to %s", path, l[1])
+			}
+		}
+		for _, l := range links {
+			if inside, ok := strings.CutPrefix(html.UnescapeString(l[1]), "/x/y/admin"); ok && strings.Contains(a.body, `href="`+l[1]+`"`) {
+				if b := c.get("/admin" + inside); b.status != 200 && b.status != http.StatusSeeOther {
+					t.Errorf("%s links to %s, which is a %d", path, l[1], b.status)
+				}
+			}
+		}
+	}
 }

@@ -155,6 +155,32 @@ func keep(j *job) {
 	j.must("Stop of a forgotten build", j.Engine.Stop(j.Context(), j.name, first.Number))
 }
 
+func expire(j *job) {
+	e, ok := j.Engine.(build.Expirer)
+	if !ok {
+		j.Skip("this engine can't")
+	}
+	j.create("mkdir dist", "echo $BUILD_NUMBER >dist/image")
+	first, second := j.builds(), j.builds()
+	for _, again := range []string{"", " again"} {
+		j.must("Expire"+again, e.Expire(j.Context(), j.name, first.Number))
+	}
+	_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
+	j.wants(fault.NotFound, "Log of an expired build", err)
+	_, err = j.Engine.Open(j.Context(), j.name, first.Number, "image", build.Range{})
+	j.wants(fault.NotFound, "Open of an expired build", err)
+	if text, _ := j.read(second.Number, "image", build.Range{}); text != fmt.Sprintln(second.Number) {
+		j.Errorf("the other build left %q", text)
+	}
+	j.create(long)
+	b := j.running(j.start())
+	j.wants(fault.Conflict, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
+	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
+	if b = j.ends(b.Ticket, build.Aborted); b.Number <= second.Number {
+		j.Errorf("the number %d was given again", b.Number)
+	}
+}
+
 func expected(j *job) {
 	j.create("sleep 1")
 	j.builds()

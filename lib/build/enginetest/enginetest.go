@@ -48,6 +48,7 @@ func Run(t *testing.T, f Fixture) {
 		{"the status of many jobs, of which some are not there", statusOfMany},
 		{"the newest builds come first", newestFirst},
 		{"only the newest builds are kept", keep},
+		{"a single build is removed with what it left", expire},
 		{"how long a build takes is learnt from those before", expected},
 		{"a log is read in parts", logInParts},
 		{"a log is read while it grows", growingLog},

@@ -10,7 +10,7 @@ PROGRAMS = index account admin jobs strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs faketime git groff-base lighttpd lintian \
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs git groff-base lighttpd lintian \
 	lighttpd-mod-openssl parted qemu-utils shellcheck squashfs-tools w3m xorriso zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
@@ -79,6 +79,7 @@ install: build
 	install -m 755 $(PROGRAMS:%='$(BUILD)/cgi-bin/%') '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
 	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(SHARE)/static/'
 	install -m 644 conf/*.toml '$(DESTDIR)$(SHARE)/conf/'
+	install -m 644 conf/README.md '$(DESTDIR)$(SHARE)/conf/'
 	cp -R conf/jenkins '$(DESTDIR)$(SHARE)/conf/'
 	@cd conf && for f in $(SNIPPETS); do \
 		to='$(DESTDIR)$(SHARE)/conf/'$$f; mkdir -p "$${to%/*}" && $(RELOCATE) "$$f" >"$$to" && chmod "$$(stat -c %a "$$f")" "$$to" || exit 1; \

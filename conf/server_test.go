@@ -120,24 +120,31 @@ type server struct {
 	prefix, base string
 }
 
-func start(t *testing.T, k kind, prefix, scheme string) *server {
+// start runs a web server with programs that say what they were given.
+func start(t testing.TB, k kind, prefix, scheme string) *server {
 	t.Helper()
-	binary := look(t, k.binary)
 	dir := t.TempDir()
-	port, config := freePort(t), k.config
-	if scheme == "https" {
-		config += k.tls
-	}
-	fill := strings.NewReplacer("{dir}", dir, "{lib}", "/usr/lib/apache2/modules", "{port}", port)
-	write(t, dir, "config", fill.Replace(config), 0o644)
-	write(t, dir, "snippet.conf", snippet(t, k, dir, prefix), 0o644)
-	write(t, dir, "pem", certificate(t), 0o644)
 	for _, name := range []string{"index", "account", "admin", "jobs"} {
 		write(t, dir, "programs/"+name, program, 0o755)
 	}
 	write(t, dir, "static/toaster.css", "body {}\n", 0o644)
 	write(t, dir, "static/logo.svg", "<svg/>\n", 0o644)
 	write(t, dir, "static/run.sh", program, 0o755)
+	return launch(t, k, prefix, scheme, dir, dir+"/programs", dir+"/static", "")
+}
+
+// launch runs a web server with the snippet, on the given folders.
+func launch(t testing.TB, k kind, prefix, scheme, dir, programs, static, more string) *server {
+	t.Helper()
+	binary := look(t, k.binary)
+	port, config := freePort(t), k.config+more
+	if scheme == "https" {
+		config += k.tls
+	}
+	fill := strings.NewReplacer("{dir}", dir, "{lib}", "/usr/lib/apache2/modules", "{port}", port)
+	write(t, dir, "config", fill.Replace(config), 0o644)
+	write(t, dir, "snippet.conf", snippet(t, k, dir, programs, static, prefix), 0o644)
+	write(t, dir, "pem", certificate(t), 0o644)
 	write(t, dir, "root/index.html", "not toaster\n", 0o644)
 
 	cmd := exec.Command(binary, k.args(filepath.Join(dir, "config"))...)
@@ -165,7 +172,7 @@ func start(t *testing.T, k kind, prefix, scheme string) *server {
 }
 
 // snippet is the file as it is installed, with this test's paths and prefix.
-func snippet(t *testing.T, k kind, dir, prefix string) string {
+func snippet(t testing.TB, k kind, dir, programs, static, prefix string) string {
 	t.Helper()
 	data, err := os.ReadFile(k.snippet)
 	if err != nil {
@@ -173,23 +180,25 @@ func snippet(t *testing.T, k kind, dir, prefix string) string {
 	}
 	text := string(data)
 	for from, to := range map[string]string{
-		"/usr/lib/cgi-bin/toaster": dir + "/programs", "/usr/share/toaster/static": dir + "/static", "\n" + mounted[k.lighttpd] + `"/toaster/"` + "\n": "\n" + mounted[k.lighttpd] + `"` + prefix + `/"` + "\n",
+		"/usr/lib/cgi-bin/toaster": programs, "/usr/share/toaster/static": static, "\n" + mounted[k.lighttpd] + `"/toaster/"` + "\n": "\n" + mounted[k.lighttpd] + `"` + prefix + `/"` + "\n",
 	} {
 		if !strings.Contains(text, from) {
 			t.Fatalf("%s has no %q", k.snippet, from)
 		}
 		text = strings.ReplaceAll(text, from, to)
 	}
-	return text
+	return strings.ReplaceAll(text, `"/run/lighttpd"`, `"`+dir+`"`)
 }
 
 // mounted begins the line that says where the site is mounted.
 var mounted = map[bool]string{false: "Define TOASTER ", true: "var.toaster = "}
 
+const nobody = 65534
+
 // unprivileged makes a server that root starts run as nobody: it needs no more.
-func unprivileged(t *testing.T, cmd *exec.Cmd, dir string) {
+func unprivileged(t testing.TB, cmd *exec.Cmd, dir string) {
 	t.Helper()
-	const nobody = 65534
+
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody}
 	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
 		t.Fatal(err)
@@ -200,7 +209,7 @@ func unprivileged(t *testing.T, cmd *exec.Cmd, dir string) {
 }
 
 // look finds a program or a module of one. Where the project is checked it must be there.
-func look(t *testing.T, name string) string {
+func look(t testing.TB, name string) string {
 	t.Helper()
 	for _, path := range []string{name, "/usr/sbin/" + name} {
 		if found, err := exec.LookPath(path); err == nil {
@@ -217,7 +226,7 @@ func look(t *testing.T, name string) string {
 	return ""
 }
 
-func write(t *testing.T, dir, name, content string, mode os.FileMode) {
+func write(t testing.TB, dir, name, content string, mode os.FileMode) {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -228,7 +237,7 @@ func write(t *testing.T, dir, name, content string, mode os.FileMode) {
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -240,7 +249,7 @@ func freePort(t *testing.T) string {
 }
 
 // await returns when somebody listens on the port.
-func await(t *testing.T, port string, ended <-chan struct{}) {
+func await(t testing.TB, port string, ended <-chan struct{}) {
 	t.Helper()
 	for {
 		if c, err := net.Dial("tcp", "127.0.0.1:"+port); err == nil {
@@ -256,7 +265,7 @@ func await(t *testing.T, port string, ended <-chan struct{}) {
 }
 
 // certificate is one for this test alone, with its key, PEM.
-func certificate(t *testing.T) string {
+func certificate(t testing.TB) string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -121,10 +121,10 @@ func thePrefixWithoutSlash(t *testing.T, s *server) {
 }
 
 func staticFilesAreFilesAndNothingElse(t *testing.T, s *server) {
-	if answer := s.get(t, "/static/toaster.css"); answer["status"] != "200" || answer["body"] != "body {}\n" || answer["type"] != "text/css" {
+	if answer := s.get(t, "/static/toaster.css"); answer["status"] != "200" || answer["body"] != "body {}\n" || answer["type"] != "text/css" || answer["cache"] != "public, max-age=604800" {
 		t.Error(answer)
 	}
-	if answer := s.get(t, "/static/logo.svg?v=1"); answer["type"] != "image/svg+xml" || answer["nosniff"] != "nosniff" || answer["cache"] != "public, max-age=604800" {
+	if answer := s.get(t, "/static/logo.svg?v=1"); answer["type"] != "image/svg+xml" || answer["nosniff"] != "nosniff" || answer["cache"] != "public, max-age=31536000, immutable" {
 		t.Error(answer)
 	}
 	if answer := s.get(t, "/static/run.sh"); answer["status"] != "200" || answer["body"] != program {

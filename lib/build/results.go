@@ -67,6 +67,12 @@ func (s *Service) Log(ctx context.Context, owner int64, id string, number int, o
 	if err != nil {
 		return Chunk{}, err
 	}
+	if b.EngineNumber == 0 && b.Open() {
+		// Whoever follows the log alone learns so that the build has begun.
+		if b, err = s.Build(ctx, owner, id, number); err != nil {
+			return Chunk{}, err
+		}
+	}
 	if b.EngineNumber == 0 {
 		return Chunk{More: b.Open()}, nil
 	}

@@ -74,6 +74,9 @@ func rights(cfg *config.Config) finding {
 			return sick(what, err, "")
 		case owner(fi) != os.Geteuid():
 			return finding{What: what, Problem: fmt.Sprintf("%s belongs to %s.", path, userName(owner(fi))), Advice: fmt.Sprintf("chown %s: %s", shellWord(userName(os.Geteuid())), shellWord(path))}
+		case fi.Mode().Perm()&0o200 == 0:
+			// SQLite gives the files beside the database the rights that it had when they were made.
+			return finding{What: what, Problem: path + " can't be written by its owner.", Advice: "chmod u+w " + shellWord(path)}
 		case fi.Mode().Perm()&0o007 != 0 && path != cfg.Paths.Builds:
 			return finding{What: what, Problem: fmt.Sprintf("%s is open to everybody (%v).", path, fi.Mode().Perm()), Advice: "chmod o= " + shellWord(path)}
 		}

@@ -54,6 +54,9 @@ func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "public, max-age=604800")
+	if r.URL.Query().Has("v") {
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	}
 	http.StripPrefix(f.prefix+"/static", http.FileServerFS(static.Files)).ServeHTTP(w, r)
 }
 

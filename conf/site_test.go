@@ -1,0 +1,245 @@
+package conf_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// root is where "make install" has put everything, once for all tests.
+var root = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "toaster-installed-")
+	if err != nil {
+		return "", err
+	}
+	installed = dir
+	out, err := exec.Command("make", "-C", "..", "install", "DESTDIR="+dir, "PREFIX=/usr", "BUILD="+dir+"/build").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("make install: %w\n%s", err, out)
+	}
+	return dir, os.Chmod(dir, 0o755)
+})
+
+var installed string // removed in the end
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	os.RemoveAll(installed)
+	os.Exit(status)
+}
+
+const (
+	email    = "ann@example.org"
+	password = "correct horse battery staple"
+	target   = "rootfs_amd64_bookworm"
+)
+
+// site is an instance of the installed programs that belongs to the web server's user.
+type site struct {
+	root, dir, config string
+}
+
+// newSite makes one in a folder, with a person; lines of its configuration are changed from old to new.
+func newSite(t testing.TB, dir string, oldnew ...string) *site {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("this has to be run by root")
+		}
+		t.Skip("only root can run a site of another user")
+	}
+	root, err := root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &site{root, dir, filepath.Join(dir, "toaster.toml")}
+	for d := filepath.Dir(dir); d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		os.Chmod(d, 0o755)
+	}
+	s.ctl(t, "", "init", "--dir", dir, "--owner", "nobody")
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "toaster.toml", strings.NewReplacer(oldnew...).Replace(string(text)), 0o644)
+	s.ctl(t, password+"\n", "user", "add", "--email", email, "--password-stdin")
+	return s
+}
+
+// ctl runs toasterctl as the site's user, or as root what root does.
+func (s *site) ctl(t testing.TB, in string, args ...string) string {
+	t.Helper()
+	cmd := s.command(args...)
+	if args[0] != "init" {
+		s.as(cmd)
+	}
+	cmd.Stdin = strings.NewReader(in)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%v: %v\n%s", args, err, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// as makes a command the site's user's.
+func (s *site) as(cmd *exec.Cmd) *exec.Cmd {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	return cmd
+}
+
+func (s *site) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(s.root+"/usr/bin/toasterctl", args...)
+	cmd.Dir = "/"
+	if args[0] != "init" {
+		cmd.Env = append(os.Environ(), "TOASTER_CONF="+s.config)
+	}
+	return cmd
+}
+
+// serve runs a web server on the site.
+func (s *site) serve(t testing.TB, k kind, prefix string) *visitor {
+	t.Helper()
+	return s.serveMore(t, k, prefix, "")
+}
+
+// serveMore is serve with more in the server's configuration.
+func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
+	t.Helper()
+	dir := t.TempDir()
+	more := "LoadModule env_module {lib}/mod_env.so\nSetEnv TOASTER_CONF " + s.config + "\n"
+	if k.lighttpd {
+		more = "setenv.add-environment = ( \"TOASTER_CONF\" => \"" + s.config + "\" )\n"
+	}
+	server := launch(t, k, prefix, "http", dir, s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static", more+other)
+	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email)}
+}
+
+// visitor is a program that uses the site.
+type visitor struct{ base, token string }
+
+// ask sends a request, and returns the answer with its whole text. An answer that breaks off is an error.
+func (v *visitor) ask(method, path, kind string, body io.Reader) (*http.Response, []byte, error) {
+	req, err := http.NewRequest(method, v.base+path, body)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+v.token)
+	req.Header.Set("Accept", "application/json")
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return resp, text, err
+}
+
+func (v *visitor) must(t testing.TB, status int, method, path, kind string, body io.Reader) (*http.Response, []byte) {
+	t.Helper()
+	resp, text, err := v.ask(method, path, kind, body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s: %s, not %d: %s", method, path, resp.Status, status, text)
+	}
+	return resp, text
+}
+
+// form is what a job is made of.
+func form(name, dockerfile string) (kind string, body io.Reader) {
+	var b bytes.Buffer
+	w := multipart.NewWriter(&b)
+	for field, value := range map[string]string{"name": name, "target": target, "text": dockerfile} {
+		w.WriteField(field, value)
+	}
+	w.Close()
+	return w.FormDataContentType(), &b
+}
+
+// The main job under each server, at the root and below a path: hand in, build, follow, download. The first build makes the
+// base, the others take it.
+func TestTheWholeWayUnderEachServer(t *testing.T) {
+	s := newSite(t, filepath.Join(t.TempDir(), "site"), "\njobs = 3\n", "\njobs = 0\n", "\nfree_disk = \"1 GiB\"\n", "\nfree_disk = 0\n")
+	for _, tool := range []string{"mmdebstrap", "zsh"} {
+		look(t, tool)
+	}
+	runner := s.command("runner")
+	runner.Env = append(runner.Env, "TOASTER_CACHE_DIR="+filepath.Join(t.TempDir(), "cache"))
+	var log bytes.Buffer
+	runner.Stderr = &log
+	if err := runner.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		runner.Process.Signal(syscall.SIGTERM)
+		runner.Wait()
+		if t.Failed() {
+			t.Logf("the runner: %s", log.Bytes())
+		}
+	})
+	for _, prefix := range []string{"", "/toaster"} {
+		for _, k := range kinds[1:] {
+			t.Run(k.name+prefix, func(t *testing.T) { s.serve(t, k, prefix).goTheWholeWay(t, prefix) })
+		}
+	}
+}
+
+func (v *visitor) goTheWholeWay(t *testing.T, prefix string) {
+	kind, body := form("greeter", "FROM debian:bookworm\nRUN echo hello >/greeting\nCMD [\"sleep\", \"1\"]\n")
+	resp, _ := v.must(t, http.StatusCreated, "POST", "/jobs", kind, body)
+	path, ours := strings.CutPrefix(resp.Header.Get("Location"), prefix)
+	if !ours {
+		t.Fatalf("the job is at %q", resp.Header.Get("Location"))
+	}
+	v.must(t, http.StatusAccepted, "POST", path+"/start", "", nil)
+
+	var followed strings.Builder
+	deadline := time.Now().Add(20 * time.Minute)
+	for offset := "0"; time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		resp, text := v.must(t, http.StatusOK, "GET", path+"/builds/1/log?offset="+offset, "", nil)
+		followed.Write(text)
+		if offset = resp.Header.Get("X-Next-Offset"); resp.Header.Get("X-More") != "true" {
+			break
+		}
+	}
+	var job struct {
+		State  string
+		Builds []struct {
+			Artifacts []struct {
+				Path, SHA256 string
+			}
+		}
+	}
+	_, text := v.must(t, http.StatusOK, "GET", path, "", nil)
+	if err := json.Unmarshal(text, &job); err != nil || job.State != "succeeded" || len(job.Builds) != 1 || len(job.Builds[0].Artifacts) < 4 {
+		t.Fatalf("%v: %s\n%s", err, text, followed.String())
+	}
+	if !strings.Contains(followed.String(), "TOASTER-STEP 2/3 2 RUN") {
+		t.Errorf("the log lacks the step:\n%s", followed.String())
+	}
+	for _, a := range job.Builds[0].Artifacts {
+		_, text := v.must(t, http.StatusOK, "GET", path+"/builds/1/artifacts/"+a.Path, "", nil)
+		if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != a.SHA256 {
+			t.Errorf("%s: %d bytes with the checksum %s, not %s", a.Path, len(text), got, a.SHA256)
+		}
+	}
+	v.must(t, http.StatusOK, "GET", "/static/toaster.css", "", nil)
+}

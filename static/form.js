@@ -2,6 +2,7 @@
 // target follow FROM. Without it the same is said when the form is sent.
 "use strict";
 (() => {
+  const say = (text, ...values) => values.reduce((s, v) => s.replace("%s", () => v), (window.words || {})[text] || text);
   const form = document.querySelector("form.form");
   const text = document.getElementById("text");
   const file = document.getElementById("dockerfile");
@@ -25,7 +26,7 @@
   let follows = target && !target.value; // the target goes with FROM until somebody chooses one
   const often = 256 * 1024; // bytes of a context that is sent with every check
   const rank = { error: 2, warning: 1, note: 0 };
-  const words = { error: "Error", warning: "Warning", note: "Note" };
+  const levels = { error: say("Error"), warning: say("Warning"), note: say("Note") };
   const signs = { error: "✕", warning: "!", note: "i" };
 
   function number() {
@@ -65,13 +66,13 @@
         const go = document.createElement("button");
         go.type = "button";
         go.className = "line";
-        go.textContent = "Line " + f.line;
+        go.textContent = say("Line %s", f.line);
         go.addEventListener("click", () => select(f.line));
         first.append(go, " ");
       }
       const level = document.createElement("span");
       level.className = "level";
-      level.textContent = words[f.level];
+      level.textContent = levels[f.level];
       first.append(level, " · " + f.message);
       item.append(first);
       if (f.advice) {
@@ -96,8 +97,13 @@
   function sum(findings, steps) {
     const n = { error: 0, warning: 0, note: 0 };
     for (const f of findings) n[f.level]++;
-    const parts = Object.keys(n).filter((k) => n[k]).map((k) => n[k] + " " + k + (n[k] === 1 ? "" : "s"));
-    return (steps ? "It can be built, in " + steps + (steps === 1 ? " step. " : " steps. ") : "It can't be built as it is. ") + (parts.length ? parts.join(", ") + "." : "");
+    const one = { error: say("1 error"), warning: say("1 warning"), note: say("1 note") };
+    const more = { error: say("%s errors", n.error), warning: say("%s warnings", n.warning), note: say("%s notes", n.note) };
+    const parts = Object.keys(n).filter((k) => n[k]).map((k) => (n[k] === 1 ? one[k] : more[k]));
+    let text = say("It can't be built as it is.");
+    if (steps === true) text = say("It can be built."); // how many steps that are is known when the form is sent
+    else if (steps) text = steps === 1 ? say("It can be built, in one step.") : say("It can be built, in %s steps.", steps);
+    return text + (parts.length ? " " + parts.join(", ") + "." : "");
   }
 
   async function check() {
@@ -119,7 +125,7 @@
     try {
       const answer = await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" }, signal: asking.signal });
       if (answer.status === 401) {
-        says.textContent = "You are logged out. What you wrote is kept: log in when you send it.";
+        says.textContent = say("You are logged out. What you wrote is kept: log in when you send it.");
         return;
       }
       const got = await answer.json();
@@ -136,7 +142,7 @@
       if (follows && got.target) target.value = got.target;
       if (docker) docker.textContent = got.docker_build;
     } catch (e) {
-      if (e.name !== "AbortError") says.textContent = "The server can't be reached. What you wrote is still here.";
+      if (e.name !== "AbortError") says.textContent = say("The server can't be reached. What you wrote is still here.");
     }
   }
 
@@ -148,7 +154,7 @@
   async function take(f) {
     if (!f) return;
     if (f.size > Number(text.dataset.most)) {
-      says.textContent = f.name + " is larger than a Dockerfile may be.";
+      says.textContent = say("%s is larger than a Dockerfile may be.", f.name);
       return;
     }
     text.value = (await f.text()).replace(/\r\n/g, "\n");

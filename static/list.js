@@ -2,6 +2,7 @@
 // tab, and goes on when the network is back. Without it the list is whole, but stands still.
 "use strict";
 (() => {
+  const say = (text, ...values) => values.reduce((s, v) => s.replace("%s", () => v), (window.words || {})[text] || text);
   const says = document.getElementById("updating");
   let wait = 2000;
   let timer = 0;
@@ -38,7 +39,7 @@
       says.textContent = "";
     } catch {
       wait = Math.min(wait * 2, 30000);
-      says.textContent = "The server can't be reached; trying again in " + Math.round(wait / 1000) + " seconds.";
+      says.textContent = say("The server can't be reached; trying again in %s seconds.", Math.round(wait / 1000));
     }
     busy = false;
     if (goesOn) timer = setTimeout(turn, wait);

@@ -10,7 +10,7 @@ var (
 		{"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"}, {"Linux", "Linux"}}
 )
 
-// agentName says in a few words which browser it was: "Firefox on Linux".
+// agentName says in a few words which browser it was: "Firefox (Linux)".
 func agentName(agent string) string {
 	browser, system := named(agent, browsers), named(agent, systems)
 	switch {
@@ -21,7 +21,7 @@ func agentName(agent string) string {
 	case system == "":
 		return browser
 	}
-	return browser + " on " + system
+	return browser + " (" + system + ")"
 }
 
 func named(agent string, names [][2]string) string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"time"
@@ -42,7 +41,7 @@ func (j *jobs) compare(w http.ResponseWriter, r *web.Request) error {
 		*build.Comparison
 		Builds []*store.Build
 		Rows   []fact
-	}{c, builds, facts(c)}})
+	}{c, builds, facts(c, r.Lang())}})
 }
 
 // pair is the two builds that are asked for.
@@ -67,7 +66,7 @@ type fact struct {
 	Differs        bool
 }
 
-func facts(c *build.Comparison) []fact {
+func facts(c *build.Comparison, lang string) []fact {
 	var list []fact
 	add := func(name string, of func(*build.Side) string) {
 		from, to := of(c.From), of(c.To)
@@ -85,7 +84,7 @@ func facts(c *build.Comparison) []fact {
 		if s.Image == nil {
 			return ""
 		}
-		return fmt.Sprintf("%s (%d bytes)", page.Bytes(s.Image.Size), s.Image.Size)
+		return page.Bytes(lang, s.Image.Size) + " (" + page.Exact(lang, s.Image.Size) + ")"
 	})
 	add("SHA-256", func(s *build.Side) string {
 		if s.Image == nil {
@@ -97,13 +96,13 @@ func facts(c *build.Comparison) []fact {
 		if s.Took() == 0 {
 			return ""
 		}
-		return page.Length(s.Took())
+		return page.Length(lang, s.Took())
 	})
 	add("Build context", func(s *build.Side) string {
 		if s.Revision.Context == nil {
 			return ""
 		}
-		return page.Bytes(int64(len(s.Revision.Context)))
+		return page.Bytes(lang, int64(len(s.Revision.Context)))
 	})
 	return list
 }

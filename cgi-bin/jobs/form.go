@@ -167,7 +167,7 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 		if len(findings) == 0 {
 			return err
 		}
-		return web.WithMembers(err, map[string]any{"findings": findings})
+		return web.WithMembers(err, map[string]any{"findings": say(r, findings)})
 	}
 	status := web.Status(err)
 	if status >= 500 {

@@ -9,7 +9,6 @@ import (
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
 	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -77,7 +76,7 @@ func reader(r *web.Request, s *build.Service, number int) console.Read {
 }
 
 func viewOf(r *web.Request, b *store.Build) console.View {
-	return console.View{Lang: page.Language(r.Header.Get("Accept-Language")), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
+	return console.View{Lang: r.Lang(), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
 }
 
 // windowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.

@@ -77,16 +77,23 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	}
 	if r.JSON() {
 		chosen, _ := s.Targets.Find(checked.Target)
+		checked.Findings = say(r, checked.Findings)
 		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.context != nil)))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)
 }
 
-func checkJSON(c *build.Checked, docker string) any {
-	findings := c.Findings
-	if findings == nil {
-		findings = []dockerfile.Finding{}
+// say puts findings into the language that ?lang= asks for.
+func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
+	list := []dockerfile.Finding{}
+	for _, f := range findings {
+		f.Message, f.Advice = r.Say(f.Message), r.Say(f.Advice)
+		list = append(list, f)
 	}
-	return map[string]any{"findings": findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target, "docker_build": docker}
+	return list
+}
+
+func checkJSON(c *build.Checked, docker string) any {
+	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target, "docker_build": docker}
 }

@@ -132,11 +132,11 @@ func isGit(src string) bool {
 func gitAdvice(src, dest string) string {
 	repository, fragment, _ := strings.Cut(src, "#")
 	ref, folder, _ := strings.Cut(fragment, ":")
-	advice := "Install git with apt-get, and write RUN git clone " + repository + " " + dest
+	command := "git clone " + repository + " " + dest
 	if ref != "" {
-		advice += " && git -C " + dest + " checkout " + ref
+		command += " && git -C " + dest + " checkout " + ref
 	}
-	advice += " instead; or put the checkout in the build context, and COPY it."
+	advice := "Install git with apt-get, and write RUN " + command + " instead; or put the checkout in the build context, and COPY it."
 	if folder != "" {
 		advice += " Only its folder " + folder + " is wanted."
 	}

@@ -175,10 +175,6 @@ func ticketOf(id int64) build.Ticket {
 
 // reason says for a person why an item waits. What Jenkins says is in English, because it is asked so.
 func reason(q *queued, label string) string {
-	agent := "an agent"
-	if label != "" {
-		agent = "an agent with label " + label
-	}
 	why := strings.ToLower(q.Why)
 	says := func(words string) bool { return strings.Contains(why, words) }
 	if m := regexp.MustCompile(`build #([0-9]+) is already in progress`).FindStringSubmatch(why); m != nil {
@@ -190,9 +186,15 @@ func reason(q *queued, label string) string {
 	case says("about to shut down"):
 		return "waits until the build engine has restarted"
 	case says("label") && !says("waiting for next available"), says("is offline"), says("are offline"), says("no nodes"):
-		return "waits for " + agent + ": none is online"
+		if label == "" {
+			return "waits for an agent: none is online"
+		}
+		return "waits for an agent with label " + label + ": none is online"
 	case says("waiting for next available executor"):
-		return "waits for " + agent + ": all are busy"
+		if label == "" {
+			return "waits for an agent: all are busy"
+		}
+		return "waits for an agent with label " + label + ": all are busy"
 	}
 	return "waits: " + strings.Join(strings.Fields(q.Why), " ")
 }

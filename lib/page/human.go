@@ -9,29 +9,48 @@ import (
 	"unicode/utf8"
 )
 
-// Bytes writes a size in binary units: "812 bytes", "1.5 MiB".
-func Bytes(n int64) string {
-	if n == 1 {
-		return "1 byte"
-	}
+// manner is how a language writes sizes and times.
+type manner struct {
+	point, byte, bytes, days string
+	date, clock              string // layouts, as time.Format has them
+	months                   []string
+}
+
+var manners = map[string]manner{
+	"en": {".", "byte", "bytes", "days", "2 Jan 2006", ", 15:04:05 UTC", nil},
+	"de": {",", "Byte", "Bytes", "Tage", "2. Jan 2006", ", 15:04:05 UTC",
+		[]string{"Jan.", "Feb.", "März", "Apr.", "Mai", "Juni", "Juli", "Aug.", "Sept.", "Okt.", "Nov.", "Dez."}},
+}
+
+// Bytes writes a size in binary units, in a language: "812 bytes", "1.5 MiB".
+func Bytes(language string, n int64) string {
 	if n < 1024 {
-		return fmt.Sprintf("%d bytes", n)
+		return Exact(language, n)
 	}
 	v, unit := float64(n)/1024, 0
 	for v >= 1023.95 && unit < len("KMGTPE")-1 {
 		v, unit = v/1024, unit+1
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0") + " " + "KMGTPE"[unit:unit+1] + "iB"
+	number := strings.TrimSuffix(fmt.Sprintf("%.1f", v), ".0")
+	return strings.Replace(number, ".", manners[language].point, 1) + " " + "KMGTPE"[unit:unit+1] + "iB"
+}
+
+// Exact writes a size in bytes, in a language: "1536 bytes".
+func Exact(language string, n int64) string {
+	if n == 1 {
+		return "1 " + manners[language].byte
+	}
+	return fmt.Sprintf("%d %s", n, manners[language].bytes)
 }
 
 // Length writes a duration for people, in its two largest units: "42 s", "3 min 5 s", "2 h", "7 days". Its spaces
 // don't break a line.
-func Length(d time.Duration) string {
+func Length(language string, d time.Duration) string {
 	d = max(d, 0).Round(time.Second)
 	units := []struct {
 		name string
 		size time.Duration
-	}{{"days", 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
+	}{{manners[language].days, 24 * time.Hour}, {"h", time.Hour}, {"min", time.Minute}, {"s", time.Second}}
 	if d < 48*time.Hour {
 		units = units[1:]
 	}
@@ -52,7 +71,28 @@ func Length(d time.Duration) string {
 func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // day is a time for people.
-func day(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04:05 UTC") }
+func day(language string, t time.Time) string {
+	m := manners[language]
+	return m.write(t.UTC(), m.date+m.clock)
+}
+
+func (m manner) write(t time.Time, layout string) string {
+	if m.months != nil {
+		layout = strings.Replace(layout, "Jan", m.months[t.Month()-1], 1) // no name of a month is taken for a layout
+	}
+	return t.Format(layout)
+}
+
+// time writes a time that a program has put into a text in English; any other text it leaves as it is.
+func (m manner) time(text string) string {
+	en := manners["en"]
+	for _, clock := range []string{"", ", 15:04 UTC", en.clock} {
+		if t, err := time.Parse(en.date+clock, text); err == nil {
+			return m.write(t, m.date+clock)
+		}
+	}
+	return text
+}
 
 // Clean makes text from strangers safe to look at: terminal sequences go, other control characters, those that
 // turn the direction of writing, and bytes that are no UTF-8 become visible.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -32,8 +33,9 @@ func Language(accept string) string {
 
 // catalog holds the messages of a language.
 type catalog struct {
+	language string
 	whole    map[string]string // English → the language's
-	patterns []pattern         // of those with a %s in them, where a program puts something in
+	patterns []pattern         // of those with a %s in them, where a program puts something in; what says most comes first
 }
 
 type pattern struct{ english, other []string } // what stands around each %s
@@ -44,15 +46,15 @@ var catalogs = func() map[string]func() *catalog {
 	for _, l := range Languages[1:] {
 		m[l] = sync.OnceValue(func() *catalog {
 			text, _ := templates.Files.ReadFile("messages/" + l + ".txt") // embedded: it is there
-			return readCatalog(string(text))
+			return readCatalog(l, string(text))
 		})
 	}
 	return m
 }()
 
-// readCatalog reads messages: a line in English, and below it, after a tab, the same in the other language.
-func readCatalog(text string) *catalog {
-	c := &catalog{whole: map[string]string{}}
+// readCatalog reads messages: a line in English, and below it, after a tab, the same in the other language, with each %s in its place.
+func readCatalog(language, text string) *catalog {
+	c := &catalog{language: language, whole: map[string]string{}}
 	english := ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
@@ -67,6 +69,7 @@ func readCatalog(text string) *catalog {
 			c.whole[english] = other
 		}
 	}
+	slices.SortStableFunc(c.patterns, func(a, b pattern) int { return b.length() - a.length() })
 	return c
 }
 
@@ -76,16 +79,37 @@ func Text(language, text string) string {
 	if load == nil || text == "" {
 		return text
 	}
-	c := load()
+	return load().text(text)
+}
+
+func (c *catalog) text(text string) string {
 	if other, ok := c.whole[text]; ok {
 		return other
 	}
 	for _, p := range c.patterns {
 		if values, ok := p.match(text); ok {
+			for i, v := range values {
+				values[i] = c.value(v)
+			}
 			return p.fill(values)
 		}
 	}
 	return text
+}
+
+// value is what a program has put into a text: a sentence of ours, a time, or something that is the same everywhere.
+func (c *catalog) value(v string) string {
+	if strings.HasSuffix(v, ".") {
+		return c.text(v)
+	}
+	return manners[c.language].time(v)
+}
+
+func (p pattern) length() (n int) {
+	for _, literal := range p.english {
+		n += len(literal)
+	}
+	return n
 }
 
 // match finds what a program has put in.

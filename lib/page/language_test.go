@@ -42,14 +42,14 @@ code make test
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q\nwant\n%q", got, want)
 	}
-	c := readCatalog("# a comment\nNew {{.Kind}} job\n\tNeuer Auftrag: {{.Kind}}\nHover here\n\tHierher\n")
+	c := readCatalog("de", "# a comment\nNew {{.Kind}} job\n\tNeuer Auftrag: {{.Kind}}\nHover here\n\tHierher\n")
 	if s := translate(source, c); !strings.Contains(s, "  | Neuer Auftrag: {{.Kind}}\n") || !strings.Contains(s, `title="Hierher" Hello`) {
 		t.Error(s)
 	}
 }
 
 func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
-	c := readCatalog("You have %s jobs, and %s is your limit.\n\tDu hast %s Aufträge, erlaubt sind %s.\nThere is no such job.\n\tDiesen Auftrag gibt es nicht.\n")
+	c := readCatalog("de", "You have %s jobs, and %s is your limit.\n\tDu hast %s Aufträge, erlaubt sind %s.\nThere is no such job.\n\tDiesen Auftrag gibt es nicht.\n")
 	for text, want := range map[string]string{"You have 3 jobs, and 3 is your limit.": "Du hast 3 Aufträge, erlaubt sind 3.", "You have 3 jobs.": ""} {
 		got := ""
 		for _, p := range c.patterns {
@@ -64,6 +64,41 @@ func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
 	if c.whole["There is no such job."] != "Diesen Auftrag gibt es nicht." {
 		t.Error(c.whole)
 	}
+}
+
+func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
+	for text, want := range map[string]string{
+		"Line 2 can't be built: RUN has no command.":                            "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
+		"RUN has no command. (Its stage is not part of the image.)":             "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
+		"There is no target \"new\".":                                           "Es gibt kein Ziel \"new\".",
+		"The next one can start on 4 Mar 2026, 15:04:05 UTC.":                   "Der nächste kann am 4. März 2026, 15:04:05 UTC beginnen.",
+		"waits for an agent with label arm64: all are busy":                     "wartet auf einen Agenten mit Label arm64: alle sind belegt",
+		"devuan/devuan:latest means another release one day.":                   "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
+		"The build context cannot be used: a/b is a link to nowhere.":           "Der Build-Kontext ist nicht zu gebrauchen: a/b ist ein Link ins Leere.",
+		"BuildKit says what is in no catalog.":                                  "BuildKit says what is in no catalog.",
+		"Line 3 of the Dockerfile did not work out (exit status 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit status 1): RUN false.",
+	} {
+		if got := Text("de", text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+		if got := Text("en", text); got != text {
+			t.Errorf("%q becomes %q in English", text, got)
+		}
+	}
+}
+
+// FuzzText: text is never lost, whatever a program has put in, and a language that isn't there is English.
+func FuzzText(f *testing.F) {
+	f.Add("Line 2 can't be built: RUN has no command.")
+	f.Add("%s%s")
+	f.Fuzz(func(t *testing.T, text string) {
+		if got := Text("de", text); got == "" && text != "" {
+			t.Errorf("%q becomes nothing", text)
+		}
+		if got := Text("xx", text); got != text {
+			t.Errorf("%q becomes %q", text, got)
+		}
+	})
 }
 
 // FuzzMessages: each message is a part of the source, in order, and translating with no words changes nothing.
@@ -81,7 +116,7 @@ func FuzzMessages(f *testing.F) {
 			}
 			at = s.to
 		}
-		if got := translate(source, readCatalog("")); got != source {
+		if got := translate(source, readCatalog("de", "")); got != source {
 			t.Fatalf("%q became %q", source, got)
 		}
 	})

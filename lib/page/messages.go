@@ -83,7 +83,7 @@ func messages(source string) (list []span) {
 var (
 	typed  = lazy(`^(pre|code|kbd)\b`) // tags whose text is code
 	spoken = lazy(`^(aria-label|alt|title|placeholder)="(.*)"$`)
-	markup = lazy(`\{\{.*?\}\}|<[^>]*>|&\w+;`)
+	markup = lazy(`\{\{[^"].*?\}\}|<[^>]*>|&\w+;|\\n`) // an action that is a text in quotes says it
 )
 
 func lazy(expression string) func() *regexp.Regexp {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"sync"
+	"time"
 
 	"github.com/yosssi/ace"
 
@@ -83,11 +84,11 @@ func source(lang string) func(name string) ([]byte, error) {
 func functions(lang string) template.FuncMap {
 	return template.FuncMap{
 		"asset":  asset,
-		"bytes":  Bytes,
+		"bytes":  func(n int64) string { return Bytes(lang, n) },
 		"clean":  Clean,
 		"iso":    iso,
-		"day":    day,
-		"length": Length,
+		"day":    func(t time.Time) string { return day(lang, t) },
+		"length": func(d time.Duration) string { return Length(lang, d) },
 		"set":    set,
 		"t":      func(text any) string { return Text(lang, fmt.Sprint(text)) },
 		// Ace's own HTML switches escaping off.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -123,19 +124,34 @@ func TestTheLogoIsWellFormed(t *testing.T) {
 func TestSizesAndTimesForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 bytes", 1: "1 byte", 1023: "1023 bytes", 1024: "1 KiB", 1536: "1.5 KiB",
 		64 << 10: "64 KiB", 1<<20 - 1: "1 MiB", 5 << 30: "5 GiB", 1<<63 - 1: "8 EiB"} {
-		if got := Bytes(n); got != want {
+		if got := Bytes("en", n); got != want {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
 		}
 	}
 	for d, want := range map[time.Duration]string{0: "0 s", -time.Second: "0 s", 59600 * time.Millisecond: "1 min", 90 * time.Second: "1 min 30 s",
 		3 * time.Hour: "3 h", 3*time.Hour + 5*time.Second: "3 h", 36 * time.Hour: "36 h", 168 * time.Hour: "7 days", 49 * time.Hour: "2 days 1 h"} {
-		if got := strings.ReplaceAll(Length(d), "\u00a0", " "); got != want {
+		if got := strings.ReplaceAll(Length("en", d), "\u00a0", " "); got != want {
 			t.Errorf("Length(%s) = %q, want %q", d, got, want)
 		}
 	}
 	at := time.Date(2026, 11, 23, 5, 6, 7, 0, time.FixedZone("", 3600))
-	if iso(at) != "2026-11-23T04:06:07Z" || day(at) != "23 Nov 2026, 04:06:07 UTC" {
-		t.Error(iso(at), day(at))
+	if iso(at) != "2026-11-23T04:06:07Z" || day("en", at) != "23 Nov 2026, 04:06:07 UTC" {
+		t.Error(iso(at), day("en", at))
+	}
+}
+
+func TestSizesAndTimesInGerman(t *testing.T) {
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	got := []string{Bytes("de", 1), Bytes("de", 100), Bytes("de", 1536), Exact("de", 1536), Length("de", 49*time.Hour), day("de", at)}
+	want := []string{"1 Byte", "100 Bytes", "1,5 KiB", "1536 Bytes", "2\u00a0Tage\u00a01\u00a0h", "4. März 2026, 05:06:07 UTC"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for m := time.January; m <= time.December; m++ {
+		at := time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC)
+		if got, want := day("de", at), "1. "+manners["de"].months[m-1]+" 2026, 00:00:00 UTC"; got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
 	}
 }
 

@@ -45,11 +45,11 @@ func (t *Targets) Find(name string) (Target, error) {
 		return Target{}, fault.New(fault.Invalid, fmt.Sprintf("There is no target %q.", name), "Pick one from the list.").At("target")
 	}
 	if x := t.list[i]; !x.On {
-		why := "The target " + name + " is switched off"
+		message := "The target " + name + " is switched off."
 		if x.Remark != "" {
-			why += ": " + x.Remark
+			message = "The target " + name + " is switched off: " + x.Remark + "."
 		}
-		return Target{}, fault.New(fault.Invalid, why+".", "Pick another one from the list.").At("target")
+		return Target{}, fault.New(fault.Invalid, message, "Pick another one from the list.").At("target")
 	}
 	return t.list[i], nil
 }

@@ -103,7 +103,7 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 	}
 	free := time.UnixMilli(at).Add(daily)
 	return fault.New(fault.Limited, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.", l.Daily),
-		"The next one can start on "+free.UTC().Format("2 Jan at 15:04:05 UTC")+".").In(free.Sub(now))
+		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
 func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {

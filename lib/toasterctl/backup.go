@@ -46,7 +46,7 @@ func (c *backupCommand) Run(w *world) error {
 	}
 	size, err := replaceFile(c.File, func(f io.Writer) error { return c.write(w, cfg, f) })
 	if err == nil {
-		_, err = fmt.Fprintf(w.out, "%s: %s\n", c.File, page.Bytes(size))
+		_, err = fmt.Fprintf(w.out, "%s: %s\n", c.File, page.Bytes("en", size))
 	}
 	return err
 }

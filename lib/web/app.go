@@ -225,4 +225,4 @@ func newID() string {
 	return hex.EncodeToString(b)
 }
 
-func size(n int64) string { return page.Bytes(n) }
+func size(n int64) string { return page.Bytes("en", n) }

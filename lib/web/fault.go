@@ -108,9 +108,10 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	if errors.As(err, &d) {
 		p = d.members
 	}
-	p["type"], p["title"], p["status"], p["detail"], p["instance"] = "about:blank", http.StatusText(status), status, f.Message, "urn:toaster:request:"+r.ID
+	p["type"], p["title"], p["status"], p["instance"] = "about:blank", http.StatusText(status), status, "urn:toaster:request:"+r.ID
+	p["detail"] = r.Say(f.Message)
 	if f.Advice != "" {
-		p["advice"] = f.Advice
+		p["advice"] = r.Say(f.Advice)
 	}
 	if f.Field != "" {
 		p["field"] = f.Field

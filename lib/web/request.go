@@ -70,10 +70,15 @@ func (rt *Route) fields(s *Site) Fields {
 	return rt.Fields(s.Config)
 }
 
+// Lang is the language that the sender would rather have, one of page.Languages.
+func (r *Request) Lang() string { return page.Language(r.Header.Get("Accept-Language")) }
+
+// Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of page.Languages, as our scripts do.
+func (r *Request) Say(text string) string { return page.Text(r.URL.Query().Get("lang"), text) }
+
 // Page answers with a page. The template runs before anything is sent.
 func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.View) error {
-	v.Lang = page.Language(r.Header.Get("Accept-Language"))
-	v.Site, v.Prefix, v.ID = r.app.about().Name, r.Prefix, r.ID
+	v.Lang, v.Site, v.Prefix, v.ID = r.Lang(), r.app.about().Name, r.Prefix, r.ID
 	if p := r.Who.Person; p != nil {
 		v.Person = p.Name
 		if v.Person == "" {

@@ -1,12 +1,16 @@
 package cgibin
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"toaster.do/static"
 )
 
 var jobAddress = regexp.MustCompile(`/jobs/[a-z0-9]{12}`)
@@ -98,4 +102,32 @@ func TestTheFormShowsTheCommandThatTestsTheSameFile(t *testing.T) {
 	if a := p.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n"); !strings.Contains(a.body, `"docker_build":"docker build --platform linux/amd64 -`) {
 		t.Error(a.body)
 	}
+}
+
+// TestTheListIsSmall: a page of 25 jobs, with its style and its scripts, packed as a web server sends them.
+func TestTheListIsSmall(t *testing.T) {
+	s := newSite(t, "[limits]\njobs = 40")
+	c := s.browser(ada)
+	for i := range 25 {
+		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name", fmt.Sprint("a job of the name ", i))
+	}
+	c.post(strings.Split(jobAddress.FindString(c.get("/jobs").body), "?")[0] + "/start")
+	total := packed(t, []byte(c.get("/jobs").body))
+	for _, name := range []string{"toaster.css", "time.js", "list.js", "logo.svg"} {
+		text, err := static.Files.ReadFile(name)
+		s.must(err)
+		total += packed(t, text)
+	}
+	if total > 20<<10 {
+		t.Errorf("the list of jobs takes %d bytes", total)
+	}
+}
+
+func packed(t *testing.T, text []byte) int {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write(text); err != nil || z.Close() != nil {
+		t.Fatal(err)
+	}
+	return b.Len()
 }

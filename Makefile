@@ -65,6 +65,7 @@ lint:
 	cd lib/dockerfile/oracle && go vet ./...
 
 bench: test-tools build
+	@.ci/tools cgit fossil
 	go test -run '^$$' -bench . ./...
 
 # Where things are, in what the web servers and init systems read; /etc/toaster and /var/lib/toaster are the same everywhere.

@@ -9,6 +9,7 @@ import (
 	"toaster.do/lib/console"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
+	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -49,20 +50,21 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 
 // buildPage is a build as its page shows it.
 type buildPage struct {
-	Job       *store.Job
-	Build     *store.Build
-	Now       time.Time
-	Title     string
-	Failure   *failure
-	Artifacts []store.Artifact
-	Next      []next
-	Log       logPart
-	Previous  int       // the build before; 0: none
-	Keep      int       // how many builds of a job are kept
-	Newer     int       // how many newer ones there may be until this one goes
-	Until     time.Time // when it goes in any case; zero: that isn't limited
-	Refresh   bool
-	Live      bool // something on the page will change
+	Job        *store.Job
+	Build      *store.Build
+	Now        time.Time
+	Title      string
+	Failure    *failure
+	Artifacts  []store.Artifact
+	Next       []sdk.Step
+	Screenshot string
+	Log        logPart
+	Previous   int       // the build before; 0: none
+	Keep       int       // how many builds of a job are kept
+	Newer      int       // how many newer ones there may be until this one goes
+	Until      time.Time // when it goes in any case; zero: that isn't limited
+	Refresh    bool
+	Live       bool // something on the page will change
 }
 
 func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
@@ -86,7 +88,7 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 	p.Until = keptUntil(r, s, p.Build)
 	p.Title = title(s, p.Job.Target)
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
-	p.Next = whatNext(s, p.Job, p.Artifacts)
+	p.Next, p.Screenshot = whatNext(s, p.Job, p.Artifacts), screenshot(p.Artifacts)
 	if p.Build.State != string(build.Failed) {
 		return nil
 	}

@@ -49,9 +49,6 @@ var answers = []string{
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",
 }
 
-// columns are the places of texts in rows: of a table's variable, or of a type.
-var columns = map[string]int{"cgi-bin/jobs uses": 1, "cgi-bin/jobs next": 0}
-
 // returns are functions that return what people read, and have other texts, too.
 var returns = []string{"lib/jenkins reason", "lib/jenkins phase", "lib/build readFiles", "lib/dockerfile daemonises", "lib/dockerfile check", "cgi-bin/account agentName"}
 
@@ -84,7 +81,7 @@ func spokenByPrograms(t *testing.T) []string {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range slices.Concat(answers, returns, slices.Collect(maps.Keys(columns)), slices.Collect(maps.Keys(speakers))) {
+	for _, name := range slices.Concat(answers, returns, slices.Collect(maps.Keys(speakers))) {
 		if !s.met[name] {
 			t.Errorf("there is no %s any more: what says its texts now?", name)
 		}
@@ -188,21 +185,11 @@ func (s *program) visit(n ast.Node) bool {
 			if s.is(answers, name) {
 				s.all(v)
 			}
-			if at, ok := columns[name]; ok {
-				s.met[name] = true
-				for _, row := range v.(*ast.CompositeLit).Elts {
-					s.say(row.(*ast.CompositeLit).Elts[at])
-				}
-			}
 		}
 	case *ast.CompositeLit:
 		name := s.folder + " " + called(n.Type)
 		if s.is(answers, name) {
 			s.all(n)
-		}
-		if at, ok := columns[name]; ok && at < len(n.Elts) {
-			s.met[name] = true
-			s.say(n.Elts[at])
 		}
 	case *ast.SelectorExpr: // the name of a status is the title of its page
 		if name, ok := strings.CutPrefix(called(n), "http.Status"); ok {

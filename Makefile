@@ -30,7 +30,7 @@ help:
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
-LINK = go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION)'
+LINK = go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION) -extldflags -static'
 
 build: run-tools
 	$(LINK) -o '$(BUILD)/toasterctl' ./lib/toasterctl

@@ -33,8 +33,12 @@ func front(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 	}
+	targets, err := s.Targets()
+	if err != nil {
+		return err
+	}
 	var groups []group
-	for _, t := range s.Targets.On() {
+	for _, t := range targets.On() {
 		if len(groups) == 0 || groups[len(groups)-1].Name != t.Group {
 			groups = append(groups, group{Name: t.Group})
 		}

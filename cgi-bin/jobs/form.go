@@ -143,8 +143,10 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 	if f.Target == "" {
 		f.Target = s.Suggest([]byte(f.Text))
 	}
-	f.Groups = groups(s, f.Target)
-	chosen, _ := s.Targets.Find(f.Target) // of one that is not offered nothing is known
+	if f.Groups, err = groups(s, f.Target); err != nil {
+		return err
+	}
+	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
 	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext)
 	f.Kept = ""
 	if f.context != nil && f.Fault("context") == nil {
@@ -181,16 +183,19 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 	return j.show(w, r, status, f)
 }
 
-func groups(s *build.Service, chosen string) []group {
-	var list []group
-	for _, t := range s.Targets.On() {
+func groups(s *build.Service, chosen string) (list []group, err error) {
+	targets, err := s.Targets()
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range targets.On() {
 		if len(list) == 0 || list[len(list)-1].Name != t.Group {
 			list = append(list, group{Name: t.Group})
 		}
 		last := &list[len(list)-1]
 		last.Targets = append(last.Targets, option{t.Name, t.Title, t.Name == chosen})
 	}
-	return list
+	return list, nil
 }
 
 // fromDraft fills a form with what its sender sent when their session had run out.

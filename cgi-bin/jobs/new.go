@@ -76,7 +76,7 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 		return j.reject(w, r, f, err)
 	}
 	if r.JSON() {
-		chosen, _ := s.Targets.Find(checked.Target)
+		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
 		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.context != nil)))
 	}

@@ -8,7 +8,7 @@ import (
 
 // whatNext is what to do with what a build left.
 func whatNext(s *build.Service, job *store.Job, artifacts []store.Artifact) (list []sdk.Step) {
-	target, _ := s.Targets.Find(job.Target) // of one that is not offered any more, files still tell what they are
+	target, _ := s.Target(job.Target) // of one that is not offered any more, files still tell what they are
 	for _, a := range artifacts {
 		list = append(list, target.Next(a.Path)...)
 	}

@@ -37,7 +37,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	chosen, _ := s.Targets.Find(job.Target) // of one that is not offered any more nothing is known
+	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(job, rev)
 	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: notice(r), Data: struct {
 		Job         *store.Job
@@ -83,7 +83,7 @@ func problem(err error) *fault.Error {
 
 // title is a target's line for people, or its name where it is not offered any more.
 func title(s *build.Service, target string) string {
-	t, err := s.Targets.Find(target)
+	t, err := s.Target(target)
 	if err != nil {
 		return target
 	}

@@ -70,7 +70,7 @@ func (s *Service) create(ctx context.Context, job *store.Job) error {
 	if err != nil {
 		return err
 	}
-	target, err := s.Targets.Find(job.Target)
+	target, err := s.Target(job.Target)
 	if err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ type Limits struct {
 type Service struct {
 	Store   *store.DB
 	Engine  Engine
-	Targets *sdk.Targets
+	Targets func() (*sdk.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits  Limits
 	Version string // toaster's, for provenance.json
 	Now     func() time.Time

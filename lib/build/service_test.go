@@ -44,7 +44,7 @@ func build(t *testing.T) *house {
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = &Service{
-		Store: db, Engine: h.fake, Targets: targets, Version: "test", Now: now,
+		Store: db, Engine: h.fake, Targets: func() (*sdk.Targets, error) { return targets, nil }, Version: "test", Now: now,
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}

@@ -46,9 +46,22 @@ type work struct {
 	target          sdk.Target
 }
 
+// Target returns the target of that name. It fails with Invalid for one that is not offered.
+func (s *Service) Target(name string) (sdk.Target, error) {
+	targets, err := s.Targets()
+	if err != nil {
+		return sdk.Target{}, err
+	}
+	return targets.Find(name)
+}
+
 // Suggest returns the first target of the release that FROM names; empty where there is none.
 func (s *Service) Suggest(text []byte) string {
-	if suits := s.Targets.For(dockerfile.Release(text)); len(suits) > 0 {
+	targets, err := s.Targets()
+	if err != nil {
+		return ""
+	}
+	if suits := targets.For(dockerfile.Release(text)); len(suits) > 0 {
 		return suits[0].Name
 	}
 	return ""
@@ -66,7 +79,7 @@ func (s *Service) Check(sub Submission) (*Checked, error) {
 		c.Target = s.Suggest(sub.Dockerfile)
 	}
 	if c.Target != "" {
-		target, err := s.Targets.Find(c.Target)
+		target, err := s.Target(c.Target)
 		if err != nil {
 			return nil, reject(err, "target")
 		}
@@ -85,7 +98,7 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 	if sub.Target == "" {
 		return nil, refuse(fault.Invalid, "target", "No target is chosen.", s.choose(sub.Dockerfile))
 	}
-	target, err := s.Targets.Find(sub.Target)
+	target, err := s.Target(sub.Target)
 	if err != nil {
 		return nil, reject(err, "target")
 	}

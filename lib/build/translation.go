@@ -54,7 +54,7 @@ func (s *Service) stored(ctx context.Context, owner int64, id string, revision i
 
 // accepted is the translator's input for sources that were accepted once.
 func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Source, sdk.Target, error) {
-	target, err := s.Targets.Find(job.Target)
+	target, err := s.Target(job.Target)
 	if err != nil {
 		return dockerfile.Source{}, target, err
 	}

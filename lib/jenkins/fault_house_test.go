@@ -83,7 +83,7 @@ func service(t *testing.T, database string, engine build.Engine) *build.Service 
 		t.Fatal(err)
 	}
 	return &build.Service{
-		Store: db, Engine: engine, Targets: targets, Version: "test", Now: time.Now,
+		Store: db, Engine: engine, Targets: func() (*sdk.Targets, error) { return targets, nil }, Version: "test", Now: time.Now,
 		Limits: build.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 		Logger: quietly,
 	}

@@ -3,6 +3,7 @@ package site
 
 import (
 	"log/slog"
+	"sync"
 	"time"
 
 	"toaster.do/lib/build"
@@ -20,12 +21,9 @@ var Version = "devel"
 
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Service, error) {
-	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
-	if err != nil {
-		return nil, err
-	}
 	s := &build.Service{
-		Store: db, Targets: targets,
+		Store:   db,
+		Targets: targets(cfg.Paths.Targets),
 		Limits: build.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
@@ -39,11 +37,26 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 	}
 	if cfg.Engine == "jenkins" {
 		s.Limits.Keep, s.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
-		s.Engine, err = Jenkins(cfg, logger)
+		engine, err := Jenkins(cfg, logger)
+		s.Engine = engine
 		return s, err
 	}
 	s.Engine = local.New(db, cfg.Paths.Builds)
 	return s, nil
+}
+
+// targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected it.
+func targets(path string) func() (*sdk.Targets, error) {
+	var mu sync.Mutex
+	var known *sdk.Targets
+	return func() (_ *sdk.Targets, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known == nil {
+			known, err = sdk.LoadTargets(path)
+		}
+		return known, err
+	}
 }
 
 // Jenkins returns the engine on the controller that the configuration names. It doesn't use the network.

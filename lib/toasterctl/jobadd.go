@@ -19,7 +19,11 @@ type jobAdd struct {
 
 func (c *jobAdd) Run(w *world) error {
 	return w.withService(func(_ *config.Config, s *build.Service) error {
-		if _, err := pick(s.Targets, c.Target); err != nil {
+		targets, err := s.Targets()
+		if err != nil {
+			return err
+		}
+		if _, err := pick(targets, c.Target); err != nil {
 			return err
 		}
 		sub, err := c.submission(w, s.Limits)

@@ -3,6 +3,7 @@ module toaster.do
 go 1.26.8
 
 require (
+	github.com/GehirnInc/crypt v0.0.0-20230320061759-8cc1b52080c5
 	github.com/alecthomas/kong v1.17.0
 	github.com/gorilla/securecookie v1.1.2
 	github.com/klauspost/compress v1.20.2

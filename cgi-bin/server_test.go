@@ -174,7 +174,7 @@ func TestAFullDiskAndAReadOnlyDatabase(t *testing.T) {
 		status int
 		says   string
 	}{
-		"full": {"mount -t tmpfs -o size=300k tmpfs work && cp -a db/. work/ && mount --bind work db && dd if=/dev/zero of=db/filler bs=1k 2>/dev/null || :",
+		"full": {"mount -t tmpfs -o size=600k tmpfs work && cp -a db/. work/ && mount --bind work db && dd if=/dev/zero of=db/filler bs=1k 2>/dev/null || :",
 			http.StatusInsufficientStorage, "disk is full"},
 		"read-only": {"mount --bind db db && mount -o remount,bind,ro db", http.StatusServiceUnavailable, "can&#39;t be written"},
 	} {

@@ -88,7 +88,10 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 	p.Until = keptUntil(r, s, p.Build)
 	p.Title = title(s, p.Job.Target)
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
-	p.Next, p.Screenshot = whatNext(s, p.Job, p.Artifacts), screenshot(p.Artifacts)
+	p.Screenshot = screenshot(p.Artifacts)
+	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {
+		return err
+	}
 	if p.Build.State != string(build.Failed) {
 		return nil
 	}

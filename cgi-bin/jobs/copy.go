@@ -25,7 +25,7 @@ func (j *jobs) copyForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return j.show(w, r, http.StatusOK, &form{
-		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, Start: true,
+		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, Start: true,
 		context: rev.Context, KeptName: job.Name,
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
@@ -20,9 +21,10 @@ func fields(cfg *config.Config) web.Fields {
 	text := int64(cfg.Limits.Dockerfile)
 	small := web.Limit{Most: 1 << 10}
 	return web.Fields{
-		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small,
+		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small, "new_password": small,
 		"text":       {Most: text, Keep: 4 * text},
 		"build_args": {Most: 16 << 10, Keep: 64 << 10},
+		"root_keys":  {Most: 32 << 10, Keep: 64 << 10},
 		"dockerfile": {Most: text, Keep: 4 * text, File: true},
 		"context":    {Most: int64(cfg.Limits.Context), File: true},
 	}
@@ -35,10 +37,14 @@ type form struct {
 	Newest   *store.Revision // what somebody else stored meanwhile; nil: nothing
 
 	Name, Target, Text, BuildArgs string
+	RootKeys                      string
 	Start, DropContext            bool
+	NewPassword                   bool   // root's shall be another one
+	noKeys                        bool   // nothing was said of RootKeys
 	Kept                          string // the draft that holds a context that was sent already
 	KeptName                      string
 	HasContext                    bool // the revision has one
+	HasPassword                   bool // likewise
 
 	Groups  []group
 	Limits  build.Limits
@@ -70,7 +76,7 @@ func (f *form) Fault(field string) *fault.Error {
 	switch at {
 	case "text":
 		at = "dockerfile"
-	case "name", "target", "dockerfile", "context", "build_args":
+	case "name", "target", "dockerfile", "context", "build_args", "root_keys":
 	default:
 		at = ""
 	}
@@ -116,6 +122,8 @@ func formOf(in *web.Form) *form {
 		Name: v["name"], Target: v["target"], Text: v["text"], BuildArgs: v["build_args"],
 		Start: v["start"] != "" && v["start"] != "0", DropContext: v["drop_context"] != "", Kept: v["kept"],
 	}
+	_, known := v["root_keys"]
+	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, v["new_password"] != "" && v["new_password"] != "0"
 	f.Revision, _ = strconv.Atoi(v["revision"])
 	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
 		f.Text = string(file.Content)
@@ -129,7 +137,7 @@ func formOf(in *web.Form) *form {
 func (f *form) submission() build.Submission {
 	return build.Submission{
 		Name: f.Name, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context, BuildArgs: f.BuildArgs,
-		KeepContext: !f.DropContext,
+		KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 
@@ -176,6 +184,9 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 		return err
 	}
 	f.fault = fault.Of(err)
+	if strings.Contains(f.RootKeys, "PRIVATE KEY") {
+		f.RootKeys = "" // it travels no more
+	}
 	if len(findings) > 0 {
 		f.Source = newSource(r, []byte(f.Text), findings)
 	}

@@ -17,6 +17,8 @@ type jobJSON struct {
 	Enabled  bool        `json:"enabled"`
 	Revision int         `json:"revision"`
 	Builds   []buildJSON `json:"builds"`
+
+	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
 }
 
 type buildJSON struct {

@@ -6,6 +6,8 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/page"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -32,33 +34,66 @@ func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	job, err := s.Add(r.Context(), r.Who.Person, f.submission())
+	sub := f.submission()
+	sub.RootPassword = s.RootPassword(sub, nil, false)
+	job, err := s.Add(r.Context(), r.Who.Person, sub)
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	path := "/jobs/" + job.ID
-	if !f.Start {
-		return j.stored(w, r, http.StatusCreated, path, "?note=added", job)
-	}
-	b, _, err := s.Start(r.Context(), r.Who.Person.ID, job.ID)
-	if err != nil {
-		return err
-	}
-	job.Last = b
-	return j.stored(w, r, http.StatusCreated, path, "/builds/"+strconv.Itoa(b.Number), job)
+	return j.stored(w, r, http.StatusCreated, f, stored{job, "added", sub.RootPassword, nil})
 }
 
-// stored answers when a job was: a program gets it, and where it is; a browser goes to a page below it.
-func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, path, next string, job *store.Job) error {
-	if !r.JSON() {
-		return r.Redirect(w, path+next)
+// stored is a job that was added or changed.
+type stored struct {
+	Job      *store.Job
+	Note     string       // what its page says then
+	Password string       // root's in its images, shown this once; empty: none was made
+	Problem  *fault.Error // why it is not being built, although that was asked for
+}
+
+// Next is the page to go on to, below the job's.
+func (d *stored) Next() string {
+	if b := d.Job.Last; b != nil && d.Note == "" {
+		return "/builds/" + strconv.Itoa(b.Number)
 	}
-	w.Header().Set("Location", r.To(path))
+	return "?note=" + d.Note
+}
+
+// stored starts a build, if the form asks for one, and answers: a program gets the job, and where it is; a browser goes to a page below it.
+// A new password stands before that on a page of its own, as it can't be shown again.
+func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form, d stored) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
 	}
-	return answer(w, r, s, status, job)
+	if f.Start {
+		b, _, err := s.Start(r.Context(), r.Who.Person.ID, d.Job.ID)
+		switch {
+		case err != nil && d.Password == "":
+			return err
+		case err != nil && r.JSON():
+			return web.WithMembers(err, map[string]any{"root_password": d.Password})
+		case err != nil:
+			r.Note(err)
+			d.Problem = fault.Of(err)
+		default:
+			d.Job.Last, d.Note = b, ""
+		}
+	}
+	path := "/jobs/" + d.Job.ID
+	if r.JSON() {
+		w.Header().Set("Location", r.To(path))
+		out, err := whole(r, s, d.Job)
+		if err != nil {
+			return err
+		}
+		out.RootPassword = d.Password
+		return r.Answer(w, status, out)
+	}
+	if d.Password == "" {
+		return r.Redirect(w, path+d.Next())
+	}
+	return r.Page(w, status, "rootpassword", page.View{Here: "jobs", Data: &d})
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.

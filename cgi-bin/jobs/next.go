@@ -4,18 +4,23 @@ import (
 	"toaster.do/lib/build"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
+	"toaster.do/lib/web"
 )
 
 // whatNext is what to do with what a build left.
-func whatNext(s *build.Service, job *store.Job, artifacts []store.Artifact) (list []sdk.Step) {
+func whatNext(r *web.Request, s *build.Service, job *store.Job, revision int, artifacts []store.Artifact) (list []sdk.Step, err error) {
 	target, _ := s.Target(job.Target) // of one that is not offered any more, files still tell what they are
 	for _, a := range artifacts {
 		list = append(list, target.Next(a.Path)...)
 	}
-	if password := target.Password(); password != "" && len(list) > 0 {
-		list = append(list, sdk.Step{Title: "Log in as root", Text: password})
+	if len(list) == 0 {
+		return nil, nil
 	}
-	return list
+	login, err := s.Login(r.Context(), r.Who.Person.ID, job, revision)
+	if login != "" {
+		list = append(list, sdk.Step{Title: "Log in as root", Text: login})
+	}
+	return list, err
 }
 
 // screenshot is the picture of the image's console that its boot check left; empty: there is none.

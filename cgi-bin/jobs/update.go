@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strconv"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/fault"
@@ -25,9 +24,9 @@ func (j *jobs) updateForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if f == nil {
-		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, Start: true}
+		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, Start: true}
 	}
-	f.Job, f.Target, f.HasContext = job, job.Target, rev.Context != nil
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
 }
 
@@ -42,25 +41,22 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	f, err := j.read(r)
-	f.Job, f.Target, f.HasContext = job, job.Target, rev.Context != nil
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	if f.Revision == 0 && r.JSON() {
 		f.Revision = rev.Number
 	}
+	if f.noKeys { // a program that says nothing of them
+		f.RootKeys = rev.Root.Keys
+	}
+	sub := f.submission()
+	sub.RootPassword = s.RootPassword(sub, rev, f.NewPassword)
 	if err == nil {
-		job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, f.Revision, f.submission())
+		job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, f.Revision, sub)
 	}
 	if err != nil {
 		return j.notStored(w, r, s, f, err)
 	}
-	path, next := "/jobs/"+job.ID, "?note=updated"
-	if f.Start {
-		b, _, err := s.Start(r.Context(), r.Who.Person.ID, job.ID)
-		if err != nil {
-			return err
-		}
-		job.Last, next = b, "/builds/"+strconv.Itoa(b.Number)
-	}
-	return j.stored(w, r, http.StatusOK, path, next, job)
+	return j.stored(w, r, http.StatusOK, f, stored{job, "updated", sub.RootPassword, nil})
 }
 
 // notStored shows the form again, beside the newest revision where that is what stands in the way.

@@ -22,6 +22,7 @@ type Comparison struct {
 	Dockerfile []Hunk   // empty: the same
 	BuildArgs  []Change // by name
 	Context    bool     // the build contexts differ
+	Root       bool     // how root gets in differs
 	Packages   []Change // by name; known when both sides have their list
 	Provenance []Change // what provenance.json says, but for what is told elsewhere
 	Gone, New  []dockerfile.Finding
@@ -64,6 +65,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 	}
 	c.Dockerfile = compareText(c.From.Revision.Dockerfile, c.To.Revision.Dockerfile)
 	c.Context = !bytes.Equal(c.From.Revision.Context, c.To.Revision.Context)
+	c.Root = c.From.Revision.Root != c.To.Revision.Root
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))
 	if c.Both() {
 		c.Packages = changes(c.From.Packages, c.To.Packages)
@@ -201,6 +203,7 @@ func (c *Comparison) Why() []string {
 	say(len(c.Dockerfile) > 0, "The Dockerfile was changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments were changed.")
 	say(c.Context, "The build context was changed.")
+	say(c.Root, "Root's SSH keys or its password were changed.")
 	say(len(c.Packages) == 1, "One package differs.")
 	say(len(c.Packages) > 1, fmt.Sprintf("%d packages differ.", len(c.Packages)))
 	say(c.provenanceDiffers("toaster_version"), "toaster itself was another version.")

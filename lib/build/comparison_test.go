@@ -93,8 +93,8 @@ func TestAComparisonSaysWhyImagesDiffer(t *testing.T) {
 		"The images are the same, byte for byte.": {From: side("a"), To: side("a"), Dockerfile: []Hunk{{}}},
 		"The Dockerfile was changed. The build arguments were changed. 2 packages differ.": {From: side("a"), To: side("b"),
 			Dockerfile: []Hunk{{}}, BuildArgs: []Change{{}}, Packages: []Change{{}, {}}},
-		"The build context was changed. One package differs. toaster itself was another version.": {From: side("a"), To: side("b"),
-			Context: true, Packages: []Change{{}}, Provenance: []Change{{Name: "toaster_version"}}},
+		"The build context was changed. Root's SSH keys or its password were changed. One package differs. toaster itself was another version.": {From: side("a"), To: side("b"),
+			Context: true, Root: true, Packages: []Change{{}}, Provenance: []Change{{Name: "toaster_version"}}},
 		"": {From: &Side{}, To: side("b")},
 	} {
 		if got := strings.Join(c.Why(), " "); got != want {

@@ -73,7 +73,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 		limit = owner.MaxJobs
 	}
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
-	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, CreatedAt: job.CreatedAt}
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, CreatedAt: job.CreatedAt}
 	for try := int64(0); ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -103,21 +103,24 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if sub.Name == "" {
 		sub.Name = job.Name
 	}
+	old, err := s.Store.Revision(ctx, owner, id, base)
+	if fault.KindOf(err) == fault.NotFound && err != nil && base != job.Revision {
+		err = store.Stale(base, job.Revision) // revisions that nothing was built from are forgotten
+	}
+	if err != nil {
+		return nil, err
+	}
 	if sub.KeepContext && sub.Context == nil {
-		old, err := s.Store.Revision(ctx, owner, id, base)
-		if fault.KindOf(err) == fault.NotFound && err != nil && base != job.Revision {
-			err = store.Stale(base, job.Revision) // revisions that nothing was built from are forgotten
-		}
-		if err != nil {
-			return nil, err
-		}
 		sub.Context = old.Context
 	}
 	w, err := s.prepare(sub)
 	if err != nil {
 		return nil, err
 	}
-	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, CreatedAt: s.Now()}
+	if w.root == (store.Root{}) {
+		w.root.Password = old.Root.Password
+	}
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

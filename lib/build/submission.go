@@ -10,6 +10,7 @@ import (
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/sdk"
+	"toaster.do/lib/store"
 )
 
 // Submission is a form as a person sent it: raw input.
@@ -20,11 +21,14 @@ type Submission struct {
 	Context     []byte // the archive; nil: none
 	KeepContext bool   // Update only: without a new Context, the earlier one stays
 	BuildArgs   string // K=V a line
+
+	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
+	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
 }
 
 // Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
 type Rejected struct {
-	Fault    *fault.Error         // its Field is name, target, dockerfile, context or build_args
+	Fault    *fault.Error         // its Field is name, target, dockerfile, context, build_args or root_keys
 	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
 }
 
@@ -44,6 +48,7 @@ type Checked struct {
 type work struct {
 	name, buildArgs string
 	target          sdk.Target
+	root            store.Root
 }
 
 // Target returns the target of that name. It fails with Invalid for one that is not offered.
@@ -72,6 +77,9 @@ func (s *Service) Suggest(text []byte) string {
 func (s *Service) Check(sub Submission) (*Checked, error) {
 	src, err := s.source(sub)
 	if err != nil {
+		return nil, err
+	}
+	if _, err := ParseRootKeys(sub.RootKeys); err != nil {
 		return nil, err
 	}
 	c := &Checked{Target: sub.Target}
@@ -115,7 +123,11 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 	if f := unbuildable(findings); f != nil {
 		return nil, &Rejected{Findings: findings, Fault: f.At("dockerfile")}
 	}
-	return &work{name: name, buildArgs: sub.BuildArgs, target: target}, nil
+	root, err := rootAccess(sub, target)
+	if err != nil {
+		return nil, err
+	}
+	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root}, nil
 }
 
 func (s *Service) choose(text []byte) string {

@@ -81,13 +81,13 @@ func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Script(target, blend, s.Version)
+	return Script(target, blend, accessOf(rev.Root), s.Version)
 }
 
-// Script returns the build script for a target and a blend.
-func Script(target sdk.Target, blend *dockerfile.Blend, version string) ([]byte, error) {
+// Script returns the build script for a target and a blend, whose images root gets into by access.
+func Script(target sdk.Target, blend *dockerfile.Blend, access sdk.Access, version string) ([]byte, error) {
 	return sdk.Script(sdk.Recipe{
 		Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version, Root: access,
 	})
 }

@@ -4,6 +4,8 @@ package e2e
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -17,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"toaster.do/conf"
 	translator "toaster.do/lib/dockerfile"
 	"toaster.do/lib/sdk"
@@ -24,7 +28,7 @@ import (
 
 // "make e2e-sdk SDK_DIR=…" builds a live ISO and a virtual machine's disk with the real SDKs, SDK_DIR/live-sdk and
 // SDK_DIR/vm-sdk with their submodules, and Debian in Devuan's place; looks into them; and starts them in qemu, without
-// KVM, until there is a prompt and the Dockerfile's service gives its page. As root; it takes half an hour.
+// KVM, until there is a prompt, the Dockerfile's service gives its page, and root logs in with a key. As root; it takes half an hour.
 
 const site = `FROM debian:bookworm
 ARG GREETING="it's $(hostname) & co"
@@ -55,6 +59,8 @@ func TestRealSDK(t *testing.T) {
 	for _, kind := range []string{"vm", "live"} {
 		t.Run(kind, func(t *testing.T) {
 			recipe := recipeFor(t, kind)
+			key := newKey(t)
+			recipe.Root.Keys = string(ssh.MarshalAuthorizedKey(key.PublicKey()))
 			dir := t.TempDir()
 			began := time.Now()
 			runScript(t, dir, sdks, recipe)
@@ -62,7 +68,7 @@ func TestRealSDK(t *testing.T) {
 			image := findImage(t, dir)
 			provenance(t, dir)
 			lookInside(t, image, recipe)
-			bootImage(t, image)
+			bootImage(t, image, key)
 		})
 	}
 }
@@ -168,11 +174,11 @@ func lookInside(t *testing.T, image string, r sdk.Recipe) {
 	t.Helper()
 	work := t.TempDir()
 	script := `xorriso -osirrox on -indev "$IMAGE" -extract /live/filesystem.squashfs squash 2>/dev/null
-		unsquashfs -n -f -d tree squash etc/toaster etc/resolv.conf srv/app var/lib/dpkg/status >/dev/null`
+		unsquashfs -n -f -d tree squash etc/toaster etc/resolv.conf etc/shadow root/.ssh srv/app var/lib/dpkg/status >/dev/null`
 	if strings.HasSuffix(image, ".qcow2") {
 		script = `qemu-img convert -O raw "$IMAGE" raw
 			start=$(parted -ms raw unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)
-			mkdir -p tree && for dir in etc srv; do debugfs -R "rdump /$dir tree" "raw?offset=$start" 2>/dev/null; done
+			mkdir -p tree && for dir in etc root srv; do debugfs -R "rdump /$dir tree" "raw?offset=$start" 2>/dev/null; done
 			e2fsck -fn "raw?offset=$start" >/dev/null`
 	}
 	cmd := exec.Command("sh", "-ec", script)
@@ -181,22 +187,26 @@ func lookInside(t *testing.T, image string, r sdk.Recipe) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for name, want := range map[string]string{
-		"etc/toaster/stamp": r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n", "etc/resolv.conf": "",
+		"root/.ssh/authorized_keys": r.Root.Keys,
+		"etc/toaster/stamp":         r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n", "etc/resolv.conf": "",
 	} {
 		got, err := os.ReadFile(filepath.Join(work, "tree", name))
 		if err != nil || string(got) != want {
 			t.Errorf("%s is %q, %v", name, got, err)
 		}
 	}
+	if shadow, err := os.ReadFile(filepath.Join(work, "tree/etc/shadow")); err != nil || !strings.HasPrefix(string(shadow), "root:*:") {
+		t.Errorf("root's password is not locked: %.20s, %v", shadow, err)
+	}
 }
 
-// bootImage waits for the prompt on the serial console, and for the page.
-func bootImage(t *testing.T, image string) {
+// bootImage waits for the prompt on the serial console, and for the page; then root logs in with the key.
+func bootImage(t *testing.T, image string, key ssh.Signer) {
 	t.Helper()
-	port := openPort(t)
+	port, door := openPort(t), openPort(t)
 	console := filepath.Join(t.TempDir(), "console")
 	args := []string{"-m", "1024", "-display", "none", "-serial", "file:" + console, "-no-reboot", "-snapshot",
-		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080", port), "-device", "e1000,netdev=net"}
+		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080,hostfwd=tcp:127.0.0.1:%d-:22", port, door), "-device", "e1000,netdev=net"}
 	if strings.HasSuffix(image, ".iso") {
 		args = append(args, "-cdrom", image, "-boot", "d")
 	} else {
@@ -230,9 +240,44 @@ func bootImage(t *testing.T, image string) {
 	if page != greeting {
 		t.Errorf("the page is %q", page)
 	}
+	t.Logf("root logs in with the key: %q", logIn(t, door, key))
 	text, _ := os.ReadFile(console)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	t.Logf("the console's last lines:\n%s", strings.Join(lines[max(0, len(lines)-8):], "\n"))
+}
+
+func newKey(t *testing.T) ssh.Signer {
+	t.Helper()
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ssh.NewSignerFromKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// logIn returns what "id" says to who has the key.
+func logIn(t *testing.T, port int, key ssh.Signer) string {
+	t.Helper()
+	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &ssh.ClientConfig{
+		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 5 * time.Minute,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	session, err := client.NewSession()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := session.CombinedOutput("id -un && grep ^root: /etc/shadow | cut -d : -f 2")
+	if err != nil || string(out) != "root\n*\n" {
+		t.Errorf("id says %q, %v", out, err)
+	}
+	return string(out)
 }
 
 func fetch(port int) string {

@@ -65,7 +65,7 @@ cd "$root"
 mkdir -p bin dev etc/apt/apt.conf.d home lib proc root sys tmp usr/sbin var/lib/dpkg var/log boot
 cp "$(command -v busybox)" bin/busybox
 for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls sync; do ln -s busybox bin/$name; done
-printf '#!/bin/sh\nread -r line\necho "root:plain-${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
+printf '#!/bin/sh\nread -r line\n[ "$1" = --encrypted ] && hash= || hash=hash-of-\necho "root:$hash${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
 chmod 755 usr/sbin/chpasswd
 echo "root:x:0:0:root:/root:/bin/sh" >etc/passwd
 echo "root:!:1::::::" >etc/shadow
@@ -93,6 +93,7 @@ func sdkRecipe(t *testing.T, kind, text string) Recipe {
 			Replace: []string{"git-core=git", "sysvinit="},
 			Source:  "http://127.0.0.1:1/sdk", Commit: strings.Repeat("0", 40),
 		},
+		Root:  Access{Hash: "$6$salt$root.of/this"},
 		Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "1.2.3",
 	}
 }

@@ -85,14 +85,6 @@ func (t Target) Next(file string) []Step {
 	return nil
 }
 
-// Password says where a person finds root's password, for a target whose SDK sets one; empty for a rootfs, which has none.
-func (t Target) Password() string {
-	if t.SDK == "rootfs" {
-		return ""
-	}
-	return "Root's password was made by chance for this build. It is in the build's log, in the line \"root's password in this image is …\"; a Dockerfile can set another one."
-}
-
 // word writes s as a word of a shell, bare where it can be.
 func word(s string) string {
 	if isWord(s, "._-") && !strings.HasPrefix(s, "-") {

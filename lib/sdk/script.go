@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
@@ -22,6 +23,7 @@ type Recipe struct {
 	ContextSHA256    string // lower-case hex; empty without a context
 	Base             string // what FROM said
 	Version          string // toaster's
+	Root             Access
 }
 
 // The script's exit codes. Its last line says in words what happened.
@@ -75,13 +77,13 @@ func assemble(names []string) string {
 // folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only
 // the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
 //
-// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged.
+// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an Access that is none.
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {
 		return nil, fault.New(fault.Invalid, "The target "+r.Target.Name+" can't be built.", "Pick another target.").At("target")
 	}
-	if err := checkBlend(r); err != nil {
+	if err := cmp.Or(checkBlend(r), r.Root.check()); err != nil {
 		return nil, fault.Wrap(fault.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
 	}
 	facts, err := factsOf(r)
@@ -157,6 +159,8 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"REPLACE", strings.Join(t.Replace, " ")},
 		{"SIZE_MB", number(t.Size)},
 		{"BOOT_CHECK", number(t.bootCheck())},
+		{"ROOT_KEYS", r.Root.encoded()},
+		{"ROOT_HASH", r.Root.Hash},
 		{"BLEND_SHA256", r.BlendSHA256},
 		{"BUILDER", builder},
 	} {

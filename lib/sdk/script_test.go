@@ -80,6 +80,9 @@ func TestScriptIsRefused(t *testing.T) {
 		{"a wrong checksum", fault.Broken, func(r *Recipe) { r.BlendSHA256 = sum(nil) }},
 		{"a NUL in the blend", fault.Broken, func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
 		{"no newline at the end", fault.Broken, func(r *Recipe) { r.Blend = []byte("a"); r.BlendSHA256 = sum(r.Blend) }},
+		{"a password that is no hash", fault.Broken, func(r *Recipe) { r.Root.Hash = "toor" }},
+		{"a password of somebody else", fault.Broken, func(r *Recipe) { r.Root.Hash = "$6$a$b\nbin:x" }},
+		{"a password beside keys", fault.Broken, func(r *Recipe) { r.Root = Access{keys, "$6$a$b"} }},
 		{"a fact that ends the here-document", fault.Broken, func(r *Recipe) { r.Base = delimiter(r.BlendSHA256) }},
 	} {
 		r := good

@@ -44,7 +44,14 @@ type Revision struct {
 	Dockerfile []byte
 	Context    []byte // the archive as it was uploaded; nil: none
 	BuildArgs  string // K=V a line
+	Root       Root
 	CreatedAt  time.Time
+}
+
+// Root is how root gets into the images of a revision.
+type Root struct {
+	Keys     string // lines of authorized_keys; empty: none
+	Password string // its hash, crypt(5); empty: the password is locked
 }
 
 const jobColumns = `job.id, job.person_id, job.name, job.target, job.engine_name, job.enabled, job.engine_enabled,
@@ -101,6 +108,10 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
 		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, millis(r.CreatedAt))
+	if err != nil || r.Root == (Root{}) {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, "INSERT INTO root_access (job_id, revision, keys, password) VALUES (?, ?, ?, ?)", r.JobID, r.Number, r.Root.Keys, r.Root.Password)
 	return err
 }
 
@@ -227,16 +238,28 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	var r Revision
 	var created sql.NullInt64
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.created_at
-			FROM revision r JOIN job ON job.id = r.job_id
+		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
+			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
 			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &created)
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &created, &r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()
 	}
 	r.CreatedAt = when(created)
 	return &r, err
+}
+
+// Root returns how root gets into the images of one revision of an owner's job; the zero Root where nothing was said of it.
+func (db *DB) Root(ctx context.Context, owner int64, id string, revision int) (root Root, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		return tx.QueryRowContext(ctx, `SELECT a.keys, a.password FROM root_access a JOIN job ON job.id = a.job_id
+			WHERE job.id = ? AND job.person_id = ? AND a.revision = ?`, id, owner, revision).Scan(&root.Keys, &root.Password)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		err = nil
+	}
+	return root, err
 }
 
 // SetEnabled notes whether a job may start builds. Switching off gives up the start that waits.

@@ -21,7 +21,7 @@ import (
 var migrations embed.FS
 
 // schemaVersion is the version that this program works with: the number of migrations.
-const schemaVersion = 2
+const schemaVersion = 3
 
 // Migrate makes the database if it is missing and brings its schema to this program's version, each step in a
 // transaction of its own. It returns the versions before and after. A database that is not new is copied first, to

@@ -14,6 +14,7 @@ type jobAdd struct {
 	Name   string `placeholder:"N" help:"What the job is called. Default: the target's name."`
 	Start  bool   `help:"Build at once."`
 	DryRun bool   `help:"Say what would be done, and do nothing."`
+	rootKey
 	source
 }
 
@@ -44,10 +45,14 @@ func (c *jobAdd) Run(w *world) error {
 		if c.DryRun {
 			return c.foretell(w, owner.Email, checked)
 		}
+		sub.RootPassword = s.RootPassword(sub, nil, false)
 		job, err := s.Add(w.ctx, owner, sub)
 		var rejected *build.Rejected
 		if errors.As(err, &rejected) && len(rejected.Findings) > 0 {
 			return errSaid // line by line, above
+		}
+		if err == nil && sub.RootPassword != "" {
+			err = w.showPassword(sub.RootPassword)
 		}
 		if err != nil {
 			return err
@@ -62,6 +67,9 @@ func (c *jobAdd) Run(w *world) error {
 func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission, err error) {
 	sub = build.Submission{Name: c.Name, Target: c.Target}
 	if sub.BuildArgs, err = c.buildArgs(); err != nil {
+		return sub, err
+	}
+	if sub.RootKeys, err = c.readKeys(); err != nil {
 		return sub, err
 	}
 	if sub.Dockerfile, err = c.readDockerfile(w, limits.Dockerfile); err != nil {

@@ -76,11 +76,14 @@ func (s *source) blend(w *world, target string) (sdk.Target, *dockerfile.Blend, 
 
 type scriptCommand struct {
 	Target string `required:"" help:"The target that the script builds." placeholder:"TARGET"`
+	rootKey
+	RootPassword bool `help:"Make a password for root, and print it to standard error: the script has its hash alone."`
 	source
 }
 
 func (c *scriptCommand) Help() string {
-	return "The script is POSIX sh and self-contained. Run it in an empty folder, as an agent would; it leaves the image in dist/."
+	return "The script is POSIX sh and self-contained. Run it in an empty folder, as an agent would; it leaves the image in dist/. " +
+		"Without --root-key and --root-password nobody logs in as root, unless the Dockerfile sees to it; with --root-password each script has another password."
 }
 
 func (c *scriptCommand) Run(w *world) error {
@@ -88,7 +91,11 @@ func (c *scriptCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	script, err := build.Script(target, blend, site.Version)
+	access, err := c.access(w, target)
+	if err != nil {
+		return err
+	}
+	script, err := build.Script(target, blend, access, site.Version)
 	if err != nil {
 		return err
 	}

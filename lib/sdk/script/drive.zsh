@@ -141,11 +141,19 @@ blend_preinst() {
 	app_preinst
 }
 
-# The SDK's password is known to everybody. This one is in the log of this build, and nowhere else.
+# The SDK's password is known to everybody. Of this one nobody but its owner knows more than the hash.
 toaster_access() {
-	local word=$(LC_ALL=C tr -dc 'a-hjkmnp-z2-9' </dev/urandom | head -c 16)
-	print -r -- "root:$word" | chroot $strapdir chpasswd || stop "root's password could not be set"
-	notice "root's password in this image is $word (unless the Dockerfile sets one)"
+	print -r -- "root:${t_ROOT_HASH:-*}" | chroot $strapdir chpasswd --encrypted || stop "root's password could not be set"
+	if [[ -n $t_ROOT_KEYS ]]; then
+		local home=$strapdir/root/.ssh
+		mkdir -p $home && print -r -- $t_ROOT_KEYS | base64 -d >$home/authorized_keys && chmod 700 $home && chmod 600 $home/authorized_keys ||
+			stop "root's SSH key could not be stored"
+		notice "root logs in with the SSH key that was given; the password is locked (unless the Dockerfile sets one)"
+	elif [[ -n $t_ROOT_HASH ]]; then
+		notice "root's password is the one that was shown when this script was made (unless the Dockerfile sets another)"
+	else
+		notice "root's password is locked, and there is no SSH key (unless the Dockerfile sees to it)"
+	fi
 }
 
 # A console on the serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.

@@ -17,6 +17,7 @@ build() {
 	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
 	export NOTES TMPDIR="$WORK/tmp"
 	make_base
+	give_keys
 	run_blend
 	check_stamp
 	tidy
@@ -72,6 +73,16 @@ bootstrap() {
 	EPOCH=$(newest_package)
 	find "$R/var/lib/dpkg/info" -name '*.md5sums' -newer "$WORK/started" -exec touch --date="@$EPOCH" {} +
 	each date_passwords etc/shadow etc/shadow-
+}
+
+# give_keys: root's SSH keys, before the Dockerfile's instructions, which may change them. The password stays locked.
+give_keys() {
+	[ -n "$ROOT_KEYS" ] || return 0
+	mkdir -p "$R/root/.ssh"
+	printf '%s\n' "$ROOT_KEYS" | base64 -d >"$R/root/.ssh/authorized_keys"
+	chmod 700 "$R/root/.ssh"
+	chmod 600 "$R/root/.ssh/authorized_keys"
+	say "root logs in with the SSH key that was given"
 }
 
 # Bases are kept in $TOASTER_CACHE_DIR, if there is one, by all that decides what is in them: this script's own text, the

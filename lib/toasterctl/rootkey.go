@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+
+	"toaster.do/lib/build"
+	"toaster.do/lib/sdk"
+)
+
+// rootKey is how root gets into an image, as the command line names it.
+type rootKey struct {
+	RootKey string `placeholder:"FILE" help:"SSH keys that log in as root, a line each, such as ~/.ssh/id_ed25519.pub; root's password is locked then."`
+}
+
+// readKeys returns the file's text; empty: none is named.
+func (k *rootKey) readKeys() (string, error) {
+	if k.RootKey == "" {
+		return "", nil
+	}
+	text, err := readBounded(k.RootKey, 64<<10)
+	return string(text), err
+}
+
+// access is what a script's image is given. A password that is made is said once, here.
+func (c *scriptCommand) access(w *world, target sdk.Target) (a sdk.Access, err error) {
+	text, err := c.readKeys()
+	if err != nil {
+		return a, err
+	}
+	if a.Keys, err = build.ParseRootKeys(text); err != nil || !c.RootPassword {
+		return a, err
+	}
+	if a.Keys != "" || !target.HasPassword() {
+		return a, misused("--root-password is for images of an SDK, and without --root-key")
+	}
+	password := build.NewPassword()
+	if a.Hash, err = build.HashPassword(password); err != nil {
+		return a, err
+	}
+	return a, w.showPassword(password)
+}
+
+func (w *world) showPassword(password string) error {
+	_, err := fmt.Fprintf(w.err, "root's password in this image, shown once: %s\n", password)
+	return err
+}

@@ -14,7 +14,8 @@ TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio
 	lighttpd-mod-openssl parted qemu-utils shellcheck squashfs-tools w3m xorriso zip
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
-export GOFLAGS += -tags=sqlite_omit_load_extension,netgo,osusergo
+TAGS = sqlite_omit_load_extension,netgo,osusergo
+export GOFLAGS += -tags=$(TAGS)
 export CGO_ENABLED = 1
 
 .PHONY: help run test test-jenkins build install deb bench clean run-tools test-tools lint
@@ -30,9 +31,11 @@ help:
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
-LINK = go build -trimpath -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION) -extldflags -static'
+LINK = go build -trimpath -tags=pages,$(TAGS) -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION) -extldflags -static'
 
+# The pages are compiled first, and become a part of the programs.
 build: run-tools
+	go run ./lib/page/generate lib/page/compiled/pages
 	$(LINK) -o '$(BUILD)/toasterctl' ./lib/toasterctl
 	@for p in $(PROGRAMS); do \
 		echo "go build cgi-bin/$$p"; \
@@ -55,7 +58,7 @@ test-jenkins:
 e2e-sdk: test-tools
 	@.ci/tools qemu-system-x86
 	@[ -n '$(SDK_DIR)' ] || { echo 'make e2e-sdk SDK_DIR=the folder that has live-sdk and vm-sdk'; exit 2; }
-	SDK_DIR='$(abspath $(SDK_DIR))' go test -tags=e2e_sdk,sqlite_omit_load_extension,netgo,osusergo -count=1 -v -timeout 3h -run TestRealSDK ./lib/e2e
+	SDK_DIR='$(abspath $(SDK_DIR))' go test -tags=e2e_sdk,$(TAGS) -count=1 -v -timeout 3h -run TestRealSDK ./lib/e2e
 
 lint:
 	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \
@@ -102,7 +105,7 @@ deb:
 	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
 
 clean:
-	rm -rf '$(BUILD)'
+	rm -rf '$(BUILD)' lib/page/compiled/pages
 
 run-tools:
 	@.ci/tools $(RUN_PACKAGES)

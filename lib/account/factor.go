@@ -90,12 +90,16 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	if proven == 0 {
 		return nil, fault.New(fault.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
 	}
+	s, err := a.seals()
+	if err != nil {
+		return nil, err
+	}
 	codes, digests, err := a.newCodes(ctx, secret)
 	if err != nil {
 		return nil, err
 	}
 	letter := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
-	return codes, a.db.SetFactor(ctx, p.ID, secret, proven, digests, a.Now(), letter, by)
+	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), letter, by)
 }
 
 // DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: administrators need one on this site.
@@ -121,7 +125,11 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return nil, err
 	}
-	codes, digests, err := a.newCodes(ctx, p.TOTP)
+	secret, _, _, err := a.secret(p)
+	if err != nil {
+		return nil, err
+	}
+	codes, digests, err := a.newCodes(ctx, secret)
 	if err != nil {
 		return nil, err
 	}
@@ -135,28 +143,37 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if err != nil {
 		return err
 	}
-	good, err := a.take(ctx, p, tidy(code))
+	secret, newest, s, err := a.secret(p)
+	if err != nil {
+		return err
+	}
+	good, err := a.take(ctx, p.ID, secret, tidy(code))
 	if err != nil {
 		return err
 	}
 	if !good {
 		return fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.").At("code")
 	}
+	if !newest {
+		if err := a.db.Reseal(ctx, p.ID, p.TOTP, s.seal(p.ID, secret)); err != nil {
+			return err
+		}
+	}
 	return a.db.Forgive(ctx, tries...)
 }
 
-func (a *Accounts) take(ctx context.Context, p *store.Person, code string) (bool, error) {
-	if s := step(p.TOTP, code, a.Now()); s != 0 {
-		return a.db.TakeStep(ctx, p.ID, s)
+func (a *Accounts) take(ctx context.Context, person int64, secret []byte, code string) (bool, error) {
+	if s := step(secret, code, a.Now()); s != 0 {
+		return a.db.TakeStep(ctx, person, s)
 	}
 	if len(code) != codeLength {
 		return false, nil
 	}
 	var digest []byte
-	if err := a.slots.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), p.TOTP) }); err != nil {
+	if err := a.slots.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), secret) }); err != nil {
 		return false, err
 	}
-	return a.db.TakeRecoveryCode(ctx, p.ID, digest)
+	return a.db.TakeRecoveryCode(ctx, person, digest)
 }
 
 // lookalike reads digits that no code has as the letters that they were copied from.

@@ -29,6 +29,8 @@ func newSite(t *testing.T) *site {
 	cheaply(t)
 	cfg := config.Default()
 	cfg.Paths.Database = filepath.Join(t.TempDir(), "toaster.db")
+	cfg.Paths.Keys = filepath.Join(t.TempDir(), "keys")
+	must(t, config.NewKeys(cfg.Paths.Keys))
 	_, _, err := store.Migrate(t.Context(), cfg.Paths.Database)
 	must(t, err)
 	db, err := store.Open(t.Context(), cfg.Paths.Database)

@@ -29,7 +29,7 @@ type Site struct {
 // Paths are absolute: Load resolves those that are relative to the file's folder.
 type Paths struct {
 	Database string // SQLite; its folder must belong to the web server's user
-	Keys     string // secret keys of cookies
+	Keys     string // secret keys, of cookies and second factors
 	Targets  string // targets.toml
 	Builds   string // the local engine's logs and artifacts
 }

@@ -21,11 +21,11 @@ const (
 	blockKey = 32
 )
 
-const keysHead = `# Secret keys of toaster's cookies, newest first; one generation a line: a hash key and a block key, base64.
-# Cookies are made with the first line's and accepted with any. Who can read this file can forge log-ins.
+const keysHead = `# Secret keys of toaster, newest first; one generation a line: a hash key and a block key, base64.
+# Cookies and second factors are sealed with the first line's and opened with any. Who can read this file can forge log-ins.
 `
 
-// KeyPairs reads the keys of cookies from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest
+// KeyPairs reads the site's keys from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest
 // first. A file that is missing or won't do is a fault of kind Unavailable.
 func (c *Config) KeyPairs() ([][]byte, error) {
 	keys, err := readKeys(c.Paths.Keys)
@@ -111,12 +111,29 @@ func AddKeys(path string, keep int) error {
 	if err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	b.WriteString(keysHead + newPair() + "\n")
-	for i := 0; i < len(old) && i/2 < keep-1; i += 2 {
-		b.WriteString(encodePair(old[i], old[i+1]) + "\n")
+	return replace(path, append([]byte(keysHead+newPair()+"\n"), generations(old, keep-1)...), fi)
+}
+
+// DropKeys keeps the newest keep generations, at least 1. What was made with others is no longer accepted.
+func DropKeys(path string, keep int) error {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return err
 	}
-	return replace(path, b.Bytes(), fi)
+	keys, err := readKeys(path)
+	if err != nil {
+		return err
+	}
+	return replace(path, append([]byte(keysHead), generations(keys, max(1, keep))...), fi)
+}
+
+// generations writes the newest of some keys, a generation a line.
+func generations(keys [][]byte, keep int) []byte {
+	var b bytes.Buffer
+	for i := 0; i < len(keys) && i/2 < keep; i += 2 {
+		b.WriteString(encodePair(keys[i], keys[i+1]) + "\n")
+	}
+	return b.Bytes()
 }
 
 // replace writes a file anew, whole or not at all, with the mode and the owners it had.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// SetFactor gives a person a second factor: the secret, the time step of the code that proved it, and the digests of recovery codes.
+// SetFactor gives a person a second factor: the sealed secret, the time step of the code that proved it, and the digests of recovery codes.
 // What was there before is gone.
 func (db *DB) SetFactor(ctx context.Context, person int64, secret []byte, step int64, codes [][]byte, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
@@ -17,6 +17,18 @@ func (db *DB) SetFactor(ctx context.Context, person int64, secret []byte, step i
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)
+	})
+}
+
+// Reseal replaces the form in which an unchanged second factor is stored, unless it has been changed meanwhile. Nothing of the old form stays in
+// the file.
+func (db *DB) Reseal(ctx context.Context, person int64, old, sealed []byte) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE person SET totp = ? WHERE id = ? AND totp = ?`, sealed, person, old)
+		return err
 	})
 }
 

@@ -26,7 +26,7 @@ type backupCommand struct {
 }
 
 func (backupCommand) Help() string {
-	return "Puts the configuration, the targets, the keys of cookies and one consistent state of the database into one file, while everything runs. " +
+	return "Puts the configuration, the targets, the keys and one consistent state of the database into one file, while everything runs. " +
 		"The file has mode 0600: who can read it can forge log-ins. One that is there is replaced when the new one is whole. " +
 		"“toasterctl restore” reads it. In a crontab of root's:\n\n" +
 		"    5 3 * * * root toasterctl backup /var/backups/toaster-$(date +\\%u).tar.gz"
@@ -88,6 +88,12 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	if err := a.manifest(manifest{Format: 1, Toaster: site.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
 		return err
 	}
+	// First of all, so that the keys, when they change meanwhile, still open what is sealed in it.
+	database, remove, err := snapshot(w, cfg.Paths.Database)
+	if err != nil {
+		return err
+	}
+	defer remove()
 	for _, file := range configFiles {
 		path := file.path(cfg)
 		if path == "" {
@@ -97,7 +103,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 			return err
 		}
 	}
-	if err := a.snapshot(w, cfg.Paths.Database); err != nil {
+	if err := a.file(databaseName, database); err != nil {
 		return err
 	}
 	if c.Artifacts {
@@ -108,23 +114,21 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	return a.end()
 }
 
-// snapshot packs the database. Its copy lies beside it meanwhile.
-func (a *archiver) snapshot(w *world, database string) error {
+// snapshot opens a copy of the database, which lies beside it until remove is called.
+func snapshot(w *world, database string) (copied *os.File, remove func(), err error) {
 	dir, err := os.MkdirTemp(filepath.Dir(database), ".backup-*")
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer os.RemoveAll(dir)
 	path := filepath.Join(dir, databaseName)
-	if err := store.Snapshot(w.ctx, database, path); err != nil {
-		return err
+	if err = store.Snapshot(w.ctx, database, path); err == nil {
+		copied, err = os.Open(path)
 	}
-	f, err := os.Open(path)
 	if err != nil {
-		return err
+		os.RemoveAll(dir)
+		return nil, nil, err
 	}
-	defer f.Close()
-	return a.file(databaseName, f)
+	return copied, func() { copied.Close(); os.RemoveAll(dir) }, nil
 }
 
 // builds packs logs and artifacts. Names that begin with @ are the engine's own. What is removed meanwhile is left out.

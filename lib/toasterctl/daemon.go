@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
 	"toaster.do/lib/store"
@@ -26,11 +27,20 @@ func (c migrateCommand) Run(w *world) error {
 		return err
 	}
 	if c.Check {
-		return migrationDue(w, cfg.Paths.Database)
+		return migrationDue(w, cfg)
 	}
 	from, to, err := store.Migrate(w.ctx, cfg.Paths.Database)
 	if err != nil {
 		return err
+	}
+	n, err := sealFactors(w, cfg)
+	if err != nil {
+		return err
+	}
+	if n.Stale > 0 {
+		if _, err := fmt.Fprintf(w.out, "%s sealed.\n", wereDone(n.Stale)); err != nil {
+			return err
+		}
 	}
 	if from == to {
 		_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing was to do.\n", to)
@@ -43,13 +53,16 @@ func (c migrateCommand) Run(w *world) error {
 	return err
 }
 
-func migrationDue(w *world, database string) error {
-	have, want, err := store.Schema(w.ctx, database)
+func migrationDue(w *world, cfg *config.Config) error {
+	have, want, err := store.Schema(w.ctx, cfg.Paths.Database)
 	if err != nil {
 		return err
 	}
 	if have < want {
 		return fault.New(fault.Conflict, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
+	}
+	if err := sealingDue(w, cfg); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing is to do.\n", have)
 	return err

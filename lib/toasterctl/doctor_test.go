@@ -53,7 +53,7 @@ func TestDoctorOfTheSite(t *testing.T) {
 	os.Chmod(filepath.Join(dir, "keys"), 0o644)
 	doctor().exits(1).says("chmod 0640 "+dir+"/keys", "answers 503")
 	os.Remove(filepath.Join(dir, "keys"))
-	doctor().exits(1).says("keys of cookies", "toasterctl init")
+	doctor().exits(1).says("change  keys", "toasterctl init")
 
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o640)
 	s.end(os.Interrupt)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"toaster.do/lib/account"
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/jenkins"
@@ -37,7 +38,7 @@ func sick(what string, err error, advice string) finding {
 
 // examineSite looks at all but the engine. It runs as the owner of the database, who the web server should be.
 func (w *world) examineSite(cfg *config.Config) []finding {
-	all := []finding{database(w.ctx, cfg), rights(cfg), keysFinding(cfg), room(cfg)}
+	all := []finding{database(w.ctx, cfg), rights(cfg), keysFinding(w.ctx, cfg), room(cfg)}
 	if all[0].OK {
 		all = append(all, cron(w.ctx, cfg))
 	}
@@ -84,8 +85,8 @@ func rights(cfg *config.Config) finding {
 	return fine(what, "")
 }
 
-func keysFinding(cfg *config.Config) finding {
-	const what = "keys of cookies"
+func keysFinding(ctx context.Context, cfg *config.Config) finding {
+	const what = "keys"
 	if _, err := cfg.KeyPairs(); err != nil {
 		advice := "chmod 0640 " + shellWord(cfg.Paths.Keys)
 		switch {
@@ -95,6 +96,21 @@ func keysFinding(cfg *config.Config) finding {
 			advice = fmt.Sprintf("chgrp $(id -g %s) %s && chmod 0640 %[2]s", shellWord(userName(os.Geteuid())), shellWord(cfg.Paths.Keys))
 		}
 		return finding{What: what, Problem: errors.Unwrap(fault.Of(err)).Error(), Advice: advice}
+	}
+	db, err := store.Open(ctx, cfg.Paths.Database)
+	if err != nil {
+		return fine(what, "") // the database has a line of its own
+	}
+	defer db.Close()
+	n, err := account.New(cfg, db).Sealing(ctx)
+	switch {
+	case err != nil:
+		return sick(what, err, "")
+	case n.Lost > 0:
+		return finding{What: what, Problem: count(n.Lost, "second factor") + " can't be opened with them.",
+			Advice: "Restore the right ones from a backup, or: toasterctl user factor --off EMAIL"}
+	case n.Stale > 0:
+		return finding{What: what, Problem: count(n.Stale, "second factor") + " not sealed with the newest of them.", Advice: "toasterctl migrate"}
 	}
 	return fine(what, "")
 }

@@ -20,7 +20,7 @@ type initCommand struct {
 }
 
 func (c *initCommand) Help() string {
-	return "Makes the configuration, targets.toml, the keys of cookies, and the database: each where it is missing. " +
+	return "Makes the configuration, targets.toml, the keys, and the database: each where it is missing. " +
 		"What is there stays as it is, so that it may be run again at any time.\n\n" +
 		"An installed site is made by root: /etc/toaster, and /var/lib/toaster for the web server's user."
 }

@@ -27,6 +27,7 @@ type commands struct {
 
 	Init    initCommand    `cmd:"" group:"site" help:"Set a site up: make what is missing, leave what is there."`
 	Migrate migrateCommand `cmd:"" group:"site" help:"Bring the database to the schema of this version."`
+	Keys    keysCommand    `cmd:"" group:"site" help:"Make new keys for cookies and second factors; the old ones are good until the next time."`
 	Backup  backupCommand  `cmd:"" group:"site" help:"Put configuration, keys and database into one file, while everything runs."`
 	Restore restoreCommand `cmd:"" group:"site" help:"Make the site what it was when a backup was made."`
 	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server, for trying out and developing."`

@@ -142,7 +142,7 @@ func (m *roff) end() {
 	m.line(".SH FILES")
 	for _, f := range [][2]string{
 		{"/etc/toaster/toaster.toml", "the configuration"}, {"/etc/toaster/targets.toml", "what images can be built"},
-		{"/etc/toaster/keys", "secret keys of cookies"}, {"/var/lib/toaster/", "the database, and what the local engine has built"},
+		{"/etc/toaster/keys", "secret keys"}, {"/var/lib/toaster/", "the database, and what the local engine has built"},
 	} {
 		m.line(".TP\n.I %s", f[0])
 		m.line("%s", f[1])

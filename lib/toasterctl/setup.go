@@ -61,7 +61,7 @@ func (s *setup) file(path string, text []byte) error {
 	return s.say("%s", path)
 }
 
-// keys makes the keys of cookies: the web server's group may read them, nobody but their maker may change them.
+// keys makes the site's keys: the web server's group may read them, nobody but their maker may change them.
 func (s *setup) keys(path string, a identity) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+
+	"toaster.do/lib/account"
+	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/local"
+	"toaster.do/lib/store"
+)
+
+type keysCommand struct {
+	Keep int `default:"2" placeholder:"N" help:"How many generations of keys are good from now on, the new one counted in. 1 ends all log-ins: for keys that somebody else has seen."`
+}
+
+func (keysCommand) Help() string {
+	return "Makes new keys, for the cookies of all log-ins from now on, and seals all second factors with them. " +
+		"On an installed site root does this. Programs that run for long (FastCGI) have to be started again."
+}
+
+// Run keeps the old keys until nothing needs them: whenever it is stopped, nothing is lost.
+func (c *keysCommand) Run(w *world) error {
+	if c.Keep < 1 {
+		return misused("--keep has to be 1 or more")
+	}
+	cfg, err := w.load()
+	if err != nil {
+		return err
+	}
+	if err := actAsOwner(cfg.Paths.Database); err != nil {
+		return err
+	}
+	change := func(how func(path string, keep int) error, keep int) error {
+		err := local.AsRoot(func() error { return how(cfg.Paths.Keys, keep) })
+		if errors.Is(err, fs.ErrPermission) {
+			return notYours(cfg.Paths.Keys)
+		}
+		return err
+	}
+	if err := change(config.AddKeys, math.MaxInt); err != nil {
+		return err
+	}
+	n, err := sealFactors(w, cfg)
+	if err != nil {
+		return err
+	}
+	if err := change(config.DropKeys, c.Keep); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.out, "%s has new keys; %s sealed with them.\n", cfg.Paths.Keys, wereDone(n.Stale))
+	return err
+}
+
+func wereDone(n int) string {
+	if n == 1 {
+		return "1 second factor was"
+	}
+	return fmt.Sprintf("%d second factors were", n)
+}
+
+// sealFactors seals second factors with the newest keys, and warns of those that can't be opened any more.
+func sealFactors(w *world, cfg *config.Config) (n account.Sealing, err error) {
+	db, err := store.Open(w.ctx, cfg.Paths.Database)
+	if err != nil {
+		return n, err
+	}
+	defer db.Close()
+	n, err = account.New(cfg, db).SealFactors(w.ctx)
+	if err == nil && n.Lost > 0 {
+		_, err = fmt.Fprintln(w.err, lost(n))
+	}
+	return n, err
+}
+
+func lost(n account.Sealing) string {
+	return count(n.Lost, "second factor") + " can't be opened with these keys: restore the right ones, or toasterctl user factor --off EMAIL."
+}
+
+// sealingDue is a Conflict where “toasterctl migrate” would seal second factors.
+func sealingDue(w *world, cfg *config.Config) error {
+	db, err := store.Open(w.ctx, cfg.Paths.Database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	n, err := account.New(cfg, db).Sealing(w.ctx)
+	if err == nil && n.Stale > 0 {
+		err = fault.New(fault.Conflict, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
+	}
+	return err
+}

@@ -1,16 +1,16 @@
-// Command index is the CGI program for the front page and the help.
-package main
-
 // A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+
+// Command index is the CGI program for the front page and the help.
+package main
 
 import (
 	"net/http"
 	"os"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/sdk"
@@ -51,7 +51,7 @@ func front(w http.ResponseWriter, r *web.Request) error {
 	}
 	return r.Page(w, http.StatusOK, "front", page.View{Data: struct {
 		Groups []group
-		Health build.Health
+		Health engine.Health
 		SignUp bool
 	}{groups, s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}})
 }

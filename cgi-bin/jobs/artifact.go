@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -31,7 +32,7 @@ func (j *jobs) artifact(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	content := &stream{size: a.Size, open: func(start int64) (io.ReadCloser, error) {
-		return s.Open(context.WithoutCancel(r.Context()), r.Who.Person.ID, r.Param("id"), number, a.Path, build.Range{Start: start})
+		return s.Open(context.WithoutCancel(r.Context()), r.Who.Person.ID, r.Param("id"), number, a.Path, engine.Range{Start: start})
 	}}
 	defer content.Close()
 	// Opened before the answer begins: an engine that is away can still be told.

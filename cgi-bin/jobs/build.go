@@ -7,6 +7,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/sdk"
@@ -92,7 +93,7 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {
 		return err
 	}
-	if p.Build.State != string(build.Failed) {
+	if p.Build.State != string(engine.Failed) {
 		return nil
 	}
 	p.Failure = failureOf(r, s, p.Build, p.Log.end())
@@ -155,7 +156,7 @@ func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	v := viewOf(r, b)
 	v.Closed = !asked
 	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
-		v.Last = &build.Step{Number: b.Step, Of: b.Steps}
+		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}
 	}
 	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}
 }

@@ -6,6 +6,7 @@ import (
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -27,7 +28,7 @@ type failedLine struct {
 // failureOf explains a build that has failed; it is nil for any other. The end of its log is read unless it is there. Without it
 // there is less to say.
 func failureOf(r *web.Request, s *build.Service, b *store.Build, end *console.Window) *failure {
-	if b.State != string(build.Failed) {
+	if b.State != string(engine.Failed) {
 		return nil
 	}
 	if end == nil {

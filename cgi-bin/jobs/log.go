@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -70,7 +71,7 @@ func follow(w http.ResponseWriter, r *web.Request, s *build.Service, number int,
 }
 
 func reader(r *web.Request, s *build.Service, number int) console.Read {
-	return func(offset int64) (build.Chunk, error) {
+	return func(offset int64) (engine.Chunk, error) {
 		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	}
 }
@@ -103,7 +104,7 @@ func windowOf(r *web.Request, s *build.Service, number int) (w console.Window, a
 }
 
 // wholeLog sends a log chunk by chunk, as long as there is something: it doesn't wait for a running build.
-func wholeLog(w http.ResponseWriter, r *web.Request, s *build.Service, number int, c build.Chunk) error {
+func wholeLog(w http.ResponseWriter, r *web.Request, s *build.Service, number int, c engine.Chunk) error {
 	for {
 		if _, err := w.Write(c.Text); err != nil || len(c.Text) == 0 {
 			return err

@@ -1,9 +1,9 @@
-// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts.
-package main
-
 // A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
+
+// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts.
+package main
 
 import (
 	"net/http"
@@ -13,6 +13,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/site"
 	"toaster.do/lib/web"
@@ -65,7 +66,7 @@ type jobs struct {
 }
 
 func (j *jobs) open(r *web.Request) (*build.Service, error) {
-	r.Request = r.WithContext(build.Budget(r.Context()))
+	r.Request = r.WithContext(engine.Budget(r.Context()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.service == nil {

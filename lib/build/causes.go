@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"toaster.do/lib/engine"
 )
 
 // Cause is a known reason of a failure, and what to do about it.
@@ -210,5 +212,5 @@ func (c *cause) find(text string) (name string, ok bool) {
 			name, ok = strings.Join(match[min(1, len(match)):], ""), match != nil // one group at most has matched
 		}
 	}
-	return printable(name, 80), ok
+	return engine.Printable(name, 80), ok
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -124,12 +125,12 @@ func TestAFailureIsOfItsStep(t *testing.T) {
 	b := &store.Build{State: "failed", Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile did not work out (exit status 1): RUN echo: not found"}
 	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" + strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
 	f := Explain(b, []byte(log))
-	if f.Cause != nil || *f.Step != (Step{2, 4, 5, "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
+	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
 		t.Errorf("%+v %q", f.Cause, f.Output)
 	}
 	// The step's beginning has scrolled out of what was read.
 	f = Explain(b, []byte("frob: command not found\n"))
-	if *f.Step != (Step{2, 4, 5, ""}) || f.Cause.Name != "no-command" {
+	if *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5}) || f.Cause.Name != "no-command" {
 		t.Errorf("%+v", f)
 	}
 	f = Explain(b, []byte(log+"toaster: packing x\ngzip: stdout: No space left on device\n"))
@@ -150,7 +151,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("TOASTER-STEP 1/1 1 RUN x\nE: Unable to locate package \x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		e := Explain(&store.Build{State: "failed"}, []byte(log))
-		if e.Cause != nil && printable(e.Cause.Message, 1000) != e.Cause.Message {
+		if e.Cause != nil && engine.Printable(e.Cause.Message, 1000) != e.Cause.Message {
 			t.Errorf("%q", e.Cause.Message)
 		}
 	})

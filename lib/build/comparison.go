@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
@@ -120,7 +121,7 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	case len(list) == 0:
 		return fmt.Sprintf("Build %d left no image.", b.Number)
 	}
-	ctx, cancel := engineContext(ctx)
+	ctx, cancel := engine.Context(ctx)
 	defer cancel()
 	packages, err := s.readFile(ctx, job, b, "packages.txt")
 	var provenance []byte

@@ -12,6 +12,7 @@ import (
 	"znkr.io/diff"
 	"znkr.io/diff/textdiff"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
@@ -72,7 +73,7 @@ func (h *Hunk) pair(removed, added []Row) {
 const maxFile = 4 << 20
 
 func (s *Service) readFile(ctx context.Context, job *store.Job, b *store.Build, path string) ([]byte, error) {
-	stream, err := s.Open(ctx, job.PersonID, job.ID, b.Number, path, Range{})
+	stream, err := s.Open(ctx, job.PersonID, job.ID, b.Number, path, engine.Range{})
 	if err != nil {
 		return nil, err
 	}

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
-	"toaster.do/lib/store"
 )
 
 // Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be removed
 // is tried again next time.
 func (s *Service) Expire(ctx context.Context) error {
-	engine, ok := s.Engine.(Expirer)
+	expirer, ok := s.Engine.(engine.Expirer)
 	if !ok {
 		return nil
 	}
@@ -22,7 +22,7 @@ func (s *Service) Expire(ctx context.Context) error {
 	}
 	var errs []error
 	for _, a := range aged {
-		err := engine.Expire(ctx, a.EngineName, a.EngineNumber)
+		err := expirer.Expire(ctx, a.EngineName, a.EngineNumber)
 		if err == nil {
 			err = s.Store.Expired(ctx, a, s.Now())
 		}
@@ -34,10 +34,4 @@ func (s *Service) Expire(ctx context.Context) error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// expired says of a build whose files are gone that they are.
-func expired(b *store.Build) error {
-	return fault.New(fault.NotFound, "The log and the files of this build were removed on "+b.ExpiredAt.UTC().Format("2 Jan 2006")+": they are kept for some time only.",
-		"Build again to have new ones.")
 }

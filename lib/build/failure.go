@@ -5,14 +5,15 @@ import (
 	"regexp"
 	"strings"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
 // Failure is what a person wants to know first of a build that has failed.
 type Failure struct {
-	Step   *Step  // the step that failed; nil: it was none
-	Output []byte // the last lines that were printed before
-	Cause  *Cause // what is known to lead to this; nil: nothing
+	Step   *engine.Step // the step that failed; nil: it was none
+	Output []byte       // the last lines that were printed before
+	Cause  *Cause       // what is known to lead to this; nil: nothing
 }
 
 // How much of a failed step's output is shown, and how much of it is searched for a cause.
@@ -25,17 +26,17 @@ const (
 func Explain(b *store.Build, log []byte) *Failure {
 	f := &Failure{}
 	if b.Step > 0 {
-		f.Step = &Step{Number: b.Step, Of: b.Steps, Line: b.StepLine}
+		f.Step = &engine.Step{Number: b.Step, Of: b.Steps, Line: b.StepLine}
 	}
 	var lines [][]byte
 	for line := range bytes.Lines(log) {
 		line = bytes.TrimRight(line, "\r\n")
-		switch step, ok := ParseStep(line); {
+		switch step, ok := engine.ParseStep(line); {
 		case ok:
 			f.Step, lines = &step, nil
-		case Packs(line):
+		case engine.Packs(line):
 			f.Step, lines = nil, nil
-		case len(bytes.TrimSpace(line)) > 0 && !bytes.HasPrefix(line, []byte(brokenMark)) && !bytes.HasPrefix(line, []byte(FailMark)):
+		case len(bytes.TrimSpace(line)) > 0 && !bytes.HasPrefix(line, []byte(engine.BrokenMark)) && !bytes.HasPrefix(line, []byte(engine.FailMark)):
 			lines = append(lines, line)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -23,8 +24,8 @@ type fake struct {
 type fakeJob struct {
 	script  string
 	enabled bool
-	waiting *Waiting
-	builds  []BuildStatus // newest first
+	waiting *engine.Waiting
+	builds  []engine.BuildStatus // newest first
 }
 
 // killed is what a test sees where a real process would just be gone.
@@ -65,7 +66,7 @@ func (f *fake) job(name string) (*fakeJob, error) {
 	return nil, fault.New(fault.NotFound, "The engine has no such job.", "")
 }
 
-func (f *fake) Create(_ context.Context, job EngineJob) error {
+func (f *fake) Create(_ context.Context, job engine.Job) error {
 	return f.call("create", func() error {
 		if j := f.jobs[job.Name]; j != nil {
 			j.script = string(job.Script)
@@ -90,7 +91,7 @@ func (f *fake) SetEnabled(_ context.Context, name string, enabled bool) error {
 	})
 }
 
-func (f *fake) Start(_ context.Context, name string) (t Ticket, err error) {
+func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error) {
 	err = f.call("start", func() error {
 		j, err := f.job(name)
 		if err != nil {
@@ -101,7 +102,7 @@ func (f *fake) Start(_ context.Context, name string) (t Ticket, err error) {
 		}
 		if j.waiting == nil {
 			f.ticket++
-			j.waiting = &Waiting{Ticket: Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a free slot"}
+			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a free slot"}
 		}
 		t = j.waiting.Ticket
 		return nil
@@ -118,17 +119,17 @@ func (f *fake) Stop(_ context.Context, name string, number int) error {
 		if number == 0 {
 			j.waiting = nil
 		}
-		f.end(name, number, Aborted)
+		f.end(name, number, engine.Aborted)
 		return nil
 	})
 }
 
-func (f *fake) Status(_ context.Context, names ...string) (map[string]Status, error) {
-	all := map[string]Status{}
+func (f *fake) Status(_ context.Context, names ...string) (map[string]engine.Status, error) {
+	all := map[string]engine.Status{}
 	err := f.call("status", func() error {
 		for _, name := range names {
 			if j := f.jobs[name]; j != nil {
-				all[name] = Status{Enabled: j.enabled, Waiting: j.waiting, Builds: j.builds[:min(len(j.builds), RecentBuilds)]}
+				all[name] = engine.Status{Enabled: j.enabled, Waiting: j.waiting, Builds: j.builds[:min(len(j.builds), engine.RecentBuilds)]}
 			}
 		}
 		return nil
@@ -136,19 +137,19 @@ func (f *fake) Status(_ context.Context, names ...string) (map[string]Status, er
 	return all, err
 }
 
-func (f *fake) Log(_ context.Context, _ string, _ int, offset int64) (Chunk, error) {
-	return Chunk{Text: []byte(f.log)[min(int(offset), len(f.log)):], Next: int64(len(f.log))}, nil
+func (f *fake) Log(_ context.Context, _ string, _ int, offset int64) (engine.Chunk, error) {
+	return engine.Chunk{Text: []byte(f.log)[min(int(offset), len(f.log)):], Next: int64(len(f.log))}, nil
 }
 
-func (f *fake) Artifacts(context.Context, string, int) ([]Artifact, error) {
-	return []Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}}, f.call("artifacts", func() error { return nil })
+func (f *fake) Artifacts(context.Context, string, int) ([]engine.Artifact, error) {
+	return []engine.Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}}, f.call("artifacts", func() error { return nil })
 }
 
-func (f *fake) Open(context.Context, string, int, string, Range) (*Stream, error) {
+func (f *fake) Open(context.Context, string, int, string, engine.Range) (*engine.Stream, error) {
 	return nil, fault.New(fault.NotFound, "There is no such artifact.", "")
 }
 
-func (f *fake) Health(context.Context) Health { return Health{Reachable: true} }
+func (f *fake) Health(context.Context) engine.Health { return engine.Health{Reachable: true} }
 
 // begin lets the waiting start of a job become a build.
 func (f *fake) begin(name string) {
@@ -160,11 +161,11 @@ func (f *fake) begin(name string) {
 	if len(j.builds) > 0 {
 		number = j.builds[0].Number + 1
 	}
-	j.builds = append([]BuildStatus{{Number: number, Ticket: j.waiting.Ticket, State: Running, StartedAt: f.now()}}, j.builds...)
+	j.builds = append([]engine.BuildStatus{{Number: number, Ticket: j.waiting.Ticket, State: engine.Running, StartedAt: f.now()}}, j.builds...)
 	j.waiting = nil
 }
 
-func (f *fake) end(name string, number int, state State) {
+func (f *fake) end(name string, number int, state engine.State) {
 	for i, b := range f.jobs[name].builds {
 		if b.Number == number && !b.State.Ended() {
 			f.jobs[name].builds[i].State, f.jobs[name].builds[i].EndedAt = state, f.now()

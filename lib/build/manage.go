@@ -3,6 +3,7 @@ package build
 import (
 	"context"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -13,7 +14,7 @@ func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.E
 	if err := s.Store.StopJob(ctx, owner, id, e); err != nil {
 		return err
 	}
-	_, err := s.changed(ctx, owner, id)
+	_, err := s.Changed(ctx, owner, id)
 	return err
 }
 
@@ -26,11 +27,11 @@ func (s *Service) Suspend(ctx context.Context, person int64, e store.Entry) erro
 	if err != nil {
 		return err
 	}
-	ctx, cancel := engineContext(ctx)
+	ctx, cancel := engine.Context(ctx)
 	defer cancel()
 	for _, job := range unsettled {
 		if job.PersonID == person && ctx.Err() == nil {
-			s.push(ctx, job)
+			s.Push(ctx, job)
 		}
 	}
 	return nil

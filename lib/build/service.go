@@ -1,12 +1,12 @@
+// Package build holds toaster's use cases: jobs are made from Dockerfiles, checked, built, compared and removed.
 package build
 
 import (
 	"context"
-	"errors"
-	"log/slog"
 	"time"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
@@ -26,44 +26,24 @@ type Limits struct {
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
-	Store   *store.DB
-	Engine  Engine
+	engine.Follower
 	Targets func() (*sdk.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits  Limits
-	Version string // toaster's, for provenance.json
-	Now     func() time.Time
-	Logger  *slog.Logger
+	Version string       // toaster's, for provenance.json
 	Room    func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
-// How long a request waits for the engine, how old a state may be before a page asks again, and how long
-// another process's unanswered start is left alone.
-const (
-	engineTime    = 2 * time.Second
-	startWindow   = 300 * time.Millisecond // how long a start can be in neither the engine's queue nor its builds
-	fresh         = 3 * time.Second
-	startPatience = 15 * time.Second
-)
-
-type budgetKey struct{}
-
-// Budget begins a request: what is done in ctx waits for the engine for two seconds at most, however many questions it has.
-func Budget(ctx context.Context) context.Context {
-	if ctx.Value(budgetKey{}) != nil {
-		return ctx
-	}
-	return context.WithValue(ctx, budgetKey{}, time.Now().Add(engineTime))
-}
-
-// engineContext is for calls of the engine within a request.
-func engineContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithDeadline(ctx, Budget(ctx).Value(budgetKey{}).(time.Time))
+// New returns a service of these parts; Define is its own.
+func New(parts Service) *Service {
+	s := &parts
+	s.Define = s.define
+	return s
 }
 
 // Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
 // error: the job is defined later.
 func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	w, err := s.prepare(sub)
 	if err != nil {
 		return nil, err
@@ -87,14 +67,14 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 			return nil, err
 		}
 	}
-	s.push(ctx, job)
+	s.Push(ctx, job)
 	return job, nil
 }
 
 // Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
 // Conflict, wrong input a *Rejected. The target stays.
 func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return nil, err
@@ -124,28 +104,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}
-	return s.changed(ctx, owner, id)
-}
-
-// Jobs returns a page of an owner's jobs. At most one question goes to the engine, and only when something is open whose
-// state is older than a few seconds.
-func (s *Service) Jobs(ctx context.Context, owner int64, q store.JobQuery) (store.JobPage, error) {
-	ctx = Budget(ctx)
-	page, err := s.Store.Jobs(ctx, owner, q)
-	if err != nil || !s.refresh(ctx, page.Jobs) {
-		return page, err
-	}
-	return s.Store.Jobs(ctx, owner, q)
-}
-
-// Job returns an owner's job with its newest build; another person's job is NotFound.
-func (s *Service) Job(ctx context.Context, owner int64, id string) (*store.Job, error) {
-	ctx = Budget(ctx)
-	job, err := s.Store.Job(ctx, owner, id)
-	if err != nil || !s.watch(ctx, job) {
-		return job, err
-	}
-	return s.Store.Job(ctx, owner, id)
+	return s.Changed(ctx, owner, id)
 }
 
 // Source returns what a job is made from; revision 0 is the newest.
@@ -153,27 +112,9 @@ func (s *Service) Source(ctx context.Context, owner int64, id string, revision i
 	return s.Store.Revision(ctx, owner, id, revision)
 }
 
-// Builds returns a job's builds, newest first.
-func (s *Service) Builds(ctx context.Context, owner int64, id string) ([]*store.Build, error) {
-	return s.Store.Builds(ctx, owner, id)
-}
-
-// Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is away.
-func (s *Service) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
-	ctx = Budget(ctx)
-	b, err := s.Store.Build(ctx, owner, id, number)
-	if err != nil || b.Settled {
-		return b, err
-	}
-	if _, err := s.Job(ctx, owner, id); err != nil {
-		return nil, err
-	}
-	return s.Store.Build(ctx, owner, id, number)
-}
-
 // Start asks for a build. While one is queued it is that one, and already is true.
 func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	// The one that was queued when a page last looked may run by now.
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, false, err
@@ -187,7 +128,7 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 	if err != nil || already {
 		return b, already, err
 	}
-	if _, err := s.changed(ctx, owner, id); err != nil {
+	if _, err := s.Changed(ctx, owner, id); err != nil {
 		return nil, false, err
 	}
 	b, err = s.Store.Build(ctx, owner, id, b.Number)
@@ -196,27 +137,27 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
 func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
 		return err
 	}
-	_, err := s.changed(ctx, owner, id)
+	_, err := s.Changed(ctx, owner, id)
 	return err
 }
 
 // SetEnabled lets a job start builds or not; switching off gives up a build that waits.
 func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enabled bool) error {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
 		return err
 	}
-	_, err := s.changed(ctx, owner, id)
+	_, err := s.Changed(ctx, owner, id)
 	return err
 }
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
 func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
-	ctx = Budget(ctx)
+	ctx = engine.Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return err
@@ -225,37 +166,6 @@ func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
 		return err
 	}
 	job.RemovedAt = s.Now()
-	s.push(ctx, job)
+	s.Push(ctx, job)
 	return nil
-}
-
-// changed tells the engine what the database says of a job, and returns the job as it is then.
-func (s *Service) changed(ctx context.Context, owner int64, id string) (*store.Job, error) {
-	job, err := s.Store.Job(ctx, owner, id)
-	if err != nil {
-		return nil, err
-	}
-	s.push(ctx, job)
-	return s.Store.Job(ctx, owner, id)
-}
-
-// push is advance for requests: what the person wanted is stored already, so that an engine which is away,
-// slow, or refuses is noted and not an error of theirs.
-func (s *Service) push(ctx context.Context, job *store.Job) {
-	ctx, cancel := engineContext(ctx)
-	defer cancel()
-	if err := s.advance(ctx, job); err != nil {
-		s.note(ctx, job, err)
-	}
-}
-
-func (s *Service) note(ctx context.Context, job *store.Job, err error) {
-	s.Logger.Error("the engine was not told", "job", job.ID, "engine_job", job.EngineName, "error", err)
-	f := fault.Of(err)
-	if f.Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) {
-		return // it comes back by itself
-	}
-	if err := s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
-		s.Logger.Error("the engine's refusal was not stored", "job", job.ID, "error", err)
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
@@ -43,11 +44,11 @@ func build(t *testing.T) *house {
 	h := &house{T: t, clock: time.Unix(1_800_000_000, 0).UTC()}
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
-	h.Service = &Service{
-		Store: db, Engine: h.fake, Targets: func() (*sdk.Targets, error) { return targets, nil }, Version: "test", Now: now,
+	h.Service = New(Service{
+		Follower: engine.Follower{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+		Targets:  func() (*sdk.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
-	}
+	})
 	h.ann = h.person("ann@example.org")
 	return h
 }
@@ -105,7 +106,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != "running" || b.Step != 2 || b.Steps != 2 || b.StepLine != 3 {
 		t.Fatalf("%+v, %v", b, err)
 	}
-	h.fake.end(job.EngineName, 1, Succeeded)
+	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(4 * time.Second)
 	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != "succeeded" || !b.Settled || b.EndedAt.IsZero() {
 		t.Fatalf("%+v, %v", b, err)
@@ -141,7 +142,7 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
-	h.fake.end(job.EngineName, 1, Succeeded)
+	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
 	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != "succeeded" {
 		t.Fatalf("%+v, %v", page, err)
@@ -157,7 +158,7 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
-	h.fake.end(job.EngineName, 1, Failed)
+	h.fake.end(job.EngineName, 1, engine.Failed)
 	h.syncs(1)
 	if b := h.last(job); b.Why() != "Line 7 of the Dockerfile did not work out (exit status 1): RUN [31mfalse" || b.StepLine != 7 {
 		t.Errorf("%q, %+v", b.Why(), b)
@@ -180,8 +181,8 @@ func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 		"Remove":     func() error { return h.Remove(t.Context(), bob, job.ID) },
 		"Update":     func() error { _, err := h.Update(t.Context(), bob, job.ID, 1, Submission{}); return err },
 		"Build":      func() error { _, err := h.Build(t.Context(), bob, job.ID, 1); return err },
-		"Log":        func() error { _, err := h.Log(t.Context(), bob, job.ID, 1, 0); return err },
-		"Open":       func() error { _, err := h.Open(t.Context(), bob, job.ID, 1, "image", Range{}); return err },
+		"Log":        func() error { _, err := h.Service.Log(t.Context(), bob, job.ID, 1, 0); return err },
+		"Open":       func() error { _, err := h.Open(t.Context(), bob, job.ID, 1, "image", engine.Range{}); return err },
 	}
 	for name, call := range calls {
 		if err := call(); fault.KindOf(err) != fault.NotFound {
@@ -230,7 +231,7 @@ func TestOneWishOneBuild(t *testing.T) {
 					}
 					h.fake.begin(job.EngineName)
 					survive(func() { h.syncs(2) })
-					h.fake.end(job.EngineName, 1, Succeeded)
+					h.fake.end(job.EngineName, 1, engine.Succeeded)
 					for range 3 {
 						survive(func() { h.syncs(1) })
 						h.fake.begin(job.EngineName)
@@ -335,7 +336,7 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 	}
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
-	h.fake.end(job.EngineName, 2, Succeeded)
+	h.fake.end(job.EngineName, 2, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
 	if b, already, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || already || b.Number != 3 {
 		t.Errorf("after a build that ended unseen, start gives %+v, already %v, %v", b, already, err)
@@ -471,20 +472,4 @@ func TestEngineNames(t *testing.T) {
 	}
 }
 
-func TestParseStep(t *testing.T) {
-	for line, want := range map[string]Step{
-		"TOASTER-STEP 3/8 12 RUN apt-get update\r\n": {3, 8, 12, "RUN apt-get update"},
-		"TOASTER-STEP 1/1 1":                         {1, 1, 1, ""},
-	} {
-		if got, ok := ParseStep([]byte(line)); !ok || got != want {
-			t.Errorf("%q gives %+v, %v", line, got, ok)
-		}
-	}
-	for _, line := range []string{"", "TOASTER-STEP", "TOASTER-STEP 0/3 1 x", "TOASTER-STEP 4/3 1 x", "TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x"} {
-		if _, ok := ParseStep([]byte(line)); ok {
-			t.Errorf("%q was taken for a step", line)
-		}
-	}
-}
-
-var _ Engine = (*fake)(nil)
+var _ engine.Engine = (*fake)(nil)

@@ -4,18 +4,19 @@ import (
 	"context"
 	"testing"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
 // tracing is an engine whose status is silent about a start, and that can be asked about it.
 type tracing struct {
 	*fake
-	state  State
+	state  engine.State
 	number int
 	err    error
 }
 
-func (t *tracing) Trace(context.Context, string, Ticket) (State, int, error) {
+func (t *tracing) Trace(context.Context, string, engine.Ticket) (engine.State, int, error) {
 	return t.state, t.number, t.err
 }
 
@@ -24,15 +25,15 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		says    tracing
-		state   State
+		state   engine.State
 		number  int
 		started int // how often the engine was asked to start
 	}{
-		{"it is on its way", tracing{state: Queued}, Queued, 0, 1},
-		{"it has become a build", tracing{state: Running, number: 7}, Running, 7, 1},
-		{"somebody took it out of the queue", tracing{state: Aborted}, Aborted, 0, 1},
-		{"the engine forgot it", tracing{state: Lost}, Queued, 0, 2},
-		{"the engine can't be asked", tracing{state: Lost, err: fault.New(fault.Unavailable, "away", "")}, Queued, 0, 1},
+		{"it is on its way", tracing{state: engine.Queued}, engine.Queued, 0, 1},
+		{"it has become a build", tracing{state: engine.Running, number: 7}, engine.Running, 7, 1},
+		{"somebody took it out of the queue", tracing{state: engine.Aborted}, engine.Aborted, 0, 1},
+		{"the engine forgot it", tracing{state: engine.Lost}, engine.Queued, 0, 2},
+		{"the engine can't be asked", tracing{state: engine.Lost, err: fault.New(fault.Unavailable, "away", "")}, engine.Queued, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := build(t)
@@ -44,7 +45,7 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 			h.fake.jobs[job.EngineName].waiting = nil
 			h.syncs(1)
 			b := h.last(job)
-			if State(b.State) != c.state || b.EngineNumber != c.number {
+			if engine.State(b.State) != c.state || b.EngineNumber != c.number {
 				t.Errorf("it is %s, engine's number %d (%s)", b.State, b.EngineNumber, b.Reason)
 			}
 			started := 0
@@ -66,17 +67,17 @@ func TestATicketThatIsGivenAgain(t *testing.T) {
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
-	h.fake.end(job.EngineName, 1, Succeeded)
+	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.syncs(2)
 	h.fake.ticket = 0
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.syncs(1)
-	if b := h.last(job); b.Number != 2 || State(b.State) != Queued || b.Ticket != "t1" {
+	if b := h.last(job); b.Number != 2 || engine.State(b.State) != engine.Queued || b.Ticket != "t1" {
 		t.Fatalf("the second build is %+v", b)
 	}
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b := h.last(job); State(b.State) != Running || b.EngineNumber != 2 {
+	if b := h.last(job); engine.State(b.State) != engine.Running || b.EngineNumber != 2 {
 		t.Errorf("the second build is %+v", b)
 	}
 }

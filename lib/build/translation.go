@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/store"
 )
@@ -74,6 +75,19 @@ func (s *Service) translate(job *store.Job, rev *store.Revision) (*dockerfile.Bl
 		return nil, target, unbuildable(findings)
 	}
 	return blend, target, nil
+}
+
+// define is what the engine has to know of a revision.
+func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error) {
+	target, err := s.Target(job.Target)
+	if err != nil {
+		return engine.Job{}, err
+	}
+	script, err := s.script(job, rev)
+	return engine.Job{
+		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
+		Script: script, Keep: s.Limits.Keep, TimeLimit: s.Limits.TimeLimit,
+	}, err
 }
 
 func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {

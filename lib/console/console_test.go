@@ -7,19 +7,19 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // written is a reader of a log that is complete, or still grows, and gives at most limit bytes at once.
 func written(log string, more bool) Read {
-	return func(offset int64) (build.Chunk, error) {
+	return func(offset int64) (engine.Chunk, error) {
 		offset = min(offset, int64(len(log)))
 		text := log[offset:]
-		if len(text) > build.MaxChunk {
-			text = text[:build.MaxChunk]
+		if len(text) > engine.MaxChunk {
+			text = text[:engine.MaxChunk]
 		}
 		next := offset + int64(len(text))
-		return build.Chunk{Text: []byte(text), Next: next, More: more || next < int64(len(log))}, nil
+		return engine.Chunk{Text: []byte(text), Next: next, More: more || next < int64(len(log))}, nil
 	}
 }
 
@@ -136,7 +136,7 @@ func TestALogThatTheEngineChangesHasNoGaps(t *testing.T) {
 		fmt.Fprintf(&raw, "%sline %d \xff\xfe\n", note, i)
 	}
 	notes := regexp.MustCompile("\x02[^\x03]*\x03")
-	read := func(offset int64) (build.Chunk, error) {
+	read := func(offset int64) (engine.Chunk, error) {
 		c, err := written(raw.String(), false)(offset)
 		c.Text = []byte(strings.ToValidUTF8(notes.ReplaceAllString(string(c.Text), ""), "\uFFFD"))
 		c.Text = []byte(strings.ReplaceAll(string(c.Text), "\uFFFD", "\uFFFD\uFFFD"))
@@ -247,14 +247,14 @@ func TestAWindowWithinAStepSaysWhich(t *testing.T) {
 	for _, x := range []struct {
 		log   string
 		from  int
-		last  *build.Step
+		last  *engine.Step
 		title string
 	}{
 		{steps, two, nil, "Step 1 of 2, continued"},
 		{steps, 3, nil, "Preparation, continued"},
 		{steps, strings.Index(steps, "toaster: .:"), nil, "Continued"},
-		{steps, strings.Index(steps, "toaster: .:"), &build.Step{Number: 2, Of: 2}, "Step 2 of 2, continued"},
-		{"a\nb\ntoaster: packing x\n", 2, &build.Step{Number: 2, Of: 2}, "Continued"},
+		{steps, strings.Index(steps, "toaster: .:"), &engine.Step{Number: 2, Of: 2}, "Step 2 of 2, continued"},
+		{"a\nb\ntoaster: packing x\n", 2, &engine.Step{Number: 2, Of: 2}, "Continued"},
 	} {
 		w, err := From(written(x.log, false), int64(x.from))
 		page := string(View{Last: x.last}.HTML(w))

@@ -8,22 +8,22 @@ import (
 	"strconv"
 	"strings"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/page"
 )
 
 // View says how a window is to be shown.
 type View struct {
-	Lang   string      // the language, as page.View has it
-	Job    string      // the job's path, with the site's prefix
-	State  string      // the build's
-	Last   *build.Step // the step that the log's end belongs to, if that is known
-	Closed bool        // sections are folded, but for the one that people look for
+	Lang   string       // the language, as page.View has it
+	Job    string       // the job's path, with the site's prefix
+	State  string       // the build's
+	Last   *engine.Step // the step that the log's end belongs to, if that is known
+	Closed bool         // sections are folded, but for the one that people look for
 }
 
 // section is what one step printed, or what was printed before, between or after steps.
 type section struct {
-	step      *build.Step // nil: no step, or its line is not in the window
+	step      *engine.Step // nil: no step, or its line is not in the window
 	title     string
 	continued bool // it began before the window
 	lines     []Line
@@ -52,9 +52,9 @@ func (v View) sections(w Window) []section {
 		now = next
 	}
 	for _, l := range w.Lines {
-		if s, ok := build.ParseStep(l.Text); ok {
+		if s, ok := engine.ParseStep(l.Text); ok {
 			put(section{step: &s, title: v.text("Step %d of %d", s.Number, s.Of)})
-		} else if build.Packs(l.Text) {
+		} else if engine.Packs(l.Text) {
 			put(section{title: v.text("Packing the image")})
 		}
 		now.lines = append(now.lines, l)
@@ -84,8 +84,8 @@ func (v View) began(list []section) string {
 }
 
 func (v View) section(b *strings.Builder, w Window, s section, last bool, of int) {
-	failed := last && v.State == string(build.Failed) && !w.More
-	open := !v.Closed || of == 1 || last && v.State != string(build.Succeeded)
+	failed := last && v.State == string(engine.Failed) && !w.More
+	open := !v.Closed || of == 1 || last && v.State != string(engine.Succeeded)
 	b.WriteString(`<details class="part`)
 	if failed {
 		b.WriteString(" failed")
@@ -131,7 +131,7 @@ func (v View) links(b *strings.Builder, w Window, s section) {
 func writeLine(b *strings.Builder, w Window, l Line) {
 	id := strconv.FormatInt(l.Offset, 10)
 	b.WriteString(`<span class="l`)
-	if bytes.HasPrefix(l.Text, []byte(build.FailMark)) {
+	if bytes.HasPrefix(l.Text, []byte(engine.FailMark)) {
 		b.WriteString(" bad")
 	}
 	b.WriteString(`" id="L` + id + `"><a href="` + address(w, id) + `">#</a>` + lineHTML(l.Text) + "\n</span>")

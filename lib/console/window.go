@@ -5,7 +5,7 @@ import (
 	"math"
 	"unicode/utf8"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // How much of a log a window shows at most.
@@ -15,7 +15,7 @@ const (
 )
 
 // Read reads a log, as build.Service does: from an offset on.
-type Read func(offset int64) (build.Chunk, error)
+type Read func(offset int64) (engine.Chunk, error)
 
 // Window is a part of a log: whole lines, one after the other.
 type Window struct {

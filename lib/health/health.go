@@ -10,6 +10,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -21,7 +22,7 @@ type Report struct {
 	Disks    []Disk // where the site writes
 	MailOn   bool
 	Mail     store.Outbox
-	Engine   build.Health
+	Engine   engine.Health
 	Sync     time.Time // when sync ran last; zero: never
 	Census   store.Census
 }

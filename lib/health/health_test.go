@@ -5,20 +5,20 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
 func TestProblemsAreNamed(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	well := Report{At: now, Sync: now.Add(-time.Minute), Engine: build.Health{Reachable: true}, Disks: []Disk{{"builds", "/b", 50 << 30, 100 << 30}}}
+	well := Report{At: now, Sync: now.Add(-time.Minute), Engine: engine.Health{Reachable: true}, Disks: []Disk{{"builds", "/b", 50 << 30, 100 << 30}}}
 	if p := well.Problems(); len(p) != 0 {
 		t.Error(p)
 	}
 	for want, spoil := range map[string]func(*Report){
 		"has never run":         func(r *Report) { r.Sync = time.Time{} },
 		"ran last on 2 Jan":     func(r *Report) { r.Sync = now.Add(-6 * time.Minute) },
-		"can't be reached":      func(r *Report) { r.Engine = build.Health{Message: "It is away."} },
+		"can't be reached":      func(r *Report) { r.Engine = engine.Health{Message: "It is away."} },
 		"No agent is online":    func(r *Report) { r.Engine.Message = "No agent is online." },
 		"(/b) is nearly full":   func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
 		"1 of 3 letters":        func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
@@ -35,7 +35,7 @@ func TestProblemsAreNamed(t *testing.T) {
 
 func TestMetricsAreInPrometheusFormat(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
-	r := Report{At: now, Version: "a\"b\\c\nd", Sync: now.Add(-time.Minute), Engine: build.Health{Reachable: true, Slots: []build.Slots{{Label: "vm", Online: 1, Total: 2, Busy: 1}}},
+	r := Report{At: now, Version: "a\"b\\c\nd", Sync: now.Add(-time.Minute), Engine: engine.Health{Reachable: true, Slots: []engine.Slots{{Label: "vm", Online: 1, Total: 2, Busy: 1}}},
 		Census: store.Census{Builds: map[string]int{"failed": 3}, Waiting: now.Add(-90 * time.Second)}, Disks: []Disk{{"builds", "/b", 1, 2}}}
 	text := string(r.Metrics())
 	for _, want := range []string{

@@ -14,18 +14,18 @@ import (
 
 	"github.com/bndr/gojenkins"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
 // Artifacts lists what a build left. Jenkins lists names only, and links that it doesn't give out; so each is asked for its
-// first byte, which tells its size. See build.Engine.
-func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]build.Artifact, error) {
+// first byte, which tells its size. See engine.Engine.
+func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engine.Artifact, error) {
 	paths, err := e.left(ctx, name, number)
 	if err != nil {
 		return nil, err
 	}
-	list, errs := make([]build.Artifact, len(paths)), make([]error, len(paths))
+	list, errs := make([]engine.Artifact, len(paths)), make([]error, len(paths))
 	var wait sync.WaitGroup
 	slots := make(chan struct{}, 4)
 	for i, p := range paths {
@@ -40,7 +40,7 @@ func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]buil
 		})
 	}
 	wait.Wait()
-	list = slices.DeleteFunc(list, func(a build.Artifact) bool { return a.Path == "" })
+	list = slices.DeleteFunc(list, func(a engine.Artifact) bool { return a.Path == "" })
 	return list, errors.Join(errs...)
 }
 
@@ -109,8 +109,8 @@ func sized(resp *http.Response, c call) error {
 }
 
 // Open streams a part of an artifact. Only what the build lists is opened: Jenkins would answer other paths as well, with pages about
-// folders, archives of them, or what a link leads to. See build.Engine.
-func (e *Engine) Open(ctx context.Context, name string, number int, p string, r build.Range) (*build.Stream, error) {
+// folders, archives of them, or what a link leads to. See engine.Engine.
+func (e *Engine) Open(ctx context.Context, name string, number int, p string, r engine.Range) (*engine.Stream, error) {
 	paths, err := e.left(ctx, name, number)
 	if err != nil {
 		return nil, err
@@ -119,8 +119,8 @@ func (e *Engine) Open(ctx context.Context, name string, number int, p string, r 
 		return nil, noFile
 	}
 	c := call{method: http.MethodGet, path: address(name, number, p)}
-	s := &build.Stream{}
-	if r != (build.Range{}) {
+	s := &engine.Stream{}
+	if r != (engine.Range{}) {
 		if s.Size, err = e.size(ctx, c.path); err != nil {
 			return nil, file(err)
 		}
@@ -145,7 +145,7 @@ func file(err error) error {
 }
 
 // stream makes the call and fills s. A Jenkins behind something that takes no ranges sends all: then what comes before is skipped.
-func (e *Engine) stream(ctx context.Context, c call, s *build.Stream) error {
+func (e *Engine) stream(ctx context.Context, c call, s *engine.Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
 	resp, err := e.ask.do(ctx, c)
 	if err != nil {
@@ -172,7 +172,7 @@ func modified(resp *http.Response) time.Time {
 }
 
 // within returns the part of a file of that size that r means.
-func within(r build.Range, size int64) (start, length int64, err error) {
+func within(r engine.Range, size int64) (start, length int64, err error) {
 	start = r.Start
 	if start < 0 {
 		start = max(0, size+start)

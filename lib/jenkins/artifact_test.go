@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -79,15 +79,15 @@ func TestArtifactsOfABuildThatSucceeded(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		e := serve(t, files(dir, "SUCCESS", ranges))
 		list, err := e.Artifacts(t.Context(), "demo", 1)
-		if want := (build.Artifact{Path: "image", Size: 10}); err != nil || len(list) != 2 || list[0].Path != "empty" || list[0].Size != 0 || list[1] != want {
+		if want := (engine.Artifact{Path: "image", Size: 10}); err != nil || len(list) != 2 || list[0].Path != "empty" || list[0].Size != 0 || list[1] != want {
 			t.Errorf("%+v, %v", list, err)
 		}
 		for _, c := range []struct {
-			r    build.Range
+			r    engine.Range
 			want string
 		}{
-			{build.Range{}, "0123456789"}, {build.Range{Start: 3, Length: 4}, "3456"}, {build.Range{Start: 8, Length: 100}, "89"},
-			{build.Range{Start: -3}, "789"}, {build.Range{Start: -30, Length: 2}, "01"}, {build.Range{Length: 1}, "0"},
+			{engine.Range{}, "0123456789"}, {engine.Range{Start: 3, Length: 4}, "3456"}, {engine.Range{Start: 8, Length: 100}, "89"},
+			{engine.Range{Start: -3}, "789"}, {engine.Range{Start: -30, Length: 2}, "01"}, {engine.Range{Length: 1}, "0"},
 		} {
 			s, err := e.Open(t.Context(), "demo", 1, "image", c.r)
 			if err != nil {
@@ -99,7 +99,7 @@ func TestArtifactsOfABuildThatSucceeded(t *testing.T) {
 				t.Errorf("%+v: %q, %v, %+v", c.r, text, err, s)
 			}
 		}
-		for _, r := range []build.Range{{Start: 10}, {Start: 1 << 40}, {Start: 1, Length: -1}} {
+		for _, r := range []engine.Range{{Start: 10}, {Start: 1 << 40}, {Start: 1, Length: -1}} {
 			if _, err := e.Open(t.Context(), "demo", 1, "image", r); fault.KindOf(err) != fault.Invalid {
 				t.Errorf("%+v: %v", r, err)
 			}
@@ -112,14 +112,14 @@ func TestOnlyWhatSucceededAndIsListedIsOpened(t *testing.T) {
 	for _, result := range []string{"FAILURE", "UNSTABLE", "ABORTED"} {
 		e := serve(t, files(dir, result, true))
 		list, err := e.Artifacts(t.Context(), "demo", 1)
-		_, openErr := e.Open(t.Context(), "demo", 1, "image", build.Range{})
+		_, openErr := e.Open(t.Context(), "demo", 1, "image", engine.Range{})
 		if err != nil || len(list) > 0 || fault.KindOf(openErr) != fault.NotFound {
 			t.Errorf("%s: %v, %v, %v", result, list, err, openErr)
 		}
 	}
 	e := serve(t, files(dir, "SUCCESS", true))
 	for _, p := range []string{"*zip*", "*zip*/all.zip", "image/*view*", "image/*fingerprint*", "", ".", "IMAGE", "../../build.xml"} {
-		if _, err := e.Open(t.Context(), "demo", 1, p, build.Range{}); fault.KindOf(err) != fault.NotFound {
+		if _, err := e.Open(t.Context(), "demo", 1, p, engine.Range{}); fault.KindOf(err) != fault.NotFound {
 			t.Errorf("%q: %v", p, err)
 		}
 	}
@@ -135,7 +135,7 @@ func TestAPageOfSomebodyElsesIsNoArtifact(t *testing.T) {
 		}
 		h(w, r)
 	})
-	if _, err := e.Open(t.Context(), "demo", 1, "image", build.Range{}); fault.KindOf(err) != fault.Broken {
+	if _, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{}); fault.KindOf(err) != fault.Broken {
 		t.Errorf("Open: %v", err)
 	}
 	if list, err := e.Artifacts(t.Context(), "demo", 1); fault.KindOf(err) != fault.Broken {
@@ -152,7 +152,7 @@ func TestAnImageOf4GiBTakesLittleMemory(t *testing.T) {
 	e := serve(t, files(dir, "SUCCESS", true))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	s, err := e.Open(t.Context(), "demo", 1, "image", build.Range{})
+	s, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +166,7 @@ func TestAnImageOf4GiBTakesLittleMemory(t *testing.T) {
 	if used := after.TotalAlloc - before.TotalAlloc; used > 8<<20 {
 		t.Errorf("it took %d kB", used>>10)
 	}
-	end, err := e.Open(t.Context(), "demo", 1, "image", build.Range{Start: -17})
+	end, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{Start: -17})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func TestAStreamThatStopsIsGivenUp(t *testing.T) {
 		<-stop
 	}, func(o *Options) { o.Call = 100 * time.Millisecond })
 	defer close(stop)
-	s, err := e.Open(t.Context(), "demo", 1, "image", build.Range{})
+	s, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"unicode"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // project is a freestyle job's config.xml, of Jenkins's core alone.
@@ -62,7 +62,7 @@ type archiver struct {
 }
 
 // config returns a job's config.xml, in ASCII: no encoding on its way can change it.
-func config(job build.EngineJob, disabled bool) string {
+func config(job engine.Job, disabled bool) string {
 	p := project{
 		Description: description(job),
 		SCM:         class{"hudson.scm.NullSCM"},
@@ -105,7 +105,7 @@ func ascii(s string) string {
 func mark(name string) string { return "(toaster job " + name + ")" }
 
 // description is HTML where the administrator has chosen so, and else text: it is text that reads the same as HTML.
-func description(job build.EngineJob) string {
+func description(job engine.Job) string {
 	text := strings.Join(strings.FieldsFunc(job.Description, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	return html.EscapeString(text) + "\n" + mark(job.Name)
 }

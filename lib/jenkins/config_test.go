@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // read decodes a config.xml.
@@ -23,7 +23,7 @@ func read(t testing.TB, text string) (p project) {
 }
 
 func TestTheJob(t *testing.T) {
-	job := build.EngineJob{
+	job := engine.Job{
 		Name: "meATexample.org-vm_amd64_daedalus-1700000000", Description: "web (vm_amd64_daedalus), job k3", Label: "amd64",
 		Script: []byte("echo hello\n"), Keep: 3, TimeLimit: 2 * time.Hour,
 	}
@@ -64,7 +64,7 @@ func runStep(t testing.TB, step, workspace string) (string, int) {
 }
 
 func step(script string, limit time.Duration) string {
-	return string(command(build.EngineJob{Name: "demo", Script: []byte(script), TimeLimit: limit}))
+	return string(command(engine.Job{Name: "demo", Script: []byte(script), TimeLimit: limit}))
 }
 
 func TestTheStepLeavesDistAlone(t *testing.T) {
@@ -134,7 +134,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("TOASTER-END-OF-SCRIPT\n"), "ünï \u2028 \ufffe")
 	f.Add([]byte("$(rm -rf /) `x` \\\n"), "")
 	f.Fuzz(func(t *testing.T, script []byte, about string) {
-		job := build.EngineJob{Name: "demo", Description: about, Script: script, Keep: 1, TimeLimit: time.Hour}
+		job := engine.Job{Name: "demo", Description: about, Script: script, Keep: 1, TimeLimit: time.Hour}
 		text := config(job, false)
 		if i := strings.IndexFunc(text, func(r rune) bool { return r > '~' || r < ' ' && r != '\n' }); i >= 0 {
 			t.Fatalf("it holds %q", text[i:i+1])

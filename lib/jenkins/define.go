@@ -8,12 +8,12 @@ import (
 
 	"github.com/bndr/gojenkins"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
-// Create defines a job. See build.Engine.
-func (e *Engine) Create(ctx context.Context, job build.EngineJob) error {
+// Create defines a job. See engine.Engine.
+func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
 		return fault.New(fault.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
 	}
@@ -27,7 +27,7 @@ func (e *Engine) Create(ctx context.Context, job build.EngineJob) error {
 	return nil
 }
 
-// valid tells whether a name is one of build.EngineJob: of all that, Jenkins refuses only "." and "..".
+// valid tells whether a name is one of engine.Job: of all that, Jenkins refuses only "." and "..".
 func valid(name string) bool {
 	for _, c := range []byte(name) {
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -40,7 +40,7 @@ func valid(name string) bool {
 
 // define makes a job, or gives the one that is there its new definition. Whether a createItem that failed has made the job
 // is never guessed: Jenkins is asked.
-func (e *Engine) define(ctx context.Context, job build.EngineJob) error {
+func (e *Engine) define(ctx context.Context, job engine.Job) error {
 	var failed error
 	for range 3 {
 		_, err := e.ask.PostXML(ctx, "/createItem", config(job, false), nil, map[string]string{"name": job.Name})
@@ -124,7 +124,7 @@ func (e *Engine) owns(ctx context.Context, j *item, name string) error {
 var errNotOurs = fault.New(fault.Conflict, "The build engine has another job of this name, which is not toaster's.", askAdmin)
 
 // SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job (ParameterizedJobMixIn.makeDisabled).
-// See build.Engine.
+// See engine.Engine.
 func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) error {
 	if _, err := e.mine(ctx, name, "disabled"); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 
 	"github.com/bndr/gojenkins"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -133,7 +133,7 @@ func older(version, than string) bool {
 
 // permissions goes through the life of a job.
 func (e *Engine) permissions(ctx context.Context) (all []Finding) {
-	job := build.EngineJob{
+	job := engine.Job{
 		Name: "toaster-doctor-" + rand.Text(), Description: "“toasterctl doctor” tries its permissions; it may be deleted",
 		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"), Keep: 1,
 	}

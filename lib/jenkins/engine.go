@@ -24,7 +24,7 @@ import (
 
 	"github.com/bndr/gojenkins"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // Options say where a controller is and who toaster is there.
@@ -42,7 +42,7 @@ type Options struct {
 // DefaultView is the view that toaster.do showed its jobs in (design: § Names).
 const DefaultView = "web-sdk-builds"
 
-// Engine is a build.Engine on a Jenkins controller. It keeps no state but a crumb and connections: any number of
+// Engine is a engine.Engine on a Jenkins controller. It keeps no state but a crumb and connections: any number of
 // processes may use the same controller at once.
 type Engine struct {
 	jenkins *gojenkins.Jenkins
@@ -52,8 +52,8 @@ type Engine struct {
 }
 
 var (
-	_ build.Engine = (*Engine)(nil)
-	_ build.Tracer = (*Engine)(nil)
+	_ engine.Engine = (*Engine)(nil)
+	_ engine.Tracer = (*Engine)(nil)
 )
 
 // New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build/enginetest"
+	"toaster.do/lib/engine/enginetest"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/jenkins/standin"
 )

@@ -4,13 +4,13 @@ import (
 	"context"
 	"strconv"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
-var _ build.Expirer = (*Engine)(nil)
+var _ engine.Expirer = (*Engine)(nil)
 
-// Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a Conflict. See build.Expirer.
+// Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a Conflict. See engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	if !valid(name) || number < 1 {
 		return noBuild

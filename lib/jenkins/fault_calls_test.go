@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/jenkins/standin"
@@ -32,8 +32,8 @@ var sick = []struct {
 }
 
 // calls are all calls of an engine that ask the controller, on a job that is there and has one finished build.
-func calls(e *jenkins.Engine, name string, queued build.Ticket) map[string]func(context.Context) error {
-	job := build.EngineJob{Name: name, Description: "a test", Script: []byte("true\n"), Keep: 3, TimeLimit: time.Minute}
+func calls(e *jenkins.Engine, name string, queued engine.Ticket) map[string]func(context.Context) error {
+	job := engine.Job{Name: name, Description: "a test", Script: []byte("true\n"), Keep: 3, TimeLimit: time.Minute}
 	return map[string]func(context.Context) error{
 		"Create":          func(ctx context.Context) error { return e.Create(ctx, job) },
 		"Remove":          func(ctx context.Context) error { return e.Remove(ctx, name) },
@@ -47,7 +47,7 @@ func calls(e *jenkins.Engine, name string, queued build.Ticket) map[string]func(
 		"Log":             func(ctx context.Context) error { _, err := e.Log(ctx, name, 1, 0); return err },
 		"Artifacts":       func(ctx context.Context) error { _, err := e.Artifacts(ctx, name, 1); return err },
 		"Open": func(ctx context.Context) error {
-			s, err := e.Open(ctx, name, 1, "image", build.Range{})
+			s, err := e.Open(ctx, name, 1, "image", engine.Range{})
 			if err == nil {
 				s.Close()
 			}
@@ -57,10 +57,10 @@ func calls(e *jenkins.Engine, name string, queued build.Ticket) map[string]func(
 }
 
 // withBuild is an engine on a controller with a job that has one finished build.
-func withBuild(t *testing.T, s *standin.Server) (*jenkins.Engine, string, build.Ticket) {
+func withBuild(t *testing.T, s *standin.Server) (*jenkins.Engine, string, engine.Ticket) {
 	t.Helper()
 	e, name := engineOn(t, s, patient), "job"
-	job := build.EngineJob{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"), Keep: 3, TimeLimit: time.Minute}
+	job := engine.Job{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"), Keep: 3, TimeLimit: time.Minute}
 	if err := e.Create(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func withBuild(t *testing.T, s *standin.Server) (*jenkins.Engine, string, build.
 	}
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 		all, err := e.Status(t.Context(), name)
-		if b := all[name].Builds; err == nil && len(b) == 1 && b[0].State == build.Succeeded {
+		if b := all[name].Builds; err == nil && len(b) == 1 && b[0].State == engine.Succeeded {
 			if err := s.Wait(t.Context()); err != nil { // it is written down only then
 				t.Fatal(err)
 			}

@@ -13,6 +13,7 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/jenkins/standin"
 	"toaster.do/lib/sdk"
@@ -37,7 +38,7 @@ type scripted struct {
 	script, label, ran string
 }
 
-func (e *scripted) Create(ctx context.Context, job build.EngineJob) error {
+func (e *scripted) Create(ctx context.Context, job engine.Job) error {
 	job.Script = []byte("echo $BUILD_NUMBER >>" + e.ran + "\nmkdir dist; echo image >dist/image\n" + e.script + "\n")
 	job.Label = e.label
 	return e.Engine.Create(ctx, job)
@@ -71,7 +72,7 @@ func newHouse(t *testing.T, opt standin.Options) *house {
 }
 
 // service is what a program makes of its configuration.
-func service(t *testing.T, database string, engine build.Engine) *build.Service {
+func service(t *testing.T, database string, e engine.Engine) *build.Service {
 	t.Helper()
 	db, err := store.Open(t.Context(), database)
 	if err != nil {
@@ -82,11 +83,11 @@ func service(t *testing.T, database string, engine build.Engine) *build.Service 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &build.Service{
-		Store: db, Engine: engine, Targets: func() (*sdk.Targets, error) { return targets, nil }, Version: "test", Now: time.Now,
+	return build.New(build.Service{
+		Follower: engine.Follower{Store: db, Engine: e, Now: time.Now, Logger: quietly},
+		Targets:  func() (*sdk.Targets, error) { return targets, nil }, Version: "test",
 		Limits: build.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
-		Logger: quietly,
-	}
+	})
 }
 
 var quietly = slog.New(slog.NewTextHandler(io.Discard, nil))

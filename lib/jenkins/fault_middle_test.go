@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/jenkins/standin"
@@ -17,7 +17,7 @@ import (
 
 // whole are calls of an engine whose answers are complete where there is no error, on a job with one finished build that left
 // one file.
-func whole(e *jenkins.Engine, name string, ticket build.Ticket) map[string]func(context.Context) error {
+func whole(e *jenkins.Engine, name string, ticket engine.Ticket) map[string]func(context.Context) error {
 	all := calls(e, name, ticket)
 	lacks := func(ok bool, err error, what string, got any) error {
 		if err == nil && !ok {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -51,17 +51,17 @@ func (e *Engine) computers(ctx context.Context) ([]computer, error) {
 }
 
 // Health tells of the agents, by the labels that they have: an agent with two labels counts once, under both together. See
-// build.Engine.
-func (e *Engine) Health(ctx context.Context) build.Health {
+// engine.Engine.
+func (e *Engine) Health(ctx context.Context) engine.Health {
 	h, err := e.health(ctx)
 	if err != nil {
 		f := fault.Of(err)
-		return build.Health{Reachable: f.Kind != fault.Unavailable, Message: f.Message, Version: h.Version}
+		return engine.Health{Reachable: f.Kind != fault.Unavailable, Message: f.Message, Version: h.Version}
 	}
 	return h
 }
 
-func (e *Engine) health(ctx context.Context) (h build.Health, err error) {
+func (e *Engine) health(ctx context.Context) (h engine.Health, err error) {
 	var root struct {
 		Quieting bool `json:"quietingDown"`
 	}
@@ -81,7 +81,7 @@ func (e *Engine) health(ctx context.Context) (h build.Health, err error) {
 		return h, err
 	}
 	h.Reachable, h.Queue, h.Slots = true, len(queue.Items), slots(agents)
-	switch online := slices.ContainsFunc(h.Slots, func(s build.Slots) bool { return s.Online > 0 }); {
+	switch online := slices.ContainsFunc(h.Slots, func(s engine.Slots) bool { return s.Online > 0 }); {
 	case root.Quieting:
 		h.Message = "The build engine is about to restart; builds wait until it has."
 	case !online:
@@ -91,16 +91,16 @@ func (e *Engine) health(ctx context.Context) (h build.Health, err error) {
 }
 
 // slots adds up the executors of agents with the same labels.
-func slots(agents []computer) (all []build.Slots) {
+func slots(agents []computer) (all []engine.Slots) {
 	for _, a := range agents {
 		if a.Slots == 0 {
 			continue
 		}
 		label := strings.Join(a.labels(), " ")
-		i := slices.IndexFunc(all, func(s build.Slots) bool { return s.Label == label })
+		i := slices.IndexFunc(all, func(s engine.Slots) bool { return s.Label == label })
 		if i < 0 {
 			i = len(all)
-			all = append(all, build.Slots{Label: label})
+			all = append(all, engine.Slots{Label: label})
 		}
 		all[i].Total += a.Slots
 		if a.Offline {

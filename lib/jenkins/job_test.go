@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/jenkins/standin"
@@ -45,8 +45,8 @@ func asked(s *standin.Server) (all []string) {
 	return all
 }
 
-func simple(name, script string) build.EngineJob {
-	return build.EngineJob{Name: name, Description: "a test", Script: []byte(script + "\n"), Keep: 3, TimeLimit: time.Minute}
+func simple(name, script string) engine.Job {
+	return engine.Job{Name: name, Description: "a test", Script: []byte(script + "\n"), Keep: 3, TimeLimit: time.Minute}
 }
 
 func must(t testing.TB, err error) {
@@ -108,13 +108,13 @@ func TestANameInOtherCaseReachesNoJob(t *testing.T) {
 		}
 	}
 	must(t, e.Remove(t.Context(), "Demo"))
-	if st := status(t, e, "demo"); !st.Enabled || st.Builds[0].State != build.Running {
+	if st := status(t, e, "demo"); !st.Enabled || st.Builds[0].State != engine.Running {
 		t.Errorf("it has become %+v", st)
 	}
 	must(t, e.Remove(t.Context(), "demo"))
 }
 
-func status(t testing.TB, e *jenkins.Engine, name string) build.Status {
+func status(t testing.TB, e *jenkins.Engine, name string) engine.Status {
 	t.Helper()
 	all, err := e.Status(t.Context(), name)
 	must(t, err)
@@ -264,19 +264,19 @@ func TestWhatBecameOfAStart(t *testing.T) {
 	until(t, func() bool {
 		state, number, err := e.Trace(t.Context(), "demo", ticket)
 		must(t, err)
-		if state != build.Queued && (state != build.Running || number != 1) {
+		if state != engine.Queued && (state != engine.Running || number != 1) {
 			t.Fatalf("it is %s, %d", state, number)
 		}
-		return state == build.Running
+		return state == engine.Running
 	})
 	second, err := e.Start(t.Context(), "demo")
 	must(t, err)
 	must(t, e.Stop(t.Context(), "demo", 0))
 	for _, c := range []struct {
 		name   string
-		ticket build.Ticket
-		state  build.State
-	}{{"demo", second, build.Aborted}, {"demo", "999", build.Lost}, {"other", ticket, build.Lost}, {"demo", "../x", build.Lost}, {"demo", "", build.Lost}} {
+		ticket engine.Ticket
+		state  engine.State
+	}{{"demo", second, engine.Aborted}, {"demo", "999", engine.Lost}, {"other", ticket, engine.Lost}, {"demo", "../x", engine.Lost}, {"demo", "", engine.Lost}} {
 		if state, _, err := e.Trace(t.Context(), c.name, c.ticket); err != nil || state != c.state {
 			t.Errorf("%s, %s: %s, %v", c.name, c.ticket, state, err)
 		}

@@ -9,11 +9,11 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
-// Log reads a part of a build's log. See build.Engine.
+// Log reads a part of a build's log. See engine.Engine.
 //
 // Offsets count bytes of Jenkins's log file. Its text is another: each LF became CR LF, notes for Jenkins's own pages are left
 // out, and what is no UTF-8 was replaced (LargeText, LineEndNormalizingWriter, PlainTextConsoleOutputStream). The only offset that
@@ -21,23 +21,23 @@ import (
 // offset of a place in the text is guessed, and Jenkins is asked what stands there: the chunk ends where that text begins. It
 // is exact wherever the text differs from its surroundings; where it doesn't, or notes hide the place, lines may come twice.
 // None is ever left out.
-func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (build.Chunk, error) {
+func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (engine.Chunk, error) {
 	if number < 1 || !valid(name) {
-		return build.Chunk{}, noBuild
+		return engine.Chunk{}, noBuild
 	}
 	offset = max(0, offset)
 	l := logReader{e.ask, path("job", name, strconv.Itoa(number), "logText", "progressiveText")}
-	p, err := l.read(ctx, offset, build.MaxChunk+probe)
+	p, err := l.read(ctx, offset, engine.MaxChunk+probe)
 	if fault.KindOf(err) == fault.NotFound {
-		return build.Chunk{}, noBuild
+		return engine.Chunk{}, noBuild
 	}
 	switch {
 	case err != nil:
-		return build.Chunk{}, err
+		return engine.Chunk{}, err
 	case p.end < offset: // past the end: then Jenkins sends all from the beginning
-		return build.Chunk{Next: p.end, More: p.more}, nil
-	case p.whole && len(p.text) <= build.MaxChunk:
-		return build.Chunk{Text: p.text, Next: p.end, More: p.more}, nil
+		return engine.Chunk{Next: p.end, More: p.more}, nil
+	case p.whole && len(p.text) <= engine.MaxChunk:
+		return engine.Chunk{Text: p.text, Next: p.end, More: p.more}, nil
 	}
 	return l.split(ctx, offset, p.text)
 }
@@ -99,8 +99,8 @@ func wholeRunes(text []byte) []byte {
 }
 
 // split returns a chunk of a text that is too long for one.
-func (l logReader) split(ctx context.Context, offset int64, text []byte) (build.Chunk, error) {
-	cut := min(build.MaxChunk, len(text)) - room
+func (l logReader) split(ctx context.Context, offset int64, text []byte) (engine.Chunk, error) {
+	cut := min(engine.MaxChunk, len(text)) - room
 	if line := bytes.LastIndexByte(text[:cut], '\n'); line > 0 {
 		cut = line + 1
 	} else {
@@ -111,7 +111,7 @@ func (l logReader) split(ctx context.Context, offset int64, text []byte) (build.
 		next := offset + length
 		p, err := l.read(ctx, next, probe)
 		if err != nil {
-			return build.Chunk{}, err
+			return engine.Chunk{}, err
 		}
 		if p.end < next {
 			continue
@@ -123,10 +123,10 @@ func (l logReader) split(ctx context.Context, offset int64, text []byte) (build.
 			at = locate(text, rest, cut, length == least)
 		}
 		if at > 0 {
-			return build.Chunk{Text: text[:at], Next: next, More: true}, nil
+			return engine.Chunk{Text: text[:at], Next: next, More: true}, nil
 		}
 	}
-	return build.Chunk{Text: text[:cut], Next: offset + least, More: true}, nil
+	return engine.Chunk{Text: text[:cut], Next: offset + least, More: true}, nil
 }
 
 // replaced is what a byte that belongs to no character becomes.
@@ -148,7 +148,7 @@ func locate(text, passage []byte, place int, before bool) int {
 	if before {
 		return bytes.LastIndex(text[:min(len(text), place+len(passage))], passage)
 	}
-	if at := bytes.Index(text, passage); at <= build.MaxChunk && at == bytes.LastIndex(text, passage) {
+	if at := bytes.Index(text, passage); at <= engine.MaxChunk && at == bytes.LastIndex(text, passage) {
 		return at
 	}
 	return -1

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // note is a hidden note of Jenkins's in a log (hudson.console.ConsoleNote): its pages make links of it, its text leaves it out.
@@ -67,7 +67,7 @@ func whole(t *testing.T, e *Engine) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(c.Text) > build.MaxChunk || c.Next < offset || c.More && c.Next == offset {
+		if len(c.Text) > engine.MaxChunk || c.Next < offset || c.More && c.Next == offset {
 			t.Fatalf("from %d a chunk of %d bytes, next %d, more %v", offset, len(c.Text), c.Next, c.More)
 		}
 		all.Write(c.Text)
@@ -174,7 +174,7 @@ func TestALongLogTakesLittleMemory(t *testing.T) {
 		}
 	}
 	runtime.ReadMemStats(&after)
-	if each := (after.TotalAlloc - before.TotalAlloc) / 8; each > 8*build.MaxChunk {
+	if each := (after.TotalAlloc - before.TotalAlloc) / 8; each > 8*engine.MaxChunk {
 		t.Errorf("a chunk takes %d kB", each>>10)
 	}
 }

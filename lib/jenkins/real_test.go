@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build/enginetest"
+	"toaster.do/lib/engine/enginetest"
 	"toaster.do/lib/jenkins"
 )
 

@@ -11,7 +11,7 @@ import (
 )
 
 // Remove deletes a job with its builds, and what is in its workspace. A job that is not toaster's is left alone: then ours
-// is gone. See build.Engine.
+// is gone. See engine.Engine.
 func (e *Engine) Remove(ctx context.Context, name string) error {
 	j, err := e.mine(ctx, name, "description,queueItem[id],nextBuildNumber,builds[number,building]{0,2}")
 	if fault.KindOf(err) == fault.NotFound {

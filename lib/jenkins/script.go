@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // tooLongStatus is what the shell step ends with when the build ran out of time. Jenkins is told to take it for "unstable":
@@ -21,7 +21,7 @@ const tooLongStatus = 124
 var wrapper string
 
 // command returns the shell step of a job. It begins with an interpreter's line, so that Jenkins doesn't run it with -xe.
-func command(job build.EngineJob) []byte {
+func command(job engine.Job) []byte {
 	seconds := max(1, int64((job.TimeLimit+time.Second-1)/time.Second))
 	head := strings.NewReplacer("@MARK@", mark(job.Name), "@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", (time.Duration(seconds) * time.Second).String())
 	before, after, _ := strings.Cut(wrapper, "@SCRIPT@\n")

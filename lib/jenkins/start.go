@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -28,8 +28,8 @@ type queued struct {
 }
 
 // Start asks for a build, in one request. The ticket is the id of the queue's item, which the build has later as its queueId; while
-// an item of the job waits Jenkins gives the same one. See build.Engine.
-func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
+// an item of the job waits Jenkins gives the same one. See engine.Engine.
+func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) {
 	if !valid(name) {
 		return "", noJob
 	}
@@ -49,14 +49,14 @@ func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
 	location, err := url.Parse(resp.Header.Get("Location"))
 	if err == nil {
 		if m := regexp.MustCompile(`/queue/item/([0-9]+)/?$`).FindStringSubmatch(location.Path); m != nil {
-			return build.Ticket(m[1]), nil
+			return engine.Ticket(m[1]), nil
 		}
 	}
 	return "", fault.Wrap(fault.Unavailable, errors.New("POST build: no queue item in the answer, but "+resp.Header.Get("Location")),
 		"The build engine takes no builds at the moment.", tryLater)
 }
 
-// Stop ends a build, or takes the item that waits out of the queue. See build.Engine.
+// Stop ends a build, or takes the item that waits out of the queue. See engine.Engine.
 func (e *Engine) Stop(ctx context.Context, name string, number int) error {
 	if number < 0 {
 		return noBuild
@@ -117,25 +117,25 @@ func (e *Engine) cancel(ctx context.Context, j *item) error {
 //
 // A Status can miss a start that is well: Executor.run takes it from the queue before the build is listed, and before the build
 // has its queueId.
-func (e *Engine) Trace(ctx context.Context, name string, ticket build.Ticket) (build.State, int, error) {
+func (e *Engine) Trace(ctx context.Context, name string, ticket engine.Ticket) (engine.State, int, error) {
 	if n, err := strconv.ParseInt(string(ticket), 10, 64); err != nil || n < 1 {
-		return build.Lost, 0, nil
+		return engine.Lost, 0, nil
 	}
 	var q queued
 	_, err := e.ask.GetJSON(ctx, path("queue", "item", string(ticket)), &q, map[string]string{"tree": "id,cancelled,task[name],executable[number]"})
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
-		return build.Lost, 0, nil
+		return engine.Lost, 0, nil
 	case err != nil:
 		return "", 0, err
 	case q.Task.Name != name: // after a crash Jenkins gives the same ids again
-		return build.Lost, 0, nil
+		return engine.Lost, 0, nil
 	case q.Cancelled:
-		return build.Aborted, 0, nil
+		return engine.Aborted, 0, nil
 	case q.Executable != nil:
-		return build.Running, q.Executable.Number, nil
+		return engine.Running, q.Executable.Number, nil
 	}
-	return build.Queued, 0, nil
+	return engine.Queued, 0, nil
 }
 
 // jitter is how long to wait before the next try, so that several at once part.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -26,13 +26,13 @@ type run struct {
 
 // fields are all that Status needs to know of a job, besides its name. How long builds take is worked out once per job, not once per build.
 var fields = fmt.Sprintf("fullName,description,disabled,labelExpression,queueItem[id,why,inQueueSince,blocked],lastBuild[number,estimatedDuration],"+
-	"builds[number,queueId,building,result,timestamp,duration]{0,%d}", build.RecentBuilds)
+	"builds[number,queueId,building,result,timestamp,duration]{0,%d}", engine.RecentBuilds)
 
 // Status asks for one job by its name, for several by their view, which is one request however many they are. Jobs that
 // are not in the view are looked for among all of the controller's: one more request. A job that has one of the names, but isn't
-// toaster's, is not known. See build.Engine.
-func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.Status, error) {
-	all := make(map[string]build.Status, len(names))
+// toaster's, is not known. See engine.Engine.
+func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine.Status, error) {
+	all := make(map[string]engine.Status, len(names))
 	switch len(names) {
 	case 0:
 		return all, nil
@@ -72,7 +72,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.
 }
 
 // list asks for all jobs of a view, and adds those that are wanted.
-func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, all map[string]build.Status) error {
+func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, all map[string]engine.Status) error {
 	var answer struct {
 		Jobs []item `json:"jobs"`
 	}
@@ -128,8 +128,8 @@ func placesOf(waiting []queued) map[int64]int {
 	return places
 }
 
-func status(j *item, places map[int64]int) build.Status {
-	s := build.Status{Enabled: !j.Disabled}
+func status(j *item, places map[int64]int) engine.Status {
+	s := engine.Status{Enabled: !j.Disabled}
 	for _, r := range j.Builds {
 		b := buildStatus(r)
 		if j.Last != nil && j.Last.Number == r.Number && j.Last.Estimated > 0 {
@@ -138,39 +138,39 @@ func status(j *item, places map[int64]int) build.Status {
 		s.Builds = append(s.Builds, b)
 	}
 	if q := j.Queued; q != nil {
-		s.Waiting = &build.Waiting{Ticket: ticketOf(q.ID), Since: time.UnixMilli(q.Since).UTC(), Position: places[q.ID], Reason: reason(q, j.Label)}
+		s.Waiting = &engine.Waiting{Ticket: ticketOf(q.ID), Since: time.UnixMilli(q.Since).UTC(), Position: places[q.ID], Reason: reason(q, j.Label)}
 	}
 	return s
 }
 
-func buildStatus(r run) build.BuildStatus {
-	b := build.BuildStatus{Number: r.Number, Ticket: ticketOf(r.QueueID), StartedAt: time.UnixMilli(r.Timestamp).UTC()}
+func buildStatus(r run) engine.BuildStatus {
+	b := engine.BuildStatus{Number: r.Number, Ticket: ticketOf(r.QueueID), StartedAt: time.UnixMilli(r.Timestamp).UTC()}
 	if r.Building { // for a moment with a result already
-		b.State = build.Running
+		b.State = engine.Running
 		return b
 	}
 	b.EndedAt = b.StartedAt.Add(time.Duration(max(0, r.Duration)) * time.Millisecond)
 	switch r.Result {
 	case "SUCCESS":
-		b.State = build.Succeeded
+		b.State = engine.Succeeded
 	case "ABORTED":
-		b.State = build.Aborted
+		b.State = engine.Aborted
 	case "UNSTABLE": // see tooLongStatus
-		b.State, b.Reason = build.Failed, "It ran longer than its time limit."
+		b.State, b.Reason = engine.Failed, "It ran longer than its time limit."
 	case "":
-		b.State, b.Reason = build.Lost, "The build engine was restarted while this build ran."
+		b.State, b.Reason = engine.Lost, "The build engine was restarted while this build ran."
 	default:
-		b.State = build.Failed
+		b.State = engine.Failed
 	}
 	return b
 }
 
 // ticketOf is empty for a build that doesn't know its queue item.
-func ticketOf(id int64) build.Ticket {
+func ticketOf(id int64) engine.Ticket {
 	if id < 1 {
 		return ""
 	}
-	return build.Ticket(fmt.Sprint(id))
+	return engine.Ticket(fmt.Sprint(id))
 }
 
 // reason says for a person why an item waits. What Jenkins says is in English, because it is asked so.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 // jobs answers with n jobs, job0 and so on, and counts what it is asked.
@@ -23,7 +23,7 @@ func jobs(n int, asked *atomic.Int32) http.HandlerFunc {
 			"labelExpression": "amd64", "queueItem": nil, "lastBuild": object{"number": 7, "estimatedDuration": 9000},
 		}
 		var builds []object
-		for k := range build.RecentBuilds {
+		for k := range engine.RecentBuilds {
 			builds = append(builds, object{
 				"_class": "hudson.model.FreeStyleBuild", "number": 7 - k, "queueId": 100*i + 7 - k, "building": k == 0, "result": []any{nil, "SUCCESS", "FAILURE", "ABORTED", "UNSTABLE"}[k],
 				"timestamp": 1795404334777, "duration": 20125,
@@ -63,12 +63,12 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 		t.Errorf("%+v, waiting %+v", s, s.Waiting)
 	}
 	began := time.UnixMilli(1795404334777).UTC()
-	for i, want := range []build.BuildStatus{
-		{Number: 7, Ticket: "7", State: build.Running, StartedAt: began, Expected: 9 * time.Second},
-		{Number: 6, Ticket: "6", State: build.Succeeded, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 5, Ticket: "5", State: build.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 4, Ticket: "4", State: build.Aborted, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 3, Ticket: "3", State: build.Failed, Reason: "It ran longer than its time limit.", StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+	for i, want := range []engine.BuildStatus{
+		{Number: 7, Ticket: "7", State: engine.Running, StartedAt: began, Expected: 9 * time.Second},
+		{Number: 6, Ticket: "6", State: engine.Succeeded, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 5, Ticket: "5", State: engine.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 4, Ticket: "4", State: engine.Aborted, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 3, Ticket: "3", State: engine.Failed, Reason: "It ran longer than its time limit.", StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 	} {
 		if s.Builds[i] != want {
 			t.Errorf("%+v, want %+v", s.Builds[i], want)

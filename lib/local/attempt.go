@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -26,7 +26,7 @@ type attempt struct {
 
 // outcome is how a build ends. As an error it is why a build is stopped.
 type outcome struct {
-	state  build.State
+	state  engine.State
 	reason string
 }
 
@@ -38,7 +38,7 @@ func (a *attempt) run(ctx context.Context) {
 	defer a.log.Close()
 	var list []store.Artifact
 	end := a.build(ctx)
-	if end.state == build.Succeeded {
+	if end.state == engine.Succeeded {
 		list, end = a.collect(ctx)
 	}
 	if end.reason != "" {
@@ -78,7 +78,7 @@ func (a *attempt) build(ctx context.Context) *outcome {
 // trouble logs what is not the build's fault.
 func (a *attempt) trouble(doing string, err error) *outcome {
 	a.Log.Error(doing, "job", a.Job, "number", a.Number, "error", err)
-	return &outcome{build.Failed, "The runner had trouble with this build: its own log says why."}
+	return &outcome{engine.Failed, "The runner had trouble with this build: its own log says why."}
 }
 
 func (a *attempt) furnish() error {
@@ -132,7 +132,7 @@ func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 	}
 	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{build.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", inWords(limit))})
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", inWords(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -160,7 +160,7 @@ func (a *attempt) tooLong() *outcome {
 	if err != nil || a.OutputLimit == 0 || fi.Size() <= a.OutputLimit {
 		return nil
 	}
-	return &outcome{build.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", inBytes(a.OutputLimit))}
+	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", inBytes(a.OutputLimit))}
 }
 
 // inWords is "2h" where a Duration's own String is "2h0m0s".
@@ -188,18 +188,18 @@ func because(ctx context.Context) *outcome {
 	if errors.As(context.Cause(ctx), &why) {
 		return why
 	}
-	return &outcome{build.Aborted, "It was stopped."}
+	return &outcome{engine.Aborted, "It was stopped."}
 }
 
 // ended is how the script ended by itself.
 func ended(p *process) *outcome {
 	switch code, signal := p.result(); {
 	case signal != 0:
-		return &outcome{build.Failed, fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
+		return &outcome{engine.Failed, fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
 	case code != 0:
-		return &outcome{state: build.Failed} // the script has said why
+		return &outcome{state: engine.Failed} // the script has said why
 	}
-	return &outcome{state: build.Succeeded}
+	return &outcome{state: engine.Succeeded}
 }
 
 // note writes a line of the runner's own to the end of the log.

@@ -16,7 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -40,7 +40,7 @@ func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 	case err != nil:
 		return nil, a.trouble("storing artifacts", err)
 	}
-	return c.list, &outcome{state: build.Succeeded}
+	return c.list, &outcome{state: engine.Succeeded}
 }
 
 // takeOut moves dist out of the workspace, and makes it the property of this process's user.
@@ -52,7 +52,7 @@ func (a *attempt) takeOut(c *collection) (there bool, err error) {
 			return nil
 		}
 		if err == nil && !fi.IsDir() {
-			err = &outcome{build.Failed, "dist is not a directory."}
+			err = &outcome{engine.Failed, "dist is not a directory."}
 		}
 		if err != nil {
 			return err
@@ -180,7 +180,7 @@ func (c *collection) visit(path string, entry fs.DirEntry, err error) error {
 	case !printable(name):
 		return c.drop(path, name, "its name has characters that can't be shown")
 	case len(c.list) == maxArtifacts:
-		return &outcome{build.Failed, fmt.Sprintf("dist has more than %d files.", maxArtifacts)}
+		return &outcome{engine.Failed, fmt.Sprintf("dist has more than %d files.", maxArtifacts)}
 	}
 	if err := c.own(path, 0o640); err != nil {
 		return err
@@ -250,11 +250,11 @@ func (c *collection) verify() error {
 		name, sum, ok := parseSum(strings.TrimSuffix(line, "\n"))
 		switch {
 		case !ok:
-			return &outcome{build.Failed, fmt.Sprintf("dist/SHA256SUMS has a line that is none of sha256sum's: %.80q.", line)}
+			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS has a line that is none of sha256sum's: %.80q.", line)}
 		case have[name] == "":
-			return &outcome{build.Failed, fmt.Sprintf("dist/SHA256SUMS names %q, which is not in dist.", name)}
+			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS names %q, which is not in dist.", name)}
 		case have[name] != sum:
-			return &outcome{build.Failed, fmt.Sprintf("dist/SHA256SUMS does not match %q.", name)}
+			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS does not match %q.", name)}
 		}
 	}
 	return nil

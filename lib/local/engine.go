@@ -12,28 +12,28 @@ import (
 	"strconv"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
-// Engine is a build.Engine on this host.
+// Engine is a engine.Engine on this host.
 type Engine struct {
 	db  *store.DB
 	dir string
 }
 
 var (
-	_ build.Engine  = (*Engine)(nil)
-	_ build.Expirer = (*Engine)(nil)
+	_ engine.Engine  = (*Engine)(nil)
+	_ engine.Expirer = (*Engine)(nil)
 )
 
 // New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
 // JOB/NUMBER/dist/; other names in dir begin with @, which no job's name does.
 func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 
-// Create defines a job. See build.Engine.
-func (e *Engine) Create(ctx context.Context, job build.EngineJob) error {
+// Create defines a job. See engine.Engine.
+func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
 		return fault.New(fault.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
 	}
@@ -43,7 +43,7 @@ func (e *Engine) Create(ctx context.Context, job build.EngineJob) error {
 	return e.db.LocalCreate(ctx, store.LocalJob{Name: job.Name, Description: job.Description, Script: job.Script, Keep: job.Keep, TimeLimit: job.TimeLimit})
 }
 
-// valid tells whether a name is one of build.EngineJob, and no path of its own.
+// valid tells whether a name is one of engine.Job, and no path of its own.
 func valid(name string) bool {
 	for _, c := range []byte(name) {
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
@@ -54,27 +54,27 @@ func valid(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
-// Remove deletes a job. A build of it that runs is ended by its runner within a second. See build.Engine.
+// Remove deletes a job. A build of it that runs is ended by its runner within a second. See engine.Engine.
 func (e *Engine) Remove(ctx context.Context, name string) error {
 	var trash trash
 	defer trash.empty()
 	return e.db.LocalRemove(ctx, name, func(job string) error { return trash.add(e.dir, job) })
 }
 
-// Expire removes the log and the artifacts of a build that has ended. See build.Expirer.
+// Expire removes the log and the artifacts of a build that has ended. See engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	var trash trash
 	defer trash.empty()
 	return e.db.LocalForget(ctx, name, number, func(job string) error { return trash.add(e.dir, folder(job, number)) })
 }
 
-// SetEnabled lets a job start builds or not; disabling forgets a waiting start. See build.Engine.
+// SetEnabled lets a job start builds or not; disabling forgets a waiting start. See engine.Engine.
 func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) error {
 	return e.db.LocalEnable(ctx, name, enabled)
 }
 
-// Start adds a start to the queue. See build.Engine.
-func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
+// Start adds a start to the queue. See engine.Engine.
+func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) {
 	ticket, err := e.db.LocalStart(ctx, name, time.Now())
 	if err != nil {
 		return "", err
@@ -82,21 +82,21 @@ func (e *Engine) Start(ctx context.Context, name string) (build.Ticket, error) {
 	return ticketOf(ticket), nil
 }
 
-func ticketOf(n int64) build.Ticket { return build.Ticket(strconv.FormatInt(n, 10)) }
+func ticketOf(n int64) engine.Ticket { return engine.Ticket(strconv.FormatInt(n, 10)) }
 
-// Stop asks the runner to end a build, which it does within a second, or forgets the waiting start. See build.Engine.
+// Stop asks the runner to end a build, which it does within a second, or forgets the waiting start. See engine.Engine.
 func (e *Engine) Stop(ctx context.Context, name string, number int) error {
 	return e.db.LocalStop(ctx, name, number)
 }
 
-// Health tells of the runners that live. See build.Engine.
-func (e *Engine) Health(ctx context.Context) build.Health {
+// Health tells of the runners that live. See engine.Engine.
+func (e *Engine) Health(ctx context.Context) engine.Health {
 	running, waiting, err := e.db.LocalOpen(ctx)
 	if err != nil {
-		return build.Health{Message: fault.Of(err).Message}
+		return engine.Health{Message: fault.Of(err).Message}
 	}
-	slots := build.Slots{}
-	h := build.Health{Reachable: true, Queue: waiting, Message: noRunner}
+	slots := engine.Slots{}
+	h := engine.Health{Reachable: true, Queue: waiting, Message: noRunner}
 	for _, r := range runners(e.dir) {
 		slots.Total += r.slots
 		if r.awake() {
@@ -113,7 +113,7 @@ func (e *Engine) Health(ctx context.Context) build.Health {
 			slots.Busy++
 		}
 	}
-	h.Slots = []build.Slots{slots}
+	h.Slots = []engine.Slots{slots}
 	return h
 }
 

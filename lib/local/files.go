@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
@@ -19,61 +19,61 @@ import (
 // folder is where a build's files lie, below the engine's folder.
 func folder(job string, number int) string { return filepath.Join(job, strconv.Itoa(number)) }
 
-// Log reads a part of a build's log. See build.Engine.
-func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (build.Chunk, error) {
+// Log reads a part of a build's log. See engine.Engine.
+func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (engine.Chunk, error) {
 	if offset < 0 {
-		return build.Chunk{}, fault.New(fault.Invalid, "A log's offset can't be negative.", "")
+		return engine.Chunk{}, fault.New(fault.Invalid, "A log's offset can't be negative.", "")
 	}
 	// The state is read before the log: what is written in between is fetched by the next call.
 	b, err := e.db.LocalBuild(ctx, name, number)
 	if err != nil {
-		return build.Chunk{}, err
+		return engine.Chunk{}, err
 	}
 	alive := census{dir: e.dir}
-	runs := e.status(b, 0, &alive).State == build.Running
+	runs := e.status(b, 0, &alive).State == engine.Running
 	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "log"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return build.Chunk{More: runs}, nil
+		return engine.Chunk{More: runs}, nil
 	}
 	if err != nil {
-		return build.Chunk{}, fault.Wrap(fault.Broken, err, "The log can't be read.", "Tell the administrator.")
+		return engine.Chunk{}, fault.Wrap(fault.Broken, err, "The log can't be read.", "Tell the administrator.")
 	}
 	defer f.Close()
 	return chunk(f, offset, runs)
 }
 
-func chunk(f *os.File, offset int64, runs bool) (build.Chunk, error) {
+func chunk(f *os.File, offset int64, runs bool) (engine.Chunk, error) {
 	fi, err := f.Stat()
 	if err != nil {
-		return build.Chunk{}, err
+		return engine.Chunk{}, err
 	}
 	size := fi.Size()
 	offset = min(offset, size)
-	text := make([]byte, min(size-offset, build.MaxChunk))
+	text := make([]byte, min(size-offset, engine.MaxChunk))
 	n, err := f.ReadAt(text, offset)
 	if err != nil && err != io.EOF {
-		return build.Chunk{}, err
+		return engine.Chunk{}, err
 	}
 	next := offset + int64(n)
-	return build.Chunk{Text: text[:n], Next: next, More: runs || next < size}, nil
+	return engine.Chunk{Text: text[:n], Next: next, More: runs || next < size}, nil
 }
 
-// Artifacts lists what a build that succeeded left; a build that ended otherwise leaves its log only. See build.Engine.
-func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]build.Artifact, error) {
+// Artifacts lists what a build that succeeded left; a build that ended otherwise leaves its log only. See engine.Engine.
+func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engine.Artifact, error) {
 	b, err := e.db.LocalBuild(ctx, name, number)
 	if err != nil {
 		return nil, err
 	}
 	list, err := e.db.LocalArtifacts(ctx, b.Ticket)
-	all := make([]build.Artifact, len(list))
+	all := make([]engine.Artifact, len(list))
 	for i, a := range list {
-		all[i] = build.Artifact(a)
+		all[i] = engine.Artifact(a)
 	}
 	return all, err
 }
 
-// Open streams a part of an artifact. See build.Engine.
-func (e *Engine) Open(ctx context.Context, name string, number int, path string, r build.Range) (*build.Stream, error) {
+// Open streams a part of an artifact. See engine.Engine.
+func (e *Engine) Open(ctx context.Context, name string, number int, path string, r engine.Range) (*engine.Stream, error) {
 	b, err := e.db.LocalBuild(ctx, name, number)
 	if err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (e *Engine) listed(ctx context.Context, b store.LocalBuild, path string) er
 }
 
 // section is the part r of f.
-func section(f *os.File, r build.Range) (*build.Stream, error) {
+func section(f *os.File, r engine.Range) (*engine.Stream, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return nil, err
@@ -120,13 +120,13 @@ func section(f *os.File, r build.Range) (*build.Stream, error) {
 		io.Reader
 		io.Closer
 	}{io.NewSectionReader(f, start, length), f}
-	return &build.Stream{ReadCloser: body, Size: fi.Size(), Start: start, Length: length, ModTime: fi.ModTime()}, nil
+	return &engine.Stream{ReadCloser: body, Size: fi.Size(), Start: start, Length: length, ModTime: fi.ModTime()}, nil
 }
 
 // cut applies a range to a size, as RFC 9110, section 14.1.2, has it: what reaches beyond the end is shortened,
 // what lies wholly beyond it can't be satisfied.
-func cut(r build.Range, size int64) (start, length int64, err error) {
-	if r == (build.Range{}) {
+func cut(r engine.Range, size int64) (start, length int64, err error) {
+	if r == (engine.Range{}) {
 		return 0, size, nil
 	}
 	start = r.Start

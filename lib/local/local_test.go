@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/build/enginetest"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/enginetest"
 	"toaster.do/lib/store"
 )
 
@@ -130,10 +130,10 @@ func (h *house) process() *exec.Cmd {
 
 func (h *house) create(name string, script ...string) {
 	h.Helper()
-	h.define(build.EngineJob{Name: name, Keep: 10, TimeLimit: time.Hour}, script...)
+	h.define(engine.Job{Name: name, Keep: 10, TimeLimit: time.Hour}, script...)
 }
 
-func (h *house) define(j build.EngineJob, script ...string) {
+func (h *house) define(j engine.Job, script ...string) {
 	h.Helper()
 	j.Script = []byte("set -e\n" + strings.Join(script, "\n") + "\n")
 	if err := h.Create(h.Context(), j); err != nil {
@@ -141,7 +141,7 @@ func (h *house) define(j build.EngineJob, script ...string) {
 	}
 }
 
-func (h *house) start(name string) build.Ticket {
+func (h *house) start(name string) engine.Ticket {
 	h.Helper()
 	ticket, err := h.Start(h.Context(), name)
 	if err != nil {
@@ -159,7 +159,7 @@ func (h *house) until(what string, done func() bool) {
 	}
 }
 
-func (h *house) status(name string) build.Status {
+func (h *house) status(name string) engine.Status {
 	h.Helper()
 	all, err := h.Status(h.Context(), name)
 	if err != nil {
@@ -169,7 +169,7 @@ func (h *house) status(name string) build.Status {
 }
 
 // becomes waits until the newest build of a job has one of the states.
-func (h *house) becomes(name string, ticket build.Ticket, states ...build.State) (b build.BuildStatus) {
+func (h *house) becomes(name string, ticket engine.Ticket, states ...engine.State) (b engine.BuildStatus) {
 	h.Helper()
 	h.until(fmt.Sprintf("%s becomes %v", name, states), func() bool {
 		for _, b = range h.status(name).Builds {

@@ -9,21 +9,21 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 	h := newHouse(t)
 	r := h.process()
 	h.create("victim", "setsid sleep 600 &", "sleep 600 &", "echo last words", "wait")
-	b := h.becomes("victim", h.start("victim"), build.Running)
+	b := h.becomes("victim", h.start("victim"), engine.Running)
 	h.says("victim", b.Number, "last words")
 	next := h.start("victim")
 	r.Process.Kill()
 	r.Wait()
 
 	// Without any other runner it is lost, and nobody says that it runs.
-	lost := h.becomes("victim", b.Ticket, build.Lost)
+	lost := h.becomes("victim", b.Ticket, engine.Lost)
 	if lost.Reason == "" || lost.EndedAt.Before(lost.StartedAt) {
 		t.Errorf("the lost build: %+v", lost)
 	}
@@ -40,8 +40,8 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 	// The next runner says the same, and goes on with what waited.
 	h.create("victim", "echo hello")
 	h.process()
-	h.becomes("victim", next, build.Succeeded)
-	if again := h.becomes("victim", b.Ticket, build.Lost); again.EndedAt != lost.EndedAt || again.Reason != lost.Reason {
+	h.becomes("victim", next, engine.Succeeded)
+	if again := h.becomes("victim", b.Ticket, engine.Lost); again.EndedAt != lost.EndedAt || again.Reason != lost.Reason {
 		t.Errorf("lost was %+v, now it is %+v", lost, again)
 	}
 	if log := h.log("victim", b.Number); !strings.HasSuffix(log, "toaster: "+lost.Reason+"\n") {
@@ -58,7 +58,7 @@ func TestWatchdogEndsTheGroup(t *testing.T) {
 	h := newHouse(t)
 	r := h.process()
 	h.create("orphan", "sleep 600 &", "echo begun", "sleep 600")
-	b := h.becomes("orphan", h.start("orphan"), build.Running)
+	b := h.becomes("orphan", h.start("orphan"), engine.Running)
 	h.says("orphan", b.Number, "begun")
 	if !someoneMarked(h.WorkDir) {
 		t.Fatal("this test does not see the build's processes")
@@ -72,26 +72,26 @@ func TestLivingRunnersBuildsAreLeftAlone(t *testing.T) {
 	h := newHouse(t)
 	dead := h.process()
 	h.create("one", "echo begun; sleep 600")
-	one := h.becomes("one", h.start("one"), build.Running)
+	one := h.becomes("one", h.start("one"), engine.Running)
 	dead.Process.Kill()
 	dead.Wait()
 	h.process()
 	h.create("two", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done", "mkdir dist; echo image >dist/image")
-	two := h.becomes("two", h.start("two"), build.Running)
+	two := h.becomes("two", h.start("two"), engine.Running)
 	// Another comes, and then one of another database that shares the working directory.
 	end := h.runner(nil)
 	other := newHouse(t)
 	other.WorkDir = h.WorkDir
 	end2 := other.runner(nil)
-	h.becomes("one", one.Ticket, build.Lost)
+	h.becomes("one", one.Ticket, engine.Lost)
 	other.create("three", "echo hello")
-	other.becomes("three", other.start("three"), build.Succeeded)
+	other.becomes("three", other.start("three"), engine.Succeeded)
 	end()
 	end2()
 	if err := os.WriteFile(filepath.Join(h.Dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	h.becomes("two", two.Ticket, build.Succeeded)
+	h.becomes("two", two.Ticket, engine.Succeeded)
 }
 
 // A runner is killed again and again, at whatever moment. At no moment may a reader see what can't be.
@@ -102,12 +102,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	h := newHouse(t)
 	const jobs = 3
-	tickets := map[string][]build.Ticket{}
+	tickets := map[string][]engine.Ticket{}
 	for i := range jobs {
 		name := fmt.Sprintf("job-%d", i)
-		h.define(build.EngineJob{Name: name, Keep: 1000}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
+		h.define(engine.Job{Name: name, Keep: 1000}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
 	}
-	final := map[build.Ticket]build.State{}
+	final := map[engine.Ticket]engine.State{}
 	for range rounds {
 		r := h.process()
 		for name := range jobs {
@@ -125,18 +125,18 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	h.process()
 	for name, list := range tickets {
 		last := list[len(list)-1]
-		h.becomes(name, last, build.Succeeded, build.Lost)
+		h.becomes(name, last, engine.Succeeded, engine.Lost)
 		running, _, err := h.db.LocalOpen(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, b := range running {
-			h.becomes(b.Job, ticketOf(b.Ticket), build.Succeeded, build.Lost)
+			h.becomes(b.Job, ticketOf(b.Ticket), engine.Succeeded, engine.Lost)
 		}
 	}
 	h.consistent(final, tickets)
 	h.clean()
-	count := map[build.State]int{}
+	count := map[engine.State]int{}
 	for _, state := range final {
 		count[state]++
 	}
@@ -145,7 +145,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 // consistent checks what has to hold at any moment: each start is waiting or has become one build, an end stays as it is,
 // a build that succeeded has its artifacts, another has none.
-func (h *house) consistent(final map[build.Ticket]build.State, tickets map[string][]build.Ticket) {
+func (h *house) consistent(final map[engine.Ticket]engine.State, tickets map[string][]engine.Ticket) {
 	h.Helper()
 	for name, list := range tickets {
 		// A child that was being started when its runner was killed may hold the lock for a moment.
@@ -159,7 +159,7 @@ func (h *house) consistent(final map[build.Ticket]build.State, tickets map[strin
 		}
 		k := known[name]
 		alive := census{dir: h.Dir}
-		seen := map[build.Ticket]bool{}
+		seen := map[engine.Ticket]bool{}
 		if k.Waiting != nil {
 			seen[ticketOf(k.Waiting.Ticket)] = true
 		}
@@ -186,13 +186,13 @@ func (h *house) consistent(final map[build.Ticket]build.State, tickets map[strin
 	}
 }
 
-func (h *house) complete(name string, b build.BuildStatus) {
+func (h *house) complete(name string, b engine.BuildStatus) {
 	h.Helper()
 	list, err := h.Artifacts(h.Context(), name, b.Number)
 	if err != nil {
 		h.Fatal(err)
 	}
-	if b.State != build.Succeeded {
+	if b.State != engine.Succeeded {
 		if len(list) != 0 {
 			h.Errorf("build %d of %s is %s and has artifacts", b.Number, name, b.State)
 		}
@@ -202,7 +202,7 @@ func (h *house) complete(name string, b build.BuildStatus) {
 		h.Errorf("build %d of %s succeeded with the artifacts %+v", b.Number, name, list)
 	}
 	for _, a := range list {
-		s, err := h.Open(h.Context(), name, b.Number, a.Path, build.Range{})
+		s, err := h.Open(h.Context(), name, b.Number, a.Path, engine.Range{})
 		if err != nil {
 			h.Errorf("build %d of %s: %v", b.Number, name, err)
 			continue

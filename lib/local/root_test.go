@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -116,7 +116,7 @@ func webUserMain(settings string) error {
 	script := "set -e; id; touch x; chown 4711:4711 x && echo root may chown; mkdir -p rootfs/deep; touch rootfs/deep/file; chown -R 4711 rootfs; " +
 		"mkdir -p dist/sub; umask 077; echo image >dist/image; echo deep >dist/sub/deep; setsid sleep 600 & " +
 		"setsid setpriv --reuid=4711 --regid=4711 --clear-groups sleep 600 &\n"
-	if err := e.Create(ctx, build.EngineJob{Name: "job", Script: []byte(script), Keep: 1}); err != nil {
+	if err := e.Create(ctx, engine.Job{Name: "job", Script: []byte(script), Keep: 1}); err != nil {
 		return err
 	}
 	for range 2 {
@@ -139,7 +139,7 @@ func buildOnce(ctx context.Context, e *Engine) error {
 	if err != nil {
 		return err
 	}
-	var b build.BuildStatus
+	var b engine.BuildStatus
 	for ; b.Ticket != ticket || !b.State.Ended(); time.Sleep(20 * time.Millisecond) {
 		all, err := e.Status(ctx, "job")
 		if err != nil {
@@ -152,7 +152,7 @@ func buildOnce(ctx context.Context, e *Engine) error {
 	c, err := e.Log(ctx, "job", b.Number, 0)
 	fmt.Printf("%s: %s\n%s%v\n", b.State, b.Reason, c.Text, err)
 	for path, want := range map[string]string{"image": "image\n", "sub/deep": "deep\n"} {
-		s, err := e.Open(ctx, "job", b.Number, path, build.Range{})
+		s, err := e.Open(ctx, "job", b.Number, path, engine.Range{})
 		if err != nil {
 			return err
 		}

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -43,7 +43,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	var sweeping sync.WaitGroup
 	sweeping.Go(func() { w.sweeps(ctx) })
 	w.loop(ctx)
-	w.stopAll(&outcome{build.Aborted, "The runner was shut down."})
+	w.stopAll(&outcome{engine.Aborted, "The runner was shut down."})
 	sweeping.Wait()
 	return nil
 }
@@ -155,7 +155,7 @@ func (w *worker) look(ctx context.Context) error {
 	for ticket, a := range w.running {
 		if b, ok := known[ticket]; !ok || b.Stop {
 			// One that is not there any more has ended just now, or its job was removed.
-			a.stop(&outcome{build.Aborted, "It was stopped."})
+			a.stop(&outcome{engine.Aborted, "It was stopped."})
 		}
 	}
 	for ; waiting > 0 && len(w.running) < w.Slots && ctx.Err() == nil; waiting-- {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 )
 
 func TestStopEndsTheWholeProcessTree(t *testing.T) {
@@ -20,12 +20,12 @@ func TestStopEndsTheWholeProcessTree(t *testing.T) {
 	// One child in the group, one in a session of its own, one that ignores SIGTERM, and one that does both.
 	h.create("tree", "sleep 600 &", "setsid sleep 600 &", "sh -c 'trap \"\" TERM; while :; do sleep 1; done' &",
 		"setsid sh -c 'trap \"\" TERM; while :; do sleep 1; done' &", "echo begun", "wait")
-	b := h.becomes("tree", h.start("tree"), build.Running)
+	b := h.becomes("tree", h.start("tree"), engine.Running)
 	h.says("tree", b.Number, "begun")
 	if err := h.Stop(t.Context(), "tree", b.Number); err != nil {
 		t.Fatal(err)
 	}
-	b = h.becomes("tree", b.Ticket, build.Aborted)
+	b = h.becomes("tree", b.Ticket, engine.Aborted)
 	if someoneMarked(h.WorkDir) {
 		t.Error("some of its processes live")
 	}
@@ -39,7 +39,7 @@ func TestChildrenEndWithTheScript(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.create("daemon", "sleep 600 & setsid sleep 600 &", "echo done")
-	h.becomes("daemon", h.start("daemon"), build.Succeeded)
+	h.becomes("daemon", h.start("daemon"), engine.Succeeded)
 	h.clean()
 }
 
@@ -47,12 +47,12 @@ func TestScriptThatIgnoresSIGTERM(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.create("deaf", "trap '' TERM", "echo begun", "while :; do sleep 600 || :; done")
-	b := h.becomes("deaf", h.start("deaf"), build.Running)
+	b := h.becomes("deaf", h.start("deaf"), engine.Running)
 	h.says("deaf", b.Number, "begun")
 	if err := h.Stop(t.Context(), "deaf", b.Number); err != nil {
 		t.Fatal(err)
 	}
-	h.becomes("deaf", b.Ticket, build.Aborted)
+	h.becomes("deaf", b.Ticket, engine.Aborted)
 	h.clean()
 }
 
@@ -64,22 +64,22 @@ func TestOutputLimit(t *testing.T) {
 	h.create("burst", "yes | head -c 100000", "echo hello >&2")
 	h.create("modest", "yes | head -c 10000")
 	for _, name := range []string{"flood", "burst"} {
-		b := h.becomes(name, h.start(name), build.Failed)
+		b := h.becomes(name, h.start(name), engine.Failed)
 		log := h.log(name, b.Number)
 		if note := "toaster: " + b.Reason + "\n"; !strings.HasSuffix(log, note) || !strings.Contains(b.Reason, "10000 bytes") || len(log) > 10001+len(note) {
 			t.Errorf("%s: its log has %d bytes; its reason is %q", name, len(log), b.Reason)
 		}
 	}
-	h.becomes("modest", h.start("modest"), build.Succeeded)
+	h.becomes("modest", h.start("modest"), engine.Succeeded)
 }
 
 func TestRunnersTimeLimit(t *testing.T) {
 	h := newHouse(t)
 	h.runner(func(r *Runner) { r.TimeLimit = time.Second })
 	h.create("slow", "sleep 600")
-	h.define(build.EngineJob{Name: "unlimited", Keep: 1}, "sleep 600")
+	h.define(engine.Job{Name: "unlimited", Keep: 1}, "sleep 600")
 	for _, name := range []string{"slow", "unlimited"} {
-		if b := h.becomes(name, h.start(name), build.Failed); !strings.Contains(b.Reason, "1s") {
+		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, "1s") {
 			t.Errorf("%s: %q", name, b.Reason)
 		}
 	}
@@ -90,7 +90,7 @@ func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
 	end := h.runner(func(r *Runner) { r.Slots = 1 })
 	h.create("runs", "trap '' TERM", "echo begun", "sleep 600", "sleep 600")
 	h.create("waits", "echo hello")
-	b := h.becomes("runs", h.start("runs"), build.Running)
+	b := h.becomes("runs", h.start("runs"), engine.Running)
 	h.says("runs", b.Number, "begun")
 	waiting := h.start("waits")
 	h.until("it waits for a slot", func() bool {
@@ -98,7 +98,7 @@ func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
 		return w != nil && w.Position == 1 && w.Reason == "waits for a free slot"
 	})
 	end()
-	if b := h.status("runs").Builds[0]; b.State != build.Aborted || b.Reason != "The runner was shut down." {
+	if b := h.status("runs").Builds[0]; b.State != engine.Aborted || b.Reason != "The runner was shut down." {
 		t.Errorf("the build that ran: %+v", b)
 	}
 	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting || w.Reason != "no runner is running: start “toasterctl runner”" {
@@ -109,7 +109,7 @@ func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
 	}
 	h.clean()
 	h.runner(nil)
-	h.becomes("waits", waiting, build.Succeeded)
+	h.becomes("waits", waiting, engine.Succeeded)
 }
 
 func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
@@ -119,7 +119,7 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.create("env", "env", "umask", "cat", "tty || :", `test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
-	b := h.becomes("env", h.start("env"), build.Succeeded)
+	b := h.becomes("env", h.start("env"), engine.Succeeded)
 	log := h.log("env", b.Number)
 	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n", "TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "not a tty\n"} {
 		if !strings.Contains(log, want) {
@@ -142,8 +142,8 @@ func TestPathsMayBeRelativeAndLinks(t *testing.T) {
 	}
 	h.runner(func(r *Runner) { r.Dir, r.WorkDir = "builds", "link/work" })
 	h.create("job", `test "$PWD" = "$WORKSPACE"`, `mkdir dist`, `pwd -P >dist/where`)
-	b := h.becomes("job", h.start("job"), build.Succeeded)
-	s, err := h.Open(t.Context(), "job", b.Number, "where", build.Range{})
+	b := h.becomes("job", h.start("job"), engine.Succeeded)
+	s, err := h.Open(t.Context(), "job", b.Number, "where", engine.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestSumsAreVerified(t *testing.T) {
 		"broken":  {"echo nonsense >SHA256SUMS", "none of sha256sum's"},
 	} {
 		h.create(name, "mkdir dist; cd dist", c.line)
-		b := h.becomes(name, h.start(name), build.Failed)
+		b := h.becomes(name, h.start(name), engine.Failed)
 		if !strings.Contains(b.Reason, c.reason) || !strings.Contains(h.log(name, b.Number), b.Reason) {
 			t.Errorf("%s: the reason is %q", name, b.Reason)
 		}
@@ -171,7 +171,7 @@ func TestSumsAreVerified(t *testing.T) {
 		}
 	}
 	h.create("right", "mkdir dist; cd dist", "printf x >'back\\slash'; printf y >' spaces '", "sha256sum -- * >SHA256SUMS; cat SHA256SUMS")
-	h.becomes("right", h.start("right"), build.Succeeded)
+	h.becomes("right", h.start("right"), engine.Succeeded)
 	h.clean()
 }
 
@@ -180,7 +180,7 @@ func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 	h.runner(nil)
 	h.create("odd", "mkdir -p dist/sub/empty; cd dist", "echo image >image; chmod 000 image; mkfifo fifo; ln -s /etc/passwd link; ln image hard",
 		`printf x >"$(printf 'new\nline')"; printf x >"$(printf 'latin\351')"; mkdir shut; echo x >shut/x; chmod 000 shut`)
-	b := h.becomes("odd", h.start("odd"), build.Succeeded)
+	b := h.becomes("odd", h.start("odd"), engine.Succeeded)
 	list, err := h.Artifacts(t.Context(), "odd", b.Number)
 	if err != nil || len(list) != 3 || list[0].Path != "hard" || list[1].Path != "image" || list[2].Path != "shut/x" {
 		t.Errorf("artifacts: %+v, %v", list, err)
@@ -193,11 +193,11 @@ func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 	}
 	// Directories that their owner can't write to are cleared away too.
 	h.create("shut", "mkdir -p shut/deep; touch shut/deep/x; chmod -R a-w shut")
-	h.becomes("shut", h.start("shut"), build.Succeeded)
+	h.becomes("shut", h.start("shut"), engine.Succeeded)
 	h.clean()
 	for _, script := range []string{"echo x >dist", "ln -s /etc dist"} {
 		h.create("file", script)
-		h.becomes("file", h.start("file"), build.Failed)
+		h.becomes("file", h.start("file"), engine.Failed)
 	}
 }
 
@@ -207,12 +207,12 @@ func TestLargeArtifact(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.create("large", "mkdir dist; truncate -s 4294967296 dist/image", "printf 0123456789 >>dist/image")
-	b := h.becomes("large", h.start("large"), build.Succeeded)
+	b := h.becomes("large", h.start("large"), engine.Succeeded)
 	list, err := h.Artifacts(t.Context(), "large", b.Number)
 	if err != nil || len(list) != 1 || list[0].Size != size {
 		t.Fatalf("%+v, %v", list, err)
 	}
-	s, err := h.Open(t.Context(), "large", b.Number, "image", build.Range{Start: -10})
+	s, err := h.Open(t.Context(), "large", b.Number, "image", engine.Range{Start: -10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func TestLargeArtifact(t *testing.T) {
 	if text, err := io.ReadAll(s); string(text) != "0123456789" || s.Size != size || s.Start != size-10 {
 		t.Errorf("its end is %q, %+v, %v", text, s, err)
 	}
-	whole, err := h.Open(t.Context(), "large", b.Number, "image", build.Range{})
+	whole, err := h.Open(t.Context(), "large", b.Number, "image", engine.Range{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,9 +237,9 @@ func TestLargeArtifact(t *testing.T) {
 func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
-	h.define(build.EngineJob{Name: "many", Keep: 2}, "mkdir dist; echo image >dist/image")
+	h.define(engine.Job{Name: "many", Keep: 2}, "mkdir dist; echo image >dist/image")
 	for range 4 {
-		h.becomes("many", h.start("many"), build.Succeeded)
+		h.becomes("many", h.start("many"), engine.Succeeded)
 	}
 	entries, err := os.ReadDir(filepath.Join(h.Dir, "many"))
 	if err != nil || len(entries) != 2 || entries[0].Name() != "3" || entries[1].Name() != "4" {
@@ -257,14 +257,14 @@ func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
 func TestRefusedDefinitions(t *testing.T) {
 	h := newHouse(t)
 	for _, name := range []string{"", ".", "..", "a/b", "@runners", "a b", "ü", "a\x00", strings.Repeat("x", 201)} {
-		if err := h.Create(t.Context(), build.EngineJob{Name: name, Keep: 1}); err == nil {
+		if err := h.Create(t.Context(), engine.Job{Name: name, Keep: 1}); err == nil {
 			t.Errorf("a job named %q was made", name)
 		}
 	}
-	if err := h.Create(t.Context(), build.EngineJob{Name: "x", Keep: 0}); err == nil {
+	if err := h.Create(t.Context(), engine.Job{Name: "x", Keep: 0}); err == nil {
 		t.Error("a job that keeps nothing was made")
 	}
-	if err := h.Create(t.Context(), build.EngineJob{Name: strings.Repeat("x", 200), Keep: 1}); err != nil {
+	if err := h.Create(t.Context(), engine.Job{Name: strings.Repeat("x", 200), Keep: 1}); err != nil {
 		t.Error(err)
 	}
 }
@@ -281,13 +281,13 @@ func TestTwoRunnersShareAQueue(t *testing.T) {
 	h.process()
 	h.process()
 	for range rounds {
-		tickets := map[string]build.Ticket{}
+		tickets := map[string]engine.Ticket{}
 		for i := range jobs {
 			name := fmt.Sprintf("job-%d", i)
 			tickets[name] = h.start(name)
 		}
 		for name, ticket := range tickets {
-			h.becomes(name, ticket, build.Succeeded)
+			h.becomes(name, ticket, engine.Succeeded)
 		}
 	}
 	text, err := os.ReadFile(built)
@@ -312,7 +312,7 @@ func TestRunnerThatHangs(t *testing.T) {
 	h := newHouse(t)
 	r := h.process()
 	h.create("job", "echo hello")
-	h.becomes("job", h.start("job"), build.Succeeded)
+	h.becomes("job", h.start("job"), engine.Succeeded)
 	if err := r.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
@@ -336,7 +336,7 @@ func TestRunnerThatHangs(t *testing.T) {
 	if err := r.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
-	h.becomes("job", ticket, build.Succeeded)
+	h.becomes("job", ticket, engine.Succeeded)
 }
 
 func TestNothingIsRemovedAcrossAMount(t *testing.T) {

@@ -7,21 +7,21 @@ import (
 	"path/filepath"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
-// Status tells what is known of the named jobs. See build.Engine.
-func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.Status, error) {
-	known, err := e.db.LocalStatuses(ctx, names, build.RecentBuilds)
+// Status tells what is known of the named jobs. See engine.Engine.
+func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine.Status, error) {
+	known, err := e.db.LocalStatuses(ctx, names, engine.RecentBuilds)
 	if err != nil {
 		return nil, err
 	}
 	alive := census{dir: e.dir}
-	all := make(map[string]build.Status, len(known))
+	all := make(map[string]engine.Status, len(known))
 	reason := ""
 	for name, k := range known {
-		s := build.Status{Enabled: k.Enabled}
+		s := engine.Status{Enabled: k.Enabled}
 		for _, b := range k.Builds {
 			s.Builds = append(s.Builds, e.status(b, k.Expected, &alive))
 		}
@@ -37,13 +37,13 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]build.
 }
 
 // status is what is known of a build. One whose runner is dead is lost, also before another runner says so.
-func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *census) build.BuildStatus {
-	s := build.BuildStatus{
-		Number: b.Number, Ticket: ticketOf(b.Ticket), State: build.State(b.State), Reason: b.Reason,
+func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *census) engine.BuildStatus {
+	s := engine.BuildStatus{
+		Number: b.Number, Ticket: ticketOf(b.Ticket), State: engine.State(b.State), Reason: b.Reason,
 		StartedAt: b.StartedAt, EndedAt: b.EndedAt, Expected: expected,
 	}
-	if s.State == build.Running && !alive.has(b.Runner) {
-		s.State, s.Reason, s.EndedAt = build.Lost, lostReason, lastWord(e.dir, b)
+	if s.State == engine.Running && !alive.has(b.Runner) {
+		s.State, s.Reason, s.EndedAt = engine.Lost, lostReason, lastWord(e.dir, b)
 	}
 	return s
 }
@@ -59,10 +59,10 @@ func lastWord(dir string, b store.LocalBuild) time.Time {
 	return fi.ModTime().Truncate(time.Millisecond).UTC()
 }
 
-func waiting(k *store.LocalStatus, builds []build.BuildStatus, reason string) *build.Waiting {
-	w := &build.Waiting{Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason}
+func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason string) *engine.Waiting {
+	w := &engine.Waiting{Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason}
 	for _, b := range builds {
-		if b.State == build.Running {
+		if b.State == engine.Running {
 			w.Reason = fmt.Sprintf("waits for build %d of this job", b.Number)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -96,7 +96,7 @@ func (w *worker) lose(ctx context.Context, b store.LocalBuild) error {
 	path := folder(b.Job, b.Number)
 	var trash trash
 	defer trash.empty()
-	end := store.LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: string(build.Lost), Reason: lostReason, EndedAt: ended}
+	end := store.LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: string(engine.Lost), Reason: lostReason, EndedAt: ended}
 	_, err := w.DB.LocalFinish(ctx, end, func() error {
 		w.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", b.Runner)
 		w.epitaph(filepath.Join(w.Dir, path, "log"), ended)

@@ -9,6 +9,7 @@ import (
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/jenkins"
 	"toaster.do/lib/local"
@@ -21,9 +22,9 @@ var Version = "devel"
 
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Service, error) {
-	s := &build.Service{
-		Store:   db,
-		Targets: targets(cfg.Paths.Targets),
+	service := build.Service{
+		Follower: engine.Follower{Store: db, Now: time.Now, Logger: logger},
+		Targets:  targets(cfg.Paths.Targets),
 		Limits: build.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
@@ -33,16 +34,18 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 			},
 			Keep: cfg.Local.Keep, TimeLimit: cfg.Local.TimeLimit,
 		},
-		Version: Version, Now: time.Now, Logger: logger, Room: func() error { return Room(cfg) },
+		Version: Version, Room: func() error { return Room(cfg) },
 	}
+	service.Engine = local.New(db, cfg.Paths.Builds)
 	if cfg.Engine == "jenkins" {
-		s.Limits.Keep, s.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
-		engine, err := Jenkins(cfg, logger)
-		s.Engine = engine
-		return s, err
+		controller, err := Jenkins(cfg, logger)
+		if err != nil {
+			return nil, err
+		}
+		service.Engine = controller
+		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
 	}
-	s.Engine = local.New(db, cfg.Paths.Builds)
-	return s, nil
+	return build.New(service), nil
 }
 
 // targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected it.

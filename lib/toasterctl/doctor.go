@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/local"
 	"toaster.do/lib/sdk"
 	"toaster.do/lib/site"
@@ -73,7 +73,7 @@ func labels(targets *sdk.Targets) (all []string) {
 }
 
 // runnerFinding says whether somebody runs the local engine's builds.
-func runnerFinding(h build.Health) finding {
+func runnerFinding(h engine.Health) finding {
 	f := finding{What: "the local engine's runner", OK: h.Message == "", Problem: h.Message}
 	if f.OK {
 		slots := 0

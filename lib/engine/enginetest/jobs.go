@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -28,7 +28,7 @@ func redefine(j *job) {
 	j.create("echo first", "sleep 2", "echo still first")
 	b := j.running(j.start())
 	j.create("echo second")
-	j.ends(b.Ticket, build.Succeeded)
+	j.ends(b.Ticket, engine.Succeeded)
 	if log := j.log(b.Number); !strings.Contains(log, "still first") {
 		j.Errorf("the build that ran got the new script: %q", log)
 	}
@@ -43,7 +43,7 @@ func letterCase(j *job) {
 	upper := *j
 	upper.name = strings.ToUpper(j.name)
 	// An engine either takes both for the same job, or refuses the second; a second job there is never.
-	err := j.Engine.Create(j.Context(), build.EngineJob{Name: upper.name, Script: []byte("echo two\n"), Keep: 1, TimeLimit: time.Minute})
+	err := j.Engine.Create(j.Context(), engine.Job{Name: upper.name, Script: []byte("echo two\n"), Keep: 1, TimeLimit: time.Minute})
 	if err != nil {
 		j.wants(fault.Conflict, "Create in upper case", err)
 		return
@@ -63,7 +63,7 @@ func unknownJob(j *job) {
 	j.wants(fault.NotFound, "Log", err)
 	_, err = j.Engine.Artifacts(j.Context(), j.name, 1)
 	j.wants(fault.NotFound, "Artifacts", err)
-	_, err = j.Engine.Open(j.Context(), j.name, 1, "image", build.Range{})
+	_, err = j.Engine.Open(j.Context(), j.name, 1, "image", engine.Range{})
 	j.wants(fault.NotFound, "Open", err)
 	j.must("Remove", j.Engine.Remove(j.Context(), j.name))
 }
@@ -92,7 +92,7 @@ func disableRunning(j *job) {
 	j.create("sleep 2", "echo to the end")
 	b := j.running(j.start())
 	j.must("SetEnabled", j.Engine.SetEnabled(j.Context(), j.name, false))
-	j.ends(b.Ticket, build.Succeeded)
+	j.ends(b.Ticket, engine.Succeeded)
 }
 
 func disableWaiting(j *job) {
@@ -102,7 +102,7 @@ func disableWaiting(j *job) {
 	j.must("SetEnabled", j.Engine.SetEnabled(j.Context(), j.name, false))
 	j.until("nothing waits", func() bool { return j.status().Waiting == nil })
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 	if s := j.status(); len(s.Builds) != 1 {
 		j.Errorf("the start that waited has become a build: %+v", s.Builds)
 	}
@@ -124,7 +124,7 @@ func (j *job) gone(number int) {
 	}
 	_, err := j.Engine.Log(j.Context(), j.name, number, 0)
 	j.wants(fault.NotFound, "Log after Remove", err)
-	_, err = j.Engine.Open(j.Context(), j.name, number, "image", build.Range{})
+	_, err = j.Engine.Open(j.Context(), j.name, number, "image", engine.Range{})
 	j.wants(fault.NotFound, "Open after Remove", err)
 	_, err = j.Engine.Start(j.Context(), j.name)
 	j.wants(fault.NotFound, "Start after Remove", err)
@@ -193,5 +193,5 @@ func health(j *job) {
 	j.until("a start waits", func() bool { return j.Engine.Health(j.Context()).Queue > 0 })
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 }

@@ -1,4 +1,4 @@
-package build
+package engine
 
 import (
 	"context"
@@ -14,12 +14,15 @@ import (
 // it, switch it, stop and start its builds, fetch the results of those that have ended. Each step is written
 // down after it was taken, and taking one twice does no harm, so that advance can be cut off anywhere and
 // begun again by another process.
-func (s *Service) advance(ctx context.Context, job *store.Job) error {
+func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 	if !job.RemovedAt.IsZero() {
 		if err := s.Engine.Remove(ctx, job.EngineName); err != nil {
 			return err
 		}
 		return s.Store.DeleteJob(ctx, job.ID)
+	}
+	if job.Defined < job.Revision && s.Define == nil {
+		return nil
 	}
 	if err := s.define(ctx, job); err != nil {
 		return err
@@ -50,7 +53,7 @@ func (s *Service) advance(ctx context.Context, job *store.Job) error {
 }
 
 // define gives the engine the newest revision, and tells it whether builds may start.
-func (s *Service) define(ctx context.Context, job *store.Job) error {
+func (s *Follower) define(ctx context.Context, job *store.Job) error {
 	if job.Defined < job.Revision {
 		if err := s.create(ctx, job); err != nil {
 			return err
@@ -65,24 +68,16 @@ func (s *Service) define(ctx context.Context, job *store.Job) error {
 	return s.Store.JobEngineEnabled(ctx, job.ID, job.Enabled)
 }
 
-func (s *Service) create(ctx context.Context, job *store.Job) error {
+func (s *Follower) create(ctx context.Context, job *store.Job) error {
 	rev, err := s.Store.Revision(ctx, job.PersonID, job.ID, job.Revision)
 	if err != nil {
 		return err
 	}
-	target, err := s.Target(job.Target)
+	defined, err := s.Define(job, rev)
 	if err != nil {
 		return err
 	}
-	script, err := s.script(job, rev)
-	if err != nil {
-		return err
-	}
-	err = s.Engine.Create(ctx, EngineJob{
-		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
-		Script: script, Keep: s.Limits.Keep, TimeLimit: s.Limits.TimeLimit,
-	})
-	if err != nil {
+	if err := s.Engine.Create(ctx, defined); err != nil {
 		return err
 	}
 	return s.Store.JobDefined(context.WithoutCancel(ctx), job.ID, job.Revision)
@@ -90,7 +85,7 @@ func (s *Service) create(ctx context.Context, job *store.Job) error {
 
 // start asks the engine for a build, unless another process is at it. When that one never wrote the answer
 // down, the engine may have started the build all the same: look before asking again.
-func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) error {
+func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) error {
 	if !b.AskedAt.IsZero() {
 		if s.Now().Sub(b.AskedAt) < startPatience {
 			return nil
@@ -131,7 +126,7 @@ func (s *Service) start(ctx context.Context, job *store.Job, b *store.Build) err
 
 // stop ends a build where it is now: a start that waited when its owner looked may run by the time that the
 // engine is told.
-func (s *Service) stop(ctx context.Context, job *store.Job, b *store.Build) error {
+func (s *Follower) stop(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.Ticket == "" && s.Now().Sub(b.AskedAt) < startPatience {
 		return nil // its start is on its way; the ticket tells what to stop
 	}
@@ -153,7 +148,7 @@ func (s *Service) stop(ctx context.Context, job *store.Job, b *store.Build) erro
 
 // Reconcile brings database and engine together again, whatever happened to either: for cron, every minute.
 // It returns how many jobs needed something, and what could not be done.
-func (s *Service) Reconcile(ctx context.Context) (jobs int, err error) {
+func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 	unsettled, err := s.Store.Unsettled(ctx)
 	if err != nil {
 		return 0, err
@@ -182,13 +177,13 @@ func (s *Service) Reconcile(ctx context.Context) (jobs int, err error) {
 
 // watch brings one job up to date for its page: what the engine says, how far the log is, what is still to be
 // told. It reports whether the database may have changed.
-func (s *Service) watch(ctx context.Context, job *store.Job) bool {
+func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 	asked := s.refresh(ctx, []*store.Job{job})
 	ended := job.Last != nil && !job.Last.Open() && !job.Last.Settled
 	if !asked && !ended {
 		return false
 	}
-	ctx, cancel := engineContext(ctx)
+	ctx, cancel := Context(ctx)
 	defer cancel()
 	if err := s.scanRunning(ctx, job); err != nil {
 		s.Logger.Warn("the log was not searched for steps", "job", job.ID, "error", err)
@@ -204,7 +199,7 @@ func (s *Service) watch(ctx context.Context, job *store.Job) bool {
 // refresh asks the engine, once, about those of the jobs that can have changed and were not asked about in
 // the last seconds. It reports whether it asked. An engine that is away changes nothing: the page says how
 // old its states are.
-func (s *Service) refresh(ctx context.Context, jobs []*store.Job) bool {
+func (s *Follower) refresh(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job
 	for _, job := range jobs {
 		if job.Last != nil && !job.Last.Settled && s.Now().Sub(job.SeenAt) >= fresh {
@@ -214,7 +209,7 @@ func (s *Service) refresh(ctx context.Context, jobs []*store.Job) bool {
 	if len(stale) == 0 {
 		return false
 	}
-	ctx, cancel := engineContext(ctx)
+	ctx, cancel := Context(ctx)
 	defer cancel()
 	if err := s.observe(ctx, stale...); err != nil {
 		s.Logger.Warn("the engine was not asked", "jobs", len(stale), "error", err)
@@ -224,7 +219,7 @@ func (s *Service) refresh(ctx context.Context, jobs []*store.Job) bool {
 
 // observe asks the engine about jobs, in one round trip, and writes down what it said. What the database
 // knows is read before: a build that was started in between is not taken for one that the engine forgot.
-func (s *Service) observe(ctx context.Context, jobs ...*store.Job) error {
+func (s *Follower) observe(ctx context.Context, jobs ...*store.Job) error {
 	if len(jobs) == 0 {
 		return nil
 	}
@@ -256,7 +251,7 @@ type knowledge struct {
 	highest int // engine number of any build
 }
 
-func (s *Service) recall(ctx context.Context, job *store.Job) (k knowledge, err error) {
+func (s *Follower) recall(ctx context.Context, job *store.Job) (k knowledge, err error) {
 	k.job = job
 	if k.pending, err = s.Store.Pending(ctx, job.ID); err != nil {
 		return k, err
@@ -265,7 +260,7 @@ func (s *Service) recall(ctx context.Context, job *store.Job) (k knowledge, err 
 	return k, err
 }
 
-func (s *Service) learn(ctx context.Context, k knowledge, st Status, there bool, now time.Time) error {
+func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool, now time.Time) error {
 	var seen []store.Observation
 	for _, b := range k.pending {
 		if !b.Open() {
@@ -292,7 +287,7 @@ func (s *Service) learn(ctx context.Context, k knowledge, st Status, there bool,
 
 // trace asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether the start is
 // accounted for, also when the engine could not be asked.
-func (s *Service) trace(ctx context.Context, job *store.Job, b *store.Build, now time.Time) bool {
+func (s *Follower) trace(ctx context.Context, job *store.Job, b *store.Build, now time.Time) bool {
 	tracer, ok := s.Engine.(Tracer)
 	if !ok || b.EngineNumber > 0 {
 		return false

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -23,7 +23,7 @@ func startToEnd(j *job) {
 		}
 		return seen
 	})
-	b := j.ends(ticket, build.Succeeded)
+	b := j.ends(ticket, engine.Succeeded)
 	if b.Reason != "" {
 		j.Errorf("a build that succeeded has a reason: %q", b.Reason)
 	}
@@ -58,7 +58,7 @@ func coalesce(j *job) {
 	}
 	j.create("echo short")
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(waiting, build.Succeeded)
+	j.ends(waiting, engine.Succeeded)
 	if s := j.status(); s.Waiting != nil || len(s.Builds) != 2 {
 		j.Errorf("the starts have become more builds than two: %+v", s)
 	}
@@ -76,7 +76,7 @@ func oneAtATime(j *job) {
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, first.Number))
 	b := j.running(second)
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(second, build.Aborted)
+	j.ends(second, engine.Aborted)
 }
 
 func waits(j *job) {
@@ -90,7 +90,7 @@ func waits(j *job) {
 	}
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 }
 
 func environment(j *job) {
@@ -124,11 +124,11 @@ func statusOfMany(j *job) {
 func newestFirst(j *job) {
 	j.create("echo hello")
 	var last int
-	for range build.RecentBuilds + 1 {
+	for range engine.RecentBuilds + 1 {
 		last = j.builds().Number
 	}
 	builds := j.status().Builds
-	if len(builds) != build.RecentBuilds || builds[0].Number != last {
+	if len(builds) != engine.RecentBuilds || builds[0].Number != last {
 		j.Fatalf("the newest is %d, Status has %+v", last, builds)
 	}
 	for i := 1; i < len(builds); i++ {
@@ -139,16 +139,16 @@ func newestFirst(j *job) {
 }
 
 func keep(j *job) {
-	j.define(build.EngineJob{Keep: 2}, "mkdir dist", "echo $BUILD_NUMBER >dist/image")
+	j.define(engine.Job{Keep: 2}, "mkdir dist", "echo $BUILD_NUMBER >dist/image")
 	first, second, third := j.builds(), j.builds(), j.builds()
 	j.until("the first is forgotten", func() bool {
 		_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
 		return fault.KindOf(err) == fault.NotFound && err != nil
 	})
-	_, err := j.Engine.Open(j.Context(), j.name, first.Number, "image", build.Range{})
+	_, err := j.Engine.Open(j.Context(), j.name, first.Number, "image", engine.Range{})
 	j.wants(fault.NotFound, "Open of a forgotten build", err)
-	for _, b := range []build.BuildStatus{second, third} {
-		if text, _ := j.read(b.Number, "image", build.Range{}); text != fmt.Sprintln(b.Number) {
+	for _, b := range []engine.BuildStatus{second, third} {
+		if text, _ := j.read(b.Number, "image", engine.Range{}); text != fmt.Sprintln(b.Number) {
 			j.Errorf("build %d left %q", b.Number, text)
 		}
 	}
@@ -156,7 +156,7 @@ func keep(j *job) {
 }
 
 func expire(j *job) {
-	e, ok := j.Engine.(build.Expirer)
+	e, ok := j.Engine.(engine.Expirer)
 	if !ok {
 		j.Skip("this engine can't")
 	}
@@ -167,16 +167,16 @@ func expire(j *job) {
 	}
 	_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
 	j.wants(fault.NotFound, "Log of an expired build", err)
-	_, err = j.Engine.Open(j.Context(), j.name, first.Number, "image", build.Range{})
+	_, err = j.Engine.Open(j.Context(), j.name, first.Number, "image", engine.Range{})
 	j.wants(fault.NotFound, "Open of an expired build", err)
-	if text, _ := j.read(second.Number, "image", build.Range{}); text != fmt.Sprintln(second.Number) {
+	if text, _ := j.read(second.Number, "image", engine.Range{}); text != fmt.Sprintln(second.Number) {
 		j.Errorf("the other build left %q", text)
 	}
 	j.create(long)
 	b := j.running(j.start())
 	j.wants(fault.Conflict, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	if b = j.ends(b.Ticket, build.Aborted); b.Number <= second.Number {
+	if b = j.ends(b.Ticket, engine.Aborted); b.Number <= second.Number {
 		j.Errorf("the number %d was given again", b.Number)
 	}
 }
@@ -188,23 +188,23 @@ func expected(j *job) {
 	if b.Expected <= 0 || b.Expected > j.Wait {
 		j.Errorf("a build is expected to take %s", b.Expected)
 	}
-	j.ends(b.Ticket, build.Succeeded)
+	j.ends(b.Ticket, engine.Succeeded)
 }
 
 func failing(j *job) {
 	j.create("mkdir dist", "echo image >dist/image", "echo before", "false", "echo after")
-	b := j.ends(j.start(), build.Failed)
+	b := j.ends(j.start(), engine.Failed)
 	if log := j.log(b.Number); !strings.Contains(log, "before") || strings.Contains(log, "after") {
 		j.Errorf("its log is %q", log)
 	}
-	if next := j.ends(j.start(), build.Failed); next.Number <= b.Number {
+	if next := j.ends(j.start(), engine.Failed); next.Number <= b.Number {
 		j.Errorf("the next build is %d", next.Number)
 	}
 }
 
 func timeLimit(j *job) {
-	j.define(build.EngineJob{TimeLimit: 2 * time.Second}, long, "echo after")
-	b := j.ends(j.start(), build.Failed)
+	j.define(engine.Job{TimeLimit: 2 * time.Second}, long, "echo after")
+	b := j.ends(j.start(), engine.Failed)
 	if b.Reason == "" {
 		j.Error("it does not say why")
 	}
@@ -219,7 +219,7 @@ func stopRunning(j *job) {
 	j.says(b.Number, "begun")
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
 	j.must("Stop again", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 	if log := j.log(b.Number); !strings.Contains(log, "begun") || strings.Contains(log, "after") {
 		j.Errorf("its log is %q", log)
 	}
@@ -231,7 +231,7 @@ func stopWaiting(j *job) {
 	waiting := j.start()
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
 	j.until("nothing waits", func() bool { return j.status().Waiting == nil })
-	if s := j.status(); s.Builds[0].State != build.Running {
+	if s := j.status(); s.Builds[0].State != engine.Running {
 		j.Errorf("with the start the build was stopped too: %+v", s)
 	}
 	if again := j.start(); again == waiting {
@@ -239,7 +239,7 @@ func stopWaiting(j *job) {
 	}
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 	if s := j.status(); s.Waiting != nil || len(s.Builds) != 1 {
 		j.Errorf("a forgotten start has become a build: %+v", s)
 	}
@@ -253,7 +253,7 @@ func stopOthers(j *job) {
 	j.must("Stop of an ended build", j.Engine.Stop(j.Context(), j.name, b.Number))
 	j.wants(fault.NotFound, "Stop of a build to come", j.Engine.Stop(j.Context(), j.name, b.Number+1))
 	j.wants(fault.NotFound, "Stop of a number below 0", j.Engine.Stop(j.Context(), j.name, -1))
-	if s := j.status(); s.Builds[0].State != build.Succeeded {
+	if s := j.status(); s.Builds[0].State != engine.Succeeded {
 		j.Errorf("a stop has changed an ended build: %+v", s)
 	}
 }

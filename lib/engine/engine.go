@@ -1,5 +1,5 @@
-// Package build holds toaster's domain: jobs, their builds, and the engine that runs them.
-package build
+// Package engine is what runs build scripts, as toaster sees it, and how the database is kept in step with it.
+package engine
 
 import (
 	"context"
@@ -26,8 +26,8 @@ func (s State) Ended() bool { return s != Queued && s != Running }
 // It is unique within the engine, for ever. Jenkins's is the queue item's id.
 type Ticket string
 
-// EngineJob is what an engine needs to know to build: a script and where it may run.
-type EngineJob struct {
+// Job is what an engine needs to know to build: a script and where it may run.
+type Job struct {
 	Name        string        // unique within the engine, also when letter case is ignored; [A-Za-z0-9._+-]{1,200}
 	Description string        // one line for the administrator: whose job, which target
 	Label       string        // which agents can run it; empty for any
@@ -117,7 +117,7 @@ type Health struct {
 type Engine interface {
 	// Create defines the job and its script. Doing it twice is no error; a job of the same name gets the new
 	// script, and builds that run already go on with theirs.
-	Create(ctx context.Context, job EngineJob) error
+	Create(ctx context.Context, job Job) error
 	// Remove stops a running build, forgets a waiting start, and deletes the job with its logs and artifacts.
 	// A job that is gone is no error.
 	Remove(ctx context.Context, name string) error

@@ -1,4 +1,4 @@
-package build
+package engine
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 )
 
 // settle fetches what is left to know of a build that has ended: its last step and its artifacts.
-func (s *Service) settle(ctx context.Context, job *store.Job, b *store.Build) error {
+func (s *Follower) settle(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.EngineNumber == 0 {
 		return s.Store.Settle(ctx, b, nil)
 	}
@@ -40,7 +40,7 @@ func (s *Service) settle(ctx context.Context, job *store.Job, b *store.Build) er
 }
 
 // checksums reads a build's SHA256SUMS, as sha256sum(1) writes it. A build without one has no checksums.
-func (s *Service) checksums(ctx context.Context, job *store.Job, b *store.Build) (map[string]string, error) {
+func (s *Follower) checksums(ctx context.Context, job *store.Job, b *store.Build) (map[string]string, error) {
 	sums := map[string]string{}
 	stream, err := s.Engine.Open(ctx, job.EngineName, b.EngineNumber, "SHA256SUMS", Range{})
 	if fault.KindOf(err) == fault.NotFound {
@@ -62,8 +62,8 @@ func (s *Service) checksums(ctx context.Context, job *store.Job, b *store.Build)
 
 // Log returns a part of a build's log, from an offset that an earlier Chunk gave, or 0. Of a build that hasn't
 // begun it is empty, and More is true.
-func (s *Service) Log(ctx context.Context, owner int64, id string, number int, offset int64) (Chunk, error) {
-	job, b, err := s.find(ctx, owner, id, number)
+func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, offset int64) (Chunk, error) {
+	job, b, err := s.Find(ctx, owner, id, number)
 	if err != nil {
 		return Chunk{}, err
 	}
@@ -79,19 +79,19 @@ func (s *Service) Log(ctx context.Context, owner int64, id string, number int, o
 	if !b.ExpiredAt.IsZero() {
 		return Chunk{}, expired(b)
 	}
-	ctx, cancel := engineContext(ctx)
+	ctx, cancel := Context(ctx)
 	defer cancel()
 	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
 }
 
 // Artifacts lists what a build left, the image first.
-func (s *Service) Artifacts(ctx context.Context, owner int64, id string, number int) ([]store.Artifact, error) {
+func (s *Follower) Artifacts(ctx context.Context, owner int64, id string, number int) ([]store.Artifact, error) {
 	return s.Store.Artifacts(ctx, owner, id, number)
 }
 
 // Open streams a part of an artifact.
-func (s *Service) Open(ctx context.Context, owner int64, id string, number int, path string, r Range) (*Stream, error) {
-	job, b, err := s.find(ctx, owner, id, number)
+func (s *Follower) Open(ctx context.Context, owner int64, id string, number int, path string, r Range) (*Stream, error) {
+	job, b, err := s.Find(ctx, owner, id, number)
 	if err != nil {
 		return nil, err
 	}
@@ -105,17 +105,23 @@ func (s *Service) Open(ctx context.Context, owner int64, id string, number int, 
 }
 
 // Health tells how the engine is.
-func (s *Service) Health(ctx context.Context) Health {
-	ctx, cancel := engineContext(ctx)
+func (s *Follower) Health(ctx context.Context) Health {
+	ctx, cancel := Context(ctx)
 	defer cancel()
 	return s.Engine.Health(ctx)
 }
 
-func (s *Service) find(ctx context.Context, owner int64, id string, number int) (*store.Job, *store.Build, error) {
+func (s *Follower) Find(ctx context.Context, owner int64, id string, number int) (*store.Job, *store.Build, error) {
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return nil, nil, err
 	}
 	b, err := s.Store.Build(ctx, owner, id, number)
 	return job, b, err
+}
+
+// expired says of a build whose files are gone that they are.
+func expired(b *store.Build) error {
+	return fault.New(fault.NotFound, "The log and the files of this build were removed on "+b.ExpiredAt.UTC().Format("2 Jan 2006")+": they are kept for some time only.",
+		"Build again to have new ones.")
 }

@@ -1,4 +1,4 @@
-// Package enginetest is the conformance suite that holds for every build.Engine. Its tests read like the manual of
+// Package enginetest is the conformance suite that holds for every engine.Engine. Its tests read like the manual of
 // that interface.
 package enginetest
 
@@ -12,13 +12,13 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
 // Fixture is an engine that really runs the scripts it is given, at least two at once.
 type Fixture struct {
-	Engine build.Engine
+	Engine engine.Engine
 	Wait   time.Duration // how long to wait for what must come; 0: two minutes
 	Poll   time.Duration // how often to look; 0: 50 ms
 }
@@ -101,11 +101,11 @@ func (j *job) another() *job { return newJob(j.T, j.Fixture) }
 // create defines the job by the lines of its script.
 func (j *job) create(script ...string) *job {
 	j.Helper()
-	j.define(build.EngineJob{}, script...)
+	j.define(engine.Job{}, script...)
 	return j
 }
 
-func (j *job) define(e build.EngineJob, script ...string) {
+func (j *job) define(e engine.Job, script ...string) {
 	j.Helper()
 	e.Name, e.Description, e.Script = j.name, "a test of the engine", []byte("set -e\n"+strings.Join(script, "\n")+"\n")
 	if e.Keep == 0 {
@@ -133,7 +133,7 @@ func (j *job) wants(kind fault.Kind, what string, err error) {
 	}
 }
 
-func (j *job) start() build.Ticket {
+func (j *job) start() engine.Ticket {
 	j.Helper()
 	ticket, err := j.Engine.Start(j.Context(), j.name)
 	j.must("Start", err)
@@ -143,7 +143,7 @@ func (j *job) start() build.Ticket {
 	return ticket
 }
 
-func (j *job) status() build.Status {
+func (j *job) status() engine.Status {
 	j.Helper()
 	all, err := j.Engine.Status(j.Context(), j.name)
 	j.must("Status", err)
@@ -165,7 +165,7 @@ func (j *job) until(what string, done func() bool) {
 }
 
 // build waits until a ticket has become a build that is as wanted.
-func (j *job) build(ticket build.Ticket, what string, wanted func(build.BuildStatus) bool) (found build.BuildStatus) {
+func (j *job) build(ticket engine.Ticket, what string, wanted func(engine.BuildStatus) bool) (found engine.BuildStatus) {
 	j.Helper()
 	j.until(fmt.Sprintf("ticket %s %s", ticket, what), func() bool {
 		for _, b := range j.status().Builds {
@@ -179,15 +179,15 @@ func (j *job) build(ticket build.Ticket, what string, wanted func(build.BuildSta
 	return found
 }
 
-func (j *job) running(ticket build.Ticket) build.BuildStatus {
+func (j *job) running(ticket engine.Ticket) engine.BuildStatus {
 	j.Helper()
-	return j.build(ticket, "runs", func(b build.BuildStatus) bool { return b.State == build.Running })
+	return j.build(ticket, "runs", func(b engine.BuildStatus) bool { return b.State == engine.Running })
 }
 
 // ends waits for a build's end and checks its state.
-func (j *job) ends(ticket build.Ticket, state build.State) build.BuildStatus {
+func (j *job) ends(ticket engine.Ticket, state engine.State) engine.BuildStatus {
 	j.Helper()
-	b := j.build(ticket, "ends", func(b build.BuildStatus) bool { return b.State.Ended() })
+	b := j.build(ticket, "ends", func(b engine.BuildStatus) bool { return b.State.Ended() })
 	if b.State != state {
 		j.Fatalf("build %d ended as %s (%s), want %s; its log:\n%s", b.Number, b.State, b.Reason, state, j.log(b.Number))
 	}
@@ -198,9 +198,9 @@ func (j *job) ends(ticket build.Ticket, state build.State) build.BuildStatus {
 }
 
 // builds starts the job and waits until the build has succeeded.
-func (j *job) builds() build.BuildStatus {
+func (j *job) builds() engine.BuildStatus {
 	j.Helper()
-	return j.ends(j.start(), build.Succeeded)
+	return j.ends(j.start(), engine.Succeeded)
 }
 
 // log reads a log until no more comes, and checks each part of it on the way.
@@ -210,7 +210,7 @@ func (j *job) log(number int) string {
 	for offset := int64(0); ; {
 		c, err := j.Engine.Log(j.Context(), j.name, number, offset)
 		j.must("Log", err)
-		if len(c.Text) > build.MaxChunk {
+		if len(c.Text) > engine.MaxChunk {
 			j.Fatalf("Log gave %d bytes at once, more than MaxChunk", len(c.Text))
 		}
 		if c.Next < offset {
@@ -242,7 +242,7 @@ func (j *job) says(number int, text string) {
 }
 
 // read opens a part of an artifact and reads it.
-func (j *job) read(number int, path string, r build.Range) (string, *build.Stream) {
+func (j *job) read(number int, path string, r engine.Range) (string, *engine.Stream) {
 	j.Helper()
 	s, err := j.Engine.Open(j.Context(), j.name, number, path, r)
 	j.must("Open "+path, err)

@@ -1,4 +1,4 @@
-package build
+package engine
 
 import (
 	"bytes"
@@ -44,8 +44,8 @@ func ParseStep(line []byte) (s Step, ok bool) {
 // FailMark begins the last line of a build script that gives up: "toaster: failed: why".
 const FailMark = "toaster: failed: "
 
-// brokenMark begins the line that a blend prints when a step has failed: "TOASTER-FAILED n/m LINE exit STATUS".
-const brokenMark = "TOASTER-FAILED "
+// BrokenMark begins the line that a blend prints when a step has failed: "TOASTER-FAILED n/m LINE exit STATUS".
+const BrokenMark = "TOASTER-FAILED "
 
 // packMark begins the line that a build script prints when the Dockerfile's steps are done, and the image is to be packed.
 const packMark = "toaster: packing "
@@ -54,7 +54,7 @@ const packMark = "toaster: packing "
 func Packs(line []byte) bool { return bytes.HasPrefix(line, []byte(packMark)) }
 
 // scanRunning searches what is new in the logs of a job's open builds for steps.
-func (s *Service) scanRunning(ctx context.Context, job *store.Job) error {
+func (s *Follower) scanRunning(ctx context.Context, job *store.Job) error {
 	pending, err := s.Store.Pending(ctx, job.ID)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (s *Service) scanRunning(ctx context.Context, job *store.Job) error {
 const maxScan = 64
 
 // scan searches a build's log from where the last scan ended.
-func (s *Service) scan(ctx context.Context, job *store.Job, b *store.Build) error {
+func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) error {
 	for range maxScan {
 		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
 		if err != nil {
@@ -112,15 +112,15 @@ func readLog(b *store.Build, text []byte) {
 
 // sentence makes a line of a log fit for a page: printable, at most 500 characters, with a capital.
 func sentence(line []byte) string {
-	text := []rune(printable(string(line), 500))
+	text := []rune(Printable(string(line), 500))
 	if len(text) > 0 {
 		text[0] = unicode.ToUpper(text[0])
 	}
 	return string(text)
 }
 
-// printable leaves out what can't be printed, and what is too long.
-func printable(s string, most int) string {
+// Printable leaves out what can't be printed, and what is too long.
+func Printable(s string, most int) string {
 	text := []rune(strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r

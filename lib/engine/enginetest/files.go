@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -43,7 +43,7 @@ func growingLog(j *job) {
 		j.Errorf("the log's end while the build runs: %+v", end)
 	}
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 }
 
 func logPastTheEnd(j *job) {
@@ -88,7 +88,7 @@ func artifacts(j *job) {
 		if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text))); a.SHA256 != "" && a.SHA256 != sum {
 			j.Errorf("%s has the digest %s, want %s", path, a.SHA256, sum)
 		}
-		got, s := j.read(b.Number, path, build.Range{})
+		got, s := j.read(b.Number, path, engine.Range{})
 		if got != text || s.Size != a.Size || s.Start != 0 || s.Length != a.Size || s.ModTime.IsZero() {
 			j.Errorf("%s reads as %q, %+v", path, got, s)
 		}
@@ -98,7 +98,7 @@ func artifacts(j *job) {
 	}
 }
 
-func (j *job) find(list []build.Artifact, path string) build.Artifact {
+func (j *job) find(list []engine.Artifact, path string) engine.Artifact {
 	j.Helper()
 	for _, a := range list {
 		if a.Path == path {
@@ -106,7 +106,7 @@ func (j *job) find(list []build.Artifact, path string) build.Artifact {
 		}
 	}
 	j.Fatalf("%q is not among the artifacts %+v", path, list)
-	return build.Artifact{}
+	return engine.Artifact{}
 }
 
 func oddNames(j *job) {
@@ -125,7 +125,7 @@ func oddNames(j *job) {
 	}
 	for _, name := range names {
 		j.find(list, name)
-		if text, _ := j.read(b.Number, name, build.Range{}); text != name {
+		if text, _ := j.read(b.Number, name, engine.Range{}); text != name {
 			j.Errorf("%q reads as %q", name, text)
 		}
 	}
@@ -135,33 +135,33 @@ func ranges(j *job) {
 	j.create("mkdir dist", "printf 0123456789 >dist/ten", ": >dist/empty")
 	b := j.builds()
 	for _, c := range []struct {
-		r    build.Range
+		r    engine.Range
 		want string
 	}{
-		{build.Range{}, "0123456789"},
-		{build.Range{Start: 0, Length: 4}, "0123"},
-		{build.Range{Start: 3, Length: 4}, "3456"},
-		{build.Range{Start: 3}, "3456789"},
-		{build.Range{Start: 9}, "9"},
-		{build.Range{Start: 8, Length: 100}, "89"},
-		{build.Range{Start: -3}, "789"},
-		{build.Range{Start: -3, Length: 2}, "78"},
-		{build.Range{Start: -10}, "0123456789"},
-		{build.Range{Start: -100}, "0123456789"},
+		{engine.Range{}, "0123456789"},
+		{engine.Range{Start: 0, Length: 4}, "0123"},
+		{engine.Range{Start: 3, Length: 4}, "3456"},
+		{engine.Range{Start: 3}, "3456789"},
+		{engine.Range{Start: 9}, "9"},
+		{engine.Range{Start: 8, Length: 100}, "89"},
+		{engine.Range{Start: -3}, "789"},
+		{engine.Range{Start: -3, Length: 2}, "78"},
+		{engine.Range{Start: -10}, "0123456789"},
+		{engine.Range{Start: -100}, "0123456789"},
 	} {
 		text, s := j.read(b.Number, "ten", c.r)
 		if text != c.want || s.Size != 10 || s.Length != int64(len(c.want)) || s.Start != int64(strings.Index("0123456789", c.want)) {
 			j.Errorf("%+v gave %q from %d, %d of %d bytes", c.r, text, s.Start, s.Length, s.Size)
 		}
 	}
-	for _, r := range []build.Range{{Start: 10}, {Start: 11, Length: 1}, {Start: 1 << 40}} {
+	for _, r := range []engine.Range{{Start: 10}, {Start: 11, Length: 1}, {Start: 1 << 40}} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, "ten", r)
 		j.wants(fault.Invalid, fmt.Sprintf("%+v", r), err)
 	}
-	if text, s := j.read(b.Number, "empty", build.Range{}); text != "" || s.Size != 0 {
+	if text, s := j.read(b.Number, "empty", engine.Range{}); text != "" || s.Size != 0 {
 		j.Errorf("the empty file has %d bytes", s.Size)
 	}
-	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "empty", build.Range{Start: -1})
+	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "empty", engine.Range{Start: -1})
 	j.wants(fault.Invalid, "the last byte of the empty file", err)
 }
 
@@ -169,7 +169,7 @@ func unknownArtifact(j *job) {
 	j.create("mkdir -p dist/sub", "echo image >dist/image", "echo x >dist/sub/x", "echo secret >secret")
 	b := j.builds()
 	for _, path := range []string{"nothing", "", ".", "..", "sub", "sub/", "sub/nothing", "../secret", "../log", "sub/../image", "./image", "/image", "/etc/passwd", "image\x00", "Image"} {
-		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, build.Range{})
+		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
 		j.wants(fault.NotFound, fmt.Sprintf("Open of %q", path), err)
 	}
 }
@@ -179,10 +179,10 @@ func links(j *job) {
 		"ln -s ../secret dist/up", "ln -s /etc/passwd dist/passwd", "ln -s /etc dist/etc", "ln -s image dist/same")
 	b := j.builds()
 	for _, path := range []string{"up", "passwd", "etc", "etc/passwd"} {
-		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, build.Range{})
+		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
 		j.wants(fault.NotFound, "Open of the link "+path, err)
 	}
-	if text, _ := j.read(b.Number, "image", build.Range{}); text != "image\n" {
+	if text, _ := j.read(b.Number, "image", engine.Range{}); text != "image\n" {
 		j.Errorf("the image reads as %q", text)
 	}
 }
@@ -202,8 +202,8 @@ func artifactsWhileRunning(j *job) {
 	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {
 		j.Errorf("Artifacts: %v, %v", list, err)
 	}
-	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "image", build.Range{})
+	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "image", engine.Range{})
 	j.wants(fault.NotFound, "Open", err)
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.ends(b.Ticket, build.Aborted)
+	j.ends(b.Ticket, engine.Aborted)
 }

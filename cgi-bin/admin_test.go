@@ -300,6 +300,26 @@ func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 	}
 }
 
+func TestWhoChecksMoreThanOneCanTypeHasToWait(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "read"))
+	check := func(c *client) *answer { t.Helper(); return c.post("/jobs/check", "text", "FROM debian:bookworm\n") }
+	check(c)
+	s.sql("WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 118) INSERT INTO attempt (key, at) SELECT key, at FROM attempt, more WHERE key LIKE 'check:%'")
+	if a := check(c); a.status != http.StatusOK {
+		t.Error("the 120th within a minute: ", a.status)
+	}
+	if a := check(c); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+		t.Error("one more: ", a.status, a.header)
+	}
+	if a := check(s.browser(ada)); a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "FROM debian:bookworm") {
+		t.Error("a browser, which keeps what was typed: ", a.status)
+	}
+	if a := check(s.program(s.token(bob, "read"))); a.status != http.StatusOK {
+		t.Error("somebody else: ", a.status)
+	}
+}
+
 func TestAGuesserMakesNobodyWaitWhoHasLoggedInBefore(t *testing.T) {
 	s := newSite(t)
 	hers := s.browser(ada)

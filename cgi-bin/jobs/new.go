@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"strconv"
+	"time"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
@@ -103,6 +104,9 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	f, err := j.read(r)
+	if err == nil {
+		_, err = r.Site.DB.Try(r.Context(), time.Now(), store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+	}
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}

@@ -25,8 +25,8 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(2)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || !slices.Contains(h.fake.calls, "stop") {
-		t.Error(b.State, h.fake.calls)
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
+		t.Error(b.State, b.Why(), h.fake.calls)
 	}
 }
 
@@ -34,12 +34,17 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 	h := build(t)
 	job := h.add()
 	b := h.begin(job)
+	h.fake.begin(job.EngineName)
+	h.syncs(1)
 	if err := h.StopFor(t.Context(), h.ann.ID, job.ID, store.Entry{At: h.clock, Actor: 9, Means: "web", Address: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
+	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil { // too late
+		t.Fatal(err)
+	}
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" {
-		t.Error(b.State)
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || b.Why() != "Stopped by an administrator." {
+		t.Error(b.State, b.Why())
 	}
 	trail, err := h.Store.Entries(t.Context(), store.EntryQuery{Object: "job " + job.ID, Limit: 9})
 	if err != nil || len(trail) != 1 || trail[0].Action != "job.stop" || trail[0].Actor != 9 {

@@ -303,7 +303,7 @@ func (s *Follower) trace(ctx context.Context, job *store.Job, b *store.Build, no
 	case Aborted:
 		reason := "It was taken out of the build engine's queue."
 		if b.Stop {
-			reason = "Stopped by its owner."
+			reason = b.Reason
 		}
 		end(b, Aborted, reason, now)
 	}

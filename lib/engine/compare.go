@@ -13,7 +13,7 @@ func compare(b *store.Build, st Status, highest int, now time.Time) (shown bool)
 		adopt(b, st, highest)
 		if b.Ticket == "" {
 			if b.Stop && now.Sub(b.AskedAt) >= startPatience {
-				end(b, Aborted, "Stopped by its owner.", now)
+				end(b, Aborted, b.Reason, now)
 			}
 			return true
 		}
@@ -64,7 +64,7 @@ func vanish(b *store.Build, now time.Time) {
 	case b.EngineNumber > 0:
 		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
 	case b.Stop:
-		end(b, Aborted, "Stopped by its owner.", now)
+		end(b, Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
 		b.Reason = "The build engine forgot that this build waits; it is asked again."

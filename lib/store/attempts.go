@@ -29,6 +29,9 @@ var Guesses = []Rate{{5, 10 * time.Second}, {15, 5 * time.Minute}, {60, time.Hou
 // Letters are the rates for what sends somebody a mail whenever it is asked for.
 var Letters = []Rate{{2, time.Minute}, {5, time.Hour}}
 
+// Checks are the rates for what is asked for while one types, each time that one pauses for longer than half a second.
+var Checks = []Rate{{120, time.Minute}}
+
 // counted is how long a try is kept: no rate spans more.
 const counted = time.Hour
 

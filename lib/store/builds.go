@@ -177,12 +177,13 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 	})
 }
 
+// giveUp asks for builds to be stopped. Who was the first to want it is the reason from now on.
 func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop = 1 WHERE job_id = ? AND "+which, id); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop = 1, reason = ? WHERE job_id = ? AND stop = 0 AND "+which, reason, id); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', reason = ?, ended_at = ?, settled = 1
-		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop = 1`, reason, millis(now), id)
+	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, settled = 1
+		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop = 1`, millis(now), id)
 	return err
 }
 
@@ -227,7 +228,8 @@ type Observation struct {
 
 // Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
 // expected length. A build that has ended stays as it is; so does one that another process has given another
-// ticket since it was read. A build that runs never waits again.
+// ticket since it was read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it
+// ends by itself before.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
@@ -235,10 +237,10 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		}
 		for _, o := range builds {
 			b := o.Build
-			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, reason = ?, position = ?,
-				started_at = ?, ended_at = ?, expected_ms = ?
+			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
+				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
-				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Reason, b.Position,
+				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
 				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
 			if err != nil {
 				return err

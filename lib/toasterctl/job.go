@@ -87,7 +87,7 @@ type jobStop struct{ change }
 
 func (c *jobStop) Run(w *world) error {
 	return c.do(w, "stop", "stopped the builds of", func(s *build.Service, f found) error {
-		return s.Stop(w.ctx, f.owner.ID, f.ID)
+		return s.StopFor(w.ctx, f.owner.ID, f.ID, deed("", "", ""))
 	})
 }
 

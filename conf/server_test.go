@@ -36,7 +36,8 @@ type kind struct {
 	name, snippet, binary string
 	args                  func(config string) []string
 	config, tls           string
-	lighttpd              bool
+	lighttpd, fast        bool
+	change                []string // in the snippet, from old to new
 }
 
 const apacheConfig = `
@@ -105,19 +106,34 @@ ssl.pemfile = "{dir}/pem"
 var kinds = []kind{
 	apache("mpm_prefork", "cgi"),
 	apache("mpm_event", "cgid"),
-	{"lighttpd", "lighttpd/50-toaster.conf", "lighttpd", func(config string) []string { return []string{"-D", "-f", config} }, lighttpdConfig, lighttpdTLS, true},
+	{"lighttpd", "lighttpd/50-toaster.conf", "lighttpd", func(config string) []string { return []string{"-D", "-f", config} }, lighttpdConfig, lighttpdTLS, true, false, nil},
 }
+
+// Servers whose programs stay (FastCGI).
+var fastKinds = []kind{
+	{"apache-fcgid", "apache/toaster-fastcgi.conf", "apache2", kinds[1].args, strings.ReplaceAll(apacheConfig, "{modules}", fcgidModules), apacheTLS, false, true, nil},
+	{"lighttpd-fastcgi", "lighttpd/50-toaster-fastcgi.conf", "lighttpd", kinds[2].args, lighttpdConfig, lighttpdTLS, true, true, nil},
+}
+
+const fcgidModules = `
+LoadModule mpm_event_module {lib}/mod_mpm_event.so
+LoadModule env_module {lib}/mod_env.so
+LoadModule fcgid_module {lib}/mod_fcgid.so
+FcgidIPCDir {dir}
+FcgidProcessTableFile {dir}/fcgid_shm
+`
 
 func apache(mpm, cgi string) kind {
 	modules := fmt.Sprintf("LoadModule %s_module {lib}/mod_%s.so\nLoadModule %s_module {lib}/mod_%s.so\n", mpm, mpm, cgi, cgi)
 	args := func(config string) []string { return []string{"-D", "FOREGROUND", "-f", config} }
-	return kind{"apache-" + cgi, "apache/toaster.conf", "apache2", args, strings.ReplaceAll(apacheConfig, "{modules}", modules), apacheTLS, false}
+	return kind{"apache-" + cgi, "apache/toaster.conf", "apache2", args, strings.ReplaceAll(apacheConfig, "{modules}", modules), apacheTLS, false, false, nil}
 }
 
 // server is a running web server with the snippet as it is installed, but for paths and prefix.
 type server struct {
 	kind         kind
 	prefix, base string
+	process      *os.Process
 }
 
 // start runs a web server with programs that say what they were given.
@@ -168,7 +184,7 @@ func launch(t testing.TB, k kind, prefix, scheme, dir, programs, static, more st
 		}
 	})
 	await(t, port, ended)
-	return &server{k, prefix, scheme + "://127.0.0.1:" + port}
+	return &server{k, prefix, scheme + "://127.0.0.1:" + port, cmd.Process}
 }
 
 // snippet is the file as it is installed, with this test's paths and prefix.
@@ -187,7 +203,7 @@ func snippet(t testing.TB, k kind, dir, programs, static, prefix string) string 
 		}
 		text = strings.ReplaceAll(text, from, to)
 	}
-	return strings.ReplaceAll(text, `"/run/lighttpd"`, `"`+dir+`"`)
+	return strings.NewReplacer(append(k.change, `"/run/lighttpd"`, `"`+dir+`"`)...).Replace(text)
 }
 
 // mounted begins the line that says where the site is mounted.

@@ -121,15 +121,25 @@ func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
 	t.Helper()
 	dir := t.TempDir()
 	more := "LoadModule env_module {lib}/mod_env.so\nSetEnv TOASTER_CONF " + s.config + "\n"
-	if k.lighttpd {
+	switch {
+	case k.fast && k.lighttpd:
+		// Programs that the server starts get its environment.
+		t.Setenv("TOASTER_CONF", s.config)
+		more = ""
+	case k.fast:
+		more, k.change = "", []string{" MinProcesses ", " InitialEnv TOASTER_CONF=" + s.config + " MinProcesses "}
+	case k.lighttpd:
 		more = "setenv.add-environment = ( \"TOASTER_CONF\" => \"" + s.config + "\" )\n"
 	}
 	server := launch(t, k, prefix, "http", dir, s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static", more+other)
-	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email)}
+	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email), server.process}
 }
 
 // visitor is a program that uses the site.
-type visitor struct{ base, token string }
+type visitor struct {
+	base, token string
+	server      *os.Process
+}
 
 // ask sends a request, and returns the answer with its whole text. An answer that breaks off is an error.
 func (v *visitor) ask(method, path, kind string, body io.Reader) (*http.Response, []byte, error) {
@@ -142,7 +152,7 @@ func (v *visitor) ask(method, path, kind string, body io.Reader) (*http.Response
 	if kind != "" {
 		req.Header.Set("Content-Type", kind)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := patient.Do(req)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,6 +160,9 @@ func (v *visitor) ask(method, path, kind string, body io.Reader) (*http.Response
 	text, err := io.ReadAll(resp.Body)
 	return resp, text, err
 }
+
+// patient gives up in the end, so that an answer which never comes fails the test that waits for it.
+var patient = &http.Client{Timeout: 2 * time.Minute}
 
 func (v *visitor) must(t testing.TB, status int, method, path, kind string, body io.Reader) (*http.Response, []byte) {
 	t.Helper()

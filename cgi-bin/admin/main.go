@@ -50,21 +50,22 @@ func fields(*config.Config) web.Fields {
 	return web.Fields{"role": small, "tokens": small, "jobs": small, "running": small, "daily": small, "artifacts": small, "keep_days": small}
 }
 
-// admin answers the requests. The service is made by the first that needs it.
+// admin answers the requests. The service is made by the first that needs it, and again when the site is another.
 type admin struct {
 	mu      sync.Mutex
+	site    *web.Site
 	service *build.Service
 }
 
 func (a *admin) open(r *web.Request) (*build.Service, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.service == nil {
+	if a.service == nil || a.site != r.Site {
 		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
 			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 		}
-		a.service = s
+		a.site, a.service = r.Site, s
 	}
 	return a.service, nil
 }

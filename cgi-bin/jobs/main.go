@@ -59,9 +59,10 @@ func one(name string) func(*config.Config) web.Fields {
 	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100}} }
 }
 
-// jobs answers the requests. The service is made by the first that needs it.
+// jobs answers the requests. The service is made by the first that needs it, and again when the site is another.
 type jobs struct {
 	mu      sync.Mutex
+	site    *web.Site
 	service *build.Service
 }
 
@@ -69,12 +70,12 @@ func (j *jobs) open(r *web.Request) (*build.Service, error) {
 	r.Request = r.WithContext(engine.Budget(r.Context()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.service == nil {
+	if j.service == nil || j.site != r.Site {
 		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
 			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 		}
-		j.service = s
+		j.site, j.service = r.Site, s
 	}
 	return j.service, nil
 }

@@ -104,3 +104,14 @@ func parse(data []byte, path string) (*Config, error) {
 	c.Site.URL = strings.TrimRight(c.Site.URL, "/")
 	return c, nil
 }
+
+// Files are those that the configuration was made of, and that it names: who keeps what was read of them looks whether they have changed.
+// The database is none of them.
+func (c *Config) Files() (paths []string) {
+	for _, path := range []string{c.Path, c.Paths.Keys, c.Paths.Targets, c.Mail.PasswordFile, c.Jenkins.TokenFile, c.Jenkins.CA} {
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}

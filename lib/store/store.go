@@ -48,16 +48,21 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	version, err := db.version(ctx)
-	if err == nil && version != schemaVersion {
-		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", path, version, schemaVersion),
-			"This site is being updated.", "Try again in a minute. Administrator: run “toasterctl migrate”.")
-	}
-	if err != nil {
+	if err := db.Fits(ctx); err != nil {
 		db.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// Fits is a fault of kind Unavailable when the database has another schema version than this program's.
+func (db *DB) Fits(ctx context.Context) error {
+	version, err := db.version(ctx)
+	if err == nil && version != schemaVersion {
+		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion),
+			"This site is being updated.", "Try again in a minute. Administrator: run “toasterctl migrate”.")
+	}
+	return err
 }
 
 func open(path string) (*DB, error) {

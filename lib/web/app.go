@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -30,7 +31,7 @@ type App struct {
 	Routes  []Route
 	Log     *slog.Logger
 
-	fast bool // FastCGI: many requests, whose environment net/http/fcgi keeps to itself
+	fast bool // FastCGI: many requests
 	mu   sync.Mutex
 	site *Site
 	cfg  *config.Config
@@ -41,34 +42,57 @@ type Site struct {
 	Config   *config.Config
 	DB       *store.DB
 	Sessions *session.Manager
+
+	// In a FastCGI program: the files that it was made of, and how many requests use it.
+	files map[string]state
+	users int
 }
 
-// open opens the site. A failure is tried again at the next request: by then it may be mended.
+// open opens the site. A failure is tried again at the next request: by then it may be mended. Who gets a site leaves it.
 func (a *App) open(ctx context.Context) (*Site, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.site != nil {
-		return a.site, nil
+	if a.site != nil && a.fast && !maps.Equal(look(a.cfg), a.site.files) {
+		a.renew()
 	}
+	if a.site == nil {
+		if err := a.make(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if a.fast {
+		// Another version's "toasterctl migrate" may have been here.
+		if err := a.site.DB.Fits(ctx); err != nil {
+			return nil, closed(err)
+		}
+	}
+	a.site.users++
+	return a.site, nil
+}
+
+func (a *App) make(ctx context.Context) error {
 	if a.cfg == nil {
 		cfg, err := config.Load(os.Getenv("TOASTER_CONF"))
 		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be read.", "Administrator: the log says what is wrong with it.")
+			return fault.Wrap(fault.Unavailable, err, "This site's configuration can't be read.", "Administrator: the log says what is wrong with it.")
 		}
 		a.cfg, a.Log = cfg, cfg.Log.Logger(os.Stderr)
 	}
-	db, err := store.Open(ctx, a.cfg.Paths.Database)
-	if err != nil {
-		return nil, closed(err)
+	s := &Site{Config: a.cfg}
+	if a.fast {
+		s.files = look(a.cfg)
 	}
-	sessions, err := session.New(a.cfg, db)
-	if err != nil {
-		db.Close()
-		return nil, closed(err)
+	var err error
+	if s.DB, err = store.Open(ctx, a.cfg.Paths.Database); err != nil {
+		return closed(err)
 	}
-	sessions.Prefix = prefixOf
-	a.site = &Site{Config: a.cfg, DB: db, Sessions: sessions}
-	return a.site, nil
+	if s.Sessions, err = session.New(a.cfg, s.DB); err != nil {
+		s.DB.Close()
+		return closed(err)
+	}
+	s.Sessions.Prefix = prefixOf
+	a.site = s
+	return nil
 }
 
 // closed is the answer of a site that can't be opened, whatever the cause: 503, and what to do.
@@ -91,6 +115,12 @@ func (a *App) about() config.Site {
 		s.Name = "toaster"
 	}
 	return s
+}
+
+func (a *App) logger() *slog.Logger {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Log
 }
 
 // own is the program's segment of the site's paths. The front page has none.
@@ -121,6 +151,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		a.line(r, out, time.Since(begin))
 	}()
 	site, err := a.open(hr.Context())
+	defer a.leave(site)
 	a.locate(r)
 	if err != nil {
 		r.fail(out, err)
@@ -139,7 +170,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 func (a *App) locate(r *Request) {
 	configured := a.about().Prefix
 	if a.fast {
-		r.Prefix, r.path = placeByURL(a.Program, configured, r.Request.URL.Path)
+		r.Prefix, r.path = a.fcgiPlace(r.Request, configured)
 	} else {
 		r.Prefix, r.path = place(a.Program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
 	}

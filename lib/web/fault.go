@@ -65,7 +65,7 @@ func (r *Request) fail(w *response, err error) {
 	r.err = err
 	status := Status(err)
 	if status >= 500 {
-		r.app.Log.Error("failed", "request", r.ID, "error", err)
+		r.app.logger().Error("failed", "request", r.ID, "error", err)
 	}
 	if w.status != 0 {
 		return
@@ -84,7 +84,7 @@ func (r *Request) fail(w *response, err error) {
 		Message, Help string
 	}{status, http.StatusText(status), f.Message, f.Advice}
 	if err := r.Page(w, status, "error", page.View{Data: failure}); err != nil {
-		r.app.Log.Error("the error page failed", "request", r.ID, "error", err)
+		r.app.logger().Error("the error page failed", "request", r.ID, "error", err)
 		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
 	}
 }
@@ -118,13 +118,13 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	}
 	b, err := json.Marshal(p)
 	if err != nil {
-		r.app.Log.Error("the problem can't be written", "request", r.ID, "error", err)
+		r.app.logger().Error("the problem can't be written", "request", r.ID, "error", err)
 	}
 	r.send(w, status, "application/problem+json", b)
 }
 
 // crash is what a panic becomes.
 func (r *Request) crash(w *response, what any, stack []byte) {
-	r.app.Log.LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
+	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
 	r.fail(w, fault.New(fault.Broken, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
 }

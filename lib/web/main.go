@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http/cgi"
-	"net/http/fcgi"
 	"os"
 	"syscall"
 )
@@ -14,8 +13,7 @@ import (
 func Main(program string, routes []Route) int {
 	app := &App{Program: program, Routes: routes, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	if listening(os.Stdin) {
-		app.fast = true
-		if err := fcgi.Serve(nil, app); err != nil {
+		if err := app.serve(); err != nil {
 			app.Log.Error("FastCGI ended", "error", err)
 			return 1
 		}

@@ -2,6 +2,7 @@ package web
 
 import (
 	"net/url"
+	"path"
 	"strings"
 )
 
@@ -16,8 +17,8 @@ func place(program, scriptName, pathInfo string) (prefix, path string) {
 	return escaped(prefix), pathInfo
 }
 
-// placeByURL is place for FastCGI, where net/http/fcgi keeps SCRIPT_NAME and PATH_INFO to itself: the prefix is
-// the configured one, or else what stands before the program's own segment.
+// placeByURL is place for a FastCGI request of a web server that doesn't say where the site is mounted: the prefix is the
+// configured one, or else what stands before the program's own segment.
 func placeByURL(program, configured, urlPath string) (prefix, path string) {
 	below, ok := strings.CutPrefix(urlPath, configured)
 	if !ok || below != "" && below[0] != '/' {
@@ -41,7 +42,25 @@ func placeByURL(program, configured, urlPath string) (prefix, path string) {
 	return configured, below
 }
 
-func escaped(path string) string { return (&url.URL{Path: path}).EscapedPath() }
+// placeBelow is place for a FastCGI request whose URL is known to begin with prefix. As a web server does for CGI programs, it passes
+// over "//", "/./" and "/../".
+func placeBelow(program, prefix, urlPath string) (string, string) {
+	clean := path.Clean("/" + urlPath)
+	if strings.HasSuffix(urlPath, "/") && clean != "/" {
+		clean += "/"
+	}
+	own := prefix
+	if program != "index" {
+		own += "/" + program
+	}
+	below, ok := strings.CutPrefix(clean, own)
+	if !ok || below != "" && below[0] != '/' {
+		below = "/" // not ours to answer
+	}
+	return escaped(prefix), below
+}
+
+func escaped(plain string) string { return (&url.URL{Path: plain}).EscapedPath() }
 
 // segments splits a path; ok is false where a segment is empty, "." or "..": no route has one.
 func segments(path string) (list []string, ok bool) {

@@ -32,7 +32,7 @@ type Request struct {
 func (r *Request) Param(name string) string { return r.parameters[name] }
 
 // Log is the program's log.
-func (r *Request) Log() *slog.Logger { return r.app.Log }
+func (r *Request) Log() *slog.Logger { return r.app.logger() }
 
 // Note puts an error that the handler has answered itself into the log's line.
 func (r *Request) Note(err error) { r.err = err }

@@ -58,5 +58,5 @@ func (a *App) line(r *Request, w *response, took time.Duration) {
 	if r.err != nil {
 		attrs = append(attrs, slog.String("error", r.err.Error()))
 	}
-	a.Log.LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+	a.logger().LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
 }

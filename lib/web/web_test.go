@@ -51,6 +51,27 @@ func TestPlaceOfAFastCGIRequest(t *testing.T) {
 	}
 }
 
+func TestPlaceOfAFastCGIRequestWhoseServerSaysWhereTheSiteIs(t *testing.T) {
+	for _, c := range []struct{ program, told, url, prefix, path string }{
+		{"jobs", "", "/jobs", "", ""},
+		{"jobs", "", "/jobs/", "", "/"},
+		{"jobs", "/x", "/x/jobs/new", "/x", "/new"},
+		{"jobs", "/jobs", "/jobs/jobs/jobs", "/jobs", "/jobs"},
+		{"jobs", "/a b", "/a b/jobs/c d", "/a%20b", "/c d"},
+		{"account", "/x", "/x/jobs/../account//./login", "/x", "/login"},
+		{"jobs", "/x", "/x/jobsy", "/x", "/"},
+		{"jobs", "/x", "/jobs", "/x", "/"},
+		{"index", "", "/", "", "/"},
+		{"index", "/x", "/x", "/x", ""},
+		{"index", "/x", "/x/static/../help", "/x", "/help"},
+		{"index", "/x", "/xhelp", "/x", "/"},
+	} {
+		if prefix, path := placeBelow(c.program, c.told, c.url); prefix != c.prefix || path != c.path {
+			t.Errorf("%+v: prefix %q, path %q", c, prefix, path)
+		}
+	}
+}
+
 func TestAcceptDecidesBetweenPageAndJSON(t *testing.T) {
 	for _, c := range []struct {
 		accept        string

@@ -23,6 +23,7 @@ type fake struct {
 
 type fakeJob struct {
 	script  string
+	limit   time.Duration
 	enabled bool
 	waiting *engine.Waiting
 	builds  []engine.BuildStatus // newest first
@@ -69,10 +70,10 @@ func (f *fake) job(name string) (*fakeJob, error) {
 func (f *fake) Create(_ context.Context, job engine.Job) error {
 	return f.call("create", func() error {
 		if j := f.jobs[job.Name]; j != nil {
-			j.script = string(job.Script)
+			j.script, j.limit = string(job.Script), job.TimeLimit
 			return nil
 		}
-		f.jobs[job.Name] = &fakeJob{script: string(job.Script), enabled: true}
+		f.jobs[job.Name] = &fakeJob{script: string(job.Script), limit: job.TimeLimit, enabled: true}
 		return nil
 	})
 }

@@ -20,7 +20,7 @@ type Limits struct {
 	Sources    int64         // bytes of Dockerfiles and contexts of a person's jobs, in all revisions; 0: no limit
 	Builds     store.Limits  // a person's builds, likewise, and the queue's
 	Keep       int           // builds that the engine keeps of a job
-	TimeLimit  time.Duration // of one build
+	TimeLimit  time.Duration // of one build, unless its target has another; 0: the engine's own
 }
 
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is

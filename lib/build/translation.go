@@ -1,6 +1,7 @@
 package build
 
 import (
+	"cmp"
 	"context"
 
 	"toaster.do/lib/dockerfile"
@@ -86,7 +87,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	script, err := s.script(job, rev)
 	return engine.Job{
 		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
-		Script: script, Keep: s.Limits.Keep, TimeLimit: s.Limits.TimeLimit,
+		Script: script, Keep: s.Limits.Keep, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit),
 	}, err
 }
 

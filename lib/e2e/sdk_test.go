@@ -259,12 +259,16 @@ func newKey(t *testing.T) ssh.Signer {
 	return key
 }
 
-// logIn returns what "id" says to who has the key.
+// logIn returns what "id" says to who has the key, once the server has started.
 func logIn(t *testing.T, port int, key ssh.Signer) string {
 	t.Helper()
-	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), &ssh.ClientConfig{
-		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 5 * time.Minute,
-	})
+	settings := &ssh.ClientConfig{
+		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 2 * time.Minute,
+	}
+	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), settings)
+	for began := time.Now(); err != nil && time.Since(began) < 10*time.Minute; time.Sleep(5 * time.Second) {
+		client, err = ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), settings)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

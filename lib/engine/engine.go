@@ -33,7 +33,7 @@ type Job struct {
 	Label       string        // which agents can run it; empty for any
 	Script      []byte        // POSIX sh, self-contained; leaves its artifacts in ./dist
 	Keep        int           // newest builds to keep, at least 1
-	TimeLimit   time.Duration // a build running longer is stopped and has failed
+	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
 }
 
 // Status is what an engine knows of one job.

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -126,10 +127,7 @@ func (a *attempt) environment() []string {
 
 // watch waits until the script has ended, or has to. It returns why it has to, or nil.
 func (a *attempt) watch(ctx context.Context, p *process) *outcome {
-	limit := a.job.TimeLimit
-	if limit == 0 || a.TimeLimit > 0 && a.TimeLimit < limit {
-		limit = a.TimeLimit
-	}
+	limit := cmp.Or(a.job.TimeLimit, a.TimeLimit)
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", inWords(limit))})

@@ -20,7 +20,7 @@ type Runner struct {
 	Dir         string        // where logs and artifacts go: the same as the Engine's
 	WorkDir     string        // where builds work; each has a folder of its own, removed when it has ended
 	Slots       int           // builds at once, at least 1
-	TimeLimit   time.Duration // the most a build may take, whatever its job says; 0: its job's limit only
+	TimeLimit   time.Duration // the most a build may take whose job has no limit of its own; 0: no limit
 	OutputLimit int64         // the most a build may write to its log, bytes; 0: no limit
 	Log         *slog.Logger  // nil: the default
 }

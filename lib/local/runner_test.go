@@ -76,13 +76,15 @@ func TestOutputLimit(t *testing.T) {
 func TestRunnersTimeLimit(t *testing.T) {
 	h := newHouse(t)
 	h.runner(func(r *Runner) { r.TimeLimit = time.Second })
-	h.create("slow", "sleep 600")
 	h.define(engine.Job{Name: "unlimited", Keep: 1}, "sleep 600")
-	for _, name := range []string{"slow", "unlimited"} {
-		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, "1s") {
+	h.define(engine.Job{Name: "shorter", Keep: 1, TimeLimit: time.Millisecond}, "sleep 600")
+	h.define(engine.Job{Name: "longer", Keep: 1, TimeLimit: time.Hour}, "sleep 2")
+	for name, limit := range map[string]string{"unlimited": "1s", "shorter": "1ms"} {
+		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, limit) {
 			t.Errorf("%s: %q", name, b.Reason)
 		}
 	}
+	h.becomes("longer", h.start("longer"), engine.Succeeded)
 }
 
 func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -84,6 +85,9 @@ func (f *family) check(key string, distributions []named) *problem {
 	}
 	if bad := f.checkImage(key); bad != nil {
 		return bad
+	}
+	if limit, err := time.ParseDuration(f.TimeLimit); f.TimeLimit != "" && (err != nil || limit < time.Minute || limit > 7*24*time.Hour) {
+		return &problem{key + ".time_limit", `must be a duration such as "90m" or "12h", from a minute to 168h`}
 	}
 	if !isWord(f.Label, "._-") && f.Label != "" {
 		return &problem{key + ".label", "must be one word"}

@@ -67,6 +67,7 @@ cp "$(command -v busybox)" bin/busybox
 for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls sync; do ln -s busybox bin/$name; done
 printf '#!/bin/sh\nread -r line\n[ "$1" = --encrypted ] && hash= || hash=hash-of-\necho "root:$hash${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
 chmod 755 usr/sbin/chpasswd
+mkdir etc/default && echo SSHD_OPTS= >etc/default/ssh
 echo "root:x:0:0:root:/root:/bin/sh" >etc/passwd
 echo "root:!:1::::::" >etc/shadow
 echo "root:x:0:" >etc/group

@@ -2,6 +2,8 @@
 // It knows no database and no network: the same input gives the same bytes.
 package sdk
 
+import "time"
+
 // Target is a kind of image: SDK × architecture × release (× board).
 type Target struct {
 	Name           string   // SDK_ARCH_CODENAME[_BOARD]
@@ -28,4 +30,6 @@ type Target struct {
 	Commit         string   // of Source: 40 hex digits
 	Size           int      // of the disk, MB (2^20 bytes); 0: the SDK's or the board's
 	BootCheck      bool     // start the image in qemu before it is handed out
+
+	TimeLimit time.Duration // a build running longer has failed; 0: as the engine has it
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pelletier/go-toml/v2"
 
@@ -112,6 +113,7 @@ type family struct {
 	Replace    map[string]string `toml:"replace"`
 	Size       int               `toml:"size"`
 	BootCheck  bool              `toml:"boot_check"`
+	TimeLimit  string            `toml:"time_limit"`
 	Label      string            `toml:"label"`
 	On         bool              `toml:"on"`
 	Remark     string            `toml:"remark"`
@@ -184,6 +186,7 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
 		Size: f.Size, BootCheck: f.BootCheck,
 	}
+	t.TimeLimit, _ = time.ParseDuration(f.TimeLimit) // checked
 	if f.Mirror != "" {
 		t.Mirror = f.Mirror
 	}

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"toaster.do/conf"
 	"toaster.do/lib/fault"
@@ -51,6 +52,14 @@ func TestInstalledTargets(t *testing.T) {
 	}
 	if x, err := targets.Find("rootfs_amd64_bookworm"); err != nil || x.Distribution != "debian" || x.Mirror != "" {
 		t.Errorf("%+v, %v", x, err)
+	}
+	if x.TimeLimit != 0 {
+		t.Errorf("%s has a limit of %v", x.Name, x.TimeLimit)
+	}
+	if x, err := load(t, strings.ReplaceAll(installed(t), "\non = false\n", "\non = true\n")); err != nil {
+		t.Error(err)
+	} else if arm, err := x.Find("arm_arm64_daedalus_raspi3"); err != nil || arm.TimeLimit != 12*time.Hour {
+		t.Errorf("%v, %v", arm.TimeLimit, err)
 	}
 	if found := targets.For("devuan", "daedalus"); len(found) != 5 || found[0].Name != "rootfs_amd64_daedalus" {
 		t.Errorf("%+v", found)
@@ -146,6 +155,10 @@ commit = "0123456789012345678901234567890123456789"
 		{`board = ["sunxi"]`, `board = ["Sun xi"]`, `:26: target[2].board: arm-sdk has no board "Sun xi"`},
 		{`board = ["sunxi"]`, `board = ["raspi4"]`, `:25: target[2].arch: the board raspi4 is arm64`},
 		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nsize = 5", `:27: target[2].size: is the disk's size in MB`},
+		{`on = true`, "on = true\ntime_limit = \"long\"", `:22: target[1].time_limit: must be a duration such as`},
+		{`on = true`, "on = true\ntime_limit = \"10s\"", `:22: target[1].time_limit: must be a duration such as`},
+		{`on = true`, "on = true\ntime_limit = \"200h\"", `:22: target[1].time_limit: must be a duration such as`},
+		{`on = true`, "on = true\ntime_limit = 3600", `:22: target.time_limit: `},
 		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nboot_check = true", `:27: target[2].boot_check: is for "vm" and "live" only`},
 		{`on = true`, "on = true\nmirror = \"x\"", ":22: target[1].mirror: must be an address"},
 		{`on = true`, "on = true\ncomponents = [\"--x\"]", ":22: target[1].components: must name sections"},

@@ -32,7 +32,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Bytes: int64(cfg.Limits.Artifacts),
 				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
 			},
-			Keep: cfg.Local.Keep, TimeLimit: cfg.Local.TimeLimit,
+			Keep: cfg.Local.Keep,
 		},
 		Version: Version, Room: func() error { return Room(cfg) },
 	}

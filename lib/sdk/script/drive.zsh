@@ -137,6 +137,7 @@ functions[app_postinst]=$functions[blend_postinst]
 blend_preinst() {
 	toaster_keep
 	toaster_access
+	toaster_hostkeys
 	toaster_serial
 	app_preinst
 }
@@ -154,6 +155,13 @@ toaster_access() {
 	else
 		notice "root's password is locked, and there is no SSH key (unless the Dockerfile sees to it)"
 	fi
+}
+
+# The SDK takes the SSH server's keys away, as all who have the image would have them: each machine makes its own, before the server starts.
+toaster_hostkeys() {
+	local settings=$strapdir/etc/default/ssh
+	[[ -f $settings ]] && print -r -- '[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null' >>$settings
+	return 0
 }
 
 # A console on the serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.

@@ -4,6 +4,8 @@ import (
 	"image/color"
 	"strings"
 	"testing"
+
+	"toaster.do/lib/fault"
 )
 
 func TestBrowsersAreNamed(t *testing.T) {
@@ -29,4 +31,26 @@ func TestThePictureHasTheCodesModules(t *testing.T) {
 	if !dark(color.Black.RGBA()) || dark(color.White.RGBA()) {
 		t.Error("dark is light")
 	}
+}
+
+// FuzzDays: a token is good for 0 to 3650 days, or its form is refused.
+func FuzzDays(f *testing.F) {
+	f.Add("90")
+	f.Add("-0")
+	f.Fuzz(func(t *testing.T, text string) {
+		n, err := parseDays(text)
+		if n < 0 || n > 3650 || err != nil && fault.Of(err).Field != "days" {
+			t.Errorf("%q is %d, %v", text, n, err)
+		}
+	})
+}
+
+// FuzzAgent: whatever a browser calls itself, the list of sessions has a name for it, and none is longer.
+func FuzzAgent(f *testing.F) {
+	f.Add("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	f.Fuzz(func(t *testing.T, agent string) {
+		if name := agentName(agent); name == "" || len(name) > max(len(agent), len("An unknown browser")) {
+			t.Errorf("%q is %q", agent, name)
+		}
+	})
 }

@@ -65,23 +65,14 @@ const auditLength = 50
 
 // audit shows the audit trail.
 func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
-	v := r.URL.Query()
-	q := store.EntryQuery{Action: v.Get("action"), Object: v.Get("object"), Limit: auditLength}
-	q.Actor, _ = strconv.ParseInt(v.Get("actor"), 10, 64)
-	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64)
+	q := entryQuery(r.URL.Query())
 	entries, err := r.Site.DB.Entries(r.Context(), q)
 	if err != nil {
 		return err
 	}
 	older := ""
 	if len(entries) == auditLength {
-		next := url.Values{"before": {strconv.FormatInt(entries[auditLength-1].ID, 10)}}
-		for _, name := range []string{"action", "object", "actor"} {
-			if v.Get(name) != "" {
-				next.Set(name, v.Get(name))
-			}
-		}
-		older = "/admin/audit?" + next.Encode()
+		older = "/admin/audit?" + olderThan(q, entries[auditLength-1].ID).Encode()
 	}
 	return r.Page(w, http.StatusOK, "admin_audit", page.View{Here: "admin", Data: struct {
 		Tab     string
@@ -89,4 +80,26 @@ func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 		Entries []store.Entry
 		Older   string
 	}{"audit", q, entries, older}})
+}
+
+// entryQuery reads action, object, actor and before; what makes no sense is passed over.
+func entryQuery(v url.Values) store.EntryQuery {
+	q := store.EntryQuery{Action: web.Short(v.Get("action")), Object: web.Short(v.Get("object")), Limit: auditLength}
+	q.Actor, _ = strconv.ParseInt(v.Get("actor"), 10, 64)
+	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64)
+	return q
+}
+
+// olderThan asks for the next page, which begins below a line.
+func olderThan(q store.EntryQuery, line int64) url.Values {
+	v := url.Values{"before": {strconv.FormatInt(line, 10)}}
+	for name, value := range map[string]string{"action": q.Action, "object": q.Object} {
+		if value != "" {
+			v.Set(name, value)
+		}
+	}
+	if q.Actor != 0 {
+		v.Set("actor", strconv.FormatInt(q.Actor, 10))
+	}
+	return v
 }

@@ -10,7 +10,7 @@ import (
 
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
-	l := list(r)
+	l := list(r.URL.Query())
 	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: l.State, Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err

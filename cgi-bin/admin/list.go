@@ -18,12 +18,8 @@ type listing struct {
 }
 
 // list reads q, state, role and page; what makes no sense is passed over.
-func list(r *web.Request) listing {
-	v := r.URL.Query()
-	l := listing{Text: v.Get("q"), State: v.Get("state"), Role: v.Get("role")}
-	if len(l.Text) > 200 {
-		l.Text = l.Text[:200]
-	}
+func list(v url.Values) listing {
+	l := listing{Text: web.Short(v.Get("q")), State: web.Short(v.Get("state")), Role: web.Short(v.Get("role"))}
 	var err error
 	if l.Page, err = strconv.Atoi(v.Get("page")); err != nil || l.Page < 1 || l.Page > 1e6 {
 		l.Page = 1

@@ -14,7 +14,7 @@ import (
 
 // people lists the accounts.
 func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
-	l := list(r)
+	l := list(r.URL.Query())
 	people, found, err := r.Site.DB.FindPeople(r.Context(), store.PeopleQuery{Text: l.Text, State: l.State, Role: l.Role, Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err

@@ -70,10 +70,7 @@ func jobQuery(v url.Values) (q store.JobQuery, number int) {
 	if err != nil || number < 1 || number > 1e6 {
 		number = 1
 	}
-	q = store.JobQuery{Text: v.Get("q"), Offset: (number - 1) * pageLength, Limit: pageLength}
-	if len(q.Text) > 200 {
-		q.Text = q.Text[:200]
-	}
+	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * pageLength, Limit: pageLength}
 	if slices.Contains(states, v.Get("state")) {
 		q.State = v.Get("state")
 	}

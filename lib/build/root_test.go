@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"unicode"
 
 	"golang.org/x/crypto/ssh"
 
@@ -215,4 +216,25 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 	if login, err := h.Login(t.Context(), h.person("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
 		t.Error("another person reads of it: ", login, err)
 	}
+}
+
+// FuzzRootKeys: what is taken as SSH keys is what sshd takes, a key a line, and reading it again changes nothing.
+func FuzzRootKeys(f *testing.F) {
+	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA me\n# no key\n")
+	f.Add("command=\"x\" ssh-rsa AAAA")
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := ParseRootKeys(text)
+		if err != nil {
+			return
+		}
+		if again, err := ParseRootKeys(keys); err != nil || again != keys || len(keys) > mostKeys {
+			t.Errorf("%q became %q, %v", keys, again, err)
+		}
+		for line := range strings.Lines(keys) {
+			kind, _, _ := strings.Cut(line, " ")
+			if keyParts[kind] == 0 || strings.ContainsFunc(strings.TrimSuffix(line, "\n"), unicode.IsControl) {
+				t.Errorf("%q is taken", line)
+			}
+		}
+	})
 }

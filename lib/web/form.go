@@ -51,9 +51,9 @@ func (f Fields) most() int64 {
 	return n
 }
 
-// readForm reads a request's body, never more of it than the fields may have, and nothing of it to disk. With an
+// ReadForm reads a request's body, never more of it than the fields may have, and nothing of it to disk. With an
 // error it returns what could be read, for showing the form again.
-func readForm(r *http.Request, fields Fields) (*Form, error) {
+func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 	form := &Form{Values: map[string]string{}, Files: map[string]File{}}
 	if r.Body == nil {
 		return form, nil

@@ -97,3 +97,6 @@ func SafeNext(next, otherwise string) string {
 	}
 	return next
 }
+
+// Short is what a list is searched for: at most 200 bytes of what somebody typed, and valid UTF-8.
+func Short(typed string) string { return strings.ToValidUTF8(typed[:min(len(typed), 200)], "") }

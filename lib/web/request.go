@@ -58,9 +58,9 @@ func (r *Request) JSON() bool {
 	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), r.Header.Get("Authorization") != "")
 }
 
-// Input reads the form in the request's body; see readForm.
+// Input reads the form in the request's body; see ReadForm.
 func (r *Request) Input() (*Form, error) {
-	return readForm(r.Request, r.route.fields(r.Site))
+	return ReadForm(r.Request, r.route.fields(r.Site))
 }
 
 func (rt *Route) fields(s *Site) Fields {

@@ -212,7 +212,7 @@ func body(pairs ...string) (io.Reader, string) {
 func read(kind string, b io.Reader) (*Form, error) {
 	r := httptest.NewRequest("POST", "/", b)
 	r.Header.Set("Content-Type", kind)
-	return readForm(r, fields)
+	return ReadForm(r, fields)
 }
 
 func TestAFormIsReadInEachEncoding(t *testing.T) {

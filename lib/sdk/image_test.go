@@ -74,6 +74,9 @@ func TestImages(t *testing.T) {
 			checkImageFiles(t, b, recipe, c.file)
 			checkDisk(t, b, c.kind, c.hidden)
 			checkRoot(t, b, recipe.Root)
+			if c.kind == "arm" && contents(t, b.file(t, "arm_amd64_daedalus.u-boot.tar.gz"))["u-boot/toy.bin"].body != "loader\n" {
+				t.Error("the board's boot loader is not there")
+			}
 		})
 	}
 }

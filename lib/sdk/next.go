@@ -18,6 +18,10 @@ var next = []struct {
 	end   string
 	steps []Step
 }{
+	{".u-boot.tar.gz", []Step{
+		{"Write your board's boot loader", "After the image: choose the file of your board, and write it to the same card.", []string{
+			"tar -xzf FILE", "ls u-boot", "sudo dd if=u-boot/BOARD of=/dev/sdX bs=1024 seek=8 conv=fsync"}},
+	}},
 	{".tar.gz", []Step{
 		{"Look into it, or work in it", "As root, so that owners and device files stay as they are.", []string{
 			"mkdir NAME", "tar --xattrs --xattrs-include='*' --numeric-owner -xpf FILE -C NAME", "chroot NAME /bin/sh"}},

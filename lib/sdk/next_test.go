@@ -19,6 +19,7 @@ func TestNext(t *testing.T) {
 		{Target{SDK: "live", Arch: "i386"}, "live_i386_daedalus.iso", "qemu-system-i386 -m 1024 -nic user,hostfwd=tcp:127.0.0.1:8080-:8080 -cdrom live_i386_daedalus.iso"},
 		{Target{SDK: "live"}, "live_amd64_daedalus.iso", "lsblk -o NAME,SIZE,MODEL"},
 		{Target{SDK: "arm"}, "arm_armhf_daedalus_sunxi.img.xz", "xz -dc arm_armhf_daedalus_sunxi.img.xz | sudo dd of=/dev/sdX bs=4M conv=fsync status=progress"},
+		{Target{SDK: "arm"}, "arm_armhf_daedalus_sunxi.u-boot.tar.gz", "tar -xzf arm_armhf_daedalus_sunxi.u-boot.tar.gz"},
 		{Target{SDK: "rootfs"}, "dist/rootfs_amd64_daedalus.tar.gz", "chroot rootfs_amd64_daedalus /bin/sh"},
 		{Target{SDK: "rootfs"}, "SHA256SUMS", "sha256sum --check --ignore-missing SHA256SUMS"},
 		{Target{SDK: "rootfs"}, "it's $(id).tar.gz", `mkdir 'it'\''s $(id)'`},

@@ -41,6 +41,8 @@ take_result() {
 	say "packing $IMAGE"
 	xz --threads=0 --stdout "$JOB/disk.img" >"$WORK/dist/$IMAGE" || packing_failed
 	rm "$JOB/disk.img"
+	# For some boards there are boot loaders beside the image, of which one has to be written to the card, too.
+	[ ! -d "$JOB/sdk/dist/u-boot" ] || tar -C "$JOB/sdk/dist" -czf "$WORK/dist/$TARGET.u-boot.tar.gz" u-boot || packing_failed
 }
 
 qemu_disk() { :; }

@@ -227,3 +227,15 @@ func TestSourcesAreLimited(t *testing.T) {
 		t.Error("it was stored all the same")
 	}
 }
+
+func TestAnyNumberOfJobsCanBeAddedInTheSameSecond(t *testing.T) {
+	h := build(t)
+	h.Limits.Jobs = 0
+	names := map[string]bool{}
+	for range 300 {
+		names[strings.ToLower(h.add().EngineName)] = true
+	}
+	if len(names) != 300 {
+		t.Errorf("%d names", len(names))
+	}
+}

@@ -3,6 +3,7 @@ package build
 import (
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"strconv"
 	"strings"
 )
@@ -22,6 +23,17 @@ func EngineName(email, target string, timestamp int64) string {
 		head = head[:maxName-len(tail)]
 	}
 	return head + tail
+}
+
+// later is how many seconds after its own a job's name says it was made, at the given try: names are unique, and a second's second job
+// gets one of the next two seconds, or four, or eight: however many are added at once, one of them is soon free.
+func later(try int) int64 {
+	if try == 0 {
+		return 0
+	}
+	var b [4]byte
+	rand.Read(b[:])
+	return 1 + int64(binary.LittleEndian.Uint32(b[:]))&(1<<min(try, 20)-1)
 }
 
 func plain(r rune) rune {

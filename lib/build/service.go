@@ -54,16 +54,15 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	}
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, CreatedAt: job.CreatedAt}
-	for try := int64(0); ; try++ {
+	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
-		// A second job of the same second gets the next free second.
-		job.EngineName = EngineName(owner.Email, job.Target, job.CreatedAt.Unix()+try)
+		job.EngineName = EngineName(owner.Email, job.Target, job.CreatedAt.Unix()+later(try))
 		err := s.Store.AddJob(ctx, job, rev, limit)
 		if err == nil {
 			break
 		}
-		if fault.KindOf(err) != fault.Conflict || try == 100 {
+		if fault.KindOf(err) != fault.Conflict || try == 40 {
 			return nil, err
 		}
 	}

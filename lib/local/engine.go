@@ -9,6 +9,8 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -66,6 +68,12 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	var trash trash
 	defer trash.empty()
 	return e.db.LocalForget(ctx, name, number, func(job string) error { return trash.add(e.dir, folder(job, number)) })
+}
+
+// Has tells whether a build's files are there.
+func (e *Engine) Has(name string, number int) bool {
+	_, err := os.Stat(filepath.Join(e.dir, folder(name, number)))
+	return err == nil
 }
 
 // SetEnabled lets a job start builds or not; disabling forgets a waiting start. See engine.Engine.

@@ -189,6 +189,19 @@ func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (foun
 	return found, err
 }
 
+// Kept returns all builds whose log and artifacts should be there.
+func (db *DB) Kept(ctx context.Context) (found []Aged, err error) {
+	scan := func(rs *sql.Rows) (a Aged, err error) {
+		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)
+	}
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number FROM build b JOIN job ON job.id = b.job_id
+			WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
+		return err
+	})
+	return found, err
+}
+
 // Expired notes that a build's log and artifacts are gone.
 func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {

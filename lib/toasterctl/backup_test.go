@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"database/sql"
 	"io"
 	"os"
 	"path/filepath"
@@ -60,6 +61,44 @@ func TestBackupAndRestore(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(fresh), "builds", "@work")); err == nil {
 		t.Error("the engine's scratch was kept")
+	}
+}
+
+// Of a backup without artifacts, the builds whose files are not there say that they have none.
+func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
+	config, _ := kept(t)
+	dir := filepath.Dir(config)
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "toaster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var job, name string
+	if err := db.QueryRow("SELECT id, engine_name FROM job").Scan(&job, &name); err != nil {
+		t.Fatal(err)
+	}
+	for n := 1; n <= 2; n++ {
+		for _, row := range []string{
+			"INSERT INTO build (job_id, number, revision, state, engine_number, queued_at, started_at, ended_at, settled) VALUES (?1, ?2, 1, 'succeeded', ?2, 1, 2, 3, 1)",
+			"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?1, ?2, 'disk.img', 1, '')",
+		} {
+			if _, err := db.Exec(row, job, n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	db.Close()
+	file := filepath.Join(t.TempDir(), "small.tar")
+	ctl(t, "", "backup", "--config", config, file).exits(0)
+	fresh := filepath.Join(t.TempDir(), "toaster.toml")
+	write(t, filepath.Join(filepath.Dir(fresh), "builds", name, "2", "log"), "it is still there\n")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("1 builds have no log and no files any more")
+	if db, err = sql.Open("sqlite3", filepath.Join(filepath.Dir(fresh), "toaster.db")); err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var left string
+	if err := db.QueryRow(`SELECT group_concat(number || (expired_at IS NULL) || (SELECT count(*) FROM artifact a WHERE a.build = b.number), ' ') FROM build b`).Scan(&left); err != nil || left != "100 211" {
+		t.Errorf("%v: %q", err, left)
 	}
 }
 

@@ -43,7 +43,14 @@ func (c *restoreCommand) Run(w *world) error {
 	if err := r.put(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
+	lost, err := r.forget()
+	if err != nil {
+		return err
+	}
+	if lost > 0 {
+		fmt.Fprintf(w.out, "%d builds have no log and no files any more: they are not in this backup (“toasterctl backup --artifacts”), nor in %s.\n", lost, r.cfg.Paths.Builds)
+	}
+	_, err = fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
 	return err
 }
 
@@ -219,6 +226,34 @@ func (r *restorer) putBuild(root *os.Root, name string, changed time.Time, in io
 	}
 	_, err = io.Copy(f, in)
 	return errors.Join(err, f.Close(), root.Chtimes(name, changed, changed), r.ctx.Err())
+}
+
+// forget notes of each build of the local engine whose files are not there that it has none: pages say so, and link to nothing. It
+// returns their number.
+func (r *restorer) forget() (lost int, err error) {
+	if r.cfg.Engine != "local" {
+		return 0, nil
+	}
+	db, err := store.Open(r.ctx, r.cfg.Paths.Database)
+	if err != nil {
+		return 0, err
+	}
+	defer db.Close()
+	builds, err := db.Kept(r.ctx)
+	if err != nil {
+		return 0, err
+	}
+	files := local.New(db, r.cfg.Paths.Builds)
+	for _, b := range builds {
+		if files.Has(b.EngineName, b.EngineNumber) {
+			continue
+		}
+		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.Expired(r.ctx, b, time.Now())); err != nil {
+			return lost, err
+		}
+		lost++
+	}
+	return lost, nil
 }
 
 // putFile makes or replaces a small file. What not everybody may read is for the site's group.

@@ -33,7 +33,7 @@ func TestFiftyClientsAtOnceWhileProgramsAreKilled(t *testing.T) {
 			for i := range 9 {
 				other := fmt.Sprintf("p%d@example.org", i)
 				s.ctl(t, password+"\n", "user", "add", "--email", other, "--password-stdin")
-				people = append(people, &visitor{v.base, s.ctl(t, "", "token", "add", "--name", "test", other), v.server})
+				people = append(people, &visitor{v.base, s.ctl(t, "", "token", "add", "--name", "test", other), v.server, v.dir})
 			}
 			killing, stop := context.WithCancel(t.Context())
 			killed := make(chan int, 1)

@@ -52,6 +52,7 @@ Listen 127.0.0.1:{port}
 LoadModule alias_module {lib}/mod_alias.so
 LoadModule authz_core_module {lib}/mod_authz_core.so
 LoadModule dir_module {lib}/mod_dir.so
+LoadModule env_module {lib}/mod_env.so
 LoadModule headers_module {lib}/mod_headers.so
 LoadModule mime_module {lib}/mod_mime.so
 LoadModule negotiation_module {lib}/mod_negotiation.so
@@ -117,7 +118,6 @@ var fastKinds = []kind{
 
 const fcgidModules = `
 LoadModule mpm_event_module {lib}/mod_mpm_event.so
-LoadModule env_module {lib}/mod_env.so
 LoadModule fcgid_module {lib}/mod_fcgid.so
 FcgidIPCDir {dir}
 FcgidProcessTableFile {dir}/fcgid_shm

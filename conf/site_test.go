@@ -120,7 +120,7 @@ func (s *site) serve(t testing.TB, k kind, prefix string) *visitor {
 func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
 	t.Helper()
 	dir := t.TempDir()
-	more := "LoadModule env_module {lib}/mod_env.so\nSetEnv TOASTER_CONF " + s.config + "\n"
+	more := "SetEnv TOASTER_CONF " + s.config + "\n"
 	switch {
 	case k.fast && k.lighttpd:
 		// Programs that the server starts get its environment.
@@ -132,13 +132,14 @@ func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
 		more = "setenv.add-environment = ( \"TOASTER_CONF\" => \"" + s.config + "\" )\n"
 	}
 	server := launch(t, k, prefix, "http", dir, s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static", more+other)
-	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email), server.process}
+	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email), server.process, dir}
 }
 
 // visitor is a program that uses the site.
 type visitor struct {
 	base, token string
 	server      *os.Process
+	dir         string // the server's own
 }
 
 // ask sends a request, and returns the answer with its whole text. An answer that breaks off is an error.

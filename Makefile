@@ -6,7 +6,7 @@ PREFIX  = /usr
 VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
 BUILD   = build
 
-PROGRAMS = index account admin jobs strength
+PROGRAMS = index account admin jobs build strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
@@ -99,7 +99,6 @@ DEB         = $(BUILD)/toaster_$(DEB_VERSION)_$(shell dpkg --print-architecture 
 
 deb: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 deb:
-	@.ci/tools binutils
 	rm -rf '$(BUILD)/deb'
 	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
 	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)

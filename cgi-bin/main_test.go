@@ -46,7 +46,7 @@ func TestMain(m *testing.M) {
 			tags += "," + more
 		}
 	}
-	if out, err := exec.Command("go", "build", "-tags", tags, "-o", dir+"/", "./index", "./account", "./admin", "./jobs", "./strength").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-tags", tags, "-o", dir+"/", "./index", "./account", "./admin", "./jobs", "./build", "./strength").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 	} else {
 		code = m.Run()

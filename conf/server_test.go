@@ -140,7 +140,7 @@ type server struct {
 func start(t testing.TB, k kind, prefix, scheme string) *server {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"index", "account", "admin", "jobs"} {
+	for _, name := range []string{"index", "account", "admin", "jobs", "build"} {
 		write(t, dir, "programs/"+name, program, 0o755)
 	}
 	write(t, dir, "static/toaster.css", "body {}\n", 0o644)

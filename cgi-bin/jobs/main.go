@@ -2,103 +2,28 @@
 //go:debug containermaxprocs=0
 //go:debug updatemaxprocs=0
 
-// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts.
+// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts. It answers what
+// is asked for most often, on the engine of this host, and leaves the rest to the program build beside it, whose libraries take
+// each process a millisecond to begin.
 package main
 
 import (
-	"net/http"
 	"os"
-	"strconv"
-	"sync"
+	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/site"
+	"toaster.do/lib/local"
 	"toaster.do/lib/web"
 )
 
-func main() { os.Exit(web.Main("jobs", routes())) }
-
-func routes() []web.Route {
-	j := &jobs{}
-	const get, post = http.MethodGet, http.MethodPost
-	return []web.Route{
-		{Method: get, Path: "", Access: web.Person, Do: j.list},
-		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new"},
-		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
-		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new"},
-		{Method: get, Path: "/feed", Access: web.Person, Do: j.feedPage},
-		{Method: post, Path: "/feed", Access: web.Writer, Do: j.setFeed, Fields: one("feed"), Again: "/feed"},
-		{Method: get, Path: "/feed/{name}", Access: web.Anyone, Do: j.feed},
-		{Method: get, Path: "/{id}", Access: web.Person, Do: j.view},
-		{Method: get, Path: "/{id}/badge.svg", Access: web.Anyone, Do: j.badge},
-		{Method: post, Path: "/{id}/badge", Access: web.Writer, Do: j.showBadge, Fields: one("public"), Again: "/{id}"},
-		{Method: get, Path: "/{id}/update", Access: web.Person, Do: j.updateForm},
-		{Method: post, Path: "/{id}/update", Access: web.Writer, Do: j.update, Fields: fields, Again: "/{id}/update"},
-		{Method: get, Path: "/{id}/remove", Access: web.Person, Do: j.removeForm},
-		{Method: post, Path: "/{id}/remove", Access: web.Writer, Do: j.remove, Again: "/{id}/remove"},
-		{Method: post, Path: "/{id}/start", Access: web.Writer, Do: j.start, Again: "/{id}"},
-		{Method: post, Path: "/{id}/stop", Access: web.Writer, Do: j.stop, Again: "/{id}"},
-		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
-		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
-		{Method: get, Path: "/{id}/dockerfile", Access: web.Person, Do: j.dockerfile},
-		{Method: get, Path: "/{id}/blend", Access: web.Person, Do: j.blend},
-		{Method: get, Path: "/{id}/script", Access: web.Person, Do: j.script},
-		{Method: get, Path: "/{id}/copy", Access: web.Person, Do: j.copyForm},
-		{Method: get, Path: "/{id}/compare", Access: web.Person, Do: j.compare},
-		{Method: get, Path: "/{id}/builds/{number}", Access: web.Person, Do: j.build},
-		{Method: get, Path: "/{id}/builds/{number}/log", Access: web.Person, Do: j.log},
-		{Method: get, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.Person, Do: j.artifact},
-	}
+func main() {
+	here := func(cfg *config.Config) bool { return cfg.Engine == "local" }
+	os.Exit(web.Front("jobs", look.Routes(follower), "build", here))
 }
 
-// one is a form with a single short field.
-func one(name string) func(*config.Config) web.Fields {
-	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100}} }
-}
-
-// jobs answers the requests. The service is made by the first that needs it, and again when the site is another.
-type jobs struct {
-	mu      sync.Mutex
-	site    *web.Site
-	service *build.Service
-}
-
-func (j *jobs) open(r *web.Request) (*build.Service, error) {
+func follower(r *web.Request) (*engine.Follower, error) {
 	r.Request = r.WithContext(engine.Budget(r.Context()))
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.service == nil || j.site != r.Site {
-		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
-		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
-		}
-		j.site, j.service = r.Site, s
-	}
-	return j.service, nil
+	return &engine.Follower{Store: r.Site.DB, Engine: local.New(r.Site.DB, r.Site.Config.Paths.Builds), Now: time.Now, Logger: r.Log()}, nil
 }
-
-// buildNumber is the number of the build that the path names.
-func buildNumber(r *web.Request) (int, error) {
-	n, err := strconv.Atoi(r.Param("number"))
-	if err != nil || n < 1 {
-		return 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
-	}
-	return n, nil
-}
-
-// notices are what a page can say has just been done: the page before names one in its redirect.
-var notices = map[string]string{
-	"already":  "A build of this job was queued already: this is it.",
-	"stopped":  "The build is being stopped.",
-	"enabled":  "The job is switched on.",
-	"disabled": "The job is switched off: it starts no builds.",
-	"updated":  "The change is stored as a new revision. The next build is made from it.",
-	"added":    "The job is stored. Build it when you like.",
-	"badge":    "Stored.",
-	"removed":  "The job is removed, with its builds, logs and artifacts.",
-}
-
-func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }

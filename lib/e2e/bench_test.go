@@ -108,7 +108,7 @@ func main() {
 
 // instance makes an instance whose person has 25 jobs, and returns the person's token and the configuration.
 func instance(b *testing.B, dir string) (token, config string) {
-	for _, program := range []string{"index", "account", "jobs"} {
+	for _, program := range []string{"index", "account", "jobs", "build"} {
 		sh(b, nil, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/cgi-bin/"+program, "../../cgi-bin/"+program)
 	}
 	ctl := dir + "/toasterctl"

@@ -118,7 +118,7 @@ func start(t *testing.T) *toaster {
 	t.Helper()
 	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
 	sh(t, nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
-	for _, program := range []string{"index", "account", "jobs"} {
+	for _, program := range []string{"index", "account", "jobs", "build"} {
 		sh(t, nil, "go", "build", "-o", s.bin+"/cgi-bin/"+program, "../../cgi-bin/"+program)
 	}
 	ctl := s.bin + "/toasterctl"

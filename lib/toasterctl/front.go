@@ -68,7 +68,7 @@ func (f *front) run(w http.ResponseWriter, r *http.Request, program, script stri
 	}
 	h := cgi.Handler{
 		Path: filepath.Join(f.programs, program), Root: script, Dir: f.programs,
-		Env:    []string{"TOASTER_CONF=" + f.config, "SERVER_SOFTWARE=toasterctl"},
+		Env:    []string{"TOASTER_CONF=" + f.config, "SERVER_SOFTWARE=toasterctl", "GOMAXPROCS=1"},
 		Stderr: f.stderr, Logger: log.New(f.stderr, program+": ", 0),
 	}
 	h.ServeHTTP(w, r)

@@ -5,7 +5,11 @@ import (
 	"log/slog"
 	"net/http/cgi"
 	"os"
+	"path/filepath"
+	"strings"
 	"syscall"
+
+	"toaster.do/lib/config"
 )
 
 // Main answers one request as a CGI program, or many as a FastCGI program where standard input is a listening
@@ -19,8 +23,36 @@ func Main(program string, routes []Route) int {
 		}
 		return 0
 	}
+	return app.once()
+}
+
+// Front is Main for a program that begins fast and answers some of the requests below its name: where none of its routes, or the
+// site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and answers it.
+// So it does where many requests are answered (FastCGI): there it begins once.
+func Front(program string, routes []Route, rest string, suits func(*config.Config) bool) int {
+	_, path := place(program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
+	route, _, _ := find(routes, os.Getenv("REQUEST_METHOD"), strings.TrimSuffix(path, "/"))
+	if route != nil && !listening(os.Stdin) {
+		cfg, err := config.Load(os.Getenv("TOASTER_CONF"))
+		if err == nil && suits(cfg) {
+			app := &App{Program: program, Routes: routes, Log: cfg.Log.Logger(os.Stderr), cfg: cfg}
+			return app.once()
+		}
+	}
+	self, err := os.Executable()
+	if err == nil {
+		self = filepath.Join(filepath.Dir(self), rest)
+		err = syscall.Exec(self, []string{self}, os.Environ())
+	}
+	slog.Error("a program is missing: install toaster anew", "program", self, "error", err)
+	fmt.Print("Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nA part of this site is missing. Administrator: see the log.\n")
+	return 1
+}
+
+// once answers the request of the environment.
+func (app *App) once() int {
 	if os.Getenv("REQUEST_METHOD") == "" {
-		fmt.Fprintln(os.Stderr, program+" is a CGI program: a web server runs it. To try it, run “toasterctl serve”.")
+		fmt.Fprintln(os.Stderr, app.Program+" is a CGI program: a web server runs it. To try it, run “toasterctl serve”.")
 		return 2
 	}
 	if err := cgi.Serve(app); err != nil {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/page"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -24,9 +25,9 @@ func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		w.Header().Set("Location", r.To(path))
 		return r.Answer(w, http.StatusAccepted, struct {
-			buildJSON
+			look.Build
 			Already bool `json:"already"`
-		}{buildAsJSON(b, []store.Artifact{}), already})
+		}{look.BuildOf(b, []store.Artifact{}), already})
 	}
 	if already {
 		path += "?note=already"

@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"net/http"
@@ -31,8 +31,8 @@ type listing struct {
 var states = []string{"new", "queued", "running", "succeeded", "failed", "aborted", "lost"}
 
 // list shows a person's jobs, a page at a time.
-func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
+func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
+	s, err := d.open(r)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l.Pages = (l.Found + pageLength - 1) / pageLength
 	if r.JSON() {
-		list := []jobJSON{}
+		list := []Job{}
 		for _, job := range l.Jobs {
 			list = append(list, brief(job))
 		}
@@ -58,7 +58,7 @@ func (j *jobs) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l.Search = l.Total > fewJobs || l.Filtered()
 	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Settled })
-	return r.Page(w, http.StatusOK, "jobs", page.View{Here: "jobs", Notice: notice(r), Data: l})
+	return r.Page(w, http.StatusOK, "jobs", page.View{Here: "jobs", Notice: Notice(r), Data: l})
 }
 
 // Filtered tells whether the list leaves jobs out.

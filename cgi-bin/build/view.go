@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
@@ -39,7 +40,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(job, rev)
-	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: notice(r), Data: struct {
+	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
 		Job         *store.Job
 		Revision    *store.Revision
 		Title       string

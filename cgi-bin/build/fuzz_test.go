@@ -5,39 +5,13 @@ import (
 	"log/slog"
 	"mime/multipart"
 	"net/http/httptest"
-	"net/url"
-	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/site"
 	"toaster.do/lib/web"
 )
-
-// FuzzJobQuery: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the same.
-func FuzzJobQuery(f *testing.F) {
-	f.Add("q=web&state=failed&sort=name&page=2")
-	f.Add("q=" + strings.Repeat("ü", 150) + "&page=-1")
-	f.Fuzz(func(t *testing.T, raw string) {
-		v, _ := url.ParseQuery(raw)
-		q, number := jobQuery(v)
-		if number < 1 || number > 1e6 || q.Offset != (number-1)*pageLength || q.Limit != pageLength {
-			t.Errorf("page %d, %+v", number, q)
-		}
-		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(states, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
-			t.Errorf("%+v", q)
-		}
-		to, err := url.Parse(listing{Query: q}.address(number))
-		if err != nil || to.Path != "/jobs" || to.Host != "" {
-			t.Fatal(to, err)
-		}
-		if again, page := jobQuery(to.Query()); again != q || page != number {
-			t.Errorf("%+v became %+v", q, again)
-		}
-	})
-}
 
 // upload is a job's form as a browser sends it.
 func upload(fields, files map[string]string) (kind, body string) {

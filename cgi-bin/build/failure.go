@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
 	"toaster.do/lib/dockerfile"
@@ -32,7 +33,7 @@ func failureOf(r *web.Request, s *build.Service, b *store.Build, end *console.Wi
 		return nil
 	}
 	if end == nil {
-		w, err := console.End(reader(r, s, b.Number))
+		w, err := console.End(look.Reader(r, &s.Follower, b.Number))
 		if err != nil && fault.KindOf(err) != fault.NotFound {
 			r.Note(err)
 		}

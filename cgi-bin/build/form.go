@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
@@ -163,7 +164,7 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 			return err
 		}
 	}
-	return r.Page(w, status, "form", page.View{Here: "jobs", Notice: notice(r), Data: f})
+	return r.Page(w, status, "form", page.View{Here: "jobs", Notice: look.Notice(r), Data: f})
 }
 
 // reject answers with what is wrong: the form again, with the message at its field, or a problem for a program.

@@ -1,31 +1,16 @@
-package main
+package look
 
 import (
 	"fmt"
 	"io"
 	"net/http/httptest"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"toaster.do/lib/web"
+	"unicode/utf8"
 )
-
-func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T) {
-	// A feed's address is its secret; a badge is seen when its job's owner says so.
-	open := map[string]bool{"/feed/{name}": true, "/{id}/badge.svg": true}
-	for _, r := range routes() {
-		if r.Access == web.Anyone && !open[r.Path] {
-			t.Errorf("%s %s is open to anyone", r.Method, r.Path)
-		}
-		if r.Method == "POST" && r.Access != web.Writer && r.Path != "/check" {
-			t.Errorf("%s %s needs no right to write", r.Method, r.Path)
-		}
-		if r.Method == "POST" && r.Again == "" {
-			t.Errorf("after %s %s, a log-in leads nowhere", r.Method, r.Path)
-		}
-	}
-}
 
 func FuzzOffset(f *testing.F) {
 	f.Add("12")
@@ -99,6 +84,29 @@ func FuzzRange(f *testing.F) {
 		}
 		if got := w.Body.String(); got != content[from:to+1] {
 			t.Errorf("%q: %q", header, got)
+		}
+	})
+}
+
+// FuzzJobQuery: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the same.
+func FuzzJobQuery(f *testing.F) {
+	f.Add("q=web&state=failed&sort=name&page=2")
+	f.Add("q=" + strings.Repeat("ü", 150) + "&page=-1")
+	f.Fuzz(func(t *testing.T, raw string) {
+		v, _ := url.ParseQuery(raw)
+		q, number := jobQuery(v)
+		if number < 1 || number > 1e6 || q.Offset != (number-1)*pageLength || q.Limit != pageLength {
+			t.Errorf("page %d, %+v", number, q)
+		}
+		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(states, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
+			t.Errorf("%+v", q)
+		}
+		to, err := url.Parse(listing{Query: q}.address(number))
+		if err != nil || to.Path != "/jobs" || to.Host != "" {
+			t.Fatal(to, err)
+		}
+		if again, page := jobQuery(to.Query()); again != q || page != number {
+			t.Errorf("%+v became %+v", q, again)
 		}
 	})
 }

@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"context"
@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
@@ -18,16 +17,16 @@ import (
 
 // artifact sends a file that a build left, or the part of it that Range asks for, never whole in memory. It is a
 // stranger's file: the browser saves it and shows nothing of it.
-func (j *jobs) artifact(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
+func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
+	s, err := d.open(r)
 	if err != nil {
 		return err
 	}
-	number, err := buildNumber(r)
+	number, err := Number(r)
 	if err != nil {
 		return err
 	}
-	a, modified, err := j.find(r, s, number)
+	a, modified, err := d.find(r, s, number)
 	if err != nil {
 		return err
 	}
@@ -63,7 +62,7 @@ func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *s
 }
 
 // find returns the artifact that the path names, and when it was made.
-func (j *jobs) find(r *web.Request, s *build.Service, number int) (a store.Artifact, modified time.Time, err error) {
+func (d *desk) find(r *web.Request, s *engine.Follower, number int) (a store.Artifact, modified time.Time, err error) {
 	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {

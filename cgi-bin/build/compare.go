@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
@@ -123,12 +124,12 @@ type comparisonJSON struct {
 }
 
 type sideJSON struct {
-	Number   int           `json:"number"`
-	Revision int           `json:"revision"`
-	State    string        `json:"state"`
-	Seconds  float64       `json:"seconds,omitempty"`
-	Image    *artifactJSON `json:"image"`
-	Missing  string        `json:"missing,omitempty"`
+	Number   int            `json:"number"`
+	Revision int            `json:"revision"`
+	State    string         `json:"state"`
+	Seconds  float64        `json:"seconds,omitempty"`
+	Image    *look.Artifact `json:"image"`
+	Missing  string         `json:"missing,omitempty"`
 }
 
 type rowJSON struct {
@@ -164,7 +165,7 @@ func comparisonAsJSON(c *build.Comparison) comparisonJSON {
 func sideAsJSON(s *build.Side) sideJSON {
 	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State, Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing}
 	if s.Image != nil {
-		a := artifactJSON(*s.Image)
+		a := look.Artifact(*s.Image)
 		out.Image = &a
 	}
 	return out

@@ -1,4 +1,4 @@
-package main
+package look
 
 import (
 	"io"
@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/console"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
@@ -17,12 +16,12 @@ import (
 // log answers with a part of a build's log, from ?offset= on: X-Next-Offset is what to ask for next, X-More says
 // that there is more to come. With ?whole=1 it answers with all that there is, as a file; with ?as=html, with whole lines as
 // the build's page shows them.
-func (j *jobs) log(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
+func (d *desk) log(w http.ResponseWriter, r *web.Request) error {
+	s, err := d.open(r)
 	if err != nil {
 		return err
 	}
-	number, err := buildNumber(r)
+	number, err := Number(r)
 	if err != nil {
 		return err
 	}
@@ -55,34 +54,34 @@ func goesOn(w http.ResponseWriter, next int64, more bool) {
 }
 
 // follow answers with the next lines of a log for a page that shows what is before them.
-func follow(w http.ResponseWriter, r *web.Request, s *build.Service, number int, offset int64) error {
+func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int, offset int64) error {
 	b, err := s.Build(r.Context(), r.Who.Person.ID, r.Param("id"), number)
 	if err != nil {
 		return err
 	}
-	window, err := console.From(reader(r, s, number), offset)
+	window, err := console.From(Reader(r, s, number), offset)
 	if err != nil {
 		return err
 	}
 	goesOn(w, window.Next, window.More)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, err = io.WriteString(w, string(viewOf(r, b).HTML(window)))
+	_, err = io.WriteString(w, string(ViewOf(r, b).HTML(window)))
 	return err
 }
 
-func reader(r *web.Request, s *build.Service, number int) console.Read {
+func Reader(r *web.Request, s *engine.Follower, number int) console.Read {
 	return func(offset int64) (engine.Chunk, error) {
 		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	}
 }
 
-func viewOf(r *web.Request, b *store.Build) console.View {
+func ViewOf(r *web.Request, b *store.Build) console.View {
 	return console.View{Lang: r.Lang(), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
 }
 
-// windowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.
-func windowOf(r *web.Request, s *build.Service, number int) (w console.Window, asked bool, err error) {
-	read, q := reader(r, s, number), r.URL.Query()
+// WindowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.
+func WindowOf(r *web.Request, s *engine.Follower, number int) (w console.Window, asked bool, err error) {
+	read, q := Reader(r, s, number), r.URL.Query()
 	switch {
 	case q.Has("from"):
 		from, err := offset(q.Get("from"))
@@ -104,7 +103,7 @@ func windowOf(r *web.Request, s *build.Service, number int) (w console.Window, a
 }
 
 // wholeLog sends a log chunk by chunk, as long as there is something: it doesn't wait for a running build.
-func wholeLog(w http.ResponseWriter, r *web.Request, s *build.Service, number int, c engine.Chunk) error {
+func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int, c engine.Chunk) error {
 	for {
 		if _, err := w.Write(c.Text); err != nil || len(c.Text) == 0 {
 			return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/console"
 	"toaster.do/lib/engine"
@@ -21,7 +22,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	number, err := buildNumber(r)
+	number, err := look.Number(r)
 	if err != nil {
 		return err
 	}
@@ -35,7 +36,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if r.JSON() {
-		out := buildAsJSON(b, append([]store.Artifact{}, artifacts...))
+		out := look.BuildOf(b, append([]store.Artifact{}, artifacts...))
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		return r.Answer(w, http.StatusOK, out)
 	}
@@ -46,7 +47,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	if p.Refresh {
 		w.Header().Set("Refresh", "10")
 	}
-	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: notice(r), Data: p})
+	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: look.Notice(r), Data: p})
 }
 
 // buildPage is a build as its page shows it.
@@ -146,14 +147,14 @@ func (l *logPart) end() *console.Window {
 
 // logOf reads the part of a log that was asked for. An engine that is away leaves the rest of the page usable.
 func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
-	window, asked, err := windowOf(r, s, b.Number)
+	window, asked, err := look.WindowOf(r, &s.Follower, b.Number)
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		return logPart{Gone: true}
 	case err != nil:
 		return logPart{Problem: fault.Of(err), Asked: asked}
 	}
-	v := viewOf(r, b)
+	v := look.ViewOf(r, b)
 	v.Closed = !asked
 	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
 		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}

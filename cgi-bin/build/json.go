@@ -1,0 +1,40 @@
+package main
+
+import (
+	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/build"
+	"toaster.do/lib/store"
+	"toaster.do/lib/web"
+)
+
+// failureAsJSON is nil for what has not failed.
+func failureAsJSON(f *failure) *look.Failure {
+	if f == nil {
+		return nil
+	}
+	out := &look.Failure{Output: string(f.Output)}
+	if f.Step != nil {
+		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
+	}
+	if f.Cause != nil {
+		out.Cause, out.Message, out.Advice = f.Cause.Name, f.Cause.Message, f.Cause.Advice
+	}
+	return out
+}
+
+// whole is a job with all its builds and what they left.
+func whole(r *web.Request, s *build.Service, j *store.Job) (look.Job, error) {
+	out := look.JobOf(j)
+	builds, err := s.Builds(r.Context(), j.PersonID, j.ID)
+	if err != nil {
+		return out, err
+	}
+	artifacts, err := s.Store.JobArtifacts(r.Context(), j.PersonID, j.ID)
+	if err != nil {
+		return out, err
+	}
+	for _, b := range builds {
+		out.Builds = append(out.Builds, look.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...)))
+	}
+	return out, nil
+}

@@ -1,0 +1,87 @@
+// A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
+//go:debug containermaxprocs=0
+//go:debug updatemaxprocs=0
+
+// Command build is the CGI program for everything below /jobs. The web server runs the program jobs, which begins faster and
+// answers what is asked for most often; what it can't answer it leaves to this one.
+package main
+
+import (
+	"net/http"
+	"os"
+	"sync"
+
+	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/build"
+	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/fault"
+	"toaster.do/lib/site"
+	"toaster.do/lib/web"
+)
+
+func main() { os.Exit(web.Main("jobs", routes())) }
+
+func routes() []web.Route {
+	j := &jobs{}
+	const get, post = http.MethodGet, http.MethodPost
+	return append(look.Routes(j.follower), []web.Route{
+		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new"},
+		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
+		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new"},
+		{Method: get, Path: "/feed", Access: web.Person, Do: j.feedPage},
+		{Method: post, Path: "/feed", Access: web.Writer, Do: j.setFeed, Fields: one("feed"), Again: "/feed"},
+		{Method: get, Path: "/feed/{name}", Access: web.Anyone, Do: j.feed},
+		{Method: get, Path: "/{id}", Access: web.Person, Do: j.view},
+		{Method: get, Path: "/{id}/badge.svg", Access: web.Anyone, Do: j.badge},
+		{Method: post, Path: "/{id}/badge", Access: web.Writer, Do: j.showBadge, Fields: one("public"), Again: "/{id}"},
+		{Method: get, Path: "/{id}/update", Access: web.Person, Do: j.updateForm},
+		{Method: post, Path: "/{id}/update", Access: web.Writer, Do: j.update, Fields: fields, Again: "/{id}/update"},
+		{Method: get, Path: "/{id}/remove", Access: web.Person, Do: j.removeForm},
+		{Method: post, Path: "/{id}/remove", Access: web.Writer, Do: j.remove, Again: "/{id}/remove"},
+		{Method: post, Path: "/{id}/start", Access: web.Writer, Do: j.start, Again: "/{id}"},
+		{Method: post, Path: "/{id}/stop", Access: web.Writer, Do: j.stop, Again: "/{id}"},
+		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
+		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
+		{Method: get, Path: "/{id}/dockerfile", Access: web.Person, Do: j.dockerfile},
+		{Method: get, Path: "/{id}/blend", Access: web.Person, Do: j.blend},
+		{Method: get, Path: "/{id}/script", Access: web.Person, Do: j.script},
+		{Method: get, Path: "/{id}/copy", Access: web.Person, Do: j.copyForm},
+		{Method: get, Path: "/{id}/compare", Access: web.Person, Do: j.compare},
+		{Method: get, Path: "/{id}/builds/{number}", Access: web.Person, Do: j.build},
+	}...)
+}
+
+// one is a form with a single short field.
+func one(name string) func(*config.Config) web.Fields {
+	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100}} }
+}
+
+// jobs answers the requests. The service is made by the first that needs it, and again when the site is another.
+type jobs struct {
+	mu      sync.Mutex
+	site    *web.Site
+	service *build.Service
+}
+
+func (j *jobs) open(r *web.Request) (*build.Service, error) {
+	r.Request = r.WithContext(engine.Budget(r.Context()))
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.service == nil || j.site != r.Site {
+		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+		if err != nil {
+			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+		}
+		j.site, j.service = r.Site, s
+	}
+	return j.service, nil
+}
+
+func (j *jobs) follower(r *web.Request) (*engine.Follower, error) {
+	s, err := j.open(r)
+	if err != nil {
+		return nil, err
+	}
+	return &s.Follower, nil
+}

@@ -1,0 +1,92 @@
+package look
+
+import (
+	"time"
+
+	"toaster.do/lib/store"
+)
+
+// Job is a job in JSON. The names are a contract with programs.
+type Job struct {
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Target   string  `json:"target"`
+	State    string  `json:"state"`
+	Enabled  bool    `json:"enabled"`
+	Revision int     `json:"revision"`
+	Builds   []Build `json:"builds"`
+
+	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
+}
+
+// Build is a build in JSON.
+type Build struct {
+	Number      int        `json:"number"`
+	Revision    int        `json:"revision"`
+	State       string     `json:"state"`
+	Reason      string     `json:"reason,omitempty"`
+	QueuedAt    *time.Time `json:"queued_at"`
+	StartedAt   *time.Time `json:"started_at"`
+	EndedAt     *time.Time `json:"ended_at"`
+	Step        int        `json:"step"`
+	Steps       int        `json:"steps"`
+	ExpectedEnd *time.Time `json:"expected_end"`
+	Artifacts   []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
+	Failure     *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+}
+
+// Failure is why a build failed, in JSON. What is unknown is left out.
+type Failure struct {
+	Step        int    `json:"step,omitempty"`
+	Line        int    `json:"line,omitempty"` // in the Dockerfile
+	Instruction string `json:"instruction,omitempty"`
+	Output      string `json:"output"`          // the last lines that the step printed
+	Cause       string `json:"cause,omitempty"` // its name: no-package, network, disk-full, …
+	Message     string `json:"message,omitempty"`
+	Advice      string `json:"advice,omitempty"`
+}
+
+// Artifact is a file that a build left, in JSON.
+type Artifact struct {
+	Path   string `json:"path"`
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// brief is a job with its newest build, for the list.
+func brief(j *store.Job) Job {
+	out := JobOf(j)
+	if j.Last != nil {
+		out.Builds = append(out.Builds, BuildOf(j.Last, nil))
+	}
+	return out
+}
+
+// JobOf is a job without its builds.
+func JobOf(j *store.Job) Job {
+	return Job{ID: j.ID, Name: j.Name, Target: j.Target, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: []Build{}}
+}
+
+// BuildOf is a build; artifacts that are nil are left out.
+func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
+	out := Build{
+		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
+		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
+	}
+	if artifacts != nil {
+		out.Artifacts = []Artifact{}
+	}
+	for _, a := range artifacts {
+		out.Artifacts = append(out.Artifacts, Artifact(a))
+	}
+	return out
+}
+
+// instant is null in JSON for a time that hasn't come.
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}

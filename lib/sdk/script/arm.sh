@@ -45,4 +45,14 @@ take_result() {
 	[ ! -d "$JOB/sdk/dist/u-boot" ] || tar -C "$JOB/sdk/dist" -czf "$WORK/dist/$TARGET.u-boot.tar.gz" u-boot || packing_failed
 }
 
+# check_board: the first partition of these boards' cards is FAT, which not every kernel has.
+check_board() {
+	case $BOARD in
+	raspi* | beagleboneblack | odroid* | ouya | pocophone-f1 | rock64 | chromeveyron) ;;
+	*) return 0 ;;
+	esac
+	grep -qw vfat /proc/filesystems || modprobe --dry-run --quiet vfat 2>/dev/null ||
+		fail 3 "this host's kernel has no vfat, which the first partition of $BOARD's card is. Build on a host whose kernel has it."
+}
+
 qemu_disk() { :; }

@@ -29,6 +29,7 @@ check_sdk() {
 	fi
 	[ -z "$MIRROR" ] && [ -z "$(sources)" ] &&
 		fail 3 "this target takes packages from where this host gets them, and this host has no source of $DISTRIBUTION $CODENAME."
+	[ "$SDK" != arm ] || check_board
 	[ "$SDK" = live ] || [ -e /dev/loop-control ] || fail 3 "this host has no loop devices. Load the module, as root: modprobe loop"
 }
 

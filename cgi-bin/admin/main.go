@@ -1,7 +1,3 @@
-// A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command admin is the CGI program for everything below /admin: what administrators see and do.
 package main
 

@@ -1,7 +1,3 @@
-// A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command build is the CGI program for everything below /jobs. The web server runs the program jobs, which begins faster and
 // answers what is asked for most often; what it can't answer it leaves to this one.
 package main

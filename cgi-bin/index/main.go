@@ -1,7 +1,3 @@
-// A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command index is the CGI program for the front page and the help.
 package main
 

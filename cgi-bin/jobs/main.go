@@ -1,7 +1,3 @@
-// A request is over before the number of processors changes; to ask the control group for it takes a tenth of a millisecond.
-//go:debug containermaxprocs=0
-//go:debug updatemaxprocs=0
-
 // Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts. It answers what
 // is asked for most often, on the engine of this host, and leaves the rest to the program build beside it, whose libraries take
 // each process a millisecond to begin.

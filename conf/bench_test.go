@@ -34,12 +34,14 @@ $HTTP["url"] =~ "^/others/" {
 // subject is a page whose requests are timed.
 type subject struct {
 	name, method, url, token string
+	few                      bool               // it takes long: asked for now and then, by one client
 	took                     [2][]time.Duration // by one client, by sixteen
 }
 
 // BenchmarkUnderLighttpd prints one table: what a request costs its client, alone and in a crowd of sixteen. The subjects take
 // turns, so that a noisy machine is noisy for all of them. Ratios are to the empty program of Go with net/http/cgi.
 func BenchmarkUnderLighttpd(b *testing.B) {
+	sizes(b)
 	subjects := subjectsOf(b)
 	for _, s := range subjects {
 		s.ask(b)
@@ -47,10 +49,15 @@ func BenchmarkUnderLighttpd(b *testing.B) {
 	for b.Loop() {
 		for i := range 20 * len(subjects) {
 			s := subjects[i%len(subjects)]
+			if s.few && i >= 5*len(subjects) {
+				continue
+			}
 			s.took[0] = append(s.took[0], s.ask(b))
 		}
 		for _, s := range subjects {
-			s.crowd(b)
+			if !s.few {
+				s.crowd(b)
+			}
 		}
 	}
 	base := subjects[2]
@@ -58,6 +65,9 @@ func BenchmarkUnderLighttpd(b *testing.B) {
 	for _, s := range subjects {
 		fmt.Printf("%-34s", s.name)
 		for i := range s.took {
+			if len(s.took[i]) == 0 {
+				continue
+			}
 			fmt.Printf(" %9.1f ms %6.2f ×", float64(median(s.took[i]).Microseconds())/1000, float64(median(s.took[i]))/float64(median(base.took[i])))
 		}
 		fmt.Println()
@@ -115,6 +125,7 @@ func subjectsOf(b *testing.B) (list []*subject) {
 	compared = append(compared, others(b, dir)...)
 	s := newSite(b, filepath.Join(b.TempDir(), "site"), unlimited...)
 	v := s.serveMore(b, kinds[2], "/toaster", strings.ReplaceAll(othersConfig, "{dir}", dir))
+	fast := s.serve(b, fastKinds[1], "/toaster")
 	host := strings.TrimSuffix(v.base, "/toaster")
 	for _, c := range compared {
 		list = append(list, &subject{name: c[0], method: "GET", url: host + "/others/" + c[1]})
@@ -129,8 +140,36 @@ func subjectsOf(b *testing.B) (list []*subject) {
 			one.token = v.token
 		}
 		list = append(list, one)
+		if one.token != "" || p[0] == "log-in page" {
+			list = append(list, &subject{name: "  FastCGI: " + p[0], method: p[1], url: fast.base + p[2], token: one.token})
+		}
 	}
-	return list
+	const large = 256 << 20
+	artifact := s.built(b, v, large) + "/artifacts/disk.img"
+	write(b, v.dir, "root/plain.img", "", 0o644)
+	if err := os.Truncate(v.dir+"/root/plain.img", large); err != nil {
+		b.Fatal(err)
+	}
+	return append(list,
+		&subject{name: "a file of 256 MiB", method: "GET", url: host + "/plain.img", few: true},
+		&subject{name: "toaster: an artifact of 256 MiB", method: "GET", url: v.base + artifact, token: v.token, few: true})
+}
+
+// sizes prints how large the installed programs are.
+func sizes(b *testing.B) {
+	b.Helper()
+	folder, err := root()
+	if err != nil {
+		b.Fatal(err)
+	}
+	files, _ := filepath.Glob(folder + "/usr/lib/cgi-bin/toaster/*")
+	for _, f := range append(files, folder+"/usr/bin/toasterctl") {
+		fi, err := os.Stat(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fmt.Printf("%-12s %6.1f MB\n", filepath.Base(f), float64(fi.Size())/1e6)
+	}
 }
 
 // others makes pages of well-made C programs, where they are installed.

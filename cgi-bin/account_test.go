@@ -20,8 +20,10 @@ func TestLogInAndOut(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/jobs/new" {
 		t.Fatal(a.status, a.header)
 	}
-	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, ada) {
-		t.Fatal(a.status, a.body)
+	for _, path := range []string{"/account", "/jobs", "/help"} {
+		if a := c.get(path); a.status != 200 || !strings.Contains(a.body, ada) || !strings.Contains(a.body, `action="/account/logout"`) {
+			t.Fatal(path, a.status, a.body)
+		}
 	}
 	old := c.cookie
 	if a := c.post("/account/logout"); a.status != http.StatusSeeOther || a.header.Get("Location") != "/" {

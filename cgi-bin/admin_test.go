@@ -278,6 +278,38 @@ func TestAdministratorsMayNeedASecondFactor(t *testing.T) {
 	}
 }
 
+func TestEverybodyMayNeedASecondFactor(t *testing.T) {
+	s := newSite(t, "[session]\nsecond_factor = true")
+	c, program := s.anybody(), s.program(s.token(ada, "write"))
+	if a := c.post("/account/login", "email", ada, "password", password); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/factor" {
+		t.Error("the log-in leads to ", a.header.Get("Location"))
+	}
+	for _, path := range []string{"/jobs", "/jobs/new", "/account/tokens"} {
+		if a := c.get(path); a.status != http.StatusForbidden || !strings.Contains(a.body, "second factor") {
+			t.Errorf("%s: %d", path, a.status)
+		}
+	}
+	if a := program.get("/jobs"); a.status != http.StatusForbidden {
+		t.Error("a token: ", a.status)
+	}
+	if a := c.get("/account"); a.status != http.StatusOK || !strings.Contains(a.body, "needs a second factor") {
+		t.Error(a.status)
+	}
+	key, state := c.key()
+	if a := c.post("/account/factor", "state", state, "code", s.code(key, time.Now()), "confirm", password); a.status != http.StatusOK {
+		t.Fatal(a.status, a.body)
+	}
+	if a := c.get("/jobs"); a.status != http.StatusOK {
+		t.Error(a.status)
+	}
+	if a := program.get("/jobs"); a.status != http.StatusOK {
+		t.Error("a token: ", a.status)
+	}
+	if a := c.post("/account/factor/disable", "confirm", password); a.status != http.StatusForbidden {
+		t.Error("it can be switched off: ", a.status)
+	}
+}
+
 func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 	s := newSite(t, "[limits]\nrunning = 1\n[local]\nkeep = 1")
 	c := s.program(s.token(ada, "write"))

@@ -119,20 +119,28 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	if a.status != 200 || len(ids) != 1 || !strings.Contains(a.body, "Elinks &lt;b&gt;") || !strings.Contains(a.body, "192.0.2.7") {
 		t.Fatal(a.status, a.body)
 	}
-	if a := bobs.post("/account/sessions/" + ids[0][1] + "/end"); a.status != http.StatusNotFound {
+	if a := bobs.post("/account/sessions/"+ids[0][1]+"/end", "confirm", password); a.status != http.StatusNotFound {
 		t.Error("somebody else ends it: ", a.status)
 	}
 	if a := elsewhere.get("/account"); a.status != 200 {
 		t.Error(a.status)
 	}
-	if a := c.post("/account/sessions/" + ids[0][1] + "/end"); a.status != http.StatusSeeOther {
+	for _, path := range []string{"/account/sessions/" + ids[0][1] + "/end", "/account/sessions/end"} {
+		if a := c.post(path, "confirm", "wrong wrong"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "The password is wrong.") {
+			t.Error("without the password: ", a.status)
+		}
+	}
+	if a := elsewhere.get("/account"); a.status != 200 {
+		t.Error(a.status)
+	}
+	if a := c.post("/account/sessions/"+ids[0][1]+"/end", "confirm", password); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
 	if a := elsewhere.get("/account"); a.status != http.StatusSeeOther {
 		t.Error("still logged in there: ", a.status)
 	}
 	elsewhere.logIn(ada)
-	if a := c.post("/account/sessions/end"); a.status != http.StatusSeeOther {
+	if a := c.post("/account/sessions/end", "confirm", password); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
 	if a := elsewhere.get("/account"); a.status != http.StatusSeeOther {

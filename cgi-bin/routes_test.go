@@ -51,8 +51,8 @@ GET  /account/address                                      303   200   200   200
 POST /account/address                                      303   422   422   422   403   403     403
 POST /account/address/confirm                              404   404   404   404   404   404     404
 GET  /account/sessions                                     303   200   200   200   403   403     403
-POST /account/sessions/end                                 303   303   303   303   403   403     403
-POST /account/sessions/{id}/end                            303   303   404   404   403   403     403
+POST /account/sessions/end                                 303   422   422   422   403   403     403
+POST /account/sessions/{id}/end                            303   422   422   422   403   403     403
 GET  /account/factor                                       303   200   200   200   403   403     403
 POST /account/factor                                       303   422   422   422   403   403     403
 POST /account/factor/codes                                 303   422   422   422   403   403     403

@@ -83,6 +83,9 @@ func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by stri
 	if r.JSON() {
 		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name})
 	}
+	if r.Site.Config.Session.SecondFactor && !p.HasFactor() {
+		next = "/account/factor"
+	}
 	return r.Redirect(w, next)
 }
 

@@ -47,7 +47,7 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
 	cfg, p := r.Site.Config, r.Who.Person
 	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.Absolute, cfg.Mail.On(), r.Who.Token == nil
-	v.NeedsFactor = p.Role == "admin" && cfg.Admin.SecondFactor && !p.HasFactor()
+	v.NeedsFactor = cfg.NeedsFactor(p.Role) && !p.HasFactor()
 	var err error
 	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {
 		return err
@@ -91,6 +91,10 @@ type sessionRow struct {
 }
 
 func sessions(w http.ResponseWriter, r *web.Request) error {
+	return showSessions(w, r, http.StatusOK, wrong{})
+}
+
+func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
 	found, err := r.Site.DB.Sessions(r.Context(), r.Who.Person.ID, time.Now(), r.Site.Config.Session.Idle)
 	if err != nil {
 		return err
@@ -99,7 +103,10 @@ func sessions(w http.ResponseWriter, r *web.Request) error {
 	for _, s := range found {
 		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Who.Session})
 	}
-	return r.Page(w, http.StatusOK, "sessions", page.View{Here: "account", Notice: notice(r), Data: struct{ Sessions []sessionRow }{list}})
+	return r.Page(w, status, "sessions", page.View{Here: "account", Notice: notice(r), Data: struct {
+		wrong
+		Sessions []sessionRow
+	}{bad, list}})
 }
 
 func endSession(w http.ResponseWriter, r *web.Request) error {
@@ -110,17 +117,32 @@ func endSession(w http.ResponseWriter, r *web.Request) error {
 	if id == r.Who.Session {
 		return logout(w, r)
 	}
-	if err := r.Site.DB.EndOneSession(r.Context(), r.Who.Person.ID, id, time.Now()); err != nil {
-		return err
-	}
-	return done(w, r, "/account/sessions", "session")
+	return endThose(w, r, "session", func() error {
+		return r.Site.DB.EndOneSession(r.Context(), r.Who.Person.ID, id, time.Now())
+	})
 }
 
 func endSessions(w http.ResponseWriter, r *web.Request) error {
-	if err := r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now()); err != nil {
+	return endThose(w, r, "sessions", func() error {
+		return r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now())
+	})
+}
+
+// endThose ends sessions for who gives the password: whoever sits at a browser that was left alone doesn't shut its owner out elsewhere.
+func endThose(w http.ResponseWriter, r *web.Request, note string, end func() error) error {
+	_, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+		if err := a.Confirm(r.Context(), r.Who.Person, password); err != nil {
+			return nil, err
+		}
+		return nil, end()
+	})
+	if err != nil && fault.KindOf(err) != fault.NotFound {
+		return again(r, err, func(status int, bad wrong) error { return showSessions(w, r, status, bad) })
+	}
+	if err != nil {
 		return err
 	}
-	return done(w, r, "/account/sessions", "sessions")
+	return done(w, r, "/account/sessions", note)
 }
 
 // number is the id in a path.

@@ -8,6 +8,7 @@ import (
 	"encoding/base32"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/pquerna/otp/hotp"
 	"github.com/pquerna/otp/totp"
@@ -74,7 +75,12 @@ func step(secret []byte, code string, at time.Time) int64 {
 
 // tidy takes what people type around a code away.
 func tidy(code string) string {
-	return strings.ToUpper(strings.NewReplacer(" ", "", "-", "").Replace(strings.TrimSpace(code)))
+	return strings.ToUpper(strings.Map(func(r rune) rune {
+		if r == '-' || unicode.IsSpace(r) {
+			return -1
+		}
+		return r
+	}, code))
 }
 
 // EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests only. The code shows that
@@ -102,10 +108,10 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), letter, by)
 }
 
-// DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: administrators need one on this site.
+// DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: the account needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
-	if p.Role == "admin" && a.cfg.Admin.SecondFactor {
-		return fault.New(fault.Denied, "Administrators need a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+	if a.cfg.NeedsFactor(p.Role) {
+		return fault.New(fault.Denied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err

@@ -27,6 +27,7 @@ func FuzzCode(f *testing.F) {
 		f.Add(code[:3] + " " + code[3:])
 	}
 	f.Add("ABCDE-FGHIJ")
+	f.Add("0\f-")
 	f.Fuzz(func(t *testing.T, typed string) {
 		code := tidy(typed)
 		if tidy(code) != code || strings.ContainsAny(code, " -") {

@@ -56,6 +56,15 @@ func ask(ctx context.Context, program, password string, words []string) (score i
 
 // hardToGuess is Invalid at "password" where a password is easy to guess. It takes a slot like hashing does.
 func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string) error {
+	if path := a.cfg.Signup.Breached; path != "" {
+		known, err := breached(path, password)
+		if err != nil {
+			return fault.Wrap(fault.Broken, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+		}
+		if known {
+			return fault.New(fault.Invalid, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
+		}
+	}
 	if a.Strength == nil {
 		return nil
 	}

@@ -81,4 +81,6 @@ type Session struct {
 	Idle     time.Duration // without a request for this long, a session is over
 	Absolute time.Duration // a session is over this long after its log-in, whatever happens
 	Secure   string        // the cookie's Secure attribute: "auto" (when the request came by HTTPS), "always", "never"
+
+	SecondFactor bool `toml:"second_factor"` // everybody needs one; without it only the account's own pages open
 }

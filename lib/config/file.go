@@ -32,6 +32,7 @@ type file struct {
 	Session struct {
 		Idle, Absolute duration
 		Secure         string
+		SecondFactor   bool `toml:"second_factor"`
 	}
 	Signup Signup
 	Admin  Admin
@@ -49,6 +50,7 @@ func fileOf(c *Config) *file {
 	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
 	j.ConnectTimeout, j.CallTimeout = duration{c.Jenkins.ConnectTimeout}, duration{c.Jenkins.CallTimeout}
 	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
+	f.Session.SecondFactor = c.Session.SecondFactor
 	return f
 }
 
@@ -61,7 +63,7 @@ func (f *file) config() *Config {
 			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
 			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
 		},
-		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure},
+		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure, f.Session.SecondFactor},
 		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail, Log: f.Log,
 	}
 }

@@ -93,7 +93,7 @@ func parse(data []byte, path string) (*Config, error) {
 	if bad := c.check(); bad != nil {
 		return nil, fmt.Errorf("%s:%d: %s: %s", path, max(1, lineOf(data, bad.key)), bad.key, bad.want)
 	}
-	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir, &c.Mail.PasswordFile, &c.Jenkins.TokenFile, &c.Jenkins.CA} {
+	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir, &c.Mail.PasswordFile, &c.Signup.Breached, &c.Jenkins.TokenFile, &c.Jenkins.CA} {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}

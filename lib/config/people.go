@@ -6,11 +6,19 @@ import "strings"
 type Signup struct {
 	Mode    string   // "open": whoever proves an address; "approval": an administrator decides after that; "closed": nobody
 	Domains []string // only addresses below these: "example.org" (and no subdomain of it); empty: any
+
+	// Breached is a sorted file of the SHA-1 of passwords that nobody may choose; empty: there is none.
+	Breached string `toml:"breached_passwords"`
 }
 
 // Admin configures what administrators may do.
 type Admin struct {
 	SecondFactor bool `toml:"second_factor"` // pages of /admin take a second factor
+}
+
+// NeedsFactor tells whether accounts with a role need a second factor.
+func (c *Config) NeedsFactor(role string) bool {
+	return c.Session.SecondFactor || role == "admin" && c.Admin.SecondFactor
 }
 
 // Mail says how letters are sent. Where From is empty there are none.

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"toaster.do/lib/jenkins/standin"
@@ -46,6 +47,11 @@ func TestDoctorOfTheSite(t *testing.T) {
 	runUntilReady(t, config)
 	ctl(t, "", "sync", "--config", config).exits(0)
 	doctor().exits(0).says("ok      the database: schema version", "ok      the address "+s.url+"/: without HTTPS", "ok      static files", "ok      cron: “toasterctl sync” ran ")
+
+	adjusted(t, config, `breached_passwords = ""`, `breached_passwords = "breached"`)
+	doctor().exits(1).says("change  breached passwords", "breached: no such file")
+	write(t, filepath.Join(dir, "breached"), strings.Repeat("0", 40)+":1\n")
+	doctor().exits(0).says("ok      breached passwords")
 
 	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`, `url = "`+s.url+`"`, `url = "`+s.url+`/elsewhere"`)
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o644)

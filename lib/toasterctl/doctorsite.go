@@ -42,6 +42,9 @@ func (w *world) examineSite(cfg *config.Config) []finding {
 	if all[0].OK {
 		all = append(all, cron(w.ctx, cfg))
 	}
+	if cfg.Signup.Breached != "" {
+		all = append(all, breachedFinding(cfg))
+	}
 	return append(append(all, mailFinding(w.ctx, cfg)), address(w.ctx, cfg)...)
 }
 
@@ -113,6 +116,14 @@ func keysFinding(ctx context.Context, cfg *config.Config) finding {
 		return finding{What: what, Problem: count(n.Stale, "second factor") + " not sealed with the newest of them.", Advice: "toasterctl migrate"}
 	}
 	return fine(what, "")
+}
+
+func breachedFinding(cfg *config.Config) finding {
+	const what = "breached passwords"
+	if err := account.New(cfg, nil).CheckBreached(); err != nil {
+		return sick(what, err, "Put the list there, readable by "+userName(os.Geteuid())+", or empty signup.breached_passwords: nobody can choose a password until then.")
+	}
+	return fine(what, cfg.Signup.Breached)
 }
 
 func room(cfg *config.Config) finding {

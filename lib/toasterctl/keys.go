@@ -19,7 +19,7 @@ type keysCommand struct {
 
 func (keysCommand) Help() string {
 	return "Makes new keys, for the cookies of all log-ins from now on, and seals all second factors with them. " +
-		"On an installed site root does this. Programs that run for long (FastCGI) have to be started again."
+		"On an installed site root does this."
 }
 
 // Run keeps the old keys until nothing needs them: whenever it is stopped, nothing is lost.

@@ -23,14 +23,26 @@ func (a Access) admits(r *Request) error {
 		return fault.New(fault.Denied, "This token may only read.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
 		return fault.New(fault.Denied, "A token doesn't open this page.", "Log in with a browser.")
+	case r.Site.Config.Session.SecondFactor && !p.HasFactor() && !r.setsUp():
+		return needsFactor()
 	case a != Admin && a != Metrics:
 		return nil
 	case p.Role != "admin":
 		return fault.New(fault.Denied, "This page is for administrators.", "Log in with an administrator's account.")
-	case token == nil && r.Site.Config.Admin.SecondFactor && !p.HasFactor():
-		return fault.New(fault.Denied, "Administrators need a second factor on this site.", "Set one up on your account's page, then come back.")
+	case token == nil && r.Site.Config.NeedsFactor(p.Role) && !p.HasFactor():
+		return needsFactor()
 	}
 	return nil
+}
+
+func needsFactor() error {
+	return fault.New(fault.Denied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
+}
+
+// setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but tokens, which would be a
+// way around it.
+func (r *Request) setsUp() bool {
+	return r.app.Program == "account" && !strings.HasPrefix(r.path, "/tokens")
 }
 
 // Entry is a line for the audit trail about what the request does.

@@ -35,7 +35,7 @@ var speakers = map[string][]int{
 	"fault.New": {1, 2}, "fault.Wrap": {2, 3},
 	"lib/build refuse": {2, 3}, "lib/engine end": {2}, "lib/build say": {1}, "lib/console v.text": {0}, "lib/health add": {1},
 	"lib/dockerfile t.fail": {2, 3}, "lib/dockerfile t.failIn": {3, 4}, "lib/dockerfile t.warn": {3, 4}, "lib/dockerfile t.warnIn": {2, 3},
-	"cgi-bin/jobs add": {0}, "lib/store giveUp": {4},
+	"cgi-bin/build add": {0}, "lib/store giveUp": {4},
 }
 
 // told are the fields and variables that people read.
@@ -43,7 +43,7 @@ var told = []string{"Message", "Advice", "message", "advice", "Reason", "reason"
 
 // answers are functions, constants and variables all of whose texts are read. What programs type stands in lists, and is left out.
 var answers = []string{
-	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs notices",
+	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
 	"lib/build choose", "lib/build Why", "lib/local reason", "lib/local lostReason", "lib/local noRunner", "lib/local outcome",
 	"lib/sdk next", "lib/sdk Login", "lib/sdk groups", "lib/sdk singleBoard", "lib/sdk phone", "lib/sdk otherARM",
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",

@@ -28,10 +28,11 @@ type DB struct {
 	r, w *sql.DB
 }
 
-// Pragmas belong in the address: an Exec would reach one connection of the pool only.
+// Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
+// (database/sql), so it needs no mutex of SQLite's.
 const (
-	writer = "_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
-	reader = "_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
+	writer = "_mutex=no&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
+	reader = "_mutex=no&_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
 )
 
 func dsn(path, pragmas string) string {

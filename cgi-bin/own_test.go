@@ -193,7 +193,7 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	s := newSite(t)
-	id := s.program(s.token(ada, "write")).addJob("name", "web", "build_args", "A=b")
+	id := s.program(s.token(ada, "write")).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
 	other := s.program(s.token(bob, "write")).addJob("name", "secret")
 	a := s.browser(ada).get("/account/export")
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.body)), int64(len(a.body)))
@@ -209,7 +209,7 @@ func TestExport(t *testing.T) {
 		files[f.Name] = string(b)
 	}
 	for name, want := range map[string]string{"account.json": ada, "jobs/" + id + "/job.json": `"name": "web"`, "jobs/" + id + "/revision-1/Dockerfile": good,
-		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
+		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/root-keys": sshKey, "jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s: %q", name, files[name])
 		}

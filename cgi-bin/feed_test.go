@@ -78,6 +78,11 @@ func TestABadgeIsOffUntilItsOwnerSaysSo(t *testing.T) {
 	if err := xml.Unmarshal([]byte(a.body), new(struct{})); err != nil {
 		t.Error(err)
 	}
+	s.sql("UPDATE person SET state = 'suspended' WHERE email = ?", ada)
+	if a := nobody.get(path); a.status != http.StatusNotFound {
+		t.Errorf("while its owner is suspended, it answers %d", a.status)
+	}
+	s.sql("UPDATE person SET state = 'active' WHERE email = ?", ada)
 	c.post("/jobs/"+id+"/badge", "public", "0")
 	if a := nobody.get(path); a.status != http.StatusNotFound {
 		t.Errorf("it answers %d afterwards", a.status)

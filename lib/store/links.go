@@ -175,18 +175,22 @@ func endWays(ctx context.Context, tx *sql.Tx, person int64, tokens bool) error {
 	return err
 }
 
-// SetAddress gives the person of a link the address that it was sent to. One that has an account meanwhile is a Conflict.
+// SetAddress gives the person of a link the address that it was sent to. One that has an account meanwhile is a Conflict; for somebody who
+// is suspended the link doesn't work.
 func (db *DB) SetAddress(ctx context.Context, l *Link, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE person SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL`, l.Email, millis(now), l.PersonID)
+		r, err := tx.ExecContext(ctx, `UPDATE person SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, millis(now), l.PersonID)
 		if unique(err) {
 			return addressTaken(err)
 		}
 		if err != nil {
 			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return cmpErr(err, noLink())
 		}
 		// Links that were sent to the old address end.
 		if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, l.PersonID); err != nil {

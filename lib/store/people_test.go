@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"reflect"
 	"testing"
@@ -187,5 +188,37 @@ func TestANumberIsNeverGivenAgain(t *testing.T) {
 	}
 	if next := addPerson(t, db, "ben@example.org"); next.ID != last.ID+1 || last.ID != first.ID+1 {
 		t.Errorf("numbers %d, %d, and then %d", first.ID, last.ID, next.ID)
+	}
+}
+
+func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
+	db := test(t)
+	for i, use := range []func(*Person, *Link) error{
+		func(p *Person, l *Link) error { return db.SetAddress(t.Context(), l, day, Letter{}, Entry{At: day}) },
+		func(p *Person, l *Link) error {
+			return db.ResetPassword(t.Context(), l, "new", "active", false, day, Letter{}, Entry{At: day})
+		},
+		func(p *Person, l *Link) error {
+			return db.Activate(t.Context(), l, p, "active", day, nil, Entry{At: day})
+		},
+	} {
+		p := addPerson(t, db, fmt.Sprintf("person%d@example.org", i))
+		l, secret := NewLink([]string{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day, time.Hour)
+		if i > 0 {
+			l.Email = p.Email
+		}
+		if err := errors.Join(db.SendLink(t.Context(), p.ID, l), db.SetState(t.Context(), p.ID, "suspended", day)); err != nil {
+			t.Fatal(err)
+		}
+		found, _, err := db.FindLink(t.Context(), l.Kind, secret, day)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := use(p, found); kind(err) != fault.NotFound {
+			t.Errorf("%s: %v", l.Kind, err)
+		}
+		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != "suspended" || now.Password != p.Password {
+			t.Errorf("%s: %+v, %v", l.Kind, now, err)
+		}
 	}
 }

@@ -10,8 +10,9 @@ PROGRAMS = index account admin jobs build strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev mmdebstrap uidmap zsh
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio curl debootstrap e2fsprogs git groff-base libapache2-mod-fcgid lighttpd lintian \
-	lighttpd-mod-openssl parted qemu-utils shellcheck squashfs-tools w3m xorriso zip
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio cron curl debootstrap e2fsprogs git groff-base libapache2-mod-fcgid lighttpd lintian \
+	lighttpd-mod-openssl logrotate openrc parted procps qemu-utils runit shellcheck squashfs-tools w3m xorriso zip \
+	$(shell grep -q '^ID=devuan' /etc/os-release || echo systemd)
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.
 TAGS = sqlite_omit_load_extension,netgo,osusergo

@@ -4,10 +4,13 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -22,81 +25,134 @@ const small = "FROM debian:bookworm\nRUN true\n"
 
 var unlimited = []string{"\njobs = 3\n", "\njobs = 0\n", "\nrunning = 3\n", "\nrunning = 0\n", "\ndaily = 50\n", "\ndaily = 0\n", "\nqueue = 100\n", "\nqueue = 0\n"}
 
-// Fifty clients, five to a person, hand jobs in at once while programs are killed at random: what was answered is there, once, and nothing else
-// went wrong than what was killed.
+// Fifty clients, five to a person, log in, hand jobs in, start and follow builds, stop and remove them, for a minute, while programs are
+// killed at random: what was answered is true, and nothing else went wrong than what was killed. TOASTER_CROWD is another time, such as
+// "10m"; the second server gets a quarter of it.
 func TestFiftyClientsAtOnceWhileProgramsAreKilled(t *testing.T) {
-	for _, k := range kinds[1:] {
+	span := time.Minute
+	if d, err := time.ParseDuration(os.Getenv("TOASTER_CROWD")); err == nil {
+		span = d
+	}
+	for _, k := range []kind{kinds[2], kinds[1]} {
 		t.Run(k.name, func(t *testing.T) {
 			s := newSite(t, filepath.Join(t.TempDir(), "site"), unlimited...)
-			v := s.serve(t, k, "/toaster")
-			people := []*visitor{v}
-			for i := range 9 {
-				other := fmt.Sprintf("p%d@example.org", i)
-				s.ctl(t, password+"\n", "user", "add", "--email", other, "--password-stdin")
-				people = append(people, &visitor{v.base, s.ctl(t, "", "token", "add", "--name", "test", other), v.server, v.dir})
-			}
-			killing, stop := context.WithCancel(t.Context())
-			killed := make(chan int, 1)
-			go func() { killed <- s.kill(killing) }()
+			s.holdsOut(t, s.serve(t, k, "/toaster"), span)
+		})
+		span /= 4
+	}
+}
 
-			var stored sync.Map
-			var failed atomic.Int32
-			var crowd sync.WaitGroup
-			for client := range 50 {
-				crowd.Go(func() {
-					for n := range 3 {
-						name := fmt.Sprintf("job %d of %d", n, client)
-						kind, body := form(name, small)
-						resp, text, err := people[client%len(people)].ask("POST", "/jobs", kind, body)
-						switch {
-						case err == nil && resp.StatusCode == http.StatusCreated:
-							stored.Store(filepath.Base(resp.Header.Get("Location")), name)
-						case err == nil && resp.StatusCode < 500:
-							t.Errorf("%s: %s %s", name, resp.Status, text)
-						default:
-							failed.Add(1)
-						}
-					}
-				})
+// crowd is what its clients have seen.
+type crowd struct {
+	*testing.T
+	until                 time.Time
+	there, gone           sync.Map // the ids of jobs that have to be there, and that must not
+	asked, failed, logins atomic.Int32
+}
+
+func (s *site) holdsOut(t *testing.T, v *visitor, span time.Duration) {
+	people, emails := []*visitor{v}, []string{email}
+	for i := range 9 {
+		other := fmt.Sprintf("p%d@example.org", i)
+		s.ctl(t, password+"\n", "user", "add", "--email", other, "--password-stdin")
+		people = append(people, &visitor{v.base, s.ctl(t, "", "token", "add", "--name", "test", other), v.server, v.dir})
+		emails = append(emails, other)
+	}
+	killing, stop := context.WithCancel(t.Context())
+	killed := make(chan int, 1)
+	go func() { killed <- s.kill(killing) }()
+	c := &crowd{T: t, until: time.Now().Add(span)}
+	var clients sync.WaitGroup
+	for client := range 50 {
+		clients.Go(func() {
+			for n := 0; n == 0 || time.Now().Before(c.until); n++ {
+				c.goesAround(people[client%10], emails[client%10], fmt.Sprintf("job %d of %d", n, client), n%3 > 0)
 			}
-			crowd.Wait()
-			stop()
-			deaths := <-killed
-			if int(failed.Load()) > deaths {
-				t.Errorf("%d requests failed, but %d programs were killed", failed.Load(), deaths)
-			}
-			listed := map[string]bool{}
-			for _, line := range strings.Split(s.ctl(t, "", "job", "list"), "\n") {
-				listed[strings.Fields(line)[0]] = true
-			}
-			n := 0
-			stored.Range(func(id, name any) bool {
-				if n++; !listed[id.(string)] {
-					t.Errorf("%s was answered, and is lost", name)
-				}
-				return true
-			})
-			t.Logf("%d stored, %d killed, %d failed", n, deaths, failed.Load())
-			if n == 0 || deaths == 0 {
-				t.Error("nothing was tried")
-			}
-			s.whole(t)
 		})
 	}
+	clients.Wait()
+	stop()
+	deaths := <-killed
+	if int(c.failed.Load()) > deaths {
+		t.Errorf("%d requests failed, but %d programs were killed", c.failed.Load(), deaths)
+	}
+	listed := map[string]bool{}
+	for line := range strings.Lines(s.ctl(t, "", "job", "list")) {
+		listed[strings.Fields(line)[0]] = true
+	}
+	there, gone := 0, 0
+	c.there.Range(func(id, name any) bool {
+		if there++; !listed[id.(string)] {
+			t.Errorf("%s was answered, and is lost", name)
+		}
+		return true
+	})
+	c.gone.Range(func(id, name any) bool {
+		if gone++; listed[id.(string)] {
+			t.Errorf("%s was removed, and is there", name)
+		}
+		return true
+	})
+	t.Logf("%d requests, %d log-ins; %d programs killed, %d requests failed; %d jobs there, %d removed", c.asked.Load(), c.logins.Load(), deaths, c.failed.Load(), there, gone)
+	if there == 0 || gone == 0 || deaths == 0 || c.logins.Load() == 0 {
+		t.Error("not everything was tried")
+	}
+	s.whole(t)
+}
+
+// goesAround takes a job from its beginning to its end, or leaves it there. It breaks off where a request is lost: nobody knows then what
+// was done.
+func (c *crowd) goesAround(v *visitor, email, name string, remove bool) {
+	login := url.Values{"email": {email}, "password": {password}}
+	switch resp := c.ask(v, "POST", "/account/login", "application/x-www-form-urlencoded", strings.NewReader(login.Encode()), http.StatusTooManyRequests, http.StatusServiceUnavailable); {
+	case resp == nil:
+		return
+	case resp.StatusCode < 400:
+		c.logins.Add(1)
+	}
+	kind, body := form(name, small)
+	resp := c.ask(v, "POST", "/jobs", kind, body)
+	if resp == nil {
+		return
+	}
+	id := filepath.Base(resp.Header.Get("Location"))
+	c.there.Store(id, name)
+	for _, request := range [][2]string{
+		{"POST", "/start"}, {"GET", "/builds/1/log?offset=0"}, {"GET", ""}, {"GET", "/../"}, {"POST", "/stop"},
+	} {
+		if c.ask(v, request[0], "/jobs/"+id+request[1], "", nil) == nil {
+			return
+		}
+	}
+	if remove {
+		c.there.Delete(id)
+		if c.ask(v, "POST", "/jobs/"+id+"/remove", "", nil) != nil {
+			c.gone.Store(id, name)
+		}
+	}
+}
+
+// ask returns nil for a request that got no good answer. One whose program was not killed may also have one of the statuses too: a log-in does where many come at once.
+func (c *crowd) ask(v *visitor, method, path, kind string, body io.Reader, too ...int) *http.Response {
+	resp, text, err := v.ask(method, path, kind, body)
+	c.asked.Add(1)
+	switch {
+	// The web server's own page stands for a program that was killed, or the connection broke.
+	case err != nil || resp.StatusCode >= 500 && resp.Header.Get("X-Request-Id") == "":
+		c.failed.Add(1)
+		return nil
+	case resp.StatusCode >= 400 && !slices.Contains(too, resp.StatusCode):
+		c.Errorf("%s %s: %s %s", method, path, resp.Status, text)
+		return nil
+	}
+	return resp
 }
 
 // kill kills a CGI program now and then, until ctx ends, and returns how many it has killed.
 func (s *site) kill(ctx context.Context) (n int) {
-	for ; ctx.Err() == nil; time.Sleep(100 * time.Millisecond) {
-		programs, _ := filepath.Glob("/proc/[0-9]*/exe")
-		for _, link := range programs {
-			if exe, err := os.Readlink(link); err == nil && strings.HasPrefix(exe, s.root+"/usr/lib/cgi-bin/") {
-				pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(link)))
-				if syscall.Kill(pid, syscall.SIGKILL) == nil {
-					n++
-				}
-				break
-			}
+	for ; ctx.Err() == nil; time.Sleep(500 * time.Millisecond) {
+		if pids := s.programs(); len(pids) > 0 && syscall.Kill(pids[rand.IntN(len(pids))], syscall.SIGKILL) == nil {
+			n++
 		}
 	}
 	return n

@@ -26,6 +26,8 @@ func TestOtherSitesCannotSendForms(t *testing.T) {
 		{"an old browser, our page", "POST", []string{"Origin", "http://example.com"}, true},
 		{"an old browser, another page", "POST", []string{"Origin", "http://evil.example"}, false},
 		{"an old browser, another port", "POST", []string{"Origin", "http://example.com:81"}, false},
+		{"an old browser, our page through a proxy", "POST", []string{"Origin", "https://public.example"}, true},
+		{"an old browser, our page by plain HTTP", "POST", []string{"Origin", "http://public.example"}, false},
 		{"an old browser, no page", "POST", []string{"Origin", "null"}, false},
 		{"a program", "POST", nil, true},
 		{"a program with a token", "POST", []string{"Authorization", "Bearer x", "Origin", "http://evil.example"}, true},
@@ -33,7 +35,7 @@ func TestOtherSitesCannotSendForms(t *testing.T) {
 	} {
 		passed := false
 		var refused error
-		h := Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true }),
+		h := Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true }), "https://public.example/toaster",
 			func(_ http.ResponseWriter, _ *http.Request, err error) { refused = err })
 		r := request(nil, c.headers...)
 		r.Method = c.method

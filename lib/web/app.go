@@ -163,7 +163,7 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		if err := r.answer(out); err != nil {
 			r.fail(out, err)
 		}
-	}), cross).ServeHTTP(out, r.Request)
+	}), site.Config.Site.URL, cross).ServeHTTP(out, r.Request)
 }
 
 // locate finds the site's prefix and the path below the program.

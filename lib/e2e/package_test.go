@@ -28,7 +28,9 @@ func TestDebianPackage(t *testing.T) {
 	}
 	dir := t.TempDir()
 	clean := make(chan *chroot)
-	go func() { clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd") }()
+	go func() {
+		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd", "sysvinit-core")
+	}()
 	deb := makePackage(t, dir)
 	c := <-clean
 	if t.Failed() {
@@ -121,17 +123,20 @@ func (c *chroot) is(path, want string) {
 	}
 }
 
+// install does so on a system like Devuan: with sysvinit, and no systemd.
 func (c *chroot) install(deb string) {
+	c.run("sh", "-c", "! dpkg-query -W -f '${db:Status-Status}' systemd | grep -x installed")
 	c.dpkg(deb, "-i", "/root/toaster.deb")
 	c.is("/var/lib/toaster", "www-data:www-data 750")
 	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
 	c.is("/etc/toaster/keys", "root:www-data 640")
 	for _, path := range []string{
-		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf", "/etc/rc2.d/S01toaster-runner",
+		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf",
 		"/etc/cron.d/toaster", "/usr/share/man/man8/toasterctl.8.gz", "/usr/share/doc/toaster/copyright",
 	} {
 		c.run("test", "-e", path)
 	}
+	c.run("sh", "-c", "ls /etc/rc2.d/S*toaster-runner")
 	c.feed(password+"\n", "runuser", "-u", "www-data", "--", "toasterctl", "user", "add", "--email", email, "--admin", "--password-stdin")
 	c.run("runuser", "-u", "www-data", "--", "sh", "-c", strings.SplitN(lineOf(c, "/etc/cron.d/toaster", "* * * * * "), "www-data ", 2)[1])
 	c.run("dpkg", "--verify", "toaster")

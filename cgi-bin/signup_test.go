@@ -220,6 +220,14 @@ func TestWithoutMailThePagesSaySo(t *testing.T) {
 	if a := c.get("/account/sent?for=signup"); !strings.Contains(a.body, "activates accounts by hand") {
 		t.Error(a.body)
 	}
+	// Nobody can show whose an address is: who comes later with the same one chooses no password for it.
+	const later = "another phrase of somebody else"
+	if a := s.anybody().signUp(carl, later); a.status != http.StatusSeeOther {
+		t.Error(a.status, a.body)
+	}
+	if a := s.anybody().post("/account/login", "email", carl, "password", later); a.status != http.StatusUnauthorized {
+		t.Error(a.status)
+	}
 	for _, path := range []string{"/account/recover", "/account/resend"} {
 		if a := c.get(path); !strings.Contains(a.body, "sends no mail") {
 			t.Errorf("%s: %s", path, a.body)

@@ -95,7 +95,7 @@ func takeLink(ctx context.Context, tx *sql.Tx, l *Link, now time.Time) error {
 
 // SignUp stores what somebody who says to have p's address typed: a pending person, and the link to activate it. One who signed up before,
 // and has not proven the address since, starts over. Where the address has an account already, nothing changes, and taken is posted to it.
-// A link without a digest is none: mail is off.
+// A link without a digest is none: mail is off, nobody can show whose the address is, and the first who gave it stays.
 func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var state string
@@ -104,7 +104,7 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 		switch {
 		case err == sql.ErrNoRows:
 			err = insertPerson(ctx, tx, p)
-		case err == nil && (state != "pending" || verified):
+		case err == nil && (state != "pending" || verified || l.Digest == nil):
 			_, err = post(ctx, tx, p.CreatedAt, taken)
 			return err
 		case err == nil:

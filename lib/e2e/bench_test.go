@@ -31,7 +31,7 @@ func BenchmarkRequest(b *testing.B) {
 			name = "jobs, a page of 25"
 		}
 		programs = append(programs, &subject{name: name, argv: []string{dir + "/cgi-bin/" + p.program}, env: []string{
-			"TOASTER_CONF=" + config, "REQUEST_METHOD=GET", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost", "REMOTE_ADDR=127.0.0.1",
+			"TOASTER_CONF=" + config, "GOMAXPROCS=1", "REQUEST_METHOD=GET", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost", "REMOTE_ADDR=127.0.0.1",
 			"SCRIPT_NAME=/" + p.program, "PATH_INFO=" + p.path, "REQUEST_URI=/" + p.program + p.path,
 			"HTTP_HOST=localhost", "HTTP_ACCEPT=text/html", "HTTP_AUTHORIZATION=Bearer " + p.token,
 		}})
@@ -108,11 +108,8 @@ func main() {
 
 // instance makes an instance whose person has 25 jobs, and returns the person's token and the configuration.
 func instance(b *testing.B, dir string) (token, config string) {
-	for _, program := range []string{"index", "account", "jobs", "build"} {
-		sh(b, nil, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/cgi-bin/"+program, "../../cgi-bin/"+program)
-	}
+	sh(b, nil, "make", "-C", "../..", "build", "BUILD="+dir)
 	ctl := dir + "/toasterctl"
-	sh(b, nil, "go", "build", "-o", ctl, "../toasterctl")
 	sh(b, nil, ctl, "init", "--dir", dir+"/instance")
 	config = dir + "/instance/toaster.toml"
 	text, err := os.ReadFile(config)

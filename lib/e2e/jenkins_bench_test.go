@@ -19,8 +19,8 @@ func BenchmarkStartOnJenkins(b *testing.B) {
 	dir := b.TempDir()
 	token, config, id := onJenkins(b, dir, s)
 	job := trivial(b, s)
-	begin := &subject{name: "start, CGI program", argv: []string{dir + "/jobs"}, env: []string{
-		"TOASTER_CONF=" + config, "REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost", "REMOTE_ADDR=127.0.0.1",
+	begin := &subject{name: "start, CGI program", argv: []string{dir + "/cgi-bin/build"}, env: []string{
+		"TOASTER_CONF=" + config, "GOMAXPROCS=1", "REQUEST_METHOD=POST", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost", "REMOTE_ADDR=127.0.0.1",
 		"SCRIPT_NAME=/jobs", "PATH_INFO=/" + id + "/start", "REQUEST_URI=/jobs/" + id + "/start", "CONTENT_LENGTH=0",
 		"HTTP_HOST=localhost", "HTTP_ACCEPT=application/json", "HTTP_AUTHORIZATION=Bearer " + token,
 	}}
@@ -46,9 +46,8 @@ func BenchmarkStartOnJenkins(b *testing.B) {
 
 // onJenkins makes an instance with one job, on a controller.
 func onJenkins(b *testing.B, dir string, s *standin.Server) (token, config, id string) {
-	sh(b, nil, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/jobs", "../../cgi-bin/jobs")
+	sh(b, nil, "make", "-C", "../..", "build", "BUILD="+dir)
 	ctl := dir + "/toasterctl"
-	sh(b, nil, "go", "build", "-o", ctl, "../toasterctl")
 	sh(b, nil, ctl, "init", "--dir", dir+"/instance")
 	config = dir + "/instance/toaster.toml"
 	for path, text := range map[string]string{

@@ -24,6 +24,7 @@ E
 RUN wc -c </etc/resolv.conf >/words
 RUN head -c 8000000 /dev/urandom >/gone && sync
 RUN rm /gone
+RUN ls -d /usr/bin/* >/seen || :
 EXPOSE 8080
 CMD ["busybox", "httpd", "-f", "-p", "8080"]
 `
@@ -74,10 +75,28 @@ func TestImages(t *testing.T) {
 			checkImageFiles(t, b, recipe, c.file)
 			checkDisk(t, b, c.kind, c.hidden)
 			checkRoot(t, b, recipe.Root)
-			if c.kind == "arm" && contents(t, b.file(t, "arm_amd64_daedalus.u-boot.tar.gz"))["u-boot/toy.bin"].body != "loader\n" {
-				t.Error("the board's boot loader is not there")
+			if c.kind == "arm" {
+				checkBoard(t, b)
 			}
 		})
+	}
+}
+
+// checkBoard: the boot loader is beside the image, and the host's qemu is not in it.
+func checkBoard(t *testing.T, b *run) {
+	t.Helper()
+	if contents(t, b.file(t, "arm_amd64_daedalus.u-boot.tar.gz"))["u-boot/toy.bin"].body != "loader\n" {
+		t.Error("the board's boot loader is not there")
+	}
+	if !strings.Contains(b.inImage(t, "seen"), "/env\n") {
+		t.Error("the SDK put no qemu into the image, so nothing was tested")
+	}
+	list := exec.Command("sh", "-ec", `xz -dc dist/*.img.xz >"$0"
+		debugfs -R "ls -p /usr/bin" "$0?offset=$(parted -ms "$0" unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)"`, filepath.Join(t.TempDir(), "raw"))
+	list.Dir = b.dir
+	out, err := list.Output()
+	if err != nil || !strings.Contains(string(out), "/../") || strings.Contains(string(out), "/env/") {
+		t.Errorf("/usr/bin has %s, %v", out, err)
 	}
 }
 

@@ -192,5 +192,9 @@ blend_postinst() {
 	rm -f $settings
 	[[ -f $tree/etc/resolv.conf && ! -L $tree/etc/resolv.conf ]] && cmp -s $tree/etc/resolv.conf /etc/resolv.conf && : >$tree/etc/resolv.conf
 	[[ $t_SDK == live ]] && toaster_kernel $tree
+	local qemu # this host's, which ran the image's programs: arm-sdk leaves it to the blend to take it away
+	for qemu in $armel_qemu_bin $armhf_qemu_bin $arm64_qemu_bin; do
+		cmp -s $qemu $tree$qemu && rm -f $tree$qemu
+	done
 	return 0
 }

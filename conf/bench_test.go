@@ -129,7 +129,7 @@ func subjectsOf(b *testing.B) (list []*subject) {
 	compared := [][2]string{{"C, static, empty", "c.cgi"}, {"Go, empty", "go.cgi"}, {"Go, net/http/cgi, empty", "gocgi.cgi"}}
 	compared = append(compared, others(b, dir)...)
 	s := newSite(b, filepath.Join(b.TempDir(), "site"), unlimited...)
-	v := s.serveMore(b, kinds[2], "/toaster", strings.ReplaceAll(othersConfig, "{dir}", dir))
+	v := s.serveMore(b, s.sent(kinds[2]), "/toaster", strings.ReplaceAll(othersConfig, "{dir}", dir))
 	fast := s.serve(b, fastKinds[1], "/toaster")
 	host := strings.TrimSuffix(v.base, "/toaster")
 	for _, c := range compared {

@@ -19,10 +19,7 @@ func (s *site) built(t testing.TB, v *visitor, size int64) string {
 	kind, body := form("large", small)
 	resp, _ := v.must(t, http.StatusCreated, "POST", "/jobs", kind, body)
 	id := filepath.Base(resp.Header.Get("Location"))
-	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "toaster.db"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := s.open(t)
 	defer db.Close()
 	var name string
 	if err := db.QueryRow("SELECT engine_name FROM job WHERE id = ?", id).Scan(&name); err != nil {
@@ -95,6 +92,16 @@ func TestALargeArtifactIsNowhereWhole(t *testing.T) {
 			v.must(t, http.StatusOK, "GET", path+"/log", "", nil)
 		})
 	}
+}
+
+// open is the site's database.
+func (s *site) open(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(s.dir, "toaster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
 }
 
 // largest is the most memory that one of the running programs ever had, KiB.

@@ -127,7 +127,7 @@ func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
 		t.Setenv("TOASTER_CONF", s.config)
 		more = ""
 	case k.fast:
-		more, k.change = "", []string{" MinProcesses ", " InitialEnv TOASTER_CONF=" + s.config + " MinProcesses "}
+		more, k.change = "", append([]string{" MinProcesses ", " InitialEnv TOASTER_CONF=" + s.config + " MinProcesses "}, k.change...)
 	case k.lighttpd:
 		more = "setenv.add-environment = ( \"TOASTER_CONF\" => \"" + s.config + "\" )\n"
 	}

@@ -89,9 +89,10 @@ type Range struct{ Start, Length int64 }
 // Stream is an opened artifact, read once and closed by the caller.
 type Stream struct {
 	io.ReadCloser
-	Size    int64 // of the whole artifact, bytes
-	Start   int64 // where this stream begins
-	Length  int64 // bytes in this stream
+	File    string // where the whole artifact lies on this host; empty when it doesn't
+	Size    int64  // of the whole artifact, bytes
+	Start   int64  // where this stream begins
+	Length  int64  // bytes in this stream
 	ModTime time.Time
 }
 

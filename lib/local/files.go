@@ -81,15 +81,18 @@ func (e *Engine) Open(ctx context.Context, name string, number int, path string,
 	if err := e.listed(ctx, b, path); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path)))
+	inside := filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path))
+	f, err := os.OpenInRoot(e.dir, inside)
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, err, fmt.Sprintf("%s is listed, but can't be read.", path), "Build again, and tell the administrator.")
 	}
 	s, err := section(f, r)
 	if err != nil {
 		f.Close()
+		return nil, err
 	}
-	return s, err
+	s.File = filepath.Join(e.dir, inside)
+	return s, nil
 }
 
 // listed tells whether a build left path: only what the runner has listed is ever opened.

@@ -4,6 +4,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/fcgi"
+	"os"
+	"strings"
 	"time"
 )
 
@@ -50,6 +53,37 @@ const largePart = 256 << 10
 // ReadFrom sends all of src.
 func (w *response) ReadFrom(src io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{w}, src, make([]byte, largePart))
+}
+
+// sends is what a web server's snippet sets where it sends the files of a folder itself, when an answer names one (X-Sendfile).
+const sends = "TOASTER_SENDFILE"
+
+// SendFile leaves it to the web server to send a file of this host, with the headers that are set, and to answer for Range and the like.
+// It is false, and nothing is answered, where the server doesn't do that, or not for this file.
+func (r *Request) SendFile(w http.ResponseWriter, file string) bool {
+	folder := r.told(sends)
+	if folder == "" || !strings.HasPrefix(file, strings.TrimRight(folder, "/")+"/") || !plain(file) {
+		return false
+	}
+	w.Header().Set("X-Sendfile", file)
+	w.Header().Set("Accept-Ranges", "bytes") // of Apache
+	w.WriteHeader(http.StatusOK)
+	return true
+}
+
+// plain tells whether every server takes a file's name as it is. (lighttpd unescapes it, Apache's mod_xsendfile doesn't.)
+func plain(name string) bool {
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("/._-+~@=,", c)
+	})
+}
+
+// told is what the web server's snippet has set in the environment of its programs.
+func (r *Request) told(name string) string {
+	if r.app.fast {
+		return fcgi.ProcessEnv(r.Request)[name]
+	}
+	return os.Getenv(name)
 }
 
 // line writes the log's line about a request. slog quotes what came from outside: a line can't be forged.

@@ -30,7 +30,7 @@ func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	content := &stream{size: a.Size, open: func(start int64) (io.ReadCloser, error) {
+	content := &stream{size: a.Size, open: func(start int64) (*engine.Stream, error) {
 		return s.Open(context.WithoutCancel(r.Context()), r.Who.Person.ID, r.Param("id"), number, a.Path, engine.Range{Start: start})
 	}}
 	defer content.Close()
@@ -47,6 +47,9 @@ func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
 	h.Set("Cache-Control", "private, no-cache")
 	if a.SHA256 != "" {
 		h.Set("ETag", `"`+a.SHA256+`"`)
+	}
+	if r.Method == http.MethodGet && r.SendFile(w, content.body.File) {
+		return nil
 	}
 	return send(w, r.Request, modified, content)
 }
@@ -83,8 +86,8 @@ func (d *desk) find(r *web.Request, s *engine.Follower, number int) (a store.Art
 // stream is an artifact for http.ServeContent: seeking costs nothing until something is read.
 type stream struct {
 	size, at int64
-	open     func(start int64) (io.ReadCloser, error)
-	body     io.ReadCloser
+	open     func(start int64) (*engine.Stream, error)
+	body     *engine.Stream
 	from     int64 // where body stands
 	err      error // why reading ended too early
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"toaster.do/lib/engine"
 )
 
 func FuzzOffset(f *testing.F) {
@@ -22,12 +24,16 @@ func FuzzOffset(f *testing.F) {
 	})
 }
 
+func streamed(text string) *engine.Stream {
+	return &engine.Stream{ReadCloser: io.NopCloser(strings.NewReader(text))}
+}
+
 func TestAStreamReadsWhereItIsAskedTo(t *testing.T) {
 	const content = "0123456789"
 	opened := 0
-	s := &stream{size: 10, open: func(start int64) (io.ReadCloser, error) {
+	s := &stream{size: 10, open: func(start int64) (*engine.Stream, error) {
 		opened++
-		return io.NopCloser(strings.NewReader(content[start:])), nil
+		return streamed(content[start:]), nil
 	}}
 	read := func(n int) string {
 		b := make([]byte, n)
@@ -51,7 +57,7 @@ func TestAStreamReadsWhereItIsAskedTo(t *testing.T) {
 }
 
 func TestAStreamThatEndsTooEarlyIsAnError(t *testing.T) {
-	s := &stream{size: 10, open: func(int64) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("0123")), nil }}
+	s := &stream{size: 10, open: func(int64) (*engine.Stream, error) { return streamed("0123"), nil }}
 	if b, err := io.ReadAll(s); len(b) != 4 || err != io.ErrUnexpectedEOF || s.err == nil {
 		t.Errorf("%q %v", b, err)
 	}
@@ -66,7 +72,7 @@ func FuzzRange(f *testing.F) {
 	f.Fuzz(func(t *testing.T, header string) {
 		r := httptest.NewRequest("GET", "/", nil)
 		r.Header.Set("Range", header)
-		s := &stream{size: 10, open: func(start int64) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(content[start:])), nil }}
+		s := &stream{size: 10, open: func(start int64) (*engine.Stream, error) { return streamed(content[start:]), nil }}
 		w := httptest.NewRecorder()
 		send(w, r, time.Time{}, s)
 		var from, to int

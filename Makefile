@@ -86,16 +86,16 @@ install: build
 	install -m 644 conf/*.toml '$(DESTDIR)$(SHARE)/conf/'
 	install -m 644 conf/README.md '$(DESTDIR)$(SHARE)/conf/'
 	cp -R conf/jenkins '$(DESTDIR)$(SHARE)/conf/'
-	@cd conf && for f in $(SNIPPETS); do \
-		to='$(DESTDIR)$(SHARE)/conf/'$$f; mkdir -p "$${to%/*}" && $(RELOCATE) "$$f" >"$$to" && chmod "$$(stat -c %a "$$f")" "$$to" || exit 1; \
+	@for f in $(SNIPPETS); do \
+		to='$(DESTDIR)$(SHARE)/conf/'$$f; mkdir -p "$${to%/*}" && $(RELOCATE) "conf/$$f" >"$$to" && chmod "$$(stat -c %a "conf/$$f")" "$$to" || exit 1; \
 	done
 	@for page in toasterctl.8 toaster.toml.5 targets.toml.5; do \
 		'$(BUILD)/toasterctl' man $$page >'$(DESTDIR)$(PREFIX)/share/man/'man$${page##*.}/$$page || exit 1; \
 	done
 
-# A Debian package, of what is committed: VERSION has to begin with a digit for one that is given to others.
+# A Debian package, of what is committed: name a VERSION for one that is given to others.
 MAINTAINER  = $(shell git log -1 --format='%an <%ae>' 2>/dev/null || echo 'toaster <root@localhost>')
-DEB_VERSION = $(shell echo '$(VERSION)' | sed 's/-/+/g; /^[0-9]/!s/^/0~/')
+DEB_VERSION = $(shell conf/debian/version '$(VERSION)')
 DEB         = $(BUILD)/toaster_$(DEB_VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
 
 deb: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)

@@ -42,7 +42,7 @@ func TestDebianPackage(t *testing.T) {
 	}{
 		{"lintian", func(c *chroot, deb string) { sh(c, nil, "lintian", "--allow-root", "--fail-on", "error", deb) }},
 		{"install", (*chroot).install}, {"lighttpd", (*chroot).lighttpd}, {"apache", (*chroot).apache}, {"runner", (*chroot).runner},
-		{"upgrade", (*chroot).upgrade}, {"remove", (*chroot).remove}, {"purge", (*chroot).purge},
+		{"upgrade", (*chroot).upgrade}, {"remove", (*chroot).remove}, {"again", (*chroot).again}, {"purge", (*chroot).purge},
 	} {
 		ok := t.Run(step.what, func(t *testing.T) {
 			c.T = t
@@ -54,9 +54,45 @@ func TestDebianPackage(t *testing.T) {
 	}
 }
 
+// Packages of two commits: the newer one is an upgrade, and so is a release.
+func TestPackagesOfCommitsAreInOrder(t *testing.T) {
+	look(t, "dpkg")
+	dir := t.TempDir()
+	script, err := filepath.Abs("../../conf/debian/version")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, nil, "git", "-C", dir, "init", "-q")
+	var names []string
+	for _, date := range []string{"2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"} {
+		sh(t, nil, "env", "GIT_COMMITTER_DATE="+date, "git", "-C", dir, "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "-q", "--allow-empty", "-m", date)
+		cmd := exec.Command("sh", "-c", `"$0" "$(git describe --always)"`, script)
+		cmd.Dir = dir
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, strings.TrimSpace(string(out)))
+	}
+	names = append(names, strings.TrimSpace(sh(t, nil, script, "1.0-2-gabc")))
+	for i := 1; i < len(names); i++ {
+		sh(t, nil, "dpkg", "--compare-versions", names[i-1], "lt", names[i])
+	}
+	sh(t, nil, "dpkg", "--validate-version", names[0])
+}
+
 func makePackage(t *testing.T, dir string) string {
 	t.Helper()
-	sh(t, nil, "make", "-C", "../..", "deb", "BUILD="+dir+"/build", "VERSION=1.0", "DEB_OPTIONS=-Zgzip -z1", "MAINTAINER=Ann <ann@toaster.do>")
+	top, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As "make deb" has it by itself: below the sources' folder.
+	build, err := filepath.Rel(top, dir+"/build")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sh(t, nil, "make", "-C", top, "deb", "BUILD="+build, "VERSION=1.0", "DEB_OPTIONS=-Zgzip -z1", "MAINTAINER=Ann <ann@toaster.do>")
 	files, _ := filepath.Glob(dir + "/build/toaster_1.0_*.deb")
 	if len(files) != 1 {
 		t.Fatalf("make deb left %v", files)
@@ -283,6 +319,20 @@ func (c *chroot) remove(string) {
 	}
 	c.run("apache2ctl", "configtest")
 	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
+}
+
+// again installs it once more, after which the site is where it was, but not where the administrator has switched it off.
+func (c *chroot) again(string) {
+	c.run("dpkg", "-i", "/root/toaster.deb")
+	for _, on := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+		c.run("test", "-e", on)
+	}
+	c.run("a2disconf", "toaster")
+	c.run("lighty-disable-mod", "toaster")
+	c.run("dpkg", "-i", "/root/toaster.deb")
+	for _, off := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, off)
+	}
 }
 
 func (c *chroot) purge(string) {

@@ -60,8 +60,11 @@ func Open(ctx context.Context, path string) (*DB, error) {
 func (db *DB) Fits(ctx context.Context) error {
 	version, err := db.version(ctx)
 	if err == nil && version != schemaVersion {
-		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion),
-			"This site is being updated.", "Try again in a minute. Administrator: run “toasterctl migrate”.")
+		advice := "Try again in a minute. Administrator: run “toasterctl migrate”."
+		if version > schemaVersion {
+			advice = "Try again in a minute. Administrator: install the newer version, which has been here."
+		}
+		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion), "This site is being updated.", advice)
 	}
 	return err
 }

@@ -91,7 +91,7 @@ func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
 	ctl(t, "", "backup", "--config", config, file).exits(0)
 	fresh := filepath.Join(t.TempDir(), "toaster.toml")
 	write(t, filepath.Join(filepath.Dir(fresh), "builds", name, "2", "log"), "it is still there\n")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("1 builds have no log and no files any more")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("1 build left without log and files")
 	if db, err = sql.Open("sqlite3", filepath.Join(filepath.Dir(fresh), "toaster.db")); err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
@@ -47,7 +49,14 @@ func (doctorCommand) Run(w *world) error {
 func (w *world) examine(cfg *config.Config) []finding {
 	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
 	if err != nil {
-		return []finding{sick("targets", err, "Correct "+cfg.Paths.Targets+".")}
+		advice := "Correct " + cfg.Paths.Targets + "."
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			advice = "toasterctl init"
+		case errors.Is(err, fs.ErrPermission):
+			advice = "See the rights."
+		}
+		return []finding{sick("targets", err, advice)}
 	}
 	if cfg.Engine == "jenkins" {
 		e, err := site.Jenkins(cfg, w.logger())
@@ -61,7 +70,11 @@ func (w *world) examine(cfg *config.Config) []finding {
 		return nil // said already, of the database
 	}
 	defer db.Close()
-	return []finding{runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))}
+	f := runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))
+	if !f.OK {
+		f.Advice = runnerAdvice(cfg)
+	}
+	return []finding{f}
 }
 
 // labels are those of the targets that are offered.

@@ -1,8 +1,14 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -11,7 +17,8 @@ import (
 
 func TestDoctorOfTheLocalEngine(t *testing.T) {
 	config := newSite(t)
-	ctl(t, "", "doctor", "--config", config).exits(1).says("change  the local engine's runner", "start “toasterctl runner”", "change  cron: “toasterctl sync” has never run").complains("2 things to change")
+	ctl(t, "", "doctor", "--config", config).exits(1).says("change  the local engine's runner", "start “toasterctl runner”", bin+"/toasterctl runner --config "+config,
+		"change  cron: “toasterctl sync” has never run", "crontab -u").complains("2 things to change")
 	ctl(t, "", "sync", "--config", config).exits(0)
 	runUntilReady(t, config)
 	ctl(t, "", "doctor", "--config", config).exits(0).says("ok      the local engine's runner: 1 build at once")
@@ -58,8 +65,13 @@ func TestDoctorOfTheSite(t *testing.T) {
 	doctor().exits(1).says("change  room on the disk", "Free some space", "answers 404", "chmod o= "+dir+"/toaster.db").complains("3 things to change")
 	os.Chmod(filepath.Join(dir, "keys"), 0o644)
 	doctor().exits(1).says("chmod 0640 "+dir+"/keys", "answers 503")
+	write(t, filepath.Join(dir, "keys"), "cut off\n")
+	os.Chmod(filepath.Join(dir, "keys"), 0o640)
+	doctor().exits(1).says("keys:1: key 1 is not 64 bytes", "mv "+dir+"/keys "+dir+"/keys.bad && toasterctl init")
 	os.Remove(filepath.Join(dir, "keys"))
 	doctor().exits(1).says("change  keys", "toasterctl init")
+	os.Remove(filepath.Join(dir, "targets.toml"))
+	doctor().exits(1).says("change  targets", "toasterctl init")
 
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o640)
 	s.end(os.Interrupt)
@@ -70,4 +82,70 @@ func TestDoctorFindsFilesOfAnotherUser(t *testing.T) {
 	config := foreignSite(t)
 	path := write(t, filepath.Join(filepath.Dir(config), "toaster.db-wal"), "")
 	ctl(t, "", "doctor", "--config", config).exits(1).says("toaster.db-wal belongs to root.", "chown nobody: "+path)
+}
+
+// Root's mistakes, and the words that mend them, typed as they stand there.
+func TestDoctorsCommandsMend(t *testing.T) {
+	for name, spoil := range map[string]func(dir string) error{
+		"the database is root's":      func(dir string) error { return os.Chown(filepath.Join(dir, "toaster.db"), 0, 0) },
+		"the folder is root's":        func(dir string) error { return os.Chown(dir, 0, 0) },
+		"the builds are root's":       func(dir string) error { return os.Chown(filepath.Join(dir, "builds"), 0, 0) },
+		"the database can be read":    func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o644) },
+		"the database is read-only":   func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o440) },
+		"the keys are root's":         func(dir string) error { return os.Chown(filepath.Join(dir, "keys"), 0, 0) },
+		"the keys can be read":        func(dir string) error { return os.Chmod(filepath.Join(dir, "keys"), 0o644) },
+		"the targets can't be read":   func(dir string) error { return os.Chmod(filepath.Join(dir, "targets.toml"), 0o600) },
+		"a folder can't be entered":   func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o700) },
+		"the keys have become random": func(dir string) error { return os.WriteFile(filepath.Join(dir, "keys"), []byte{0xff}, 0o640) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := foreignSite(t)
+			// The runner and cron's sync are others' tests.
+			ctl(t, "", "doctor", "--config", config).exits(1).complains("2 things to change")
+			if err := spoil(filepath.Dir(config)); err != nil {
+				t.Fatal(err)
+			}
+			sick := ctl(t, "", "doctor", "--config", config).exits(1)
+			command := regexp.MustCompile(`(?m)(?:^        |As root: |new ones: )((?:chown|chmod|chgrp|mv) .*)$`).FindStringSubmatch(sick.out + sick.err)
+			if command == nil {
+				t.Fatalf("%s\n%s", sick.out, sick.err)
+			}
+			mend := strings.Replace(command[1], "toasterctl init", filepath.Join(bin, "toasterctl")+" init --dir "+filepath.Dir(config), 1)
+			ended(t, "", exec.Command("sh", "-c", mend)).exits(0)
+			ctl(t, "", "doctor", "--config", config).exits(1).complains("2 things to change")
+		})
+	}
+}
+
+func TestDoctorOfADamagedDatabase(t *testing.T) {
+	config := newSite(t)
+	write(t, filepath.Join(filepath.Dir(config), "toaster.db"), "this is no database, but it has more than a hundred bytes, which is where SQLite begins to look closer\n")
+	ctl(t, "", "doctor", "--config", config).exits(1).says("change  the database: ", "toasterctl restore --force FILE")
+}
+
+// What answers below the address has to be all of toaster.
+func TestDoctorOfWhatAnswers(t *testing.T) {
+	config := newSite(t)
+	lacking := ""
+	s := newServer(t, "--config", config)
+	to, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(to)
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == lacking {
+			http.Error(w, "Forbidden", http.StatusForbidden)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	defer front.Close()
+	adjusted(t, config, `url = ""`, `url = "`+front.URL+`"`)
+	ctl(t, "", "doctor", "--config", config).exits(1).says("ok      programs", "ok      static files")
+	for lacking = range map[string]bool{"/jobs/new": true, "/account/login": true, "/admin/health": true} {
+		ctl(t, "", "doctor", "--config", config).exits(1).says("change  programs: " + front.URL + lacking + " answers 403 Forbidden")
+	}
+	lacking = "/static/logo.svg"
+	ctl(t, "", "doctor", "--config", config).exits(1).says("change  static files: " + front.URL + lacking + " answers 403")
 }

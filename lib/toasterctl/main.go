@@ -34,7 +34,7 @@ type commands struct {
 	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine, until a signal ends it."`
 	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`
 	Metrics metricsCommand `cmd:"" group:"site" help:"Print metrics of the site, for Prometheus."`
-	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the build engine, and say what to change."`
+	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the whole site, and say what mends what is wrong."`
 
 	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`
 

@@ -79,6 +79,9 @@ func (w *world) withService(f func(*config.Config, *build.Service) error) error 
 // asOwner refuses to touch a database of another user, and says how to run the same command as its owner:
 // files that SQLite makes beside it as the wrong user would lock the web server out.
 func asOwner(database string) error {
+	if err := twoOwners(database); err != nil {
+		return err
+	}
 	for _, path := range []string{filepath.Dir(database), database} {
 		fi, err := os.Stat(path)
 		if err != nil {
@@ -89,6 +92,25 @@ func asOwner(database string) error {
 		}
 	}
 	return nil
+}
+
+// twoOwners refuses a database that is not its folder's owner's: no user could work with it. Mostly one of them became root's by mistake.
+func twoOwners(database string) error {
+	folder := filepath.Dir(database)
+	dir, err := os.Stat(folder)
+	if err != nil {
+		return nil // as in asOwner
+	}
+	fi, err := os.Stat(database)
+	if err != nil || owner(dir) == owner(fi) {
+		return nil
+	}
+	path, wanted := database, owner(dir)
+	if wanted == 0 {
+		path, wanted = folder, owner(fi)
+	}
+	return fault.New(fault.Conflict, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
+		fmt.Sprintf("As root: chown %s: %s", shellWord(userName(wanted)), shellWord(path)))
 }
 
 // actAsOwner makes root act as the owner of a database, and refuses anybody else.

@@ -48,7 +48,7 @@ func (c *restoreCommand) Run(w *world) error {
 		return err
 	}
 	if lost > 0 {
-		fmt.Fprintf(w.out, "%d builds have no log and no files any more: they are not in this backup (“toasterctl backup --artifacts”), nor in %s.\n", lost, r.cfg.Paths.Builds)
+		fmt.Fprintf(w.out, "%s left without log and files: they are not in this backup (“toasterctl backup --artifacts”), nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
 	}
 	_, err = fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
 	return err

@@ -2,11 +2,9 @@
 package page
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"sync"
-	"text/template"
 	"time"
 
 	"toaster.do/lib/page/compiled"
@@ -31,52 +29,38 @@ func Render(name string, v View) ([]byte, error) {
 		v.Lang = Languages[0]
 	}
 	v.Notice = Text(v.Lang, v.Notice)
-	t, err := load(v.Lang, name)
+	p, err := load(v.Lang, name)
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	b.Grow(16 << 10)
-	if err := t.Execute(&b, v); err != nil {
-		return nil, err
+	page, err := p.Run(v, functions(v.Lang))
+	if err == nil && judge != nil {
+		err = judge(name, v, page)
 	}
-	if judge != nil {
-		return b.Bytes(), judge(name, v, b.Bytes())
-	}
-	return b.Bytes(), nil
+	return page, err
 }
 
 // judge compares a page with the one that html/template makes, where a test has built it in.
 var judge func(name string, v View, page []byte) error
 
-// ready keeps pages for programs that answer many requests: language and name → *template.Template.
+// ready keeps pages for programs that answer many requests: language and name → *compiled.Program.
 var ready sync.Map
 
-func load(lang, name string) (*template.Template, error) {
+func load(lang, name string) (*compiled.Program, error) {
 	key := lang + " " + name
-	if t, ok := ready.Load(key); ok {
-		return t.(*template.Template), nil
+	if p, ok := ready.Load(key); ok {
+		return p.(*compiled.Program), nil
 	}
 	page, err := read(lang, name)
 	if err != nil {
 		return nil, err
 	}
-	trees, err := compiled.Decode(page)
-	if err != nil {
-		return nil, err
-	}
-	t := template.New(trees[0].Name).Funcs(compiled.Escapers).Funcs(functions(lang))
-	for _, tree := range trees {
-		if _, err := t.AddParseTree(tree.Name, tree); err != nil {
-			return nil, err
-		}
-	}
-	kept, _ := ready.LoadOrStore(key, t)
-	return kept.(*template.Template), nil
+	kept, _ := ready.LoadOrStore(key, compiled.Load(string(page)))
+	return kept.(*compiled.Program), nil
 }
 
-func functions(lang string) template.FuncMap {
-	return template.FuncMap{
+func functions(lang string) map[string]any {
+	return map[string]any{
 		"asset":  asset,
 		"bytes":  func(n int64) string { return Bytes(lang, n) },
 		"clean":  Clean,

@@ -36,6 +36,19 @@ func (s Source) Load(name string) (*template.Template, error) {
 
 // Page returns the compiled page of a name.
 func (s Source) Page(name string) ([]byte, error) {
+	trees, err := s.trees(name)
+	if err != nil {
+		return nil, err
+	}
+	page, err := encode(trees)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return page, nil
+}
+
+// trees are the page and its parts, as text/template would run them with the functions of places.
+func (s Source) trees(name string) ([]*parse.Tree, error) {
 	t, err := s.Load(name)
 	if err != nil {
 		return nil, err
@@ -60,7 +73,7 @@ func (s Source) Page(name string) ([]byte, error) {
 	if o.err != nil {
 		return nil, fmt.Errorf("%s: %w", name, o.err)
 	}
-	return compiled.Encode(trees)
+	return trees, nil
 }
 
 // inline puts the parts that get all of the page's data into the place where they are called: in a title, html/template would make
@@ -142,6 +155,19 @@ func branch(n parse.Node) *parse.BranchNode {
 	return nil
 }
 
+// chains are html/template's escapers of each place, in their order.
+var chains = map[string]byte{
+	"_html_template_htmlescaper":   compiled.InText,
+	"_html_template_rcdataescaper": compiled.InAttr,
+	"_html_template_attrescaper":   compiled.InAttr,
+	"_html_template_urlfilter _html_template_urlnormalizer _html_template_attrescaper": compiled.InURL,
+	"_html_template_urlnormalizer _html_template_attrescaper":                          compiled.InPath,
+	"_html_template_urlescaper _html_template_attrescaper":                             compiled.InQuery,
+}
+
+// places are names for the one escaper that is put in the place of a chain.
+var places = []string{compiled.InText: "_text", compiled.InAttr: "_attr", compiled.InURL: "_url", compiled.InPath: "_path", compiled.InQuery: "_query"}
+
 // optimiser puts one escaper in the place of html/template's chains, and text in the place of what never changes.
 type optimiser struct {
 	fixed map[string]func(string) (string, error)
@@ -185,16 +211,15 @@ func (o *optimiser) action(a *parse.ActionNode) parse.Node {
 	for _, c := range a.Pipe.Cmds[at:] {
 		chain = append(chain, c.String())
 	}
-	name, known := compiled.Chains[strings.Join(chain, " ")]
+	place, known := chains[strings.Join(chain, " ")]
 	if !known {
 		o.err = errors.Join(o.err, fmt.Errorf("%s: values can't stand here: there is no escaper for it", a))
 		return a
 	}
 	if said, ok := o.constant(a.Pipe.Cmds[:at]); ok {
-		escape := compiled.Escapers[name].(func(any) string)
-		return &parse.TextNode{NodeType: parse.NodeText, Text: []byte(escape(said))}
+		return &parse.TextNode{NodeType: parse.NodeText, Text: []byte(compiled.Escape[place](said))}
 	}
-	escaper := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(name)}}
+	escaper := &parse.CommandNode{NodeType: parse.NodeCommand, Args: []parse.Node{parse.NewIdentifier(places[place])}}
 	a.Pipe.Cmds = append(a.Pipe.Cmds[:at:at], escaper)
 	return a
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-
-	"toaster.do/lib/page/compiled"
 )
 
 func source(page string) Source {
@@ -31,11 +29,7 @@ func source(page string) Source {
 
 func text(t *testing.T, page string) string {
 	t.Helper()
-	b, err := source(page).Page("page")
-	if err != nil {
-		t.Fatal(err)
-	}
-	trees, err := compiled.Decode(b)
+	trees, err := source(page).trees("page")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,32 +7,30 @@ import (
 	"strings"
 )
 
-// Escapers are the functions that a compiled page puts its values through, by the places that html/template tells apart. Each
-// gives the same text as html/template does there.
-var Escapers = map[string]any{
-	"_text":  func(v any) string { return Text(v) },
-	"_attr":  func(v any) string { return escape(plain(v)) },
-	"_url":   func(v any) string { return escape(normalise(filter(plain(v)))) },
-	"_path":  func(v any) string { return escape(normalise(plain(v))) },
-	"_query": func(v any) string { return escape(percent(plain(v), "")) },
+// Places where a value can stand, of those that html/template tells apart.
+const (
+	InText  byte = iota // between tags
+	InAttr              // in an attribute, or in a title
+	InURL               // at the beginning of an address
+	InPath              // in an address
+	InQuery             // in the query of an address
+)
+
+// Escape has, for each place, what gives the same text as html/template does there.
+var Escape = [...]func(string) string{
+	InText:  escape,
+	InAttr:  escape,
+	InURL:   func(s string) string { return escape(normalise(filter(s))) },
+	InPath:  func(s string) string { return escape(normalise(s)) },
+	InQuery: func(s string) string { return escape(percent(s, "")) },
 }
 
-// Chains are html/template's escapers of each place, in their order, and ours that does the same.
-var Chains = map[string]string{
-	"_html_template_htmlescaper":   "_text",
-	"_html_template_rcdataescaper": "_attr",
-	"_html_template_attrescaper":   "_attr",
-	"_html_template_urlfilter _html_template_urlnormalizer _html_template_attrescaper": "_url",
-	"_html_template_urlnormalizer _html_template_attrescaper":                          "_path",
-	"_html_template_urlescaper _html_template_attrescaper":                             "_query",
-}
-
-// Text is a value between tags. What a program of ours says is HTML stays as it is.
-func Text(v any) string {
-	if h, ok := v.(template.HTML); ok {
+// Escaped is a value as it is said in a place. What a program of ours says is HTML stays as it is between tags.
+func Escaped(place byte, v any) string {
+	if h, ok := v.(template.HTML); ok && place == InText {
 		return string(h)
 	}
-	return escape(plain(v))
+	return Escape[place](plain(v))
 }
 
 // plain is a value as it is written.

@@ -105,7 +105,7 @@ func TestARunningBuildSaysHowFarItIs(t *testing.T) {
 	s := newSite(t)
 	id := s.program(s.token(ada, "write")).addJob("start", "1")
 	now := time.Now().UnixMilli()
-	s.sql("UPDATE job SET seen_at = ?", now+60_000) // the engine was just asked
+	s.sql("UPDATE job SET seen_at = ?", now+50_000) // the engine was just asked
 	s.sql("UPDATE build SET state = 'running', engine_number = 1, started_at = ?, expected_ms = ?, step = 2, steps = 3, step_line = 3", now, 600_000)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
 	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="3" value="1" aria-label="Steps done">`, "Expected to end", "in about ", `#L3">line 3</a>`} {

@@ -132,7 +132,7 @@ func TestASiteThatCanNotOpenSaysWhatToDo(t *testing.T) {
 	}{
 		"no database":            {func(s *site) { s.must(os.Remove(s.cfg.Paths.Database)) }, "toasterctl init"},
 		"an older schema":        {func(s *site) { s.sql("PRAGMA user_version = 0") }, "toasterctl migrate"},
-		"a newer schema":         {func(s *site) { s.sql("PRAGMA user_version = 1000") }, "toasterctl migrate"},
+		"a newer schema":         {func(s *site) { s.sql("PRAGMA user_version = 1000") }, "install the newer version"},
 		"another user's":         {func(s *site) { s.must(os.Chown(s.cfg.Paths.Database, 12345, 12345)) }, "another user"},
 		"not a database":         {func(s *site) { s.spoilDatabase() }, "Administrator"},
 		"no configuration":       {func(s *site) { s.must(os.Remove(s.conf())) }, "configuration"},

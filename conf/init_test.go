@@ -88,16 +88,15 @@ for state in daemons exclusive failed hotplugged inactive options scheduled star
 done
 touch /run/openrc/softlevel
 cp $share/init/openrc/toaster-runner /etc/init.d/
-script="/etc/init.d/toaster-runner --nodeps"
-if rc-service toaster-runner status; then exit 1; fi
+script="rc-service toaster-runner"
+if $script status; then exit 1; fi
 $script start
 await starts 1
 await seen
-rc-service toaster-runner status
-$script stop
-await gone
-$script start
+$script status
+$script restart
 await starts 2
+$script status
 $script stop
 await gone
 sed -i 's/respawn_delay=10/respawn_delay=1/' /etc/init.d/toaster-runner

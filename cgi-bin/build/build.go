@@ -123,7 +123,7 @@ func (p *buildPage) Output() template.HTML { return console.Text(p.Failure.Outpu
 // Left is how long the build will probably take from now on; 0: that is unknown.
 func (p *buildPage) Left() time.Duration {
 	if end := p.Build.ExpectedEnd(); !end.IsZero() {
-		return end.Sub(p.Now)
+		return min(end.Sub(p.Now), p.Build.Expected) // less than that, unless the clock was set back
 	}
 	return 0
 }

@@ -43,7 +43,7 @@ func (a *Accounts) endLetter(e store.Ended) store.Letter {
 	b := e.Build
 	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.Target, b.State)
 	if !b.StartedAt.IsZero() && !b.EndedAt.IsZero() {
-		what += " after " + b.EndedAt.Sub(b.StartedAt).Round(time.Second).String()
+		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
 	}
 	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
 	if b.State != "succeeded" && b.Why() != "" {

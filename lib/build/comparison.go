@@ -45,7 +45,7 @@ func (s *Side) Took() time.Duration {
 	if s.Build.StartedAt.IsZero() || s.Build.EndedAt.IsZero() {
 		return 0
 	}
-	return s.Build.EndedAt.Sub(s.Build.StartedAt)
+	return max(0, s.Build.EndedAt.Sub(s.Build.StartedAt))
 }
 
 // Change is something that has another value: From is empty when it is new, To when it is gone.

@@ -87,7 +87,7 @@ func (s *Follower) create(ctx context.Context, job *store.Job) error {
 // down, the engine may have started the build all the same: look before asking again.
 func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) error {
 	if !b.AskedAt.IsZero() {
-		if s.Now().Sub(b.AskedAt) < startPatience {
+		if since(s.Now(), b.AskedAt) < startPatience {
 			return nil
 		}
 		// Twice: Jenkins takes a start from its queue a moment before the build is listed, and can be looked at in that moment.
@@ -127,7 +127,7 @@ func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) er
 // stop ends a build where it is now: a start that waited when its owner looked may run by the time that the
 // engine is told.
 func (s *Follower) stop(ctx context.Context, job *store.Job, b *store.Build) error {
-	if b.Ticket == "" && s.Now().Sub(b.AskedAt) < startPatience {
+	if b.Ticket == "" && since(s.Now(), b.AskedAt) < startPatience {
 		return nil // its start is on its way; the ticket tells what to stop
 	}
 	for range 2 {
@@ -202,7 +202,7 @@ func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 func (s *Follower) refresh(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job
 	for _, job := range jobs {
-		if job.Last != nil && !job.Last.Settled && s.Now().Sub(job.SeenAt) >= fresh {
+		if job.Last != nil && !job.Last.Settled && since(s.Now(), job.SeenAt) >= fresh {
 			stale = append(stale, job)
 		}
 	}

@@ -12,7 +12,7 @@ func compare(b *store.Build, st Status, highest int, now time.Time) (shown bool)
 	if b.Ticket == "" {
 		adopt(b, st, highest)
 		if b.Ticket == "" {
-			if b.Stop && now.Sub(b.AskedAt) >= startPatience {
+			if b.Stop && since(now, b.AskedAt) >= startPatience {
 				end(b, Aborted, b.Reason, now)
 			}
 			return true
@@ -53,7 +53,7 @@ func follow(b *store.Build, e BuildStatus, now time.Time) {
 	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
 	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
 	if e.State.Ended() && b.EndedAt.IsZero() {
-		b.EndedAt = now
+		b.EndedAt = after(b.StartedAt, now)
 	}
 }
 
@@ -72,5 +72,5 @@ func vanish(b *store.Build, now time.Time) {
 }
 
 func end(b *store.Build, state State, reason string, now time.Time) {
-	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, now
+	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, after(b.StartedAt, now)
 }

@@ -23,6 +23,8 @@ type attempt struct {
 	job  store.LocalJob
 	log  *os.File
 	stop context.CancelCauseFunc // with an *outcome
+
+	begun time.Time // StartedAt by the clock that nobody sets
 }
 
 // outcome is how a build ends. As an error it is why a build is stopped.
@@ -45,7 +47,7 @@ func (a *attempt) run(ctx context.Context) {
 	if end.reason != "" {
 		a.note(end.reason)
 	}
-	a.commit(store.LocalEnd{Ticket: a.Ticket, Runner: a.id, State: string(end.state), Reason: end.reason, EndedAt: time.Now(), Artifacts: list})
+	a.commit(store.LocalEnd{Ticket: a.Ticket, Runner: a.id, State: string(end.state), Reason: end.reason, EndedAt: a.StartedAt.Add(time.Since(a.begun)), Artifacts: list})
 	if err := remove(a.folder(), a.outFolder()); err != nil {
 		a.Log.Error("removing a working directory", "job", a.Job, "number", a.Number, "error", err)
 	}

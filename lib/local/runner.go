@@ -160,12 +160,13 @@ func (w *worker) look(ctx context.Context) error {
 	}
 	for ; waiting > 0 && len(w.running) < w.Slots && ctx.Err() == nil; waiting-- {
 		var log *os.File
-		b, j, ok, err := w.DB.LocalTake(ctx, w.id, time.Now(), func(b store.LocalBuild) (err error) {
+		begun := time.Now()
+		b, j, ok, err := w.DB.LocalTake(ctx, w.id, begun, func(b store.LocalBuild) (err error) {
 			log, err = w.place(b)
 			return err
 		})
 		if ok {
-			w.start(b, j, log)
+			w.start(b, j, log, begun)
 			continue
 		}
 		if log != nil {
@@ -191,9 +192,9 @@ func (w *worker) place(b store.LocalBuild) (*os.File, error) {
 	return os.OpenFile(filepath.Join(w.Dir, path, "log"), os.O_RDWR|os.O_CREATE|os.O_EXCL|os.O_APPEND, 0o640)
 }
 
-func (w *worker) start(b store.LocalBuild, j store.LocalJob, log *os.File) {
+func (w *worker) start(b store.LocalBuild, j store.LocalJob, log *os.File, begun time.Time) {
 	ctx, stop := context.WithCancelCause(context.Background())
-	a := &attempt{worker: w, LocalBuild: b, job: j, log: log, stop: stop}
+	a := &attempt{worker: w, LocalBuild: b, job: j, log: log, stop: stop, begun: begun}
 	w.running[b.Ticket] = a
 	go func() {
 		a.run(ctx)

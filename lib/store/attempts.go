@@ -84,10 +84,11 @@ func (db *DB) Forgive(ctx context.Context, ids ...int64) error {
 }
 
 // allows looks at the Count-th newest try: once it is older than the span, there is room for another.
+// Tries that lie further ahead than the span are of a clock that was set back.
 func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time) error {
 	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM attempt WHERE key = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		key, millis(now.Add(-r.Within)), r.Count-1).Scan(&at)
+	err := tx.QueryRowContext(ctx, `SELECT at FROM attempt WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+		key, millis(now.Add(-r.Within)), millis(now.Add(r.Within)), r.Count-1).Scan(&at)
 	if err == sql.ErrNoRows {
 		return nil
 	}

@@ -188,12 +188,13 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.
 }
 
 // ClaimStart lets one process, of several that may try at once, ask the engine to start a build: the others
-// get false. A claim that led to no ticket can be taken over after the patience has passed.
+// get false. A claim that led to no ticket can be taken over after the patience has passed,
+// or when it is of the future: the clock was set back.
 func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop = 0
-			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)))
+			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)), millis(now.Add(patience)))
 		if err != nil {
 			return err
 		}

@@ -93,8 +93,8 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 		return nil
 	}
 	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		person, millis(now.Add(-daily)), l.Daily-1).Scan(&at)
+	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+		person, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
 	if err == sql.ErrNoRows {
 		return nil
 	}

@@ -200,7 +200,7 @@ func (db *DB) LocalStatuses(ctx context.Context, names []string, recent int) (ma
 // localJobs fills all with the jobs, and returns them by the names as they stand in the database.
 func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus, asked string) (map[string]*LocalStatus, error) {
 	rs, err := tx.QueryContext(ctx, `SELECT a.value, j.name, j.enabled,
-			coalesce((SELECT avg(took) FROM (SELECT ended_at - started_at AS took FROM local_build
+			coalesce((SELECT max(0, avg(took)) FROM (SELECT ended_at - started_at AS took FROM local_build
 				WHERE job = j.name AND state = 'succeeded' ORDER BY number DESC LIMIT 5)), 0)
 		FROM json_each(?) AS a JOIN local_job AS j ON j.name = a.value`, asked)
 	if err != nil {

@@ -58,7 +58,7 @@ type LocalEnd struct {
 func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, discard func(job string, number int) error) (found bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var job string
-		err := tx.QueryRowContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = ?
+		err := tx.QueryRowContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
 			WHERE ticket = ? AND runner = ? AND state = 'running' RETURNING job`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner).Scan(&job)
 		if err == sql.ErrNoRows {
 			return nil

@@ -31,8 +31,8 @@ type DB struct {
 // Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
 // (database/sql), so it needs no mutex of SQLite's.
 const (
-	writer = "_mutex=no&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
-	reader = "_mutex=no&_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
+	writer = "_mutex=no&_stmt_cache_size=32&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
+	reader = "_mutex=no&_stmt_cache_size=64&_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
 )
 
 func dsn(path, pragmas string) string {
@@ -80,6 +80,7 @@ func open(path string) (*DB, error) {
 		return nil, err
 	}
 	w.SetMaxOpenConns(1)
+	r.SetMaxIdleConns(8) // what a connection knows of the schema, and its statements, took long to learn
 	return &DB{path: path, r: r, w: w}, nil
 }
 

@@ -63,7 +63,7 @@ func (s *Follower) checksums(ctx context.Context, job *store.Job, b *store.Build
 // Log returns a part of a build's log, from an offset that an earlier Chunk gave, or 0. Of a build that hasn't
 // begun it is empty, and More is true.
 func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, offset int64) (Chunk, error) {
-	job, b, err := s.Find(ctx, owner, id, number)
+	name, b, err := s.Store.EngineBuild(ctx, owner, id, number)
 	if err != nil {
 		return Chunk{}, err
 	}
@@ -81,7 +81,7 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	}
 	ctx, cancel := Context(ctx)
 	defer cancel()
-	return s.Engine.Log(ctx, job.EngineName, b.EngineNumber, offset)
+	return s.Engine.Log(ctx, name, b.EngineNumber, offset)
 }
 
 // Artifacts lists what a build left, the image first.
@@ -91,7 +91,7 @@ func (s *Follower) Artifacts(ctx context.Context, owner int64, id string, number
 
 // Open streams a part of an artifact.
 func (s *Follower) Open(ctx context.Context, owner int64, id string, number int, path string, r Range) (*Stream, error) {
-	job, b, err := s.Find(ctx, owner, id, number)
+	name, b, err := s.Store.EngineBuild(ctx, owner, id, number)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (s *Follower) Open(ctx context.Context, owner int64, id string, number int,
 	if !b.ExpiredAt.IsZero() {
 		return nil, expired(b)
 	}
-	return s.Engine.Open(ctx, job.EngineName, b.EngineNumber, path, r)
+	return s.Engine.Open(ctx, name, b.EngineNumber, path, r)
 }
 
 // Health tells how the engine is.
@@ -109,15 +109,6 @@ func (s *Follower) Health(ctx context.Context) Health {
 	ctx, cancel := Context(ctx)
 	defer cancel()
 	return s.Engine.Health(ctx)
-}
-
-func (s *Follower) Find(ctx context.Context, owner int64, id string, number int) (*store.Job, *store.Build, error) {
-	job, err := s.Store.Job(ctx, owner, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	b, err := s.Store.Build(ctx, owner, id, number)
-	return job, b, err
 }
 
 // expired says of a build whose files are gone that they are.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -142,19 +143,23 @@ func (db *DB) Builds(ctx context.Context, owner int64, id string) (builds []*Bui
 
 // Build returns one build of an owner's job.
 func (db *DB) Build(ctx context.Context, owner int64, id string, number int) (*Build, error) {
-	var found []*Build
-	err := db.read(ctx, func(tx *sql.Tx) (err error) {
-		found, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number)
+	_, b, err := db.EngineBuild(ctx, owner, id, number)
+	return b, err
+}
+
+// EngineBuild returns one build of an owner's job, and the job's name in the engine.
+func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number int) (name string, b *Build, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		var n nullBuild
+		err := tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, n.fields()...)...)
+		b = n.build()
 		return err
 	})
-	if err == nil && len(found) == 0 {
+	if errors.Is(err, sql.ErrNoRows) {
 		err = fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
 	}
-	if err != nil {
-		return nil, err
-	}
-	return found[0], nil
+	return name, b, err
 }
 
 // Pending returns the builds of a job that have not settled, oldest first.

@@ -9,11 +9,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
 	"toaster.do/lib/page"
 	"toaster.do/lib/site"
@@ -114,9 +116,20 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	return a.end()
 }
 
-// snapshot opens a copy of the database, which lies beside it until remove is called.
+// snapshot opens a copy of the database, which lies beside it until remove is called; among temporary files where that disk is full,
+// which is when a backup may be wanted most.
 func snapshot(w *world, database string) (copied *os.File, remove func(), err error) {
-	dir, err := os.MkdirTemp(filepath.Dir(database), ".backup-*")
+	for _, folder := range []string{filepath.Dir(database), os.TempDir()} {
+		copied, remove, err = snapshotIn(w, folder, database)
+		if fault.KindOf(err) != fault.Full && !errors.Is(err, syscall.ENOSPC) {
+			break
+		}
+	}
+	return copied, remove, err
+}
+
+func snapshotIn(w *world, folder, database string) (copied *os.File, remove func(), err error) {
+	dir, err := os.MkdirTemp(folder, ".toaster-backup-*")
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"database/sql"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -243,4 +244,23 @@ func TestBackupIsMadeByTheOwnerOrRootAlone(t *testing.T) {
 
 func TestMigrateCheck(t *testing.T) {
 	ctl(t, "", "migrate", "--check", "--config", newSite(t)).exits(0).says("nothing is to do")
+}
+
+// When the disk is full, a backup to another one may be wanted most.
+func TestBackupOfAFullDisk(t *testing.T) {
+	asRoot(t)
+	disk := t.TempDir()
+	if err := syscall.Mount("toaster-test", disk, "tmpfs", 0, "size=3m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	ctl(t, "", "init", "--dir", filepath.Join(disk, "site")).exits(0)
+	config := filepath.Join(disk, "site", "toaster.toml")
+	runUntilReady(t, config)
+	if err := os.WriteFile(filepath.Join(disk, "filler"), make([]byte, 4<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "site.tar.gz")
+	ctl(t, "", "backup", "--config", config, file).exits(0)
+	ctl(t, "", "restore", "--config", filepath.Join(t.TempDir(), "toaster.toml"), file).exits(0)
 }

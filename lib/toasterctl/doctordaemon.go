@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"toaster.do/lib/config"
@@ -51,6 +52,9 @@ func cronAdvice(cfg *config.Config) string {
 	if usual(cfg) && there(cronTable) {
 		return "Cron has it in " + cronTable + ", but does not run: service cron start"
 	}
+	if example := share("cron/toaster"); usual(cfg) && there(example) {
+		return "Let cron run it: cp " + shellWord(example) + " /etc/cron.d/"
+	}
 	who, line := shellWord(userName(os.Geteuid())), "* * * * * "+itself(cfg, "sync")+" >/dev/null"
 	return fmt.Sprintf("Let cron run it: (crontab -u %s -l 2>/dev/null; echo %s) | crontab -u %[1]s -", who, shellWord(line))
 }
@@ -66,7 +70,16 @@ func runnerAdvice(cfg *config.Config) string {
 	case there(runitFolder):
 		return "ln -s " + runitFolder + " /etc/service/"
 	}
-	return "Let an init script run it (conf/README.md), or try it: " + itself(cfg, "runner")
+	return "Let an init script of " + shellWord(share("init")) + " run it (conf/README.md), or try it: " + itself(cfg, "runner")
+}
+
+// share is where "make install" has put a file of conf/.
+func share(name string) string {
+	self, err := os.Executable()
+	if err != nil {
+		return name
+	}
+	return filepath.Join(filepath.Dir(self), "../share/toaster/conf", name)
 }
 
 // itself is a command line of this program for the site.

@@ -16,8 +16,12 @@ func (p *Program) Run(data any, funcs map[string]any) (page []byte, err error) {
 			panic(p)
 		}
 	}()
-	m := &machine{program: p, funcs: funcs, out: make([]byte, 0, 16<<10), members: map[member]access{}}
+	m := &machine{program: p, funcs: funcs, out: make([]byte, 0, 16<<10)}
+	if all := known.Load(); all != nil {
+		m.known = *all
+	}
 	m.part(p.page, reflect.ValueOf(data))
+	m.remember()
 	return m.out, nil
 }
 
@@ -33,7 +37,8 @@ type machine struct {
 	funcs     map[string]any
 	out       []byte
 	variables []named
-	members   map[member]access
+	known     map[member]access // what other pages have found
+	found     map[member]access
 }
 
 type named struct {

@@ -2,9 +2,11 @@ package compiled
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,13 +21,36 @@ type access struct {
 	method int
 }
 
+// known is what pages have found so far. A map that is in it stays as it is.
+var known atomic.Pointer[map[member]access]
+
+// remember adds what this page has found. Of two pages at once, one may be forgotten.
+func (m *machine) remember() {
+	if len(m.found) > 0 {
+		maps.Copy(m.found, m.known)
+		known.Store(&m.found)
+	}
+}
+
 // look finds a name that text/template would find: a method, or an exported field.
 func (m *machine) look(of reflect.Type, name string) (access, bool) {
-	a, known := m.members[member{of, name}]
-	if known {
-		return a, a.field != nil || a.method >= 0
+	it := member{of, name}
+	a, ok := m.known[it]
+	if !ok {
+		a, ok = m.found[it]
 	}
-	a.method = -1
+	if !ok {
+		a = search(of, name)
+		if m.found == nil {
+			m.found = map[member]access{}
+		}
+		m.found[it] = a
+	}
+	return a, a.field != nil || a.method >= 0
+}
+
+func search(of reflect.Type, name string) access {
+	a := access{method: -1}
 	structure := of
 	if of.Kind() == reflect.Pointer {
 		structure = of.Elem()
@@ -37,8 +62,7 @@ func (m *machine) look(of reflect.Type, name string) (access, bool) {
 			a.field = f.Index
 		}
 	}
-	m.members[member{of, name}] = a
-	return a, a.field != nil || a.method >= 0
+	return a
 }
 
 // field is the field, the map's element or the method's result of a name.

@@ -32,6 +32,9 @@ func (d named) check(others []named) *problem {
 	if d.Mirror != "" && !isMirror(d.Mirror) {
 		return &problem{d.key + ".mirror", `must be an address such as "http://deb.devuan.org/merged", or empty`}
 	}
+	if d.Security != "" && !isMirror(d.Security) {
+		return &problem{d.key + ".security", "must be an address, or empty"}
+	}
 	if !path.IsAbs(d.Keyring) || !isWord(d.Keyring, "/._+-") {
 		return &problem{d.key + ".keyring", "must be a file's whole path"}
 	}

@@ -150,6 +150,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"CODENAME", t.Codename},
 		{"VERSION", t.Version},
 		{"MIRROR", t.Mirror},
+		{"SECURITY", t.Security},
 		{"KEYRING", t.Keyring},
 		{"KEYRING_PACKAGE", t.KeyringPackage},
 		{"KEYRING_SOURCE", t.KeyringSource},

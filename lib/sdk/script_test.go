@@ -196,8 +196,11 @@ deb http://security.example/debian-security bookworm-security main
 }
 
 func TestSourcesOfATarget(t *testing.T) {
-	got := sh(t, functions(t, busybox)+"MIRROR=http://deb.devuan.org/merged SUITES='ceres ceres-x' COMPONENTS='main contrib'\nsources\n")
-	if got != "deb http://deb.devuan.org/merged ceres main contrib\ndeb http://deb.devuan.org/merged ceres-x main contrib\n" {
-		t.Error(got)
+	const target = "MIRROR=http://mirror.example/all SUITES='ceres ceres-security' COMPONENTS='main contrib'\n"
+	for security, want := range map[string]string{"": "http://mirror.example/all", "http://mirror.example/fixes": "http://mirror.example/fixes"} {
+		got := sh(t, functions(t, busybox)+target+"SECURITY="+security+"\nsources\n")
+		if got != "deb http://mirror.example/all ceres main contrib\ndeb "+want+" ceres-security main contrib\n" {
+			t.Error(got)
+		}
 	}
 }

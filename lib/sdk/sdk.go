@@ -19,6 +19,7 @@ type Target struct {
 	Remark         string   // what a person should know, or why it is off
 	On             bool     // offered to people
 	Mirror         string   // URL of the package archive; empty: the building host's own
+	Security       string   // URL of the archive that has CODENAME-security, where that is not Mirror
 	Keyring        string   // file on the building host with the archive's public keys
 	KeyringPackage string   // the package that holds Keyring
 	KeyringSource  string   // where to find that package, for a host whose own archive lacks it; may be empty

@@ -93,6 +93,7 @@ type source struct {
 
 type distribution struct {
 	Mirror         string            `toml:"mirror"`
+	Security       string            `toml:"security"`
 	Keyring        string            `toml:"keyring"`
 	KeyringPackage string            `toml:"keyring_package"`
 	KeyringSource  string            `toml:"keyring_source"`
@@ -182,7 +183,7 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		Name: f.SDK + "_" + arch + "_" + codename, SDK: f.SDK, Arch: arch, Board: board,
 		Distribution: d.key, Codename: codename, Version: d.Releases[codename],
 		Group: groups[f.SDK], Label: f.Label, Remark: f.Remark, On: f.On,
-		Mirror: d.Mirror, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
+		Mirror: d.Mirror, Security: d.Security, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
 		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
 		Size: f.Size, BootCheck: f.BootCheck,
 	}

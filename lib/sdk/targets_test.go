@@ -130,6 +130,7 @@ commit = "0123456789012345678901234567890123456789"
 		{`"http://deb.devuan.org/merged"`, `"http://me:pw@x/"`, ":2: devuan.mirror: must be an address"},
 		{`"http://deb.devuan.org/merged"`, `"http://x/$(id)"`, ":2: devuan.mirror: must be an address"},
 		{`"http://deb.devuan.org/merged"`, `5`, ":2: devuan.mirror: "},
+		{`keyring = "/usr/share/keyrings/devuan`, "security = \"x\"\nkeyring = \"/usr/share/keyrings/devuan", ":3: devuan.security: must be an address, or empty"},
 		{`"/usr/share/keyrings/devuan`, `"keyrings/devuan`, ":3: devuan.keyring: must be a file's whole path"},
 		{`"devuan-keyring"`, `""`, ":4: devuan.keyring_package: must be a package's name"},
 		{`components = ["main"]`, ``, ":1: devuan.components: must name sections"},

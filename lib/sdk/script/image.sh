@@ -5,7 +5,10 @@
 sources() {
 	if [ -n "$MIRROR" ]; then
 		for suite in $SUITES; do
-			printf 'deb %s %s %s\n' "$MIRROR" "$suite" "$COMPONENTS"
+			case $suite in
+			*-security) printf 'deb %s %s %s\n' "${SECURITY:-$MIRROR}" "$suite" "$COMPONENTS" ;;
+			*) printf 'deb %s %s %s\n' "$MIRROR" "$suite" "$COMPONENTS" ;;
+			esac
 		done
 		return
 	fi

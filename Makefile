@@ -103,7 +103,7 @@ DEB         = $(BUILD)/toaster_$(DEB_VERSION)_$(shell dpkg --print-architecture 
 
 deb: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || date +%s)
 deb:
-	rm -rf '$(BUILD)/deb'
+	rm -rf '$(BUILD)/deb' '$(BUILD)'/toaster_*.deb
 	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
 	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
 

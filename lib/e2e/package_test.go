@@ -309,9 +309,14 @@ func (c *chroot) firstSchema() {
 	c.run("chmod", "640", "/var/lib/toaster/toaster.db")
 }
 
+// remove takes place while programs that stay are running, which the administrator has chosen: the web server goes on without them.
 func (c *chroot) remove(string) {
+	c.run("cp", "/usr/share/toaster/conf/lighttpd/50-toaster-fastcgi.conf", "/etc/lighttpd/conf-available/")
+	c.run("lighty-disable-mod", "toaster")
+	c.run("lighty-enable-mod", "toaster-fastcgi")
+	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
 	c.run("dpkg", "-r", "toaster")
-	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, gone)
 	}
 	for _, there := range []string{"/var/lib/toaster/toaster.db", "/etc/toaster/keys", "/etc/toaster/toaster.toml", "/etc/apache2/conf-available/toaster.conf"} {
@@ -324,13 +329,14 @@ func (c *chroot) remove(string) {
 // again installs it once more, after which the site is where it was, but not where the administrator has switched it off.
 func (c *chroot) again(string) {
 	c.run("dpkg", "-i", "/root/toaster.deb")
-	for _, on := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+	for _, on := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("test", "-e", on)
 	}
 	c.run("a2disconf", "toaster")
-	c.run("lighty-disable-mod", "toaster")
+	c.run("lighty-disable-mod", "toaster-fastcgi")
+	c.run("rm", "/etc/lighttpd/conf-available/50-toaster-fastcgi.conf")
 	c.run("dpkg", "-i", "/root/toaster.deb")
-	for _, off := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf"} {
+	for _, off := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, off)
 	}
 }

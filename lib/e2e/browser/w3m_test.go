@@ -96,7 +96,15 @@ func (w *terminal) types(keys string) {
 	w.mu.Unlock()
 	_, err := w.pty.WriteString(keys)
 	w.must(err)
-	time.Sleep(300 * time.Millisecond) // w3m takes what comes while it loads a page for keys to that page
+	// w3m takes what comes while it loads a page for keys to that page: it has to have drawn something, and to have come to rest.
+	for last, calm, waited := 0, 0, 0; calm < 3 && waited < 50; waited++ {
+		time.Sleep(100 * time.Millisecond)
+		w.mu.Lock()
+		if calm++; len(w.drawn) != last || last == 0 {
+			last, calm = len(w.drawn), 0
+		}
+		w.mu.Unlock()
+	}
 }
 
 // goTo searches for a text from the page's top, and presses keys there.

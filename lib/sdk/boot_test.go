@@ -11,7 +11,7 @@ import (
 // machine is a qemu of the tests' own: it writes to the console, answers at the forwarded port, and takes the monitor's commands.
 const machine = `#!/bin/sh
 echo "$@" >>"$BOOT/../asked"
-echo "kernel: hello" >console
+printf 'kernel: \033]0;hello\a\r\n' >console
 case " $* " in *tcp:127.0.0.1:7777-:8080*)
 perl -e 'use IO::Socket::INET; my $l = IO::Socket::INET->new(LocalAddr => "127.0.0.1:7777", Listen => 5, ReuseAddr => 1) or die;
 	while (my $c = $l->accept) { my $line = <$c>; print $c "HTTP/1.1 200 \"OK\"\\\r\n\r\n"; close $c }' & ;;
@@ -64,7 +64,7 @@ func TestBootCheck(t *testing.T) {
 			if (p.Boot.Seconds != nil) != c.prompt || (p.Boot.Answer != nil) != (c.answer != "") || c.answer != "" && *p.Boot.Answer != c.answer {
 				t.Errorf("provenance.json: %s", text)
 			}
-			if c.prompt && (string(b.file(t, "boot.log")) != "kernel: hello\ndevuan login: " || string(b.file(t, "boot.png")) != "picture\n") {
+			if c.prompt && (string(b.file(t, "boot.log")) != "kernel: ]0;hello\ndevuan login: " || string(b.file(t, "boot.png")) != "picture\n") {
 				t.Errorf("boot.log is %q", b.file(t, "boot.log"))
 			}
 		})

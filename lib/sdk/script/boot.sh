@@ -29,7 +29,8 @@ boot_check() {
 	[ ! -e "$BOOT/prompt" ] || prompt=$(cat "$BOOT/prompt")
 	[ ! -e "$BOOT/answer" ] || answer=\"$(cat "$BOOT/answer")\"
 	printf '{"seconds_to_prompt": %s, "port": %s, "answer": %s}' "$prompt" "${port:-null}" "$answer" >"$NOTES/boot.json"
-	[ ! -f "$BOOT/console" ] || tr -d '\000\r' <"$BOOT/console" >"$WORK/dist/boot.log"
+	# An image can say anything: what a terminal would take for a command is left out.
+	[ ! -f "$BOOT/console" ] || tr -d '\000-\010\013-\037\177' <"$BOOT/console" >"$WORK/dist/boot.log"
 	for shot in png ppm; do
 		[ ! -s "$BOOT/screen.$shot" ] || cp "$BOOT/screen.$shot" "$WORK/dist/boot.$shot"
 	done

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"toaster.do/lib/jenkins/standin"
@@ -126,7 +127,8 @@ func TestDoctorOfADamagedDatabase(t *testing.T) {
 // What answers below the address has to be all of toaster.
 func TestDoctorOfWhatAnswers(t *testing.T) {
 	config := newSite(t)
-	lacking := ""
+	var lacking atomic.Pointer[string]
+	lacking.Store(new(string))
 	s := newServer(t, "--config", config)
 	to, err := url.Parse(s.url)
 	if err != nil {
@@ -134,7 +136,7 @@ func TestDoctorOfWhatAnswers(t *testing.T) {
 	}
 	proxy := httputil.NewSingleHostReverseProxy(to)
 	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == lacking {
+		if r.URL.Path == *lacking.Load() {
 			http.Error(w, "Forbidden", http.StatusForbidden)
 			return
 		}
@@ -143,9 +145,8 @@ func TestDoctorOfWhatAnswers(t *testing.T) {
 	defer front.Close()
 	adjusted(t, config, `url = ""`, `url = "`+front.URL+`"`)
 	ctl(t, "", "doctor", "--config", config).exits(1).says("ok      programs", "ok      static files")
-	for lacking = range map[string]bool{"/jobs/new": true, "/account/login": true, "/admin/health": true} {
-		ctl(t, "", "doctor", "--config", config).exits(1).says("change  programs: " + front.URL + lacking + " answers 403 Forbidden")
+	for path, what := range map[string]string{"/jobs/new": "programs", "/account/login": "programs", "/admin/health": "programs", "/static/logo.svg": "static files"} {
+		lacking.Store(&path)
+		ctl(t, "", "doctor", "--config", config).exits(1).says("change  " + what + ": " + front.URL + path + " answers 403 Forbidden")
 	}
-	lacking = "/static/logo.svg"
-	ctl(t, "", "doctor", "--config", config).exits(1).says("change  static files: " + front.URL + lacking + " answers 403")
 }

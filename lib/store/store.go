@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -24,8 +25,9 @@ import (
 
 // DB is an open database. It is safe for use by several goroutines.
 type DB struct {
-	path string
-	r, w *sql.DB
+	path  string
+	r, w  *sql.DB
+	wrote atomic.Bool
 }
 
 // Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
@@ -112,6 +114,20 @@ func (db *DB) Close() error {
 	return errors.Join(db.r.Close(), db.w.Close())
 }
 
+// longLog is a write-ahead log that is no longer read for nothing, bytes.
+const longLog = 512 << 10
+
+// Leave is for a process that ends. It closes the database only where that does some good: where no other process has it open, each one
+// that opens it reads all of the write-ahead log, until somebody who closes it has emptied that into the database (sqlite.org/wal.html).
+func (db *DB) Leave() {
+	if !db.wrote.Load() {
+		return
+	}
+	if fi, err := os.Stat(db.path + "-wal"); err == nil && fi.Size() > longLog {
+		db.Close()
+	}
+}
+
 // Path returns where the database lies.
 func (db *DB) Path() string { return db.path }
 
@@ -136,6 +152,7 @@ func (db *DB) begin(ctx context.Context) (tx *sql.Tx, err error) {
 			break
 		}
 	}
+	db.wrote.Store(true)
 	return tx, err
 }
 

@@ -59,6 +59,9 @@ func (app *App) once() int {
 		app.Log.Error("the web server's environment can't be read", "error", err)
 		fmt.Print("Status: 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe server could not read this request.\n")
 	}
+	if app.site != nil {
+		app.site.DB.Leave()
+	}
 	return 0
 }
 

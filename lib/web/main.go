@@ -15,6 +15,7 @@ import (
 // Main answers one request as a CGI program, or many as a FastCGI program where standard input is a listening
 // socket. It returns the exit status.
 func Main(program string, routes []Route) int {
+	ample(false)
 	app := &App{Program: program, Routes: routes, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	if listening(os.Stdin) {
 		if err := app.serve(); err != nil {
@@ -30,6 +31,7 @@ func Main(program string, routes []Route) int {
 // site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and answers it.
 // So it does where many requests are answered (FastCGI): there it begins once.
 func Front(program string, routes []Route, rest string, suits func(*config.Config) bool) int {
+	ample(false)
 	_, path := place(program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
 	route, _, _ := find(routes, os.Getenv("REQUEST_METHOD"), strings.TrimSuffix(path, "/"))
 	if route != nil && !listening(os.Stdin) {
@@ -64,6 +66,20 @@ func (app *App) once() int {
 	}
 	return 0
 }
+
+// ample grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it doubles from 8 KiB
+// on, each time with everything that calls has left there. It needs the room of the array, and leaves it alone.
+//
+//go:noinline
+func ample(use bool) {
+	if use {
+		var room [48 << 10]byte
+		touch(&room)
+	}
+}
+
+//go:noinline
+func touch(room *[48 << 10]byte) { room[0]++ }
 
 // listening tells a socket that waits for connections (FastCGI 1.0, 2.2) from one that is a connection, which
 // Apache's mod_cgid gives to CGI programs.

@@ -6,6 +6,7 @@ import (
 	"net/http/cgi"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -15,7 +16,7 @@ import (
 // Main answers one request as a CGI program, or many as a FastCGI program where standard input is a listening
 // socket. It returns the exit status.
 func Main(program string, routes []Route) int {
-	ample(false)
+	quick()
 	app := &App{Program: program, Routes: routes, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	if listening(os.Stdin) {
 		if err := app.serve(); err != nil {
@@ -31,7 +32,7 @@ func Main(program string, routes []Route) int {
 // site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and answers it.
 // So it does where many requests are answered (FastCGI): there it begins once.
 func Front(program string, routes []Route, rest string, suits func(*config.Config) bool) int {
-	ample(false)
+	quick()
 	_, path := place(program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
 	route, _, _ := find(routes, os.Getenv("REQUEST_METHOD"), strings.TrimSuffix(path, "/"))
 	if route != nil && !listening(os.Stdin) {
@@ -65,6 +66,12 @@ func (app *App) once() int {
 		app.site.DB.Leave()
 	}
 	return 0
+}
+
+// quick prepares for one request: nobody looks at samples of what it allocates, and it needs more stack than it begins with.
+func quick() {
+	runtime.MemProfileRate = 0
+	ample(false)
 }
 
 // ample grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it doubles from 8 KiB

@@ -192,18 +192,18 @@ func lineOf(c *chroot, path, begin string) string {
 func (c *chroot) lighttpd(string) {
 	port := freePort(c.T)
 	c.run("sed", "-i", "s/^server.port .*/server.port = "+port+"/", "/etc/lighttpd/lighttpd.conf")
-	c.serves(port, "lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf")
+	c.serves(port, c.downloads, "lighttpd", "-D", "-f", "/etc/lighttpd/lighttpd.conf")
 }
 
 func (c *chroot) apache(string) {
 	port := freePort(c.T)
 	c.run("sed", "-i", "s/^Listen 80/Listen 127.0.0.1:"+port+"/", "/etc/apache2/ports.conf")
 	c.run("sh", "-c", "echo 'ServerName localhost' >/etc/apache2/conf-enabled/name.conf")
-	c.serves(port, "apache2ctl", "-D", "FOREGROUND")
+	c.serves(port, nil, "apache2ctl", "-D", "FOREGROUND")
 }
 
-// serves runs a web server, looks at the front page, and logs in.
-func (c *chroot) serves(port string, server ...string) {
+// serves runs a web server, looks at the front page, and logs in; more is what somebody does then.
+func (c *chroot) serves(port string, more func(base string, client *http.Client), server ...string) {
 	c.Helper()
 	cmd := c.command(server...)
 	var said bytes.Buffer
@@ -236,6 +236,9 @@ func (c *chroot) serves(port string, server ...string) {
 	c.shows(resp, err, email)
 	if resp, err = client.Get(base + "/jobs/new"); true {
 		c.shows(resp, err, "dockerfile")
+	}
+	if more != nil {
+		more(base, client)
 	}
 }
 

@@ -96,26 +96,25 @@ memory() { mounts+=($1 tmpfs tmpfs nosuid,mode=1777${2:+,size=$2}) }
 # mount_points PLACE…: makes those of the mounts that are in the tree, and tells the runtime where they are. What is in another mount,
 # or in one of the places, the runtime makes there.
 mount_points() {
-	local kind
-	local -a taken=("$@")
+	local one kind
+	local -A closed=()
+	for one in "$@"; do covers[${one#$ROOT}]=$SANDBOX/nothing; done
 	while (( $#mounts )); do
 		inside $ROOT $mounts[1]
-		if ! below $REPLY $taken; then
+		if [[ -z $cover ]]; then
 			kind=dir
 			[[ $mounts[2] == tmpfs || -d $mounts[3] ]] || kind=file
 			stub $mounts[1] $kind
+		elif [[ ! -e $place && -n $closed[$cover] ]]; then
+			fail "cannot make the mount point $mounts[1]: it is in a mount that is read-only"
 		fi
-		taken+=($REPLY)
-		oci_mount ${REPLY#$ROOT} "${(@)mounts[2,4]}"
+		one=${REPLY#$ROOT}
+		oci_mount $one "${(@)mounts[2,4]}"
+		[[ $mounts[2] == tmpfs ]] && covers[$one]=$SANDBOX/nothing || covers[$one]=$mounts[3]
+		[[ ,$mounts[4], == *,ro,* ]] && closed[$one]=yes
 		shift 4 mounts
 	done
-}
-
-# below PATH PLACE…: is PATH one of the places, or in one?
-below() {
-	local one
-	for one in "${(@)argv[2,-1]}"; do [[ $1 == $one || $1 == $one/* ]] && return; done
-	return 1
+	covers=() cover=''
 }
 
 # script NAME TEXT: RUN with a heredoc that begins with #!, which is run as /dev/pipes/NAME.

@@ -77,7 +77,7 @@ configure() {
 	[[ $6 != none ]] && { json $6; network=",\"path\":$REPLY" }
 	[[ -n $seccomp_cache ]] && annotations="\"run.oci.seccomp_bpf_data\":\"$seccomp_cache\""
 	print -r -- "{\"ociVersion\":\"1.0.2\",\"hostname\":\"$oci_hostname\",\"root\":{\"path\":$root},\"annotations\":{$annotations},
-\"process\":{\"cwd\":$directory,\"args\":$8,\"env\":$7,\"user\":{\"uid\":$2,\"gid\":$3,\"additionalGids\":[${4// /,}]},\"noNewPrivileges\":false,\"capabilities\":$oci_capabilities},
+\"process\":{\"cwd\":$directory,\"args\":$8,\"env\":$7,\"user\":{\"uid\":$2,\"gid\":$3,\"additionalGids\":[$3${4:+,}${4// /,}]},\"noNewPrivileges\":false,\"capabilities\":$oci_capabilities},
 \"mounts\":[${(j:,:)oci_mounts}],
 \"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"cgroup\"},{\"type\":\"network\"$network}],
 \"maskedPaths\":$oci_masked,\"readonlyPaths\":$oci_readonly,\"seccomp\":$oci_seccomp}}" >$SANDBOX/config.json || fail 'cannot write the configuration of the sandbox'
@@ -86,8 +86,9 @@ configure() {
 # sandbox runs what configure has said: its exit status, or 125 to 127 where it could not be started.
 sandbox() {
 	zf_rm -f $SANDBOX/error
-	$runtime --log $SANDBOX/error run --bundle $SANDBOX run </dev/null
-	integer code=$?
+	# A pipe of its own, so that it can open /dev/stdout, and has no file of this host.
+	$runtime --log $SANDBOX/error run --bundle $SANDBOX run </dev/null 2>&1 | cat
+	integer code=$pipestatus[1]
 	[[ -s $SANDBOX/error ]] || return $code
 	case "$(<$SANDBOX/error)" in
 	(*('not found'|'no such file'|'No such file')*) return 127 ;;

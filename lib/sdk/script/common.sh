@@ -24,8 +24,8 @@ free_mib() { df -Pk "$1" | awk 'NR == 2 { free = int($4 / 1024) } END { print fr
 # What comes from the environment, and is used in sums.
 check_numbers() {
 	for name in SOURCE_DATE_EPOCH TOASTER_IDS TOASTER_MEMORY TOASTER_PIDS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK; do
-		eval "value=\${$name:-0}"
-		case $value in
+		eval "set -- \"\${$name:-0}\""
+		case $1 in
 		*[!0-9]*) fail 2 "$name must be a number." ;;
 		esac
 	done
@@ -97,8 +97,8 @@ check_arch() {
 		fail 3 "this host can't run programs for $ARCH. Install them, as root: apt-get install qemu-user-static binfmt-support"
 }
 
+NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 check_namespaces() {
-	NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 	MAPPED=
 	if [ "$(id -u)" != 0 ] && [ -z "$AS_ROOT" ]; then
 		MAPPED='--map-root-user --map-auto'
@@ -221,15 +221,18 @@ limited() {
 	if [ "$NEEDS_ROOT" = yes ]; then
 		set -- unshare $NAMESPACES /bin/sh "$SELF" inside "$1"
 	elif [ "$(id -u)" != 0 ]; then
-		set -- unshare $MAPPED $NAMESPACES /bin/sh "$SELF" inside "$1"
+		set -- unshare --map-root-user --map-auto $NAMESPACES /bin/sh "$SELF" inside "$1"
 	else
 		blend >"$WORK/app.blend"
 		# shellcheck disable=SC2016 # zsh expands these
 		zsh -f -c 'source $1 && toaster_tools $2' toaster "$WORK/app.blend" "$WORK"
 		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
-	exec prlimit --nofile="${TOASTER_FILES:-65536}" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
+	exec prlimit --nofile="$(at_most "${TOASTER_FILES:-65536}" "$(ulimit -H -n)")" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }
+
+# at_most NUMBER LIMIT: only the host may raise its own limits.
+at_most() { if [ "$2" != unlimited ] && [ "$2" -lt "$1" ]; then echo "$2"; else echo "$1"; fi; }
 
 # cgroups prints the folders of the build's control group: one with cgroup v2, one for each controller with v1.
 cgroups() {
@@ -251,7 +254,7 @@ join_cgroup() {
 			echo '+memory +pids +cpu' 2>/dev/null >"$folder/cgroup.subtree_control" || :
 		done
 		for folder in $(cgroups); do
-			mkdir -p "$folder" 2>/dev/null && set_limits "$folder" && echo $$ >"$folder/cgroup.procs" && joined=yes || :
+			if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then joined=yes; fi
 		done 2>/dev/null
 	fi
 	[ -n "$joined" ] || [ "${TOASTER_MEMORY:-0}${TOASTER_CPUS:-0}" = 00 ] ||
@@ -338,13 +341,13 @@ inside() {
 	# The watchdog reads until 3 has no writer.
 	(read -r _ <&4 || kill -TERM 1) &
 	watch_disk 4<&- &
+	NOTES=$WORK/notes
+	mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
+	# Bookkeeping must work on a full disk, too.
+	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
+	export NOTES TMPDIR="$WORK/tmp"
 	(
 		trap unexplained EXIT
-		NOTES=$WORK/notes
-		mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
-		# Bookkeeping must work on a full disk, too.
-		mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-		export NOTES TMPDIR="$WORK/tmp"
 		"$1"
 		trap - EXIT
 	) 4<&- &

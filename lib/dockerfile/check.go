@@ -8,8 +8,6 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
-	"github.com/moby/patternmatcher"
 )
 
 // Check returns what is to be said about a source, in the order of its lines. It never panics.
@@ -26,25 +24,27 @@ func Translate(s Source) (*Blend, []Finding) {
 // translator is one translation on its way.
 type translator struct {
 	*report
+	*budget
 	source   Source
 	lint     *linter.Linter
-	lex      *shell.Lex
+	lex      lexer
 	globals  env             // what FROM lines see
 	defaults env             // the same without build arguments
 	declared map[string]bool // the ARGs before the first FROM
 	stages   []*stage
 	byName   map[string]*stage
 	context  *Context // without what .dockerignore names
-	ignored  *patternmatcher.PatternMatcher
-	work     int             // see spend
-	whole    map[string]bool // folders of the context that are packed with all that is in them
-	packed   map[string]bool // entries of the context that the blend must bring
+	ignored  *ignore
+	archives map[*entry]string // see archive
+	whole    map[string]bool   // folders of the context that are packed with all that is in them
+	packed   map[string]bool   // entries of the context that the blend must bring
 	steps    []Step
 	inline   int // heredocs and downloads, counted
 }
 
 func translate(s Source, write bool) (blend *Blend, findings []Finding) {
-	t := &translator{report: &report{}, source: s, packed: map[string]bool{}, whole: map[string]bool{}}
+	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{}, whole: map[string]bool{}, archives: map[*entry]string{}}
+	t.over = t.tooComplex
 	defer func() {
 		if p := recover(); p != nil {
 			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})
@@ -59,6 +59,9 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding) {
 	}
 	t.lintNames(p)
 	t.readContext()
+	if t.spent == enough {
+		return nil, nil
+	}
 	t.plan(p)
 	for _, st := range t.stages {
 		t.stage(st)
@@ -77,13 +80,16 @@ func (t *translator) readContext() {
 	if t.source.Context == nil {
 		return
 	}
-	left, matcher, err := t.source.Context.ignore()
+	left, ignored, err := t.source.Context.ignore(t.budget)
+	if err == errTooSlow {
+		return // reported already
+	}
 	if err != nil {
 		t.add(Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's .dockerignore has a pattern that cannot be read: " + sentence(err.Error()),
 			Advice: "Correct the pattern.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"})
 		return
 	}
-	t.context, t.ignored = left, matcher
+	t.context, t.ignored = left, ignored
 }
 
 // newLinter makes the linter that BuildKit's parser reports to, as the comment "# check=…" of the Dockerfile asks.

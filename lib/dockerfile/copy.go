@@ -225,11 +225,16 @@ func (c copying) archive(t *translator, p string) string {
 	if !c.add || c.unpack != nil && !*c.unpack {
 		return ""
 	}
-	_, e, _ := t.context.find(p, true)
+	_, e, _ := t.find(p, true)
 	if e == nil || e.kind != file {
 		return ""
 	}
-	return archiveKind(e.data)
+	how, known := t.archives[e]
+	if !known && t.spend(400) {
+		how = archiveKind(e.data)
+		t.archives[e] = how
+	}
+	return how
 }
 
 // fetch translates ADD of a URL.

@@ -17,7 +17,7 @@ type budget struct {
 }
 
 const (
-	enough   = 4_000_000
+	enough   = 3_000_000
 	askAfter = 50_000
 )
 

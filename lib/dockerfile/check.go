@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -12,13 +13,23 @@ import (
 
 // Check returns what is to be said about a source, in the order of its lines. It never panics.
 func Check(s Source) []Finding {
-	_, findings := translate(s, false)
+	_, findings, _ := translate(s, false)
 	return findings
+}
+
+// Steps is Check that also returns what the blend would run; nothing when one of the findings is an error.
+func Steps(s Source) ([]Step, []Finding) {
+	blend, findings, _ := translate(s, false)
+	if blend == nil {
+		return nil, findings
+	}
+	return blend.Steps, findings
 }
 
 // Translate makes the blend. It is nil exactly when one of the findings is an error. It never panics.
 func Translate(s Source) (*Blend, []Finding) {
-	return translate(s, true)
+	blend, findings, _ := translate(s, true)
+	return blend, findings
 }
 
 // translator is one translation on its way.
@@ -42,7 +53,8 @@ type translator struct {
 	inline   int // heredocs and downloads, counted
 }
 
-func translate(s Source, write bool) (blend *Blend, findings []Finding) {
+// translate also returns how much of the budget it took. Without write, the blend has no text.
+func translate(s Source, write bool) (blend *Blend, findings []Finding, spent int) {
 	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{}, whole: map[string]bool{}, archives: map[*entry]string{}}
 	t.over = t.tooComplex
 	defer func() {
@@ -50,17 +62,17 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding) {
 			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})
 			blend = nil
 		}
-		findings = t.sorted()
+		findings, spent = t.sorted(), t.spent
 	}()
 	t.lint = t.newLinter(s.Dockerfile)
 	p := parse(s.Dockerfile, t.lint, t.report)
 	if p == nil {
-		return nil, nil
+		return nil, nil, 0
 	}
 	t.lintNames(p)
 	t.readContext()
 	if t.spent == enough {
-		return nil, nil
+		return nil, nil, 0
 	}
 	t.plan(p)
 	for _, st := range t.stages {
@@ -68,10 +80,13 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding) {
 	}
 	t.checkBase()
 	t.lintApplication()
-	if t.failed() || !write {
-		return nil, nil
+	switch {
+	case t.failed():
+		return nil, nil, 0
+	case !write:
+		return &Blend{Steps: t.steps}, nil, 0
 	}
-	return t.blend(), nil
+	return t.blend(), nil, 0
 }
 
 // readContext applies .dockerignore.
@@ -124,6 +139,9 @@ func (t *translator) warn(loc []parser.Range, level Level, rule, message, advice
 	t.at(loc, Finding{Rule: rule, Level: level, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
 }
 
+// mostFindings is how many a person is told; an error is always among them.
+const mostFindings = 500
+
 // sorted returns the findings in order of lines. Errors of stages that are not built are warnings.
 func (r *report) sorted() []Finding {
 	sort.SliceStable(r.findings, func(i, j int) bool { return r.findings[i].Line < r.findings[j].Line })
@@ -138,6 +156,15 @@ func (r *report) sorted() []Finding {
 		if !seen[f] {
 			seen[f] = true
 			out = append(out, f)
+		}
+	}
+	if len(out) > mostFindings {
+		isError := func(f Finding) bool { return f.Level == Error }
+		rest := out[mostFindings-1:]
+		out = append(out[:mostFindings-1:mostFindings-1], Finding{Rule: "TooManyFindings", Level: Note, Message: fmt.Sprintf("There are %d more findings.", len(rest)),
+			Advice: "Correct these first."})
+		if at := slices.IndexFunc(rest, isError); at >= 0 && !slices.ContainsFunc(out, isError) {
+			out[mostFindings-1] = rest[at]
 		}
 	}
 	return out

@@ -172,7 +172,7 @@ func (t *translator) find(p string, follow bool) (place string, e *entry, via []
 // find returns the place of p as if the context were /: links are followed, the last one only if follow is set.
 // It never leaves the context, as BuildKit's does not. The entry is nil when nothing is there; via lists the links on the way.
 func (c *Context) find(p string, follow bool, b *budget) (place string, e *entry, via []string) {
-	if !b.spend(1 + len(p)/4) {
+	if !b.spend(4 + len(p)/4) {
 		return "", nil, nil
 	}
 	todo := strings.Split(path.Clean("/"+p), "/")

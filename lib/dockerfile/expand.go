@@ -32,12 +32,12 @@ var (
 	errTooSlow = errors.New("this takes too long")
 )
 
-// expand replaces the variables of a word.
-func (l lexer) expand(word string, vars *env, b *budget) (expansion, error) {
+// expand replaces the variables of a word, and splits it into words if that is wanted.
+func (l lexer) expand(word string, vars *env, split bool, b *budget) (expansion, error) {
 	if len(word) > longestWord {
 		return expansion{}, errTooLong
 	}
-	x := &expander{lexer: l, text: strings.TrimPrefix(word, "\ufeff"), vars: vars, budget: b}
+	x := &expander{lexer: l, text: strings.TrimPrefix(word, "\ufeff"), vars: vars, budget: b, splits: split}
 	text, err := x.until(eof, false, false)
 	if err != nil {
 		err = fmt.Errorf("failed to process %q: %w", word, err)
@@ -61,6 +61,7 @@ type expander struct {
 	depth              int  // in how many ${…} it is
 	matched, unmatched map[string]struct{}
 
+	splits bool
 	words  []string
 	word   strings.Builder // the one that is being split off
 	inWord bool
@@ -86,7 +87,7 @@ func (x *expander) decode() (rune, int) {
 
 // split puts text that was not quoted to the words.
 func (x *expander) split(text string) {
-	if x.depth > 0 {
+	if x.depth > 0 || !x.splits || !x.spend(len(text)/4) {
 		return
 	}
 	for _, r := range text {
@@ -103,7 +104,7 @@ func (x *expander) split(text string) {
 }
 
 func (x *expander) join(text string) {
-	if x.depth == 0 {
+	if x.depth == 0 && x.splits {
 		x.word.WriteString(text)
 		x.inWord = true
 	}

@@ -37,7 +37,7 @@ func FuzzExpand(f *testing.F) {
 		theirs := shell.NewLex(escape)
 		theirs.SkipProcessQuotes = !quotes
 		want, wantErr := theirs.ProcessWordWithMatches(word, getter{vars})
-		got, gotErr := lexer{escape, quotes}.expand(word, vars, &budget{})
+		got, gotErr := lexer{escape, quotes}.expand(word, vars, true, &budget{})
 		if (wantErr == nil) != (gotErr == nil) || wantErr != nil && wantErr.Error() != gotErr.Error() {
 			t.Fatalf("%q: %v, BuildKit: %v", word, gotErr, wantErr)
 		}
@@ -65,7 +65,9 @@ func FuzzIgnore(f *testing.F) {
 		text, names = strings.ToValidUTF8(text, ""), strings.ToValidUTF8(names, "")
 		c := newContext()
 		for _, name := range strings.Split(names, "\n") {
-			_ = c.add(name, &entry{kind: file}, Limits{})
+			if c.add(name, &entry{kind: file}, Limits{}) != nil {
+				return
+			}
 		}
 		if c.add(".dockerignore", &entry{kind: file, data: []byte(text)}, Limits{}) != nil {
 			return

@@ -136,7 +136,7 @@ func (t *translator) onBuild(s *stage) {
 		if !ok {
 			continue
 		}
-		if !t.spend(200 + 2*len(ob.Expression)) {
+		if !t.spend(500 + 5*len(ob.Expression)) {
 			return
 		}
 		cmd, err := parseTrigger(ob.Expression, s.in.Location)

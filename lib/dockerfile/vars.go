@@ -116,7 +116,7 @@ func (t *translator) replace(lex lexer, word string, vars *env) (expansion, erro
 	if isPlain(word) && len(word) <= longestWord {
 		return expansion{Result: word}, nil
 	}
-	return lex.expand(word, vars, t.budget)
+	return lex.expand(word, vars, false, t.budget)
 }
 
 // isPlain tells whether a word means itself: most do.
@@ -160,5 +160,5 @@ func (t *translator) replaceWords(word string, vars *env) (expansion, error) {
 	if !t.spend(1 + len(word)/16) {
 		return expansion{}, errTooSlow
 	}
-	return t.lex.expand(word, vars, t.budget)
+	return t.lex.expand(word, vars, true, t.budget)
 }

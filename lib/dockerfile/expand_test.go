@@ -55,7 +55,7 @@ func FuzzExpand(f *testing.F) {
 
 // FuzzIgnore: a .dockerignore leaves out what BuildKit leaves out.
 func FuzzIgnore(f *testing.F) {
-	for _, text := range []string{"a", "*", "**", "**/b", "**b", "a/**", "a**", "*/b", "a\n!a/b", "!a", "a/*\n!a/b\na/b/c", "[a-b]", "?/b", "\\a", "a/\\b*", "**/b/**", "a.b", "***", "/a", "!", "**/*c", "a*/b", "x/**/y", "[", "**/", "a^b*", "*a\\.b", "*]"} {
+	for _, text := range []string{"a", "*", "**", "**/b", "**b", "a/**", "a**", "*/b", "a\n!a/b", "!a", "a/*\n!a/b\na/b/c", "[a-b]", "?/b", "\\a", "a/\\b*", "**/b/**", "a.b", "***", "/a", "!", "**/*c", "a*/b", "x/**/y", "[", "**/", "a^b*", "|*", "a{2}*", "*a\\.b", "*]"} {
 		f.Add(text, "a/b/c\na/d\nb\nx/y\nx/z/y\na.b")
 	}
 	f.Fuzz(func(t *testing.T, text, names string) {

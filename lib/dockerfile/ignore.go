@@ -122,6 +122,8 @@ func (p *ignorePattern) classify() {
 		p.kind, p.tail = matchTail, p.text[2:]
 	case first == len(p.text)-2 && strings.HasSuffix(p.text, "**"):
 		p.kind, p.head = matchHead, p.text[:first]
+	case strings.ContainsAny(p.text, "|{}^"): // which mean something in BuildKit's expression
+		p.kind = matchRegexp
 	default:
 		p.kind, p.head = matchRegexp, p.text[:first]
 		p.tail = p.text[strings.LastIndexAny(p.text, special)+1:]
@@ -183,7 +185,7 @@ func (p *ignorePattern) expression() string {
 			_, n := utf8.DecodeRuneInString(rest)
 			w.WriteString(`\` + rest[:n])
 			rest = rest[n:]
-		case strings.ContainsRune(`.+()|{}$\`, r):
+		case strings.ContainsRune(`.+()$\`, r):
 			w.WriteString(`\` + one)
 		default:
 			w.WriteString(one)

@@ -110,7 +110,7 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	checked, err := s.Check(f.submission())
+	checked, err := s.Check(r.Context(), f.submission())
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}

@@ -167,4 +167,3 @@ func reversed(text string) string {
 	slices.Reverse(runes)
 	return string(runes)
 }
-

@@ -180,9 +180,12 @@ func (s *Service) findingsOf(ctx context.Context, job *store.Job, rev *store.Rev
 
 // without returns the findings that others don't have, at whatever line.
 func without(findings, others []dockerfile.Finding) (list []dockerfile.Finding) {
+	known := map[[2]string]bool{}
+	for _, o := range others {
+		known[[2]string{o.Rule, o.Message}] = true
+	}
 	for _, f := range findings {
-		same := func(o dockerfile.Finding) bool { return o.Rule == f.Rule && o.Message == f.Message }
-		if !slices.ContainsFunc(others, same) {
+		if !known[[2]string{f.Rule, f.Message}] {
 			list = append(list, f)
 		}
 	}

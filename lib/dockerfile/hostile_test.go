@@ -192,6 +192,8 @@ func TestBounded(t *testing.T) {
 			s := Source{Dockerfile: []byte(h.text), Context: h.context(t), BuildArgs: h.args}
 			before := used()
 			b, findings, spent := translate(s, true)
+			Release(s.Dockerfile)
+			Highlight(s.Dockerfile)
 			took := used() - before
 			t.Logf("%v, %d of %d, %d findings", took.Round(time.Millisecond), spent, enough, len(findings))
 			if took > 10*time.Second {

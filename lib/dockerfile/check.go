@@ -127,12 +127,14 @@ func (t *translator) newLinter(text []byte) *linter.Linter {
 
 // fail reports an error at a place.
 func (t *translator) fail(loc []parser.Range, rule, message, advice string) {
-	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
+	t.failIn(nil, loc, rule, message, advice)
 }
 
 // failIn reports an error in a stage. Where the stage is not built, it is only a warning.
 func (t *translator) failIn(s *stage, loc []parser.Range, rule, message, advice string) {
-	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+	if t.spent < enough { // else it was given up, which has been said
+		t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+	}
 }
 
 func (t *translator) warn(loc []parser.Range, level Level, rule, message, advice string) {

@@ -37,11 +37,10 @@ var usualLeash = leash{processor: 60, more: 15, quiet: time.Second, grace: 5 * t
 
 // serve answers the request of the environment.
 func (l leash) serve(h http.Handler) error {
-	limit := &syscall.Rlimit{Cur: l.processor, Max: l.processor + l.more}
-	var now syscall.Rlimit
-	if syscall.Getrlimit(unix.RLIMIT_CPU, &now) == nil && now.Max > limit.Cur {
-		limit.Max = min(limit.Max, now.Max)
-		_ = syscall.Setrlimit(unix.RLIMIT_CPU, limit) // lower than it is: it can't fail
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(unix.RLIMIT_CPU, &limit) == nil {
+		limit.Cur, limit.Max = min(limit.Cur, l.processor), min(limit.Max, l.processor+l.more)
+		_ = syscall.Setrlimit(unix.RLIMIT_CPU, &limit) // not higher than it is: it can't fail
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	defer time.AfterFunc(l.quiet, func() { l.watch(end) }).Stop()

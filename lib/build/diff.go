@@ -31,7 +31,8 @@ type Row struct {
 // Same tells whether the row is the same in both.
 func (r Row) Same() bool { return r.FromLine > 0 && r.ToLine > 0 && r.From == r.To }
 
-// manyLines is from how many lines on a comparison is made quickly instead of well: with twice as many the best takes three times as long.
+// manyLines is from how many lines on a comparison is made quickly instead of well: with twice as many the best takes
+// three times as long.
 const manyLines = 4000
 
 // compareText compares two texts line by line; it returns nothing when they are the same.
@@ -92,8 +93,8 @@ func (s *Service) readFile(ctx context.Context, job *store.Job, b *store.Build, 
 	return text, err
 }
 
-// parsePackages reads a build's packages.txt: name, version, architecture, with tabs between. A name that comes a second time is
-// of another architecture, and carries it.
+// parsePackages reads a build's packages.txt: name, version, architecture, with tabs between. A name that comes a
+// second time is of another architecture, and carries it.
 func parsePackages(text []byte) map[string]string {
 	packages := map[string]string{}
 	for line := range strings.Lines(string(text)) {

@@ -16,7 +16,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// patience is how long a translation may take, where nothing else ends a request: the work is bounded, but not a machine's speed.
+// patience is how long a translation may take, where nothing else ends a request: the work is bounded, but not a
+// machine's speed.
 const patience = 30 * time.Second
 
 // inTime translates while somebody waits for it.
@@ -26,7 +27,9 @@ func inTime(ctx context.Context, src *dockerfile.Source, translate func()) error
 	src.Cancel = limited.Done()
 	translate()
 	if err := limited.Err(); err != nil {
-		return fault.Wrap(fault.Unavailable, errors.Join(err, context.Cause(limited)), "The Dockerfile was not translated in time: the server is busy.", "Try again in a minute.")
+		err = errors.Join(err, context.Cause(limited))
+		return fault.Wrap(fault.Unavailable, err,
+			"The Dockerfile was not translated in time: the server is busy.", "Try again in a minute.")
 	}
 	return nil
 }
@@ -89,8 +92,8 @@ func (s *Service) madeFor(target sdk.Target) string {
 // recheckedAtOnce is how many revisions one Recheck translates.
 const recheckedAtOnce = 20
 
-// Recheck translates again what was translated by another version of toaster, or for a target that has changed since: a few
-// revisions each time, so that pages never have to. Builds are not touched.
+// Recheck translates again what was translated by another version of toaster, or for a target that has changed since:
+// a few revisions each time, so that pages never have to. Builds are not touched.
 func (s *Service) Recheck(ctx context.Context) error {
 	targets, err := s.Targets()
 	if err != nil {
@@ -161,5 +164,6 @@ func (s *Service) retranslated(ctx context.Context, target sdk.Target, rev *stor
 
 func (s *Service) refusal(target sdk.Target, err error) store.Translation {
 	f := fault.Of(err)
-	return s.summary(target, []dockerfile.Finding{{Rule: "Limits", Level: dockerfile.Error, Message: f.Message, Advice: f.Advice}})
+	refused := dockerfile.Finding{Rule: "Limits", Level: dockerfile.Error, Message: f.Message, Advice: f.Advice}
+	return s.summary(target, []dockerfile.Finding{refused})
 }

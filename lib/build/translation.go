@@ -11,8 +11,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Findings returns what there is to say of a revision's lines, as it was found when the revision was stored, and an error when
-// it can't be built as it is. Nothing is translated for it.
+// Findings returns what there is to say of a revision's lines, as it was found when the revision was stored, and an
+// error when it can't be built as it is. Nothing is translated for it.
 func (s *Service) Findings(ctx context.Context, job *store.Job, revision int) (findings []dockerfile.Finding, err error) {
 	if _, err := s.Target(job.Target); err != nil {
 		return nil, err

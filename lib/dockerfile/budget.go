@@ -6,8 +6,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// budget counts the work of a translation, so that no Dockerfile keeps a processor busy: whatever is done for each of many
-// things spends before it begins. One unit is about a tenth of a microsecond.
+// budget counts the work of a translation, so that no Dockerfile keeps a processor busy: whatever is done for each of
+// many things spends before it begins. One unit is about a tenth of a microsecond.
 type budget struct {
 	spent  int
 	asked  int             // what was spent when stop was looked at

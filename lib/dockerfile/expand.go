@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// lexer replaces variables in words as BuildKit's shell.Lex does, with which a fuzz test compares it. That one bounds neither
-// the work of its patterns nor the length of what they make; this one counts both before it begins.
+// lexer replaces variables in words as BuildKit's shell.Lex does, with which a fuzz test compares it. That one bounds
+// neither the work of its patterns nor the length of what they make; this one counts both before it begins.
 type lexer struct {
 	escape rune
 	quotes bool // quotes are removed, and protect what is between them
@@ -171,7 +171,8 @@ func (x *expander) part(r rune, pattern bool) (string, error) {
 		}
 	default:
 		start := x.at
-		for r != eof && r != '$' && r != '<' && r != x.escape && (r != '\'' && r != '"' || !x.quotes) && (x.depth == 0 || r != '}' && r != '/') {
+		for r != eof && r != '$' && r != '<' && r != x.escape &&
+			(r != '\'' && r != '"' || !x.quotes) && (x.depth == 0 || r != '}' && r != '/') {
 			x.next()
 			r = x.peek()
 		}

@@ -106,7 +106,8 @@ func (x *expander) replaceAll(re *regexp.Regexp, value, replacement string) (str
 	return string(append(out, value[done:]...)), nil
 }
 
-// compile makes a regular expression of a pattern with * and ?, to be used on a value once. Its work is the product of both.
+// compile makes a regular expression of a pattern with * and ?, to be used on a value once. Its work is the product
+// of both.
 func (x *expander) compile(pattern, value, anchor string, greedy bool) (*regexp.Regexp, error) {
 	if !x.spend(20 + 10*len(pattern) + len(pattern)*len(value)/2) {
 		return nil, errTooSlow
@@ -132,8 +133,8 @@ func expressionOf(pattern, anchor string, greedy bool) (string, error) {
 			w.WriteByte('.')
 		case r != '\\':
 			w.WriteString(regexp.QuoteMeta(string(r)))
-		case i+1 < len(runes) && (runes[i+1] == '}' || runes[i+1] == '/'): // the escape was for ${} alone
-		case i+1 < len(runes) && (runes[i+1] == '*' || runes[i+1] == '?' || runes[i+1] == '\\'):
+		case i+1 < len(runes) && strings.ContainsRune(`}/`, runes[i+1]): // the escape was for ${} alone
+		case i+1 < len(runes) && strings.ContainsRune(`*?\`, runes[i+1]):
 			i++
 			w.WriteString(regexp.QuoteMeta(string(runes[i])))
 		default:

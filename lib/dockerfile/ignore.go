@@ -13,9 +13,9 @@ import (
 	"github.com/moby/patternmatcher/ignorefile"
 )
 
-// ignore is what a .dockerignore says. It matches as github.com/moby/patternmatcher does, with which a fuzz test compares
-// it. That one compares each name with each pattern, whatever that takes; this one looks first at how a pattern begins and
-// ends, and counts the rest.
+// ignore is what a .dockerignore says. It matches as github.com/moby/patternmatcher does, with which a fuzz test
+// compares it. That one compares each name with each pattern, whatever that takes; this one looks first at how a
+// pattern begins and ends, and counts the rest.
 type ignore struct {
 	*budget
 	patterns   []*ignorePattern
@@ -127,7 +127,7 @@ func (p *ignorePattern) classify() {
 	default:
 		p.kind, p.head = matchRegexp, p.text[:first]
 		p.tail = p.text[strings.LastIndexAny(p.text, special)+1:]
-		if at := strings.LastIndexByte(p.text, '\\'); at >= 0 && at == len(p.text)-len(p.tail)-1 { // it may mean something else
+		if strings.HasSuffix(strings.TrimSuffix(p.text, p.tail), `\`) { // it may mean something else
 			p.tail = ""
 		}
 		p.tail = strings.TrimPrefix(p.tail, "/") // of **/, which may be nothing

@@ -23,10 +23,16 @@ func (j *jobs) dockerfile(w http.ResponseWriter, r *web.Request) error {
 }
 
 func (j *jobs) blend(w http.ResponseWriter, r *web.Request) error {
+	if err := translates(r); err != nil {
+		return err
+	}
 	return j.text(w, r, r.Param("id")+".blend", (*build.Service).Blend)
 }
 
 func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
+	if err := translates(r); err != nil {
+		return err
+	}
 	return j.text(w, r, r.Param("id")+".sh", (*build.Service).Script)
 }
 

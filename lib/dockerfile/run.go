@@ -184,7 +184,7 @@ func (s *stage) cache(m mounting, access string) {
 }
 
 func (t *translator) bindContext(s *stage, c command, m mounting, mode string) bool {
-	at, e, via := t.context.find(m.Source, true)
+	at, e, via := t.find(m.Source, true)
 	if e == nil {
 		t.failIn(s, c.Location(), "MissingSource", fmt.Sprintf("--mount: %s is not in the build context.", show(m.Source)), t.missingAdvice(m.Source))
 		return false

@@ -46,6 +46,7 @@ type Revision struct {
 	BuildArgs  string // K=V a line
 	Root       Root
 	CreatedAt  time.Time
+	Made       Translation // only when it is stored: see DB.Translation
 }
 
 // Root is how root gets into the images of a revision.
@@ -108,6 +109,9 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
 		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, millis(r.CreatedAt))
+	if err == nil && r.Made.MadeFor != "" {
+		err = r.Made.put(ctx, tx, r.JobID, r.Number)
+	}
 	if err != nil || r.Root == (Root{}) {
 		return err
 	}

@@ -106,7 +106,7 @@ func (s *site) must(err error) {
 
 func (s *site) token(email, scope string) string {
 	s.t.Helper()
-	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0)
+	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0, store.Entry{})
 	s.must(err)
 	return plain
 }

@@ -291,7 +291,7 @@ func (w *town) path(route string) string {
 		id = strconv.FormatInt(p.ID, 10)
 	case strings.HasPrefix(path, "/account/tokens/"):
 		t := &store.Token{PersonID: w.id(ada), Name: "spare", Scope: "read", CreatedAt: time.Now()}
-		_, err := w.db.AddToken(w.t.Context(), t)
+		_, err := w.db.AddToken(w.t.Context(), t, store.Letter{}, store.Entry{})
 		w.must(err)
 		id = strconv.FormatInt(t.ID, 10)
 	case strings.HasPrefix(path, "/account/sessions/"):

@@ -19,7 +19,7 @@ var (
 const via = " via "
 
 // throughProxy is how many times as many tries all clients of a proxy may make that doesn't tell them apart for certain.
-const throughProxy = 64
+const throughProxy = 32
 
 // Through is the address of a client that a proxy names, though nobody has said that the proxy is to be believed.
 func Through(client, proxy string) string { return client + via + proxy }

@@ -76,10 +76,10 @@ func login(w http.ResponseWriter, r *web.Request) error {
 func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by string) error {
 	e := r.Entry("login", store.PersonObject(p.ID), by)
 	e.Actor = p.ID
-	if err := r.Site.Sessions.Begin(w, r.Request, p, e); err != nil {
+	if err := r.Site.Sessions.Remember(w, r.Request, p, by == "code"); err != nil {
 		return err
 	}
-	if err := r.Site.Sessions.Remember(w, r.Request, p, by == "code"); err != nil {
+	if err := r.Site.Sessions.Begin(w, r.Request, p, e); err != nil {
 		return err
 	}
 	if r.JSON() {

@@ -100,10 +100,7 @@ func (j *jobs) remove(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Remove(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
-		return err
-	}
-	if err := r.Site.DB.Audit(r.Context(), r.Entry("job.remove", "job "+r.Param("id"), "")); err != nil {
+	if err := s.Remove(r.Context(), r.Who.Person.ID, r.Param("id"), r.Entry("job.remove", "job "+r.Param("id"), "")); err != nil {
 		return err
 	}
 	if r.JSON() {

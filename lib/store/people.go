@@ -77,13 +77,10 @@ func (db *DB) AddPerson(ctx context.Context, p *Person, by ...Entry) error {
 		if err := insertPerson(ctx, tx, p); err != nil {
 			return err
 		}
-		for _, e := range by {
-			e.Object = PersonObject(p.ID)
-			if err := audit(ctx, tx, e); err != nil {
-				return err
-			}
+		for i := range by {
+			by[i].Object = PersonObject(p.ID)
 		}
-		return nil
+		return audit(ctx, tx, by...)
 	})
 }
 

@@ -47,13 +47,10 @@ func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by
 		if err != nil {
 			return err
 		}
-		s.ID, err = r.LastInsertId()
-		for _, e := range by {
-			if err == nil {
-				err = audit(ctx, tx, e)
-			}
+		if s.ID, err = r.LastInsertId(); err != nil {
+			return err
 		}
-		return err
+		return audit(ctx, tx, by...)
 	})
 }
 
@@ -87,13 +84,10 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
 // EndSession ends the session of the digest, with the lines about it for the audit trail. One that is over, or never was, is no error.
 func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		err := endSession(ctx, tx, digest, at)
-		for _, e := range by {
-			if err == nil {
-				err = audit(ctx, tx, e)
-			}
+		if err := endSession(ctx, tx, digest, at); err != nil {
+			return err
 		}
-		return err
+		return audit(ctx, tx, by...)
 	})
 }
 

@@ -84,7 +84,8 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 	return done(w, r, "/account", "password")
 }
 
-// rememberAgain makes the browser known of somebody who may just have made all of theirs unknown; factor tells whether the second factor was given.
+// rememberAgain makes the browser known of somebody who may just have made all of theirs unknown; factor tells
+// whether the second factor was given.
 func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
 	was, k := r.Who.Person, r.Site.Sessions.Known(r.Request)
 	p, err := r.Site.DB.PersonByID(r.Context(), was.ID)

@@ -71,7 +71,8 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 		err = r.Allow("token.add", "")
 	}
 	if err == nil {
-		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, time.Duration(days)*24*time.Hour, r.Entry("", "", ""))
+		life := time.Duration(days) * 24 * time.Hour
+		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {

@@ -91,7 +91,8 @@ func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID, r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))); err != nil {
+	by := r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))
+	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID, by); err != nil {
 		return err
 	}
 	return r.Redirect(w, "/admin/jobs?note=jobremoved")

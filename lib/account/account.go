@@ -67,7 +67,9 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*st
 	if err != nil {
 		return nil, err
 	}
-	p := &store.Person{Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	p := &store.Person{
+		Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
+	}
 	if err := a.db.AddPerson(ctx, p, by...); err != nil {
 		return nil, err
 	}

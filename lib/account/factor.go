@@ -145,9 +145,10 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
 }
 
-// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used. Limited: too many tries.
-// Denied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that nobody finds one however long they try (NIST SP
-// 800-63B, 5.1.2.2: from 64 on): they are what the owner has where strangers have used up the tries.
+// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used.
+// Limited: too many tries. Denied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
+// nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has where
+// strangers have used up the tries.
 func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, address string) error {
 	code = tidy(code)
 	secret, newest, s, err := a.secret(p)
@@ -166,10 +167,11 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	return fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.").At("code")
+	wrong := fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.")
+	return wrong.At("code")
 }
 
-func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte, code, address string) (good bool, err error) {
+func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
 	tries, err := a.admit(ctx, "factor", p, p.Email, address)
 	if err != nil {
 		return false, err
@@ -180,7 +182,7 @@ func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte,
 	return false, nil
 }
 
-func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte, code, address string) (good bool, err error) {
+func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
 	tries, err := a.db.Try(ctx, a.Now(), store.FromNetworks("recovery", address, store.Guesses)...)
 	if err != nil {
 		return false, err

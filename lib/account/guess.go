@@ -18,23 +18,26 @@ const pressure = 20
 
 var siege = []store.Rate{{Count: 1, Within: time.Minute}, {Count: 5, Within: time.Hour}}
 
-// How many wrong passwords, or wrong codes, are taken one after the other, however slowly: of all strangers together, and of each browser
-// and each network that the account was used with before. Even who has one of each stays below NIST's 100 (SP 800-63B, 5.2.2), and
-// no stranger can use up what is the owner's.
+// How many wrong passwords, or wrong codes, are taken one after the other, however slowly: of all strangers
+// together, and of each browser and each network that the account was used with before. Even who has one of each
+// has no more than NIST's 100 (SP 800-63B, 5.2.2), and no stranger can use up what is the owner's.
 const (
 	strangers = 60
 	trusted   = 20
 )
 
-// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is known, then of a network
-// that is known, then of a stranger. Limited: too many at a time. Denied: too many in a row.
-func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (tries store.Tried, err error) {
+// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is
+// known, then of a network that is known, then of a stranger. Limited: too many at a time. Denied: too many in a
+// row.
+func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (
+	tries store.Tried, err error) {
 	g := guess{what: what, account: what + ":account:" + accountKey(email)}
 	if p != nil {
 		g.person = p.ID
 	}
 	if a.knows(p, what) {
-		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + ":browser:" + a.browser.ID, Rates: store.Guesses}, g.row(":browser:"+a.browser.ID, trusted))
+		browser := ":browser:" + a.browser.ID
+		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + browser, Rates: store.Guesses}, g.row(browser, trusted))
 		if err == nil || fault.KindOf(err) != fault.Denied {
 			return tries, err
 		}
@@ -46,7 +49,8 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	from := store.FromNetworks(what, address, store.Guesses)
 	both := store.Limit{Key: g.account + ":" + store.Network(address)}
 	if known {
-		tries, err = a.db.Try(ctx, a.Now(), from[0], store.Limit{Key: g.account}, both, g.row(":network:"+store.Network(address), trusted))
+		row := g.row(":network:"+store.Network(address), trusted)
+		tries, err = a.db.Try(ctx, a.Now(), from[0], store.Limit{Key: g.account}, both, row)
 		if err == nil || fault.KindOf(err) != fault.Denied {
 			return tries, err
 		}
@@ -88,10 +92,12 @@ func (a *Accounts) knows(p *store.Person, what string) bool {
 func shut(what string) error {
 	if what == "factor" {
 		return fault.New(fault.Denied, "Too many wrong codes were typed for this account.",
-			"Type a recovery code, or log in with a browser that you have used here before. Somebody knows your password: choose another.")
+			"Type a recovery code, or log in with a browser that you have used here before. "+
+				"Somebody knows your password: choose another.")
 	}
 	return fault.New(fault.Denied, "Too many wrong passwords were typed for this account.",
-		"Log in with a browser that you have used here before, or choose a new password by email: “Forgotten your password?”. Or ask the administrator.")
+		"Log in with a browser that you have used here before, or choose a new password by email: "+
+			"“Forgotten your password?”. Or ask the administrator.")
 }
 
 // confirmations keeps whoever sits at a browser that was left alone from guessing: logging in again ends the row.

@@ -77,7 +77,8 @@ func TestAnAttackSlowsStrangers(t *testing.T) {
 	}
 }
 
-// NIST SP 800-63B, 5.2.2: at most 100 in a row, however slowly and from wherever; but no stranger keeps the owner out.
+// NIST SP 800-63B, 5.2.2: at most 100 in a row, however slowly and from wherever; but no stranger keeps the owner
+// out.
 func TestWrongPasswordsInARowEnd(t *testing.T) {
 	s := newSite(t)
 	s.usedAt(home)

@@ -13,9 +13,9 @@ import (
 )
 
 // LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
-// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited; too many in a row that failed,
-// however slowly, are Denied. A person who isn't active is Denied, after the right password only. When the server hashes as many passwords as it
-// can: Unavailable.
+// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited; too many in
+// a row that failed, however slowly, are Denied. A person who isn't active is Denied, after the right password only.
+// When the server hashes as many passwords as it can: Unavailable.
 func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
 	email = strings.TrimSpace(email)
 	p, err := a.find(ctx, email)
@@ -79,10 +79,12 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 	return p, err
 }
 
-// verify makes sure that somebody who has a link knows the password that was typed where it was asked for: Unauthorised, Limited, or Denied.
+// verify makes sure that somebody who has a link knows the password that was typed where it was asked for:
+// Unauthorised, Limited, or Denied.
 func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address string) error {
 	key := "link:" + hex.EncodeToString(l.Digest)
-	limits := append(store.FromNetworks("activate", address, store.Guesses), store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
+	limits := append(store.FromNetworks("activate", address, store.Guesses),
+		store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
 	tries, err := a.db.Try(ctx, a.Now(), limits...)
 	if fault.KindOf(err) == fault.Denied && err != nil {
 		return fault.New(fault.Denied, "Too many wrong passwords were typed for this link.", "Sign up again.")

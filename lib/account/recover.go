@@ -80,8 +80,8 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), letter, by)
 }
 
-// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited after too many tries,
-// Denied after too many in a row.
+// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited
+// after too many tries, Denied after too many in a row.
 func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string) error {
 	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
 	if err != nil && fault.KindOf(err) == fault.Denied {

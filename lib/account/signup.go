@@ -71,8 +71,8 @@ func (a *Accounts) admitDomain(email string) error {
 	return fault.New(fault.Invalid, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
 }
 
-// Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of the passwords that were
-// typed with the address: who opens it chooses one. Nothing tells whether there is somebody.
+// Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of
+// the passwords that were typed with the address: who opens it chooses one. Nothing tells whether there is somebody.
 // Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
 func (a *Accounts) Resend(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
@@ -92,9 +92,10 @@ func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email strin
 	return l.Email, nil
 }
 
-// Activate makes the account of a link active for somebody who also knows the password that was typed where this very link was asked for: a
-// stranger may have signed up with another's address, before or after them. The person is still pending where an administrator has to
-// approve. Unauthorised: the password is wrong. NotFound: the link doesn't work any more.
+// Activate makes the account of a link active for somebody who also knows the password that was typed where this
+// very link was asked for: a stranger may have signed up with another's address, before or after them. The person is
+// still pending where an administrator has to approve. Unauthorised: the password is wrong. NotFound: the link
+// doesn't work any more.
 func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.Entry) (*store.Person, error) {
 	l, p, err := a.db.FindLink(ctx, "activate", secret, a.Now())
 	if err != nil {

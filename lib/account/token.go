@@ -9,9 +9,9 @@ import (
 	"toaster.do/lib/store"
 )
 
-// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is
-// "read", "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by email.
-// Invalid: the Field "name", "scope" or "ttl".
+// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
+// "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
+// email. Invalid: the Field "name", "scope" or "ttl".
 func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration, by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	switch {
@@ -34,7 +34,8 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 		t.ExpiresAt = t.CreatedAt.Add(ttl)
 	}
 	by.Action, by.Detail = "token.add", scope
-	letter := a.news(p.Email, "New API token", "Your account has a new token “"+name+"” with the scope “"+scope+"”.")
+	letter := a.news(p.Email, "New API token",
+		"Your account has a new token “"+name+"” with the scope “"+scope+"”.")
 	return a.db.AddToken(ctx, t, letter, by)
 }
 

@@ -38,8 +38,8 @@ func (m *Manager) deviceCodecs() ([]securecookie.Codec, error) {
 	return all, err
 }
 
-// Remember makes the browser one that p has logged in with, until they have a new password or log out everywhere; factor tells whether with the
-// second factor.
+// Remember makes the browser one that p has logged in with, until they have a new password or log out everywhere;
+// factor tells whether with the second factor.
 func (m *Manager) Remember(w http.ResponseWriter, r *http.Request, p *store.Person, factor bool) error {
 	all, err := m.deviceCodecs()
 	if err != nil {

@@ -19,8 +19,9 @@ func remote(r *http.Request) string {
 	return host
 }
 
-// Proxied tells whether the request came through a proxy whose word the web server doesn't take (mod_remoteip, mod_extforward): it comes from
-// this host or its own network, and says that it is somebody else's. Client is whose it says, which may be a lie; "somebody" where that is no address.
+// Proxied tells whether the request came through a proxy whose word the web server doesn't take (mod_remoteip,
+// mod_extforward): it comes from this host or its own network, and says that it is somebody else's. Client is whose
+// it says, which may be a lie; "somebody" where that is no address.
 func Proxied(r *http.Request) (client string, hidden bool) {
 	said := forwardedFor(r.Header)
 	if said == "" {
@@ -39,8 +40,8 @@ func Proxied(r *http.Request) (client string, hidden bool) {
 	return named.String(), named != from.Unmap().WithZone("")
 }
 
-// forwardedFor returns the last address that X-Forwarded-For, or else Forwarded (RFC 7239), has: the nearest proxy has added it, and who is
-// before it may have written whatever stands before.
+// forwardedFor returns the last address that X-Forwarded-For, or else Forwarded (RFC 7239), has: the nearest proxy
+// has added it, and who is before it may have written whatever stands before.
 func forwardedFor(h http.Header) string {
 	if list := strings.Join(h.Values("X-Forwarded-For"), ","); list != "" {
 		return withoutPort(last(list))

@@ -91,7 +91,8 @@ func tolerable(err error) error {
 	return nil
 }
 
-// Begin logs p in: a new random id, always; the session that the request came with ends. The lines are for the audit trail.
+// Begin logs p in: a new random id, always; the session that the request came with ends. The lines are for the audit
+// trail.
 func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person, by ...store.Entry) error {
 	id := make([]byte, 32)
 	rand.Read(id) // never fails (crypto/rand)
@@ -119,8 +120,8 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.Entry)
 	return nil
 }
 
-// Address returns the network address that the request came from, as the web server says, without the port. Where a proxy hides it, it is
-// what the proxy says, marked as that: see Proxied.
+// Address returns the network address that the request came from, as the web server says, without the port. Where a
+// proxy hides it, it is what the proxy says, marked as that: see Proxied.
 func (m *Manager) Address(r *http.Request) string {
 	host := remote(r)
 	if client, hidden := Proxied(r); hidden {

@@ -20,8 +20,8 @@ type Limit struct {
 	Key   string
 	Rates []Rate
 
-	// InARow is how many tries may fail one after the other, however slowly; 0: any number. They count for a person's log-in, say, until that
-	// succeeds: see Succeeded.
+	// InARow is how many tries may fail one after the other, however slowly; 0: any number. They count for a
+	// person's log-in, say, until that succeeds: see Succeeded.
 	InARow int
 	Person int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
 	What   string
@@ -46,8 +46,9 @@ type Tried struct {
 	inARow []string
 }
 
-// Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is Limited, with advice
-// that says how long to wait; or Denied, where too many have failed in a row, which no waiting changes.
+// Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is
+// Limited, with advice that says how long to wait; or Denied, where too many have failed in a row, which no waiting
+// changes.
 func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		for _, l := range limits {
@@ -103,7 +104,8 @@ func (db *DB) Forgive(ctx context.Context, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return t.forgive(ctx, tx) })
 }
 
-// Succeeded is Forgive for what a person does who knows the right password or code: none has failed in a row any more.
+// Succeeded is Forgive for what a person does who knows the right password or code: none has failed in a row any
+// more.
 func (db *DB) Succeeded(ctx context.Context, person int64, what string, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := t.forgive(ctx, tx); err != nil {

@@ -68,12 +68,14 @@ func (db *DB) ClearFactor(ctx context.Context, person int64, now time.Time, lett
 	})
 }
 
-// TakeStep notes that a code of a time step was used, and that the try was right; false: that one, or a later one, was used before.
+// TakeStep notes that a code of a time step was used, and that the try was right; false: that one, or a later one,
+// was used before.
 func (db *DB) TakeStep(ctx context.Context, person, step int64, t Tried) (bool, error) {
 	return db.took(ctx, person, t, `UPDATE person SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, person, step)
 }
 
-// TakeRecoveryCode uses a person's recovery code up, and notes that the try was right; false: there is none like that.
+// TakeRecoveryCode uses a person's recovery code up, and notes that the try was right; false: there is none like
+// that.
 func (db *DB) TakeRecoveryCode(ctx context.Context, person int64, digest []byte, t Tried) (bool, error) {
 	return db.took(ctx, person, t, `DELETE FROM recovery_code WHERE digest = ? AND person_id = ?`, digest, person)
 }

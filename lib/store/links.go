@@ -64,9 +64,9 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 	return l, p, nil
 }
 
-// SendLink stores a link for a person and posts the letters: the first has the link, the others tell of it. Older links of its kind end, but
-// for those to activate an account: each belongs to a password, which may be a stranger's.
-// When the recipient's bound allows no letter, nothing changes: the last link still works.
+// SendLink stores a link for a person and posts the letters: the first has the link, the others tell of it. Older
+// links of its kind end, but for those to activate an account: each belongs to a password, which may be a
+// stranger's. When the recipient's bound allows no letter, nothing changes: the last link still works.
 func (db *DB) SendLink(ctx context.Context, person int64, l Link, letters ...Letter) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return sendLink(ctx, tx, person, l, letters...) })
 }
@@ -97,9 +97,10 @@ func takeLink(ctx context.Context, tx *sql.Tx, l *Link, now time.Time) error {
 	return noLink()
 }
 
-// SignUp stores what somebody who says to have p's address typed: a pending person, and the link to activate it with p's name and password.
-// Whoever signed up with the address before keeps their own link. Where the address has an account already, nothing changes, and taken is posted to
-// it. A link without a digest is none: mail is off, nobody can show whose the address is, and the first who gave it stays.
+// SignUp stores what somebody who says to have p's address typed: a pending person, and the link to activate it with
+// p's name and password. Whoever signed up with the address before keeps their own link. Where the address has an
+// account already, nothing changes, and taken is posted to it. A link without a digest is none: mail is off, nobody
+// can show whose the address is, and the first who gave it stays.
 func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var state string
@@ -128,8 +129,8 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 	})
 }
 
-// Activate notes that a pending person has proven the address by a link, gives them its name and password, and makes them state. All other
-// links of theirs end, with what strangers had typed.
+// Activate notes that a pending person has proven the address by a link, gives them its name and password, and makes
+// them state. All other links of theirs end, with what strangers had typed.
 func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time, letters []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {

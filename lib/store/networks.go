@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Networks that tries are counted for, from the one of a subscriber to that of a provider, and how many times as many each may make. An
-// IPv6 subscriber has a /64 at least, and a /56 or a /48 for the asking (RFC 6177); providers begin at /32.
+// Networks that tries are counted for, from the one of a subscriber to that of a provider, and how many times as
+// many each may make. An IPv6 subscriber has a /64 at least, and a /56 or a /48 for the asking (RFC 6177); providers
+// begin at /32.
 type network struct{ bits, times int }
 
 var (
@@ -15,16 +16,19 @@ var (
 	networks6 = []network{{64, 1}, {56, 2}, {48, 3}, {32, 16}}
 )
 
-// via joins the address that a proxy gives for its client with the proxy's own, which is the only one that is certain.
+// via joins the address that a proxy gives for its client with the proxy's own, which is the only one that is
+// certain.
 const via = " via "
 
-// throughProxy is how many times as many tries all clients of a proxy may make that doesn't tell them apart for certain.
+// throughProxy is how many times as many tries all clients of a proxy may make that doesn't tell them apart for
+// certain.
 const throughProxy = 32
 
 // Through is the address of a client that a proxy names, though nobody has said that the proxy is to be believed.
 func Through(client, proxy string) string { return client + via + proxy }
 
-// FromNetworks returns the limits for tries of something that come from an address: one for each size of network that it is in.
+// FromNetworks returns the limits for tries of something that come from an address: one for each size of network
+// that it is in.
 func FromNetworks(what, address string, rates []Rate) (limits []Limit) {
 	add := func(name string, times int) {
 		more := make([]Rate, len(rates))

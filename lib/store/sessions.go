@@ -32,8 +32,9 @@ type Browser struct {
 // remembered is how long a session is kept after its limit: its network is known to be the person's.
 const remembered = 30 * 24 * time.Hour
 
-// AddSession stores s under the digest of the browser's id and sets its ID, with the lines about it for the audit trail. The session of the
-// old digest, if there is one, ends at the same moment. Sessions that are long over are forgotten.
+// AddSession stores s under the digest of the browser's id and sets its ID, with the lines about it for the audit
+// trail. The session of the old digest, if there is one, ends at the same moment. Sessions that are long over are
+// forgotten.
 func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE person_id = ? AND expires_at < ?`, s.PersonID, millis(s.CreatedAt.Add(-remembered))); err != nil {
@@ -81,7 +82,8 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
 	})
 }
 
-// EndSession ends the session of the digest, with the lines about it for the audit trail. One that is over, or never was, is no error.
+// EndSession ends the session of the digest, with the lines about it for the audit trail. One that is over, or never
+// was, is no error.
 func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := endSession(ctx, tx, digest, at); err != nil {

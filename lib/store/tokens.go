@@ -54,8 +54,9 @@ func scanToken(rs *sql.Rows) (*Token, error) {
 	return t, err
 }
 
-// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The letter about it and the line of the audit
-// trail are stored with it or not at all, so that no token lives whose plain form nobody was given.
+// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The letter about it
+// and the line of the audit trail are stored with it or not at all, so that no token lives whose plain form nobody
+// was given.
 func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (plain string, err error) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails (crypto/rand)

@@ -21,10 +21,12 @@ func signupFinding(cfg *config.Config) finding {
 	return fine("sign-up", note)
 }
 
-// proxied is how long ago a proxy must have hidden who sends requests for that to be of the past; programs note it once an hour.
+// proxied is how long ago a proxy must have hidden who sends requests for that to be of the past; programs note it
+// once an hour.
 const proxied = 2 * time.Hour
 
-// proxyFinding says whether requests come through a proxy that the web server doesn't know of: all people have one address then.
+// proxyFinding says whether requests come through a proxy that the web server doesn't know of: all people have one
+// address then.
 func proxyFinding(ctx context.Context, cfg *config.Config) finding {
 	const what = "addresses of browsers"
 	db, err := store.Open(ctx, cfg.Paths.Database)

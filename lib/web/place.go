@@ -64,7 +64,8 @@ func placeBelow(program, prefix, urlPath string) (string, string) {
 
 func escaped(plain string) string { return (&url.URL{Path: plain}).EscapedPath() }
 
-// segments splits a path; ok is false where a segment is empty, "." or "..", or something in it is no text: no route has one.
+// segments splits a path; ok is false where a segment is empty, "." or "..", or something in it is no text: no route
+// has one.
 func segments(path string) (list []string, ok bool) {
 	if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
 		return nil, false

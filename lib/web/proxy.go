@@ -10,7 +10,8 @@ import (
 // noticing is how often the log says that a proxy hides who sends requests.
 const noticing = time.Hour
 
-// noticeProxy says in the log, once in a while, and to "toasterctl doctor" that a proxy hides who sends requests. That is no reason to fail.
+// noticeProxy says in the log, once in a while, and to "toasterctl doctor" that a proxy hides who sends requests.
+// That is no reason to fail.
 func (r *Request) noticeProxy() {
 	if _, hidden := session.Proxied(r.Request); !hidden {
 		return

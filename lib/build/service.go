@@ -166,13 +166,13 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 }
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
-func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
+func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.Entry) error {
 	ctx = engine.Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.RemoveJob(ctx, owner, id, s.Now()); err != nil {
+	if err := s.Store.RemoveJob(ctx, owner, id, s.Now(), by...); err != nil {
 		return err
 	}
 	job.RemovedAt = s.Now()

@@ -64,7 +64,7 @@ func seccompRules() string {
 	out := specs.LinuxSeccomp{DefaultAction: profile.DefaultAction, DefaultErrnoRet: profile.DefaultErrnoRet}
 	for _, s := range profile.Syscalls {
 		if s.Includes != nil && (misses(s.Includes.Caps, capabilities) || misses(s.Includes.Arches, profiled)) ||
-			s.Excludes != nil && has(s.Excludes.Caps, capabilities) {
+			s.Excludes != nil && hasAny(s.Excludes.Caps, capabilities) {
 			continue
 		}
 		out.Syscalls = append(out.Syscalls, s.LinuxSyscall)
@@ -76,8 +76,8 @@ func seccompRules() string {
 // profiled are the profile's names of the processors in machines.
 var profiled = []string{"amd64", "x32", "x86", "arm64", "arm", "riscv64", "ppc64le"}
 
-// has tells whether one of list is in set; misses, whether list asks for something and none of it is in set.
-func has(list, set []string) bool {
+// hasAny tells whether one of list is in set; misses, whether list asks for something and none of it is in set.
+func hasAny(list, set []string) bool {
 	return slices.ContainsFunc(list, func(s string) bool { return slices.Contains(set, s) })
 }
-func misses(list, set []string) bool { return len(list) > 0 && !has(list, set) }
+func misses(list, set []string) bool { return len(list) > 0 && !hasAny(list, set) }

@@ -280,14 +280,16 @@ func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bo
 }
 
 // RemoveJob takes a job away from its owner and asks for its builds to be stopped. The row stays until the
-// engine has removed the job too: see DeleteJob.
-func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time) error {
+// engine has removed the job too: see DeleteJob. The lines are for the audit trail.
+func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id)
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by...)
 	})
 }
 

@@ -24,10 +24,7 @@ free_mib() { df -Pk "$1" | awk 'NR == 2 { free = int($4 / 1024) } END { print fr
 # What comes from the environment, and is used in sums.
 check_numbers() {
 	for name in SOURCE_DATE_EPOCH TOASTER_IDS TOASTER_MEMORY TOASTER_PIDS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK; do
-		eval "set -- \"\${$name:-0}\""
-		case $1 in
-		*[!0-9]*) fail 2 "$name must be a number." ;;
-		esac
+		eval "case \${$name:-0} in *[!0-9]*) fail 2 \"\$name must be a number.\" ;; esac"
 	done
 	case ${TOASTER_CPUS:-0} in
 	*[!0-9.]*) fail 2 "TOASTER_CPUS must be a number." ;;
@@ -228,7 +225,7 @@ limited() {
 		zsh -f -c 'source $1 && toaster_tools $2' toaster "$WORK/app.blend" "$WORK"
 		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
-	exec prlimit --nofile="$(at_most "${TOASTER_FILES:-65536}" "$(ulimit -H -n)")" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
+	exec prlimit --nofile="$(at_most "${TOASTER_FILES:-65536}" "$(prlimit --nofile --noheadings --output HARD)")" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }
 
 # at_most NUMBER LIMIT: only the host may raise its own limits.
@@ -286,7 +283,7 @@ set_limit() { [ ! -e "$1" ] || echo "$2" >"$1" || :; }
 # killed_for_memory prints how often the kernel has ended a process of the build for its memory; nothing for never.
 killed_for_memory() {
 	for folder in $(cgroups); do
-		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null
+		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null || :
 	done
 }
 

@@ -108,8 +108,9 @@ cache_name() {
 # for_cache packs a base, and says what the cache is to call it. The archive may have changed meanwhile.
 for_cache() {
 	[ "$(release_sums "$WORK/releases")" = "$(release_sums "$NOTES/now")" ] || return 0
-	tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -cf "$WORK/base.tar" rootfs releases && echo "${cached##*/}" >"$WORK/base.name" ||
-		rm -f "$WORK/base.tar"
+	if tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -cf "$WORK/base.tar" rootfs releases; then
+		echo "${cached##*/}" >"$WORK/base.name"
+	fi
 }
 
 # keep_base, outside: the cache keeps the newest base of the target. It takes its name when it is whole, so builds may race.
@@ -119,10 +120,10 @@ keep_base() {
 	case $name in
 	*[!A-Za-z0-9._-]* | .*) return 0 ;;
 	esac
-	part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") && mv -f "$WORK/base.tar" "$part" && chown "$(id -u):$(id -g)" "$part" && chmod 644 "$part" || {
+	if ! { part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") && mv -f "$WORK/base.tar" "$part" && chown "$(id -u):$(id -g)" "$part" && chmod 644 "$part"; }; then
 		say "base: the cache $TOASTER_CACHE_DIR could not keep it"
 		return 0
-	}
+	fi
 	find "$TOASTER_CACHE_DIR" -maxdepth 1 -name "$TARGET-*.tar" -delete
 	mv "$part" "$TOASTER_CACHE_DIR/$name"
 	# What a build left that was stopped just here.
@@ -130,7 +131,7 @@ keep_base() {
 }
 release_sums() { sha256sum "$1"/* | cut -d ' ' -f 1 | sort; }
 
-# The blend, sourced as the SDK would.
+# The blend, sourced as the SDK would, in namespaces of its own: what it leaves running or mounted ends with it.
 run_blend() {
 	blend >"$WORK/job/app.blend"
 	[ "$(sha256sum <"$WORK/job/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
@@ -142,7 +143,8 @@ zsh_blend() {
 	cd "$WORK/job" || return
 	# shellcheck disable=SC2016 # zsh expands these
 	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
-		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" zsh -f -c '
+		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" \
+		unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
 			source ./app.blend && blend_preinst && blend_postinst
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"

@@ -7,6 +7,3 @@ CREATE TABLE root_access (
 	PRIMARY KEY (job_id, revision),
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
-
--- A job's limit is its target's own, or else the runner's, as it is configured when a build begins.
-UPDATE local_job SET time_limit = 0;

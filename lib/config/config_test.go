@@ -75,7 +75,7 @@ context = "2 MiB"
 		"sizes with units":                          c.Limits.Context == 2<<20,
 		"no slash at an address's end":              c.Site.URL == "https://toaster.example.org/toaster",
 		"where it came from":                        c.Path == path,
-		"work in the builds' folder":                c.Local.WorkDir == "/var/lib/toaster/builds/@work",
+		"work in a folder of root's":                c.Local.WorkDir == "/var/lib/toaster-runner",
 	} {
 		if !ok {
 			t.Errorf("%s: %+v", what, c)

@@ -95,7 +95,7 @@ func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
 		cmd.ExtraFiles = []*os.File{r}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if twoFaced() {
+	if twoFaced() || os.Getegid() != os.Getgid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{}
 	}
 	if err := AsRoot(cmd.Start); err != nil {

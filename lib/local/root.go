@@ -11,7 +11,7 @@ import (
 )
 
 // Become makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link planted there leads
-// root astray; AsRoot is the way back. For any other user, and for a folder of root's own, it does nothing.
+// root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the group. For any other user it does nothing.
 func Become(folder string) error {
 	fi, err := os.Stat(folder)
 	if err != nil {
@@ -22,12 +22,15 @@ func Become(folder string) error {
 
 func become(folder os.FileInfo) error {
 	owner := folder.Sys().(*syscall.Stat_t)
-	if os.Geteuid() != 0 || owner.Uid == 0 {
+	if os.Geteuid() != 0 {
 		return nil
 	}
 	// The real and saved ids stay 0: the way back.
 	if err := syscall.Setresgid(-1, int(owner.Gid), -1); err != nil {
 		return fmt.Errorf("becoming group %d: %w", owner.Gid, err)
+	}
+	if owner.Uid == 0 {
+		return nil
 	}
 	if err := syscall.Setresuid(-1, int(owner.Uid), -1); err != nil {
 		return fmt.Errorf("becoming user %d: %w", owner.Uid, err)
@@ -109,6 +112,53 @@ func AsRoot(f func() error) error {
 		runtime.UnlockOSThread()
 	}()
 	return f()
+}
+
+// AsOwner calls f with a folder, which is no link, as its owner, where this process was begun by root; else as whoever this is.
+func AsOwner(folder string, f func(*os.Root) error) error {
+	return AsRoot(func() error {
+		dir, err := os.OpenFile(folder, syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		fi, err := dir.Stat()
+		if err != nil {
+			return err
+		}
+		root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		owner := fi.Sys().(*syscall.Stat_t)
+		if os.Geteuid() != 0 {
+			return f(root)
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		group := uintptr(os.Getegid())
+		if err := setegid(uintptr(owner.Gid)); err != nil {
+			return err
+		}
+		if err := seteuid(uintptr(owner.Uid)); err != nil {
+			return err
+		}
+		defer func() {
+			if err := errors.Join(seteuid(0), setegid(group)); err != nil {
+				panic(fmt.Sprintf("can't become root again: %v", err))
+			}
+		}()
+		return f(root)
+	})
+}
+
+func setegid(group uintptr) error {
+	const same = ^uintptr(0)
+	if _, _, errno := syscall.RawSyscall(setresgid, same, group, same); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // seteuid changes the effective user of this thread alone, as setresuid(2) itself does and syscall.Setresuid,

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -29,7 +30,7 @@ func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	clean := make(chan *chroot)
 	go func() {
-		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd", "sysvinit-core")
+		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd", "procps", "sysvinit-core")
 	}()
 	deb := makePackage(t, dir)
 	c := <-clean
@@ -165,7 +166,20 @@ func (c *chroot) install(deb string) {
 	c.dpkg(deb, "-i", "/root/toaster.deb")
 	c.is("/var/lib/toaster", "www-data:www-data 750")
 	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
+	c.is("/var/lib/toaster/builds", "toaster:www-data 750")
+	c.is("/var/lib/toaster-runner", "root:root 711")
 	c.is("/etc/toaster/keys", "root:www-data 640")
+	c.run("runuser", "-u", "www-data", "--", "sh", "-c", "! touch /var/lib/toaster/builds/x 2>/dev/null")
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if ids := lineOf(c, file, "toaster:"); !strings.HasSuffix(ids, ":65536") {
+			c.Errorf("%s: %s", file, ids)
+		}
+	}
+	before := c.run("cat", "/etc/passwd", "/etc/subuid", "/etc/subgid")
+	c.run("toasterctl", "init")
+	if after := c.run("cat", "/etc/passwd", "/etc/subuid", "/etc/subgid"); after != before {
+		c.Errorf("a second init has changed the users:\n%s", after)
+	}
 	for _, path := range []string{
 		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf",
 		"/etc/cron.d/toaster", "/usr/share/man/man8/toasterctl.8.gz", "/usr/share/doc/toaster/copyright",
@@ -264,6 +278,9 @@ func (c *chroot) runner(string) {
 		}
 	}
 	c.run("/etc/init.d/toaster-runner", "status")
+	if users := strings.Fields(c.run("ps", "-o", "user=", "-C", "toasterctl,toaster-queue")); !slices.Equal(users, []string{"root", "www-data"}) && !slices.Equal(users, []string{"toaster", "www-data"}) {
+		c.Errorf("the runner is processes of %v", users)
+	}
 	c.run("/etc/init.d/toaster-runner", "restart")
 	c.run("/etc/init.d/toaster-runner", "status")
 }
@@ -318,6 +335,12 @@ func (c *chroot) remove(string) {
 	c.run("lighty-disable-mod", "toaster")
 	c.run("lighty-enable-mod", "toaster-fastcgi")
 	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
+	// What the web server's user plants in its folder leads nobody anywhere.
+	c.run("cp", "/etc/passwd", "/root/before")
+	for _, name := range []string{"lighttpd-switched-off", "lighttpd-switched-off.tmp"} {
+		c.run("runuser", "-u", "www-data", "--", "ln", "-s", "/etc/passwd", "/var/lib/toaster/"+name)
+	}
+	defer c.run("cmp", "/etc/passwd", "/root/before")
 	c.run("dpkg", "-r", "toaster")
 	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, gone)
@@ -345,7 +368,11 @@ func (c *chroot) again(string) {
 }
 
 func (c *chroot) purge(string) {
+	c.run("runuser", "-u", "www-data", "--", "ln", "-s", "/root/canary", "/var/lib/toaster/linked")
+	c.run("sh", "-c", "mkdir /root/canary && touch /root/canary/file")
 	c.run("dpkg", "-P", "toaster")
+	c.run("test", "-e", "/root/canary/file")
+	c.run("sh", "-c", "! grep toaster /etc/passwd /etc/group /etc/subuid /etc/subgid")
 	if left := c.run("sh", "-c", "find / -xdev -path /proc -prune -o -path /root/toaster.deb -prune -o -name '*toaster*' -print"); left != "" {
 		c.Errorf("left: %s", left)
 	}

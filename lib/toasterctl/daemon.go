@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -112,6 +113,7 @@ func (c runnerCommand) Run(w *world) error {
 	}
 	// This very program, also where an upgrade has just replaced its file.
 	half := exec.Command("/proc/self/exe", "runner", "--queue", "--config", cfg.Path)
+	half.Args[0] = os.Args[0]
 	half.Dir, half.Stdout, half.Stderr = "/", w.out, w.err
 	err = k.RunApart(w.ctx, half, user)
 	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && ended.Exited() {

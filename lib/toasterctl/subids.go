@@ -119,9 +119,14 @@ func (s *setup) ids(slots int) error {
 	if command == nil {
 		return nil
 	}
+	for _, path := range []string{subUIDs, subGIDs} { // usermod makes none
+		if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o644); err == nil {
+			f.Close()
+		}
+	}
 	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-		return fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, out), "The builds could not be given user ids of their own: "+strings.TrimSpace(string(out)+" "+err.Error())+".",
-			"As root: "+strings.Join(command, " "))
+		_, err = fmt.Fprintf(s.err, "The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n", out, err, strings.Join(command, " "))
+		return err
 	}
 	return s.say("%d user and group ids for builds, in %s and %s", slots*idsOfABuild, subUIDs, subGIDs)
 }

@@ -15,8 +15,8 @@ import (
 // ownUser is who toaster runs as in these tests, and nobody else.
 const ownUser = "daemon"
 
-// A site whose programs run as a user of their own: by a second lighttpd behind either server, and by Apache alone with mpm-itk. What the
-// web server in front runs as can't read the database.
+// A site whose programs run as a user of their own: by a second lighttpd behind either server, and by Apache alone
+// with mpm-itk. What the web server in front runs as can't read the database.
 func TestToasterAsAUserOfItsOwn(t *testing.T) {
 	s := newSite(t, filepath.Join(t.TempDir(), "unused"))
 	s.dir = filepath.Join(t.TempDir(), "site")

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -268,21 +267,31 @@ func (c *chroot) shows(resp *http.Response, err error, want string) {
 	}
 }
 
+// runner starts and stops it, all in one name space: start-stop-daemon knows a program by its path.
 func (c *chroot) runner(string) {
 	// policy-rc.d binds maintainers' scripts, not the administrator.
-	c.run("/etc/init.d/toaster-runner", "start")
-	defer c.run("/etc/init.d/toaster-runner", "stop")
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(c.run("cat", "/var/log/toaster/runner.log"), "runner starts"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			c.Fatal("the runner does not start")
-		}
+	users := c.run("sh", "-euc", `
+script=/etc/init.d/toaster-runner
+{
+	$script start
+	n=0
+	until grep 'runner starts' /var/log/toaster/runner.log; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done
+	$script status
+	$script restart
+	$script status
+} >&2
+pid=$(cat /run/toaster-runner.pid)
+n=0
+until [ "$(ps -o user= -p $pid --ppid $pid | wc -l)" = 2 ]; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done
+ps -o user= -p $pid --ppid $pid | sort
+{
+	$script stop
+	! $script status
+} >&2
+`)
+	if !strings.Contains(users, "\ntoaster\nwww-data\n") {
+		c.Errorf("the runner is processes of %s", users)
 	}
-	c.run("/etc/init.d/toaster-runner", "status")
-	if users := strings.Fields(c.run("ps", "-o", "user=", "-C", "toasterctl,toaster-queue")); !slices.Equal(users, []string{"root", "www-data"}) && !slices.Equal(users, []string{"toaster", "www-data"}) {
-		c.Errorf("the runner is processes of %v", users)
-	}
-	c.run("/etc/init.d/toaster-runner", "restart")
-	c.run("/etc/init.d/toaster-runner", "status")
 }
 
 // upgrade puts a database of the first schema there, and a configuration that was changed, before the next version comes.

@@ -52,8 +52,8 @@ func (k *Keeper) RunApart(ctx context.Context, cmd *exec.Cmd, user *syscall.Cred
 	return err
 }
 
-// QueueEnd returns the Queue's end of the connection, in the process that RunApart has started. That process ends with the
-// Keeper, and not by signals.
+// QueueEnd returns the Queue's end of the connection, in the process that RunApart has started. That process ends with
+// the Keeper, and not by signals.
 func QueueEnd() (*os.File, error) {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	if err := syscall.SetNonblock(queueFile, true); err != nil {

@@ -1,9 +1,10 @@
 // Package local is the engine that builds on this host: a queue in SQLite, and a runner that takes builds
 // from it. The Engine only reads and writes the queue and reads files, so a CGI program may use it.
 //
-// The runner has two halves. The Queue works with the database, as its owner. The Keeper makes and runs the build scripts, and
-// keeps logs and artifacts; it knows no database, and believes nothing that the Queue says. Where root starts the runner they are
-// two processes, so that neither the rows of the database nor a hole in SQLite lead to root.
+// The runner has two halves. The Queue works with the database, as its owner. The Keeper makes and runs the build
+// scripts, and keeps logs and artifacts; it knows no database, and believes nothing that the Queue says. Where root
+// starts the runner they are two processes, so that neither the rows of the database nor a hole in SQLite lead to
+// root.
 //
 // A runner holds a lock on a file as long as it lives. So everybody can tell, without clocks, whether a build
 // that stands as running still has somebody who runs it; one that has not is lost.

@@ -91,7 +91,7 @@ func newHostile(t *testing.T, k Keeper) *hostile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Log, k.Slots = slog.New(slog.NewTextHandler(t.Output(), nil)), 1
+	k.Log, k.Slots = slog.New(slog.NewTextHandler(t.Output(), nil)), max(k.Slots, 1)
 	if k.Make == nil {
 		k.Make = theDockerfile
 	}

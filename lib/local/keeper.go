@@ -10,20 +10,21 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"toaster.do/lib/engine"
 )
 
-// Keeper is the half of a runner that makes and runs the build scripts, and keeps logs and artifacts. It does what a Queue asks
-// of it, as far as that is a build's due: it may be root, and the Queue belong to somebody else.
+// Keeper is the half of a runner that makes and runs the build scripts, and keeps logs and artifacts. It does what a
+// Queue asks of it, as far as that is a build's due: it may be root, and the Queue belong to somebody else.
 type Keeper struct {
 	Dir           string                              // where logs and artifacts go: the same as the Engine's
 	WorkDir       string                              // where builds work; each has a folder of its own, removed when it has ended
 	Make          func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
 	Apart         bool                                // the Queue is another user's: no path may be in that user's hands
 	Slots         int                                 // builds at once, at least 1
-	IDs           []int                               // for each slot the first of 65536 subordinate user and group ids; empty: the script looks for some
+	IDs           []int                               // for each slot the first of 65536 subordinate ids; empty: the script looks for some
 	Env           []string                            // for the scripts, beside what all get
 	TimeLimit     time.Duration                       // the most a build may take whose job has no limit of its own; 0: no limit
 	OutputLimit   int64                               // the most a build may write to its log, bytes; 0: no limit
@@ -37,7 +38,8 @@ type keeper struct {
 	Keeper
 	*wire
 	id               string
-	lock, work, dirs *os.File // held as long as it lives: see runnersFolder, its folder in WorkDir, and Dir
+	lock, work, dirs *os.File   // held as long as it lives: see runnersFolder, its folder in WorkDir, and Dir
+	claimed          []*os.File // likewise: see claim
 	closing          chan struct{}
 	contain          bool // builds get a process namespace of their own
 
@@ -50,10 +52,14 @@ type keeper struct {
 // patience is how long a Queue has to write down the ends of builds when the runner ends.
 const patience = 15 * time.Second
 
-// Run does what the Queue at the other end of conn asks for, until ctx ends or the Queue is gone. Then it stops all builds.
+// Run does what the Queue at the other end of conn asks for, until ctx ends or the Queue is gone. Then it stops all
+// builds.
 func (k *Keeper) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	defer conn.Close()
-	w := &keeper{Keeper: *k, wire: &wire{ReadWriteCloser: conn}, id: runnerPrefix + rand.Text(), builds: map[int64]*attempt{}, closing: make(chan struct{})}
+	w := &keeper{
+		Keeper: *k, wire: &wire{ReadWriteCloser: conn}, id: runnerPrefix + rand.Text(),
+		builds: map[int64]*attempt{}, closing: make(chan struct{}),
+	}
 	if err := w.begin(); err != nil {
 		w.send(reply{Error: err.Error()})
 		return fmt.Errorf("runner: %w", err)
@@ -85,9 +91,6 @@ func (w *keeper) begin() (err error) {
 	if w.Log == nil {
 		w.Log = slog.Default()
 	}
-	for i := range w.Slots {
-		w.free = append(w.free, w.Slots-1-i)
-	}
 	if err = w.pin(); err != nil {
 		return err
 	}
@@ -103,11 +106,16 @@ func (w *keeper) begin() (err error) {
 		if w.WorkDir, err = realFolder(w.WorkDir); err != nil {
 			return err
 		}
-		w.work, err = hold(w.workFolder(), func() error { return os.MkdirAll(w.workFolder(), 0o711) })
-		return err
+		if w.work, err = hold(w.workFolder(), func() error { return os.MkdirAll(w.workFolder(), 0o711) }); err != nil {
+			return err
+		}
+		return w.claim()
 	})
 	if err != nil {
 		return err
+	}
+	for i := range w.Slots {
+		w.free = append(w.free, w.Slots-1-i)
 	}
 	w.lock, err = hold(w.runnerFile(), func() error { return os.WriteFile(w.runnerFile(), fmt.Appendln(nil, w.Slots), 0o640) })
 	if err != nil {
@@ -115,6 +123,34 @@ func (w *keeper) begin() (err error) {
 		return err
 	}
 	w.contain = canContain()
+	return nil
+}
+
+// claim takes ids for the slots that no other runner has, and gives up the slots that there are none for.
+func (w *keeper) claim() error {
+	if len(w.IDs) == 0 {
+		return nil
+	}
+	var mine []int
+	for _, first := range w.IDs {
+		path := filepath.Join(w.WorkDir, fmt.Sprintf("ids-%d", first))
+		f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
+		if err != nil {
+			return err
+		}
+		if flock(f, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+			f.Close()
+			continue
+		}
+		w.claimed = append(w.claimed, f)
+		if mine = append(mine, first); len(mine) == w.Slots {
+			break
+		}
+	}
+	if len(mine) == 0 {
+		return errors.New("another runner uses all the user ids that builds have here: add more to /etc/subuid and /etc/subgid")
+	}
+	w.IDs, w.Slots = mine, len(mine)
 	return nil
 }
 
@@ -139,7 +175,7 @@ func (w *keeper) end() {
 	if err := w.clear(w.id); err != nil {
 		w.Log.Error("clearing up", "error", err)
 	}
-	for _, f := range []*os.File{w.work, w.lock, w.dirs} {
+	for _, f := range append([]*os.File{w.work, w.lock, w.dirs}, w.claimed...) {
 		f.Close() // nil is an error only
 	}
 }
@@ -228,7 +264,9 @@ func (w *keeper) place(r request) error {
 		return err
 	}
 	last := len(w.free) - 1
-	w.builds[r.Ticket] = &attempt{keeper: w, ticket: r.Ticket, job: r.Job, number: r.Number, slot: w.free[last], log: log, begun: time.Now()}
+	w.builds[r.Ticket] = &attempt{
+		keeper: w, ticket: r.Ticket, job: r.Job, number: r.Number, slot: w.free[last], log: log, begun: time.Now(),
+	}
 	w.free = w.free[:last]
 	return nil
 }

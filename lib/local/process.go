@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// process is a build's script that runs, in a session and process group of its own, and with root also in a process namespace of
-// its own: whatever the build has begun ends with the script, wherever it has hidden.
+// process is a build's script that runs, in a session and process group of its own, and with root also in a process
+// namespace of its own: whatever the build has begun ends with the script, wherever it has hidden.
 type process struct {
 	cmd      *exec.Cmd
 	watchdog *exec.Cmd
@@ -27,7 +27,8 @@ const (
 	gate = `read -r go <&3 && exec 3<&- && umask 022 && exec "$@"`
 )
 
-// contained is what a script is run with in a process namespace: it is its first process, and its end is that of all others there.
+// contained is what a script is run with in a process namespace: it is its first process, and its end is that of all
+// others there.
 var contained = []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}
 
 // canContain tells whether scripts can be contained: root has the right, mostly not so in a container.
@@ -152,8 +153,8 @@ func (p *process) result() (code int, signal syscall.Signal) {
 	return status.ExitStatus(), 0
 }
 
-// killMarked kills every process that has mark in its environment, or a variable that begins with it, until none is left;
-// it gives up after some seconds. So it finds those too that have left their group and session.
+// killMarked kills every process that has mark in its environment, or a variable that begins with it, until none is
+// left; it gives up after some seconds. So it finds those too that have left their group and session.
 func killMarked(mark string, prefix bool) {
 	wanted := append([]byte(mark), 0)
 	if prefix {

@@ -69,9 +69,10 @@ type worker struct {
 	ctx     context.Context
 	closing func() // ends ctx, when the runner is to end
 
-	mu    sync.Mutex
-	last  int64
-	asked map[int64]chan reply // by the request's id, those that wait for an answer; by -ticket the builds; nil: the Keeper is gone
+	mu   sync.Mutex
+	last int64
+	// Who waits for an answer, by the request's id, or by -ticket for the end of a build; nil: the Keeper is gone.
+	asked map[int64]chan reply
 }
 
 var errGone = errors.New("the half of the runner that builds is gone")
@@ -252,7 +253,8 @@ func (w *worker) build(b store.LocalBuild, j store.LocalJob) {
 	}
 }
 
-// order is what the Keeper has to know of a build. It makes the script itself, and says in the build's log why it can't.
+// order is what the Keeper has to know of a build. It makes the script itself, and says in the build's log why it
+// can't.
 func (w *worker) order(b store.LocalBuild, j store.LocalJob) request {
 	r := request{Op: opBuild, Ticket: b.Ticket, TimeLimit: j.TimeLimit}
 	if !j.Intact() || json.Unmarshal(j.Source, &r.Source) != nil {
@@ -267,12 +269,13 @@ func (w *worker) order(b store.LocalBuild, j store.LocalJob) request {
 	return r
 }
 
-// commit writes down how a build ended, once its artifacts are in place. If that can't be done, it tries until the runner
-// ends, and leaves it to the next one to find the build lost.
+// commit writes down how a build ended, once its artifacts are in place. If that can't be done, it tries until the
+// runner ends, and leaves it to the next one to find the build lost.
 func (w *worker) commit(b store.LocalBuild, e end) {
 	for {
 		_, err := w.DB.LocalFinish(context.Background(), store.LocalEnd{
-			Ticket: b.Ticket, Runner: w.id, State: string(e.State), Reason: e.Reason, EndedAt: b.StartedAt.Add(e.Took), Artifacts: e.Artifacts,
+			Ticket: b.Ticket, Runner: w.id, State: string(e.State), Reason: e.Reason,
+			EndedAt: b.StartedAt.Add(e.Took), Artifacts: e.Artifacts,
 		}, func() error {
 			if len(e.Artifacts) == 0 {
 				return nil
@@ -306,7 +309,8 @@ func (w *worker) sweeps(ctx context.Context) {
 	}
 }
 
-// sweep says of the builds of dead runners that they are lost, and has their files removed. Two runners may do so at once.
+// sweep says of the builds of dead runners that they are lost, and has their files removed. Two runners may do so at
+// once.
 func (w *worker) sweep(ctx context.Context) error {
 	running, _, err := w.DB.LocalOpen(ctx)
 	if err != nil {
@@ -335,7 +339,8 @@ func (w *worker) bury(ctx context.Context, id string, running []store.LocalBuild
 			continue
 		}
 		ended := lastWord(w.Dir, b)
-		_, err := w.DB.LocalFinish(ctx, store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost), Reason: lostReason, EndedAt: ended}, func() error {
+		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost), Reason: lostReason, EndedAt: ended}
+		_, err := w.DB.LocalFinish(ctx, lost, func() error {
 			w.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", id)
 			_, err := w.call(request{Op: opLose, Job: b.Job, Number: b.Number, Ended: ended})
 			return err

@@ -10,8 +10,9 @@ import (
 	"syscall"
 )
 
-// Become makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link planted there leads
-// root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the group. For any other user it does nothing.
+// Become makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link planted
+// there leads root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the group.
+// For any other user it does nothing.
 func Become(folder string) error {
 	fi, err := os.Stat(folder)
 	if err != nil {
@@ -38,8 +39,8 @@ func become(folder os.FileInfo) error {
 	return nil
 }
 
-// pin opens the folder of logs and artifacts and becomes its owner. From then on it is reached by what was opened: whoever has the
-// folder above may put another in its place.
+// pin opens the folder of logs and artifacts and becomes its owner. From then on it is reached by what was opened:
+// whoever has the folder above may put another in its place.
 func (w *keeper) pin() error {
 	dir, err := filepath.Abs(w.Dir)
 	if err != nil {
@@ -62,7 +63,8 @@ func (w *keeper) pin() error {
 	return become(fi)
 }
 
-// rootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads to.
+// rootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads
+// to.
 func rootsOwn(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -73,8 +75,10 @@ func rootsOwn(path string) error {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case fi.Sys().(*syscall.Stat_t).Uid != 0 || fi.IsDir() && fi.Mode().Perm()&0o022 != 0 && (p == path || fi.Mode()&fs.ModeSticky == 0):
-			return fmt.Errorf("%s: local.work_dir has to lie where nobody but root can write, and %s is not: chown root: and chmod go-w it, or name another", path, p)
+		case fi.Sys().(*syscall.Stat_t).Uid != 0,
+			fi.IsDir() && fi.Mode().Perm()&0o022 != 0 && (p == path || fi.Mode()&fs.ModeSticky == 0):
+			return fmt.Errorf("%s: local.work_dir has to lie where nobody but root can write, and %s is not: "+
+				"chown root: and chmod go-w it, or name another", path, p)
 		case fi.Mode()&fs.ModeSymlink != 0:
 			real, err := filepath.EvalSymlinks(p)
 			if err != nil {
@@ -114,7 +118,8 @@ func AsRoot(f func() error) error {
 	return f()
 }
 
-// AsOwner calls f with a folder, which is no link, as its owner, where this process was begun by root; else as whoever this is.
+// AsOwner calls f with a folder, which is no link, as its owner, where this process was begun by root; else as whoever
+// this is.
 func AsOwner(folder string, f func(*os.Root) error) error {
 	return AsRoot(func() error {
 		dir, err := os.OpenFile(folder, syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)

@@ -28,7 +28,8 @@ const (
 // asWebUser names the variable that makes the test binary what a CGI program is: a process of the web user.
 const asWebUser = "LOCAL_TEST_WEB_USER"
 
-// On an installed host root starts the runner, the database belongs to the web user, and the builds to another, for the web user to read.
+// On an installed host root starts the runner, the database belongs to the web user, and the builds to another, for
+// the web user to read.
 func TestRootRunsBuildsForTheWebUser(t *testing.T) {
 	needRoot(t)
 	h := newHouse(t)
@@ -183,7 +184,8 @@ func buildOnce(ctx context.Context, e engine.Engine) error {
 	return nil
 }
 
-// Whoever has the folder above can put another in the place of one; a runner of root's then begins not at all, or keeps the one it has.
+// Whoever has the folder above can put another in the place of one; a runner of root's then begins not at all, or
+// keeps the one it has.
 func TestNoLinkLeadsRootAstray(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()

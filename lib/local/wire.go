@@ -46,7 +46,7 @@ const (
 	opForget  op = "forget"  // give up a build's slot
 	opDiscard op = "discard" // delete a build's files
 	opAlive   op = "alive"   // give a sign of life
-	opDead    op = "dead"    // which runners are dead, of these and of those that have left a trace? Ends what is left of their builds
+	opDead    op = "dead"    // say which runners are dead, of these and of others, and end what is left of their builds
 	opLose    op = "lose"    // end the log of a build that was lost, and delete its artifacts
 	opClear   op = "clear"   // remove the files of a dead runner
 )

@@ -197,7 +197,8 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// roomForSources is Limited where the sources of a person's jobs, what was just stored among them, take more than most bytes.
+// roomForSources is Limited where the sources of a person's jobs, what was just stored among them, take more than most
+// bytes.
 func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	var n int64
 	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
@@ -243,8 +244,8 @@ type Aged struct {
 	Number, EngineNumber int
 }
 
-// Aged returns builds that ended more days ago than their owner's builds are kept, and those that have keep newer ones of the
-// same job, which the engine drops. It returns some of them; ask again after Expired.
+// Aged returns builds that ended more days ago than their owner's builds are kept, and those that have keep newer ones
+// of the same job, which the engine drops. It returns some of them; ask again after Expired.
 func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
 	scan := func(rs *sql.Rows) (a Aged, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)

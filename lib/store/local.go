@@ -92,8 +92,8 @@ func noLocalBuild(name string, number int) error {
 	return fault.New(fault.NotFound, fmt.Sprintf("There is no build %d of %s.", number, name), "")
 }
 
-// LocalCreate defines a job, or gives one of that name a new definition. Numbers of builds whose files wait to be deleted
-// are not given again.
+// LocalCreate defines a job, or gives one of that name a new definition. Numbers of builds whose files wait to be
+// deleted are not given again.
 func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
 	digest := sha256.Sum256(j.Source)
 	return db.write(ctx, func(tx *sql.Tx) error {

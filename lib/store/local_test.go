@@ -292,7 +292,8 @@ func TestNobodysBuildsHoldUpEverybodyElses(t *testing.T) {
 	wants("ann-2", "bob-2", "ann-3", "ann-4")
 }
 
-// Whatever ends when: the build with the first place is the one that is taken, and each person with builds that wait gets a share.
+// Whatever ends when: the build with the first place is the one that is taken, and each person with builds that wait
+// gets a share.
 func TestPlacesAreTheOrderInWhichSlotsAreGiven(t *testing.T) {
 	var names []string
 	for i := range 24 {

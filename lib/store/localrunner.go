@@ -79,7 +79,8 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 	return found && err == nil, err
 }
 
-// LocalForget forgets a build that has ended; the runner deletes its files. One that is gone is no error; one that runs is a Conflict.
+// LocalForget forgets a build that has ended; the runner deletes its files. One that is gone is no error; one that
+// runs is a Conflict.
 func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b LocalBuild

@@ -142,8 +142,8 @@ func runQueue(w *world) error {
 	return q.Run(conn)
 }
 
-// slots returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves one: the build
-// says so, too.
+// slots returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
+// one: the build says so, too.
 func (w *world) slots(cfg *config.Config) []int {
 	_, ids := ofUser()
 	slots := max(1, min(cfg.Local.Slots, len(ids)))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -60,7 +61,8 @@ func slotIDs(uids, gids string, names ...string) (firsts []int) {
 	return firsts
 }
 
-// ofUser is whose ids the builds use that this process would run: those of the user toaster, else root's; of anybody else their own.
+// ofUser is whose ids the builds use that this process would run: those of the user toaster, else root's; of anybody
+// else their own.
 func ofUser() (name string, firsts []int) {
 	uids, _ := os.ReadFile(subUIDs)
 	gids, _ := os.ReadFile(subGIDs)
@@ -125,24 +127,26 @@ func (s *setup) ids(slots int) error {
 		}
 	}
 	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-		_, err = fmt.Fprintf(s.err, "The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n", out, err, strings.Join(command, " "))
+		_, err = fmt.Fprintf(s.err, "The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n",
+			out, err, strings.Join(command, " "))
 		return err
 	}
 	return s.say("%d user and group ids for builds, in %s and %s", slots*idsOfABuild, subUIDs, subGIDs)
 }
 
-// keeper returns who the logs and artifacts of a site belong to, whose database is the owner's: a user of their own, so that the web
-// programs can read them and no more. It makes that user for an installed site.
+// keeper returns who the logs and artifacts of a site belong to, whose database is the owner's: a user of their own,
+// so that the web programs can read them and no more. It makes that user for an installed site.
 func (s *setup) keeper(owner identity, installed bool) (identity, error) {
 	if os.Getuid() != 0 || owner.uid == 0 {
 		return owner, nil
 	}
 	a, err := lookUp(keeperName)
 	if err != nil && installed {
-		out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin",
-			"--comment", "builds of toaster", keeperName).CombinedOutput()
+		out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", keeperName).CombinedOutput()
 		if err != nil {
-			return a, fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, out), "The user "+keeperName+" could not be made: "+strings.TrimSpace(string(out)+" "+err.Error())+".",
+			return a, fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, out),
+				fmt.Sprintf("The user %s could not be made: %s %v.", keeperName, bytes.TrimSpace(out), err),
 				"Make it by hand, a system user without a log-in, then run this again.")
 		}
 		if err := s.say("the user %s, whose the builds are", keeperName); err != nil {

@@ -97,8 +97,8 @@ check_arch() {
 		fail 3 "this host can't run programs for $ARCH. Install them, as root: apt-get install qemu-user-static binfmt-support"
 }
 
+NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 check_namespaces() {
-	NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 	MAPPED=
 	if [ "$(id -u)" != 0 ] && [ -z "$AS_ROOT" ]; then
 		MAPPED='--map-root-user --map-auto'
@@ -170,7 +170,7 @@ outside() {
 	cp "$SELF" "$WORK/script"
 	SELF=$WORK/script
 	CGROUP=toaster/$(id -u)-$$
-	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP
+	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP MAPPED
 	# The inner script ends when nobody holds 3 any more: the outer one lets go of it, or was killed.
 	mkfifo "$WORK/alive"
 	exec 3<>"$WORK/alive"

@@ -228,7 +228,10 @@ limited() {
 		zsh -f -c 'source $1 && toaster_tools $2' toaster "$WORK/app.blend" "$WORK"
 		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
-	exec prlimit --nofile="${TOASTER_FILES:-65536}" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
+	files=${TOASTER_FILES:-65536}
+	most=$(ulimit -H -n) # not every root may have more
+	[ "$most" = unlimited ] || [ "$most" -ge "$files" ] || files=$most
+	exec prlimit --nofile="$files" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }
 
 # cgroups prints the folders of the build's control group: one with cgroup v2, one for each controller with v1.

@@ -286,7 +286,7 @@ set_limit() { [ ! -e "$1" ] || echo "$2" >"$1" || :; }
 # killed_for_memory prints how often the kernel has ended a process of the build for its memory; nothing for never.
 killed_for_memory() {
 	for folder in $(cgroups); do
-		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null
+		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null || :
 	done
 }
 

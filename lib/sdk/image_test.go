@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -39,7 +40,7 @@ func TestImages(t *testing.T) {
 	for _, c := range []struct{ kind, age, file, hidden string }{
 		{"live", "new", "live_amd64_daedalus.iso", "boot/vmlinuz-1"},
 		{"live", "old", "live_amd64_daedalus.iso", "boot/vmlinuz-1"},
-		{"vm", "new", "vm_amd64_daedalus.qcow2", "etc/grub.cfg"},
+		{"vm", "new", "vm_amd64_daedalus.qcow2", "boot/grub/grub.cfg"},
 		{"vm", "old", "vm_amd64_daedalus.qcow2", "etc/fstab"},
 		{"arm", "new", "arm_amd64_daedalus.img.xz", "etc/fstab"},
 	} {
@@ -75,8 +76,11 @@ func TestImages(t *testing.T) {
 			checkImageFiles(t, b, recipe, c.file)
 			checkDisk(t, b, c.kind, c.hidden)
 			checkRoot(t, b, recipe.Root)
-			if c.kind == "arm" {
+			switch c.kind {
+			case "arm":
 				checkBoard(t, b)
+			case "vm":
+				checkBootSector(t, b, c.age)
 			}
 		})
 	}
@@ -97,6 +101,25 @@ func checkBoard(t *testing.T, b *run) {
 	out, err := list.Output()
 	if err != nil || !strings.Contains(string(out), "/../") || strings.Contains(string(out), "/env/") {
 		t.Errorf("/usr/bin has %s, %v", out, err)
+	}
+}
+
+// checkBootSector: the machine starts grub, which finds its files in the first partition; the menu knows both partitions by UUID.
+func checkBootSector(t *testing.T, b *run, age string) {
+	t.Helper()
+	prefix, menu := "/grub", "boot/grub/grub.cfg"
+	if age == "old" {
+		prefix, menu = "/boot/grub", "boot/boot/grub/grub.cfg"
+	}
+	disk := b.inImage(t, "raw")[:1<<20]
+	if disk[0x5c] != 1 || disk[0x66:0x68] != "\x90\x90" || disk[510:512] != "\x55\xaa" || disk[446+4] == 0 ||
+		!strings.HasPrefix(disk[512+500:], "\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x20\x08grub with (,msdos1)"+prefix+"\n") {
+		t.Errorf("the boot sector is %q", disk[:1100])
+	}
+	text := b.inImage(t, menu)
+	uuids := regexp.MustCompile(`UUID=([0-9a-f-]{36}) `).FindAllStringSubmatch(text, -1)
+	if len(uuids) != 2 || (uuids[0][1] == uuids[1][1]) != (age == "old") || !strings.Contains(text, "msdos") {
+		t.Errorf("grub.cfg is %q", text)
 	}
 }
 

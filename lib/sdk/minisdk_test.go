@@ -20,7 +20,7 @@ func canImage(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("not root")
 	}
-	for _, tool := range []string{"zsh", "cpio", "busybox", "mksquashfs", "xorriso", "parted", "qemu-img", "debugfs", "debootstrap", "losetup"} {
+	for _, tool := range []string{"zsh", "cpio", "busybox", "mksquashfs", "xorriso", "parted", "qemu-img", "debugfs", "debootstrap", "losetup", "slirp4netns"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -62,12 +62,38 @@ while [ $# -gt 0 ]; do
 done
 [ -e "$DEBOOTSTRAP_DIR/scripts/$release" ] || { echo "E: No such script: $release"; exit 1; }
 cd "$root"
-mkdir -p bin dev etc/apt/apt.conf.d home lib proc root sys tmp usr/sbin var/lib/dpkg var/log boot
+mkdir -p bin dev etc/apt/apt.conf.d home lib proc root sys tmp usr/bin usr/sbin var/lib/dpkg var/log boot
 cp "$(command -v busybox)" bin/busybox
 for name in sh echo cat mkdir grep rm touch cp ln sleep head wc sed id printf env chroot ls sync; do ln -s busybox bin/$name; done
-printf '#!/bin/sh\nread -r line\n[ "$1" = --encrypted ] && hash= || hash=hash-of-\necho "root:$hash${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
-chmod 755 usr/sbin/chpasswd
-mkdir etc/default && echo SSHD_OPTS= >etc/default/ssh
+printf '#!/bin/sh\nread -r line\necho "root:hash-of-${line#*:}:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
+mkdir -p etc/default etc/ssh usr/bin usr/lib/grub/i386-pc && echo SSHD_OPTS= >etc/default/ssh
+# A grub that makes files with what is looked for in them, and as many sectors as it says.
+{
+	head -c 92 /dev/zero; printf '\001\0\0\0\0\0\0\0'; head -c 410 /dev/zero; printf '\125\252'
+} >usr/lib/grub/i386-pc/boot.img
+echo >usr/lib/grub/i386-pc/normal.mod
+echo >usr/lib/grub/i386-pc/moddep.lst
+cat >usr/bin/grub-mkimage <<'E'
+#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+{ head -c 500 /dev/zero; printf '\002\0\0\0\0\0\0\0\001\0\040\010'; echo "grub with $4"; } >"$2"
+E
+printf '#!/bin/sh\n: >"$1"\n' >usr/bin/grub-editenv
+cat >usr/sbin/grub-mkconfig <<'E'
+#!/bin/sh
+set -e
+device=$(grub-probe --target=device /)
+uuid=$(grub-probe --device $device --target=fs_uuid)
+[ -e /dev/disk/by-uuid/$uuid ]
+{
+	echo "root=UUID=$uuid device=$device at $(grub-probe --target=hints_string --device $device)"
+	echo "boot=UUID=$(grub-probe -t fs_uuid /boot/grub) $(grub-probe -t drive /boot) $(grub-probe --target=fs --device $device) $(grub-probe --device $device --target=partmap)"
+} >"$2"
+E
+printf '#!/bin/sh\necho the probe of the image >&2; exit 1\n' >usr/sbin/grub-probe
+echo >usr/sbin/sshd
+printf '#!/bin/sh\n' >usr/bin/apt-get
+chmod 755 usr/sbin/* usr/bin/*
 echo "root:x:0:0:root:/root:/bin/sh" >etc/passwd
 echo "root:!:1::::::" >etc/shadow
 echo "root:x:0:" >etc/group
@@ -99,6 +125,18 @@ func sdkRecipe(t *testing.T, kind, text string) Recipe {
 	}
 }
 
+// library is the checksum of the functions of an SDK, as the script has it.
+func library(t *testing.T, sdk string) string {
+	t.Helper()
+	cmd := exec.Command("zsh", "-fc", assemble([]string{"replaced.zsh"})+"\ntoaster_library | sha256sum")
+	cmd.Dir = sdk
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))[0]
+}
+
 // image is a build of an SDK's image, with less disk than a real one needs.
 func image(t *testing.T, sdk string, r Recipe) *run {
 	t.Helper()
@@ -110,6 +148,7 @@ func image(t *testing.T, sdk string, r Recipe) *run {
 	for _, need := range []string{"6144", "8192", "12288"} {
 		text = strings.Replace(text, "\nNEED_MIB="+need+"\n", "\nNEED_MIB=64\n", 1)
 	}
+	text = strings.Replace(text, "\ntypeset -a t_known=(\n", "\ntypeset -a t_known=(\n\t"+library(t, "testdata/sdk")+"\n", 1)
 	i := strings.Index(text, "\nmake make\n") // what kernels are compiled with
 	if j := strings.Index(text, "\ntake_result() {"); r.Target.SDK == "arm" && i > 0 && j > 0 {
 		text = text[:i] + "'\n" + text[j:]
@@ -137,7 +176,8 @@ func (r *run) hasNoLoop(t *testing.T) {
 	t.Errorf("the build left a loop device:\n%s", out)
 }
 
-// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded.
+// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded: in an ISO "iso/…" is beside the
+// image, on a disk "boot/…" is in its first partition, and "raw" the disk.
 func (r *run) inImage(t *testing.T, name string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -161,8 +201,9 @@ func (r *run) inImage(t *testing.T, name string) string {
 	default:
 		sh(`mkdir out
 			case $(ls "$DIST") in *.xz*) xz -dc "$DIST"/*.img.xz >raw ;; *) qemu-img convert -O raw "$DIST"/*.qcow2 raw ;; esac
-			start=$(parted -ms raw unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)
-			debugfs -R "dump /$FILE out/file" "raw?offset=$start" 2>/dev/null`)
+			case $FILE in raw) mv raw out/file; exit ;; boot/*) file=${FILE#boot/} which='sed -n 3p' ;; *) file=$FILE which='tail -n 1' ;; esac
+			start=$(parted -ms raw unit B print | $which | cut -d : -f 2 | tr -d B)
+			debugfs -R "dump /$file out/file" "raw?offset=$start" 2>/dev/null`)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "out/file"))
 	if err != nil {

@@ -46,9 +46,9 @@ var scripts embed.FS
 // parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
 var parts = map[string]struct{ shell, drive []string }{
 	"rootfs": {[]string{"common.sh", "image.sh", "rootfs.sh"}, nil},
-	"live":   {[]string{"common.sh", "image.sh", "live.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "live.zsh"}},
-	"vm":     {[]string{"common.sh", "image.sh", "vm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
-	"arm":    {[]string{"common.sh", "image.sh", "arm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
+	"live":   {[]string{"common.sh", "image.sh", "live.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "live.zsh"}},
+	"vm":     {[]string{"common.sh", "image.sh", "vm.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "grub.zsh", "disk.zsh"}},
+	"arm":    {[]string{"common.sh", "image.sh", "arm.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "disk.zsh"}},
 }
 
 func assemble(names []string) string {
@@ -98,6 +98,7 @@ func Script(r Recipe) ([]byte, error) {
 	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
 	if drive != "" {
 		writeHeredoc(&b, "drive", "What the SDK's shell is told to do.", drive, r.BlendSHA256)
+		writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", assemble([]string{"last.zsh"}), r.BlendSHA256)
 	}
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")

@@ -1,6 +1,7 @@
 package sdk
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,6 +181,16 @@ func (r *run) hasNoLoop(t *testing.T) {
 // image, on a disk "boot/…" is in its first partition, and "raw" the disk.
 func (r *run) inImage(t *testing.T, name string) string {
 	t.Helper()
+	text := r.lookFor(t, name)
+	if text == "none" {
+		t.Fatal("the image has no " + name)
+	}
+	return text
+}
+
+// lookFor returns "none" where the image has no such file.
+func (r *run) lookFor(t *testing.T, name string) string {
+	t.Helper()
 	dir := t.TempDir()
 	sh := func(script string) {
 		t.Helper()
@@ -197,7 +208,7 @@ func (r *run) inImage(t *testing.T, name string) string {
 	case strings.HasSuffix(found[0], ".iso"):
 		sh(`xorriso -osirrox on -indev "$DIST"/*.iso -extract / iso 2>/dev/null; mkdir out
 			case $FILE in iso/*) cp "$FILE" out/file; exit ;; esac
-			unsquashfs -n -f -d tree iso/live/filesystem.squashfs "$FILE" >/dev/null; cp "tree/$FILE" out/file`)
+			unsquashfs -n -f -d tree iso/live/filesystem.squashfs "$FILE" >/dev/null; cp "tree/$FILE" out/file || :`)
 	default:
 		sh(`mkdir out
 			case $(ls "$DIST") in *.xz*) xz -dc "$DIST"/*.img.xz >raw ;; *) qemu-img convert -O raw "$DIST"/*.qcow2 raw ;; esac
@@ -206,6 +217,9 @@ func (r *run) inImage(t *testing.T, name string) string {
 			debugfs -R "dump /$file out/file" "raw?offset=$start" 2>/dev/null`)
 	}
 	text, err := os.ReadFile(filepath.Join(dir, "out/file"))
+	if errors.Is(err, os.ErrNotExist) {
+		return "none"
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

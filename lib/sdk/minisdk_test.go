@@ -100,6 +100,7 @@ echo "root:!:1::::::" >etc/shadow
 echo "root:x:0:" >etc/group
 printf 'Package: busybox\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n' >var/lib/dpkg/status
 echo "$args" >etc/debootstrap
+case $args in *fails.example*) : >etc/fails ;; esac
 : >installed
 echo "1:2345:respawn:/sbin/getty tty1" >etc/inittab
 `, 0o755)

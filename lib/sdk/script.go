@@ -92,14 +92,16 @@ func Script(r Recipe) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	shell, drive := assemble(part.shell), assemble(part.drive)
-	writeHeader(&b, r, fmt.Sprintf("%x", sha256.Sum256([]byte(shell+drive))))
+	first, last := assemble([]string{"first.zsh"}), assemble([]string{"last.zsh"})
+	writeHeader(&b, r, fmt.Sprintf("%x", sha256.Sum256([]byte(shell+drive+first+last))))
 	b.WriteString("\n" + shell)
 	b.WriteString("\n# ---------------------------------------------------------------------------------------------------\n")
 	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
 	if drive != "" {
 		writeHeredoc(&b, "drive", "What the SDK's shell is told to do.", drive, r.BlendSHA256)
-		writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", assemble([]string{"last.zsh"}), r.BlendSHA256)
 	}
+	writeHeredoc(&b, "first", "What programs in a tree begin with.", first, r.BlendSHA256)
+	writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", last, r.BlendSHA256)
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
 	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")

@@ -108,6 +108,7 @@ job_tree() {
 	[ "$(sha256sum <"$JOB/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
 		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
 	drive >"$JOB/drive.zsh"
+	first >"$JOB/first"
 	last >"$JOB/last"
 }
 

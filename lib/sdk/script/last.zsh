@@ -12,7 +12,7 @@ keys=($REPLY/ssh_host_*_key{,.pub}(DN.))
 if has /usr/sbin/sshd; then
 	text=''
 	inside $ROOT /etc/default/ssh
-	[[ -f $REPLY ]] && text=$(<$REPLY)$'\n'
+	[[ -f $REPLY && -s $REPLY ]] && text=$(<$REPLY)$'\n'
 	install_file /etc/default/ssh 644 "${text}[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null
 "
 	if has /lib/systemd/systemd; then	# which takes nothing but variables from there

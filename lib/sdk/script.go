@@ -46,9 +46,16 @@ var scripts embed.FS
 // parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
 var parts = map[string]struct{ shell, drive []string }{
 	"rootfs": {[]string{"common.sh", "image.sh", "rootfs.sh"}, nil},
-	"live":   {[]string{"common.sh", "image.sh", "live.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "live.zsh"}},
-	"vm":     {[]string{"common.sh", "image.sh", "vm.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "grub.zsh", "disk.zsh"}},
-	"arm":    {[]string{"common.sh", "image.sh", "arm.sh", "sdk.sh", "boot.sh"}, []string{"replaced.zsh", "within.zsh", "drive.zsh", "disk.zsh"}},
+	"live":   {shellFor("live.sh"), driveFor("live.zsh")},
+	"vm":     {shellFor("vm.sh"), driveFor("grub.zsh", "disk.zsh")},
+	"arm":    {shellFor("arm.sh"), driveFor("disk.zsh")},
+}
+
+func shellFor(sdk string) []string {
+	return []string{"common.sh", "image.sh", sdk, "sdk.sh", "boot.sh"}
+}
+func driveFor(parts ...string) []string {
+	return append([]string{"replaced.zsh", "within.zsh", "drive.zsh"}, parts...)
 }
 
 func assemble(names []string) string {

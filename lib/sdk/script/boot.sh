@@ -28,7 +28,8 @@ boot_check() {
 	chown "$ID:$ID" "$BOOT"
 	prompt=null answer=null
 	boot_machine >"$WORK/tmp/machine"
-	if unshare --net --mount --ipc --uts --pid --fork --kill-child /bin/sh -c "$(boot_place)" boot >"$WORK/tmp/said" 2>&1; then :; fi
+	unshare --net --mount --ipc --uts --pid --fork --kill-child /bin/sh -c "$(boot_place)" boot \
+		>"$WORK/tmp/said" 2>&1 || :
 	# A machine that has broken out of qemu can have written there what it likes, but nothing writes any more.
 	! boot_file prompt || prompt=$(json_number "$(head -c 9 "$BOOT/prompt")")
 	! boot_file answer || answer=$(json "$(head -c 80 "$BOOT/answer")")
@@ -63,8 +64,8 @@ first_port() {
 		grep -oE '"[0-9]{1,5}(/tcp)?":\{' | head -n 1 | tr -dc '0-9'
 }
 
-# boot_place prints the program that makes a place for the machine: namespaces, and a root where there is nothing but programs, the image,
-# which can't be changed, and a folder of its own. Then it goes on as a user who is nobody else.
+# boot_place prints the program that makes a place for the machine: namespaces, and a root with nothing but programs, the
+# image, which can't be changed there, and a folder of its own. Then it goes on as a user who is nobody else.
 boot_place() {
 	cat <<'END'
 set -e
@@ -99,12 +100,13 @@ for device in null zero urandom random kvm; do
 	[ "$device" != kvm ] || group=$(stat -c %g /dev/kvm)
 done
 mount -o remount,ro "$root"
-exec setpriv --no-new-privs chroot --userspec="$ID:$ID" --groups="$group" "$root" /usr/bin/env -i PATH="${QEMU%/*}:/usr/bin:/bin" \
-	LC_ALL=C HOME=/boot TMPDIR=/boot PORT="$PORT" QEMU="$QEMU" DISK="$DISK" /bin/sh /machine
+exec setpriv --no-new-privs chroot --userspec="$ID:$ID" --groups="$group" "$root" \
+	/usr/bin/env -i PATH="${QEMU%/*}:/usr/bin:/bin" LC_ALL=C HOME=/boot TMPDIR=/boot PORT="$PORT" QEMU="$QEMU" DISK="$DISK" /bin/sh /machine
 END
 }
 
-# boot_machine prints the program that runs there. Its network is its own: the image reaches nobody, and no port of this host is taken.
+# boot_machine prints the program that runs there. Its network is its own: the image reaches nobody, and no port of this
+# host is taken.
 boot_machine() {
 	cat <<'END'
 cd /boot || exit 1
@@ -114,7 +116,8 @@ forward=
 [ -z "$PORT" ] || forward=",hostfwd=tcp:127.0.0.1:7777-:$PORT"
 start() {
 	: >console
-	$QEMU "$@" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny -m 1024 -display none -vga std -serial file:console -monitor stdio -no-reboot \
+	$QEMU "$@" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny \
+		-m 1024 -display none -vga std -serial file:console -monitor stdio -no-reboot \
 		-netdev "user,id=net$forward" -device e1000,netdev=net $DISK <monitor >monitor.out 2>>qemu.err &
 	machine=$!
 }

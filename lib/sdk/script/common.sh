@@ -229,7 +229,7 @@ limited() {
 		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
 	files=${TOASTER_FILES:-65536}
-	most=$(ulimit -H -n) # not every root may have more
+	most=$(prlimit --nofile --noheadings --output HARD) # not every root may have more
 	[ "$most" = unlimited ] || [ "$most" -ge "$files" ] || files=$most
 	exec prlimit --nofile="$files" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }

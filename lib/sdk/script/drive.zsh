@@ -5,7 +5,8 @@ stop() { print -r -- "sdk: [E] $*"; exit 1 }
 () {
 	local sum=$(toaster_library | sha256sum)
 	(( $t_known[(Ie)${sum%% *}] )) ||
-		stop "this $t_SDK-sdk is not known (its functions have the checksum ${sum%% *}), and might run programs of the image as root of this host. Use one of those that the build script names"
+		stop "this $t_SDK-sdk is not known (its functions have the checksum ${sum%% *}), and might run programs of the" \
+			"image as root of this host. Use one of those that the build script names"
 }
 source ./sdk || exit 1
 setopt nonomatch
@@ -84,8 +85,10 @@ toaster_debootstrap() {
 	else	# the archive is this host's own, and its keys are apt's
 		a=("${(@)a:#--keyring=*}")
 	fi
-	env DEBOOTSTRAP_DIR=$t_JOB/debootstrap debootstrap "$a[@]" || { tail -n 5 $strapdir/debootstrap/debootstrap.log; return 1 }
-	# Where it takes this host for a container it makes a link of /proc; and its second stage wants to make a device, which the sandbox refuses.
+	env DEBOOTSTRAP_DIR=$t_JOB/debootstrap debootstrap "$a[@]" ||
+		{ tail -n 5 $strapdir/debootstrap/debootstrap.log; return 1 }
+	# Where it takes this host for a container it makes a link of /proc; and its second stage wants to make a device,
+	# which the sandbox refuses.
 	[[ ! -L $strapdir/proc ]] || { rm $strapdir/proc && mkdir $strapdir/proc }
 	[[ ! -f $strapdir/debootstrap/functions ]] || print 'check_sane_mount() { :; }' >>$strapdir/debootstrap/functions
 }
@@ -159,7 +162,8 @@ functions[app_postinst]=$functions[blend_postinst]
 
 blend_preinst() {
 	toaster_keep
-	toaster_within $strapdir $t_prepare "${t_ROOT_HASH:-*}" "$t_ROOT_KEYS" $t_SDK "$t_console" || stop "the image could not be prepared"
+	toaster_within $strapdir $t_prepare "${t_ROOT_HASH:-*}" "$t_ROOT_KEYS" $t_SDK "$t_console" ||
+		stop "the image could not be prepared"
 	if [[ -n $t_ROOT_KEYS ]]; then
 		notice "root logs in with the SSH key that was given; the password is locked (unless the Dockerfile sets one)"
 	elif [[ -n $t_ROOT_HASH ]]; then
@@ -171,8 +175,8 @@ blend_preinst() {
 }
 t_console='console=ttyS0,115200 console=tty0 net.ifnames=0'
 
-# The SDK's password is known to everybody. Of this one nobody but its owner knows more than the hash. A console on the serial port, for
-# virsh console and the like, beside the screen; and eth0, as the SDK calls the card.
+# The SDK's password is known to everybody. Of this one nobody but its owner knows more than the hash. A console on the
+# serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.
 IFS= read -rd '' t_prepare <<'WITHIN' || :
 file /etc/shadow || fail 'the image has no /etc/shadow'
 lines=("${(@f)$(<$REPLY)}")
@@ -199,8 +203,8 @@ toaster_image_tree() {
 	return 0
 }
 
-# The tree is hostile from here on: nothing but toaster_within goes there by a name. arm-sdk leaves it to the blend to take away this host's
-# qemu, which ran the image's programs.
+# The tree is hostile from here on: nothing but toaster_within goes there by a name. arm-sdk leaves it to the blend to
+# take away this host's qemu, which ran the image's programs.
 blend_postinst() {
 	local REPLY qemu
 	local -a sums

@@ -1,5 +1,5 @@
-# What programs for the blend's functions begin with, where they are no part of the Dockerfile: they fail as the SDK does. ROOT and TREE
-# are the image.
+# What programs for the blend's functions begin with, where they are no part of the Dockerfile: they fail as the SDK
+# does. ROOT and TREE are the image.
 typeset -a arguments=("${@[2,-1]}")
 source ./functions || exit 1
 finished=1
@@ -20,10 +20,11 @@ file() {
 system() {
 	inside $ROOT /etc/apt/apt.conf.d
 	[[ -d $REPLY && ! -e $REPLY/99toaster-build ]] && bind $WORK /apt.conf /etc/apt/apt.conf.d/99toaster-build ro
-	variables PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C DEBIAN_FRONTEND=noninteractive \
-		SOURCE_DATE_EPOCH=1610550434
+	variables PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C \
+		DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1610550434
 	# To the package sysvinit-core this is no chroot: it waits a minute for the init that it takes process 1 for.
-	run '' / /bin/sh -c '[ -d /run ] && mkfifo -m 600 /run/initctl 2>/dev/null && exec 9<>/run/initctl; exec "$@"' sh "$@"
+	run '' / /bin/sh -c '[ -d /run ] && mkfifo -m 600 /run/initctl 2>/dev/null &&
+		exec 9<>/run/initctl; exec "$@"' sh "$@"
 	inside $ROOT /run/initctl
 	[[ ! -p $REPLY ]] || zf_rm -f $REPLY
 }

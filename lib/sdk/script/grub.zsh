@@ -1,10 +1,11 @@
 
-# grub: its files and its menu are made by the image's own programs in the sandbox, which shows no disk: a stand-in for grub-probe
-# says what is true of it. The boot sector is written from outside, as grub-bios-setup writes it.
+# grub: its files and its menu are made by the image's own programs in the sandbox, which shows no disk: a stand-in for
+# grub-probe says what is true of it. The boot sector is written from outside, as grub-bios-setup writes it.
 toaster_grub() {
 	local tree=$1 boot_uuid=$(lsblk $bootpart -no UUID) root_uuid=$(lsblk $rootpart -no UUID)
 	local boot=${bootpart#${loopdevice}p} root=${rootpart#${loopdevice}p}
-	[[ ${bootfs:-ext4}${rootfs:-ext4} == ext[234]ext[234] && ${parted_type:-dos} == dos ]] || stop "grub is set up on ext4 and a dos partition table only"
+	[[ ${bootfs:-ext4}${rootfs:-ext4} == ext[234]ext[234] && ${parted_type:-dos} == dos ]] ||
+		stop "grub is set up on ext4 and a dos partition table only"
 	toaster_within $tree $t_grub_program $boot $boot_uuid $root $root_uuid || return 1
 	perl -e $t_boot_sector $loopdevice $t_out/boot.img $t_out/core.img || stop "the boot sector could not be written"
 }
@@ -67,10 +68,12 @@ t_boot_sector='
 		open(my $file, "<:raw", $_->[0]) or die "$_->[0]: $!\n";
 		local $/; ${$_->[1]} = <$file>;
 	}
-	length $sector == 512 && unpack("v", substr $sector, 510) == 0xaa55 && unpack("Q<", substr $sector, 0x5c) == 1 or die "boot.img is not as grub 2 makes it\n";
+	length $sector == 512 && unpack("v", substr $sector, 510) == 0xaa55 && unpack("Q<", substr $sector, 0x5c) == 1
+		or die "boot.img is not as grub 2 makes it\n";
 	my ($start, $count) = unpack "Q<v", substr $image, 500;
 	my $sectors = int((length($image) + 511) / 512);
-	$sectors > 1 && $sectors < 2048 && $start == 2 && $count == $sectors - 1 or die "core.img is not as grub 2 makes it\n";
+	$sectors > 1 && $sectors < 2048 && $start == 2 && $count == $sectors - 1
+		or die "core.img is not as grub 2 makes it\n";
 	substr($sector, 0x66, 2) = "\x90\x90"; # for machines that give a wrong number for the first disk
 	open(my $out, "+<:raw", $disk) or die "$disk: $!\n";
 	syswrite($out, substr $sector, 0, 440) == 440 or die "$disk: $!\n";

@@ -42,8 +42,8 @@ apt_settings() {
 	esac
 }
 
-# settings_for_run prints them for the image, while RUN runs: a proxy with a password is none for RUN, nor one that it can't reach.
-# What is left out is said on standard error.
+# settings_for_run prints them for the image, while RUN runs: a proxy with a password is none for RUN, nor one that it
+# can't reach. What is left out is said on standard error.
 settings_for_run() {
 	mirrors_for_run
 	apt_settings | while read -r name value; do
@@ -62,8 +62,8 @@ settings_for_run() {
 proxy_for_run() {
 	split_url "$1"
 	if [ -n "$url_user" ]; then
-		say "apt's proxy $url_host:$url_port has a password, which every RUN could read: RUN goes without it. Let RUN use a proxy that needs none" \
-			"(http_proxy, or apt's settings), and name it in \"allow\" of [sandbox] or in TOASTER_SANDBOX_ALLOW." >&2
+		say "apt's proxy $url_host:$url_port has a password, which every RUN could read: RUN goes without it." \
+			"Let RUN use a proxy that needs none (http_proxy, or apt's settings), and name it in \"allow\" of [sandbox] or in TOASTER_SANDBOX_ALLOW." >&2
 		return 1
 	fi
 	case $url_host/$(addresses_of "$url_host") in
@@ -132,7 +132,8 @@ allowed() { case " ${TOASTER_SANDBOX_ALLOW:-} " in *" $1:$2 "*) ;; *) return 1 ;
 # private ADDRESS: as the sandbox's network has it.
 private() {
 	case $1 in
-	0.* | 10.* | 127.* | 169.254.* | 192.168.* | 192.0.0.* | 172.1[6-9].* | 172.2[0-9].* | 172.3[01].* | 22[4-9].* | 2[3-5][0-9].* | 168.63.129.16) ;;
+	0.* | 10.* | 127.* | 169.254.* | 192.168.* | 192.0.0.* | 168.63.129.16) ;;
+	172.1[6-9].* | 172.2[0-9].* | 172.3[01].* | 22[4-9].* | 2[3-5][0-9].*) ;;
 	100.6[4-9].* | 100.[7-9][0-9].* | 100.1[01][0-9].* | 100.12[0-7].*) ;;
 	*) return 1 ;;
 	esac

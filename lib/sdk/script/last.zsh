@@ -1,4 +1,5 @@
-# What is done in a tree after the Dockerfile's instructions: what was the build's, and what no two machines may share, is taken away.
+# What is done in a tree after the Dockerfile's instructions: what was the build's, and what no two machines may share,
+# is taken away.
 file /etc/apt/apt.conf.d/99toaster-build && zf_rm -f $REPLY
 for one in /var/lib/dbus/machine-id /var/lib/urandom/random-seed /var/lib/systemd/random-seed; do
 	file $one && zf_rm -f $REPLY

@@ -10,7 +10,8 @@ cp -- $kernels[1] $OUT/vmlinuz && cp -- $ram $OUT/initrd.img || fail "the kernel
 WITHIN
 )
 toaster_kernel() {
-	mv $t_out/vmlinuz $workdir/binary/live/vmlinuz && mv $t_out/initrd.img $workdir/binary/live/initrd.img || stop "the kernel could not be copied"
+	mv $t_out/vmlinuz $workdir/binary/live/vmlinuz && mv $t_out/initrd.img $workdir/binary/live/initrd.img ||
+		stop "the kernel could not be copied"
 }
 
 fill_apt_cache() { : }

@@ -1,6 +1,7 @@
-# The SDK's functions that are replaced below, and why. Its own ran programs of the image as this host's root, or followed paths of the
-# image here. The script works with those SDKs alone whose functions somebody has read: what else they do, they do before the Dockerfile's
-# instructions, in a tree of the archive's packages alone; or from outside, with partitions and file systems.
+# The SDK's functions that are replaced below, and why. Its own ran programs of the image as this host's root, or followed
+# paths of the image here. The script works with those SDKs alone whose functions somebody has read: what else they do,
+# they do before the Dockerfile's instructions, in a tree of the archive's packages alone; or from outside, with
+# partitions and file systems.
 typeset -A t_replaced
 toaster_replaced() {
 	t_replaced=(
@@ -13,7 +14,9 @@ toaster_replaced() {
 		blend_postinst         'the same'
 	)
 	local name
-	for name in notice act warn warning no func die error fatal zerr TRAPZERR; do t_replaced[$name]='messages are plain lines; an error ends the build'; done
+	for name in notice act warn warning no func die error fatal zerr TRAPZERR; do
+		t_replaced[$name]='messages are plain lines; an error ends the build'
+	done
 	[[ -n $t_old ]] || t_replaced[bootstrap_cpio_pack]='a stage that the cache does not keep is not packed'
 	case $t_SDK in
 	(live) t_replaced+=(
@@ -34,7 +37,7 @@ toaster_replaced() {
 	) ;;
 	esac
 	[[ $t_SDK == vm ]] && t_replaced+=(
-		vm_setup_grub          'it runs the image'\''s grub with the disk of this host: it runs in the sandbox, and the boot sector is written from here'
+		vm_setup_grub          'grub runs in the sandbox, without a disk of this host; its boot sector is written from here'
 		vm_pack_dist           'the script makes the files'
 	)
 	[[ $t_SDK$t_old == vmyes ]] && t_replaced+=(
@@ -48,7 +51,8 @@ toaster_replaced() {
 	return 0
 }
 
-# The checksums of what toaster_library prints, for the SDKs whose functions have been read: the SDK's commit, and libdevuansdk's.
+# The checksums of what toaster_library prints, for the SDKs whose functions have been read: the SDK's commit, and
+# libdevuansdk's.
 typeset -a t_known=(
 	2218dd13a8c84987f20c2e60692347dacbe9bf6de31e2883ad9c1eb93b041818	# live-sdk 4f4b7c2, 7eb4f57
 	95029997733c69b277e593f6e5f34a4240d67563d9f101d0fb5a145388cd28c5	# vm-sdk c1bbdc1, e2876ea
@@ -66,8 +70,8 @@ toaster_library() {
 	cd -q lib && sha256sum libdevuansdk/^(config|README.md|LICENSE)(.) libdevuansdk/zlibs/*(.) helpers(.) overrides(.)
 }
 
-# toaster_read [NAME…] remembers the SDK's functions, but not those of the names; toaster_list ends the build unless the list above tells
-# what has become of them.
+# toaster_read [NAME…] remembers the SDK's functions, but not those of the names; toaster_list ends the build unless the
+# list above tells what has become of them.
 typeset -A t_functions
 toaster_read() {
 	local name

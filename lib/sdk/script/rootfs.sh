@@ -149,7 +149,7 @@ zsh_blend() {
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
 }
 
-# finish_tree does in the tree what is done in those of the SDKs. In this namespace `enter` makes others, and no other ids.
+# finish_tree does in the tree what is done in those of the SDKs. In this namespace `enter` makes others, with these ids.
 finish_tree() {
 	rm -rf "$WORK/finish"
 	mkdir "$WORK/finish"
@@ -159,7 +159,8 @@ finish_tree() {
 		echo 'exit 0'
 	} >"$WORK/finish/program"
 	# shellcheck disable=SC2016 # zsh expands these
-	zsh -f -c 'source $1/app.blend && toaster_tools $2 && exec zsh -f $2/enter $3 $2 zsh -f program -' toaster "$WORK/job" "$WORK/finish" "$R" ||
+	zsh -f -c 'source $1/app.blend && toaster_tools $2 && exec zsh -f $2/enter $3 $2 zsh -f program -' toaster \
+		"$WORK/job" "$WORK/finish" "$R" ||
 		fail 1 "the tree could not be finished; the lines above say why."
 }
 

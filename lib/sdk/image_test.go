@@ -104,7 +104,8 @@ func checkBoard(t *testing.T, b *run) {
 	}
 }
 
-// checkBootSector: the machine starts grub, which finds its files in the first partition; the menu knows both partitions by UUID.
+// checkBootSector: the machine starts grub, which finds its files in the first partition; the menu knows both partitions
+// by UUID.
 func checkBootSector(t *testing.T, b *run, age string) {
 	t.Helper()
 	prefix, menu := "/grub", "boot/grub/grub.cfg"
@@ -113,7 +114,8 @@ func checkBootSector(t *testing.T, b *run, age string) {
 	}
 	disk := b.inImage(t, "raw")[:1<<20]
 	if disk[0x5c] != 1 || disk[0x66:0x68] != "\x90\x90" || disk[510:512] != "\x55\xaa" || disk[446+4] == 0 ||
-		!strings.HasPrefix(disk[512+500:], "\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x20\x08grub with (,msdos1)"+prefix+"\n") {
+		!strings.HasPrefix(disk[512+500:],
+			"\x02\x00\x00\x00\x00\x00\x00\x00\x01\x00\x20\x08grub with (,msdos1)"+prefix+"\n") {
 		t.Errorf("the boot sector is %q", disk[:1100])
 	}
 	text := b.inImage(t, menu)
@@ -264,9 +266,8 @@ func TestBrokenImages(t *testing.T) {
 		"the blend works on another tree": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {
 			otherBlend(r, stamp) // strapdir was copied before
 		}},
-		"a stage fails": {"live", ExitFailed, "toaster: failed: the SDK could not go on after \"Chrooting to execute 'thirdstage' ...\".", func(r *Recipe, _ *string) {
-			r.Target.Mirror = "http://fails.example/merged"
-		}},
+		"a stage fails": {"live", ExitFailed, "toaster: failed: the SDK could not go on after \"Chrooting to execute 'thirdstage' ...\".",
+			func(r *Recipe, _ *string) { r.Target.Mirror = "http://fails.example/merged" }},
 		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK could not go on: the SDK could not be loaded.", func(r *Recipe, _ *string) { r.Target.Board = "none" }},
 		"the SDK is not whole": {"live", ExitHost, "toaster: failed: TOASTER_SDK_DIR, ", func(_ *Recipe, sdk *string) {
 			if err := os.RemoveAll(filepath.Join(*sdk, "lib/zuper")); err != nil {

@@ -21,7 +21,7 @@ func canImage(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("not root")
 	}
-	for _, tool := range []string{"zsh", "cpio", "busybox", "mksquashfs", "xorriso", "parted", "qemu-img", "debugfs", "debootstrap", "losetup", "slirp4netns"} {
+	for _, tool := range strings.Fields("zsh cpio busybox mksquashfs xorriso parted qemu-img debugfs debootstrap losetup slirp4netns") {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -88,7 +88,9 @@ uuid=$(grub-probe --device $device --target=fs_uuid)
 [ -e /dev/disk/by-uuid/$uuid ]
 {
 	echo "root=UUID=$uuid device=$device at $(grub-probe --target=hints_string --device $device)"
-	echo "boot=UUID=$(grub-probe -t fs_uuid /boot/grub) $(grub-probe -t drive /boot) $(grub-probe --target=fs --device $device) $(grub-probe --device $device --target=partmap)"
+	echo "boot=UUID=$(grub-probe -t fs_uuid /boot/grub) $(grub-probe -t drive /boot)"
+	grub-probe --target=fs --device $device
+	grub-probe --device $device --target=partmap
 } >"$2"
 E
 printf '#!/bin/sh\necho the probe of the image >&2; exit 1\n' >usr/sbin/grub-probe
@@ -150,7 +152,8 @@ func image(t *testing.T, sdk string, r Recipe) *run {
 	for _, need := range []string{"6144", "8192", "12288"} {
 		text = strings.Replace(text, "\nNEED_MIB="+need+"\n", "\nNEED_MIB=64\n", 1)
 	}
-	text = strings.Replace(text, "\ntypeset -a t_known=(\n", "\ntypeset -a t_known=(\n\t"+library(t, "testdata/sdk")+"\n", 1)
+	const known = "\ntypeset -a t_known=(\n"
+	text = strings.Replace(text, known, known+"\t"+library(t, "testdata/sdk")+"\n", 1)
 	i := strings.Index(text, "\nmake make\n") // what kernels are compiled with
 	if j := strings.Index(text, "\ntake_result() {"); r.Target.SDK == "arm" && i > 0 && j > 0 {
 		text = text[:i] + "'\n" + text[j:]
@@ -178,8 +181,8 @@ func (r *run) hasNoLoop(t *testing.T) {
 	t.Errorf("the build left a loop device:\n%s", out)
 }
 
-// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded: in an ISO "iso/…" is beside the
-// image, on a disk "boot/…" is in its first partition, and "raw" the disk.
+// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded: in an ISO "iso/…"
+// is beside the image, on a disk "boot/…" is in its first partition, and "raw" the disk.
 func (r *run) inImage(t *testing.T, name string) string {
 	t.Helper()
 	text := r.lookFor(t, name)
@@ -213,7 +216,11 @@ func (r *run) lookFor(t *testing.T, name string) string {
 	default:
 		sh(`mkdir out
 			case $(ls "$DIST") in *.xz*) xz -dc "$DIST"/*.img.xz >raw ;; *) qemu-img convert -O raw "$DIST"/*.qcow2 raw ;; esac
-			case $FILE in raw) mv raw out/file; exit ;; boot/*) file=${FILE#boot/} which='sed -n 3p' ;; *) file=$FILE which='tail -n 1' ;; esac
+			case $FILE in
+			raw) mv raw out/file; exit ;;
+			boot/*) file=${FILE#boot/} which='sed -n 3p' ;;
+			*) file=$FILE which='tail -n 1' ;;
+			esac
 			start=$(parted -ms raw unit B print | $which | cut -d : -f 2 | tr -d B)
 			debugfs -R "dump /$file out/file" "raw?offset=$start" 2>/dev/null`)
 	}

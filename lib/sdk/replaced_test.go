@@ -20,7 +20,9 @@ func TestUnknownSDK(t *testing.T) {
 			path := filepath.Join(sdk, "lib/libdevuansdk/image")
 			write(t, path, readFile(t, path)+"image_umount() { sudo chroot $workdir/mnt /bin/true }\n", 0o644)
 		},
-		"another file of functions": func(sdk string) { write(t, filepath.Join(sdk, "lib/libdevuansdk/zlibs/more"), "", 0o644) },
+		"another file of functions": func(sdk string) {
+			write(t, filepath.Join(sdk, "lib/libdevuansdk/zlibs/more"), "", 0o644)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sdk := miniSDK(t, "vm", "new")
@@ -42,8 +44,10 @@ func TestListOfReplacedFunctions(t *testing.T) {
 	canImage(t)
 	fakeDebootstrap(t)
 	for name, c := range map[string]struct{ old, new, last string }{
-		"one is missing":  {"\t\tchroot-script ", "\t\tanother ", "the SDK's function chroot-script is replaced, and not in the list"},
-		"one is too many": {"\t\tchroot-script ", "\t\tckreq 'no reason'\n\t\tchroot-script ", "the SDK's function ckreq is not replaced, as the list says"},
+		"one is missing": {"\t\tchroot-script ", "\t\tanother ",
+			"the SDK's function chroot-script is replaced, and not in the list"},
+		"one is too many": {"\t\tchroot-script ", "\t\tckreq 'no reason'\n\t\tchroot-script ",
+			"the SDK's function ckreq is not replaced, as the list says"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := image(t, miniSDK(t, "live", "new"), sdkRecipe(t, "live", page))
@@ -56,7 +60,8 @@ func TestListOfReplacedFunctions(t *testing.T) {
 	}
 }
 
-// The SDKs that targets.toml names have been read. Whoever names others there reads their functions first, and adds them to replaced.zsh.
+// The SDKs that targets.toml names have been read. Whoever names others there reads their functions first, and adds them
+// to replaced.zsh.
 func TestTheTargetsSDKsAreKnown(t *testing.T) {
 	text, err := conf.Files.ReadFile("targets.toml")
 	if err != nil {
@@ -67,7 +72,8 @@ func TestTheTargetsSDKsAreKnown(t *testing.T) {
 		t.Fatalf("targets.toml names %q", found)
 	}
 	for _, f := range found {
-		if known := "\t# " + string(f[1]) + "-sdk " + string(f[2]) + ", "; !strings.Contains(assemble([]string{"replaced.zsh"}), known) {
+		known := "\t# " + string(f[1]) + "-sdk " + string(f[2]) + ", "
+		if !strings.Contains(assemble([]string{"replaced.zsh"}), known) {
 			t.Errorf("%q is not in replaced.zsh", known)
 		}
 	}

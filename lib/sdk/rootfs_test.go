@@ -7,12 +7,13 @@ import (
 	"toaster.do/lib/dockerfile"
 )
 
-// A root filesystem has no keys and no name that two machines would share, also where the Dockerfile installs an SSH server; and each
-// machine makes its own.
+// A root filesystem has no keys and no name that two machines would share, also where the Dockerfile installs an SSH
+// server; and each machine makes its own.
 func TestNoHostKeysInARootfs(t *testing.T) {
 	canBuild(t)
 	made, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\n" +
-		"RUN mkdir -p /etc/ssh /etc/default /usr/sbin && : >/usr/sbin/sshd && : >/etc/default/ssh && echo mine >/etc/ssh/ssh_host_rsa_key && echo mine >/etc/machine-id\n")})
+		"RUN mkdir -p /etc/ssh /etc/default /usr/sbin && : >/usr/sbin/sshd && : >/etc/default/ssh\n" +
+		"RUN echo mine >/etc/ssh/ssh_host_rsa_key && echo mine >/etc/machine-id\n")})
 	if made == nil {
 		t.Fatal(findings)
 	}
@@ -27,7 +28,8 @@ func TestNoHostKeysInARootfs(t *testing.T) {
 	b.wants(t, 0, "toaster: done")
 	files := contents(t, b.file(t, "rootfs_amd64_bookworm.tar.gz"))
 	for name, e := range files {
-		if strings.Contains(name, "ssh_host_") || strings.HasSuffix(name, "/99toaster-build") || strings.HasSuffix(name, "/machine-id") && e.body != "" {
+		if strings.Contains(name, "ssh_host_") || strings.HasSuffix(name, "/99toaster-build") ||
+			strings.HasSuffix(name, "/machine-id") && e.body != "" {
 			t.Errorf("%s is in the image", name)
 		}
 	}

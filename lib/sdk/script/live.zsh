@@ -34,5 +34,6 @@ iso_write_isolinux_cfg() {
 	sdk_isolinux_cfg && sed -i -e "s/^append .*/& $t_console/" -e 's/^timeout .*/timeout 50/' $workdir/binary/isolinux/isolinux.cfg
 }
 
+# After the blend mksquashfs reads the tree, and follows no link; xorriso reads a folder of this script's.
 toaster_list
 build_iso_dist || stop "the ISO could not be built"

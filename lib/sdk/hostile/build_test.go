@@ -21,14 +21,16 @@ import (
 
 // build is one run of a build script, in a folder of its own that others can see, as a temporary one of a person is.
 type build struct {
-	host     *host
-	kind     string // rootfs, vm, live, arm
-	age      string // of the SDK: new or old
-	dir      string
-	canary   string // for what the context leads to
-	env      []string
-	terminal bool
-	watch    func(log []byte) // sees the log grow
+	host      *host
+	kind      string // rootfs, vm, live, arm
+	age       string // of the SDK: new or old
+	dir       string
+	root      string // before dir, where only the builds' host has it mounted
+	canary    string // for what the context leads to
+	env       []string
+	terminal  bool
+	finishing bool
+	watch     func(log []byte) // sees the log grow
 
 	blend  *dockerfile.Blend
 	log    bytes.Buffer
@@ -88,12 +90,24 @@ func (b *build) script(t *testing.T, text string) {
 	if i, j := strings.Index(small, "\nmake make\n"), strings.Index(small, "\ntake_result() {"); b.kind == "arm" && i > 0 && j > 0 {
 		small = small[:i] + "'\n" + small[j:] // what kernels are compiled with
 	}
-	if err := write(filepath.Join(b.dir, "build.sh"), small, 0o600); err != nil {
+	if err := write(b.root+filepath.Join(b.dir, "build.sh"), small, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// sdk is a copy of the tests' SDK that runs programs of the tree after the blend, too, as a real one may.
+// finish is what a build might do in the tree after the blend, with the SDK's means.
+const finish = `
+finish_tree() {
+	local tree=$strapdir
+	mountpoint -q $workdir/mnt && tree=$workdir/mnt
+	print -l '#!/bin/sh' 'update-initramfs -u || :' 'dpkg --configure -a || :' | sudo tee $tree/finish >/dev/null
+	if [[ $age == new ]]; then chroot-script -d $tree/finish; else chroot-script -d finish; fi
+	sudo chroot $tree grub-install --version || :
+	sudo chroot $tree /bin/sh -c true || :
+}
+`
+
+// sdk is a copy of the tests' SDK.
 func (b *build) sdk(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(b.dir, "..", filepath.Base(b.dir)+".sdk")
@@ -103,6 +117,12 @@ func (b *build) sdk(t *testing.T) string {
 	}
 	if err == nil {
 		err = write(filepath.Join(dir, "lib/age"), b.age, 0o644)
+	}
+	if b.finishing && err == nil {
+		var text []byte
+		text, err = os.ReadFile(filepath.Join(dir, "lib/libdevuansdk/image"))
+		text = regexp.MustCompile(`blend_postinst \|\| (zerr|\{.*\})\n`).ReplaceAll(text, []byte("$0\tfinish_tree\n"))
+		err = errors.Join(err, write(filepath.Join(dir, "lib/libdevuansdk/image"), string(text)+finish, 0o644))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -142,7 +162,7 @@ func (b *build) run(t *testing.T) {
 		command = append(command[:len(command)-2], "script", "--quiet", "--return", "--flush", "--command", "sh build.sh", "/dev/null")
 	}
 	cmd := exec.CommandContext(ctx, "nsenter", command...)
-	cmd.Dir, cmd.Env = b.dir, b.env
+	cmd.Env = b.env
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 20 * time.Second
 	cmd.Stdout = b
@@ -187,7 +207,7 @@ func (b *build) isClean(t *testing.T) {
 		t.Errorf("processes are left: %q", b.report.Left)
 	}
 	out, err := sh("/", `
-		cat /proc/self/mountinfo "/proc/$2/mountinfo" | grep -F "$1" || :
+		cat /proc/self/mountinfo "/proc/$2/mountinfo" | grep -F "$1" | grep -v " $1 " || :
 		for try in 1 2 3 4 5 6 7 8 9 10; do
 			loops=$(losetup --list --noheadings --output NAME,BACK-FILE | grep -F "$1" || :)
 			[ -n "$loops" ] || break
@@ -195,11 +215,11 @@ func (b *build) isClean(t *testing.T) {
 		done
 		printf '%s' "$loops"
 		grep -lsF "$1" /run/runc/*/state.json /run/crun/*/status || :
-		cd "$1" && ls -A | grep -vxE 'build.sh|dist' || :`, b.dir, fmt.Sprint(b.host.network.host.Process.Pid))
+		cd "/proc/$2/root$1" && ls -A | grep -vxE 'build.sh|dist' || :`, b.dir, fmt.Sprint(b.host.network.host.Process.Pid))
 	if err != nil || out != "" {
 		t.Errorf("the build left: %v\n%s", err, out)
 	}
-	if _, err := os.Stat(filepath.Join(b.dir, "dist")); (err == nil) != (b.code == 0) {
+	if _, err := os.Stat(b.root + filepath.Join(b.dir, "dist")); (err == nil) != (b.code == 0) {
 		t.Errorf("exit %d, dist: %v", b.code, err)
 	}
 }
@@ -213,7 +233,7 @@ func (b *build) keepsSecrets(t *testing.T) {
 	if b.code != 0 {
 		return
 	}
-	out, err := sh(filepath.Join(b.dir, "dist"), `
+	out, err := sh(b.root+filepath.Join(b.dir, "dist"), `
 		for file in *; do
 			case $file in
 			*.tar.gz) gzip -dc "$file" ;;

@@ -14,6 +14,7 @@ import (
 //	=== NAME
 //	# what it tries
 //	kinds: the kinds of image; rootfs without it
+//	sdk: finishing: one that runs programs of the tree after the blend, too
 //	ends: a pattern for the log's last line; without it the build may be refused, or succeed
 //	lines of the Dockerfile
 //
@@ -21,6 +22,7 @@ import (
 // @LOOP@ the number of a loop device, and @UP@ as many ../ as lead to / from anywhere.
 type testCase struct {
 	name, lines, ends string
+	finishing         bool
 	kinds             []string
 }
 
@@ -38,6 +40,8 @@ func readCases(t *testing.T, file string) (cases []testCase) {
 			switch {
 			case key == "kinds":
 				c.kinds = strings.Split(value, ", ")
+			case key == "sdk":
+				c.finishing = value == "finishing"
 			case key == "ends":
 				c.ends = value
 			case c.lines == "" && strings.HasPrefix(line, "#"):

@@ -119,7 +119,7 @@ func makeCanary(dir, secret string) error {
 			toaster/stamp toaster/image.json stamp image.json vmlinuz-9 initrd.img-9 boot/vmlinuz-9 boot/initrd.img-9 .ssh/authorized_keys authorized_keys; do
 			echo "$2" >"$file"
 		done
-		[ ! -s /etc/resolv.conf ] || cat /etc/resolv.conf >resolv.conf
+		echo "nameserver $3" >resolv.conf # as the host has it
 		printf 'root:!:1::::::\n' >shadow
 		printf 'root:x:0:0:root:/root:/bin/sh\nsecret:%s:7:7::/:/bin/sh\n' "$2" >passwd
 		printf '#!/bin/sh\nexit 0\n' | tee bin/dpkg >sbin/update-rc.d
@@ -128,7 +128,7 @@ func makeCanary(dir, secret string) error {
 		printf 'Package: %s\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n' "$2" |
 			tee lib/dpkg/status dpkg-status >status
 		touch --date=@1600000000 info/x.md5sums lib/dpkg/info/x.md5sums
-		find . -exec touch --no-dereference --date=@1500000000 {} +`, dir, secret)
+		find . -exec touch --no-dereference --date=@1500000000 {} +`, dir, secret, nameServer)
 	return err
 }
 

@@ -123,13 +123,14 @@ func tryEach(t *testing.T, cases []testCase) {
 			t.Run(c.name+"/"+kind, func(t *testing.T) {
 				t.Parallel()
 				b := h.build(t, kind)
-				b.canary = b.dir + ".canary"
+				b.finishing, b.canary = c.finishing, b.dir+".canary"
 				if err := makeCanary(b.canary, h.secret); err != nil {
 					t.Fatal(err)
 				}
 				before := fingerprint(b.canary)
 				b.script(t, h.fill(stages+"FROM devuan/devuan:daedalus\n"+c.lines, b.canary))
 				b.run(t)
+				os.WriteFile("/tmp/ws/log."+c.name+kind, b.log.Bytes(), 0o644)
 				if !regexp.MustCompile("^" + c.ends).MatchString(b.last()) {
 					t.Errorf("exit %d: %s", b.code, b.end())
 				}
@@ -166,7 +167,7 @@ func (b *build) checkShared(t *testing.T) {
 // next builds a good Dockerfile where the hostile one was built: it must succeed.
 func (b *build) next(t *testing.T) {
 	t.Helper()
-	next := &build{host: b.host, kind: b.kind, age: b.age, dir: b.dir, canary: b.canary, env: b.env}
+	next := &build{host: b.host, kind: b.kind, age: b.age, dir: b.dir, root: b.root, canary: b.canary, env: b.env}
 	if err := os.RemoveAll(filepath.Join(b.dir, "..", filepath.Base(b.dir)+".sdk")); err != nil {
 		t.Fatal(err)
 	}

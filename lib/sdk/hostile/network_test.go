@@ -38,7 +38,7 @@ var ports = []string{"22", "53", "80", "3128", "8080"}
 func newNetwork(h *host) (*network, error) {
 	n := &network{}
 	for _, holder := range []**exec.Cmd{&n.world, &n.host} {
-		*holder = exec.Command("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", "mount -t sysfs none /sys 2>/dev/null; echo; read line")
+		*holder = exec.Command("unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", "echo; read line")
 		ready, err := held(*holder)
 		if err == nil {
 			err = (*holder).Start()

@@ -26,10 +26,10 @@ func TestBombs(t *testing.T) {
 			ends: `toaster: (failed: .*out of memory|done: )`},
 		{name: "memory files", line: "RUN --mount=type=tmpfs,target=/mnt head -c 600000000 /dev/zero >/mnt/fill; echo filled", env: []string{"TOASTER_MEMORY=268435456"},
 			ends: `toaster: failed: .*out of memory`},
-		{name: "share of the disk", line: "RUN head -c 400000000 /dev/zero >/fill; echo filled; sleep 5", env: []string{"TOASTER_DISK=200000000"},
+		{name: "share of the disk", line: "RUN head -c 200000000 /dev/zero >/fill; echo filled; sleep 5", env: []string{"TOASTER_DISK=100000000"},
 			ends: `toaster: failed: the disk is full: `},
-		{name: "share of the disk, in a cache", line: "RUN --mount=type=cache,target=/mnt head -c 400000000 /dev/zero >/mnt/fill; echo filled; sleep 5",
-			env: []string{"TOASTER_DISK=200000000"}, ends: `toaster: failed: the disk is full: `},
+		{name: "share of the disk, in a cache", line: "RUN --mount=type=cache,target=/mnt head -c 200000000 /dev/zero >/mnt/fill; echo filled; sleep 5",
+			env: []string{"TOASTER_DISK=100000000"}, ends: `toaster: failed: the disk is full: `},
 		{name: "share of the disk, sparse", line: "RUN for n in 1 2 3 4 5 6 7 8 9; do truncate -s 1T /sparse$n; done; ls -ls /", env: []string{"TOASTER_DISK=200000000"},
 			ends: `toaster: (failed|done): `},
 		{name: "reserve of the disk", line: "RUN head -c 400000000 /dev/zero >/fill; sleep 5", disk: "size=200m", ends: `toaster: failed: the disk is full: `},
@@ -37,7 +37,7 @@ func TestBombs(t *testing.T) {
 			ends: `toaster: failed: the disk is full: `},
 		{name: "log without a newline", line: "RUN probe flood 300", ends: `toaster: (failed|done): `},
 		{name: "log", line: "RUN yes 'TOASTER-STEP 9/9 9 RUN yes' | head -c 100000000", ends: `toaster: (failed|done): `},
-		{name: "depth", line: "RUN probe deep 3000", ends: `toaster: (failed|done): `},
+		{name: "depth", line: "RUN probe deep 300", ends: `toaster: (failed|done): `},
 		{name: "names", line: "RUN probe names", ends: `toaster: (failed|done): `},
 	} {
 		t.Run(c.name, func(t *testing.T) {

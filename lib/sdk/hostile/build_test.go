@@ -42,7 +42,7 @@ type build struct {
 	}
 }
 
-func (h *host) build(t *testing.T, kind string) *build {
+func (h *host) build(t testing.TB, kind string) *build {
 	t.Helper()
 	kind, age, _ := strings.Cut(kind+" new", " ")
 	dir, err := os.MkdirTemp(h.dir, "build.")
@@ -59,7 +59,7 @@ func (h *host) build(t *testing.T, kind string) *build {
 }
 
 // script translates a Dockerfile and makes the build script, which wants less disk than a real build.
-func (b *build) script(t *testing.T, text string) {
+func (b *build) script(t testing.TB, text string) {
 	t.Helper()
 	source := dockerfile.Source{Dockerfile: []byte(text), Context: b.buildContext(t)}
 	blend, findings := dockerfile.Translate(source)
@@ -108,7 +108,7 @@ finish_tree() {
 `
 
 // sdk is a copy of the tests' SDK.
-func (b *build) sdk(t *testing.T) string {
+func (b *build) sdk(t testing.TB) string {
 	t.Helper()
 	dir := filepath.Join(b.dir, "..", filepath.Base(b.dir)+".sdk")
 	err := os.CopyFS(dir, os.DirFS("../testdata/sdk"))
@@ -131,7 +131,7 @@ func (b *build) sdk(t *testing.T) string {
 }
 
 // buildContext has what COPY and ADD take: a file, and archives with device files and with links that lead out.
-func (b *build) buildContext(t *testing.T) *dockerfile.Context {
+func (b *build) buildContext(t testing.TB) *dockerfile.Context {
 	t.Helper()
 	dir, err := os.MkdirTemp(b.host.dir, "context.")
 	if err != nil {
@@ -152,12 +152,12 @@ func (b *build) buildContext(t *testing.T) *dockerfile.Context {
 }
 
 // run runs the script on the host, and adopts what it leaves. A process that can't be stopped fails the test.
-func (b *build) run(t *testing.T) {
+func (b *build) run(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	report := b.dir + ".report"
-	command := []string{"--target", fmt.Sprint(b.host.network.host.Process.Pid), "--net", "--mount", "--wd=" + b.dir, b.host.probe, "reap", report, "sh", "build.sh"}
+	command := []string{"--target", fmt.Sprint(b.host.network.host.Process.Pid), "--net", "--mount", "sh", "-c", `cd "$0" && exec "$@"`, b.dir, b.host.probe, "reap", report, "sh", "build.sh"}
 	if b.terminal {
 		command = append(command[:len(command)-2], "script", "--quiet", "--return", "--flush", "--command", "sh build.sh", "/dev/null")
 	}

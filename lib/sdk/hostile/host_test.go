@@ -57,7 +57,7 @@ func newHost() (err error) {
 	if err != nil {
 		return err
 	}
-	err = cmp.Or(write(filepath.Join(h.base, "probe.json"), string(text), 0o644), h.makeTools())
+	err = cmp.Or(write(filepath.Join(h.base, "probe.json"), string(text), 0o644), makeTools(h.tools, h.base))
 	h.before = h.state()
 	return err
 }
@@ -94,7 +94,7 @@ func (h *host) makeBase() error {
 }
 
 // makeTools puts a mmdebstrap and a debootstrap in the way that make a root file system in a moment, by copying the base.
-func (h *host) makeTools() error {
+func makeTools(tools, base string) error {
 	const text = `#!/bin/sh
 set -e
 [ "$1" != --version ] || exec echo "%s 0"
@@ -104,9 +104,9 @@ for one; do case $one in /*) root=$one ;; esac; done
 mkdir -p "$root"
 cp -a '%s/.' "$root"
 `
-	return cmp.Or(write(filepath.Join(h.tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the tests' board needs none
-		write(filepath.Join(h.tools, "mmdebstrap"), fmt.Sprintf(text, "mmdebstrap", h.base), 0o755),
-		write(filepath.Join(h.tools, "debootstrap"), fmt.Sprintf(text, "debootstrap", h.base), 0o755))
+	return cmp.Or(write(filepath.Join(tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the tests' board needs none
+		write(filepath.Join(tools, "mmdebstrap"), fmt.Sprintf(text, "mmdebstrap", base), 0o755),
+		write(filepath.Join(tools, "debootstrap"), fmt.Sprintf(text, "debootstrap", base), 0o755))
 }
 
 // makeCanary is a folder that looks, to whoever follows a link to it, like /etc, /boot, /usr, /var and /root together.

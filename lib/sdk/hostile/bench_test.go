@@ -44,7 +44,7 @@ func BenchmarkRuns(b *testing.B) {
 			for b.Loop() {
 				took[0] += h.timeScript(b, text)
 				for i, isolation := range []string{"chroot", "oci"} {
-					cmd := buildah("bud", "--isolation", isolation, "--network", "none", "--pull-never", "--layers=false", "--format", "docker", "-t", isolation, dir)
+					cmd := buildah("bud", "--isolation", isolation, "--runtime", "runc", "--network", "host", "--pull-never", "--layers=false", "--format", "docker", "-t", isolation, dir)
 					began := time.Now()
 					if out, err := cmd.CombinedOutput(); err != nil {
 						b.Fatalf("buildah with %s: %v\n%s", isolation, err, out)

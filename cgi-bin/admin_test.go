@@ -262,7 +262,7 @@ func TestMetrics(t *testing.T) {
 	if a := c.get("/admin/metrics"); a.status != 200 {
 		t.Error("in a browser: ", a.status)
 	}
-	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0); err == nil {
+	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.Entry{}); err == nil {
 		t.Error("everybody can have a token for metrics")
 	}
 	s.sql("UPDATE person SET role = 'user' WHERE email = ?", eve)

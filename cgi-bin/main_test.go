@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"database/sql"
 	"encoding/json"
@@ -106,7 +107,7 @@ func (s *site) must(err error) {
 
 func (s *site) token(email, scope string) string {
 	s.t.Helper()
-	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0)
+	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0, store.Entry{})
 	s.must(err)
 	return plain
 }
@@ -137,6 +138,14 @@ type client struct {
 	*site
 	cookie string
 	header http.Header
+	from   string // its network address
+}
+
+// at is somebody whose requests come from an address.
+func (s *site) at(address string) *client {
+	c := s.anybody()
+	c.from = address
+	return c
 }
 
 func (s *site) anybody() *client { return &client{site: s, header: http.Header{}} }
@@ -231,7 +240,7 @@ func (c *client) environment(method, path, kind string, length int) (program str
 	env = []string{
 		"GATEWAY_INTERFACE=CGI/1.1", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=www.example.org", "SERVER_PORT=80",
 		"REQUEST_METHOD=" + method, "SCRIPT_NAME=" + script, "PATH_INFO=" + info, "QUERY_STRING=" + query,
-		"REQUEST_URI=" + c.prefix + path + "?" + query, "HTTP_HOST=www.example.org", "REMOTE_ADDR=192.0.2.7", "REMOTE_PORT=4711",
+		"REQUEST_URI=" + c.prefix + path + "?" + query, "HTTP_HOST=www.example.org", "REMOTE_ADDR=" + cmp.Or(c.from, "192.0.2.7"), "REMOTE_PORT=4711",
 		"TOASTER_CONF=" + c.conf(),
 	}
 	if kind != "" {

@@ -88,7 +88,7 @@ GET  /jobs                                                 303   200   200   200
 POST /jobs                                                 303   422   422   422   403   422     403
 GET  /jobs/new                                             303   200   200   200   200   200     403
 POST /jobs/check                                           303   422   422   422   422   422     403
-GET  /jobs/feed                                            303   200   200   200   200   200     403
+GET  /jobs/feed                                            303   200   200   200   403   200     403
 POST /jobs/feed                                            303   303   303   303   403   303     403
 GET  /jobs/feed/{name}                                     404   404   404   404   404   404     404
 GET  /jobs/{id}                                            303   200   404   404   200   200     403
@@ -291,7 +291,7 @@ func (w *town) path(route string) string {
 		id = strconv.FormatInt(p.ID, 10)
 	case strings.HasPrefix(path, "/account/tokens/"):
 		t := &store.Token{PersonID: w.id(ada), Name: "spare", Scope: "read", CreatedAt: time.Now()}
-		_, err := w.db.AddToken(w.t.Context(), t)
+		_, err := w.db.AddToken(w.t.Context(), t, store.Letter{}, store.Entry{})
 		w.must(err)
 		id = strconv.FormatInt(t.ID, 10)
 	case strings.HasPrefix(path, "/account/sessions/"):

@@ -22,6 +22,9 @@ type mailed struct {
 func newMailed(t *testing.T, settings ...string) *mailed {
 	server := mailtest.New(t)
 	server.Start()
+	if !strings.Contains(strings.Join(settings, "\n"), "[signup]") {
+		settings = append(settings, "[signup]\nmode = \"open\"")
+	}
 	settings = append(settings, "[site]\nurl = \"https://www.example.org\"\n[mail]\nfrom = \"toaster@example.org\"\nhost = \"127.0.0.1\"\ntls = \"none\"")
 	m := &mailed{newSite(t, settings...), server}
 	m.cfg.Mail.Port = server.Port()
@@ -137,26 +140,55 @@ func TestNothingTellsWhetherAnAddressHasAnAccount(t *testing.T) {
 	}
 }
 
+// Each link opens the account with the password that was typed where it was asked for, and with no other.
 func TestAStrangersPasswordNeverOpensAnAccountThatItsOwnerActivates(t *testing.T) {
+	const known, later = "the stranger knows this one", "the stranger knows this too"
 	m := newMailed(t)
-	m.anybody().signUp(carl, "the stranger knows this one")
-	first := m.link(carl, "Activate")
+	m.anybody().signUp(carl, known)
+	first := secret(m.link(carl, "Activate"))
 	m.anybody().signUp(carl, phrase)
-	second := m.link(carl, "Activate")
-	m.anybody().signUp(carl, "the stranger knows this too")
-	third := m.link(carl, "Activate")
-	for _, path := range []string{first, second} {
-		if a := m.anybody().get(path); a.status != http.StatusNotFound {
-			t.Error("an old link still works: ", a.status)
+	own := secret(m.link(carl, "Activate"))
+	m.anybody().signUp(carl, later)
+	last := secret(m.link(carl, "Activate"))
+	for _, link := range []string{first, last} {
+		if a := m.anybody().post("/account/activate", "link", link, "password", phrase); a.status != http.StatusUnauthorized {
+			t.Error("a stranger's link takes another password: ", a.status)
 		}
 	}
-	if a := m.anybody().post("/account/activate", "link", secret(third), "password", phrase); a.status != http.StatusUnauthorized {
-		t.Error("activated with another password than was chosen last: ", a.status)
+	c := m.anybody()
+	if a := c.post("/account/activate", "link", own, "password", phrase); a.status != http.StatusSeeOther {
+		t.Fatal("a stranger's sign-up has replaced the owner's: ", a.status)
 	}
-	p, err := m.db.PersonByEmail(t.Context(), carl)
-	m.must(err)
-	if p.Active() {
-		t.Error("the account is active")
+	for link, typed := range map[string]string{first: known, last: later} {
+		if a := m.anybody().post("/account/activate", "link", link, "password", typed); a.status != http.StatusNotFound {
+			t.Error("a stranger's link works after the activation: ", a.status)
+		}
+		if a := m.anybody().post("/account/login", "email", carl, "password", typed); a.status != http.StatusUnauthorized {
+			t.Error("a stranger's password logs in: ", a.status)
+		}
+	}
+	if a := m.anybody().post("/account/login", "email", carl, "password", phrase); a.status != http.StatusSeeOther {
+		t.Error("the owner's password: ", a.status)
+	}
+}
+
+// Nobody knows who asks for another link: it stands for no password that somebody has typed.
+func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
+	m := newMailed(t)
+	m.anybody().signUp(carl, "the stranger knows this one")
+	m.letters()
+	m.anybody().post("/account/resend", "email", carl)
+	path := m.link(carl, "Activate")
+	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, `autocomplete="new-password"`) {
+		t.Fatal(path, a.status, a.body)
+	}
+	if a := m.anybody().post("/account/reset", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther {
+		t.Fatal(a.status, a.body)
+	}
+	for typed, want := range map[string]int{"the stranger knows this one": http.StatusUnauthorized, phrase: http.StatusSeeOther} {
+		if a := m.anybody().post("/account/login", "email", carl, "password", typed); a.status != want {
+			t.Errorf("%q: %d", typed, a.status)
+		}
 	}
 }
 
@@ -185,7 +217,7 @@ func TestWhoMaySignUp(t *testing.T) {
 	if a := closed.anybody().get("/account/login"); strings.Contains(a.body, "/account/signup") {
 		t.Error("the log-in page leads to sign-up")
 	}
-	domains := newMailed(t, "[signup]\ndomains = [\"example.org\"]")
+	domains := newMailed(t, "[signup]\nmode = \"open\"\ndomains = [\"example.org\"]")
 	if a := domains.anybody().signUp("carl@example.com", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Only addresses of example.org") {
 		t.Error(a.status, a.body)
 	}

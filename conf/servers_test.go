@@ -62,6 +62,8 @@ func TestServersWithTheInstalledSnippets(t *testing.T) {
 					"static files":                 staticFilesAreFilesAndNothingElse,
 					"strange URLs":                 strangeURLs,
 					"uploads":                      uploadsArriveUpToTheServersLimit,
+					"TRACE":                        traceIsNotAnswered,
+					"control characters":           controlCharactersAreRefused,
 				} {
 					t.Run(what, func(t *testing.T) { test(t, s) })
 				}
@@ -168,3 +170,27 @@ func uploadsArriveUpToTheServersLimit(t *testing.T, s *server) {
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+func traceIsNotAnswered(t *testing.T, s *server) {
+	for _, path := range []string{"/", "/account/login", "/jobs", "/static/toaster.css"} {
+		req, err := http.NewRequest("TRACE", s.base+s.prefix+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Cookie", "toaster=secret")
+		// A program that is handed it refuses it: see cgi-bin.
+		if answer := s.send(t, req); answer["program"] == "" && (answer["status"][0] == '2' || strings.Contains(answer["body"], "secret")) {
+			t.Errorf("%s: %v", path, answer)
+		}
+	}
+}
+
+// No program sees a NUL, and no server answers 500.
+func controlCharactersAreRefused(t *testing.T, s *server) {
+	for _, path := range []string{"/%00", "/help%00", "/jobs/%00/x", "/jobs/0a1b2c3d4e5f%00", "/static/%00", "/account%00", "/jobs/a%0ab", "/jobs/a%01b", "/jobs/a%7fb"} {
+		answer := s.get(t, path)
+		if answer["program"] == "" && answer["status"][0] != '4' || strings.Contains(path, "%00") && answer["program"] != "" {
+			t.Errorf("%s: %v", path, answer)
+		}
+	}
+}

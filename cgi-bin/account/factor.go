@@ -99,6 +99,9 @@ func enableFactor(w http.ResponseWriter, r *web.Request) error {
 			return showFactor(w, r, status, factorPage{wrong: bad, Form: "enable"}, secret)
 		})
 	}
+	if err := rememberAgain(w, r, true); err != nil {
+		return err
+	}
 	return showCodes(w, r, codes)
 }
 

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -75,9 +74,12 @@ func login(w http.ResponseWriter, r *web.Request) error {
 
 // begin logs a person in and leads on.
 func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by string) error {
-	e := r.Entry("login", "person "+strconv.FormatInt(p.ID, 10), by)
+	e := r.Entry("login", store.PersonObject(p.ID), by)
 	e.Actor = p.ID
-	if err := errors.Join(r.Site.Sessions.Remember(w, r.Request, p), r.Site.Sessions.Begin(w, r.Request, p), r.Site.DB.Audit(r.Context(), e)); err != nil {
+	if err := r.Site.Sessions.Remember(w, r.Request, p, by == "code"); err != nil {
+		return err
+	}
+	if err := r.Site.Sessions.Begin(w, r.Request, p, e); err != nil {
 		return err
 	}
 	if r.JSON() {
@@ -160,13 +162,12 @@ func loginCode(w http.ResponseWriter, r *web.Request) error {
 }
 
 func logout(w http.ResponseWriter, r *web.Request) error {
-	if err := r.Site.Sessions.End(w, r.Request); err != nil {
-		return err
-	}
+	var trail []store.Entry
 	if p := r.Who.Person; p != nil && r.Who.Token == nil {
-		if err := r.Site.DB.Audit(r.Context(), r.Entry("logout", "person "+strconv.FormatInt(p.ID, 10), "")); err != nil {
-			return err
-		}
+		trail = append(trail, r.Entry("logout", store.PersonObject(p.ID), ""))
+	}
+	if err := r.Site.Sessions.End(w, r.Request, trail...); err != nil {
+		return err
 	}
 	if r.JSON() {
 		w.WriteHeader(http.StatusNoContent)

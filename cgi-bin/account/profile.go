@@ -124,7 +124,10 @@ func endSession(w http.ResponseWriter, r *web.Request) error {
 
 func endSessions(w http.ResponseWriter, r *web.Request) error {
 	return endThose(w, r, "sessions", func() error {
-		return r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now())
+		if err := r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now()); err != nil {
+			return err
+		}
+		return rememberAgain(w, r, false)
 	})
 }
 

@@ -52,6 +52,10 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 	if !p.Active() {
 		return accepted(w, r, "approval")
 	}
+	// Whoever tries passwords at this account doesn't keep the one out who has just chosen another.
+	if err := r.Site.Sessions.Remember(w, r.Request, p, false); err != nil {
+		return err
+	}
 	return done(w, r, "/account/login", "reset")
 }
 
@@ -71,8 +75,22 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 	if err == nil {
 		err = accounts(r).ChangePassword(r.Context(), r.Who.Person, r.Who.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
 	}
+	if err == nil {
+		err = rememberAgain(w, r, false)
+	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error { return showPassword(w, r, status, bad) })
 	}
 	return done(w, r, "/account", "password")
+}
+
+// rememberAgain makes the browser known of somebody who may just have made all of theirs unknown; factor tells
+// whether the second factor was given.
+func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
+	was, k := r.Who.Person, r.Site.Sessions.Known(r.Request)
+	p, err := r.Site.DB.PersonByID(r.Context(), was.ID)
+	if err != nil {
+		return err
+	}
+	return r.Site.Sessions.Remember(w, r.Request, p, factor || k.Factor && k.Person == was.ID && k.Epoch == was.Browsers)
 }

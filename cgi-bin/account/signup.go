@@ -124,6 +124,7 @@ func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name
 		p.Gone, status = fault.Of(err), http.StatusNotFound
 	}
 	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "strict-origin") // the web server's log may have referrers
 	return r.Page(w, status, name, page.View{Data: p})
 }
 

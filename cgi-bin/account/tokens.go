@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -72,13 +71,8 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 		err = r.Allow("token.add", "")
 	}
 	if err == nil {
-		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, time.Duration(days)*24*time.Hour)
-	}
-	if err == nil {
-		err = accounts(r).TellToken(r.Context(), r.Who.Person, strings.TrimSpace(v.Name), v.Scope)
-	}
-	if err == nil {
-		err = r.Site.DB.Audit(r.Context(), r.Entry("token.add", "person "+strconv.FormatInt(r.Who.Person.ID, 10), v.Scope))
+		life := time.Duration(days) * 24 * time.Hour
+		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -109,10 +103,7 @@ func removeToken(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.RemoveToken(r.Context(), r.Who.Person.ID, id); err != nil {
-		return err
-	}
-	if err := r.Site.DB.Audit(r.Context(), r.Entry("token.remove", "token "+strconv.FormatInt(id, 10), "")); err != nil {
+	if err := r.Site.DB.RemoveToken(r.Context(), r.Who.Person.ID, id, r.Entry("", "", "")); err != nil {
 		return err
 	}
 	return done(w, r, "/account/tokens", "token")

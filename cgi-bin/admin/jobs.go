@@ -91,10 +91,8 @@ func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.Audit(r.Context(), r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))); err != nil {
-		return err
-	}
-	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID); err != nil {
+	by := r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))
+	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID, by); err != nil {
 		return err
 	}
 	return r.Redirect(w, "/admin/jobs?note=jobremoved")

@@ -100,10 +100,8 @@ func (j *jobs) remove(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Remove(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
-		return err
-	}
-	if err := r.Site.DB.Audit(r.Context(), r.Entry("job.remove", "job "+r.Param("id"), "")); err != nil {
+	id := r.Param("id")
+	if err := s.Remove(r.Context(), r.Who.Person.ID, id, r.Entry("job.remove", "job "+id, "")); err != nil {
 		return err
 	}
 	if r.JSON() {

@@ -32,6 +32,9 @@ func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	f, err := j.read(r)
+	if err == nil {
+		err = translates(r)
+	}
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
@@ -97,6 +100,12 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 	return r.Page(w, status, "rootpassword", page.View{Here: "jobs", Data: &d})
 }
 
+// translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
+func translates(r *web.Request) error {
+	_, err := r.Site.DB.Try(r.Context(), time.Now(), store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+	return err
+}
+
 // check says what there is to say of a Dockerfile, and stores nothing.
 func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
@@ -105,12 +114,12 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	}
 	f, err := j.read(r)
 	if err == nil {
-		_, err = r.Site.DB.Try(r.Context(), time.Now(), store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+		err = translates(r)
 	}
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	checked, err := s.Check(f.submission())
+	checked, err := s.Check(r.Context(), f.submission())
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}

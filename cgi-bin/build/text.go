@@ -23,11 +23,28 @@ func (j *jobs) dockerfile(w http.ResponseWriter, r *web.Request) error {
 }
 
 func (j *jobs) blend(w http.ResponseWriter, r *web.Request) error {
+	if err := translates(r); err != nil {
+		return err
+	}
 	return j.text(w, r, r.Param("id")+".blend", (*build.Service).Blend)
 }
 
 func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
-	return j.text(w, r, r.Param("id")+".sh", (*build.Service).Script)
+	if err := translates(r); err != nil {
+		return err
+	}
+	return j.text(w, r, r.Param("id")+".sh", func(s *build.Service, ctx context.Context, owner int64, id string,
+		revision int) ([]byte, error) {
+		rev, err := s.Source(ctx, owner, id, revision)
+		if err != nil {
+			return nil, err
+		}
+		if rev.Root.Password != "" && !r.Who.MayWrite() {
+			return nil, fault.New(fault.Denied, "The build script has the hash of root's password, so this token doesn't get it.",
+				"Use a token with the scope “write”.")
+		}
+		return s.Script(ctx, owner, id, revision)
+	})
 }
 
 func (j *jobs) text(w http.ResponseWriter, r *web.Request, name string, get func(s *build.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {

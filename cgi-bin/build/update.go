@@ -51,6 +51,9 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 	sub := f.submission()
 	sub.RootPassword = s.RootPassword(sub, rev, f.NewPassword)
 	if err == nil {
+		err = translates(r)
+	}
+	if err == nil {
 		job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, f.Revision, sub)
 	}
 	if err != nil {

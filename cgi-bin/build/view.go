@@ -39,7 +39,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
-	findings, err := s.Findings(job, rev)
+	findings, err := s.Findings(ctx, job, rev.Number)
 	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
 		Job         *store.Job
 		Revision    *store.Revision

@@ -21,8 +21,7 @@ type Accounts struct {
 	db    *store.DB
 	slots slots
 
-	known   int64  // who has logged in with the browser before; 0: nobody
-	browser string // its name
+	browser store.Browser
 }
 
 // New returns the accounts in db.
@@ -32,9 +31,9 @@ func New(cfg *config.Config, db *store.DB) *Accounts {
 
 // From tells with which browser requests come: one that a person has logged in with before (session.Manager.Known) is counted by itself
 // when it tries to log in as that person, so that whoever guesses passwords from the same network, or at the same account, doesn't make
-// them wait.
-func (a *Accounts) From(person int64, browser string) *Accounts {
-	a.known, a.browser = person, browser
+// them wait, and doesn't shut them out.
+func (a *Accounts) From(b store.Browser) *Accounts {
+	a.browser = b
 	return a
 }
 
@@ -46,9 +45,17 @@ type NewPerson struct {
 	Admin    bool
 }
 
+// Role is the role that the account gets.
+func (n NewPerson) Role() string {
+	if n.Admin {
+		return "admin"
+	}
+	return "user"
+}
+
 // Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field
 // "email", "name" or "password".
-func (a *Accounts) Add(ctx context.Context, n NewPerson) (*store.Person, error) {
+func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*store.Person, error) {
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	if err := n.check(); err != nil {
 		return nil, err
@@ -60,18 +67,17 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson) (*store.Person, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &store.Person{Email: n.Email, Name: n.Name, Role: "user", State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
-	if n.Admin {
-		p.Role = "admin"
+	p := &store.Person{
+		Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
 	}
-	if err := a.db.AddPerson(ctx, p); err != nil {
+	if err := a.db.AddPerson(ctx, p, by...); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
 // SetPassword changes a person's password and ends all their sessions. NotFound: no such account. Invalid: the Field "password".
-func (a *Accounts) SetPassword(ctx context.Context, email, password string) error {
+func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.Entry) error {
 	p, err := a.person(ctx, email)
 	if err != nil {
 		return err
@@ -80,7 +86,8 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string) erro
 	if err != nil {
 		return err
 	}
-	return a.db.SetPassword(ctx, p.ID, phc, a.Now())
+	by.At = a.Now()
+	return a.db.SetPassword(ctx, p.ID, phc, by)
 }
 
 // Remove takes an account away, with all that it has: see store.RemovePerson. The engine is told by the next sync.

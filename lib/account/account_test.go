@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
 )
 
 func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
@@ -66,17 +67,17 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 
 func TestANewPasswordReplacesTheOld(t *testing.T) {
 	s := newSite(t)
-	must(t, s.SetPassword(t.Context(), "Anna@Example.org", "another password"))
+	must(t, s.SetPassword(t.Context(), "Anna@Example.org", "another password", store.Entry{}))
 	if k := s.try(anna, password, home); k != fault.Unauthorised {
 		t.Errorf("with the old one: %q", k)
 	}
 	if k := s.try(anna, "another password", home); k != "" {
 		t.Errorf("with the new one: %q", k)
 	}
-	if err := s.SetPassword(t.Context(), anna, "short"); fault.Of(err).Field != "password" {
+	if err := s.SetPassword(t.Context(), anna, "short", store.Entry{}); fault.Of(err).Field != "password" {
 		t.Error(err)
 	}
-	if err := s.SetPassword(t.Context(), "nobody@example.org", password); fault.KindOf(err) != fault.NotFound {
+	if err := s.SetPassword(t.Context(), "nobody@example.org", password, store.Entry{}); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
 }
@@ -85,9 +86,9 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 	s := newSite(t)
 	ben, err := s.Add(t.Context(), NewPerson{Email: "ben@example.org", Password: password})
 	must(t, err)
-	first, err := s.AddToken(t.Context(), anna, "nightly", "write", 0)
+	first, err := s.AddToken(t.Context(), anna, "nightly", "write", 0, store.Entry{})
 	must(t, err)
-	second, err := s.AddToken(t.Context(), anna, "watch", "read", time.Hour)
+	second, err := s.AddToken(t.Context(), anna, "watch", "read", time.Hour, store.Entry{})
 	must(t, err)
 	if first == second || !strings.HasPrefix(first, "toaster_") || len(first) != len("toaster_")+43 {
 		t.Errorf("%q %q", first, second)
@@ -98,10 +99,10 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		tokens[1].Scope != "read" || !tokens[1].ExpiresAt.Equal(s.now.Add(time.Hour)) || !tokens[1].UsedAt.IsZero() {
 		t.Errorf("%+v", tokens)
 	}
-	if err := s.RemoveToken(t.Context(), ben.Email, tokens[0].ID); fault.KindOf(err) != fault.NotFound {
+	if err := s.RemoveToken(t.Context(), ben.Email, tokens[0].ID, store.Entry{}); fault.KindOf(err) != fault.NotFound {
 		t.Errorf("ben removes anna's: %v", err)
 	}
-	must(t, s.RemoveToken(t.Context(), anna, tokens[0].ID))
+	must(t, s.RemoveToken(t.Context(), anna, tokens[0].ID, store.Entry{}))
 	if tokens, err = s.Tokens(t.Context(), anna); err != nil || len(tokens) != 1 {
 		t.Errorf("%d tokens, %v", len(tokens), err)
 	}
@@ -110,7 +111,7 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		ttl         time.Duration
 		field       string
 	}{{"", "read", 0, "name"}, {"a\nb", "read", 0, "name"}, {strings.Repeat("n", 101), "read", 0, "name"}, {"n", "all", 0, "scope"}, {"n", "read", -1, "ttl"}} {
-		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl); fault.Of(err).Field != c.field {
+		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl, store.Entry{}); fault.Of(err).Field != c.field {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

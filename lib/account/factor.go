@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base32"
+	"errors"
 	"strings"
 	"time"
 	"unicode"
@@ -23,7 +24,8 @@ const (
 	secretLength  = 20 // bytes (RFC 4226, R6)
 	period        = 30 // seconds
 	recoveryCodes = 10
-	codeLength    = 10 // characters, without the hyphen
+	codePart      = 5  // characters between hyphens
+	codeLength    = 15 // without the hyphens
 )
 
 var plain32 = base32.StdEncoding.WithPadding(base32.NoPadding)
@@ -143,54 +145,64 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
 }
 
-// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used. Limited: too many tries.
+// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used.
+// Limited: too many tries. Denied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
+// nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has where
+// strangers have used up the tries.
 func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, address string) error {
-	tries, err := a.admit(ctx, "factor", p, p.Email, address)
-	if err != nil {
-		return err
-	}
+	code = tidy(code)
 	secret, newest, s, err := a.secret(p)
 	if err != nil {
 		return err
-	}
-	good, err := a.take(ctx, p.ID, secret, tidy(code))
-	if err != nil {
-		return err
-	}
-	if !good {
-		return fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.").At("code")
 	}
 	if !newest {
 		if err := a.db.Reseal(ctx, p.ID, p.TOTP, s.seal(p.ID, secret)); err != nil {
 			return err
 		}
 	}
-	return a.db.Forgive(ctx, tries...)
+	take := a.takeStep
+	if len(code) == codeLength {
+		take = a.takeRecoveryCode
+	}
+	if good, err := take(ctx, p, secret, code, address); err != nil || good {
+		return err
+	}
+	wrong := fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.")
+	return wrong.At("code")
 }
 
-func (a *Accounts) take(ctx context.Context, person int64, secret []byte, code string) (bool, error) {
-	if s := step(secret, code, a.Now()); s != 0 {
-		return a.db.TakeStep(ctx, person, s)
+func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
+	tries, err := a.admit(ctx, "factor", p, p.Email, address)
+	if err != nil {
+		return false, err
 	}
-	if len(code) != codeLength {
-		return false, nil
+	if s := step(secret, code, a.Now()); s != 0 {
+		return a.db.TakeStep(ctx, p.ID, s, tries)
+	}
+	return false, nil
+}
+
+func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
+	tries, err := a.db.Try(ctx, a.Now(), store.FromNetworks("recovery", address, store.Guesses)...)
+	if err != nil {
+		return false, err
 	}
 	var digest []byte
 	if err := a.slots.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), secret) }); err != nil {
-		return false, err
+		return false, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
-	return a.db.TakeRecoveryCode(ctx, person, digest)
+	return a.db.TakeRecoveryCode(ctx, p.ID, digest, tries)
 }
 
 // lookalike reads digits that no code has as the letters that they were copied from.
 var lookalike = strings.NewReplacer("0", "O", "1", "I", "8", "B")
 
-// newCodes returns recovery codes of 50 random bits, and their digests.
+// newCodes returns recovery codes of 75 random bits, and their digests.
 func (a *Accounts) newCodes(ctx context.Context, secret []byte) (codes []string, digests [][]byte, err error) {
 	err = a.slots.do(ctx, func() {
 		for range recoveryCodes {
 			code := rand.Text()[:codeLength]
-			codes = append(codes, code[:codeLength/2]+"-"+code[codeLength/2:])
+			codes = append(codes, code[:codePart]+"-"+code[codePart:2*codePart]+"-"+code[2*codePart:])
 			digests = append(digests, codeDigest(code, secret))
 		}
 	})

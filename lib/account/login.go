@@ -2,8 +2,8 @@ package account
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -12,16 +12,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// An account at which more than pressure wrong passwords were tried within the hour is being attacked. From then
-// on each network that its owner has not logged in from before gets the rates siege for that account: its first
-// try passes at once, so an attack slows strangers, and never locks the owner out.
-const pressure = 20
-
-var siege = []store.Rate{{Count: 1, Within: time.Minute}, {Count: 5, Within: time.Hour}}
-
 // LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
-// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited. A person
-// who isn't active is Denied, after the right password only. When the server hashes as many passwords as it can: Unavailable.
+// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited; too many in
+// a row that failed, however slowly, are Denied. A person who isn't active is Denied, after the right password only.
+// When the server hashes as many passwords as it can: Unavailable.
 func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
 	email = strings.TrimSpace(email)
 	p, err := a.find(ctx, email)
@@ -38,7 +32,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	}
 	ok, stale, err := a.check(ctx, phc, password)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok || p == nil {
 		return nil, fault.New(fault.Unauthorised, "The e-mail address or the password is wrong.", "Check both, then try again.")
@@ -46,7 +40,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	if !p.Active() {
 		return nil, a.inactive(p)
 	}
-	if err := a.db.Forgive(ctx, tries...); err != nil {
+	if err := a.db.Succeeded(ctx, p.ID, "login", tries); err != nil {
 		return nil, err
 	}
 	if stale {
@@ -85,53 +79,27 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 	return p, err
 }
 
-// verify makes sure that somebody who isn't logged in knows p's password: Unauthorised, or Limited.
-func (a *Accounts) verify(ctx context.Context, p *store.Person, password, address string) error {
-	tries, err := a.admit(ctx, "login", p, p.Email, address)
+// verify makes sure that somebody who has a link knows the password that was typed where it was asked for:
+// Unauthorised, Limited, or Denied.
+func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address string) error {
+	key := "link:" + hex.EncodeToString(l.Digest)
+	limits := append(store.FromNetworks("activate", address, store.Guesses),
+		store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
+	tries, err := a.db.Try(ctx, a.Now(), limits...)
+	if fault.KindOf(err) == fault.Denied && err != nil {
+		return fault.New(fault.Denied, "Too many wrong passwords were typed for this link.", "Sign up again.")
+	}
 	if err != nil {
 		return err
 	}
-	ok, _, err := a.check(ctx, p.Password, password)
+	ok, _, err := a.check(ctx, l.Password, password)
 	if err != nil {
-		return err
+		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
 		return fault.New(fault.Unauthorised, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
 	}
-	return a.db.Forgive(ctx, tries...)
-}
-
-// admit counts the try of something, by network, by account, and by both together, if it is allowed.
-func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (tries []int64, err error) {
-	if p != nil && p.ID == a.known {
-		return a.db.Try(ctx, a.Now(), store.Limit{Key: what + ":browser:" + a.browser, Rates: store.Guesses})
-	}
-	account, network := what+":account:"+accountKey(email), store.Network(address)
-	both := store.Limit{Key: account + ":" + network}
-	n, err := a.db.Tries(ctx, a.Now(), account, pressure)
-	if err != nil {
-		return nil, err
-	}
-	if n >= pressure {
-		var id int64
-		if p != nil {
-			id = p.ID
-		}
-		known, err := a.db.KnowsNetwork(ctx, id, address)
-		if err != nil {
-			return nil, err
-		}
-		if !known {
-			both.Rates = siege
-		}
-	}
-	return a.db.Try(ctx, a.Now(), store.Limit{Key: what + ":address:" + network, Rates: store.Guesses}, store.Limit{Key: account}, both)
-}
-
-// accountKey stands for an address that somebody typed, which may be another site's, or a password.
-func accountKey(email string) string {
-	d := sha256.Sum256([]byte(strings.ToLower(email)))
-	return hex.EncodeToString(d[:16])
+	return a.db.Forgive(ctx, tries)
 }
 
 // check compares a password when a slot is free.

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"toaster.do/lib/fault"
@@ -48,15 +49,8 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bo
 	}
 	letter := a.news(p.Email, "New password", "The password of your account was changed by a link that was sent to this address.")
 	by.Actor = p.ID
-	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), letter, by); err != nil {
+	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), letter, letters, by); err != nil {
 		return nil, err
-	}
-	if p.State == "pending" && state == "pending" && p.VerifiedAt.IsZero() {
-		for _, l := range letters {
-			if _, err := a.db.Post(ctx, a.Now(), l); err != nil {
-				return nil, err
-			}
-		}
 	}
 	return a.db.PersonByID(ctx, p.ID)
 }
@@ -86,20 +80,24 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), letter, by)
 }
 
-// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited after too many tries.
+// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited
+// after too many tries, Denied after too many in a row.
 func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string) error {
-	tries, err := a.db.Try(ctx, a.Now(), store.Limit{Key: "confirm:" + accountKey(p.Email), Rates: store.Guesses})
+	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
+	if err != nil && fault.KindOf(err) == fault.Denied {
+		return fault.New(fault.Denied, "Too many wrong passwords were typed.", "Log out and log in again.")
+	}
 	if err != nil {
 		return err
 	}
 	ok, _, err := a.check(ctx, p.Password, password)
 	if err != nil {
-		return err
+		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
 		return fault.New(fault.Invalid, "The password is wrong.", "Type the one that you log in with.").At("confirm")
 	}
-	return a.db.Forgive(ctx, tries...)
+	return a.db.Forgive(ctx, tries)
 }
 
 // at moves a fault that belongs to a field to another field.

@@ -71,15 +71,16 @@ func (a *Accounts) admitDomain(email string) error {
 	return fault.New(fault.Invalid, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
 }
 
-// Resend posts the link of somebody who has signed up once more. Nothing tells whether there is somebody.
+// Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of
+// the passwords that were typed with the address: who opens it chooses one. Nothing tells whether there is somebody.
 // Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
 func (a *Accounts) Resend(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
 	if err != nil || p == nil || p.State != "pending" || !p.VerifiedAt.IsZero() {
 		return err
 	}
-	link, secret := a.link("activate", p.Email, activateLife)
-	return a.db.SendLink(ctx, p.ID, link, a.invitation(p.Email, secret))
+	link, secret := a.link("recover", p.Email, activateLife)
+	return a.db.SendLink(ctx, p.ID, link, a.secondInvitation(p.Email, secret))
 }
 
 // Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't work any more.
@@ -91,15 +92,16 @@ func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email strin
 	return l.Email, nil
 }
 
-// Activate makes the account of a link active for somebody who also knows its password: a stranger may have signed up with
-// another's address, and chosen the password. The person is still pending where an administrator has to approve.
-// Unauthorised: the password is wrong. NotFound: the link doesn't work any more.
+// Activate makes the account of a link active for somebody who also knows the password that was typed where this
+// very link was asked for: a stranger may have signed up with another's address, before or after them. The person is
+// still pending where an administrator has to approve. Unauthorised: the password is wrong. NotFound: the link
+// doesn't work any more.
 func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.Entry) (*store.Person, error) {
 	l, p, err := a.db.FindLink(ctx, "activate", secret, a.Now())
 	if err != nil {
 		return nil, err
 	}
-	if err := a.verify(ctx, p, password, address); err != nil {
+	if err := a.verify(ctx, l, password, address); err != nil {
 		return nil, err
 	}
 	state, letters, err := a.approval(ctx, p.Email)
@@ -107,7 +109,7 @@ func (a *Accounts) Activate(ctx context.Context, secret, password, address strin
 		return nil, err
 	}
 	by.Actor = p.ID
-	if err := a.db.Activate(ctx, l, p, state, a.Now(), letters, by); err != nil {
+	if err := a.db.Activate(ctx, l, state, a.Now(), letters, by); err != nil {
 		return nil, err
 	}
 	return a.db.PersonByID(ctx, p.ID)
@@ -127,9 +129,5 @@ func (a *Accounts) approval(ctx context.Context, email string) (state string, le
 
 // Approve makes a person active, whoever they are, and tells them.
 func (a *Accounts) Approve(ctx context.Context, p *store.Person, by store.Entry) error {
-	if err := a.db.Readmit(ctx, p.ID, by); err != nil {
-		return err
-	}
-	_, err := a.db.Post(ctx, a.Now(), a.activatedLetter(p.Email))
-	return err
+	return a.db.Readmit(ctx, p.ID, a.activatedLetter(p.Email), by)
 }

@@ -9,9 +9,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is
-// "read", "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. Invalid: the Field "name", "scope" or "ttl".
-func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration) (plain string, err error) {
+// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
+// "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
+// email. Invalid: the Field "name", "scope" or "ttl".
+func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration, by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "" || !printable(name, 100):
@@ -32,13 +33,10 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 	if ttl > 0 {
 		t.ExpiresAt = t.CreatedAt.Add(ttl)
 	}
-	return a.db.AddToken(ctx, t)
-}
-
-// TellToken tells a person by letter that their account has a new token.
-func (a *Accounts) TellToken(ctx context.Context, p *store.Person, name, scope string) error {
-	_, err := a.db.Post(ctx, a.Now(), a.news(p.Email, "New API token", "Your account has a new token “"+name+"” with the scope “"+scope+"”."))
-	return err
+	by.Action, by.Detail = "token.add", scope
+	letter := a.news(p.Email, "New API token",
+		"Your account has a new token “"+name+"” with the scope “"+scope+"”.")
+	return a.db.AddToken(ctx, t, letter, by)
 }
 
 // Tokens lists a person's tokens, oldest first.
@@ -51,10 +49,11 @@ func (a *Accounts) Tokens(ctx context.Context, email string) ([]*store.Token, er
 }
 
 // RemoveToken removes a person's token by its id; NotFound if they have none like that.
-func (a *Accounts) RemoveToken(ctx context.Context, email string, id int64) error {
+func (a *Accounts) RemoveToken(ctx context.Context, email string, id int64, by store.Entry) error {
 	p, err := a.person(ctx, email)
 	if err != nil {
 		return err
 	}
-	return a.db.RemoveToken(ctx, p.ID, id)
+	by.At = a.Now()
+	return a.db.RemoveToken(ctx, p.ID, id, by)
 }

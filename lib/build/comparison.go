@@ -73,7 +73,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 		c.Provenance = changes(c.From.Provenance, c.To.Provenance)
 	}
 	if c.From.Revision.Number != c.To.Revision.Number {
-		c.Gone, c.New = s.findingsOf(job, c.From.Revision), s.findingsOf(job, c.To.Revision)
+		c.Gone, c.New = s.findingsOf(ctx, job, c.From.Revision), s.findingsOf(ctx, job, c.To.Revision)
 		c.Gone, c.New = without(c.Gone, c.New), without(c.New, c.Gone)
 	}
 	return c, nil
@@ -173,16 +173,19 @@ func changes(from, to map[string]string) (list []Change) {
 }
 
 // findingsOf are a revision's findings; none for one that can't be built any more, which the job's page says.
-func (s *Service) findingsOf(job *store.Job, rev *store.Revision) []dockerfile.Finding {
-	findings, _ := s.Findings(job, rev)
+func (s *Service) findingsOf(ctx context.Context, job *store.Job, rev *store.Revision) []dockerfile.Finding {
+	findings, _ := s.Findings(ctx, job, rev.Number)
 	return findings
 }
 
 // without returns the findings that others don't have, at whatever line.
 func without(findings, others []dockerfile.Finding) (list []dockerfile.Finding) {
+	known := map[[2]string]bool{}
+	for _, o := range others {
+		known[[2]string{o.Rule, o.Message}] = true
+	}
 	for _, f := range findings {
-		same := func(o dockerfile.Finding) bool { return o.Rule == f.Rule && o.Message == f.Message }
-		if !slices.ContainsFunc(others, same) {
+		if !known[[2]string{f.Rule, f.Message}] {
 			list = append(list, f)
 		}
 	}

@@ -2,9 +2,12 @@ package build
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/store"
@@ -112,5 +115,53 @@ func TestFindingsThatCameAndWent(t *testing.T) {
 	moved.Line = 7
 	if got := without([]dockerfile.Finding{a, b}, []dockerfile.Finding{moved}); len(got) != 1 || got[0].Rule != "B" {
 		t.Error(got)
+	}
+}
+
+// TestAComparisonOfManyLinesIsQuick: two Dockerfiles that have nothing in common but a few kinds of lines are compared within
+// a fraction of a second, where the shortest difference takes a quarter of a minute.
+func TestAComparisonOfManyLinesIsQuick(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	text := func() []byte {
+		var b []byte
+		for range 32000 {
+			b = append(b, byte('a'+random.IntN(20)), '\n')
+		}
+		return b
+	}
+	from, to := text(), text()
+	var before, after syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &before)
+	hunks := compareText(from, to)
+	syscall.Getrusage(syscall.RUSAGE_SELF, &after)
+	if took := time.Duration(after.Utime.Nano() - before.Utime.Nano()); took > 4*time.Second {
+		t.Error(took)
+	}
+	var left, right []byte
+	for _, h := range hunks {
+		for _, r := range h.Rows {
+			if r.FromLine > 0 {
+				left = append(left, r.From+"\n"...)
+			}
+			if r.ToLine > 0 {
+				right = append(right, r.To+"\n"...)
+			}
+		}
+	}
+	if len(left) < len(from)/2 || len(right) < len(to)/2 {
+		t.Errorf("%d and %d bytes are shown", len(left), len(right))
+	}
+}
+
+func TestAProvenanceThatIsDeepIsCutOff(t *testing.T) {
+	deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+	wide := "[" + strings.Repeat("0,", 100000) + "0]"
+	flat, err := parseProvenance([]byte(`{"deep":` + deep + `,"wide":` + wide + `,"sdk_commit":"x"}`))
+	size := 0
+	for name := range flat {
+		size += len(name)
+	}
+	if err != nil || size > 1<<20 {
+		t.Errorf("%d names of %d bytes, %v", len(flat), size, err)
 	}
 }

@@ -30,13 +30,14 @@ type Service struct {
 	Targets func() (*sdk.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits  Limits
 	Version string       // toaster's, for provenance.json
+	made    *handover    // the script of the revision that is being stored
 	Room    func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.
 func New(parts Service) *Service {
 	s := &parts
-	s.Define = s.define
+	s.Define, s.made = s.define, &handover{}
 	return s
 }
 
@@ -44,7 +45,11 @@ func New(parts Service) *Service {
 // error: the job is defined later.
 func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
 	ctx = engine.Budget(ctx)
-	w, err := s.prepare(sub)
+	w, err := s.prepare(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	script, made, err := s.translated(w)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +58,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 		limit = owner.MaxJobs
 	}
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
-	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, CreatedAt: job.CreatedAt}
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -66,6 +71,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 			return nil, err
 		}
 	}
+	defer s.made.give(job.ID, rev.Number, script)()
 	s.Push(ctx, job)
 	return job, nil
 }
@@ -92,17 +98,22 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if sub.KeepContext && sub.Context == nil {
 		sub.Context = old.Context
 	}
-	w, err := s.prepare(sub)
+	w, err := s.prepare(ctx, sub)
 	if err != nil {
 		return nil, err
 	}
 	if w.root == (store.Root{}) {
 		w.root.Password = old.Root.Password
 	}
-	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, CreatedAt: s.Now()}
+	script, made, err := s.translated(w)
+	if err != nil {
+		return nil, err
+	}
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, Made: made, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}
+	defer s.made.give(id, rev.Number, script)()
 	return s.Changed(ctx, owner, id)
 }
 
@@ -155,13 +166,13 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 }
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
-func (s *Service) Remove(ctx context.Context, owner int64, id string) error {
+func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.Entry) error {
 	ctx = engine.Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return err
 	}
-	if err := s.Store.RemoveJob(ctx, owner, id, s.Now()); err != nil {
+	if err := s.Store.RemoveJob(ctx, owner, id, s.Now(), by...); err != nil {
 		return err
 	}
 	job.RemovedAt = s.Now()

@@ -22,6 +22,7 @@ type house struct {
 	*testing.T
 	*Service
 	fake  *fake
+	path  string // of the database
 	clock time.Time
 	ann   *store.Person
 }
@@ -41,7 +42,7 @@ func build(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, clock: time.Unix(1_800_000_000, 0).UTC()}
+	h := &house{T: t, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{

@@ -2,6 +2,7 @@ package build
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 	"unicode"
@@ -49,6 +50,8 @@ type work struct {
 	name, buildArgs string
 	target          sdk.Target
 	root            store.Root
+	blend           *dockerfile.Blend
+	findings        []dockerfile.Finding
 }
 
 // Target returns the target of that name. It fails with Invalid for one that is not offered.
@@ -74,7 +77,7 @@ func (s *Service) Suggest(text []byte) string {
 
 // Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
 // wrong is a *Rejected.
-func (s *Service) Check(sub Submission) (*Checked, error) {
+func (s *Service) Check(ctx context.Context, sub Submission) (*Checked, error) {
 	src, err := s.source(sub)
 	if err != nil {
 		return nil, err
@@ -94,15 +97,13 @@ func (s *Service) Check(sub Submission) (*Checked, error) {
 		src.Arch, src.Codename = target.Arch, target.Codename
 	}
 	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
-	blend, findings := dockerfile.Translate(src)
-	c.Findings = findings
-	if blend != nil {
-		c.Steps = len(blend.Steps)
-	}
-	return c, nil
+	var steps []dockerfile.Step
+	err = inTime(ctx, &src, func() { steps, c.Findings = dockerfile.Steps(src) })
+	c.Steps = len(steps)
+	return c, err
 }
 
-func (s *Service) prepare(sub Submission) (*work, error) {
+func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
 	if sub.Target == "" {
 		return nil, refuse(fault.Invalid, "target", "No target is chosen.", s.choose(sub.Dockerfile))
 	}
@@ -119,7 +120,11 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 		return nil, err
 	}
 	src.Arch, src.Codename = target.Arch, target.Codename
-	findings := dockerfile.Check(src)
+	var blend *dockerfile.Blend
+	var findings []dockerfile.Finding
+	if err := inTime(ctx, &src, func() { blend, findings = dockerfile.Translate(src) }); err != nil {
+		return nil, err
+	}
 	if f := unbuildable(findings); f != nil {
 		return nil, &Rejected{Findings: findings, Fault: f.At("dockerfile")}
 	}
@@ -127,7 +132,7 @@ func (s *Service) prepare(sub Submission) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root}, nil
+	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root, blend: blend, findings: findings}, nil
 }
 
 func (s *Service) choose(text []byte) string {

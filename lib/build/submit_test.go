@@ -60,7 +60,7 @@ func TestFROMSuggestsTheTarget(t *testing.T) {
 		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "", "alpine": "",
 	} {
 		text := []byte("FROM " + from + "\n")
-		c, err := h.Check(Submission{Dockerfile: text})
+		c, err := h.Check(t.Context(), Submission{Dockerfile: text})
 		if err != nil || c.Target != want || h.Suggest(text) != want {
 			t.Errorf("FROM %s suggests %q, %v", from, c.Target, err)
 		}

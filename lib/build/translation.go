@@ -3,6 +3,7 @@ package build
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
@@ -10,13 +11,19 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Findings returns what there is to say of a revision's lines, and an error when it can't be built as it is.
-func (s *Service) Findings(job *store.Job, rev *store.Revision) ([]dockerfile.Finding, error) {
-	src, _, err := s.accepted(job, rev)
-	if err != nil {
+// Findings returns what there is to say of a revision's lines, as it was found when the revision was stored, and an
+// error when it can't be built as it is. Nothing is translated for it.
+func (s *Service) Findings(ctx context.Context, job *store.Job, revision int) (findings []dockerfile.Finding, err error) {
+	if _, err := s.Target(job.Target); err != nil {
 		return nil, err
 	}
-	findings := dockerfile.Check(src)
+	made, err := s.Store.Translation(ctx, job.PersonID, job.ID, revision)
+	if err != nil || len(made.Findings) == 0 {
+		return nil, err
+	}
+	if err := json.Unmarshal(made.Findings, &findings); err != nil {
+		return nil, err
+	}
 	if f := unbuildable(findings); f != nil {
 		return findings, f
 	}
@@ -29,7 +36,7 @@ func (s *Service) Blend(ctx context.Context, owner int64, id string, revision in
 	if err != nil {
 		return nil, err
 	}
-	blend, _, err := s.translate(job, rev)
+	blend, _, err := s.translate(ctx, job, rev)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +49,7 @@ func (s *Service) Script(ctx context.Context, owner int64, id string, revision i
 	if err != nil {
 		return nil, err
 	}
-	return s.script(job, rev)
+	return s.script(ctx, job, rev)
 }
 
 func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
@@ -66,12 +73,16 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 }
 
 // translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
-func (s *Service) translate(job *store.Job, rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
+func (s *Service) translate(ctx context.Context, job *store.Job, rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
 	src, target, err := s.accepted(job, rev)
 	if err != nil {
 		return nil, target, err
 	}
-	blend, findings := dockerfile.Translate(src)
+	var blend *dockerfile.Blend
+	var findings []dockerfile.Finding
+	if err := inTime(ctx, &src, func() { blend, findings = dockerfile.Translate(src) }); err != nil {
+		return nil, target, err
+	}
 	if blend == nil {
 		return nil, target, unbuildable(findings)
 	}
@@ -84,15 +95,18 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	if err != nil {
 		return engine.Job{}, err
 	}
-	script, err := s.script(job, rev)
+	script := s.made.take(job.ID, rev.Number)
+	if script == nil {
+		script, err = s.script(context.Background(), job, rev)
+	}
 	return engine.Job{
 		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
 		Script: script, Keep: s.Limits.Keep, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit),
 	}, err
 }
 
-func (s *Service) script(job *store.Job, rev *store.Revision) ([]byte, error) {
-	blend, target, err := s.translate(job, rev)
+func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) ([]byte, error) {
+	blend, target, err := s.translate(ctx, job, rev)
 	if err != nil {
 		return nil, err
 	}

@@ -48,7 +48,7 @@ func Default() *Config {
 			FreeDisk:        1 << 30,
 		},
 		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
-		Signup:  Signup{Mode: "open", Domains: []string{}},
+		Signup:  Signup{Mode: "approval", Domains: []string{}},
 		Mail:    Mail{Port: 587, TLS: "starttls"},
 		Log:     Log{Format: "text", To: "stderr"},
 	}

@@ -28,29 +28,38 @@ var (
 	serviceZsh string
 	//go:embed zsh/enter.zsh
 	enterZsh string
+	//go:embed zsh/map.zsh
+	mapZsh string
+	//go:embed zsh/sandbox.zsh
+	sandboxZsh string
+	//go:embed zsh/network.zsh
+	networkZsh string
 )
 
 // blend puts the translated stages, the builder's functions and the context into one file.
 func (t *translator) blend() *Blend {
 	last := t.stages[len(t.stages)-1]
-	builder := t.builder(last)
+	functions, builder := functions(), t.builder(last)
 	names, size := t.context.named(t.packed)
 	dockerfile, context := hash(t.source.Dockerfile), ""
 	if t.source.Context != nil {
 		context = t.source.Context.SHA256()
 	}
-	id := hash([]byte(hash([]byte(builder)) + context + strings.Join(names, "\x00")))
+	id := hash([]byte(hash([]byte(functions+builder)) + context + strings.Join(names, "\x00")))
 	base, _ := last.baseImage()
 	var w bytes.Buffer
-	w.Grow(len(builder) + size*3/2 + 64<<10)
+	w.Grow(len(functions) + len(builder) + size*3/2 + 64<<10)
 	fmt.Fprintf(&w, "#!/usr/bin/env zsh\n# Made by toaster from a Dockerfile.\n# Dockerfile sha256:%s\n", dockerfile)
 	if context != "" {
 		fmt.Fprintf(&w, "# Context    sha256:%s\n", context)
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
-	w.WriteString("# toaster_unpack FOLDER writes the builder and the build context there.\ntoaster_unpack() {\n")
+	w.WriteString("# toaster_tools FOLDER writes the program that makes the namespaces there, and the builder's functions.\ntoaster_tools() {\n")
+	document(&w, "cat >$1/enter", id, func() { w.WriteString(mapZsh + enterZsh) })
+	document(&w, "cat >$1/functions", id, func() { w.WriteString(functions) })
+	w.WriteString("}\n\n# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
+		"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
 	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
-	document(&w, "cat >$1/enter", id, func() { w.WriteString(insideZsh + enterZsh) })
 	if len(names) > 0 {
 		document(&w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(&w, names) })
 	} else {
@@ -102,12 +111,20 @@ func (l *lines76) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// builder is the program that makes the image's files.
-func (t *translator) builder(last *stage) string {
+// functions are those of the builder.
+func functions() string {
 	var w strings.Builder
-	for _, part := range []string{builderZsh, insideZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
+	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
+	return w.String()
+}
+
+// builder is the program that makes the image's files: the Dockerfile, an instruction a paragraph. Text of the Dockerfile stands
+// there only in quoted words.
+func (t *translator) builder(last *stage) string {
+	var w strings.Builder
+	w.WriteString("source ./functions || exit 1\nunpack_context\n")
 	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))
 	for _, s := range t.stages {
 		if s.needed && !s.inTree && s.base == nil {

@@ -4,71 +4,89 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sort"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
-	"github.com/moby/patternmatcher"
 )
 
 // Check returns what is to be said about a source, in the order of its lines. It never panics.
 func Check(s Source) []Finding {
-	_, findings := translate(s, false)
+	_, findings, _ := translate(s, false)
 	return findings
+}
+
+// Steps is Check that also returns what the blend would run; nothing when one of the findings is an error.
+func Steps(s Source) ([]Step, []Finding) {
+	blend, findings, _ := translate(s, false)
+	if blend == nil {
+		return nil, findings
+	}
+	return blend.Steps, findings
 }
 
 // Translate makes the blend. It is nil exactly when one of the findings is an error. It never panics.
 func Translate(s Source) (*Blend, []Finding) {
-	return translate(s, true)
+	blend, findings, _ := translate(s, true)
+	return blend, findings
 }
 
 // translator is one translation on its way.
 type translator struct {
 	*report
+	*budget
 	source   Source
 	lint     *linter.Linter
-	lex      *shell.Lex
+	lex      lexer
 	globals  env             // what FROM lines see
 	defaults env             // the same without build arguments
 	declared map[string]bool // the ARGs before the first FROM
 	stages   []*stage
 	byName   map[string]*stage
 	context  *Context // without what .dockerignore names
-	ignored  *patternmatcher.PatternMatcher
-	work     int             // see spend
-	whole    map[string]bool // folders of the context that are packed with all that is in them
-	packed   map[string]bool // entries of the context that the blend must bring
+	ignored  *ignore
+	archives map[*entry]string // see archive
+	whole    map[string]bool   // folders of the context that are packed with all that is in them
+	packed   map[string]bool   // entries of the context that the blend must bring
 	steps    []Step
 	inline   int // heredocs and downloads, counted
 }
 
-func translate(s Source, write bool) (blend *Blend, findings []Finding) {
-	t := &translator{report: &report{}, source: s, packed: map[string]bool{}, whole: map[string]bool{}}
+// translate also returns how much of the budget it took. Without write, the blend has no text.
+func translate(s Source, write bool) (blend *Blend, findings []Finding, spent int) {
+	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{}, whole: map[string]bool{}, archives: map[*entry]string{}}
+	t.over = t.tooComplex
 	defer func() {
 		if p := recover(); p != nil {
 			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})
 			blend = nil
 		}
-		findings = t.sorted()
+		findings, spent = t.sorted(), t.spent
 	}()
 	t.lint = t.newLinter(s.Dockerfile)
 	p := parse(s.Dockerfile, t.lint, t.report)
 	if p == nil {
-		return nil, nil
+		return nil, nil, 0
 	}
 	t.lintNames(p)
 	t.readContext()
+	if t.spent == enough {
+		return nil, nil, 0
+	}
 	t.plan(p)
 	for _, st := range t.stages {
 		t.stage(st)
 	}
 	t.checkBase()
 	t.lintApplication()
-	if t.failed() || !write {
-		return nil, nil
+	switch {
+	case t.failed():
+		return nil, nil, 0
+	case !write:
+		return &Blend{Steps: t.steps}, nil, 0
 	}
-	return t.blend(), nil
+	return t.blend(), nil, 0
 }
 
 // readContext applies .dockerignore.
@@ -77,13 +95,16 @@ func (t *translator) readContext() {
 	if t.source.Context == nil {
 		return
 	}
-	left, matcher, err := t.source.Context.ignore()
+	left, ignored, err := t.source.Context.ignore(t.budget)
+	if err == errTooSlow {
+		return // reported already
+	}
 	if err != nil {
 		t.add(Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's .dockerignore has a pattern that cannot be read: " + sentence(err.Error()),
 			Advice: "Correct the pattern.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"})
 		return
 	}
-	t.context, t.ignored = left, matcher
+	t.context, t.ignored = left, ignored
 }
 
 // newLinter makes the linter that BuildKit's parser reports to, as the comment "# check=…" of the Dockerfile asks.
@@ -106,17 +127,22 @@ func (t *translator) newLinter(text []byte) *linter.Linter {
 
 // fail reports an error at a place.
 func (t *translator) fail(loc []parser.Range, rule, message, advice string) {
-	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
+	t.failIn(nil, loc, rule, message, advice)
 }
 
 // failIn reports an error in a stage. Where the stage is not built, it is only a warning.
 func (t *translator) failIn(s *stage, loc []parser.Range, rule, message, advice string) {
-	t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+	if t.spent < enough { // else it was given up, which has been said
+		t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+	}
 }
 
 func (t *translator) warn(loc []parser.Range, level Level, rule, message, advice string) {
 	t.at(loc, Finding{Rule: rule, Level: level, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
 }
+
+// mostFindings is how many a person is told; an error is always among them.
+const mostFindings = 500
 
 // sorted returns the findings in order of lines. Errors of stages that are not built are warnings.
 func (r *report) sorted() []Finding {
@@ -132,6 +158,15 @@ func (r *report) sorted() []Finding {
 		if !seen[f] {
 			seen[f] = true
 			out = append(out, f)
+		}
+	}
+	if len(out) > mostFindings {
+		isError := func(f Finding) bool { return f.Level == Error }
+		rest := out[mostFindings-1:]
+		out = append(out[:mostFindings-1:mostFindings-1], Finding{Rule: "TooManyFindings", Level: Note, Message: fmt.Sprintf("There are %d more findings.", len(rest)),
+			Advice: "Correct these first."})
+		if at := slices.IndexFunc(rest, isError); at >= 0 && !slices.ContainsFunc(out, isError) {
+			out[mostFindings-1] = rest[at]
 		}
 	}
 	return out

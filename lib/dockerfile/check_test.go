@@ -155,6 +155,13 @@ func TestEveryInstructionIsDescribed(t *testing.T) {
 	}
 }
 
+// TestReleaseOfADockerfileThatSkipsAnInstructionsChecks: such a comment ended the request.
+func TestReleaseOfADockerfileThatSkipsAnInstructionsChecks(t *testing.T) {
+	if d, c := Release([]byte("FROM debian:bookworm\n# check=skip=LegacyKeyValueFormat\nENV a b\n")); d != "debian" || c != "bookworm" {
+		t.Error(d, c)
+	}
+}
+
 func TestRelease(t *testing.T) {
 	for from, want := range map[string]string{
 		"devuan/devuan:daedalus": "devuan daedalus", "dyne/devuan:ascii": "devuan ascii", "debian:bookworm-slim": "debian bookworm", "debian:12": "debian bookworm",

@@ -41,13 +41,14 @@ func (c config) clone() config {
 }
 
 func (c *config) setEnv(key, value string) {
+	key += "="
 	for i, kv := range c.Env {
-		if strings.HasPrefix(kv, key+"=") {
-			c.Env[i] = key + "=" + value
+		if strings.HasPrefix(kv, key) {
+			c.Env[i] = key + value
 			return
 		}
 	}
-	c.Env = append(c.Env, key+"="+value)
+	c.Env = append(c.Env, key+value)
 }
 
 func (c *config) shell() []string {

@@ -26,7 +26,7 @@ type Context struct {
 	entries map[string]*entry // by clean path without a leading slash; the root is ""
 	names   []string          // sorted by path, so that a folder comes before what is in it
 	sum     string
-	size    int64
+	size    int64 // of all that was read, also what was replaced: an archive may name a large file a thousand times
 }
 
 type kind byte
@@ -69,16 +69,17 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 		return nil
 	}
 	for p := path.Dir(name); p != "."; p = path.Dir(p) {
-		if up, ok := c.entries[p]; !ok {
-			c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
-		} else if up.kind != dir {
+		up, ok := c.entries[p]
+		if ok && up.kind != dir {
 			return refuse(name, "lies below "+p+", which is not a folder")
 		}
+		if ok {
+			break // and so are those above it
+		}
+		c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
 	}
 	if old, ok := c.entries[name]; ok && old.kind != e.kind {
 		return refuse(name, "is there twice, as things of different kinds")
-	} else if ok {
-		c.size -= int64(len(old.data))
 	}
 	c.entries[name] = e
 	c.size += int64(len(e.data))
@@ -164,9 +165,16 @@ func show(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
+func (t *translator) find(p string, follow bool) (place string, e *entry, via []string) {
+	return t.context.find(p, follow, t.budget)
+}
+
 // find returns the place of p as if the context were /: links are followed, the last one only if follow is set.
 // It never leaves the context, as BuildKit's does not. The entry is nil when nothing is there; via lists the links on the way.
-func (c *Context) find(p string, follow bool) (place string, e *entry, via []string) {
+func (c *Context) find(p string, follow bool, b *budget) (place string, e *entry, via []string) {
+	if !b.spend(4 + len(p)/4) {
+		return "", nil, nil
+	}
 	todo := strings.Split(path.Clean("/"+p), "/")
 	at := ""
 	for links := 0; len(todo) > 0; {
@@ -179,6 +187,9 @@ func (c *Context) find(p string, follow bool) (place string, e *entry, via []str
 			at = strings.TrimPrefix(path.Dir("/"+at), "/")
 			continue
 		}
+		if !b.spend(1 + len(at)/32) {
+			return at, nil, via
+		}
 		next := strings.TrimPrefix(at+"/"+part, "/")
 		e := c.entries[next]
 		if e != nil && e.kind == link && (follow || len(todo) > 0) {
@@ -188,6 +199,9 @@ func (c *Context) find(p string, follow bool) (place string, e *entry, via []str
 			via = append(via, next)
 			if strings.HasPrefix(e.link, "/") {
 				at = ""
+			}
+			if !b.spend(len(e.link)/8 + len(todo)/8) {
+				return next, nil, via
 			}
 			todo = append(strings.Split(e.link, "/"), todo...)
 			continue

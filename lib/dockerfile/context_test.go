@@ -177,7 +177,7 @@ func FuzzReadContext(f *testing.F) {
 		if total > 1<<16 || len(c.Paths()) > 50 {
 			t.Fatalf("%d bytes in %d entries", total, len(c.Paths()))
 		}
-		if _, _, err := c.ignore(); err == nil {
+		if _, _, err := c.ignore(&budget{}); err == nil {
 			if err := c.pack(io.Discard, append([]string{""}, c.Paths()...)); err != nil {
 				t.Fatal(err)
 			}

@@ -49,6 +49,9 @@ func (t *translator) copy(s *stage, c copying) {
 		s.emit("into_folder")
 	}
 	for _, p := range c.exclude {
+		if !t.spend(10 + 40*len(p)) { // [^a] becomes a hundred alternatives
+			return
+		}
 		re, not, err := patternRegexp(p)
 		switch {
 		case err != nil:
@@ -171,6 +174,9 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 	}
 	if c.parents {
 		pivot, pattern := pivotOf(src)
+		if !t.spend(40 * len(src)) {
+			return
+		}
 		re, _, err := patternRegexp(strings.TrimPrefix(pattern, "/"))
 		if err != nil {
 			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
@@ -190,6 +196,7 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 		for _, name := range t.matches(folder, wild) {
 			t.putOne(call, c, "/"+name)
 		}
+	case wild != "" && !t.spend(40*len(wild)):
 	case wild != "":
 		re, err := globRegexp(wild)
 		if err != nil {
@@ -225,11 +232,16 @@ func (c copying) archive(t *translator, p string) string {
 	if !c.add || c.unpack != nil && !*c.unpack {
 		return ""
 	}
-	_, e, _ := t.context.find(p, true)
+	_, e, _ := t.find(p, true)
 	if e == nil || e.kind != file {
 		return ""
 	}
-	return archiveKind(e.data)
+	how, known := t.archives[e]
+	if !known && t.spend(400) {
+		how = archiveKind(e.data)
+		t.archives[e] = how
+	}
+	return how
 }
 
 // fetch translates ADD of a URL.

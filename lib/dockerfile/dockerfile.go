@@ -11,6 +11,7 @@ type Source struct {
 	Context    *Context          // the build context; nil: none
 	BuildArgs  map[string]string // as with docker build --build-arg
 	Arch       string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
+	Cancel     <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename   string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
 }
 

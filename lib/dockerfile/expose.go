@@ -13,26 +13,22 @@ import (
 // expose notes ports; a range becomes each of its ports.
 func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *linter.Linter) {
 	for _, word := range in.Ports {
-		_, err := t.replace(t.lex, word, &s.env) // bounds it
-		var ports []string
-		if err == nil {
-			ports, err = t.lex.ProcessWords(word, &s.env)
-		}
+		r, err := t.replaceWords(word, &s.env)
 		if err != nil {
 			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
 			return
 		}
-		for _, p := range ports {
-			list, err := parsePort(p, in, lint)
+		for _, p := range r.Words {
+			if !t.spend(10 + len(p)/8) {
+				return
+			}
+			list, err := t.parsePort(p, in, lint)
 			if err != nil {
 				t.failIn(s, in.Location(), "Syntax", fmt.Sprintf("EXPOSE %s: %v", p, err), "Write a port as in EXPOSE 8080/tcp.")
 				return
 			}
 			if s.config.ExposedPorts == nil {
 				s.config.ExposedPorts = map[string]struct{}{}
-			}
-			if !t.spend(len(list)) {
-				return
 			}
 			for _, one := range list {
 				s.config.ExposedPorts[one] = struct{}{}
@@ -42,7 +38,7 @@ func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *lint
 }
 
 // parsePort reads PORT[-PORT][/PROTOCOL]. An address and a port of the host before it are accepted and ignored, as BuildKit does.
-func parsePort(raw string, in *instructions.ExposeCommand, lint *linter.Linter) ([]string, error) {
+func (t *translator) parsePort(raw string, in *instructions.ExposeCommand, lint *linter.Linter) ([]string, error) {
 	parts := strings.Split(raw, ":")
 	n := len(parts)
 	ip, host := strings.Join(parts[:max(n-2, 0)], ":"), ""
@@ -78,6 +74,9 @@ func parsePort(raw string, in *instructions.ExposeCommand, lint *linter.Linter) 
 		if last != first && to-from != last-first {
 			return nil, fmt.Errorf("the ranges %s and %s differ in length", host, port)
 		}
+	}
+	if !t.spend(3 * (last - first)) {
+		return nil, errTooSlow
 	}
 	var out []string
 	for p := first; p <= last; p++ {

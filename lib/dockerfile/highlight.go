@@ -32,6 +32,8 @@ type highlighter struct {
 	top       bool     // only comments so far: directives may come
 	continued bool     // the line belongs to the instruction before
 	heredocs  []string // the delimiters that are awaited; a "-" before one lets tabs stand before it
+	text      string   // the line
+	at        int      // how much of it is in spans
 	spans     []Span
 }
 
@@ -46,7 +48,7 @@ var (
 var hasHeredocs = map[string]bool{"run": true, "copy": true, "add": true, "onbuild": true}
 
 func (h *highlighter) line(l string) []Span {
-	h.spans = nil
+	h.spans, h.text, h.at = nil, l, 0
 	trimmed := strings.TrimSpace(l)
 	switch {
 	case len(h.heredocs) > 0:
@@ -67,9 +69,11 @@ func (h *highlighter) line(l string) []Span {
 	return h.spans
 }
 
+// add puts the next piece of the line to the spans.
 func (h *highlighter) add(class, text string) {
+	h.at += len(text)
 	if n := len(h.spans); n > 0 && h.spans[n-1].Class == class {
-		h.spans[n-1].Text += text
+		h.spans[n-1].Text = h.text[h.at-len(text)-len(h.spans[n-1].Text) : h.at]
 	} else if text != "" {
 		h.spans = append(h.spans, Span{class, text})
 	}

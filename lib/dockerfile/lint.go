@@ -8,7 +8,6 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
 // These are the rules of BuildKit's that instructions.Parse does not report by itself, after its dockerfile2llb/validations.go.
@@ -58,10 +57,10 @@ func (t *translator) lintNames(p *parsed) {
 var imageForm = lazy(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
 
 // lintFrom looks at the variables of a FROM line.
-func (t *translator) lintFrom(s *stage, r shell.ProcessWordResult) {
+func (t *translator) lintFrom(s *stage, r expansion) {
 	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
 	t.lintFromArgs(s, r.Unmatched, lint)
-	if def, _, err := t.lex.ProcessWord(s.in.BaseName, &t.defaults); err == nil && !imageForm().MatchString(def) {
+	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil && !(len(def.Result) <= longestReference && imageForm().MatchString(def.Result)) {
 		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
 	}
 }
@@ -70,6 +69,9 @@ func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint 
 	known := slices.Clone(t.globals.keys)
 	known = append(known, slices.Sorted(maps.Keys(t.declared))...)
 	for _, name := range sortedKeys(unmatched) {
+		if !t.spend((20 + len(name)/2) * len(known)) {
+			return
+		}
 		if slices.Contains(known, name) {
 			continue
 		}
@@ -79,7 +81,7 @@ func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint 
 }
 
 // lintPlatform looks at FROM --platform.
-func (t *translator) lintPlatform(s *stage, r shell.ProcessWordResult) {
+func (t *translator) lintPlatform(s *stage, r expansion) {
 	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
 	t.lintFromArgs(s, r.Unmatched, lint)
 	if _, ok := r.Matched["TARGETPLATFORM"]; ok && len(r.Matched) == 1 && len(r.Unmatched) == 0 {
@@ -105,7 +107,7 @@ func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{
 			continue
 		}
 		near := ""
-		if t.spend(20 * len(s.env.keys)) {
+		if t.spend((20 + len(name)/2) * len(s.env.keys)) {
 			near = nearest(name, s.env.keys)
 		}
 		lint.Run(&linter.RuleUndefinedVar, c.Location(), linter.RuleUndefinedVar.Format(name, near))
@@ -114,20 +116,14 @@ func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{
 
 // lintIgnored reports a source that .dockerignore names. With exceptions in it, only the build can tell.
 func (t *translator) lintIgnored(c copying, src string) {
-	if t.ignored == nil || t.ignored.Exclusions() {
+	if t.ignored == nil || t.ignored.exceptions {
 		return
 	}
 	src = path.Clean(src)
-	if src == "." || src == "/" {
-		all := false
-		for _, p := range t.ignored.Patterns() {
-			all = all || p.String() == "*" || p.String() == "**" || p.String() == "**/*"
-		}
-		if !all {
-			return
-		}
+	if (src == "." || src == "/") && !t.ignored.all() {
+		return
 	}
-	if hit, err := t.ignored.MatchesOrParentMatches(src); err == nil && hit {
+	if hit, err := t.ignored.orParent(src); err == nil && hit {
 		verb := "Copy"
 		if c.add {
 			verb = "Add"

@@ -26,7 +26,7 @@ func (t *translator) lintApt(s *stage, c command, text string) {
 		s.updated = true
 	}
 	for _, line := range apt(text, "install") {
-		line, known := s.expanded(" " + line + " ")
+		line, known := t.expanded(s, " "+line+" ")
 		s.updated = s.updated || aptUpdates().MatchString(line)
 		if !s.updated {
 			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
@@ -39,10 +39,13 @@ func (t *translator) lintApt(s *stage, c command, text string) {
 }
 
 // expanded replaces the variables in a command. With one that only the shell will know, nothing can be said about the options.
-func (s *stage) expanded(line string) (text string, known bool) {
+func (t *translator) expanded(s *stage, line string) (text string, known bool) {
 	known = true
 	text = os.Expand(line, func(name string) string {
 		value, ok := s.env.Get(name)
+		if !t.spend(1 + len(value)/4) {
+			value, ok = "", false
+		}
 		known = known && ok
 		return value
 	})

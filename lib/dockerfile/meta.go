@@ -31,6 +31,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	case *instructions.OnbuildCommand:
 		c.OnBuild = append(c.OnBuild, in.Expression)
 	case *instructions.VolumeCommand:
+		now := s.volumesNow()
 		for _, v := range in.Volumes {
 			if v == "" {
 				t.failIn(s, in.Location(), "Syntax", "VOLUME needs a path.", "Give it one, or remove the line.")
@@ -40,7 +41,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 				c.Volumes = map[string]struct{}{}
 			}
 			c.Volumes[v] = struct{}{}
-			s.volume(path.Join("/", v))
+			s.volume(path.Join("/", v), now)
 		}
 	case *instructions.StopSignalCommand:
 		if !validSignal(in.Signal) {
@@ -74,13 +75,18 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 // a stage based on this one makes it. For BuildKit a volume is only a note in the image. So where both builders agree
 // on no folder there is none, and what was tested with either finds its folder. In any case the service makes it before
 // it starts the application, as docker run does. What is written there later is kept, as by BuildKit.
-func (s *stage) volume(place string) {
-	isRun := func(c command) bool { _, ok := c.Command.(*instructions.RunCommand); return ok }
-	if len(s.left) == 0 || slices.ContainsFunc(s.left, isRun) {
+func (s *stage) volume(place string, now bool) {
+	if now {
 		s.emit("volume", place)
 		return
 	}
 	s.volumes = append(s.volumes, place)
+}
+
+// volumesNow tells whether the stage has a RUN after this instruction, or ends with it.
+func (s *stage) volumesNow() bool {
+	isRun := func(c command) bool { _, ok := c.Command.(*instructions.RunCommand); return ok }
+	return len(s.left) == 0 || slices.ContainsFunc(s.left, isRun)
 }
 
 // command is the argv of CMD or ENTRYPOINT; the shell form goes through the shell.

@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"unicode/utf8"
 
@@ -33,6 +34,10 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
 		return nil
 	}
+	if line := tooDeep(text); line > 0 {
+		r.add(Finding{Rule: "TooComplex", Level: Error, Line: line, Message: fmt.Sprintf("More than %d ${ are inside of each other.", deepest), Advice: "Set a variable to the inner part first."})
+		return nil
+	}
 	result, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		r.syntax(err)
@@ -55,6 +60,31 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 	return &parsed{escape: result.EscapeToken, stages: stages, args: args}
 }
 
+// deepest is how many ${…} may be inside of each other: BuildKit's parser copies the word once for each.
+const deepest = 100
+
+// tooDeep returns the line where an instruction goes deeper; 0: none does. It takes no notice of quotes and heredocs.
+func tooDeep(text []byte) int {
+	number, depth := 0, 0
+	for line := range bytes.Lines(text) {
+		number++
+		for i, b := range line {
+			switch {
+			case b == '{' && i > 0 && line[i-1] == '$':
+				if depth++; depth > deepest {
+					return number
+				}
+			case b == '}':
+				depth = max(0, depth-1)
+			}
+		}
+		if end := bytes.TrimRight(line, " \t\r\n"); !bytes.HasSuffix(end, []byte("\\")) && !bytes.HasSuffix(end, []byte("`")) && !bytes.HasPrefix(bytes.TrimSpace(end), []byte("#")) && len(end) > 0 {
+			depth = 0
+		}
+	}
+	return 0
+}
+
 func badLine(text []byte) int {
 	line := 1
 	for len(text) > 0 {
@@ -74,10 +104,20 @@ func badLine(text []byte) int {
 type report struct{ findings []Finding }
 
 func (r *report) add(f Finding) {
+	f.Message, f.Advice = shortened(f.Message), shortened(f.Advice)
 	if f.EndLine < f.Line {
 		f.EndLine = f.Line
 	}
 	r.findings = append(r.findings, f)
+}
+
+// shortened bounds a text that quotes a word, which may be anything.
+func shortened(s string) string {
+	const most = 1000
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 func (r *report) at(loc []parser.Range, f Finding) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
 // stage is a stage of the Dockerfile on its way into the blend.
@@ -25,7 +24,7 @@ type stage struct {
 	state
 	copyFor []*stage // stages that begin as a copy of this one, made when it is done
 	kept    bool     // a copy is kept for COPY --from and mounts, as the tree itself goes on
-	body    strings.Builder
+	body    text
 }
 
 // command is an instruction and the stages that it refers to.
@@ -53,7 +52,7 @@ func (s *stage) root() string {
 
 // plan makes the graph of stages.
 func (t *translator) plan(p *parsed) {
-	t.lex = shell.NewLex(p.escape)
+	t.lex = lexer{p.escape, true}
 	t.globalArgs(p)
 	byName := map[string]*stage{}
 	for i, in := range p.stages {
@@ -61,7 +60,8 @@ func (t *translator) plan(p *parsed) {
 			t.fail(in.Location, "TooManyStages", "There are more than 100 stages.", "Write fewer.")
 			break
 		}
-		s := &stage{in: in, index: i}
+		t.here = in.Location
+		s := &stage{in: in, index: i, body: text{budget: t.budget}}
 		t.stages = append(t.stages, s)
 		t.fromOf(s, byName)
 		if in.Name != "" {
@@ -70,8 +70,10 @@ func (t *translator) plan(p *parsed) {
 	}
 	t.byName = byName
 	for _, s := range t.stages {
+		t.here = s.in.Location
 		t.onBuild(s)
 		for _, c := range s.in.Commands {
+			t.here = c.Location()
 			s.commands = append(s.commands, t.refer(s, command{Command: c}))
 		}
 	}
@@ -134,6 +136,9 @@ func (t *translator) onBuild(s *stage) {
 		if !ok {
 			continue
 		}
+		if !t.spend(500 + 5*len(ob.Expression)) {
+			return
+		}
 		cmd, err := parseTrigger(ob.Expression, s.in.Location)
 		if err != nil {
 			t.fail(ob.Location(), "Syntax", err.Error(), "Correct the ONBUILD instruction.")
@@ -163,7 +168,7 @@ func (t *translator) refer(s *stage, c command) command {
 		if in.From == "" {
 			return c
 		}
-		if word, _, err := t.lex.ProcessWord(in.From, &env{}); err != nil || word != in.From {
+		if r, err := t.replace(t.lex, in.From, &env{}); err != nil || r.Result != in.From {
 			t.fail(c.Location(), "CopyFromVariable", "Variables are not replaced in --from.", "Define a stage with FROM and the variable, and copy from that stage.")
 			return c
 		}

@@ -10,8 +10,14 @@ var (
 	imageID     = lazy(`^[0-9a-f]{64}$`)
 )
 
+// longestReference is more than any registry takes: a name of 255 bytes, a tag of 128 and a digest of 135.
+const longestReference = 600
+
 // validReference tells whether a registry could have an image of that name.
 func validReference(ref string) bool {
+	if len(ref) > longestReference {
+		return false
+	}
 	domain, rest, ok := strings.Cut(ref, "/")
 	if ok && (domain == "localhost" || strings.ContainsAny(domain, ".:") || strings.ToLower(domain) != domain) {
 		return imageDomain().MatchString(domain) && imageName().MatchString(rest)

@@ -1,6 +1,10 @@
 package dockerfile
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+)
 
 // codenames maps what a tag says to the release's codename, for each distribution.
 var codenames = map[string]map[string]string{
@@ -69,7 +73,7 @@ func (i image) codename() string {
 // Release tells what the last stage is based on, from its FROM and the defaults of the ARGs before it:
 // "devuan" and "daedalus", say. Both are empty when the base is no plain Devuan or Debian image.
 func Release(dockerfile []byte) (distribution, codename string) {
-	p := parse(dockerfile, nil, &report{})
+	p := parse(dockerfile, linter.New(&linter.Config{}), &report{})
 	if p == nil {
 		return "", ""
 	}

@@ -64,7 +64,8 @@ var ourRules = []Rule{
 	{"ForeignArchitecture", Warning, "A download for another architecture than the target.", "Use $TARGETARCH in the address.", ""},
 	{"NotTranslated", Error, "An instruction that is not translated.", "Remove the line, if the image can do without it.", ""},
 	{"TooManyStages", Error, "More than 100 stages.", "Write fewer.", ""},
-	{"TooComplex", Error, "The translation takes too long.", "Use fewer patterns, or a smaller context.", ""},
+	{"TooComplex", Error, "The translation takes too long.", "Use fewer or shorter variables and patterns, or a smaller context.", ""},
+	{"TooManyFindings", Note, "There are more findings than are shown.", "Correct the first ones.", ""},
 	{"Internal", Error, "A fault of the translator.", "Report it.", ""},
 }
 

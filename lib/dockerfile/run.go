@@ -41,6 +41,9 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 	if script != "" {
 		s.emit("script", name, script)
 	}
+	if instructions.GetNetwork(in) == instructions.NetworkNone {
+		s.emit("without_network")
+	}
 	s.emit("run", append([]string{s.config.User, path.Clean(s.config.WorkingDir)}, args...)...)
 }
 
@@ -72,11 +75,11 @@ func runArgs(in *instructions.RunCommand) (args []string, script string, ok bool
 	return []string{data}, "", true
 }
 
-// runFlags refuses what a chroot cannot keep.
+// runFlags refuses what the sandbox does not give.
 func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
-	if network := instructions.GetNetwork(in); network == instructions.NetworkNone {
-		t.failIn(s, in.Location(), "RunNetwork", "RUN --network=none cannot be kept: the build has the network of its machine.",
-			"Remove the flag, if the command may have the network.")
+	if instructions.GetNetwork(in) == instructions.NetworkHost {
+		t.failIn(s, in.Location(), "RunNetwork", "RUN --network=host is not allowed here: the network of the build machine is not the build's.",
+			"Remove the flag: RUN reaches the internet without it.")
 		return false
 	}
 	if instructions.GetSecurity(in) == instructions.SecurityInsecure {
@@ -181,7 +184,7 @@ func (s *stage) cache(m mounting, access string) {
 }
 
 func (t *translator) bindContext(s *stage, c command, m mounting, mode string) bool {
-	at, e, via := t.context.find(m.Source, true)
+	at, e, via := t.find(m.Source, true)
 	if e == nil {
 		t.failIn(s, c.Location(), "MissingSource", fmt.Sprintf("--mount: %s is not in the build context.", show(m.Source)), t.missingAdvice(m.Source))
 		return false

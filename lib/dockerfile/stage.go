@@ -11,7 +11,6 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
 // state is what a stage has set so far, and what a stage that is based on it begins with.
@@ -54,6 +53,10 @@ func (s *stage) begin() {
 
 // stage translates a stage: a needed one into its body, another only for its findings.
 func (t *translator) stage(s *stage) {
+	t.here = s.in.Location
+	if b := s.base; b != nil && !t.spend(2*len(b.env.keys)+2*len(b.config.ExposedPorts)+len(b.config.Labels)+len(b.config.Volumes)+len(b.config.Env)) {
+		return
+	}
 	s.begin()
 	t.checkPlatform(s)
 	fmt.Fprintf(&s.body, "\n# stage %s\n", quote(s.name()))
@@ -93,6 +96,7 @@ func (t *translator) step(s *stage, loc []parser.Range, text string) {
 }
 
 func (t *translator) command(s *stage, c command) {
+	t.here = c.Location()
 	if !t.spend(10) {
 		return
 	}
@@ -125,7 +129,7 @@ func (t *translator) command(s *stage, c command) {
 
 // expand replaces variables as BuildKit does: in the words of some instructions, and in heredocs that are not quoted.
 func (t *translator) expand(s *stage, c command, lint *linter.Linter) error {
-	word := func(lex *shell.Lex) instructions.SingleWordExpander {
+	word := func(lex lexer) instructions.SingleWordExpander {
 		return func(w string) (string, error) {
 			r, err := t.replace(lex, w, &s.env)
 			t.lintUnset(s, c, r.Unmatched, lint)
@@ -141,9 +145,7 @@ func (t *translator) expand(s *stage, c command, lint *linter.Linter) error {
 		}
 	}
 	if ex, ok := c.Command.(instructions.SupportsSingleWordExpansionRaw); ok {
-		lex := shell.NewLex('\\')
-		lex.SkipProcessQuotes = true
-		return ex.ExpandRaw(word(lex))
+		return ex.ExpandRaw(word(lexer{'\\', false}))
 	}
 	return nil
 }
@@ -152,6 +154,9 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 	for _, kv := range in.Env {
 		if kv.NoDelim {
 			lint.Run(&linter.RuleLegacyKeyValueFormat, in.Location(), linter.RuleLegacyKeyValueFormat.Format(in.Name()))
+		}
+		if !t.spend(5 + len(kv.Key) + len(kv.Value)/16 + len(s.config.Env)/16) {
+			return
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
 		if kv.Key == "" || strings.Contains(kv.Key, "=") {
@@ -170,6 +175,9 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 
 func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Linter) {
 	for _, a := range in.Args {
+		if !t.spend(5 + len(a.Key)) {
+			return
+		}
 		lintSecret("ARG", a.Key, in.Location(), lint)
 		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] {
 			s.set(a.Key, v)

@@ -1,26 +1,22 @@
 package dockerfile
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
-	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
 // defaultPath is PATH in an image that sets none, and in the official Debian and Devuan images.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// env is a list of variables in the order they were first set. It implements shell.EnvGetter.
+// env is a list of variables in the order they were first set.
 type env struct {
-	keys    []string
-	values  map[string]string
-	longest int // bytes of the longest value there was
+	keys   []string
+	values map[string]string
 }
 
 func (e *env) Get(key string) (string, bool) { v, ok := e.values[key]; return v, ok }
-func (e *env) Keys() []string                { return e.keys }
 
 func (e *env) set(key, value string) {
 	if e.values == nil {
@@ -30,7 +26,6 @@ func (e *env) set(key, value string) {
 		e.keys = append(e.keys, key)
 	}
 	e.values[key] = value
-	e.longest = max(e.longest, len(value))
 }
 
 func (e *env) clone() env {
@@ -86,6 +81,7 @@ func (t *translator) globalArgs(p *parsed) {
 	t.defaults = t.globals.clone()
 	t.declared = map[string]bool{}
 	for _, c := range p.args {
+		t.here = c.Location()
 		for _, a := range c.Args {
 			t.declared[a.Key] = true
 			if v, err := t.argDefault(a, &t.defaults); err == nil && v != nil {
@@ -112,29 +108,18 @@ func (t *translator) argDefault(a instructions.KeyValuePairOptional, vars *env) 
 	return &r.Result, err
 }
 
-// longestWord is what Linux takes as one argument or variable of a program.
-const longestWord = 128 << 10
-
-// replace replaces the variables of a word, within bounds: a few lines that double a variable would fill the memory.
-func (t *translator) replace(lex *shell.Lex, word string, vars *env) (shell.ProcessWordResult, error) {
-	if strings.Count(word, "$")*vars.longest > 4<<20 || len(word) > longestWord {
-		return shell.ProcessWordResult{}, fmt.Errorf("the text is too long once its variables are replaced")
+// replace replaces the variables of a word.
+func (t *translator) replace(lex lexer, word string, vars *env) (expansion, error) {
+	if !t.spend(1 + len(word)/16) {
+		return expansion{}, errTooSlow
 	}
-	if !t.spend(len(word) + strings.Count(word, "$")*vars.longest/3) {
-		return shell.ProcessWordResult{}, fmt.Errorf("this takes too long")
+	if isPlain(word) && len(word) <= longestWord {
+		return expansion{Result: word}, nil
 	}
-	if isPlain(word) {
-		return shell.ProcessWordResult{Result: word}, nil
-	}
-	r, err := lex.ProcessWordWithMatches(word, vars)
-	t.spend(len(r.Result))
-	if err == nil && len(r.Result) > longestWord {
-		err = fmt.Errorf("the text is longer than 128 KiB once its variables are replaced")
-	}
-	return r, err
+	return lex.expand(word, vars, false, t.budget)
 }
 
-// isPlain tells whether a word means itself: most do, and shell.Lex takes its time with every letter.
+// isPlain tells whether a word means itself: most do.
 func isPlain(word string) bool {
 	for i := 0; i < len(word); i++ {
 		if b := word[i]; b >= utf8.RuneSelf || b == '$' || b == '\'' || b == '"' || b == '\\' || b == '`' {
@@ -153,23 +138,27 @@ func (t *translator) expandFrom(s *stage) (string, error) {
 
 // baseOfLast returns the image that the last stage stands on, through stages that it is based on.
 func (p *parsed) baseOfLast() string {
-	t := &translator{report: &report{}, lex: shell.NewLex(p.escape)}
+	t := &translator{report: &report{}, budget: &budget{}, lex: lexer{p.escape, true}}
 	t.globalArgs(p)
-	for last := len(p.stages) - 1; ; {
-		r, err := t.replace(t.lex, p.stages[last].BaseName, &t.globals)
+	last := len(p.stages) - 1
+	base := ""
+	for i := last; i >= 0; i-- {
+		if i != last && (p.stages[i].Name == "" || !strings.EqualFold(p.stages[i].Name, base)) {
+			continue
+		}
+		r, err := t.replace(t.lex, p.stages[i].BaseName, &t.globals)
 		if err != nil {
 			return ""
 		}
-		base := r.Result
-		next := -1
-		for i := range p.stages[:last] {
-			if p.stages[i].Name != "" && strings.EqualFold(p.stages[i].Name, base) {
-				next = i
-			}
-		}
-		if next < 0 {
-			return base
-		}
-		last = next
+		base = r.Result
 	}
+	return base
+}
+
+// replaceWords is replace for what is split into words then.
+func (t *translator) replaceWords(word string, vars *env) (expansion, error) {
+	if !t.spend(1 + len(word)/16) {
+		return expansion{}, errTooSlow
+	}
+	return t.lex.expand(word, vars, true, t.budget)
 }

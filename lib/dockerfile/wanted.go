@@ -3,7 +3,6 @@ package dockerfile
 import (
 	"archive/tar"
 	"bytes"
-	"compress/bzip2"
 	"compress/gzip"
 	"fmt"
 	"io"
@@ -27,7 +26,11 @@ func (t *translator) want(place string, via []string) {
 	t.mark(append(via, place)...)
 	if e := t.context.entries[place]; e != nil && e.kind == dir && !t.whole[place] {
 		t.whole[place] = true
-		for _, name := range t.context.below(place) {
+		below := t.context.below(place)
+		if !t.spend(2 * len(below)) {
+			return
+		}
+		for _, name := range below {
 			t.packed[name] = true
 		}
 	}
@@ -43,14 +46,14 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	if c.parents {
 		pivot, pattern := pivotOf(src)
 		if !hasWildcards(pivot) && !hasWildcards(pattern) {
-			if _, e, _ := t.context.find(path.Join(pivot, pattern), true); e == nil {
+			if _, e, _ := t.find(path.Join(pivot, pattern), true); e == nil {
 				return missing()
 			}
 		}
 		start = pivot
 	}
 	folder, wild := splitWildcards(start)
-	at, e, via := t.context.find(folder, true)
+	at, e, via := t.find(folder, true)
 	if e == nil || t.source.Context == nil {
 		return missing()
 	}
@@ -63,7 +66,7 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	}
 	t.mark(append(via, at)...)
 	for _, name := range t.matches(folder, wild) {
-		place, _, via := t.context.find(name, true)
+		place, _, via := t.find(name, true)
 		t.want(name, append(via, place))
 		t.want(place, nil)
 	}
@@ -72,7 +75,7 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 
 // matches lists the entries of the context that a pattern names, as filepath.Match does.
 func (t *translator) matches(folder, wild string) (found []string) {
-	at, _, _ := t.context.find(folder, true)
+	at, _, _ := t.find(folder, true)
 	prefix := ""
 	if at != "" {
 		prefix = at + "/"
@@ -81,32 +84,36 @@ func (t *translator) matches(folder, wild string) (found []string) {
 	names := t.context.names
 	names = names[sort.SearchStrings(names, fixed):]
 	depth := strings.Count(wild, "/")
-	for i, name := range names {
-		if !strings.HasPrefix(name, fixed) {
-			t.spend(i)
+	for _, name := range names {
+		if !strings.HasPrefix(name, fixed) || !t.spend(1+len(name)/32) {
 			return found
 		}
 		rest := name[len(prefix):]
 		if strings.Count(rest, "/") != depth {
 			continue
 		}
+		if !t.spend(len(rest) * len(wild) / 32) {
+			return found
+		}
 		if hit, err := path.Match(wild, rest); hit && err == nil {
 			found = append(found, name)
 		}
 	}
-	t.spend(len(names))
 	return found
 }
 
-const enough = 3_000_000
-
-// spend counts work, so that no Dockerfile keeps a request busy. One that was written by a person is far from the limit.
-func (t *translator) spend(n int) bool {
-	if t.work < enough && t.work+n >= enough {
-		t.add(Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile with this context takes too long to translate.", Advice: "Use fewer patterns, or a smaller context."})
+// tooComplex refuses what takes too long. Where it stands is the instruction that went over the limit.
+func (t *translator) tooComplex() {
+	f := Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile takes too long to translate.", Advice: "Use fewer instructions, variables and patterns, or a smaller build context."}
+	switch {
+	case t.here != nil:
+		f.Message = "This Dockerfile takes too long to translate; it was given up at this instruction."
+		f.Advice = "Use fewer or shorter variables and patterns here and in the lines before, or a smaller build context."
+	case t.stages == nil && t.source.Context != nil:
+		f.Message = "The build context's .dockerignore takes too long: it has too many patterns for so many files."
+		f.Advice = "Write fewer patterns in .dockerignore: name a folder instead of what is in it."
 	}
-	t.work += n
-	return t.work < enough
+	t.at(t.here, f)
 }
 
 // missingAdvice says why a source may be missing.
@@ -115,13 +122,16 @@ func (t *translator) missingAdvice(src string) string {
 	case t.source.Context == nil:
 		return "Upload the build context: an archive of the folder that docker build is run in."
 	case t.ignored != nil:
-		if _, e, _ := t.source.Context.find(src, true); e != nil {
+		if _, e, _ := t.source.Context.find(src, true, t.budget); e != nil {
 			return "The .dockerignore leaves it out; correct that, or the instruction."
 		}
 	}
-	near := ""
+	near, base := "", path.Base(src)
 	for _, name := range t.context.names {
-		if strings.EqualFold(path.Base(name), path.Base(src)) {
+		if !t.spend(1) {
+			break
+		}
+		if strings.EqualFold(path.Base(name), base) {
 			near = name
 			break
 		}
@@ -132,7 +142,8 @@ func (t *translator) missingAdvice(src string) string {
 	return "Add it to the context; only what is in the context can be copied, by its path from there."
 }
 
-// archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe".
+// archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block of bzip2
+// takes tens of milliseconds.)
 func archiveKind(data []byte) string {
 	var r io.Reader = bytes.NewReader(data)
 	switch {
@@ -142,9 +153,7 @@ func archiveKind(data []byte) string {
 			return ""
 		}
 		r = z
-	case bytes.HasPrefix(data, []byte("BZh")):
-		r = bzip2.NewReader(r)
-	case bytes.HasPrefix(data, []byte{0xfd, '7', 'z', 'X', 'Z', 0}), bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.HasPrefix(data, []byte("BZh")), bytes.HasPrefix(data, []byte{0xfd, '7', 'z', 'X', 'Z', 0}), bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return "maybe"
 	}
 	if _, err := tar.NewReader(r).Next(); err != nil {

@@ -88,7 +88,7 @@ func checkImage(t *testing.T, image []byte) {
 	for name, want := range map[string]string{
 		"./etc/hostname":         "debian\n",
 		"./etc/resolv.conf":      "",
-		"./etc/toaster/stamp":    sum([]byte(busybox)) + "\n",
+		"./etc/toaster/stamp":    sum(recipe(busybox).Blend) + "\n",
 		"./var/log/dpkg.log":     "",
 		"./var/log/apt/term.log": "",
 	} {
@@ -155,7 +155,7 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 	if p.Target != "rootfs_amd64_bookworm" || p.Release != "bookworm" || !strings.HasPrefix(p.Builder, "mmdebstrap ") || p.BuildNumber != 7 {
 		t.Errorf("provenance.json: %s", text)
 	}
-	if p.ScriptSHA256 != sum(script) || p.BlendSHA256 != sum([]byte(busybox)) || p.Image.SHA256 != sum(image) {
+	if p.ScriptSHA256 != sum(script) || p.BlendSHA256 != sum(recipe(busybox).Blend) || p.Image.SHA256 != sum(image) {
 		t.Errorf("a checksum in provenance.json is wrong: %s", text)
 	}
 	if p.Base != hostile || p.ContextSHA256 != nil {
@@ -202,10 +202,24 @@ func TestBrokenBuilds(t *testing.T) {
 	}
 }
 
+// openDir is a folder that a build's own ids can read, as a test's folder is not.
+func openDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tools")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
 // quickBase puts a mmdebstrap in the way that makes a tree without packages.
 func quickBase(t *testing.T) {
 	t.Helper()
-	tools := t.TempDir()
+	tools := openDir(t)
 	write(t, filepath.Join(tools, "mmdebstrap"), `#!/bin/sh
 [ "$1" != --version ] || exec echo "mmdebstrap 0"
 for root; do case $root in */rootfs) break ;; esac; done
@@ -219,13 +233,19 @@ echo "deb http://mirror.example/debian bookworm main" >"$root/etc/apt/sources.li
 func TestFullDisk(t *testing.T) {
 	canBuild(t)
 	quickBase(t)
-	for name, c := range map[string]struct{ body, last string }{
-		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: "},
-		"packing":     {"dd if=/dev/urandom of=$strapdir/fill bs=1M count=5 || return 1\n" + stamp, "toaster: failed: the image could not be packed"},
+	for name, c := range map[string]struct{ body, last, env string }{
+		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: ", "TOASTER_FREE_DISK=0"},
+		"packing": {"dd if=/dev/urandom of=$strapdir/fill bs=1M count=5 || return 1\n" + stamp,
+			"toaster: failed: the image could not be packed", "TOASTER_FREE_DISK=0"},
+		"the host's reserve": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
+			"toaster: failed: the disk is full: only 4 MiB would be free in ", "TOASTER_FREE_DISK=4194304"},
+		"the build's share": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
+			"toaster: failed: the disk is full: the build took more than the 4 MiB that it may use in ", "TOASTER_FREE_DISK=0 TOASTER_DISK=4194304"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := bytes.Replace(scriptOf(t, blend(c.body)), []byte("\nNEED_MIB=1024\n"), []byte("\nNEED_MIB=1\n"), 1)
 			r := prepare(t, script)
+			r.env = strings.Fields(c.env)
 			disk := []string{"unshare", "--mount"}
 			if os.Getuid() != 0 {
 				disk = append(disk, "--map-root-user", "--map-auto")

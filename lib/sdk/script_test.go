@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"toaster.do/lib/dockerfile"
+
 	"toaster.do/lib/fault"
 )
 
@@ -19,7 +21,10 @@ const hostile = "debian:bookworm'; $(touch /tmp/pwned) `id` \\ \" é\n"
 
 func sum(b []byte) string { s := sha256.Sum256(b); return hex.EncodeToString(s[:]) }
 
+// recipe has a blend's own functions, and what a test puts in the place of some.
 func recipe(blend string) Recipe {
+	plain, _ := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\n")})
+	blend = string(plain.Text) + blend
 	return Recipe{
 		Target: Target{
 			Name: "rootfs_amd64_bookworm", SDK: "rootfs", Arch: "amd64", Distribution: "debian", Codename: "bookworm",

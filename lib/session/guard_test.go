@@ -48,7 +48,7 @@ func TestOtherSitesCannotSendForms(t *testing.T) {
 
 func TestTriesAreSlowed(t *testing.T) {
 	s := newSite(t)
-	allow := func(key string) error { return s.Allow(t.Context(), key) }
+	allow := func(key string) error { return s.Allow(t.Context(), "test", key) }
 	for range 5 {
 		must(t, allow("a"))
 		s.now = s.now.Add(time.Second)
@@ -67,7 +67,7 @@ func TestWhoGoesOnIsSlowedMore(t *testing.T) {
 	// tries counts how many pass within a span when somebody tries every second.
 	tries := func(span time.Duration) (n int) {
 		for end := s.now.Add(span); s.now.Before(end); s.now = s.now.Add(time.Second) {
-			if s.Allow(t.Context(), "a") == nil {
+			if s.Allow(t.Context(), "test", "a") == nil {
 				n++
 			}
 		}
@@ -82,5 +82,5 @@ func TestWhoGoesOnIsSlowedMore(t *testing.T) {
 		}
 	}
 	s.now = s.now.Add(time.Hour)
-	must(t, s.Allow(t.Context(), "a")) // and it ends by itself
+	must(t, s.Allow(t.Context(), "test", "a")) // and it ends by itself
 }

@@ -19,6 +19,8 @@ type device struct {
 	Person int64
 	ID     string // random
 	At     int64  // Unix time
+	Epoch  int64  // store.Person's Browsers: it changes with the password
+	Factor bool   // the second factor was given, too
 }
 
 func (m *Manager) deviceCookie(r *http.Request) *http.Cookie {
@@ -36,15 +38,16 @@ func (m *Manager) deviceCodecs() ([]securecookie.Codec, error) {
 	return all, err
 }
 
-// Remember makes the browser one that p has logged in with.
-func (m *Manager) Remember(w http.ResponseWriter, r *http.Request, p *store.Person) error {
+// Remember makes the browser one that p has logged in with, until they have a new password or log out everywhere;
+// factor tells whether with the second factor.
+func (m *Manager) Remember(w http.ResponseWriter, r *http.Request, p *store.Person, factor bool) error {
 	all, err := m.deviceCodecs()
 	if err != nil {
 		return err
 	}
-	d := device{p.ID, rand.Text(), m.Now().Unix()}
-	if known, id := m.Known(r); known == p.ID {
-		d.ID = id
+	d := device{p.ID, rand.Text(), m.Now().Unix(), p.Browsers, factor}
+	if k := m.Known(r); k.Person == p.ID && k.Epoch == p.Browsers {
+		d.ID, d.Factor = k.ID, factor || k.Factor
 	}
 	c := m.deviceCookie(r)
 	c.MaxAge = int(remembering / time.Second)
@@ -55,18 +58,18 @@ func (m *Manager) Remember(w http.ResponseWriter, r *http.Request, p *store.Pers
 	return nil
 }
 
-// Known tells who has logged in with the browser before, and gives the browser's name; 0: nobody.
-func (m *Manager) Known(r *http.Request) (person int64, id string) {
+// Known tells who has logged in with the browser before. Whether it is still known, the person's Browsers tells.
+func (m *Manager) Known(r *http.Request) store.Browser {
 	all, err := m.deviceCodecs()
 	if err != nil {
-		return 0, ""
+		return store.Browser{}
 	}
 	name := m.deviceCookie(r).Name
 	for _, c := range r.CookiesNamed(name) {
 		var d device
 		if securecookie.DecodeMulti(name, c.Value, &d, all...) == nil && m.Now().Sub(time.Unix(d.At, 0)) < remembering {
-			return d.Person, d.ID
+			return store.Browser{Person: d.Person, ID: d.ID, Epoch: d.Epoch, Factor: d.Factor}
 		}
 	}
-	return 0, ""
+	return store.Browser{}
 }

@@ -10,29 +10,29 @@ import (
 func TestABrowserIsKnown(t *testing.T) {
 	s := newSite(t)
 	w := httptest.NewRecorder()
-	must(t, s.Remember(w, request(nil), s.anna))
+	must(t, s.Remember(w, request(nil), s.anna, false))
 	c := w.Result().Cookies()[0]
 	if c.Name != "__Host-toaster-known" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" {
 		t.Errorf("%+v", c)
 	}
-	person, id := s.Known(request(c))
-	if person != s.anna.ID || id == "" {
-		t.Error(person, id)
+	known := s.Known(request(c))
+	if known.Person != s.anna.ID || known.ID == "" || known.Factor {
+		t.Error(known)
 	}
 	if who, err := s.Who(request(c)); err != nil || who.Person != nil {
 		t.Error("being known opens something: ", who, err)
 	}
 	again := httptest.NewRecorder()
-	must(t, s.Remember(again, request(c), s.anna))
-	if _, same := s.Known(request(again.Result().Cookies()[0])); same != id {
+	must(t, s.Remember(again, request(c), s.anna, false))
+	if same := s.Known(request(again.Result().Cookies()[0])); same != known {
 		t.Error("every log-in makes a new browser of it")
 	}
 	s.now = s.now.Add(remembering - time.Minute)
-	if person, _ := s.Known(request(c)); person == 0 {
+	if s.Known(request(c)).Person == 0 {
 		t.Error("forgotten too early")
 	}
 	s.now = s.now.Add(2 * time.Minute)
-	if person, _ := s.Known(request(c)); person != 0 {
+	if s.Known(request(c)).Person != 0 {
 		t.Error("known for ever")
 	}
 }
@@ -42,7 +42,7 @@ func TestNobodyMakesThemselvesKnown(t *testing.T) {
 	session := httptest.NewRecorder()
 	must(t, s.Begin(session, request(nil), s.anna))
 	for _, value := range []string{"", "x", session.Result().Cookies()[0].Value} {
-		if person, _ := s.Known(request(&http.Cookie{Name: "__Host-toaster-known", Value: value})); person != 0 {
+		if s.Known(request(&http.Cookie{Name: "__Host-toaster-known", Value: value})).Person != 0 {
 			t.Errorf("%q is known", value)
 		}
 	}

@@ -5,7 +5,6 @@ package session
 import (
 	"context"
 	"crypto/rand"
-	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -92,8 +91,9 @@ func tolerable(err error) error {
 	return nil
 }
 
-// Begin logs p in: a new random id, always; the session that the request came with ends.
-func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person) error {
+// Begin logs p in: a new random id, always; the session that the request came with ends. The lines are for the audit
+// trail.
+func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person, by ...store.Entry) error {
 	id := make([]byte, 32)
 	rand.Read(id) // never fails (crypto/rand)
 	now := m.Now()
@@ -101,16 +101,16 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person)
 		PersonID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
 		Address: m.Address(r), Agent: agent(r),
 	}
-	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r)); err != nil {
+	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r), by...); err != nil {
 		return err
 	}
 	return m.give(w, r, id)
 }
 
 // End logs out: the session is over on the server, and the browser is told to forget its cookie.
-func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
+func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.Entry) error {
 	if digest := m.digest(r); digest != nil {
-		if err := m.db.EndSession(r.Context(), digest, m.Now()); err != nil {
+		if err := m.db.EndSession(r.Context(), digest, m.Now(), by...); err != nil {
 			return err
 		}
 	}
@@ -120,18 +120,19 @@ func (m *Manager) End(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Address returns the network address that the request came from, as the web server says, without the port.
+// Address returns the network address that the request came from, as the web server says, without the port. Where a
+// proxy hides it, it is what the proxy says, marked as that: see Proxied.
 func (m *Manager) Address(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+	host := remote(r)
+	if client, hidden := Proxied(r); hidden {
+		return store.Through(client, host)
 	}
 	return host
 }
 
-// Allow counts a try of what key names. Too many are Limited: 5 in 10 seconds, then slower.
-func (m *Manager) Allow(ctx context.Context, key string) error {
-	_, err := m.db.Try(ctx, m.Now(), store.Limit{Key: key, Rates: store.Guesses})
+// Allow counts a try of something from an address. Too many are Limited: 5 in 10 seconds, then slower.
+func (m *Manager) Allow(ctx context.Context, what, address string) error {
+	_, err := m.db.Try(ctx, m.Now(), store.FromNetworks(what, address, store.Guesses)...)
 	return err
 }
 

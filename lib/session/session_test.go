@@ -19,6 +19,7 @@ import (
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
+	"toaster.do/lib/store"
 )
 
 const anna = "anna@example.org"
@@ -125,7 +126,7 @@ func TestSuspensionAndANewPasswordEndSessions(t *testing.T) {
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
 	c = s.logIn(nil)
 	s.expect("logged in again", c, anna, "")
-	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", s.now))
+	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.Entry{At: s.now}))
 	s.expect("with a new password", c, "", "")
 }
 

@@ -23,7 +23,7 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 		return Identity{}, err
 	}
 	if t == nil {
-		if err := m.Allow(r.Context(), "token:address:"+store.Network(m.Address(r))); err != nil {
+		if err := m.Allow(r.Context(), "token", m.Address(r)); err != nil {
 			return Identity{}, err
 		}
 		return Identity{}, fault.New(fault.Unauthorised, "This token is wrong or has expired.", "Make a new one on your account's page, at “API tokens”.")

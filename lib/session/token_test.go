@@ -15,7 +15,7 @@ func (s *site) token(scope string, life time.Duration) string {
 	if life > 0 {
 		t.ExpiresAt = s.now.Add(life)
 	}
-	plain, err := s.db.AddToken(s.t.Context(), t)
+	plain, err := s.db.AddToken(s.t.Context(), t, store.Letter{}, store.Entry{})
 	must(s.t, err)
 	return plain
 }

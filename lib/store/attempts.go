@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -20,6 +19,12 @@ type Rate struct {
 type Limit struct {
 	Key   string
 	Rates []Rate
+
+	// InARow is how many tries may fail one after the other, however slowly; 0: any number. They count for a
+	// person's log-in, say, until that succeeds: see Succeeded.
+	InARow int
+	Person int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
+	What   string
 }
 
 // Guesses are the rates for what somebody could find by trying: a person who mistypes doesn't meet them, and who
@@ -35,9 +40,16 @@ var Checks = []Rate{{120, time.Minute}}
 // counted is how long a try is kept: no rate spans more.
 const counted = time.Hour
 
-// Try counts one try for each limit, if all of them still allow it, and returns the tries' ids. Otherwise nothing is
-// counted, and the error is Limited; its advice says how long to wait.
-func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (ids []int64, err error) {
+// Tried is what Try has counted.
+type Tried struct {
+	ids    []int64
+	inARow []string
+}
+
+// Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is
+// Limited, with advice that says how long to wait; or Denied, where too many have failed in a row, which no waiting
+// changes.
+func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		for _, l := range limits {
 			for _, r := range l.Rates {
@@ -47,19 +59,35 @@ func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (ids []in
 			}
 		}
 		for _, l := range limits {
-			result, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
-			if err != nil {
+			if err := t.count(ctx, tx, l, now); err != nil {
 				return err
 			}
-			id, err := result.LastInsertId()
-			if err != nil {
-				return err
-			}
-			ids = append(ids, id)
 		}
 		return forget(ctx, tx, now)
 	})
-	return ids, err
+	return t, err
+}
+
+func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) error {
+	if l.InARow > 0 {
+		t.inARow = append(t.inARow, l.Key)
+		r, err := tx.ExecContext(ctx, `INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
+			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.Person, l.What, millis(now), l.InARow)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		return fault.New(fault.Denied, "Too many tries have failed.", "Ask the administrator.")
+	}
+	r, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
+	if err != nil {
+		return err
+	}
+	id, err := r.LastInsertId()
+	t.ids = append(t.ids, id)
+	return err
 }
 
 // Tries tells how many tries of what key names count at present, up to most.
@@ -71,16 +99,39 @@ func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n
 	return n, err
 }
 
-// Forgive takes back a try that turned out to be right.
-func (db *DB) Forgive(ctx context.Context, ids ...int64) error {
+// Forgive takes back a try that was not wrong.
+func (db *DB) Forgive(ctx context.Context, t Tried) error {
+	return db.write(ctx, func(tx *sql.Tx) error { return t.forgive(ctx, tx) })
+}
+
+// Succeeded is Forgive for what a person does who knows the right password or code: none has failed in a row any
+// more.
+func (db *DB) Succeeded(ctx context.Context, person int64, what string, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		for _, id := range ids {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid = ?`, id); err != nil {
-				return err
-			}
+		if err := t.forgive(ctx, tx); err != nil {
+			return err
 		}
-		return nil
+		return endRow(ctx, tx, person, what)
 	})
+}
+
+func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
+	for _, id := range t.ids {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid = ?`, id); err != nil {
+			return err
+		}
+	}
+	for _, key := range t.inARow {
+		if _, err := tx.ExecContext(ctx, `UPDATE failure SET count = count - 1 WHERE key = ? AND count > 0`, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func endRow(ctx context.Context, tx *sql.Tx, person int64, what string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE person_id = ? AND what = ?`, person, what)
+	return err
 }
 
 // allows looks at the Count-th newest try: once it is older than the span, there is room for another.
@@ -103,17 +154,4 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
 	return err
-}
-
-// Network returns the part of a network address that tells one subscriber from another: an IPv6 subscriber has at
-// least a /64 to choose addresses from (RFC 6177).
-func Network(address string) string {
-	a, err := netip.ParseAddr(address)
-	if err != nil {
-		return address
-	}
-	if a = a.Unmap().WithZone(""); a.Is4() {
-		return a.String()
-	}
-	return netip.PrefixFrom(a, 64).Masked().String()
 }

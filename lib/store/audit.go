@@ -33,10 +33,15 @@ func (db *DB) Audit(ctx context.Context, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return audit(ctx, tx, e) })
 }
 
-func audit(ctx context.Context, tx *sql.Tx, e Entry) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, means, address, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		millis(e.At), null(e.Actor), e.Means, e.Address, e.Action, e.Object, e.Detail)
-	return err
+func audit(ctx context.Context, tx *sql.Tx, entries ...Entry) error {
+	for _, e := range entries {
+		_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, means, address, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			millis(e.At), null(e.Actor), e.Means, e.Address, e.Action, e.Object, e.Detail)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Entries returns a part of the audit trail, newest first.

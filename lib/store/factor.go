@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -13,7 +14,7 @@ func (db *DB) SetFactor(ctx context.Context, person int64, secret []byte, step i
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, person)); err != nil {
 			return err
 		}
-		if err := setCodes(ctx, tx, person, codes); err != nil {
+		if err := errors.Join(setCodes(ctx, tx, person, codes), endRow(ctx, tx, person, "factor")); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)
@@ -60,34 +61,39 @@ func (db *DB) ClearFactor(ctx context.Context, person int64, now time.Time, lett
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = NULL, totp_step = 0 WHERE id = ?`, person)); err != nil {
 			return err
 		}
-		if err := setCodes(ctx, tx, person, nil); err != nil {
+		if err := errors.Join(setCodes(ctx, tx, person, nil), endRow(ctx, tx, person, "factor")); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)
 	})
 }
 
-// TakeStep notes that a code of a time step was used; false: that one, or a later one, was used before.
-func (db *DB) TakeStep(ctx context.Context, person, step int64) (bool, error) {
-	return db.took(ctx, `UPDATE person SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, person, step)
+// TakeStep notes that a code of a time step was used, and that the try was right; false: that one, or a later one,
+// was used before.
+func (db *DB) TakeStep(ctx context.Context, person, step int64, t Tried) (bool, error) {
+	return db.took(ctx, person, t, `UPDATE person SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, person, step)
 }
 
-// TakeRecoveryCode uses a person's recovery code up; false: there is none like that.
-func (db *DB) TakeRecoveryCode(ctx context.Context, person int64, digest []byte) (bool, error) {
-	return db.took(ctx, `DELETE FROM recovery_code WHERE digest = ? AND person_id = ?`, digest, person)
+// TakeRecoveryCode uses a person's recovery code up, and notes that the try was right; false: there is none like
+// that.
+func (db *DB) TakeRecoveryCode(ctx context.Context, person int64, digest []byte, t Tried) (bool, error) {
+	return db.took(ctx, person, t, `DELETE FROM recovery_code WHERE digest = ? AND person_id = ?`, digest, person)
 }
 
-func (db *DB) took(ctx context.Context, statement string, args ...any) (took bool, err error) {
+// took runs a statement that meets one row where the try was right.
+func (db *DB) took(ctx context.Context, person int64, t Tried, statement string, args ...any) (took bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, statement, args...)
 		if err != nil {
 			return err
 		}
-		n, err := r.RowsAffected()
-		took = n == 1
-		return err
+		if n, err := r.RowsAffected(); err != nil || n != 1 {
+			return err
+		}
+		took = true
+		return errors.Join(t.forgive(ctx, tx), endRow(ctx, tx, person, "factor"))
 	})
-	return took, err
+	return took && err == nil, err
 }
 
 // RecoveryCodes tells how many recovery codes a person has left.

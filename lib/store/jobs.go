@@ -46,6 +46,7 @@ type Revision struct {
 	BuildArgs  string // K=V a line
 	Root       Root
 	CreatedAt  time.Time
+	Made       Translation // only when it is stored: see DB.Translation
 }
 
 // Root is how root gets into the images of a revision.
@@ -108,6 +109,9 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
 		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, millis(r.CreatedAt))
+	if err == nil && r.Made.MadeFor != "" {
+		err = r.Made.put(ctx, tx, r.JobID, r.Number)
+	}
 	if err != nil || r.Root == (Root{}) {
 		return err
 	}
@@ -276,14 +280,16 @@ func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bo
 }
 
 // RemoveJob takes a job away from its owner and asks for its builds to be stopped. The row stays until the
-// engine has removed the job too: see DeleteJob.
-func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time) error {
+// engine has removed the job too: see DeleteJob. The lines are for the audit trail.
+func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id)
-		return err
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by...)
 	})
 }
 

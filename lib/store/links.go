@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"errors"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -19,6 +20,8 @@ type Link struct {
 	Email     string // where it was sent to
 	CreatedAt time.Time
 	ExpiresAt time.Time
+
+	Name, Password string // of "activate": what was typed where the link was asked for, the password as a PHC string
 }
 
 // NewLink returns a link for an address, and the secret that only the letter has.
@@ -45,9 +48,9 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		to, done := p.fields()
 		var created, expires sql.NullInt64
-		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, l.person_id, l.email, l.created_at, l.expires_at FROM link l JOIN person p ON p.id = l.person_id
+		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password FROM link l JOIN person p ON p.id = l.person_id
 			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
-			Scan(append(to, &l.PersonID, &l.Email, &created, &expires)...)
+			Scan(append(to, &l.PersonID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
 		done()
 		l.CreatedAt, l.ExpiresAt = when(created), when(expires)
 		if err == sql.ErrNoRows {
@@ -61,8 +64,9 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 	return l, p, nil
 }
 
-// SendLink stores a link for a person and posts the letters: the first has the link, the others tell of it. Older links of its kind end.
-// When the recipient's bound allows no letter, nothing changes: the last link still works.
+// SendLink stores a link for a person and posts the letters: the first has the link, the others tell of it. Older
+// links of its kind end, but for those to activate an account: each belongs to a password, which may be a
+// stranger's. When the recipient's bound allows no letter, nothing changes: the last link still works.
 func (db *DB) SendLink(ctx context.Context, person int64, l Link, letters ...Letter) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return sendLink(ctx, tx, person, l, letters...) })
 }
@@ -73,11 +77,11 @@ func sendLink(ctx context.Context, tx *sql.Tx, person int64, l Link, letters ...
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ? AND kind = ? OR expires_at <= ?`, person, l.Kind, millis(l.CreatedAt)); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, person, l.Kind, millis(l.CreatedAt)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO link (digest, person_id, kind, email, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		l.Digest, person, l.Kind, l.Email, millis(l.CreatedAt), millis(l.ExpiresAt))
+	_, err := tx.ExecContext(ctx, `INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		l.Digest, person, l.Kind, l.Email, l.Name, l.Password, millis(l.CreatedAt), millis(l.ExpiresAt))
 	return err
 }
 
@@ -93,9 +97,10 @@ func takeLink(ctx context.Context, tx *sql.Tx, l *Link, now time.Time) error {
 	return noLink()
 }
 
-// SignUp stores what somebody who says to have p's address typed: a pending person, and the link to activate it. One who signed up before,
-// and has not proven the address since, starts over. Where the address has an account already, nothing changes, and taken is posted to it.
-// A link without a digest is none: mail is off, nobody can show whose the address is, and the first who gave it stays.
+// SignUp stores what somebody who says to have p's address typed: a pending person, and the link to activate it with
+// p's name and password. Whoever signed up with the address before keeps their own link. Where the address has an
+// account already, nothing changes, and taken is posted to it. A link without a digest is none: mail is off, nobody
+// can show whose the address is, and the first who gave it stays.
 func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var state string
@@ -108,12 +113,13 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 			_, err = post(ctx, tx, p.CreatedAt, taken)
 			return err
 		case err == nil:
-			_, err = tx.ExecContext(ctx, `UPDATE person SET name = ?, password = ?, created_at = ? WHERE id = ?`, p.Name, p.Password, millis(p.CreatedAt), p.ID)
+			_, err = tx.ExecContext(ctx, `UPDATE person SET created_at = ? WHERE id = ?`, millis(p.CreatedAt), p.ID)
 		}
 		if err != nil {
 			return err
 		}
 		if l.Digest != nil {
+			l.Name, l.Password = p.Name, p.Password
 			if err := sendLink(ctx, tx, p.ID, l, invitation); err != nil {
 				return err
 			}
@@ -123,30 +129,39 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 	})
 }
 
-// Activate notes that a pending person, whose password is still p's, has proven the address by a link, and makes them state.
-func (db *DB) Activate(ctx context.Context, l *Link, p *Person, state string, now time.Time, letters []Letter, e Entry) error {
+// Activate notes that a pending person has proven the address by a link, gives them its name and password, and makes
+// them state. All other links of theirs end, with what strangers had typed.
+func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time, letters []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE person SET verified_at = ?, state = ? WHERE id = ? AND state = 'pending' AND email = ? AND password = ?`,
-			millis(now), state, p.ID, l.Email, p.Password)
+		r, err := tx.ExecContext(ctx, `UPDATE person SET name = ?, password = ?, verified_at = ?, state = ?
+			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, millis(now), state, l.PersonID, l.Email)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return cmpErr(err, noLink())
 		}
-		return conclude(ctx, tx, now, p.ID, e, letters...)
+		if err := endWays(ctx, tx, l.PersonID, false); err != nil {
+			return err
+		}
+		return conclude(ctx, tx, now, l.PersonID, e, letters...)
 	})
 }
 
 // ResetPassword gives the person of a link a new password and ends all their sessions and links, and where tokens is set their tokens. A
-// pending person has proven the address by it and becomes state.
-func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter, e Entry) error {
+// pending person has proven the address by it and becomes state; approvals are the letters to those who decide then.
+func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter, approvals []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
+		}
+		var waits bool
+		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM person WHERE id = ?`, l.PersonID).Scan(&waits)
+		if err != nil {
+			return missing(err, "There is no such account.")
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE person SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
 			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, millis(now), state, l.PersonID, l.Email)
@@ -159,10 +174,14 @@ func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tok
 		if err := endWays(ctx, tx, l.PersonID, tokens); err != nil {
 			return err
 		}
-		if err := endSessions(ctx, tx, l.PersonID, now); err != nil {
+		if err := errors.Join(endRow(ctx, tx, l.PersonID, "login"), endSessions(ctx, tx, l.PersonID, now)); err != nil {
 			return err
 		}
-		return conclude(ctx, tx, now, l.PersonID, e, letter)
+		letters := []Letter{letter}
+		if waits && state == "pending" {
+			letters = append(letters, approvals...)
+		}
+		return conclude(ctx, tx, now, l.PersonID, e, letters...)
 	})
 }
 

@@ -104,11 +104,15 @@ func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
 	})
 }
 
-// Readmit lets a person in that was pending or suspended.
-func (db *DB) Readmit(ctx context.Context, id int64, e Entry) error {
+// Readmit lets a person in that was pending or suspended, and posts a letter that says so.
+func (db *DB) Readmit(ctx context.Context, id int64, letter Letter, e Entry) error {
 	e.Action, e.Detail = "person.state", "active"
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`, id))
+		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
+			return err
+		}
+		_, err := post(ctx, tx, e.At, letter)
+		return err
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -30,6 +31,7 @@ type Person struct {
 	TOTPStep   int64     // the time step of the last code that was taken
 	Notify     string    // mail when a build ends: "never", "failure", "always"
 	Feed       int64     // which secret address the feed has; 0: it is off
+	Browsers   int64     // changes when browsers that the person has logged in with are known no more
 }
 
 // Active tells whether the person may use the site.
@@ -39,13 +41,13 @@ func (p *Person) Active() bool { return p.State == "active" }
 func (p *Person) HasFactor() bool { return p.TOTP != nil }
 
 const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
-	p.max_running, p.max_daily, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed`
+	p.max_running, p.max_daily, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed, p.browsers`
 
 // fields returns where personColumns are scanned to, and what finishes the scan.
 func (p *Person) fields() ([]any, func()) {
 	var jobs, running, daily, bytes, days, created, verified sql.NullInt64
 	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
-			&running, &daily, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed}, func() {
+			&running, &daily, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed, &p.Browsers}, func() {
 			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
 			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
 			p.MaxBytes = own(bytes)
@@ -70,8 +72,16 @@ func scanPerson(rs *sql.Rows) (*Person, error) {
 
 // AddPerson stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
 // already is a Conflict at "email".
-func (db *DB) AddPerson(ctx context.Context, p *Person) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return insertPerson(ctx, tx, p) })
+func (db *DB) AddPerson(ctx context.Context, p *Person, by ...Entry) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := insertPerson(ctx, tx, p); err != nil {
+			return err
+		}
+		for i := range by {
+			by[i].Object = PersonObject(p.ID)
+		}
+		return audit(ctx, tx, by...)
+	})
 }
 
 func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
@@ -135,12 +145,13 @@ func (db *DB) people(ctx context.Context, rest string, args ...any) (found []*Pe
 }
 
 // SetPassword changes the password and ends every session of the person: whoever knew the old one is out.
-func (db *DB) SetPassword(ctx context.Context, id int64, phc string, at time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+func (db *DB) SetPassword(ctx context.Context, id int64, phc string, e Entry) error {
+	e.Action = "password"
+	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ?`, phc, id)); err != nil {
 			return err
 		}
-		return endSessions(ctx, tx, id, at)
+		return errors.Join(endRow(ctx, tx, id, "login"), endSessions(ctx, tx, id, e.At))
 	})
 }
 

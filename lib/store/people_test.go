@@ -54,7 +54,7 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
-		"a new password": db.SetPassword(t.Context(), 99, "x", day),
+		"a new password": db.SetPassword(t.Context(), 99, "x", Entry{At: day}),
 		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
 	} {
 		if kind(err) != fault.NotFound {
@@ -69,7 +69,7 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 func TestAPasswordThatChangedMeanwhileIsNotHashedBack(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
-	if err := db.SetPassword(t.Context(), p.ID, "new", day); err != nil {
+	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Rehash(t.Context(), p.ID, "phc", "old, rehashed"); err != nil {
@@ -104,7 +104,7 @@ func TestATokenIsStoredAsItsDigest(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
 	want := &Token{PersonID: p.ID, Name: "nightly", Scope: "write", CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
-	plain, err := db.AddToken(t.Context(), want)
+	plain, err := db.AddToken(t.Context(), want, Letter{}, Entry{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -147,10 +147,10 @@ func TestTriesThatNoLongerCountAreRemoved(t *testing.T) {
 
 func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	db := test(t)
-	open, shut := Limit{"open", []Rate{{9, time.Minute}}}, Limit{"shut", []Rate{{1, time.Minute}}}
-	ids, err := db.Try(t.Context(), day, open, shut)
-	if err != nil || len(ids) != 2 {
-		t.Fatal(ids, err)
+	open, shut := Limit{Key: "open", Rates: []Rate{{9, time.Minute}}}, Limit{Key: "shut", Rates: []Rate{{1, time.Minute}}}
+	tried, err := db.Try(t.Context(), day, open, shut)
+	if err != nil || len(tried.ids) != 2 {
+		t.Fatal(tried, err)
 	}
 	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != fault.Limited {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	if n, _ := db.Tries(t.Context(), day, "open", 99); n != 1 {
 		t.Errorf("%d tries are counted", n)
 	}
-	if err := db.Forgive(t.Context(), ids...); err != nil {
+	if err := db.Forgive(t.Context(), tried); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := db.Try(t.Context(), day, open, shut); err != nil {
@@ -196,10 +196,10 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 	for i, use := range []func(*Person, *Link) error{
 		func(p *Person, l *Link) error { return db.SetAddress(t.Context(), l, day, Letter{}, Entry{At: day}) },
 		func(p *Person, l *Link) error {
-			return db.ResetPassword(t.Context(), l, "new", "active", false, day, Letter{}, Entry{At: day})
+			return db.ResetPassword(t.Context(), l, "new", "active", false, day, Letter{}, nil, Entry{At: day})
 		},
 		func(p *Person, l *Link) error {
-			return db.Activate(t.Context(), l, p, "active", day, nil, Entry{At: day})
+			return db.Activate(t.Context(), l, "active", day, nil, Entry{At: day})
 		},
 	} {
 		p := addPerson(t, db, fmt.Sprintf("person%d@example.org", i))

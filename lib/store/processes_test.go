@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // rationed allows a hundred tries to all processes together.
-var rationed = Limit{"test", []Rate{{100, time.Hour}}}
+var rationed = Limit{Key: "test", Rates: []Rate{{100, time.Hour}}}
 
 // process does what a request does: it opens the database, reads, and writes what depends on it.
 func process(path, number string) error {
@@ -43,7 +43,7 @@ func process(path, number string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}); err != nil {
+	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}, Letter{}, Entry{}); err != nil {
 		return err
 	}
 	if _, err := db.Try(ctx, time.Now(), rationed); err == nil {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -23,7 +24,7 @@ func (db *DB) ChangePassword(ctx context.Context, person, keep int64, phc string
 		if err := endWays(ctx, tx, person, tokens); err != nil {
 			return err
 		}
-		if err := endOthers(ctx, tx, person, keep, now); err != nil {
+		if err := errors.Join(endRow(ctx, tx, person, "login"), endOthers(ctx, tx, person, keep, now)); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)
@@ -59,7 +60,11 @@ func (db *DB) EndOtherSessions(ctx context.Context, person, keep int64, at time.
 	return db.write(ctx, func(tx *sql.Tx) error { return endOthers(ctx, tx, person, keep, at) })
 }
 
+// endOthers ends all sessions but one; browsers that the person has logged in with are known no more.
 func endOthers(ctx context.Context, tx *sql.Tx, person, keep int64, at time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE person SET browsers = browsers + 1 WHERE id = ?`, person); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL`, millis(at), person, keep)
 	return err
 }
@@ -89,7 +94,7 @@ func (db *DB) RemovePerson(ctx context.Context, person int64, now time.Time, let
 		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE person_id = ? AND removed_at IS NULL`, millis(now), person); err != nil {
 			return err
 		}
-		for _, table := range []string{"session", "token", "draft", "link", "recovery_code"} {
+		for _, table := range []string{"session", "token", "draft", "link", "recovery_code", "failure"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE person_id = ?`, person); err != nil {
 				return err
 			}
@@ -118,6 +123,7 @@ func (db *DB) Purge(ctx context.Context, now, signedUp time.Time) error {
 			{`DELETE FROM person WHERE state = 'pending' AND role = 'user' AND verified_at IS NULL AND created_at < ?
 				AND NOT EXISTS (SELECT 1 FROM job WHERE person_id = person.id) AND NOT EXISTS (SELECT 1 FROM session WHERE person_id = person.id)`, millis(signedUp)},
 			{`DELETE FROM link WHERE expires_at <= ?`, millis(now)},
+			{`DELETE FROM failure WHERE person_id IS NULL AND at < ?`, millis(now.Add(-remembered))},
 		} {
 			if _, err := tx.ExecContext(ctx, s.statement, s.arg); err != nil {
 				return err

@@ -21,12 +21,21 @@ type Session struct {
 	Agent     string
 }
 
+// Browser is what somebody has logged in with before.
+type Browser struct {
+	Person int64 // who; 0: nobody
+	ID     string
+	Epoch  int64 // the person's Browsers at that time: where that has changed, the browser is known no more
+	Factor bool  // the second factor was given, too
+}
+
 // remembered is how long a session is kept after its limit: its network is known to be the person's.
 const remembered = 30 * 24 * time.Hour
 
-// AddSession stores s under the digest of the browser's id and sets its ID. The session of the old digest,
-// if there is one, ends at the same moment. Sessions that are long over are forgotten.
-func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte) error {
+// AddSession stores s under the digest of the browser's id and sets its ID, with the lines about it for the audit
+// trail. The session of the old digest, if there is one, ends at the same moment. Sessions that are long over are
+// forgotten.
+func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE person_id = ? AND expires_at < ?`, s.PersonID, millis(s.CreatedAt.Add(-remembered))); err != nil {
 			return err
@@ -39,8 +48,10 @@ func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte) er
 		if err != nil {
 			return err
 		}
-		s.ID, err = r.LastInsertId()
-		return err
+		if s.ID, err = r.LastInsertId(); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by...)
 	})
 }
 
@@ -71,9 +82,15 @@ func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
 	})
 }
 
-// EndSession ends the session of the digest. One that is over, or never was, is no error.
-func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time) error {
-	return db.write(ctx, func(tx *sql.Tx) error { return endSession(ctx, tx, digest, at) })
+// EndSession ends the session of the digest, with the lines about it for the audit trail. One that is over, or never
+// was, is no error.
+func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time, by ...Entry) error {
+	return db.write(ctx, func(tx *sql.Tx) error {
+		if err := endSession(ctx, tx, digest, at); err != nil {
+			return err
+		}
+		return audit(ctx, tx, by...)
+	})
 }
 
 // KnowsNetwork tells whether the person has logged in from the network of the address before.
@@ -92,9 +109,9 @@ func endSession(ctx context.Context, tx *sql.Tx, digest []byte, at time.Time) er
 	return err
 }
 
+// endSessions logs a person out everywhere.
 func endSessions(ctx context.Context, tx *sql.Tx, person int64, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE person_id = ? AND ended_at IS NULL`, millis(at), person)
-	return err
+	return endOthers(ctx, tx, person, 0, at)
 }
 
 // missing turns "no rows" into NotFound.

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/base64"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,8 +54,10 @@ func scanToken(rs *sql.Rows) (*Token, error) {
 	return t, err
 }
 
-// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored.
-func (db *DB) AddToken(ctx context.Context, t *Token) (plain string, err error) {
+// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The letter about it
+// and the line of the audit trail are stored with it or not at all, so that no token lives whose plain form nobody
+// was given.
+func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (plain string, err error) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails (crypto/rand)
 	plain = tokenMark + base64.RawURLEncoding.EncodeToString(secret)
@@ -65,8 +68,11 @@ func (db *DB) AddToken(ctx context.Context, t *Token) (plain string, err error) 
 		if err != nil {
 			return err
 		}
-		t.ID, err = r.LastInsertId()
-		return err
+		if t.ID, err = r.LastInsertId(); err != nil {
+			return err
+		}
+		e.At = t.CreatedAt
+		return conclude(ctx, tx, t.CreatedAt, t.PersonID, e, letter)
 	})
 	if err != nil {
 		return "", err
@@ -110,8 +116,9 @@ func (db *DB) Tokens(ctx context.Context, person int64) (found []*Token, err err
 }
 
 // RemoveToken removes a token of the person; NotFound if they have none with this id.
-func (db *DB) RemoveToken(ctx context.Context, person, id int64) error {
-	return db.write(ctx, func(tx *sql.Tx) error {
+func (db *DB) RemoveToken(ctx context.Context, person, id int64, e Entry) error {
+	e.Action, e.Detail = "token.remove", "token "+strconv.FormatInt(id, 10)
+	return db.manage(ctx, e, person, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ? AND id = ?`, person, id))
 	})
 }

@@ -37,8 +37,9 @@ func (w *world) examineSite(cfg *config.Config) []finding {
 		}
 	}
 	if all[0].OK {
-		all = append(all, cron(w.ctx, cfg))
+		all = append(all, cron(w.ctx, cfg), proxyFinding(w.ctx, cfg))
 	}
+	all = append(all, signupFinding(cfg))
 	if cfg.Signup.Breached != "" {
 		all = append(all, breachedFinding(cfg))
 	}

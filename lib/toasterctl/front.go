@@ -7,6 +7,7 @@ import (
 	"net/http/cgi"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"toaster.do/static"
 )
@@ -25,6 +26,8 @@ type front struct {
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, below := strings.CutPrefix(r.URL.Path, f.prefix)
 	switch {
+	case strings.ContainsFunc(r.URL.Path, unicode.IsControl): // no environment holds a NUL
+		http.Error(w, "There are control characters in this address.", http.StatusBadRequest)
 	case !below || path != "" && path[0] != '/':
 		http.Error(w, "The site is at "+f.prefix+"/", http.StatusNotFound)
 	case path == "":
@@ -48,7 +51,12 @@ func isProgram(path, name string) bool {
 }
 
 func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
-	if strings.HasSuffix(r.URL.Path, "/") || r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w.Header().Set("Allow", "GET, HEAD")
+		http.Error(w, "Files can only be read.", http.StatusMethodNotAllowed)
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "/") {
 		http.NotFound(w, r)
 		return
 	}

@@ -109,10 +109,7 @@ type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
 	return c.do(w, "remove", "removed", func(s *build.Service, f found) error {
-		if err := s.Remove(w.ctx, f.owner.ID, f.ID); err != nil {
-			return err
-		}
-		return s.Store.Audit(w.ctx, deed("job.remove", "job "+f.ID, store.PersonObject(f.owner.ID)))
+		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.PersonObject(f.owner.ID)))
 	})
 }
 

@@ -43,6 +43,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (job
 	accounts := account.New(cfg, s.Store)
 	return jobs, errors.Join(err,
 		s.Expire(ctx),
+		s.Recheck(ctx),
 		accounts.Tidy(ctx),
 		accounts.TellEnds(ctx),
 		deliver(ctx, cfg, s),

@@ -31,10 +31,7 @@ func (tokenAdd) Help() string {
 
 func (c *tokenAdd) Run(w *world) error {
 	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
-		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires))
-		if err == nil {
-			err = w.record(db, c.Email, "token.add", c.Scope)
-		}
+		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires), deed("", "", ""))
 		if err != nil {
 			return err
 		}
@@ -68,25 +65,12 @@ type tokenRemove struct {
 
 func (c *tokenRemove) Run(w *world) error {
 	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
-		if err := a.RemoveToken(w.ctx, c.Email, c.ID); err != nil {
+		if err := a.RemoveToken(w.ctx, c.Email, c.ID, deed("", "", "")); err != nil {
 			return orSee(err, "token list "+c.Email)
 		}
-		err := w.record(db, c.Email, "token.remove", "token "+strconv.FormatInt(c.ID, 10))
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w.out, "The token was removed.")
+		_, err := fmt.Fprintln(w.out, "The token was removed.")
 		return err
 	})
-}
-
-// record adds to the audit trail what was done to a person's tokens.
-func (w *world) record(db *store.DB, email, action, detail string) error {
-	p, err := db.PersonByEmail(w.ctx, strings.TrimSpace(email))
-	if err != nil {
-		return err
-	}
-	return db.Audit(w.ctx, deed(action, store.PersonObject(p.ID), detail))
 }
 
 // lifetime is a duration that may count days.

@@ -69,11 +69,9 @@ func (c *userAdd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
-		p, err := a.Add(w.ctx, account.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin})
-		if err == nil {
-			err = db.Audit(w.ctx, deed("person.add", store.PersonObject(p.ID), p.Role))
-		}
+	return w.withAccounts(func(a *account.Accounts, _ *store.DB) error {
+		n := account.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
+		p, err := a.Add(w.ctx, n, deed("person.add", "", n.Role()))
 		if err != nil {
 			return err
 		}
@@ -93,17 +91,10 @@ func (c *userPasswd) Run(w *world) error {
 		return err
 	}
 	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
-		if err := a.SetPassword(w.ctx, c.Email, secret); err != nil {
+		if err := a.SetPassword(w.ctx, c.Email, secret, deed("", "", "")); err != nil {
 			return err
 		}
-		p, err := db.PersonByEmail(w.ctx, strings.TrimSpace(c.Email))
-		if err == nil {
-			err = db.Audit(w.ctx, deed("password", store.PersonObject(p.ID), ""))
-		}
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
+		_, err := fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
 		return err
 	})
 }

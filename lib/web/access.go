@@ -60,7 +60,7 @@ func (r *Request) Entry(action, object, detail string) store.Entry {
 // Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one is named
 // (somebody's address as it was typed; it is not stored). Too many are Limited.
 func (r *Request) Allow(what, account string) error {
-	limits := []store.Limit{{Key: what + ":address:" + store.Network(r.Site.Sessions.Address(r.Request)), Rates: store.Guesses}}
+	limits := store.FromNetworks(what, r.Site.Sessions.Address(r.Request), store.Guesses)
 	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
 		d := sha256.Sum256([]byte(account))
 		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.Letters})

@@ -194,6 +194,7 @@ func (r *Request) answer(w *response) error {
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
 		return r.straighten(w)
 	}
+	r.noticeProxy()
 	who, err := r.Site.Sessions.Who(r.Request)
 	if err != nil {
 		return err

@@ -36,7 +36,12 @@ func (a *App) serve() error {
 	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
 	defer stop()
 	context.AfterFunc(told, l.last)
-	err = fcgi.Serve(l, a)
+	for err == nil {
+		var c net.Conn
+		if c, err = l.Accept(); err == nil {
+			go serveConnection(c, a)
+		}
+	}
 	if told.Err() == nil {
 		return err
 	}

@@ -62,6 +62,7 @@ func (d *detailed) Unwrap() error { return d.error }
 
 // fail answers with an error: a page, or a problem for a program. What has begun can't be taken back.
 func (r *Request) fail(w *response, err error) {
+	err = ended(r.Context(), err)
 	r.err = err
 	status := Status(err)
 	if status >= 500 {

@@ -1,9 +1,10 @@
 package web
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
-	"net/http/cgi"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -58,7 +59,11 @@ func (app *App) once() int {
 		fmt.Fprintln(os.Stderr, app.Program+" is a CGI program: a web server runs it. To try it, run “toasterctl serve”.")
 		return 2
 	}
-	if err := cgi.Serve(app); err != nil {
+	if err := usualLeash.serve(app); err != nil {
+		var where *url.Error // has the address, in which there may be a secret
+		if errors.As(err, &where) {
+			err = where.Err
+		}
 		app.Log.Error("the web server's environment can't be read", "error", err)
 		fmt.Print("Status: 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe server could not read this request.\n")
 	}

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // place splits what the web server says of a CGI request into the path the site is mounted under and the path
@@ -62,8 +64,12 @@ func placeBelow(program, prefix, urlPath string) (string, string) {
 
 func escaped(plain string) string { return (&url.URL{Path: plain}).EscapedPath() }
 
-// segments splits a path; ok is false where a segment is empty, "." or "..": no route has one.
+// segments splits a path; ok is false where a segment is empty, "." or "..", or something in it is no text: no route
+// has one.
 func segments(path string) (list []string, ok bool) {
+	if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
+		return nil, false
+	}
 	path = strings.TrimPrefix(path, "/")
 	if path == "" {
 		return nil, true

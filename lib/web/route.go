@@ -28,6 +28,7 @@ type Route struct {
 	Do     Handler
 	Fields func(*config.Config) Fields // what the form may hold; nil: small fields only
 	Again  string                      // the page with the form, for a sender whose session is over; empty: it has none
+	Secret bool                        // what stands in place of the path's first parameter is a secret: the log doesn't have it
 }
 
 // Handler answers a request, or returns an error before it has written anything.
@@ -57,6 +58,17 @@ func find(routes []Route, method, path string) (route *Route, parameters map[str
 		allowed = append(allowed, http.MethodHead)
 	}
 	return nil, nil, allowed
+}
+
+// loggable is a path without the secrets that routes have in theirs, whether or not it fits them wholly.
+func loggable(routes []Route, path string) string {
+	for _, rt := range routes {
+		before, _, _ := strings.Cut(rt.Path, "{")
+		if i := strings.Index(path, before); rt.Secret && i >= 0 && len(path) > i+len(before) {
+			return path[:i] + before + "…"
+		}
+	}
+	return path
 }
 
 func match(pattern string, parts []string) (map[string]string, bool) {

@@ -360,3 +360,12 @@ func TestEveryKindOfFaultHasAStatus(t *testing.T) {
 		t.Error("an error that was not made for a person is no 500")
 	}
 }
+
+func TestNoRouteHasControlCharacters(t *testing.T) {
+	routes := []Route{{Method: "GET", Path: "/{id}"}, {Method: "GET", Path: "/{id}/artifacts/{path...}"}}
+	for _, path := range []string{"/a\x00", "/a\n", "/a/artifacts/b\x7f", "/a/artifacts/b/\x1b", "/\xff", "/\u0085"} {
+		if rt, _, allowed := find(routes, "GET", path); rt != nil || allowed != nil {
+			t.Errorf("%q has a route", path)
+		}
+	}
+}

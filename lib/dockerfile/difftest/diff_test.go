@@ -34,6 +34,8 @@ func TestSame(t *testing.T) {
 		}
 	}))
 	t.Cleanup(server.Close)
+	// The sandbox's name for this host's loopback.
+	b.allow = strings.Replace(server.Listener.Addr().String(), "127.0.0.1", "10.0.2.2", 1)
 	for _, c := range readCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -115,6 +117,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	if s.Dockerfile, err = os.ReadFile(filepath.Join(dir, "Dockerfile")); err != nil {
 		t.Fatal(err)
 	}
+	s.Dockerfile = bytes.ReplaceAll(s.Dockerfile, []byte("//127.0.0.1:"), []byte("//10.0.2.2:"))
 	if s.Context, err = dockerfile.ContextFromDir(dir, dockerfile.Limits{}); err != nil {
 		return nil, err.Error(), true
 	}
@@ -133,7 +136,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		t.Fatal(err)
 	}
 	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
-	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work)
+	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+b.allow)
 	out, err := cmd.CombinedOutput()
 	said += string(out)
 	if left, _ := filepath.Glob(filepath.Join(work, "toaster.*")); len(left) > 0 {
@@ -198,7 +201,10 @@ func snapshot(t *testing.T, root string) map[string]string {
 }
 
 // builder is buildah with a store of its own, and the base image's files.
-type builder struct{ root, store string }
+type builder struct {
+	root, store string
+	allow       string // what the sandbox of the blend may reach beside the internet
+}
 
 // newBuilder makes the base, a small busybox root, and tags it as debian:bookworm.
 func newBuilder(t *testing.T) *builder {

@@ -6,14 +6,15 @@ inline() {
 	print -rn -- $3 >$WORK/inline/$1/$2 && zf_chmod 644 $WORK/inline/$1/$2 || fail "cannot write $2"
 }
 
-# fetch NUMBER NAME URL CHECKSUM: ADD of a URL. The build machine fetches it; CHECKSUM is ALGORITHM:HEX or empty.
+# fetch NUMBER NAME URL CHECKSUM: ADD of a URL, in the network of RUN; CHECKSUM is ALGORITHM:HEX or empty.
 fetch() {
 	local to=$WORK/inline/$1/$2 sum
 	zf_mkdir -p $WORK/inline/$1
+	connect
 	if (( $+commands[curl] )); then
-		curl -q -fsSL -g -R --proto '=http,https' --proto-redir '=http,https' --retry 2 -o $to --url $3
+		nsenter --net=$network curl -q -fsSL -g -R --proto '=http,https' --proto-redir '=http,https' --retry 2 -o $to --url $3
 	elif (( $+commands[wget] )); then
-		wget --no-config -q -O $to -- $3
+		nsenter --net=$network wget --no-config -q -O $to -- $3
 	else
 		fail "this host has neither curl nor wget to fetch $3"
 	fi || fail "cannot fetch $3"

@@ -1,6 +1,6 @@
 # This file is a blend for the Devuan SDK (live-sdk, vm-sdk, arm-sdk, of 2018 or of today): load it, or source it after `load`.
 # It customises a root filesystem as a Dockerfile says. It needs nothing but itself and a Debian or Devuan host with
-# zsh, perl, tar, util-linux. Without the SDK: strapdir=/path/to/rootfs; source this; blend_postinst.
+# zsh, perl, tar, util-linux, crun or runc, slirp4netns and iproute2. Without the SDK: strapdir=/path/to/rootfs; source this; blend_postinst.
 
 # The stamp in the image names this file by its checksum. It is known by the name it is sourced from, unless it is given.
 if [[ -z ${TOASTER_BLEND_SHA256-} ]]; then
@@ -31,7 +31,7 @@ toaster_tree() {
 
 toaster_ready() {
 	local tool
-	for tool in unshare mount tar perl mktemp base64 sha256sum cp; do
+	for tool in unshare nsenter setpriv mount tar perl mktemp base64 sha256sum cp; do
 		(( $+commands[$tool] )) || { print -ru2 -- "toaster: this host lacks $tool"; return 1 }
 	done
 	[[ -d $1 && ${1:A} != / ]] || { print -ru2 -- "toaster: no tree to work on: '$1'"; return 1 }
@@ -52,16 +52,15 @@ blend_postinst() {
 	work=$(mktemp -d -- ${place:A}/toaster.XXXXXXXX) || return 1
 	(( $+functions[notice] )) && notice "toaster: building in $tree"
 
-	local -a root isolate keep
+	local -a root keep
 	local name
 	(( EUID )) && root=(sudo)
-	for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY; do	# for ADD of a URL only; RUN never sees them
+	# The proxies are for ADD of a URL only; RUN never sees them.
+	for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY TOASTER_IDS TOASTER_SANDBOX_ALLOW; do
 		[[ -n ${(P)name-} ]] && keep+=("$name=${(P)name}")
 	done
-	isolate=(unshare --mount --uts --ipc --pid --fork --propagation private)
-	unshare --help 2>&1 | grep -q -- --kill-child && isolate+=(--kill-child)
 	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh $keep \
-		$isolate zsh -f $work/builder $tree $work $TOASTER_BLEND_SHA256 </dev/null
+		zsh -f $work/enter $tree $work zsh -f builder $TOASTER_BLEND_SHA256 </dev/null
 	integer failed=$?
 	$root rm -rf --one-file-system -- $work
 	(( failed )) && print -ru2 -- "toaster: the build failed"

@@ -1,5 +1,4 @@
-# The builder: zsh -f builder TREE WORK STAMP, as root, in namespaces of its own. What follows these functions is the
-# Dockerfile, an instruction a paragraph. Text of the Dockerfile stands there only in quoted words.
+# The builder's functions, for a program that runs as root of the namespaces that `enter` has made: TREE=… WORK=… zsh -f PROGRAM STAMP
 emulate zsh
 setopt extended_glob no_multibyte pipe_fail
 umask 022
@@ -7,12 +6,18 @@ export LC_ALL=C
 zmodload zsh/stat zsh/system zsh/regex || exit 1
 zmodload -F zsh/files b:zf_mkdir b:zf_rm b:zf_rmdir b:zf_chmod b:zf_chown b:zf_ln || exit 1
 
-typeset -r TREE=$1 WORK=$2 STAMP=$3 CONTEXT=$2/context STAGES=$2/stages
+typeset -r TREE WORK STAMP=$1 CONTEXT=$WORK/context STAGES=$WORK/stages
 typeset ROOT=$TREE at='0/0 0'	# the root that instructions work on; the step they belong to
 typeset -a mounts proxies reply
 typeset -A environment kept_environment
 zf_mkdir -m 755 $CONTEXT $STAGES $WORK/inline $WORK/cache || exit 1
-[[ -s $WORK/context.tar.gz ]] && { tar -xzpf $WORK/context.tar.gz --same-owner --numeric-owner -C $CONTEXT || exit 1 }
+map $WORK $WORK && map $TREE $TREE || exit 1	# no device in them can be used
+cd $WORK
+
+unpack_context() {
+	[[ -s context.tar.gz ]] || return 0
+	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
+}
 
 # step N LINE TEXT
 step() {

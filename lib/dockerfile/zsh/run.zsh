@@ -63,18 +63,18 @@ unstub() {
 	done
 }
 
-# Mounts for the next run, a folder before what is mounted inside of it. bind ROOT SOURCE TARGET ro|rw; cache ID TARGET ro|rw MODE OWNER [ROOT SOURCE]; memory TARGET SIZE
+# Mounts for the next run, a folder before what is mounted inside of it. bind ROOT SOURCE TARGET ro|rw; cache ID TARGET ro|rw MODE OWNER
+# [ROOT SOURCE]; memory TARGET SIZE
 bind() {
 	inside $1 $2
-	local from=$REPLY kind=file
+	local from=$REPLY
 	[[ -e $from ]] || { shown $from; fail "--mount: $REPLY is not there" }
-	[[ -d $from ]] && kind=dir
 	if [[ $4 == rw ]]; then	# what is written there is gone after the step
 		local copy=$(mktemp -d $WORK/inline/mount.XXXXXX)
 		cp -ax --reflink=auto --no-target-directory -- $from $copy/it || fail "cannot copy ${from:t}"
 		from=$copy/it
 	fi
-	mounts+=(bind $from $3 $kind $4)
+	mounts+=($3 none $from rbind,nosuid,$4)
 }
 
 cache() {
@@ -88,10 +88,34 @@ cache() {
 			zf_mkdir -m $4 $place && zf_chmod $4 $place && zf_chown $5 $place || fail "cannot make a cache"
 		fi
 	fi
-	mounts+=(bind $place $2 dir $3)
+	mounts+=($2 none $place rbind,nosuid,$3)
 }
 
-memory() { mounts+=(tmpfs "$2" $1 dir rw) }
+memory() { mounts+=($1 tmpfs tmpfs nosuid,mode=1777${2:+,size=$2}) }
+
+# mount_points PLACE…: makes those of the mounts that are in the tree, and tells the runtime where they are. What is in another mount,
+# or in one of the places, the runtime makes there.
+mount_points() {
+	local one kind
+	local -A closed=()
+	for one in "$@"; do covers[${one#$ROOT}]=$SANDBOX/nothing; done
+	while (( $#mounts )); do
+		inside $ROOT $mounts[1]
+		if [[ -z $cover ]]; then
+			kind=dir
+			[[ $mounts[2] == tmpfs || -d $mounts[3] ]] || kind=file
+			stub $mounts[1] $kind
+		elif [[ ! -e $place && -n $closed[$cover] ]]; then
+			fail "cannot make the mount point $mounts[1]: it is in a mount that is read-only"
+		fi
+		one=${REPLY#$ROOT}
+		oci_mount $one "${(@)mounts[2,4]}"
+		[[ $mounts[2] == tmpfs ]] && covers[$one]=$SANDBOX/nothing || covers[$one]=$mounts[3]
+		[[ ,$mounts[4], == *,ro,* ]] && closed[$one]=yes
+		shift 4 mounts
+	done
+	covers=() cover=''
+}
 
 # script NAME TEXT: RUN with a heredoc that begins with #!, which is run as /dev/pipes/NAME.
 script() {
@@ -99,42 +123,60 @@ script() {
 	print -rn -- $2 >$WORK/inline/pipes/$1 && zf_chmod 755 $WORK/inline/pipes/$1 || fail "cannot write $1"
 }
 
-# run USER DIRECTORY ARGV...: one RUN. Its processes, mounts, and the network names it sets end with it.
+# run USER DIRECTORY ARGV...: one RUN. Its processes and mounts end with it.
 run() {
-	local user=$1 dir=$2 uid gid home entry policy=''
+	local user=$1 dir=$2 uid gid home entry policy='' variables_json
 	local -a groups stubs places env
 	shift 2
+	(( $#runtime )) || choose_runtime
+	local net=none
+	(( offline )) || { connect; net=$network }
 	for entry in ${(ok)environment}; do env+=("$entry=$environment[$entry]"); done
 	for entry in $proxies; do (( ${+environment[${entry%%=*}]} )) || env+=("$entry"); done
 	identity $user
 	[[ -n ${(M)env:#HOME=*} ]] || env+=("HOME=$home")
 	inside $ROOT $dir
 	make_dirs $REPLY 755 ''
+	oci_mounts=()
 	for entry in proc sys dev; do
 		stub /$entry dir
 		places+=($REPLY)
 	done
-	for entry in resolv.conf hosts; do
-		[[ -f /etc/$entry ]] || continue
-		cat /etc/$entry >$WORK/inline/$entry	# what is written there is gone after the step
+	oci_mount ${places[1]#$ROOT} proc proc nosuid,noexec
+	oci_mount ${places[2]#$ROOT} sysfs sysfs nosuid,noexec,ro
+	oci_mount ${places[3]#$ROOT} tmpfs tmpfs nosuid,strictatime,mode=755,size=65536k
+	oci_mount ${places[3]#$ROOT}/pts devpts devpts nosuid,noexec,newinstance,ptmxmode=0666,mode=0620$tty_group
+	oci_mount ${places[3]#$ROOT}/shm tmpfs shm nosuid,noexec,mode=1777,size=65536k
+	[[ -d $WORK/inline/pipes ]] && oci_mount ${places[3]#$ROOT}/pipes none $WORK/inline/pipes rbind,nosuid,ro
+	print "127.0.0.1\tlocalhost $oci_hostname\n::1\tlocalhost ip6-localhost ip6-loopback" >$WORK/inline/hosts
+	[[ $net == none ]] && : >$WORK/inline/resolv.conf || cat $SANDBOX/resolv.conf >$WORK/inline/resolv.conf
+	for entry in resolv.conf hosts; do	# what is written there is gone after the step
 		stub /etc/$entry file
-		places+=($WORK/inline/$entry $REPLY)
+		places+=($REPLY)
+		oci_mount ${REPLY#$ROOT} none $WORK/inline/$entry rbind,nosuid
 	done
-	local -a wanted=("${(@)mounts}")
-	mounts=()
-	if [[ -x $ROOT/usr/bin/dpkg && ! -e $ROOT/usr/sbin/policy-rc.d && ! -L $ROOT/usr/sbin ]]; then	# no daemon while packages are installed
-		policy=$ROOT/usr/sbin/policy-rc.d
+	mount_points $places
+	inside $ROOT /usr/sbin/policy-rc.d
+	if [[ -x $ROOT/usr/bin/dpkg && -d ${REPLY:h} && ! -e $REPLY && ! -L $REPLY ]]; then	# no daemon while packages are installed
+		policy=$REPLY
 		print -r -- $'#!/bin/sh\n# toaster\nexit 101' >$policy && zf_chmod 755 $policy
 	fi
-	$isolate zsh -f $WORK/enter $ROOT $WORK $uid $gid "$groups" $dir $#places $places $#wanted "${wanted[@]}" $#env "${env[@]}" "$@" </dev/null
+	json_list $env; variables_json=$REPLY
+	json_list "$@"
+	configure $ROOT $uid $gid "$groups" $dir $net $variables_json $REPLY
+	sandbox
 	integer code=$?
-	[[ -n $policy && -f $policy && ! -L $policy && "$(<$policy)" == *$'\n# toaster\n'* ]] && zf_rm -f $policy
-	[[ -e $WORK/inline/stubs ]] && stubs+=(${(0)"$(<$WORK/inline/stubs)"})
+	offline=0
+	if [[ -n $policy ]]; then
+		inside $ROOT /usr/sbin/policy-rc.d
+		[[ $REPLY == $policy && -f $policy && ! -L $policy && "$(<$policy)" == *$'\n# toaster\n'* ]] && zf_rm -f $policy
+	fi
 	unstub
-	zf_rm -rf $WORK/inline/{pipes,stubs}
+	zf_rm -rf $WORK/inline/pipes
 	(( code )) && fail '' $code
 	return 0
 }
 
-typeset -a isolate=(unshare --mount --uts --ipc --pid --fork --propagation private)
-unshare --help 2>&1 | grep -q -- --kill-child && isolate+=(--kill-child)
+# without_network: the next run has none.
+typeset -i offline=0
+without_network() { offline=1 }

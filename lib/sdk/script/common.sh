@@ -18,8 +18,18 @@ fail() {
 # need COMMAND PACKAGE: notes what the host lacks; lacking is asked once for all of them.
 need() { command -v "$1" >/dev/null 2>&1 || MISSING="$MISSING $2"; }
 
-disk_full() { fail 5 "the disk is full: $(free_mib "$WORK") MiB are free in $WORK."; }
+disk_full() { fail 5 "the disk is full: $(free_mib "$WORK") MiB are free in $PLACE."; }
 free_mib() { df -Pk "$1" | awk 'NR == 2 { free = int($4 / 1024) } END { print free + 0 }'; }
+
+# What comes from the environment, and is used in sums.
+check_numbers() {
+	for name in SOURCE_DATE_EPOCH TOASTER_IDS TOASTER_MEMORY TOASTER_PIDS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK; do
+		eval "case \${$name:-0} in *[!0-9]*) fail 2 \"\$name must be a number.\" ;; esac"
+	done
+	case ${TOASTER_CPUS:-0} in
+	*[!0-9.]*) fail 2 "TOASTER_CPUS must be a number." ;;
+	esac
+}
 
 check_host() {
 	MISSING=
@@ -27,6 +37,13 @@ check_host() {
 		need "$need_command" "$need_package"
 	done <<-END
 		unshare util-linux
+		nsenter util-linux
+		prlimit util-linux
+		setpriv util-linux
+		slirp4netns slirp4netns
+		ip iproute2
+		zsh zsh
+		perl perl
 		mkfifo coreutils
 		sha256sum coreutils
 		find findutils
@@ -35,6 +52,7 @@ check_host() {
 		dpkg-query dpkg
 		$NEEDS
 	END
+	command -v runc >/dev/null 2>&1 || need crun crun
 	AS_ROOT=
 	if [ "$(id -u)" != 0 ]; then
 		root_or_ids
@@ -76,8 +94,8 @@ check_arch() {
 		fail 3 "this host can't run programs for $ARCH. Install them, as root: apt-get install qemu-user-static binfmt-support"
 }
 
+NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 check_namespaces() {
-	NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
 	MAPPED=
 	if [ "$(id -u)" != 0 ] && [ -z "$AS_ROOT" ]; then
 		MAPPED='--map-root-user --map-auto'
@@ -128,74 +146,206 @@ remove() {
 }
 
 # What an inner script that sudo starts still gets from the environment.
-PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK http_proxy https_proxy no_proxy'
+PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS TOASTER_SANDBOX_ALLOW TOASTER_MEMORY
+TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
 
 outside() {
 	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
-	case ${SOURCE_DATE_EPOCH:-0} in
-	*[!0-9]*) fail 2 "SOURCE_DATE_EPOCH must be a number of seconds since 1970." ;;
-	esac
+	check_numbers
 	case $0 in
 	/*) SELF=$0 ;;
 	*) SELF=$PWD/$0 ;;
 	esac
 	WORK=$PWD/$TARGET.work
+	PLACE=$WORK # as a person knows it; inside, WORK may have another name
 	SCRIPT_SHA256=$(sha256sum <"$SELF" | cut -d ' ' -f 1)
 	STARTED=$(date +%s)
-	export SELF WORK SCRIPT_SHA256 STARTED
 	say "$TARGET, script $SCRIPT_SHA256"
 	check_host
 	clear_way
 	mkdir "$WORK"
+	cp "$SELF" "$WORK/script"
+	SELF=$WORK/script
+	CGROUP=toaster/$(id -u)-$$
+	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP
 	# The inner script ends when nobody holds 3 any more: the outer one lets go of it, or was killed.
 	mkfifo "$WORK/alive"
 	exec 3<>"$WORK/alive"
 	exec 4<"$WORK/alive"
 	STOPPED=
 	trap 'STOPPED=yes; exec 3>&-' HUP INT TERM
+	code=0
+	if [ "$NEEDS_ROOT" = no ]; then
+		within base
+		[ "$code" != 0 ] || keep_base
+	fi
+	[ "$code" != 0 ] || within image
+	trap '' HUP INT TERM
+	exec 3>&- 4<&-
+	if [ "$code" = 0 ]; then
+		$AS_ROOT chown -R --no-dereference "$(id -u):$(id -g)" "$WORK/dist"
+		mv "$WORK/dist" dist || code=$?
+	fi
+	killed=$(killed_for_memory)
+	leave_cgroup
+	remove "$WORK"
+	finish
+}
+
+# within PART: runs that part of the build in its namespaces; code is its exit status.
+within() {
+	set -- /bin/sh "$SELF" limited "$1"
 	if [ -n "$AS_ROOT" ]; then
-		set -- env
-		for name in SELF WORK SCRIPT_SHA256 STARTED $PASSED_ON; do
-			eval "set -- \"\$@\" \"$name=\${$name:-}\""
+		for name in SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP $PASSED_ON; do
+			eval "set -- \"$name=\${$name:-}\" \"\$@\""
 		done
+		set -- env "$@"
 	fi
 	# shellcheck disable=SC2086 # lists of words
-	$AS_ROOT "$@" unshare $MAPPED $NAMESPACES /bin/sh "$SELF" inside 3>&- <&4 4<&- &
+	$AS_ROOT "$@" 3>&- <&4 4<&- &
 	inner=$!
-	code=0
 	wait "$inner" || code=$?
 	if [ -n "$STOPPED" ]; then
 		wait "$inner" || :
 		code=143
 	fi
-	trap '' HUP INT TERM
-	exec 3>&- 4<&-
-	if [ "$code" = 0 ]; then
-		[ -z "$AS_ROOT" ] || $AS_ROOT chown -R "$(id -u):$(id -g)" "$WORK/dist"
-		mv "$WORK/dist" dist || code=$?
+}
+
+# limited PART: what the whole build may use, and who it is. Then it goes inside.
+limited() {
+	join_cgroup
+	# shellcheck disable=SC2086 # lists of words
+	if [ "$NEEDS_ROOT" = yes ]; then
+		set -- unshare $NAMESPACES /bin/sh "$SELF" inside "$1"
+	elif [ "$(id -u)" != 0 ]; then
+		set -- unshare --map-root-user --map-auto $NAMESPACES /bin/sh "$SELF" inside "$1"
+	else
+		blend >"$WORK/app.blend"
+		# shellcheck disable=SC2016 # zsh expands these
+		zsh -f -c 'source $1 && toaster_tools $2' toaster "$WORK/app.blend" "$WORK"
+		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
-	remove "$WORK"
-	finish
+	exec prlimit --nofile="$(at_most "${TOASTER_FILES:-65536}" "$(prlimit --nofile --noheadings --output HARD)")" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
+}
+
+# at_most NUMBER LIMIT: only the host may raise its own limits.
+at_most() { if [ "$2" != unlimited ] && [ "$2" -lt "$1" ]; then echo "$2"; else echo "$1"; fi; }
+
+# cgroups prints the folders of the build's control group: one with cgroup v2, one for each controller with v1.
+cgroups() {
+	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+		echo "/sys/fs/cgroup/$CGROUP"
+		return
+	fi
+	for controller in memory pids cpu; do
+		[ ! -d "/sys/fs/cgroup/$controller" ] || echo "/sys/fs/cgroup/$controller/$CGROUP"
+	done
+}
+
+# join_cgroup: only root has cgroups everywhere. Without one, memory and processor time have no limit.
+join_cgroup() {
+	joined=
+	if [ "$(id -u)" = 0 ]; then
+		mkdir /sys/fs/cgroup/toaster 2>/dev/null || :
+		for folder in /sys/fs/cgroup /sys/fs/cgroup/toaster; do
+			echo '+memory +pids +cpu' 2>/dev/null >"$folder/cgroup.subtree_control" || :
+		done
+		for folder in $(cgroups); do
+			if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then joined=yes; fi
+		done 2>/dev/null
+	fi
+	[ -n "$joined" ] || [ "${TOASTER_MEMORY:-0}${TOASTER_CPUS:-0}" = 00 ] ||
+		say "this host has no cgroup that the build can have: its memory and processor time have no limit"
+}
+
+set_limits() {
+	set_limit "$1/pids.max" "${TOASTER_PIDS:-4096}"
+	case ${TOASTER_MEMORY:-0} in
+	0) ;;
+	*)
+		set_limit "$1/memory.max" "$TOASTER_MEMORY"
+		set_limit "$1/memory.swap.max" 0
+		set_limit "$1/memory.limit_in_bytes" "$TOASTER_MEMORY"
+		set_limit "$1/memory.memsw.limit_in_bytes" "$TOASTER_MEMORY"
+		;;
+	esac
+	case ${TOASTER_CPUS:-0} in
+	0) ;;
+	*)
+		quota=$(awk -v cpus="$TOASTER_CPUS" 'BEGIN { printf "%d", cpus * 100000 }')
+		set_limit "$1/cpu.max" "$quota 100000"
+		set_limit "$1/cpu.cfs_quota_us" "$quota"
+		;;
+	esac
+}
+set_limit() { [ ! -e "$1" ] || echo "$2" >"$1" || :; }
+
+# killed_for_memory prints how often the kernel has ended a process of the build for its memory; nothing for never.
+killed_for_memory() {
+	for folder in $(cgroups); do
+		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null || :
+	done
+}
+
+leave_cgroup() {
+	for folder in $(cgroups); do
+		[ ! -d "$folder" ] || $AS_ROOT rmdir "$folder" 2>/dev/null || { sleep 0.2; $AS_ROOT rmdir "$folder" 2>/dev/null || :; }
+	done
 }
 
 finish() {
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $((${TOASTER_MEMORY:-0} >> 20)) MiB that it may use, or this host has."
 	case $code in
 	0) say "done: dist/$IMAGE" ;;
+	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
+	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $((TOASTER_DISK >> 20)) MiB that it may use in $PLACE." ;;
 	137 | 143) printf 'toaster: failed: the build was stopped.\n' >&2 ;;
 	esac
 	exit "$code"
 }
 
-# inside is process 1 of its namespace: when it ends, all that the build started ends.
+# How the inside ends when the build has used too much of the disk.
+TOOK_ALL=96
+TOOK_SHARE=97
+reserve_mib() { echo $((${TOASTER_FREE_DISK:-67108864} >> 20)); }
+
+# watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
+# Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.
+watch_disk() {
+	start=$(free_mib "$WORK")
+	looked=0
+	while sleep 0.3; do
+		# shellcheck disable=SC2046 # five numbers
+		set -- $(stat -f -c '%a %S %d %c' "$WORK")
+		now=$(($1 * $2 >> 20))
+		if [ "$now" -lt "$(reserve_mib)" ] || [ "$3" -lt $(($4 / 200)) ]; then
+			kill -USR1 1
+		elif [ "${TOASTER_DISK:-0}" != 0 ] && [ $((start - now)) -gt $(((TOASTER_DISK >> 20) - looked / 2)) ]; then
+			looked=$(du -smx "$WORK" 2>/dev/null | cut -f 1)
+			[ "$looked" -le $((TOASTER_DISK >> 20)) ] || kill -USR2 1
+			start=$((now + looked))
+		fi
+	done
+}
+
+# inside PART is process 1 of its namespace: when it ends, all that the build started ends.
 inside() {
 	[ -n "${WORK:-}" ] || fail 2 "\"inside\" is for the script itself. Run it without arguments."
 	trap 'exit 143' TERM
+	trap 'exit $TOOK_ALL' USR1
+	trap 'exit $TOOK_SHARE' USR2
 	exec 4<&0 </dev/null
 	# The watchdog reads until 3 has no writer.
 	(read -r _ <&4 || kill -TERM 1) &
+	watch_disk 4<&- &
+	NOTES=$WORK/notes
+	mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
+	# Bookkeeping must work on a full disk, too.
+	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
+	export NOTES TMPDIR="$WORK/tmp"
 	(
 		trap unexplained EXIT
-		build
+		"$1"
 		trap - EXIT
 	) 4<&- &
 	code=0

@@ -9,14 +9,17 @@ NEEDS_ROOT=no
 check_sdk() { :; }
 IMAGE=$TARGET.tar.gz
 
-build() {
+# base makes the base, in a run of its own: what the cache shall keep was there before anything of the Dockerfile ran.
+base() {
 	R=$WORK/rootfs
-	NOTES=$WORK/notes
-	mkdir "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
-	# Bookkeeping must work on a full disk, too.
-	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-	export NOTES TMPDIR="$WORK/tmp"
 	make_base
+	mkdir "$WORK/base"
+	cp "$NOTES/sources" "$NOTES/epoch" "$WORK/base"
+}
+
+image() {
+	R=$WORK/rootfs
+	cp "$WORK/base"/* "$NOTES"
 	give_keys
 	run_blend
 	check_stamp
@@ -34,7 +37,7 @@ make_base() {
 		say "base: from the cache"
 	else
 		bootstrap
-		[ -z "$cached" ] || to_cache || say "base: the cache $TOASTER_CACHE_DIR could not keep it"
+		[ -z "$cached" ] || for_cache
 	fi
 	# As in a container image: packages that were installed are not kept in apt's cache.
 	{
@@ -102,18 +105,27 @@ cache_name() {
 	)"
 }
 
-# to_cache keeps the newest base of the target. It takes its name when it is whole, so builds may race.
-to_cache() {
-	# The archive may have changed meanwhile.
+# for_cache packs a base, and says what the cache is to call it. The archive may have changed meanwhile.
+for_cache() {
 	[ "$(release_sums "$WORK/releases")" = "$(release_sums "$NOTES/now")" ] || return 0
-	mkdir -p "$TOASTER_CACHE_DIR" && part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") || return
-	if tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -cf "$part" rootfs releases; then
-		find "$TOASTER_CACHE_DIR" -maxdepth 1 -name "$TARGET-*.tar" -delete
-		mv "$part" "$cached"
-	else
-		rm -f "$part"
-		return 1
+	if tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -cf "$WORK/base.tar" rootfs releases; then
+		echo "${cached##*/}" >"$WORK/base.name"
 	fi
+}
+
+# keep_base, outside: the cache keeps the newest base of the target. It takes its name when it is whole, so builds may race.
+keep_base() {
+	[ -f "$WORK/base.name" ] || return 0
+	name=$(cat "$WORK/base.name")
+	case $name in
+	*[!A-Za-z0-9._-]* | .*) return 0 ;;
+	esac
+	if ! { part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") && mv -f "$WORK/base.tar" "$part" && chown "$(id -u):$(id -g)" "$part" && chmod 644 "$part"; }; then
+		say "base: the cache $TOASTER_CACHE_DIR could not keep it"
+		return 0
+	fi
+	find "$TOASTER_CACHE_DIR" -maxdepth 1 -name "$TARGET-*.tar" -delete
+	mv "$part" "$TOASTER_CACHE_DIR/$name"
 	# What a build left that was stopped just here.
 	find "$TOASTER_CACHE_DIR" -maxdepth 1 -name 'part.*' -mmin +600 -delete
 }
@@ -131,7 +143,8 @@ zsh_blend() {
 	cd "$WORK/job" || return
 	# shellcheck disable=SC2016 # zsh expands these
 	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
-		TOASTER_BLEND_SHA256="$BLEND_SHA256" unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
+		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" \
+		unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
 			source ./app.blend && blend_preinst && blend_postinst
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"

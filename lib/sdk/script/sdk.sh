@@ -33,14 +33,10 @@ check_sdk() {
 	[ "$SDK" = live ] || [ -e /dev/loop-control ] || fail 3 "this host has no loop devices. Load the module, as root: modprobe loop"
 }
 
-build() {
-	NOTES=$WORK/notes
+image() {
 	JOB=$WORK/job
 	R=$WORK/look
-	mkdir "$NOTES" "$WORK/tmp" "$JOB" "$WORK/dist" "$R"
-	# Bookkeeping must work on a full disk, too.
-	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-	export NOTES TMPDIR="$WORK/tmp"
+	mkdir "$R"
 	sources >"$NOTES/sources"
 	apt_settings >"$NOTES/apt.conf"
 	get_sdk
@@ -129,7 +125,7 @@ run_sdk() {
 
 zsh_sdk() {
 	set -- PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin" HOME=/root LC_ALL=C LANG=C TERM=dumb \
-		TOASTER_BLEND_SHA256="$BLEND_SHA256"
+		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_IDS="${TOASTER_IDS:-}" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}"
 	for name in JOB SDK ARCH BOARD DISTRIBUTION CODENAME VERSION MIRROR COMPONENTS KEYRING KEYRING_PACKAGE PACKAGES REPLACE \
 		SIZE_MB TARGET NOTES BUILDER SDK_SHA256 ROOT_KEYS ROOT_HASH; do
 		eval "set -- \"\$@\" \"t_$name=\${$name}\""

@@ -11,6 +11,7 @@ ALTER TABLE person ADD COLUMN totp        BLOB;                                 
 ALTER TABLE person ADD COLUMN totp_step   INTEGER NOT NULL DEFAULT 0;           -- the time step of the last code that was taken (RFC 6238, 5.2)
 ALTER TABLE person ADD COLUMN notify      TEXT NOT NULL DEFAULT 'never' CHECK (notify IN ('never', 'failure', 'always')); -- mail when a build ends
 ALTER TABLE person ADD COLUMN feed        INTEGER NOT NULL DEFAULT 0;           -- which secret address the feed has; 0: it is off
+ALTER TABLE person ADD COLUMN browsers  INTEGER NOT NULL DEFAULT 0;             -- counts up when browsers that the person has logged in with are known no more
 ALTER TABLE person ADD COLUMN removed_at INTEGER;                               -- nothing of the person is left but the number; the row goes after its jobs
 UPDATE person SET verified_at = created_at;
 
@@ -51,10 +52,22 @@ CREATE TABLE link (
 	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
 	kind       TEXT NOT NULL CHECK (kind IN ('activate', 'recover', 'address')),
 	email      TEXT NOT NULL,                       -- the address that it was sent to
+	name       TEXT NOT NULL DEFAULT '',            -- of "activate": what was typed where the link was asked for
+	password   TEXT NOT NULL DEFAULT '',            -- the same; PHC string
 	created_at INTEGER NOT NULL,
 	expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_person ON link (person_id);
+
+-- Wrong passwords and codes in a row, by who sent them: all strangers together, or one browser or network that the person has logged in with.
+CREATE TABLE failure (
+	key       TEXT PRIMARY KEY,
+	person_id INTEGER REFERENCES person ON DELETE CASCADE, -- NULL: the address that was typed has no account
+	what      TEXT NOT NULL,                        -- 'login', 'factor', 'confirm'
+	count     INTEGER NOT NULL,
+	at        INTEGER NOT NULL                      -- of the last one
+) STRICT, WITHOUT ROWID;
+CREATE INDEX failure_person ON failure (person_id);
 
 -- Recovery codes of the second factor, each good once.
 CREATE TABLE recovery_code (

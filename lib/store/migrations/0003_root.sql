@@ -10,3 +10,16 @@ CREATE TABLE root_access (
 
 -- A job's limit is its target's own, or else the runner's, as it is configured when a build begins.
 UPDATE local_job SET time_limit = 0;
+
+-- What a revision was translated to, so that a page shows it without translating. Findings are last: the columns after a large value are slow to reach.
+CREATE TABLE translation (
+	job_id   TEXT NOT NULL,
+	revision INTEGER NOT NULL,
+	made_for TEXT NOT NULL,                         -- what decided beside the sources: toaster's version and the target
+	steps    INTEGER NOT NULL CHECK (steps >= 0),   -- of the blend; 0: it can't be built
+	blend    TEXT NOT NULL,                         -- its SHA-256, hex; empty: it can't be built
+	script   TEXT NOT NULL,                         -- likewise
+	findings BLOB NOT NULL,                         -- JSON
+	PRIMARY KEY (job_id, revision),
+	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;

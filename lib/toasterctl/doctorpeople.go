@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/session"
+	"toaster.do/lib/store"
+)
+
+// signupFinding says who may make an account, and what that means for this host.
+func signupFinding(cfg *config.Config) finding {
+	note := map[string]string{
+		"open": "open to everybody", "approval": "an administrator activates each account", "closed": "closed",
+	}[cfg.Signup.Mode]
+	if cfg.Signup.Mode == "open" && cfg.Engine == "local" {
+		note += ", who can then run programs in builds on this host; signup.mode = \"approval\" has an administrator decide"
+	}
+	return fine("sign-up", note)
+}
+
+// proxied is how long ago a proxy must have hidden who sends requests for that to be of the past; programs note it
+// once an hour.
+const proxied = 2 * time.Hour
+
+// proxyFinding says whether requests come through a proxy that the web server doesn't know of: all people have one
+// address then.
+func proxyFinding(ctx context.Context, cfg *config.Config) finding {
+	const what = "addresses of browsers"
+	db, err := store.Open(ctx, cfg.Paths.Database)
+	if err != nil {
+		return sick(what, err, "")
+	}
+	defer db.Close()
+	text, err := db.Fact(ctx, session.ProxyFact)
+	if err != nil {
+		return sick(what, err, "")
+	}
+	last, err := time.Parse(time.RFC3339, text)
+	if err != nil || time.Since(last) > proxied {
+		return fine(what, "")
+	}
+	return finding{
+		What: what, Problem: fmt.Sprintf("a proxy hides them, at %s last: those who guess passwords can't be told from others.", last.Local().Format(time.DateTime)),
+		Advice: "Tell the web server of the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and RemoteIPInternalProxy ADDRESS; " +
+			"lighttpd: mod_extforward, with extforward.forwarder = ( \"ADDRESS\" => \"trust\" ). Two hours later this line is gone.",
+	}
+}

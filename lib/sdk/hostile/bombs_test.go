@@ -38,7 +38,7 @@ func TestBombs(t *testing.T) {
 		{name: "log without a newline", line: "RUN probe flood 300", ends: `toaster: (failed|done): `},
 		{name: "log", line: "RUN yes 'TOASTER-STEP 9/9 9 RUN yes' | head -c 100000000", ends: `toaster: (failed|done): `},
 		{name: "depth", line: "RUN probe deep 300", ends: `toaster: (failed|done): `},
-		{name: "names", line: "RUN probe names", ends: `toaster: (failed|done): `},
+		{name: "names", line: "RUN probe misname", ends: `toaster: (failed|done): `},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := h.build(t, "rootfs")

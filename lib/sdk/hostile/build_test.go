@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -138,7 +139,8 @@ func (b *build) buildContext(t testing.TB) *dockerfile.Context {
 		t.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	err = errors.Join(write(filepath.Join(dir, "file"), "planted\n", 0o644), write(filepath.Join(dir, "devices.tar"), deviceArchive(b.host), 0o644),
+	plain := archive(tar.Header{Typeflag: tar.TypeReg, Name: "planted"})
+	err = errors.Join(write(filepath.Join(dir, "plain.tar"), plain, 0o644), write(filepath.Join(dir, "file"), "planted\n", 0o644), write(filepath.Join(dir, "devices.tar"), deviceArchive(b.host), 0o644),
 		write(filepath.Join(dir, "links.tar"), linkArchive(b.canary), 0o644), write(filepath.Join(dir, "climbing.tar"), climbingArchive(b.canary), 0o644),
 		write(filepath.Join(dir, "places.tar"), placesArchive(b.canary), 0o644))
 	if err != nil {

@@ -66,7 +66,7 @@ FROM devuan/devuan:daedalus AS trigger
 ONBUILD WORKDIR /said.d
 ONBUILD ENV CASE=onbuild
 ONBUILD COPY file /said.d/
-ONBUILD ADD devices.tar /said.d/
+ONBUILD ADD plain.tar /said.d/
 ONBUILD RUN (probe $CASE newuser; probe $CASE device / /dev; probe $CASE escape) >/said; rm -rf /said.d
 FROM trigger AS triggers
 `

@@ -93,7 +93,8 @@ func (h *host) makeBase() error {
 	return err
 }
 
-// makeTools puts a mmdebstrap and a debootstrap in the way that make a root file system in a moment, by copying the base.
+// makeTools puts a mmdebstrap and a debootstrap in the way that make a root file system in a moment, by unpacking the base; as
+// who they run as is not the base's owner, from an archive.
 func makeTools(tools, base string) error {
 	const text = `#!/bin/sh
 set -e
@@ -102,9 +103,10 @@ root=
 for one; do case $one in /*) root=$one ;; esac; done
 [ "${0##*/}" = mmdebstrap ] || for one; do case $one in http:*) ;; /*) root=$one ;; esac; done
 mkdir -p "$root"
-cp -a '%s/.' "$root"
+tar -C "$root" --same-owner -xpf '%s.tar'
 `
-	return cmp.Or(write(filepath.Join(tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the tests' board needs none
+	_, err := sh("/", `tar -C "$1" -cf "$1.tar" .`, base)
+	return cmp.Or(err, write(filepath.Join(tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the tests' board needs none
 		write(filepath.Join(tools, "mmdebstrap"), fmt.Sprintf(text, "mmdebstrap", base), 0o755),
 		write(filepath.Join(tools, "debootstrap"), fmt.Sprintf(text, "debootstrap", base), 0o755))
 }

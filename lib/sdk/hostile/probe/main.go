@@ -56,7 +56,7 @@ var tries = map[string]func(*trial, []string){
 // helpers are what the suite itself runs on the host, and what the tries start.
 var helpers = map[string]func([]string){
 	"reap": reap, "serve": serve, "handle": handle, "key": key, "segment": segment, "linger": linger, "whoami": whoami,
-	"flood": flood, "eat": eat, "deep": deep, "names": names, "nothing": func([]string) {},
+	"flood": flood, "eat": eat, "deep": deep, "misname": misname, "nothing": func([]string) {},
 }
 
 func main() {

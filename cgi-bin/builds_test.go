@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/local"
 )
 
@@ -18,10 +19,12 @@ import (
 // returns when build number of the job has ended.
 func (s *site) run(c *client, id string, number int, script string) {
 	s.t.Helper()
-	s.sql("UPDATE local_job SET script = ?", []byte(script))
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error)
-	r := local.Runner{DB: s.db, Dir: s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler)}
+	r := local.Runner{DB: s.db, Keeper: local.Keeper{
+		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler),
+	}}
 	go func() { ended <- r.Run(ctx) }()
 	defer func() {
 		cancel()

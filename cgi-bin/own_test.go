@@ -253,7 +253,7 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 	if err != nil || len(left) != 1 || left[0].ID != id || left[0].RemovedAt.IsZero() {
 		t.Fatal(left, err)
 	}
-	m.must(m.db.DeleteJob(t.Context(), id))
+	m.must(m.db.DeleteJob(t.Context(), id, time.Now()))
 	time.Sleep(2 * time.Millisecond)
 	m.must(m.accounts.Tidy(t.Context()))
 	if n := m.count("SELECT count(*) FROM person"); n != 1 {

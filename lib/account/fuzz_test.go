@@ -103,7 +103,7 @@ func FuzzLimits(f *testing.F) {
 			}
 			return
 		}
-		p := &store.Person{MaxJobs: -1, MaxRunning: -1, MaxDaily: -1, MaxBytes: -1, KeepDays: -1}
+		p := &store.Person{MaxJobs: -1, MaxRunning: -1, MaxDaily: -1, MaxMinutes: -1, MaxBytes: -1, KeepDays: -1}
 		for to, n := range map[*int]*int{&p.MaxJobs: own.Jobs, &p.KeepDays: own.KeepDays} {
 			if n != nil {
 				*to = *n

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"strconv"
 
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
@@ -100,9 +101,25 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 		script, err = s.script(context.Background(), job, rev)
 	}
 	return engine.Job{
-		Name: job.EngineName, Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
+		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev), Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
 		Script: script, Keep: s.Limits.Keep, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit),
 	}, err
+}
+
+func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
+	return engine.Source{
+		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+	}
+}
+
+// Make makes the build script of a source, which may come from anywhere. It needs no database.
+func (s *Service) Make(src engine.Source) ([]byte, error) {
+	keys, err := ParseRootKeys(src.RootKeys)
+	if err != nil {
+		return nil, err
+	}
+	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs, Root: store.Root{Keys: keys, Password: src.RootHash}}
+	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
 }
 
 func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) ([]byte, error) {

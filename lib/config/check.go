@@ -1,8 +1,10 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"time"
 )
@@ -37,6 +39,12 @@ func (c *Config) rules() []rule {
 		{c.Local.TimeLimit >= time.Second, "local.time_limit", "must be at least a second"},
 		{c.Local.OutputLimit >= 1<<10, "local.output_limit", "must be at least 1 KiB"},
 		{c.Local.Keep > 0, "local.keep", "must be at least 1"},
+		{c.Local.WorkDir != "", "local.work_dir", "must not be empty"},
+		{c.Local.ArtifactLimit >= 0, "local.artifact_limit", "must not be negative"},
+		{c.Sandbox.Processes > 0, "sandbox.processes", "must be at least 1"},
+		{c.Sandbox.CPUs >= 0 && c.Sandbox.CPUs <= 4096, "sandbox.cpus", "must be a number of processors, such as 1.5, or 0"},
+		{c.Sandbox.OpenFiles >= 64, "sandbox.open_files", "must be at least 64"},
+		{!slices.ContainsFunc(c.Sandbox.Allow, func(s string) bool { return !isEndpoint(s) }), "sandbox.allow", `must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},
 		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url", `must be an address such as "https://jenkins.example.org/"`},
 		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},
 		{c.Engine != "jenkins" || c.Jenkins.secrets() == 1, "jenkins.token_file", "must be set, or else token or password: one of the three"},
@@ -52,6 +60,7 @@ func (c *Config) rules() []rule {
 		{c.Limits.Jobs >= 0, "limits.jobs", "must not be negative"},
 		{c.Limits.Running >= 0, "limits.running", "must not be negative"},
 		{c.Limits.Daily >= 0, "limits.daily", "must not be negative"},
+		{c.Limits.Minutes >= 0, "limits.build_minutes", "must not be negative"},
 		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
 		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 		{c.Limits.FreeDisk >= 0, "limits.free_disk", "must not be negative"},
@@ -76,6 +85,12 @@ func (j *Jenkins) secrets() (n int) {
 func isAddress(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+}
+
+// isEndpoint tells whether s is an address and a port that a build may be let through to.
+func isEndpoint(s string) bool {
+	a, err := netip.ParseAddrPort(s)
+	return err == nil && a.Addr().Is4() && a.Port() > 0
 }
 
 // isPrefix tells whether s can stand in front of every path, and in a cookie's Path.

@@ -11,6 +11,7 @@ type Config struct {
 	Engine  string // "local" or "jenkins"
 	Local   Local
 	Jenkins Jenkins
+	Sandbox Sandbox
 	Limits  Limits
 	Session Session
 	Signup  Signup
@@ -40,7 +41,19 @@ type Local struct {
 	TimeLimit   time.Duration // a build running longer has failed
 	OutputLimit Size          // a log longer than this ends its build
 	Keep        int           // newest builds of a job that are kept
-	WorkDir     string        // where builds run; empty: "@work" in Paths.Builds, a name that no job has
+	WorkDir     string        // where builds run; nobody but root may write to the folders above it
+
+	ArtifactLimit Size // a build that leaves more has failed; 0: no limit
+}
+
+// Sandbox bounds what a build of the local engine can reach and take.
+type Sandbox struct {
+	Allow     []string // "ADDRESS:PORT" of private networks that a build may reach
+	Memory    Size     // 0: no limit
+	Processes int
+	CPUs      float64 `toml:"cpus"` // processors' worth of time; 0: no limit
+	OpenFiles int     `toml:"open_files"`
+	Disk      Size    // of the folder that it works in; 0: no limit
 }
 
 // Jenkins configures the engine on a Jenkins controller.
@@ -68,6 +81,7 @@ type Limits struct {
 	Jobs      int
 	Running   int  // builds queued or running at once
 	Daily     int  // builds started in 24 hours
+	Minutes   int  `toml:"build_minutes"` // minutes of building in 24 hours
 	Sources   Size // Dockerfiles and contexts of all their jobs, in all revisions that were built
 	Artifacts Size // kept by all their builds together; checked before a build starts
 	KeepDays  int  `toml:"keep_days"` // how long a build's log and artifacts are kept

@@ -75,7 +75,7 @@ context = "2 MiB"
 		"sizes with units":                          c.Limits.Context == 2<<20,
 		"no slash at an address's end":              c.Site.URL == "https://toaster.example.org/toaster",
 		"where it came from":                        c.Path == path,
-		"work in the builds' folder":                c.Local.WorkDir == "/var/lib/toaster/builds/@work",
+		"work in a folder of root's":                c.Local.WorkDir == "/var/lib/toaster-runner",
 	} {
 		if !ok {
 			t.Errorf("%s: %+v", what, c)
@@ -95,6 +95,11 @@ func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 	for file, want := range map[string]string{
 		"[limits]\njobs = 3\njbos = 3\n":                 ":3: limits.jbos: there is no such key",
 		"# one\n[limit]\njobs = 3\n":                     ":2: limit: there is no such key",
+		"[sandbox]\nallow = [\"10.1.2.3\"]\n":            ":2: sandbox.allow: must be a list of IPv4 addresses with ports",
+		"[sandbox]\nallow = [\"10.1.2.3:80; id\"]\n":     ":2: sandbox.allow: must be",
+		"[sandbox]\ncpus = -1\n":                         ":2: sandbox.cpus: must be",
+		"[sandbox]\nprocesses = 0\n":                     ":2: sandbox.processes: must be",
+		"[limits]\nbuild_minutes = -1\n":                 ":2: limits.build_minutes: must not be negative",
 		"[limits]\ncontext = \"1 MB\"\n":                 `:2: limits.context: "1 MB" is not a size: write 65536, "64 KiB", "1 MiB" or "2 GiB"`,
 		"[limits]\ncontext = \"99999999999 GiB\"\n":      ":2: limits.context: ",
 		"[limits]\njobs = \"three\"\n":                   ":2: limits.jobs: cannot decode TOML string",

@@ -29,7 +29,8 @@ func Default() *Config {
 			Targets:  "/etc/toaster/targets.toml",
 			Builds:   "/var/lib/toaster/builds",
 		},
-		Local: Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5},
+		Local:   Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5, WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},
+		Sandbox: Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
 		Jenkins: Jenkins{
 			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,
 		},
@@ -41,6 +42,7 @@ func Default() *Config {
 			Jobs:            3,
 			Running:         3,
 			Daily:           50,
+			Minutes:         480,
 			Sources:         100 << 20,
 			Artifacts:       20 << 30,
 			KeepDays:        30,
@@ -97,9 +99,6 @@ func parse(data []byte, path string) (*Config, error) {
 		if *p != "" && !filepath.IsAbs(*p) {
 			*p = filepath.Join(filepath.Dir(path), *p)
 		}
-	}
-	if c.Local.WorkDir == "" {
-		c.Local.WorkDir = filepath.Join(c.Paths.Builds, "@work")
 	}
 	c.Site.URL = strings.TrimRight(c.Site.URL, "/")
 	return c, nil

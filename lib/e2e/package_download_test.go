@@ -37,11 +37,11 @@ func (c *chroot) downloads(base string, client *http.Client) {
 		}
 	}
 	folder := filepath.Join("/var/lib/toaster/builds", name, "1/dist")
-	c.run("runuser", "-u", "www-data", "--", "mkdir", "-p", folder)
+	c.run("install", "-d", "-o", "toaster", "-g", "www-data", "-m", "750", filepath.Dir(filepath.Dir(folder)), filepath.Dir(folder), folder)
 	if err := os.WriteFile(c.dir+folder+"/disk.img", []byte("content"), 0o640); err != nil {
 		c.Fatal(err)
 	}
-	c.run("chown", "www-data:www-data", folder+"/disk.img")
+	c.run("chown", "toaster:www-data", folder+"/disk.img")
 
 	resp, err = client.Get(base + "/jobs/" + id + "/builds/1/artifacts/disk.img")
 	c.shows(resp, err, "content")

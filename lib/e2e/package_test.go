@@ -29,7 +29,7 @@ func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	clean := make(chan *chroot)
 	go func() {
-		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd", "sysvinit-core")
+		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "lighttpd", "procps", "sysvinit-core")
 	}()
 	deb := makePackage(t, dir)
 	c := <-clean
@@ -165,7 +165,20 @@ func (c *chroot) install(deb string) {
 	c.dpkg(deb, "-i", "/root/toaster.deb")
 	c.is("/var/lib/toaster", "www-data:www-data 750")
 	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
+	c.is("/var/lib/toaster/builds", "toaster:www-data 750")
+	c.is("/var/lib/toaster-runner", "root:root 711")
 	c.is("/etc/toaster/keys", "root:www-data 640")
+	c.run("runuser", "-u", "www-data", "--", "sh", "-c", "! touch /var/lib/toaster/builds/x 2>/dev/null")
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if ids := lineOf(c, file, "toaster:"); !strings.HasSuffix(ids, ":65536") {
+			c.Errorf("%s: %s", file, ids)
+		}
+	}
+	before := c.run("cat", "/etc/passwd", "/etc/subuid", "/etc/subgid")
+	c.run("toasterctl", "init")
+	if after := c.run("cat", "/etc/passwd", "/etc/subuid", "/etc/subgid"); after != before {
+		c.Errorf("a second init has changed the users:\n%s", after)
+	}
 	for _, path := range []string{
 		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf",
 		"/etc/cron.d/toaster", "/usr/share/man/man8/toasterctl.8.gz", "/usr/share/doc/toaster/copyright",
@@ -254,18 +267,31 @@ func (c *chroot) shows(resp *http.Response, err error, want string) {
 	}
 }
 
+// runner starts and stops it, all in one name space: start-stop-daemon knows a program by its path.
 func (c *chroot) runner(string) {
 	// policy-rc.d binds maintainers' scripts, not the administrator.
-	c.run("/etc/init.d/toaster-runner", "start")
-	defer c.run("/etc/init.d/toaster-runner", "stop")
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(c.run("cat", "/var/log/toaster/runner.log"), "runner starts"); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			c.Fatal("the runner does not start")
-		}
+	users := c.run("sh", "-euc", `
+script=/etc/init.d/toaster-runner
+{
+	$script start
+	n=0
+	until grep 'runner starts' /var/log/toaster/runner.log; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done
+	$script status
+	$script restart
+	$script status
+} >&2
+pid=$(cat /run/toaster-runner.pid)
+n=0
+until [ "$(ps -o user= -p $pid --ppid $pid | wc -l)" = 2 ]; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done
+ps -o user= -p $pid --ppid $pid | sort
+{
+	$script stop
+	! $script status
+} >&2
+`)
+	if !strings.Contains(users, "\ntoaster\nwww-data\n") {
+		c.Errorf("the runner is processes of %s", users)
 	}
-	c.run("/etc/init.d/toaster-runner", "status")
-	c.run("/etc/init.d/toaster-runner", "restart")
-	c.run("/etc/init.d/toaster-runner", "status")
 }
 
 // upgrade puts a database of the first schema there, and a configuration that was changed, before the next version comes.
@@ -318,6 +344,12 @@ func (c *chroot) remove(string) {
 	c.run("lighty-disable-mod", "toaster")
 	c.run("lighty-enable-mod", "toaster-fastcgi")
 	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
+	// What the web server's user plants in its folder leads nobody anywhere.
+	c.run("cp", "/etc/passwd", "/root/before")
+	for _, name := range []string{"lighttpd-switched-off", "lighttpd-switched-off.tmp"} {
+		c.run("runuser", "-u", "www-data", "--", "ln", "-s", "/etc/passwd", "/var/lib/toaster/"+name)
+	}
+	defer c.run("cmp", "/etc/passwd", "/root/before")
 	c.run("dpkg", "-r", "toaster")
 	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, gone)
@@ -345,7 +377,11 @@ func (c *chroot) again(string) {
 }
 
 func (c *chroot) purge(string) {
+	c.run("runuser", "-u", "www-data", "--", "ln", "-s", "/root/canary", "/var/lib/toaster/linked")
+	c.run("sh", "-c", "mkdir /root/canary && touch /root/canary/file")
 	c.run("dpkg", "-P", "toaster")
+	c.run("test", "-e", "/root/canary/file")
+	c.run("sh", "-c", "! grep toaster /etc/passwd /etc/group /etc/subuid /etc/subgid")
 	if left := c.run("sh", "-c", "find / -xdev -path /proc -prune -o -path /root/toaster.deb -prune -o -name '*toaster*' -print"); left != "" {
 		c.Errorf("left: %s", left)
 	}

@@ -16,10 +16,14 @@ import (
 // begun again by another process.
 func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 	if !job.RemovedAt.IsZero() {
+		// What it runs counts for its owner, also when nobody has looked yet.
+		if err := s.observe(ctx, job); err != nil {
+			return err
+		}
 		if err := s.Engine.Remove(ctx, job.EngineName); err != nil {
 			return err
 		}
-		return s.Store.DeleteJob(ctx, job.ID)
+		return s.Store.DeleteJob(ctx, job.ID, s.Now())
 	}
 	if job.Defined < job.Revision && s.Define == nil {
 		return nil

@@ -26,12 +26,25 @@ func (s State) Ended() bool { return s != Queued && s != Running }
 // It is unique within the engine, for ever. Jenkins's is the queue item's id.
 type Ticket string
 
-// Job is what an engine needs to know to build: a script and where it may run.
+// Source is what a script is made from, as a person handed it in. The same source gives the same script: an engine that
+// can make it believes no other.
+type Source struct {
+	Target     string // its name in targets.toml
+	Dockerfile []byte
+	Context    []byte // the archive; nil: none
+	BuildArgs  string // K=V a line
+	RootKeys   string // lines of authorized_keys
+	RootHash   string // of root's password, crypt(5)
+}
+
+// Job is what an engine needs to know to build: a script, what that is made from, and where it may run.
 type Job struct {
 	Name        string        // unique within the engine, also when letter case is ignored; [A-Za-z0-9._+-]{1,200}
+	Owner       string        // whose job it is: an engine that can shares its slots fairly between owners
 	Description string        // one line for the administrator: whose job, which target
 	Label       string        // which agents can run it; empty for any
 	Script      []byte        // POSIX sh, self-contained; leaves its artifacts in ./dist
+	Source      Source        // what Script is made from
 	Keep        int           // newest builds to keep, at least 1
 	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
 }

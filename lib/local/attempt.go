@@ -9,22 +9,38 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
 // attempt is one build, while its runner has it.
 type attempt struct {
-	*worker
-	store.LocalBuild
-	job  store.LocalJob
-	log  *os.File
-	stop context.CancelCauseFunc // with an *outcome
+	*keeper
+	request
+	ticket int64
+	job    string
+	number int
+	slot   int
+	log    *os.File
+	stop   context.CancelCauseFunc // with an *outcome; nil until it runs
+	ended  chan struct{}           // closed when it has
 
-	begun time.Time // StartedAt by the clock that nobody sets
+	script []byte
+	begun  time.Time
+}
+
+func (a *attempt) hasEnded() bool {
+	select {
+	case <-a.ended:
+		return true
+	default:
+		return false
+	}
 }
 
 // outcome is how a build ends. As an error it is why a build is stopped.
@@ -35,34 +51,64 @@ type outcome struct {
 
 func (o *outcome) Error() string { return o.reason }
 
-// run runs the build from its preparation until nothing of it is left but its log and artifacts.
-func (a *attempt) run(ctx context.Context) {
-	a.Log.Info("build starts", "job", a.Job, "number", a.Number, "ticket", a.Ticket)
-	defer a.log.Close()
+// run runs the build from its preparation until nothing of it is left but its log, and its artifacts in the stage.
+func (a *attempt) run(ctx context.Context) end {
+	a.Log.Info("build starts", "job", a.job, "number", a.number, "ticket", a.ticket)
 	var list []store.Artifact
-	end := a.build(ctx)
-	if end.state == engine.Succeeded {
-		list, end = a.collect(ctx)
+	how := a.make()
+	if how == nil {
+		how = a.build(ctx)
 	}
-	if end.reason != "" {
-		a.note(end.reason)
+	if how.state == engine.Succeeded {
+		list, how = a.collect(ctx)
 	}
-	a.commit(store.LocalEnd{Ticket: a.Ticket, Runner: a.id, State: string(end.state), Reason: end.reason, EndedAt: a.StartedAt.Add(time.Since(a.begun)), Artifacts: list})
+	if how.reason != "" {
+		a.note(how.reason)
+	}
 	if err := remove(a.folder(), a.outFolder()); err != nil {
-		a.Log.Error("removing a working directory", "job", a.Job, "number", a.Number, "error", err)
+		a.Log.Error("removing a working directory", "job", a.job, "number", a.number, "error", err)
 	}
-	a.Log.Info("build ended", "job", a.Job, "number", a.Number, "state", end.state, "reason", end.reason)
+	a.Log.Info("build ended", "job", a.job, "number", a.number, "state", how.state, "reason", how.reason)
+	return end{Ticket: a.ticket, State: how.state, Reason: how.reason, Took: time.Since(a.begun), Artifacts: list}
+}
+
+// make makes the build's script; it returns why it can't. A script is never taken from anybody else.
+func (a *attempt) make() *outcome {
+	if a.Changed {
+		return &outcome{engine.Failed, "What the job is made from was changed in the database, and is not what was handed in. Save the job again."}
+	}
+	script, err := safely(a.Make, a.Source)
+	if err != nil {
+		a.Log.Error("making a build's script", "job", a.job, "number", a.number, "error", err)
+		f := fault.Of(err)
+		return &outcome{engine.Failed, strings.TrimSpace("Its build script can't be made. " + f.Message + " " + f.Advice)}
+	}
+	if fmt.Sprintf("%x", sha256.Sum256(script)) != a.SHA256 {
+		return &outcome{engine.Failed, "Its build script is not the one that was expected: the targets have just been changed. Build again."}
+	}
+	a.script = script
+	return nil
+}
+
+// safely makes a script. A panic is an error: it ends this build and no other.
+func safely(make func(engine.Source) ([]byte, error), src engine.Source) (script []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v\n%s", p, debug.Stack())
+		}
+	}()
+	return make(src)
 }
 
 // A build's folder holds its script, workspace and temporary files. What it leaves goes through outFolder.
-func (a *attempt) folder() string    { return filepath.Join(a.workFolder(), fmt.Sprint(a.Ticket)) }
+func (a *attempt) folder() string    { return filepath.Join(a.workFolder(), fmt.Sprint(a.ticket)) }
 func (a *attempt) outFolder() string { return a.folder() + ".out" }
 
 func (a *attempt) build(ctx context.Context) *outcome {
 	if err := AsRoot(a.furnish); err != nil {
 		return a.trouble("preparing a build", err)
 	}
-	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(), a.log)
+	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(), a.log, a.contain)
 	if err != nil {
 		return a.trouble("starting a build", err)
 	}
@@ -80,7 +126,7 @@ func (a *attempt) build(ctx context.Context) *outcome {
 
 // trouble logs what is not the build's fault.
 func (a *attempt) trouble(doing string, err error) *outcome {
-	a.Log.Error(doing, "job", a.Job, "number", a.Number, "error", err)
+	a.Log.Error(doing, "job", a.job, "number", a.number, "error", err)
 	return &outcome{engine.Failed, "The runner had trouble with this build: its own log says why."}
 }
 
@@ -96,11 +142,11 @@ func (a *attempt) furnish() error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(a.folder(), "script"), a.job.Script, 0o644)
+	return os.WriteFile(filepath.Join(a.folder(), "script"), a.script, 0o644)
 }
 
 // mark is what every process of the build has in its environment, unless it was taken out there.
-func (a *attempt) mark() string { return fmt.Sprintf("%s%s/%d", markOf, a.id, a.Ticket) }
+func (a *attempt) mark() string { return fmt.Sprintf("%s%s/%d", markOf, a.id, a.ticket) }
 
 const markOf = "TOASTER_BUILD="
 
@@ -111,7 +157,7 @@ func (a *attempt) environment() []string {
 	env := []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=" + workspace, "WORKSPACE=" + workspace, "TMPDIR=" + filepath.Join(a.folder(), "tmp"), "LANG=C.UTF-8",
-		"JOB_NAME=" + a.Job, fmt.Sprintf("BUILD_NUMBER=%d", a.Number),
+		"JOB_NAME=" + a.job, fmt.Sprintf("BUILD_NUMBER=%d", a.number),
 	}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
@@ -124,12 +170,16 @@ func (a *attempt) environment() []string {
 			}
 		}
 	}
-	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(a.job.Script)), a.mark())
+	env = append(env, a.Env...)
+	if a.slot < len(a.IDs) {
+		env = append(env, fmt.Sprintf("TOASTER_IDS=%d", a.IDs[a.slot]))
+	}
+	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(a.script)), a.mark())
 }
 
 // watch waits until the script has ended, or has to. It returns why it has to, or nil.
 func (a *attempt) watch(ctx context.Context, p *process) *outcome {
-	limit := cmp.Or(a.job.TimeLimit, a.TimeLimit)
+	limit := cmp.Or(a.request.TimeLimit, a.Keeper.TimeLimit)
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", inWords(limit))})
@@ -205,7 +255,7 @@ func ended(p *process) *outcome {
 // note writes a line of the runner's own to the end of the log.
 func (a *attempt) note(line string) {
 	if err := note(a.log, line); err != nil {
-		a.Log.Error("writing to a log", "job", a.Job, "number", a.Number, "error", err)
+		a.Log.Error("writing to a log", "job", a.job, "number", a.number, "error", err)
 	}
 }
 

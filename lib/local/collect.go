@@ -9,10 +9,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,34 +20,49 @@ import (
 	"toaster.do/lib/store"
 )
 
-// maxArtifacts is how many files a build may leave.
-const maxArtifacts = 10000
+// maxArtifacts is how many files a build may leave, with the folders that hold them and what is not kept.
+const (
+	maxArtifacts = 10000
+	maxPath      = 1000    // bytes
+	maxSums      = 8 << 20 // of SHA256SUMS
+)
 
 // collect takes what a script that succeeded has left in dist: regular files, checked against its SHA256SUMS, safely on
-// the disk. They wait in the stage for commit.
+// the disk. They wait in the stage for settle.
 func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
-	c := collection{ctx: ctx, root: filepath.Join(a.outFolder(), "dist"), uid: os.Geteuid(), gid: os.Getegid(), note: a.note}
+	c := collection{ctx: ctx, limit: a.ArtifactLimit, uid: os.Geteuid(), gid: os.Getegid(), note: a.note}
 	there, err := a.takeOut(&c)
 	if err == nil && there {
 		if err = c.verify(); err == nil {
-			err = a.stage(c.root)
+			err = a.stage(&c)
 		}
+		c.root.Close()
 	}
 	var why *outcome
 	switch {
 	case errors.As(err, &why):
 		return nil, why
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
+		return nil, full
 	case err != nil:
 		return nil, a.trouble("storing artifacts", err)
 	}
 	return c.list, &outcome{state: engine.Succeeded}
 }
 
-// takeOut moves dist out of the workspace, and makes it the property of this process's user.
+var full = &outcome{engine.Failed, "What it made can't be stored: the disk for builds is full. Remove builds that are not needed, then build again."}
+
+// takeOut moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is followed
+// out of the folder that is looked at.
 func (a *attempt) takeOut(c *collection) (there bool, err error) {
 	err = AsRoot(func() error {
-		dist := filepath.Join(a.folder(), "workspace", "dist")
-		fi, err := os.Lstat(dist)
+		work, err := os.OpenRoot(a.workFolder())
+		if err != nil {
+			return err
+		}
+		defer work.Close()
+		dist, out := fmt.Sprintf("%d/workspace/dist", a.ticket), filepath.Base(a.outFolder())
+		fi, err := work.Lstat(dist)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
@@ -57,76 +72,109 @@ func (a *attempt) takeOut(c *collection) (there bool, err error) {
 		if err != nil {
 			return err
 		}
+		if err := work.Mkdir(out, 0o700); err != nil {
+			return err
+		}
+		if err := work.Rename(dist, out+"/dist"); err != nil {
+			return err
+		}
+		if err := work.Chmod(out+"/dist", 0o750); err != nil {
+			return err
+		}
+		if c.root, err = work.OpenRoot(out + "/dist"); err != nil {
+			return err
+		}
 		there = true
-		if err := os.Mkdir(a.outFolder(), 0o700); err != nil {
+		if err := fs.WalkDir(c.root.FS(), ".", c.visit); err != nil {
 			return err
 		}
-		if err := os.Rename(dist, c.root); err != nil {
-			return err
-		}
-		if err := filepath.WalkDir(c.root, c.visit); err != nil {
-			return err
-		}
-		return os.Lchown(a.outFolder(), c.uid, c.gid)
+		return work.Lchown(out, c.uid, c.gid)
 	})
 	return there, err
 }
 
 // stage moves or, from another file system, copies what was collected beside the builds.
-func (a *attempt) stage(from string) error {
+func (a *attempt) stage(c *collection) error {
 	if err := os.MkdirAll(filepath.Join(a.Dir, stageFolder, a.id), 0o750); err != nil {
 		return err
 	}
-	err := os.Rename(from, a.staged())
+	err := os.Rename(filepath.Join(a.outFolder(), "dist"), a.staged())
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	if err := os.CopyFS(a.staged(), os.DirFS(from)); err != nil {
+	if err := os.Mkdir(a.staged(), 0o750); err != nil {
 		return err
 	}
-	return filepath.WalkDir(a.staged(), func(path string, _ fs.DirEntry, err error) error {
+	to, err := os.OpenRoot(a.staged())
+	if err != nil {
+		return err
+	}
+	defer to.Close()
+	for _, artifact := range c.list {
+		if c.ctx.Err() != nil {
+			return because(c.ctx)
+		}
+		if err := copyFile(to, c.root, artifact.Path, a.FreeDisk); err != nil {
+			return err
+		}
+	}
+	return flush(a.staged())
+}
+
+// copyFile copies a file that must not take what has to stay free. Its holes stay holes.
+func copyFile(to, from *os.Root, name string, keep int64) error {
+	in, err := from.Open(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	fi, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	if err := to.MkdirAll(path.Dir(name), 0o750); err != nil {
+		return err
+	}
+	out, err := to.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	var disk syscall.Statfs_t
+	if err := syscall.Fstatfs(int(out.Fd()), &disk); err != nil {
+		return err
+	}
+	if int64(disk.Bavail)*int64(disk.Bsize)-fi.Sys().(*syscall.Stat_t).Blocks*512 < keep {
+		return full
+	}
+	const seekData, seekHole = 3, 4 // lseek(2)
+	for at := int64(0); ; {
+		data, err := in.Seek(at, seekData)
+		if errors.Is(err, syscall.ENXIO) {
+			return errors.Join(out.Truncate(fi.Size()), out.Sync())
+		}
 		if err != nil {
 			return err
 		}
-		return flush(path)
-	})
+		if at, err = in.Seek(data, seekHole); err != nil {
+			return err
+		}
+		if _, err := io.Copy(io.NewOffsetWriter(out, data), io.NewSectionReader(in, data, at-data)); err != nil {
+			return err
+		}
+	}
 }
 
 // stageFolder holds a folder for each runner, with what is on its way to a build's place.
 const stageFolder = "@stage"
 
 func (a *attempt) staged() string {
-	return filepath.Join(a.Dir, stageFolder, a.id, fmt.Sprint(a.Ticket))
-}
-
-// commit says how the build ended, once its artifacts are in place. If that can't be said, it tries until the runner
-// ends, and leaves it to the next one to find the build lost.
-func (a *attempt) commit(end store.LocalEnd) {
-	defer os.RemoveAll(a.staged())
-	for {
-		var trash trash
-		_, err := a.DB.LocalFinish(context.Background(), end, func() error { return a.settle(end) }, func(job string, number int) error {
-			return trash.add(a.Dir, folder(job, number))
-		})
-		trash.empty()
-		if err == nil {
-			return
-		}
-		a.Log.Error("storing the end of a build", "job", a.Job, "number", a.Number, "error", err)
-		select {
-		case <-a.closing:
-			return
-		case <-time.After(time.Second):
-		}
-	}
+	return filepath.Join(a.Dir, stageFolder, a.id, fmt.Sprint(a.ticket))
 }
 
 // settle puts the artifacts where the engine looks for them.
-func (a *attempt) settle(end store.LocalEnd) error {
-	place := filepath.Join(a.Dir, folder(a.Job, a.Number))
-	if len(end.Artifacts) == 0 {
-		return nil
-	}
+func (a *attempt) settle() error {
+	place := filepath.Join(a.Dir, folder(a.job, a.number))
 	dist := filepath.Join(place, "dist")
 	// An earlier try may have got this far.
 	if err := os.Rename(a.staged(), dist); err != nil && !(errors.Is(err, fs.ErrNotExist) && isDir(dist)) {
@@ -153,56 +201,74 @@ func flush(path string) error {
 // collection is the artifacts of a build while they are looked through.
 type collection struct {
 	ctx      context.Context
-	root     string
+	root     *os.Root
+	limit    int64 // bytes; 0: none
 	uid, gid int
 	note     func(string)
 	list     []store.Artifact
+	bytes    int64
+	seen     int // also folders, and what was dropped
 	dropped  int
 }
 
-func (c *collection) visit(path string, entry fs.DirEntry, err error) error {
+func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 	if err != nil {
 		return err
 	}
-	name, err := filepath.Rel(c.root, path)
-	if err != nil {
-		return err
+	if c.seen++; c.seen > maxArtifacts+1 { // the first is dist itself
+		return &outcome{engine.Failed, fmt.Sprintf("dist has more than %d files and folders.", maxArtifacts)}
 	}
 	switch {
+	case len(name) > maxPath:
+		return &outcome{engine.Failed, fmt.Sprintf("dist has a path of more than %d bytes.", maxPath)}
 	case entry.IsDir():
 		// Before it is read, and in case its owner can't.
-		if err := c.own(path, 0o750); err != nil {
+		if err := c.own(name, 0o750); err != nil {
 			return err
 		}
-		return flush(path)
+		return c.flush(name)
 	case !entry.Type().IsRegular():
-		return c.drop(path, name, "only regular files are")
+		return c.drop(name, "only regular files are")
 	case !printable(name):
-		return c.drop(path, name, "its name has characters that can't be shown")
-	case len(c.list) == maxArtifacts:
-		return &outcome{engine.Failed, fmt.Sprintf("dist has more than %d files.", maxArtifacts)}
+		return c.drop(name, "its name has characters that can't be shown")
 	}
-	if err := c.own(path, 0o640); err != nil {
+	if err := c.own(name, 0o640); err != nil {
 		return err
 	}
-	size, sum, err := c.digest(path)
-	c.list = append(c.list, store.Artifact{Path: filepath.ToSlash(name), Size: size, SHA256: sum})
+	fi, err := entry.Info()
+	if err != nil {
+		return err
+	}
+	if c.bytes += fi.Size(); c.limit > 0 && c.bytes > c.limit {
+		return &outcome{engine.Failed, fmt.Sprintf("dist takes more than %s, which is the limit of this site.", inBytes(c.limit))}
+	}
+	size, sum, err := c.digest(name)
+	c.list = append(c.list, store.Artifact{Path: name, Size: size, SHA256: sum})
 	return err
 }
 
-func (c *collection) own(path string, mode fs.FileMode) error {
-	if err := os.Lchown(path, c.uid, c.gid); err != nil {
+func (c *collection) own(name string, mode fs.FileMode) error {
+	if err := c.root.Lchown(name, c.uid, c.gid); err != nil {
 		return err
 	}
-	return os.Chmod(path, mode)
+	return c.root.Chmod(name, mode)
+}
+
+func (c *collection) flush(name string) error {
+	f, err := c.root.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
 }
 
 // drop deletes what can't be an artifact, and says so in the log, if not too often.
-func (c *collection) drop(path, name, why string) error {
+func (c *collection) drop(name, why string) error {
 	if c.dropped++; c.dropped <= 20 {
 		c.note(fmt.Sprintf("dist/%s is not kept: %s.", strings.Trim(fmt.Sprintf("%q", name), `"`), why))
 	}
-	return os.Remove(path)
+	return c.root.Remove(name)
 }
 
 func printable(name string) bool {
@@ -210,8 +276,8 @@ func printable(name string) bool {
 }
 
 // digest reads a file to its end and waits until it is on the disk.
-func (c *collection) digest(path string) (size int64, sum string, err error) {
-	f, err := os.Open(path)
+func (c *collection) digest(name string) (size int64, sum string, err error) {
+	f, err := c.root.Open(name)
 	if err != nil {
 		return 0, "", err
 	}
@@ -235,12 +301,20 @@ func (c *collection) digest(path string) (size int64, sum string, err error) {
 
 // verify compares the files with SHA256SUMS, if the build left one; it is in sha256sum(1)'s format.
 func (c *collection) verify() error {
-	sums, err := os.ReadFile(filepath.Join(c.root, "SHA256SUMS"))
+	f, err := c.root.Open("SHA256SUMS")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
+	}
+	defer f.Close()
+	sums, err := io.ReadAll(io.LimitReader(f, maxSums+1))
+	if err != nil {
+		return err
+	}
+	if len(sums) > maxSums {
+		return &outcome{engine.Failed, "dist/SHA256SUMS is too long."}
 	}
 	have := map[string]string{}
 	for _, a := range c.list {

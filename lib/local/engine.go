@@ -1,13 +1,19 @@
-// Package local is the engine that builds on this host: a queue in SQLite, and a Runner that takes builds
-// from it. The Engine only reads and writes the queue and reads files, so a CGI program may use it; builds
-// are run by the Runner, in a process of its own.
+// Package local is the engine that builds on this host: a queue in SQLite, and a runner that takes builds
+// from it. The Engine only reads and writes the queue and reads files, so a CGI program may use it.
+//
+// The runner has two halves. The Queue works with the database, as its owner. The Keeper makes and runs the build
+// scripts, and keeps logs and artifacts; it knows no database, and believes nothing that the Queue says. Where root
+// starts the runner they are two processes, so that neither the rows of the database nor a hole in SQLite lead to
+// root.
 //
 // A runner holds a lock on a file as long as it lives. So everybody can tell, without clocks, whether a build
 // that stands as running still has somebody who runs it; one that has not is lost.
 package local
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -42,7 +48,13 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if job.Keep < 1 || job.TimeLimit < 0 {
 		return fault.New(fault.Invalid, "A job keeps at least one build, and its time limit isn't negative.", "")
 	}
-	return e.db.LocalCreate(ctx, store.LocalJob{Name: job.Name, Description: job.Description, Script: job.Script, Keep: job.Keep, TimeLimit: job.TimeLimit})
+	source, err := json.Marshal(job.Source)
+	if err != nil {
+		return err
+	}
+	return e.db.LocalCreate(ctx, store.LocalJob{
+		Name: job.Name, Owner: cmp.Or(job.Owner, job.Name), Description: job.Description, Source: source, Keep: job.Keep, TimeLimit: job.TimeLimit,
+	})
 }
 
 // valid tells whether a name is one of engine.Job, and no path of its own.
@@ -56,18 +68,13 @@ func valid(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
-// Remove deletes a job. A build of it that runs is ended by its runner within a second. See engine.Engine.
-func (e *Engine) Remove(ctx context.Context, name string) error {
-	var trash trash
-	defer trash.empty()
-	return e.db.LocalRemove(ctx, name, func(job string) error { return trash.add(e.dir, job) })
-}
+// Remove deletes a job. A build of it that runs is ended by its runner within a second, which also deletes the files.
+// See engine.Engine.
+func (e *Engine) Remove(ctx context.Context, name string) error { return e.db.LocalRemove(ctx, name) }
 
-// Expire removes the log and the artifacts of a build that has ended. See engine.Expirer.
+// Expire forgets a build that has ended; the runner deletes its log and artifacts. See engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
-	var trash trash
-	defer trash.empty()
-	return e.db.LocalForget(ctx, name, number, func(job string) error { return trash.add(e.dir, folder(job, number)) })
+	return e.db.LocalForget(ctx, name, number)
 }
 
 // Has tells whether a build's files are there.

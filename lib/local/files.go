@@ -2,7 +2,6 @@ package local
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -144,34 +143,4 @@ func cut(r engine.Range, size int64) (start, length int64, err error) {
 		length = min(length, r.Length)
 	}
 	return start, length, nil
-}
-
-// trash is what is to be deleted. Things go in by a rename, inside the transaction that forgets them, so that
-// nobody meets half of them and a new job of the same name finds its place empty.
-type trash struct{ paths []string }
-
-const trashFolder = "@trash"
-
-// add moves path, which is below dir, to the trash. What is not there is no error.
-func (t *trash) add(dir, path string) error {
-	bin := filepath.Join(dir, trashFolder)
-	if err := os.MkdirAll(bin, 0o750); err != nil {
-		return err
-	}
-	into := filepath.Join(bin, rand.Text())
-	if err := os.Rename(filepath.Join(dir, path), into); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		return err
-	}
-	t.paths = append(t.paths, into)
-	return nil
-}
-
-// empty deletes the trash; a runner deletes what could not be deleted now.
-func (t *trash) empty() {
-	for _, path := range t.paths {
-		os.RemoveAll(path)
-	}
 }

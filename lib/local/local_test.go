@@ -39,29 +39,64 @@ func TestMain(m *testing.M) {
 }
 
 func runnerMain(settings string) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	var r Runner
 	var h house
 	if err := json.Unmarshal([]byte(settings), &h); err != nil {
 		return err
 	}
-	if err := Become(h.Database); err != nil {
+	if os.Getenv(asQueue) != "" {
+		conn, err := QueueEnd()
+		if err != nil {
+			return err
+		}
+		db, err := store.Open(context.Background(), h.Database)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		q := Queue{DB: db, Dir: h.Dir, Make: theDockerfile}
+		return q.Run(conn)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	user, err := Foreign(filepath.Dir(h.Database))
+	if err != nil {
 		return err
+	}
+	if user != nil {
+		k := Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2, OutputLimit: h.OutputLimit, IDs: h.IDs}
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), asQueue+"=1")
+		cmd.Stderr = os.Stderr
+		return k.RunApart(ctx, cmd, user)
 	}
 	db, err := store.Open(ctx, h.Database)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	r = Runner{DB: db, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.Default()}
+	r := Runner{DB: db, Keeper: Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.Default()}}
 	return r.Run(ctx)
+}
+
+// asQueue names the variable that makes a runner the half that knows the database.
+const asQueue = "LOCAL_TEST_QUEUE"
+
+// theDockerfile makes scripts as these tests want them: what the source calls a Dockerfile is the script.
+func theDockerfile(src engine.Source) ([]byte, error) { return src.Dockerfile, nil }
+
+// scripted is an engine whose jobs are defined by their scripts.
+type scripted struct{ *Engine }
+
+func (s scripted) Create(ctx context.Context, j engine.Job) error {
+	j.Source.Dockerfile = j.Script
+	return s.Engine.Create(ctx, j)
 }
 
 // house is an instance of the local engine.
 type house struct {
 	Database, Dir, WorkDir string
 	OutputLimit            int64
+	IDs                    []int
 	db                     *store.DB
 	*Engine                `json:"-"`
 	*testing.T             `json:"-"`
@@ -91,7 +126,7 @@ func houseIn(t *testing.T, dir string) *house {
 func (h *house) runner(change func(*Runner)) (end func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := Runner{DB: h.db, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}
+	r := Runner{DB: h.db, Keeper: Keeper{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}}
 	if change != nil {
 		change(&r)
 	}
@@ -136,7 +171,7 @@ func (h *house) create(name string, script ...string) {
 func (h *house) define(j engine.Job, script ...string) {
 	h.Helper()
 	j.Script = []byte("set -e\n" + strings.Join(script, "\n") + "\n")
-	if err := h.Create(h.Context(), j); err != nil {
+	if err := (scripted{h.Engine}).Create(h.Context(), j); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -235,6 +270,6 @@ func TestConformance(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })
-	enginetest.Run(t, enginetest.Fixture{Engine: h.Engine, Wait: 30 * time.Second})
+	enginetest.Run(t, enginetest.Fixture{Engine: scripted{h.Engine}, Wait: 30 * time.Second})
 	h.clean()
 }

@@ -10,11 +10,13 @@ import (
 	"time"
 )
 
-// process is a build's script that runs, in a session and process group of its own.
+// process is a build's script that runs, in a session and process group of its own, and with root also in a process
+// namespace of its own: whatever the build has begun ends with the script, wherever it has hidden.
 type process struct {
 	cmd      *exec.Cmd
 	watchdog *exec.Cmd
 	leash    *os.File // open as long as this process lives: the watchdog's standard input
+	stdin    *os.File // likewise: the script's. It ends its sandbox when this closes
 	ended    chan struct{}
 }
 
@@ -22,21 +24,44 @@ const (
 	// The watchdog reads the group's id; then a line, when the group has ended, or the end of the runner.
 	watchdog = `read -r group && test "$group" || exit 0; read -r ended || kill -s KILL -- "-$group"`
 	// The script begins when the watchdog knows about it. A runner that dies before that lets it end at once.
-	gate = `read -r go <&3 && exec 3<&- && umask 022 && exec /bin/sh "$0"`
+	gate = `read -r go <&3 && exec 3<&- && umask 022 && exec "$@"`
 )
+
+// contained is what a script is run with in a process namespace: it is its first process, and its end is that of all
+// others there.
+var contained = []string{"unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"}
+
+// canContain tells whether scripts can be contained: root has the right, mostly not so in a container.
+func canContain() bool {
+	if os.Getuid() != 0 {
+		return false
+	}
+	return AsRoot(exec.Command(contained[0], append(contained[1:], "true")...).Run) == nil
+}
 
 // grace is how long a build has after SIGTERM.
 const grace = 5 * time.Second
 
 // start runs the script in dir. What it says goes straight to log.
-func start(script, dir string, env []string, log *os.File) (*process, error) {
+func start(script, dir string, env []string, log *os.File, contain bool) (*process, error) {
 	p := &process{ended: make(chan struct{})}
 	var err error
 	if p.watchdog, p.leash, err = gated(exec.Command("/bin/sh", "-c", watchdog), true); err != nil {
 		return nil, err
 	}
-	p.cmd = exec.Command("/bin/sh", "-c", gate, script)
+	args := []string{"-c", gate, "gate"}
+	if contain {
+		args = append(args, contained...)
+	}
+	p.cmd = exec.Command("/bin/sh", append(args, "/bin/sh", script)...)
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = dir, env, log, log
+	stdin, hold, err := os.Pipe()
+	if err != nil {
+		p.release()
+		return nil, err
+	}
+	defer stdin.Close()
+	p.cmd.Stdin, p.stdin = stdin, hold
 	_, open, err := gated(p.cmd, false)
 	if err != nil {
 		p.release()
@@ -71,7 +96,7 @@ func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
 		cmd.ExtraFiles = []*os.File{r}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if twoFaced() {
+	if twoFaced() || os.Getegid() != os.Getgid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{}
 	}
 	if err := AsRoot(cmd.Start); err != nil {
@@ -105,6 +130,7 @@ func (p *process) alive(mark string) bool {
 
 // clear ends whatever is left of a script, and forgets it.
 func (p *process) clear(mark string) {
+	p.stdin.Close()
 	p.signal(syscall.SIGKILL)
 	<-p.ended
 	killMarked(mark, false)
@@ -114,6 +140,7 @@ func (p *process) clear(mark string) {
 func (p *process) release() {
 	fmt.Fprintln(p.leash)
 	p.leash.Close()
+	p.stdin.Close() // nil is an error only
 	p.watchdog.Wait()
 }
 
@@ -126,8 +153,8 @@ func (p *process) result() (code int, signal syscall.Signal) {
 	return status.ExitStatus(), 0
 }
 
-// killMarked kills every process that has mark in its environment, or a variable that begins with it, until none is left;
-// it gives up after some seconds. So it finds those too that have left their group and session.
+// killMarked kills every process that has mark in its environment, or a variable that begins with it, until none is
+// left; it gives up after some seconds. So it finds those too that have left their group and session.
 func killMarked(mark string, prefix bool) {
 	wanted := append([]byte(mark), 0)
 	if prefix {

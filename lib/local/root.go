@@ -1,34 +1,97 @@
 package local
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"syscall"
 )
 
-// Become prepares a runner that root has started for a database of another user: call it before store.Open.
-// From then on the process acts as that user, so that no file of the database or of the builds becomes root's
-// and no link planted there leads root astray; it is root again only for the build scripts and their working
-// directories. For any other user, and for a database of root's own, it does nothing.
-func Become(database string) error {
-	fi, err := os.Stat(filepath.Dir(database))
+// Become makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link planted
+// there leads root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the group.
+// For any other user it does nothing.
+func Become(folder string) error {
+	fi, err := os.Stat(folder)
 	if err != nil {
 		return err
 	}
-	owner := fi.Sys().(*syscall.Stat_t)
-	if os.Geteuid() != 0 || owner.Uid == 0 {
+	return become(fi)
+}
+
+func become(folder os.FileInfo) error {
+	owner := folder.Sys().(*syscall.Stat_t)
+	if os.Geteuid() != 0 {
 		return nil
 	}
 	// The real and saved ids stay 0: the way back.
 	if err := syscall.Setresgid(-1, int(owner.Gid), -1); err != nil {
 		return fmt.Errorf("becoming group %d: %w", owner.Gid, err)
 	}
+	if owner.Uid == 0 {
+		return nil
+	}
 	if err := syscall.Setresuid(-1, int(owner.Uid), -1); err != nil {
 		return fmt.Errorf("becoming user %d: %w", owner.Uid, err)
 	}
 	return nil
+}
+
+// pin opens the folder of logs and artifacts and becomes its owner. From then on it is reached by what was opened:
+// whoever has the folder above may put another in its place.
+func (w *keeper) pin() error {
+	dir, err := filepath.Abs(w.Dir)
+	if err != nil {
+		return err
+	}
+	how := syscall.O_DIRECTORY
+	if w.Apart {
+		how |= syscall.O_NOFOLLOW
+	} else if err := os.MkdirAll(dir, 0o750); err != nil {
+		return err
+	}
+	if w.dirs, err = os.OpenFile(dir, how, 0); err != nil {
+		return fmt.Errorf("the folder of the builds: %w: toasterctl init makes it; a link it may not be", err)
+	}
+	fi, err := w.dirs.Stat()
+	if err != nil {
+		return err
+	}
+	w.Dir = fmt.Sprintf("/proc/self/fd/%d", w.dirs.Fd())
+	return become(fi)
+}
+
+// rootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads
+// to.
+func rootsOwn(path string) error {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	for p := path; ; p = filepath.Dir(p) {
+		switch fi, err := os.Lstat(p); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case fi.Sys().(*syscall.Stat_t).Uid != 0,
+			fi.IsDir() && fi.Mode().Perm()&0o022 != 0 && (p == path || fi.Mode()&fs.ModeSticky == 0):
+			return fmt.Errorf("%s: local.work_dir has to lie where nobody but root can write, and %s is not: "+
+				"chown root: and chmod go-w it, or name another", path, p)
+		case fi.Mode()&fs.ModeSymlink != 0:
+			real, err := filepath.EvalSymlinks(p)
+			if err != nil {
+				return err
+			}
+			if err := rootsOwn(real); err != nil {
+				return err
+			}
+		}
+		if p == "/" {
+			return nil
+		}
+	}
 }
 
 // twoFaced tells whether Become has made this process another user's.
@@ -53,6 +116,54 @@ func AsRoot(f func() error) error {
 		runtime.UnlockOSThread()
 	}()
 	return f()
+}
+
+// AsOwner calls f with a folder, which is no link, as its owner, where this process was begun by root; else as whoever
+// this is.
+func AsOwner(folder string, f func(*os.Root) error) error {
+	return AsRoot(func() error {
+		dir, err := os.OpenFile(folder, syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+		if err != nil {
+			return err
+		}
+		defer dir.Close()
+		fi, err := dir.Stat()
+		if err != nil {
+			return err
+		}
+		root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d", dir.Fd()))
+		if err != nil {
+			return err
+		}
+		defer root.Close()
+		owner := fi.Sys().(*syscall.Stat_t)
+		if os.Geteuid() != 0 {
+			return f(root)
+		}
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		group := uintptr(os.Getegid())
+		if err := setegid(uintptr(owner.Gid)); err != nil {
+			return err
+		}
+		if err := seteuid(uintptr(owner.Uid)); err != nil {
+			return err
+		}
+		defer func() {
+			if err := errors.Join(seteuid(0), setegid(group)); err != nil {
+				panic(fmt.Sprintf("can't become root again: %v", err))
+			}
+		}()
+		return f(root)
+	})
+}
+
+func setegid(group uintptr) error {
+	const same = ^uintptr(0)
+	if _, _, errno := syscall.RawSyscall(setresgid, same, group, same); errno != 0 {
+		return errno
+	}
+	return nil
 }
 
 // seteuid changes the effective user of this thread alone, as setresuid(2) itself does and syscall.Setresuid,

@@ -4,4 +4,7 @@ package local
 
 import "syscall"
 
-const setresuid = syscall.SYS_SETRESUID
+const (
+	setresuid = syscall.SYS_SETRESUID
+	setresgid = syscall.SYS_SETRESGID
+)

@@ -19,20 +19,24 @@ import (
 	"toaster.do/lib/store"
 )
 
-// webUser is some user who is not root.
-const webUser = 65534
+// webUser is some user who is not root, and keepUser another, whose the builds are.
+const (
+	webUser  = 65534
+	keepUser = 4712
+)
 
 // asWebUser names the variable that makes the test binary what a CGI program is: a process of the web user.
 const asWebUser = "LOCAL_TEST_WEB_USER"
 
-// On an installed host root starts the runner, and the database belongs to the web user.
+// On an installed host root starts the runner, the database belongs to the web user, and the builds to another, for
+// the web user to read.
 func TestRootRunsBuildsForTheWebUser(t *testing.T) {
 	needRoot(t)
 	h := newHouse(t)
 	h.db.Close()
 	h.WorkDir = filepath.Join(t.TempDir(), "work")
 	dir := filepath.Dir(h.Database)
-	if err := errors.Join(chown(dir), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+	if err := errors.Join(chown(dir), os.Chmod(filepath.Dir(dir), 0o755), os.Mkdir(h.Dir, 0o750), os.Lchown(h.Dir, keepUser, webUser)); err != nil {
 		t.Fatal(err)
 	}
 	h.process()
@@ -56,8 +60,16 @@ func TestRootRunsBuildsForTheWebUser(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if fi, err := entry.Info(); err == nil && fi.Sys().(*syscall.Stat_t).Uid != webUser {
-			t.Errorf("%s belongs to uid %d", path, fi.Sys().(*syscall.Stat_t).Uid)
+		fi, err := entry.Info()
+		if err != nil {
+			return nil
+		}
+		owner, whose := uint32(webUser), fi.Sys().(*syscall.Stat_t)
+		if strings.HasPrefix(path, h.Dir) {
+			owner = keepUser
+		}
+		if whose.Uid != owner || whose.Gid != webUser || owner == keepUser && fi.Mode().Perm()&0o022 != 0 {
+			t.Errorf("%s belongs to %d:%d, with the rights %v", path, whose.Uid, whose.Gid, fi.Mode())
 		}
 		return nil
 	})
@@ -112,10 +124,13 @@ func webUserMain(settings string) error {
 		return err
 	}
 	defer db.Close()
-	e := New(db, h.Dir)
+	e := scripted{New(db, h.Dir)}
 	script := "set -e; id; touch x; chown 4711:4711 x && echo root may chown; mkdir -p rootfs/deep; touch rootfs/deep/file; chown -R 4711 rootfs; " +
 		"mkdir -p dist/sub; umask 077; echo image >dist/image; echo deep >dist/sub/deep; setsid sleep 600 & " +
 		"setsid setpriv --reuid=4711 --regid=4711 --clear-groups sleep 600 &\n"
+	if err := os.WriteFile(filepath.Join(h.Dir, "x"), nil, 0o600); !errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("the web user may write among the builds: %v", err)
+	}
 	if err := e.Create(ctx, engine.Job{Name: "job", Script: []byte(script), Keep: 1}); err != nil {
 		return err
 	}
@@ -124,17 +139,21 @@ func webUserMain(settings string) error {
 			return err
 		}
 	}
-	if err := e.Remove(ctx, "job"); err != nil {
+	if err = e.Remove(ctx, "job"); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(h.Dir, "job")); !os.IsNotExist(err) {
+	for !os.IsNotExist(err) && ctx.Err() == nil {
+		_, err = os.Stat(filepath.Join(h.Dir, "job"))
+		time.Sleep(tick / 5)
+	}
+	if ctx.Err() != nil {
 		return fmt.Errorf("the job's folder after Remove: %v", err)
 	}
 	fmt.Println("removed")
 	return nil
 }
 
-func buildOnce(ctx context.Context, e *Engine) error {
+func buildOnce(ctx context.Context, e engine.Engine) error {
 	ticket, err := e.Start(ctx, "job")
 	if err != nil {
 		return err
@@ -163,4 +182,52 @@ func buildOnce(ctx context.Context, e *Engine) error {
 		}
 	}
 	return nil
+}
+
+// Whoever has the folder above can put another in the place of one; a runner of root's then begins not at all, or
+// keeps the one it has.
+func TestNoLinkLeadsRootAstray(t *testing.T) {
+	needRoot(t)
+	dir := t.TempDir()
+	mine, theirs := filepath.Join(dir, "root"), filepath.Join(dir, "web")
+	if err := errors.Join(os.Mkdir(mine, 0o755), os.Mkdir(theirs, 0o755), os.Symlink(mine, filepath.Join(theirs, "builds")),
+		os.Symlink(mine, filepath.Join(theirs, "work")), os.Lchown(theirs, webUser, webUser)); err != nil {
+		t.Fatal(err)
+	}
+	for what, k := range map[string]Keeper{
+		"a link for the builds": {Dir: filepath.Join(theirs, "builds"), WorkDir: filepath.Join(mine, "work")},
+		"a link for the work":   {Dir: mine, WorkDir: filepath.Join(theirs, "work", "deeper")},
+		"work in their folder":  {Dir: mine, WorkDir: filepath.Join(theirs, "deeper")},
+	} {
+		queue, keeper, err := Pair()
+		if err != nil {
+			t.Fatal(err)
+		}
+		k.Apart = true
+		err = k.Run(t.Context(), keeper)
+		queue.Close()
+		if err == nil {
+			t.Errorf("%s: the runner begins", what)
+		}
+	}
+	if names, err := os.ReadDir(mine); err != nil || len(names) > 1 { // the runners' own folder may be there
+		t.Errorf("root has made %v, %v", names, err)
+	}
+	k := Keeper{Dir: filepath.Join(theirs, "real"), WorkDir: filepath.Join(mine, "work"), Apart: true}
+	if err := os.Mkdir(k.Dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := newHostile(t, k)
+	if err := errors.Join(os.Rename(k.Dir, k.Dir+".away"), os.Symlink(filepath.Join(mine, "target"), k.Dir), os.Mkdir(filepath.Join(mine, "target"), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if a := h.asks(request{Op: opPlace, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {
+		t.Error(a.Error)
+	}
+	if names, err := os.ReadDir(filepath.Join(mine, "target")); err != nil || len(names) > 0 {
+		t.Errorf("it wrote where the link leads: %v, %v", names, err)
+	}
+	if _, err := os.Stat(filepath.Join(k.Dir+".away", "job", "1", "log")); err != nil {
+		t.Error(err)
+	}
 }

@@ -120,10 +120,10 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1234567890")
 	h := newHouse(t)
 	h.runner(nil)
-	h.create("env", "env", "umask", "cat", "tty || :", `test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
+	h.create("env", "env", "umask", "timeout 0.2 cat || echo stdin stays open", "tty || :", `test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
 	b := h.becomes("env", h.start("env"), engine.Succeeded)
 	log := h.log("env", b.Number)
-	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n", "TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "not a tty\n"} {
+	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n", "TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "stdin stays open\n", "not a tty\n"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
@@ -243,16 +243,17 @@ func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
 	for range 4 {
 		h.becomes("many", h.start("many"), engine.Succeeded)
 	}
-	entries, err := os.ReadDir(filepath.Join(h.Dir, "many"))
-	if err != nil || len(entries) != 2 || entries[0].Name() != "3" || entries[1].Name() != "4" {
-		t.Errorf("on the disk are %v, %v", entries, err)
-	}
+	h.until("the two newest builds alone are on the disk", func() bool {
+		entries, err := os.ReadDir(filepath.Join(h.Dir, "many"))
+		return err == nil && len(entries) == 2 && entries[0].Name() == "3" && entries[1].Name() == "4"
+	})
 	if err := h.Remove(t.Context(), "MANY"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(filepath.Join(h.Dir, "many")); !os.IsNotExist(err) {
-		t.Errorf("a removed job's folder: %v", err)
-	}
+	h.until("the removed job's folder is gone", func() bool {
+		_, err := os.Stat(filepath.Join(h.Dir, "many"))
+		return os.IsNotExist(err)
+	})
 	h.clean()
 }
 

@@ -2,41 +2,22 @@ package local
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
-
-	"toaster.do/lib/engine"
-	"toaster.do/lib/store"
 )
 
-// sweeps puts right what dead runners left, at once and then again and again.
-func (w *worker) sweeps(ctx context.Context) {
-	for {
-		if err := w.sweep(ctx); err != nil && ctx.Err() == nil {
-			w.Log.Error("putting right what a dead runner left", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(beat):
-		}
-	}
-}
-
-func (w *worker) sweep(ctx context.Context) error {
-	running, _, err := w.DB.LocalOpen(ctx)
-	if err != nil {
-		return err
-	}
-	var errs []error
-	for id := range w.others(running) {
+// dead returns the runners that are dead, of those that are known by name and those that have left a trace, and ends what is left
+// of their builds.
+func (w *keeper) dead(known []string) (all []string) {
+	for id := range w.others(known) {
 		dead := false
 		// Its working directory may belong to a runner of another database, which lives.
 		AsRoot(func() error {
@@ -44,22 +25,25 @@ func (w *worker) sweep(ctx context.Context) error {
 			return nil
 		})
 		if dead {
-			errs = append(errs, w.bury(ctx, id, running))
+			killMarked(markOf+id+"/", true)
+			all = append(all, id)
 		}
 	}
 	bin := filepath.Join(w.Dir, trashFolder)
 	old, _ := os.ReadDir(bin)
 	for _, entry := range old {
-		errs = append(errs, os.RemoveAll(filepath.Join(bin, entry.Name())))
+		if err := os.RemoveAll(filepath.Join(bin, entry.Name())); err != nil {
+			w.Log.Error("deleting what nobody wants any more", "error", err)
+		}
 	}
-	return errors.Join(errs...)
+	return all
 }
 
 // others are the ids of all runners that have left a trace, but this one.
-func (w *worker) others(running []store.LocalBuild) map[string]bool {
+func (w *keeper) others(known []string) map[string]bool {
 	ids := map[string]bool{}
-	for _, b := range running {
-		ids[b.Runner] = true
+	for _, id := range known {
+		ids[id] = true
 	}
 	for _, dir := range []string{w.WorkDir, filepath.Join(w.Dir, runnersFolder), filepath.Join(w.Dir, stageFolder)} {
 		var entries []os.DirEntry
@@ -68,7 +52,7 @@ func (w *worker) others(running []store.LocalBuild) map[string]bool {
 			return err
 		})
 		for _, entry := range entries {
-			if strings.HasPrefix(entry.Name(), "runner-") {
+			if isRunner(entry.Name()) {
 				ids[entry.Name()] = true
 			}
 		}
@@ -77,39 +61,18 @@ func (w *worker) others(running []store.LocalBuild) map[string]bool {
 	return ids
 }
 
-// bury ends what is left of a dead runner's builds, says that they are lost, and removes its files. Two runners may do
-// so at once.
-func (w *worker) bury(ctx context.Context, id string, running []store.LocalBuild) error {
-	killMarked(markOf+id+"/", true)
-	for _, b := range running {
-		if b.Runner == id {
-			if err := w.lose(ctx, b); err != nil {
-				return err
-			}
-		}
-	}
-	return w.clear(id)
-}
-
-func (w *worker) lose(ctx context.Context, b store.LocalBuild) error {
-	ended := lastWord(w.Dir, b)
-	path := folder(b.Job, b.Number)
+// lose ends the log of a lost build, and deletes what it may have left.
+func (w *keeper) lose(r request) error {
+	path := folder(r.Job, r.Number)
+	w.epitaph(filepath.Join(w.Dir, path, "log"), r.Ended)
 	var trash trash
 	defer trash.empty()
-	end := store.LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: string(engine.Lost), Reason: lostReason, EndedAt: ended}
-	_, err := w.DB.LocalFinish(ctx, end, func() error {
-		w.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", b.Runner)
-		w.epitaph(filepath.Join(w.Dir, path, "log"), ended)
-		return trash.add(w.Dir, filepath.Join(path, "dist"))
-	}, func(job string, number int) error {
-		return trash.add(w.Dir, folder(job, number))
-	})
-	return err
+	return trash.add(w.Dir, filepath.Join(path, "dist"))
 }
 
 // epitaph ends the log of a lost build; its time stays that of the build's last word.
-func (w *worker) epitaph(path string, ended time.Time) {
-	log, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+func (w *keeper) epitaph(path string, ended time.Time) {
+	log, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
 	if err == nil {
 		defer log.Close()
 		err = errors.Join(note(log, lostReason), os.Chtimes(path, ended, ended))
@@ -119,8 +82,20 @@ func (w *worker) epitaph(path string, ended time.Time) {
 	}
 }
 
+// clearDead removes the files of dead runners.
+func (w *keeper) clearDead(ids []string) error {
+	for _, id := range w.dead(ids) {
+		if slices.Contains(ids, id) {
+			if err := w.clear(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // clear removes a runner's files, but no build's.
-func (w *worker) clear(id string) error {
+func (w *keeper) clear(id string) error {
 	return errors.Join(
 		remove(filepath.Join(w.WorkDir, id)),
 		os.RemoveAll(filepath.Join(w.Dir, stageFolder, id)),

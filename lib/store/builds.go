@@ -125,8 +125,10 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if j.Last != nil {
 			b.Number = j.Last.Number + 1
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id, b.Number, b.Revision, millis(now))
-		return err
+		if _, err := tx.ExecContext(ctx, "INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id, b.Number, b.Revision, millis(now)); err != nil {
+			return err
+		}
+		return count(ctx, tx, owner, b, now)
 	})
 	return b, already, err
 }
@@ -243,11 +245,18 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		}
 		for _, o := range builds {
 			b := o.Build
-			_, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
+			res, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
 				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
 				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
+			if err != nil {
+				return err
+			}
+			n, err := res.RowsAffected()
+			if err == nil && n > 0 {
+				err = ran(ctx, tx, b)
+			}
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"sort"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -13,6 +14,7 @@ import (
 type Limits struct {
 	Running  int   // builds queued or running at once
 	Daily    int   // builds started in 24 hours
+	Minutes  int   // of building in 24 hours, checked before a build starts
 	Bytes    int64 // of artifacts that are kept
 	KeepDays int   // how long log and artifacts are kept
 	Queue    int   // builds of all people that wait
@@ -26,6 +28,9 @@ func (l Limits) For(p *Person) Limits {
 	if p.MaxDaily >= 0 {
 		l.Daily = p.MaxDaily
 	}
+	if p.MaxMinutes >= 0 {
+		l.Minutes = p.MaxMinutes
+	}
 	if p.MaxBytes >= 0 {
 		l.Bytes = p.MaxBytes
 	}
@@ -38,6 +43,7 @@ func (l Limits) For(p *Person) Limits {
 // Usage is how much of their limits a person has taken.
 type Usage struct {
 	Jobs, Running, Daily int
+	Minutes              int // of building in 24 hours
 	Bytes                int64
 }
 
@@ -46,6 +52,11 @@ const daily = 24 * time.Hour
 // Usage tells what a person has.
 func (db *DB) Usage(ctx context.Context, person int64, now time.Time) (u Usage, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
+		ran, err := built(ctx, tx, person, now)
+		if err != nil {
+			return err
+		}
+		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE person_id = ?1 AND removed_at IS NULL), (`+running+`),
 			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, person, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
@@ -58,7 +69,7 @@ const (
 	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.person_id = ?1 AND job.removed_at IS NULL`
 )
 
-// admit tells whether a person may start one more build, and counts it.
+// admit tells whether a person may start one more build.
 func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
 	var p Person
 	to, done := p.fields()
@@ -67,15 +78,30 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 	}
 	done()
 	l = l.For(&p)
-	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.space, l.queue} {
+	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes, l.space, l.queue} {
 		if err := check(ctx, tx, person, now); err != nil {
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM started WHERE person_id = ? AND at <= ?`, person, millis(now.Add(-daily))); err != nil {
+	return nil
+}
+
+// count notes that a build was asked for, and forgets those that no longer count.
+func count(ctx context.Context, tx *sql.Tx, person int64, b *Build, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2 AND (began IS NULL OR ended IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at) VALUES (?, ?)`, person, millis(now))
+	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person, millis(now), b.JobID, b.Number)
+	return err
+}
+
+// ran counts a build's time, as far as the engine has told it.
+func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
+	if b.StartedAt.IsZero() {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE started SET began = ?, ended = ? WHERE job_id = ? AND build = ?`, millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
 	return err
 }
 
@@ -125,7 +151,54 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	return fault.New(fault.Limited, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n), size(l.Bytes)), advice).In(time.Hour)
 }
 
-// roomForSources is Limited where the sources of a person's jobs, what was just stored among them, take more than most bytes.
+func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+	if l.Minutes == 0 {
+		return nil
+	}
+	ran, err := built(ctx, tx, person, now)
+	most := time.Duration(l.Minutes) * time.Minute
+	if err != nil || ran.since(now.Add(-daily)) < most {
+		return err
+	}
+	free := ran.below(most, now).Add(daily)
+	return fault.New(fault.Limited, fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
+		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+}
+
+// spans are times in which builds ran.
+type spans [][2]time.Time
+
+// built returns when a person's builds ran that count today. Those that run still end now.
+func built(ctx context.Context, tx *sql.Tx, person int64, now time.Time) (spans, error) {
+	return rows(ctx, tx, func(rs *sql.Rows) (s [2]time.Time, err error) {
+		var began, ended int64
+		err = rs.Scan(&began, &ended)
+		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
+	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
+		person, millis(now), millis(now.Add(-daily)))
+}
+
+// since is how long builds ran after a time.
+func (s spans) since(t time.Time) (sum time.Duration) {
+	for _, span := range s {
+		if span[0].Before(t) {
+			span[0] = t
+		}
+		sum += max(0, span[1].Sub(span[0]))
+	}
+	return sum
+}
+
+// below is the first time after which builds ran for less than most.
+func (s spans) below(most time.Duration, now time.Time) time.Time {
+	n := sort.Search(int(daily/time.Second), func(i int) bool {
+		return s.since(now.Add(-daily).Add(time.Duration(i)*time.Second)) < most
+	})
+	return now.Add(-daily).Add(time.Duration(n) * time.Second)
+}
+
+// roomForSources is Limited where the sources of a person's jobs, what was just stored among them, take more than most
+// bytes.
 func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	var n int64
 	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
@@ -171,8 +244,8 @@ type Aged struct {
 	Number, EngineNumber int
 }
 
-// Aged returns builds that ended more days ago than their owner's builds are kept, and those that have keep newer ones of the
-// same job, which the engine drops. It returns some of them; ask again after Expired.
+// Aged returns builds that ended more days ago than their owner's builds are kept, and those that have keep newer ones
+// of the same job, which the engine drops. It returns some of them; ask again after Expired.
 func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
 	scan := func(rs *sql.Rows) (a Aged, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
 	"fmt"
@@ -13,10 +15,19 @@ import (
 // LocalJob is a job of the local engine.
 type LocalJob struct {
 	Name        string // unique, also when letter case is ignored
+	Owner       string // whose builds share the slots fairly with other people's
 	Description string
-	Script      []byte
+	Source      []byte        // what the runner makes the script from
 	Keep        int           // newest ended builds to keep, at least 1
 	TimeLimit   time.Duration // whole milliseconds; 0: the runner's
+
+	digest []byte // of Source, when it was handed in
+}
+
+// Intact tells whether the source is the one that was handed in, and not what somebody has put in its place.
+func (j *LocalJob) Intact() bool {
+	sum := sha256.Sum256(j.Source)
+	return bytes.Equal(j.digest, sum[:])
 }
 
 // LocalBuild is a start of a job, and the build that it became. Its states are those of package build.
@@ -81,30 +92,36 @@ func noLocalBuild(name string, number int) error {
 	return fault.New(fault.NotFound, fmt.Sprintf("There is no build %d of %s.", number, name), "")
 }
 
-// LocalCreate defines a job, or gives one of that name a new definition.
+// LocalCreate defines a job, or gives one of that name a new definition. Numbers of builds whose files wait to be
+// deleted are not given again.
 func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
+	digest := sha256.Sum256(j.Source)
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO local_job (name, description, script, keep, time_limit) VALUES (?, ?, coalesce(?, x''), ?, ?)
-			ON CONFLICT (name) DO UPDATE SET description = excluded.description, script = excluded.script,
-				keep = excluded.keep, time_limit = excluded.time_limit`,
-			j.Name, j.Description, j.Script, j.Keep, j.TimeLimit.Milliseconds())
+		_, err := tx.ExecContext(ctx, `INSERT INTO local_job (name, owner, description, digest, source, keep, time_limit, last_number)
+			VALUES (?1, ?2, ?3, ?4, coalesce(?5, x''), ?6, ?7, (SELECT coalesce(max(number), 0) FROM local_discard WHERE job = ?1 COLLATE NOCASE))
+			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, description = excluded.description, digest = excluded.digest,
+				source = excluded.source, keep = excluded.keep, time_limit = excluded.time_limit`,
+			j.Name, j.Owner, j.Description, digest[:], j.Source, j.Keep, j.TimeLimit.Milliseconds())
 		return err
 	})
 }
 
-// LocalRemove forgets a job with its starts and builds. Before it commits it calls discard with the job's
-// name as it was first written, so that its files can go in the same step. A job that is gone is no error.
-func (db *DB) LocalRemove(ctx context.Context, name string, discard func(job string) error) error {
+// LocalRemove forgets a job with its starts and builds; the runner deletes their files. A job that is gone is no error.
+func (db *DB) LocalRemove(ctx context.Context, name string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "DELETE FROM local_job WHERE name = ? RETURNING name", name).Scan(&name)
-		if err == sql.ErrNoRows {
-			return nil
-		}
-		if err != nil {
+		if err := discard(ctx, tx, "job = ? AND number IS NOT NULL", name); err != nil {
 			return err
 		}
-		return discard(name)
+		_, err := tx.ExecContext(ctx, "DELETE FROM local_job WHERE name = ?", name)
+		return err
 	})
+}
+
+// discard leaves the files of builds to the runner to delete.
+func discard(ctx context.Context, tx *sql.Tx, which string, args ...any) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO local_discard (job, number) SELECT j.name, b.number
+		FROM local_build AS b JOIN local_job AS j ON j.name = b.job WHERE b.`+which+` ON CONFLICT DO NOTHING`, args...)
+	return err
 }
 
 // LocalEnable lets a job be started or not; disabling it forgets the start that waits.
@@ -226,7 +243,7 @@ func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus, ask
 
 func localBuilds(ctx context.Context, tx *sql.Tx, byJob map[string]*LocalStatus, asked string, recent int) error {
 	rs, err := tx.QueryContext(ctx, `SELECT `+localColumns+`,
-			CASE b.state WHEN 'queued' THEN (SELECT count(*) FROM local_build WHERE state = 'queued' AND ticket <= b.ticket) ELSE 0 END
+			CASE b.state WHEN 'queued' THEN (SELECT position FROM local_queue AS q WHERE q.ticket = b.ticket) ELSE 0 END
 		FROM (SELECT *, row_number() OVER (PARTITION BY job, number IS NULL ORDER BY number DESC) AS place FROM local_build
 			WHERE job IN (SELECT value FROM json_each(?))) AS b
 		WHERE b.place <= ? ORDER BY b.number DESC`, asked, recent)

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +19,7 @@ func queue(t *testing.T, names ...string) *DB {
 	t.Helper()
 	db := test(t)
 	for _, name := range names {
-		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Script: []byte("echo " + name), Keep: 2, TimeLimit: time.Minute}); err != nil {
+		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: name, Source: []byte("echo " + name), Keep: 2, TimeLimit: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -39,7 +41,7 @@ func take(t *testing.T, db *DB, runner string) LocalBuild {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ok && (b.Job != j.Name || string(j.Script) != "echo "+j.Name || j.TimeLimit != time.Minute) {
+	if ok && (b.Job != j.Name || string(j.Source) != "echo "+j.Name || j.TimeLimit != time.Minute) {
 		t.Errorf("a build of %s came with the job %+v", b.Job, j)
 	}
 	return b
@@ -49,16 +51,30 @@ func nothing() error { return nil }
 
 func finish(t *testing.T, db *DB, b LocalBuild, state string, gone ...int) bool {
 	t.Helper()
-	var discarded []int
-	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: state, EndedAt: b.StartedAt.Add(3 * time.Second)}, nothing,
-		func(_ string, number int) error {
-			discarded = append(discarded, number)
-			return nil
-		})
-	if err != nil || !slices.Equal(discarded, gone) {
-		t.Errorf("the end of build %d: %v; it discarded %v, want %v", b.Number, err, discarded, gone)
+	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: state, EndedAt: b.StartedAt.Add(3 * time.Second)}, nothing)
+	if err != nil {
+		t.Errorf("the end of build %d: %v", b.Number, err)
 	}
+	discards(t, db, b.Job, gone...)
 	return found
+}
+
+// discards checks whose files are to be deleted, and deletes them.
+func discards(t *testing.T, db *DB, job string, numbers ...int) {
+	t.Helper()
+	found, err := db.LocalDiscards(t.Context())
+	var got []int
+	for _, d := range found {
+		if d.Job == job {
+			got = append(got, d.Number)
+		}
+		if err := db.LocalDiscarded(t.Context(), d); err != nil {
+			t.Error(err)
+		}
+	}
+	if err != nil || !slices.Equal(got, numbers) || len(got) != len(found) {
+		t.Errorf("to be deleted are %v, %v; want those of %s: %v", found, err, job, numbers)
+	}
 }
 
 func TestLocalStartsAreTakenInOrderAndOnePerJob(t *testing.T) {
@@ -122,7 +138,7 @@ func TestLocalBuildWithoutItsArtifactsHasNotSucceeded(t *testing.T) {
 	b := take(t, db, "r")
 	full := errors.New("the disk is full")
 	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: "r", State: "succeeded", EndedAt: time.Now(), Artifacts: []Artifact{{Path: "x", SHA256: "y"}}},
-		func() error { return full }, nil)
+		func() error { return full })
 	if found || !errors.Is(err, full) {
 		t.Errorf("%v, %v", found, err)
 	}
@@ -156,20 +172,28 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 	start(t, db, "mixed")
 	b := take(t, db, "r")
 	waiting := start(t, db, "mixed")
-	keep := errors.New("its files can't be removed")
-	if err := db.LocalRemove(t.Context(), "mixed", func(string) error { return keep }); !errors.Is(err, keep) {
+	if err := db.LocalRemove(t.Context(), "mixed"); err != nil {
 		t.Error(err)
 	}
-	if all, err := db.LocalStatuses(t.Context(), []string{"Mixed"}, 5); err != nil || len(all) != 1 {
-		t.Errorf("it has gone although its files stay: %v, %v", all, err)
+	// Until the files are gone, no other build gets their place.
+	if err := db.LocalCreate(t.Context(), LocalJob{Name: "mixed", Source: []byte("echo mixed"), Keep: 1, TimeLimit: time.Minute}); err != nil {
+		t.Error(err)
 	}
-	if err := db.LocalRemove(t.Context(), "mixed", func(job string) error {
-		if job != "Mixed" {
-			t.Errorf("the files of %q are removed", job)
+	start(t, db, "mixed")
+	if next := take(t, db, "r"); next.Number != 2 {
+		t.Errorf("the next build has number %d", next.Number)
+	}
+	if err := db.LocalRemove(t.Context(), "mixed"); err != nil {
+		t.Error(err)
+	}
+	found, err := db.LocalDiscards(t.Context())
+	if err != nil || !slices.Equal(found, []Discard{{"Mixed", 1}, {"mixed", 2}}) {
+		t.Errorf("to be deleted are %v, %v", found, err)
+	}
+	for _, d := range found {
+		if err := db.LocalDiscarded(t.Context(), d); err != nil {
+			t.Error(err)
 		}
-		return nil
-	}); err != nil {
-		t.Error(err)
 	}
 	if finish(t, db, b, "succeeded") {
 		t.Error("a build of a removed job has ended")
@@ -193,6 +217,102 @@ func TestLocalPositionInTheQueue(t *testing.T) {
 	all, err := db.LocalStatuses(t.Context(), []string{"a", "b", "c"}, 5)
 	if err != nil || all["b"].Position != 1 || all["a"].Position != 2 || all["c"].Position != 3 {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// fair is a queue of jobs "ann-1", "bob-1" and so on, with a start of each, in the order of the names.
+func fair(t *testing.T, names ...string) *DB {
+	t.Helper()
+	db := test(t)
+	for _, name := range names {
+		owner, _, _ := strings.Cut(name, "-")
+		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: owner, Source: []byte("echo " + name), Keep: 2, TimeLimit: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		start(t, db, name)
+	}
+	return db
+}
+
+// order is what waits, by the places that people are shown.
+func order(t *testing.T, db *DB, names ...string) []string {
+	t.Helper()
+	all, err := db.LocalStatuses(t.Context(), names, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := make([]string, len(names))
+	n := 0
+	for name, s := range all {
+		if s.Waiting == nil {
+			continue
+		}
+		if s.Position < 1 || s.Position > len(list) || list[s.Position-1] != "" {
+			t.Fatalf("%s has place %d", name, s.Position)
+		}
+		list[s.Position-1] = name
+		n++
+	}
+	return list[:n]
+}
+
+func TestNobodysBuildsHoldUpEverybodyElses(t *testing.T) {
+	names := []string{"ann-1", "ann-2", "ann-3", "ann-4", "bob-1", "bob-2", "cid-1"}
+	db := fair(t, names...)
+	wants := func(list ...string) {
+		t.Helper()
+		if got := order(t, db, names...); !slices.Equal(got, list) {
+			t.Errorf("it waits: %v, want %v", got, list)
+		}
+	}
+	wants("ann-1", "bob-1", "cid-1", "ann-2", "bob-2", "ann-3", "ann-4")
+	running := map[string]LocalBuild{}
+	takes := func(want string) {
+		t.Helper()
+		b := take(t, db, "r")
+		if b.Job != want {
+			t.Errorf("%s was taken, want %s", b.Job, want)
+		}
+		running[b.Job] = b
+	}
+	takes("ann-1")
+	wants("bob-1", "cid-1", "ann-2", "bob-2", "ann-3", "ann-4")
+	takes("bob-1")
+	finish(t, db, running["bob-1"], "succeeded")
+	// Bob has none running, as Cid; his start is the older one.
+	takes("bob-2")
+	takes("cid-1")
+	wants("ann-2", "ann-3", "ann-4")
+	// A start whose job runs waits for that, whoever is before.
+	start(t, db, "bob-2")
+	wants("ann-2", "ann-3", "ann-4", "bob-2")
+	finish(t, db, running["bob-2"], "succeeded")
+	wants("bob-2", "ann-2", "ann-3", "ann-4")
+	finish(t, db, running["ann-1"], "succeeded")
+	wants("ann-2", "bob-2", "ann-3", "ann-4")
+}
+
+// Whatever ends when: the build with the first place is the one that is taken, and each person with builds that wait
+// gets a share.
+func TestPlacesAreTheOrderInWhichSlotsAreGiven(t *testing.T) {
+	var names []string
+	for i := range 24 {
+		names = append(names, fmt.Sprintf("%s-%d", []string{"ann", "ann", "ann", "bob", "bob", "cid"}[rand.IntN(6)], i))
+	}
+	db := fair(t, names...)
+	var running []LocalBuild
+	for waiting := order(t, db, names...); len(waiting) > 0; waiting = order(t, db, names...) {
+		if len(running) == 3 {
+			i := rand.IntN(3)
+			finish(t, db, running[i], "succeeded")
+			running = slices.Delete(running, i, i+1)
+			continue
+		}
+		b := take(t, db, "r")
+		if b.Job != waiting[0] {
+			t.Fatalf("%s was taken, %v waited", b.Job, waiting)
+		}
+		running = append(running, b)
 	}
 }
 

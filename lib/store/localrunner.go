@@ -9,13 +9,12 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// LocalTake gives the runner the oldest start whose job runs no build now, with its job's definition, and
+// LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
 // makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
 // waiting. ok is false when there is none.
 func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT ticket FROM local_build AS q WHERE state = 'queued'
-			AND NOT EXISTS (SELECT 1 FROM local_build WHERE job = q.job AND state = 'running') ORDER BY ticket LIMIT 1`).Scan(&b.Ticket)
+		err := tx.QueryRowContext(ctx, `SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
 		if err == sql.ErrNoRows {
 			return nil
 		}
@@ -25,8 +24,8 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 		var limit int64
 		err = tx.QueryRowContext(ctx, `UPDATE local_job SET last_number = last_number + 1
 			WHERE name = (SELECT job FROM local_build WHERE ticket = ?)
-			RETURNING name, description, script, keep, time_limit, last_number`, b.Ticket).
-			Scan(&j.Name, &j.Description, &j.Script, &j.Keep, &limit, &b.Number)
+			RETURNING name, owner, description, digest, source, keep, time_limit, last_number`, b.Ticket).
+			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, &j.Keep, &limit, &b.Number)
 		if err != nil {
 			return err
 		}
@@ -53,9 +52,9 @@ type LocalEnd struct {
 }
 
 // LocalFinish ends a build that this runner has, and forgets the job's builds that are too old to keep. Before it
-// commits it calls place, which puts the artifacts where they belong, and discard for each forgotten build.
-// It returns false, and calls neither, when the build is gone or somebody else has ended it.
-func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, discard func(job string, number int) error) (found bool, err error) {
+// commits it calls place, which puts the artifacts where they belong.
+// It returns false, and doesn't call it, when the build is gone or somebody else has ended it.
+func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (found bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var job string
 		err := tx.QueryRowContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
@@ -71,7 +70,7 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, d
 				return err
 			}
 		}
-		if err := expireLocal(ctx, tx, job, discard); err != nil {
+		if err := expireLocal(ctx, tx, job); err != nil {
 			return err
 		}
 		found = true
@@ -80,9 +79,9 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error, d
 	return found && err == nil, err
 }
 
-// LocalForget forgets a build that has ended. Before it commits it calls discard with the job's name as it was first written.
-// One that is gone is no error; one that runs is a Conflict.
-func (db *DB) LocalForget(ctx context.Context, name string, number int, discard func(job string) error) error {
+// LocalForget forgets a build that has ended; the runner deletes its files. One that is gone is no error; one that
+// runs is a Conflict.
+func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b LocalBuild
 		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
@@ -95,27 +94,51 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int, discard 
 		if b.State == "running" {
 			return fault.New(fault.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
 		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", b.Ticket); err != nil {
-			return err
-		}
-		return discard(b.Job)
+		return forgetLocal(ctx, tx, b.Ticket)
 	})
 }
 
+func forgetLocal(ctx context.Context, tx *sql.Tx, ticket int64) error {
+	if err := discard(ctx, tx, "ticket = ?", ticket); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", ticket)
+	return err
+}
+
 // expireLocal forgets the ended builds beyond the newest that the job keeps.
-func expireLocal(ctx context.Context, tx *sql.Tx, job string, discard func(job string, number int) error) error {
+func expireLocal(ctx context.Context, tx *sql.Tx, job string) error {
 	old, err := rows(ctx, tx, scanLocal, `SELECT `+localColumns+` FROM local_build WHERE job = ? AND number IS NOT NULL AND state <> 'running'
 		ORDER BY number DESC LIMIT -1 OFFSET (SELECT keep FROM local_job WHERE name = ?)`, job, job)
 	if err != nil {
 		return err
 	}
 	for _, b := range old {
-		if _, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", b.Ticket); err != nil {
-			return err
-		}
-		if err := discard(b.Job, b.Number); err != nil {
+		if err := forgetLocal(ctx, tx, b.Ticket); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Discard is a build of a local job whose files are to be deleted.
+type Discard struct {
+	Job    string
+	Number int
+}
+
+// LocalDiscards returns builds whose files are to be deleted, some at a time: ask again after LocalDiscarded.
+func (db *DB) LocalDiscards(ctx context.Context) (found []Discard, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		found, err = rows(ctx, tx, func(rs *sql.Rows) (d Discard, err error) {
+			return d, rs.Scan(&d.Job, &d.Number)
+		}, "SELECT job, number FROM local_discard LIMIT 100")
+		return err
+	})
+	return found, err
+}
+
+// LocalDiscarded notes that a build's files are gone.
+func (db *DB) LocalDiscarded(ctx context.Context, d Discard) error {
+	return db.exec(ctx, "DELETE FROM local_discard WHERE job = ? AND number = ?", d.Job, d.Number)
 }

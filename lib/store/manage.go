@@ -16,9 +16,9 @@ import (
 
 // Own are limits of a person's own; nil: the configuration's. 0: no limit.
 type Own struct {
-	Jobs, Running, Daily *int
-	Bytes                *int64
-	KeepDays             *int // at least 1
+	Jobs, Running, Daily, Minutes *int
+	Bytes                         *int64
+	KeepDays                      *int // at least 1
 }
 
 // PersonObject names a person in the audit trail.
@@ -39,8 +39,8 @@ func (db *DB) manage(ctx context.Context, e Entry, id int64, f func(*sql.Tx) err
 func (db *DB) SetLimits(ctx context.Context, id int64, own Own, e Entry) error {
 	e.Action, e.Detail = "person.limits", own.String()
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_bytes = ?, keep_days = ?
-			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Bytes, own.KeepDays, id))
+		return changed(tx.ExecContext(ctx, `UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?, max_bytes = ?, keep_days = ?
+			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes, own.KeepDays, id))
 	})
 }
 
@@ -57,6 +57,7 @@ func (o Own) String() string {
 	add("jobs", o.Jobs != nil, func() any { return *o.Jobs })
 	add("running", o.Running != nil, func() any { return *o.Running })
 	add("daily", o.Daily != nil, func() any { return *o.Daily })
+	add("build_minutes", o.Minutes != nil, func() any { return *o.Minutes })
 	add("artifacts", o.Bytes != nil, func() any { return *o.Bytes })
 	add("keep_days", o.KeepDays != nil, func() any { return *o.KeepDays })
 	return strings.Join(words, " ")

@@ -23,6 +23,7 @@ type Person struct {
 	// Limits of the person's own; -1: the configuration's.
 	MaxRunning int   // builds queued or running at once
 	MaxDaily   int   // builds started in 24 hours
+	MaxMinutes int   // of building in 24 hours
 	MaxBytes   int64 // of artifacts that are kept
 	KeepDays   int   // how long artifacts are kept
 
@@ -41,16 +42,16 @@ func (p *Person) Active() bool { return p.State == "active" }
 func (p *Person) HasFactor() bool { return p.TOTP != nil }
 
 const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
-	p.max_running, p.max_daily, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed, p.browsers`
+	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed, p.browsers`
 
 // fields returns where personColumns are scanned to, and what finishes the scan.
 func (p *Person) fields() ([]any, func()) {
-	var jobs, running, daily, bytes, days, created, verified sql.NullInt64
+	var jobs, running, daily, minutes, bytes, days, created, verified sql.NullInt64
 	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
-			&running, &daily, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed, &p.Browsers}, func() {
+			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed, &p.Browsers}, func() {
 			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
 			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
-			p.MaxBytes = own(bytes)
+			p.MaxMinutes, p.MaxBytes = int(own(minutes)), own(bytes)
 		}
 }
 
@@ -85,7 +86,7 @@ func (db *DB) AddPerson(ctx context.Context, p *Person, by ...Entry) error {
 }
 
 func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
-	p.MaxRunning, p.MaxDaily, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, "never"
+	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, "never"
 	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
 	// Numbers are never given again: the audit trail and the addresses of feeds have them.
 	_, err := tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES ('person.id', (SELECT coalesce(max(id), 0) + 1 FROM person))

@@ -217,18 +217,33 @@ func rewritten(t *testing.T, backup []byte, change func(*tar.Header, []byte) []b
 func TestRootsBackupOfTheWebServersSite(t *testing.T) {
 	config := foreignSite(t)
 	file := filepath.Join(t.TempDir(), "backup.tgz")
-	ctl(t, "", "backup", "--config", config, file).exits(0)
+	// The builds belong to a user of their own.
+	builds := filepath.Join(filepath.Dir(config), "builds")
+	group := int(must(os.Stat(builds)).Sys().(*syscall.Stat_t).Gid)
+	write(t, filepath.Join(builds, "job-1", "1", "log"), "it was built\n")
+	for _, name := range []string{".", "job-1", "job-1/1", "job-1/1/log"} {
+		if err := os.Chown(filepath.Join(builds, name), 4712, group); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctl(t, "", "backup", "--config", config, "--artifacts", file).exits(0)
+	if err := os.RemoveAll(filepath.Join(builds, "job-1")); err != nil {
+		t.Fatal(err)
+	}
 	fi, err := os.Stat(file)
 	if err != nil || owner(fi) != 0 || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", fi, err)
 	}
 	ctl(t, "", "migrate", "--config", config).exits(0)
 	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
-	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root", "builds": "nobody"} {
+	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root", "builds": "uid 4712", "builds/job-1": "uid 4712", "builds/job-1/1/log": "uid 4712"} {
 		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))
 		if err != nil || userName(owner(fi)) != who {
 			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
 		}
+	}
+	if log := must(os.Stat(filepath.Join(builds, "job-1/1/log"))); int(log.Sys().(*syscall.Stat_t).Gid) != group || log.Mode().Perm() != 0o640 {
+		t.Errorf("the web server can't read the log: %v", log.Mode())
 	}
 	keys, err := os.Stat(filepath.Join(filepath.Dir(config), "keys"))
 	if err != nil || keys.Sys().(*syscall.Stat_t).Gid == 0 {
@@ -263,4 +278,11 @@ func TestBackupOfAFullDisk(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "site.tar.gz")
 	ctl(t, "", "backup", "--config", config, file).exits(0)
 	ctl(t, "", "restore", "--config", filepath.Join(t.TempDir(), "toaster.toml"), file).exits(0)
+}
+
+func must(fi os.FileInfo, err error) os.FileInfo {
+	if err != nil {
+		panic(err)
+	}
+	return fi
 }

@@ -1,11 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
+	"toaster.do/lib/site"
 	"toaster.do/lib/store"
 )
 
@@ -68,14 +74,19 @@ func migrationDue(w *world, cfg *config.Config) error {
 	return err
 }
 
-type runnerCommand struct{}
-
-func (runnerCommand) Help() string {
-	return "Started by root, it acts as the owner of the database, and as root only where a build needs it. " +
-		"SIGINT or SIGTERM ends it, and the builds that run."
+type runnerCommand struct {
+	Queue bool `hidden:"" help:"Be the half that knows the database; the runner starts it."`
 }
 
-func (runnerCommand) Run(w *world) error {
+func (runnerCommand) Help() string {
+	return "Started by root it is two processes: one that works with the database, as its owner, and one that runs builds, keeps their logs " +
+		"and artifacts as the owner of the folder, and is root only where a build needs it. SIGINT or SIGTERM ends both, and the builds that run."
+}
+
+func (c runnerCommand) Run(w *world) error {
+	if c.Queue {
+		return runQueue(w)
+	}
 	defer w.untilSignal()()
 	cfg, err := w.load()
 	if err != nil {
@@ -86,7 +97,40 @@ func (runnerCommand) Run(w *world) error {
 		_, err := fmt.Fprintf(w.err, "%s: the engine is %q, which needs no runner.\n", cfg.Path, cfg.Engine)
 		return err
 	}
-	if err := local.Become(cfg.Paths.Database); err != nil {
+	k := site.Keeper(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
+	user, err := local.Foreign(filepath.Dir(cfg.Paths.Database))
+	if err != nil {
+		return err
+	}
+	if user == nil {
+		db, err := openDatabase(w, cfg)
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		r := local.Runner{Keeper: *k, DB: db}
+		return r.Run(w.ctx)
+	}
+	// This very program, also where an upgrade has just replaced its file.
+	half := exec.Command("/proc/self/exe", "runner", "--queue", "--config", cfg.Path)
+	half.Args[0] = os.Args[0]
+	half.Dir, half.Stdout, half.Stderr = "/", w.out, w.err
+	err = k.RunApart(w.ctx, half, user)
+	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && ended.Exited() {
+		return errSaid
+	}
+	return err
+}
+
+// runQueue is the half of the runner that knows the database.
+func runQueue(w *world) error {
+	conn, err := local.QueueEnd()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	cfg, err := w.load()
+	if err != nil {
 		return err
 	}
 	db, err := openDatabase(w, cfg)
@@ -94,11 +138,21 @@ func (runnerCommand) Run(w *world) error {
 		return err
 	}
 	defer db.Close()
-	r := local.Runner{
-		DB: db, Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Slots: cfg.Local.Slots,
-		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit), Log: cfg.Log.Logger(w.err),
+	q := local.Queue{DB: db, Dir: cfg.Paths.Builds, Make: site.Maker(cfg), Log: cfg.Log.Logger(w.err)}
+	return q.Run(conn)
+}
+
+// slots returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
+// one: the build says so, too.
+func (w *world) slots(cfg *config.Config) []int {
+	_, ids := ofUser()
+	slots := max(1, min(cfg.Local.Slots, len(ids)))
+	if command := addIDs(cfg.Local.Slots); command != nil {
+		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user ids for %s at once, and local.slots is %d: as root, %s",
+			count(len(ids), "build"), cfg.Local.Slots, strings.Join(command, " ")))
 	}
-	return r.Run(w.ctx)
+	cfg.Local.Slots = slots
+	return ids[:min(slots, len(ids))]
 }
 
 // first returns the first of errors that were joined.

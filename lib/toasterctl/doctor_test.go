@@ -90,7 +90,6 @@ func TestDoctorsCommandsMend(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
 		"the database is root's":      func(dir string) error { return os.Chown(filepath.Join(dir, "toaster.db"), 0, 0) },
 		"the folder is root's":        func(dir string) error { return os.Chown(dir, 0, 0) },
-		"the builds are root's":       func(dir string) error { return os.Chown(filepath.Join(dir, "builds"), 0, 0) },
 		"the database can be read":    func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o644) },
 		"the database is read-only":   func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o440) },
 		"the keys are root's":         func(dir string) error { return os.Chown(filepath.Join(dir, "keys"), 0, 0) },

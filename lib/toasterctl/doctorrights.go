@@ -23,7 +23,7 @@ func rights(cfg *config.Config) finding {
 	me := userName(os.Geteuid())
 	var foreign, locked, open []string
 	var whose string // the last of foreign
-	for _, path := range append([]string{folder, cfg.Paths.Builds}, files...) {
+	for _, path := range append([]string{folder}, files...) {
 		fi, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -40,7 +40,7 @@ func rights(cfg *config.Config) finding {
 		if fi.Mode().Perm()&0o200 == 0 {
 			locked = append(locked, path)
 		}
-		if fi.Mode().Perm()&0o007 != 0 && path != cfg.Paths.Builds {
+		if fi.Mode().Perm()&0o007 != 0 {
 			open = append(open, path)
 		}
 	}

@@ -53,14 +53,6 @@ func lookUp(name string) (a identity, err error) {
 	return a, err
 }
 
-// give changes a file's owner, where it is another.
-func give(path string, a identity) error {
-	if a == self() {
-		return nil
-	}
-	return os.Lchown(path, a.uid, a.gid)
-}
-
 // become makes root another user for good.
 func become(a identity) error {
 	if os.Geteuid() != 0 || a.uid == 0 {

@@ -16,13 +16,15 @@ import (
 
 type initCommand struct {
 	Dir   string `placeholder:"DIR" help:"Make a site that lives in this folder alone, owned by who runs this."`
-	Owner string `placeholder:"USER" help:"Who the web server runs as: owns the database and the builds. Default: www-data, or with --dir who runs this."`
+	Owner string `placeholder:"USER" help:"Who the web server runs as: owns the database, and reads the builds. Default: www-data, or with --dir who runs this."`
+	IDs   bool   `name:"ids" help:"As root: give builds user ids of their own in /etc/subuid and /etc/subgid, as an installed site has them always."`
 }
 
 func (c *initCommand) Help() string {
 	return "Makes the configuration, targets.toml, the keys, and the database: each where it is missing. " +
 		"What is there stays as it is, so that it may be run again at any time.\n\n" +
-		"An installed site is made by root: /etc/toaster, and /var/lib/toaster for the web server's user."
+		"An installed site is made by root: /etc/toaster, and /var/lib/toaster for the web server's user; " +
+		"the builds there belong to the user toaster, which is made."
 }
 
 func (c *initCommand) Run(w *world) error {
@@ -55,10 +57,10 @@ func (s *setup) make(c *initCommand) error {
 	}
 	mode, keeper := fs.FileMode(0o755), self()
 	if c.Dir != "" {
-		path, text, mode = filepath.Join(c.Dir, "toaster.toml"), within(text), 0o750
 		if keeper, err = c.owner(c.Dir); err != nil {
 			return err
 		}
+		path, text, mode = filepath.Join(c.Dir, "toaster.toml"), within(text, keeper), 0o750
 	}
 	if path, err = filepath.Abs(path); err != nil {
 		return err
@@ -96,20 +98,30 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 	if err := s.keys(cfg.Paths.Keys, owner); err != nil {
 		return err
 	}
-	for _, path := range []string{data, cfg.Paths.Builds} {
-		if err := s.folder(path, 0o750, owner); err != nil {
+	keeper, err := s.keeper(owner, c.Dir == "")
+	if err != nil {
+		return err
+	}
+	if err := cmp.Or(s.folder(data, 0o750, owner), s.folder(cfg.Paths.Builds, 0o750, keeper)); err != nil {
+		return err
+	}
+	if os.Geteuid() == 0 && cfg.Engine == "local" && (c.Dir == "" || c.IDs) {
+		if err := s.ids(cfg.Local.Slots); err != nil {
 			return err
 		}
 	}
 	return s.database(cfg.Paths.Database, owner)
 }
 
-// within makes the configuration's paths lie beside it.
-func within(text []byte) []byte {
+// within makes the configuration's paths lie beside it. But root's builds don't work in a folder of another user.
+func within(text []byte, owner identity) []byte {
 	d := config.Default().Paths
 	var pairs []string
 	for _, path := range []string{d.Database, d.Keys, d.Targets, d.Builds} {
 		pairs = append(pairs, `"`+path+`"`, `"`+filepath.Base(path)+`"`)
+	}
+	if owner == self() {
+		pairs = append(pairs, `"`+config.Default().Local.WorkDir+`"`, `"work"`)
 	}
 	return []byte(strings.NewReplacer(pairs...).Replace(string(text)))
 }

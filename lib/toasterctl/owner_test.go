@@ -44,11 +44,19 @@ func TestRootMakesASiteForTheWebServersUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{".", "toaster.db", "builds"} {
+	for _, name := range []string{".", "toaster.db"} {
 		fi, err := os.Stat(filepath.Join(dir, name))
 		if err != nil || userName(owner(fi)) != "nobody" {
 			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
 		}
+	}
+	// The builds can be read by the web server's group, and written by somebody else.
+	builds, err := os.Stat(filepath.Join(dir, "builds"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st := builds.Sys().(*syscall.Stat_t); userName(int(st.Uid)) == "nobody" || strconv.Itoa(int(st.Gid)) != nobody.Gid || builds.Mode().Perm() != 0o750 {
+		t.Errorf("the builds belong to %d:%d, with the rights %v", st.Uid, st.Gid, builds.Mode())
 	}
 	fi, err := os.Stat(filepath.Join(dir, "keys"))
 	if err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -91,10 +92,12 @@ func (r *restorer) prepare(owner string) error {
 			return err
 		}
 	}
-	for _, path := range []string{data, r.cfg.Paths.Builds} {
-		if err := r.folder(path, 0o750, r.owner); err != nil {
-			return err
-		}
+	keeper, err := r.keeper(r.owner, r.cfg.Paths.Database == config.Default().Paths.Database)
+	if err != nil {
+		return err
+	}
+	if err := cmp.Or(r.folder(data, 0o750, r.owner), r.folder(r.cfg.Paths.Builds, 0o750, keeper)); err != nil {
+		return err
 	}
 	return actAsOwner(r.cfg.Paths.Database)
 }
@@ -190,13 +193,10 @@ func (r *restorer) put() error {
 	if !r.Artifacts {
 		return nil
 	}
-	root, err := os.OpenRoot(r.cfg.Paths.Builds)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	r.takeBuild = func(name string, changed time.Time, in io.Reader) error { return r.putBuild(root, name, changed, in) }
-	return r.read()
+	return local.AsOwner(r.cfg.Paths.Builds, func(root *os.Root) error {
+		r.takeBuild = func(name string, changed time.Time, in io.Reader) error { return r.putBuild(root, name, changed, in) }
+		return r.read()
+	})
 }
 
 // putDatabase replaces a database that may be in use, or moves a new one in. One that is damaged is kept beside it,

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
@@ -18,7 +19,7 @@ func (s *setup) say(what string, args ...any) error {
 	return err
 }
 
-// folder makes a folder, and the folders above it.
+// folder makes a folder, and the folders above it. The one above may be another user's, who could put a link in its place.
 func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
@@ -32,10 +33,22 @@ func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	if err := os.Mkdir(path, mode); err != nil {
 		return err
 	}
-	if err := os.Chmod(path, mode); err != nil {
+	f, err := os.OpenFile(path, syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
 		return err
 	}
-	if err := give(path, a); err != nil {
+	defer f.Close()
+	fi, err := f.Stat()
+	if err == nil && owner(fi) != os.Geteuid() {
+		err = fault.New(fault.Conflict, path+" was made by somebody else just now.", "Look at what is there, then run this again.")
+	}
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil && a != self() {
+		err = f.Chown(a.uid, a.gid)
+	}
+	if err != nil {
 		return err
 	}
 	return s.say("%s", path)
@@ -72,7 +85,16 @@ func (s *setup) keys(path string, a identity) error {
 	if err := config.NewKeys(path); err != nil {
 		return err
 	}
-	if err := give(path, identity{os.Geteuid(), a.gid}); err != nil {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err == nil && fi.Sys().(*syscall.Stat_t).Nlink == 1 && a.gid != os.Getegid() {
+		err = f.Chown(-1, a.gid)
+	}
+	if err != nil {
 		return err
 	}
 	return s.say("%s, readable by its owner and group alone", path)

@@ -100,6 +100,7 @@ type userLimit struct {
 	Jobs      *string `placeholder:"N" help:"How many jobs."`
 	Running   *string `placeholder:"N" help:"How many builds queued or running at once."`
 	Daily     *string `placeholder:"N" help:"How many builds started in 24 hours."`
+	Minutes   *string `name:"build-minutes" placeholder:"N" help:"How many minutes of building in 24 hours."`
 	Artifacts *string `placeholder:"SIZE" help:"How much the artifacts of all builds may take: “20 GiB”."`
 	KeepDays  *string `placeholder:"N" help:"After how many days log and artifacts of a build are removed."`
 }
@@ -115,7 +116,7 @@ func (c *userLimit) Run(w *world) error {
 			return orSee(err, "user list")
 		}
 		now := account.LimitsOf(p)
-		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "artifacts": c.Artifacts, "keep_days": c.KeepDays}
+		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "build_minutes": c.Minutes, "artifacts": c.Artifacts, "keep_days": c.KeepDays}
 		changed := false
 		for name, value := range asked {
 			if value != nil {
@@ -153,6 +154,7 @@ func (c *userLimit) show(w *world, cfg *config.Config, s *build.Service, p *stor
 		site, taken any
 	}{
 		{"jobs", l.Jobs, used.Jobs}, {"running", l.Running, used.Running}, {"daily", l.Daily, used.Daily},
+		{"build_minutes", l.Minutes, used.Minutes},
 		{"artifacts", l.Artifacts, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
 	} {
 		rows = append(rows, []string{r.name, own[r.name], fmt.Sprint(r.site), fmt.Sprint(r.taken)})

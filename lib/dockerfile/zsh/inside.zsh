@@ -1,8 +1,8 @@
 # inside ROOT PATH: REPLY is the place of PATH on this machine. Links are followed as if ROOT were /, so it never leaves ROOT. Every
 # read, write, copy and removal in a tree goes through it; nothing of the tree runs meanwhile.
-# Where something is to be mounted on ROOT, `covers` says what; `place` is then where the contents really are.
+# Where something is to be mounted on ROOT, `covers` says what; `at_place` is then where the contents really are.
 typeset -A covers=()	# by the path in ROOT
-typeset place cover
+typeset at_place at_cover
 inside() {
 	local cur='' part
 	local -a todo=(${(s:/:)2}) st
@@ -13,11 +13,11 @@ inside() {
 		case $part in
 		(.) ;;
 		(..) cur=${cur%/*} ;;
-		(*)	place=$1$cur/$part
+		(*)	at_place=$1$cur/$part
 			(( $#covers )) && covered $1 $cur/$part
-			if [[ -L $place ]]; then
+			if [[ -L $at_place ]]; then
 				(( ++links > 255 )) && fail "too many links in $2"
-				zstat -LA st +link $place || fail "cannot read the link $cur/$part"
+				zstat -LA st +link $at_place || fail "cannot read the link $cur/$part"
 				[[ $st[1] == /* ]] && cur=''
 				todo=(${(s:/:)st[1]} $todo)
 			else
@@ -25,19 +25,19 @@ inside() {
 			fi ;;
 		esac
 	done
-	place=$1$cur
+	at_place=$1$cur
 	(( $#covers )) && covered $1 $cur
 	REPLY=$1$cur
 }
 
-# covered ROOT PATH: place is where PATH's contents are, and cover the mount that they are in, if one.
+# covered ROOT PATH: at_place is where PATH's contents are, and at_cover the mount that they are in, if one.
 covered() {
-	cover=$2
-	while [[ -n $cover ]]; do
-		(( ${+covers[$cover]} )) && { place=$covers[$cover]${2#$cover}; return }
-		cover=${cover%/*}
+	at_cover=$2
+	while [[ -n $at_cover ]]; do
+		(( ${+covers[$at_cover]} )) && { at_place=$covers[$at_cover]${2#$at_cover}; return }
+		at_cover=${at_cover%/*}
 	done
-	place=$1$2
+	at_place=$1$2
 }
 
 # missing PATH: reply is PATH and the folders above it, those that are not there, the uppermost first.

@@ -101,11 +101,11 @@ mount_points() {
 	for one in "$@"; do covers[${one#$ROOT}]=$SANDBOX/nothing; done
 	while (( $#mounts )); do
 		inside $ROOT $mounts[1]
-		if [[ -z $cover ]]; then
+		if [[ -z $at_cover ]]; then
 			kind=dir
 			[[ $mounts[2] == tmpfs || -d $mounts[3] ]] || kind=file
 			stub $mounts[1] $kind
-		elif [[ ! -e $place && -n $closed[$cover] ]]; then
+		elif [[ ! -e $at_place && -n $closed[$at_cover] ]]; then
 			fail "cannot make the mount point $mounts[1]: it is in a mount that is read-only"
 		fi
 		one=${REPLY#$ROOT}
@@ -114,7 +114,7 @@ mount_points() {
 		[[ ,$mounts[4], == *,ro,* ]] && closed[$one]=yes
 		shift 4 mounts
 	done
-	covers=() cover=''
+	covers=() at_cover=''
 }
 
 # script NAME TEXT: RUN with a heredoc that begins with #!, which is run as /dev/pipes/NAME.

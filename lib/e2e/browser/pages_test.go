@@ -102,8 +102,9 @@ func (s *site) states(w *tab) {
 	w.follow(click("form[action$='/start'] button"))
 	w.says("succeeded")
 	w.visit("/jobs/" + s.id("failed"))
-	s.sql("UPDATE local_job SET script = ?", []byte("echo 'TOASTER-STEP 1/2 1 FROM debian:bookworm'\necho 'TOASTER-STEP 2/2 2 RUN echo hello'\n"+
-		"echo 'E: Unable to locate package nonsense'\necho 'TOASTER-FAILED 2/2 2 exit 100'\nexit 6\n"))
+	stop()
+	stop = s.builds("echo 'TOASTER-STEP 1/2 1 FROM debian:bookworm'\necho 'TOASTER-STEP 2/2 2 RUN echo hello'\n" +
+		"echo 'E: Unable to locate package nonsense'\necho 'TOASTER-FAILED 2/2 2 exit 100'\nexit 6\n")
 	w.follow(click("form[action$='/start'] button"))
 	w.says("failed")
 	stop()

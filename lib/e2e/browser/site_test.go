@@ -20,6 +20,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/local"
 	"toaster.do/lib/store"
 )
@@ -166,12 +167,14 @@ func (s *site) serve(conf string) {
 	s.Fatalf("lighttpd doesn't come up: %s%s", out.Bytes(), log)
 }
 
-// builds runs the local engine's runner until the test ends, or stop is called. Each job's script is replaced by one that takes a moment.
+// builds runs the local engine's runner until the test ends, or stop is called. Each job's script is replaced by this one.
 func (s *site) builds(script string) (stop func()) {
-	s.sql("UPDATE local_job SET script = ?", []byte(script))
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)
-	r := local.Runner{DB: s.db, Dir: s.cfg.Paths.Builds, WorkDir: filepath.Join(s.dir, "work"), Slots: 1, Log: slog.New(slog.DiscardHandler)}
+	r := local.Runner{DB: s.db, Keeper: local.Keeper{
+		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Dir:  s.cfg.Paths.Builds, WorkDir: filepath.Join(s.dir, "work"), Slots: 1, Log: slog.New(slog.DiscardHandler),
+	}}
 	go func() { ended <- r.Run(ctx) }()
 	stopped := false
 	stop = func() {

@@ -119,13 +119,16 @@ CREATE TABLE artifact (
 -- The local engine. It knows nothing of the tables above.
 CREATE TABLE local_job (
 	name        TEXT PRIMARY KEY COLLATE NOCASE,
+	owner       TEXT NOT NULL,                      -- whose builds share fairly: an account's number
 	description TEXT NOT NULL,
 	keep        INTEGER NOT NULL CHECK (keep > 0),
 	time_limit  INTEGER NOT NULL CHECK (time_limit >= 0), -- milliseconds; 0: the runner's
 	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
 	last_number INTEGER NOT NULL DEFAULT 0,
-	script      BLOB NOT NULL                       -- last: the columns after a large value are slow to reach
+	digest      BLOB NOT NULL CHECK (length(digest) = 32), -- of source, as it was handed in
+	source      BLOB NOT NULL                       -- last: the columns after a large value are slow to reach
 ) STRICT;
+CREATE INDEX local_job_owner ON local_job (owner, name);
 
 CREATE TABLE local_build (
 	ticket     INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice
@@ -150,4 +153,20 @@ CREATE TABLE local_artifact (
 	size   INTEGER NOT NULL CHECK (size >= 0),
 	sha256 TEXT NOT NULL,
 	PRIMARY KEY (ticket, path)
+) STRICT, WITHOUT ROWID;
+
+-- What waits, in the order in which slots are given: of those whose job runs no build the one whose owner has the fewest running,
+-- counting what is before it in this order; then the oldest.
+CREATE VIEW local_queue AS
+	SELECT ticket, blocked, row_number() OVER (ORDER BY blocked, share, ticket) AS position FROM (
+		SELECT ticket, blocked, row_number() OVER (PARTITION BY owner, blocked ORDER BY ticket) + (
+			SELECT count(*) FROM local_build AS r JOIN local_job AS k ON k.name = r.job WHERE r.state = 'running' AND k.owner = w.owner) AS share
+		FROM (SELECT b.ticket, j.owner, EXISTS (SELECT 1 FROM local_build AS o WHERE o.job = b.job AND o.state = 'running') AS blocked
+			FROM local_build AS b JOIN local_job AS j ON j.name = b.job WHERE b.state = 'queued') AS w);
+
+-- Logs and artifacts that nobody may see any more. They are the runner's, who deletes them.
+CREATE TABLE local_discard (
+	job    TEXT NOT NULL,                           -- as it was first written
+	number INTEGER NOT NULL,
+	PRIMARY KEY (job, number)
 ) STRICT, WITHOUT ROWID;

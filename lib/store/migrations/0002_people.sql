@@ -3,6 +3,7 @@
 -- A person's own limits; NULL: the configuration's.
 ALTER TABLE person ADD COLUMN max_running INTEGER CHECK (max_running >= 0);     -- builds queued or running at once
 ALTER TABLE person ADD COLUMN max_daily   INTEGER CHECK (max_daily >= 0);       -- builds started in 24 hours
+ALTER TABLE person ADD COLUMN max_minutes INTEGER CHECK (max_minutes >= 0);     -- of building in 24 hours
 ALTER TABLE person ADD COLUMN max_bytes   INTEGER CHECK (max_bytes >= 0);       -- of artifacts that are kept
 ALTER TABLE person ADD COLUMN keep_days   INTEGER CHECK (keep_days > 0);        -- artifacts are removed when they are older
 
@@ -31,11 +32,16 @@ DROP TABLE token;
 ALTER TABLE token_2 RENAME TO token;
 CREATE INDEX token_person ON token (person_id);
 
--- When a person's builds were asked for in the last day, also of jobs that are gone.
+-- When a person's builds were asked for and ran in the last day, also of jobs that are gone.
 CREATE TABLE started (
 	person_id INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
-	at        INTEGER NOT NULL
-) STRICT;
+	at        INTEGER NOT NULL,                     -- asked for
+	job_id    TEXT NOT NULL,
+	build     INTEGER NOT NULL,
+	began     INTEGER,                              -- NULL: it waits, or never ran
+	ended     INTEGER,                              -- NULL: it has not ended
+	PRIMARY KEY (job_id, build)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX started_person ON started (person_id, at);
 
 -- Everybody who has its address may see the job's badge.

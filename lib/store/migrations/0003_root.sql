@@ -8,9 +8,6 @@ CREATE TABLE root_access (
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- A job's limit is its target's own, or else the runner's, as it is configured when a build begins.
-UPDATE local_job SET time_limit = 0;
-
 -- What a revision was translated to, so that a page shows it without translating. Findings are last: the columns after a large value are slow to reach.
 CREATE TABLE translation (
 	job_id   TEXT NOT NULL,

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -43,6 +44,9 @@ type build struct {
 	}
 }
 
+// builds counts them: each has ids of its own, as those of a runner's slots have.
+var builds atomic.Int64
+
 func (h *host) build(t testing.TB, kind string) *build {
 	t.Helper()
 	kind, age, _ := strings.Cut(kind+" new", " ")
@@ -54,7 +58,7 @@ func (h *host) build(t testing.TB, kind string) *build {
 		t.Fatal(err)
 	}
 	b := &build{host: h, kind: kind, age: strings.Fields(age)[0], dir: dir, canary: h.facts.Canary}
-	b.env = append(os.Environ(), "PATH="+h.tools+":"+os.Getenv("PATH"), "TOASTER_IDS=1500000000", "BUILD_NUMBER=7", "TOASTER_SANDBOX_ALLOW="+allowed+":3128",
+	b.env = append(os.Environ(), "PATH="+h.tools+":"+os.Getenv("PATH"), fmt.Sprintf("TOASTER_IDS=%d", 1500000000+65536*(builds.Add(1)%1000)), "BUILD_NUMBER=7", "TOASTER_SANDBOX_ALLOW="+allowed+":3128",
 		fmt.Sprintf("TOASTER_PIDS=%d", h.facts.Processes), fmt.Sprintf("TOASTER_FILES=%d", h.facts.Files))
 	return b
 }

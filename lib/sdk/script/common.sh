@@ -347,7 +347,7 @@ inside() {
 	mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
 	# Bookkeeping must work on a full disk, too.
 	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-	export NOTES TMPDIR="$WORK/tmp"
+	export NOTES TMPDIR="$WORK/tmp" HOME="$WORK"
 	(
 		trap unexplained EXIT
 		"$1"

@@ -77,14 +77,16 @@ func assemble(names []string) string {
 // its own. The same recipe gives the same bytes.
 //
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
-// SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction".
-// A rootfs is made as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and
+// SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction". A
+// rootfs is made as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and
 // /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it takes BUILD_NUMBER;
 // SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its submodules, or the
-// folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only
-// the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
+// folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that replaced.zsh knows;
+// TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only the
+// builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
 //
-// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an Access that is none.
+// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an
+// Access that is none.
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {

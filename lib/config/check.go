@@ -43,7 +43,7 @@ func (c *Config) rules() []rule {
 		{c.Local.ArtifactLimit >= 0, "local.artifact_limit", "must not be negative"},
 		{c.Sandbox.Processes > 0, "sandbox.processes", "must be at least 1"},
 		{c.Sandbox.CPUs == 0 || c.Sandbox.CPUs >= 0.01 && c.Sandbox.CPUs <= 4096, "sandbox.cpus", "must be a number of processors, such as 1.5, or 0"},
-		{isShare(c.Sandbox.Memory), "sandbox.memory", `must be at least "64 MiB", or "0" for no limit`},
+		{isShare(c.Sandbox.Memory), "sandbox.memory", `must be at least "64 MiB", or "0" for what the host can spare`},
 		{isShare(c.Sandbox.Disk), "sandbox.disk", `must be at least "64 MiB", or "0" for no limit`},
 		{c.Sandbox.OpenFiles >= 64, "sandbox.open_files", "must be at least 64"},
 		{!slices.ContainsFunc(c.Sandbox.Allow, func(s string) bool { return !isEndpoint(s) }), "sandbox.allow", `must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},

@@ -9,7 +9,7 @@ shift 2
 
 fail() {
 	print -r -- "toaster: $1"
-	print -r -- 'TOASTER-FAILED 0/0 0 exit 1'
+	[[ -n $ASIDE ]] || print -r -- 'TOASTER-FAILED 0/0 0 exit 1'	# not for what is no part of the Dockerfile
 	exit 1
 }
 
@@ -42,6 +42,17 @@ user_namespace() {
 	print "0 $1 65536" >/proc/$holder/uid_map && print "0 $1 65536" >/proc/$holder/gid_map || fail "the ids from $1 cannot be used here"
 }
 
+# new_place: REPLY is a folder on the way to which nobody is locked out, unlike a home's. It covers one that the build does not need.
+new_place() {
+	local one
+	for REPLY in /mnt /media /srv /opt; do
+		[[ -d $REPLY ]] || continue
+		for one in $TREE $WORK $TOASTER_CACHE_DIR; do [[ ${one:A}/ == $REPLY/* ]] && continue 2; done
+		mount -t tmpfs -o mode=755,nosuid,nodev toaster $REPLY && mkdir $REPLY/{tree,work,cache} && return
+	done
+	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
+}
+
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
 	cd -- $WORK && exec $isolate "$@"
 fi
@@ -53,17 +64,17 @@ shift
 first_id
 integer first=$REPLY
 user_namespace $first
-mount -t tmpfs -o mode=755,nosuid,nodev toaster /mnt && mkdir /mnt/tree /mnt/work /mnt/cache || fail 'nothing can be mounted on /mnt'
+new_place
 chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's ids"
-map $WORK /mnt/work || fail "$WORK cannot be mounted"
-WORK=/mnt/work
+map $WORK $REPLY/work || fail "$WORK cannot be mounted"
+WORK=$REPLY/work
 if [[ -n $TREE ]]; then
-	map $TREE /mnt/tree $holder || fail 'this host cannot map the ids of a tree: it needs Linux 5.12 or newer, and ext4, xfs, btrfs or FAT'
-	TREE=/mnt/tree
+	map $TREE $REPLY/tree $holder || fail 'this host cannot map the ids of a tree: it needs Linux 5.12 or newer, and ext4, xfs, btrfs or FAT'
+	TREE=$REPLY/tree
 fi
 if [[ -n $TOASTER_CACHE_DIR ]]; then
-	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR /mnt/cache || fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
-	export TOASTER_CACHE_DIR=/mnt/cache
+	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR $REPLY/cache || fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
+	export TOASTER_CACHE_DIR=$REPLY/cache
 fi
 cd $WORK
 nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0 $isolate "$@"

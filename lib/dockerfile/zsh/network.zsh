@@ -17,7 +17,9 @@ connect() {
 	[[ " $TOASTER_SANDBOX_ALLOW" == *' 10.0.2.2:'* ]] && loopback=''
 	zf_mkdir -p -m 755 $SANDBOX
 	mkfifo $SANDBOX/ready || fail 'cannot make a pipe'
-	slirp4netns --configure --mtu=65520 $loopback --netns-type=path --ready-fd=3 /proc/$gate/ns/net tap0 3>$SANDBOX/ready </dev/null >$SANDBOX/slirp 2>&1 &
+	# With mounts of its own it keeps the host's resolv.conf, which it reads again whenever that changes.
+	unshare --mount --propagation private slirp4netns --configure --mtu=65520 $loopback --netns-type=path --ready-fd=3 \
+		/proc/$gate/ns/net tap0 3>$SANDBOX/ready </dev/null >$SANDBOX/slirp 2>&1 &
 	read -r line <$SANDBOX/ready
 	[[ $line == 1 ]] || fail "the network cannot be made: $(tail -n 1 $SANDBOX/slirp)"
 	{

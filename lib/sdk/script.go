@@ -113,7 +113,7 @@ func Script(r Recipe) ([]byte, error) {
 	writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", last, r.BlendSHA256)
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
-	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
+	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n1check:) check ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
 	return b.Bytes(), nil
 }
 
@@ -145,6 +145,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 #
 # Run it on any Debian or Devuan, in a folder of its own:  sh FILE
 # %s. It leaves the image in dist/, and nothing else.
+# "sh FILE check" builds nothing, and says what this host lacks for it.
 #
 # Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
 # can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile did not work out; 7 the customisation did

@@ -263,7 +263,14 @@ join_cgroup() {
 			done
 		fi
 		for folder in $(cgroups); do
-			if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then joined=yes; fi
+			# What killed builds left goes; that may be ours, too, just as it is made by another build.
+			for _ in 1 2 3; do
+				rmdir "${folder%/*}"/* || :
+				if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then
+					joined=yes
+					break
+				fi
+			done
 		done 2>/dev/null
 	fi
 	[ -n "$joined" ] || [ "${TOASTER_MEMORY:-0}${TOASTER_CPUS:-0}" = 00 ] ||

@@ -20,6 +20,8 @@ var (
 	runZsh string
 	//go:embed zsh/copy.zsh
 	copyZsh string
+	//go:embed zsh/lay.zsh
+	layZsh string
 	//go:embed zsh/add.zsh
 	addZsh string
 	//go:embed zsh/stamp.zsh
@@ -114,7 +116,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 // functions are those of the builder.
 func functions() string {
 	var w strings.Builder
-	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
+	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, layZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

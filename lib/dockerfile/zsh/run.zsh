@@ -71,7 +71,7 @@ bind() {
 	[[ -e $from ]] || { shown $from; fail "--mount: $REPLY is not there" }
 	if [[ $4 == rw ]]; then	# what is written there is gone after the step
 		local copy=$(mktemp -d $WORK/inline/mount.XXXXXX)
-		cp -ax --reflink=auto --no-target-directory -- $from $copy/it || fail "cannot copy ${from:t}"
+		if [[ -d $from ]]; then snapshot $from $copy/it; else cp -a -- $from $copy/it || fail "cannot copy ${from:t}"; fi
 		from=$copy/it
 	fi
 	mounts+=($3 none $from rbind,nosuid,$4)

@@ -128,6 +128,9 @@ func (t *translator) builder(last *stage) string {
 	var w strings.Builder
 	w.WriteString("source ./functions || exit 1\nunpack_context\n")
 	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))
+	if name := t.source.BuildArgs[hostnameArg]; name != "" {
+		w.WriteString("oci_hostname=" + quote(name) + "\n")
+	}
 	for _, s := range t.stages {
 		if s.needed && !s.inTree && s.base == nil {
 			if s.scratch {

@@ -42,8 +42,9 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --from=$x /x /x\nCMD [\"x\"]", "2 CopyFromVariable error"},
 		{"FROM devuan/devuan:daedalus\nADD https://x.org/a.git /x\nCMD [\"x\"]", "2 AddGit error"},
 		{"FROM devuan/devuan:daedalus\nRUN --network=host x\nCMD [\"x\"]", "2 RunNetwork error"},
-		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 RunSecretMount error"},
-		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 SecretMissing warning"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh,required x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 SecretMissing warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]", "2 AptWithoutUpdate warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install x\nCMD [\"x\"]", "2 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install --update -y x\nRUN apt-get install -y y\nCMD [\"x\"]", ""},
@@ -177,5 +178,15 @@ func TestRelease(t *testing.T) {
 	}
 	if d, c := Release([]byte("not a Dockerfile")); d != "" || c != "" {
 		t.Error(d, c)
+	}
+}
+
+// TestHostnameIsOne: the build argument becomes the sandbox's host name, and nothing else.
+func TestHostnameIsOne(t *testing.T) {
+	for name, good := range map[string]bool{"build.example.org": true, "": true, `x","root":{"path":"/"},"y":"`: false, "a b": false, "a\nb": false, strings.Repeat("a", 65): false, "-x": false} {
+		blend, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\n"), BuildArgs: map[string]string{"BUILDKIT_SANDBOX_HOSTNAME": name}})
+		if good != (blend != nil) {
+			t.Errorf("%q: %v", name, findings)
+		}
 	}
 }

@@ -319,7 +319,7 @@ var (
 	// what a chroot on the target's own system cannot keep, and how the Dockerfile's lines look then
 	reasons = map[string]*regexp.Regexp{
 		"RunSecretMount": regexp.MustCompile(`(?s)RUN.*--mount=.*type=(secret|ssh)`),
-		"RunNetwork":     regexp.MustCompile(`(?s)RUN.*--network=none`),
+		"RunNetwork":     regexp.MustCompile(`(?s)RUN.*--network=host`),
 		"RunSecurity":    regexp.MustCompile(`(?s)RUN.*--security=insecure`),
 		"RunDevice":      regexp.MustCompile(`(?s)RUN.*--device`),
 		"CopyFromImage":  regexp.MustCompile(`(?s)(COPY.*--from=|RUN.*--mount=.*from=)`),

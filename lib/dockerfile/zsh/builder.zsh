@@ -125,9 +125,3 @@ workdir() {
 	inside $ROOT $1
 	make_dirs $REPLY 755 $own
 }
-
-# volume PATH: the folder of a VOLUME, which may be a file as well.
-volume() {
-	inside $ROOT $1
-	[[ -e $REPLY ]] || make_dirs $REPLY 755 ''
-}

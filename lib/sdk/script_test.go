@@ -209,3 +209,45 @@ func TestSourcesOfATarget(t *testing.T) {
 		}
 	}
 }
+
+// TestHostKeys: the keys of an SSH server stay out of a root file system, and each way to start it makes new ones. Links lead nowhere.
+func TestHostKeys(t *testing.T) {
+	dir := t.TempDir()
+	unit := "usr/lib/systemd/system/ssh.service"
+	for _, name := range []string{"image/etc/ssh/ssh_host_rsa_key", "image/etc/ssh/ssh_host_rsa_key.pub", "image/etc/ssh/sshd_config", "image/etc/default/ssh",
+		"image/" + unit, "image/etc/systemd/system/x", "links/" + unit, "outside/ssh_host_rsa_key", "outside/ssh"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(dir, name), "x\n", 0o644)
+	}
+	os.Mkdir(filepath.Join(dir, "links/etc"), 0o755)
+	for _, name := range []string{"ssh", "default", "systemd"} {
+		os.Symlink(filepath.Join(dir, "outside"), filepath.Join(dir, "links/etc", name))
+	}
+	os.Mkdir(filepath.Join(dir, "outside/system"), 0o755)
+	out, err := exec.Command("sh", "-euc", `TARGET=x; . script/image.sh; . script/rootfs.sh; for R in "$1/image" "$1/image" "$1/links"; do host_keys; done`, "sh", dir).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	got, _ := exec.Command("sh", "-c", `cd "$0"; find . ! -type d | LC_ALL=C sort; cat image/etc/default/ssh outside/*`, dir).CombinedOutput()
+	const want = `./image/etc/default/ssh
+./image/etc/ssh/sshd_config
+./image/etc/systemd/system/ssh.service.d/toaster.conf
+./image/etc/systemd/system/x
+./image/usr/lib/systemd/system/ssh.service
+./links/etc/default
+./links/etc/ssh
+./links/etc/systemd
+./links/usr/lib/systemd/system/ssh.service
+./outside/ssh
+./outside/ssh_host_rsa_key
+x
+[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null
+x
+x
+`
+	if !strings.HasPrefix(string(got), want) {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+}

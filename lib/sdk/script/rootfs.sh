@@ -160,7 +160,8 @@ newest_package() {
 #   times of files made by the build   → not after the youngest package's (or $SOURCE_DATE_EPOCH)
 #   logs of dpkg and apt               → emptied
 #   day of the last password change    → the day of that same time, where it is a day of this build
-#   machine-id                         → emptied, so that each machine makes its own
+#   machine-id, keys of an SSH server  → emptied, removed: each machine makes its own
+#   the seed of the random numbers     → removed
 #   caches of ldconfig and apt         → removed; the next run makes them anew
 #   /dev                               → empty; every kernel and container fills it
 # What a Dockerfile makes at random or by the clock stays as it made it.
@@ -168,11 +169,26 @@ tidy() {
 	EPOCH=${SOURCE_DATE_EPOCH:-$({ cat "$NOTES/epoch"; newest_package; } | sort -n | tail -n 1)}
 	each empty var/log/dpkg.log var/log/alternatives.log var/log/bootstrap.log var/log/apt/history.log \
 		var/log/apt/term.log var/log/apt/eipp.log.xz etc/machine-id
-	each remove_file var/lib/dbus/machine-id var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
+	each remove_file var/lib/dbus/machine-id var/lib/systemd/random-seed var/lib/urandom/random-seed var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
 		var/cache/apt/srcpkgcache.bin etc/apt/apt.conf.d/99toaster-build
 	each date_passwords etc/shadow etc/shadow-
+	host_keys
 	touch --no-dereference --date="@$EPOCH" "$R/dev"
 }
+
+# All who have the image would have the keys of its SSH server, so each machine makes its own before the server starts.
+host_keys() {
+	! is_folder etc/ssh || find "$R/etc/ssh" -maxdepth 1 ! -type d -name 'ssh_host_*' -delete
+	each make_keys etc/default/ssh
+	if is_folder etc/systemd/system && { in_image usr/lib/systemd/system/ssh.service || in_image lib/systemd/system/ssh.service; }; then
+		drop=etc/systemd/system/ssh.service.d
+		[ -e "$R/$drop" ] || mkdir "$R/$drop"
+		! is_folder "$drop" || [ -e "$R/$drop/toaster.conf" ] || [ -h "$R/$drop/toaster.conf" ] ||
+			printf '[Service]\nExecStartPre=\nExecStartPre=/usr/bin/ssh-keygen -A\nExecStartPre=/usr/sbin/sshd -t\n' >"$R/$drop/toaster.conf"
+	fi
+}
+make_keys() { grep -q 'ssh-keygen -A' "$1" || echo '[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null' >>"$1"; }
+is_folder() { [ -d "$R/$1" ] && [ "$(realpath "$R/$1")" = "$(realpath "$R")/$1" ]; }
 
 # each ACTION FILE…: for those that are there.
 each() {

@@ -14,6 +14,7 @@ import (
 func TestFindings(t *testing.T) {
 	c := newContext()
 	c.add("there", &entry{kind: file}, Limits{})
+	c.add("folder/f", &entry{kind: file}, Limits{})
 	c.add("Readme", &entry{kind: file}, Limits{})
 	c.finish()
 	for _, test := range []struct{ text, want string }{
@@ -53,7 +54,7 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]", "3 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN O=-y; apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]", "2 AptAsks warning"},
-		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]", "2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get remove -y systemd\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
@@ -67,6 +68,27 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_amd64.tar.gz\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN case $a in x) url=https://x.org/tool_amd64;; y) url=https://x.org/tool_arm64;; esac; wget $url\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN if [ \"$(dpkg --print-architecture)\" = arm64 ]; then wget https://x.org/tool_arm64; fi\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN echo 127.0.0.1 x >> /etc/hosts\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN echo x | tee -a /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN sed -i s/a/b/ /etc/hosts && true\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN ln -sf /run/x /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y resolvconf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\na\nb\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\nset -eu\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\n# one\na && \\\n  b\n\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\n#!/bin/sh\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY <<E /x\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\na\r\nE\nCMD [\"x\"]", "2 HeredocLineEnds warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY <<E /x\na\r\nE\nCMD [\"x\"]", "2 HeredocLineEnds warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY no* /x/\nCMD [\"x\"]", "2 EmptyWildcard warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY the* /x/\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --link there /tmp/x\nCMD [\"x\"]", "2 LinkMode warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY --link there /opt/x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=600 there /srv/deep/x\nCMD [\"x\"]", "2 ChmodFolder note"},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=600 there /etc/ssl/x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=644 folder /f\nCMD [\"x\"]", "2 ChmodFolder warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=u=rwX,go=rX folder /f\nCMD [\"x\"]", ""},
 		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseDistribution warning, 2 MissingSource warning"},
 		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
 	} {

@@ -65,7 +65,12 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 		return t.usable(s, c, at)
 	}
 	t.mark(append(via, at)...)
-	for _, name := range t.matches(folder, wild) {
+	names := t.matches(folder, wild)
+	if len(names) == 0 {
+		t.warn(c.loc, Warning, "EmptyWildcard", fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.", c.name, show(src)),
+			"Correct the pattern, or remove it.")
+	}
+	for _, name := range names {
 		place, _, via := t.find(name, true)
 		t.want(name, append(via, place))
 		t.want(place, nil)

@@ -41,6 +41,7 @@ put_glob() {
 	local base=$REPLY
 	[[ -e $base ]] || fail "$2: not found"
 	find_glob '' $3 $4
+	(( $#found )) || { shown $base; print -r -- "toaster: nothing in ${REPLY:-/} matches, and nothing is copied" }
 	local -a files=()
 	for name in $found; do
 		if [[ -d $base/$name && ! -L $base/$name ]] || ! excluded ${name:t}; then

@@ -71,12 +71,13 @@ choose_runtime() {
 # configure ROOT UID GID GROUPS DIRECTORY NETWORK ENVIRONMENT ARGV: writes config.json. NETWORK is none, or a namespace's file;
 # ENVIRONMENT and ARGV are JSON.
 configure() {
-	local root directory network='' annotations=''
+	local root directory host network='' annotations=''
+	json $oci_hostname; host=$REPLY
 	json $1; root=$REPLY
 	json $5; directory=$REPLY
 	[[ $6 != none ]] && { json $6; network=",\"path\":$REPLY" }
 	[[ -n $seccomp_cache ]] && annotations="\"run.oci.seccomp_bpf_data\":\"$seccomp_cache\""
-	print -r -- "{\"ociVersion\":\"1.0.2\",\"hostname\":\"$oci_hostname\",\"root\":{\"path\":$root},\"annotations\":{$annotations},
+	print -r -- "{\"ociVersion\":\"1.0.2\",\"hostname\":$host,\"root\":{\"path\":$root},\"annotations\":{$annotations},
 \"process\":{\"cwd\":$directory,\"args\":$8,\"env\":$7,\"user\":{\"uid\":$2,\"gid\":$3,\"additionalGids\":[$3${4:+,}${4// /,}]},\"noNewPrivileges\":false,\"capabilities\":$oci_capabilities},
 \"mounts\":[${(j:,:)oci_mounts}],
 \"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"cgroup\"},{\"type\":\"network\"$network}],

@@ -317,11 +317,11 @@ leave_cgroup() {
 }
 
 finish() {
-	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(($(memory_limit) >> 20)) MiB that it may use."
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(mib "$(memory_limit)") MiB that it may use."
 	case $code in
 	0) say "done: dist/$IMAGE" ;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
-	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $((TOASTER_DISK >> 20)) MiB that it may use in $PLACE." ;;
+	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $(mib "$TOASTER_DISK") MiB that it may use in $PLACE." ;;
 	137 | 143) printf 'toaster: failed: the build was stopped.\n' >&2 ;;
 	esac
 	exit "$code"
@@ -330,7 +330,8 @@ finish() {
 # How the inside ends when the build has used too much of the disk.
 TOOK_ALL=96
 TOOK_SHARE=97
-reserve_mib() { echo $((${TOASTER_FREE_DISK:-67108864} >> 20)); }
+mib() { echo $(($1 >> 20)); }
+reserve_mib() { mib "${TOASTER_FREE_DISK:-67108864}"; }
 
 # watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
 # Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.

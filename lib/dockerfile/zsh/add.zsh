@@ -35,7 +35,7 @@ unpack() {
 		fail "$2: the archive is damaged"
 	fi
 	local new=$(mktemp -d $WORK/inline/unpack.XXXXXX)
-	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>$WORK/errors || { cat $WORK/errors; fail "$2: cannot unpack it" }
+	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>$WORK/errors || { guard <$WORK/errors; fail "$2: cannot unpack it" }
 	explicit=()
 	for dir in ${(M)${(f)names}:#*/}; do
 		dir=${(g:o:)dir}

@@ -19,16 +19,19 @@ unpack_context() {
 	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
 }
 
+# mark TEXT prints a line that tells where the build is. It is one line whatever stands in it, and no terminal's command.
+mark() { print -r -- "${1//[[:cntrl:]]/ }" }
+
 # step N LINE TEXT
 step() {
 	at="$1/$STEPS $2"
-	print -r -- "TOASTER-STEP $at $3"
+	mark "TOASTER-STEP $at $3"
 }
 
 # fail MESSAGE [EXIT]: ends the build.
 fail() {
-	[[ -n $1 ]] && print -r -- "toaster: $1"
-	print -r -- "TOASTER-FAILED $at exit ${2:-1}"
+	[[ -n $1 ]] && mark "toaster: $1"
+	mark "TOASTER-FAILED $at exit ${2:-1}"
 	finished=1
 	exit 1
 }

@@ -363,7 +363,7 @@ unexplained() {
 watched() {
 	rm -f "$NOTES/pipe" "$NOTES/code"
 	mkfifo "$NOTES/pipe"
-	tr '\r' '\n' <"$NOTES/pipe" | grep -aE "$SIGNS" | cut -c 1-300 | tail -n 20 >"$NOTES/signs" &
+	signs <"$NOTES/pipe" >"$NOTES/signs" &
 	{
 		code=0
 		"$@" 2>&1 || code=$?
@@ -372,7 +372,30 @@ watched() {
 	wait $!
 	return "$(cat "$NOTES/code")"
 }
-SIGNS='^TOASTER-(STEP|FAILED) |^sdk: [[(]|No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
+
+# signs prints the last line of each kind of mark, and the last 20 that tell of a known trouble, however many and long the others are.
+signs() {
+	perl -e '
+		my (%marks, @signs, $line);
+		my $end = sub {
+			if ($line =~ /^(TOASTER-STEP |TOASTER-FAILED |sdk: \(|sdk: \[E\](?! error in))/) {
+				$marks{$1} = substr $line, 0, 300;
+			} elsif ($line =~ /$ENV{SIGNS}/) {
+				push @signs, substr $line, 0, 300;
+				shift @signs if @signs > 20;
+			}
+			$line = "";
+		};
+		$line = "";
+		while (sysread STDIN, my $new, 65536) {
+			for (split /([\n\r])/, $new) {
+				if (/^[\n\r]/) { $end->() } else { $line .= substr $_, 0, 4096 - length $line }
+			}
+		}
+		$end->();
+		print "$_\n" for values %marks, @signs;'
+}
+export SIGNS='No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
 sign() { grep -qaE "$1" "$NOTES/signs"; }
 
 # explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.

@@ -12,7 +12,7 @@ func failureAsJSON(f *failure) *look.Failure {
 	if f == nil {
 		return nil
 	}
-	out := &look.Failure{Output: string(f.Output)}
+	out := &look.Failure{Output: string(f.Output), ExitCode: f.Exit}
 	if f.Step != nil {
 		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
 	}

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"fmt"
 	"html"
 	"html/template"
@@ -52,9 +51,10 @@ func (v View) sections(w Window) []section {
 		now = next
 	}
 	for _, l := range w.Lines {
-		if s, ok := engine.ParseStep(l.Text); ok {
-			put(section{step: &s, title: v.text("Step %d of %d", s.Number, s.Of)})
-		} else if engine.Packs(l.Text) {
+		switch m := engine.ParseMark(l.Text); m.Kind {
+		case engine.StepBegins:
+			put(section{step: &m.Step, title: v.text("Step %d of %d", m.Step.Number, m.Step.Of)})
+		case engine.PackingBegins:
 			put(section{title: v.text("Packing the image")})
 		}
 		now.lines = append(now.lines, l)
@@ -131,7 +131,7 @@ func (v View) links(b *strings.Builder, w Window, s section) {
 func writeLine(b *strings.Builder, w Window, l Line) {
 	id := strconv.FormatInt(l.Offset, 10)
 	b.WriteString(`<span class="l`)
-	if bytes.HasPrefix(l.Text, []byte(engine.FailMark)) {
+	if engine.ParseMark(l.Text).Kind == engine.ScriptFailed {
 		b.WriteString(" bad")
 	}
 	b.WriteString(`" id="L` + id + `"><a href="` + address(w, id) + `">#</a>` + lineHTML(l.Text) + "\n</span>")

@@ -28,6 +28,7 @@ type Build struct {
 	Expected     time.Duration // how long the engine thinks it takes; 0: unknown
 	Step, Steps  int           // the step that the log has reached, of how many
 	StepLine     int           // its line in the Dockerfile
+	Phase        string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
 	Scanned      int64         // the log's offset up to which steps were looked for
 	Settled      bool          // ended, and its artifacts are listed
 	ExpiredAt    time.Time     // when log and artifacts were removed because of their age; zero: they are there
@@ -65,11 +66,11 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at, build.phase`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
-	job, state, reason, ticket, failure                     sql.NullString
+	job, state, reason, ticket, failure, phase              sql.NullString
 	number, revision, engineNumber, position                sql.NullInt64
 	asked, queued, started, ended, expired                  sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
@@ -78,7 +79,7 @@ type nullBuild struct {
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired}
+		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase}
 }
 
 func (n *nullBuild) build() *Build {
@@ -92,7 +93,7 @@ func (n *nullBuild) build() *Build {
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
 		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
 		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
+		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 	}
 }
 
@@ -254,13 +255,6 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		}
 		return nil
 	})
-}
-
-// Scanned stores how far a build's log was searched, which step was found last, and the script's word on its failure. Two searches at once
-// can only bring it forward.
-func (db *DB) Scanned(ctx context.Context, b *Build) error {
-	return db.exec(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ? WHERE job_id = ? AND number = ? AND scanned < ?`,
-		b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.JobID, b.Number, b.Scanned)
 }
 
 // Settle stores the artifacts of a build that has ended; it will not change any more.

@@ -40,6 +40,7 @@ type Failure struct {
 	Step        int    `json:"step,omitempty"`
 	Line        int    `json:"line,omitempty"` // in the Dockerfile
 	Instruction string `json:"instruction,omitempty"`
+	ExitCode    int    `json:"exit_code,omitempty"`
 	Output      string `json:"output"`          // the last lines that the step printed
 	Cause       string `json:"cause,omitempty"` // its name: no-package, network, disk-full, …
 	Message     string `json:"message,omitempty"`

@@ -102,9 +102,19 @@ CREATE TABLE build (
 	step_line     INTEGER NOT NULL DEFAULT 0,       -- the Dockerfile's line of that step
 	scanned       INTEGER NOT NULL DEFAULT 0,       -- the log's offset up to which steps were looked for
 	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
+	phase         TEXT NOT NULL DEFAULT '',         -- prepare, step, pack, check, end: what the log has reached; empty: unknown
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
+
+-- What the search through a build's log has found, and needs to go on.
+CREATE TABLE scan (
+	job_id TEXT NOT NULL,
+	build  INTEGER NOT NULL,
+	state  BLOB NOT NULL,                           -- JSON
+	PRIMARY KEY (job_id, build),
+	FOREIGN KEY (job_id, build) REFERENCES build (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE artifact (
 	job_id TEXT NOT NULL,

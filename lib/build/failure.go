@@ -26,7 +26,7 @@ const (
 // Explain says why a build failed, from what is known of it and the end of its log.
 func Explain(b *store.Build, log []byte) *Failure {
 	f := &Failure{}
-	if b.Step > 0 {
+	if b.Step > 0 && b.Phase != "pack" && b.Phase != "check" {
 		f.Step = &engine.Step{Number: b.Step, Of: b.Steps, Line: b.StepLine}
 	}
 	var lines [][]byte
@@ -36,6 +36,10 @@ func Explain(b *store.Build, log []byte) *Failure {
 		switch m.Kind {
 		case engine.StepBegins:
 			f.Step, lines, over = &m.Step, nil, false
+		case engine.PhaseBegins:
+			if m.Phase == "pack" || m.Phase == "check" {
+				f.Step, lines, over = nil, nil, false
+			}
 		case engine.PackingBegins:
 			f.Step, lines, over = nil, nil, false
 		case engine.StepFailed:

@@ -56,6 +56,8 @@ func (v View) sections(w Window) []section {
 			put(section{step: &m.Step, title: v.text("Step %d of %d", m.Step.Number, m.Step.Of)})
 		case engine.PackingBegins:
 			put(section{title: v.text("Packing the image")})
+		case engine.PhaseBegins, engine.WasCached:
+			continue // the timeline shows them
 		}
 		now.lines = append(now.lines, l)
 	}

@@ -35,6 +35,12 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 		return err
 	}
 	r := reader{b, &state}
+	var past [][]store.Phase
+	if b.Open() {
+		if past, err = s.Store.GoodPhases(ctx, job.ID); err != nil {
+			return err
+		}
+	}
 	for range maxScan {
 		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
 		if err != nil {
@@ -44,7 +50,7 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 			return nil
 		}
 		r.read(c.Text, !c.More)
-		b.Scanned = max(c.Next, b.Scanned)
+		b.Scanned, b.Foreseen = max(c.Next, b.Scanned), foresee(state.Phases, past)
 		if err := s.Store.Scanned(ctx, b, state, !c.More); err != nil || !c.More {
 			return err
 		}
@@ -75,18 +81,14 @@ func (r reader) line(_ []byte, m Mark) {
 	switch m.Kind {
 	case StepBegins:
 		// Steps only follow each other, and nothing but the image's packing follows them.
-		if m.Step.Number <= r.Step || r.Phase == "pack" || r.Phase == "check" || r.Phase == "end" {
+		if m.Step.Number <= r.Step || r.Phase == "pack" || r.Phase == "check" {
 			return
 		}
 		r.Step, r.Steps, r.StepLine = m.Step.Number, m.Step.Of, m.Step.Line
 		r.begin(store.Phase{Name: "step", Step: m.Step.Number, Line: m.Step.Line, Text: Printable(m.Step.Instruction, textLength), At: r.scan.StepAt})
 		r.scan.StepAt = time.Time{}
 	case PhaseBegins:
-		if m.Phase == "step" {
-			r.scan.StepAt = m.At
-		} else if r.Phase != m.Phase {
-			r.begin(store.Phase{Name: m.Phase, At: m.At})
-		}
+		r.phase(m)
 	case PackingBegins:
 		if r.Phase != "pack" {
 			r.begin(store.Phase{Name: "pack"})
@@ -97,6 +99,21 @@ func (r reader) line(_ []byte, m Mark) {
 		}
 	case ScriptFailed:
 		r.Failure = sentence([]byte(m.Why))
+	}
+}
+
+// phase notes that a phase begins, or that the last one has ended: where the build stood then is still of interest.
+func (r reader) phase(m Mark) {
+	n := len(r.scan.Phases)
+	switch {
+	case m.Phase == "step":
+		r.scan.StepAt = m.At
+	case n > 0 && r.scan.Phases[n-1].Name == "end":
+		r.scan.Phases[n-1].At = m.At
+	case m.Phase == "end":
+		r.scan.Phases = append(r.scan.Phases, store.Phase{Name: "end", At: m.At})
+	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack", m.Phase == "check" && r.Phase != "check":
+		r.begin(store.Phase{Name: m.Phase, At: m.At})
 	}
 }
 

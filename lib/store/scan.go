@@ -11,7 +11,7 @@ import (
 // Phase is a part of a build, as its log tells: the preparation, a step of the Dockerfile, the packing, the boot check, or "end",
 // which only says when the one before it ended.
 type Phase struct {
-	Name   string    `json:"name"` // prepare, step, pack, check, end
+	Name   string    `json:"name"`
 	Step   int       `json:"step,omitempty"`
 	Line   int       `json:"line,omitempty"` // in the Dockerfile
 	Text   string    `json:"text,omitempty"` // the instruction
@@ -58,8 +58,9 @@ func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 		return err
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?
-			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.Phase, b.JobID, b.Number, b.Scanned, whole)
+		res, err := tx.ExecContext(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
+			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.Phase,
+			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.Scanned, whole)
 		if err != nil {
 			return err
 		}
@@ -74,8 +75,19 @@ func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 // Phases returns the phases of a job's builds, by the builds' numbers.
 func (db *DB) Phases(ctx context.Context, id string) (map[int][]Phase, error) {
 	all := map[int][]Phase{}
-	err := db.read(ctx, func(tx *sql.Tx) error {
-		rs, err := tx.QueryContext(ctx, "SELECT build, state FROM scan WHERE job_id = ?", id)
+	return all, db.eachScan(ctx, func(number int, s Scan) { all[number] = s.Phases }, "SELECT build, state FROM scan WHERE job_id = ?", id)
+}
+
+// GoodPhases returns the phases of a job's newest builds that succeeded, newest first.
+func (db *DB) GoodPhases(ctx context.Context, id string) (list [][]Phase, err error) {
+	return list, db.eachScan(ctx, func(_ int, s Scan) { list = append(list, s.Phases) },
+		`SELECT scan.build, scan.state FROM scan JOIN build ON build.job_id = scan.job_id AND build.number = scan.build
+			WHERE scan.job_id = ? AND build.state = 'succeeded' ORDER BY scan.build DESC LIMIT 5`, id)
+}
+
+func (db *DB) eachScan(ctx context.Context, each func(number int, s Scan), query string, args ...any) error {
+	return db.read(ctx, func(tx *sql.Tx) error {
+		rs, err := tx.QueryContext(ctx, query, args...)
 		if err != nil {
 			return err
 		}
@@ -90,9 +102,8 @@ func (db *DB) Phases(ctx context.Context, id string) (map[int][]Phase, error) {
 			if err := json.Unmarshal(text, &s); err != nil {
 				return err
 			}
-			all[number] = s.Phases
+			each(number, s)
 		}
 		return rs.Err()
 	})
-	return all, err
 }

@@ -18,6 +18,7 @@ boot_check() {
 	fi
 	port=$(first_port)
 	began=$(date +%s)
+	phase check
 	say "boot check: starting $IMAGE in qemu${port:+, and asking port $port}"
 	# A network of its own: the image reaches nobody, and no port of this host is taken.
 	export BOOT="$WORK/tmp/boot" PORT="$port" QEMU="$qemu"

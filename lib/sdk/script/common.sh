@@ -6,11 +6,15 @@
 
 say() { printf 'toaster: %s\n' "$*"; }
 
+# phase NAME: what the build does from now on. "end" is none, but when the last one ended.
+phase() { printf 'TOASTER-PHASE %s %s\n' "$1" "$(date +%s.%3N)"; }
+
 # fail CODE WORDS…: the last line of a build that did not work out.
 fail() {
 	fail_code=$1
 	shift
 	trap - EXIT
+	[ -z "${STARTED:-}" ] || phase end
 	printf 'toaster: failed: %s\n' "$*" >&2
 	exit "$fail_code"
 }
@@ -161,6 +165,7 @@ outside() {
 	SCRIPT_SHA256=$(sha256sum <"$SELF" | cut -d ' ' -f 1)
 	STARTED=$(date +%s)
 	say "$TARGET, script $SCRIPT_SHA256"
+	phase prepare
 	check_host
 	clear_way
 	mkdir "$WORK"
@@ -295,6 +300,7 @@ leave_cgroup() {
 
 finish() {
 	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $((${TOASTER_MEMORY:-0} >> 20)) MiB that it may use, or this host has."
+	phase end
 	case $code in
 	0) say "done: dist/$IMAGE" ;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;

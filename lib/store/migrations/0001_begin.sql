@@ -96,6 +96,7 @@ CREATE TABLE build (
 	started_at    INTEGER,
 	ended_at      INTEGER,
 	expected_ms   INTEGER NOT NULL DEFAULT 0,       -- how long the engine thinks it takes; 0: unknown
+	foreseen_ms   INTEGER NOT NULL DEFAULT 0,       -- how long it takes, going by its log and those of earlier builds; 0: unknown
 	failure       TEXT NOT NULL DEFAULT '',         -- what the script said of its own end
 	step          INTEGER NOT NULL DEFAULT 0,
 	steps         INTEGER NOT NULL DEFAULT 0,

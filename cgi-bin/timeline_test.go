@@ -77,3 +77,19 @@ func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 		}
 	}
 }
+
+// TestAMarkAcrossAChunkIsFound: a log is read in chunks of 256 KiB; a mark may stand across the end of one.
+func TestAMarkAcrossAChunkIsFound(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	for _, before := range []int{1, 8, 20, 31, 60} {
+		id := c.addJob("start", "1")
+		s.run(c, id, 1, fmt.Sprintf(`echo TOASTER-STEP 1/2 2 COPY hello.txt /srv/; head -c %d /dev/zero | tr '\0' x; echo
+echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 did not work out'; exit 6`, 256<<10-len("TOASTER-STEP 1/2 2 COPY hello.txt /srv/\n")-1-before))
+		b := c.get("/jobs/" + id + "/builds/1").json(t)
+		f, _ := b["failure"].(map[string]any)
+		if b["step"] != 2.0 || f["line"] != 133.0 || b["reason"] != "Line 133 did not work out" {
+			t.Errorf("%d bytes before: %v", before, b)
+		}
+	}
+}

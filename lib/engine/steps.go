@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"io"
 	"strings"
 	"time"
 	"unicode"
@@ -41,6 +42,17 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 			return err
 		}
 	}
+	store := func(next int64, whole bool) error {
+		b.Scanned, b.Foreseen = max(next, b.Scanned), foresee(state.Phases, past)
+		return s.Store.Scanned(ctx, b, state, whole)
+	}
+	if streamer, ok := s.Engine.(Streamer); ok {
+		next, more, err := r.stream(ctx, streamer, job.EngineName)
+		if err != nil {
+			return err
+		}
+		return store(next, !more)
+	}
 	for range maxScan {
 		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
 		if err != nil {
@@ -50,12 +62,31 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 			return nil
 		}
 		r.read(c.Text, !c.More)
-		b.Scanned, b.Foreseen = max(c.Next, b.Scanned), foresee(state.Phases, past)
-		if err := s.Store.Scanned(ctx, b, state, !c.More); err != nil || !c.More {
+		if err := store(c.Next, !c.More); err != nil || !c.More {
 			return err
 		}
 	}
 	return nil
+}
+
+// stream reads all that is new in one answer.
+func (r reader) stream(ctx context.Context, from Streamer, name string) (next int64, more bool, err error) {
+	log, err := from.Stream(ctx, name, r.EngineNumber, r.Scanned)
+	if err != nil {
+		return 0, false, err
+	}
+	defer log.Close()
+	for piece := make([]byte, 64<<10); ; {
+		n, err := log.Read(piece)
+		r.read(piece[:n], false)
+		if err == io.EOF {
+			r.read(nil, !log.More)
+			return log.Next, log.More, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
+	}
 }
 
 // reader takes from a log what it says of a build.

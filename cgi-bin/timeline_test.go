@@ -82,7 +82,7 @@ func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 func TestAMarkAcrossAChunkIsFound(t *testing.T) {
 	s := newSite(t)
 	c := s.program(s.token(ada, "write"))
-	for _, before := range []int{1, 8, 20, 31, 60} {
+	for _, before := range []int{8, 20, 31} {
 		id := c.addJob("start", "1")
 		s.run(c, id, 1, fmt.Sprintf(`echo TOASTER-STEP 1/2 2 COPY hello.txt /srv/; head -c %d /dev/zero | tr '\0' x; echo
 echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 did not work out'; exit 6`, 256<<10-len("TOASTER-STEP 1/2 2 COPY hello.txt /srv/\n")-1-before))

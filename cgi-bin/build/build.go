@@ -143,6 +143,7 @@ func (p *buildPage) Left() time.Duration {
 // logPart is the window of the log that the page shows.
 type logPart struct {
 	Lines   template.HTML
+	Style   string // that it ends in
 	Window  console.Window
 	Asked   bool // by its place: it is not the end that is followed
 	Gone    bool
@@ -171,5 +172,7 @@ func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
 		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}
 	}
-	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}
+	part := logPart{Window: window, Asked: asked}
+	part.Lines, part.Style = v.HTML(window)
+	return part
 }

@@ -81,6 +81,9 @@ func ParseMark(line []byte) (m Mark) {
 	return m
 }
 
+// IsMark tells whether a line that is still being written may be one that no page shows as it is.
+func IsMark(line []byte) bool { return bytes.HasPrefix(line, []byte("TOASTER-")) }
+
 // parsePlace reads "n/m LINE …".
 func parsePlace(text string) (s Step, rest string, ok bool) {
 	place, rest, _ := strings.Cut(text, " ")

@@ -63,7 +63,11 @@ func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number in
 	}
 	goesOn(w, window.Next, window.More)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, err = io.WriteString(w, string(ViewOf(r, b).HTML(window)))
+	view := ViewOf(r, b)
+	view.Style = r.URL.Query().Get("style")
+	shown, style := view.HTML(window)
+	w.Header().Set("X-Style", style)
+	_, err = io.WriteString(w, string(shown))
 	return err
 }
 

@@ -300,12 +300,17 @@ leave_cgroup() {
 
 finish() {
 	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $((${TOASTER_MEMORY:-0} >> 20)) MiB that it may use, or this host has."
-	phase end
 	case $code in
-	0) say "done: dist/$IMAGE" ;;
+	0)
+		phase end
+		say "done: dist/$IMAGE"
+		;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
 	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $((TOASTER_DISK >> 20)) MiB that it may use in $PLACE." ;;
-	137 | 143) printf 'toaster: failed: the build was stopped.\n' >&2 ;;
+	137 | 143)
+		phase end
+		printf 'toaster: failed: the build was stopped.\n' >&2
+		;;
 	esac
 	exit "$code"
 }

@@ -60,7 +60,7 @@ only_devices() {
 			name=${${:-/$into_path/${${line#tar: }%: Cannot mknod: *}}:a}
 			[[ $name == /dev/* ]] || fail "$1: $name is a device, which the build cannot make: leave it out of the archive"
 			print -r -- "toaster: $name is left out: the kernel makes the devices of /dev" ;;
-		(*) cat $WORK/errors; fail "$1: cannot unpack it" ;;
+		(*) guard <$WORK/errors; fail "$1: cannot unpack it" ;;
 		esac
 	done
 }

@@ -3,7 +3,7 @@ emulate zsh
 setopt extended_glob no_multibyte pipe_fail
 umask 022
 export LC_ALL=C
-zmodload zsh/stat zsh/system zsh/regex || exit 1
+zmodload zsh/stat zsh/system zsh/regex zsh/datetime || exit 1
 zmodload -F zsh/files b:zf_mkdir b:zf_rm b:zf_rmdir b:zf_chmod b:zf_chown b:zf_ln || exit 1
 
 typeset -r TREE WORK STAMP=$1 CONTEXT=$WORK/context STAGES=$WORK/stages
@@ -19,16 +19,32 @@ unpack_context() {
 	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
 }
 
+# mark TEXT prints a line that tells where the build is. It is one line whatever stands in it, and no terminal's command.
+mark() { print -r -- "${1//[[:cntrl:]]/ }" }
+
+# phase NAME: what begins now. The times in the log are those of who builds.
+phase() {
+	local -F 3 now=$EPOCHREALTIME
+	mark "TOASTER-PHASE $1 $now"
+}
+
 # step N LINE TEXT
 step() {
 	at="$1/$STEPS $2"
-	print -r -- "TOASTER-STEP $at $3"
+	phase step
+	mark "TOASTER-STEP $at $3"
+}
+
+# packing: the steps are done; whoever runs this makes the image now.
+packing() {
+	phase pack
+	mark 'toaster: packing the image'
 }
 
 # fail MESSAGE [EXIT]: ends the build.
 fail() {
-	[[ -n $1 ]] && print -r -- "toaster: $1"
-	print -r -- "TOASTER-FAILED $at exit ${2:-1}"
+	[[ -n $1 ]] && mark "toaster: $1"
+	mark "TOASTER-FAILED $at exit ${2:-1}"
 	finished=1
 	exit 1
 }

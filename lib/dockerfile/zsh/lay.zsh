@@ -10,7 +10,7 @@ carry() {
 	[[ -n $into_mode ]] && set -- "$@" --mode=${into_mode/#%(#m)[0-7]##/${(l:5::0:)MATCH}}
 	tar -C $from --null --no-unquote --no-recursion -T $WORK/list "$@" --numeric-owner --xattrs --xattrs-include='*' -cf - 2>$WORK/errors |
 		tar -C $to -xpf - --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>>$WORK/errors ||
-		{ cat $WORK/errors; shown $to; fail "cannot copy to ${REPLY:-/}" }
+		{ guard <$WORK/errors; shown $to; fail "cannot copy to ${REPLY:-/}" }
 }
 
 # lay_tree SOURCE TO [PREFIX TOP]: the contents of a folder, into a folder that is there. TOP and PREFIX are where it began, and what of

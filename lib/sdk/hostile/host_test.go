@@ -155,7 +155,7 @@ func (h *host) state() map[string]string {
 			ls apt/apt.conf.d apt/sources.list.d init.d cron.d`,
 		"policy-rc.d":  `ls -l /usr/sbin/policy-rc.d /sbin/policy-rc.d 2>&1 || :`,
 		"/boot, /root": `ls -lA --full-time /boot; ls -A /root/.ssh 2>&1 || :`,
-		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -4 addr; ip route; ip rule'`,
+		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -4 -o addr; ip route; ip rule'`,
 		"filters":      `nsenter --target "$HOST" --net sh -c 'nft list ruleset 2>/dev/null || :'`,
 		"mounts":       `cut -d ' ' -f 4- /proc/$HOST/mountinfo`,
 	} {

@@ -49,7 +49,7 @@ type Local struct {
 // Sandbox bounds what a build of the local engine can reach and take.
 type Sandbox struct {
 	Allow     []string // "ADDRESS:PORT" of private networks that a build may reach
-	Memory    Size     // 0: no limit
+	Memory    Size     // 0: three quarters of the host's
 	Processes int
 	CPUs      float64 `toml:"cpus"` // processors' worth of time; 0: no limit
 	OpenFiles int     `toml:"open_files"`

@@ -46,9 +46,16 @@ var scripts embed.FS
 // parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
 var parts = map[string]struct{ shell, drive []string }{
 	"rootfs": {[]string{"common.sh", "image.sh", "rootfs.sh"}, nil},
-	"live":   {[]string{"common.sh", "image.sh", "live.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "live.zsh"}},
-	"vm":     {[]string{"common.sh", "image.sh", "vm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
-	"arm":    {[]string{"common.sh", "image.sh", "arm.sh", "sdk.sh", "boot.sh"}, []string{"drive.zsh", "disk.zsh"}},
+	"live":   {shellFor("live.sh"), driveFor("live.zsh")},
+	"vm":     {shellFor("vm.sh"), driveFor("grub.zsh", "disk.zsh")},
+	"arm":    {shellFor("arm.sh"), driveFor("disk.zsh")},
+}
+
+func shellFor(sdk string) []string {
+	return []string{"common.sh", "image.sh", sdk, "sdk.sh", "boot.sh"}
+}
+func driveFor(parts ...string) []string {
+	return append([]string{"replaced.zsh", "within.zsh", "drive.zsh"}, parts...)
 }
 
 func assemble(names []string) string {
@@ -74,7 +81,7 @@ func assemble(names []string) string {
 // A rootfs is made as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and
 // /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it takes BUILD_NUMBER;
 // SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its submodules, or the
-// folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only
+// folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only
 // the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
 //
 // It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an Access that is none.
@@ -92,13 +99,16 @@ func Script(r Recipe) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	shell, drive := assemble(part.shell), assemble(part.drive)
-	writeHeader(&b, r, fmt.Sprintf("%x", sha256.Sum256([]byte(shell+drive))))
+	first, last := assemble([]string{"first.zsh"}), assemble([]string{"last.zsh"})
+	writeHeader(&b, r, fmt.Sprintf("%x", sha256.Sum256([]byte(shell+drive+first+last))))
 	b.WriteString("\n" + shell)
 	b.WriteString("\n# ---------------------------------------------------------------------------------------------------\n")
 	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
 	if drive != "" {
 		writeHeredoc(&b, "drive", "What the SDK's shell is told to do.", drive, r.BlendSHA256)
 	}
+	writeHeredoc(&b, "first", "What programs in a tree begin with.", first, r.BlendSHA256)
+	writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", last, r.BlendSHA256)
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
 	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")

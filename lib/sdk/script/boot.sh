@@ -19,27 +19,33 @@ boot_check() {
 	port=$(first_port)
 	began=$(date +%s)
 	say "boot check: starting $IMAGE in qemu${port:+, and asking port $port}"
-	# A network of its own: the image reaches nobody, and no port of this host is taken.
-	export BOOT="$WORK/tmp/boot" PORT="$port" QEMU="$qemu"
-	mkdir "$BOOT"
+	export BOOT="$WORK/tmp/boot" PORT="$port" IMAGE_FILE="$WORK/dist/$IMAGE"
+	QEMU=$(command -v "$qemu")
 	DISK=$(qemu_disk)
-	export DISK
+	ID=$((${TOASTER_IDS:-2000000000} + 65534))
+	export QEMU DISK ID
+	mkdir -m 700 "$BOOT"
+	chown "$ID:$ID" "$BOOT"
 	prompt=null answer=null
-	if unshare --net --kill-child /bin/sh -c "$(boot_machine)" boot >"$BOOT/said" 2>&1; then :; fi
-	[ ! -e "$BOOT/prompt" ] || prompt=$(cat "$BOOT/prompt")
-	[ ! -e "$BOOT/answer" ] || answer=\"$(cat "$BOOT/answer")\"
+	boot_machine >"$WORK/tmp/machine"
+	unshare --net --mount --ipc --uts --pid --fork --kill-child /bin/sh -c "$(boot_place)" boot \
+		>"$WORK/tmp/said" 2>&1 || :
+	# A machine that has broken out of qemu can have written there what it likes, but nothing writes any more.
+	! boot_file prompt || prompt=$(json_number "$(head -c 9 "$BOOT/prompt")")
+	! boot_file answer || answer=$(json "$(head -c 80 "$BOOT/answer")")
 	printf '{"seconds_to_prompt": %s, "port": %s, "answer": %s}' "$prompt" "${port:-null}" "$answer" >"$NOTES/boot.json"
 	# An image can say anything: what a terminal would take for a command is left out.
-	[ ! -f "$BOOT/console" ] || tr -d '\000-\010\013-\037\177' <"$BOOT/console" >"$WORK/dist/boot.log"
+	! boot_file console || tr -d '\000-\010\013-\037\177' <"$BOOT/console" >"$WORK/dist/boot.log"
 	for shot in png ppm; do
-		[ ! -s "$BOOT/screen.$shot" ] || cp "$BOOT/screen.$shot" "$WORK/dist/boot.$shot"
+		! boot_file "screen.$shot" || cat "$BOOT/screen.$shot" >"$WORK/dist/boot.$shot"
 	done
 	boot_result
 }
+boot_file() { [ -s "$BOOT/$1" ] && [ -f "$BOOT/$1" ] && [ ! -L "$BOOT/$1" ]; }
 
 boot_result() {
 	if [ "$prompt" = null ]; then
-		tail -n 3 "$BOOT/said"
+		tail -n 3 "$WORK/tmp/said"
 		say "boot check: no prompt after $(($(date +%s) - began)) s. See boot.log."
 		return 0
 	fi
@@ -58,18 +64,60 @@ first_port() {
 		grep -oE '"[0-9]{1,5}(/tcp)?":\{' | head -n 1 | tr -dc '0-9'
 }
 
-# boot_machine prints the program that runs in the network of its own.
+# boot_place prints the program that makes a place for the machine: namespaces, and a root with nothing but programs, the
+# image, which can't be changed there, and a folder of its own. Then it goes on as a user who is nobody else.
+boot_place() {
+	cat <<'END'
+set -e
+mount --make-rprivate /
+ip link set lo up
+root=${BOOT%/*}/root
+mkdir "$root"
+mount -t tmpfs -o mode=755,nosuid,nodev,size=1m toaster "$root"
+show() { # OPTIONS PLACE [AS]
+	if [ -d "$2" ]; then mkdir -p "$root${3:-$2}"; else : >"$root${3:-$2}"; fi
+	mount --bind "$2" "$root${3:-$2}"
+	mount -o "remount,bind,nosuid,$1" "$root${3:-$2}"
+}
+for place in /usr /bin /sbin /lib /lib32 /lib64 /libx32 "${QEMU%/*}"; do
+	if [ ! -e "$place" ] || [ -e "$root$place" ]; then
+		continue
+	elif [ -L "$place" ]; then
+		ln -s "$(readlink "$place")" "$root$place"
+	else
+		show ro,nodev "$place"
+	fi
+done
+mkdir "$root/proc" "$root/dev"
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+show nodev,noexec "$BOOT" /boot
+show ro,nodev,noexec "$IMAGE_FILE" /image
+show ro,nodev,noexec "${BOOT%/*}/machine" /machine
+group=$ID
+for device in null zero urandom random kvm; do
+	[ -c "/dev/$device" ] || continue
+	show noexec "/dev/$device"
+	[ "$device" != kvm ] || group=$(stat -c %g /dev/kvm)
+done
+mount -o remount,ro "$root"
+exec setpriv --no-new-privs chroot --userspec="$ID:$ID" --groups="$group" "$root" \
+	/usr/bin/env -i PATH="${QEMU%/*}:/usr/bin:/bin" LC_ALL=C HOME=/boot TMPDIR=/boot PORT="$PORT" QEMU="$QEMU" DISK="$DISK" /bin/sh /machine
+END
+}
+
+# boot_machine prints the program that runs there. Its network is its own: the image reaches nobody, and no port of this
+# host is taken.
 boot_machine() {
 	cat <<'END'
-cd "$BOOT" || exit 1
-perl -e 'use Socket; socket(S, AF_INET, SOCK_DGRAM, 0); my $up = pack("a16s", "lo", 1); ioctl(S, 0x8914, $up) or die "lo: $!"'
+cd /boot || exit 1
 mkfifo monitor
 exec 5<>monitor
 forward=
 [ -z "$PORT" ] || forward=",hostfwd=tcp:127.0.0.1:7777-:$PORT"
 start() {
 	: >console
-	$QEMU "$@" -m 1024 -display none -vga std -serial file:console -monitor stdio -no-reboot \
+	$QEMU "$@" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny \
+		-m 1024 -display none -vga std -serial file:console -monitor stdio -no-reboot \
 		-netdev "user,id=net$forward" -device e1000,netdev=net $DISK <monitor >monitor.out 2>>qemu.err &
 	machine=$!
 }
@@ -82,9 +130,9 @@ ask() {
 		$line =~ s/[^ -\x21\x23-\x5b\x5d-~]//g; print substr($line, 0, 60), "\n"'
 }
 shoot() {
-	echo "screendump $BOOT/screen.png -f png" >&5
+	echo "screendump /boot/screen.png -f png" >&5
 	sleep 3
-	[ -s screen.png ] || { echo "screendump $BOOT/screen.ppm" >&5; sleep 3; }
+	[ -s screen.png ] || { echo "screendump /boot/screen.ppm" >&5; sleep 3; }
 }
 began=$(date +%s)
 last=

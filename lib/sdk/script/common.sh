@@ -167,7 +167,7 @@ outside() {
 	cp "$SELF" "$WORK/script"
 	SELF=$WORK/script
 	CGROUP=toaster/$(id -u)-$$
-	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP
+	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP MAPPED
 	# The inner script ends when nobody holds 3 any more: the outer one lets go of it, or was killed.
 	mkfifo "$WORK/alive"
 	exec 3<>"$WORK/alive"
@@ -225,11 +225,12 @@ limited() {
 		zsh -f -c 'source $1 && toaster_tools $2' toaster "$WORK/app.blend" "$WORK"
 		set -- zsh -f "$WORK/enter" '' "$WORK" /bin/sh ./script inside "$1"
 	fi
-	exec prlimit --nofile="$(at_most "${TOASTER_FILES:-65536}" "$(prlimit --nofile --noheadings --output HARD)")" --nproc="${TOASTER_PIDS:-4096}" -- "$@"
+	files=${TOASTER_FILES:-65536}
+	most=$(prlimit --nofile --noheadings --output HARD) # not every root may have more
+	[ "$most" = unlimited ] || [ "$most" -ge "$files" ] || files=$most
+	# A limit of one byte keeps crashes from programs of this host that take core dumps: core(5).
+	exec prlimit --nofile="$files" --core=1 --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }
-
-# at_most NUMBER LIMIT: only the host may raise its own limits.
-at_most() { if [ "$2" != unlimited ] && [ "$2" -lt "$1" ]; then echo "$2"; else echo "$1"; fi; }
 
 # cgroups prints the folders of the build's control group: one with cgroup v2, one for each controller with v1.
 cgroups() {
@@ -258,17 +259,21 @@ join_cgroup() {
 		say "this host has no cgroup that the build can have: its memory and processor time have no limit"
 }
 
+# memory_limit prints bytes: what was given, else three quarters of this host's, so that one build does not take all.
+memory_limit() {
+	if [ "${TOASTER_MEMORY:-0}" != 0 ]; then
+		echo "$TOASTER_MEMORY"
+	else
+		awk '/^MemTotal:/ { printf "%d", $2 * 768 }' /proc/meminfo
+	fi
+}
+
 set_limits() {
 	set_limit "$1/pids.max" "${TOASTER_PIDS:-4096}"
-	case ${TOASTER_MEMORY:-0} in
-	0) ;;
-	*)
-		set_limit "$1/memory.max" "$TOASTER_MEMORY"
-		set_limit "$1/memory.swap.max" 0
-		set_limit "$1/memory.limit_in_bytes" "$TOASTER_MEMORY"
-		set_limit "$1/memory.memsw.limit_in_bytes" "$TOASTER_MEMORY"
-		;;
-	esac
+	set_limit "$1/memory.max" "$(memory_limit)"
+	set_limit "$1/memory.swap.max" 0
+	set_limit "$1/memory.limit_in_bytes" "$(memory_limit)"
+	set_limit "$1/memory.memsw.limit_in_bytes" "$(memory_limit)"
 	case ${TOASTER_CPUS:-0} in
 	0) ;;
 	*)
@@ -294,7 +299,7 @@ leave_cgroup() {
 }
 
 finish() {
-	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $((${TOASTER_MEMORY:-0} >> 20)) MiB that it may use, or this host has."
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(($(memory_limit) >> 20)) MiB that it may use."
 	case $code in
 	0) say "done: dist/$IMAGE" ;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
@@ -342,7 +347,7 @@ inside() {
 	mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
 	# Bookkeeping must work on a full disk, too.
 	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-	export NOTES TMPDIR="$WORK/tmp"
+	export NOTES TMPDIR="$WORK/tmp" HOME="$WORK"
 	(
 		trap unexplained EXIT
 		"$1"

@@ -23,6 +23,8 @@ written() {
 	sync "$@" || stop "No space left on device, or it fails: the image's file system could not be written"
 }
 functions[whole_sudo]=$functions[sudo]
+# After the blend nothing of this takes a name from the tree: umount -R goes by the kernel's list of mounts, a mount point
+# can't be replaced in the sandbox, and fstrim, e2fsck and resize2fs work on what only the kernel has written.
 sudo() {
 	if [[ $1 == e2fsck ]]; then
 		whole_sudo "$@" || stop "No space left on device, or it fails: the image's file system is not whole"
@@ -40,26 +42,14 @@ lsblk() {
 	if [[ "$2 $3" == '-no UUID' ]]; then blkid -p -s UUID -o value $1; else command lsblk "$@"; fi
 }
 
-toaster_uuids() {
-	local part uuid
-	for part in $bootpart $rootpart; do
-		uuid=$(blkid -p -s UUID -o value $part) || continue
-		mkdir -p /dev/disk/by-uuid
-		case $1 in
-		(make) [[ -e /dev/disk/by-uuid/$uuid ]] || { ln -s $part /dev/disk/by-uuid/$uuid; t_made+=(/dev/disk/by-uuid/$uuid) } ;;
-		(drop) rm -f $t_made ;;
-		esac
-	done
-}
-typeset -a t_made
-zshexit() { (( $#t_made )) && rm -f $t_made }
-
-if (( $+functions[vm_setup_grub] )); then
-	functions[sdk_setup_grub]=$functions[vm_setup_grub]
+if [[ $t_SDK == vm ]]; then
 	vm_setup_grub() {
-		toaster_uuids make
-		sdk_setup_grub || return 1
-		toaster_uuids drop
+		fn vm_setup_grub
+		notice "Setting up grub"
+		local REPLY
+		toaster_image_tree
+		[[ -z $t_old ]] || chroot $REPLY apt-get --yes install linux-image-${t_ARCH/i386/686} grub-pc || return 1
+		toaster_grub $REPLY
 	}
 fi
 
@@ -69,6 +59,7 @@ image_raw_to_vdi() { : }
 vm_pack_dist() { : }
 image_pack_dist() { : }
 clean_strapdir() { : }
+tar_strapdir() { : }
 
 if [[ -n $t_old && $t_SDK == vm ]]; then	# the file system is strapdir from the start; VirtualBox and vagrant are not needed
 	image_raw_as_strapdir() {
@@ -98,6 +89,7 @@ if [[ -n $t_old && $t_SDK == arm ]]; then	# its image is made by name, and gets 
 	image_pack_dist() { sudo e2fsck -fy ${loopdevice}p2; losetup --detach $loopdevice }
 fi
 
+toaster_list
 case $t_SDK in
 (vm) if (( $+functions[build_vm_dist] )); then build_vm_dist; else build_vagrant_dist; fi ;;
 (arm) if (( $+functions[build_arm_dist] )); then build_arm_dist; else build_image_dist; fi ;;

@@ -1,7 +1,16 @@
+
 # Drives the SDK: zsh -f drive.zsh, in the job's tree of links. What it must know comes as variables t_….
 typeset +x -m 't_*'
+stop() { print -r -- "sdk: [E] $*"; exit 1 }
+() {
+	local sum=$(toaster_library | sha256sum)
+	(( $t_known[(Ie)${sum%% *}] )) ||
+		stop "this $t_SDK-sdk is not known (its functions have the checksum ${sum%% *}), and might run programs of the" \
+			"image as root of this host. Use one of those that the build script names"
+}
 source ./sdk || exit 1
 setopt nonomatch
+toaster_read
 
 # The SDK's messages as plain lines. What it reports as an error ends the build, and nothing else does: the older ones
 # went on, with an image that was not whole.
@@ -14,7 +23,6 @@ steady() {
 	(( $+functions[TRAPZERR] )) && unfunction TRAPZERR
 	zerr() { print -r -- "sdk: [E] error in: ${fun:-the SDK}"; exit 1 }
 }
-stop() { print -r -- "sdk: [E] $*"; exit 1 }
 
 (( ${(P)+${:-${t_SDK}sdk_version}} )) || stop "this is no $t_SDK-sdk"
 
@@ -28,11 +36,13 @@ sudo() {
 	(python) sync ;;
 	(/etc/init.d/*|modprobe) act "left out: $*" ;;
 	(debootstrap|*/extra/debootstrap/debootstrap) shift; toaster_debootstrap "$@" ;;
+	(chroot) chroot "${@[2,-1]}" ;;
 	(*) env $preset "$@" ;;
 	esac
 }
 
 # 1. load, which reads the architecture, and names things after it
+typeset -a t_own=(${(k)functions})
 arch=$t_ARCH
 [[ $arch == i386 ]] && extra_packages=("${(@)extra_packages/#%linux-image-amd64/linux-image-686}")
 case $t_SDK in
@@ -42,6 +52,7 @@ case $t_SDK in
 (arm)	load devuan $t_BOARD ;;
 esac || stop "the SDK could not be loaded"
 steady
+toaster_read $t_own
 [[ $arch == $t_ARCH ]] || stop "the SDK builds for $arch, not for $t_ARCH"
 t_old=${${(M)libdevuansdk_version:#1.*}:+yes}
 
@@ -74,19 +85,34 @@ toaster_debootstrap() {
 	else	# the archive is this host's own, and its keys are apt's
 		a=("${(@)a:#--keyring=*}")
 	fi
-	env DEBOOTSTRAP_DIR=$t_JOB/debootstrap debootstrap "$a[@]"
+	env DEBOOTSTRAP_DIR=$t_JOB/debootstrap debootstrap "$a[@]" ||
+		{ tail -n 5 $strapdir/debootstrap/debootstrap.log; return 1 }
+	# Where it takes this host for a container it makes a link of /proc; and its second stage wants to make a device,
+	# which the sandbox refuses.
+	[[ ! -L $strapdir/proc ]] || { rm $strapdir/proc && mkdir $strapdir/proc }
+	[[ ! -f $strapdir/debootstrap/functions ]] || print 'check_sane_mount() { :; }' >>$strapdir/debootstrap/functions
 }
 
 conf_print_sourceslist() { cat $t_NOTES/sources }
-conf_print_resolvconf() { cat /etc/resolv.conf }
+conf_print_resolvconf() { : }
 
-# While something runs in the image, apt there reaches the archive as this host does.
-functions[sdk_devprocsys]=$functions[devprocsys]
-devprocsys() {
-	local settings=$2/etc/apt/apt.conf.d/99toaster-build
-	[[ $1 == mount ]] && cp $t_NOTES/apt.conf $settings
-	[[ $1 == umount ]] && rm -f $settings
-	sdk_devprocsys "$@"
+# The image's programs run in the sandbox alone, which has its own devices, processes and name server.
+chroot() {
+	toaster_chroot "$@" && return
+	integer code=$?
+	[[ $2 == /debootstrap/* ]] && tail -n 15 $1/debootstrap/debootstrap.log
+	return $code
+}
+devprocsys() { : }
+dpkgdivert() { : }
+chroot-script() {
+	fn chroot-script "$*"
+	[[ $1 == -d ]] && shift
+	local script=$1
+	[[ $script == */* ]] || script=$strapdir/$script
+	notice "Chrooting to execute '${script:t}' ..."
+	chmod 755 $script && chroot ${script:h} /${script:t} || { zerr; return 1 }
+	rm -f $script
 }
 
 # 3. stages, kept by all that decides what is in them
@@ -136,46 +162,40 @@ functions[app_postinst]=$functions[blend_postinst]
 
 blend_preinst() {
 	toaster_keep
-	toaster_access
-	toaster_hostkeys
-	toaster_serial
-	app_preinst
-}
-
-# The SDK's password is known to everybody. Of this one nobody but its owner knows more than the hash.
-toaster_access() {
-	print -r -- "root:${t_ROOT_HASH:-*}" | chroot $strapdir chpasswd --encrypted || stop "root's password could not be set"
+	toaster_within $strapdir $t_prepare "${t_ROOT_HASH:-*}" "$t_ROOT_KEYS" $t_SDK "$t_console" ||
+		stop "the image could not be prepared"
 	if [[ -n $t_ROOT_KEYS ]]; then
-		local home=$strapdir/root/.ssh
-		mkdir -p $home && print -r -- $t_ROOT_KEYS | base64 -d >$home/authorized_keys && chmod 700 $home && chmod 600 $home/authorized_keys ||
-			stop "root's SSH key could not be stored"
 		notice "root logs in with the SSH key that was given; the password is locked (unless the Dockerfile sets one)"
 	elif [[ -n $t_ROOT_HASH ]]; then
 		notice "root's password is the one that was shown when this script was made (unless the Dockerfile sets another)"
 	else
 		notice "root's password is locked, and there is no SSH key (unless the Dockerfile sees to it)"
 	fi
-}
-
-# The SDK takes the SSH server's keys away, as all who have the image would have them: each machine makes its own, before the server starts.
-toaster_hostkeys() {
-	local settings=$strapdir/etc/default/ssh
-	[[ -f $settings ]] && print -r -- '[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null' >>$settings
-	return 0
-}
-
-# A console on the serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.
-toaster_serial() {
-	[[ $t_SDK == arm ]] && return
-	local tab=$strapdir/etc/inittab
-	[[ -f $tab ]] && ! grep -q '^T0:' $tab && print -r -- 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>$tab
-	[[ $t_SDK == vm ]] || return 0
-	mkdir -p $strapdir/etc/default/grub.d
-	print -rl -- 'GRUB_CMDLINE_LINUX_DEFAULT=""' "GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $t_console\"" 'GRUB_TIMEOUT=3' >$strapdir/etc/default/grub.d/50-toaster.cfg
+	app_preinst
 }
 t_console='console=ttyS0,115200 console=tty0 net.ifnames=0'
 
-# toaster_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have copied
+# The SDK's password is known to everybody. Of this one nobody but its owner knows more than the hash. A console on the
+# serial port, for virsh console and the like, beside the screen; and eth0, as the SDK calls the card.
+IFS= read -rd '' t_prepare <<'WITHIN' || :
+file /etc/shadow || fail 'the image has no /etc/shadow'
+lines=("${(@f)$(<$REPLY)}")
+print -rl -- "${(@)lines/#root:[^:]#:/root:$arguments[1]:}" >$REPLY
+if [[ -n $arguments[2] ]]; then
+	inside $ROOT /root/.ssh
+	make_dirs $REPLY 700 0:0
+	install_file /root/.ssh/authorized_keys 600 "$(print -r -- $arguments[2] | base64 -d)"$'\n'
+fi
+[[ $arguments[3] == arm ]] && exit
+file /etc/inittab && ! grep -q '^T0:' $REPLY && print -r -- 'T0:23:respawn:/sbin/getty -L ttyS0 115200 vt100' >>$REPLY
+[[ $arguments[3] == vm ]] && install_file /etc/default/grub.d/50-toaster.cfg 644 "GRUB_CMDLINE_LINUX_DEFAULT=\"\"
+GRUB_CMDLINE_LINUX=\"\$GRUB_CMDLINE_LINUX $arguments[4]\"
+GRUB_TIMEOUT=3
+"
+
+WITHIN
+
+# toaster_image_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have copied
 # strapdir into the mounted image.
 toaster_image_tree() {
 	REPLY=$strapdir
@@ -183,18 +203,24 @@ toaster_image_tree() {
 	return 0
 }
 
+# The tree is hostile from here on: nothing but toaster_within goes there by a name. arm-sdk leaves it to the blend to
+# take away this host's qemu, which ran the image's programs.
 blend_postinst() {
-	local REPLY
+	local REPLY qemu
+	local -a sums
 	toaster_image_tree
-	local tree=$REPLY settings=$REPLY/etc/apt/apt.conf.d/99toaster-build
-	cp $t_NOTES/apt.conf $settings
+	local tree=$REPLY
+	cp $t_NOTES/apt.conf $tree/etc/apt/apt.conf.d/99toaster-build
 	app_postinst || exit 1
-	rm -f $settings
-	[[ -f $tree/etc/resolv.conf && ! -L $tree/etc/resolv.conf ]] && cmp -s $tree/etc/resolv.conf /etc/resolv.conf && : >$tree/etc/resolv.conf
-	[[ $t_SDK == live ]] && toaster_kernel $tree
-	local qemu # this host's, which ran the image's programs: arm-sdk leaves it to the blend to take it away
 	for qemu in $armel_qemu_bin $armhf_qemu_bin $arm64_qemu_bin; do
-		cmp -s $qemu $tree$qemu && rm -f $tree$qemu
+		[[ -f $qemu ]] && sums+=($qemu ${$(sha256sum <$qemu)%% *})
 	done
+	toaster_within $tree "$(<$t_JOB/last)"$'\n'$t_after $sums || stop "the image could not be finished"
+	[[ $t_SDK == live ]] && toaster_kernel
 	return 0
 }
+IFS= read -rd '' t_after <<'WITHIN' || :
+for qemu sum in $arguments; do
+	file $qemu && [[ "$(sha256sum <$REPLY)" == $sum* ]] && zf_rm -f $REPLY
+done
+WITHIN

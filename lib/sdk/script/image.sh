@@ -42,6 +42,103 @@ apt_settings() {
 	esac
 }
 
+# settings_for_run prints them for the image, while RUN runs: a proxy with a password is none for RUN, nor one that it
+# can't reach. What is left out is said on standard error.
+settings_for_run() {
+	mirrors_for_run
+	apt_settings | while read -r name value; do
+		value=${value#\"}
+		value=${value%\";}
+		case "$name $value" in
+		*[Aa]uto-[Dd]etect*) continue ;; # a program of this host
+		*[Pp]roxy*" " | *[Pp]roxy*" DIRECT" | *[Pp]roxy*" false") ;;
+		*[Pp]roxy*) proxy_for_run "$value" || continue ;;
+		esac
+		printf '%s "%s";\n' "$name" "$value"
+	done
+}
+
+# proxy_for_run URL: sets value to what RUN can use.
+proxy_for_run() {
+	split_url "$1"
+	if [ -n "$url_user" ]; then
+		say "apt's proxy $url_host:$url_port has a password, which every RUN could read: RUN goes without it." \
+			"Let RUN use a proxy that needs none (http_proxy, or apt's settings), and name it in \"allow\" of [sandbox] or in TOASTER_SANDBOX_ALLOW." >&2
+		return 1
+	fi
+	case $url_host/$(addresses_of "$url_host") in
+	*/127.* | ::1/*)
+		if allowed 10.0.2.2 "$url_port"; then
+			value=${1%%"${1#*://}"}10.0.2.2:$url_port/
+			return 0
+		fi
+		say "apt's proxy is this host itself, port $url_port, which RUN can't reach: RUN goes without it." \
+			"To let RUN use it, put 10.0.2.2:$url_port into \"allow\" of [sandbox] or into TOASTER_SANDBOX_ALLOW." >&2
+		return 1
+		;;
+	esac
+	reachable "$url_host" "$url_port" "apt's proxy" >&2
+}
+
+# mirrors_for_run says which archives RUN can't reach.
+mirrors_for_run() {
+	awk '{ print $2 }' "$NOTES/sources" | sort -u | while read -r mirror; do
+		split_url "$mirror"
+		reachable "$url_host" "$url_port" "the archive" >&2 || :
+	done
+}
+
+# reachable HOST PORT WHAT: says so where the sandbox's network keeps RUN from it.
+reachable() {
+	for address in $(addresses_of "$1"); do
+		if private "$address" && ! allowed "$address" "$2"; then
+			say "$3 $1:$2 is at $address, in a private network, which RUN can't reach." \
+				"To let RUN use it, put $address:$2 into \"allow\" of [sandbox] or into TOASTER_SANDBOX_ALLOW."
+			return 1
+		fi
+	done
+}
+
+# split_url URL: sets url_user, url_host, url_port.
+split_url() {
+	url_host=${1#*://}
+	url_host=${url_host%%/*}
+	url_user=
+	case $url_host in
+	*@*) url_user=${url_host%@*} url_host=${url_host##*@} ;;
+	esac
+	case $1 in
+	https:*) url_port=443 ;;
+	*) url_port=80 ;;
+	esac
+	case $url_host in
+	\[*\]:*) url_port=${url_host##*:} ;;
+	\[*\]) ;;
+	*:*) url_port=${url_host##*:} url_host=${url_host%:*} ;;
+	esac
+	case $url_host in
+	\[*) url_host=${url_host#\[} url_host=${url_host%%\]*} ;;
+	esac
+}
+
+addresses_of() {
+	case $1 in
+	*[!0-9.]*) getent ahostsv4 "$1" 2>/dev/null | awk '$2 == "STREAM" { print $1 }' || : ;;
+	*) printf '%s\n' "$1" ;;
+	esac
+}
+allowed() { case " ${TOASTER_SANDBOX_ALLOW:-} " in *" $1:$2 "*) ;; *) return 1 ;; esac; }
+
+# private ADDRESS: as the sandbox's network has it.
+private() {
+	case $1 in
+	0.* | 10.* | 127.* | 169.254.* | 192.168.* | 192.0.0.* | 168.63.129.16) ;;
+	172.1[6-9].* | 172.2[0-9].* | 172.3[01].* | 22[4-9].* | 2[3-5][0-9].*) ;;
+	100.6[4-9].* | 100.[7-9][0-9].* | 100.1[01][0-9].* | 100.12[0-7].*) ;;
+	*) return 1 ;;
+	esac
+}
+
 # The blend says where it is, "TOASTER-STEP n/m LINE instruction", and at its end "TOASTER-FAILED n/m LINE exit STATUS".
 # Line 0 is no line of the Dockerfile.
 explain_blend() {

@@ -15,9 +15,10 @@ take_result() {
 	xorriso -osirrox on -indev "$WORK/dist/$IMAGE" -extract /live/filesystem.squashfs "$WORK/tmp/squashfs" >"$NOTES/xorriso" 2>&1 ||
 		{ cat "$NOTES/xorriso"; packing_failed; }
 	rmdir "$R"
-	unsquashfs -n -d "$R" "$WORK/tmp/squashfs" etc/toaster var/lib/dpkg/status >"$NOTES/squashfs" 2>&1 ||
+	unsquashfs -n -no-xattrs -d "$R" "$WORK/tmp/squashfs" etc/toaster/stamp etc/toaster/image.json \
+		var/lib/dpkg/status >"$NOTES/squashfs" 2>&1 ||
 		{ tail -n 5 "$NOTES/squashfs"; [ -d "$R" ] || packing_failed; }
 	rm -f "$WORK/tmp/squashfs"
 }
 
-qemu_disk() { echo "-cdrom $WORK/dist/$IMAGE -boot d"; }
+qemu_disk() { echo "-cdrom /image -boot d"; }

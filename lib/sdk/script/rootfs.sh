@@ -23,6 +23,7 @@ image() {
 	give_keys
 	run_blend
 	check_stamp
+	finish_tree
 	tidy
 	pack
 	describe
@@ -41,7 +42,7 @@ make_base() {
 	fi
 	# As in a container image: packages that were installed are not kept in apt's cache.
 	{
-		apt_settings
+		settings_for_run
 		echo 'APT::Keep-Downloaded-Packages "false"; Dir::Cache::pkgcache ""; Dir::Cache::srcpkgcache "";'
 	} >"$R/etc/apt/apt.conf.d/99toaster-build"
 	grep -hv '^$' "$R/etc/apt/sources.list" "$R/etc/apt/sources.list.d"/* >"$NOTES/sources" 2>/dev/null || :
@@ -150,6 +151,21 @@ zsh_blend() {
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
 }
 
+# finish_tree does in the tree what is done in those of the SDKs. In this namespace `enter` makes others, with these ids.
+finish_tree() {
+	rm -rf "$WORK/finish"
+	mkdir "$WORK/finish"
+	{
+		first
+		last
+		echo 'exit 0'
+	} >"$WORK/finish/program"
+	# shellcheck disable=SC2016 # zsh expands these
+	zsh -f -c 'source $1/app.blend && toaster_tools $2 && exec zsh -f $2/enter $3 $2 zsh -f program -' toaster \
+		"$WORK/job" "$WORK/finish" "$R" ||
+		fail 1 "the tree could not be finished; the lines above say why."
+}
+
 # newest_package prints the time of the youngest package, which the maintainers gave it: seconds since 1970.
 newest_package() {
 	find "$R/var/lib/dpkg/info" -name '*.md5sums' ! -newer "$WORK/started" -printf '%T@\n' 2>/dev/null |
@@ -160,16 +176,15 @@ newest_package() {
 #   times of files made by the build   → not after the youngest package's (or $SOURCE_DATE_EPOCH)
 #   logs of dpkg and apt               → emptied
 #   day of the last password change    → the day of that same time, where it is a day of this build
-#   machine-id                         → emptied, so that each machine makes its own
+#   machine-id, SSH host keys          → taken away, so that each machine makes its own: see last.zsh
 #   caches of ldconfig and apt         → removed; the next run makes them anew
 #   /dev                               → empty; every kernel and container fills it
 # What a Dockerfile makes at random or by the clock stays as it made it.
 tidy() {
 	EPOCH=${SOURCE_DATE_EPOCH:-$({ cat "$NOTES/epoch"; newest_package; } | sort -n | tail -n 1)}
 	each empty var/log/dpkg.log var/log/alternatives.log var/log/bootstrap.log var/log/apt/history.log \
-		var/log/apt/term.log var/log/apt/eipp.log.xz etc/machine-id
-	each remove_file var/lib/dbus/machine-id var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin \
-		var/cache/apt/srcpkgcache.bin etc/apt/apt.conf.d/99toaster-build
+		var/log/apt/term.log var/log/apt/eipp.log.xz
+	each remove_file var/cache/ldconfig/aux-cache var/cache/apt/pkgcache.bin var/cache/apt/srcpkgcache.bin
 	each date_passwords etc/shadow etc/shadow-
 	touch --no-dereference --date="@$EPOCH" "$R/dev"
 }

@@ -35,10 +35,11 @@ check_sdk() {
 
 image() {
 	JOB=$WORK/job
-	R=$WORK/look
+	R=$JOB/look
+	chmod 700 "$JOB" # programs in there may be setuid
 	mkdir "$R"
 	sources >"$NOTES/sources"
-	apt_settings >"$NOTES/apt.conf"
+	settings_for_run >"$NOTES/apt.conf"
 	get_sdk
 	job_tree
 	run_sdk
@@ -107,6 +108,8 @@ job_tree() {
 	[ "$(sha256sum <"$JOB/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
 		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
 	drive >"$JOB/drive.zsh"
+	first >"$JOB/first"
+	last >"$JOB/last"
 }
 
 stand_in() {
@@ -134,22 +137,7 @@ zsh_sdk() {
 	for name in http_proxy https_proxy no_proxy; do
 		eval "[ -z \"\${$name:-}\" ] || set -- \"\$@\" \"$name=\${$name}\""
 	done
-	code=0
-	(cd "$JOB/sdk" && exec env -i "$@" zsh -f "$JOB/drive.zsh") || code=$?
-	[ "$code" = 0 ] || hidden_words
-	return "$code"
-}
-
-# hidden_words: what the SDK's scripts in the image said on standard error is in files there.
-hidden_words() {
-	for file in "$JOB/sdk/tmp"/*/bootstrap/*.log "$JOB/sdk/tmp"/*/mnt/*.log; do
-		if [ ! -f "$file" ] || [ -L "$file" ]; then continue; fi
-		echo "--- the end of ${file##*/}"
-		tail -n 15 "$file"
-	done
-	for file in "$JOB/sdk/tmp"/*/bootstrap/debootstrap/debootstrap.log; do
-		[ ! -f "$file" ] || [ -L "$file" ] || tail -n 5 "$file"
-	done
+	(cd "$JOB/sdk" && exec env -i "$@" zsh -f "$JOB/drive.zsh")
 }
 
 explain_sdk() {

@@ -21,7 +21,4 @@ take_result() {
 	rm "$JOB/disk.img"
 }
 
-qemu_disk() {
-	qemu-img create -q -f qcow2 -b "$WORK/dist/$IMAGE" -F qcow2 "$WORK/tmp/overlay" >/dev/null
-	echo "-drive file=$WORK/tmp/overlay,format=qcow2"
-}
+qemu_disk() { echo "-drive file=/image,format=qcow2,snapshot=on"; }

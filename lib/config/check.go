@@ -42,9 +42,12 @@ func (c *Config) rules() []rule {
 		{c.Local.WorkDir != "", "local.work_dir", "must not be empty"},
 		{c.Local.ArtifactLimit >= 0, "local.artifact_limit", "must not be negative"},
 		{c.Sandbox.Processes > 0, "sandbox.processes", "must be at least 1"},
-		{c.Sandbox.CPUs >= 0 && c.Sandbox.CPUs <= 4096, "sandbox.cpus", "must be a number of processors, such as 1.5, or 0"},
+		{c.Sandbox.CPUs == 0 || c.Sandbox.CPUs >= 0.01 && c.Sandbox.CPUs <= 4096, "sandbox.cpus", "must be a number of processors, such as 1.5, or 0"},
+		{isShare(c.Sandbox.Memory), "sandbox.memory", `must be at least "64 MiB", or "0" for what the host can spare`},
+		{isShare(c.Sandbox.Disk), "sandbox.disk", `must be at least "64 MiB", or "0" for no limit`},
 		{c.Sandbox.OpenFiles >= 64, "sandbox.open_files", "must be at least 64"},
 		{!slices.ContainsFunc(c.Sandbox.Allow, func(s string) bool { return !isEndpoint(s) }), "sandbox.allow", `must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},
+		{len(slices.Compact(slices.Sorted(slices.Values(c.Sandbox.Allow)))) == len(c.Sandbox.Allow), "sandbox.allow", "must not name an address twice"},
 		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url", `must be an address such as "https://jenkins.example.org/"`},
 		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},
 		{c.Engine != "jenkins" || c.Jenkins.secrets() == 1, "jenkins.token_file", "must be set, or else token or password: one of the three"},
@@ -90,8 +93,11 @@ func isAddress(s string) bool {
 // isEndpoint tells whether s is an address and a port that a build may be let through to.
 func isEndpoint(s string) bool {
 	a, err := netip.ParseAddrPort(s)
-	return err == nil && a.Addr().Is4() && a.Port() > 0
+	return err == nil && a.Addr().Is4() && a.Port() > 0 && (a.Addr().IsGlobalUnicast() || a.Addr().IsLinkLocalUnicast())
 }
+
+// isShare tells whether a build can do with so much, or has no limit.
+func isShare(s Size) bool { return s == 0 || s >= 64<<20 }
 
 // isPrefix tells whether s can stand in front of every path, and in a cookie's Path.
 func isPrefix(s string) bool {

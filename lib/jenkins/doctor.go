@@ -20,6 +20,7 @@ import (
 type Finding struct {
 	What    string // "permission to build"
 	OK      bool
+	Unknown bool   // it could not be looked at; Problem says why
 	Problem string // what is wrong, or what is worth knowing, for the administrator; may be empty
 	Advice  string // what to change
 }

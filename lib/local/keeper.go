@@ -99,7 +99,7 @@ func (w *keeper) begin() (err error) {
 	}
 	err = AsRoot(func() (err error) {
 		if w.Apart {
-			if err := rootsOwn(w.WorkDir); err != nil {
+			if err := RootsOwn(w.WorkDir); err != nil {
 				return err
 			}
 		}

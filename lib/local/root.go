@@ -63,9 +63,9 @@ func (w *keeper) pin() error {
 	return become(fi)
 }
 
-// rootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads
+// RootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads
 // to.
-func rootsOwn(path string) error {
+func RootsOwn(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -77,14 +77,14 @@ func rootsOwn(path string) error {
 			return err
 		case fi.Sys().(*syscall.Stat_t).Uid != 0,
 			fi.IsDir() && fi.Mode().Perm()&0o022 != 0 && (p == path || fi.Mode()&fs.ModeSticky == 0):
-			return fmt.Errorf("%s: local.work_dir has to lie where nobody but root can write, and %s is not: "+
-				"chown root: and chmod go-w it, or name another", path, p)
+			return fmt.Errorf("%s: local.work_dir has to lie where nobody but root can write, and %s is not: name another, "+
+				"or, as root: chown root: %[2]s && chmod go-w %[2]s", path, p)
 		case fi.Mode()&fs.ModeSymlink != 0:
 			real, err := filepath.EvalSymlinks(p)
 			if err != nil {
 				return err
 			}
-			if err := rootsOwn(real); err != nil {
+			if err := RootsOwn(real); err != nil {
 				return err
 			}
 		}

@@ -329,6 +329,20 @@ func TestHost(t *testing.T) {
 			}
 		}
 	})
+	t.Run("asked beforehand", func(t *testing.T) {
+		canBuild(t)
+		r := prepare(t, script)
+		r.start(t, "sh", "build.sh", "check")
+		r.end()
+		r.wants(t, 0, "toaster: this host has what "+recipe(blend(stamp)).Target.Name+" needs")
+		r.isClean(t)
+		t.Setenv("PATH", t.TempDir())
+		sh := exec.Command("/bin/sh", filepath.Join(r.dir, "build.sh"), "check")
+		sh.Dir = r.dir
+		if out, err := sh.CombinedOutput(); err == nil {
+			t.Errorf("without programs: %s", out)
+		}
+	})
 	t.Run("a dist of somebody else", func(t *testing.T) {
 		canBuild(t)
 		r := prepare(t, script)

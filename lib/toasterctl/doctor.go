@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"slices"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
@@ -12,25 +14,39 @@ import (
 	"toaster.do/lib/site"
 )
 
-type doctorCommand struct{}
+type doctorCommand struct {
+	Quick bool `help:"Leave out what takes more than a second: the trial build of the local engine, and what its targets need."`
+}
 
 func (doctorCommand) Help() string {
-	return "Looks at the database, its rights and its schema, the keys, the disk, cron, mail, the address with its static files, and says what " +
-		"mends each. And whether the engine can build what is offered: of the local one, whether a runner runs; of a Jenkins, whether it " +
+	return "Looks at the database, its rights and its schema, the keys, the disk, cron, mail, the address with its static files, " +
+		"and says what mends each. And whether the engine can build what is offered: of the local one, whether a runner runs, " +
+		"and what a build can see, do and use up on this host, which a trial build tries out; of a Jenkins, whether it " +
 		"answers, its release, the account's permissions, the view, and for each target's label an agent that is online. For the " +
 		"permissions it makes a job there and deletes it again.\n\nExit status 1: something is to be changed."
 }
 
-func (doctorCommand) Run(w *world) error {
+func (c doctorCommand) Run(w *world) error {
 	cfg, err := w.load()
 	if err != nil {
 		return err
+	}
+	mayLook := asOwner
+	if os.Geteuid() == 0 {
+		mayLook = twoOwners
+	}
+	if err := mayLook(cfg.Paths.Database); err != nil {
+		return err
+	}
+	var isolation []finding
+	if !c.Quick {
+		isolation = w.isolation(cfg) // as root, who builds
 	}
 	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
 	}
 	bad := 0
-	for _, f := range append(w.examineSite(cfg), w.examine(cfg)...) {
+	for _, f := range slices.Concat(w.examineSite(cfg), w.examine(cfg), isolation) {
 		if !f.OK {
 			bad++
 		}
@@ -101,8 +117,11 @@ func runnerFinding(h engine.Health) finding {
 // tell prints a finding: what it is about, what is the matter, what to do.
 func (w *world) tell(f finding) error {
 	sign := "ok      "
-	if !f.OK {
+	switch {
+	case !f.OK:
 		sign = "change  "
+	case f.Unknown:
+		sign = "unknown "
 	}
 	line := sign + f.What
 	if f.Problem != "" {

@@ -13,7 +13,7 @@ func TestDoctorSaysWhoMaySignUp(t *testing.T) {
 	} else if want := "\nmode = \"approval\"\n"; !strings.Contains(string(text), want) {
 		t.Error("init does not write it into toaster.toml")
 	}
-	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--config", config) }
+	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--quick", "--config", config) }
 	doctor().says("ok      sign-up: an administrator activates each account")
 	adjusted(t, config, `mode = "approval"`, `mode = "open"`)
 	doctor().says("ok      sign-up: open to everybody", "run programs in builds on this host")
@@ -22,7 +22,7 @@ func TestDoctorSaysWhoMaySignUp(t *testing.T) {
 func TestDoctorFindsAProxyThatHidesBrowsers(t *testing.T) {
 	config := newSite(t)
 	s := newServer(t, "--config", config)
-	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--config", config) }
+	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--quick", "--config", config) }
 	doctor().says("ok      addresses of browsers")
 	s.get("/account/login")
 	doctor().says("ok      addresses of browsers")

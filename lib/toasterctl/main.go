@@ -36,6 +36,8 @@ type commands struct {
 	Metrics metricsCommand `cmd:"" group:"site" help:"Print metrics of the site, for Prometheus."`
 	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the whole site, and say what mends what is wrong."`
 
+	Probe probeCommand `cmd:"" hidden:"" help:"Try what a hostile build would; doctor runs it in a build."`
+
 	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`
 
 	User  userCommands  `cmd:"" group:"people" help:"Keep accounts."`

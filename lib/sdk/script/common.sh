@@ -149,6 +149,14 @@ remove() {
 PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS TOASTER_SANDBOX_ALLOW TOASTER_MEMORY
 TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
 
+# check looks at the host, and does nothing.
+check() {
+	check_numbers
+	WORK=$PWD/$TARGET.work
+	check_host
+	say "this host has what $TARGET needs"
+}
+
 outside() {
 	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
 	check_numbers
@@ -166,7 +174,8 @@ outside() {
 	mkdir "$WORK"
 	cp "$SELF" "$WORK/script"
 	SELF=$WORK/script
-	CGROUP=toaster/$(id -u)-$$
+	# Process ids are the same in each of the runner's slots; the folder is not.
+	CGROUP=toaster/$(printf %s "$WORK" | sha256sum | cut -c 1-16)
 	export SELF WORK PLACE SCRIPT_SHA256 STARTED CGROUP MAPPED
 	# The inner script ends when nobody holds 3 any more: the outer one lets go of it, or was killed.
 	mkfifo "$WORK/alive"
@@ -247,10 +256,12 @@ cgroups() {
 join_cgroup() {
 	joined=
 	if [ "$(id -u)" = 0 ]; then
-		mkdir /sys/fs/cgroup/toaster 2>/dev/null || :
-		for folder in /sys/fs/cgroup /sys/fs/cgroup/toaster; do
-			echo '+memory +pids +cpu' 2>/dev/null >"$folder/cgroup.subtree_control" || :
-		done
+		if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
+			mkdir /sys/fs/cgroup/toaster 2>/dev/null || :
+			for folder in /sys/fs/cgroup /sys/fs/cgroup/toaster; do
+				echo '+memory +pids +cpu' 2>/dev/null >"$folder/cgroup.subtree_control" || :
+			done
+		fi
 		for folder in $(cgroups); do
 			if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then joined=yes; fi
 		done 2>/dev/null

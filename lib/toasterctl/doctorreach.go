@@ -1,0 +1,161 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/sdk"
+)
+
+// closedNets are what the sandbox's network keeps from builds (lib/dockerfile/zsh/network.zsh), beside this host's own.
+var closedNets = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
+	netip.MustParsePrefix(
+		"127.0.0.0/8",
+	), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
+	netip.MustParsePrefix(
+		"192.0.0.0/24",
+	), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
+	netip.MustParsePrefix("168.63.129.16/32"),
+}
+
+// isClosed tells whether a build can't reach an address unless it is allowed to.
+func isClosed(a netip.Addr) bool {
+	nets := slices.Clone(closedNets)
+	if found, err := net.InterfaceAddrs(); err == nil {
+		for _, n := range found {
+			if p, err := netip.ParsePrefix(n.String()); err == nil && p.Addr().Is4() {
+				nets = append(nets, p.Masked())
+			}
+		}
+	}
+	return slices.ContainsFunc(nets, func(p netip.Prefix) bool { return p.Contains(a) })
+}
+
+// way is where packages come from for a build: a mirror, or a proxy before all of them.
+type way struct{ what, host, port string }
+
+// waysOut looks at the mirrors of the targets, or the proxy, and returns those that this host reaches, for a build to
+// try.
+func waysOut(
+	ctx context.Context,
+	cfg *config.Config,
+	targets *sdk.Targets,
+	env []string,
+) (all []finding, reach []string) {
+	for _, w := range ways(ctx, targets, env) {
+		f := w.look(ctx, cfg)
+		if f == nil {
+			reach = append(reach, net.JoinHostPort(w.host, w.port))
+			continue
+		}
+		all = append(all, *f)
+	}
+	for _, address := range cfg.Sandbox.Allow {
+		// This host's loopback has another address in a build.
+		if strings.HasPrefix(address, "10.0.2.2:") || slices.Contains(reach, address) {
+			continue
+		}
+		if dials(ctx, address) {
+			reach = append(reach, address)
+		} else {
+			all = append(all, unknown("isolation: "+address, "[sandbox] allow names it, and it does not answer this host."))
+		}
+	}
+	return all, reach
+}
+
+// look returns nil where a build can be expected to get there.
+func (w way) look(ctx context.Context, cfg *config.Config) *finding {
+	f := finding{What: fmt.Sprintf("isolation: %s %s:%s", w.what, w.host, w.port)}
+	limited, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(limited, "ip4", w.host)
+	if err != nil || len(found) == 0 {
+		f = unknown(f.What, "this host finds no IPv4 address of it, and builds have no IPv6.")
+		return &f
+	}
+	var closed []string
+	for _, a := range found {
+		endpoint := netip.AddrPortFrom(a.Unmap(), 0).Addr().String() + ":" + w.port
+		switch {
+		case !isClosed(a.Unmap()) || slices.Contains(cfg.Sandbox.Allow, endpoint):
+			if dials(ctx, endpoint) {
+				return nil
+			}
+			f = unknown(f.What, "it does not answer this host.")
+			return &f
+		case a.IsLoopback():
+			f.Problem = "it listens on this host's loopback, where builds have another."
+			f.Advice = "Let it listen on an address of this host, name that in its place, and add it to [sandbox] allow in " + cfg.Path + "."
+			return &f
+		}
+		closed = append(closed, endpoint)
+	}
+	quoted := fmt.Sprintf("%q", append(slices.Clone(cfg.Sandbox.Allow), closed...))
+	f.Problem = fmt.Sprintf("it is at %s, in a network that builds can't reach.", strings.Join(closed, ", "))
+	f.Advice = fmt.Sprintf("In %s, below [sandbox]: allow = %s", cfg.Path, strings.ReplaceAll(quoted, `" "`, `", "`))
+	return &f
+}
+
+func dials(ctx context.Context, address string) bool {
+	conn, err := (&net.Dialer{Timeout: 3 * time.Second}).DialContext(ctx, "tcp", address)
+	if err == nil {
+		conn.Close()
+	}
+	return err == nil
+}
+
+// aptsProxy is in what "apt-config dump" prints.
+var aptsProxy = regexp.MustCompile(`(?im)^Acquire::https?::proxy "([^"]+)";$`)
+
+// ways returns the proxy where builds have one, and else the archives of the targets that are on.
+func ways(ctx context.Context, targets *sdk.Targets, env []string) (all []way) {
+	add := func(what, address string) {
+		u, err := url.Parse(address)
+		if err != nil || u.Hostname() == "" || u.Hostname() == "DIRECT" {
+			return
+		}
+		port := u.Port()
+		if port == "" {
+			port = map[string]string{"https": "443"}[u.Scheme]
+		}
+		if port == "" {
+			port = "80"
+		}
+		if w := (way{what, u.Hostname(), port}); !slices.Contains(all, w) {
+			all = append(all, w)
+		}
+	}
+	for _, name := range []string{"http_proxy", "https_proxy"} {
+		add("the proxy", valueOf(env, name))
+	}
+	settings, _ := exec.CommandContext(ctx, "apt-config", "dump", "Acquire").Output()
+	for _, m := range aptsProxy.FindAllSubmatch(settings, -1) {
+		add("the proxy", string(m[1]))
+	}
+	if len(all) > 0 {
+		return all
+	}
+	for _, t := range targets.On() {
+		if t.Mirror != "" {
+			add("the mirror", t.Mirror)
+			continue
+		}
+		sites, _ := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(SITE)", "Identifier: Packages").
+			Output()
+		for site := range strings.FieldsSeq(string(sites)) {
+			add("the mirror", site)
+		}
+	}
+	return all
+}

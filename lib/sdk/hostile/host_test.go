@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
@@ -155,7 +156,7 @@ func (h *host) state() map[string]string {
 			ls apt/apt.conf.d apt/sources.list.d init.d cron.d`,
 		"policy-rc.d":  `ls -l /usr/sbin/policy-rc.d /sbin/policy-rc.d 2>&1 || :`,
 		"/boot, /root": `ls -lA --full-time /boot; ls -A /root/.ssh 2>&1 || :`,
-		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -4 -o addr; ip route; ip rule'`,
+		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -4 -o addr; ip route'`,
 		"filters":      `nsenter --target "$HOST" --net sh -c 'nft list ruleset 2>/dev/null || :'`,
 		"mounts":       `cut -d ' ' -f 4- /proc/$HOST/mountinfo`,
 	} {
@@ -201,12 +202,22 @@ func changes(before, after map[string]string) (lines []string) {
 		if was, ok := before[name]; !ok {
 			lines = append(lines, fmt.Sprintf("%s is new: %.200q", name, now))
 		} else if was != now {
-			lines = append(lines, fmt.Sprintf("%s was %.200q, is %.200q", name, was, now))
+			lines = append(lines, fmt.Sprintf("%s had %.300q, has %.300q", name, without(was, now), without(now, was)))
 		}
 	}
 	for name := range before {
 		if _, ok := after[name]; !ok {
 			lines = append(lines, name+" is gone")
+		}
+	}
+	return lines
+}
+
+// without returns the lines of a text that another has not.
+func without(text, other string) (lines []string) {
+	for line := range strings.Lines(text) {
+		if !strings.Contains("\n"+other, "\n"+line) {
+			lines = append(lines, line)
 		}
 	}
 	return lines

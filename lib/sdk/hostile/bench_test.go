@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// BenchmarkRuns builds Dockerfiles of so many RUNs that do nothing, from the same small base: with the whole build script, packing
-// included, and with buildah, which calls a chroot an isolation, and with an OCI runtime as we do. They take turns.
+// BenchmarkRuns builds Dockerfiles of so many RUNs that do nothing, from the same small base: with the whole
+// build script, packing included, and with buildah, in a chroot and with an OCI runtime. They take turns.
 //
 // For an older commit: put this folder into a checkout of it, and go test -run '^$' -bench Runs ./lib/sdk/hostile
 func BenchmarkRuns(b *testing.B) {
@@ -25,10 +25,12 @@ func BenchmarkRuns(b *testing.B) {
 	h := theHost
 	store := h.dir + "/store"
 	buildah := func(args ...string) *exec.Cmd {
-		return exec.Command("buildah", append([]string{"--root", store, "--runroot", store + ".run", "--storage-driver", "vfs"}, args...)...)
+		of := []string{"--root", store, "--runroot", store + ".run", "--storage-driver", "vfs"}
+		return exec.Command("buildah", append(of, args...)...)
 	}
 	for _, args := range [][]string{{"from", "--name", "base", "scratch"}, {"copy", "--quiet", "base", h.base, "/"},
-		{"config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "base"}, {"commit", "--quiet", "base", "devuan/devuan:daedalus"}} {
+		{"config", "--env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "base"},
+		{"commit", "--quiet", "base", "devuan/devuan:daedalus"}} {
 		if out, err := buildah(args...).CombinedOutput(); err != nil {
 			b.Fatalf("buildah %v: %v\n%s", args, err, out)
 		}
@@ -44,7 +46,8 @@ func BenchmarkRuns(b *testing.B) {
 			for b.Loop() {
 				took[0] += h.timeScript(b, text)
 				for i, isolation := range []string{"chroot", "oci"} {
-					cmd := buildah("bud", "--isolation", isolation, "--runtime", "runc", "--network", "host", "--pull-never", "--layers=false", "--format", "docker", "-t", isolation, dir)
+					cmd := buildah("bud", "--isolation", isolation, "--runtime", "runc", "--network", "host", "--pull-never",
+						"--layers=false", "--format", "docker", "-t", isolation, dir)
 					began := time.Now()
 					if out, err := cmd.CombinedOutput(); err != nil {
 						b.Fatalf("buildah with %s: %v\n%s", isolation, err, out)
@@ -54,7 +57,8 @@ func BenchmarkRuns(b *testing.B) {
 			}
 			for i, name := range []string{"toaster", "buildah, chroot", "buildah, oci"} {
 				mean := took[i] / time.Duration(b.N)
-				fmt.Printf("%4d RUNs  %-16s %7.2f s  %5.2f × chroot\n", runs, name, mean.Seconds(), float64(took[i])/float64(took[1]))
+				ratio := float64(took[i]) / float64(took[1])
+				fmt.Printf("%4d RUNs  %-16s %7.2f s  %5.2f × chroot\n", runs, name, mean.Seconds(), ratio)
 			}
 		})
 	}

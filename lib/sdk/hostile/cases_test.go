@@ -16,13 +16,20 @@ import (
 //	kinds: the kinds of image; rootfs without it
 //	sdk: finishing: one that runs programs of the tree after the blend, too
 //	ends: a pattern for the log's last line; without it the build may be refused, or succeed
+//	never: what must not begin a line of the log
+//	env: NAME=VALUE, for the script
+//	disk: options of a tmpfs that the build's folder is on
+//	memory: yes; it needs a host that can limit memory
 //	lines of the Dockerfile
 //
-// In them, "probe @" gives the verdict of this case; @CANARY@ is a folder of the host, @SHARED@ one that everybody may write to,
-// @LOOP@ the number of a loop device, and @UP@ as many ../ as lead to / from anywhere.
+// In them, "probe @" gives the verdict of this case; @CANARY@ is a folder of the host, @SHARED@ one that
+// everybody may write to, @LOOP@ the number of a loop device, and @UP@ as many ../ as lead to / from
+// anywhere.
 type testCase struct {
 	name, lines, ends string
-	finishing         bool
+	never, disk       string
+	memory, finishing bool
+	env               []string
 	kinds             []string
 }
 
@@ -42,6 +49,14 @@ func readCases(t *testing.T, file string) (cases []testCase) {
 				c.kinds = strings.Split(value, ", ")
 			case key == "sdk":
 				c.finishing = value == "finishing"
+			case key == "memory":
+				c.memory = value == "yes"
+			case key == "env":
+				c.env = append(c.env, value)
+			case key == "never":
+				c.never = value
+			case key == "disk":
+				c.disk = value
 			case key == "ends":
 				c.ends = value
 			case c.lines == "" && strings.HasPrefix(line, "#"):
@@ -49,7 +64,8 @@ func readCases(t *testing.T, file string) (cases []testCase) {
 				c.lines += line
 			}
 		}
-		c.lines = strings.NewReplacer("probe @", "probe "+name, "probe32 @", "probe32 "+name).Replace(strings.TrimRight(c.lines, "\n") + "\n")
+		named := strings.NewReplacer("probe @", "probe "+name, "probe32 @", "probe32 "+name)
+		c.lines = named.Replace(strings.TrimRight(c.lines, "\n") + "\n")
 		cases = append(cases, c)
 	}
 	return cases
@@ -72,7 +88,8 @@ FROM trigger AS triggers
 `
 
 func (h *host) fill(text, canary string) string {
-	return strings.NewReplacer("@CANARY@", canary, "@SHARED@", h.facts.Shared, "@LOOP@", fmt.Sprint(h.facts.Loop), "@UP@", strings.Repeat("../", 30)).Replace(text)
+	return strings.NewReplacer("@CANARY@", canary, "@SHARED@", h.facts.Shared, "@LOOP@", fmt.Sprint(h.facts.Loop),
+		"@UP@", strings.Repeat("../", 30)).Replace(text)
 }
 
 var verdicts = regexp.MustCompile(`(?m)^verdict ([a-z0-9-]+) (held|BROKEN).*$`)

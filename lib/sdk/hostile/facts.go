@@ -1,11 +1,13 @@
-// Package hostile builds Dockerfiles that try to reach the machine which builds them, and looks whether one came through.
+// Package hostile builds Dockerfiles that try to reach the machine which builds them, and looks whether one
+// came through.
 //
-// A case is a few lines of a Dockerfile, in testdata or in a test's table. What needs system calls is done by probe, a static
-// program that is part of the base image. It prints a verdict for each case; the host's canaries are looked at as well, as a
-// program that was cheated could be wrong.
+// A case is a few lines of a Dockerfile, in testdata or in a test's table. What needs system calls is done by
+// probe, a static program that is part of the base image. It prints a verdict for each case; the host's
+// canaries are looked at as well, as a program that was cheated could be wrong.
 package hostile
 
-// Facts is what an attacker is told about the host, so that no attack fails for want of knowledge: /probe.json in the base.
+// Facts is what an attacker is told about the host, so that no attack fails for want of knowledge:
+// /probe.json in the base.
 type Facts struct {
 	Canary string // a folder of the host
 	Secret []byte // what is in its files, and nowhere in an image; encoded in JSON, so that the image has it not

@@ -10,11 +10,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
+	"strings"
 	"syscall"
 )
 
-// host is what hostile builds must not reach: a folder, a loop device, a key, shared memory, sockets, names and addresses.
+// host is what hostile builds must not reach: a folder, a loop device, a key, shared memory, sockets, addresses.
 type host struct {
 	dir, base, tools, probe string
 	facts                   Facts
@@ -33,13 +33,15 @@ func newHost() (err error) {
 	}
 	random := make([]byte, 16)
 	_, _ = rand.Read(random)
-	h := &host{dir: dir, base: filepath.Join(dir, "base"), tools: filepath.Join(dir, "tools"), secret: "toaster-secret-" + hex.EncodeToString(random)}
+	h := &host{dir: dir, base: filepath.Join(dir, "base"), tools: filepath.Join(dir, "tools")}
+	h.secret = "toaster-secret-" + hex.EncodeToString(random)
 	theHost = h
 	h.probe = filepath.Join(h.base, "usr/bin/probe")
 	h.facts = Facts{Canary: filepath.Join(dir, "canary"), Shared: filepath.Join(dir, "shared"), Secret: []byte(h.secret),
-		Password: []byte("password-" + h.secret), Segment: 0x70a57e4, Abstract: filepath.Base(dir), Processes: 300, Files: 1000}
-	err = cmp.Or(os.Chmod(dir, 0o755), h.makeBase(), os.Mkdir(h.facts.Shared, 0o777), os.Chmod(h.facts.Shared, 0o777), makeCanary(h.facts.Canary, h.secret),
-		h.makeLoop(), h.makeKernelCanaries())
+		Password: []byte("password-" + h.secret), Segment: 0x70a57e4,
+		Abstract: filepath.Base(dir), Processes: 300, Files: 1000}
+	err = cmp.Or(os.Chmod(dir, 0o755), h.makeBase(), os.Mkdir(h.facts.Shared, 0o777), os.Chmod(h.facts.Shared, 0o777),
+		makeCanary(h.facts.Canary, h.secret), h.makeLoop(), h.makeKernelCanaries())
 	if err != nil {
 		return err
 	}
@@ -62,39 +64,14 @@ func newHost() (err error) {
 	return err
 }
 
-// makeBase is a root file system in the shape of Debian's, with a /usr that is merged.
+// makeBase compiles probe into the base.
 func (h *host) makeBase() error {
-	_, err := sh(h.dir, `umask 022
-		mkdir base && cd base
-		mkdir -p boot dev etc/apt/apt.conf.d etc/default etc/init.d etc/rc2.d home mnt proc root run srv sys tmp usr/bin usr/sbin usr/lib usr/local/bin usr/local/sbin var/cache var/lib/dpkg/info var/log var/tmp
-		chmod 1777 tmp var/tmp
-		chmod 700 root
-		for dir in bin sbin lib; do ln -s usr/$dir $dir; done
-		cp "$(command -v busybox)" usr/bin/busybox
-		for name in $(busybox --list); do [ "$name" = busybox ] || [ "$name" = dpkg ] || ln -s busybox usr/bin/$name; done
-		printf '#!/bin/sh\nexit 0\n' >usr/bin/dpkg
-		printf '#!/bin/sh\nread -r line && echo "$line:1::::::" >/etc/shadow\n' >usr/sbin/chpasswd
-		chmod 755 usr/bin/dpkg usr/sbin/chpasswd
-		printf 'root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1:daemon:/usr/sbin:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/false\n' >etc/passwd
-		printf 'root:x:0:\ndaemon:x:1:\nnogroup:x:65534:\n' >etc/group
-		printf 'root:!:1::::::\n' >etc/shadow
-		chmod 640 etc/shadow
-		printf 'SSHD_OPTS=\n' >etc/default/ssh
-		printf '1:2345:respawn:/sbin/getty tty1\n' >etc/inittab
-		printf 'deb http://mirror.example/debian bookworm main\n' >etc/apt/sources.list
-		touch etc/hosts etc/hostname etc/resolv.conf etc/fstab installed
-		printf 'Package: busybox\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n' >var/lib/dpkg/status`)
-	if err == nil {
-		err = program(h.probe, "./probe")
-	}
-	if err == nil && runtime.GOARCH == "amd64" {
-		err = program(h.probe+"32", "./probe", "GOARCH=386")
-	}
-	return err
+	_, err := script("testdata/base.sh", h.base)
+	return cmp.Or(err, program(h.probe, "./probe"))
 }
 
-// makeTools puts a mmdebstrap and a debootstrap in the way that make a root file system in a moment, by unpacking the base; as
-// who they run as is not the base's owner, from an archive.
+// makeTools puts a mmdebstrap and a debootstrap in the way that make a root file system in a moment, by
+// unpacking the base; as who they run as is not the base's owner, from an archive.
 func makeTools(tools, base string) error {
 	const text = `#!/bin/sh
 set -e
@@ -106,31 +83,13 @@ mkdir -p "$root"
 tar -C "$root" --same-owner -xpf '%s.tar'
 `
 	_, err := sh("/", `tar -C "$1" -cf "$1.tar" .`, base)
-	return cmp.Or(err, write(filepath.Join(tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the tests' board needs none
+	return cmp.Or(err, write(filepath.Join(tools, "mkfs.vfat"), "#!/bin/sh\nexit 1\n", 0o755), // the board has no FAT
 		write(filepath.Join(tools, "mmdebstrap"), fmt.Sprintf(text, "mmdebstrap", base), 0o755),
 		write(filepath.Join(tools, "debootstrap"), fmt.Sprintf(text, "debootstrap", base), 0o755))
 }
 
-// makeCanary is a folder that looks, to whoever follows a link to it, like /etc, /boot, /usr, /var and /root together.
 func makeCanary(dir, secret string) error {
-	_, err := sh("/", `umask 022
-		mkdir -p "$1" && cd "$1"
-		mkdir -p apt/apt.conf.d apt.conf.d apt/sources.list.d bin boot cache/ldconfig dbus default/grub.d dev info init.d lib/dbus lib/dpkg/info log/apt rc2.d ssh .ssh sbin toaster tmp
-		for file in secret resolv.conf apt/apt.conf.d/99toaster-build apt.conf.d/99toaster-build 99toaster-build inittab default/ssh default/grub.d/50-toaster.cfg \
-			hostname hosts machine-id dbus/machine-id lib/dbus/machine-id log/dpkg.log log/apt/term.log cache/ldconfig/aux-cache \
-			toaster/stamp toaster/image.json stamp image.json vmlinuz-9 initrd.img-9 boot/vmlinuz-9 boot/initrd.img-9 .ssh/authorized_keys authorized_keys; do
-			echo "$2" >"$file"
-		done
-		echo "nameserver $3" >resolv.conf # as the host has it
-		printf 'root:!:1::::::\n' >shadow
-		printf 'root:x:0:0:root:/root:/bin/sh\nsecret:%s:7:7::/:/bin/sh\n' "$2" >passwd
-		printf '#!/bin/sh\nexit 0\n' | tee bin/dpkg >sbin/update-rc.d
-		chmod 755 bin/dpkg sbin/update-rc.d
-		cp /usr/bin/env bin/env
-		printf 'Package: %s\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\nMaintainer: x\nDescription: x\n' "$2" |
-			tee lib/dpkg/status dpkg-status >status
-		touch --date=@1600000000 info/x.md5sums lib/dpkg/info/x.md5sums
-		find . -exec touch --no-dereference --date=@1500000000 {} +`, dir, secret, nameServer)
+	_, err := script("testdata/canary.sh", dir, secret, nameServer)
 	return err
 }
 
@@ -187,21 +146,22 @@ func (h *host) makeKernelCanaries() error {
 func (h *host) state() map[string]string {
 	state := fingerprint(h.facts.Canary)
 	for name, script := range map[string]string{
-		"loop device":  `head -c 200 "$LOOP" | sha256sum`,
-		"shared":       `ls -A "$SHARED"`,
-		"host name":    `cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname`,
-		"kernel":       `cd /proc/sys && head -n 9 kernel/core_pattern kernel/modprobe kernel/panic vm/overcommit_memory fs/suid_dumpable kernel/core_uses_pid`,
-		"binfmt_misc":  `ls /proc/sys/fs/binfmt_misc`,
-		"modules":      `cut -d ' ' -f 1 /proc/modules 2>/dev/null | sort || :`,
-		"/etc":         `cd /etc && ls -l --full-time passwd shadow group hosts hostname resolv.conf fstab ld.so.preload crontab 2>/dev/null; ls apt/apt.conf.d apt/sources.list.d init.d cron.d`,
+		"loop device": `head -c 200 "$LOOP" | sha256sum`,
+		"shared":      `ls -A "$SHARED"`,
+		"host name":   `cat /proc/sys/kernel/hostname /proc/sys/kernel/domainname`,
+		"kernel":      `cd /proc/sys && head -n 9 kernel/core_pattern kernel/modprobe vm/overcommit_memory fs/suid_dumpable`,
+		"binfmt_misc": `ls /proc/sys/fs/binfmt_misc`,
+		"modules":     `cut -d ' ' -f 1 /proc/modules 2>/dev/null | sort || :`,
+		"/etc": `cd /etc && ls -l --full-time passwd shadow group hosts hostname resolv.conf ld.so.preload 2>/dev/null
+			ls apt/apt.conf.d apt/sources.list.d init.d cron.d`,
 		"policy-rc.d":  `ls -l /usr/sbin/policy-rc.d /sbin/policy-rc.d 2>&1 || :`,
 		"/boot, /root": `ls -lA --full-time /boot; ls -A /root/.ssh 2>&1 || :`,
-		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -o -4 addr; ip route; ip rule; ip -6 route show default'`,
+		"network":      `nsenter --target "$HOST" --net sh -c 'ip -o link | cut -d " " -f 2; ip -4 -o addr; ip route'`,
 		"filters":      `nsenter --target "$HOST" --net sh -c 'nft list ruleset 2>/dev/null || :'`,
 		"mounts":       `cut -d ' ' -f 4- /proc/$HOST/mountinfo`,
 	} {
 		cmd := exec.Command("sh", "-c", script)
-		cmd.Env = append(os.Environ(), "LOOP="+h.loop, "SHARED="+h.facts.Shared, fmt.Sprintf("HOST=%d", h.network.host.Process.Pid))
+		cmd.Env = append(os.Environ(), "LOOP="+h.loop, "SHARED="+h.facts.Shared, "HOST="+h.network.pid())
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			out = fmt.Appendf(out, "%v", err)
@@ -242,12 +202,22 @@ func changes(before, after map[string]string) (lines []string) {
 		if was, ok := before[name]; !ok {
 			lines = append(lines, fmt.Sprintf("%s is new: %.200q", name, now))
 		} else if was != now {
-			lines = append(lines, fmt.Sprintf("%s was %.200q, is %.200q", name, was, now))
+			lines = append(lines, fmt.Sprintf("%s had %.300q, has %.300q", name, without(was, now), without(now, was)))
 		}
 	}
 	for name := range before {
 		if _, ok := after[name]; !ok {
 			lines = append(lines, name+" is gone")
+		}
+	}
+	return lines
+}
+
+// without returns the lines of a text that another has not.
+func without(text, other string) (lines []string) {
+	for line := range strings.Lines(text) {
+		if !strings.Contains("\n"+other, "\n"+line) {
+			lines = append(lines, line)
 		}
 	}
 	return lines

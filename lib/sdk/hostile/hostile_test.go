@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,12 @@ func TestInside(t *testing.T) {
 	for _, kind := range []string{"rootfs", "vm", "live", "vm old"} {
 		t.Run(kind, func(t *testing.T) {
 			b := h.build(t, kind)
+			b.addProgram(t, func(folder string) error {
+				if runtime.GOARCH != "amd64" {
+					return nil
+				}
+				return program(folder+"/probe32", "./probe", "GOARCH=386")
+			})
 			b.env = append(b.env, "http_proxy=http://user:"+string(h.facts.Password)+"@10.9.9.9:3128")
 			others := make(chan string, 1)
 			b.watch = whenSaid("privileged programs are there", func() { others <- b.asNobody() })
@@ -39,7 +46,9 @@ func TestInside(t *testing.T) {
 // TestNetwork: the internet can be reached, and what is near the host can't.
 func TestNetwork(t *testing.T) {
 	h := onHost(t)
-	for _, try := range []struct{ kind, file string }{{"rootfs", "network.txt"}, {"vm", "network.txt"}, {"rootfs", "nonetwork.txt"}} {
+	for _, try := range []struct{ kind, file string }{
+		{"rootfs", "network.txt"}, {"vm", "network.txt"}, {"rootfs", "nonetwork.txt"},
+	} {
 		t.Run(try.kind+" "+try.file, func(t *testing.T) {
 			h.network.take()
 			h.build(t, try.kind).tryAll(t, readCases(t, try.file))

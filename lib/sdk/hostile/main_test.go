@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// The builds run as on a real host: as root, with the real script, blend and sandbox. Only the base is small, made of busybox and
-// probe, and the network is one of the tests' own.
+// The builds run as on a real host: as root, with the real script, blend and sandbox. Only the base is small,
+// made of busybox and probe, and the network is one of the tests' own.
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -21,7 +21,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// onHost returns the host with its canaries, which all tests of a run share; it skips where hostile builds can't be tried.
+// onHost returns the host with its canaries, which all tests of a run share; it skips where hostile builds
+// can't be tried.
 func onHost(t *testing.T) *host {
 	t.Helper()
 	if testing.Short() {
@@ -30,7 +31,7 @@ func onHost(t *testing.T) *host {
 	if os.Getuid() != 0 {
 		lack(t, "not root")
 	}
-	for _, tool := range []string{"busybox", "zsh", "losetup", "nsenter", "ip", "mksquashfs", "xorriso", "parted", "qemu-img", "cpio", "script"} {
+	for _, tool := range strings.Fields("busybox zsh losetup nsenter ip mksquashfs xorriso parted qemu-img cpio script") {
 		if _, err := exec.LookPath(tool); err != nil {
 			lack(t, err.Error())
 		}
@@ -66,6 +67,15 @@ func sh(dir, script string, args ...string) (string, error) {
 		err = fmt.Errorf("%w: %s", err, out)
 	}
 	return strings.TrimSpace(string(out)), err
+}
+
+// script runs a file of the suite's.
+func script(file string, args ...string) (string, error) {
+	file, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	return sh("/", `sh "$@"`, append([]string{file}, args...)...)
 }
 
 // program compiles one of the suite's programs without the C library.

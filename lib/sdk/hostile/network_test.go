@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// network is a host and a world, two network namespaces with a cable between them. The world has an address of each kind: of the
-// internet, of private networks, of a cloud's metadata. What the host has is not the world's business either.
+// network is a host and a world, two network namespaces with a cable between them. The world has an address
+// of each kind: of the internet, of private networks, of a cloud's metadata.
 type network struct {
 	host, world *exec.Cmd // processes that hold the namespaces
 	servers     []*exec.Cmd
@@ -30,9 +30,12 @@ const (
 	nameServer = "10.7.7.7"
 )
 
-var private = []string{"10.1.2.3", allowed, nameServer, "172.16.3.4", "172.31.255.254", "192.168.7.7", "100.64.1.1", "169.254.169.254", "169.254.170.2", "192.0.0.192", "100.100.100.200", "168.63.129.16"}
-var private6 = []string{"fd00::7", "fe80::77%tap0", "fe80::77%eth0", "fe80::77%h0", "::ffff:10.1.2.3", "64:ff9b::a01:203"}
-var own = []string{"127.0.0.1", "127.0.0.53", "11.0.0.2", "12.0.0.1", "10.200.0.1", "10.0.2.2", "0.0.0.0", "::1", "2a00:1::2", "::ffff:127.0.0.1", "::ffff:11.0.0.2"}
+var private = []string{"10.1.2.3", allowed, nameServer, "172.16.3.4", "172.31.255.254", "192.168.7.7", "100.64.1.1",
+	"169.254.169.254", "169.254.170.2", "192.0.0.192", "100.100.100.200", "168.63.129.16"}
+var private6 = []string{"fd00::7", "fe80::77%tap0", "fe80::77%eth0", "fe80::77%h0", "::ffff:10.1.2.3",
+	"64:ff9b::a01:203"}
+var own = []string{"127.0.0.1", "127.0.0.53", "11.0.0.2", "12.0.0.1", "10.200.0.1", "10.0.2.2", "0.0.0.0",
+	"::1", "2a00:1::2", "::ffff:127.0.0.1", "::ffff:11.0.0.2"}
 var ports = []string{"22", "53", "80", "3128", "8080"}
 
 func newNetwork(h *host) (*network, error) {
@@ -76,7 +79,7 @@ func newNetwork(h *host) (*network, error) {
 		host -6 route add default via 2a00:1::1
 		for address; do world addr add "$address" dev lo; done
 		nsenter --target "$host" --mount mount --bind "$names" /etc/resolv.conf`,
-		append([]string{fmt.Sprint(n.world.Process.Pid), fmt.Sprint(n.host.Process.Pid), names, internet, "fd00::7"}, private...)...)
+		append([]string{fmt.Sprint(n.world.Process.Pid), n.pid(), names, internet, "fd00::7"}, private...)...)
 	if err != nil {
 		return nil, fmt.Errorf("the network could not be made: %w", err)
 	}
@@ -112,11 +115,12 @@ func (n *network) serve(h *host) error {
 		note     func(string) bool
 	}{
 		{n.world, "", func(line string) bool {
-			return !strings.Contains(line, " "+internet+":") && !strings.Contains(line, allowed+":3128") && line != "udp "+nameServer+":53" && line != "udp "+internet+":53"
+			return !strings.Contains(line, " "+internet+":") && line != "tcp "+allowed+":3128" && line != "udp "+nameServer+":53"
 		}},
 		{n.host, h.facts.Abstract, func(string) bool { return true }},
 	} {
-		args := append([]string{"--target", fmt.Sprint(side.holder.Process.Pid), "--net", h.probe, "serve", side.abstract, h.secret}, ports...)
+		args := append([]string{"--target", fmt.Sprint(side.holder.Process.Pid), "--net", h.probe, "serve",
+			side.abstract, h.secret}, ports...)
 		cmd := exec.Command("nsenter", args...)
 		out, err := held(cmd)
 		if err == nil {
@@ -142,6 +146,9 @@ func (n *network) serve(h *host) error {
 	}
 	return nil
 }
+
+// pid is the number of the process that holds the host's namespaces.
+func (n *network) pid() string { return fmt.Sprint(n.host.Process.Pid) }
 
 // take returns who was heard since the last time.
 func (n *network) take() []string {

@@ -159,7 +159,8 @@ check_stamp() {
 }
 
 # in_image FILE: it is a real one, on a path without links, which could lead to a file of the host.
-in_image() { [ -f "$R/$1" ] && [ "$(realpath "$R/$1")" = "$(realpath "$R")/$1" ]; }
+in_image() { [ -f "$R/$1" ] && without_links "$1"; }
+without_links() { [ "$(realpath "$R/$1")" = "$(realpath "$R")/$1" ]; }
 
 describe() {
 	cd "$WORK/dist"

@@ -169,6 +169,7 @@ finish_tree() {
 
 # newest_package prints the time of the youngest package, which the maintainers gave it: seconds since 1970.
 newest_package() {
+	without_links var/lib/dpkg/info 2>/dev/null || { echo 0; return; }
 	find "$R/var/lib/dpkg/info" -name '*.md5sums' ! -newer "$WORK/started" -printf '%T@\n' 2>/dev/null |
 		cut -d . -f 1 | sort -n | tail -n 1 | grep . || echo 0
 }

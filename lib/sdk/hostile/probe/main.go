@@ -1,5 +1,6 @@
-// Probe is the hostile program of the suite: probe CASE TRY [ARGUMENT]… tries something and prints "verdict CASE held" or
-// "verdict CASE BROKEN: …". Under any other name it is a program of the image that was replaced, a trap.
+// Probe is the hostile program of the suite: probe CASE TRY [ARGUMENT]… tries something and prints "verdict
+// CASE held" or "verdict CASE BROKEN: …". Under any other name it is a program of the image that was
+// replaced, a trap.
 package main
 
 import (
@@ -49,7 +50,8 @@ var tries = map[string]func(*trial, []string){
 	"abstract": abstract, "capabilities": capabilities, "daemon": daemon, "descriptors": descriptors, "device": device,
 	"escape": escape, "fails": fails, "files": files, "forks": forks, "gone": gone, "ids": ids, "ioctl": terminal,
 	"ipc": ipc, "keys": keys, "masked": masked, "mounts": mounts, "namespaces": namespaces, "network": network,
-	"newuser": newUser, "none": networkNone, "processes": processes, "readonly": readOnly, "seccomp": seccomp, "secrets": secrets,
+	"newuser": newUser, "none": networkNone, "processes": processes, "readonly": readOnly, "seccomp": seccomp,
+	"secrets":    secrets,
 	"privileged": privileged, "sniff": sniff, "syscalls": syscalls, "times": times, "works": works,
 }
 

@@ -134,7 +134,8 @@ func htons(n uint16) uint16 { return n<<8 | n>>8 }
 
 // abstract: the sockets of the host's programs are not there.
 func abstract(t *trial, _ []string) {
-	for _, name := range []string{"@" + facts.Abstract, facts.Canary + "/socket", "/proc/1/root" + facts.Canary + "/socket"} {
+	file := facts.Canary + "/socket"
+	for _, name := range []string{"@" + facts.Abstract, file, "/proc/1/root" + file} {
 		_, err := net.Dial("unix", name)
 		t.refused(err, "the socket %s can be reached", name)
 	}
@@ -142,8 +143,8 @@ func abstract(t *trial, _ []string) {
 	t.must(!bytes.Contains(list, []byte(facts.Abstract)), "the host's sockets are listed")
 }
 
-// serve is the other side, in the host's or the world's network: it answers whoever comes, says to which address they came, and
-// sends the secret to itself all the time. serve ABSTRACT SECRET PORT…
+// serve is the other side, in the host's or the world's network: it answers whoever comes, says to which
+// address they came, and sends the secret to itself all the time. serve ABSTRACT SECRET PORT…
 func serve(args []string) {
 	say := make(chan string)
 	listen := func(l net.Listener, err error) {

@@ -14,8 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reap REPORT COMMAND…: runs a command, and adopts each process that it leaves behind. REPORT is a file for their names, and for how
-// much memory the largest process had, in KiB. What is left after some seconds is killed.
+// reap REPORT COMMAND…: runs a command, and adopts each process that it leaves behind. REPORT is a file for
+// their names, and for how much memory the largest process had, in KiB. What is left after some seconds is
+// killed.
 func reap(args []string) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		fatal(err)

@@ -242,7 +242,7 @@ func wholeImages(ctx context.Context, targets *sdk.Targets, dir string) finding 
 	cmd.Env, cmd.WaitDelay = []string{"PATH=" + runnersPath}, time.Second
 	out, err := cmd.CombinedOutput()
 	if err == nil {
-		return fine(what, "the kernel maps their ids")
+		return fine(what, "they can be given to a build's ids")
 	}
 	text := strings.TrimSpace(string(out))
 	for line := range strings.Lines(text) {
@@ -253,7 +253,7 @@ func wholeImages(ctx context.Context, targets *sdk.Targets, dir string) finding 
 	return finding{
 		What:    what,
 		Problem: text,
-		Advice:  "Let local.work_dir be on ext4, xfs or btrfs with Linux 5.12 or newer; or switch these targets off: on = false in targets.toml.",
+		Advice:  "See that local.work_dir has room and takes owners and extended attributes; or switch these targets off: on = false in targets.toml.",
 	}
 }
 

@@ -2,7 +2,7 @@
 # nothing else. TREE may be empty; the command finds both as $TREE and $WORK. In the user namespace of somebody who has one, it
 # stays there; the host's root gets one.
 emulate zsh
-setopt extended_glob no_multibyte
+setopt extended_glob no_multibyte pipe_fail
 umask 022
 export TREE=$1 WORK=$2
 shift 2
@@ -53,6 +53,19 @@ new_place() {
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
 }
 
+# move_in and move_out: where the kernel or the file system can't map ids, the tree goes to WORK, and back when all went well. Devices,
+# which the build could not make, stay where they are.
+typeset -a pack=(tar --numeric-owner --same-owner --xattrs --xattrs-include='*')
+move_in() {
+	TREE=$WORK/tree
+	$within mkdir $TREE && $pack -C $origin --exclude='./dev/*' -cf - . | $within $pack -C $TREE -xpf - || fail 'the tree cannot be copied: is the disk full?'
+}
+
+move_out() {
+	find $origin -mindepth 1 -depth ! -path "$origin/dev/*" -delete 2>/dev/null	# what is mounted there stays
+	$within $pack -C $TREE -cf - . | $pack -C $origin -xpf - || fail 'the tree cannot be copied back: is the disk full?'
+}
+
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
 	cd -- $WORK && exec $isolate "$@"
 fi
@@ -64,17 +77,20 @@ shift
 first_id
 integer first=$REPLY
 user_namespace $first
+typeset -a within=(nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0)
 new_place
 chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's ids"
 map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
 if [[ -n $TREE ]]; then
-	map $TREE $REPLY/tree $holder || fail 'this host cannot map the ids of a tree: it needs Linux 5.12 or newer, and ext4, xfs, btrfs or FAT'
+	typeset -r origin=$TREE
 	TREE=$REPLY/tree
+	map $origin $TREE $holder || move_in
 fi
 if [[ -n $TOASTER_CACHE_DIR ]]; then
 	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR $REPLY/cache || fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
 	export TOASTER_CACHE_DIR=$REPLY/cache
 fi
 cd $WORK
-nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0 $isolate "$@"
+$within $isolate "$@" || exit
+[[ $TREE != $WORK/* ]] || move_out

@@ -30,8 +30,9 @@ type section struct {
 }
 
 // HTML renders a window. A following window's sections can be put behind it: where the first has the attribute
-// data-continued, its lines belong to the last section that is there. An unfinished line, of the class "unfinished", is shown
-// again with what follows. It returns the style that the following window begins in, too: colours go on over lines, within a section.
+// data-continued, its lines belong to the last section that is there. An unfinished line, of the class "unfinished",
+// is shown again with what follows. It returns the style that the following window begins in, too: colours go on over
+// lines, within a section.
 func (v View) HTML(w Window) (shown template.HTML, after string) {
 	list := v.sections(w)
 	var b strings.Builder

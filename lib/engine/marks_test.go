@@ -15,17 +15,20 @@ func TestParseMark(t *testing.T) {
 		"TOASTER-STEP 1/1 1":                          {Kind: StepBegins, Step: Step{1, 1, 1, ""}},
 		"TOASTER-FAILED 2/2 5 exit 127\n":             {Kind: StepFailed, Step: Step{2, 2, 5, ""}, Exit: 127},
 		"TOASTER-FAILED 0/0 0 exit 1":                 {Kind: StepFailed, Exit: 1},
-		"TOASTER-PHASE pack 1700000000.250\n":         {Kind: PhaseBegins, Phase: "pack", At: time.UnixMilli(1700000000250)},
-		"TOASTER-CACHED\r\n":                          {Kind: WasCached},
-		"toaster: failed: no \x1b[1mway\n":            {Kind: ScriptFailed, Why: "no \x1b[1mway"},
-		"toaster: packing a.tar.gz":                   {Kind: PackingBegins},
+		"TOASTER-PHASE pack 1700000000.250\n": {Kind: PhaseBegins, Phase: "pack",
+			At: time.UnixMilli(1700000000250)},
+		"TOASTER-CACHED\r\n":               {Kind: WasCached},
+		"toaster: failed: no \x1b[1mway\n": {Kind: ScriptFailed, Why: "no \x1b[1mway"},
+		"toaster: packing a.tar.gz":        {Kind: PackingBegins},
 	} {
 		if got := ParseMark([]byte(line)); got != want {
 			t.Errorf("%q gives %+v", line, got)
 		}
 	}
-	for _, line := range []string{"", "\n", "TOASTER-STEP", "TOASTER-STEP 0/3 1 x", "TOASTER-STEP 4/3 1 x", "TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
-		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack", "TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
+	for _, line := range []string{"", "\n", "TOASTER-STEP", "TOASTER-STEP 0/3 1 x", "TOASTER-STEP 4/3 1 x",
+		"TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
+		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack",
+		"TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
 		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-CACHED x", "toaster: base"} {
 		if got := ParseMark([]byte(line)); got != (Mark{}) {
 			t.Errorf("%q was taken for %+v", line, got)

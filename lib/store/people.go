@@ -48,7 +48,8 @@ const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max
 func (p *Person) fields() ([]any, func()) {
 	var jobs, running, daily, minutes, bytes, days, created, verified sql.NullInt64
 	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
-			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed, &p.Browsers}, func() {
+			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed,
+			&p.Browsers}, func() {
 			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
 			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
 			p.MaxMinutes, p.MaxBytes = int(own(minutes)), own(bytes)

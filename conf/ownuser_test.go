@@ -48,7 +48,8 @@ func TestToasterAsAUserOfItsOwn(t *testing.T) {
 		},
 		"Apache before a second lighttpd": func(t *testing.T) string {
 			return s.behind(t, kinds[1], "apache/toaster-proxy.conf",
-				"LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\nLoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n")
+				"LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n"+
+					"LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n")
 		},
 		"Apache with mpm-itk": s.itk,
 	} {
@@ -127,7 +128,8 @@ func (s *site) itk(t *testing.T) (base string) {
 		s.filled(t, "apache/toaster.conf", "/usr/lib/cgi-bin/toaster", s.root+"/usr/lib/cgi-bin/toaster",
 			"/usr/share/toaster/static", s.root+"/usr/share/toaster/static"), 0o644)
 	write(t, dir, "snippet.conf",
-		"LoadModule mpm_itk_module /usr/lib/apache2/modules/mpm_itk.so\nUser nobody\nGroup nogroup\nSetEnv TOASTER_CONF "+s.config+"\n"+
+		"LoadModule mpm_itk_module /usr/lib/apache2/modules/mpm_itk.so\nUser nobody\nGroup nogroup\n"+
+			"SetEnv TOASTER_CONF "+s.config+"\n"+
 			s.filled(t, "apache/toaster-own-user.conf", "AssignUserID toaster-web toaster-web",
 				"AssignUserID "+ownUser+" "+ownUser,
 				"/usr/share/toaster/conf/apache/toaster.conf", dir+"/toaster.conf", "*:80>", "*:"+port+">"), 0o644)

@@ -183,8 +183,8 @@ func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte,
 	return false, nil
 }
 
-func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte, code,
-	address string) (bool, error) {
+func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte,
+	code, address string) (bool, error) {
 	tries, err := a.db.Try(ctx, a.Now(), store.FromNetworks("recovery", address, store.Guesses)...)
 	if err != nil {
 		return false, err

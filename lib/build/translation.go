@@ -75,8 +75,8 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 }
 
 // translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
-func (s *Service) translate(ctx context.Context, job *store.Job, rev *store.Revision) (*dockerfile.Blend,
-	sdk.Target, error) {
+func (s *Service) translate(ctx context.Context, job *store.Job,
+	rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
 	src, target, err := s.accepted(job, rev)
 	if err != nil {
 		return nil, target, err

@@ -57,12 +57,13 @@ func (t *translator) blend() *Blend {
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
 	w.WriteString(
-		"# toaster_tools FOLDER writes the program that makes the namespaces there, and the builder's functions.\ntoaster_tools() {\n")
+		"# toaster_tools FOLDER writes the program that makes the namespaces there, and the builder's functions.\n" +
+			"toaster_tools() {\n")
 	document(&w, "cat >$1/enter", id, func() { w.WriteString(mapZsh + enterZsh) })
 	document(&w, "cat >$1/functions", id, func() { w.WriteString(functions) })
-	w.WriteString(
-		"}\n\n# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
-			"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
+	w.WriteString("}\n\n" +
+		"# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
+		"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
 	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
 	if len(names) > 0 {
 		document(&w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(&w, names) })

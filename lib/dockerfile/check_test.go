@@ -73,8 +73,8 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN echo x | tee -a /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN sed -i s/a/b/ /etc/hosts && true\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN ln -sf /run/x /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
-		{
-			"FROM devuan/devuan:daedalus\nRUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\n" +
+			"RUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y resolvconf\nCMD [\"x\"]",
 			"2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN <<E\na\nb\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},

@@ -49,8 +49,7 @@ type entry struct {
 	mode int64 // permissions with set-id and sticky bits
 	time time.Time
 	data []byte
-	// a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's target, or nothing for a device
-	link string
+	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's; "" for a device
 
 	inode int // the same for hard links to one file; 0: it has none
 }

@@ -138,7 +138,8 @@ func syntax(t *testing.T, blend []byte) ([]byte, error) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("zsh", "-f", "-e", "-c",
-		"zsh -f -n blend; source ./blend; mkdir out; toaster_unpack out; zsh -f -n out/functions; zsh -f -n out/builder; zsh -f -n out/enter")
+		"zsh -f -n blend; source ./blend; mkdir out; toaster_unpack out; "+
+			"zsh -f -n out/functions; zsh -f -n out/builder; zsh -f -n out/enter")
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	os.RemoveAll(dir)

@@ -14,9 +14,9 @@ import (
 // These are rules for what docker build does in silence too, and what hurts a system that boots.
 
 var (
-	lostFile = lazy(
-		`(?:>>?|\btee\b[^;&|\n]*|\bsed\b[^;&|\n]*-i[^;&|\n]*)\s*["']?(/etc/(?:hosts|resolv\.conf))["']?(?:[\s;&|)]|$)|` +
-			`\b(?:cp|mv|ln|install)\b[^;&|\n]*\s["']?(/etc/(?:hosts|resolv\.conf))["']?\s*(?:[;&|)\n]|$)`)
+	lostFile = lazy(`(?:>>?|\btee\b[^;&|\n]*|\bsed\b[^;&|\n]*-i[^;&|\n]*)` +
+		`\s*["']?(/etc/(?:hosts|resolv\.conf))["']?(?:[\s;&|)]|$)|` +
+		`\b(?:cp|mv|ln|install)\b[^;&|\n]*\s["']?(/etc/(?:hosts|resolv\.conf))["']?\s*(?:[;&|)\n]|$)`)
 	stopsAt   = lazy(`(?m)^\s*set\s+(-[a-z]*e|-o\s+errexit)`)
 	continues = lazy(`(\\|&&|\|\|?|\b(do|then|else)|[{(;])$`)
 )
@@ -29,7 +29,8 @@ func (t *translator) lintLost(c command, text string) {
 	if m := lostFile().FindStringSubmatch(text); m != nil {
 		t.warn(c.Location(), Warning, "LostFile",
 			fmt.Sprintf(
-				"What RUN writes to %s is gone after the step, as with docker build: the build has a file of its own there.", m[1]+m[2]),
+				"What RUN writes to %s is gone after the step, as with docker build: the build has a file of its own there.",
+				m[1]+m[2]),
 			"COPY the file instead.")
 	}
 	if slices.Contains(shellWords(strings.Join(apt(text, "install"), "\n")), "resolvconf") {
@@ -118,8 +119,8 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 
 // usualFolder tells the folders that a Debian system has from the start.
 func usualFolder(p string) bool {
-	usual := strings.Fields(
-		"/ /etc /opt /srv /home /root /tmp /run /var /var/lib /var/log /var/www /var/tmp /usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local " +
-			"/usr/local/bin /usr/local/sbin /usr/local/lib /usr/local/share /usr/local/etc /bin /sbin /lib")
+	usual := strings.Fields("/ /etc /opt /srv /home /root /tmp /run /var /var/lib /var/log /var/www /var/tmp " +
+		"/usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib " +
+		"/usr/local/share /usr/local/etc /bin /sbin /lib")
 	return slices.Contains(usual, p) || path.Dir(p) == "/etc"
 }

@@ -45,8 +45,8 @@ var machines = map[string][]string{
 	"ppc64le": {"SCMP_ARCH_PPC64LE"},
 }
 
-// sandboxParts are the parts of the sandbox's OCI configuration that are the same for each RUN, as variables of the
-// builder. https://github.com/opencontainers/runtime-spec/blob/v1.0.2/config-linux.md
+// sandboxParts are the parts of the OCI configuration that are the same for each RUN, as variables of the builder.
+// https://github.com/opencontainers/runtime-spec/blob/v1.0.2/config-linux.md
 func sandboxParts() string {
 	var w strings.Builder
 	caps := map[string][]string{"bounding": capabilities, "effective": capabilities, "permitted": capabilities}
@@ -64,9 +64,8 @@ func quoteJSON(v any) string {
 	return quote(string(text))
 }
 
-// seccompRules is Docker's profile for its capabilities, on the processors of machines and any Linux since 4.8, as
-// members of a JSON object: all of the configuration's "seccomp" but its architectures. A call that a processor lacks
-// has no effect there.
+// seccompRules is Docker's profile for its capabilities and any Linux since 4.8, as members of a JSON object: all of
+// the configuration's "seccomp" but its architectures. A call that a processor lacks has no effect there.
 func seccompRules() string {
 	profile := seccomp.DefaultProfile()
 	out := specs.LinuxSeccomp{DefaultAction: profile.DefaultAction, DefaultErrnoRet: profile.DefaultErrnoRet}

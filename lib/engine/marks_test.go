@@ -37,8 +37,10 @@ func TestParseMark(t *testing.T) {
 }
 
 // sample has every kind of line and of line end, and what is no UTF-8.
-const sample = "Started by user \x1b[8mha:AAAA\x1b[0mjane\r\nTOASTER-PHASE prepare 1.5\nTOASTER-CACHED\n\n50%\r100%\r\r\n\xff\xfe\xe2\x82\n" +
-	"TOASTER-PHASE step 2\nTOASTER-STEP 1/2 1 FROM x\r\n TOASTER-STEP 1/99 1 x\nTOASTER-STEP 2/2 3 RUN ü\n\x00\nTOASTER-FAILED 2/2 3 exit 2\ntoaster: failed: why"
+const sample = "Started by user \x1b[8mha:AAAA\x1b[0mjane\r\nTOASTER-PHASE prepare 1.5\n" +
+	"TOASTER-CACHED\n\n50%\r100%\r\r\n\xff\xfe\xe2\x82\n" +
+	"TOASTER-PHASE step 2\nTOASTER-STEP 1/2 1 FROM x\r\n TOASTER-STEP 1/99 1 x\n" +
+	"TOASTER-STEP 2/2 3 RUN ü\n\x00\nTOASTER-FAILED 2/2 3 exit 2\ntoaster: failed: why"
 
 // TestAnyCutGivesTheSameLines cuts a log at each byte, into pieces of each size, and into three at each pair of places.
 func TestAnyCutGivesTheSameLines(t *testing.T) {

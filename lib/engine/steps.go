@@ -144,8 +144,8 @@ func (r reader) phase(m Mark) {
 		r.scan.Phases[n-1].At = m.At
 	case m.Phase == "end":
 		r.scan.Phases = append(r.scan.Phases, store.Phase{Name: "end", At: m.At})
-	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack", m.Phase == "check" &&
-		r.Phase != "check":
+	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack",
+		m.Phase == "check" && r.Phase != "check":
 		r.begin(store.Phase{Name: m.Phase, At: m.At})
 	}
 }

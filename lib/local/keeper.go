@@ -19,22 +19,18 @@ import (
 // Keeper is the half of a runner that makes and runs the build scripts, and keeps logs and artifacts. It does what a
 // Queue asks of it, as far as that is a build's due: it may be root, and the Queue belong to somebody else.
 type Keeper struct {
-	Dir string // where logs and artifacts go: the same as the Engine's
-	// where builds work; each has a folder of its own, removed when it has ended
-	WorkDir string
-	Make    func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
-	// the Queue is another user's: no path may be in that user's hands
-	Apart bool
-	Slots int // builds at once, at least 1
-	// for each slot the first of 65536 subordinate ids; empty: the script looks for some
-	IDs []int
-	Env []string // for the scripts, beside what all get
-	// the most a build may take whose job has no limit of its own; 0: no limit
-	TimeLimit     time.Duration
-	OutputLimit   int64        // the most a build may write to its log, bytes; 0: no limit
-	ArtifactLimit int64        // the most that a build may leave, bytes; 0: no limit
-	FreeDisk      int64        // bytes that the disk of Dir has to keep
-	Log           *slog.Logger // nil: the default
+	Dir           string                              // where logs and artifacts go: the same as the Engine's
+	WorkDir       string                              // where builds work, each in a folder that goes when it ends
+	Make          func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
+	Apart         bool                                // the Queue is another user's, who may own no path
+	Slots         int                                 // builds at once, at least 1
+	IDs           []int                               // each slot's first of 65536 subordinate ids; empty: any
+	Env           []string                            // for the scripts, beside what all get
+	TimeLimit     time.Duration                       // a build's, whose job has none of its own; 0: no limit
+	OutputLimit   int64                               // the most a build may write to its log, bytes; 0: no limit
+	ArtifactLimit int64                               // the most that a build may leave, bytes; 0: no limit
+	FreeDisk      int64                               // bytes that the disk of Dir has to keep
+	Log           *slog.Logger                        // nil: the default
 }
 
 // keeper is a Keeper that runs.

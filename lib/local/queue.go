@@ -19,9 +19,8 @@ import (
 // Queue is the half of a runner that knows the database: it says what is to be built, and writes down what came of it.
 // Several runners may share a queue.
 type Queue struct {
-	DB *store.DB
-	// where logs and artifacts are: the same as the Engine's; it only looks there
-	Dir  string
+	DB   *store.DB
+	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
 	Log  *slog.Logger                        // nil: the default
 }

@@ -115,8 +115,9 @@ func Script(r Recipe) ([]byte, error) {
 	writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", last, r.BlendSHA256)
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
-	b.WriteString(
-		"case $#${1:-}:${2:-} in\n0:) outside ;;\n1check:) check ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
+	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n1check:) check ;;\n" +
+		"2limited:base | 2limited:image) limited \"$2\" ;;\n" +
+		"2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
 	return b.Bytes(), nil
 }
 

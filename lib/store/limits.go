@@ -90,8 +90,10 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 // count notes that a build was asked for, and forgets those that no longer count.
 func count(ctx context.Context, tx *sql.Tx, person int64, b *Build, now time.Time) error {
 	if _, err := tx.ExecContext(ctx,
-		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2 AND (began IS NULL OR ended IS NOT NULL)
-		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
+		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2
+		AND (began IS NULL OR ended IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
+			AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person,
@@ -179,7 +181,8 @@ func built(ctx context.Context, tx *sql.Tx, person int64, now time.Time) (spans,
 		var began, ended int64
 		err = rs.Scan(&began, &ended)
 		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
-	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
+	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started
+		WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
 		person, millis(now), millis(now.Add(-daily)))
 }
 

@@ -48,8 +48,8 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		to, done := p.fields()
 		var created, expires sql.NullInt64
-		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+
-			`, l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password FROM link l JOIN person p ON p.id = l.person_id
+		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`,
+			l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password FROM link l JOIN person p ON p.id = l.person_id
 			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
 			Scan(append(to, &l.PersonID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
 		done()
@@ -84,7 +84,8 @@ func sendLink(ctx context.Context, tx *sql.Tx, person int64, l Link, letters ...
 		return err
 	}
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.Digest, person, l.Kind, l.Email, l.Name, l.Password, millis(l.CreatedAt), millis(l.ExpiresAt))
 	return err
 }

@@ -40,7 +40,8 @@ func (db *DB) SetLimits(ctx context.Context, id int64, own Own, e Entry) error {
 	e.Action, e.Detail = "person.limits", own.String()
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx,
-			`UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?, max_bytes = ?, keep_days = ?
+			`UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
+			max_bytes = ?, keep_days = ?
 			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes,
 			own.KeepDays, id))
 	})

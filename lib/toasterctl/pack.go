@@ -23,9 +23,8 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the
-// .dockerignore of its Dockerfile, the file of that name, says. Equal files give equal bytes, whoever owns them. More
-// than limit bytes of files is an error.
+// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the named
+// Dockerfile's .dockerignore says. Equal files give equal bytes, whoever owns them; more than limit bytes are an error.
 func pack(folder, name string, limit int64) ([]byte, error) {
 	ignored, err := readIgnore(folder, name)
 	if err != nil {

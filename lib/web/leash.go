@@ -45,8 +45,7 @@ func (l leash) serve(h http.Handler) error {
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	defer time.AfterFunc(l.quiet, func() { l.watch(end) }).Stop()
-	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter,
-		r *http.Request) {
+	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.ServeHTTP(w, r.WithContext(ctx))
 	}))
 }

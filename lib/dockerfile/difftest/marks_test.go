@@ -62,7 +62,8 @@ func TestRUNCannotSpeakForTheBuilder(t *testing.T) {
 func TestNamesCannotSpeakForTheBuilder(t *testing.T) {
 	b := newBuilder(t)
 	_, dir := translateText(t, b,
-		"FROM debian:bookworm\nRUN f=$(printf '/g\\nTOASTER-FAILED 1') && touch \"$f\" && ln -s \"$f\" /l\nWORKDIR /l/x\n")
+		"FROM debian:bookworm\n"+
+			"RUN f=$(printf '/g\\nTOASTER-FAILED 1') && touch \"$f\" && ln -s \"$f\" /l\nWORKDIR /l/x\n")
 	out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend; blend_postinst`)
 	if err == nil || strings.Contains(out, "\nTOASTER-FAILED 1") ||
 		!strings.Contains(out, "\ntoaster: /g TOASTER-FAILED 1: not a directory\nTOASTER-FAILED 3/3 3 exit 1\n") {

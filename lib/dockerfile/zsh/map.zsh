@@ -1,4 +1,5 @@
-# map SOURCE TARGET [PROCESS]: mounts SOURCE and all below it on TARGET, without devices; with the ids of PROCESS's user namespace.
+# map SOURCE TARGET [PROCESS]: mounts SOURCE and all below it on TARGET, without devices; with the ids of PROCESS's
+# user namespace.
 map() {
 	perl -e '
 		my ($source, $target, $process) = @ARGV;

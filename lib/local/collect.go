@@ -51,7 +51,7 @@ func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 }
 
 var full = &outcome{engine.Failed,
-	"What it made can't be stored: the disk for builds is full. Remove builds that are not needed, then build again."}
+	"What it made can't be stored: the disk for builds is full. Delete builds that are not needed, then build again."}
 
 // takeOut moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
 // followed out of the folder that is looked at.

@@ -88,7 +88,8 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at, build.phase, build.foreseen_ms`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
+	build.expired_at, build.phase, build.foreseen_ms`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {

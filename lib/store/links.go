@@ -49,7 +49,8 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 		to, done := p.fields()
 		var created, expires sql.NullInt64
 		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`,
-			l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password FROM link l JOIN person p ON p.id = l.person_id
+			l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password
+			FROM link l JOIN person p ON p.id = l.person_id
 			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
 			Scan(append(to, &l.PersonID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
 		done()

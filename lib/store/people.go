@@ -42,7 +42,8 @@ func (p *Person) Active() bool { return p.State == "active" }
 func (p *Person) HasFactor() bool { return p.TOTP != nil }
 
 const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
-	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed, p.browsers`
+	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step,
+	p.notify, p.feed, p.browsers`
 
 // fields returns where personColumns are scanned to, and what finishes the scan.
 func (p *Person) fields() ([]any, func()) {

@@ -12,7 +12,7 @@ ALTER TABLE person ADD COLUMN totp        BLOB;                                 
 ALTER TABLE person ADD COLUMN totp_step   INTEGER NOT NULL DEFAULT 0;           -- the time step of the last code that was taken (RFC 6238, 5.2)
 ALTER TABLE person ADD COLUMN notify      TEXT NOT NULL DEFAULT 'never' CHECK (notify IN ('never', 'failure', 'always')); -- mail when a build ends
 ALTER TABLE person ADD COLUMN feed        INTEGER NOT NULL DEFAULT 0;           -- which secret address the feed has; 0: it is off
-ALTER TABLE person ADD COLUMN browsers  INTEGER NOT NULL DEFAULT 0;             -- counts up when no browser is known any more
+ALTER TABLE person ADD COLUMN browsers  INTEGER NOT NULL DEFAULT 0;             -- counts up when all browsers are forgotten
 ALTER TABLE person ADD COLUMN removed_at INTEGER;                               -- nothing of the person is left but the number; the row goes after its jobs
 UPDATE person SET verified_at = created_at;
 

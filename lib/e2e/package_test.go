@@ -30,7 +30,7 @@ func TestDebianPackage(t *testing.T) {
 	clean := make(chan *chroot)
 	go func() {
 		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "crun", "iproute2", "lighttpd",
-			"mmdebstrap", "procps", "slirp4netns", 			"sysvinit-core", "uidmap", "zsh")
+			"mmdebstrap", "procps", "slirp4netns", "sysvinit-core", "uidmap", "zsh")
 	}()
 	deb := makePackage(t, dir)
 	c := <-clean

@@ -106,14 +106,16 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
-	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB", "keep_days", "9"), "The limits are changed")
+	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB",
+		"keep_days", "9"), "The limits are changed")
 	p, err := s.db.PersonByEmail(t.Context(), ada)
 	s.must(err)
 	if p.MaxJobs != 7 || p.MaxRunning != -1 || p.MaxDaily != 0 || p.MaxBytes != 2<<30 || p.KeepDays != 9 {
 		t.Errorf("%+v", p)
 	}
 	page := c.get(path)
-	for _, want := range []string{`value="2 GiB"`, `value="7"`, `placeholder="3"`, "jobs=7 running=default daily=0 build_minutes=77 artifacts=2147483648 keep_days=9"} {
+	for _, want := range []string{`value="2 GiB"`, `value="7"`, `placeholder="3"`,
+		"jobs=7 running=default daily=0 build_minutes=77 artifacts=2147483648 keep_days=9"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("no %s in %s", want, page.body)
 		}

@@ -21,7 +21,8 @@ func TestOneProvidersNetworksAreCountedTogether(t *testing.T) {
 	s := newSite(t)
 	refused := 0
 	for i := range 60 {
-		if s.at(fmt.Sprintf("2001:db8:7:%x00::1", i)).tryPassword(fmt.Sprintf("p%d@example.org", i), "guess") == http.StatusTooManyRequests {
+		if s.at(fmt.Sprintf("2001:db8:7:%x00::1", i)).tryPassword(fmt.Sprintf("p%d@example.org", i),
+			"guess") == http.StatusTooManyRequests {
 			refused++
 		}
 	}
@@ -31,7 +32,8 @@ func TestOneProvidersNetworksAreCountedTogether(t *testing.T) {
 	if status := s.at("198.51.100.1").tryPassword(ada, password); status != http.StatusSeeOther {
 		t.Error("somebody elsewhere: ", status)
 	}
-	for _, what := range []struct{ name, path, field, value string }{{"links", "/account/reset", "link", "guess"}, {"tokens", "/jobs", "", ""}} {
+	for _, what := range []struct{ name, path, field, value string }{{"links", "/account/reset", "link", "guess"},
+		{"tokens", "/jobs", "", ""}} {
 		refused = 0
 		for i := range 60 {
 			c := s.at(fmt.Sprintf("2001:db8:8:%x00::1", i))
@@ -133,9 +135,12 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 
 // A proxy that nobody has told the web server of makes everybody 127.0.0.1.
 func TestAProxyThatHidesItsClientsIsNoticed(t *testing.T) {
-	for _, header := range [][2]string{{"X-Forwarded-For", "203.0.113.66"}, {"X-Forwarded-For", "10.9.9.9, 203.0.113.66"}, {"Forwarded", `for=10.0.0.1, for="[2001:db8::66]:4711";proto=https`}} {
+	for _, header := range [][2]string{{"X-Forwarded-For", "203.0.113.66"},
+		{"X-Forwarded-For", "10.9.9.9, 203.0.113.66"},
+		{"Forwarded", `for=10.0.0.1, for="[2001:db8::66]:4711";proto=https`}} {
 		s := newSite(t)
-		guesser, other := s.at("127.0.0.1").with(header[0], header[1]), s.at("127.0.0.1").with(header[0], strings.Replace(header[1], "66", "67", 1))
+		guesser, other := s.at("127.0.0.1").with(header[0], header[1]),
+			s.at("127.0.0.1").with(header[0], strings.Replace(header[1], "66", "67", 1))
 		said := 0
 		for range 20 {
 			a := guesser.post("/account/login", "email", "nobody@example.org", "password", "guess")
@@ -154,7 +159,8 @@ func TestAProxyThatHidesItsClientsIsNoticed(t *testing.T) {
 		}
 	}
 	s := newSite(t)
-	for _, c := range []*client{s.at("203.0.113.1").with("X-Forwarded-For", "192.0.2.9"), s.at("10.0.0.9").with("X-Forwarded-For", "10.0.0.9"), s.at("127.0.0.1")} {
+	for _, c := range []*client{s.at("203.0.113.1").with("X-Forwarded-For", "192.0.2.9"),
+		s.at("10.0.0.9").with("X-Forwarded-For", "10.0.0.9"), s.at("127.0.0.1")} {
 		if a := c.get("/account/login"); strings.Contains(a.log, "a proxy hides") {
 			t.Error("there is no proxy that hides anything: ", a.log)
 		}
@@ -168,10 +174,12 @@ func TestNoSecretOfAnAddressIsInTheLog(t *testing.T) {
 	feed := regexp.MustCompile(`/jobs/feed/1-([\w-]{24})\.atom`).FindStringSubmatch(c.get("/jobs/feed").body)
 	c.post("/account/recover", "email", ada)
 	link := m.link(ada, "A new password")
-	for _, path := range []string{feed[0], feed[0] + "/", feed[0] + "/more", "/jobs/" + strings.TrimPrefix(feed[0], "/jobs"), link, link + "&x"} {
+	for _, path := range []string{feed[0], feed[0] + "/", feed[0] + "/more",
+		"/jobs/" + strings.TrimPrefix(feed[0], "/jobs"), link, link + "&x"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "TRACE"} {
 			a := c.do(method, path, "", nil)
-			if strings.Contains(a.log, feed[1]) || strings.Contains(a.log, secret(link)) || !strings.Contains(a.log, "status=") {
+			if strings.Contains(a.log, feed[1]) || strings.Contains(a.log, secret(link)) ||
+				!strings.Contains(a.log, "status=") {
 				t.Errorf("%s %s: %s", method, path, a.log)
 			}
 		}
@@ -192,16 +200,19 @@ func TestATokenThatMayReadGetsNoSecret(t *testing.T) {
 		t.Fatal(hash)
 	}
 	a := reader.get("/jobs/" + id + "/script")
-	if a.status != http.StatusForbidden || strings.Contains(a.body, "$6$") || !strings.Contains(a.body, "hash of root's password") {
+	if a.status != http.StatusForbidden || strings.Contains(a.body, "$6$") ||
+		!strings.Contains(a.body, "hash of root's password") {
 		t.Errorf("the script: %d %.200s", a.status, a.body)
 	}
 	s.browser(ada).post("/jobs/feed", "feed", "1")
 	if a := reader.get("/jobs/feed"); a.status != http.StatusForbidden || strings.Contains(a.body, ".atom") {
 		t.Errorf("the feed's address: %d %.200s", a.status, a.body)
 	}
-	for _, path := range []string{"/jobs", "/jobs/" + id, "/jobs/" + id + "/blend", "/jobs/" + id + "/update", "/jobs/" + id + "/copy", "/jobs/" + id + "/compare", "/account"} {
+	for _, path := range []string{"/jobs", "/jobs/" + id, "/jobs/" + id + "/blend", "/jobs/" + id + "/update",
+		"/jobs/" + id + "/copy", "/jobs/" + id + "/compare", "/account"} {
 		for _, accept := range []string{"text/html", "application/json"} {
-			if a := reader.with("Accept", accept).get(path); strings.Contains(a.body, "$6$") || strings.Contains(a.body, ".atom") {
+			if a := reader.with("Accept", accept).get(path); strings.Contains(a.body, "$6$") ||
+				strings.Contains(a.body, ".atom") {
 				t.Errorf("%s as %s has a secret", path, accept)
 			}
 		}
@@ -218,7 +229,8 @@ func TestWhatFailsHalfwayLeavesNothing(t *testing.T) {
 		m := newMailed(t)
 		c := m.browser(ada)
 		m.sql("CREATE TRIGGER full BEFORE INSERT ON " + table + " BEGIN SELECT raise(ABORT, 'no'); END")
-		if a := c.post("/account/tokens", "name", "nightly", "scope", "write"); a.status != http.StatusInternalServerError || strings.Contains(a.body, "toaster_") {
+		if a := c.post("/account/tokens", "name", "nightly", "scope",
+			"write"); a.status != http.StatusInternalServerError || strings.Contains(a.body, "toaster_") {
 			t.Errorf("%s: %d", table, a.status)
 		}
 		if n := m.count("SELECT count(*) FROM token"); n != 0 {
@@ -240,7 +252,8 @@ func TestWhatFailsHalfwayLeavesNothing(t *testing.T) {
 	if stored := m.stored(); !strings.HasPrefix(stored, "1 jobs") {
 		t.Error(stored)
 	}
-	if tokens, now := m.count("SELECT count(*) FROM token"), m.count("SELECT count(*) FROM session WHERE ended_at IS NULL"); tokens != 1 || now != sessions {
+	if tokens, now := m.count("SELECT count(*) FROM token"),
+		m.count("SELECT count(*) FROM session WHERE ended_at IS NULL"); tokens != 1 || now != sessions {
 		t.Errorf("%d tokens, %d sessions of %d", tokens, now, sessions)
 	}
 }

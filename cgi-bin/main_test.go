@@ -240,7 +240,8 @@ func (c *client) environment(method, path, kind string, length int) (program str
 	env = []string{
 		"GATEWAY_INTERFACE=CGI/1.1", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=www.example.org", "SERVER_PORT=80",
 		"REQUEST_METHOD=" + method, "SCRIPT_NAME=" + script, "PATH_INFO=" + info, "QUERY_STRING=" + query,
-		"REQUEST_URI=" + c.prefix + path + "?" + query, "HTTP_HOST=www.example.org", "REMOTE_ADDR=" + cmp.Or(c.from, "192.0.2.7"), "REMOTE_PORT=4711",
+		"REQUEST_URI=" + c.prefix + path + "?" + query, "HTTP_HOST=www.example.org",
+		"REMOTE_ADDR=" + cmp.Or(c.from, "192.0.2.7"), "REMOTE_PORT=4711",
 		"TOASTER_CONF=" + c.conf(),
 	}
 	if kind != "" {

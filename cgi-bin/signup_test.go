@@ -151,7 +151,8 @@ func TestAStrangersPasswordNeverOpensAnAccountThatItsOwnerActivates(t *testing.T
 	m.anybody().signUp(carl, later)
 	last := secret(m.link(carl, "Activate"))
 	for _, link := range []string{first, last} {
-		if a := m.anybody().post("/account/activate", "link", link, "password", phrase); a.status != http.StatusUnauthorized {
+		if a := m.anybody().post("/account/activate", "link", link, "password",
+			phrase); a.status != http.StatusUnauthorized {
 			t.Error("a stranger's link takes another password: ", a.status)
 		}
 	}
@@ -160,10 +161,12 @@ func TestAStrangersPasswordNeverOpensAnAccountThatItsOwnerActivates(t *testing.T
 		t.Fatal("a stranger's sign-up has replaced the owner's: ", a.status)
 	}
 	for link, typed := range map[string]string{first: known, last: later} {
-		if a := m.anybody().post("/account/activate", "link", link, "password", typed); a.status != http.StatusNotFound {
+		if a := m.anybody().post("/account/activate", "link", link, "password",
+			typed); a.status != http.StatusNotFound {
 			t.Error("a stranger's link works after the activation: ", a.status)
 		}
-		if a := m.anybody().post("/account/login", "email", carl, "password", typed); a.status != http.StatusUnauthorized {
+		if a := m.anybody().post("/account/login", "email", carl, "password",
+			typed); a.status != http.StatusUnauthorized {
 			t.Error("a stranger's password logs in: ", a.status)
 		}
 	}
@@ -182,10 +185,12 @@ func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, `autocomplete="new-password"`) {
 		t.Fatal(path, a.status, a.body)
 	}
-	if a := m.anybody().post("/account/reset", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther {
+	if a := m.anybody().post("/account/reset", "link", secret(path), "password",
+		phrase); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
-	for typed, want := range map[string]int{"the stranger knows this one": http.StatusUnauthorized, phrase: http.StatusSeeOther} {
+	for typed, want := range map[string]int{"the stranger knows this one": http.StatusUnauthorized,
+		phrase: http.StatusSeeOther} {
 		if a := m.anybody().post("/account/login", "email", carl, "password", typed); a.status != want {
 			t.Errorf("%q: %d", typed, a.status)
 		}

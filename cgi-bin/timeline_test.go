@@ -33,7 +33,8 @@ echo TOASTER-PHASE end 1700000060.000; mkdir dist; echo x >dist/image`)
 		t.Errorf("with the job: %s", got)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	for _, want := range []string{"How long each part took", `Preparation (cached)<span class="took">`, `<code>COPY hello.txt /srv/</code>`, "Packing the image"} {
+	for _, want := range []string{"How long each part took", `Preparation (cached)<span class="took">`,
+		`<code>COPY hello.txt /srv/</code>`, "Packing the image"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
@@ -43,7 +44,8 @@ echo TOASTER-PHASE end 1700000060.000; mkdir dist; echo x >dist/image`)
 	}
 }
 
-// TestARunningBuildSaysWhatItDoes: while the image is prepared or packed no step is named that doesn't run, and a clock runs.
+// TestARunningBuildSaysWhatItDoes: while the image is prepared or packed no step is named that doesn't run, and a
+// clock runs.
 func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 	s := newSite(t)
 	id := s.program(s.token(ada, "write")).addJob("start", "1")
@@ -58,9 +60,13 @@ func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 		step          int
 		want          []string
 	}{
-		{"prepare", prepare, 0, []string{`<span id="step">Preparation</span>, for 2`, `<progress id="progress" aria-label="Preparation">`}},
-		{"step", prepare + step, 3, []string{`<span id="step">Step 3 of 3</span>, <a href="/jobs/` + id + `#L4">line 4</a>, for 1`, `max="4" value="2"`}},
-		{"pack", prepare + step + `,{"name":"pack","at":"2023-11-14T22:15:20Z"}`, 3, []string{`<span id="step">Packing the image</span>, for 1`, `max="4" value="3"`}},
+		{"prepare", prepare, 0,
+			[]string{`<span id="step">Preparation</span>, for 2`, `<progress id="progress" aria-label="Preparation">`}},
+		{"step", prepare + step, 3,
+			[]string{`<span id="step">Step 3 of 3</span>, <a href="/jobs/` + id + `#L4">line 4</a>, for 1`,
+				`max="4" value="2"`}},
+		{"pack", prepare + step + `,{"name":"pack","at":"2023-11-14T22:15:20Z"}`, 3,
+			[]string{`<span id="step">Packing the image</span>, for 1`, `max="4" value="3"`}},
 		{"check", prepare + step + `,{"name":"check"}`, 3, []string{`<span id="step">Boot check</span><br>`}},
 	} {
 		s.sql("UPDATE build SET phase = ?, step = ?, steps = ?", c.phase, c.step, c.step)
@@ -72,7 +78,8 @@ func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 			}
 		}
 		list := s.browser(ada).get("/jobs").body
-		if c.phase == "pack" && (strings.Contains(list, "step 3 of 3") || !strings.Contains(list, "packing the image")) {
+		if c.phase == "pack" &&
+			(strings.Contains(list, "step 3 of 3") || !strings.Contains(list, "packing the image")) {
 			t.Error(list)
 		}
 	}
@@ -84,8 +91,10 @@ func TestAMarkAcrossAChunkIsFound(t *testing.T) {
 	c := s.program(s.token(ada, "write"))
 	for _, before := range []int{8, 20, 31} {
 		id := c.addJob("start", "1")
-		s.run(c, id, 1, fmt.Sprintf(`echo TOASTER-STEP 1/2 2 COPY hello.txt /srv/; head -c %d /dev/zero | tr '\0' x; echo
-echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 did not work out'; exit 6`, 256<<10-len("TOASTER-STEP 1/2 2 COPY hello.txt /srv/\n")-1-before))
+		s.run(c, id, 1,
+			fmt.Sprintf(`echo TOASTER-STEP 1/2 2 COPY hello.txt /srv/; head -c %d /dev/zero | tr '\0' x; echo
+echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 did not work out'; exit 6`,
+				256<<10-len("TOASTER-STEP 1/2 2 COPY hello.txt /srv/\n")-1-before))
 		b := c.get("/jobs/" + id + "/builds/1").json(t)
 		f, _ := b["failure"].(map[string]any)
 		if b["step"] != 2.0 || f["line"] != 133.0 || b["reason"] != "Line 133 did not work out" {

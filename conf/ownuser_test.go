@@ -48,7 +48,8 @@ func TestToasterAsAUserOfItsOwn(t *testing.T) {
 		},
 		"Apache before a second lighttpd": func(t *testing.T) string {
 			return s.behind(t, kinds[1], "apache/toaster-proxy.conf",
-				"LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\nLoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n")
+				"LoadModule proxy_module /usr/lib/apache2/modules/mod_proxy.so\n"+
+					"LoadModule proxy_http_module /usr/lib/apache2/modules/mod_proxy_http.so\n")
 		},
 		"Apache with mpm-itk": s.itk,
 	} {
@@ -98,11 +99,14 @@ func (s *site) filled(t *testing.T, path string, oldnew ...string) string {
 func (s *site) behind(t *testing.T, k kind, proxy, modules string) (base string) {
 	t.Helper()
 	dir, port := t.TempDir(), freePort(t)
-	write(t, dir, "50-toaster.conf", s.filled(t, "lighttpd/50-toaster.conf", "/usr/lib/cgi-bin/toaster", s.root+"/usr/lib/cgi-bin/toaster",
-		"/usr/share/toaster/static", s.root+"/usr/share/toaster/static"), 0o644)
-	write(t, dir, "second.conf", s.filled(t, "lighttpd/toaster-own-user.conf", `"toaster-web"`, `"`+ownUser+`"`, "8087", port,
-		`"/usr/share/toaster/static"`, `"`+s.root+`/usr/share/toaster/static"`, "/usr/share/toaster/conf/lighttpd/50-toaster.conf", dir+"/50-toaster.conf")+
-		"\nsetenv.add-environment = ( \"TOASTER_CONF\" => \""+s.config+"\" )\n", 0o644)
+	write(t, dir, "50-toaster.conf",
+		s.filled(t, "lighttpd/50-toaster.conf", "/usr/lib/cgi-bin/toaster", s.root+"/usr/lib/cgi-bin/toaster",
+			"/usr/share/toaster/static", s.root+"/usr/share/toaster/static"), 0o644)
+	write(t, dir, "second.conf",
+		s.filled(t, "lighttpd/toaster-own-user.conf", `"toaster-web"`, `"`+ownUser+`"`, "8087", port,
+			`"/usr/share/toaster/static"`, `"`+s.root+`/usr/share/toaster/static"`,
+			"/usr/share/toaster/conf/lighttpd/50-toaster.conf", dir+"/50-toaster.conf")+
+			"\nsetenv.add-environment = ( \"TOASTER_CONF\" => \""+s.config+"\" )\n", 0o644)
 	s.asRoot(t, port, look(t, "lighttpd"), "-D", "-f", dir+"/second.conf")
 
 	// The front's own snippet is the proxy's.
@@ -111,7 +115,8 @@ func (s *site) behind(t *testing.T, k kind, proxy, modules string) (base string)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return launch(t, k, "", "http", t.TempDir(), s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static", "").base
+	return launch(t, k, "", "http", t.TempDir(), s.root+"/usr/lib/cgi-bin/toaster",
+		s.root+"/usr/share/toaster/static", "").base
 }
 
 // itk runs an Apache of root's, whose host for toaster belongs to the user.
@@ -119,12 +124,17 @@ func (s *site) itk(t *testing.T) (base string) {
 	t.Helper()
 	look(t, "/usr/lib/apache2/modules/mpm_itk.so")
 	dir, port := t.TempDir(), freePort(t)
-	write(t, dir, "toaster.conf", s.filled(t, "apache/toaster.conf", "/usr/lib/cgi-bin/toaster", s.root+"/usr/lib/cgi-bin/toaster",
-		"/usr/share/toaster/static", s.root+"/usr/share/toaster/static"), 0o644)
-	write(t, dir, "snippet.conf", "LoadModule mpm_itk_module /usr/lib/apache2/modules/mpm_itk.so\nUser nobody\nGroup nogroup\nSetEnv TOASTER_CONF "+s.config+"\n"+
-		s.filled(t, "apache/toaster-own-user.conf", "AssignUserID toaster-web toaster-web", "AssignUserID "+ownUser+" "+ownUser,
-			"/usr/share/toaster/conf/apache/toaster.conf", dir+"/toaster.conf", "*:80>", "*:"+port+">"), 0o644)
-	write(t, dir, "config", strings.NewReplacer("{dir}", dir, "{lib}", "/usr/lib/apache2/modules", "{port}", port).Replace(kinds[0].config), 0o644)
+	write(t, dir, "toaster.conf",
+		s.filled(t, "apache/toaster.conf", "/usr/lib/cgi-bin/toaster", s.root+"/usr/lib/cgi-bin/toaster",
+			"/usr/share/toaster/static", s.root+"/usr/share/toaster/static"), 0o644)
+	write(t, dir, "snippet.conf",
+		"LoadModule mpm_itk_module /usr/lib/apache2/modules/mpm_itk.so\nUser nobody\nGroup nogroup\n"+
+			"SetEnv TOASTER_CONF "+s.config+"\n"+
+			s.filled(t, "apache/toaster-own-user.conf", "AssignUserID toaster-web toaster-web",
+				"AssignUserID "+ownUser+" "+ownUser,
+				"/usr/share/toaster/conf/apache/toaster.conf", dir+"/toaster.conf", "*:80>", "*:"+port+">"), 0o644)
+	write(t, dir, "config", strings.NewReplacer("{dir}", dir, "{lib}", "/usr/lib/apache2/modules", "{port}",
+		port).Replace(kinds[0].config), 0o644)
 	write(t, dir, "root/index.html", "not toaster\n", 0o644)
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)

@@ -179,7 +179,8 @@ func traceIsNotAnswered(t *testing.T, s *server) {
 		}
 		req.Header.Set("Cookie", "toaster=secret")
 		// A program that is handed it refuses it: see cgi-bin.
-		if answer := s.send(t, req); answer["program"] == "" && (answer["status"][0] == '2' || strings.Contains(answer["body"], "secret")) {
+		if answer := s.send(t, req); answer["program"] == "" &&
+			(answer["status"][0] == '2' || strings.Contains(answer["body"], "secret")) {
 			t.Errorf("%s: %v", path, answer)
 		}
 	}
@@ -187,9 +188,11 @@ func traceIsNotAnswered(t *testing.T, s *server) {
 
 // No program sees a NUL, and no server answers 500.
 func controlCharactersAreRefused(t *testing.T, s *server) {
-	for _, path := range []string{"/%00", "/help%00", "/jobs/%00/x", "/jobs/0a1b2c3d4e5f%00", "/static/%00", "/account%00", "/jobs/a%0ab", "/jobs/a%01b", "/jobs/a%7fb"} {
+	for _, path := range []string{"/%00", "/help%00", "/jobs/%00/x", "/jobs/0a1b2c3d4e5f%00", "/static/%00",
+		"/account%00", "/jobs/a%0ab", "/jobs/a%01b", "/jobs/a%7fb"} {
 		answer := s.get(t, path)
-		if answer["program"] == "" && answer["status"][0] != '4' || strings.Contains(path, "%00") && answer["program"] != "" {
+		if answer["program"] == "" && answer["status"][0] != '4' ||
+			strings.Contains(path, "%00") && answer["program"] != "" {
 			t.Errorf("%s: %v", path, answer)
 		}
 	}

@@ -92,5 +92,6 @@ func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
 	if err != nil {
 		return err
 	}
-	return r.Site.Sessions.Remember(w, r.Request, p, factor || k.Factor && k.Person == was.ID && k.Epoch == was.Browsers)
+	return r.Site.Sessions.Remember(w, r.Request, p, factor ||
+		k.Factor && k.Person == was.ID && k.Epoch == was.Browsers)
 }

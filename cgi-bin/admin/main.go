@@ -43,7 +43,8 @@ func routes() []web.Route {
 
 func fields(*config.Config) web.Fields {
 	small := web.Limit{Most: 100}
-	return web.Fields{"role": small, "tokens": small, "jobs": small, "running": small, "daily": small, "build_minutes": small, "artifacts": small, "keep_days": small}
+	return web.Fields{"role": small, "tokens": small, "jobs": small, "running": small, "daily": small,
+		"build_minutes": small, "artifacts": small, "keep_days": small}
 }
 
 // admin answers the requests. The service is made by the first that needs it, and again when the site is another.

@@ -191,7 +191,8 @@ func limitsOf(cfg *config.Config, p *store.Person) []limit {
 		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
 		{Name: "running", Title: "Builds at once", Value: own["running"], Default: strconv.Itoa(c.Running)},
 		{Name: "daily", Title: "Builds in 24 hours", Value: own["daily"], Default: strconv.Itoa(c.Daily)},
-		{Name: "build_minutes", Title: "Minutes of building in 24 hours", Value: own["build_minutes"], Default: strconv.Itoa(c.Minutes)},
+		{Name: "build_minutes", Title: "Minutes of building in 24 hours", Value: own["build_minutes"],
+			Default: strconv.Itoa(c.Minutes)},
 		{Name: "artifacts", Title: "Artifacts kept", Value: own["artifacts"], Default: c.Artifacts.String()},
 		{Name: "keep_days", Title: "Days kept", Value: own["keep_days"], Default: strconv.Itoa(c.KeepDays)},
 	}

@@ -46,7 +46,8 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		return r.Answer(w, http.StatusOK, out)
 	}
-	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline, Log: logOf(r, s, b), Keep: s.Limits.Keep}
+	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline,
+		Log: logOf(r, s, b), Keep: s.Limits.Keep}
 	if err := p.read(r, s); err != nil {
 		return err
 	}

@@ -102,7 +102,8 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
 func translates(r *web.Request) error {
-	_, err := r.Site.DB.Try(r.Context(), time.Now(), store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+	_, err := r.Site.DB.Try(r.Context(), time.Now(),
+		store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
 	return err
 }
 

@@ -40,7 +40,8 @@ func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
 			return nil, err
 		}
 		if rev.Root.Password != "" && !r.Who.MayWrite() {
-			return nil, fault.New(fault.Denied, "The build script has the hash of root's password, so this token doesn't get it.",
+			return nil, fault.New(fault.Denied,
+				"The build script has the hash of root's password, so this token doesn't get it.",
 				"Use a token with the scope “write”.")
 		}
 		return s.Script(ctx, owner, id, revision)

@@ -77,7 +77,8 @@ func TestANewPasswordReplacesTheOld(t *testing.T) {
 	if err := s.SetPassword(t.Context(), anna, "short", store.Entry{}); fault.Of(err).Field != "password" {
 		t.Error(err)
 	}
-	if err := s.SetPassword(t.Context(), "nobody@example.org", password, store.Entry{}); fault.KindOf(err) != fault.NotFound {
+	if err := s.SetPassword(t.Context(), "nobody@example.org", password,
+		store.Entry{}); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
 }
@@ -111,7 +112,8 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		ttl         time.Duration
 		field       string
 	}{{"", "read", 0, "name"}, {"a\nb", "read", 0, "name"}, {strings.Repeat("n", 101), "read", 0, "name"}, {"n", "all", 0, "scope"}, {"n", "read", -1, "ttl"}} {
-		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl, store.Entry{}); fault.Of(err).Field != c.field {
+		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl,
+			store.Entry{}); fault.Of(err).Field != c.field {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}

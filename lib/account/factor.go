@@ -167,7 +167,8 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	wrong := fault.New(fault.Unauthorised, "The code is wrong, or was used already.", "Wait for the next one, then type that.")
+	wrong := fault.New(fault.Unauthorised, "The code is wrong, or was used already.",
+		"Wait for the next one, then type that.")
 	return wrong.At("code")
 }
 
@@ -182,7 +183,8 @@ func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte,
 	return false, nil
 }
 
-func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
+func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte,
+	code, address string) (bool, error) {
 	tries, err := a.db.Try(ctx, a.Now(), store.FromNetworks("recovery", address, store.Guesses)...)
 	if err != nil {
 		return false, err

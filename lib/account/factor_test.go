@@ -118,7 +118,8 @@ func TestRecoveryCodesAreHardToGuessAndStoredAsDigests(t *testing.T) {
 	seen := map[string]bool{}
 	for i, c := range codes {
 		bare := tidy(strings.ToLower(c))
-		if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(bare); err != nil || len(bare) != 15 || seen[bare] {
+		if _, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(bare); err != nil ||
+			len(bare) != 15 || seen[bare] {
 			t.Errorf("%q", c)
 		}
 		seen[bare] = true

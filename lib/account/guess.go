@@ -37,7 +37,8 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	}
 	if a.knows(p, what) {
 		browser := ":browser:" + a.browser.ID
-		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + browser, Rates: store.Guesses}, g.row(browser, trusted))
+		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + browser, Rates: store.Guesses},
+			g.row(browser, trusted))
 		if err == nil || fault.KindOf(err) != fault.Denied {
 			return tries, err
 		}
@@ -62,7 +63,8 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	if n >= pressure {
 		both.Rates = siege
 	}
-	tries, err = a.db.Try(ctx, a.Now(), append(from, store.Limit{Key: g.account}, both, g.row(":strangers", strangers))...)
+	tries, err = a.db.Try(ctx, a.Now(),
+		append(from, store.Limit{Key: g.account}, both, g.row(":strangers", strangers))...)
 	if err != nil && fault.KindOf(err) == fault.Denied {
 		return tries, shut(what)
 	}
@@ -85,7 +87,8 @@ func (g guess) row(who string, most int) store.Limit {
 
 // knows tells whether p has logged in with the browser before; where it is about the second factor, with that.
 func (a *Accounts) knows(p *store.Person, what string) bool {
-	return p != nil && p.ID == a.browser.Person && p.Browsers == a.browser.Epoch && (a.browser.Factor || what != "factor")
+	return p != nil && p.ID == a.browser.Person && p.Browsers == a.browser.Epoch &&
+		(a.browser.Factor || what != "factor")
 }
 
 // shut is what strangers are told, the owner in a browser that is new among them.

@@ -15,7 +15,9 @@ func stranger(i int) string { return fmt.Sprintf("%d.%d.0.1", 1+i/200, i%200) }
 // usedAt makes anna one who has logged in from an address before.
 func (s *site) usedAt(address string) {
 	s.t.Helper()
-	must(s.t, s.db.AddSession(s.t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now, Address: address}, []byte(fmt.Sprintf("%-32s", address)), nil))
+	must(s.t,
+		s.db.AddSession(s.t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now,
+			ExpiresAt: s.now, Address: address}, []byte(fmt.Sprintf("%-32s", address)), nil))
 }
 
 // with are the accounts for requests of a browser.
@@ -30,7 +32,8 @@ func TestNetworksOfEverySizeAreSlowed(t *testing.T) {
 	for _, c := range []struct {
 		pattern string
 		most    int // wrong passwords at once
-	}{{"2001:db8:0:%x::1", 15}, {"2001:db8:0:a%02x::1", 10}, {"2001:db8:%x::1", 80}, {"198.51.100.%d", 20}, {"198.51.%d.1", 80}} {
+	}{{"2001:db8:0:%x::1", 15}, {"2001:db8:0:a%02x::1", 10}, {"2001:db8:%x::1", 80}, {"198.51.100.%d", 20},
+		{"198.51.%d.1", 80}} {
 		s := newSite(t)
 		passed := 0
 		for i := range 100 {
@@ -188,7 +191,8 @@ func TestABrowserIsKnownUntilThereIsANewPassword(t *testing.T) {
 	if k := browser.try(anna, password, home); k != fault.Denied {
 		t.Errorf("%q", k)
 	}
-	if k := s.with(store.Browser{Person: s.person().ID, ID: "hers", Epoch: s.person().Browsers}).try(anna, password, home); k != "" {
+	if k := s.with(store.Browser{Person: s.person().ID, ID: "hers", Epoch: s.person().Browsers}).try(anna, password,
+		home); k != "" {
 		t.Errorf("the one that it was done with: %q", k)
 	}
 }

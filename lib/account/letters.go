@@ -66,7 +66,8 @@ func (a *Accounts) invitation(to, secret string) store.Letter {
 
 func (a *Accounts) secondInvitation(to, secret string) store.Letter {
 	return a.letter(store.LinkLetter, to, "Activate your account at "+a.cfg.Site.Name,
-		"Somebody, most likely you, has signed up at "+a.cfg.Site.Name+" with this address, and asked for another link.",
+		"Somebody, most likely you, has signed up at "+a.cfg.Site.Name+
+			" with this address, and asked for another link.",
 		fmt.Sprintf("To activate the account, open this page within %s and choose a password:", hours(activateLife)),
 		a.page("/account/reset", secret),
 		"If it wasn't you, do nothing: there will be no account.")

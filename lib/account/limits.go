@@ -10,10 +10,11 @@ import (
 	"toaster.do/lib/store"
 )
 
-// ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and keep_days. An empty one is the
-// configuration's, 0 is no limit. Invalid: the Field says which.
+// ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
+// keep_days. An empty one is the configuration's, 0 is no limit. Invalid: the Field says which.
 func ParseLimits(field func(name string) string) (own store.Own, err error) {
-	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily, "build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
+	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
+		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
 		text := strings.TrimSpace(field(name))
 		if text == "" {
 			continue
@@ -39,7 +40,8 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 // LimitsOf returns a person's own limits as ParseLimits reads them.
 func LimitsOf(p *store.Person) map[string]string {
 	own := map[string]string{}
-	for name, n := range map[string]int{"jobs": p.MaxJobs, "running": p.MaxRunning, "daily": p.MaxDaily, "build_minutes": p.MaxMinutes, "keep_days": p.KeepDays} {
+	for name, n := range map[string]int{"jobs": p.MaxJobs, "running": p.MaxRunning, "daily": p.MaxDaily,
+		"build_minutes": p.MaxMinutes, "keep_days": p.KeepDays} {
 		if n >= 0 {
 			own[name] = strconv.Itoa(n)
 		}
@@ -70,9 +72,11 @@ func (a *Accounts) Shares(ctx context.Context, p *store.Person) (list []Share, k
 	if p.MaxJobs >= 0 {
 		jobs = p.MaxJobs
 	}
-	l := store.Limits{Running: c.Running, Daily: c.Daily, Minutes: c.Minutes, Bytes: int64(c.Artifacts), KeepDays: c.KeepDays}.For(p)
+	l := store.Limits{Running: c.Running, Daily: c.Daily, Minutes: c.Minutes, Bytes: int64(c.Artifacts),
+		KeepDays: c.KeepDays}.For(p)
 	return []Share{
 		{"jobs", int64(u.Jobs), int64(jobs)}, {"running", int64(u.Running), int64(l.Running)},
-		{"daily", int64(u.Daily), int64(l.Daily)}, {"build_minutes", int64(u.Minutes), int64(l.Minutes)}, {"artifacts", u.Bytes, l.Bytes},
+		{"daily", int64(u.Daily), int64(l.Daily)}, {"build_minutes", int64(u.Minutes), int64(l.Minutes)},
+		{"artifacts", u.Bytes, l.Bytes},
 	}, l.KeepDays, nil
 }

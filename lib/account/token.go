@@ -12,7 +12,8 @@ import (
 // AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
 // "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
 // email. Invalid: the Field "name", "scope" or "ttl".
-func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration, by store.Entry) (plain string, err error) {
+func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration,
+	by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	switch {
 	case name == "" || !printable(name, 100):

@@ -118,8 +118,8 @@ func TestFindingsThatCameAndWent(t *testing.T) {
 	}
 }
 
-// TestAComparisonOfManyLinesIsQuick: two Dockerfiles that have nothing in common but a few kinds of lines are compared within
-// a fraction of a second, where the shortest difference takes a quarter of a minute.
+// TestAComparisonOfManyLinesIsQuick: two Dockerfiles that have nothing in common but a few kinds of lines are compared
+// within a fraction of a second, where the shortest difference takes a quarter of a minute.
 func TestAComparisonOfManyLinesIsQuick(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	text := func() []byte {

@@ -52,7 +52,8 @@ func TestFindingsAreStoredWithTheRevision(t *testing.T) {
 	if got := h.rules(job.ID); got != "NoCommand" {
 		t.Error("looking at a job translates it again: ", got)
 	}
-	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, Submission{Dockerfile: []byte("FROM debian:bookworm\nCMD [\"sh\"]\n")}); err != nil {
+	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1,
+		Submission{Dockerfile: []byte("FROM debian:bookworm\nCMD [\"sh\"]\n")}); err != nil {
 		t.Fatal(err)
 	}
 	if got := h.rules(job.ID); got != "CmdIsShell" {
@@ -108,7 +109,8 @@ func TestTheSyncChecksAgainWhatAnotherVersionHasTranslated(t *testing.T) {
 	if err := h.Recheck(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Findings(t.Context(), job, 0); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "3 is the limit") {
+	if _, err := h.Findings(t.Context(), job, 0); fault.KindOf(err) != fault.Invalid ||
+		!strings.Contains(err.Error(), "3 is the limit") {
 		t.Error(err)
 	}
 }
@@ -124,7 +126,8 @@ func TestATranslationEndsWithItsRequest(t *testing.T) {
 	if _, err := h.Check(ctx, sub); fault.KindOf(err) != fault.Unavailable || fault.Of(err).Advice == "" {
 		t.Error(err)
 	}
-	busy := dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nENV A=" + strings.Repeat("a", 1000) + "\n" + strings.Repeat("ENV B=${A#*b}\n", 1000))}
+	busy := dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nENV A=" + strings.Repeat("a", 1000) + "\n" +
+		strings.Repeat("ENV B=${A#*b}\n", 1000))}
 	if b, findings := dockerfile.Translate(busy); b == nil {
 		t.Error(findings)
 	}

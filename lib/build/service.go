@@ -58,7 +58,8 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 		limit = owner.MaxJobs
 	}
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
-	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+		Root: w.root, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -109,7 +110,8 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err != nil {
 		return nil, err
 	}
-	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs, Root: w.root, Made: made, CreatedAt: s.Now()}
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+		Root: w.root, Made: made, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

@@ -132,7 +132,8 @@ func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root, blend: blend, findings: findings}, nil
+	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root, blend: blend,
+		findings: findings}, nil
 }
 
 func (s *Service) choose(text []byte) string {

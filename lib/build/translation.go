@@ -14,7 +14,8 @@ import (
 
 // Findings returns what there is to say of a revision's lines, as it was found when the revision was stored, and an
 // error when it can't be built as it is. Nothing is translated for it.
-func (s *Service) Findings(ctx context.Context, job *store.Job, revision int) (findings []dockerfile.Finding, err error) {
+func (s *Service) Findings(ctx context.Context, job *store.Job,
+	revision int) (findings []dockerfile.Finding, err error) {
 	if _, err := s.Target(job.Target); err != nil {
 		return nil, err
 	}
@@ -74,7 +75,8 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 }
 
 // translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
-func (s *Service) translate(ctx context.Context, job *store.Job, rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
+func (s *Service) translate(ctx context.Context, job *store.Job,
+	rev *store.Revision) (*dockerfile.Blend, sdk.Target, error) {
 	src, target, err := s.accepted(job, rev)
 	if err != nil {
 		return nil, target, err
@@ -101,14 +103,16 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 		script, err = s.script(context.Background(), job, rev)
 	}
 	return engine.Job{
-		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev), Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
+		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev),
+		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
 		Script: script, Keep: s.Limits.Keep, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit),
 	}, err
 }
 
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
-		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+		RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
 	}
 }
 
@@ -118,7 +122,8 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs, Root: store.Root{Keys: keys, Password: src.RootHash}}
+	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
+		Root: store.Root{Keys: keys, Password: src.RootHash}}
 	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
 }
 

@@ -45,9 +45,11 @@ type file struct {
 
 // fileOf returns c as it would be written, so that what a file leaves out keeps its value.
 func fileOf(c *Config) *file {
-	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail, Log: c.Log}
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Limits: c.Limits, Signup: c.Signup,
+		Admin: c.Admin, Mail: c.Mail, Log: c.Log}
 	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
-	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit, c.Local.ArtifactLimit
+	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit,
+		c.Local.ArtifactLimit
 	j := &f.Jenkins
 	j.URL, j.User, j.Token, j.TokenFile, j.Password = c.Jenkins.URL, c.Jenkins.User, c.Jenkins.Token, c.Jenkins.TokenFile, c.Jenkins.Password
 	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
@@ -61,7 +63,8 @@ func (f *file) config() *Config {
 	j := &f.Jenkins
 	return &Config{
 		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Limits: f.Limits,
-		Local: Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir, f.Local.ArtifactLimit},
+		Local: Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir,
+			f.Local.ArtifactLimit},
 		Jenkins: Jenkins{
 			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
 			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,

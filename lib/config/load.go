@@ -29,7 +29,8 @@ func Default() *Config {
 			Targets:  "/etc/toaster/targets.toml",
 			Builds:   "/var/lib/toaster/builds",
 		},
-		Local:   Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5, WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},
+		Local: Local{Slots: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5,
+			WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},
 		Sandbox: Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
 		Jenkins: Jenkins{
 			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,

@@ -275,14 +275,16 @@ func TestAWindowWithinAStepSaysWhich(t *testing.T) {
 	}
 }
 
-// What follows a log piece by piece shows the same lines as the page that is loaded again: in the same colours, and each unfinished
-// line until it comes whole.
+// What follows a log piece by piece shows the same lines as the page that is loaded again: in the same colours, and
+// each unfinished line until it comes whole.
 func TestPiecesThatFollowMakeTheWholePage(t *testing.T) {
 	lines := regexp.MustCompile(`(?s)<span class="l.*?\n</span>|<summary>.*?</summary>`)
 	from := regexp.MustCompile(`\?from=\d+`)
 	// Such a part goes with its line: static/follow.js.
-	only := regexp.MustCompile(`<details class="part"[^>]*><summary><h3>[^<]*</h3></summary><pre><span class="l unfinished">[^\n]*\n</span></pre></details>`)
-	log := strings.Replace(steps, "one\n", "one \x1b[1;31mred\nstill \x1b[38;2;255;135;0morange\x1b[K\n\n50%\r100%\nmore\n", 1)
+	only := regexp.MustCompile(
+		`<details class="part"[^>]*><summary><h3>[^<]*</h3></summary><pre><span class="l unfinished">[^\n]*\n</span></pre></details>`)
+	log := strings.Replace(steps, "one\n",
+		"one \x1b[1;31mred\nstill \x1b[38;2;255;135;0morange\x1b[K\n\n50%\r100%\nmore\n", 1)
 	all := func(pages ...string) (found []string) {
 		for _, p := range pages {
 			for _, l := range lines.FindAllString(only.ReplaceAllString(from.ReplaceAllString(p, "?from="), ""), -1) {
@@ -295,7 +297,8 @@ func TestPiecesThatFollowMakeTheWholePage(t *testing.T) {
 	}
 	whole, _ := From(written(log, false), 0)
 	want := strings.Join(all(render(View{}, whole)), "")
-	if !strings.Contains(want, `still </span><span class="term-fgx208 term-fg1">orange`) || !strings.Contains(want, `<span class="term-fgx208 term-fg1">more</span>`) {
+	if !strings.Contains(want, `still </span><span class="term-fgx208 term-fg1">orange`) ||
+		!strings.Contains(want, `<span class="term-fgx208 term-fg1">more</span>`) {
 		t.Fatalf("colours end with their line: %s", want)
 	}
 	for cut := range len(log) {
@@ -307,7 +310,8 @@ func TestPiecesThatFollowMakeTheWholePage(t *testing.T) {
 			t.Fatalf("cut at %d: %s, want %s", cut, got, want)
 		}
 		last := log[strings.LastIndexByte(log[:cut], '\n')+1 : cut]
-		if strings.Contains(string(page), `class="l unfinished"`) != (last != "" && !strings.HasPrefix(last, "TOASTER-")) {
+		if strings.Contains(string(page), `class="l unfinished"`) != (last != "" &&
+			!strings.HasPrefix(last, "TOASTER-")) {
 			t.Fatalf("cut at %d, after %q: %s", cut, last, page)
 		}
 	}
@@ -323,7 +327,8 @@ func TestAnUnfinishedLineIsShown(t *testing.T) {
 		"<b>":                "&lt;b&gt;",
 	} {
 		for name, w := range windows(t, written("line\n"+last, true), 0) {
-			if page := render(View{State: "running"}, w); !strings.Contains(page, "\n</span><span class=\"l unfinished\">"+want+"\n</span></pre>") || w.Next != 5 {
+			if page := render(View{State: "running"}, w); !strings.Contains(page,
+				"\n</span><span class=\"l unfinished\">"+want+"\n</span></pre>") || w.Next != 5 {
 				t.Errorf("%s: %q gives %s", name, last, page)
 			}
 		}
@@ -342,7 +347,8 @@ func TestTheStyleSheetHasEachColour(t *testing.T) {
 			r = 8 + 10*(n-232)
 			g, b = r, r
 		}
-		if want := fmt.Sprintf(".term-fgx%d { --f: #%02x%02x%02x } .term-bgx%d { --b: #%02x%02x%02x }", n, r, g, b, n, r, g, b); !strings.Contains(string(sheet), want) {
+		if want := fmt.Sprintf(".term-fgx%d { --f: #%02x%02x%02x } .term-bgx%d { --b: #%02x%02x%02x }", n, r, g, b, n,
+			r, g, b); !strings.Contains(string(sheet), want) {
 			t.Errorf("it lacks %s", want)
 		}
 		if got := nearest(r, g, b); n < 232 && got != n && (r != g || g != b) {
@@ -351,7 +357,8 @@ func TestTheStyleSheetHasEachColour(t *testing.T) {
 	}
 }
 
-var tags = regexp.MustCompile(`^(?:</?(?:pre|summary|h3|code|details|p|span)>|<details class="part(?: failed)?"(?: data-continued)?(?: open)?>|<span class="(?:l|l bad|l unfinished|state failed|term-[a-z0-9 -]+)"(?: id="L\d+")?>|<p class="links" id="L\d+">|<a href="(?:\?from=\d+#L\d+|/jobs/id#L\d+)">|</a>)$`)
+var tags = regexp.MustCompile(
+	`^(?:</?(?:pre|summary|h3|code|details|p|span)>|<details class="part(?: failed)?"(?: data-continued)?(?: open)?>|<span class="(?:l|l bad|l unfinished|state failed|term-[a-z0-9 -]+)"(?: id="L\d+")?>|<p class="links" id="L\d+">|<a href="(?:\?from=\d+#L\d+|/jobs/id#L\d+)">|</a>)$`)
 
 // FuzzHTML shows hostile logs: no tag comes out but those that are ours.
 func FuzzHTML(f *testing.F) {

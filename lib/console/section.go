@@ -29,9 +29,8 @@ type section struct {
 	lines     []Line
 }
 
-// HTML renders a window. A following window's sections can be put behind it: where the first has the attribute
-// data-continued, its lines belong to the last section that is there. An unfinished line, of the class "unfinished", is shown
-// again with what follows. It returns the style that the following window begins in, too: colours go on over lines, within a section.
+// HTML renders a window, and returns the style that the next begins in. Where that has data-continued, its first lines
+// belong to the last section that is there. A line of the class "unfinished" is shown again with what follows.
 func (v View) HTML(w Window) (shown template.HTML, after string) {
 	list := v.sections(w)
 	var b strings.Builder

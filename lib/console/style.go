@@ -34,9 +34,11 @@ func styleOf(parameters string) (s style) {
 	return s
 }
 
-// apply changes a style by the parameters of a sequence. Colours are separated by ; as xterm does, or : as ITU-T T.416 does.
+// apply changes a style by the parameters of a sequence. Colours are separated by ; as xterm does, or : as ITU-T T.416
+// does.
 func (s *style) apply(parameters string) {
-	list := strings.FieldsFunc(strings.ReplaceAll(parameters, "::", ":"), func(r rune) bool { return r == ';' || r == ':' })
+	list := strings.FieldsFunc(strings.ReplaceAll(parameters, "::", ":"),
+		func(r rune) bool { return r == ';' || r == ':' })
 	if len(list) == 0 || strings.HasPrefix(parameters, ";") {
 		*s = style{}
 	}
@@ -123,8 +125,8 @@ func nearest(r, g, b int) int {
 	return 16 + 36*i + 6*j + k
 }
 
-// dress gives a line the style that it begins in, and writes each of its sequences so that it says all that holds from there on. The
-// style goes on to the next line.
+// dress gives a line the style that it begins in, and writes each of its sequences so that it says all that holds from
+// there on. The style goes on to the next line.
 func (s *style) dress(line string) string {
 	var b strings.Builder
 	if *s != (style{}) {

@@ -31,7 +31,8 @@ type Line struct {
 	Text   []byte
 }
 
-// From is the window that begins at an offset, which begins a line. A line that is still being written belongs to the next one, too.
+// From is the window that begins at an offset, which begins a line. A line that is still being written belongs to the
+// next one, too.
 func From(read Read, offset int64) (Window, error) {
 	c, err := read(offset)
 	if err != nil {

@@ -56,10 +56,13 @@ func (t *translator) blend() *Blend {
 		fmt.Fprintf(&w, "# Context    sha256:%s\n", context)
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
-	w.WriteString("# toaster_tools FOLDER writes the program that makes the namespaces there, and the builder's functions.\ntoaster_tools() {\n")
+	w.WriteString(
+		"# toaster_tools FOLDER writes the program that makes the namespaces there, and the builder's functions.\n" +
+			"toaster_tools() {\n")
 	document(&w, "cat >$1/enter", id, func() { w.WriteString(mapZsh + enterZsh) })
 	document(&w, "cat >$1/functions", id, func() { w.WriteString(functions) })
-	w.WriteString("}\n\n# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
+	w.WriteString("}\n\n" +
+		"# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
 		"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
 	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
 	if len(names) > 0 {
@@ -116,14 +119,15 @@ func (l *lines76) Write(p []byte) (int, error) {
 // functions are those of the builder.
 func functions() string {
 	var w strings.Builder
-	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, layZsh, addZsh, stampZsh, serviceZsh} {
+	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
+		copyZsh, layZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()
 }
 
-// builder is the program that makes the image's files: the Dockerfile, an instruction a paragraph. Text of the Dockerfile stands
-// there only in quoted words.
+// builder is the program that makes the image's files: the Dockerfile, an instruction a paragraph. Text of the
+// Dockerfile stands there only in quoted words.
 func (t *translator) builder(last *stage) string {
 	var w strings.Builder
 	w.WriteString("source ./functions || exit 1\nunpack_context\n")

@@ -56,7 +56,8 @@ type translator struct {
 
 // translate also returns how much of the budget it took. Without write, the blend has no text.
 func translate(s Source, write bool) (blend *Blend, findings []Finding, spent int) {
-	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{}, whole: map[string]bool{}, archives: map[*entry]string{}}
+	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
+		whole: map[string]bool{}, archives: map[*entry]string{}}
 	t.over = t.tooComplex
 	defer func() {
 		if p := recover(); p != nil {
@@ -76,8 +77,9 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 		return nil, nil, 0
 	}
 	if !hostnameForm().MatchString(t.source.BuildArgs[hostnameArg]) {
-		t.add(Finding{Rule: "Syntax", Level: Error, Message: "The build argument " + hostnameArg + " is not a host name.",
-			Advice: "Use up to 64 letters, digits, dots and hyphens.", URL: reference})
+		t.add(Finding{Rule: "Syntax", Level: Error,
+			Message: "The build argument " + hostnameArg + " is not a host name.",
+			Advice:  "Use up to 64 letters, digits, dots and hyphens.", URL: reference})
 	}
 	t.plan(p)
 	for _, st := range t.stages {
@@ -106,8 +108,9 @@ func (t *translator) readContext() {
 		return // reported already
 	}
 	if err != nil {
-		f := Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's " + name + " cannot be read: " + sentence(err.Error()),
-			Advice: "Correct it.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
+		f := Finding{Rule: "Dockerignore", Level: Error,
+			Message: "The build context's " + name + " cannot be read: " + sentence(err.Error()),
+			Advice:  "Correct it.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
 			f.Message = fmt.Sprintf("Line %d of the build context's %s has a pattern that cannot be read: %s.",
 				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
@@ -145,7 +148,8 @@ func (t *translator) fail(loc []parser.Range, rule, message, advice string) {
 // failIn reports an error in a stage. Where the stage is not built, it is only a warning.
 func (t *translator) failIn(s *stage, loc []parser.Range, rule, message, advice string) {
 	if t.spent < enough { // else it was given up, which has been said
-		t.at(loc, Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+		t.at(loc,
+			Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
 	}
 }
 
@@ -175,8 +179,10 @@ func (r *report) sorted() []Finding {
 	if len(out) > mostFindings {
 		isError := func(f Finding) bool { return f.Level == Error }
 		rest := out[mostFindings-1:]
-		out = append(out[:mostFindings-1:mostFindings-1], Finding{Rule: "TooManyFindings", Level: Note, Message: fmt.Sprintf("There are %d more findings.", len(rest)),
-			Advice: "Correct these first."})
+		out = append(out[:mostFindings-1:mostFindings-1],
+			Finding{Rule: "TooManyFindings", Level: Note,
+				Message: fmt.Sprintf("There are %d more findings.", len(rest)),
+				Advice:  "Correct these first."})
 		if at := slices.IndexFunc(rest, isError); at >= 0 && !slices.ContainsFunc(out, isError) {
 			out[mostFindings-1] = rest[at]
 		}

@@ -54,7 +54,8 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]", "3 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN O=-y; apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]", "2 AptAsks warning"},
-		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]",
+			"2 HeredocGoesOn note"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]", "2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get remove -y systemd\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
@@ -72,8 +73,10 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN echo x | tee -a /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN sed -i s/a/b/ /etc/hosts && true\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN ln -sf /run/x /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
-		{"FROM devuan/devuan:daedalus\nRUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y resolvconf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\n" +
+			"RUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y resolvconf\nCMD [\"x\"]",
+			"2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN <<E\na\nb\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
 		{"FROM devuan/devuan:daedalus\nRUN <<E\nset -eu\na\nb\nE\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN <<E\n# one\na && \\\n  b\n\nE\nCMD [\"x\"]", ""},
@@ -180,7 +183,8 @@ func TestEveryInstructionIsDescribed(t *testing.T) {
 
 // TestReleaseOfADockerfileThatSkipsAnInstructionsChecks: such a comment ended the request.
 func TestReleaseOfADockerfileThatSkipsAnInstructionsChecks(t *testing.T) {
-	if d, c := Release([]byte("FROM debian:bookworm\n# check=skip=LegacyKeyValueFormat\nENV a b\n")); d != "debian" || c != "bookworm" {
+	if d, c := Release([]byte("FROM debian:bookworm\n# check=skip=LegacyKeyValueFormat\nENV a b\n")); d != "debian" ||
+		c != "bookworm" {
 		t.Error(d, c)
 	}
 }
@@ -205,8 +209,10 @@ func TestRelease(t *testing.T) {
 
 // TestHostnameIsOne: the build argument becomes the sandbox's host name, and nothing else.
 func TestHostnameIsOne(t *testing.T) {
-	for name, good := range map[string]bool{"build.example.org": true, "": true, `x","root":{"path":"/"},"y":"`: false, "a b": false, "a\nb": false, strings.Repeat("a", 65): false, "-x": false} {
-		blend, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\n"), BuildArgs: map[string]string{"BUILDKIT_SANDBOX_HOSTNAME": name}})
+	for name, good := range map[string]bool{"build.example.org": true, "": true, `x","root":{"path":"/"},"y":"`: false,
+		"a b": false, "a\nb": false, strings.Repeat("a", 65): false, "-x": false} {
+		blend, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\n"),
+			BuildArgs: map[string]string{"BUILDKIT_SANDBOX_HOSTNAME": name}})
 		if good != (blend != nil) {
 			t.Errorf("%q: %v", name, findings)
 		}

@@ -21,8 +21,8 @@ type Limits struct {
 	Entries    int   // files, folders and links
 }
 
-// Context is a build context, read and checked: files, folders, symbolic links and pipes below one folder. Of anything else it knows
-// the name, for those who use it.
+// Context is a build context, read and checked: files, folders, symbolic links and pipes below one folder. Of anything
+// else it knows the name, for those who use it.
 type Context struct {
 	entries map[string]*entry // by clean path without a leading slash; the root is ""
 	names   []string          // sorted by path, so that a folder comes before what is in it
@@ -49,7 +49,7 @@ type entry struct {
 	mode int64 // permissions with set-id and sticky bits
 	time time.Time
 	data []byte
-	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's target, or nothing for a device
+	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's; "" for a device
 
 	inode int // the same for hard links to one file; 0: it has none
 }
@@ -180,7 +180,8 @@ func checkName(name string) error {
 }
 
 func refuse(name, why string) error {
-	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why), "Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
+	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
+		"Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
 }
 
 func show(name string) string {

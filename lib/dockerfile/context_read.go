@@ -21,9 +21,8 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names that lead out, and more than the limits
-// allow (a limit of 0 is none). Faults are Invalid or TooLarge and name the entry. Links are kept as they are, wherever they point: a
-// COPY never follows them out of the context.
+// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names that lead out and what
+// is over a limit (0 is none), by Invalid or TooLarge. Links may point anywhere: COPY follows none out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
 		return nil, fault.New(fault.TooLarge, "The build context's archive is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",

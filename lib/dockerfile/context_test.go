@@ -115,13 +115,18 @@ func TestReadContextRefuses(t *testing.T) {
 	}
 }
 
-// TestOddEntries: what can't be copied is refused where an instruction takes it, and nowhere else. Links are links, wherever they lead.
+// TestOddEntries: what can't be copied is refused where an instruction takes it, and nowhere else. Links are links,
+// wherever they lead.
 func TestOddEntries(t *testing.T) {
 	context := func(extra ...tar.Header) *Context {
-		c, err := ReadContext(tarOf(append([]tar.Header{{Name: "one", Size: 1}, {Name: "two", Typeflag: tar.TypeLink, Linkname: "one"},
-			{Name: "venv/python", Typeflag: tar.TypeSymlink, Linkname: "/usr/bin/python3"}, {Name: "venv/up", Typeflag: tar.TypeSymlink, Linkname: "../../x"},
-			{Name: "venv/pipe", Typeflag: tar.TypeFifo}, {Name: "odd/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3},
-			{Name: "odd/link", Typeflag: tar.TypeSymlink}, {Name: "odd/hard", Typeflag: tar.TypeLink, Linkname: "../../x"}}, extra...)...), roomy)
+		c, err := ReadContext(
+			tarOf(append([]tar.Header{{Name: "one", Size: 1}, {Name: "two", Typeflag: tar.TypeLink, Linkname: "one"},
+				{Name: "venv/python", Typeflag: tar.TypeSymlink, Linkname: "/usr/bin/python3"},
+				{Name: "venv/up", Typeflag: tar.TypeSymlink, Linkname: "../../x"},
+				{Name: "venv/pipe", Typeflag: tar.TypeFifo},
+				{Name: "odd/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3},
+				{Name: "odd/link", Typeflag: tar.TypeSymlink},
+				{Name: "odd/hard", Typeflag: tar.TypeLink, Linkname: "../../x"}}, extra...)...), roomy)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,18 +163,21 @@ func TestOddEntries(t *testing.T) {
 			t.Errorf("%q: %q, want %q", text, said, says)
 		}
 	}
-	_, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY venv/python /\n"), Context: context()})
+	_, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY venv/python /\n"),
+		Context: context()})
 	if i := slices.IndexFunc(findings, func(f Finding) bool { return f.Rule == "MissingSource" }); i < 0 ||
 		findings[i].Advice != `venv/python is a link to "/usr/bin/python3", which is not in the build context.` {
 		t.Errorf("a link that leads to nothing: %v", findings)
 	}
 }
 
-// TestDockerignoreOfTheDockerfile: NAME.dockerignore is for the Dockerfile of that name; where no name is known, its text tells.
+// TestDockerignoreOfTheDockerfile: NAME.dockerignore is for the Dockerfile of that name; where no name is known, its
+// text tells.
 func TestDockerignoreOfTheDockerfile(t *testing.T) {
 	c := newContext()
 	text := "FROM debian:bookworm\n"
-	for name, data := range map[string]string{"docker/app.Dockerfile": text, "docker/app.Dockerfile.dockerignore": "secret", "other.Dockerfile": "FROM scratch\n",
+	for name, data := range map[string]string{"docker/app.Dockerfile": text,
+		"docker/app.Dockerfile.dockerignore": "secret", "other.Dockerfile": "FROM scratch\n",
 		"Dockerfile.dockerignore": "a", ".dockerignore": "b"} {
 		c.add(name, &entry{kind: file, data: []byte(data)}, Limits{})
 	}
@@ -255,7 +263,8 @@ func FuzzReadContext(f *testing.F) {
 		total := 0
 		for _, name := range c.Paths() {
 			e := c.entries[name]
-			if checkName(name) != nil || e == nil || e.kind == link && (e.link == "" || strings.ContainsRune(e.link, 0)) {
+			if checkName(name) != nil || e == nil ||
+				e.kind == link && (e.link == "" || strings.ContainsRune(e.link, 0)) {
 				t.Fatalf("%q is in", name)
 			}
 			total += len(e.data)

@@ -137,7 +137,9 @@ func syntax(t *testing.T, blend []byte) ([]byte, error) {
 	if err := os.WriteFile(filepath.Join(dir, "blend"), blend, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("zsh", "-f", "-e", "-c", "zsh -f -n blend; source ./blend; mkdir out; toaster_unpack out; zsh -f -n out/functions; zsh -f -n out/builder; zsh -f -n out/enter")
+	cmd := exec.Command("zsh", "-f", "-e", "-c",
+		"zsh -f -n blend; source ./blend; mkdir out; toaster_unpack out; "+
+			"zsh -f -n out/functions; zsh -f -n out/builder; zsh -f -n out/enter")
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	os.RemoveAll(dir)

@@ -19,9 +19,12 @@ func (g getter) Keys() []string { return g.keys }
 
 // FuzzExpand: variables are replaced as BuildKit replaces them: the same text, words and variables, the same errors.
 func FuzzExpand(f *testing.F) {
-	for _, word := range []string{"", "a", "$A", "${A}x$B", "${A:-x}${C:-$B}", "${C:+x}${A:+'y'}", "${C?}", "${C:?gone}", "${A#a*}", "${A##*/}", "${A%/*}", `${A%%\**}`, "${A/b/c}", "${A//b/$B}", `${A//\//x}`,
-		`${A//?/[\$0]}`, `"a $A"`, `'a $A'`, `"\$A \" \x"`, `\$A\`, "a<<b <<  c < d", "${A", "${}", "${:A}", "${A:#b}", "${A!b}", "${A:=b}", "a b  \"c d\" e$B", "${A#\"*\"}", `${A#'\*'}`, "x${A:-y}z w",
-		"${A##${B}*}", "$1x $@y $$ ${10}", "\ufeffa", "${A/", "${A/b", "${A/b/", `"${A:-"b"}"`, "é$Aü${B%ü}", "${A#\\x}", "${A%\\}", "${A//*/x}", "a}b/c", "${A:-a/b}"} {
+	for _, word := range []string{"", "a", "$A", "${A}x$B", "${A:-x}${C:-$B}", "${C:+x}${A:+'y'}", "${C?}",
+		"${C:?gone}", "${A#a*}", "${A##*/}", "${A%/*}", `${A%%\**}`, "${A/b/c}", "${A//b/$B}", `${A//\//x}`,
+		`${A//?/[\$0]}`, `"a $A"`, `'a $A'`, `"\$A \" \x"`, `\$A\`, "a<<b <<  c < d", "${A", "${}", "${:A}", "${A:#b}",
+		"${A!b}", "${A:=b}", "a b  \"c d\" e$B", "${A#\"*\"}", `${A#'\*'}`, "x${A:-y}z w",
+		"${A##${B}*}", "$1x $@y $$ ${10}", "\ufeffa", "${A/", "${A/b", "${A/b/", `"${A:-"b"}"`, "é$Aü${B%ü}",
+		"${A#\\x}", "${A%\\}", "${A//*/x}", "a}b/c", "${A:-a/b}"} {
 		f.Add(word, "a/b/c b*", "ü x", true, true)
 	}
 	f.Fuzz(func(t *testing.T, word, a, b string, quotes, backslash bool) {
@@ -45,7 +48,8 @@ func FuzzExpand(f *testing.F) {
 			return
 		}
 		if got.Result != want.Result || !slices.Equal(got.Words, want.Words) {
-			t.Errorf("%q with A=%q B=%q: %q %q, BuildKit: %q %q", word, a, b, got.Result, got.Words, want.Result, want.Words)
+			t.Errorf("%q with A=%q B=%q: %q %q, BuildKit: %q %q", word, a, b, got.Result, got.Words,
+				want.Result, want.Words)
 		}
 		if !maps.Equal(got.Matched, want.Matched) || !maps.Equal(got.Unmatched, want.Unmatched) {
 			t.Errorf("%q: %v %v, BuildKit: %v %v", word, got.Matched, got.Unmatched, want.Matched, want.Unmatched)
@@ -55,7 +59,9 @@ func FuzzExpand(f *testing.F) {
 
 // FuzzIgnore: a .dockerignore leaves out what BuildKit leaves out.
 func FuzzIgnore(f *testing.F) {
-	for _, text := range []string{"a", "*", "**", "**/b", "**b", "a/**", "a**", "*/b", "a\n!a/b", "!a", "a/*\n!a/b\na/b/c", "[a-b]", "?/b", "\\a", "a/\\b*", "**/b/**", "a.b", "***", "/a", "!", "**/*c", "a*/b", "x/**/y", "[", "**/", "a^b*", "|*", "a{2}*", "*a\\.b", "*]"} {
+	for _, text := range []string{"a", "*", "**", "**/b", "**b", "a/**", "a**", "*/b", "a\n!a/b", "!a",
+		"a/*\n!a/b\na/b/c", "[a-b]", "?/b", "\\a", "a/\\b*", "**/b/**", "a.b", "***", "/a", "!", "**/*c", "a*/b",
+		"x/**/y", "[", "**/", "a^b*", "|*", "a{2}*", "*a\\.b", "*]"} {
 		f.Add(text, "a/b/c\na/d\nb\nx/y\nx/z/y\na.b")
 	}
 	f.Fuzz(func(t *testing.T, text, names string) {

@@ -65,18 +65,21 @@ func overlapping() []byte {
 	return append(append(bytes.Clone(text[:start]), bytes.Repeat(directory, n)...), end...)
 }
 
-// TestContextIsReadOnce: what an archive says of itself doesn't multiply the work of reading it. Each of these took minutes.
+// TestContextIsReadOnce: what an archive says of itself doesn't multiply the work of reading it. Each of these took
+// minutes.
 func TestContextIsReadOnce(t *testing.T) {
 	deep := strings.Repeat("d/", 1990)
 	for name, c := range map[string]struct {
 		archive []byte
 		refuse  bool
 	}{
-		"a hole again and again":   {sparse(), true},
-		"overlapping files":        {overlapping(), true},
-		"deep folders":             {manyInTar(7900, func(i int, h *tar.Header) { h.Name = fmt.Sprint(deep, i) }), false},
-		"a file again and again":   {manyInTar(20000, func(_ int, h *tar.Header) { h.Name = "a" }), false},
-		"many links to one folder": {manyInTar(9000, func(i int, h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "." }), false},
+		"a hole again and again": {sparse(), true},
+		"overlapping files":      {overlapping(), true},
+		"deep folders": {manyInTar(7900,
+			func(i int, h *tar.Header) { h.Name = fmt.Sprint(deep, i) }), false},
+		"a file again and again": {manyInTar(20000, func(_ int, h *tar.Header) { h.Name = "a" }), false},
+		"many links to one folder": {manyInTar(9000,
+			func(i int, h *tar.Header) { h.Typeflag, h.Linkname = tar.TypeSymlink, "." }), false},
 	} {
 		before := used()
 		_, err := ReadContext(c.archive, Limits{Unpacked: usual.Unpacked, Entries: usual.Entries})

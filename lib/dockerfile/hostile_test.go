@@ -46,7 +46,8 @@ func hostiles() map[string]hostile {
 	long := func(n int) string { return from + "ENV A=" + x("a", n) + "\n" }
 	doubled := from + "ENV A=xxxxxxxx\n" + x("ENV A=$A$A\n", 13)
 	pattern := func(modifier string) string {
-		return "FROM debian:bookworm\nENV A=aaaaaaaa\n" + x("ENV A=$A$A\n", 12) + "ENV B=*a*a*a*a\n" + x("ENV B=$B$B\n", 7) + "ENV C=${A" + modifier + "}\n"
+		return "FROM debian:bookworm\nENV A=aaaaaaaa\n" + x("ENV A=$A$A\n", 12) + "ENV B=*a*a*a*a\n" +
+			x("ENV B=$B$B\n", 7) + "ENV C=${A" + modifier + "}\n"
 	}
 	names := map[string]string{}
 	for i := range 300 {
@@ -60,11 +61,12 @@ func hostiles() map[string]hostile {
 		return map[string]string{".dockerignore": w.String()}
 	}
 	return map[string]hostile{
-		"doubling":            {text: from + "ENV A=xxxxxxxx\n" + x("ENV A=$A$A\n", 5000)},
-		"many uses":           {text: long(30000) + "ENV B=" + x("$A", 15000) + "\n"},
-		"long words":          {text: long(20000) + x("WORKDIR $A\n", 4000), refuse: true},
-		"ports":               {text: lex(from, "EXPOSE 0-65535\n"), refuse: true},
-		"ports of stages":     {text: numbered("FROM debian:bookworm AS s\nEXPOSE 0-65535 0-65535/udp 0-65535/sctp\n", "FROM s AS t%d\n", ""), refuse: true},
+		"doubling":   {text: from + "ENV A=xxxxxxxx\n" + x("ENV A=$A$A\n", 5000)},
+		"many uses":  {text: long(30000) + "ENV B=" + x("$A", 15000) + "\n"},
+		"long words": {text: long(20000) + x("WORKDIR $A\n", 4000), refuse: true},
+		"ports":      {text: lex(from, "EXPOSE 0-65535\n"), refuse: true},
+		"ports of stages": {text: numbered("FROM debian:bookworm AS s\nEXPOSE 0-65535 0-65535/udp 0-65535/sctp\n",
+			"FROM s AS t%d\n", ""), refuse: true},
 		"globs":               {text: lex(from, "COPY d/?* /x/\n"), refuse: true},
 		"globs of ADD":        {text: lex(from, "ADD d/?* /x/\n"), refuse: true},
 		"stars":               {text: lex(from, "COPY d/*1*2*3*4*5 /x/\n"), refuse: true},
@@ -73,14 +75,17 @@ func hostiles() map[string]hostile {
 		"variables in a line": {text: star(from+"ENV x=y ", "a%d=1 ", "\n")},
 		"the same variable":   {text: lex(star(from+"ENV x=y ", "%d=1 ", "\n")[:40000]+"\n", "ENV x=1\n")},
 		"unknown":             {text: star(from, "ENV abcdef%d=$b\n", "")},
-		"unknown, long":       {text: star(star(from, "ENV "+x("a", 80)+"%d=\n", "")[:most/2]+"\nENV z=", "$"+x("a", 80)+"b%d", "\n")},
-		"unknown in FROM":     {text: star(star("ARG z", " a%d", "")[:most/2]+"\nFROM x", "$b%d", "\n")},
-		"stages":              {text: x("FROM debian\n", 5000)},
-		"named stages":        {text: star("", "FROM debian AS s%d\n", "")},
-		"chains":              {text: star("FROM debian AS s0\n", "FROM s0 AS t%d\n", "")},
-		"onbuild":             {text: lex("FROM debian AS s0\n"+lex("", "ONBUILD RUN x\n")[:62000]+"\n", "FROM s0\n")},
-		"onbuild env":         {text: lex("FROM debian AS s0\nONBUILD ENV a=1"+x(" b=2", 15000)+"\n", "FROM s0\n"), refuse: true},
-		"onbuild unknown":     {text: lex("FROM debian AS s0\n"+lex("", "ONBUILD xxxxxxxxxxxxxxxxxxxxxxxxxxx y\n")[:62000]+"\n", "FROM s0\n")},
+		"unknown, long": {text: star(star(from, "ENV "+x("a", 80)+"%d=\n", "")[:most/2]+"\nENV z=",
+			"$"+x("a", 80)+"b%d", "\n")},
+		"unknown in FROM": {text: star(star("ARG z", " a%d", "")[:most/2]+"\nFROM x", "$b%d", "\n")},
+		"stages":          {text: x("FROM debian\n", 5000)},
+		"named stages":    {text: star("", "FROM debian AS s%d\n", "")},
+		"chains":          {text: star("FROM debian AS s0\n", "FROM s0 AS t%d\n", "")},
+		"onbuild":         {text: lex("FROM debian AS s0\n"+lex("", "ONBUILD RUN x\n")[:62000]+"\n", "FROM s0\n")},
+		"onbuild env": {text: lex("FROM debian AS s0\nONBUILD ENV a=1"+x(" b=2", 15000)+"\n",
+			"FROM s0\n"), refuse: true},
+		"onbuild unknown": {text: lex("FROM debian AS s0\n"+
+			lex("", "ONBUILD xxxxxxxxxxxxxxxxxxxxxxxxxxx y\n")[:62000]+"\n", "FROM s0\n")},
 		"nested":              {text: from + "ENV A=" + x("${A:-", 10000) + x("}", 10000) + "\n"},
 		"nested patterns":     {text: long(4000) + "ENV B=" + x("${A##", 5000) + x("}", 5000) + "\n", refuse: true},
 		"nested in a heredoc": {text: from + "COPY <<A /a\n" + x("${A:-", 10000) + x("}", 10000) + "\nA\n"},
@@ -122,29 +127,35 @@ func hostiles() map[string]hostile {
 			}
 			return s
 		}(), files: names},
-		"archives":               {text: lex(from, "ADD d/* /x/\n"), refuse: true},
-		"bzip2":                  {text: lex(from, "ADD b /x/\n"), files: map[string]string{"b": bzip2Zeros}},
-		"suffix":                 {text: pattern("%${B}b"), refuse: true},
-		"longest suffix":         {text: pattern("%%${B}b"), refuse: true},
-		"prefix":                 {text: pattern("#${B}b"), refuse: true},
-		"longest prefix":         {text: pattern("##${B}b"), refuse: true},
-		"replaced":               {text: pattern("/${B}b/x"), refuse: true},
-		"replaced everywhere":    {text: pattern("//${B}b/x"), refuse: true},
-		"much for little":        {text: doubled + "ENV B=${A//x/$A}\n"},
-		"much for a match":       {text: doubled + `ENV B=${A//*/` + x(`\$0`, 15000) + "}\n"},
-		"nothing for a match":    {text: doubled + `ENV B=${A//x/` + x(`\$1`, 15000) + "}\n"},
-		"patterns in a line":     {text: from + "ENV A=" + x("a", 1000) + "b\nENV B=" + x("${A//a*a*a*b/}", 4000) + "\n", refuse: true},
-		"patterns in a heredoc":  {text: from + "ENV A=" + x("a", 1000) + "b\nCOPY <<A /a\n" + x("${A//a*a*a*b/}", 4000) + "\nA\n", refuse: true},
-		"patterns":               {text: from + "ENV A=" + x("a", 20000) + "\nENV B=${A//" + x("*a", 5000) + "b/x}\n", refuse: true},
-		"patterns of EXPOSE":     {text: doubled + "EXPOSE ${A//" + x("*x", 5000) + "b/x}\n", refuse: true},
-		"patterns of FROM":       {text: "ARG A=a\n" + x("ARG A=$A$A\n", 16) + "FROM ${A//" + x("*a", 5000) + "b/x}\n", refuse: true},
-		"patterns of a platform": {text: "ARG A=a\n" + x("ARG A=$A$A\n", 16) + "FROM --platform=${A//" + x("*a", 5000) + "b/x} debian\n", refuse: true},
-		"ignored":                {text: from + "COPY . /\n", files: patterns("%d"), refuse: true},
-		"ignored stars":          {text: from + "COPY . /\n", files: patterns("*a*b*%d*"), refuse: true},
-		"ignored tails":          {text: from + "COPY . /\n", files: patterns("**/%d"), refuse: true},
-		"ignored and not":        {text: from + "COPY . /\n", files: patterns("*\n!*%d"), refuse: true},
-		"ignored everything":     {text: from + "COPY . /\n", files: patterns("**%.0d"), refuse: true},
-		"much ignored":           {text: from + "COPY . /\n", files: map[string]string{".dockerignore": x("a\n", 2<<20)}, refuse: true},
+		"archives":            {text: lex(from, "ADD d/* /x/\n"), refuse: true},
+		"bzip2":               {text: lex(from, "ADD b /x/\n"), files: map[string]string{"b": bzip2Zeros}},
+		"suffix":              {text: pattern("%${B}b"), refuse: true},
+		"longest suffix":      {text: pattern("%%${B}b"), refuse: true},
+		"prefix":              {text: pattern("#${B}b"), refuse: true},
+		"longest prefix":      {text: pattern("##${B}b"), refuse: true},
+		"replaced":            {text: pattern("/${B}b/x"), refuse: true},
+		"replaced everywhere": {text: pattern("//${B}b/x"), refuse: true},
+		"much for little":     {text: doubled + "ENV B=${A//x/$A}\n"},
+		"much for a match":    {text: doubled + `ENV B=${A//*/` + x(`\$0`, 15000) + "}\n"},
+		"nothing for a match": {text: doubled + `ENV B=${A//x/` + x(`\$1`, 15000) + "}\n"},
+		"patterns in a line": {text: from + "ENV A=" + x("a", 1000) + "b\nENV B=" + x("${A//a*a*a*b/}", 4000) +
+			"\n", refuse: true},
+		"patterns in a heredoc": {text: from + "ENV A=" + x("a", 1000) + "b\nCOPY <<A /a\n" +
+			x("${A//a*a*a*b/}", 4000) + "\nA\n", refuse: true},
+		"patterns": {text: from + "ENV A=" + x("a", 20000) + "\nENV B=${A//" + x("*a", 5000) +
+			"b/x}\n", refuse: true},
+		"patterns of EXPOSE": {text: doubled + "EXPOSE ${A//" + x("*x", 5000) + "b/x}\n", refuse: true},
+		"patterns of FROM": {text: "ARG A=a\n" + x("ARG A=$A$A\n", 16) + "FROM ${A//" + x("*a", 5000) +
+			"b/x}\n", refuse: true},
+		"patterns of a platform": {text: "ARG A=a\n" + x("ARG A=$A$A\n", 16) + "FROM --platform=${A//" + x("*a", 5000) +
+			"b/x} debian\n", refuse: true},
+		"ignored":            {text: from + "COPY . /\n", files: patterns("%d"), refuse: true},
+		"ignored stars":      {text: from + "COPY . /\n", files: patterns("*a*b*%d*"), refuse: true},
+		"ignored tails":      {text: from + "COPY . /\n", files: patterns("**/%d"), refuse: true},
+		"ignored and not":    {text: from + "COPY . /\n", files: patterns("*\n!*%d"), refuse: true},
+		"ignored everything": {text: from + "COPY . /\n", files: patterns("**%.0d"), refuse: true},
+		"much ignored": {text: from + "COPY . /\n",
+			files: map[string]string{".dockerignore": x("a\n", 2<<20)}, refuse: true},
 	}
 }
 
@@ -152,7 +163,8 @@ func hostiles() map[string]hostile {
 func links() map[string]string {
 	files := map[string]string{"e/x": ""}
 	for i := range 10 {
-		files[fmt.Sprintf("l%d", i)] = fmt.Sprintf("->%s.", strings.Repeat("e/../", 400)+strings.Repeat(fmt.Sprintf("l%d/../", i-1), min(i, 1)*30))
+		files[fmt.Sprintf("l%d", i)] = fmt.Sprintf("->%s.",
+			strings.Repeat("e/../", 400)+strings.Repeat(fmt.Sprintf("l%d/../", i-1), min(i, 1)*30))
 	}
 	return files
 }
@@ -181,8 +193,8 @@ var crowd = sync.OnceValue(func() map[string]*entry {
 	return c.entries
 })
 
-// TestBounded: no source within the default limits keeps a request busy, or becomes huge. What is too much is refused, at a line,
-// and says what to do.
+// TestBounded: no source within the default limits keeps a request busy, or becomes huge. What is too much is refused,
+// at a line, and says what to do.
 func TestBounded(t *testing.T) {
 	for name, h := range hostiles() {
 		t.Run(name, func(t *testing.T) {
@@ -205,7 +217,8 @@ func TestBounded(t *testing.T) {
 			said := 0
 			for _, f := range findings {
 				said += len(f.Message)
-				if f.Rule == "TooComplex" && (f.Line == 0 && !strings.Contains(f.Message, ".dockerignore") || f.Advice == "") {
+				if f.Rule == "TooComplex" &&
+					(f.Line == 0 && !strings.Contains(f.Message, ".dockerignore") || f.Advice == "") {
 					t.Errorf("it is refused, and does not say where: %+v", f)
 				}
 				if f.Rule == "Internal" {

@@ -63,8 +63,8 @@ func PatternLine(text []byte, n int) int {
 	return 0
 }
 
-// ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore. Where nobody knows
-// the Dockerfile's name, the context's file with that text tells it.
+// ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore.
+// Where nobody knows the Dockerfile's name, the context's file with that text tells it.
 func (c *Context) ignoreFile(s Source, b *budget) string {
 	exists := func(name string) bool { e := c.entries[name]; return e != nil && e.kind == file }
 	if name := s.Name; name != "" {
@@ -75,7 +75,8 @@ func (c *Context) ignoreFile(s Source, b *budget) string {
 	}
 	other := false
 	for _, name := range c.names {
-		if e := c.entries[name]; e.kind == file && len(e.data) == len(s.Dockerfile) && b.spend(1+len(e.data)/4096) && bytes.Equal(e.data, s.Dockerfile) {
+		if e := c.entries[name]; e.kind == file && len(e.data) == len(s.Dockerfile) && b.spend(1+len(e.data)/4096) &&
+			bytes.Equal(e.data, s.Dockerfile) {
 			if exists(name + ".dockerignore") {
 				return name + ".dockerignore"
 			}
@@ -88,7 +89,8 @@ func (c *Context) ignoreFile(s Source, b *budget) string {
 	return ".dockerignore"
 }
 
-// ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is none).
+// ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is
+// none).
 func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 	text := c.entries[name]
 	if text == nil || text.kind != file {

@@ -60,7 +60,8 @@ var imageForm = lazy(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z
 func (t *translator) lintFrom(s *stage, r expansion) {
 	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
 	t.lintFromArgs(s, r.Unmatched, lint)
-	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil && !(len(def.Result) <= longestReference && imageForm().MatchString(def.Result)) {
+	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil &&
+		!(len(def.Result) <= longestReference && imageForm().MatchString(def.Result)) {
 		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
 	}
 }

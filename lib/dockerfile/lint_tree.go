@@ -14,7 +14,8 @@ import (
 // These are rules for what docker build does in silence too, and what hurts a system that boots.
 
 var (
-	lostFile = lazy(`(?:>>?|\btee\b[^;&|\n]*|\bsed\b[^;&|\n]*-i[^;&|\n]*)\s*["']?(/etc/(?:hosts|resolv\.conf))["']?(?:[\s;&|)]|$)|` +
+	lostFile = lazy(`(?:>>?|\btee\b[^;&|\n]*|\bsed\b[^;&|\n]*-i[^;&|\n]*)` +
+		`\s*["']?(/etc/(?:hosts|resolv\.conf))["']?(?:[\s;&|)]|$)|` +
 		`\b(?:cp|mv|ln|install)\b[^;&|\n]*\s["']?(/etc/(?:hosts|resolv\.conf))["']?\s*(?:[;&|)\n]|$)`)
 	stopsAt   = lazy(`(?m)^\s*set\s+(-[a-z]*e|-o\s+errexit)`)
 	continues = lazy(`(\\|&&|\|\|?|\b(do|then|else)|[{(;])$`)
@@ -26,11 +27,15 @@ func (t *translator) lintLost(c command, text string) {
 		return
 	}
 	if m := lostFile().FindStringSubmatch(text); m != nil {
-		t.warn(c.Location(), Warning, "LostFile", fmt.Sprintf("What RUN writes to %s is gone after the step, as with docker build: the build has a file of its own there.", m[1]+m[2]),
+		t.warn(c.Location(), Warning, "LostFile",
+			fmt.Sprintf(
+				"What RUN writes to %s is gone after the step, as with docker build: the build has a file of its own there.",
+				m[1]+m[2]),
 			"COPY the file instead.")
 	}
 	if slices.Contains(shellWords(strings.Join(apt(text, "install"), "\n")), "resolvconf") {
-		t.warn(c.Location(), Warning, "LostFile", "resolvconf cannot be installed in a build: it replaces /etc/resolv.conf, where the build has a file of its own.",
+		t.warn(c.Location(), Warning, "LostFile",
+			"resolvconf cannot be installed in a build: it replaces /etc/resolv.conf, where the build has a file of its own.",
 			"Leave it out, or install it when the image runs.")
 	}
 }
@@ -57,14 +62,16 @@ func (t *translator) lintHeredocs(c command, in *instructions.RunCommand) {
 		open = continues().MatchString(line)
 	}
 	if lines > 1 {
-		t.warn(c.Location(), Note, "HeredocGoesOn", "The shell goes on after a line of the heredoc that fails, and only the last one decides whether RUN has failed.",
+		t.warn(c.Location(), Note, "HeredocGoesOn",
+			"The shell goes on after a line of the heredoc that fails, and only the last one decides whether RUN has failed.",
 			"Begin the heredoc with set -e.")
 	}
 }
 
 func (t *translator) lintLineEnds(loc []parser.Range, data string) {
 	if strings.Contains(data, "\r\n") {
-		t.warn(loc, Warning, "HeredocLineEnds", "The heredoc's lines end with CR LF, and keep that: most programs of Linux cannot read them.",
+		t.warn(loc, Warning, "HeredocLineEnds",
+			"The heredoc's lines end with CR LF, and keep that: most programs of Linux cannot read them.",
 			"Save the Dockerfile with the line ends of Unix.")
 	}
 }
@@ -81,7 +88,10 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 	if c.link && c.chmod == "" {
 		for _, folder := range []string{"/tmp", "/var/tmp", "/root"} {
 			if above == folder || strings.HasPrefix(above, folder+"/") {
-				t.warn(c.loc, Warning, "LinkMode", fmt.Sprintf("%s --link makes the folders above the file anew: %s gets the mode 755, as with docker build.", c.name, folder),
+				t.warn(c.loc, Warning, "LinkMode",
+					fmt.Sprintf(
+						"%s --link makes the folders above the file anew: %s gets the mode 755, as with docker build.",
+						c.name, folder),
 					"Remove --link, or copy to another folder.")
 			}
 		}
@@ -91,21 +101,26 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 		return
 	}
 	for _, src := range c.SourcePaths {
-		if _, e, _ := t.find(src, true); c.from == nil && !hasWildcards(src) && !isURL(src) && e != nil && e.kind == dir {
-			t.warn(c.loc, Warning, "ChmodFolder", fmt.Sprintf("--chmod=%s is for folders too: nobody but root can enter those that are copied.", c.chmod),
+		if _, e, _ := t.find(src, true); c.from == nil && !hasWildcards(src) && !isURL(src) &&
+			e != nil && e.kind == dir {
+			t.warn(c.loc, Warning, "ChmodFolder",
+				fmt.Sprintf("--chmod=%s is for folders too: nobody but root can enter those that are copied.", c.chmod),
 				"Write --chmod=u=rwX,go=rX, whose X is for folders only.")
 			return
 		}
 	}
 	if !usualFolder(above) && (s.config.WorkingDir != above) {
-		t.warn(c.loc, Note, "ChmodFolder", fmt.Sprintf("--chmod=%s is for new folders too: if %s is not there yet, nobody but root can enter it.", c.chmod, above),
+		t.warn(c.loc, Note, "ChmodFolder",
+			fmt.Sprintf("--chmod=%s is for new folders too: if %s is not there yet, nobody but root can enter it.",
+				c.chmod, above),
 			"Make the folder before, with RUN mkdir -p or WORKDIR; or write --chmod=u=rwX,go=rX.")
 	}
 }
 
 // usualFolder tells the folders that a Debian system has from the start.
 func usualFolder(p string) bool {
-	usual := strings.Fields("/ /etc /opt /srv /home /root /tmp /run /var /var/lib /var/log /var/www /var/tmp /usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local " +
-		"/usr/local/bin /usr/local/sbin /usr/local/lib /usr/local/share /usr/local/etc /bin /sbin /lib")
+	usual := strings.Fields("/ /etc /opt /srv /home /root /tmp /run /var /var/lib /var/log /var/www /var/tmp " +
+		"/usr /usr/bin /usr/sbin /usr/lib /usr/share /usr/local /usr/local/bin /usr/local/sbin /usr/local/lib " +
+		"/usr/local/share /usr/local/etc /bin /sbin /lib")
 	return slices.Contains(usual, p) || path.Dir(p) == "/etc"
 }

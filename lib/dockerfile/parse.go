@@ -35,7 +35,9 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if line := tooDeep(text); line > 0 {
-		r.add(Finding{Rule: "TooComplex", Level: Error, Line: line, Message: fmt.Sprintf("More than %d ${ are inside of each other.", deepest), Advice: "Set a variable to the inner part first."})
+		r.add(Finding{Rule: "TooComplex", Level: Error, Line: line,
+			Message: fmt.Sprintf("More than %d ${ are inside of each other.", deepest),
+			Advice:  "Set a variable to the inner part first."})
 		return nil
 	}
 	result, err := parser.Parse(bytes.NewReader(text))
@@ -78,7 +80,8 @@ func tooDeep(text []byte) int {
 				depth = max(0, depth-1)
 			}
 		}
-		if end := bytes.TrimRight(line, " \t\r\n"); !bytes.HasSuffix(end, []byte("\\")) && !bytes.HasSuffix(end, []byte("`")) && !bytes.HasPrefix(bytes.TrimSpace(end), []byte("#")) && len(end) > 0 {
+		if end := bytes.TrimRight(line, " \t\r\n"); !bytes.HasSuffix(end, []byte("\\")) &&
+			!bytes.HasSuffix(end, []byte("`")) && !bytes.HasPrefix(bytes.TrimSpace(end), []byte("#")) && len(end) > 0 {
 			depth = 0
 		}
 	}

@@ -74,7 +74,8 @@ func runArgs(in *instructions.RunCommand) (args []string, script string, ok bool
 // runFlags refuses what the sandbox does not give.
 func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
 	if instructions.GetNetwork(in) == instructions.NetworkHost {
-		t.failIn(s, in.Location(), "RunNetwork", "RUN --network=host is not allowed here: the network of the build machine is not the build's.",
+		t.failIn(s, in.Location(), "RunNetwork",
+			"RUN --network=host is not allowed here: the network of the build machine is not the build's.",
 			"Remove the flag: RUN reaches the internet without it.")
 		return false
 	}
@@ -130,7 +131,10 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	mode := map[bool]string{true: "ro", false: "rw"}[m.ReadOnly]
 	switch {
 	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
-		t.warn(c.Location(), Warning, "SecretMissing", fmt.Sprintf("RUN --mount=type=%s: nothing is given to the build, and RUN goes on without it, as docker build does.", m.Type),
+		t.warn(c.Location(), Warning, "SecretMissing",
+			fmt.Sprintf(
+				"RUN --mount=type=%s: nothing is given to the build, and RUN goes on without it, as docker build does.",
+				m.Type),
 			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
 		return true
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:

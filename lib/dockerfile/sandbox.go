@@ -22,7 +22,8 @@ var hostnameForm = lazy(`^([A-Za-z0-9][A-Za-z0-9.-]{0,63})?$`)
 // capabilities are Docker's, for what runs as root and for the limit of all others.
 // https://github.com/moby/moby/blob/v28.0.0/oci/caps/defaults.go
 var capabilities = []string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID", "CAP_SETUID", "CAP_SETFCAP",
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_MKNOD", "CAP_NET_RAW", "CAP_SETGID",
+	"CAP_SETUID", "CAP_SETFCAP",
 	"CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
 }
 
@@ -30,7 +31,8 @@ var capabilities = []string{
 // https://github.com/moby/moby/blob/v28.0.0/oci/defaults.go
 var (
 	masked = []string{
-		"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+		"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+		"/proc/timer_list",
 		"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 	}
 	readonly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
@@ -43,7 +45,7 @@ var machines = map[string][]string{
 	"ppc64le": {"SCMP_ARCH_PPC64LE"},
 }
 
-// sandboxParts are the parts of the sandbox's OCI configuration that are the same for each RUN, as variables of the builder.
+// sandboxParts are the parts of the OCI configuration that are the same for each RUN, as variables of the builder.
 // https://github.com/opencontainers/runtime-spec/blob/v1.0.2/config-linux.md
 func sandboxParts() string {
 	var w strings.Builder
@@ -62,8 +64,8 @@ func quoteJSON(v any) string {
 	return quote(string(text))
 }
 
-// seccompRules is Docker's profile for its capabilities, on the processors of machines and any Linux since 4.8, as members of a
-// JSON object: all of the configuration's "seccomp" but its architectures. A call that a processor lacks has no effect there.
+// seccompRules is Docker's profile for its capabilities and any Linux since 4.8, as members of a JSON object: all of
+// the configuration's "seccomp" but its architectures. A call that a processor lacks has no effect there.
 func seccompRules() string {
 	profile := seccomp.DefaultProfile()
 	out := specs.LinuxSeccomp{DefaultAction: profile.DefaultAction, DefaultErrnoRet: profile.DefaultErrnoRet}

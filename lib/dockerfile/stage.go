@@ -51,7 +51,8 @@ func (s *stage) begin() {
 // stage translates a stage: a needed one into its body, another only for its findings.
 func (t *translator) stage(s *stage) {
 	t.here = s.in.Location
-	if b := s.base; b != nil && !t.spend(2*len(b.env.keys)+2*len(b.config.ExposedPorts)+len(b.config.Labels)+len(b.config.Volumes)+len(b.config.Env)) {
+	if b := s.base; b != nil && !t.spend(2*len(b.env.keys)+2*len(b.config.ExposedPorts)+
+		len(b.config.Labels)+len(b.config.Volumes)+len(b.config.Env)) {
 		return
 	}
 	s.begin()

@@ -67,7 +67,9 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	t.mark(append(via, at)...)
 	names := t.matches(folder, wild)
 	if len(names) == 0 {
-		t.warn(c.loc, Warning, "EmptyWildcard", fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.", c.name, show(src)),
+		t.warn(c.loc, Warning, "EmptyWildcard",
+			fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.",
+				c.name, show(src)),
 			"Correct the pattern, or remove it.")
 	}
 	for _, name := range names {
@@ -106,7 +108,9 @@ func (t *translator) usable(s *stage, c copying, place string) bool {
 		case e.link == nowhere:
 			message = fmt.Sprintf("%s: %s of the build context is a link to nowhere.", c.name, show(name))
 		case e.link != "":
-			message = fmt.Sprintf("%s: %s of the build context is a hard link to %s, which is no file before it in the archive.", c.name, show(name), show(e.link))
+			message = fmt.Sprintf(
+				"%s: %s of the build context is a hard link to %s, which is no file before it in the archive.", c.name,
+				show(name), show(e.link))
 		}
 		t.failIn(s, c.loc, "OddSource", message, "List it in .dockerignore, or leave it out of the context.")
 		return false
@@ -145,7 +149,8 @@ func (t *translator) matches(folder, wild string) (found []string) {
 
 // tooComplex refuses what takes too long. Where it stands is the instruction that went over the limit.
 func (t *translator) tooComplex() {
-	f := Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile takes too long to translate.", Advice: "Use fewer instructions, variables and patterns, or a smaller build context."}
+	f := Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile takes too long to translate.",
+		Advice: "Use fewer instructions, variables and patterns, or a smaller build context."}
 	switch {
 	case t.here != nil:
 		f.Message = "This Dockerfile takes too long to translate; it was given up at this instruction."
@@ -169,7 +174,8 @@ func (t *translator) missingAdvice(src string) string {
 	}
 	if _, e, via := t.find(src, true); e == nil && len(via) > 0 {
 		last := via[len(via)-1]
-		return fmt.Sprintf("%s is a link to %s, which is not in the build context.", last, show(t.context.entries[last].link))
+		return fmt.Sprintf("%s is a link to %s, which is not in the build context.", last,
+			show(t.context.entries[last].link))
 	}
 	near, base := "", path.Base(src)
 	for _, name := range t.context.names {
@@ -187,8 +193,8 @@ func (t *translator) missingAdvice(src string) string {
 	return "Add it to the context; only what is in the context can be copied, by its path from there."
 }
 
-// archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block of bzip2
-// takes tens of milliseconds.)
+// archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block
+// of bzip2 takes tens of milliseconds.)
 func archiveKind(data []byte) string {
 	var r io.Reader = bytes.NewReader(data)
 	switch {
@@ -198,7 +204,8 @@ func archiveKind(data []byte) string {
 			return ""
 		}
 		r = z
-	case bytes.HasPrefix(data, []byte("BZh")), bytes.HasPrefix(data, []byte{0xfd, '7', 'z', 'X', 'Z', 0}), bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case bytes.HasPrefix(data, []byte("BZh")), bytes.HasPrefix(data, []byte{0xfd, '7', 'z', 'X', 'Z', 0}),
+		bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		return "maybe"
 	}
 	if _, err := tar.NewReader(r).Next(); err != nil {

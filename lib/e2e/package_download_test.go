@@ -37,7 +37,8 @@ func (c *chroot) downloads(base string, client *http.Client) {
 		}
 	}
 	folder := filepath.Join("/var/lib/toaster/builds", name, "1/dist")
-	c.run("install", "-d", "-o", "toaster", "-g", "www-data", "-m", "750", filepath.Dir(filepath.Dir(folder)), filepath.Dir(folder), folder)
+	c.run("install", "-d", "-o", "toaster", "-g", "www-data", "-m", "750", filepath.Dir(filepath.Dir(folder)),
+		filepath.Dir(folder), folder)
 	if err := os.WriteFile(c.dir+folder+"/disk.img", []byte("content"), 0o640); err != nil {
 		c.Fatal(err)
 	}

@@ -29,8 +29,8 @@ func TestDebianPackage(t *testing.T) {
 	dir := t.TempDir()
 	clean := make(chan *chroot)
 	go func() {
-		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "crun", "iproute2", "lighttpd", "mmdebstrap", "procps", "slirp4netns",
-			"sysvinit-core", "uidmap", "zsh")
+		clean <- newChroot(t, filepath.Join(dir, "chroot"), "apache2", "cron", "crun", "iproute2", "lighttpd",
+			"mmdebstrap", "procps", "slirp4netns", "sysvinit-core", "uidmap", "zsh")
 	}()
 	deb := makePackage(t, dir)
 	c := <-clean

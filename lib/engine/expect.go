@@ -6,8 +6,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// foresee is how long a build takes, going by what it has done and by the job's good builds, newest first: the preparation takes
-// much longer without a cached base than with one, the rest doesn't. It is 0 where nothing is known.
+// foresee is how long a build takes, going by what it has done and by the job's good builds, newest first: the
+// preparation takes much longer without a cached base than with one, the rest doesn't. It is 0 where nothing is known.
 func foresee(now []store.Phase, past [][]store.Phase) time.Duration {
 	took, cached, done := preparation(now)
 	var alike, rest time.Duration

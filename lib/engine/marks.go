@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// What toaster's own lines in a log begin with. No program of a build can print such a line: the sandbox puts a space before it.
+// What toaster's own lines in a log begin with. No program of a build can print such a line: the sandbox puts a space
+// before it.
 const (
 	stepMark   = "TOASTER-STEP "     // before each step: n/m LINE instruction
 	brokenMark = "TOASTER-FAILED "   // when a step has failed: n/m LINE exit STATUS
@@ -65,7 +66,8 @@ func ParseMark(line []byte) (m Mark) {
 		}
 	} else if rest, ok := strings.CutPrefix(text, phaseMark); ok {
 		name, at, _ := strings.Cut(rest, " ")
-		if seconds, err := strconv.ParseFloat(at, 64); err == nil && seconds >= 0 && seconds < 1e11 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
+		if seconds, err := strconv.ParseFloat(at, 64); err == nil && seconds >= 0 && seconds < 1e11 &&
+			strings.Trim(name, "abcdefghijklmnopqrstuvwxyz") == "" {
 			m = Mark{Kind: PhaseBegins, Phase: name, At: time.UnixMilli(int64(seconds*1000 + 0.5))}
 		}
 	} else if text == cachedMark {

@@ -15,17 +15,20 @@ func TestParseMark(t *testing.T) {
 		"TOASTER-STEP 1/1 1":                          {Kind: StepBegins, Step: Step{1, 1, 1, ""}},
 		"TOASTER-FAILED 2/2 5 exit 127\n":             {Kind: StepFailed, Step: Step{2, 2, 5, ""}, Exit: 127},
 		"TOASTER-FAILED 0/0 0 exit 1":                 {Kind: StepFailed, Exit: 1},
-		"TOASTER-PHASE pack 1700000000.250\n":         {Kind: PhaseBegins, Phase: "pack", At: time.UnixMilli(1700000000250)},
-		"TOASTER-CACHED\r\n":                          {Kind: WasCached},
-		"toaster: failed: no \x1b[1mway\n":            {Kind: ScriptFailed, Why: "no \x1b[1mway"},
-		"toaster: packing a.tar.gz":                   {Kind: PackingBegins},
+		"TOASTER-PHASE pack 1700000000.250\n": {Kind: PhaseBegins, Phase: "pack",
+			At: time.UnixMilli(1700000000250)},
+		"TOASTER-CACHED\r\n":               {Kind: WasCached},
+		"toaster: failed: no \x1b[1mway\n": {Kind: ScriptFailed, Why: "no \x1b[1mway"},
+		"toaster: packing a.tar.gz":        {Kind: PackingBegins},
 	} {
 		if got := ParseMark([]byte(line)); got != want {
 			t.Errorf("%q gives %+v", line, got)
 		}
 	}
-	for _, line := range []string{"", "\n", "TOASTER-STEP", "TOASTER-STEP 0/3 1 x", "TOASTER-STEP 4/3 1 x", "TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
-		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack", "TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
+	for _, line := range []string{"", "\n", "TOASTER-STEP", "TOASTER-STEP 0/3 1 x", "TOASTER-STEP 4/3 1 x",
+		"TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
+		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack",
+		"TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
 		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-CACHED x", "toaster: base"} {
 		if got := ParseMark([]byte(line)); got != (Mark{}) {
 			t.Errorf("%q was taken for %+v", line, got)
@@ -34,8 +37,10 @@ func TestParseMark(t *testing.T) {
 }
 
 // sample has every kind of line and of line end, and what is no UTF-8.
-const sample = "Started by user \x1b[8mha:AAAA\x1b[0mjane\r\nTOASTER-PHASE prepare 1.5\nTOASTER-CACHED\n\n50%\r100%\r\r\n\xff\xfe\xe2\x82\n" +
-	"TOASTER-PHASE step 2\nTOASTER-STEP 1/2 1 FROM x\r\n TOASTER-STEP 1/99 1 x\nTOASTER-STEP 2/2 3 RUN ü\n\x00\nTOASTER-FAILED 2/2 3 exit 2\ntoaster: failed: why"
+const sample = "Started by user \x1b[8mha:AAAA\x1b[0mjane\r\nTOASTER-PHASE prepare 1.5\n" +
+	"TOASTER-CACHED\n\n50%\r100%\r\r\n\xff\xfe\xe2\x82\n" +
+	"TOASTER-PHASE step 2\nTOASTER-STEP 1/2 1 FROM x\r\n TOASTER-STEP 1/99 1 x\n" +
+	"TOASTER-STEP 2/2 3 RUN ü\n\x00\nTOASTER-FAILED 2/2 3 exit 2\ntoaster: failed: why"
 
 // TestAnyCutGivesTheSameLines cuts a log at each byte, into pieces of each size, and into three at each pair of places.
 func TestAnyCutGivesTheSameLines(t *testing.T) {

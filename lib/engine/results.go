@@ -89,7 +89,8 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	return s.Engine.Log(ctx, name, b.EngineNumber, offset)
 }
 
-// WholeLog is all that there is of a build's log now. Where it can't be read to its end, reading fails. It has no time limit as a whole.
+// WholeLog is all that there is of a build's log now. Where it can't be read to its end, reading fails. It has no time
+// limit as a whole.
 func (s *Follower) WholeLog(ctx context.Context, owner int64, id string, number int) (io.ReadCloser, error) {
 	name, b, err := s.Store.EngineBuild(ctx, owner, id, number)
 	if err != nil {

@@ -116,7 +116,8 @@ func (r reader) line(_ []byte, m Mark) {
 			return
 		}
 		r.Step, r.Steps, r.StepLine = m.Step.Number, m.Step.Of, m.Step.Line
-		r.begin(store.Phase{Name: "step", Step: m.Step.Number, Line: m.Step.Line, Text: Printable(m.Step.Instruction, textLength), At: r.scan.StepAt})
+		r.begin(store.Phase{Name: "step", Step: m.Step.Number, Line: m.Step.Line,
+			Text: Printable(m.Step.Instruction, textLength), At: r.scan.StepAt})
 		r.scan.StepAt = time.Time{}
 	case PhaseBegins:
 		r.phase(m)
@@ -143,12 +144,14 @@ func (r reader) phase(m Mark) {
 		r.scan.Phases[n-1].At = m.At
 	case m.Phase == "end":
 		r.scan.Phases = append(r.scan.Phases, store.Phase{Name: "end", At: m.At})
-	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack", m.Phase == "check" && r.Phase != "check":
+	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack",
+		m.Phase == "check" && r.Phase != "check":
 		r.begin(store.Phase{Name: m.Phase, At: m.At})
 	}
 }
 
-// begin notes that a phase begins, and so where the build is. More of them than any build has are a log that is none of ours.
+// begin notes that a phase begins, and so where the build is. More of them than any build has are a log that is none
+// of ours.
 func (r reader) begin(p store.Phase) {
 	if len(r.scan.Phases) < 10000 {
 		r.scan.Phases = append(r.scan.Phases, p)

@@ -19,8 +19,8 @@ type Span struct {
 	Running bool
 }
 
-// Timeline says how long each phase of a build took. The times are those that the build itself has put down; only what goes on
-// now, and what was cut off, is measured from here: from the build's start, as two machines' clocks may differ.
+// Timeline says how long each phase of a build took, by the build's own times. Only what goes on now, and what was cut
+// off, is measured here: from the build's start, as two machines' clocks may differ.
 func Timeline(b *store.Build, phases []store.Phase, now time.Time) []Span {
 	if len(phases) == 0 {
 		return nil

@@ -17,7 +17,8 @@ var _ engine.Streamer = (*Engine)(nil)
 
 // Stream sends a build's log from an offset on to its end, in one answer. See engine.Streamer.
 //
-// The whole log comes from consoleText, which begins to answer at once; progressiveText reads the rest of the log to its end before.
+// The whole log comes from consoleText, which begins to answer at once; progressiveText reads the rest of the log to
+// its end before.
 func (e *Engine) Stream(ctx context.Context, name string, number int, offset int64) (*engine.LogStream, error) {
 	if number < 1 || !valid(name) {
 		return nil, noBuild

@@ -16,8 +16,8 @@ func printing(lines int) string {
 seq -f 'line %%06.0f of a log that is long enough' %d; printf 'no end'; printf '\nTOASTER-FAILED 12/13 133 exit 2\ntoaster: failed: line 133 did not work out (exit code 2)\n'; exit 6`, lines)
 }
 
-// TestAFailureNobodyWatchedIsKnown: however long its log is, and with a note of Jenkins's at its head, one question tells the step,
-// the line and the reason.
+// TestAFailureNobodyWatchedIsKnown: however long its log is, and with a note of Jenkins's at its head, one question
+// tells the step, the line and the reason.
 func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 	for _, lines := range []int{0, 2000, 8000, 60000} {
 		t.Run(fmt.Sprint(lines), func(t *testing.T) {
@@ -27,7 +27,8 @@ func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 			h.starts(job)
 			h.quiets()
 			b, err := h.Build(h.Context(), h.ann.ID, job.ID, 1)
-			if err != nil || b.State != "failed" || b.Step != 12 || b.Steps != 13 || b.StepLine != 133 || b.Failure != "Line 133 did not work out (exit code 2)" {
+			if err != nil || b.State != "failed" || b.Step != 12 || b.Steps != 13 || b.StepLine != 133 ||
+				b.Failure != "Line 133 did not work out (exit code 2)" {
 				t.Errorf("%v, step %d of %d, line %d, %q, %v", b.State, b.Step, b.Steps, b.StepLine, b.Failure, err)
 			}
 			state, err := h.Store.ScanState(h.Context(), b)
@@ -56,18 +57,20 @@ func TestAWholeLogIsWhole(t *testing.T) {
 	}
 	text, err := io.ReadAll(log)
 	log.Close()
-	if err != nil || strings.Count(string(text), "of a log that is long enough\n") != 60000 || strings.ContainsAny(string(text), "\r\x1b") {
+	if err != nil || strings.Count(string(text), "of a log that is long enough\n") != 60000 ||
+		strings.ContainsAny(string(text), "\r\x1b") {
 		t.Errorf("%d bytes, %v", len(text), err)
 	}
 	if asked := h.controller.Requests(); len(asked) != 1 || !strings.Contains(fmt.Sprint(asked), "/consoleText") {
 		t.Errorf("asked %v", asked)
 	}
 	// Jenkins goes away in the middle of its answer.
-	h.controller.Once(http.MethodGet, "/consoleText", func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
-		w.Write(text[:len(text)/2])
-		w.(http.Flusher).Flush()
-		panic(http.ErrAbortHandler)
-	})
+	h.controller.Once(http.MethodGet, "/consoleText",
+		func(w http.ResponseWriter, _ *http.Request, _ func(http.ResponseWriter)) {
+			w.Write(text[:len(text)/2])
+			w.(http.Flusher).Flush()
+			panic(http.ErrAbortHandler)
+		})
 	if log, err = h.WholeLog(h.Context(), h.ann.ID, job.ID, 1); err == nil {
 		_, err = io.ReadAll(log)
 		log.Close()

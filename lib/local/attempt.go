@@ -75,16 +75,19 @@ func (a *attempt) run(ctx context.Context) end {
 // make makes the build's script; it returns why it can't. A script is never taken from anybody else.
 func (a *attempt) make() *outcome {
 	if a.Changed {
-		return &outcome{engine.Failed, "What the job is made from was changed in the database, and is not what was handed in. Save the job again."}
+		return &outcome{engine.Failed,
+			"What the job is made from was changed in the database, and is not what was handed in. Save the job again."}
 	}
 	script, err := safely(a.Make, a.Source)
 	if err != nil {
 		a.Log.Error("making a build's script", "job", a.job, "number", a.number, "error", err)
 		f := fault.Of(err)
-		return &outcome{engine.Failed, strings.TrimSpace("Its build script can't be made. " + f.Message + " " + f.Advice)}
+		return &outcome{engine.Failed,
+			strings.TrimSpace("Its build script can't be made. " + f.Message + " " + f.Advice)}
 	}
 	if fmt.Sprintf("%x", sha256.Sum256(script)) != a.SHA256 {
-		return &outcome{engine.Failed, "Its build script is not the one that was expected: the targets have just been changed. Build again."}
+		return &outcome{engine.Failed,
+			"Its build script is not the one that was expected: the targets have just been changed. Build again."}
 	}
 	a.script = script
 	return nil
@@ -108,7 +111,8 @@ func (a *attempt) build(ctx context.Context) *outcome {
 	if err := AsRoot(a.furnish); err != nil {
 		return a.trouble("preparing a build", err)
 	}
-	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(), a.log, a.contain)
+	p, err := start(filepath.Join(a.folder(), "script"), filepath.Join(a.folder(), "workspace"), a.environment(),
+		a.log, a.contain)
 	if err != nil {
 		return a.trouble("starting a build", err)
 	}

@@ -50,10 +50,11 @@ func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 	return c.list, &outcome{state: engine.Succeeded}
 }
 
-var full = &outcome{engine.Failed, "What it made can't be stored: the disk for builds is full. Remove builds that are not needed, then build again."}
+var full = &outcome{engine.Failed,
+	"What it made can't be stored: the disk for builds is full. Delete builds that are not needed, then build again."}
 
-// takeOut moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is followed
-// out of the folder that is looked at.
+// takeOut moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
+// followed out of the folder that is looked at.
 func (a *attempt) takeOut(c *collection) (there bool, err error) {
 	err = AsRoot(func() error {
 		work, err := os.OpenRoot(a.workFolder())
@@ -240,7 +241,8 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 		return err
 	}
 	if c.bytes += fi.Size(); c.limit > 0 && c.bytes > c.limit {
-		return &outcome{engine.Failed, fmt.Sprintf("dist takes more than %s, which is the limit of this site.", inBytes(c.limit))}
+		return &outcome{engine.Failed,
+			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", inBytes(c.limit))}
 	}
 	size, sum, err := c.digest(name)
 	c.list = append(c.list, store.Artifact{Path: name, Size: size, SHA256: sum})

@@ -53,7 +53,8 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 		return err
 	}
 	return e.db.LocalCreate(ctx, store.LocalJob{
-		Name: job.Name, Owner: cmp.Or(job.Owner, job.Name), Description: job.Description, Source: source, Keep: job.Keep, TimeLimit: job.TimeLimit,
+		Name: job.Name, Owner: cmp.Or(job.Owner, job.Name), Description: job.Description, Source: source,
+		Keep: job.Keep, TimeLimit: job.TimeLimit,
 	})
 }
 

@@ -39,7 +39,8 @@ func TestWhatIsPlantedInTheDatabaseIsNotRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, source := range map[string][]byte{"a script": []byte(planted), "another source": asSource, "nothing": {}} {
+	for name, source := range map[string][]byte{"a script": []byte(planted), "another source": asSource,
+		"nothing": {}} {
 		t.Run(name, func(t *testing.T) {
 			h := newHouse(t)
 			h.create("job", "echo hello")
@@ -68,7 +69,8 @@ func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 			return nil, fault.New(fault.Invalid, "There is no target \"x\".", "Pick one from the list.")
 		}
 	})
-	for name, want := range map[string]string{"refused": `There is no target "x". Pick one from the list.`, "panic": "can't be made"} {
+	for name, want := range map[string]string{"refused": `There is no target "x". Pick one from the list.`,
+		"panic": "can't be made"} {
 		h.create(name, name)
 		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, want) {
 			t.Errorf("%s: %q", name, b.Reason)
@@ -213,7 +215,8 @@ func TestFramesThatCantBe(t *testing.T) {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
-		k := Keeper{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), Make: theDockerfile, Log: slog.New(slog.DiscardHandler)}
+		k := Keeper{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), Make: theDockerfile,
+			Log: slog.New(slog.DiscardHandler)}
 		go func() { ended <- k.Run(t.Context(), keeper) }()
 		go io.Copy(io.Discard, queue)
 		if _, err := queue.Write(frame); err != nil {
@@ -235,7 +238,9 @@ func TestFramesThatCantBe(t *testing.T) {
 }
 
 func FuzzRequests(f *testing.F) {
-	for _, r := range []request{{Op: opPlace, Job: "job", Number: 1}, {Op: opClear, Runners: []string{"runner-" + strings.Repeat("A", 26)}}, {Op: opBuild, SHA256: strings.Repeat("0", 64)}} {
+	for _, r := range []request{{Op: opPlace, Job: "job", Number: 1},
+		{Op: opClear, Runners: []string{"runner-" + strings.Repeat("A", 26)}},
+		{Op: opBuild, SHA256: strings.Repeat("0", 64)}} {
 		text, err := json.Marshal(r)
 		if err != nil {
 			f.Fatal(err)
@@ -248,7 +253,8 @@ func FuzzRequests(f *testing.F) {
 			return
 		}
 		for _, path := range append([]string{r.Job}, r.Runners...) {
-			if path != "" && (filepath.Base(path) != path || path == ".." || path == "." || strings.HasPrefix(path, "@")) {
+			if path != "" &&
+				(filepath.Base(path) != path || path == ".." || path == "." || strings.HasPrefix(path, "@")) {
 				t.Errorf("%q passes", path)
 			}
 		}
@@ -264,7 +270,9 @@ func TestNoProcessHides(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
 	name := fmt.Sprintf("toaster-hides-%d", os.Getpid())
-	hide := `cp /bin/sleep "$TMPDIR/` + name + `"; env -i setsid unshare --user --map-root-user --pid --fork "$TMPDIR/` + name + `" 600 </dev/null >/dev/null 2>&1 & sleep 0.5`
+	hide := `cp /bin/sleep "$TMPDIR/` + name +
+		`"; env -i setsid unshare --user --map-root-user --pid --fork "$TMPDIR/` + name +
+		`" 600 </dev/null >/dev/null 2>&1 & sleep 0.5`
 	there := func() bool { return exec.Command("pgrep", "-f", name+" 600").Run() == nil }
 	h.create("ends", hide, "pgrep -f '"+name+" 600' >/dev/null && echo it hides")
 	b := h.becomes("ends", h.start("ends"), engine.Succeeded)
@@ -322,8 +330,10 @@ func TestArtifactsAreBounded(t *testing.T) {
 		"many":    {"mkdir dist; cd dist; seq 10001 | xargs touch", "more than 10000 files"},
 		"folders": {"mkdir dist; cd dist; seq 10001 | xargs mkdir", "more than 10000 files"},
 		"fifos":   {"mkdir dist; cd dist; seq 10001 | xargs mkfifo", "more than 10000 files"},
-		"deep":    {"mkdir dist; cd dist; for i in $(seq 300); do mkdir deeper; cd deeper; done", "path of more than 1000 bytes"},
-		"sums":    {"mkdir dist; yes x | head -c 900000 >dist/SHA256SUMS; truncate -s 1000000 dist/SHA256SUMS", "SHA256SUMS has a line"},
+		"deep": {"mkdir dist; cd dist; for i in $(seq 300); do mkdir deeper; cd deeper; done",
+			"path of more than 1000 bytes"},
+		"sums": {"mkdir dist; yes x | head -c 900000 >dist/SHA256SUMS; truncate -s 1000000 dist/SHA256SUMS",
+			"SHA256SUMS has a line"},
 	} {
 		h.create(name, c.script)
 		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, c.reason) {
@@ -347,7 +357,8 @@ func TestArtifactsLeaveTheDiskItsReserve(t *testing.T) {
 		t.Skip("no mounting here:", err)
 	}
 	t.Cleanup(func() { syscall.Unmount(h.WorkDir, syscall.MNT_DETACH) })
-	h.create("job", "mkdir -p dist/sub", "truncate -s 1G dist/sub/image", "echo end >>dist/sub/image", "cd dist; sha256sum sub/image >SHA256SUMS")
+	h.create("job", "mkdir -p dist/sub", "truncate -s 1G dist/sub/image", "echo end >>dist/sub/image",
+		"cd dist; sha256sum sub/image >SHA256SUMS")
 	end := h.runner(nil)
 	b := h.becomes("job", h.start("job"), engine.Succeeded)
 	fi, err := os.Stat(filepath.Join(h.Dir, folder("job", b.Number), "dist/sub/image"))

@@ -20,13 +20,13 @@ import (
 // Queue asks of it, as far as that is a build's due: it may be root, and the Queue belong to somebody else.
 type Keeper struct {
 	Dir           string                              // where logs and artifacts go: the same as the Engine's
-	WorkDir       string                              // where builds work; each has a folder of its own, removed when it has ended
+	WorkDir       string                              // where builds work, each in a folder that goes when it ends
 	Make          func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
-	Apart         bool                                // the Queue is another user's: no path may be in that user's hands
+	Apart         bool                                // the Queue is another user's, who may own no path
 	Slots         int                                 // builds at once, at least 1
-	IDs           []int                               // for each slot the first of 65536 subordinate ids; empty: the script looks for some
+	IDs           []int                               // each slot's first of 65536 subordinate ids; empty: any
 	Env           []string                            // for the scripts, beside what all get
-	TimeLimit     time.Duration                       // the most a build may take whose job has no limit of its own; 0: no limit
+	TimeLimit     time.Duration                       // a build's, whose job has none of its own; 0: no limit
 	OutputLimit   int64                               // the most a build may write to its log, bytes; 0: no limit
 	ArtifactLimit int64                               // the most that a build may leave, bytes; 0: no limit
 	FreeDisk      int64                               // bytes that the disk of Dir has to keep
@@ -117,7 +117,8 @@ func (w *keeper) begin() (err error) {
 	for i := range w.Slots {
 		w.free = append(w.free, w.Slots-1-i)
 	}
-	w.lock, err = hold(w.runnerFile(), func() error { return os.WriteFile(w.runnerFile(), fmt.Appendln(nil, w.Slots), 0o640) })
+	w.lock, err = hold(w.runnerFile(),
+		func() error { return os.WriteFile(w.runnerFile(), fmt.Appendln(nil, w.Slots), 0o640) })
 	if err != nil {
 		w.end()
 		return err
@@ -148,7 +149,8 @@ func (w *keeper) claim() error {
 		}
 	}
 	if len(mine) == 0 {
-		return errors.New("another runner uses all the user ids that builds have here: add more to /etc/subuid and /etc/subgid")
+		return errors.New(
+			"another runner uses all the user ids that builds have here: add more to /etc/subuid and /etc/subgid")
 	}
 	w.IDs, w.Slots = mine, len(mine)
 	return nil

@@ -63,7 +63,8 @@ func runnerMain(settings string) error {
 		return err
 	}
 	if user != nil {
-		k := Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2, OutputLimit: h.OutputLimit, IDs: h.IDs}
+		k := Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+			OutputLimit: h.OutputLimit, IDs: h.IDs}
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), asQueue+"=1")
 		cmd.Stderr = os.Stderr
@@ -74,7 +75,8 @@ func runnerMain(settings string) error {
 		return err
 	}
 	defer db.Close()
-	r := Runner{DB: db, Keeper: Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.Default()}}
+	r := Runner{DB: db, Keeper: Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+		OutputLimit: h.OutputLimit, Log: slog.Default()}}
 	return r.Run(ctx)
 }
 
@@ -126,7 +128,8 @@ func houseIn(t *testing.T, dir string) *house {
 func (h *house) runner(change func(*Runner)) (end func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := Runner{DB: h.db, Keeper: Keeper{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2, OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}}
+	r := Runner{DB: h.db, Keeper: Keeper{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2,
+		OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}}
 	if change != nil {
 		change(&r)
 	}

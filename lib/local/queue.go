@@ -20,7 +20,7 @@ import (
 // Several runners may share a queue.
 type Queue struct {
 	DB   *store.DB
-	Dir  string                              // where logs and artifacts are: the same as the Engine's; it only looks there
+	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
 	Log  *slog.Logger                        // nil: the default
 }
@@ -31,7 +31,8 @@ const tick = 250 * time.Millisecond
 // Run takes builds from the queue until the Keeper at the other end of conn wants no more, or is gone.
 func (q *Queue) Run(conn io.ReadWriteCloser) error {
 	defer conn.Close()
-	w := &worker{Queue: *q, wire: &wire{ReadWriteCloser: conn}, running: map[int64]bool{}, asked: map[int64]chan reply{}}
+	w := &worker{Queue: *q, wire: &wire{ReadWriteCloser: conn}, running: map[int64]bool{},
+		asked: map[int64]chan reply{}}
 	if w.Log == nil {
 		w.Log = slog.Default()
 	}
@@ -339,7 +340,8 @@ func (w *worker) bury(ctx context.Context, id string, running []store.LocalBuild
 			continue
 		}
 		ended := lastWord(w.Dir, b)
-		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost), Reason: lostReason, EndedAt: ended}
+		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost),
+			Reason: lostReason, EndedAt: ended}
 		_, err := w.DB.LocalFinish(ctx, lost, func() error {
 			w.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", id)
 			_, err := w.call(request{Op: opLose, Job: b.Job, Number: b.Number, Ended: ended})

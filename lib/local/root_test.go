@@ -36,7 +36,8 @@ func TestRootRunsBuildsForTheWebUser(t *testing.T) {
 	h.db.Close()
 	h.WorkDir = filepath.Join(t.TempDir(), "work")
 	dir := filepath.Dir(h.Database)
-	if err := errors.Join(chown(dir), os.Chmod(filepath.Dir(dir), 0o755), os.Mkdir(h.Dir, 0o750), os.Lchown(h.Dir, keepUser, webUser)); err != nil {
+	if err := errors.Join(chown(dir), os.Chmod(filepath.Dir(dir), 0o755), os.Mkdir(h.Dir, 0o750),
+		os.Lchown(h.Dir, keepUser, webUser)); err != nil {
 		t.Fatal(err)
 	}
 	h.process()
@@ -190,7 +191,8 @@ func TestNoLinkLeadsRootAstray(t *testing.T) {
 	needRoot(t)
 	dir := t.TempDir()
 	mine, theirs := filepath.Join(dir, "root"), filepath.Join(dir, "web")
-	if err := errors.Join(os.Mkdir(mine, 0o755), os.Mkdir(theirs, 0o755), os.Symlink(mine, filepath.Join(theirs, "builds")),
+	if err := errors.Join(os.Mkdir(mine, 0o755), os.Mkdir(theirs, 0o755),
+		os.Symlink(mine, filepath.Join(theirs, "builds")),
 		os.Symlink(mine, filepath.Join(theirs, "work")), os.Lchown(theirs, webUser, webUser)); err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +220,8 @@ func TestNoLinkLeadsRootAstray(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := newHostile(t, k)
-	if err := errors.Join(os.Rename(k.Dir, k.Dir+".away"), os.Symlink(filepath.Join(mine, "target"), k.Dir), os.Mkdir(filepath.Join(mine, "target"), 0o755)); err != nil {
+	if err := errors.Join(os.Rename(k.Dir, k.Dir+".away"), os.Symlink(filepath.Join(mine, "target"), k.Dir),
+		os.Mkdir(filepath.Join(mine, "target"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	if a := h.asks(request{Op: opPlace, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {

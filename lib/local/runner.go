@@ -7,7 +7,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Runner is Queue and Keeper in one process. It takes builds from the queue and runs them; several runners may share a queue.
+// Runner is Queue and Keeper in one process. It takes builds from the queue and runs them; several runners may share a
+// queue.
 type Runner struct {
 	Keeper
 	DB *store.DB

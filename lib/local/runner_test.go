@@ -120,10 +120,12 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "1234567890")
 	h := newHouse(t)
 	h.runner(nil)
-	h.create("env", "env", "umask", "timeout 0.2 cat || echo stdin stays open", "tty || :", `test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
+	h.create("env", "env", "umask", "timeout 0.2 cat || echo stdin stays open", "tty || :",
+		`test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
 	b := h.becomes("env", h.start("env"), engine.Succeeded)
 	log := h.log("env", b.Number)
-	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n", "TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "stdin stays open\n", "not a tty\n"} {
+	for _, want := range []string{"LANG=C.UTF-8\n", "TOASTER_MIRROR=passed on\n", "SOURCE_DATE_EPOCH=1234567890\n",
+		"TOASTER_SCRIPT_SHA256=", "BUILD_NUMBER=1\n", "JOB_NAME=env\n", "0022\n", "stdin stays open\n", "not a tty\n"} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}

@@ -53,7 +53,8 @@ const lostReason = "The runner died while this build ran."
 // lastWord is when a build whose runner died last wrote to its log, or when that runner was last seen.
 func lastWord(dir string, b store.LocalBuild) time.Time {
 	last := b.StartedAt
-	for _, file := range []string{filepath.Join(folder(b.Job, b.Number), "log"), filepath.Join(runnersFolder, b.Runner)} {
+	for _, file := range []string{filepath.Join(folder(b.Job, b.Number), "log"),
+		filepath.Join(runnersFolder, b.Runner)} {
 		if fi, err := os.Lstat(filepath.Join(dir, file)); err == nil && fi.ModTime().After(last) {
 			last = fi.ModTime().Truncate(time.Millisecond).UTC()
 		}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// dead returns the runners that are dead, of those that are known by name and those that have left a trace, and ends what is left
-// of their builds.
+// dead returns the runners that are dead, of those that are known by name and those that have left a trace, and ends
+// what is left of their builds.
 func (w *keeper) dead(known []string) (all []string) {
 	for id := range w.others(known) {
 		dead := false

@@ -87,7 +87,8 @@ func TestBootCheck(t *testing.T) {
 			log := string(b.file(t, "boot.log"))
 			user, said, _ := strings.Cut(log, "\nQFI\n")
 			if !powerless.MatchString(user) || strings.Contains(log, "it ") ||
-				!strings.Contains(said, " -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny ") ||
+				!strings.Contains(said,
+					" -sandbox on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny ") ||
 				!strings.HasSuffix(said, "\nkernel: ]0;hello\ndevuan login: ") ||
 				string(b.file(t, "boot.png")) != "picture\n" {
 				t.Errorf("boot.log is %q", log)

@@ -244,13 +244,15 @@ func TestFullDisk(t *testing.T) {
 	canBuild(t)
 	quickBase(t)
 	for name, c := range map[string]struct{ body, last, env string }{
-		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: ", "TOASTER_FREE_DISK=0"},
+		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: ",
+			"TOASTER_FREE_DISK=0"},
 		"packing": {"dd if=/dev/urandom of=$strapdir/fill bs=1M count=5 || return 1\n" + stamp,
 			"toaster: failed: the image could not be packed", "TOASTER_FREE_DISK=0"},
 		"the host's reserve": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
 			"toaster: failed: the disk is full: only 4 MiB would be free in ", "TOASTER_FREE_DISK=4194304"},
 		"the build's share": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
-			"toaster: failed: the disk is full: the build took more than the 4 MiB that it may use in ", "TOASTER_FREE_DISK=0 TOASTER_DISK=4194304"},
+			"toaster: failed: the disk is full: the build took more than the 4 MiB that it may use in ",
+			"TOASTER_FREE_DISK=0 TOASTER_DISK=4194304"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			script := bytes.Replace(scriptOf(t, blend(c.body)), []byte("\nNEED_MIB=1024\n"), []byte("\nNEED_MIB=1\n"), 1)

@@ -19,7 +19,8 @@ func canaries(t *testing.T) (dir string, unharmed func()) {
 	files := map[string]string{"env": string(env)}
 	for _, name := range []string{
 		"vmlinuz-9", "initrd.img-9", "99toaster-build", "machine-id", "resolv.conf", "random-seed",
-		"ssh_host_rsa_key", "ssh_host_rsa_key.pub", "ssh", "status", "stamp", "image.json", "inittab", "shadow", "debootstrap.log", "thirdstage.log",
+		"ssh_host_rsa_key", "ssh_host_rsa_key.pub", "ssh", "status", "stamp", "image.json", "inittab", "shadow",
+		"debootstrap.log", "thirdstage.log",
 	} {
 		files[name] = secret
 	}

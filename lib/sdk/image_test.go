@@ -104,8 +104,8 @@ func checkBoard(t *testing.T, b *run) {
 	}
 }
 
-// checkBootSector: the machine starts grub, which finds its files in the first partition; the menu knows both partitions
-// by UUID.
+// checkBootSector: the machine starts grub, which finds its files in the first partition; the menu knows both
+// partitions by UUID.
 func checkBootSector(t *testing.T, b *run, age string) {
 	t.Helper()
 	prefix, menu := "/grub", "boot/grub/grub.cfg"
@@ -266,7 +266,8 @@ func TestBrokenImages(t *testing.T) {
 		"the blend works on another tree": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {
 			otherBlend(r, stamp) // strapdir was copied before
 		}},
-		"a stage fails": {"live", ExitFailed, "toaster: failed: the SDK could not go on after \"Chrooting to execute 'thirdstage' ...\".",
+		"a stage fails": {"live", ExitFailed,
+			"toaster: failed: the SDK could not go on after \"Chrooting to execute 'thirdstage' ...\".",
 			func(r *Recipe, _ *string) { r.Target.Mirror = "http://fails.example/merged" }},
 		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK could not go on: the SDK could not be loaded.", func(r *Recipe, _ *string) { r.Target.Board = "none" }},
 		"the SDK is not whole": {"live", ExitHost, "toaster: failed: TOASTER_SDK_DIR, ", func(_ *Recipe, sdk *string) {

@@ -21,7 +21,8 @@ func canImage(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("not root")
 	}
-	for _, tool := range strings.Fields("zsh cpio busybox mksquashfs xorriso parted qemu-img debugfs debootstrap losetup slirp4netns") {
+	for _, tool := range strings.Fields(
+		"zsh cpio busybox mksquashfs xorriso parted qemu-img debugfs debootstrap losetup slirp4netns") {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(err)
 		}
@@ -181,8 +182,8 @@ func (r *run) hasNoLoop(t *testing.T) {
 	t.Errorf("the build left a loop device:\n%s", out)
 }
 
-// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded: in an ISO "iso/…"
-// is beside the image, on a disk "boot/…" is in its first partition, and "raw" the disk.
+// inImage returns a file of a finished image, as a person finds it who looks into what was downloaded: in an ISO
+// "iso/…" is beside the image, on a disk "boot/…" is in its first partition, and "raw" the disk.
 func (r *run) inImage(t *testing.T, name string) string {
 	t.Helper()
 	text := r.lookFor(t, name)

@@ -21,7 +21,8 @@ func TestThePackagesNameWhatTheScriptsNeed(t *testing.T) {
 	}
 	_, depends, _ := strings.Cut(read("../../conf/debian/control"), "\nDepends:")
 	depends, _, _ = strings.Cut(depends, "\nRecommends:")
-	guide, agents, makefile := read("../../conf/README.md"), read("../../conf/jenkins/README.md"), read("../../Makefile")
+	guide, agents, makefile := read("../../conf/README.md"), read("../../conf/jenkins/README.md"),
+		read("../../Makefile")
 	_, host, _ := strings.Cut(read("script/common.sh"), "<<-END\n")
 	host, _, _ = strings.Cut(host, "\t\t$NEEDS")
 	_, rootfs, _ := strings.Cut(read("script/rootfs.sh"), "NEEDS='")
@@ -38,8 +39,9 @@ func TestThePackagesNameWhatTheScriptsNeed(t *testing.T) {
 			continue
 		}
 		word := regexp.MustCompile(`(^|[ \n,` + "`" + `])` + regexp.QuoteMeta(name) + `([ \n,` + "`" + `]|$)`)
-		for where, text := range map[string]string{"conf/debian/control": depends, "conf/README.md": guide, "conf/jenkins/README.md": agents,
-			"the Makefile": makefile} {
+		for where, text := range map[string]string{"conf/debian/control": depends, "conf/README.md": guide,
+			"conf/jenkins/README.md": agents,
+			"the Makefile":           makefile} {
 			if !word.MatchString(text) {
 				t.Errorf("%s does not name %s", where, name)
 			}

@@ -60,8 +60,8 @@ func TestListOfReplacedFunctions(t *testing.T) {
 	}
 }
 
-// The SDKs that targets.toml names have been read. Whoever names others there reads their functions first, and adds them
-// to replaced.zsh.
+// The SDKs that targets.toml names have been read. Whoever names others there reads their functions first, and adds
+// them to replaced.zsh.
 func TestTheTargetsSDKsAreKnown(t *testing.T) {
 	text, err := conf.Files.ReadFile("targets.toml")
 	if err != nil {
@@ -100,7 +100,8 @@ func TestRealSDKsAreKnown(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, function := range []string{"chroot-script", "devprocsys", "dpkgdivert", "blend_postinst", "conf_print_resolvconf"} {
+		for _, function := range []string{"chroot-script", "devprocsys", "dpkgdivert", "blend_postinst",
+			"conf_print_resolvconf"} {
 			if !strings.Contains("\n"+string(out), "\n"+function+"\n") {
 				t.Errorf("%s has no function %s", sdk, function)
 			}

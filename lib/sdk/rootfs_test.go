@@ -33,7 +33,8 @@ func TestNoHostKeysInARootfs(t *testing.T) {
 			t.Errorf("%s is in the image", name)
 		}
 	}
-	if got := files["./etc/default/ssh"].body; got != "[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null\n" {
+	if got := files["./etc/default/ssh"].body; got !=
+		"[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null\n" {
 		t.Errorf("/etc/default/ssh is %q", got)
 	}
 }

@@ -79,12 +79,13 @@ func assemble(names []string) string {
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
 // SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction",
 // and says when each phase begins: "TOASTER-PHASE NAME SECONDS", where NAME is prepare, step, pack, check or end, and
-// SECONDS are since 1970. A rootfs is made as root, or as a user who may make user namespaces and has a range of ids in /etc/subuid and
-// /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it takes BUILD_NUMBER;
-// SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its submodules, or the
-// folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that replaced.zsh knows;
-// TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole path, that only the
-// builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and the SDK.
+// SECONDS are since 1970. A rootfs is made as root, or as a user who may make user namespaces and has a range of ids
+// in /etc/subuid and /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it
+// takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
+// submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that
+// replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole
+// path, that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and
+// the SDK.
 //
 // It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an
 // Access that is none.
@@ -114,7 +115,9 @@ func Script(r Recipe) ([]byte, error) {
 	writeHeredoc(&b, "last", "What is done in a tree after the Dockerfile's instructions.", last, r.BlendSHA256)
 	writeHeredoc(&b, "blend", "What the Dockerfile says, for zsh and the SDK.", string(r.Blend), r.BlendSHA256)
 	b.WriteString("\nset -eu\numask 022\nexport LC_ALL=C\n")
-	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n1check:) check ;;\n2limited:base | 2limited:image) limited \"$2\" ;;\n2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
+	b.WriteString("case $#${1:-}:${2:-} in\n0:) outside ;;\n1check:) check ;;\n" +
+		"2limited:base | 2limited:image) limited \"$2\" ;;\n" +
+		"2inside:base | 2inside:image) inside \"$2\" ;;\n*) fail 2 \"usage: sh $0\" ;;\nesac\n")
 	return b.Bytes(), nil
 }
 

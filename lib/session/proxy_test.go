@@ -19,14 +19,17 @@ func TestAProxyHidesWhomTheWebServerDoesNotName(t *testing.T) {
 	s := newSite(t)
 	for _, c := range []struct{ from, name, value, want string }{
 		{"127.0.0.1:1", "X-Forwarded-For", "203.0.113.5", "203.0.113.5 via 127.0.0.1"},
-		{"127.0.0.1:1", "X-Forwarded-For", "127.0.0.1, 203.0.113.5", "203.0.113.5 via 127.0.0.1"}, // what the client wrote stands first
+		// what the client wrote stands first
+		{"127.0.0.1:1", "X-Forwarded-For", "127.0.0.1, 203.0.113.5", "203.0.113.5 via 127.0.0.1"},
 		{"[::1]:1", "X-Forwarded-For", "2001:db8::5", "2001:db8::5 via ::1"},
-		{"10.0.0.1:1", "Forwarded", `for=192.0.2.1;by=x, FOR="[2001:db8::5]:99"; proto=https`, "2001:db8::5 via 10.0.0.1"},
+		{"10.0.0.1:1", "Forwarded", `for=192.0.2.1;by=x, FOR="[2001:db8::5]:99"; proto=https`,
+			"2001:db8::5 via 10.0.0.1"},
 		{"192.168.1.1:1", "X-Forwarded-For", "203.0.113.5:4711", "203.0.113.5 via 192.168.1.1"},
 		{"127.0.0.1:1", "X-Forwarded-For", "<script>", "somebody via 127.0.0.1"},
 		{"127.0.0.1:1", "Forwarded", "for=_hidden", "somebody via 127.0.0.1"},
 		{"127.0.0.1:1", "Forwarded", "proto=https", "127.0.0.1"},
-		{"10.0.0.7:1", "X-Forwarded-For", "10.0.0.7", "10.0.0.7"}, // mod_extforward has taken the proxy's word, and leaves it there
+		// mod_extforward has taken the proxy's word, and leaves it there
+		{"10.0.0.7:1", "X-Forwarded-For", "10.0.0.7", "10.0.0.7"},
 		{"203.0.113.9:1", "X-Forwarded-For", "192.0.2.1", "203.0.113.9"},
 		{"127.0.0.1:1", "Accept", "x", "127.0.0.1"},
 	} {

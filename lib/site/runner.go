@@ -26,9 +26,11 @@ func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 // Keeper returns the half of the local engine's runner that builds, for slots of the ids that begin with each of these.
 func Keeper(cfg *config.Config, ids []int, logger *slog.Logger) *local.Keeper {
 	return &local.Keeper{
-		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Slots: cfg.Local.Slots, IDs: ids, Env: sandbox(cfg),
-		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit), ArtifactLimit: int64(cfg.Local.ArtifactLimit),
-		FreeDisk: int64(cfg.Limits.FreeDisk), Log: logger,
+		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Slots: cfg.Local.Slots, IDs: ids,
+		Env:       sandbox(cfg),
+		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit),
+		ArtifactLimit: int64(cfg.Local.ArtifactLimit),
+		FreeDisk:      int64(cfg.Limits.FreeDisk), Log: logger,
 	}
 }
 

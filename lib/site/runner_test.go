@@ -37,13 +37,15 @@ disk = "10 GiB"
 free_disk = "3 MiB"
 `)
 	want := []string{
-		"TOASTER_SANDBOX_ALLOW=10.1.2.3:3128 10.9.9.9:80", "TOASTER_MEMORY=2147483648", "TOASTER_PIDS=500", "TOASTER_CPUS=1.5",
+		"TOASTER_SANDBOX_ALLOW=10.1.2.3:3128 10.9.9.9:80", "TOASTER_MEMORY=2147483648", "TOASTER_PIDS=500",
+		"TOASTER_CPUS=1.5",
 		"TOASTER_FILES=1024", "TOASTER_DISK=10737418240", "TOASTER_FREE_DISK=3145728",
 	}
 	if got := Keeper(cfg, []int{100000}, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
-	want = []string{"TOASTER_SANDBOX_ALLOW=", "TOASTER_MEMORY=0", "TOASTER_PIDS=4096", "TOASTER_CPUS=0", "TOASTER_FILES=65536", "TOASTER_DISK=0", "TOASTER_FREE_DISK=1073741824"}
+	want = []string{"TOASTER_SANDBOX_ALLOW=", "TOASTER_MEMORY=0", "TOASTER_PIDS=4096", "TOASTER_CPUS=0",
+		"TOASTER_FILES=65536", "TOASTER_DISK=0", "TOASTER_FREE_DISK=1073741824"}
 	if got := Keeper(configured(t, ""), nil, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
@@ -60,17 +62,22 @@ func TestTheRunnerMakesItsScripts(t *testing.T) {
 		t.Fatal(err)
 	}
 	make := Maker(cfg)
-	good := engine.Source{Target: "rootfs_amd64_bookworm", Dockerfile: []byte("FROM debian:bookworm\nRUN echo \"$A\"\n"), BuildArgs: "A=b"}
+	good := engine.Source{Target: "rootfs_amd64_bookworm",
+		Dockerfile: []byte("FROM debian:bookworm\nRUN echo \"$A\"\n"), BuildArgs: "A=b"}
 	first, err := make(good)
 	again, err2 := make(good)
 	if err != nil || err2 != nil || !strings.HasPrefix(string(first), "#!/bin/sh\n") || string(first) != string(again) {
 		t.Fatalf("%v, %v, %.100q", err, err2, first)
 	}
 	for what, change := range map[string]func(*engine.Source){
-		"no such target":           func(s *engine.Source) { s.Target = "../../etc/passwd" },
-		"a Dockerfile too long":    func(s *engine.Source) { s.Dockerfile = []byte("FROM debian:bookworm\n" + strings.Repeat("#", 100)) },
-		"no Dockerfile":            func(s *engine.Source) { s.Dockerfile = nil },
-		"a line that is refused":   func(s *engine.Source) { s.Dockerfile = []byte("FROM debian:bookworm\nNONSENSE\n") },
+		"no such target": func(s *engine.Source) { s.Target = "../../etc/passwd" },
+		"a Dockerfile too long": func(s *engine.Source) {
+			s.Dockerfile = []byte("FROM debian:bookworm\n" + strings.Repeat("#", 100))
+		},
+		"no Dockerfile": func(s *engine.Source) { s.Dockerfile = nil },
+		"a line that is refused": func(s *engine.Source) {
+			s.Dockerfile = []byte("FROM debian:bookworm\nNONSENSE\n")
+		},
 		"no archive":               func(s *engine.Source) { s.Context = []byte("#!/bin/sh\n") },
 		"arguments that are none":  func(s *engine.Source) { s.BuildArgs = "; rm -rf /" },
 		"keys that are none":       func(s *engine.Source) { s.RootKeys = "$(id)" },

@@ -29,7 +29,8 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
 			Builds: store.Limits{
-				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Minutes: cfg.Limits.Minutes, Bytes: int64(cfg.Limits.Artifacts),
+				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Minutes: cfg.Limits.Minutes,
+				Bytes:    int64(cfg.Limits.Artifacts),
 				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
 			},
 			Keep: cfg.Local.Keep,

@@ -71,8 +71,10 @@ func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried,
 func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) error {
 	if l.InARow > 0 {
 		t.inARow = append(t.inARow, l.Key)
-		r, err := tx.ExecContext(ctx, `INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
-			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.Person, l.What, millis(now), l.InARow)
+		r, err := tx.ExecContext(ctx,
+			`INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
+			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.Person, l.What,
+			millis(now), l.InARow)
 		if err != nil {
 			return err
 		}
@@ -122,7 +124,8 @@ func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	for _, key := range t.inARow {
-		if _, err := tx.ExecContext(ctx, `UPDATE failure SET count = count - 1 WHERE key = ? AND count > 0`, key); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE failure SET count = count - 1 WHERE key = ? AND count > 0`,
+			key); err != nil {
 			return err
 		}
 	}

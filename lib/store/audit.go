@@ -35,7 +35,8 @@ func (db *DB) Audit(ctx context.Context, e Entry) error {
 
 func audit(ctx context.Context, tx *sql.Tx, entries ...Entry) error {
 	for _, e := range entries {
-		_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, means, address, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO audit (at, actor, means, address, action, object, detail) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			millis(e.At), null(e.Actor), e.Means, e.Address, e.Action, e.Object, e.Detail)
 		if err != nil {
 			return err

@@ -88,7 +88,8 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at, build.phase, build.foreseen_ms`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
+	build.expired_at, build.phase, build.foreseen_ms`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
@@ -114,8 +115,9 @@ func (n *nullBuild) build() *Build {
 		State: n.state.String, Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
 		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
-		Expected: time.Duration(n.expected.Int64) * time.Millisecond, Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
-		Step: int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
+		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
+		Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
+		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
 		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 	}
 }
@@ -149,7 +151,9 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if j.Last != nil {
 			b.Number = j.Last.Number + 1
 		}
-		if _, err := tx.ExecContext(ctx, "INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id, b.Number, b.Revision, millis(now)); err != nil {
+		if _, err := tx.ExecContext(ctx,
+			"INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id,
+			b.Number, b.Revision, millis(now)); err != nil {
 			return err
 		}
 		return count(ctx, tx, owner, b, now)
@@ -269,7 +273,8 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		}
 		for _, o := range builds {
 			b := o.Build
-			res, err := tx.ExecContext(ctx, `UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
+			res, err := tx.ExecContext(ctx,
+				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
 				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,

@@ -34,7 +34,8 @@ func TestADatabaseThatCannotBeWrittenIsSaid(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
 	exhaust(t, db, "PRAGMA query_only = 1") // SQLITE_READONLY, as from a file system mounted read-only
-	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); kind(err) != fault.Unavailable || fault.Of(err).Advice == "" {
+	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); kind(err) != fault.Unavailable ||
+		fault.Of(err).Advice == "" {
 		t.Errorf("%v", err)
 	}
 	if got, err := db.PersonByID(t.Context(), p.ID); err != nil || got.Password != "phc" {

@@ -296,7 +296,9 @@ func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Ti
 // DeleteJob deletes a removed job for good, with its revisions and builds. What ran of it has run until now.
 func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "UPDATE started SET ended = max(began, ?) WHERE job_id = ? AND began IS NOT NULL AND ended IS NULL", millis(now), id)
+		_, err := tx.ExecContext(ctx,
+			"UPDATE started SET ended = max(began, ?) WHERE job_id = ? AND began IS NOT NULL AND ended IS NULL",
+			millis(now), id)
 		if err != nil {
 			return err
 		}

@@ -78,7 +78,8 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 	}
 	done()
 	l = l.For(&p)
-	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes, l.space, l.queue} {
+	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes,
+		l.space, l.queue} {
 		if err := check(ctx, tx, person, now); err != nil {
 			return err
 		}
@@ -88,11 +89,15 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 
 // count notes that a build was asked for, and forgets those that no longer count.
 func count(ctx context.Context, tx *sql.Tx, person int64, b *Build, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2 AND (began IS NULL OR ended IS NOT NULL)
-		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
+	if _, err := tx.ExecContext(ctx,
+		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2
+		AND (began IS NULL OR ended IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
+			AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person, millis(now), b.JobID, b.Number)
+	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person,
+		millis(now), b.JobID, b.Number)
 	return err
 }
 
@@ -101,7 +106,8 @@ func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
 	if b.StartedAt.IsZero() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE started SET began = ?, ended = ? WHERE job_id = ? AND build = ?`, millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
+	_, err := tx.ExecContext(ctx, `UPDATE started SET began = ?, ended = ? WHERE job_id = ? AND build = ?`,
+		millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
 	return err
 }
 
@@ -161,7 +167,8 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 		return err
 	}
 	free := ran.below(most, now).Add(daily)
-	return fault.New(fault.Limited, fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
+	return fault.New(fault.Limited,
+		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
@@ -174,7 +181,8 @@ func built(ctx context.Context, tx *sql.Tx, person int64, now time.Time) (spans,
 		var began, ended int64
 		err = rs.Scan(&began, &ended)
 		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
-	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
+	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started
+		WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
 		person, millis(now), millis(now.Add(-daily)))
 }
 

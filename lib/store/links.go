@@ -48,7 +48,9 @@ func (db *DB) FindLink(ctx context.Context, kind, secret string, now time.Time) 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		to, done := p.fields()
 		var created, expires sql.NullInt64
-		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password FROM link l JOIN person p ON p.id = l.person_id
+		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`,
+			l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password
+			FROM link l JOIN person p ON p.id = l.person_id
 			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
 			Scan(append(to, &l.PersonID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
 		done()
@@ -77,10 +79,14 @@ func sendLink(ctx context.Context, tx *sql.Tx, person int64, l Link, letters ...
 			return err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, person, l.Kind, millis(l.CreatedAt)); err != nil {
+	if _, err := tx.ExecContext(ctx,
+		`DELETE FROM link WHERE person_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, person, l.Kind,
+		millis(l.CreatedAt)); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.Digest, person, l.Kind, l.Email, l.Name, l.Password, millis(l.CreatedAt), millis(l.ExpiresAt))
 	return err
 }
@@ -137,7 +143,8 @@ func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time
 			return err
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE person SET name = ?, password = ?, verified_at = ?, state = ?
-			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, millis(now), state, l.PersonID, l.Email)
+			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, millis(now),
+			state, l.PersonID, l.Email)
 		if err != nil {
 			return err
 		}
@@ -153,13 +160,15 @@ func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time
 
 // ResetPassword gives the person of a link a new password and ends all their sessions and links, and where tokens is set their tokens. A
 // pending person has proven the address by it and becomes state; approvals are the letters to those who decide then.
-func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter, approvals []Letter, e Entry) error {
+func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter,
+	approvals []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
 		}
 		var waits bool
-		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM person WHERE id = ?`, l.PersonID).Scan(&waits)
+		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM person WHERE id = ?`,
+			l.PersonID).Scan(&waits)
 		if err != nil {
 			return missing(err, "There is no such account.")
 		}

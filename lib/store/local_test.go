@@ -19,7 +19,8 @@ func queue(t *testing.T, names ...string) *DB {
 	t.Helper()
 	db := test(t)
 	for _, name := range names {
-		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: name, Source: []byte("echo " + name), Keep: 2, TimeLimit: time.Minute}); err != nil {
+		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: name, Source: []byte("echo " + name), Keep: 2,
+			TimeLimit: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,7 +52,8 @@ func nothing() error { return nil }
 
 func finish(t *testing.T, db *DB, b LocalBuild, state string, gone ...int) bool {
 	t.Helper()
-	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: state, EndedAt: b.StartedAt.Add(3 * time.Second)}, nothing)
+	found, err := db.LocalFinish(t.Context(),
+		LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: state, EndedAt: b.StartedAt.Add(3 * time.Second)}, nothing)
 	if err != nil {
 		t.Errorf("the end of build %d: %v", b.Number, err)
 	}
@@ -176,7 +178,8 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 		t.Error(err)
 	}
 	// Until the files are gone, no other build gets their place.
-	if err := db.LocalCreate(t.Context(), LocalJob{Name: "mixed", Source: []byte("echo mixed"), Keep: 1, TimeLimit: time.Minute}); err != nil {
+	if err := db.LocalCreate(t.Context(),
+		LocalJob{Name: "mixed", Source: []byte("echo mixed"), Keep: 1, TimeLimit: time.Minute}); err != nil {
 		t.Error(err)
 	}
 	start(t, db, "mixed")
@@ -226,7 +229,8 @@ func fair(t *testing.T, names ...string) *DB {
 	db := test(t)
 	for _, name := range names {
 		owner, _, _ := strings.Cut(name, "-")
-		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: owner, Source: []byte("echo " + name), Keep: 2, TimeLimit: time.Minute}); err != nil {
+		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: owner, Source: []byte("echo " + name),
+			Keep: 2, TimeLimit: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 		start(t, db, name)

@@ -14,7 +14,8 @@ import (
 // waiting. ok is false when there is none.
 func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
+		err := tx.QueryRowContext(ctx,
+			`SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
 		if err == sql.ErrNoRows {
 			return nil
 		}

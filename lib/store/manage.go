@@ -39,8 +39,11 @@ func (db *DB) manage(ctx context.Context, e Entry, id int64, f func(*sql.Tx) err
 func (db *DB) SetLimits(ctx context.Context, id int64, own Own, e Entry) error {
 	e.Action, e.Detail = "person.limits", own.String()
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?, max_bytes = ?, keep_days = ?
-			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes, own.KeepDays, id))
+		return changed(tx.ExecContext(ctx,
+			`UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
+			max_bytes = ?, keep_days = ?
+			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes,
+			own.KeepDays, id))
 	})
 }
 
@@ -109,7 +112,8 @@ func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
 func (db *DB) Readmit(ctx context.Context, id int64, letter Letter, e Entry) error {
 	e.Action, e.Detail = "person.state", "active"
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
+			id)); err != nil {
 			return err
 		}
 		_, err := post(ctx, tx, e.At, letter)

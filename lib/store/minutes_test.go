@@ -18,7 +18,8 @@ type builder struct {
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
 	b := &builder{T: t, db: test(t), now: time.UnixMilli(1800000000000)}
-	p := &Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "x", MaxJobs: 0, CreatedAt: b.now}
+	p := &Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "x", MaxJobs: 0,
+		CreatedAt: b.now}
 	if err := b.db.AddPerson(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -28,8 +29,10 @@ func newBuilder(t *testing.T) *builder {
 
 func (b *builder) job(id string) {
 	b.Helper()
-	job := &Job{ID: id, PersonID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: b.now}
-	if err := b.db.AddJob(b.Context(), job, &Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM x"), CreatedAt: b.now}, 0); err != nil {
+	job := &Job{ID: id, PersonID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true,
+		Revision: 1, CreatedAt: b.now}
+	if err := b.db.AddJob(b.Context(), job,
+		&Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM x"), CreatedAt: b.now}, 0); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -113,7 +116,8 @@ func TestMinutesOfOnesOwn(t *testing.T) {
 	b.job("job000000001")
 	b.ran("job000000001", 10*time.Minute, "succeeded")
 	for own, ok := range map[int]bool{10: false, 11: true, 0: true} {
-		if err := b.db.SetLimits(t.Context(), b.id, Own{Minutes: &own}, Entry{At: b.now, Means: "toasterctl"}); err != nil {
+		if err := b.db.SetLimits(t.Context(), b.id, Own{Minutes: &own},
+			Entry{At: b.now, Means: "toasterctl"}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := b.start("job000000001", 10)

@@ -42,13 +42,15 @@ func (p *Person) Active() bool { return p.State == "active" }
 func (p *Person) HasFactor() bool { return p.TOTP != nil }
 
 const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
-	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step, p.notify, p.feed, p.browsers`
+	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step,
+	p.notify, p.feed, p.browsers`
 
 // fields returns where personColumns are scanned to, and what finishes the scan.
 func (p *Person) fields() ([]any, func()) {
 	var jobs, running, daily, minutes, bytes, days, created, verified sql.NullInt64
 	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
-			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed, &p.Browsers}, func() {
+			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed,
+			&p.Browsers}, func() {
 			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
 			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
 			p.MaxMinutes, p.MaxBytes = int(own(minutes)), own(bytes)

@@ -147,7 +147,8 @@ func TestTriesThatNoLongerCountAreRemoved(t *testing.T) {
 
 func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	db := test(t)
-	open, shut := Limit{Key: "open", Rates: []Rate{{9, time.Minute}}}, Limit{Key: "shut", Rates: []Rate{{1, time.Minute}}}
+	open, shut := Limit{Key: "open", Rates: []Rate{{9, time.Minute}}},
+		Limit{Key: "shut", Rates: []Rate{{1, time.Minute}}}
 	tried, err := db.Try(t.Context(), day, open, shut)
 	if err != nil || len(tried.ids) != 2 {
 		t.Fatal(tried, err)

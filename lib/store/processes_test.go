@@ -43,7 +43,8 @@ func process(path, number string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}, Letter{}, Entry{}); err != nil {
+	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}, Letter{},
+		Entry{}); err != nil {
 		return err
 	}
 	if _, err := db.Try(ctx, time.Now(), rationed); err == nil {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Phase is a part of a build, as its log tells: the preparation, a step of the Dockerfile, the packing, the boot check, or "end",
-// which only says when the one before it ended.
+// Phase is a part of a build, as its log tells: the preparation, a step of the Dockerfile, the packing, the boot
+// check, or "end", which only says when the one before it ended.
 type Phase struct {
 	Name   string    `json:"name"`
 	Step   int       `json:"step,omitempty"`
@@ -29,11 +29,14 @@ type Scan struct {
 // ScanState returns what is known of a build's log, and brings the build's own fields for it up to date.
 func (db *DB) ScanState(ctx context.Context, b *Build) (s Scan, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT scanned, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?", b.JobID, b.Number).
+		if err := tx.QueryRowContext(ctx,
+			"SELECT scanned, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
+			b.JobID, b.Number).
 			Scan(&b.Scanned, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
 			return err
 		}
-		s, err = scanOf(tx.QueryRowContext(ctx, "SELECT state FROM scan WHERE job_id = ? AND build = ?", b.JobID, b.Number))
+		s, err = scanOf(tx.QueryRowContext(ctx, "SELECT state FROM scan WHERE job_id = ? AND build = ?",
+			b.JobID, b.Number))
 		return err
 	})
 	return s, err
@@ -50,16 +53,18 @@ func scanOf(row *sql.Row) (s Scan, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// Scanned stores how far a build's log was searched, and what was found. Of two searches at once the one that came farther
-// counts; whole says that it was to the log's end, and what comes from there is final.
+// Scanned stores how far a build's log was searched, and what was found. Of two searches at once the one that came
+// farther counts; whole says that it was to the log's end, and what comes from there is final.
 func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
-			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.Phase,
+		res, err := tx.ExecContext(ctx,
+			`UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
+			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps,
+			b.StepLine, b.Phase,
 			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.Scanned, whole)
 		if err != nil {
 			return err
@@ -67,7 +72,9 @@ func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 		if n, err := res.RowsAffected(); n == 0 || err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "INSERT INTO scan (job_id, build, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state", b.JobID, b.Number, text)
+		_, err = tx.ExecContext(ctx,
+			"INSERT INTO scan (job_id, build, state) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET state = excluded.state",
+			b.JobID, b.Number, text)
 		return err
 	})
 }
@@ -75,7 +82,8 @@ func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 // Phases returns the phases of a job's builds, by the builds' numbers.
 func (db *DB) Phases(ctx context.Context, id string) (map[int][]Phase, error) {
 	all := map[int][]Phase{}
-	return all, db.eachScan(ctx, func(number int, s Scan) { all[number] = s.Phases }, "SELECT build, state FROM scan WHERE job_id = ?", id)
+	return all, db.eachScan(ctx, func(number int, s Scan) { all[number] = s.Phases },
+		"SELECT build, state FROM scan WHERE job_id = ?", id)
 }
 
 // GoodPhases returns the phases of a job's newest builds that succeeded, newest first.

@@ -28,7 +28,8 @@ func (t *Translation) put(ctx context.Context, tx *sql.Tx, job string, revision 
 func (db *DB) Translation(ctx context.Context, owner int64, id string, number int) (t Translation, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT t.made_for, t.steps, t.blend, t.script, t.findings
-			FROM translation t JOIN job ON job.id = t.job_id WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL
+			FROM translation t JOIN job ON job.id = t.job_id
+			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL
 			AND t.revision = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
 			id, owner, number, number).Scan(&t.MadeFor, &t.Steps, &t.Blend, &t.Script, &t.Findings)
 	})

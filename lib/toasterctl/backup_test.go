@@ -236,13 +236,15 @@ func TestRootsBackupOfTheWebServersSite(t *testing.T) {
 	}
 	ctl(t, "", "migrate", "--config", config).exits(0)
 	ctl(t, "", "restore", "--config", config, "--force", file).exits(0)
-	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root", "builds": "uid 4712", "builds/job-1": "uid 4712", "builds/job-1/1/log": "uid 4712"} {
+	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root",
+		"builds": "uid 4712", "builds/job-1": "uid 4712", "builds/job-1/1/log": "uid 4712"} {
 		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))
 		if err != nil || userName(owner(fi)) != who {
 			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
 		}
 	}
-	if log := must(os.Stat(filepath.Join(builds, "job-1/1/log"))); int(log.Sys().(*syscall.Stat_t).Gid) != group || log.Mode().Perm() != 0o640 {
+	if log := must(os.Stat(filepath.Join(builds, "job-1/1/log"))); int(log.Sys().(*syscall.Stat_t).Gid) != group ||
+		log.Mode().Perm() != 0o640 {
 		t.Errorf("the web server can't read the log: %v", log.Mode())
 	}
 	keys, err := os.Stat(filepath.Join(filepath.Dir(config), "keys"))

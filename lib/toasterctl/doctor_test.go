@@ -18,11 +18,13 @@ import (
 
 func TestDoctorOfTheLocalEngine(t *testing.T) {
 	config := newSite(t)
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the local engine's runner", "start “toasterctl runner”", bin+"/toasterctl runner --config "+config,
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the local engine's runner",
+		"start “toasterctl runner”", bin+"/toasterctl runner --config "+config,
 		"change  cron: “toasterctl sync” has never run", "crontab -u").complains("2 things to change")
 	ctl(t, "", "sync", "--config", config).exits(0)
 	runUntilReady(t, config)
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(0).says("ok      the local engine's runner: 1 build at once")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(0).
+		says("ok      the local engine's runner: 1 build at once")
 }
 
 func TestDoctorOfJenkins(t *testing.T) {
@@ -36,13 +38,16 @@ func TestDoctorOfJenkins(t *testing.T) {
 	write(t, config, "engine = \"jenkins\"\n"+
 		"[paths]\ndatabase = \"toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\n"+
 		"[jenkins]\nurl = \""+s.URL+"\"\nuser = \"toaster\"\ntoken_file = \"jenkins-token\"\n")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(0).says("ok      Jenkins at "+s.URL+": answers user toaster", "ok      permission to start a build")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(0).says("ok      Jenkins at "+s.URL+
+		": answers user toaster", "ok      permission to start a build")
 	s.Permit("toaster", standin.JobBuild, false)
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  permission to start a build", "Give it the permission Job/Build.").complains("1 thing to change")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  permission to start a build",
+		"Give it the permission Job/Build.").complains("1 thing to change")
 	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("jenkins-token is open to everybody", "chmod 0640")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).
+		says("jenkins-token is open to everybody", "chmod 0640")
 }
 
 func TestDoctorOfTheSite(t *testing.T) {
@@ -82,7 +87,8 @@ func TestDoctorOfTheSite(t *testing.T) {
 func TestDoctorFindsFilesOfAnotherUser(t *testing.T) {
 	config := foreignSite(t)
 	path := write(t, filepath.Join(filepath.Dir(config), "toaster.db-wal"), "")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("toaster.db-wal belongs to root.", "chown nobody: "+path)
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("toaster.db-wal belongs to root.",
+		"chown nobody: "+path)
 }
 
 // Root's mistakes, and the words that mend them, typed as they stand there.
@@ -120,7 +126,8 @@ func TestDoctorsCommandsMend(t *testing.T) {
 func TestDoctorOfADamagedDatabase(t *testing.T) {
 	config := newSite(t)
 	write(t, filepath.Join(filepath.Dir(config), "toaster.db"), "this is no database, but it has more than a hundred bytes, which is where SQLite begins to look closer\n")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the database: ", "toasterctl restore --force FILE")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the database: ",
+		"toasterctl restore --force FILE")
 }
 
 // What answers below the address has to be all of toaster.
@@ -146,6 +153,7 @@ func TestDoctorOfWhatAnswers(t *testing.T) {
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("ok      programs", "ok      static files")
 	for path, what := range map[string]string{"/jobs/new": "programs", "/account/login": "programs", "/admin/health": "programs", "/static/logo.svg": "static files"} {
 		lacking.Store(&path)
-		ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  " + what + ": " + front.URL + path + " answers 403 Forbidden")
+		ctl(t, "", "doctor", "--quick", "--config",
+			config).exits(1).says("change  " + what + ": " + front.URL + path + " answers 403 Forbidden")
 	}
 }

@@ -43,7 +43,9 @@ func proxyFinding(ctx context.Context, cfg *config.Config) finding {
 		return fine(what, "")
 	}
 	return finding{
-		What: what, Problem: fmt.Sprintf("a proxy hides them, at %s last: those who guess passwords can't be told from others.", last.Local().Format(time.DateTime)),
+		What: what,
+		Problem: fmt.Sprintf("a proxy hides them, at %s last: those who guess passwords can't be told from others.",
+			last.Local().Format(time.DateTime)),
 		Advice: "Tell the web server of the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and RemoteIPInternalProxy ADDRESS; " +
 			"lighttpd: mod_extforward, with extforward.forwarder = ( \"ADDRESS\" => \"trust\" ). Two hours later this line is gone.",
 	}

@@ -68,7 +68,8 @@ func waysOut(
 		if dials(ctx, address) {
 			reach = append(reach, address)
 		} else {
-			all = append(all, unknown("isolation: "+address, "[sandbox] allow names it, and it does not answer this host."))
+			all = append(all,
+				unknown("isolation: "+address, "[sandbox] allow names it, and it does not answer this host."))
 		}
 	}
 	return all, reach

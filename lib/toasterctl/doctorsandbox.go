@@ -160,7 +160,8 @@ func (t *trial) cgroupFinding() finding {
 		name      string
 		set, held bool
 	}{
-		{"memory", t.cfg.Sandbox.Memory > 0, memory}, {"cpus", t.cfg.Sandbox.CPUs > 0, cpus}, {"processes", false, pids},
+		{"memory", t.cfg.Sandbox.Memory > 0, memory}, {"cpus", t.cfg.Sandbox.CPUs > 0, cpus},
+		{"processes", false, pids},
 	} {
 		if !l.held {
 			not = append(not, l.name)

@@ -77,7 +77,8 @@ func TestDoctorTriesWhatABuildCanDo(t *testing.T) {
 		"--config",
 		config,
 	).says("ok      isolation: owners", "limits of a process: 65536 open files, 1000 processes",
-		"ok      isolation: disk: a build that takes more than its share ends, and this host keeps 1 GiB", "ok      targets: this host has what")
+		"ok      isolation: disk: a build that takes more than its share ends, and this host keeps 1 GiB",
+		"ok      targets: this host has what")
 	for _, p := range probed {
 		if !strings.Contains(said.out, "isolation: "+p.what+": ") ||
 			strings.Contains(said.out, "change  isolation: "+p.what) {
@@ -100,12 +101,14 @@ func TestDoctorFindsWhatTheSandboxLacks(t *testing.T) {
 		t,
 		config,
 		"hide crun runc; doctor",
-	).says("change  isolation: a trial build: this host lacks programs", "\n        apt-get install crun\n", "change  target rootfs_")
+	).says("change  isolation: a trial build: this host lacks programs", "\n        apt-get install crun\n",
+		"change  target rootfs_")
 	apart(
 		t,
 		config,
 		"hide slirp4netns mmdebstrap; doctor",
-	).says("change  isolation: a trial build", "\n        apt-get install slirp4netns\n", "apt-get install slirp4netns mmdebstrap")
+	).says("change  isolation: a trial build", "\n        apt-get install slirp4netns\n",
+		"apt-get install slirp4netns mmdebstrap")
 	apart(
 		t,
 		config,
@@ -158,7 +161,9 @@ doctor; fix 'isolation: user ids'; doctor; cat /etc/subuid`)
 cp -a /etc "$dir/etc" && mount --bind "$dir/etc" /etc
 for f in subuid subgid; do printf 'root:1048576:65536\n' >/etc/$f; done
 hide crun runc
-doctor; fix 'isolation: user ids'; doctor`).says("change  isolation: user ids: /etc/subuid gives root ids for 1 build at once, and local.slots is 2", "ok      isolation: user ids: 65536 for each of 2 builds")
+doctor; fix 'isolation: user ids'; doctor`).says(
+		"change  isolation: user ids: /etc/subuid gives root ids for 1 build at once, and local.slots is 2",
+		"ok      isolation: user ids: 65536 for each of 2 builds")
 }
 
 func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
@@ -166,7 +171,8 @@ func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
 	lackNot(t, config)
 	builds := filepath.Join(filepath.Dir(config), "builds")
 	apart(t, config, `hide crun runc; chown -R nobody: '`+builds+`'; doctor; fix 'isolation: owners'; doctor`).says(
-		"change  isolation: owners: "+builds+" belongs to nobody, as the database does", "ok      isolation: owners: the database is nobody's")
+		"change  isolation: owners: "+builds+" belongs to nobody, as the database does",
+		"ok      isolation: owners: the database is nobody's")
 	work := filepath.Join(t.TempDir(), "work")
 	if err := os.Mkdir(work, 0o777); err != nil {
 		t.Fatal(err)
@@ -174,7 +180,8 @@ func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
 	os.Chmod(work, 0o777)
 	adjusted(t, config, `work_dir = "/var/lib/toaster-runner"`, `work_dir = "`+work+`"`)
 	apart(t, config, `hide crun runc; doctor; fix 'isolation: owners'; doctor`).says(
-		"change  isolation: owners: "+work+": local.work_dir has to lie where nobody but root can write", "ok      isolation: owners: the database is nobody's")
+		"change  isolation: owners: "+work+": local.work_dir has to lie where nobody but root can write",
+		"ok      isolation: owners: the database is nobody's")
 }
 
 // A user without ids is told how to get some, and root's installation is root's to try.
@@ -245,7 +252,8 @@ func TestClosedNetworksAreTheSandboxs(t *testing.T) {
 }
 
 func TestIsClosed(t *testing.T) {
-	for address, want := range map[string]bool{"10.1.2.3": true, "127.0.0.1": true, "192.168.0.1": true, "172.31.0.1": true, "172.32.0.1": false,
+	for address, want := range map[string]bool{"10.1.2.3": true, "127.0.0.1": true, "192.168.0.1": true,
+		"172.31.0.1": true, "172.32.0.1": false,
 		"169.254.169.254": true, "1.1.1.1": false, "151.101.2.132": false, "239.0.0.1": true, "100.127.0.1": true} {
 		if got := isClosed(netip.MustParseAddr(address)); got != want {
 			t.Errorf("%s: %v", address, got)

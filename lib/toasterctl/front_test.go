@@ -115,7 +115,8 @@ func TestProgramThatFails(t *testing.T) {
 
 func TestAddressesAndMethodsThatNothingAnswers(t *testing.T) {
 	s := newServer(t, "--config", newSite(t), "--prefix", "/toaster")
-	for _, path := range []string{"/%00", "/jobs/%00", "/jobs/x%00/script", "/static/%00", "/account%00/login", "/jobs/%0a", "/%1f", "/help%7f"} {
+	for _, path := range []string{"/%00", "/jobs/%00", "/jobs/x%00/script", "/static/%00", "/account%00/login",
+		"/jobs/%0a", "/%1f", "/help%7f"} {
 		if resp, _ := s.get(path); resp.StatusCode != http.StatusBadRequest {
 			t.Errorf("%s: %s", path, resp.Status)
 		}
@@ -126,7 +127,8 @@ func TestAddressesAndMethodsThatNothingAnswers(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp, _ := s.do(req); resp.StatusCode != http.StatusMethodNotAllowed || !strings.HasPrefix(resp.Header.Get("Allow"), "GET, HEAD") {
+			if resp, _ := s.do(req); resp.StatusCode != http.StatusMethodNotAllowed ||
+				!strings.HasPrefix(resp.Header.Get("Allow"), "GET, HEAD") {
 				t.Errorf("%s %s: %s, Allow: %q", method, path, resp.Status, resp.Header.Get("Allow"))
 			}
 		}

@@ -96,7 +96,8 @@ func TestNewKeys(t *testing.T) {
 	// Keys of another site are none.
 	os.Remove(keys)
 	ctl(t, "", "init", "--dir", filepath.Dir(site)).exits(0)
-	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("change  keys: 1 second factor can't be opened", "toasterctl user factor --off")
+	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("change  keys: 1 second factor can't be opened",
+		"toasterctl user factor --off")
 	ctl(t, "", "migrate", "--config", site).exits(0).complains("1 second factor can't be opened")
 	ctl(t, "", "user", "factor", "--off", email, "--config", site).exits(0)
 	ctl(t, "", "migrate", "--config", site).exits(0)

@@ -38,10 +38,12 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	}
 	write(t, path, strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `from = ""`, `from = "toaster@example.org"`, `host = ""`, `host = "127.0.0.1"`,
 		"port = 587", fmt.Sprint("port = ", server.Port()), `tls = "starttls"`, `tls = "none"`).Replace(string(text)))
-	ctl(t, "", "doctor", "--quick", "--config", path).says("ok      mail by 127.0.0.1: letters come from toaster@example.org")
+	ctl(t, "", "doctor", "--quick", "--config", path).
+		says("ok      mail by 127.0.0.1: letters come from toaster@example.org")
 	signUp(t, path, "eve@example.org")
 	server.Stop()
-	ctl(t, "", "doctor", "--quick", "--config", path).exits(1).says("change  mail by 127.0.0.1", "connection refused", "[mail]")
+	ctl(t, "", "doctor", "--quick", "--config", path).exits(1).says("change  mail by 127.0.0.1",
+		"connection refused", "[mail]")
 	ctl(t, "", "sync", "--config", path).exits(1).complains("A letter could not be sent", "connection refused", "tries again")
 
 	server.Start()

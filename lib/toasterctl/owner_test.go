@@ -55,7 +55,8 @@ func TestRootMakesASiteForTheWebServersUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := builds.Sys().(*syscall.Stat_t); userName(int(st.Uid)) == "nobody" || strconv.Itoa(int(st.Gid)) != nobody.Gid || builds.Mode().Perm() != 0o750 {
+	if st := builds.Sys().(*syscall.Stat_t); userName(int(st.Uid)) == "nobody" ||
+		strconv.Itoa(int(st.Gid)) != nobody.Gid || builds.Mode().Perm() != 0o750 {
 		t.Errorf("the builds belong to %d:%d, with the rights %v", st.Uid, st.Gid, builds.Mode())
 	}
 	fi, err := os.Stat(filepath.Join(dir, "keys"))

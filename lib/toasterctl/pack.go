@@ -23,8 +23,8 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the .dockerignore of
-// its Dockerfile, the file of that name, says. Equal files give equal bytes, whoever owns them. More than limit bytes of files is an error.
+// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the named
+// Dockerfile's .dockerignore says. Equal files give equal bytes, whoever owns them; more than limit bytes are an error.
 func pack(folder, name string, limit int64) ([]byte, error) {
 	ignored, err := readIgnore(folder, name)
 	if err != nil {
@@ -32,7 +32,8 @@ func pack(folder, name string, limit int64) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	p := packer{tar.NewWriter(z), folder, append(ignoreFiles(name), name), ignored, map[string]patternmatcher.MatchInfo{},
+	p := packer{tar.NewWriter(z), folder, append(ignoreFiles(name), name), ignored,
+		map[string]patternmatcher.MatchInfo{},
 		map[string]bool{".": true}, map[[2]uint64]string{}, limit}
 	err = filepath.WalkDir(folder, p.visit)
 	if err := errors.Join(err, p.Close(), z.Close()); err != nil {
@@ -41,8 +42,8 @@ func pack(folder, name string, limit int64) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ignoreFiles are where Docker looks for what to ignore, the first one wins. They and the Dockerfile are packed in any case: the
-// translator goes by them again.
+// ignoreFiles are where Docker looks for what to ignore, the first one wins. They and the Dockerfile are packed in any
+// case: the translator goes by them again.
 func ignoreFiles(dockerfile string) []string {
 	return []string{cmp.Or(dockerfile, "Dockerfile") + ".dockerignore", ".dockerignore"}
 }
@@ -62,7 +63,9 @@ func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
 		}
 		for i, one := range patterns {
 			if _, err := patternmatcher.New([]string{one}); err != nil {
-				return nil, fault.New(fault.Invalid, fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name), dockerfile.PatternLine(text, i+1), one),
+				return nil, fault.New(fault.Invalid,
+					fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name),
+						dockerfile.PatternLine(text, i+1), one),
 					"Correct the pattern.")
 			}
 		}
@@ -100,7 +103,8 @@ func (p *packer) visit(path string, d fs.DirEntry, err error) error {
 	switch {
 	case !skip || slices.Contains(p.always, name):
 		return p.add(name)
-	case d.IsDir() && !p.ignored.Exclusions() && !slices.ContainsFunc(p.always, func(a string) bool { return strings.HasPrefix(a, name+"/") }):
+	case d.IsDir() && !p.ignored.Exclusions() &&
+		!slices.ContainsFunc(p.always, func(a string) bool { return strings.HasPrefix(a, name+"/") }):
 		return fs.SkipDir
 	}
 	return nil

@@ -34,10 +34,12 @@ func TestPackLeavesOutWhatIsIgnored(t *testing.T) {
 	}
 }
 
-// TestPackGoesByTheDockerfile: NAME.dockerignore counts alone for a Dockerfile of that name, and a wrong pattern is named with its line.
+// TestPackGoesByTheDockerfile: NAME.dockerignore counts alone for a Dockerfile of that name, and a wrong pattern is
+// named with its line.
 func TestPackGoesByTheDockerfile(t *testing.T) {
 	dir := t.TempDir()
-	for name, text := range map[string]string{"docker/app.Dockerfile": "FROM debian:bookworm\nCOPY . /c/\n", "secret": "", "public": "",
+	for name, text := range map[string]string{"docker/app.Dockerfile": "FROM debian:bookworm\nCOPY . /c/\n",
+		"secret": "", "public": "",
 		"docker/app.Dockerfile.dockerignore": "secret\ndocker\n", ".dockerignore": "public\n"} {
 		write(t, filepath.Join(dir, name), text)
 	}
@@ -49,18 +51,23 @@ func TestPackGoesByTheDockerfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	c, err := dockerfile.ReadContext(archive, dockerfile.Limits{})
-	want := []string{".dockerignore", "docker", "docker/app.Dockerfile", "docker/app.Dockerfile.dockerignore", "public", "public2"}
+	want := []string{".dockerignore", "docker", "docker/app.Dockerfile", "docker/app.Dockerfile.dockerignore",
+		"public", "public2"}
 	if err != nil || !slices.Equal(c.Paths(), want) {
 		t.Errorf("%v: packed %q, not %q", err, c.Paths(), want)
 	}
-	blend := write(t, filepath.Join(t.TempDir(), "blend"), ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/app.Dockerfile")).exits(0).out)
-	list, err := exec.Command("zsh", "-fc", `source $1; toaster_unpack $2 && tar -tvf $2/context.tar.gz`, "zsh", blend, t.TempDir()).CombinedOutput()
-	if err != nil || !strings.Contains(string(list), "./public2 link to ./public\n") || strings.Contains(string(list), "secret") {
+	blend := write(t, filepath.Join(t.TempDir(), "blend"),
+		ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/app.Dockerfile")).exits(0).out)
+	list, err := exec.Command("zsh", "-fc", `source $1; toaster_unpack $2 && tar -tvf $2/context.tar.gz`, "zsh", blend,
+		t.TempDir()).CombinedOutput()
+	if err != nil || !strings.Contains(string(list), "./public2 link to ./public\n") ||
+		strings.Contains(string(list), "secret") {
 		t.Errorf("%v: the blend has %s", err, list)
 	}
 	write(t, filepath.Join(dir, "docker/other.Dockerfile"), "FROM debian:bookworm\n")
 	write(t, filepath.Join(dir, ".dockerignore"), "# a comment\n\nok\n[wrong\n")
-	ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/other.Dockerfile")).exits(1).complains(".dockerignore:4: ", `"[wrong"`)
+	ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/other.Dockerfile")).exits(1).
+		complains(".dockerignore:4: ", `"[wrong"`)
 }
 
 func TestPackGivesTheSameBytes(t *testing.T) {

@@ -39,7 +39,8 @@ func (c probeCommand) Run(w *world) error {
 		if bad != nil {
 			verdict, note = "bad", bad.Error()
 		}
-		if _, err := fmt.Fprintf(w.out, "%s %s %s %s\n", probeMark, row.name, verdict, strings.ReplaceAll(note, "\n", " ")); err != nil {
+		if _, err := fmt.Fprintf(w.out, "%s %s %s %s\n", probeMark, row.name, verdict,
+			strings.ReplaceAll(note, "\n", " ")); err != nil {
 			return err
 		}
 	}
@@ -47,7 +48,8 @@ func (c probeCommand) Run(w *world) error {
 }
 
 func (c probeCommand) files() (string, error) {
-	for _, path := range []string{c.Canary, "/proc/1/root" + c.Canary, "/../.." + c.Canary, "/proc/1/cwd/../.." + c.Canary} {
+	for _, path := range []string{c.Canary, "/proc/1/root" + c.Canary, "/../.." + c.Canary,
+		"/proc/1/cwd/../.." + c.Canary} {
 		if _, err := os.Stat(path); err == nil {
 			return "", fmt.Errorf("a build can see %s of this host", path)
 		}
@@ -148,8 +150,10 @@ func rightsOfRUN() (string, error) {
 	}
 	for name, call := range map[string][2]uintptr{
 		"unshare": {unix.SYS_UNSHARE, unix.CLONE_NEWUSER}, "bpf": {unix.SYS_BPF, 0}, "keyctl": {unix.SYS_KEYCTL, 0},
-		"userfaultfd": {unix.SYS_USERFAULTFD, 0}, "perf_event_open": {unix.SYS_PERF_EVENT_OPEN, 0}, "kexec_load": {unix.SYS_KEXEC_LOAD, 0},
-		"clock_settime": {unix.SYS_CLOCK_SETTIME, 0}, "init_module": {unix.SYS_INIT_MODULE, 0}, "setns": {unix.SYS_SETNS, 0},
+		"userfaultfd": {unix.SYS_USERFAULTFD, 0}, "perf_event_open": {unix.SYS_PERF_EVENT_OPEN, 0},
+		"kexec_load":    {unix.SYS_KEXEC_LOAD, 0},
+		"clock_settime": {unix.SYS_CLOCK_SETTIME, 0}, "init_module": {unix.SYS_INIT_MODULE, 0},
+		"setns": {unix.SYS_SETNS, 0},
 	} {
 		_, _, errno := syscall.RawSyscall6(call[0], call[1], 0, 0, 0, 0, 0)
 		if errno != unix.EPERM && errno != unix.ENOSYS {
@@ -160,7 +164,8 @@ func rightsOfRUN() (string, error) {
 }
 
 func kernel() (string, error) {
-	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper", "/sys/power/state", "/proc/sys/vm/drop_caches"} {
+	for _, path := range []string{"/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/sys/kernel/uevent_helper",
+		"/sys/power/state", "/proc/sys/vm/drop_caches"} {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		if err == nil {
 			f.Close()

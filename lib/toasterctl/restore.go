@@ -194,7 +194,9 @@ func (r *restorer) put() error {
 		return nil
 	}
 	return local.AsOwner(r.cfg.Paths.Builds, func(root *os.Root) error {
-		r.takeBuild = func(name string, changed time.Time, in io.Reader) error { return r.putBuild(root, name, changed, in) }
+		r.takeBuild = func(name string, changed time.Time, in io.Reader) error {
+			return r.putBuild(root, name, changed, in)
+		}
 		return r.read()
 	})
 }

@@ -65,7 +65,8 @@ func TestRootsRunnerLeavesTheDatabaseToItsOwner(t *testing.T) {
 		t.Fatalf("the runner has the children %v", queue)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", queue[0]))
-	if err != nil || !strings.Contains(string(status), "\nUid:\t65534\t65534\t65534\t65534\n") || !strings.Contains(string(status), "\nCapPrm:\t0000000000000000\n") {
+	if err != nil || !strings.Contains(string(status), "\nUid:\t65534\t65534\t65534\t65534\n") ||
+		!strings.Contains(string(status), "\nCapPrm:\t0000000000000000\n") {
 		t.Errorf("what works with the database is\n%s%v", status, err)
 	}
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
@@ -94,7 +95,8 @@ func ofRoot(t *testing.T, config string) {
 		t.Fatal(err)
 	}
 	work := filepath.Join(t.TempDir(), "work")
-	if err := os.WriteFile(config, bytes.Replace(text, []byte(`"/var/lib/toaster-runner"`), []byte(strconv.Quote(work)), 1), 0o644); err != nil {
+	if err := os.WriteFile(config,
+		bytes.Replace(text, []byte(`"/var/lib/toaster-runner"`), []byte(strconv.Quote(work)), 1), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -138,7 +140,8 @@ func TestARunnerWithoutItsOtherHalfEnds(t *testing.T) {
 	cmd.Process.Kill()
 	cmd.Wait()
 	for end := time.Now().Add(10 * time.Second); syscall.Kill(queue[0], 0) == nil; time.Sleep(20 * time.Millisecond) {
-		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", queue[0])); strings.Contains(string(status), "State:\tZ") {
+		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status",
+			queue[0])); strings.Contains(string(status), "State:\tZ") {
 			break
 		}
 		if time.Now().After(end) {
@@ -155,7 +158,8 @@ func TestTheRunnerRefusesADatabaseOfSomebodyElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := ctl(t, "", "runner", "--config", config).exits(1)
-	if !strings.Contains(refused.err, "toaster.db belongs to daemon, and its folder to nobody") || !strings.Contains(refused.err, "chown nobody:") {
+	if !strings.Contains(refused.err, "toaster.db belongs to daemon, and its folder to nobody") ||
+		!strings.Contains(refused.err, "chown nobody:") {
 		t.Error(refused.err)
 	}
 }
@@ -166,11 +170,13 @@ func TestTheRunnerRefusesFoldersThatOthersCanReplace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(config, bytes.Replace(text, []byte(`"/var/lib/toaster-runner"`), []byte(`"work"`), 1), 0o644); err != nil {
+	if err := os.WriteFile(config, bytes.Replace(text, []byte(`"/var/lib/toaster-runner"`), []byte(`"work"`), 1),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	refused := ctl(t, "", "runner", "--config", config).exits(1)
-	if !strings.Contains(refused.err, "local.work_dir has to lie where nobody but root can write, and "+filepath.Dir(config)+" is not") {
+	if !strings.Contains(refused.err, "local.work_dir has to lie where nobody but root can write, and "+
+		filepath.Dir(config)+" is not") {
 		t.Error(refused.err)
 	}
 	ofRoot(t, config)
@@ -178,7 +184,8 @@ func TestTheRunnerRefusesFoldersThatOthersCanReplace(t *testing.T) {
 	if err := errors.Join(os.Rename(builds, builds+".away"), os.Symlink("/etc", builds)); err != nil {
 		t.Fatal(err)
 	}
-	if refused := ctl(t, "", "runner", "--config", config).exits(1); !strings.Contains(refused.err, "a link it may not be") {
+	if refused := ctl(t, "", "runner", "--config", config).exits(1); !strings.Contains(refused.err,
+		"a link it may not be") {
 		t.Error(refused.err)
 	}
 }

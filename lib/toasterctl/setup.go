@@ -19,7 +19,8 @@ func (s *setup) say(what string, args ...any) error {
 	return err
 }
 
-// folder makes a folder, and the folders above it. The one above may be another user's, who could put a link in its place.
+// folder makes a folder, and the folders above it. The one above may be another user's, who could put a link in its
+// place.
 func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
@@ -40,7 +41,8 @@ func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	defer f.Close()
 	fi, err := f.Stat()
 	if err == nil && owner(fi) != os.Geteuid() {
-		err = fault.New(fault.Conflict, path+" was made by somebody else just now.", "Look at what is there, then run this again.")
+		err = fault.New(fault.Conflict, path+" was made by somebody else just now.",
+			"Look at what is there, then run this again.")
 	}
 	if err == nil {
 		err = f.Chmod(mode)

@@ -127,7 +127,8 @@ func (s *setup) ids(slots int) error {
 		}
 	}
 	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-		_, err = fmt.Fprintf(s.err, "The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n",
+		_, err = fmt.Fprintf(s.err,
+			"The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n",
 			out, err, strings.Join(command, " "))
 		return err
 	}
@@ -142,7 +143,8 @@ func (s *setup) keeper(owner identity, installed bool) (identity, error) {
 	}
 	a, err := lookUp(keeperName)
 	if err != nil && installed {
-		out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+		out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home",
+			"--home-dir", "/nonexistent",
 			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", keeperName).CombinedOutput()
 		if err != nil {
 			return a, fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, out),

@@ -13,15 +13,17 @@ func TestEachSlotHasIDsOfItsOwn(t *testing.T) {
 		uids, gids string
 		want       []int
 	}{
-		"one slot":              {"toaster:100000:65536\n", "toaster:100000:65536\n", []int{100000}},
-		"two slots":             {"toaster:1048576:131072\n", "toaster:1048576:131072\n", []int{1048576, 1114112}},
-		"two lines":             {"toaster:100000:65536\ntoaster:300000:65536\n", "toaster:300000:65536\ntoaster:100000:65536", []int{100000, 300000}},
-		"somebody else's":       {"ann:100000:65536\n", "ann:100000:65536\n", nil},
-		"too few":               {"toaster:100000:65535\n", "toaster:100000:65535\n", nil},
-		"only in one file":      {"toaster:100000:65536\n", "", nil},
-		"others in the other":   {"toaster:100000:65536\n", "toaster:200000:65536\n", nil},
-		"a part of the other":   {"toaster:100000:200000\n", "toaster:150000:100000\n", []int{150000}},
-		"lines that mean none":  {"toaster\ntoaster:x:65536\n:::\ntoaster:1:2:3\ntoaster:-5:65536\n", "toaster:1:65536\n", nil},
+		"one slot":  {"toaster:100000:65536\n", "toaster:100000:65536\n", []int{100000}},
+		"two slots": {"toaster:1048576:131072\n", "toaster:1048576:131072\n", []int{1048576, 1114112}},
+		"two lines": {"toaster:100000:65536\ntoaster:300000:65536\n",
+			"toaster:300000:65536\ntoaster:100000:65536", []int{100000, 300000}},
+		"somebody else's":     {"ann:100000:65536\n", "ann:100000:65536\n", nil},
+		"too few":             {"toaster:100000:65535\n", "toaster:100000:65535\n", nil},
+		"only in one file":    {"toaster:100000:65536\n", "", nil},
+		"others in the other": {"toaster:100000:65536\n", "toaster:200000:65536\n", nil},
+		"a part of the other": {"toaster:100000:200000\n", "toaster:150000:100000\n", []int{150000}},
+		"lines that mean none": {"toaster\ntoaster:x:65536\n:::\ntoaster:1:2:3\ntoaster:-5:65536\n",
+			"toaster:1:65536\n", nil},
 		"a name that begins so": {"toaster2:100000:65536\n", "toaster2:100000:65536\n", nil},
 	} {
 		if got := slotIDs(c.uids, c.gids, "toaster"); !slices.Equal(got, c.want) {
@@ -50,7 +52,8 @@ func FuzzIDs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, uids, gids string) {
 		for _, first := range slotIDs(uids, gids, "toaster") {
 			for _, text := range []string{uids, gids} {
-				if !slices.ContainsFunc(spans(text, "toaster"), func(s span) bool { return s.first <= first && first+idsOfABuild <= s.end }) {
+				if !slices.ContainsFunc(spans(text, "toaster"),
+					func(s span) bool { return s.first <= first && first+idsOfABuild <= s.end }) {
 					t.Errorf("%d is not theirs in %q", first, text)
 				}
 			}

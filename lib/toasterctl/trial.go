@@ -170,7 +170,8 @@ func (t *trial) furnish(script []byte) error {
 		name string
 		text []byte
 		mode os.FileMode
-	}{{"script", script, 0o644}, {"canary", []byte("x"), 0o644}, {"bin/toasterctl", self, 0o755}, {"bin/mmdebstrap", []byte(aBase), 0o755}} {
+	}{{"script", script, 0o644}, {"canary", []byte("x"), 0o644}, {"bin/toasterctl", self, 0o755},
+		{"bin/mmdebstrap", []byte(aBase), 0o755}} {
 		if err := os.WriteFile(filepath.Join(t.dir, f.name), f.text, f.mode); err != nil {
 			return err
 		}
@@ -263,7 +264,8 @@ func (t *trial) lookUp() {
 	sum := sha256.Sum256([]byte(filepath.Join(t.dir, "workspace", trialTarget().Name+".work")))
 	name := fmt.Sprintf("toaster/%x", sum[:8])
 	for file, folders := range map[string]string{
-		"memory.max": ".", "memory.limit_in_bytes": "memory", "pids.max": ". pids", "cpu.max": ".", "cpu.cfs_quota_us": "cpu",
+		"memory.max": ".", "memory.limit_in_bytes": "memory", "pids.max": ". pids", "cpu.max": ".",
+		"cpu.cfs_quota_us": "cpu",
 	} {
 		for folder := range strings.FieldsSeq(folders) {
 			if text, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", folder, name, file)); err == nil {

@@ -116,7 +116,8 @@ func (c *userLimit) Run(w *world) error {
 			return orSee(err, "user list")
 		}
 		now := account.LimitsOf(p)
-		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "build_minutes": c.Minutes, "artifacts": c.Artifacts, "keep_days": c.KeepDays}
+		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "build_minutes": c.Minutes,
+			"artifacts": c.Artifacts, "keep_days": c.KeepDays}
 		changed := false
 		for name, value := range asked {
 			if value != nil {

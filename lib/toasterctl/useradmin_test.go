@@ -25,7 +25,9 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("signout", email, "--tokens").exits(0).says("logged out everywhere")
 	user("suspend", "nobody@example.org").exits(1).complains("no such account", "user list")
 
-	user("limit", email, "--jobs", "9", "--artifacts", "2 GiB", "--daily=0").exits(0).says("jobs=9 running=default daily=0 build_minutes=default artifacts=2147483648 keep_days=default")
+	user("limit", email, "--jobs", "9", "--artifacts", "2 GiB",
+		"--daily=0").exits(0).says(
+		"jobs=9 running=default daily=0 build_minutes=default artifacts=2147483648 keep_days=default")
 	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "daily=0")
 	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "daily=0")
 	user("limit", email).exits(0).says("artifacts", "2 GiB", "20 GiB")

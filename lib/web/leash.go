@@ -21,7 +21,8 @@ import (
 
 // What ends a request before it is answered.
 var (
-	errBusy = fault.New(fault.Unavailable, "This took more of the server's processor than a request may.", "Ask for less at once, or try again later.")
+	errBusy = fault.New(fault.Unavailable, "This took more of the server's processor than a request may.",
+		"Ask for less at once, or try again later.")
 	errGone = fault.New(fault.Unavailable, "Nobody waits for this answer any more.", "Try again.")
 )
 
@@ -44,7 +45,9 @@ func (l leash) serve(h http.Handler) error {
 	}
 	ctx, end := context.WithCancelCause(context.Background())
 	defer time.AfterFunc(l.quiet, func() { l.watch(end) }).Stop()
-	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.ServeHTTP(w, r.WithContext(ctx)) }))
+	return cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(ctx))
+	}))
 }
 
 // watch ends the request when the process has used its time, or when nobody reads its answer.

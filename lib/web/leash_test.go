@@ -45,7 +45,8 @@ func busy(kind string, w http.ResponseWriter, r *http.Request) {
 func busyProgram(t *testing.T, kind, file string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command(os.Args[0])
-	c.Env = append(os.Environ(), "TOASTER_TEST_BUSY="+kind, "TOASTER_TEST_FILE="+file, "REQUEST_METHOD=GET", "SERVER_PROTOCOL=HTTP/1.1", "HTTP_HOST=x", "SCRIPT_NAME=/jobs", "REQUEST_URI=/jobs")
+	c.Env = append(os.Environ(), "TOASTER_TEST_BUSY="+kind, "TOASTER_TEST_FILE="+file, "REQUEST_METHOD=GET",
+		"SERVER_PROTOCOL=HTTP/1.1", "HTTP_HOST=x", "SCRIPT_NAME=/jobs", "REQUEST_URI=/jobs")
 	return c
 }
 
@@ -59,7 +60,8 @@ func TestABusyCGIProgramAnswersThatItTookTooLong(t *testing.T) {
 func TestACGIProgramThatDoesntListenIsEndedByTheKernel(t *testing.T) {
 	c := busyProgram(t, "deaf", "")
 	err := c.Run()
-	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); err == nil || !ok || status.Signal() != syscall.SIGKILL {
+	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); err == nil || !ok ||
+		status.Signal() != syscall.SIGKILL {
 		t.Error(err)
 	}
 	if took := c.ProcessState.UserTime() + c.ProcessState.SystemTime(); took > 4*time.Second {
@@ -123,10 +125,12 @@ func TestAFastCGIRequestEndsWhenTheWebServerHasGone(t *testing.T) {
 		why <- ended(r.Context(), errors.New("x"))
 	}))
 	parameters := ""
-	for _, kv := range [][2]string{{"REQUEST_METHOD", "GET"}, {"SERVER_PROTOCOL", "HTTP/1.1"}, {"HTTP_HOST", "x"}, {"REQUEST_URI", "/jobs"}} {
+	for _, kv := range [][2]string{{"REQUEST_METHOD", "GET"}, {"SERVER_PROTOCOL", "HTTP/1.1"}, {"HTTP_HOST", "x"},
+		{"REQUEST_URI", "/jobs"}} {
 		parameters += fmt.Sprintf("%c%c%s%s", len(kv[0]), len(kv[1]), kv[0], kv[1])
 	}
-	for _, r := range [][]byte{record(1, "\x00\x01\x00\x00\x00\x00\x00\x00"), record(4, parameters), record(4, ""), record(5, "")} {
+	for _, r := range [][]byte{record(1, "\x00\x01\x00\x00\x00\x00\x00\x00"), record(4, parameters), record(4, ""),
+		record(5, "")} {
 		if _, err := client.Write(r); err != nil {
 			t.Fatal(err)
 		}

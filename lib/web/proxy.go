@@ -22,6 +22,7 @@ func (r *Request) noticeProxy() {
 		return
 	}
 	if db.SetFact(r.Context(), session.ProxyFact, now.UTC().Format(time.RFC3339)) == nil {
-		r.Log().Warn("a proxy hides who sends requests: run “toasterctl doctor”", slog.String("proxy", r.RemoteAddr))
+		r.Log().Warn("a proxy hides who sends requests: run “toasterctl doctor”",
+			slog.String("proxy", r.RemoteAddr))
 	}
 }

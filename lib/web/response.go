@@ -89,7 +89,8 @@ func (r *Request) told(name string) string {
 // line writes the log's line about a request. slog quotes what came from outside: a line can't be forged.
 func (a *App) line(r *Request, w *response, took time.Duration) {
 	attrs := []slog.Attr{
-		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program), slog.String("path", loggable(a.Routes, r.path)),
+		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program),
+		slog.String("path", loggable(a.Routes, r.path)),
 		slog.Int("status", w.status), slog.Int64("bytes", w.bytes), slog.Duration("took", took.Round(time.Microsecond)),
 	}
 	if r.route != nil {

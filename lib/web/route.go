@@ -28,7 +28,7 @@ type Route struct {
 	Do     Handler
 	Fields func(*config.Config) Fields // what the form may hold; nil: small fields only
 	Again  string                      // the page with the form, for a sender whose session is over; empty: it has none
-	Secret bool                        // what stands in place of the path's first parameter is a secret: the log doesn't have it
+	Secret bool                        // the path's first parameter is a secret: the log doesn't have it
 }
 
 // Handler answers a request, or returns an error before it has written anything.

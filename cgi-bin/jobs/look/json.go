@@ -53,7 +53,8 @@ type Span struct {
 // TimelineOf is a build's timeline.
 func TimelineOf(list []engine.Span) (out []Span) {
 	for _, s := range list {
-		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: string(s.State), Cached: s.Cached}
+		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: string(s.State),
+			Cached: s.Cached}
 		if s.Timed {
 			seconds := float64(s.Took.Milliseconds()) / 1000
 			j.Seconds = &seconds

@@ -104,8 +104,8 @@ func WindowOf(r *web.Request, s *engine.Follower, number int) (w console.Window,
 	return w, false, err
 }
 
-// wholeLog sends what there is of a log; it doesn't wait for a running build. A program behind a web server can't break a connection
-// off, so the log is read to its end before: what can't be is an error, and what breaks off after that is shorter than its length.
+// wholeLog sends what there is of a log now. A program behind a web server can't break a connection off, so the log is
+// read to its end before: what can't be is an error, and what breaks off after that is shorter than its length.
 func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int) error {
 	log, err := s.WholeLog(r.Context(), r.Who.Person.ID, r.Param("id"), number)
 	if err != nil {

@@ -23,7 +23,8 @@ func newRoot(t *testing.T) *builder {
 	return b
 }
 
-// TestDevicesAndCapabilities: a base that debootstrap has made has devices, which no build can make; what chown takes away is kept.
+// TestDevicesAndCapabilities: a base that debootstrap has made has devices, which no build can make; what chown takes
+// away is kept.
 func TestDevicesAndCapabilities(t *testing.T) {
 	b := newRoot(t)
 	for name, device := range map[string]int{"dev/null": 1<<8 | 3, "srv": 1<<8 | 5} {
@@ -33,7 +34,8 @@ func TestDevicesAndCapabilities(t *testing.T) {
 	}
 	ping := filepath.Join(b.root, "bin/ping-able")
 	capability, _ := hex.DecodeString("0100000200200000000000000000000000000000") // cap_net_raw+ep
-	if err := os.WriteFile(ping, []byte("x"), 0o755); err != nil || syscall.Setxattr(ping, "security.capability", capability, 0) != nil {
+	if err := os.WriteFile(ping, []byte("x"), 0o755); err != nil ||
+		syscall.Setxattr(ping, "security.capability", capability, 0) != nil {
 		lack(t, "no capabilities can be given here")
 	}
 	_, dir := translateText(t, b, `FROM debian:bookworm AS b
@@ -57,14 +59,15 @@ COPY --from=b --chown=1000:1000 --exclude=[^p]* /bin /all/
 	if !strings.Contains(got["dev/null"], "Dc") || got["x"] == "" {
 		t.Errorf("/dev/null: %s, /x: %s", got["dev/null"], got["x"])
 	}
-	_, dir = translateText(t, b, "FROM debian:bookworm AS b\nRUN true\nFROM debian:bookworm\nCOPY --from=b /dev /dev\nCOPY --from=b / /c\n")
+	_, dir = translateText(t, b,
+		"FROM debian:bookworm AS b\nRUN true\nFROM debian:bookworm\nCOPY --from=b /dev /dev\nCOPY --from=b / /c\n")
 	if out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend; blend_postinst`); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
 
-// TestCopyIsFast: COPY onto a tree that is there, with --exclude, of a wildcard, and of a new tree, beside cp -a of the same files.
-// TOASTER_TEST_FILES=60000 takes some minutes.
+// TestCopyIsFast: COPY onto a tree that is there, with --exclude, of a wildcard, and of a new tree, beside cp -a of
+// the same files. TOASTER_TEST_FILES=60000 takes some minutes.
 func TestCopyIsFast(t *testing.T) {
 	b := newRoot(t)
 	files := 3000
@@ -76,12 +79,14 @@ func TestCopyIsFast(t *testing.T) {
 		if i%100 == 0 {
 			run(t, "mkdir", "-p", folder)
 		}
-		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("f%d", i)), make([]byte, i*97%9000), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("f%d", i)), make([]byte, i*97%9000),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	run(t, "cp", "-a", filepath.Join(b.root, "src"), filepath.Join(b.root, "onto"))
-	copies := []string{"--exclude=*.none /src /excluded", "/src /onto", "/src/*/* /glob/", "--chown=1:1 --chmod=u=rwX,go=rX /src /given"}
+	copies := []string{"--exclude=*.none /src /excluded", "/src /onto", "/src/*/* /glob/",
+		"--chown=1:1 --chmod=u=rwX,go=rX /src /given"}
 	text := "FROM debian:bookworm AS b\nRUN true\nFROM debian:bookworm\nRUN sleep 1; cat /proc/uptime > /t0\n"
 	for i, c := range copies {
 		text += fmt.Sprintf("COPY --from=b %s\nRUN cat /proc/uptime > /t%d\n", c, i+1)
@@ -115,7 +120,8 @@ func cpTime(t *testing.T, dir, root, to string) float64 {
 		run(t, "cp", "-a", filepath.Join(root, to), place)
 	}
 	begin := time.Now()
-	if out, err := exec.Command("cp", "-a", "--remove-destination", "-T", filepath.Join(root, "src"), place).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", "-a", "--remove-destination", "-T", filepath.Join(root, "src"),
+		place).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return time.Since(begin).Seconds()

@@ -88,7 +88,8 @@ func checkBuildKit(t *testing.T, c testCase, got map[string]string, said string,
 		name, what, _ := strings.Cut(line, " ")
 		g := got[strings.TrimPrefix(name, "/")]
 		content, isFile := "", false
-		if words := strings.SplitN(what, " ", 4); len(words) == 4 && words[0] == "f" && !strings.HasSuffix(what, " links") {
+		if words := strings.SplitN(what, " ", 4); len(words) == 4 && words[0] == "f" &&
+			!strings.HasSuffix(what, " links") {
 			content, isFile = words[3]+"\n", true
 			what = strings.Join(words[:3], " ")
 		}

@@ -12,7 +12,8 @@ fetch() {
 	zf_mkdir -p $WORK/inline/$1
 	connect
 	if (( $+commands[curl] )); then
-		nsenter --net=$network curl -q -fsSL -g -R --proto '=http,https' --proto-redir '=http,https' --retry 2 -o $to --url $3
+		nsenter --net=$network curl -q -fsSL -g -R --proto '=http,https' --proto-redir '=http,https' \
+			--retry 2 -o $to --url $3
 	elif (( $+commands[wget] )); then
 		nsenter --net=$network wget --no-config -q -O $to -- $3
 	else
@@ -35,7 +36,8 @@ unpack() {
 		fail "$2: the archive is damaged"
 	fi
 	local new=$(mktemp -d $WORK/inline/unpack.XXXXXX)
-	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' --quoting-style=escape 2>$WORK/errors || only_devices $2
+	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' \
+		--quoting-style=escape 2>$WORK/errors || only_devices $2
 	local -a explicit=()
 	for dir in ${(M)${(f)names}:#*/}; do
 		dir=${(g:o:)dir}
@@ -50,7 +52,7 @@ unpack() {
 	zf_rm -rf $new
 }
 
-# only_devices ARCHIVE: was it nothing but the devices of /dev that could not be unpacked? The kernel makes those when the image boots.
+# only_devices ARCHIVE: could nothing but devices of /dev not be unpacked? The kernel makes those when the image boots.
 only_devices() {
 	local line name
 	for line in ${(f)"$(<$WORK/errors)"}; do
@@ -58,7 +60,8 @@ only_devices() {
 		('tar: Exiting with failure'*|'tar: Removing leading'*) ;;
 		('tar: '*': Cannot mknod: Operation not permitted')
 			name=${${:-/$into_path/${${line#tar: }%: Cannot mknod: *}}:a}
-			[[ $name == /dev/* ]] || fail "$1: $name is a device, which the build cannot make: leave it out of the archive"
+			[[ $name == /dev/* ]] ||
+				fail "$1: $name is a device, which the build cannot make: leave it out of the archive"
 			print -r -- "toaster: $name is left out: the kernel makes the devices of /dev" ;;
 		(*) guard <$WORK/errors; fail "$1: cannot unpack it" ;;
 		esac

@@ -1,6 +1,7 @@
 # This file is a blend for the Devuan SDK (live-sdk, vm-sdk, arm-sdk, of 2018 or of today): load it, or source it after `load`.
 # It customises a root filesystem as a Dockerfile says. It needs nothing but itself and a Debian or Devuan host with
-# zsh, perl, tar, util-linux, crun or runc, slirp4netns and iproute2. Without the SDK: strapdir=/path/to/rootfs; source this; blend_postinst.
+# zsh, perl, tar, util-linux, crun or runc, slirp4netns and iproute2. Without the SDK:
+# strapdir=/path/to/rootfs; source this; blend_postinst.
 
 # The stamp in the image names this file by its checksum. It is known by the name it is sourced from, unless it is given.
 if [[ -z ${TOASTER_BLEND_SHA256-} ]]; then

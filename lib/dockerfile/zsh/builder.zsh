@@ -1,4 +1,5 @@
-# The builder's functions, for a program that runs as root of the namespaces that `enter` has made: TREE=… WORK=… zsh -f PROGRAM STAMP
+# The builder's functions, for a program that runs as root of the namespaces that `enter` has made:
+# TREE=… WORK=… zsh -f PROGRAM STAMP
 emulate zsh
 setopt extended_glob no_multibyte pipe_fail
 umask 022
@@ -19,7 +20,7 @@ unpack_context() {
 	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
 }
 
-# mark TEXT prints a line that tells where the build is. It is one line whatever stands in it, and no terminal's command.
+# mark TEXT prints a line that tells where the build is. It is one line whatever is in it, no terminal's command.
 mark() { print -r -- "${1//[[:cntrl:]]/ }" }
 
 # phase NAME: what begins now. The times in the log are those of who builds.
@@ -88,7 +89,7 @@ variables_of() {
 	for key in "${(@k)kept_environment[(I)$1/*]}"; do environment[${key#*/}]=$kept_environment[$key]; done
 }
 
-# snapshot FROM TO: a copy of a root; other file systems that are mounted in it stay out, and so do devices: the build makes none.
+# snapshot FROM TO: a copy of a root, without file systems that are mounted in it, and without devices.
 snapshot() {
 	if [[ -z "$(find $1 -xdev ! -type d ! -type f ! -type l ! -type p ! -type s -print -quit)" ]]; then
 		cp -ax --reflink=auto -- $1 $2
@@ -115,7 +116,8 @@ lookup() {
 
 missing_owner() { print -r -- "toaster: there is no $2 in /etc/$1: docker build takes root instead, and so does this" }
 
-# owner USER:GROUP: REPLY is UID:GID, as --chown and WORKDIR mean it: a name that ROOT lacks at this moment counts for nothing.
+# owner USER:GROUP: REPLY is UID:GID, as --chown and WORKDIR mean it: a name that ROOT lacks at this moment counts for
+# nothing.
 owner() {
 	local user=${1%%:*} group='' uid gid
 	[[ $1 == *:* ]] && group=${1#*:}

@@ -138,7 +138,8 @@ lay_file() {
 	if [[ -n $into_owner ]]; then
 		zf_chown -h $into_owner $2 || fail "cannot give files to $into_owner"
 		# chown clears set-id bits and capabilities
-		[[ -L $2 ]] || cp --attributes-only --preserve=mode,xattr --no-target-directory -- $1 $2 || fail "cannot copy to ${2#$ROOT}"
+		[[ -L $2 ]] || cp --attributes-only --preserve=mode,xattr --no-target-directory -- $1 $2 ||
+			fail "cannot copy to ${2#$ROOT}"
 	fi
 	[[ -z $into_mode || -L $2 ]] || chmod $into_mode -- $2 || fail "cannot set the mode $into_mode"
 }

@@ -1,6 +1,5 @@
-# zsh -f enter TREE WORK COMMAND…: runs COMMAND in the folder WORK and in namespaces of its own, where it is root of TREE and WORK and of
-# nothing else. TREE may be empty; the command finds both as $TREE and $WORK. In the user namespace of somebody who has one, it
-# stays there; the host's root gets one.
+# zsh -f enter TREE WORK COMMAND…: runs COMMAND in WORK and in namespaces of its own, as root of TREE, which may be
+# empty, and of WORK alone: $TREE and $WORK. It stays in the user namespace that one has; the host's root gets one.
 emulate zsh
 setopt extended_glob no_multibyte pipe_fail
 umask 022
@@ -33,16 +32,20 @@ first_id() {
 	REPLY=2000000000	# nobody's: useradd and systemd give lower ones
 }
 
-# user_namespace FIRST: holder is a process in a new one. It is made by the first of its ids, whose limit of processes holds for all of it.
+# user_namespace FIRST: holder is a process in a new one. It is made by the first of its ids, whose limit of processes
+# holds for all of it.
 user_namespace() {
 	local -a as=(setpriv --reuid=$1 --regid=$1 --clear-groups)
 	$as unshare --user true 2>/dev/null || as=()	# a host may keep them for root
 	coproc $as unshare --user sh -c 'echo $$; read -r line'
-	read -rp holder && [[ $holder == <1-> ]] || fail 'this host makes no user namespaces: see sysctl user.max_user_namespaces'
-	print "0 $1 65536" >/proc/$holder/uid_map && print "0 $1 65536" >/proc/$holder/gid_map || fail "the ids from $1 cannot be used here"
+	read -rp holder && [[ $holder == <1-> ]] ||
+		fail 'this host makes no user namespaces: see sysctl user.max_user_namespaces'
+	print "0 $1 65536" >/proc/$holder/uid_map && print "0 $1 65536" >/proc/$holder/gid_map ||
+		fail "the ids from $1 cannot be used here"
 }
 
-# new_place: REPLY is a folder on the way to which nobody is locked out, unlike a home's. It covers one that the build does not need.
+# new_place: REPLY is a folder on the way to which nobody is locked out, unlike a home's. It covers one that the build
+# does not need.
 new_place() {
 	local one
 	for REPLY in /mnt /media /srv /opt; do
@@ -53,17 +56,19 @@ new_place() {
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
 }
 
-# move_in and move_out: where the kernel or the file system can't map ids, the tree goes to WORK, and back when all went well. Devices,
-# which the build could not make, stay where they are.
+# move_in and move_out: where the kernel or the file system can't map ids, the tree goes to WORK, and back when all
+# went well. Devices, which the build could not make, stay where they are.
 typeset -a pack=(tar --numeric-owner --same-owner --xattrs --xattrs-include='*')
 move_in() {
 	TREE=$WORK/tree
-	$within mkdir $TREE && $pack -C $origin --exclude='./dev/*' -cf - . | $within $pack -C $TREE -xpf - || fail 'the tree cannot be copied: is the disk full?'
+	$within mkdir $TREE && $pack -C $origin --exclude='./dev/*' -cf - . | $within $pack -C $TREE -xpf - ||
+		fail 'the tree cannot be copied: is the disk full?'
 }
 
 move_out() {
 	find $origin -mindepth 1 -depth ! -path "$origin/dev/*" -delete 2>/dev/null	# what is mounted there stays
-	$within $pack -C $TREE -cf - . | $pack -C $origin -xpf - || fail 'the tree cannot be copied back: is the disk full?'
+	$within $pack -C $TREE -cf - . | $pack -C $origin -xpf - ||
+		fail 'the tree cannot be copied back: is the disk full?'
 }
 
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
@@ -88,7 +93,8 @@ if [[ -n $TREE ]]; then
 	map $origin $TREE $holder || move_in
 fi
 if [[ -n $TOASTER_CACHE_DIR ]]; then
-	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR $REPLY/cache || fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
+	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR $REPLY/cache ||
+		fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
 	export TOASTER_CACHE_DIR=$REPLY/cache
 fi
 cd $WORK

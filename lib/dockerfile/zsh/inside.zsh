@@ -1,8 +1,7 @@
-# inside ROOT PATH: REPLY is the place of PATH on this machine. Links are followed as if ROOT were /, so it never leaves ROOT. Every
-# read, write, copy and removal in a tree goes through it; nothing of the tree runs meanwhile.
-# Where something is to be mounted on ROOT, `covers` says what; `at_place` is then where the contents really are.
-typeset -A covers=()	# by the path in ROOT
-typeset at_place at_cover
+# inside ROOT PATH: REPLY is the place of PATH on this machine, found as if ROOT were /, so it never leaves ROOT. All
+# that is done in a tree goes through it; nothing of the tree runs meanwhile.
+typeset -A covers=()	# what is to be mounted on ROOT, by the path there
+typeset at_place at_cover	# where the contents really are, then
 inside() {
 	local cur='' part
 	local -a todo=(${(s:/:)2}) st

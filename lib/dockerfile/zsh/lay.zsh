@@ -1,6 +1,7 @@
 # COPY's batches: a survey in Perl, and tar.
 
-# carry SOURCE TO [OPTION…]: copies what $WORK/list names, with its owners, modes, hard links and attributes, or those that are given.
+# carry SOURCE TO [OPTION…]: copies what $WORK/list names, with its owners, modes, hard links and attributes, or those
+# given.
 carry() {
 	local from=$1 to=$2
 	shift 2
@@ -8,13 +9,14 @@ carry() {
 	[[ -n $into_owner ]] && set -- "$@" --owner=x:${into_owner%:*} --group=x:${into_owner#*:}
 	# as often for folders as for files: a folder's set-id bits stay unless the mode has five digits
 	[[ -n $into_mode ]] && set -- "$@" --mode=${into_mode/#%(#m)[0-7]##/${(l:5::0:)MATCH}}
-	tar -C $from --null --no-unquote --no-recursion -T $WORK/list "$@" --numeric-owner --xattrs --xattrs-include='*' -cf - 2>$WORK/errors |
+	tar -C $from --null --no-unquote --no-recursion -T $WORK/list "$@" --numeric-owner \
+		--xattrs --xattrs-include='*' -cf - 2>$WORK/errors |
 		tar -C $to -xpf - --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>>$WORK/errors ||
 		{ guard <$WORK/errors; shown $to; fail "cannot copy to ${REPLY:-/}" }
 }
 
-# lay_tree SOURCE TO [PREFIX TOP]: the contents of a folder, into a folder that is there. TOP and PREFIX are where it began, and what of
-# the source led here.
+# lay_tree SOURCE TO [PREFIX TOP]: the contents of a folder, into a folder that is there. TOP and PREFIX are where it
+# began, and what of the source led here.
 lay_tree() {
 	local one top=${4:-$2}
 	local -a patterns elsewhere
@@ -30,10 +32,11 @@ lay_tree() {
 	done
 }
 
-# survey SOURCE TO SHOWN PREFIX REPLACING INCLUDE [EXCLUDE NOT]…: looks at all that is to be copied from a folder to another, which
-# SHOWN is for people, and makes room for it. What tar is to copy goes to $WORK/list, folders that a link in the tree leads from to
-# $WORK/elsewhere. REPLACING is 1 for an archive that names the folders in $WORK/explicit, each of them below PREFIX. (It is Perl as
-# zsh takes a hundred times as long.)
+# survey SOURCE TO SHOWN PREFIX REPLACING INCLUDE [EXCLUDE NOT]…: looks at all that is to be copied from a folder to
+# another, which SHOWN is for people, and makes room for it. (It is Perl as zsh takes a hundred times as long.)
+#
+# What tar is to copy goes to $WORK/list, folders that a link in the tree leads from to $WORK/elsewhere. REPLACING is 1
+# for an archive that names the folders in $WORK/explicit, each of them below PREFIX.
 survey() {
 	perl -e '
 		use strict;
@@ -54,7 +57,8 @@ survey() {
 		sub stop { print "toaster: $_[0]\n"; exit 1 }
 		sub named { $explicit{"."} || $explicit{"$prefix$_[0]"} }
 
-		# Do the patterns name it? $seen has a digit for each pattern: whether it names the folder; it becomes what to say of its children.
+		# Do the patterns name it? $seen has a digit for each pattern: whether it names the folder; it becomes what to
+		# say of its children.
 		sub excluded {
 			my ($path, $seen) = @_;
 			my ($matched, $mine) = (0, "");
@@ -67,7 +71,8 @@ survey() {
 			return ($matched, $mine);
 		}
 
-		# The folders that lead to what is copied. One that is wanted for itself has its owner and mode copied even if it was there.
+		# The folders that lead to what is copied. One that is wanted for itself has its owner and mode copied even if
+		# it was there.
 		sub arrive {
 			my $wanted = shift;
 			while ($made < @above) {
@@ -118,7 +123,8 @@ survey() {
 					$made = @above if $made > @above;
 				} elsif ($wanted) {
 					if (-b _ || -c _) {
-						"$into/$path" =~ m{^/dev/} or stop("$into/$path: a device cannot be copied: the build makes none");
+						"$into/$path" =~ m{^/dev/}
+							or stop("$into/$path: a device cannot be copied: the build makes none");
 						print "toaster: $into/$path is left out: the kernel makes the devices of /dev\n";
 						next;
 					}

@@ -1,4 +1,5 @@
-# map SOURCE TARGET [PROCESS]: mounts SOURCE and all below it on TARGET, without devices; with the ids of PROCESS's user namespace.
+# map SOURCE TARGET [PROCESS]: mounts SOURCE and all below it on TARGET, without devices; with the ids of PROCESS's
+# user namespace.
 map() {
 	map_tree "$@" 2>/dev/null && return
 	[[ -z $3 ]] && mount --rbind -- $1 $2 && mount -o remount,bind,nodev -- $2	# Linux before 5.12

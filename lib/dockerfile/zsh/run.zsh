@@ -63,15 +63,19 @@ unstub() {
 	done
 }
 
-# Mounts for the next run, a folder before what is mounted inside of it. bind ROOT SOURCE TARGET ro|rw; cache ID TARGET ro|rw MODE OWNER
-# [ROOT SOURCE]; memory TARGET SIZE
+# Mounts for the next run, a folder before what is mounted inside of it. bind ROOT SOURCE TARGET ro|rw; cache ID
+# TARGET ro|rw MODE OWNER [ROOT SOURCE]; memory TARGET SIZE
 bind() {
 	inside $1 $2
 	local from=$REPLY
 	[[ -e $from ]] || { shown $from; fail "--mount: $REPLY is not there" }
 	if [[ $4 == rw ]]; then	# what is written there is gone after the step
 		local copy=$(mktemp -d $WORK/inline/mount.XXXXXX)
-		if [[ -d $from ]]; then snapshot $from $copy/it; else cp -a -- $from $copy/it || fail "cannot copy ${from:t}"; fi
+		if [[ -d $from ]]; then
+			snapshot $from $copy/it
+		else
+			cp -a -- $from $copy/it || fail "cannot copy ${from:t}"
+		fi
 		from=$copy/it
 	fi
 	mounts+=($3 none $from rbind,nosuid,$4)
@@ -93,8 +97,8 @@ cache() {
 
 memory() { mounts+=($1 tmpfs tmpfs nosuid,mode=1777${2:+,size=$2}) }
 
-# mount_points PLACE…: makes those of the mounts that are in the tree, and tells the runtime where they are. What is in another mount,
-# or in one of the places, the runtime makes there.
+# mount_points PLACE…: makes those of the mounts that are in the tree, and tells the runtime where they are. What is
+# in another mount, or in one of the places, the runtime makes there.
 mount_points() {
 	local one kind
 	local -A closed=()
@@ -157,7 +161,8 @@ run() {
 	done
 	mount_points $places
 	inside $ROOT /usr/sbin/policy-rc.d
-	if [[ -x $ROOT/usr/bin/dpkg && -d ${REPLY:h} && ! -e $REPLY && ! -L $REPLY ]]; then	# no daemon while packages are installed
+	# No daemon starts while packages are installed.
+	if [[ -x $ROOT/usr/bin/dpkg && -d ${REPLY:h} && ! -e $REPLY && ! -L $REPLY ]]; then
 		policy=$REPLY
 		print -r -- $'#!/bin/sh\n# toaster\nexit 101' >$policy && zf_chmod 755 $policy
 	fi

@@ -1,5 +1,5 @@
-# The sandbox: an OCI runtime runs what a Dockerfile, or a tree that it made, can decide. Its configuration is written here, from
-# parts that the translation has put below ($oci…). What the runtime can't give ends the build.
+# The sandbox: an OCI runtime runs what a Dockerfile, or a tree that it made, can decide. Its configuration is written
+# here, from parts that the translation has put below ($oci…). What the runtime can't give ends the build.
 
 typeset -r SANDBOX=$WORK/sandbox
 typeset -a runtime=()
@@ -39,7 +39,8 @@ oci_mount() {
 	oci_mounts+=("{\"destination\":$destination,\"type\":\"$2\",\"source\":$source,\"options\":$options}")
 }
 
-# choose_runtime finds one that works here, and lets it translate the seccomp profile, which takes longer than all the rest.
+# choose_runtime finds one that works here, and lets it translate the seccomp profile, which takes longer than all the
+# rest.
 choose_runtime() {
 	local name machine architectures why=''
 	machine=$(uname -m)
@@ -60,7 +61,8 @@ choose_runtime() {
 		oci_mount /dev tmpfs tmpfs nosuid
 		configure $SANDBOX/empty 0 0 '' / none '[]' '["/none"]' ''
 		if $runtime create --bundle $SANDBOX probe >/dev/null 2>$SANDBOX/error </dev/null; then
-			[[ $name == crun && -s $SANDBOX/state/probe/seccomp.bpf ]] && seccomp_cache=$(base64 -w 0 $SANDBOX/state/probe/seccomp.bpf)
+			[[ $name == crun && -s $SANDBOX/state/probe/seccomp.bpf ]] &&
+				seccomp_cache=$(base64 -w 0 $SANDBOX/state/probe/seccomp.bpf)
 			$runtime delete --force probe && return
 		fi
 		why+=" $name: $(tail -n 1 $SANDBOX/error)"
@@ -68,8 +70,8 @@ choose_runtime() {
 	fail "the sandbox cannot be made here, and nothing runs without it.${why:- Install crun or runc.}"
 }
 
-# configure ROOT UID GID GROUPS DIRECTORY NETWORK ENVIRONMENT ARGV: writes config.json. NETWORK is none, or a namespace's file;
-# ENVIRONMENT and ARGV are JSON.
+# configure ROOT UID GID GROUPS DIRECTORY NETWORK ENVIRONMENT ARGV: writes config.json. NETWORK is none, or a
+# namespace's file; ENVIRONMENT and ARGV are JSON.
 configure() {
 	local root directory host network='' annotations=''
 	json $oci_hostname; host=$REPLY
@@ -78,19 +80,25 @@ configure() {
 	[[ $6 != none ]] && { json $6; network=",\"path\":$REPLY" }
 	[[ -n $seccomp_cache ]] && annotations="\"run.oci.seccomp_bpf_data\":\"$seccomp_cache\""
 	print -r -- "{\"ociVersion\":\"1.0.2\",\"hostname\":$host,\"root\":{\"path\":$root},\"annotations\":{$annotations},
-\"process\":{\"cwd\":$directory,\"args\":$8,\"env\":$7,\"user\":{\"uid\":$2,\"gid\":$3,\"additionalGids\":[$3${4:+,}${4// /,}]},\"noNewPrivileges\":false,\"capabilities\":$oci_capabilities},
+\"process\":{\"cwd\":$directory,\"args\":$8,\"env\":$7,
+\"user\":{\"uid\":$2,\"gid\":$3,\"additionalGids\":[$3${4:+,}${4// /,}]},
+\"noNewPrivileges\":false,\"capabilities\":$oci_capabilities},
 \"mounts\":[${(j:,:)oci_mounts}],
-\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},{\"type\":\"cgroup\"},{\"type\":\"network\"$network}],
-\"maskedPaths\":$oci_masked,\"readonlyPaths\":$oci_readonly,\"seccomp\":$oci_seccomp}}" >$SANDBOX/config.json || fail 'cannot write the configuration of the sandbox'
+\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"ipc\"},
+{\"type\":\"uts\"},{\"type\":\"cgroup\"},{\"type\":\"network\"$network}],
+\"maskedPaths\":$oci_masked,\"readonlyPaths\":$oci_readonly,\"seccomp\":$oci_seccomp}}" >$SANDBOX/config.json ||
+		fail 'cannot write the configuration of the sandbox'
 }
 
-# guard passes on what a stranger's program prints, at once, and sees that it says nothing in toaster's name: a space comes before what
-# only toaster begins a line with, and into what begins a note that Jenkins hides. The last line gets its end.
+# guard passes on at once what a stranger's program prints, with a space before what only toaster begins a line with,
+# and in what begins a note that Jenkins hides. The last line gets its end.
 guard() {
 	perl -e '
 		my @names = ("TOASTER-", "toaster: ", "sdk: ");
 		my $note = "\e[8mha:";
-		my $begun = sub { join "|", map { my $word = $_; map quotemeta substr($word, 0, $_), 1 .. length($word) - 1 } @_ };
+		my $begun = sub {
+			join "|", map { my $word = $_; map quotemeta substr($word, 0, $_), 1 .. length($word) - 1 } @_
+		};
 		my ($names, $parts, $half) = (join("|", @names), $begun->(@names), $begun->($note));
 		my ($last, $held) = ("\n", "");
 		$| = 1;

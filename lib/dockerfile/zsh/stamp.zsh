@@ -1,4 +1,5 @@
-# metadata JSON: what the image was to be run with, and the stamp that says that the whole blend has run. What comes now is the image.
+# metadata JSON: what the image was to be run with, and the stamp that says that the whole blend has run. What comes
+# now is the image.
 metadata() {
 	inside $ROOT /etc/toaster
 	make_dirs $REPLY 755 ''

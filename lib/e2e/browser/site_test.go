@@ -167,7 +167,8 @@ func (s *site) serve(conf string) {
 	s.Fatalf("lighttpd doesn't come up: %s%s", out.Bytes(), log)
 }
 
-// builds runs the local engine's runner until the test ends, or stop is called. Each job's script is replaced by this one.
+// builds runs the local engine's runner until the test ends, or stop is called. Each job's script is replaced by this
+// one.
 func (s *site) builds(script string) (stop func()) {
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)

@@ -65,8 +65,8 @@ first_port() {
 		grep -oE '"[0-9]{1,5}(/tcp)?":\{' | head -n 1 | tr -dc '0-9'
 }
 
-# boot_place prints the program that makes a place for the machine: namespaces, and a root with nothing but programs, the
-# image, which can't be changed there, and a folder of its own. Then it goes on as a user who is nobody else.
+# boot_place prints the program that makes a place for the machine: namespaces, and a root with nothing but programs,
+# the image, which can't be changed there, and a folder of its own. Then it goes on as a user who is nobody else.
 boot_place() {
 	cat <<'END'
 set -e
@@ -102,7 +102,8 @@ for device in null zero urandom random kvm; do
 done
 mount -o remount,ro "$root"
 exec setpriv --no-new-privs chroot --userspec="$ID:$ID" --groups="$group" "$root" \
-	/usr/bin/env -i PATH="${QEMU%/*}:/usr/bin:/bin" LC_ALL=C HOME=/boot TMPDIR=/boot PORT="$PORT" QEMU="$QEMU" DISK="$DISK" /bin/sh /machine
+	/usr/bin/env -i PATH="${QEMU%/*}:/usr/bin:/bin" LC_ALL=C HOME=/boot TMPDIR=/boot \
+		PORT="$PORT" QEMU="$QEMU" DISK="$DISK" /bin/sh /machine
 END
 }
 

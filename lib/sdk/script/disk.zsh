@@ -23,8 +23,8 @@ written() {
 	sync "$@" || stop "No space left on device, or it fails: the image's file system could not be written"
 }
 functions[whole_sudo]=$functions[sudo]
-# After the blend nothing of this takes a name from the tree: umount -R goes by the kernel's list of mounts, a mount point
-# can't be replaced in the sandbox, and fstrim, e2fsck and resize2fs work on what only the kernel has written.
+# After the blend nothing of this takes a name from the tree: umount -R goes by the kernel's list of mounts, a mount
+# point can't be replaced in the sandbox, and fstrim, e2fsck and resize2fs work on what only the kernel has written.
 sudo() {
 	if [[ $1 == e2fsck ]]; then
 		whole_sudo "$@" || stop "No space left on device, or it fails: the image's file system is not whole"

@@ -138,7 +138,8 @@ fi
 t_kept=''
 if [[ -n $t_CACHE ]]; then
 	t_kept=$t_CACHE/$t_TARGET-$(toaster_key).stage
-	[[ -f $t_kept ]] && { ln $t_kept $t_stage 2>/dev/null || cp $t_kept $t_stage } && notice "stage: from the cache" && print TOASTER-CACHED
+	[[ -f $t_kept ]] && { ln $t_kept $t_stage 2>/dev/null || cp $t_kept $t_stage } &&
+		notice "stage: from the cache" && print TOASTER-CACHED
 fi
 
 toaster_keep() {
@@ -195,8 +196,8 @@ GRUB_TIMEOUT=3
 
 WITHIN
 
-# toaster_image_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have copied
-# strapdir into the mounted image.
+# toaster_image_tree: REPLY is the tree that is in the artifact at this moment. The newest vm-sdk and arm-sdk have
+# copied strapdir into the mounted image.
 toaster_image_tree() {
 	REPLY=$strapdir
 	[[ -z $t_old ]] && mountpoint -q $workdir/mnt && REPLY=$workdir/mnt

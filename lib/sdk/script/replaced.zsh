@@ -1,7 +1,5 @@
-# The SDK's functions that are replaced below, and why. Its own ran programs of the image as this host's root, or followed
-# paths of the image here. The script works with those SDKs alone whose functions somebody has read: what else they do,
-# they do before the Dockerfile's instructions, in a tree of the archive's packages alone; or from outside, with
-# partitions and file systems.
+# The SDK's functions that are replaced below, and why: they ran programs of the image as this host's root, or followed
+# paths of the image here. All others were read: they work before the Dockerfile's instructions, or from outside.
 typeset -A t_replaced
 toaster_replaced() {
 	t_replaced=(
@@ -70,8 +68,8 @@ toaster_library() {
 	cd -q lib && sha256sum libdevuansdk/^(config|README.md|LICENSE)(.) libdevuansdk/zlibs/*(.) helpers(.) overrides(.)
 }
 
-# toaster_read [NAME…] remembers the SDK's functions, but not those of the names; toaster_list ends the build unless the
-# list above tells what has become of them.
+# toaster_read [NAME…] remembers the SDK's functions, but not those of the names; toaster_list ends the build unless
+# the list above tells what has become of them.
 typeset -A t_functions
 toaster_read() {
 	local name

@@ -115,14 +115,15 @@ for_cache() {
 	fi
 }
 
-# keep_base, outside: the cache keeps the newest base of the target. It takes its name when it is whole, so builds may race.
+# keep_base, outside: the cache keeps the target's newest base, which takes its name when it is whole: builds may race.
 keep_base() {
 	[ -f "$WORK/base.name" ] || return 0
 	name=$(cat "$WORK/base.name")
 	case $name in
 	*[!A-Za-z0-9._-]* | .*) return 0 ;;
 	esac
-	if ! { part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") && mv -f "$WORK/base.tar" "$part" && chown "$(id -u):$(id -g)" "$part" && chmod 644 "$part"; }; then
+	if ! { part=$(mktemp "$TOASTER_CACHE_DIR/part.XXXXXX") && mv -f "$WORK/base.tar" "$part" &&
+		chown "$(id -u):$(id -g)" "$part" && chmod 644 "$part"; }; then
 		say "base: the cache $TOASTER_CACHE_DIR could not keep it"
 		return 0
 	fi
@@ -152,7 +153,7 @@ zsh_blend() {
 		' toaster "$WORK" "$R" "$DISTRIBUTION" "$CODENAME" "$ARCH"
 }
 
-# finish_tree does in the tree what is done in those of the SDKs. In this namespace `enter` makes others, with these ids.
+# finish_tree does in the tree what is done in those of the SDKs. Here `enter` makes namespaces with these ids.
 finish_tree() {
 	rm -rf "$WORK/finish"
 	mkdir "$WORK/finish"

@@ -1,7 +1,6 @@
 
-# What the image's own programs do, and what is looked up or changed in it by name, is done by root of the image who is
-# nobody to this host. toaster_within TREE PROGRAM ARGUMENT…: runs a program for the blend's functions so. What it leaves
-# in $OUT is in $t_out then, ordinary files only.
+# toaster_within TREE PROGRAM ARGUMENT…: runs a program for the blend's functions, with the image's programs and
+# names, as root of the image, who is nobody to this host. What it leaves in $OUT is in $t_out, ordinary files only.
 t_out=$t_JOB/out
 toaster_within() {
 	local work=$(mktemp -d $t_JOB/within.XXXXXXXX) tree=$1 program=$2

@@ -96,14 +96,14 @@ CREATE TABLE build (
 	started_at    INTEGER,
 	ended_at      INTEGER,
 	expected_ms   INTEGER NOT NULL DEFAULT 0,       -- how long the engine thinks it takes; 0: unknown
-	foreseen_ms   INTEGER NOT NULL DEFAULT 0,       -- how long it takes, going by its log and those of earlier builds; 0: unknown
+	foreseen_ms   INTEGER NOT NULL DEFAULT 0,       -- how long it takes, by its log and earlier builds; 0: unknown
 	failure       TEXT NOT NULL DEFAULT '',         -- what the script said of its own end
 	step          INTEGER NOT NULL DEFAULT 0,
 	steps         INTEGER NOT NULL DEFAULT 0,
 	step_line     INTEGER NOT NULL DEFAULT 0,       -- the Dockerfile's line of that step
 	scanned       INTEGER NOT NULL DEFAULT 0,       -- the log's offset up to which steps were looked for
 	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
-	phase         TEXT NOT NULL DEFAULT '',         -- prepare, step, pack, check, end: what the log has reached; empty: unknown
+	phase         TEXT NOT NULL DEFAULT '',         -- what the log has reached: prepare, step, pack, check, end
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
@@ -166,13 +166,15 @@ CREATE TABLE local_artifact (
 	PRIMARY KEY (ticket, path)
 ) STRICT, WITHOUT ROWID;
 
--- What waits, in the order in which slots are given: of those whose job runs no build the one whose owner has the fewest running,
--- counting what is before it in this order; then the oldest.
+-- What waits, in the order in which slots are given: of those whose job runs no build the one whose owner has the
+-- fewest running, counting what is before it in this order; then the oldest.
 CREATE VIEW local_queue AS
 	SELECT ticket, blocked, row_number() OVER (ORDER BY blocked, share, ticket) AS position FROM (
 		SELECT ticket, blocked, row_number() OVER (PARTITION BY owner, blocked ORDER BY ticket) + (
-			SELECT count(*) FROM local_build AS r JOIN local_job AS k ON k.name = r.job WHERE r.state = 'running' AND k.owner = w.owner) AS share
-		FROM (SELECT b.ticket, j.owner, EXISTS (SELECT 1 FROM local_build AS o WHERE o.job = b.job AND o.state = 'running') AS blocked
+			SELECT count(*) FROM local_build AS r JOIN local_job AS k ON k.name = r.job
+				WHERE r.state = 'running' AND k.owner = w.owner) AS share
+		FROM (SELECT b.ticket, j.owner,
+				EXISTS (SELECT 1 FROM local_build AS o WHERE o.job = b.job AND o.state = 'running') AS blocked
 			FROM local_build AS b JOIN local_job AS j ON j.name = b.job WHERE b.state = 'queued') AS w);
 
 -- Logs and artifacts that nobody may see any more. They are the runner's, who deletes them.

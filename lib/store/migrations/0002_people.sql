@@ -12,7 +12,7 @@ ALTER TABLE person ADD COLUMN totp        BLOB;                                 
 ALTER TABLE person ADD COLUMN totp_step   INTEGER NOT NULL DEFAULT 0;           -- the time step of the last code that was taken (RFC 6238, 5.2)
 ALTER TABLE person ADD COLUMN notify      TEXT NOT NULL DEFAULT 'never' CHECK (notify IN ('never', 'failure', 'always')); -- mail when a build ends
 ALTER TABLE person ADD COLUMN feed        INTEGER NOT NULL DEFAULT 0;           -- which secret address the feed has; 0: it is off
-ALTER TABLE person ADD COLUMN browsers  INTEGER NOT NULL DEFAULT 0;             -- counts up when browsers that the person has logged in with are known no more
+ALTER TABLE person ADD COLUMN browsers  INTEGER NOT NULL DEFAULT 0;             -- counts up when all browsers are forgotten
 ALTER TABLE person ADD COLUMN removed_at INTEGER;                               -- nothing of the person is left but the number; the row goes after its jobs
 UPDATE person SET verified_at = created_at;
 
@@ -65,7 +65,8 @@ CREATE TABLE link (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_person ON link (person_id);
 
--- Wrong passwords and codes in a row, by who sent them: all strangers together, or one browser or network that the person has logged in with.
+-- Wrong passwords and codes in a row, by who sent them: all strangers together, or one browser or network that the
+-- person has logged in with.
 CREATE TABLE failure (
 	key       TEXT PRIMARY KEY,
 	person_id INTEGER REFERENCES person ON DELETE CASCADE, -- NULL: the address that was typed has no account

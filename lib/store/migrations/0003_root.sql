@@ -8,7 +8,8 @@ CREATE TABLE root_access (
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
--- What a revision was translated to, so that a page shows it without translating. Findings are last: the columns after a large value are slow to reach.
+-- What a revision was translated to, so that a page shows it without translating. Findings are last: the
+-- columns after a large value are slow to reach.
 CREATE TABLE translation (
 	job_id   TEXT NOT NULL,
 	revision INTEGER NOT NULL,

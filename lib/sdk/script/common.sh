@@ -379,7 +379,8 @@ unexplained() {
 watched() {
 	rm -f "$NOTES/pipe" "$NOTES/code"
 	mkfifo "$NOTES/pipe"
-	tr '\r' '\n' <"$NOTES/pipe" | grep -aE "$SIGNS" | cut -c 1-300 | tail -n 20 >"$NOTES/signs" &
+	# Cut first: a line without an end would fill the memory.
+	tr '\r' '\n' <"$NOTES/pipe" | cut -b 1-300 | grep -aE "$SIGNS" | tail -n 20 >"$NOTES/signs" &
 	{
 		code=0
 		"$@" 2>&1 || code=$?

@@ -108,7 +108,7 @@ func TestARunningBuildSaysHowFarItIs(t *testing.T) {
 	s.sql("UPDATE job SET seen_at = ?", now+50_000) // the engine was just asked
 	s.sql("UPDATE build SET state = 'running', engine_number = 1, started_at = ?, expected_ms = ?, step = 2, steps = 3, step_line = 3", now, 600_000)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="3" value="1" aria-label="Steps done">`, "Expected to end", "in about ", `#L3">line 3</a>`} {
+	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="4" value="1" aria-label="Steps done">`, "Expected to end", "in about ", `#L3">line 3</a>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}

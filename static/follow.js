@@ -47,6 +47,8 @@
   resume.textContent = says.dataset.resume;
   says.after(resume);
   let next = Number(log.dataset.next);
+  let style = log.dataset.ink; // that the text goes on in
+  let shown = ""; // what the last answer had
   let following = !target();
   let moved = false; // by this script, not by the reader
   let wait = 1000;
@@ -72,6 +74,11 @@
 
   // Puts a part of the log behind what is there: lines of a step that goes on, and new steps. While the end is followed, the steps before fold.
   function append(text) {
+    for (const line of log.querySelectorAll(".unfinished")) { // it comes again
+      const part = line.closest("details");
+      line.remove();
+      if (!part.querySelector(".l, .links")) part.remove();
+    }
     const parts = new DOMParser().parseFromString(text, "text/html").querySelectorAll("details");
     if (!parts.length) return false;
     const nothing = log.querySelector(".nothing");
@@ -151,7 +158,7 @@
   }
 
   async function poll() {
-    const answer = await fetch(log.dataset.log + "?as=html&offset=" + next, { headers: { Accept: "text/html" } });
+    const answer = await fetch(log.dataset.log + "?as=html&offset=" + next + "&style=" + encodeURIComponent(style), { headers: { Accept: "text/html" } });
     if (answer.redirected || answer.status === 401) {
       say("out");
       return false;
@@ -159,8 +166,10 @@
     if (!answer.ok) throw new Error(answer.statusText);
     const text = await answer.text();
     const at = Number(answer.headers.get("X-Next-Offset"));
-    const news = at !== next;
+    const news = at !== next || text !== shown;
     next = at;
+    shown = text;
+    style = answer.headers.get("X-Style") || "";
     const steps = append(text) && text.includes('class="links"');
     wait = news ? 1000 : Math.min(wait * 1.4, 15000);
     if (answer.headers.get("X-More") !== "true") return show();

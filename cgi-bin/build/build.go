@@ -35,12 +35,18 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	phases, err := s.Store.ScanState(ctx, b)
+	if err != nil {
+		return err
+	}
+	timeline := engine.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
 		out := look.BuildOf(b, append([]store.Artifact{}, artifacts...))
+		out.Timeline = look.TimelineOf(timeline)
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		return r.Answer(w, http.StatusOK, out)
 	}
-	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Log: logOf(r, s, b), Keep: s.Limits.Keep}
+	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline, Log: logOf(r, s, b), Keep: s.Limits.Keep}
 	if err := p.read(r, s); err != nil {
 		return err
 	}
@@ -56,6 +62,7 @@ type buildPage struct {
 	Build      *store.Build
 	Now        time.Time
 	Title      string
+	Timeline   []engine.Span
 	Failure    *failure
 	Artifacts  []store.Artifact
 	Next       []sdk.Step
@@ -114,8 +121,13 @@ func keptUntil(r *web.Request, s *build.Service, b *store.Build) time.Time {
 	return b.EndedAt.AddDate(0, 0, days)
 }
 
-// Done is how many steps are done.
-func (p *buildPage) Done() int { return max(0, p.Build.Step-1) }
+// Phase is what the build does now; nil: it doesn't run, or that is unknown.
+func (p *buildPage) Phase() *engine.Span {
+	if n := len(p.Timeline); n > 0 && p.Build.State == string(engine.Running) && p.Timeline[n-1].Running {
+		return &p.Timeline[n-1]
+	}
+	return nil
+}
 
 // Output is the end of what a failed step printed.
 func (p *buildPage) Output() template.HTML { return console.Text(p.Failure.Output) }
@@ -123,7 +135,7 @@ func (p *buildPage) Output() template.HTML { return console.Text(p.Failure.Outpu
 // Left is how long the build will probably take from now on; 0: that is unknown.
 func (p *buildPage) Left() time.Duration {
 	if end := p.Build.ExpectedEnd(); !end.IsZero() {
-		return min(end.Sub(p.Now), p.Build.Expected) // less than that, unless the clock was set back
+		return min(end.Sub(p.Now), end.Sub(p.Build.StartedAt)) // less than that, unless the clock was set back
 	}
 	return 0
 }
@@ -131,6 +143,7 @@ func (p *buildPage) Left() time.Duration {
 // logPart is the window of the log that the page shows.
 type logPart struct {
 	Lines   template.HTML
+	Style   string // that it ends in
 	Window  console.Window
 	Asked   bool // by its place: it is not the end that is followed
 	Gone    bool
@@ -159,5 +172,7 @@ func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
 		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}
 	}
-	return logPart{Lines: v.HTML(window), Window: window, Asked: asked}
+	part := logPart{Window: window, Asked: asked}
+	part.Lines, part.Style = v.HTML(window)
+	return part
 }

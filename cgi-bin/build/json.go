@@ -3,6 +3,7 @@ package main
 import (
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -12,7 +13,7 @@ func failureAsJSON(f *failure) *look.Failure {
 	if f == nil {
 		return nil
 	}
-	out := &look.Failure{Output: string(f.Output)}
+	out := &look.Failure{Output: string(f.Output), ExitCode: f.Exit}
 	if f.Step != nil {
 		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
 	}
@@ -33,8 +34,14 @@ func whole(r *web.Request, s *build.Service, j *store.Job) (look.Job, error) {
 	if err != nil {
 		return out, err
 	}
+	phases, err := s.Store.Phases(r.Context(), j.ID)
+	if err != nil {
+		return out, err
+	}
 	for _, b := range builds {
-		out.Builds = append(out.Builds, look.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...)))
+		one := look.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
+		one.Timeline = look.TimelineOf(engine.Timeline(b, phases[b.Number], s.Now()))
+		out.Builds = append(out.Builds, one)
 	}
 	return out, nil
 }

@@ -12,6 +12,7 @@ import (
 // Failure is what a person wants to know first of a build that has failed.
 type Failure struct {
 	Step   *engine.Step // the step that failed; nil: it was none
+	Exit   int          // its exit code; 0: unknown
 	Output []byte       // the last lines that were printed before
 	Cause  *Cause       // what is known to lead to this; nil: nothing
 }
@@ -25,21 +26,35 @@ const (
 // Explain says why a build failed, from what is known of it and the end of its log.
 func Explain(b *store.Build, log []byte) *Failure {
 	f := &Failure{}
-	if b.Step > 0 {
+	if b.Step > 0 && b.Phase != "pack" && b.Phase != "check" {
 		f.Step = &engine.Step{Number: b.Step, Of: b.Steps, Line: b.StepLine}
 	}
 	var lines [][]byte
-	for line := range bytes.Lines(log) {
-		line = bytes.TrimRight(line, "\r\n")
-		switch step, ok := engine.ParseStep(line); {
-		case ok:
-			f.Step, lines = &step, nil
-		case engine.Packs(line):
-			f.Step, lines = nil, nil
-		case len(bytes.TrimSpace(line)) > 0 && !bytes.HasPrefix(line, []byte(engine.BrokenMark)) && !bytes.HasPrefix(line, []byte(engine.FailMark)):
-			lines = append(lines, line)
+	var scan engine.Scanner
+	over := false // what comes then, the step has not printed
+	each := func(line []byte, m engine.Mark) {
+		switch m.Kind {
+		case engine.StepBegins:
+			f.Step, lines, over = &m.Step, nil, false
+		case engine.PhaseBegins:
+			if m.Phase == "pack" || m.Phase == "check" {
+				f.Step, lines, over = nil, nil, false
+			}
+		case engine.PackingBegins:
+			f.Step, lines, over = nil, nil, false
+		case engine.StepFailed:
+			f.Exit, over = m.Exit, true
+			if f.Step == nil && m.Step.Number > 0 {
+				f.Step = &m.Step
+			}
+		case engine.NoMark:
+			if !over && len(bytes.TrimSpace(line)) > 0 {
+				lines = append(lines, bytes.Clone(line))
+			}
 		}
 	}
+	scan.Scan(log, each)
+	scan.End(each)
 	instruction, said := "", b.Failure
 	if strings.HasPrefix(said, "Line ") { // it repeats the instruction
 		said = ""

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"toaster.do/lib/engine"
+	"toaster.do/static"
 )
 
 // written is a reader of a log that is complete, or still grows, and gives at most limit bytes at once.
@@ -179,11 +180,15 @@ func TestLinesKeepTheirColours(t *testing.T) {
 		"\x1b]1337;File=inline=1:AAAA\x07p":     "p",
 		"\x1b]1339;url=http://a;content=b\x07q": "q",
 		"\x1b_bk;t=123\x07r":                    "␛_bk;t=123␇r",
-		"\x1b[38:2::1:2:3ms":                    "s",
+		"\x1b[38:2::255:135:0ms":                `<span class="term-fgx208">s</span>`,
+		"\x1b[38;2;1;2;3;48;2;255;255;255mt":    `<span class="term-fgx16 term-bgx231">t</span>`,
+		"\x1b[38;5;9mu\x1b[48:5:240mv":          `<span class="term-fgi91">u</span><span class="term-fgi91 term-bgx240">v</span>`,
+		"\x1b[38;5;999mw\x1b[38;2;1mx\x1b[38my": "wxy",
+		"\x1b[1;31mz\x1b[22;39m!":               `<span class="term-fg31 term-fg1">z</span>!`,
 		"\x1b[0m":                               "",
 		"\x1b[31mumlaut ä \u202e\xff\x1b[0m":    `<span class="term-fg31">umlaut ä ⟨U+202E⟩�</span>`,
 	} {
-		if got := lineHTML([]byte(in)); got != want {
+		if got := lineHTML([]byte(in), new(style)); got != want {
 			t.Errorf("%q gives %s, want %s", in, got, want)
 		}
 	}
@@ -206,6 +211,12 @@ func TestOnlyTagsOfOursPass(t *testing.T) {
 	}
 }
 
+// render is a window's HTML alone.
+func render(v View, w Window) string {
+	shown, _ := v.HTML(w)
+	return string(shown)
+}
+
 const steps = `toaster: base
 TOASTER-STEP 1/2 2 RUN echo <b> "a"
 one
@@ -217,7 +228,7 @@ toaster: failed: line 5 did not work out
 
 func TestALogIsFoldedByStep(t *testing.T) {
 	w, _ := End(written(steps, false))
-	page := string(View{Job: "/x/jobs/id", State: "failed", Closed: true}.HTML(w))
+	page := render(View{Job: "/x/jobs/id", State: "failed", Closed: true}, w)
 	for _, want := range []string{
 		`<details class="part"><summary><h3>Preparation</h3></summary><pre><span class="l" id="L0"><a href="?from=0#L0">#</a>toaster: base` + "\n</span></pre>",
 		`<details class="part"><summary><h3>Step 1 of 2 <code>RUN echo &lt;b&gt; &#34;a&#34;</code></h3></summary><p class="links" id="L14"><a href="?from=0#L14">Link to this step</a> · <a href="/x/jobs/id#L2">Line 2 of the Dockerfile</a></p>`,
@@ -231,12 +242,12 @@ func TestALogIsFoldedByStep(t *testing.T) {
 	if strings.Contains(page, "TOASTER-STEP") || strings.Contains(page, "data-continued") {
 		t.Error(page)
 	}
-	open := string(View{State: "failed"}.HTML(w))
+	open := render(View{State: "failed"}, w)
 	if strings.Count(open, " open><summary>") != 3 {
 		t.Error("somebody who asked for a part of the log gets it folded: ", open)
 	}
 	w, _ = End(written(strings.Replace(steps[:strings.Index(steps, "toaster: .:")], "COPY", "COPY", 1)+"toaster: packing it\n", false))
-	good := string(View{State: "succeeded", Closed: true}.HTML(w))
+	good := render(View{State: "succeeded", Closed: true}, w)
 	if strings.Contains(good, " open") || !strings.Contains(good, "<h3>Packing the image</h3>") {
 		t.Error(good)
 	}
@@ -257,39 +268,90 @@ func TestAWindowWithinAStepSaysWhich(t *testing.T) {
 		{"a\nb\ntoaster: packing x\n", 2, &engine.Step{Number: 2, Of: 2}, "Continued"},
 	} {
 		w, err := From(written(x.log, false), int64(x.from))
-		page := string(View{Last: x.last}.HTML(w))
+		page := render(View{Last: x.last}, w)
 		if err != nil || !strings.HasPrefix(page, `<details class="part" data-continued open><summary><h3>`+x.title+`</h3>`) {
 			t.Errorf("from %d: %v %s", x.from, err, page)
 		}
 	}
 }
 
-// What follows a log piece by piece shows the same lines as the page that is loaded again.
+// What follows a log piece by piece shows the same lines as the page that is loaded again: in the same colours, and each unfinished
+// line until it comes whole.
 func TestPiecesThatFollowMakeTheWholePage(t *testing.T) {
 	lines := regexp.MustCompile(`(?s)<span class="l.*?\n</span>|<summary>.*?</summary>`)
 	from := regexp.MustCompile(`\?from=\d+`)
+	// Such a part goes with its line: static/follow.js.
+	only := regexp.MustCompile(`<details class="part"[^>]*><summary><h3>[^<]*</h3></summary><pre><span class="l unfinished">[^\n]*\n</span></pre></details>`)
+	log := strings.Replace(steps, "one\n", "one \x1b[1;31mred\nstill \x1b[38;2;255;135;0morange\x1b[K\n\n50%\r100%\nmore\n", 1)
 	all := func(pages ...string) (found []string) {
 		for _, p := range pages {
-			for _, l := range lines.FindAllString(from.ReplaceAllString(p, "?from="), -1) {
-				if !strings.Contains(l, "ontinued</h3>") {
+			for _, l := range lines.FindAllString(only.ReplaceAllString(from.ReplaceAllString(p, "?from="), ""), -1) {
+				if !strings.Contains(l, "ontinued</h3>") && !strings.Contains(l, " unfinished") {
 					found = append(found, l)
 				}
 			}
 		}
 		return found
 	}
-	whole, _ := From(written(steps, false), 0)
-	want := strings.Join(all(string(View{}.HTML(whole))), "")
-	for cut := range len(steps) {
-		one, _ := From(written(steps[:cut], true), 0)
-		two, _ := From(written(steps, false), one.Next)
-		if got := strings.Join(all(string(View{}.HTML(one)), string(View{}.HTML(two))), ""); got != want {
+	whole, _ := From(written(log, false), 0)
+	want := strings.Join(all(render(View{}, whole)), "")
+	if !strings.Contains(want, `still </span><span class="term-fgx208 term-fg1">orange`) || !strings.Contains(want, `<span class="term-fgx208 term-fg1">more</span>`) {
+		t.Fatalf("colours end with their line: %s", want)
+	}
+	for cut := range len(log) {
+		one, _ := From(written(log[:cut], true), 0)
+		page, style := View{}.HTML(one)
+		two, _ := From(written(log, false), one.Next)
+		next := render(View{Style: style}, two)
+		if got := strings.Join(all(string(page), next), ""); got != want {
 			t.Fatalf("cut at %d: %s, want %s", cut, got, want)
+		}
+		last := log[strings.LastIndexByte(log[:cut], '\n')+1 : cut]
+		if strings.Contains(string(page), `class="l unfinished"`) != (last != "" && !strings.HasPrefix(last, "TOASTER-")) {
+			t.Fatalf("cut at %d, after %q: %s", cut, last, page)
 		}
 	}
 }
 
-var tags = regexp.MustCompile(`^(?:</?(?:pre|summary|h3|code|details|p|span)>|<details class="part(?: failed)?"(?: data-continued)?(?: open)?>|<span class="(?:l|l bad|state failed|term-[a-z0-9 -]+)"(?: id="L\d+")?>|<p class="links" id="L\d+">|<a href="(?:\?from=\d+#L\d+|/jobs/id#L\d+)">|</a>)$`)
+// An unfinished line is shown as it is at the moment: dots, a part of a bar, a question.
+func TestAnUnfinishedLineIsShown(t *testing.T) {
+	for last, want := range map[string]string{
+		"....":               "....",
+		"10%\r50%\r":         "50%",
+		"Continue? [y/N] ":   "Continue? [y/N] ",
+		"\x1b[32mok\x1b[0m ": `<span class="term-fg32">ok</span>`,
+		"<b>":                "&lt;b&gt;",
+	} {
+		for name, w := range windows(t, written("line\n"+last, true), 0) {
+			if page := render(View{State: "running"}, w); !strings.Contains(page, "\n</span><span class=\"l unfinished\">"+want+"\n</span></pre>") || w.Next != 5 {
+				t.Errorf("%s: %q gives %s", name, last, page)
+			}
+		}
+	}
+}
+
+// TestTheStyleSheetHasEachColour: what terminal-to-html calls a colour is one that the page knows.
+func TestTheStyleSheetHasEachColour(t *testing.T) {
+	sheet, err := static.Files.ReadFile("term.css")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := 16; n < 256; n++ {
+		r, g, b := levels[max(0, n-16)/36%6], levels[(n-16)/6%6], levels[(n-16)%6]
+		if n >= 232 {
+			r = 8 + 10*(n-232)
+			g, b = r, r
+		}
+		if want := fmt.Sprintf(".term-fgx%d { --f: #%02x%02x%02x } .term-bgx%d { --b: #%02x%02x%02x }", n, r, g, b, n, r, g, b); !strings.Contains(string(sheet), want) {
+			t.Errorf("it lacks %s", want)
+		}
+		if got := nearest(r, g, b); n < 232 && got != n && (r != g || g != b) {
+			t.Errorf("colour %d is taken for %d", n, got)
+		}
+	}
+}
+
+var tags = regexp.MustCompile(`^(?:</?(?:pre|summary|h3|code|details|p|span)>|<details class="part(?: failed)?"(?: data-continued)?(?: open)?>|<span class="(?:l|l bad|l unfinished|state failed|term-[a-z0-9 -]+)"(?: id="L\d+")?>|<p class="links" id="L\d+">|<a href="(?:\?from=\d+#L\d+|/jobs/id#L\d+)">|</a>)$`)
 
 // FuzzHTML shows hostile logs: no tag comes out but those that are ours.
 func FuzzHTML(f *testing.F) {
@@ -303,7 +365,7 @@ func FuzzHTML(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := string(View{Job: "/jobs/id", State: "failed"}.HTML(w))
+			got := render(View{Job: "/jobs/id", State: "failed"}, w)
 			for _, tag := range anyTag.FindAllString(got, -1) {
 				if !tags.MatchString(tag) {
 					t.Fatalf("%q gives the tag %s", log, tag)

@@ -16,21 +16,22 @@ import (
 // Text renders lines, without addresses of their own.
 func Text(lines []byte) template.HTML {
 	var b strings.Builder
+	var now style
 	for line := range bytes.Lines(lines) {
-		b.WriteString(lineHTML(line) + "\n")
+		b.WriteString(lineHTML(line, &now) + "\n")
 	}
 	return template.HTML(b.String())
 }
 
 // lineHTML renders a line of a log, without its end, as a terminal would show it: colours, what a progress bar has written
-// over. Each line begins in plain colours, so that it looks the same in whatever window it stands. All other sequences and
+// over. It begins in the style that the line before has left, and leaves its own. All other sequences and
 // controls are as page.Clean leaves them. The classes of colours are those of terminal-to-html: "term-fg31".
-func lineHTML(line []byte) string {
+func lineHTML(line []byte, now *style) string {
 	line = bytes.TrimRight(line, "\r\n")
-	if !bytes.ContainsAny(line, "\x1b\r\b") {
+	if *now == (style{}) && !bytes.ContainsAny(line, "\x1b\r\b") {
 		return html.EscapeString(page.Clean(string(line)))
 	}
-	if drawn := draw(page.CleanBut(string(line), drawable)); ours(drawn) {
+	if drawn := draw(page.CleanBut(now.dress(string(line)), drawable)); ours(drawn) {
 		return drawn
 	}
 	return html.EscapeString(page.Clean(string(line)))

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"fmt"
 	"html"
 	"html/template"
@@ -19,6 +18,7 @@ type View struct {
 	State  string       // the build's
 	Last   *engine.Step // the step that the log's end belongs to, if that is known
 	Closed bool         // sections are folded, but for the one that people look for
+	Style  string       // that the window's text begins in, as HTML has returned it for the window before
 }
 
 // section is what one step printed, or what was printed before, between or after steps.
@@ -30,15 +30,23 @@ type section struct {
 }
 
 // HTML renders a window. A following window's sections can be put behind it: where the first has the attribute
-// data-continued, its lines belong to the last section that is there.
-func (v View) HTML(w Window) template.HTML {
+// data-continued, its lines belong to the last section that is there. An unfinished line, of the class "unfinished", is shown
+// again with what follows. It returns the style that the following window begins in, too: colours go on over lines, within a section.
+func (v View) HTML(w Window) (shown template.HTML, after string) {
 	list := v.sections(w)
 	var b strings.Builder
 	b.Grow(2 * MaxBytes)
+	now := styleOf(v.Style)
 	for i, s := range list {
-		v.section(&b, w, s, i == len(list)-1, len(list))
+		if i > 0 || !s.continued {
+			now = style{}
+		}
+		after = v.section(&b, w, s, &now, i == len(list)-1, len(list))
 	}
-	return template.HTML(b.String())
+	if len(list) == 0 {
+		after = now.parameters()
+	}
+	return template.HTML(b.String()), after
 }
 
 // sections cuts a window at the lines that begin steps.
@@ -52,12 +60,18 @@ func (v View) sections(w Window) []section {
 		now = next
 	}
 	for _, l := range w.Lines {
-		if s, ok := engine.ParseStep(l.Text); ok {
-			put(section{step: &s, title: v.text("Step %d of %d", s.Number, s.Of)})
-		} else if engine.Packs(l.Text) {
+		switch m := engine.ParseMark(l.Text); m.Kind {
+		case engine.StepBegins:
+			put(section{step: &m.Step, title: v.text("Step %d of %d", m.Step.Number, m.Step.Of)})
+		case engine.PackingBegins:
 			put(section{title: v.text("Packing the image")})
+		case engine.PhaseBegins, engine.WasCached:
+			continue // the timeline shows them
 		}
 		now.lines = append(now.lines, l)
+	}
+	if len(w.Unfinished) > 0 && !engine.IsMark(w.Unfinished) {
+		now.lines = append(now.lines, Line{Offset: -1, Text: w.Unfinished})
 	}
 	put(section{})
 	if len(list) > 0 && list[0].continued {
@@ -83,7 +97,7 @@ func (v View) began(list []section) string {
 	return v.text("Continued")
 }
 
-func (v View) section(b *strings.Builder, w Window, s section, last bool, of int) {
+func (v View) section(b *strings.Builder, w Window, s section, now *style, last bool, of int) (after string) {
 	failed := last && v.State == string(engine.Failed) && !w.More
 	open := !v.Closed || of == 1 || last && v.State != string(engine.Succeeded)
 	b.WriteString(`<details class="part`)
@@ -111,10 +125,15 @@ func (v View) section(b *strings.Builder, w Window, s section, last bool, of int
 		v.links(b, w, s)
 	}
 	b.WriteString("<pre>")
+	after = now.parameters()
 	for _, l := range lines {
-		writeLine(b, w, l)
+		writeLine(b, w, l, now)
+		if l.Offset >= 0 {
+			after = now.parameters()
+		}
 	}
 	b.WriteString("</pre></details>\n")
+	return after
 }
 
 // links are a step's own address, and that of its line in the Dockerfile.
@@ -128,13 +147,17 @@ func (v View) links(b *strings.Builder, w Window, s section) {
 	b.WriteString("</p>")
 }
 
-func writeLine(b *strings.Builder, w Window, l Line) {
+func writeLine(b *strings.Builder, w Window, l Line, now *style) {
+	if l.Offset < 0 {
+		b.WriteString(`<span class="l unfinished">` + lineHTML(l.Text, now) + "\n</span>")
+		return
+	}
 	id := strconv.FormatInt(l.Offset, 10)
 	b.WriteString(`<span class="l`)
-	if bytes.HasPrefix(l.Text, []byte(engine.FailMark)) {
+	if engine.ParseMark(l.Text).Kind == engine.ScriptFailed {
 		b.WriteString(" bad")
 	}
-	b.WriteString(`" id="L` + id + `"><a href="` + address(w, id) + `">#</a>` + lineHTML(l.Text) + "\n</span>")
+	b.WriteString(`" id="L` + id + `"><a href="` + address(w, id) + `">#</a>` + lineHTML(l.Text, now) + "\n</span>")
 }
 
 // address leads to a line in the window that it stands in: which line that is stays the same when the log grows.

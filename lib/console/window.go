@@ -22,6 +22,7 @@ type Window struct {
 	From, Next int64  // where it begins, and where the log goes on after it
 	Lines      []Line // each with its end, but for a last one that has none
 	More       bool   // there is more after it, or there will be
+	Unfinished []byte // the line after it, which is still being written: Next is where it begins
 }
 
 // Line is a line of a log.
@@ -30,7 +31,7 @@ type Line struct {
 	Text   []byte
 }
 
-// From is the window that begins at an offset, which begins a line. A line that is still being written is left for later.
+// From is the window that begins at an offset, which begins a line. A line that is still being written belongs to the next one, too.
 func From(read Read, offset int64) (Window, error) {
 	c, err := read(offset)
 	if err != nil {
@@ -43,12 +44,15 @@ func From(read Read, offset int64) (Window, error) {
 	}
 	text = first(text, MaxLines)
 	next := c.Next
-	if rest := c.Text[len(text):]; bytes.IndexByte(rest, '\n') < 0 {
+	rest := c.Text[len(text):]
+	if bytes.IndexByte(rest, '\n') < 0 {
 		next -= m.raw(rest)
 	} else {
-		next = offset + m.raw(text)
+		next, rest = offset+m.raw(text), nil
 	}
-	return m.window(min(offset, c.Next), next, text, c.More || len(text) < len(c.Text)), nil
+	w := m.window(min(offset, c.Next), next, text, c.More || len(text) < len(c.Text))
+	w.Unfinished = rest
+	return w, nil
 }
 
 // Until is the window that ends where another, at offset, begins.
@@ -81,11 +85,15 @@ func End(read Read) (Window, error) {
 	}
 	m := measure{exact: c.Next-start == int64(len(c.Text))}
 	text, next := c.Text, c.Next
+	var rest []byte
 	if kept := whole(text); c.More && len(kept) < len(text) {
-		next -= m.raw(text[len(kept):])
+		rest = text[len(kept):]
+		next -= m.raw(rest)
 		text = kept
 	}
-	return m.ending(text, start, next, c.More), nil
+	w := m.ending(text, start, next, c.More)
+	w.Unfinished = rest
+	return w, nil
 }
 
 // ending is a window whose lines end at next. The first line of a text that doesn't begin the log may be half a line; it is

@@ -20,6 +20,8 @@ var (
 	runZsh string
 	//go:embed zsh/copy.zsh
 	copyZsh string
+	//go:embed zsh/lay.zsh
+	layZsh string
 	//go:embed zsh/add.zsh
 	addZsh string
 	//go:embed zsh/stamp.zsh
@@ -114,7 +116,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 // functions are those of the builder.
 func functions() string {
 	var w strings.Builder
-	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, addZsh, stampZsh, serviceZsh} {
+	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh, copyZsh, layZsh, addZsh, stampZsh, serviceZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()
@@ -126,6 +128,9 @@ func (t *translator) builder(last *stage) string {
 	var w strings.Builder
 	w.WriteString("source ./functions || exit 1\nunpack_context\n")
 	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))
+	if name := t.source.BuildArgs[hostnameArg]; name != "" {
+		w.WriteString("oci_hostname=" + quote(name) + "\n")
+	}
 	for _, s := range t.stages {
 		if s.needed && !s.inTree && s.base == nil {
 			if s.scratch {

@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -74,6 +75,10 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	if t.spent == enough {
 		return nil, nil, 0
 	}
+	if !hostnameForm().MatchString(t.source.BuildArgs[hostnameArg]) {
+		t.add(Finding{Rule: "Syntax", Level: Error, Message: "The build argument " + hostnameArg + " is not a host name.",
+			Advice: "Use up to 64 letters, digits, dots and hyphens.", URL: reference})
+	}
 	t.plan(p)
 	for _, st := range t.stages {
 		t.stage(st)
@@ -95,13 +100,20 @@ func (t *translator) readContext() {
 	if t.source.Context == nil {
 		return
 	}
-	left, ignored, err := t.source.Context.ignore(t.budget)
+	name := t.source.Context.ignoreFile(t.source, t.budget)
+	left, ignored, err := t.source.Context.ignore(name, t.budget)
 	if err == errTooSlow {
 		return // reported already
 	}
 	if err != nil {
-		t.add(Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's .dockerignore has a pattern that cannot be read: " + sentence(err.Error()),
-			Advice: "Correct the pattern.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"})
+		f := Finding{Rule: "Dockerignore", Level: Error, Message: "The build context's " + name + " cannot be read: " + sentence(err.Error()),
+			Advice: "Correct it.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
+		if bad := (*badPattern)(nil); errors.As(err, &bad) {
+			f.Message = fmt.Sprintf("Line %d of the build context's %s has a pattern that cannot be read: %s.",
+				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
+			f.Advice = "Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor a \\ at the end means anything."
+		}
+		t.add(f)
 		return
 	}
 	t.context, t.ignored = left, ignored

@@ -14,6 +14,7 @@ import (
 func TestFindings(t *testing.T) {
 	c := newContext()
 	c.add("there", &entry{kind: file}, Limits{})
+	c.add("folder/f", &entry{kind: file}, Limits{})
 	c.add("Readme", &entry{kind: file}, Limits{})
 	c.finish()
 	for _, test := range []struct{ text, want string }{
@@ -42,8 +43,9 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --from=$x /x /x\nCMD [\"x\"]", "2 CopyFromVariable error"},
 		{"FROM devuan/devuan:daedalus\nADD https://x.org/a.git /x\nCMD [\"x\"]", "2 AddGit error"},
 		{"FROM devuan/devuan:daedalus\nRUN --network=host x\nCMD [\"x\"]", "2 RunNetwork error"},
-		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 RunSecretMount error"},
-		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 SecretMissing warning"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh,required x\nCMD [\"x\"]", "2 RunSecretMount error"},
+		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 SecretMissing warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]", "2 AptWithoutUpdate warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install x\nCMD [\"x\"]", "2 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install --update -y x\nRUN apt-get install -y y\nCMD [\"x\"]", ""},
@@ -52,7 +54,7 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]", "3 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN O=-y; apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]", "2 AptAsks warning"},
-		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]", "2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get remove -y systemd\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
@@ -66,6 +68,27 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_amd64.tar.gz\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN case $a in x) url=https://x.org/tool_amd64;; y) url=https://x.org/tool_arm64;; esac; wget $url\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN if [ \"$(dpkg --print-architecture)\" = arm64 ]; then wget https://x.org/tool_arm64; fi\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN echo 127.0.0.1 x >> /etc/hosts\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN echo x | tee -a /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN sed -i s/a/b/ /etc/hosts && true\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN ln -sf /run/x /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN cat /etc/hosts > /x; cp /etc/resolv.conf /y; echo x > /etc/hosts.allow\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y resolvconf\nCMD [\"x\"]", "2 LostFile warning"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\na\nb\nE\nCMD [\"x\"]", "2 HeredocGoesOn note"},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\nset -eu\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\n# one\na && \\\n  b\n\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\n#!/bin/sh\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY <<E /x\na\nb\nE\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN <<E\na\r\nE\nCMD [\"x\"]", "2 HeredocLineEnds warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY <<E /x\na\r\nE\nCMD [\"x\"]", "2 HeredocLineEnds warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY no* /x/\nCMD [\"x\"]", "2 EmptyWildcard warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY the* /x/\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --link there /tmp/x\nCMD [\"x\"]", "2 LinkMode warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY --link there /opt/x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=600 there /srv/deep/x\nCMD [\"x\"]", "2 ChmodFolder note"},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=600 there /etc/ssl/x\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=644 folder /f\nCMD [\"x\"]", "2 ChmodFolder warning"},
+		{"FROM devuan/devuan:daedalus\nCOPY --chmod=u=rwX,go=rX folder /f\nCMD [\"x\"]", ""},
 		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseDistribution warning, 2 MissingSource warning"},
 		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
 	} {
@@ -177,5 +200,15 @@ func TestRelease(t *testing.T) {
 	}
 	if d, c := Release([]byte("not a Dockerfile")); d != "" || c != "" {
 		t.Error(d, c)
+	}
+}
+
+// TestHostnameIsOne: the build argument becomes the sandbox's host name, and nothing else.
+func TestHostnameIsOne(t *testing.T) {
+	for name, good := range map[string]bool{"build.example.org": true, "": true, `x","root":{"path":"/"},"y":"`: false, "a b": false, "a\nb": false, strings.Repeat("a", 65): false, "-x": false} {
+		blend, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\n"), BuildArgs: map[string]string{"BUILDKIT_SANDBOX_HOSTNAME": name}})
+		if good != (blend != nil) {
+			t.Errorf("%q: %v", name, findings)
+		}
 	}
 }

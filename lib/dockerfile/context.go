@@ -21,12 +21,14 @@ type Limits struct {
 	Entries    int   // files, folders and links
 }
 
-// Context is a build context, read and checked: files, folders and symbolic links below one folder, and nothing else.
+// Context is a build context, read and checked: files, folders, symbolic links and pipes below one folder. Of anything else it knows
+// the name, for those who use it.
 type Context struct {
 	entries map[string]*entry // by clean path without a leading slash; the root is ""
 	names   []string          // sorted by path, so that a folder comes before what is in it
 	sum     string
 	size    int64 // of all that was read, also what was replaced: an archive may name a large file a thousand times
+	inodes  int   // of files with hard links
 }
 
 type kind byte
@@ -35,14 +37,21 @@ const (
 	file kind = 'f'
 	dir  kind = 'd'
 	link kind = 'l'
+	pipe kind = 'p'
+	odd  kind = 'o' // a device, or a link to nowhere
 )
+
+// nowhere stands for a symbolic link's target that none can have.
+const nowhere = "\x00"
 
 type entry struct {
 	kind kind
 	mode int64 // permissions with set-id and sticky bits
 	time time.Time
 	data []byte
-	link string // a symbolic link's target, as it stands
+	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's target, or nothing for a device
+
+	inode int // the same for hard links to one file; 0: it has none
 }
 
 // SHA256 is the checksum of the context's contents, hex: equal for equal contents, however they were packed.
@@ -123,13 +132,29 @@ func (c *Context) finish() (*Context, error) {
 	}
 	sort.Strings(c.names)
 	h := sha256.New()
+	first := map[int]string{}
 	for _, name := range c.names {
 		e := c.entries[name]
 		fmt.Fprintf(h, "%c %o %d %q %q %d\n", e.kind, e.mode, e.time.Unix(), name, e.link, len(e.data))
 		h.Write(e.data)
+		if other, ok := first[e.inode]; ok && e.inode != 0 {
+			fmt.Fprintf(h, "%q\n", other)
+		} else {
+			first[e.inode] = name
+		}
 	}
 	c.sum = hex.EncodeToString(h.Sum(nil))
 	return c, nil
+}
+
+// hardLink is another name of a file.
+func (c *Context) hardLink(to *entry) *entry {
+	if to.inode == 0 {
+		c.inodes++
+		to.inode = c.inodes
+	}
+	other := *to
+	return &other
 }
 
 func checkName(name string) error {
@@ -155,7 +180,7 @@ func checkName(name string) error {
 }
 
 func refuse(name, why string) error {
-	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why), "Pack the context as docker build would send it: plain files, folders and links with relative names.")
+	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why), "Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
 }
 
 func show(name string) string {

@@ -13,6 +13,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip" // half of the time of the standard one
@@ -20,8 +21,9 @@ import (
 	"toaster.do/lib/fault"
 )
 
-// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names and links that lead out,
-// devices and pipes, and more than the limits allow (a limit of 0 is none). Faults are Invalid or TooLarge and name the entry.
+// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names that lead out, and more than the limits
+// allow (a limit of 0 is none). Faults are Invalid or TooLarge and name the entry. Links are kept as they are, wherever they point: a
+// COPY never follows them out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
 		return nil, fault.New(fault.TooLarge, "The build context's archive is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
@@ -91,48 +93,31 @@ func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, erro
 	case tar.TypeDir:
 		e.kind = dir
 	case tar.TypeSymlink:
-		e.kind, e.link, e.mode = link, h.Linkname, 0o777
-		err = checkLink(h.Name, h.Linkname)
+		e.symlink(h.Linkname)
+	case tar.TypeFifo:
+		e.kind = pipe
 	case tar.TypeLink:
-		if err := checkName(h.Linkname); err != nil {
-			return nil, refuse(h.Name, "is a hard link that leads out of the context")
-		}
 		same := c.entries[strings.TrimPrefix(path.Clean("/"+h.Linkname), "/")]
-		if same == nil || same.kind != file {
-			return nil, refuse(h.Name, "is a hard link to "+show(h.Linkname)+", which is no file before it in the archive")
-		}
-		if l.Unpacked > 0 && c.size+int64(len(same.data)) > l.Unpacked {
+		switch {
+		case same == nil || same.kind == dir || checkName(h.Linkname) != nil:
+			e.kind, e.link = odd, h.Linkname
+		case l.Unpacked > 0 && c.size+int64(len(same.data)) > l.Unpacked:
 			return nil, tooLarge(l)
+		default:
+			e = c.hardLink(same)
 		}
-		copied := *same
-		e = &copied
 	default:
-		err = refuse(h.Name, "is a device, a pipe or something else that is no file")
+		e.kind = odd
 	}
 	return e, err
 }
 
-// checkLink refuses a symbolic link that leads out of the context.
-func checkLink(name, target string) error {
-	if target == "" || strings.ContainsRune(target, 0) || len(target) > 4096 {
-		return refuse(name, "is a link to nowhere")
+// symlink makes e a symbolic link.
+func (e *entry) symlink(target string) {
+	e.kind, e.link, e.mode = link, target, 0o777
+	if target == "" || strings.ContainsRune(target, 0) || len(target) > 4095 {
+		e.kind, e.link = odd, nowhere
 	}
-	if strings.HasPrefix(target, "/") {
-		return refuse(name, "is a link that leads out of the context ("+show(target)+")")
-	}
-	depth := strings.Count(strings.TrimPrefix(path.Clean("/"+name), "/"), "/")
-	for _, part := range strings.Split(target, "/") {
-		switch part {
-		case "", ".":
-		case "..":
-			if depth--; depth < 0 {
-				return refuse(name, "is a link that leads out of the context ("+show(target)+")")
-			}
-		default:
-			depth++
-		}
-	}
-	return nil
 }
 
 func (c *Context) readZip(archive []byte, l Limits) error {
@@ -167,9 +152,12 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 			e.mode = 0o755
 		}
 		return e, nil
-	case f.Mode()&fs.ModeSymlink != 0, f.Mode().IsRegular():
-	default:
-		return nil, refuse(name, "is a device, a pipe or something else that is no file")
+	case f.Mode()&fs.ModeNamedPipe != 0:
+		e.kind = pipe
+		return e, nil
+	case f.Mode()&fs.ModeSymlink == 0 && !f.Mode().IsRegular():
+		e.kind = odd
+		return e, nil
 	}
 	r, err := f.Open()
 	if err != nil {
@@ -180,8 +168,8 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		return nil, err
 	}
 	if f.Mode()&fs.ModeSymlink != 0 {
-		e.kind, e.link, e.data, e.mode = link, string(e.data), nil, 0o777
-		return e, checkLink(name, e.link)
+		e.symlink(string(e.data))
+		e.data = nil
 	}
 	return e, nil
 }
@@ -200,10 +188,10 @@ func unixMode(m fs.FileMode) int64 {
 	return mode
 }
 
-// ContextFromDir reads a folder, as docker build reads the one it is given: links are kept as they are, wherever they point
-// (a COPY never follows them out of the context), and sockets are left out.
+// ContextFromDir reads a folder, as docker build reads the one it is given. Sockets are left out.
 func ContextFromDir(folder string, l Limits) (*Context, error) {
 	c := newContext()
+	known := map[[2]uint64]*entry{}
 	err := filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -217,20 +205,30 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 			return err
 		}
 		e := &entry{kind: file, mode: unixMode(info.Mode()), time: info.ModTime().Truncate(time.Second)}
-		switch {
+		switch st := info.Sys().(*syscall.Stat_t); {
 		case d.IsDir():
 			e.kind = dir
+		case known[[2]uint64{st.Dev, st.Ino}] != nil:
+			e = c.hardLink(known[[2]uint64{st.Dev, st.Ino}])
 		case d.Type()&fs.ModeSymlink != 0:
-			e.kind, e.mode = link, 0o777
-			e.link, err = os.Readlink(p)
+			target, err := os.Readlink(p)
+			if err != nil {
+				return err
+			}
+			e.symlink(target)
+		case d.Type()&fs.ModeNamedPipe != 0:
+			e.kind = pipe
 		case d.Type().IsRegular():
 			var f *os.File
 			if f, err = os.Open(p); err == nil {
 				e.data, err = c.read(name, f, info.Size(), l)
 				f.Close()
 			}
+			if st.Nlink > 1 {
+				known[[2]uint64{st.Dev, st.Ino}] = e
+			}
 		default:
-			err = refuse(name, "is a device, a pipe or something else that is no file")
+			e.kind = odd
 		}
 		if err != nil {
 			return err
@@ -274,6 +272,7 @@ func (c *Context) pack(to io.Writer, names []string) error {
 		return err
 	}
 	t := tar.NewWriter(z)
+	first := map[int]string{}
 	for _, name := range names {
 		e := c.entries[name]
 		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU, Size: int64(len(e.data)), Typeflag: tar.TypeReg}
@@ -282,11 +281,18 @@ func (c *Context) pack(to io.Writer, names []string) error {
 			h.Typeflag, h.Name = tar.TypeDir, "./"+name+"/"
 		case link:
 			h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
+		case pipe:
+			h.Typeflag = tar.TypeFifo
 		}
+		data := e.data
+		if other, ok := first[e.inode]; ok && e.inode != 0 {
+			h.Typeflag, h.Linkname, h.Size, data = tar.TypeLink, other, 0, nil
+		}
+		first[e.inode] = h.Name
 		if err := t.WriteHeader(h); err != nil {
 			return err
 		}
-		if _, err := t.Write(e.data); err != nil {
+		if _, err := t.Write(data); err != nil {
 			return err
 		}
 	}
@@ -296,8 +302,10 @@ func (c *Context) pack(to io.Writer, names []string) error {
 // named lists entries in the order in which they are packed, and the bytes that they take at most.
 func (c *Context) named(wanted map[string]bool) (names []string, size int) {
 	for name := range wanted {
-		names = append(names, name)
-		size += len(c.entries[name].data)
+		if e := c.entries[name]; e.kind != odd {
+			names = append(names, name)
+			size += len(e.data)
+		}
 	}
 	sort.Strings(names)
 	return names, size

@@ -93,12 +93,6 @@ func TestReadContextRefuses(t *testing.T) {
 		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], fault.Invalid, ""},
 		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), fault.Invalid, "a/../../x"},
 		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), fault.Invalid, "/etc/passwd"},
-		"link out":               {tarOf(tar.Header{Name: "d/l", Typeflag: tar.TypeSymlink, Linkname: "../../x"}), fault.Invalid, "d/l"},
-		"absolute link":          {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "/etc/shadow"}), fault.Invalid, "l"},
-		"hard link out":          {tarOf(tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "../x"}), fault.Invalid, "h"},
-		"hard link to nothing":   {tarOf(tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "x"}), fault.Invalid, "h"},
-		"device":                 {tarOf(tar.Header{Name: "null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3}), fault.Invalid, "null"},
-		"pipe":                   {tarOf(tar.Header{Name: "p", Typeflag: tar.TypeFifo}), fault.Invalid, "p"},
 		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), fault.Invalid, "x"},
 		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), fault.Invalid, "l/f"},
 		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), fault.Invalid, "l/f"},
@@ -117,6 +111,98 @@ func TestReadContextRefuses(t *testing.T) {
 		f := fault.Of(err)
 		if f.Kind != c.kind || !strings.Contains(f.Message, c.says) || f.Advice == "" {
 			t.Errorf("%s: %s: %q (%s), want %s with %q", name, f.Kind, f.Message, f.Advice, c.kind, c.says)
+		}
+	}
+}
+
+// TestOddEntries: what can't be copied is refused where an instruction takes it, and nowhere else. Links are links, wherever they lead.
+func TestOddEntries(t *testing.T) {
+	context := func(extra ...tar.Header) *Context {
+		c, err := ReadContext(tarOf(append([]tar.Header{{Name: "one", Size: 1}, {Name: "two", Typeflag: tar.TypeLink, Linkname: "one"},
+			{Name: "venv/python", Typeflag: tar.TypeSymlink, Linkname: "/usr/bin/python3"}, {Name: "venv/up", Typeflag: tar.TypeSymlink, Linkname: "../../x"},
+			{Name: "venv/pipe", Typeflag: tar.TypeFifo}, {Name: "odd/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3},
+			{Name: "odd/link", Typeflag: tar.TypeSymlink}, {Name: "odd/hard", Typeflag: tar.TypeLink, Linkname: "../../x"}}, extra...)...), roomy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	ignore := tar.Header{Name: ".dockerignore", Size: 1} // it names x: see tarOf
+	for text, says := range map[string]string{
+		"COPY one /":                                   "",
+		"COPY venv /venv":                              "",
+		"COPY --exclude=odd . /c":                      "",
+		"COPY --exclude=odd/* . /c":                    "",
+		"RUN --mount=target=/c true":                   "",
+		"COPY . /c":                                    `COPY: "odd/hard" of the build context is a hard link to "../../x"`,
+		"ADD odd/n* /":                                 `ADD: "odd/null" of the build context is a device.`,
+		"COPY odd/link /":                              `COPY: "odd/link" of the build context is a link to nowhere.`,
+		"COPY venv/python /":                           `"venv/python" is not in the build context.`,
+		"FROM debian:bookworm AS unused\nCOPY . /":     "",
+		"COPY --exclude=nothing --exclude=!odd odd /c": "odd/hard",
+	} {
+		from := "FROM debian:bookworm\n"
+		if strings.HasPrefix(text, "FROM") {
+			text += "\n" + from
+		} else {
+			text = from + text + "\n"
+		}
+		blend, findings := Translate(Source{Dockerfile: []byte(text), Context: context(ignore)})
+		said := ""
+		for _, f := range findings {
+			if f.Level == Error {
+				said += f.Message + " " + f.Advice
+			}
+		}
+		if (says == "") != (said == "") || !strings.Contains(said, says) || (says == "") != (blend != nil) {
+			t.Errorf("%q: %q, want %q", text, said, says)
+		}
+	}
+	_, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY venv/python /\n"), Context: context()})
+	if i := slices.IndexFunc(findings, func(f Finding) bool { return f.Rule == "MissingSource" }); i < 0 ||
+		findings[i].Advice != `venv/python is a link to "/usr/bin/python3", which is not in the build context.` {
+		t.Errorf("a link that leads to nothing: %v", findings)
+	}
+}
+
+// TestDockerignoreOfTheDockerfile: NAME.dockerignore is for the Dockerfile of that name; where no name is known, its text tells.
+func TestDockerignoreOfTheDockerfile(t *testing.T) {
+	c := newContext()
+	text := "FROM debian:bookworm\n"
+	for name, data := range map[string]string{"docker/app.Dockerfile": text, "docker/app.Dockerfile.dockerignore": "secret", "other.Dockerfile": "FROM scratch\n",
+		"Dockerfile.dockerignore": "a", ".dockerignore": "b"} {
+		c.add(name, &entry{kind: file, data: []byte(data)}, Limits{})
+	}
+	c, _ = c.finish()
+	for _, test := range []struct{ name, text, want string }{
+		{"docker/app.Dockerfile", "FROM x\n", "docker/app.Dockerfile.dockerignore"},
+		{"./docker/../Dockerfile", text, "Dockerfile.dockerignore"},
+		{"other.Dockerfile", "FROM scratch\n", ".dockerignore"},
+		{"../Dockerfile", text, ".dockerignore"},
+		{"", text, "docker/app.Dockerfile.dockerignore"},
+		{"", "FROM scratch\n", ".dockerignore"},
+		{"", "typed into the form", "Dockerfile.dockerignore"},
+	} {
+		if got := c.ignoreFile(Source{Name: test.name, Dockerfile: []byte(test.text)}, &budget{}); got != test.want {
+			t.Errorf("%q, %q: %s, want %s", test.name, test.text, got, test.want)
+		}
+	}
+}
+
+// TestBadPattern: a pattern that can't be read is named, with its file and line.
+func TestBadPattern(t *testing.T) {
+	for text, want := range map[string]string{
+		"# c\n\na\n[b\n":   `Line 4 of the build context's .dockerignore has a pattern that cannot be read: "[b".`,
+		"\ufeffa\r\n!\r\n": `Line 2 of the build context's .dockerignore has a pattern that cannot be read: "!".`,
+		"ok\na[]-]b\n":     `Line 2 of the build context's .dockerignore has a pattern that cannot be read: "a[]-]b".`,
+	} {
+		c := newContext()
+		c.add(".dockerignore", &entry{kind: file, data: []byte(text)}, Limits{})
+		c.add("axb", &entry{kind: file}, Limits{})
+		c, _ = c.finish()
+		findings := Check(Source{Dockerfile: []byte("FROM debian:bookworm\n"), Context: c})
+		if len(findings) == 0 || findings[0].Message != want || findings[0].Level != Error {
+			t.Errorf("%q: %v", text, findings)
 		}
 	}
 }
@@ -169,7 +255,7 @@ func FuzzReadContext(f *testing.F) {
 		total := 0
 		for _, name := range c.Paths() {
 			e := c.entries[name]
-			if checkName(name) != nil || e == nil || e.kind == link && checkLink(name, e.link) != nil {
+			if checkName(name) != nil || e == nil || e.kind == link && (e.link == "" || strings.ContainsRune(e.link, 0)) {
 				t.Fatalf("%q is in", name)
 			}
 			total += len(e.data)
@@ -177,7 +263,7 @@ func FuzzReadContext(f *testing.F) {
 		if total > 1<<16 || len(c.Paths()) > 50 {
 			t.Fatalf("%d bytes in %d entries", total, len(c.Paths()))
 		}
-		if _, _, err := c.ignore(&budget{}); err == nil {
+		if _, _, err := c.ignore(".dockerignore", &budget{}); err == nil {
 			if err := c.pack(io.Discard, append([]string{""}, c.Paths()...)); err != nil {
 				t.Fatal(err)
 			}

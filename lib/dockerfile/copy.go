@@ -45,6 +45,7 @@ func (t *translator) copy(s *stage, c copying) {
 	}
 	dest := s.normal(c.DestPath, true)
 	s.emit("into", dest, c.chown, mode)
+	t.lintCopy(s, c, dest, mode)
 	if len(c.SourcePaths)+len(c.SourceContents) > 1 && !strings.HasSuffix(dest, "/") && !strings.HasSuffix(dest, "/.") {
 		s.emit("into_folder")
 	}

@@ -8,6 +8,7 @@ package dockerfile
 // Source is what a person hands in.
 type Source struct {
 	Dockerfile []byte
+	Name       string            // the Dockerfile's, from the context's folder, for NAME.dockerignore; "" is unknown
 	Context    *Context          // the build context; nil: none
 	BuildArgs  map[string]string // as with docker build --build-arg
 	Arch       string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64

@@ -78,7 +78,7 @@ func FuzzIgnore(f *testing.F) {
 			return
 		}
 		theirs, wantErr := patternmatcher.New(patterns)
-		left, g, gotErr := c.ignore(&budget{})
+		left, g, gotErr := c.ignore(".dockerignore", &budget{})
 		if wantErr != nil {
 			if gotErr == nil {
 				t.Fatalf("%q is taken, but BuildKit says %v", text, wantErr)

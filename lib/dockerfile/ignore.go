@@ -2,7 +2,6 @@ package dockerfile
 
 import (
 	"bytes"
-	"errors"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -18,12 +17,14 @@ import (
 // pattern begins and ends, and counts the rest.
 type ignore struct {
 	*budget
+	file       string // its name
 	patterns   []*ignorePattern
 	exceptions bool
 }
 
 type ignorePattern struct {
 	text       string
+	n          int  // its number
 	except     bool // it begins with !
 	kind       matchKind
 	head, tail string // what every name that it matches begins and ends with
@@ -42,13 +43,54 @@ const (
 // ignoreLimit is how large a .dockerignore may be, in bytes.
 const ignoreLimit = 1 << 20
 
-// ignore returns the context without what its .dockerignore names, and what that says (nil: there is none).
-// A Dockerfile.dockerignore goes before .dockerignore, as in BuildKit.
-func (c *Context) ignore(b *budget) (*Context, *ignore, error) {
-	text := c.entries["Dockerfile.dockerignore"]
-	if text == nil {
-		text = c.entries[".dockerignore"]
+// badPattern is an error of the nth pattern.
+type badPattern struct {
+	n    int
+	text string
+}
+
+func (e *badPattern) Error() string { return "a wrong pattern: " + e.text }
+
+// PatternLine returns the line of a .dockerignore that its nth pattern stands in, both counted from 1.
+func PatternLine(text []byte, n int) int {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if patterns, _ := ignorefile.ReadAll(bytes.NewReader(line)); len(patterns) > 0 {
+			if n--; n == 0 {
+				return i + 1
+			}
+		}
 	}
+	return 0
+}
+
+// ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore. Where nobody knows
+// the Dockerfile's name, the context's file with that text tells it.
+func (c *Context) ignoreFile(s Source, b *budget) string {
+	exists := func(name string) bool { e := c.entries[name]; return e != nil && e.kind == file }
+	if name := s.Name; name != "" {
+		if name = path.Clean(name) + ".dockerignore"; exists(name) {
+			return name
+		}
+		return ".dockerignore"
+	}
+	other := false
+	for _, name := range c.names {
+		if e := c.entries[name]; e.kind == file && len(e.data) == len(s.Dockerfile) && b.spend(1+len(e.data)/4096) && bytes.Equal(e.data, s.Dockerfile) {
+			if exists(name + ".dockerignore") {
+				return name + ".dockerignore"
+			}
+			other = other || name != "Dockerfile"
+		}
+	}
+	if !other && exists("Dockerfile.dockerignore") {
+		return "Dockerfile.dockerignore"
+	}
+	return ".dockerignore"
+}
+
+// ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is none).
+func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
+	text := c.entries[name]
 	if text == nil || text.kind != file {
 		return c, nil, nil
 	}
@@ -64,6 +106,7 @@ func (c *Context) ignore(b *budget) (*Context, *ignore, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	g.file = name
 	left := &Context{entries: map[string]*entry{"": c.entries[""]}}
 	parents := map[string][]int32{}
 	for _, name := range c.names {
@@ -90,19 +133,20 @@ func (c *Context) ignore(b *budget) (*Context, *ignore, error) {
 
 func newIgnore(patterns []string, b *budget) (*ignore, error) {
 	g := &ignore{budget: b}
-	for _, text := range patterns {
+	for i, text := range patterns {
+		bad := &badPattern{i + 1, text}
 		if text = strings.TrimSpace(text); text == "" {
 			continue
 		}
-		p := &ignorePattern{text: filepath.Clean(text)}
+		p := &ignorePattern{text: filepath.Clean(text), n: i + 1}
 		if p.text, p.except = strings.CutPrefix(p.text, "!"); p.except && p.text == "" {
-			return nil, errors.New(`illegal exclusion pattern: "!"`)
+			return nil, bad
 		}
 		if !b.spend(3 + len(p.text)/4) {
 			return nil, errTooSlow
 		}
 		if _, err := filepath.Match(p.text, "."); err != nil {
-			return nil, err
+			return nil, bad
 		}
 		g.exceptions = g.exceptions || p.except
 		p.classify()
@@ -150,7 +194,7 @@ func (p *ignorePattern) matches(name string, b *budget) (bool, error) {
 		}
 		re, err := regexp.Compile(p.expression())
 		if err != nil {
-			return false, filepath.ErrBadPattern
+			return false, &badPattern{p.n, p.text}
 		}
 		p.re = re
 	}

@@ -14,7 +14,7 @@ var kept = []Kept{
 	{"WORKDIR, USER, SHELL", "Hold for the instructions that follow; WORKDIR and USER also for the service."},
 	{"CMD, ENTRYPOINT", "Become the service toaster-app of the image's init system, which starts with the system."},
 	{"STOPSIGNAL, HEALTHCHECK", "Say how that service is stopped, and how it is found to be ill."},
-	{"VOLUME", "Is a plain folder of the image."},
+	{"VOLUME", "Is a plain folder, made when the application starts."},
 	{"EXPOSE", "Opens and closes nothing: whatever listens on the network can be reached."},
 	{"LABEL, MAINTAINER, ONBUILD", "Change nothing in an image that boots, and may stay."},
 }

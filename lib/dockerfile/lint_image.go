@@ -20,6 +20,8 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	text := runText(in)
 	t.lintApt(s, c, text)
 	t.lintSystemd(c, text)
+	t.lintLost(c, text)
+	t.lintHeredocs(c, in)
 	if !strings.Contains(text, "://") || asksArch().MatchString(text) {
 		return
 	}

@@ -1,9 +1,6 @@
 package dockerfile
 
 import (
-	"path"
-	"slices"
-
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 )
@@ -31,7 +28,6 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	case *instructions.OnbuildCommand:
 		c.OnBuild = append(c.OnBuild, in.Expression)
 	case *instructions.VolumeCommand:
-		now := s.volumesNow()
 		for _, v := range in.Volumes {
 			if v == "" {
 				t.failIn(s, in.Location(), "Syntax", "VOLUME needs a path.", "Give it one, or remove the line.")
@@ -40,8 +36,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 			if c.Volumes == nil {
 				c.Volumes = map[string]struct{}{}
 			}
-			c.Volumes[v] = struct{}{}
-			s.volume(path.Join("/", v), now)
+			c.Volumes[v] = struct{}{} // a note: the service makes the folder, as docker run does
 		}
 	case *instructions.StopSignalCommand:
 		if !validSignal(in.Signal) {
@@ -69,24 +64,6 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	default:
 		t.failIn(s, in.Location(), "NotTranslated", in.Name()+" is not translated yet.", "Remove the line, if the image can do without it.")
 	}
-}
-
-// volume makes the folder of a VOLUME when buildah does: if the stage has a RUN after it, or ends with it; else a RUN of
-// a stage based on this one makes it. For BuildKit a volume is only a note in the image. So where both builders agree
-// on no folder there is none, and what was tested with either finds its folder. In any case the service makes it before
-// it starts the application, as docker run does. What is written there later is kept, as by BuildKit.
-func (s *stage) volume(place string, now bool) {
-	if now {
-		s.emit("volume", place)
-		return
-	}
-	s.volumes = append(s.volumes, place)
-}
-
-// volumesNow tells whether the stage has a RUN after this instruction, or ends with it.
-func (s *stage) volumesNow() bool {
-	isRun := func(c command) bool { _, ok := c.Command.(*instructions.RunCommand); return ok }
-	return len(s.left) == 0 || slices.ContainsFunc(s.left, isRun)
 }
 
 // command is the argv of CMD or ENTRYPOINT; the shell form goes through the shell.

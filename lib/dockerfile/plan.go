@@ -17,10 +17,9 @@ type stage struct {
 	image    string // what FROM names, variables replaced
 	scratch  bool
 	commands []command
-	left     []command // after the one that is being translated
-	deps     []*stage  // stages it copies or mounts from
-	needed   bool      // the last stage needs it
-	inTree   bool      // it is worked on in the target's tree itself: the last stage, and the stages that it is based on
+	deps     []*stage // stages it copies or mounts from
+	needed   bool     // the last stage needs it
+	inTree   bool     // it is worked on in the target's tree itself: the last stage, and the stages that it is based on
 	state
 	copyFor []*stage // stages that begin as a copy of this one, made when it is done
 	kept    bool     // a copy is kept for COPY --from and mounts, as the tree itself goes on

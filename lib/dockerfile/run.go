@@ -34,10 +34,6 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 			return
 		}
 	}
-	for _, v := range s.volumes {
-		s.emit("volume", v)
-	}
-	s.volumes = nil
 	if script != "" {
 		s.emit("script", name, script)
 	}
@@ -133,6 +129,10 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	target, from := m.at, m.stage
 	mode := map[bool]string{true: "ro", false: "rw"}[m.ReadOnly]
 	switch {
+	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
+		t.warn(c.Location(), Warning, "SecretMissing", fmt.Sprintf("RUN --mount=type=%s: nothing is given to the build, and RUN goes on without it, as docker build does.", m.Type),
+			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
+		return true
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
 		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not possible: toaster keeps no secrets of yours.", m.Type),
 			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")

@@ -11,8 +11,13 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// hostname is what BuildKit calls its sandbox, where nobody asks for another name.
-const hostname = "buildkitsandbox"
+// hostname is what BuildKit calls its sandbox, where no build argument asks for another name.
+const (
+	hostname    = "buildkitsandbox"
+	hostnameArg = "BUILDKIT_SANDBOX_HOSTNAME"
+)
+
+var hostnameForm = lazy(`^([A-Za-z0-9][A-Za-z0-9.-]{0,63})?$`)
 
 // capabilities are Docker's, for what runs as root and for the limit of all others.
 // https://github.com/moby/moby/blob/v28.0.0/oci/caps/defaults.go

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -20,8 +19,7 @@ type state struct {
 	args       map[string]bool // what ARG has named
 	fixed      map[string]bool // what ENV has set: "ENV always overrides an ARG of the same name", says the reference
 	workdirSet bool
-	volumes    []string // of a VOLUME, not made yet
-	updated    bool     // apt-get update has run
+	updated    bool // apt-get update has run
 	entrypoint seen
 	cmd        seen
 	health     seen
@@ -45,7 +43,6 @@ func (s *stage) begin() {
 	}
 	b := s.base
 	s.env, s.config, s.workdirSet, s.updated = b.env.clone(), b.config.clone(), b.workdirSet, b.updated
-	s.volumes = slices.Clone(b.volumes)
 	s.config.OnBuild = nil
 	maps.Copy(s.args, b.args)
 	maps.Copy(s.fixed, b.fixed)
@@ -71,8 +68,7 @@ func (t *translator) stage(s *stage) {
 	} else {
 		fmt.Fprintf(&s.body, "ROOT=$STAGES/%d\n", s.index)
 	}
-	for i, c := range s.commands {
-		s.left = s.commands[i+1:]
+	for _, c := range s.commands {
 		t.command(s, c)
 	}
 	fmt.Fprintf(&s.body, "keep_variables %d\n", s.index)

@@ -62,13 +62,54 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	}
 	if wild == "" {
 		t.want(at, via)
-		return true
+		return t.usable(s, c, at)
 	}
 	t.mark(append(via, at)...)
-	for _, name := range t.matches(folder, wild) {
+	names := t.matches(folder, wild)
+	if len(names) == 0 {
+		t.warn(c.loc, Warning, "EmptyWildcard", fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.", c.name, show(src)),
+			"Correct the pattern, or remove it.")
+	}
+	for _, name := range names {
 		place, _, via := t.find(name, true)
 		t.want(name, append(via, place))
 		t.want(place, nil)
+		if !t.usable(s, c, place) {
+			return false
+		}
+	}
+	return true
+}
+
+// usable reports what is at a place of the context, or below it, and is nothing that can be copied.
+func (t *translator) usable(s *stage, c copying, place string) bool {
+	names := []string{place}
+	if t.whole[place] {
+		names = t.context.below(place)
+	}
+	var except *ignore
+	for _, name := range names {
+		e := t.context.entries[name]
+		if e == nil || e.kind != odd {
+			continue
+		}
+		if except == nil { // a wrong pattern is reported where it is translated
+			except, _ = newIgnore(c.exclude, t.budget)
+		}
+		if except != nil {
+			if out, _ := except.orParent(strings.TrimPrefix(name, place+"/")); out {
+				continue
+			}
+		}
+		message := fmt.Sprintf("%s: %s of the build context is a device.", c.name, show(name))
+		switch {
+		case e.link == nowhere:
+			message = fmt.Sprintf("%s: %s of the build context is a link to nowhere.", c.name, show(name))
+		case e.link != "":
+			message = fmt.Sprintf("%s: %s of the build context is a hard link to %s, which is no file before it in the archive.", c.name, show(name), show(e.link))
+		}
+		t.failIn(s, c.loc, "OddSource", message, "List it in .dockerignore, or leave it out of the context.")
+		return false
 	}
 	return true
 }
@@ -111,7 +152,7 @@ func (t *translator) tooComplex() {
 		f.Advice = "Use fewer or shorter variables and patterns here and in the lines before, or a smaller build context."
 	case t.stages == nil && t.source.Context != nil:
 		f.Message = "The build context's .dockerignore takes too long: it has too many patterns for so many files."
-		f.Advice = "Write fewer patterns in .dockerignore: name a folder instead of what is in it."
+		f.Advice = "Write fewer patterns in it: name a folder instead of what is in it."
 	}
 	t.at(t.here, f)
 }
@@ -123,8 +164,12 @@ func (t *translator) missingAdvice(src string) string {
 		return "Upload the build context: an archive of the folder that docker build is run in."
 	case t.ignored != nil:
 		if _, e, _ := t.source.Context.find(src, true, t.budget); e != nil {
-			return "The .dockerignore leaves it out; correct that, or the instruction."
+			return "The " + t.ignored.file + " leaves it out; correct that, or the instruction."
 		}
+	}
+	if _, e, via := t.find(src, true); e == nil && len(via) > 0 {
+		last := via[len(via)-1]
+		return fmt.Sprintf("%s is a link to %s, which is not in the build context.", last, show(t.context.entries[last].link))
 	}
 	near, base := "", path.Base(src)
 	for _, name := range t.context.names {

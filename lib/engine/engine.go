@@ -88,6 +88,19 @@ type Chunk struct {
 // MaxChunk is the most a Log call returns at once, in bytes.
 const MaxChunk = 256 << 10
 
+// Streamer is an Engine to which each Log call is dear, and which can send a log to its end at once.
+type Streamer interface {
+	// Stream sends the log from an offset on, or, with a negative one, all of it.
+	Stream(ctx context.Context, name string, number int, offset int64) (*LogStream, error)
+}
+
+// LogStream is a log's text. Where it can't be read to its end, reading fails.
+type LogStream struct {
+	io.ReadCloser
+	Next int64 // the offset of its end; negative, as nobody asked from an offset: unknown
+	More bool  // more can come after it
+}
+
 // Artifact is a file that a build left in dist/.
 type Artifact struct {
 	Path   string // relative to dist/, slashes, no "..", never empty

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/hex"
 	"io"
+	"math"
 	"strings"
 
 	"toaster.do/lib/fault"
@@ -79,9 +80,57 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	if !b.ExpiredAt.IsZero() {
 		return Chunk{}, expired(b)
 	}
+	// Such an engine reads all that follows an offset; where the end was, is known.
+	if _, ok := s.Engine.(Streamer); ok && offset == math.MaxInt64 && b.Scanned > 0 {
+		offset = b.Scanned
+	}
 	ctx, cancel := Context(ctx)
 	defer cancel()
 	return s.Engine.Log(ctx, name, b.EngineNumber, offset)
+}
+
+// WholeLog is all that there is of a build's log now. Where it can't be read to its end, reading fails. It has no time limit as a whole.
+func (s *Follower) WholeLog(ctx context.Context, owner int64, id string, number int) (io.ReadCloser, error) {
+	name, b, err := s.Store.EngineBuild(ctx, owner, id, number)
+	if err != nil {
+		return nil, err
+	}
+	if !b.ExpiredAt.IsZero() {
+		return nil, expired(b)
+	}
+	if b.EngineNumber == 0 {
+		return io.NopCloser(strings.NewReader("")), nil
+	}
+	if streamer, ok := s.Engine.(Streamer); ok {
+		return streamer.Stream(ctx, name, b.EngineNumber, -1)
+	}
+	c := &chunks{read: func(offset int64) (Chunk, error) { return s.Engine.Log(ctx, name, b.EngineNumber, offset) }}
+	return io.NopCloser(c), c.fetch()
+}
+
+// chunks reads a log as far as it goes now.
+type chunks struct {
+	read func(offset int64) (Chunk, error)
+	now  Chunk
+}
+
+func (c *chunks) fetch() (err error) {
+	c.now, err = c.read(c.now.Next)
+	return err
+}
+
+func (c *chunks) Read(p []byte) (int, error) {
+	if len(c.now.Text) == 0 {
+		if err := c.fetch(); err != nil {
+			return 0, err
+		}
+		if len(c.now.Text) == 0 {
+			return 0, io.EOF
+		}
+	}
+	n := copy(p, c.now.Text)
+	c.now.Text = c.now.Text[n:]
+	return n, nil
 }
 
 // Artifacts lists what a build left, the image first.

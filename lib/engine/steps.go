@@ -1,57 +1,14 @@
 package engine
 
 import (
-	"bytes"
 	"context"
-	"strconv"
+	"io"
 	"strings"
+	"time"
 	"unicode"
 
 	"toaster.do/lib/store"
 )
-
-// stepMark begins the line that a blend prints before each step: "TOASTER-STEP n/m LINE instruction".
-const stepMark = "TOASTER-STEP "
-
-// Step is what a step's line in a log says.
-type Step struct {
-	Number, Of  int
-	Line        int // in the Dockerfile
-	Instruction string
-}
-
-// ParseStep reads a line of a log; ok is false when it isn't a step's.
-func ParseStep(line []byte) (s Step, ok bool) {
-	rest, ok := bytes.CutPrefix(bytes.TrimRight(line, "\r\n"), []byte(stepMark))
-	if !ok {
-		return s, false
-	}
-	fields := bytes.SplitN(rest, []byte(" "), 3)
-	n, m, slash := bytes.Cut(fields[0], []byte("/"))
-	if !slash || len(fields) < 2 {
-		return s, false
-	}
-	var errs [3]error
-	s.Number, errs[0] = strconv.Atoi(string(n))
-	s.Of, errs[1] = strconv.Atoi(string(m))
-	s.Line, errs[2] = strconv.Atoi(string(fields[1]))
-	if len(fields) == 3 {
-		s.Instruction = string(fields[2])
-	}
-	return s, errs == [3]error{} && s.Number > 0 && s.Number <= s.Of
-}
-
-// FailMark begins the last line of a build script that gives up: "toaster: failed: why".
-const FailMark = "toaster: failed: "
-
-// BrokenMark begins the line that a blend prints when a step has failed: "TOASTER-FAILED n/m LINE exit STATUS".
-const BrokenMark = "TOASTER-FAILED "
-
-// packMark begins the line that a build script prints when the Dockerfile's steps are done, and the image is to be packed.
-const packMark = "toaster: packing "
-
-// Packs tells whether a line of a log says that the steps are over.
-func Packs(line []byte) bool { return bytes.HasPrefix(line, []byte(packMark)) }
 
 // scanRunning searches what is new in the logs of a job's open builds for steps.
 func (s *Follower) scanRunning(ctx context.Context, job *store.Job) error {
@@ -72,42 +29,131 @@ func (s *Follower) scanRunning(ctx context.Context, job *store.Job) error {
 // maxScan bounds what one call of scan reads: 64 chunks are 16 MiB of log.
 const maxScan = 64
 
-// scan searches a build's log from where the last scan ended.
+// scan searches a build's log from where the last search ended, also within a line.
 func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) error {
+	state, err := s.Store.ScanState(ctx, b)
+	if err != nil {
+		return err
+	}
+	r := reader{b, &state}
+	var past [][]store.Phase
+	if b.Open() {
+		if past, err = s.Store.GoodPhases(ctx, job.ID); err != nil {
+			return err
+		}
+	}
+	store := func(next int64, whole bool) error {
+		b.Scanned, b.Foreseen = max(next, b.Scanned), foresee(state.Phases, past)
+		return s.Store.Scanned(ctx, b, state, whole)
+	}
+	if streamer, ok := s.Engine.(Streamer); ok {
+		next, more, err := r.stream(ctx, streamer, job.EngineName)
+		if err != nil {
+			return err
+		}
+		return store(next, !more)
+	}
 	for range maxScan {
 		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
 		if err != nil {
 			return err
 		}
-		if c.Next <= b.Scanned {
-			break
+		if c.More && c.Next <= b.Scanned {
+			return nil
 		}
-		whole := c.Text
-		// A line that is still being written is read again with the next chunk; the engine's offsets can't be
-		// computed from the text, so that the whole chunk is.
-		if cut := bytes.LastIndexByte(whole, '\n') + 1; cut < len(whole) && c.More && len(whole) < MaxChunk {
-			readLog(b, whole[:cut])
-			break
-		}
-		readLog(b, whole)
-		b.Scanned = c.Next
-		if err := s.Store.Scanned(ctx, b); err != nil {
+		r.read(c.Text, !c.More)
+		if err := store(c.Next, !c.More); err != nil || !c.More {
 			return err
 		}
 	}
-	return s.Store.Scanned(ctx, b)
+	return nil
 }
 
-// readLog takes from a part of a log what it says of the build.
-func readLog(b *store.Build, text []byte) {
-	for line := range bytes.Lines(text) {
-		if step, ok := ParseStep(line); ok {
-			b.Step, b.Steps, b.StepLine = step.Number, step.Of, step.Line
+// stream reads all that is new in one answer.
+func (r reader) stream(ctx context.Context, from Streamer, name string) (next int64, more bool, err error) {
+	log, err := from.Stream(ctx, name, r.EngineNumber, r.Scanned)
+	if err != nil {
+		return 0, false, err
+	}
+	defer log.Close()
+	for piece := make([]byte, 64<<10); ; {
+		n, err := log.Read(piece)
+		r.read(piece[:n], false)
+		if err == io.EOF {
+			r.read(nil, !log.More)
+			return log.Next, log.More, nil
 		}
-		if why, ok := bytes.CutPrefix(line, []byte(FailMark)); ok {
-			b.Failure = sentence(why)
+		if err != nil {
+			return 0, false, err
 		}
 	}
+}
+
+// reader takes from a log what it says of a build.
+type reader struct {
+	*store.Build
+	scan *store.Scan
+}
+
+// read goes on with a piece of the log; last says that it is the last one.
+func (r reader) read(text []byte, last bool) {
+	lines := Scanner{Rest: r.scan.Rest}
+	lines.Scan(text, r.line)
+	if last {
+		lines.End(r.line)
+	}
+	r.scan.Rest = lines.Rest
+}
+
+// textLength is how much of an instruction is kept in a list of what a build has done.
+const textLength = 160
+
+func (r reader) line(_ []byte, m Mark) {
+	switch m.Kind {
+	case StepBegins:
+		// Steps only follow each other, and nothing but the image's packing follows them.
+		if m.Step.Number <= r.Step || r.Phase == "pack" || r.Phase == "check" {
+			return
+		}
+		r.Step, r.Steps, r.StepLine = m.Step.Number, m.Step.Of, m.Step.Line
+		r.begin(store.Phase{Name: "step", Step: m.Step.Number, Line: m.Step.Line, Text: Printable(m.Step.Instruction, textLength), At: r.scan.StepAt})
+		r.scan.StepAt = time.Time{}
+	case PhaseBegins:
+		r.phase(m)
+	case PackingBegins:
+		if r.Phase != "pack" {
+			r.begin(store.Phase{Name: "pack"})
+		}
+	case WasCached:
+		if n := len(r.scan.Phases); n > 0 {
+			r.scan.Phases[n-1].Cached = true
+		}
+	case ScriptFailed:
+		r.Failure = sentence([]byte(m.Why))
+	}
+}
+
+// phase notes that a phase begins, or that the last one has ended: where the build stood then is still of interest.
+func (r reader) phase(m Mark) {
+	n := len(r.scan.Phases)
+	switch {
+	case m.Phase == "step":
+		r.scan.StepAt = m.At
+	case n > 0 && r.scan.Phases[n-1].Name == "end":
+		r.scan.Phases[n-1].At = m.At
+	case m.Phase == "end":
+		r.scan.Phases = append(r.scan.Phases, store.Phase{Name: "end", At: m.At})
+	case m.Phase == "prepare" && n == 0, m.Phase == "pack" && r.Phase != "pack", m.Phase == "check" && r.Phase != "check":
+		r.begin(store.Phase{Name: m.Phase, At: m.At})
+	}
+}
+
+// begin notes that a phase begins, and so where the build is. More of them than any build has are a log that is none of ours.
+func (r reader) begin(p store.Phase) {
+	if len(r.scan.Phases) < 10000 {
+		r.scan.Phases = append(r.scan.Phases, p)
+	}
+	r.Phase = p.Name
 }
 
 // sentence makes a line of a log fit for a page: printable, at most 500 characters, with a capital.

@@ -53,6 +53,26 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 	}
 }
 
+// A build that says nothing for long ends when its runner does, and not when it last said something.
+func TestALostBuildEndsWithItsRunner(t *testing.T) {
+	h := newHouse(t)
+	r := h.process()
+	h.create("silent", "echo begun; sleep 600")
+	b := h.becomes("silent", h.start("silent"), engine.Running)
+	h.says("silent", b.Number, "begun")
+	long := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Join(h.Dir, folder("silent", b.Number), "log"), long, long); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(2 * beat)
+	r.Process.Kill()
+	r.Wait()
+	died := time.Now()
+	if lost := h.becomes("silent", b.Ticket, engine.Lost); died.Sub(lost.EndedAt) > beat+2*time.Second || lost.EndedAt.After(died) || lost.EndedAt.Sub(lost.StartedAt) < beat {
+		t.Errorf("it ended %s before its runner, %s after its start", died.Sub(lost.EndedAt), lost.EndedAt.Sub(lost.StartedAt))
+	}
+}
+
 // The group of a build ends with its runner, even if no other runner ever comes.
 func TestWatchdogEndsTheGroup(t *testing.T) {
 	h := newHouse(t)

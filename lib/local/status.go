@@ -50,13 +50,15 @@ func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *censu
 
 const lostReason = "The runner died while this build ran."
 
-// lastWord is when a build whose runner died last wrote to its log.
+// lastWord is when a build whose runner died last wrote to its log, or when that runner was last seen.
 func lastWord(dir string, b store.LocalBuild) time.Time {
-	fi, err := os.Lstat(filepath.Join(dir, folder(b.Job, b.Number), "log"))
-	if err != nil || fi.ModTime().Before(b.StartedAt) {
-		return b.StartedAt
+	last := b.StartedAt
+	for _, file := range []string{filepath.Join(folder(b.Job, b.Number), "log"), filepath.Join(runnersFolder, b.Runner)} {
+		if fi, err := os.Lstat(filepath.Join(dir, file)); err == nil && fi.ModTime().After(last) {
+			last = fi.ModTime().Truncate(time.Millisecond).UTC()
+		}
 	}
-	return fi.ModTime().Truncate(time.Millisecond).UTC()
+	return last
 }
 
 func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason string) *engine.Waiting {

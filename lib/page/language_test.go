@@ -74,7 +74,7 @@ func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
 		"The next one can start on 4 Mar 2026, 15:04:05 UTC.":                   "Der nächste kann am 4. März 2026, 15:04:05 UTC beginnen.",
 		"waits for an agent with label arm64: all are busy":                     "wartet auf einen Agenten mit Label arm64: alle sind belegt",
 		"devuan/devuan:latest means another release one day.":                   "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
-		"The build context cannot be used: a/b is a link to nowhere.":           "Der Build-Kontext ist nicht zu gebrauchen: a/b ist ein Link ins Leere.",
+		"The build context cannot be used: a/b has an absolute name.":           "Der Build-Kontext ist nicht zu gebrauchen: a/b hat einen absoluten Namen.",
 		"BuildKit says what is in no catalog.":                                  "BuildKit says what is in no catalog.",
 		"Line 3 of the Dockerfile did not work out (exit status 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit status 1): RUN false.",
 	} {

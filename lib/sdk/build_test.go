@@ -28,6 +28,8 @@ blend_postinst() {
 	chroot "$strapdir" setcap cap_net_raw+ep /usr/bin/busybox || return 1
 	umount "$strapdir/dev/null" "$strapdir/dev"
 	: >"$strapdir/etc/resolv.conf"
+	mkdir -p "$strapdir/etc/ssh" "$strapdir/etc/default" && print SSHD_OPTS= >"$strapdir/etc/default/ssh"
+	head -c 32 /dev/urandom >"$strapdir/etc/ssh/ssh_host_ed25519_key" && print x >"$strapdir/etc/ssh/ssh_host_ed25519_key.pub"
 ` + stamp + `}
 `
 
@@ -91,6 +93,7 @@ func checkImage(t *testing.T, image []byte) {
 		"./etc/toaster/stamp":    sum(recipe(busybox).Blend) + "\n",
 		"./var/log/dpkg.log":     "",
 		"./var/log/apt/term.log": "",
+		"./etc/default/ssh":      "SSHD_OPTS=\n[ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null\n",
 	} {
 		if f, ok := files[name]; !ok || f.body != want {
 			t.Errorf("%s is %q, want %q", name, f.body, want)
@@ -102,7 +105,7 @@ func checkImage(t *testing.T, image []byte) {
 			strings.HasPrefix(name, "./proc/") && name != "./proc/",
 			strings.HasPrefix(name, "./var/lib/apt/lists/deb"),
 			strings.HasSuffix(name, ".deb"), name == "./var/cache/apt/pkgcache.bin",
-			strings.Contains(name, "apt.conf.d/99"):
+			strings.Contains(name, "apt.conf.d/99"), strings.Contains(name, "ssh_host_"):
 			t.Error("the image should not have " + name)
 		}
 	}
@@ -183,6 +186,13 @@ func TestBrokenBuilds(t *testing.T) {
 			print -r -- "TOASTER-FAILED 2/2 12 exit 3"
 			return 1
 		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out (exit status 3): RUN exit 3; "quoted"`},
+		{"an instruction says much of what is known as a trouble", `
+			print -r -- "TOASTER-STEP 1/1 4 RUN many"
+			repeat 40 print "Connection refused"
+			repeat 20000 print -rn -- "one long line without an end, and more of it than anybody wants to keep in memory; "
+			print "\nTOASTER-FAILED 1/1 4 exit 9"
+			return 1
+		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile did not work out (exit status 9): RUN many`},
 		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend did not work out."},
 		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
 		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,

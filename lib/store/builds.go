@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -26,8 +27,10 @@ type Build struct {
 	StartedAt    time.Time
 	EndedAt      time.Time
 	Expected     time.Duration // how long the engine thinks it takes; 0: unknown
+	Foreseen     time.Duration // how long it takes, going by its log and those of earlier builds; 0: unknown
 	Step, Steps  int           // the step that the log has reached, of how many
 	StepLine     int           // its line in the Dockerfile
+	Phase        string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
 	Scanned      int64         // the log's offset up to which steps were looked for
 	Settled      bool          // ended, and its artifacts are listed
 	ExpiredAt    time.Time     // when log and artifacts were removed because of their age; zero: they are there
@@ -35,10 +38,11 @@ type Build struct {
 
 // ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
 func (b *Build) ExpectedEnd() time.Time {
-	if b.StartedAt.IsZero() || b.Expected == 0 || !b.EndedAt.IsZero() {
+	length := cmp.Or(b.Foreseen, b.Expected)
+	if b.StartedAt.IsZero() || length == 0 || !b.EndedAt.IsZero() {
 		return time.Time{}
 	}
-	return b.StartedAt.Add(b.Expected)
+	return b.StartedAt.Add(length)
 }
 
 // Why says, for a person, why the build waits, failed or was stopped; empty when there is nothing to say. What
@@ -53,6 +57,25 @@ func (b *Build) Why() string {
 	return "The build script ended with an error; the last lines of the log say which."
 }
 
+// Done is how many of its Work parts are done: the steps, and the packing after them.
+func (b *Build) Done() int {
+	if b.Phase == "pack" || b.Phase == "check" {
+		return b.Steps
+	}
+	return max(0, b.Step-1)
+}
+
+// Work is how many parts the build has; 0: unknown.
+func (b *Build) Work() int {
+	if b.Steps == 0 {
+		return 0
+	}
+	return b.Steps + 1
+}
+
+// Stopping tells whether the build is still open, and its owner wants it stopped.
+func (b *Build) Stopping() bool { return b.Open() && b.Stop }
+
 // Open tells whether the build is still to change: queued or running.
 func (b *Build) Open() bool { return b.State == "queued" || b.State == "running" }
 
@@ -65,20 +88,21 @@ type Artifact struct {
 
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at`
+	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled, build.expired_at, build.phase, build.foreseen_ms`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
-	job, state, reason, ticket, failure                     sql.NullString
+	job, state, reason, ticket, failure, phase              sql.NullString
 	number, revision, engineNumber, position                sql.NullInt64
 	asked, queued, started, ended, expired                  sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
+	foreseen                                                sql.NullInt64
 }
 
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired}
+		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen}
 }
 
 func (n *nullBuild) build() *Build {
@@ -90,9 +114,9 @@ func (n *nullBuild) build() *Build {
 		State: n.state.String, Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
 		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
-		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
-		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
+		Expected: time.Duration(n.expected.Int64) * time.Millisecond, Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
+		Step: int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
+		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 	}
 }
 
@@ -263,13 +287,6 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		}
 		return nil
 	})
-}
-
-// Scanned stores how far a build's log was searched, which step was found last, and the script's word on its failure. Two searches at once
-// can only bring it forward.
-func (db *DB) Scanned(ctx context.Context, b *Build) error {
-	return db.exec(ctx, `UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ? WHERE job_id = ? AND number = ? AND scanned < ?`,
-		b.Scanned, b.Failure, b.Step, b.Steps, b.StepLine, b.JobID, b.Number, b.Scanned)
 }
 
 // Settle stores the artifacts of a build that has ended; it will not change any more.

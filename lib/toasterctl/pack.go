@@ -3,31 +3,37 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
+	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
 )
 
-// pack makes the archive that a person would upload of a folder: as docker build sends it, without what its
-// .dockerignore names. Equal files give equal bytes, whoever owns them. More than limit bytes of files is an error.
-func pack(folder string, limit int64) ([]byte, error) {
-	ignored, err := readIgnore(folder)
+// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the .dockerignore of
+// its Dockerfile, the file of that name, says. Equal files give equal bytes, whoever owns them. More than limit bytes of files is an error.
+func pack(folder, name string, limit int64) ([]byte, error) {
+	ignored, err := readIgnore(folder, name)
 	if err != nil {
 		return nil, err
 	}
 	var out bytes.Buffer
 	z := gzip.NewWriter(&out)
-	p := packer{tar.NewWriter(z), folder, ignored, map[string]patternmatcher.MatchInfo{}, map[string]bool{".": true}, limit}
+	p := packer{tar.NewWriter(z), folder, append(ignoreFiles(name), name), ignored, map[string]patternmatcher.MatchInfo{},
+		map[string]bool{".": true}, map[[2]uint64]string{}, limit}
 	err = filepath.WalkDir(folder, p.visit)
 	if err := errors.Join(err, p.Close(), z.Close()); err != nil {
 		return nil, err
@@ -35,23 +41,30 @@ func pack(folder string, limit int64) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ignoreFiles are where Docker looks for what to ignore, the first one wins. They are packed in any case: the
+// ignoreFiles are where Docker looks for what to ignore, the first one wins. They and the Dockerfile are packed in any case: the
 // translator goes by them again.
-var ignoreFiles = []string{"Dockerfile.dockerignore", ".dockerignore"}
+func ignoreFiles(dockerfile string) []string {
+	return []string{cmp.Or(dockerfile, "Dockerfile") + ".dockerignore", ".dockerignore"}
+}
 
-func readIgnore(folder string) (*patternmatcher.PatternMatcher, error) {
-	for _, name := range ignoreFiles {
-		f, err := os.Open(filepath.Join(folder, name))
+func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
+	for _, name := range ignoreFiles(name) {
+		text, err := os.ReadFile(filepath.Join(folder, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		defer f.Close()
-		patterns, err := ignorefile.ReadAll(f)
+		patterns, err := ignorefile.ReadAll(bytes.NewReader(text))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for i, one := range patterns {
+			if _, err := patternmatcher.New([]string{one}); err != nil {
+				return nil, fault.New(fault.Invalid, fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name), dockerfile.PatternLine(text, i+1), one),
+					"Correct the pattern.")
+			}
 		}
 		return patternmatcher.New(patterns)
 	}
@@ -61,10 +74,12 @@ func readIgnore(folder string) (*patternmatcher.PatternMatcher, error) {
 type packer struct {
 	*tar.Writer
 	folder  string
+	always  []string // what is packed even if it is ignored
 	ignored *patternmatcher.PatternMatcher
 	parents map[string]patternmatcher.MatchInfo
 	packed  map[string]bool
-	left    int64 // bytes
+	inodes  map[[2]uint64]string // of files with several names
+	left    int64                // bytes
 }
 
 func (p *packer) visit(path string, d fs.DirEntry, err error) error {
@@ -83,9 +98,9 @@ func (p *packer) visit(path string, d fs.DirEntry, err error) error {
 		p.parents[name] = match
 	}
 	switch {
-	case !skip || slices.Contains(ignoreFiles, name):
+	case !skip || slices.Contains(p.always, name):
 		return p.add(name)
-	case d.IsDir() && !p.ignored.Exclusions():
+	case d.IsDir() && !p.ignored.Exclusions() && !slices.ContainsFunc(p.always, func(a string) bool { return strings.HasPrefix(a, name+"/") }):
 		return fs.SkipDir
 	}
 	return nil
@@ -120,6 +135,14 @@ func (p *packer) add(name string) error {
 	}
 	h.Uid, h.Gid, h.Uname, h.Gname = 0, 0, "", ""
 	h.ModTime = info.ModTime().Truncate(time.Second) // as tar does; package tar would round
+	if st := info.Sys().(*syscall.Stat_t); info.Mode().IsRegular() && st.Nlink > 1 {
+		at := [2]uint64{st.Dev, st.Ino}
+		if other, ok := p.inodes[at]; ok {
+			h.Typeflag, h.Linkname, h.Size = tar.TypeLink, other, 0
+			return p.WriteHeader(h)
+		}
+		p.inodes[at] = name
+	}
 	if p.left -= h.Size; p.left < 0 {
 		return fault.New(fault.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
 	}

@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ func TestPackLeavesOutWhatIsIgnored(t *testing.T) {
 	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := pack(dir, 1<<20)
+	archive, err := pack(dir, "", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,6 +32,35 @@ func TestPackLeavesOutWhatIsIgnored(t *testing.T) {
 	if err != nil || !slices.Equal(c.Paths(), want) {
 		t.Errorf("%v: packed %q, not %q", err, c.Paths(), want)
 	}
+}
+
+// TestPackGoesByTheDockerfile: NAME.dockerignore counts alone for a Dockerfile of that name, and a wrong pattern is named with its line.
+func TestPackGoesByTheDockerfile(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"docker/app.Dockerfile": "FROM debian:bookworm\nCOPY . /c/\n", "secret": "", "public": "",
+		"docker/app.Dockerfile.dockerignore": "secret\ndocker\n", ".dockerignore": "public\n"} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	if err := os.Link(filepath.Join(dir, "public"), filepath.Join(dir, "public2")); err != nil {
+		t.Fatal(err)
+	}
+	archive, err := pack(dir, "docker/app.Dockerfile", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dockerfile.ReadContext(archive, dockerfile.Limits{})
+	want := []string{".dockerignore", "docker", "docker/app.Dockerfile", "docker/app.Dockerfile.dockerignore", "public", "public2"}
+	if err != nil || !slices.Equal(c.Paths(), want) {
+		t.Errorf("%v: packed %q, not %q", err, c.Paths(), want)
+	}
+	blend := write(t, filepath.Join(t.TempDir(), "blend"), ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/app.Dockerfile")).exits(0).out)
+	list, err := exec.Command("zsh", "-fc", `source $1; toaster_unpack $2 && tar -tvf $2/context.tar.gz`, "zsh", blend, t.TempDir()).CombinedOutput()
+	if err != nil || !strings.Contains(string(list), "./public2 link to ./public\n") || strings.Contains(string(list), "secret") {
+		t.Errorf("%v: the blend has %s", err, list)
+	}
+	write(t, filepath.Join(dir, "docker/other.Dockerfile"), "FROM debian:bookworm\n")
+	write(t, filepath.Join(dir, ".dockerignore"), "# a comment\n\nok\n[wrong\n")
+	ctl(t, "", "blend", "--context", dir, filepath.Join(dir, "docker/other.Dockerfile")).exits(1).complains(".dockerignore:4: ", `"[wrong"`)
 }
 
 func TestPackGivesTheSameBytes(t *testing.T) {
@@ -46,7 +77,7 @@ func TestPackGivesTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		if archives[i], err = pack(dir, 1<<20); err != nil {
+		if archives[i], err = pack(dir, "", 1<<20); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -58,10 +89,10 @@ func TestPackGivesTheSameBytes(t *testing.T) {
 func TestPackHasALimit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a"), "12345678")
-	if _, err := pack(dir, 8); err != nil {
+	if _, err := pack(dir, "", 8); err != nil {
 		t.Error(err)
 	}
-	if _, err := pack(dir, 7); fault.KindOf(err) != fault.TooLarge {
+	if _, err := pack(dir, "", 7); fault.KindOf(err) != fault.TooLarge {
 		t.Errorf("8 bytes in a context of 7: %v", err)
 	}
 }

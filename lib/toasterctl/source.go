@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"toaster.do/lib/build"
@@ -51,6 +53,20 @@ func (s *source) buildArgs() (string, error) {
 	return strings.Join(s.BuildArg, "\n"), nil
 }
 
+// name is the Dockerfile's in the folder that is the context; empty: nobody knows.
+func (s *source) name() string {
+	if fi, err := os.Stat(s.Context); err != nil || !fi.IsDir() || s.Dockerfile == "-" {
+		return ""
+	}
+	folder, err := filepath.Abs(s.Context)
+	file, err2 := filepath.Abs(s.Dockerfile)
+	name, err3 := filepath.Rel(folder, file)
+	if errors.Join(err, err2, err3) != nil {
+		return ""
+	}
+	return name
+}
+
 // readArchive returns the build context as it would be uploaded; nil: none is named.
 func (s *source) readArchive(limits dockerfile.Limits) ([]byte, error) {
 	if s.Context == "" {
@@ -61,7 +77,7 @@ func (s *source) readArchive(limits dockerfile.Limits) ([]byte, error) {
 		return nil, err
 	}
 	if fi.IsDir() {
-		return pack(s.Context, limits.Unpacked)
+		return pack(s.Context, s.name(), limits.Unpacked)
 	}
 	return readBounded(s.Context, limits.Compressed)
 }

@@ -3,6 +3,7 @@ package look
 import (
 	"time"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -31,8 +32,35 @@ type Build struct {
 	Step        int        `json:"step"`
 	Steps       int        `json:"steps"`
 	ExpectedEnd *time.Time `json:"expected_end"`
+	QueuePlace  int        `json:"queue_place"` // 0: it doesn't wait, or that is unknown
+	Stopping    bool       `json:"stopping"`
+	Timeline    []Span     `json:"timeline,omitempty"`
 	Artifacts   []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
 	Failure     *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+}
+
+// Span is a phase of a build in JSON.
+type Span struct {
+	Name        string   `json:"name"`           // prepare, step, pack, check
+	Step        int      `json:"step,omitempty"` // of "step", from 1
+	Line        int      `json:"line,omitempty"` // in the Dockerfile
+	Instruction string   `json:"instruction,omitempty"`
+	State       string   `json:"state"`
+	Seconds     *float64 `json:"seconds"` // null: unknown
+	Cached      bool     `json:"cached"`
+}
+
+// TimelineOf is a build's timeline.
+func TimelineOf(list []engine.Span) (out []Span) {
+	for _, s := range list {
+		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: string(s.State), Cached: s.Cached}
+		if s.Timed {
+			seconds := float64(s.Took.Milliseconds()) / 1000
+			j.Seconds = &seconds
+		}
+		out = append(out, j)
+	}
+	return out
 }
 
 // Failure is why a build failed, in JSON. What is unknown is left out.
@@ -40,6 +68,7 @@ type Failure struct {
 	Step        int    `json:"step,omitempty"`
 	Line        int    `json:"line,omitempty"` // in the Dockerfile
 	Instruction string `json:"instruction,omitempty"`
+	ExitCode    int    `json:"exit_code,omitempty"`
 	Output      string `json:"output"`          // the last lines that the step printed
 	Cause       string `json:"cause,omitempty"` // its name: no-package, network, disk-full, …
 	Message     string `json:"message,omitempty"`
@@ -72,6 +101,10 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 	out := Build{
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
+		Stopping: b.Stopping(),
+	}
+	if b.State == "queued" {
+		out.QueuePlace = b.Position
 	}
 	if artifacts != nil {
 		out.Artifacts = []Artifact{}

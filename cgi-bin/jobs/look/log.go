@@ -4,6 +4,7 @@ import (
 	"io"
 	"math"
 	"net/http"
+	"os"
 	"strconv"
 
 	"toaster.do/lib/console"
@@ -32,15 +33,12 @@ func (d *desk) log(w http.ResponseWriter, r *web.Request) error {
 	if r.URL.Query().Get("as") == "html" {
 		return follow(w, r, s, number, offset)
 	}
+	if r.URL.Query().Get("whole") != "" {
+		return wholeLog(w, r, s, number)
+	}
 	c, err := s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	if err != nil {
 		return err
-	}
-	if r.URL.Query().Get("whole") != "" {
-		h := w.Header()
-		h.Set("Content-Type", "text/plain; charset=utf-8")
-		h.Set("Content-Disposition", web.Disposition("attachment", r.Param("id")+"-"+strconv.Itoa(number)+".log"))
-		return wholeLog(w, r, s, number, c)
 	}
 	goesOn(w, c.Next, c.More)
 	return r.Text(w, c.Text, "")
@@ -65,7 +63,11 @@ func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number in
 	}
 	goesOn(w, window.Next, window.More)
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, err = io.WriteString(w, string(ViewOf(r, b).HTML(window)))
+	view := ViewOf(r, b)
+	view.Style = r.URL.Query().Get("style")
+	shown, style := view.HTML(window)
+	w.Header().Set("X-Style", style)
+	_, err = io.WriteString(w, string(shown))
 	return err
 }
 
@@ -102,18 +104,33 @@ func WindowOf(r *web.Request, s *engine.Follower, number int) (w console.Window,
 	return w, false, err
 }
 
-// wholeLog sends a log chunk by chunk, as long as there is something: it doesn't wait for a running build.
-func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int, c engine.Chunk) error {
-	for {
-		if _, err := w.Write(c.Text); err != nil || len(c.Text) == 0 {
-			return err
-		}
-		next, err := s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, c.Next)
-		if err != nil {
-			return err
-		}
-		c = next
+// wholeLog sends what there is of a log; it doesn't wait for a running build. A program behind a web server can't break a connection
+// off, so the log is read to its end before: what can't be is an error, and what breaks off after that is shorter than its length.
+func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int) error {
+	log, err := s.WholeLog(r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	if err != nil {
+		return err
 	}
+	defer log.Close()
+	file, err := os.CreateTemp("", "toaster-log-")
+	if err != nil {
+		return fault.Wrap(fault.Full, err, "The log can't be kept while it is sent.", "Tell the administrator.")
+	}
+	defer file.Close()
+	os.Remove(file.Name())
+	size, err := io.Copy(file, log)
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "The log could not be read to its end.", "Try again later.")
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Disposition", web.Disposition("attachment", r.Param("id")+"-"+strconv.Itoa(number)+".log"))
+	h.Set("Content-Length", strconv.FormatInt(size, 10))
+	_, err = io.Copy(w, file)
+	return err
 }
 
 func offset(s string) (int64, error) {

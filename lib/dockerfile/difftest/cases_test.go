@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -28,8 +29,10 @@ import (
 //	--- FILE crlf | bom: with such line ends, or a byte order mark
 //	--- FOLDER/ [MODE]
 //	--- LINK -> TARGET
+//	--- HARD LINK => FILE
+//	--- PIPE |
 //	--- ARCHIVE.tar[.gz|.xz|.bz2|.zst] :
-//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK
+//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK | device NAME
 type testCase struct {
 	file, name string
 	buildkit   string   // buildah is not asked
@@ -40,9 +43,9 @@ type testCase struct {
 }
 
 type caseFile struct {
-	name, mode, link string
-	archive          bool
-	data             []byte
+	name, mode, link, hard string
+	archive, pipe          bool
+	data                   []byte
 }
 
 func readCases(t *testing.T) (cases []testCase) {
@@ -104,6 +107,10 @@ func parseCase(t *testing.T, name, text string) testCase {
 		switch {
 		case len(words) == 3 && words[1] == "->":
 			f.link = words[2]
+		case len(words) == 3 && words[1] == "=>":
+			f.hard = words[2]
+		case len(words) == 2 && words[1] == "|":
+			f.pipe = true
 		case len(words) == 2 && words[1] == ":":
 			f.archive = true
 		case len(words) == 2 && words[1] == "crlf":
@@ -153,6 +160,10 @@ func (c testCase) write(t *testing.T, dir, url string) {
 		switch {
 		case f.link != "":
 			err = os.Symlink(f.link, p)
+		case f.hard != "":
+			err = os.Link(filepath.Join(dir, f.hard), p)
+		case f.pipe:
+			err = syscall.Mkfifo(p, 0o644)
 		case isDir:
 			err = os.MkdirAll(p, 0o755)
 		case f.archive:
@@ -160,7 +171,7 @@ func (c testCase) write(t *testing.T, dir, url string) {
 		default:
 			err = os.WriteFile(p, f.data, 0o644)
 		}
-		if err == nil && f.link == "" {
+		if err == nil && f.link == "" && f.hard == "" {
 			err = os.Chmod(p, mode)
 		}
 		if err != nil {
@@ -180,6 +191,8 @@ func archive(t *testing.T, f caseFile) []byte {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeSymlink, name, to
 		} else if name, to, ok := strings.Cut(line, " => "); ok {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeLink, name, to
+		} else if name, ok := strings.CutPrefix(line, "device "); ok {
+			h.Typeflag, h.Name, h.Devmajor, h.Devminor = tar.TypeChar, name, 1, 3
 		} else if line != "" {
 			if _, err := fmt.Sscanf(line, "%o %d:%d %s", &h.Mode, &h.Uid, &h.Gid, &h.Name); err != nil {
 				t.Fatalf("%s: %q: %v", f.name, line, err)

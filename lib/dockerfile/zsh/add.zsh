@@ -35,16 +35,32 @@ unpack() {
 		fail "$2: the archive is damaged"
 	fi
 	local new=$(mktemp -d $WORK/inline/unpack.XXXXXX)
-	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' 2>$WORK/errors || { cat $WORK/errors; fail "$2: cannot unpack it" }
-	explicit=()
+	tar -xpf $archive -C $new --numeric-owner --same-owner --xattrs --xattrs-include='*' --quoting-style=escape 2>$WORK/errors || only_devices $2
+	local -a explicit=()
 	for dir in ${(M)${(f)names}:#*/}; do
 		dir=${(g:o:)dir}
-		explicit[${${dir#./}%/}]=1
+		explicit+=(${${dir#./}%/})
 	done
+	print -rNn -- $explicit >$WORK/explicit
 	inside $ROOT $into_path
 	make_dirs $REPLY 755 "$into_owner"
 	replacing=1
 	into_mode='' lay_tree $new $REPLY
 	replacing=0
 	zf_rm -rf $new
+}
+
+# only_devices ARCHIVE: was it nothing but the devices of /dev that could not be unpacked? The kernel makes those when the image boots.
+only_devices() {
+	local line name
+	for line in ${(f)"$(<$WORK/errors)"}; do
+		case $line in
+		('tar: Exiting with failure'*|'tar: Removing leading'*) ;;
+		('tar: '*': Cannot mknod: Operation not permitted')
+			name=${${:-/$into_path/${${line#tar: }%: Cannot mknod: *}}:a}
+			[[ $name == /dev/* ]] || fail "$1: $name is a device, which the build cannot make: leave it out of the archive"
+			print -r -- "toaster: $name is left out: the kernel makes the devices of /dev" ;;
+		(*) guard <$WORK/errors; fail "$1: cannot unpack it" ;;
+		esac
+	done
 }

@@ -3,7 +3,7 @@ emulate zsh
 setopt extended_glob no_multibyte pipe_fail
 umask 022
 export LC_ALL=C
-zmodload zsh/stat zsh/system zsh/regex || exit 1
+zmodload zsh/stat zsh/system zsh/regex zsh/datetime || exit 1
 zmodload -F zsh/files b:zf_mkdir b:zf_rm b:zf_rmdir b:zf_chmod b:zf_chown b:zf_ln || exit 1
 
 typeset -r TREE WORK STAMP=$1 CONTEXT=$WORK/context STAGES=$WORK/stages
@@ -19,16 +19,32 @@ unpack_context() {
 	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
 }
 
+# mark TEXT prints a line that tells where the build is. It is one line whatever stands in it, and no terminal's command.
+mark() { print -r -- "${1//[[:cntrl:]]/ }" }
+
+# phase NAME: what begins now. The times in the log are those of who builds.
+phase() {
+	local -F 3 now=$EPOCHREALTIME
+	mark "TOASTER-PHASE $1 $now"
+}
+
 # step N LINE TEXT
 step() {
 	at="$1/$STEPS $2"
-	print -r -- "TOASTER-STEP $at $3"
+	phase step
+	mark "TOASTER-STEP $at $3"
+}
+
+# packing: the steps are done; whoever runs this makes the image now.
+packing() {
+	phase pack
+	mark 'toaster: packing the image'
 }
 
 # fail MESSAGE [EXIT]: ends the build.
 fail() {
-	[[ -n $1 ]] && print -r -- "toaster: $1"
-	print -r -- "TOASTER-FAILED $at exit ${2:-1}"
+	[[ -n $1 ]] && mark "toaster: $1"
+	mark "TOASTER-FAILED $at exit ${2:-1}"
 	finished=1
 	exit 1
 }
@@ -72,9 +88,15 @@ variables_of() {
 	for key in "${(@k)kept_environment[(I)$1/*]}"; do environment[${key#*/}]=$kept_environment[$key]; done
 }
 
-# snapshot FROM TO: a copy of a root; other file systems that are mounted in it stay out.
+# snapshot FROM TO: a copy of a root; other file systems that are mounted in it stay out, and so do devices: the build makes none.
 snapshot() {
-	cp -ax --reflink=auto -- $1 $2 || fail "cannot copy the root filesystem: is the disk full?"
+	if [[ -z "$(find $1 -xdev ! -type d ! -type f ! -type l ! -type p ! -type s -print -quit)" ]]; then
+		cp -ax --reflink=auto -- $1 $2
+	else
+		zf_mkdir -- $2 && find $1 -xdev ! -type b ! -type c ! -type s -printf './%P\0' |
+			tar -C $1 --null --no-unquote --no-recursion -T - --numeric-owner --xattrs --xattrs-include='*' -cf - |
+			tar -C $2 -xpf - --numeric-owner --same-owner --xattrs --xattrs-include='*'
+	fi || fail "cannot copy the root filesystem: is the disk full?"
 }
 
 # lookup FILE FIELD VALUE: reply is the fields of the first line of ROOT's /etc/FILE that has VALUE there.
@@ -91,20 +113,22 @@ lookup() {
 	return 1
 }
 
-# owner USER:GROUP: REPLY is UID:GID, as --chown means it. Names are those of ROOT at this moment.
+missing_owner() { print -r -- "toaster: there is no $2 in /etc/$1: docker build takes root instead, and so does this" }
+
+# owner USER:GROUP: REPLY is UID:GID, as --chown and WORKDIR mean it: a name that ROOT lacks at this moment counts for nothing.
 owner() {
 	local user=${1%%:*} group='' uid gid
 	[[ $1 == *:* ]] && group=${1#*:}
 	case $user in
 	(''|root) uid=0 gid=0 ;;
 	(<->) uid=$user gid=$user ;;
-	(*) lookup passwd 1 $user || fail "there is no user $user in /etc/passwd"; uid=$reply[3] gid=$reply[4] ;;
+	(*) lookup passwd 1 $user || { missing_owner passwd $user; reply=('' '' 0 0) }; uid=$reply[3] gid=$reply[4] ;;
 	esac
 	case $group in
 	('') ;;
 	(root) gid=0 ;;
 	(<->) gid=$group ;;
-	(*) lookup group 1 $group || fail "there is no group $group in /etc/group"; gid=$reply[3] ;;
+	(*) lookup group 1 $group && gid=$reply[3] || missing_owner group $group ;;
 	esac
 	[[ $uid == <-> && $gid == <-> ]] || fail "/etc/passwd or /etc/group has no number for $1"
 	REPLY=$uid:$gid
@@ -116,10 +140,4 @@ workdir() {
 	[[ -n $2 ]] && { owner $2; own=$REPLY }
 	inside $ROOT $1
 	make_dirs $REPLY 755 $own
-}
-
-# volume PATH: the folder of a VOLUME, which may be a file as well.
-volume() {
-	inside $ROOT $1
-	[[ -e $REPLY ]] || make_dirs $REPLY 755 ''
 }

@@ -71,7 +71,7 @@ bind() {
 	[[ -e $from ]] || { shown $from; fail "--mount: $REPLY is not there" }
 	if [[ $4 == rw ]]; then	# what is written there is gone after the step
 		local copy=$(mktemp -d $WORK/inline/mount.XXXXXX)
-		cp -ax --reflink=auto --no-target-directory -- $from $copy/it || fail "cannot copy ${from:t}"
+		if [[ -d $from ]]; then snapshot $from $copy/it; else cp -a -- $from $copy/it || fail "cannot copy ${from:t}"; fi
 		from=$copy/it
 	fi
 	mounts+=($3 none $from rbind,nosuid,$4)
@@ -148,7 +148,7 @@ run() {
 	oci_mount ${places[3]#$ROOT}/pts devpts devpts nosuid,noexec,newinstance,ptmxmode=0666,mode=0620$tty_group
 	oci_mount ${places[3]#$ROOT}/shm tmpfs shm nosuid,noexec,mode=1777,size=65536k
 	[[ -d $WORK/inline/pipes ]] && oci_mount ${places[3]#$ROOT}/pipes none $WORK/inline/pipes rbind,nosuid,ro
-	print "127.0.0.1\tlocalhost $oci_hostname\n::1\tlocalhost ip6-localhost ip6-loopback" >$WORK/inline/hosts
+	print -r -- $'127.0.0.1\tlocalhost '$oci_hostname$'\n::1\tlocalhost ip6-localhost ip6-loopback' >$WORK/inline/hosts
 	[[ $net == none ]] && : >$WORK/inline/resolv.conf || cat $SANDBOX/resolv.conf >$WORK/inline/resolv.conf
 	for entry in resolv.conf hosts; do	# what is written there is gone after the step
 		stub /etc/$entry file

@@ -18,6 +18,7 @@ boot_check() {
 	fi
 	port=$(first_port)
 	began=$(date +%s)
+	phase check
 	say "boot check: starting $IMAGE in qemu${port:+, and asking port $port}"
 	export BOOT="$WORK/tmp/boot" PORT="$port" IMAGE_FILE="$WORK/dist/$IMAGE"
 	QEMU=$(command -v "$qemu")

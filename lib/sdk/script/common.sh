@@ -6,11 +6,15 @@
 
 say() { printf 'toaster: %s\n' "$*"; }
 
+# phase NAME: what the build does from now on. "end" is none, but when the last one ended.
+phase() { printf 'TOASTER-PHASE %s %s\n' "$1" "$(date +%s.%3N)"; }
+
 # fail CODE WORDS…: the last line of a build that did not work out.
 fail() {
 	fail_code=$1
 	shift
 	trap - EXIT
+	[ -z "${STARTED:-}" ] || phase end
 	printf 'toaster: failed: %s\n' "$*" >&2
 	exit "$fail_code"
 }
@@ -169,6 +173,7 @@ outside() {
 	SCRIPT_SHA256=$(sha256sum <"$SELF" | cut -d ' ' -f 1)
 	STARTED=$(date +%s)
 	say "$TARGET, script $SCRIPT_SHA256"
+	phase prepare
 	check_host
 	clear_way
 	mkdir "$WORK"
@@ -263,7 +268,14 @@ join_cgroup() {
 			done
 		fi
 		for folder in $(cgroups); do
-			if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then joined=yes; fi
+			# What killed builds left goes; that may be ours, too, just as it is made by another build.
+			for _ in 1 2 3; do
+				rmdir "${folder%/*}"/* || :
+				if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then
+					joined=yes
+					break
+				fi
+			done
 		done 2>/dev/null
 	fi
 	[ -n "$joined" ] || [ "${TOASTER_MEMORY:-0}${TOASTER_CPUS:-0}" = 00 ] ||
@@ -310,12 +322,18 @@ leave_cgroup() {
 }
 
 finish() {
-	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(($(memory_limit) >> 20)) MiB that it may use."
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(mib "$(memory_limit)") MiB that it may use."
 	case $code in
-	0) say "done: dist/$IMAGE" ;;
+	0)
+		phase end
+		say "done: dist/$IMAGE"
+		;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
-	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $((TOASTER_DISK >> 20)) MiB that it may use in $PLACE." ;;
-	137 | 143) printf 'toaster: failed: the build was stopped.\n' >&2 ;;
+	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $(mib "$TOASTER_DISK") MiB that it may use in $PLACE." ;;
+	137 | 143)
+		phase end
+		printf 'toaster: failed: the build was stopped.\n' >&2
+		;;
 	esac
 	exit "$code"
 }
@@ -323,7 +341,8 @@ finish() {
 # How the inside ends when the build has used too much of the disk.
 TOOK_ALL=96
 TOOK_SHARE=97
-reserve_mib() { echo $((${TOASTER_FREE_DISK:-67108864} >> 20)); }
+mib() { echo $(($1 >> 20)); }
+reserve_mib() { mib "${TOASTER_FREE_DISK:-67108864}"; }
 
 # watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
 # Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.
@@ -379,8 +398,7 @@ unexplained() {
 watched() {
 	rm -f "$NOTES/pipe" "$NOTES/code"
 	mkfifo "$NOTES/pipe"
-	# Cut first: a line without an end would fill the memory.
-	tr '\r' '\n' <"$NOTES/pipe" | cut -b 1-300 | grep -aE "$SIGNS" | tail -n 20 >"$NOTES/signs" &
+	signs <"$NOTES/pipe" >"$NOTES/signs" &
 	{
 		code=0
 		"$@" 2>&1 || code=$?
@@ -389,7 +407,30 @@ watched() {
 	wait $!
 	return "$(cat "$NOTES/code")"
 }
-SIGNS='^TOASTER-(STEP|FAILED) |^sdk: [[(]|No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
+
+# signs prints the last line of each kind of mark, and the last 20 that tell of a known trouble, however many and long the others are.
+signs() {
+	perl -e '
+		my (%marks, @signs, $line);
+		my $end = sub {
+			if ($line =~ /^(TOASTER-STEP |TOASTER-FAILED |sdk: \(|sdk: \[E\](?! error in))/) {
+				$marks{$1} = substr $line, 0, 300;
+			} elsif ($line =~ /$ENV{SIGNS}/) {
+				push @signs, substr $line, 0, 300;
+				shift @signs if @signs > 20;
+			}
+			$line = "";
+		};
+		$line = "";
+		while (sysread STDIN, my $new, 65536) {
+			for (split /([\n\r])/, $new) {
+				if (/^[\n\r]/) { $end->() } else { $line .= substr $_, 0, 4096 - length $line }
+			}
+		}
+		$end->();
+		print "$_\n" for values %marks, @signs;'
+}
+export SIGNS='No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
 sign() { grep -qaE "$1" "$NOTES/signs"; }
 
 # explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.

@@ -138,7 +138,7 @@ fi
 t_kept=''
 if [[ -n $t_CACHE ]]; then
 	t_kept=$t_CACHE/$t_TARGET-$(toaster_key).stage
-	[[ -f $t_kept ]] && { ln $t_kept $t_stage 2>/dev/null || cp $t_kept $t_stage } && notice "stage: from the cache"
+	[[ -f $t_kept ]] && { ln $t_kept $t_stage 2>/dev/null || cp $t_kept $t_stage } && notice "stage: from the cache" && print TOASTER-CACHED
 fi
 
 toaster_keep() {

@@ -10,7 +10,7 @@ file /etc/machine-id && : >$REPLY
 inside $ROOT /etc/ssh
 keys=($REPLY/ssh_host_*_key{,.pub}(DN.))
 (( $#keys )) && zf_rm -f $keys
-if has /usr/sbin/sshd; then
+if has /usr/sbin/sshd || has /etc/default/ssh; then
 	text=''
 	inside $ROOT /etc/default/ssh
 	[[ -f $REPLY && -s $REPLY ]] && text=$(<$REPLY)$'\n'

@@ -36,6 +36,7 @@ make_base() {
 	cached=$(cache_name)
 	if [ -n "$cached" ] && [ -r "$cached" ] && tar -C "$WORK" --xattrs --xattrs-include='*' --numeric-owner -xpf "$cached"; then
 		say "base: from the cache"
+		echo TOASTER-CACHED
 	else
 		bootstrap
 		[ -z "$cached" ] || for_cache
@@ -208,7 +209,6 @@ date_passwords() {
 }
 
 pack() {
-	say "packing $IMAGE"
 	{
 		code=0
 		tar --create --directory="$R" --sort=name --format=posix --numeric-owner --one-file-system \

@@ -96,15 +96,26 @@ CREATE TABLE build (
 	started_at    INTEGER,
 	ended_at      INTEGER,
 	expected_ms   INTEGER NOT NULL DEFAULT 0,       -- how long the engine thinks it takes; 0: unknown
+	foreseen_ms   INTEGER NOT NULL DEFAULT 0,       -- how long it takes, going by its log and those of earlier builds; 0: unknown
 	failure       TEXT NOT NULL DEFAULT '',         -- what the script said of its own end
 	step          INTEGER NOT NULL DEFAULT 0,
 	steps         INTEGER NOT NULL DEFAULT 0,
 	step_line     INTEGER NOT NULL DEFAULT 0,       -- the Dockerfile's line of that step
 	scanned       INTEGER NOT NULL DEFAULT 0,       -- the log's offset up to which steps were looked for
 	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
+	phase         TEXT NOT NULL DEFAULT '',         -- prepare, step, pack, check, end: what the log has reached; empty: unknown
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
+
+-- What the search through a build's log has found, and needs to go on.
+CREATE TABLE scan (
+	job_id TEXT NOT NULL,
+	build  INTEGER NOT NULL,
+	state  BLOB NOT NULL,                           -- JSON
+	PRIMARY KEY (job_id, build),
+	FOREIGN KEY (job_id, build) REFERENCES build (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE artifact (
 	job_id TEXT NOT NULL,

@@ -45,14 +45,14 @@ var scripts embed.FS
 
 // parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
 var parts = map[string]struct{ shell, drive []string }{
-	"rootfs": {[]string{"common.sh", "image.sh", "rootfs.sh"}, nil},
+	"rootfs": {[]string{"common.sh", "limits.sh", "report.sh", "image.sh", "rootfs.sh"}, nil},
 	"live":   {shellFor("live.sh"), driveFor("live.zsh")},
 	"vm":     {shellFor("vm.sh"), driveFor("grub.zsh", "disk.zsh")},
 	"arm":    {shellFor("arm.sh"), driveFor("disk.zsh")},
 }
 
 func shellFor(sdk string) []string {
-	return []string{"common.sh", "image.sh", sdk, "sdk.sh", "boot.sh"}
+	return []string{"common.sh", "limits.sh", "report.sh", "image.sh", sdk, "sdk.sh", "boot.sh"}
 }
 func driveFor(parts ...string) []string {
 	return append([]string{"replaced.zsh", "within.zsh", "drive.zsh"}, parts...)

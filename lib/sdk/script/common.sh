@@ -1,5 +1,5 @@
 # ---------------------------------------------------------------------------------------------------
-# The house that every build lives in: checks of the host, namespaces of its own, and the way out.
+# How every build begins and ends: checks of the host, namespaces of its own, and the way out.
 #
 # The script starts itself once more in its own mount and process namespaces. When the inner one ends, however
 # it ends, the kernel ends every process in it and takes every mount away. What is left is one folder.
@@ -246,81 +246,6 @@ limited() {
 	exec prlimit --nofile="$files" --core=1 --nproc="${TOASTER_PIDS:-4096}" -- "$@"
 }
 
-# cgroups prints the folders of the build's control group: one with cgroup v2, one for each controller with v1.
-cgroups() {
-	if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-		echo "/sys/fs/cgroup/$CGROUP"
-		return
-	fi
-	for controller in memory pids cpu; do
-		[ ! -d "/sys/fs/cgroup/$controller" ] || echo "/sys/fs/cgroup/$controller/$CGROUP"
-	done
-}
-
-# join_cgroup: only root has cgroups everywhere. Without one, memory and processor time have no limit.
-join_cgroup() {
-	joined=
-	if [ "$(id -u)" = 0 ]; then
-		if [ -e /sys/fs/cgroup/cgroup.controllers ]; then
-			mkdir /sys/fs/cgroup/toaster 2>/dev/null || :
-			for folder in /sys/fs/cgroup /sys/fs/cgroup/toaster; do
-				echo '+memory +pids +cpu' 2>/dev/null >"$folder/cgroup.subtree_control" || :
-			done
-		fi
-		for folder in $(cgroups); do
-			# What killed builds left goes; that may be ours, too, just as it is made by another build.
-			for _ in 1 2 3; do
-				rmdir "${folder%/*}"/* || :
-				if mkdir -p "$folder" && set_limits "$folder" && echo $$ >"$folder/cgroup.procs"; then
-					joined=yes
-					break
-				fi
-			done
-		done 2>/dev/null
-	fi
-	[ -n "$joined" ] || [ "${TOASTER_MEMORY:-0}${TOASTER_CPUS:-0}" = 00 ] ||
-		say "this host has no cgroup that the build can have: its memory and processor time have no limit"
-}
-
-# memory_limit prints bytes: what was given, else three quarters of this host's, so that one build does not take all.
-memory_limit() {
-	if [ "${TOASTER_MEMORY:-0}" != 0 ]; then
-		echo "$TOASTER_MEMORY"
-	else
-		awk '/^MemTotal:/ { printf "%d", $2 * 768 }' /proc/meminfo
-	fi
-}
-
-set_limits() {
-	set_limit "$1/pids.max" "${TOASTER_PIDS:-4096}"
-	set_limit "$1/memory.max" "$(memory_limit)"
-	set_limit "$1/memory.swap.max" 0
-	set_limit "$1/memory.limit_in_bytes" "$(memory_limit)"
-	set_limit "$1/memory.memsw.limit_in_bytes" "$(memory_limit)"
-	case ${TOASTER_CPUS:-0} in
-	0) ;;
-	*)
-		quota=$(awk -v cpus="$TOASTER_CPUS" 'BEGIN { printf "%d", cpus * 100000 }')
-		set_limit "$1/cpu.max" "$quota 100000"
-		set_limit "$1/cpu.cfs_quota_us" "$quota"
-		;;
-	esac
-}
-set_limit() { [ ! -e "$1" ] || echo "$2" >"$1" || :; }
-
-# killed_for_memory prints how often the kernel has ended a process of the build for its memory; nothing for never.
-killed_for_memory() {
-	for folder in $(cgroups); do
-		sed -n 's/^oom_kill \([1-9]\)/\1/p' "$folder/memory.events" "$folder/memory.oom_control" 2>/dev/null || :
-	done
-}
-
-leave_cgroup() {
-	for folder in $(cgroups); do
-		[ ! -d "$folder" ] || $AS_ROOT rmdir "$folder" 2>/dev/null || { sleep 0.2; $AS_ROOT rmdir "$folder" 2>/dev/null || :; }
-	done
-}
-
 finish() {
 	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(mib "$(memory_limit)") MiB that it may use."
 	case $code in
@@ -336,31 +261,6 @@ finish() {
 		;;
 	esac
 	exit "$code"
-}
-
-# How the inside ends when the build has used too much of the disk.
-TOOK_ALL=96
-TOOK_SHARE=97
-mib() { echo $(($1 >> 20)); }
-reserve_mib() { mib "${TOASTER_FREE_DISK:-67108864}"; }
-
-# watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
-# Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.
-watch_disk() {
-	start=$(free_mib "$WORK")
-	looked=0
-	while sleep 0.3; do
-		# shellcheck disable=SC2046 # five numbers
-		set -- $(stat -f -c '%a %S %d %c' "$WORK")
-		now=$(($1 * $2 >> 20))
-		if [ "$now" -lt "$(reserve_mib)" ] || [ "$3" -lt $(($4 / 200)) ]; then
-			kill -USR1 1
-		elif [ "${TOASTER_DISK:-0}" != 0 ] && [ $((start - now)) -gt $(((TOASTER_DISK >> 20) - looked / 2)) ]; then
-			looked=$(du -smx "$WORK" 2>/dev/null | cut -f 1)
-			[ "$looked" -le $((TOASTER_DISK >> 20)) ] || kill -USR2 1
-			start=$((now + looked))
-		fi
-	done
 }
 
 # inside PART is process 1 of its namespace: when it ends, all that the build started ends.
@@ -392,63 +292,4 @@ inside() {
 unexplained() {
 	[ "$(free_mib "$WORK")" -ge 16 ] || disk_full
 	fail 1 "the build could not go on; the lines above say why."
-}
-
-# watched COMMAND…: runs it with its output shown, and keeps the lines that say where it stood and why it failed.
-watched() {
-	rm -f "$NOTES/pipe" "$NOTES/code"
-	mkfifo "$NOTES/pipe"
-	signs <"$NOTES/pipe" >"$NOTES/signs" &
-	{
-		code=0
-		"$@" 2>&1 || code=$?
-		echo "$code" >"$NOTES/code"
-	} | tee "$NOTES/pipe"
-	wait $!
-	return "$(cat "$NOTES/code")"
-}
-
-# signs prints the last line of each kind of mark, and the last 20 that tell of a known trouble, however many and long the others are.
-signs() {
-	perl -e '
-		my (%marks, @signs, $line);
-		my $end = sub {
-			if ($line =~ /^(TOASTER-STEP |TOASTER-FAILED |sdk: \(|sdk: \[E\](?! error in))/) {
-				$marks{$1} = substr $line, 0, 300;
-			} elsif ($line =~ /$ENV{SIGNS}/) {
-				push @signs, substr $line, 0, 300;
-				shift @signs if @signs > 20;
-			}
-			$line = "";
-		};
-		$line = "";
-		while (sysread STDIN, my $new, 65536) {
-			for (split /([\n\r])/, $new) {
-				if (/^[\n\r]/) { $end->() } else { $line .= substr $_, 0, 4096 - length $line }
-			}
-		}
-		$end->();
-		print "$_\n" for values %marks, @signs;'
-}
-export SIGNS='No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
-sign() { grep -qaE "$1" "$NOTES/signs"; }
-
-# explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.
-explain() {
-	explain_free=$(free_mib "$WORK")
-	[ "$explain_free" -ge 1 ] || disk_full
-	if sign 'No space left on device|Disk quota exceeded' && [ "$explain_free" -lt "$NEED_MIB" ]; then
-		disk_full
-	fi
-	fail "$@"
-}
-
-# json TEXT: as a JSON string (RFC 8259, section 7); control characters are left out.
-json() { printf '"%s"' "$(printf '%s' "$1" | tr -d '\000-\037' | sed 's/[\\"]/\\&/g')"; }
-json_time() { json "$(date -u -d "@$1" +%Y-%m-%dT%H:%M:%SZ)"; }
-json_number() {
-	case $1 in
-	'' | *[!0-9]* | 0?*) printf null ;;
-	*) printf '%s' "$1" ;;
-	esac
 }

@@ -129,7 +129,7 @@ func mounts(t *trial, _ []string) {
 	if err := os.MkdirAll("/tmp/mounts/old", 0o755); err != nil {
 		fatal(err)
 	}
-	for _, kind := range strings.Fields("tmpfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue binfmt_misc debugfs bpf overlay") {
+	for _, kind := range strings.Fields("tmpfs proc sysfs devtmpfs devpts cgroup cgroup2 mqueue binfmt_misc bpf overlay") {
 		t.refused(unix.Mount("none", "/tmp/mounts", kind, 0, ""), "%s can be mounted", kind)
 	}
 	t.refused(unix.Mount("/", "/tmp/mounts", "", unix.MS_BIND|unix.MS_REC, ""), "a bind mount can be made")

@@ -17,8 +17,8 @@ func TestNoHostKeysInARootfs(t *testing.T) {
 	if made == nil {
 		t.Fatal(findings)
 	}
-	r := recipe(string(made.Text))
-	r.BlendSHA256 = made.SHA256
+	r := recipe("")
+	r.Blend, r.BlendSHA256 = made.Text, made.SHA256
 	script, err := Script(r)
 	if err != nil {
 		t.Fatal(err)

@@ -82,16 +82,21 @@ TOOK_SHARE=97
 mib() { echo $(($1 >> 20)); }
 reserve_mib() { mib "${TOASTER_FREE_DISK:-67108864}"; }
 
+# no_inodes: are the last of the file system's files taken? Not all have a number of them.
+no_inodes() {
+	# shellcheck disable=SC2046 # two numbers
+	set -- $(stat -f -c '%d %c' "$WORK")
+	[ "$1" -lt $(($2 / 200)) ]
+}
+
 # watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
 # Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.
 watch_disk() {
 	start=$(free_mib "$WORK")
 	looked=0
 	while sleep 0.3; do
-		# shellcheck disable=SC2046 # five numbers
-		set -- $(stat -f -c '%a %S %d %c' "$WORK")
-		now=$(($1 * $2 >> 20))
-		if [ "$now" -lt "$(reserve_mib)" ] || [ "$3" -lt $(($4 / 200)) ]; then
+		now=$(free_mib "$WORK")
+		if [ "$now" -lt "$(reserve_mib)" ] || no_inodes; then
 			kill -USR1 1
 		elif [ "${TOASTER_DISK:-0}" != 0 ] && [ $((start - now)) -gt $(((TOASTER_DISK >> 20) - looked / 2)) ]; then
 			looked=$(du -smx "$WORK" 2>/dev/null | cut -f 1)

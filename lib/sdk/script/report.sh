@@ -47,6 +47,9 @@ explain() {
 	if sign 'No space left on device|Disk quota exceeded' && [ "$explain_free" -lt "$NEED_MIB" ]; then
 		disk_full
 	fi
+	if sign 'No space left on device' && no_inodes; then
+		fail 5 "the disk is full: no more files can be made in $PLACE."
+	fi
 	fail "$@"
 }
 

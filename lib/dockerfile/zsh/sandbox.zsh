@@ -29,13 +29,15 @@ json_list() {
 	REPLY="[${(j:,:)all}]"
 }
 
-# oci_mount DESTINATION TYPE SOURCE OPTIONS: adds to oci_mounts. No mount has devices.
+# oci_mount DESTINATION TYPE SOURCE OPTIONS: adds to oci_mounts. No mount has devices, but that of the sandbox's own
+# terminals, which are devices themselves.
 typeset -a oci_mounts=()
 oci_mount() {
-	local destination source options
+	local destination source options flags=$4
+	[[ $2 == devpts ]] || flags+=,nodev
 	json $1; destination=$REPLY
 	json $3; source=$REPLY
-	json_list ${(s:,:)4} nodev; options=$REPLY
+	json_list ${(s:,:)flags}; options=$REPLY
 	oci_mounts+=("{\"destination\":$destination,\"type\":\"$2\",\"source\":$source,\"options\":$options}")
 }
 

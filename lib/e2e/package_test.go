@@ -283,7 +283,9 @@ script=/etc/init.d/toaster-runner
 } >&2
 pid=$(cat /run/toaster-runner.pid)
 n=0
-until [ "$(ps -o user= -p $pid --ppid $pid | sort | xargs)" = "toaster www-data" ]; do n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1; done
+until [ "$(ps -o user= -p $pid --ppid $pid | sort | xargs)" = "toaster www-data" ]; do
+	n=$((n + 1)); [ $n -lt 600 ]; sleep 0.1
+done
 ps -o user= -p $pid --ppid $pid | sort
 {
 	$script stop

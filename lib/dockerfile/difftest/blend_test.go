@@ -65,7 +65,8 @@ func TestWaysToRun(t *testing.T) {
 		"vm-sdk of 2018": {sdk + `libdevuansdk_version=1.0; mkdir -p $PWD/strap/mnt; mount --bind $PWD/root $PWD/strap; strapdir=$PWD/strap workdir=$PWD
 			source ./app.blend; blend_postinst; code=$?; umount $PWD/strap; exit $code`, nil},
 		"no mapped ids": {`mkdir ram && mount -t ramfs none ram && cp -a root ram/root && strapdir=$PWD/ram/root
-			source ./app.blend; blend_postinst; code=$?; rm -rf root; cp -a ram/root root; umount ram; exit $code`, nil},
+			source ./app.blend; blend_postinst; code=$?
+			rm -rf root; cp -a ram/root root; umount ram; exit $code`, nil},
 		"no path for admins": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"PATH=/usr/bin:/bin"}},
 		"strict":             {`setopt err_exit no_unset pipe_fail; strapdir=$PWD/root; source ./app.blend; blend_postinst; print after`, nil},
 		"another language":   {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"}},

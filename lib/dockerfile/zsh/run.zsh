@@ -160,11 +160,12 @@ run() {
 		oci_mount ${REPLY#$ROOT} none $WORK/inline/$entry rbind,nosuid
 	done
 	mount_points $places
-	inside $ROOT /usr/sbin/policy-rc.d
-	# No daemon starts while packages are installed.
-	if [[ -x $ROOT/usr/bin/dpkg && -d ${REPLY:h} && ! -e $REPLY && ! -L $REPLY ]]; then
-		policy=$REPLY
-		print -r -- $'#!/bin/sh\n# toaster\nexit 101' >$policy && zf_chmod 755 $policy
+	if has /usr/bin/dpkg; then	# no daemon starts while packages are installed
+		inside $ROOT /usr/sbin/policy-rc.d
+		if [[ -d ${REPLY:h} && ! -e $REPLY ]]; then
+			policy=$REPLY
+			print -r -- $'#!/bin/sh\n# toaster\nexit 101' >$policy && zf_chmod 755 $policy
+		fi
 	fi
 	json_list $env; variables_json=$REPLY
 	json_list "$@"

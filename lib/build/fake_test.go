@@ -17,6 +17,7 @@ type fake struct {
 	ticket  int
 	faults  []string // "start:before", "start:after", "start:killed": what happens to the next such call
 	calls   []string
+	during  func() // happens, once, while the engine answers about jobs
 	log     string
 	expired []string // builds: "NAME/NUMBER"
 }
@@ -128,6 +129,10 @@ func (f *fake) Stop(_ context.Context, name string, number int) error {
 func (f *fake) Status(_ context.Context, names ...string) (map[string]engine.Status, error) {
 	all := map[string]engine.Status{}
 	err := f.call("status", func() error {
+		if during := f.during; during != nil {
+			f.during = nil
+			during()
+		}
 		for _, name := range names {
 			if j := f.jobs[name]; j != nil {
 				all[name] = engine.Status{Enabled: j.enabled, Waiting: j.waiting, Builds: j.builds[:min(len(j.builds), engine.RecentBuilds)]}

@@ -270,7 +270,7 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 		if !b.Open() {
 			continue
 		}
-		o := store.Observation{Build: b, Ticket: b.Ticket}
+		o := store.Observation{Build: b, Ticket: b.Ticket, Removed: !there}
 		if !compare(b, st, k.highest, now) && !(there && s.trace(ctx, k.job, b, now)) {
 			vanish(b, now)
 		}

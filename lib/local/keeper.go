@@ -73,10 +73,10 @@ func (k *Keeper) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	var err error
 	select {
 	case err = <-gone:
-		w.stopAll(&outcome{engine.Aborted, "The runner was shut down."})
+		w.stopAll(&outcome{engine.Lost, "The runner was shut down while this build ran."})
 	case <-ctx.Done():
 		w.send(reply{Closes: true})
-		w.stopAll(&outcome{engine.Aborted, "The runner was shut down."})
+		w.stopAll(&outcome{engine.Lost, "The runner was shut down while this build ran."})
 		select {
 		case <-gone:
 		case <-time.After(patience):
@@ -286,7 +286,7 @@ func (w *keeper) build(r request) error {
 	a.stop, a.ended = stop, make(chan struct{})
 	select {
 	case <-w.closing:
-		stop(&outcome{engine.Aborted, "The runner was shut down."})
+		stop(&outcome{engine.Lost, "The runner was shut down while this build ran."})
 	default:
 	}
 	w.active.Go(func() {

@@ -87,7 +87,7 @@ func TestRunnersTimeLimit(t *testing.T) {
 	h.becomes("longer", h.start("longer"), engine.Succeeded)
 }
 
-func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
+func TestShutdownLosesBuildsAndKeepsStarts(t *testing.T) {
 	h := newHouse(t)
 	end := h.runner(func(r *Runner) { r.Slots = 1 })
 	h.create("runs", "trap '' TERM", "echo begun", "sleep 600", "sleep 600")
@@ -100,7 +100,7 @@ func TestShutdownAbortsBuildsAndKeepsStarts(t *testing.T) {
 		return w != nil && w.Position == 1 && w.Reason == "waits for a free slot"
 	})
 	end()
-	if b := h.status("runs").Builds[0]; b.State != engine.Aborted || b.Reason != "The runner was shut down." {
+	if b := h.status("runs").Builds[0]; b.State != engine.Lost || b.Reason != "The runner was shut down while this build ran." {
 		t.Errorf("the build that ran: %+v", b)
 	}
 	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting || w.Reason != "no runner is running: start “toasterctl runner”" {

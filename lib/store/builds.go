@@ -33,6 +33,8 @@ type Build struct {
 	Phase        string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
 	Scanned      int64         // the log's offset up to which steps were looked for
 	Settled      bool          // ended, and its artifacts are listed
+	Repeats      int           // the lost build that this one was queued for by itself; 0: none
+	RepeatedBy   int           // the build that was queued for this lost one; 0: none
 	ExpiredAt    time.Time     // when log and artifacts were removed because of their age; zero: they are there
 }
 
@@ -89,7 +91,8 @@ type Artifact struct {
 const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
 	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
-	build.expired_at, build.phase, build.foreseen_ms`
+	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
+	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
@@ -97,13 +100,14 @@ type nullBuild struct {
 	number, revision, engineNumber, position                sql.NullInt64
 	asked, queued, started, ended, expired                  sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
-	foreseen                                                sql.NullInt64
+	foreseen, repeats, repeatedBy                           sql.NullInt64
 }
 
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen}
+		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen,
+		&n.repeats, &n.repeatedBy}
 }
 
 func (n *nullBuild) build() *Build {
@@ -119,6 +123,7 @@ func (n *nullBuild) build() *Build {
 		Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
 		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
 		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
+		Repeats: int(n.repeats.Int64), RepeatedBy: int(n.repeatedBy.Int64),
 	}
 }
 
@@ -147,18 +152,24 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if err := l.admit(ctx, tx, owner, now); err != nil {
 			return err
 		}
-		b = &Build{JobID: id, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now}
-		if j.Last != nil {
-			b.Number = j.Last.Number + 1
-		}
-		if _, err := tx.ExecContext(ctx,
-			"INSERT INTO build (job_id, number, revision, state, queued_at) VALUES (?, ?, ?, 'queued', ?)", id,
-			b.Number, b.Revision, millis(now)); err != nil {
+		if b, err = enqueue(ctx, tx, j, 0, now); err != nil {
 			return err
 		}
 		return count(ctx, tx, owner, b, now)
 	})
 	return b, already, err
+}
+
+// enqueue adds a build to a job, which repeats another one, or 0.
+func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time) (*Build, error) {
+	b := &Build{JobID: j.ID, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now, Repeats: repeats}
+	if j.Last != nil {
+		b.Number = j.Last.Number + 1
+	}
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO build (job_id, number, revision, state, queued_at, repeats) VALUES (?, ?, ?, 'queued', ?, ?)",
+		b.JobID, b.Number, b.Revision, millis(now), null(repeats))
+	return b, err
 }
 
 // Builds returns an owner's job's builds, newest first.
@@ -259,13 +270,14 @@ func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 // Observation is a build as the engine described it.
 type Observation struct {
 	*Build
-	Ticket string // as it was read before the engine was asked
+	Ticket  string // as it was read before the engine was asked
+	Removed bool   // the engine no longer has the job: somebody removed it there
 }
 
 // Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
 // expected length. A build that has ended stays as it is; so does one that another process has given another
 // ticket since it was read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it
-// ends by itself before.
+// ends by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
@@ -274,8 +286,8 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		for _, o := range builds {
 			b := o.Build
 			res, err := tx.ExecContext(ctx,
-				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = ?, position = ?,
-				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
+				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
+				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
 				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
@@ -285,6 +297,9 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 			n, err := res.RowsAffected()
 			if err == nil && n > 0 {
 				err = ran(ctx, tx, b)
+			}
+			if err == nil && n > 0 && b.State == "lost" && !o.Removed {
+				err = repeat(ctx, tx, b, seen)
 			}
 			if err != nil {
 				return err

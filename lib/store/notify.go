@@ -6,9 +6,11 @@ import (
 	"time"
 )
 
-// wanted tells of a row of build whether its job's owner wants a letter about its end. What somebody stopped is no news to them.
-const wanted = `coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted' OR p.notify = 'failure' AND build.state IN ('failed', 'lost')
-	FROM job j JOIN person p ON p.id = j.person_id WHERE j.id = build.job_id AND p.state = 'active'), 0)`
+// wanted tells of a row of build whether its job's owner wants a letter about its end. What somebody stopped is no news to them,
+// nor what is built again.
+const wanted = `(NOT EXISTS (SELECT 1 FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number)
+	AND coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted' OR p.notify = 'failure' AND build.state IN ('failed', 'lost')
+	FROM job j JOIN person p ON p.id = j.person_id WHERE j.id = build.job_id AND p.state = 'active'), 0))`
 
 // Ended is a build whose owner wants a letter about its end.
 type Ended struct {

@@ -34,6 +34,8 @@ type Build struct {
 	ExpectedEnd *time.Time `json:"expected_end"`
 	QueuePlace  int        `json:"queue_place"` // 0: it doesn't wait, or that is unknown
 	Stopping    bool       `json:"stopping"`
+	Repeats     int        `json:"repeats,omitempty"`     // the interrupted build that this one was queued for by itself
+	RepeatedBy  int        `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
 	Timeline    []Span     `json:"timeline,omitempty"`
 	Artifacts   []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
 	Failure     *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
@@ -102,7 +104,7 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 	out := Build{
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
-		Stopping: b.Stopping(),
+		Stopping: b.Stopping(), Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}
 	if b.State == "queued" {
 		out.QueuePlace = b.Position

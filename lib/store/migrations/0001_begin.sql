@@ -104,6 +104,7 @@ CREATE TABLE build (
 	scanned       INTEGER NOT NULL DEFAULT 0,       -- the log's offset up to which steps were looked for
 	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
 	phase         TEXT NOT NULL DEFAULT '',         -- what the log has reached: prepare, step, pack, check, end
+	repeats       INTEGER CHECK (repeats < number), -- the lost build that this one was queued for by itself; NULL: none
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');

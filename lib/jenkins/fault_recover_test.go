@@ -182,9 +182,6 @@ func TestAStopThatGetsNoAnswer(t *testing.T) {
 			}
 			ended := h.ended(job)
 			wanted := map[bool]string{false: "aborted", true: "failed"}[strings.HasPrefix(l.name, "restart before")]
-			if strings.HasPrefix(l.name, "crash") {
-				wanted = "lost"
-			}
 			if l.name == "restart after" && ended == "failed" {
 				wanted = "failed" // the restart ended it before the stop did
 			}

@@ -26,7 +26,7 @@ func Snapshot(ctx context.Context, path, to string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	err = transfer(ctx, path, reader, to, "_journal_mode=DELETE&_busy_timeout=10000")
+	err = transfer(ctx, path, "_busy_timeout=10000&"+reader, to, "_journal_mode=DELETE&_busy_timeout=10000")
 	if err == nil {
 		// The journal's mode came with the pages.
 		err = execute(ctx, to, "PRAGMA journal_mode = DELETE")
@@ -46,7 +46,7 @@ func Replace(ctx context.Context, from, path string) error {
 	if err := owned(path); err != nil {
 		return err
 	}
-	return transfer(ctx, from, "_query_only=1", path, writer)
+	return transfer(ctx, from, "_query_only=1", path, "_busy_timeout=10000&"+writer)
 }
 
 // Check reads a database file wholly and returns its schema version. A file that is damaged, or is no database, is
@@ -74,7 +74,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 	if err := owned(path); err != nil {
 		return 0, schemaVersion, err
 	}
-	db, err := open(path)
+	db, err := open(ctx, path)
 	if err != nil {
 		return 0, schemaVersion, err
 	}

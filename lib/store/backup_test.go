@@ -99,7 +99,7 @@ func old(t *testing.T, version int) string {
 	if err := os.WriteFile(path, nil, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	db, err := open(path)
+	db, err := open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestANewersDatabaseIsRefused(t *testing.T) {
 
 func people(t *testing.T, path string) (n int) {
 	t.Helper()
-	db, err := open(path)
+	db, err := open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}

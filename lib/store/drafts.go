@@ -26,11 +26,18 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, since time.Time, keep int) 
 	})
 }
 
-// TakeDraft removes a person's draft and returns its form; NotFound if it isn't there or is from before since.
+// TakeDraft removes a person's draft and returns its form; NotFound if it isn't there or is from before since. Where
+// others are writing for too long it is only read.
 func (db *DB) TakeDraft(ctx context.Context, person int64, id string, since time.Time) (form []byte, err error) {
-	err = db.write(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `DELETE FROM draft WHERE id = ? AND person_id = ? AND created_at >= ? RETURNING form`, id, person, millis(since)).Scan(&form)
-		return missing(err, "The form that was kept for you isn't there any more.")
-	})
+	const which = ` FROM draft WHERE id = ? AND person_id = ? AND created_at >= ?`
+	take := func(query string) func(*sql.Tx) error {
+		return func(tx *sql.Tx) error {
+			err := tx.QueryRowContext(ctx, query, id, person, millis(since)).Scan(&form)
+			return missing(err, "The form that was kept for you isn't there any more.")
+		}
+	}
+	if err = db.write(ctx, take("DELETE"+which+" RETURNING form")); busy(err) {
+		err = db.read(ctx, take("SELECT form"+which))
+	}
 	return form, err
 }

@@ -36,7 +36,7 @@ func Migrate(ctx context.Context, path string) (from, to int, err error) {
 		return 0, 0, err
 	}
 	f.Close()
-	db, err := open(path)
+	db, err := open(ctx, path)
 	if err != nil {
 		return 0, 0, err
 	}

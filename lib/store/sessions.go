@@ -74,8 +74,9 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Pe
 	return s, p, nil
 }
 
-// TouchSession notes that the session was used.
+// TouchSession notes that the session was used, unless others are writing.
 func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
+	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, millis(at), id, millis(at))
 		return err

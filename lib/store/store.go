@@ -33,8 +33,8 @@ type DB struct {
 // Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
 // (database/sql), so it needs no mutex of SQLite's.
 const (
-	writer = "_mutex=no&_stmt_cache_size=32&_journal_mode=WAL&_busy_timeout=10000&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
-	reader = "_mutex=no&_stmt_cache_size=64&_busy_timeout=10000&_txlock=deferred&_foreign_keys=on&_query_only=1"
+	writer = "_mutex=no&_stmt_cache_size=32&_journal_mode=WAL&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
+	reader = "_mutex=no&_stmt_cache_size=64&_txlock=deferred&_foreign_keys=on&_query_only=1"
 )
 
 func dsn(path, pragmas string) string {
@@ -47,7 +47,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	if err := owned(path); err != nil {
 		return nil, err
 	}
-	db, err := open(path)
+	db, err := open(ctx, path)
 	if err != nil {
 		return nil, err
 	}
@@ -71,12 +71,12 @@ func (db *DB) Fits(ctx context.Context) error {
 	return err
 }
 
-func open(path string) (*DB, error) {
-	w, err := sql.Open("sqlite3", dsn(path, writer))
+func open(ctx context.Context, path string) (*DB, error) {
+	w, err := sql.Open("sqlite3", dsn(path, "_busy_timeout=0&"+writer))
 	if err != nil {
 		return nil, err
 	}
-	r, err := sql.Open("sqlite3", dsn(path, reader))
+	r, err := sql.Open("sqlite3", dsn(path, readWait(ctx)+reader))
 	if err != nil {
 		w.Close()
 		return nil, err
@@ -142,23 +142,6 @@ func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
 		return friendly(err)
 	}
 	return friendly(tx.Commit())
-}
-
-// begin waits for its turn to write. SQLite's turns are by chance, so that in a crowd of hundreds one may be passed
-// over for longer than its patience: it queues again before it gives up.
-func (db *DB) begin(ctx context.Context) (tx *sql.Tx, err error) {
-	for range 4 {
-		if tx, err = db.w.BeginTx(ctx, nil); !busy(err) || ctx.Err() != nil {
-			break
-		}
-	}
-	db.wrote.Store(true)
-	return tx, err
-}
-
-func busy(err error) bool {
-	var e sqlite3.Error
-	return errors.As(err, &e) && e.Code == sqlite3.ErrBusy
 }
 
 // read runs f on one consistent state of the database.

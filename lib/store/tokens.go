@@ -98,8 +98,9 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *Person
 	return t, p, nil
 }
 
-// TouchToken notes that the token was used.
+// TouchToken notes that the token was used, unless others are writing.
 func (db *DB) TouchToken(ctx context.Context, id int64, at time.Time) error {
+	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, millis(at), id)
 		return err

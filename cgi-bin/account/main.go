@@ -95,7 +95,7 @@ func (w wrong) Refused() *fault.Error {
 
 // again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
 func again(r *web.Request, err error, show func(status int, w wrong) error) error {
-	if r.JSON() || web.Status(err) >= 500 {
+	if r.JSON() || !web.Repeatable(err) {
 		return err
 	}
 	r.Note(err)

@@ -81,7 +81,7 @@ func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do fu
 		return err
 	}
 	if err := do(p); err != nil {
-		if web.Status(err) >= 500 {
+		if !web.Repeatable(err) {
 			return err
 		}
 		return showPerson(w, r, p, limitsOf(r.Site.Config, p), err)
@@ -209,17 +209,21 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	own, err := account.ParseLimits(func(name string) string { return in.Values[name] })
-	if err != nil {
-		limits := limitsOf(r.Site.Config, p)
-		for i := range limits {
-			limits[i].Value = in.Values[limits[i].Name]
-			if limits[i].Name == fault.Of(err).Field {
-				limits[i].Fault = fault.Of(err)
-			}
-		}
-		return showPerson(w, r, p, limits, err)
+	if err == nil {
+		err = r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
 	}
-	return a.change(w, r, "limits", func(p *store.Person) error {
-		return r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
-	})
+	switch {
+	case err == nil:
+		return r.Redirect(w, "/admin/people/"+strconv.FormatInt(p.ID, 10)+"?note=limits")
+	case !web.Repeatable(err):
+		return err
+	}
+	limits := limitsOf(r.Site.Config, p)
+	for i := range limits {
+		limits[i].Value = in.Values[limits[i].Name]
+		if limits[i].Name == fault.Of(err).Field {
+			limits[i].Fault = fault.Of(err)
+		}
+	}
+	return showPerson(w, r, p, limits, err)
 }

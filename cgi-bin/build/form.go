@@ -107,6 +107,9 @@ func (j *jobs) read(r *web.Request) (*form, error) {
 	}
 	if f.context == nil && f.Kept != "" && !f.DropContext && r.Who.Token == nil {
 		draft, err := r.Site.Sessions.Draft(r.Context(), r.Who.Person.ID, f.Kept)
+		if fault.KindOf(err) == fault.Unavailable {
+			return f, err
+		}
 		f.Kept = ""
 		if err != nil {
 			return f, fault.Wrap(fault.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
@@ -157,10 +160,13 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
 	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext)
-	f.Kept = ""
 	if f.context != nil && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
-		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft()); err != nil {
+		f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft())
+		switch {
+		case fault.KindOf(err) == fault.Unavailable:
+			f.Kept = "" // what was typed comes back all the same
+		case err != nil:
 			return err
 		}
 	}
@@ -181,7 +187,7 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 		return web.WithMembers(err, map[string]any{"findings": say(r, findings)})
 	}
 	status := web.Status(err)
-	if status >= 500 {
+	if !web.Repeatable(err) {
 		return err
 	}
 	f.fault = fault.Of(err)

@@ -3,7 +3,6 @@ package main
 import (
 	"net/http"
 	"strconv"
-	"time"
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
@@ -102,9 +101,7 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
 func translates(r *web.Request) error {
-	_, err := r.Site.DB.Try(r.Context(), time.Now(),
-		store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
-	return err
+	return r.Count(store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.

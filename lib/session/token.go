@@ -23,7 +23,9 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 		return Identity{}, err
 	}
 	if t == nil {
-		if err := m.Allow(r.Context(), "token", m.Address(r)); err != nil {
+		// No waiting for others: a token can't be guessed, however often somebody tries.
+		err := m.Allow(store.Patience(r.Context(), 0), "token", m.Address(r))
+		if tolerable(err) != nil {
 			return Identity{}, err
 		}
 		return Identity{}, fault.New(fault.Unauthorised, "This token is wrong or has expired.", "Make a new one on your account's page, at “API tokens”.")

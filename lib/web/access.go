@@ -3,6 +3,7 @@ package web
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/http"
 	"strings"
 	"time"
 
@@ -65,6 +66,14 @@ func (r *Request) Allow(what, account string) error {
 		d := sha256.Sum256([]byte(account))
 		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.Letters})
 	}
+	return r.Count(limits...)
+}
+
+// Count counts the request. A look at a page is counted only where nothing has to be waited for.
+func (r *Request) Count(limits ...store.Limit) error {
 	_, err := r.Site.DB.Try(r.Context(), time.Now(), limits...)
+	if r.Method != http.MethodPost && fault.KindOf(err) == fault.Unavailable {
+		return nil
+	}
 	return err
 }

@@ -150,7 +150,9 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		}
 		a.line(r, out, time.Since(begin))
 	}()
-	site, err := a.open(hr.Context())
+	reads := hr.Method == http.MethodGet || hr.Method == http.MethodHead
+	r.Request = hr.WithContext(store.ForRequest(hr.Context(), reads))
+	site, err := a.open(r.Context())
 	defer a.leave(site)
 	a.locate(r)
 	if err != nil {

@@ -48,6 +48,13 @@ func Status(err error) int {
 	return statuses[fault.KindOf(err)]
 }
 
+// Repeatable tells whether who sent a form is helped by getting it back with the error: they can correct it, or send
+// it again in a while.
+func Repeatable(err error) bool {
+	status := Status(err)
+	return status < 500 || status == http.StatusServiceUnavailable || status == http.StatusInsufficientStorage
+}
+
 // WithMembers adds members to the problem that a program is told (RFC 9457, 3.2).
 func WithMembers(err error, members map[string]any) error {
 	return &detailed{err, members}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"toaster.do/lib/session"
+	"toaster.do/lib/store"
 )
 
 // noticing is how often the log says that a proxy hides who sends requests.
@@ -21,7 +22,7 @@ func (r *Request) noticeProxy() {
 	if last, _ := time.Parse(time.RFC3339, text); err != nil || now.Sub(last) < noticing {
 		return
 	}
-	if db.SetFact(r.Context(), session.ProxyFact, now.UTC().Format(time.RFC3339)) == nil {
+	if db.SetFact(store.Patience(r.Context(), 0), session.ProxyFact, now.UTC().Format(time.RFC3339)) == nil {
 		r.Log().Warn("a proxy hides who sends requests: run “toasterctl doctor”",
 			slog.String("proxy", r.RemoteAddr))
 	}

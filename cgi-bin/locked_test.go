@@ -88,7 +88,7 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 				t.Errorf("%s: a program's GET %s: %d\n%s", begin, path, a.status, a.body)
 			}
 		}
-		if a := s.program("toaster_" + strings.Repeat("A", 43)).soon("GET", "/jobs"); a.status != http.StatusUnauthorized {
+		if a := s.program("toaster_"+strings.Repeat("A", 43)).soon("GET", "/jobs"); a.status != http.StatusUnauthorized {
 			t.Errorf("a wrong token: %d\n%s", a.status, a.body)
 		}
 		if a := s.anybody().soon("GET", "/account/activate?link=x"); a.status != http.StatusNotFound {

@@ -17,7 +17,7 @@ func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *h
 		protection.AddTrustedOrigin(u.Scheme + "://" + u.Host) // what config has checked is an origin
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := bearer(r); !ok {
+		if !HasToken(r) {
 			if err := protection.Check(r); err != nil {
 				refuse(w, r, fault.Wrap(fault.Denied, err, "This form was sent from a page of another site, so nothing was done.", "Open the page on this site and send it from there."))
 				return

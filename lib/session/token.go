@@ -15,6 +15,12 @@ func bearer(r *http.Request) (plain string, ok bool) {
 	return strings.TrimSpace(rest), strings.EqualFold(scheme, "Bearer")
 }
 
+// HasToken tells whether a request comes with a token, good or not, so that it is a program's.
+func HasToken(r *http.Request) bool {
+	_, ok := bearer(r)
+	return ok
+}
+
 // byToken finds the person of a token. Only wrong ones count as tries, so that one client's mistakes don't keep
 // others behind the same address out.
 func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {

@@ -6,39 +6,55 @@ import (
 )
 
 // prefersJSON tells whether a request would rather have JSON than HTML (RFC 9110, 12.5.1). Where both are equally
-// welcome a program, which sends a token, gets JSON, and a browser HTML.
+// welcome, the one counts that is named, and of two the first; where a wildcard stands for both, a program, which sends
+// a token, gets JSON, and a browser HTML.
 func prefersJSON(accept string, program bool) bool {
-	if strings.TrimSpace(accept) == "" {
-		return program
+	html := welcomeOf(accept, "text/html")
+	json := welcomeOf(accept, "application/json")
+	if problem := welcomeOf(accept, "application/problem+json"); problem.specific == exact && problem.q > json.q {
+		json = problem
 	}
-	html := quality(accept, "text/html")
-	json := max(quality(accept, "application/json"), quality(accept, "application/problem+json"))
-	if json == html {
+	switch {
+	case json.q != html.q:
+		return json.q > html.q
+	case json.q == 0 || json.specific == anything && html.specific == anything:
 		return program
+	case json.specific != html.specific:
+		return json.specific > html.specific
 	}
-	return json > html
+	return json.at < html.at
 }
 
-// quality is how welcome a media type is, in thousandths: the most specific range that matches decides.
-func quality(accept, media string) int {
+// welcome is how welcome a media type is.
+type welcome struct {
+	q        int // in thousandths
+	specific int // how exactly it is named: 0, it isn't
+	at       int // by which range of the header
+}
+
+const anything, exact = 1, 3
+
+// welcomeOf finds the most specific range that matches a media type, which decides.
+func welcomeOf(accept, media string) (best welcome) {
 	kind, _, _ := strings.Cut(media, "/")
-	best, q := 0, 0
+	at := 0
 	for part := range strings.SplitSeq(accept, ",") {
 		name, parameters, _ := strings.Cut(part, ";")
 		specific := 0
 		switch strings.ToLower(strings.TrimSpace(name)) {
 		case media:
-			specific = 3
+			specific = exact
 		case kind + "/*":
 			specific = 2
 		case "*/*":
-			specific = 1
+			specific = anything
 		}
-		if specific > best {
-			best, q = specific, weight(parameters)
+		if specific > best.specific {
+			best = welcome{weight(parameters), specific, at}
 		}
+		at++
 	}
-	return q
+	return best
 }
 
 // weight reads the q among a range's parameters; without one it is 1, and nonsense is 0.

@@ -53,9 +53,10 @@ func (r *Request) Address() string {
 	return (&url.URL{Scheme: scheme, Host: r.Host}).String() + r.Prefix
 }
 
-// JSON tells whether the sender would rather have JSON than a page.
+// JSON tells whether the sender would rather have JSON than a page. A program sends a token; a browser may send the
+// password that the web server asks for.
 func (r *Request) JSON() bool {
-	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), r.Header.Get("Authorization") != "")
+	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), session.HasToken(r.Request))
 }
 
 // Input reads the form in the request's body; see ReadForm.

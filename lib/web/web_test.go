@@ -93,6 +93,18 @@ func TestAcceptDecidesBetweenPageAndJSON(t *testing.T) {
 		{"application/json;q=nonsense", false, false},
 		{"application/json;q=2, text/html;q=0.1", false, false},
 		{"text/plain", false, false},
+		{"text/html, */*", true, false},
+		{"application/json, text/plain, */*", false, true},
+		{"application/json, text/html", false, true},
+		{"text/html, application/json", true, false},
+		{"text/html, text/*;q=0.5, image/*, application/*, audio/*, video/*", true, false}, // w3m
+		{"application/*, text/*", true, true},
+		{"application/*", false, true},
+		{"*/*;q=0.5, text/html;q=0.4", false, true},
+		{"application/problem+json;q=0.5, application/json;q=0.1, text/html;q=0.2", false, true},
+		{"application/problem+json;q=0, application/json", false, true},
+		{"application/json;q=0", true, true},
+		{",, ,", true, true},
 	} {
 		if got := prefersJSON(c.accept, c.program); got != c.json {
 			t.Errorf("%+v: %v", c, got)
@@ -104,8 +116,8 @@ func FuzzAccept(f *testing.F) {
 	f.Add("text/html;q=0.5, application/json")
 	f.Add(";q=,,*/*;q=1e9;q")
 	f.Fuzz(func(t *testing.T, accept string) {
-		if q := quality(accept, "text/html"); q < 0 || q > 1000 {
-			t.Errorf("%q has quality %d", accept, q)
+		if w := welcomeOf(accept, "text/html"); w.q < 0 || w.q > 1000 {
+			t.Errorf("%q has quality %d", accept, w.q)
 		}
 		prefersJSON(accept, true)
 	})

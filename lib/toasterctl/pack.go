@@ -35,7 +35,10 @@ func pack(folder, name string, limit int64) ([]byte, error) {
 	p := packer{tar.NewWriter(z), folder, append(ignoreFiles(name), name), ignored,
 		map[string]patternmatcher.MatchInfo{},
 		map[string]bool{".": true}, map[[2]uint64]string{}, limit}
-	err = filepath.WalkDir(folder, p.visit)
+	err = p.addOuter(name)
+	if err == nil {
+		err = filepath.WalkDir(folder, p.visit)
+	}
 	if err := errors.Join(err, p.Close(), z.Close()); err != nil {
 		return nil, err
 	}
@@ -43,9 +46,36 @@ func pack(folder, name string, limit int64) ([]byte, error) {
 }
 
 // ignoreFiles are where Docker looks for what to ignore, the first one wins. They and the Dockerfile are packed in any
-// case: the translator goes by them again.
+// case: the translator goes by them again. One beside a Dockerfile outside of the folder is packed as outerIgnore.
 func ignoreFiles(dockerfile string) []string {
 	return []string{cmp.Or(dockerfile, "Dockerfile") + ".dockerignore", ".dockerignore"}
+}
+
+// outerIgnore is where the archive has NAME.dockerignore of a Dockerfile that is not in the folder. It leaves itself out.
+const outerIgnore = "Dockerfile.dockerignore"
+
+// isOuter tells whether a Dockerfile that is not in the folder has a .dockerignore of its own beside it.
+func isOuter(folder, name string) bool {
+	_, err := os.Stat(filepath.Join(folder, name+".dockerignore"))
+	return strings.HasPrefix(name, "../") && err == nil
+}
+
+func (p *packer) addOuter(name string) error {
+	if !isOuter(p.folder, name) {
+		return nil
+	}
+	text, err := os.ReadFile(filepath.Join(p.folder, name+".dockerignore"))
+	if err != nil {
+		return err
+	}
+	text = append(text, "\n"+outerIgnore+"\n"...)
+	p.packed[outerIgnore] = true
+	h := &tar.Header{Name: outerIgnore, Mode: 0o644, Size: int64(len(text)), ModTime: time.Unix(0, 0)}
+	if err := p.WriteHeader(h); err != nil {
+		return err
+	}
+	_, err = p.Write(text)
+	return err
 }
 
 func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {

@@ -70,6 +70,32 @@ func TestPackGoesByTheDockerfile(t *testing.T) {
 		complains(".dockerignore:4: ", `"[wrong"`)
 }
 
+// TestPackGoesByADockerfileOutside: so does one beside a Dockerfile that is not in the folder, which leaves no trace.
+func TestPackGoesByADockerfileOutside(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"outside/app": "FROM debian:bookworm\nCOPY . /c/\n",
+		"outside/app.dockerignore": "secret", "in/secret": "", "in/public": "", "in/.dockerignore": "public\n"} {
+		write(t, filepath.Join(dir, name), text)
+	}
+	folder := filepath.Join(dir, "in")
+	unpack := `source $1; toaster_unpack $2 && tar -tf $2/context.tar.gz`
+	lists := func(blend string) {
+		t.Helper()
+		list, err := exec.Command("zsh", "-fc", unpack, "zsh", blend, t.TempDir()).CombinedOutput()
+		if want := ".//\n./.dockerignore\n./public\n"; err != nil || string(list) != want {
+			t.Errorf("%v: the blend has %q, not %q", err, list, want)
+		}
+	}
+	lists(write(t, filepath.Join(t.TempDir(), "blend"),
+		ctl(t, "", "blend", "--context", folder, filepath.Join(dir, "outside/app")).exits(0).out))
+	archive, err := pack(folder, "../outside/app", 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lists(write(t, filepath.Join(t.TempDir(), "blend"), ctl(t, "", "blend", "--context",
+		write(t, filepath.Join(t.TempDir(), "context.tar.gz"), string(archive)), filepath.Join(dir, "outside/app")).exits(0).out))
+}
+
 func TestPackGivesTheSameBytes(t *testing.T) {
 	var archives [2][]byte
 	for i := range archives {

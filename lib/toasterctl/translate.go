@@ -58,6 +58,9 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 	}
 	debug.SetGCPercent(400) // all this is for one file: collecting often costs a fifth of the time
 	src := dockerfile.Source{Arch: t.Arch, Codename: t.Codename, Name: s.name()}
+	if isOuter(s.Context, src.Name) {
+		src.Name = "Dockerfile" // so that outerIgnore is its
+	}
 	args, err := s.buildArgs()
 	if err != nil {
 		return fail(err)

@@ -130,16 +130,8 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		return nil, said, true
 	}
 	work := t.TempDir()
-	root := filepath.Join(work, "root")
-	run(t, "cp", "-a", b.root, root)
-	file := filepath.Join(work, "app.blend")
-	if err := os.WriteFile(file, blend.Text, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
-	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+b.allow)
-	out, err := cmd.CombinedOutput()
-	said += string(out)
+	root, log, err := b.run(blend, work, b.allow)
+	said += log
 	if left, _ := filepath.Glob(filepath.Join(work, "toaster.*")); len(left) > 0 {
 		t.Errorf("the blend leaves %v", left)
 	}
@@ -155,6 +147,22 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		t.Errorf("the stamp is %q, want %s", stamp, blend.SHA256)
 	}
 	return tree, said, false
+}
+
+// run runs a blend on a copy of the base in a folder.
+func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said string, err error) {
+	root = filepath.Join(work, "root")
+	if out, err := exec.Command("cp", "-a", b.root, root).CombinedOutput(); err != nil {
+		return "", string(out), err
+	}
+	file := filepath.Join(work, "app.blend")
+	if err := os.WriteFile(file, blend.Text, 0o644); err != nil {
+		return "", "", err
+	}
+	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
+	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+allow)
+	out, err := cmd.CombinedOutput()
+	return root, string(out), err
 }
 
 // snapshot describes every entry of a tree but those that the blend adds of its own.
@@ -211,13 +219,17 @@ func snapshot(t *testing.T, root string) map[string]string {
 
 // builder is buildah with a store of its own, and the base image's files.
 type builder struct {
+	program     string // buildah's
 	root, store string
 	allow       string // what the sandbox of the blend may reach beside the internet
 }
 
 // newBuilder makes the base, a small busybox root, and tags it as debian:bookworm.
-func newBuilder(t *testing.T) *builder {
-	for _, tool := range []string{"buildah", "zsh", "busybox", "unshare", "perl"} {
+func newBuilder(t *testing.T) *builder { return newBuilderOf(t, "buildah", "") }
+
+// newBuilderOf does so with another buildah, and with a script that changes the base.
+func newBuilderOf(t *testing.T, program, script string) *builder {
+	for _, tool := range []string{program, "zsh", "busybox", "unshare", "perl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lack(t, tool+" is not installed")
 		}
@@ -226,8 +238,9 @@ func newBuilder(t *testing.T) *builder {
 		lack(t, "not root")
 	}
 	dir := t.TempDir()
-	b := &builder{root: filepath.Join(dir, "root"), store: filepath.Join(dir, "store")}
+	b := &builder{program: program, root: filepath.Join(dir, "root"), store: filepath.Join(dir, "store")}
 	run(t, "sh", "testdata/base.sh", b.root)
+	run(t, "sh", "-ec", "cd $0; "+script, b.root)
 	b.buildah(t, "from", "--name", "base", "scratch")
 	run(t, "cp", "-aT", b.root, b.buildah(t, "mount", "base"))
 	b.buildah(t, "config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--cmd", "bash", "base")
@@ -246,7 +259,7 @@ func lack(t *testing.T, what string) {
 }
 
 func (b *builder) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("buildah", append([]string{"--root", b.store, "--runroot", b.store + ".run", "--storage-driver", "vfs"}, args...)...)
+	cmd := exec.Command(b.program, append([]string{"--root", b.store, "--runroot", b.store + ".run", "--storage-driver", "vfs"}, args...)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
 	return cmd
 }

@@ -1,0 +1,285 @@
+package difftest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"toaster.do/lib/dockerfile"
+)
+
+// suites returns the folder that has checkouts of other builders, whose tests are run against the translator.
+func suites(t *testing.T, name string) string {
+	dir := os.Getenv("TOASTER_CONFORMANCE")
+	if dir == "" {
+		t.Skip("TOASTER_CONFORMANCE names no folder with checkouts of buildah and buildkit")
+	}
+	return filepath.Join(dir, name)
+}
+
+// users are those of the images that the suites stand on: busybox, alpine.
+const users = `
+cat >>etc/passwd <<'P'
+bin:x:2:2:bin:/bin:/bin/false
+sys:x:3:3:sys:/dev:/bin/false
+operator:x:37:37:Operator:/var:/bin/false
+nobody:x:65534:65534:nobody:/home:/bin/false
+P
+cat >>etc/group <<'P'
+bin:x:2:
+sys:x:3:
+wheel:x:10:root
+users:x:100:
+nobody:x:65534:
+P
+`
+
+// verdict is what came of a case.
+type verdict string
+
+const (
+	equal    verdict = "equal"
+	refused  verdict = "refused with a right reason"
+	wrong    verdict = "wrong"
+	notTaken verdict = "not taken"
+)
+
+// table counts, and prints what is not equal.
+type table map[verdict][]string
+
+func (c table) add(v verdict, name, why string) { c[v] = append(c[v], name+": "+why) }
+
+func (c table) print(t *testing.T, suite string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %d equal, %d refused with a right reason, %d wrong; %d not taken\n", suite, len(c[equal]),
+		len(c[refused]), len(c[wrong]), len(c[notTaken]))
+	for _, v := range []verdict{wrong, refused, notTaken} {
+		sort.Strings(c[v])
+		for _, line := range c[v] {
+			fmt.Fprintf(&b, "%s: %s\n", v, line)
+		}
+	}
+	t.Log(b.String())
+	if len(c[wrong]) > 0 {
+		t.Errorf("%s: %d wrong", suite, len(c[wrong]))
+	}
+}
+
+// A suite's build: a Dockerfile, with the base that is here in place of the images that it stands on.
+type suiteBuild struct {
+	Dockerfile string            // the text
+	Name       string            // NAME of NAME.dockerignore
+	Context    string            // the folder; "" is none
+	Args       map[string]string // build arguments
+	Target     string            // the stage to build; "" is the last
+}
+
+type suiteResult struct {
+	Root   string          // the tree
+	Config json.RawMessage // the image's
+	Said   string          // findings and log
+	Rules  []string        // of the findings that are errors
+	Failed bool
+}
+
+// scratchRoot is where the tree of a stage FROM scratch is in an image, which can't be made of it alone.
+const scratchRoot = "conformance-root"
+
+var (
+	bases    = `(?:[a-z0-9.-]+\.[a-z]+/)?(?:(?:library|libpod|amd64|fedora|moby|docker)/)*`
+	images   = regexp.MustCompile(`^` + bases + `(?:busybox|alpine|centos|ubuntu|python-311|debian)(?:[:@].*|\$\{TARGETARCH.*)?$`)
+	fromLine = regexp.MustCompile(`(?is)^(\s*FROM\s+(?:--\S+\s+)*)(\S+)(.*)$`)
+	argLine  = regexp.MustCompile(`(?is)^(\s*ARG\s+\w+=["']?)([^\s"']+)(.*)$`)
+	defaults = regexp.MustCompile(`(:-)([^{}]*)(\})`)
+)
+
+// here is the base that is here for an image's name.
+func here(image string) string {
+	image = defaults.ReplaceAllStringFunc(image, func(s string) string { return ":-" + here(s[2:len(s)-1]) + "}" })
+	if images.MatchString(image) {
+		return "debian:bookworm"
+	}
+	return image
+}
+
+// rewrite returns the Dockerfile with the base that is here, ending with the target. Where that stands on scratch, text
+// puts its tree in the base's folder scratchRoot, and plain has the base in place of scratch.
+func (b suiteBuild) rewrite() (own, text, plain string, err error) {
+	result, err := parser.Parse(strings.NewReader(b.Dockerfile))
+	if err != nil {
+		return b.Dockerfile, b.Dockerfile, "", nil // the translator will say why
+	}
+	lines := strings.SplitAfter(b.Dockerfile, "\n")
+	var stages []suiteStage
+	end := len(lines)
+	for _, node := range result.AST.Children {
+		line := &lines[node.StartLine-1]
+		switch strings.ToLower(node.Value) {
+		case "arg":
+			if m := argLine.FindStringSubmatch(*line); m != nil && stages == nil {
+				*line = m[1] + here(m[2]) + m[3]
+			}
+		case "from":
+			m := fromLine.FindStringSubmatch(*line)
+			if m == nil {
+				continue
+			}
+			*line = m[1] + here(m[2]) + m[3]
+			s := suiteStage{image: strings.ToLower(m[2]), line: node.StartLine - 1}
+			if words := strings.Fields(m[3]); len(words) > 1 && strings.EqualFold(words[0], "as") {
+				s.name = strings.ToLower(words[1])
+			}
+			if b.Target != "" && len(stages) > 0 && stages[len(stages)-1].is(b.Target, len(stages)-1) {
+				end = node.StartLine - 1
+			}
+			if end == len(lines) {
+				stages = append(stages, s)
+			}
+		}
+	}
+	if len(stages) == 0 {
+		return b.Dockerfile, b.Dockerfile, "", nil
+	}
+	last := stages[len(stages)-1]
+	if b.Target != "" && !last.is(b.Target, len(stages)-1) {
+		return "", "", "", fmt.Errorf("target stage %q could not be found", b.Target)
+	}
+	for i := len(stages) - 2; i >= 0; i-- {
+		if stages[i].name != "" && stages[i].name == last.image {
+			last = stages[i]
+		}
+	}
+	own = strings.Join(lines[:end], "")
+	if last.image != "scratch" {
+		return own, own, "", nil
+	}
+	m := fromLine.FindStringSubmatch(lines[last.line])
+	lines[last.line] = m[1] + "debian:bookworm" + m[3]
+	text = strings.TrimSuffix(strings.TrimRight(own, "\n"), `\`)
+	text += fmt.Sprintf("\n\nFROM debian:bookworm\nCOPY --from=%d / /%s/\n", len(stages)-1, scratchRoot)
+	return own, text, strings.Join(lines[:end], ""), nil
+}
+
+type suiteStage struct {
+	name, image string
+	line        int
+}
+
+// is tells whether a target means the nth stage.
+func (s suiteStage) is(target string, n int) bool {
+	return strings.EqualFold(s.name, target) || strconv.Itoa(n) == target
+}
+
+var loopback = regexp.MustCompile(`//(?:127\.0\.0\.1|localhost):(\d+)`)
+
+// build builds it in a folder with the translator.
+func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
+	_, text, plain, err := s.rewrite()
+	if err != nil {
+		return suiteResult{Failed: true, Said: err.Error()}
+	}
+	allow := map[string]bool{}
+	inside := func(text string) string { // the sandbox's name for this host's loopback
+		return loopback.ReplaceAllStringFunc(text, func(at string) string {
+			port := at[strings.LastIndexByte(at, ':')+1:]
+			allow["10.0.2.2:"+port] = true
+			return "//10.0.2.2:" + port
+		})
+	}
+	source := dockerfile.Source{Dockerfile: []byte(inside(text)), Name: s.Name, Codename: "bookworm",
+		BuildArgs: map[string]string{}}
+	for k, v := range s.Args {
+		source.BuildArgs[k] = inside(here(v))
+	}
+	if s.Context != "" {
+		if source.Context, err = dockerfile.ContextFromDir(s.Context, dockerfile.Limits{}); err != nil {
+			return suiteResult{Failed: true, Said: err.Error()}
+		}
+	}
+	blend, findings := dockerfile.Translate(source)
+	for _, f := range findings {
+		r.Said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
+		if f.Level == dockerfile.Error {
+			r.Rules = append(r.Rules, f.Rule)
+		}
+	}
+	if blend == nil {
+		r.Failed = true
+		return r
+	}
+	r.Config = configOf(blend.Text)
+	if plain != "" {
+		source.Dockerfile = []byte(inside(plain))
+		if other, _ := dockerfile.Translate(source); other != nil {
+			r.Config = configOf(other.Text)
+		}
+	}
+	var allowed []string
+	for one := range allow {
+		allowed = append(allowed, one)
+	}
+	root, log, err := b.run(blend, work, strings.Join(allowed, " "))
+	r.Said += log
+	r.Failed = err != nil
+	r.Root = root
+	os.RemoveAll(filepath.Join(root, "etc/toaster"))
+	os.RemoveAll(filepath.Join(root, "usr/lib/toaster"))
+	if plain != "" {
+		r.Root = filepath.Join(root, scratchRoot)
+		os.MkdirAll(r.Root, 0o755)
+	}
+	return r
+}
+
+// configOf reads the image's configuration, which the builder is given as the last word of zsh.
+func configOf(blend []byte) json.RawMessage {
+	at := bytes.LastIndex(blend, []byte("\nmetadata $'"))
+	if at < 0 {
+		return nil
+	}
+	word, _, _ := bytes.Cut(blend[at+len("\nmetadata $'"):], []byte("\n"))
+	word = bytes.ReplaceAll(bytes.TrimSuffix(word, []byte("'")), []byte(`\'`), []byte("'"))
+	word = bytes.ReplaceAll(word, []byte(`"`), []byte(`\"`))
+	plain, err := strconv.Unquote(`"` + string(word) + `"`)
+	if err != nil {
+		return nil
+	}
+	return json.RawMessage(plain)
+}
+
+// rightly tells whether a Dockerfile is refused for what is stated as not supported.
+func rightly(rules []string) bool {
+	for _, rule := range rules {
+		switch rule {
+		case "BaseDistribution", "CopyFromImage", "AddGit", "RunNetwork", "RunSecurity", "RunDevice", "FromPlatform",
+			"RunSecretMount":
+			return true
+		}
+	}
+	return false
+}
+
+// tidy is one line of what was said.
+func tidy(said string) string {
+	lines := strings.Split(strings.TrimSpace(said), "\n")
+	var last []string
+	for _, line := range lines {
+		if strings.HasPrefix(line, "TOASTER-PHASE") || strings.HasPrefix(line, "TOASTER-STEP") {
+			continue
+		}
+		last = append(last, line)
+	}
+	if len(last) > 4 {
+		last = last[len(last)-4:]
+	}
+	return strings.Join(last, " | ")
+}

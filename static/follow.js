@@ -57,7 +57,14 @@
   let polls = 0;
 
   function say(what) {
-    if (says.textContent !== says.dataset[what]) says.textContent = says.dataset[what];
+    if (says.dataset.said === what) return;
+    says.dataset.said = what;
+    says.textContent = says.dataset[what];
+    if (what !== "out") return;
+    const link = document.createElement("a"); // to the page, which leads to the log-in and back
+    link.href = location.href;
+    link.textContent = says.dataset.login;
+    says.append(" ", link);
   }
 
   function scroll() {
@@ -185,7 +192,7 @@
     try {
       goesOn = await poll();
       if (goesOn) say("follow");
-      else if (says.textContent !== says.dataset.out) say("end");
+      else if (says.dataset.said !== "out") say("end");
     } catch {
       wait = Math.min(wait * 2, 30000);
       say("away");

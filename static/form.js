@@ -142,7 +142,10 @@
       if (follows && got.target) target.value = got.target;
       if (docker) docker.textContent = got.docker_build;
     } catch (e) {
-      if (e.name !== "AbortError") says.textContent = say("The server can't be reached. What you wrote is still here.");
+      if (e.name === "AbortError") return;
+      says.textContent = say("The server can't be reached. What you wrote is still here.");
+      clearTimeout(timer);
+      timer = setTimeout(check, 10000); // it may be back
     }
   }
 

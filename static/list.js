@@ -7,11 +7,14 @@
   let wait = 2000;
   let timer = 0;
   let busy = false;
+  let out = false; // nobody is logged in any more
   let last = ""; // what the server said; in the page the times are the reader's
 
   // Takes the list from the page as the server would show it now. Returns whether it goes on changing.
   async function show() {
     const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    out = answer.status === 401 || (answer.redirected && new URL(answer.url).pathname.endsWith("/account/login"));
+    if (out) return false;
     if (!answer.ok || answer.redirected) throw new Error("no page");
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const fresh = page.getElementById("list");
@@ -29,6 +32,14 @@
     return fresh.dataset.live === "true";
   }
 
+  // Says so, with a link to the page, which leads to the log-in and back.
+  function sayOut() {
+    const link = document.createElement("a");
+    link.href = location.href;
+    link.textContent = say("Log in again");
+    says.replaceChildren(say("You are logged out."), " ", link);
+  }
+
   async function turn() {
     clearTimeout(timer);
     if (busy || document.hidden) return;
@@ -36,14 +47,15 @@
     let goesOn = true;
     try {
       goesOn = await show();
-      says.textContent = "";
+      if (out) sayOut();
+      else says.textContent = "";
     } catch {
       wait = Math.min(wait * 2, 30000);
       says.textContent = say("The server can't be reached; trying again in %s seconds.", Math.round(wait / 1000));
     }
     busy = false;
     if (goesOn) timer = setTimeout(turn, wait);
-    else document.removeEventListener("visibilitychange", turn);
+    else if (!out) document.removeEventListener("visibilitychange", turn); // who comes back may have logged in meanwhile
   }
 
   document.addEventListener("visibilitychange", turn);

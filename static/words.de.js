@@ -18,5 +18,7 @@ window.words = {
   "You are logged out. What you wrote is kept: log in when you send it.": "Du bist abgemeldet. Was du geschrieben hast, bleibt erhalten: Melde dich an, wenn du es abschickst.",
   "The server can't be reached. What you wrote is still here.": "Der Server ist nicht erreichbar. Was du geschrieben hast, steht noch hier.",
   "%s is larger than a Dockerfile may be.": "%s ist größer, als ein Dockerfile sein darf.",
+  "You are logged out.": "Du bist abgemeldet.",
+  "Log in again": "Wieder anmelden",
   "The server can't be reached; trying again in %s seconds.": "Der Server ist nicht erreichbar; nächster Versuch in %s Sekunden.",
 };

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +31,29 @@ func loginForm(w http.ResponseWriter, r *web.Request) error {
 	if r.Who.Person != nil {
 		return r.Redirect(w, next)
 	}
+	if r.URL.Query().Get("check") != "" {
+		return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{withoutCookie(r)}})
+	}
 	return showLogin(w, r, http.StatusOK, form{Next: next})
+}
+
+// checked is where a log-in leads. A browser that sent no cookie of ours comes by the log-in page, which leads on, or says
+// that the cookie is missing.
+func checked(r *web.Request, next string) string {
+	if slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool { return strings.Contains(c.Name, "toaster") }) {
+		return next
+	}
+	return "/account/login?check=1&next=" + url.QueryEscape(next)
+}
+
+// withoutCookie is why somebody who has just logged in is not.
+func withoutCookie(r *web.Request) *fault.Error {
+	if r.Site.Config.Session.Secure == "always" && r.TLS == nil {
+		return fault.New(fault.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+			"Open this site by https://, and allow cookies for it. Then log in again.")
+	}
+	return fault.New(fault.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+		"Allow cookies for this site in your browser's settings. Then log in again.")
 }
 
 func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error {
@@ -88,7 +112,7 @@ func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by stri
 	if r.Site.Config.Session.SecondFactor && !p.HasFactor() {
 		next = "/account/factor"
 	}
-	return r.Redirect(w, next)
+	return r.Redirect(w, checked(r, next))
 }
 
 // code is the form for the second factor.

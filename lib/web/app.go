@@ -197,11 +197,10 @@ func (r *Request) answer(w *response) error {
 		return r.straighten(w)
 	}
 	r.noticeProxy()
-	who, err := r.Site.Sessions.Who(r.Request)
-	if err != nil {
+	if err := r.identify(); err != nil {
 		return err
 	}
-	r.Who = who
+	who := r.Who
 	if who.Person == nil && route.Access == Anyone {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
@@ -212,6 +211,16 @@ func (r *Request) answer(w *response) error {
 		return err
 	}
 	return route.Do(w, r)
+}
+
+// identify finds out who asks, once.
+func (r *Request) identify() (err error) {
+	if r.Site == nil || r.identified {
+		return nil
+	}
+	r.identified = true
+	r.Who, err = r.Site.Sessions.Who(r.Request)
+	return err
 }
 
 // straighten leads to the path without the slash at its end.
@@ -227,12 +236,9 @@ func (r *Request) logInFirst(w *response) error {
 	if r.JSON() {
 		return fault.New(fault.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
 	}
-	next := r.app.own() + r.path
-	if q := r.Request.URL.RawQuery; q != "" {
-		next += "?" + q
-	}
+	next := address(&url.URL{Path: r.app.own() + r.path, RawQuery: r.Request.URL.RawQuery})
 	if r.Method == http.MethodPost {
-		next = r.app.own() + fill(r.route.Again, r.parameters)
+		next = address(&url.URL{Path: r.app.own() + fill(r.route.Again, r.parameters)})
 		if p := r.Who.Expired; p != nil && r.route.Fields != nil {
 			id, err := r.keep(p.ID)
 			if err != nil {

@@ -86,6 +86,7 @@ func (r *Request) fail(w *response, err error) {
 		r.problem(w, status, err)
 		return
 	}
+	r.identify() // for the menu: nothing is said of it that can't be found out
 	failure := struct {
 		Status        int
 		Title         string

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/url"
 	"path"
 	"strings"
@@ -83,25 +84,37 @@ func segments(path string) (list []string, ok bool) {
 	return list, true
 }
 
-// SafeNext returns next if it is a path of this site, without the prefix, and otherwise else: a link to the log-in
-// page can't lead anywhere else afterwards.
+// SafeNext returns next, escaped for a Location, if it is a path of this site, without the prefix, and else otherwise:
+// a link to the log-in page can't lead to another site afterwards.
 func SafeNext(next, otherwise string) string {
-	if len(next) > 2000 || len(next) < 2 || next[0] != '/' || next[1] == '/' {
+	if len(next) > 2000 || len(next) < 2 || next[0] != '/' || next[1] == '/' || strings.Contains(next, `\`) {
 		return otherwise
 	}
-	for i := 0; i < len(next); i++ {
-		if next[i] <= ' ' || next[i] >= 0x7f || next[i] == '\\' {
-			return otherwise
-		}
-	}
-	u, err := url.Parse(next)
+	u, err := url.Parse(next) // refuses control characters
 	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Fragment != "" {
 		return otherwise
 	}
 	if _, ok := segments(u.Path); !ok {
 		return otherwise
 	}
-	return next
+	return address(u)
+}
+
+// address is a path and its query with nothing in them that may not stand in a header.
+func address(u *url.URL) string {
+	path := u.EscapedPath()
+	if u.RawQuery == "" {
+		return path
+	}
+	var query strings.Builder
+	for i := range len(u.RawQuery) {
+		if c := u.RawQuery[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"<>\^{|}`+"`", c) >= 0 {
+			fmt.Fprintf(&query, "%%%02X", c)
+		} else {
+			query.WriteByte(c)
+		}
+	}
+	return path + "?" + query.String()
 }
 
 // Short is what a list is searched for: at most 200 bytes of what somebody typed, and valid UTF-8.

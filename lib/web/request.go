@@ -25,6 +25,7 @@ type Request struct {
 	path       string // below the program
 	route      *Route
 	parameters map[string]string
+	identified bool  // Who is known, as far as it can be
 	err        error // what it failed with, for the log
 }
 
@@ -125,6 +126,7 @@ func (r *Request) send(w http.ResponseWriter, status int, kind string, body []by
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Add("Link", "<"+r.To("/static/openapi.json")+`>; rel="service-desc"; type="application/json"`)
 	h.Add("Vary", "Accept, Accept-Language, Authorization, Cookie")
 	if wait := retryAfter(status, fault.Of(r.err)); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(wait))

@@ -182,8 +182,25 @@ func TestSafeNext(t *testing.T) {
 			t.Errorf("%q was refused", good)
 		}
 	}
+	for plain, escaped := range map[string]string{
+		"/jobs/a b":                  "/jobs/a%20b",
+		"/jobs/a%20b?q=x y":          "/jobs/a%20b?q=x%20y",
+		"/jobs/a+b?q=x+y%2Bz":        "/jobs/a+b?q=x+y%2Bz",
+		"/jobs/a%2Fb":                "/jobs/a%2Fb",
+		"/jobs/ä":                    "/jobs/%C3%A4",
+		"/jobs/日本?q=日":               "/jobs/%E6%97%A5%E6%9C%AC?q=%E6%97%A5",
+		"/jobs/100%25?q=100%":        "/jobs/100%25?q=100%",
+		"/jobs/a%3Fb%23c":            "/jobs/a%3Fb%23c",
+		"/jobs?next=//evil.example/": "/jobs?next=//evil.example/",
+		`/jobs?q="<x>"`:              "/jobs?q=%22%3Cx%3E%22",
+		"/jobs?q=a%0D%0Ab&state=new": "/jobs?q=a%0D%0Ab&state=new",
+	} {
+		if got := SafeNext(plain, "/fallback"); got != escaped || SafeNext(got, "/fallback") != escaped {
+			t.Errorf("%q leads to %q, not %q", plain, got, escaped)
+		}
+	}
 	for _, bad := range []string{"", "/", "jobs", "//evil.example", "/\\evil.example", "http://evil.example/", "/jobs\r\nSet-Cookie: a=b", "/a/../../x", "/jobs//x",
-		"/%2e%2e/x", "/jobs#x", "javascript:alert(1)", "/" + strings.Repeat("a", 3000), "/\tevil", "/ä", "/%zz"} {
+		"/%2e%2e/x", "/jobs#x", "javascript:alert(1)", "/" + strings.Repeat("a", 3000), "/\tevil", "/\x7f", "/%ff", "/%00", "/%2fevil.example", "/a%2f%2fx", "/jobs\u2028\x85", "/\\/x", "/%zz"} {
 		if got := SafeNext(bad, "/fallback"); got != "/fallback" {
 			t.Errorf("%q was taken: %q", bad, got)
 		}

@@ -75,6 +75,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		status          int
 	}{
 		{"GET /account", "/account", read, nil, 200},
+		{"GET /targets", "/targets", read, nil, 200},
 		{"GET /jobs", "/jobs", read, nil, 200},
 		{"GET /jobs", "/jobs?q=second&state=failed&sort=name", read, nil, 200},
 		{"GET /jobs", "/jobs?page=9", read, nil, 200},

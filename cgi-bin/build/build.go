@@ -62,7 +62,6 @@ type buildPage struct {
 	Job        *store.Job
 	Build      *store.Build
 	Now        time.Time
-	Title      string
 	Timeline   []engine.Span
 	Failure    *failure
 	Artifacts  []store.Artifact
@@ -96,7 +95,6 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 		}
 	}
 	p.Until = keptUntil(r, s, p.Build)
-	p.Title = title(s, p.Job.Target)
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
 	p.Screenshot = screenshot(p.Artifacts)
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {

@@ -20,8 +20,31 @@ func (j *jobs) newForm(w http.ResponseWriter, r *web.Request) error {
 	}
 	if f == nil {
 		f = &form{Target: r.URL.Query().Get("target"), Start: true}
+		if r.URL.Query().Get("sample") != "" {
+			if err := j.sample(r, f); err != nil {
+				return err
+			}
+		}
 	}
 	return j.show(w, r, http.StatusOK, f)
+}
+
+// sample fills the form with a Dockerfile to begin with, for the target that is asked for, or the first one.
+func (j *jobs) sample(r *web.Request, f *form) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	targets, err := s.Targets()
+	if err != nil {
+		return err
+	}
+	chosen, err := targets.Find(f.Target)
+	if on := targets.On(); err != nil && len(on) > 0 {
+		chosen = on[0]
+	}
+	f.Target, f.Text = chosen.Name, dockerfile.Sample(chosen.Distribution, chosen.Codename)
+	return nil
 }
 
 // add stores a new job and, if asked to, builds it.

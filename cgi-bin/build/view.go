@@ -43,7 +43,6 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
 		Job         *store.Job
 		Revision    *store.Revision
-		Title       string
 		Open        bool
 		Problem     *fault.Error
 		Source      source
@@ -51,7 +50,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		ContextSize int64
 		Docker      string // the command that tests the same sources in a container
 		Address     string // of the site
-	}{job, rev, title(s, job.Target), len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)),
+	}{job, rev, len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)),
 		build.DockerBuild(chosen, rev.BuildArgs, rev.Context != nil), r.Address()}})
 }
 
@@ -80,15 +79,6 @@ func problem(err error) *fault.Error {
 		return nil
 	}
 	return fault.Of(err)
-}
-
-// title is a target's line for people, or its name where it is not offered any more.
-func title(s *build.Service, target string) string {
-	t, err := s.Target(target)
-	if err != nil {
-		return target
-	}
-	return t.Title
 }
 
 // source is a Dockerfile to look at, with what there is to say of its lines.

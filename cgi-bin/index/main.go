@@ -19,6 +19,7 @@ func main() { os.Exit(web.Main("index", routes)) }
 var routes = []web.Route{
 	{Method: http.MethodGet, Path: "", Do: front},
 	{Method: http.MethodGet, Path: "/help", Do: help},
+	{Method: http.MethodGet, Path: "/targets", Do: targets},
 }
 
 // group is a heading with its targets.
@@ -37,29 +38,43 @@ func front(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	var groups []group
-	for _, t := range targets.On() {
+	return r.Page(w, http.StatusOK, "front", page.View{Data: struct {
+		Groups []group
+		Health engine.Health
+		SignUp bool
+	}{grouped(targets.On()), s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}})
+}
+
+// grouped puts targets below their headings, both in the file's order.
+func grouped(targets []sdk.Target) (groups []group) {
+	for _, t := range targets {
 		if len(groups) == 0 || groups[len(groups)-1].Name != t.Group {
 			groups = append(groups, group{Name: t.Group})
 		}
 		last := &groups[len(groups)-1]
 		last.Targets = append(last.Targets, t)
 	}
-	return r.Page(w, http.StatusOK, "front", page.View{Data: struct {
-		Groups []group
-		Health engine.Health
-		SignUp bool
-	}{groups, s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}})
+	return groups
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.
 func help(w http.ResponseWriter, r *web.Request) error {
 	limits := r.Site.Config.Limits
+	list, err := sdk.LoadTargets(r.Site.Config.Paths.Targets)
+	if err != nil {
+		return err
+	}
+	sample := dockerfile.Sample("devuan", "daedalus")
+	if on := list.On(); len(on) > 0 {
+		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
+	}
 	return r.Page(w, http.StatusOK, "help", page.View{Here: "help", Data: struct {
 		Dockerfile, Context, Unpacked int64
 		Entries, Jobs                 int
-		Address                       string
+		Address, Sample               string
+		Groups                        []group
 		Instructions                  []dockerfile.Kept
 		Rules                         []dockerfile.Rule
-	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, r.Address(), dockerfile.Instructions(), dockerfile.Rules()}})
+	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()),
+		dockerfile.Instructions(), dockerfile.Rules()}})
 }

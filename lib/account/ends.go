@@ -41,7 +41,7 @@ func (a *Accounts) TellEnds(ctx context.Context) error {
 // endLetter says how a build ended, and where to go on.
 func (a *Accounts) endLetter(e store.Ended) store.Letter {
 	b := e.Build
-	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.Target, b.State)
+	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.TargetTitle, b.State)
 	if !b.StartedAt.IsZero() && !b.EndedAt.IsZero() {
 		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
 	}

@@ -57,7 +57,8 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	if owner.MaxJobs >= 0 {
 		limit = owner.MaxJobs
 	}
-	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
+	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
+		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
 		Root: w.root, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {

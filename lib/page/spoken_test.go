@@ -45,7 +45,7 @@ var told = []string{"Message", "Advice", "message", "advice", "Reason", "reason"
 var answers = []string{
 	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
 	"lib/build choose", "lib/build Why", "lib/local reason", "lib/local lostReason", "lib/local noRunner", "lib/local outcome",
-	"lib/sdk next", "lib/sdk Login", "lib/sdk groups", "lib/sdk singleBoard", "lib/sdk phone", "lib/sdk otherARM",
+	"lib/sdk next", "lib/sdk Login", "lib/sdk groups", "lib/sdk titles", "lib/sdk singleBoard", "lib/sdk phone", "lib/sdk otherARM",
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",
 }
 

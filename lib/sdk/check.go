@@ -25,6 +25,14 @@ var groups = map[string]string{
 	"arm":    "ARM board: for a memory card",
 }
 
+// titles are a target's line for people, by its SDK: what it makes, of which release and architecture.
+var titles = map[string]string{
+	"rootfs": "Root filesystem (tar) · %s",
+	"vm":     "Virtual machine (qcow2, vdi) · %s",
+	"live":   "Live ISO · %s",
+	"arm":    "%s (memory card) · %s",
+}
+
 var architectures = []string{"amd64", "i386", "arm64", "armhf", "armel"}
 
 // check looks at a distribution that stands after the others.

@@ -13,7 +13,7 @@ type Target struct {
 	Codename       string   // the release: daedalus, bookworm, …
 	Version        string   // the release's number, for people; empty for one that has none
 	Board          string   // arm only
-	Title          string   // one line for a form: "amd64 · Devuan 5 daedalus"
+	Title          string   // one line for people, its own: "Live ISO · Devuan 5 daedalus · amd64"
 	Group          string   // the heading it stands under in a form
 	Label          string   // which agents can build it; empty for any
 	Remark         string   // what a person should know, or why it is off

@@ -200,12 +200,13 @@ func (f *family) target(d named, codename, arch, board string) Target {
 	if !slices.Contains(d.Rolling, codename) {
 		t.Suites = append(t.Suites, codename+"-updates", codename+"-security")
 	}
-	t.Title = strings.Join(strings.Fields(d.title+" "+t.Version+" "+codename), " ") + ", " + arch
+	of := []any{strings.Join(strings.Fields(d.title+" "+t.Version+" "+codename), " ") + " · " + arch}
 	if board != "" {
 		t.Name += "_" + board
-		t.Title = boards[board].title + ", " + t.Title
 		t.Group = boards[board].group
+		of = []any{boards[board].title, of[0]}
 	}
+	t.Title = fmt.Sprintf(titles[f.SDK], of...)
 	return t
 }
 

@@ -46,7 +46,7 @@ func TestInstalledTargets(t *testing.T) {
 		t.Error(got)
 	}
 	x, err := targets.Find("rootfs_amd64_daedalus")
-	if err != nil || x.Title != "Devuan 5 daedalus, amd64" || x.Mirror != "http://deb.devuan.org/merged" ||
+	if err != nil || x.Title != "Root filesystem (tar) · Devuan 5 daedalus · amd64" || x.Mirror != "http://deb.devuan.org/merged" ||
 		strings.Join(x.Suites, " ") != "daedalus daedalus-updates daedalus-security" {
 		t.Errorf("%+v, %v", x, err)
 	}
@@ -63,6 +63,31 @@ func TestInstalledTargets(t *testing.T) {
 	}
 	if found := targets.For("devuan", "daedalus"); len(found) != 5 || found[0].Name != "rootfs_amd64_daedalus" {
 		t.Errorf("%+v", found)
+	}
+}
+
+// TestATargetsTitleIsItsOwn: people tell all targets apart by it, those that are off, too.
+func TestATargetsTitleIsItsOwn(t *testing.T) {
+	targets, err := load(t, strings.ReplaceAll(installed(t), "\non = false\n", "\non = true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := map[string]string{}
+	for _, x := range targets.On() {
+		if other := named[x.Title]; other != "" {
+			t.Errorf("%s and %s are both %q", other, x.Name, x.Title)
+		}
+		named[x.Title] = x.Name
+	}
+	for title, name := range map[string]string{
+		"Virtual machine (qcow2, vdi) · Devuan 5 daedalus · amd64": "vm_amd64_daedalus",
+		"Live ISO · Devuan 5 daedalus · i386":                      "live_i386_daedalus",
+		"Live ISO · Debian 12 bookworm · amd64":                    "live_amd64_bookworm",
+		"PineTab (memory card) · Devuan 4 chimaera · arm64":        "arm_arm64_chimaera_pinetab",
+	} {
+		if named[title] != name {
+			t.Errorf("%q is %q, not %s", title, named[title], name)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ type Job struct {
 	PersonID      int64
 	Name          string // the person's
 	Target        string
+	TargetTitle   string // the target's line for people; where none is stored, its name
 	EngineName    string // the engine's; unique also when letter case is ignored
 	Enabled       bool
 	EngineEnabled bool   // what the engine was told last
@@ -55,7 +56,10 @@ type Root struct {
 	Password string // its hash, crypt(5); empty: the password is locked
 }
 
-const jobColumns = `job.id, job.person_id, job.name, job.target, job.engine_name, job.enabled, job.engine_enabled,
+// targetTitle is a job's target as people know it.
+const targetTitle = "coalesce(nullif(job.target_title, ''), job.target)"
+
+const jobColumns = "job.id, job.person_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled, job.engine_enabled,
 	job.revision, job.defined, job.problem, job.badge, job.created_at, job.seen_at, job.removed_at`
 
 // withLast joins a job with its newest build, whose columns are NULL when there is none.
@@ -66,7 +70,7 @@ func scanJob(rs *sql.Rows) (*Job, error) {
 	var j Job
 	var created, seen, removed sql.NullInt64
 	var b nullBuild
-	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.EngineName, &j.Enabled, &j.EngineEnabled,
+	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
 		&j.Revision, &j.Defined, &j.Problem, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
 	if err != nil {
 		return nil, err
@@ -94,8 +98,8 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 		if limit > 0 && have >= limit {
 			return fault.New(fault.Limited, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit), "Remove a job that you no longer need, or ask the administrator for more.")
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, engine_name, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			j.ID, j.PersonID, j.Name, j.Target, j.EngineName, r.Number, millis(j.CreatedAt))
+		_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
 		if unique(err) {
 			return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.")
 		}
@@ -199,7 +203,7 @@ var jobOrders = map[string]string{
 // Jobs returns a page of an owner's jobs.
 func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
 	const chosen = " FROM job" + withLast + ` WHERE job.person_id = ? AND job.removed_at IS NULL
-		AND (? = '' OR instr(lower(job.name || ' ' || job.target), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
+		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
 	args := []any{owner, q.Text, q.Text, q.State, q.State}
 	order, ok := jobOrders[q.Sort]
 	if !ok {

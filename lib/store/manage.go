@@ -196,7 +196,7 @@ type OwnedJob struct {
 // the id, too.
 func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found int, err error) {
 	const chosen = " FROM job JOIN person p ON p.id = job.person_id" + withLast + ` WHERE job.removed_at IS NULL
-		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.id || ' ' || p.email), lower(?1)) > 0)
+		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' || p.email), lower(?1)) > 0)
 		AND (?2 = '' OR coalesce(build.state, 'new') = ?2)`
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State).Scan(&found); err != nil {

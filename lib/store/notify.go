@@ -25,12 +25,12 @@ func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err erro
 	scan := func(rs *sql.Rows) (e Ended, err error) {
 		e.Job = new(Job)
 		var b nullBuild
-		err = rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.Target}, b.fields()...)...)
+		err = rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.TargetTitle}, b.fields()...)...)
 		e.Build = b.build()
 		return e, err
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, job.target, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN person p ON p.id = job.person_id
+		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, `+targetTitle+`, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN person p ON p.id = job.person_id
 			WHERE build.notified = 0 AND job.removed_at IS NULL ORDER BY build.ended_at LIMIT ?`, most)
 		if err != nil {
 			return err

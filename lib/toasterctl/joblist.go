@@ -19,6 +19,7 @@ type jobView struct {
 	Name    string      `json:"name"`
 	Owner   string      `json:"owner"`
 	Target  string      `json:"target"`
+	Title   string      `json:"target_title"`
 	State   string      `json:"state"`
 	Enabled bool        `json:"enabled"`
 	Problem string      `json:"problem,omitempty"`
@@ -46,7 +47,7 @@ type artifactView struct {
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, State: j.State(), Enabled: j.Enabled, Problem: j.Problem, Created: j.CreatedAt}
+	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.Problem, Created: j.CreatedAt}
 }
 
 func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {

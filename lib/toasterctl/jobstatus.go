@@ -59,7 +59,7 @@ func (w *world) status(v jobView) error {
 	if !v.Enabled {
 		enabled = ", disabled"
 	}
-	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Target), v.State, enabled)
+	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Title), v.State, enabled)
 	if v.Problem != "" {
 		fmt.Fprintf(w.out, "the engine refused it: %s\n", printable(v.Problem))
 	}

@@ -12,6 +12,7 @@ type Job struct {
 	ID       string  `json:"id"`
 	Name     string  `json:"name"`
 	Target   string  `json:"target"`
+	Title    string  `json:"target_title"` // for people
 	State    string  `json:"state"`
 	Enabled  bool    `json:"enabled"`
 	Revision int     `json:"revision"`
@@ -96,7 +97,7 @@ func brief(j *store.Job) Job {
 
 // JobOf is a job without its builds.
 func JobOf(j *store.Job) Job {
-	return Job{ID: j.ID, Name: j.Name, Target: j.Target, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: []Build{}}
+	return Job{ID: j.ID, Name: j.Name, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: []Build{}}
 }
 
 // BuildOf is a build; artifacts that are nil are left out.

@@ -58,6 +58,7 @@ CREATE TABLE job (
 	person_id   INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
 	name        TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
 	target      TEXT NOT NULL,
+	target_title TEXT NOT NULL DEFAULT '',          -- its line for people when the job was stored; empty: the name
 	engine_name TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (length(engine_name) <= 200),
 	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
 	revision    INTEGER NOT NULL,                   -- the newest

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/http"
+
+	"toaster.do/lib/page"
+	"toaster.do/lib/sdk"
+	"toaster.do/lib/web"
+)
+
+// target is a target in JSON. The names are a contract with programs.
+type target struct {
+	Name         string `json:"name"`
+	Title        string `json:"title"` // for people
+	SDK          string `json:"sdk"`
+	Arch         string `json:"arch"`
+	Distribution string `json:"distribution"`
+	Codename     string `json:"codename"`
+	Version      string `json:"version,omitempty"`
+	Board        string `json:"board,omitempty"`
+	Remark       string `json:"remark,omitempty"`
+}
+
+// targets lists what can be built, to people and to programs.
+func targets(w http.ResponseWriter, r *web.Request) error {
+	list, err := sdk.LoadTargets(r.Site.Config.Paths.Targets)
+	if err != nil {
+		return err
+	}
+	if !r.JSON() {
+		return r.Page(w, http.StatusOK, "targets", page.View{Data: grouped(list.On())})
+	}
+	out := []target{}
+	for _, t := range list.On() {
+		out = append(out, target{t.Name, t.Title, t.SDK, t.Arch, t.Distribution, t.Codename, t.Version, t.Board, r.Say(t.Remark)})
+	}
+	return r.Answer(w, http.StatusOK, map[string]any{"targets": out})
+}

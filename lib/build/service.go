@@ -21,6 +21,8 @@ type Limits struct {
 	Builds     store.Limits  // a person's builds, likewise, and the queue's
 	Keep       int           // builds that the engine keeps of a job
 	TimeLimit  time.Duration // of one build, unless its target has another; 0: the engine's own
+	// OutputLimit is how much one build may print, in bytes; 0: the engine's own.
+	OutputLimit int64
 }
 
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is

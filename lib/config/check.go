@@ -58,6 +58,7 @@ func (c *Config) rules() []rule {
 		{c.Jenkins.ConnectTimeout >= 100*time.Millisecond, "jenkins.connect_timeout", "must be at least 100ms"},
 		{c.Jenkins.CallTimeout >= c.Jenkins.ConnectTimeout, "jenkins.call_timeout", "must not be shorter than jenkins.connect_timeout"},
 		{c.Jenkins.TimeLimit >= time.Second, "jenkins.time_limit", "must be at least a second"},
+		{c.Jenkins.OutputLimit >= 1<<10, "jenkins.output_limit", "must be at least 1 KiB"},
 		{c.Jenkins.Keep > 0, "jenkins.keep", "must be at least 1"},
 		{c.Limits.Dockerfile > 0, "limits.dockerfile", "must be more than 0"},
 		{c.Limits.Context > 0, "limits.context", "must be more than 0"},

@@ -68,6 +68,7 @@ type Jenkins struct {
 	ConnectTimeout time.Duration // until it is connected
 	CallTimeout    time.Duration // until it has answered
 	TimeLimit      time.Duration // a build running longer has failed
+	OutputLimit    Size          // a log longer than this ends its build
 	Keep           int           // newest builds of a job that are kept
 }
 

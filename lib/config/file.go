@@ -30,6 +30,7 @@ type file struct {
 		ConnectTimeout duration `toml:"connect_timeout"`
 		CallTimeout    duration `toml:"call_timeout"`
 		TimeLimit      duration `toml:"time_limit"`
+		OutputLimit    Size     `toml:"output_limit"`
 		Keep           int
 	}
 	Session struct {
@@ -53,6 +54,7 @@ func fileOf(c *Config) *file {
 	j := &f.Jenkins
 	j.URL, j.User, j.Token, j.TokenFile, j.Password = c.Jenkins.URL, c.Jenkins.User, c.Jenkins.Token, c.Jenkins.TokenFile, c.Jenkins.Password
 	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
+	j.OutputLimit = c.Jenkins.OutputLimit
 	j.ConnectTimeout, j.CallTimeout = duration{c.Jenkins.ConnectTimeout}, duration{c.Jenkins.CallTimeout}
 	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
 	f.Session.SecondFactor = c.Session.SecondFactor
@@ -68,6 +70,7 @@ func (f *file) config() *Config {
 		Jenkins: Jenkins{
 			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
 			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
+			OutputLimit: j.OutputLimit,
 		},
 		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure, f.Session.SecondFactor},
 		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail, Log: f.Log,

@@ -34,6 +34,7 @@ func Default() *Config {
 		Sandbox: Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
 		Jenkins: Jenkins{
 			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,
+			OutputLimit: 64 << 20,
 		},
 		Limits: Limits{
 			Dockerfile:      64 << 10,

@@ -273,6 +273,8 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 		o := store.Observation{Build: b, Ticket: b.Ticket, Removed: !there}
 		if !compare(b, st, k.highest, now) && !(there && s.trace(ctx, k.job, b, now)) {
 			vanish(b, now)
+		} else if !s.examine(ctx, k.job, b) {
+			continue
 		}
 		// A start whose answer is still open is left to the process that asks.
 		if b.Ticket != "" || o.Ticket != "" || !b.Open() {

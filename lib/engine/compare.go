@@ -52,6 +52,9 @@ func adopt(b *store.Build, st Status, highest int) {
 func follow(b *store.Build, e BuildStatus, now time.Time) {
 	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
 	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
+	if e.State == Lost && b.Stop { // it was to end, and has
+		b.State = string(Aborted)
+	}
 	if e.State.Ended() && b.EndedAt.IsZero() {
 		b.EndedAt = after(b.StartedAt, now)
 	}
@@ -61,7 +64,7 @@ func follow(b *store.Build, e BuildStatus, now time.Time) {
 // be stopped is stopped. One that waited is asked for again: nobody took the wish back.
 func vanish(b *store.Build, now time.Time) {
 	switch {
-	case b.EngineNumber > 0:
+	case b.EngineNumber > 0 && !b.Stop:
 		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
 	case b.Stop:
 		end(b, Aborted, b.Reason, now)

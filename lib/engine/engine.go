@@ -16,7 +16,7 @@ const (
 	Succeeded State = "succeeded" // the script ended with 0
 	Failed    State = "failed"    // the script ended otherwise, or hit a limit
 	Aborted   State = "aborted"   // a person stopped it
-	Lost      State = "lost"      // the engine no longer knows it
+	Lost      State = "lost"      // the engine ended it, or no longer knows it
 )
 
 // Ended tells whether a build in this state will never change again.
@@ -47,6 +47,7 @@ type Job struct {
 	Source      Source        // what Script is made from
 	Keep        int           // newest builds to keep, at least 1
 	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
+	OutputLimit int64         // bytes; a build that prints more is stopped and has failed; 0: likewise
 }
 
 // Status is what an engine knows of one job.
@@ -173,6 +174,12 @@ type Engine interface {
 type Expirer interface {
 	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs is a Conflict.
 	Expire(ctx context.Context, name string, number int) error
+}
+
+// Examiner is an Engine whose Status doesn't tell for certain how a build has ended that its script has not ended.
+type Examiner interface {
+	// Examine tells of a build that Status shows as Aborted or Lost which of the two it is, and why, for a person.
+	Examine(ctx context.Context, name string, number int) (state State, reason string, err error)
 }
 
 // Tracer is an Engine whose Status can, for a moment, show neither that a start waits nor the build that it has become.

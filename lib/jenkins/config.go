@@ -50,7 +50,8 @@ type shell struct {
 	Unstable int    `xml:"unstableReturn"`
 }
 
-// archiver keeps what is in dist, with fingerprints. Links are left out: they could lead anywhere.
+// archiver keeps what is in dist. Links are left out: they could lead anywhere. So there are no fingerprints: Jenkins
+// follows links to take them.
 type archiver struct {
 	Artifacts       string `xml:"artifacts"`
 	AllowEmpty      bool   `xml:"allowEmptyArchive"`
@@ -68,8 +69,8 @@ func config(job engine.Job, disabled bool) string {
 		SCM:         class{"hudson.scm.NullSCM"},
 		Label:       job.Label, CanRoam: job.Label == "",
 		Disabled: disabled,
-		Shell:    shell{string(command(job)), tooLongStatus},
-		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, Fingerprint: true, CaseSensitive: true},
+		Shell:    shell{string(command(job)), failedStatus},
+		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true},
 	}
 	p.Discarder.Strategy.Class = "hudson.tasks.LogRotator"
 	p.Discarder.Strategy.Days, p.Discarder.Strategy.Builds = -1, job.Keep

@@ -34,7 +34,7 @@ func TestTheJob(t *testing.T) {
 	if p.Description != "web (vm_amd64_daedalus), job k3\n(toaster job meATexample.org-vm_amd64_daedalus-1700000000)" || !isMarked(p.Description, job.Name) {
 		t.Errorf("its description is %q", p.Description)
 	}
-	want := archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, Fingerprint: true, CaseSensitive: true}
+	want := archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true}
 	if p.Archiver != want {
 		t.Errorf("it archives %+v", p.Archiver)
 	}
@@ -79,7 +79,7 @@ func TestTheStepLeavesDistAlone(t *testing.T) {
 		t.Errorf("it left %v", left)
 	}
 	out, status = runStep(t, step("mkdir dist; exit 3\n", time.Minute), ws)
-	if left, _ := filepath.Glob(ws + "/*"); status != 3 || len(left) != 0 {
+	if left, _ := filepath.Glob(ws + "/*"); status != failedStatus || len(left) != 0 {
 		t.Errorf("a failed build ended with %d, said %q and left %v", status, out, left)
 	}
 	if _, err := os.Stat(ws + "@toaster"); err == nil {
@@ -87,14 +87,49 @@ func TestTheStepLeavesDistAlone(t *testing.T) {
 	}
 }
 
-func TestOnlyTimeRunOutEndsWithItsStatus(t *testing.T) {
-	if out, status := runStep(t, step("echo begun; sleep 60\n", time.Second), t.TempDir()); status != tooLongStatus || !strings.Contains(out, "begun\ntoaster: this build ran longer than 1s") {
-		t.Errorf("%d, %q", status, out)
+// What the step ends with tells Jenkins whether the build has failed by itself, or was ended from outside.
+func TestTheStepsStatusTellsWhoEndedTheBuild(t *testing.T) {
+	for _, c := range []struct {
+		script string
+		want   int
+		says   string
+	}{
+		{"echo hello", 0, "hello\n"},
+		{"echo x; exit 7", failedStatus, "x\n"},
+		{"echo x; exit 124", failedStatus, "x\n"},
+		{"echo begun; sleep 60", failedStatus, "begun\ntoaster: failed: it was stopped: it ran longer than 5s.\n"},
+		{"trap 'echo late; exit 143' TERM; echo begun; sleep 60 & wait", failedStatus,
+			"begun\nlate\ntoaster: failed: it was stopped: it ran longer than 5s.\n"},
+		{"kill -9 $$", 1, "toaster: this build was ended from outside (exit code 137).\n"},
+		{"kill -9 $PPID", 1, "toaster: this build was ended from outside (exit code 137).\n"},
+		{"exit 143", 1, "toaster: this build was ended from outside (exit code 143).\n"},
+	} {
+		t.Run(c.script, func(t *testing.T) {
+			t.Parallel()
+			out, status := runStep(t, step(c.script+"\n", 5*time.Second), t.TempDir())
+			if status != c.want || !strings.HasSuffix(out, c.says) {
+				t.Errorf("%d, %q", status, out)
+			}
+		})
 	}
-	for script, want := range map[string]int{"exit 124\n": 1, "exit 0\n": 0, "exit 7\n": 7, "kill -9 $$\n": 137, "kill -9 $PPID\n": 1} {
-		if out, status := runStep(t, step(script, time.Minute), t.TempDir()); status != want {
-			t.Errorf("%q: %d, %q", script, status, out)
-		}
+}
+
+func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
+	ws := t.TempDir()
+	job := engine.Job{Name: "demo", Script: []byte("trap 'exit 0' TERM; echo begun; mkdir dist; yes; echo more\n"),
+		TimeLimit: time.Minute, OutputLimit: 5 << 20}
+	out, status := runStep(t, string(command(job)), ws)
+	const last = "\ntoaster: failed: it was stopped: it wrote more than 5 MiB to its log.\n"
+	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) || len(out) != 5<<20+len(last) {
+		t.Errorf("it ended with %d and said %d bytes, %q", status, len(out), out[max(0, len(out)-200):])
+	}
+	if left, _ := filepath.Glob(ws + "/*"); len(left) > 0 {
+		t.Errorf("it left %v", left)
+	}
+	job.OutputLimit = 0
+	job.Script = []byte("yes | head -c 10000000\n")
+	if out, status := runStep(t, string(command(job)), ws); status != 0 || len(out) != 10_000_000 {
+		t.Errorf("without a limit it ended with %d and said %d bytes", status, len(out))
 	}
 }
 

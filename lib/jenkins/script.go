@@ -5,15 +5,17 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
 	"toaster.do/lib/engine"
 )
 
-// tooLongStatus is what the shell step ends with when the build ran out of time. Jenkins is told to take it for "unstable":
-// so the result alone says why the build failed, and no log has to be searched. It is timeout(1)'s.
-const tooLongStatus = 124
+// failedStatus is what the shell step ends with when the build has failed by itself. Jenkins is told to take it for
+// "unstable": so the result alone tells that from a build that Jenkins, its agent or their hosts have ended, which is a
+// "failure" there, and no log has to be searched.
+const failedStatus = 99
 
 // wrapper runs on the agent around the build script: an empty workspace, a time limit, nothing left behind but dist/.
 //
@@ -23,7 +25,13 @@ var wrapper string
 // command returns the shell step of a job. It begins with an interpreter's line, so that Jenkins doesn't run it with -xe.
 func command(job engine.Job) []byte {
 	seconds := max(1, int64((job.TimeLimit+time.Second-1)/time.Second))
-	head := strings.NewReplacer("@MARK@", mark(job.Name), "@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", (time.Duration(seconds) * time.Second).String())
+	most := int64(math.MaxInt64)
+	if job.OutputLimit > 0 {
+		most = job.OutputLimit
+	}
+	head := strings.NewReplacer("@MARK@", mark(job.Name), "@FAILED@", fmt.Sprint(failedStatus),
+		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.InWords(time.Duration(seconds)*time.Second),
+		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.InBytes(most))
 	before, after, _ := strings.Cut(wrapper, "@SCRIPT@\n")
 	var b bytes.Buffer
 	b.WriteString(head.Replace(before))

@@ -155,12 +155,10 @@ func buildStatus(r run) engine.BuildStatus {
 		b.State = engine.Succeeded
 	case "ABORTED":
 		b.State = engine.Aborted
-	case "UNSTABLE": // see tooLongStatus
-		b.State, b.Reason = engine.Failed, "It ran longer than its time limit."
-	case "":
-		b.State, b.Reason = engine.Lost, "The build engine was restarted while this build ran."
-	default:
+	case "UNSTABLE": // see failedStatus
 		b.State = engine.Failed
+	default:
+		b.State, b.Reason = engine.Lost, endedByJenkins
 	}
 	return b
 }

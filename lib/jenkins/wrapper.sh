@@ -3,6 +3,12 @@
 set -u
 say() { printf 'toaster: %s\n' "$*"; }
 
+# fail WORDS…: this status tells that the build has failed by itself. With any other Jenkins, or its agent, has ended it.
+fail() {
+	say "failed: $*"
+	exit @FAILED@
+}
+
 # empty removes what is in the workspace, but not what the arguments of find(1) leave out. As a normal user it tries also as
 # root, and as the root of a user namespace: what builds make there may belong to root, or to users that only exist in it.
 empty() {
@@ -30,11 +36,35 @@ end_orphan() {
 	rm -rf "$folder"
 }
 
-command -v timeout >/dev/null || { say "this agent lacks timeout(1): install coreutils on it."; exit 1; }
-cd "$WORKSPACE" || exit 1
+# limit BYTES PID FILE: passes on at once what a build prints, until that is too much: then it ends that process, makes
+# the file, and drops the rest. When it is told that the build has ended, it waits for the last words of others for a while.
+limit() {
+	# shellcheck disable=SC2016 # perl's
+	exec perl -e '
+		my ($left, $pid, $file) = @ARGV;
+		$SIG{TERM} = sub { alarm 35 };
+		$SIG{ALRM} = sub { exit };
+		$| = 1;
+		while (1) {
+			my $got = sysread STDIN, my $new, 65536;
+			next if !defined $got && $!{EINTR};
+			last if !$got;
+			next if $left < 0;
+			print substr $new, 0, $left or exit;
+			if (($left -= $got) < 0) {
+				open my $note, ">", $file;
+				kill "TERM", $pid;
+			}
+		}' "$@"
+}
+
+for tool in timeout:coreutils perl:perl-base; do
+	command -v "${tool%:*}" >/dev/null || fail "this agent lacks ${tool%:*}. Install it, as root: apt-get install ${tool#*:}"
+done
+cd "$WORKSPACE" || fail "this agent has no folder $WORKSPACE."
 running=$PWD@toaster
 end_orphan
-work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || exit 1
+work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || fail "this agent's temporary folder can't be written to; mktemp says why above."
 complaints=$work/complaints
 script=
 # leave forgets this build's script, but not that of a next build that has begun already.
@@ -43,27 +73,37 @@ leave() {
 	[ "$(cat "$running" 2>/dev/null)" != "$script $work" ] || rm -f "$running"
 }
 trap leave EXIT
-empty || { say "the workspace can't be emptied: remove $PWD on this agent."; exit 1; }
+empty || fail "this agent's workspace can't be emptied: remove $PWD there."
 {
 @SCRIPT@
-} >"$work/script" || exit 1
+} >"$work/script" && mkfifo "$work/output" || fail "this agent's temporary folder can't be written to; the lines above say why."
 
 begin=$(date +%s)
-timeout -k 30 @SECONDS@ sh -c 'sh "$1"; echo $? >"$2"' toaster "$work/script" "$work/status" </dev/null &
+timeout -k 30 @SECONDS@ sh -c 'sh "$1"; echo $? >"$2"' toaster "$work/script" "$work/status" \
+	</dev/null >"$work/output" 2>&1 &
 script=$!
+limit @BYTES@ "$script" "$work/full" <"$work/output" &
+limiter=$!
 trap 'kill "$script" 2>/dev/null; wait "$script"; exit 143' HUP INT TERM
 echo "$script $work" >"$running"
-wait "$script"
+wait "$script" 2>/dev/null
 ended=$?
-if [ -s "$work/status" ]; then
-	read -r status <"$work/status"
-	[ "$status" -ne 124 ] || status=1
-elif [ $(($(date +%s) - begin)) -ge @SECONDS@ ]; then
-	say "this build ran longer than @LIMIT@ and was stopped."
-	status=124
-else
-	say "this build was ended from outside (status $ended)."
-	status=1
+kill "$limiter" 2>/dev/null
+wait "$limiter" 2>/dev/null
+status=
+[ ! -s "$work/status" ] || read -r status <"$work/status"
+if [ "$status" = 0 ]; then
+	empty ! -name dist
+	exit 0
 fi
-if [ "$status" -eq 0 ]; then empty ! -name dist; else empty; fi
-exit "$status"
+empty
+if [ -e "$work/full" ]; then
+	echo
+	fail "it was stopped: it wrote more than @MOST@ to its log."
+elif [ -z "$status" ] && [ $(($(date +%s) - begin)) -ge @SECONDS@ ]; then
+	fail "it was stopped: it ran longer than @LIMIT@."
+elif [ "${status:-143}" -gt 128 ]; then
+	say "this build was ended from outside (exit code ${status:-$ended})."
+	exit 1
+fi
+exit @FAILED@

@@ -186,7 +186,7 @@ func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 	limit := cmp.Or(a.request.TimeLimit, a.Keeper.TimeLimit)
 	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", inWords(limit))})
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", engine.InWords(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -214,26 +214,7 @@ func (a *attempt) tooLong() *outcome {
 	if err != nil || a.OutputLimit == 0 || fi.Size() <= a.OutputLimit {
 		return nil
 	}
-	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", inBytes(a.OutputLimit))}
-}
-
-// inWords is "2h" where a Duration's own String is "2h0m0s".
-func inWords(d time.Duration) string {
-	s := d.String()
-	if strings.HasSuffix(s, "m0s") {
-		s = strings.TrimSuffix(s, "0s")
-	}
-	if strings.HasSuffix(s, "h0m") {
-		s = strings.TrimSuffix(s, "0m")
-	}
-	return s
-}
-
-func inBytes(n int64) string {
-	if n%(1<<20) == 0 {
-		return fmt.Sprintf("%d MiB", n>>20)
-	}
-	return fmt.Sprintf("%d bytes", n)
+	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", engine.InBytes(a.OutputLimit))}
 }
 
 // because is why ctx has ended.

@@ -45,6 +45,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 		}
 		service.Engine = controller
 		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
+		service.Limits.OutputLimit = int64(cfg.Jenkins.OutputLimit)
 	}
 	return build.New(service), nil
 }

@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -19,6 +20,7 @@ type archiver struct {
 	DefaultExcludes   *bool  `xml:"defaultExcludes"`
 	CaseSensitive     *bool  `xml:"caseSensitive"`
 	FollowSymlinks    *bool  `xml:"followSymlinks"`
+	Fingerprint       bool   `xml:"fingerprint"`
 }
 
 // archive copies what matches out of the workspace, and returns the paths and the result after it.
@@ -48,7 +50,42 @@ func (b *run) archive(workspace, result string) ([]string, string) {
 		}
 		b.log.say(words)
 	}
+	if a.Fingerprint {
+		b.log.say("Recording fingerprints")
+		if err := a.fingerprint(workspace); err != nil {
+			b.log.say("ERROR: Failed to record fingerprints", "java.io.IOException: Failed to compute digest for "+err.Error())
+			return names, "FAILURE"
+		}
+	}
 	return names, result
+}
+
+// fingerprint reads each file that matches. Links are followed, whatever followSymlinks says: hudson.tasks.Fingerprinter
+// doesn't know of it.
+func (a *archiver) fingerprint(workspace string) (err error) {
+	depth := 0
+	var walk func(rel string)
+	walk = func(rel string) {
+		entries, _ := os.ReadDir(filepath.Join(workspace, rel))
+		for _, e := range entries {
+			name := filepath.Join(rel, e.Name())
+			info, failed := os.Stat(filepath.Join(workspace, name))
+			switch {
+			case failed == nil && info.IsDir() && depth < 5:
+				depth++
+				walk(name)
+				depth--
+			case !anyMatches(patterns(a.Artifacts), name):
+			case failed != nil:
+				err = failed
+			case info.Mode().IsRegular():
+				_, failed = os.ReadFile(filepath.Join(workspace, name))
+				err = cmp.Or(err, failed)
+			}
+		}
+	}
+	walk("")
+	return err
 }
 
 // find lists the files that match, in the order of the API. Links to folders are followed, as Ant does.

@@ -35,7 +35,7 @@ func (s *Server) onlyMaster() bool { return len(s.nodes) == 1 && s.nodes[0].Name
 // freeSlot finds an executor for a job with a label.
 func (s *Server) freeSlot(label string) (*node, int) {
 	for _, n := range s.nodes {
-		if n.Offline || label != "" && !n.has(label) {
+		if n.Offline || label != "" && !n.has(label) || label == "" && n.Exclusive {
 			continue
 		}
 		if slot := slices.Index(n.slots, nil); slot >= 0 {
@@ -70,6 +70,46 @@ func (s *Server) SetOffline(agent string, offline bool) {
 		}
 	}
 	s.maintain()
+}
+
+// LoseAgent breaks the connection to an agent: the builds that run there fail, and their processes are left alone.
+func (s *Server) LoseAgent(agent string) {
+	s.SetOffline(agent, true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.nodes {
+		if n.Name != agent {
+			continue
+		}
+		for _, b := range n.slots {
+			if b != nil && b.cookie != "" {
+				b.lost()
+				s.left = append(s.left, b.cookie)
+			}
+		}
+	}
+}
+
+// labelAt answers what is below /label/: the nodes that have a label, among which is each node's own name.
+func (c *call) labelAt(seg []string) {
+	if len(seg) < 2 {
+		c.notFound()
+		return
+	}
+	beans := []*bean{}
+	for _, n := range c.s.labelled(seg[0]) {
+		mode, class := "NORMAL", "hudson.slaves.DumbSlave"
+		if n.Exclusive {
+			mode = "EXCLUSIVE"
+		}
+		name := n.Name
+		if name == "master" {
+			class, name = "hudson.model.Hudson", ""
+		}
+		beans = append(beans, beanOf(class, is("assignedLabels", labelBeans(n)), is("mode", mode), is("nodeDescription", ""),
+			deep("nodeName", name), is("numExecutors", len(n.slots))))
+	}
+	c.api(seg[1:], beanOf("hudson.model.labels.LabelAtom", deep("name", seg[0]), lazy("nodes", 1, func() any { return beans })))
 }
 
 // running are the builds of a job that have an executor.

@@ -2,12 +2,15 @@ package standin
 
 import (
 	"bytes"
+	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // console is a build's log. Its file has LF, and notes that readers don't see.
@@ -83,6 +86,7 @@ func (c *call) progressiveText(b *run) {
 		}
 	}
 	text, end, err := b.tail(start)
+	c.spool(len(text))
 	if err != nil {
 		c.w.Header().Set("X-Text-Size", "0")
 		c.w.Header().Set("X-More-Data", "true")
@@ -94,6 +98,52 @@ func (c *call) progressiveText(b *run) {
 		c.w.Header().Set("X-More-Data", "true")
 	}
 	c.text("text/plain;charset=utf-8", strings.ReplaceAll(strings.ReplaceAll(readable(text), "\r\n", "\n"), "\n", "\r\n"))
+}
+
+// spool is the time that Jenkins takes to read what it is about to send, all of it before the first byte.
+func (c *call) spool(bytes int) {
+	if c.s.opt.Spool > 0 {
+		c.s.spooled.Add(int64(bytes))
+		c.unlocked(func() { time.Sleep(c.s.opt.Spool * time.Duration(bytes) / (1 << 20)) })
+	}
+}
+
+// Spooled is how much of logs was read, in bytes, before the first byte of an answer was sent, where Options.Spool is set.
+func (s *Server) Spooled() int64 { return s.spooled.Load() }
+
+// tailKB is how much of a log its page shows: hudson.consoleTailKB.
+const tailKB = 150
+
+// consolePage is the page with a log's end, of which a client may want to know where that is.
+func (c *call) consolePage(b *run) {
+	info, err := os.Stat(b.log.file.Name())
+	offset := int64(0)
+	if err == nil {
+		offset = max(0, info.Size()-tailKB<<10)
+	}
+	body := ""
+	if offset > 0 {
+		body = "\n          Skipping " + grouped(offset/1024) + ` KB.. <a href="consoleFull">Full Log</a>` + "\n"
+	}
+	if b.phase == complete {
+		text, _, _ := b.tail(offset)
+		body += `<pre class="console-output" id="out">` + html.EscapeString(readable(text)) + `</pre>`
+	} else {
+		body += fmt.Sprintf(`<pre id="out" class="console-output"></pre><div id="spinner"></div><div class="progressiveText-holder" `+
+			`data-href="logText/progressiveHtml" data-idref="out" data-spinner="spinner" data-start-offset="%d" `+
+			`data-on-finish-event="jenkins:consoleFinished"></div>`, offset)
+	}
+	c.head(http.StatusOK, htmlUTF8)
+	c.page(b.name()+" Console", body)
+}
+
+// grouped is a number as an English reader gets it.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for at := len(s) - 3; at > 0; at -= 3 {
+		s = s[:at] + "," + s[at:]
+	}
+	return s
 }
 
 func (c *call) consoleText(b *run) {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-var errStopped = errors.New("stopped")
+var errStopped, errGone = errors.New("stopped"), errors.New("gone")
 
 // shell runs one shell step: with -xe, unless it begins with "#!".
 func (s *Server) shell(b *run, command, workspace string) error {
@@ -41,6 +41,8 @@ func (s *Server) shell(b *run, command, workspace string) error {
 	select {
 	case err := <-done:
 		return err
+	case <-b.gone:
+		return errGone
 	case <-b.stop:
 	}
 	signalGroup(cmd.Process.Pid, b.cookie, syscall.SIGTERM)

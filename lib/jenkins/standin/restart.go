@@ -1,6 +1,7 @@
 package standin
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -45,7 +46,7 @@ func (s *Server) StopGracefully() {
 	}
 	s.mu.Lock()
 	for _, b := range running {
-		b.stopped()
+		b.stopped(s.opt.Interrupted)
 	}
 	s.queue.saved, s.queue.left = s.queue.last, nil
 	for _, i := range s.queue.items {
@@ -151,11 +152,11 @@ func (s *Server) allRunning() (all []*run) {
 }
 
 // stopped is what an orderly shutdown makes of a build.
-func (b *run) stopped() {
+func (b *run) stopped(result string) {
 	if b.phase == complete {
 		return
 	}
-	b.phase, b.result, b.duration = complete, "FAILURE", time.Since(b.started)
+	b.phase, b.result, b.duration = complete, cmp.Or(result, "FAILURE"), time.Since(b.started)
 	if f, err := os.OpenFile(b.log.file.Name(), os.O_APPEND|os.O_WRONLY, 0); err == nil {
 		defer f.Close()
 		fmt.Fprint(f, "FATAL: hudson/FilePath$Delete\njava.lang.ClassNotFoundException: hudson.FilePath$Delete\n\tat java.base/java.net.URLClassLoader.findClass(URLClassLoader.java:445)\n")

@@ -49,6 +49,8 @@ func (c *call) root(seg []string, v *view) {
 		c.queueAt(seg[1:])
 	case "computer":
 		c.computerAt(seg[1:])
+	case "label":
+		c.labelAt(seg[1:])
 	case "quietDown", "cancelQuietDown", "restart", "safeRestart", "manage", "scriptText":
 		c.administer(seg[0])
 	default:

@@ -33,7 +33,9 @@ type run struct {
 	log       *console
 
 	stopOnce sync.Once
+	goneOnce sync.Once
 	stop     chan struct{} // closed when somebody stops it
+	gone     chan struct{} // closed when its agent is
 	stopper  string
 	ended    chan struct{} // closed when its executor is free
 }
@@ -63,12 +65,15 @@ func (b *run) interrupt(user string) {
 	})
 }
 
+// lost tells a build that its agent is gone.
+func (b *run) lost() { b.goneOnce.Do(func() { close(b.gone) }) }
+
 // begin makes the build of an item. It is called with the controller locked.
 func (s *Server) begin(i *item, n *node, slot int) *run {
 	j := i.job
 	b := &run{
 		job: j, number: j.next, queueID: -1, causes: i.causes, cookie: randomHex(16), dir: s.buildDir(j, j.next), node: n, slot: slot, era: s.era.Load(),
-		project: j.project, started: time.Now(), stop: make(chan struct{}), ended: make(chan struct{}),
+		project: j.project, started: time.Now(), stop: make(chan struct{}), gone: make(chan struct{}), ended: make(chan struct{}),
 	}
 	j.next++
 	j.builds = append([]*run{b}, j.builds...)
@@ -103,7 +108,11 @@ func (s *Server) perform(b *run, workspace string) {
 	b.log.say("Building in workspace " + workspace)
 	os.MkdirAll(workspace, 0o755)
 	result := s.steps(b, workspace)
-	killCookie(b.cookie)
+	select {
+	case <-b.gone: // nobody is there to end them
+	default:
+		killCookie(b.cookie)
+	}
 	if !s.set(b, func() { b.result, b.duration = result, time.Since(b.started) }) {
 		return
 	}
@@ -150,6 +159,15 @@ func (s *Server) steps(b *run, workspace string) string {
 		case err == errStopped:
 			b.log.say("Build was aborted", "Aborted by "+b.stopper)
 			return "ABORTED"
+		case err == errGone:
+			b.log.say("FATAL: command execution failed",
+				"hudson.remoting.ChannelClosedException: Channel \"hudson.remoting.Channel@5b6e4a55:"+b.node.Name+
+					"\": Remote call on "+b.node.Name+" failed. The channel is closing down or has closed down",
+				"\tat hudson.remoting.Channel.call(Channel.java:1111)", "\tat hudson.Launcher$RemoteLauncher.launch(Launcher.java:1121)",
+				"Caused by: java.io.EOFException", "\tat java.base/java.io.DataInputStream.readFully(DataInputStream.java:202)",
+				"Agent went offline during the build", "ERROR: Connection was broken",
+				"Build step 'Execute shell' marked build as failure")
+			return "FAILURE"
 		case exited && step.Unstable != 0 && exit.ExitCode() == step.Unstable:
 			result = "UNSTABLE"
 		case err != nil:

@@ -18,8 +18,11 @@ func (s *Server) runBean(j *job, b *run, jobURL string) *bean {
 	return beanOf(buildClass,
 		lazy("actions", 1, func() any {
 			all := []*bean{causeAction(b.causes)}
-			if b.completed() && b.result == "ABORTED" {
-				all = append(all, beanOf("jenkins.model.InterruptedBuildAction"))
+			if b.completed() && b.result == "ABORTED" && b.stopper != "" { // a restart has no cause
+				all = append(all, beanOf("jenkins.model.InterruptedBuildAction", lazy("causes", 1, func() any {
+					return []*bean{beanOf("jenkins.model.CauseOfInterruption$UserInterruption",
+						deep("shortDescription", "Aborted by "+b.stopper))}
+				})))
 			}
 			return append(all, beanOf("org.jenkinsci.plugins.displayurlapi.actions.RunDisplayAction"))
 		}),
@@ -73,6 +76,8 @@ func (c *call) runAt(j *job, b *run, called string, seg []string) {
 			return
 		}
 		c.progressiveText(b)
+	case "console":
+		c.consolePage(b)
 	case "consoleText":
 		c.consoleText(b)
 	case "stop":

@@ -41,6 +41,9 @@ type Options struct {
 	KeepLeft     time.Duration // how long a left queue item can be asked for, default 300 s
 	Grace        time.Duration // between SIGTERM and SIGKILL when a build is stopped, default 5 s
 	Phases       Phases        // how long the parts of a restart take
+	Spool        time.Duration // what progressiveText takes for each MiB that it sends, before the first byte; default none
+	// Interrupted is the result of builds that a restart has ended: "FAILURE" unless it is set, or "ABORTED".
+	Interrupted string
 }
 
 // Agent is a node that runs builds.
@@ -49,6 +52,7 @@ type Agent struct {
 	Labels    []string
 	Executors int // default 1
 	Offline   bool
+	Exclusive bool // takes only builds with one of its labels
 }
 
 // Server is a running controller. Its methods may be called from any goroutine.
@@ -75,6 +79,8 @@ type Server struct {
 	runs     sync.WaitGroup
 	live     map[*run]bool // builds that have processes, also when a crash has made the controller forget them
 	closed   bool
+	spooled  atomic.Int64
+	left     []string // cookies of processes that a lost agent still runs
 }
 
 // New starts a controller. Close must be called.
@@ -132,12 +138,16 @@ func (s *Server) Close() {
 	for b := range s.live {
 		live = append(live, b)
 	}
+	left := s.left
 	s.mu.Unlock()
 	s.fault.clear()
 	s.front.close()
 	for _, b := range live {
 		b.interrupt("")
 		killCookie(b.cookie)
+	}
+	for _, cookie := range left {
+		killCookie(cookie)
 	}
 	s.runs.Wait()
 	os.RemoveAll(s.home)

@@ -114,7 +114,8 @@ func (c *call) viewAt(seg []string) {
 		return
 	}
 	v := c.s.view(seg[0])
-	if v == nil || !c.user.may(ViewRead) {
+	// Who may see a job of it sees the view: hudson.security.AuthorizationStrategy.
+	if v == nil || !c.user.may(ViewRead) && !c.user.may(ViewConfigure) && (!c.user.may(JobRead) || len(c.s.jobsOf(v)) == 0) {
 		c.notFound()
 		return
 	}

@@ -1,0 +1,117 @@
+package jenkins
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/engine"
+	"toaster.do/lib/fault"
+)
+
+var _ engine.Examiner = (*Engine)(nil)
+
+// endedByJenkins is said of a build that its script has not ended.
+const endedByJenkins = "The build service ended this build before its script did: it was restarted, or its agent was lost."
+
+// endings are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told. The
+// first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
+var endings = []struct{ words, reason string }{
+	{"No space left on device",
+		"A disk of the build service is full, its agent's or its own: the administrator has to make room."},
+	{"Agent went offline during the build", agentLost},
+	{"ChannelClosedException", agentLost},
+	{"RequestAbortedException", agentLost},
+	{"closing down or has closed down", agentLost},
+	{"Unexpected termination of the channel", agentLost},
+	{"no workspace for", agentLost},
+	{"no workspace from node", agentLost},
+	{"seems to be offline", agentLost},
+	{"InterruptedException", restarted},
+	{"Build was aborted", restarted},
+	{"Jenkins.instance is missing", restarted},
+	{"java.lang.ClassNotFoundException", restarted},
+	{"ERROR: Failed to archive artifacts", notArchived},
+	{"Build step 'Archive the artifacts'", notArchived},
+	{"Unable to produce a script file",
+		"The build service's agent could not write the build's script: the administrator has to look at it."},
+	{"toaster: this build was ended from outside", "Something on the agent ended this build from outside."},
+}
+
+const (
+	agentLost    = "The build service lost the connection to the agent that this build ran on."
+	restarted    = "The build service was restarted while this build ran."
+	stoppedThere = "It was stopped on the build service itself, not here."
+	notArchived  = "The build service could not store what this build made: the administrator has to look at it."
+)
+
+// Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an
+// interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
+func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, string, error) {
+	if number < 1 || !valid(name) {
+		return "", "", noBuild
+	}
+	var b struct {
+		Result  string `json:"result"`
+		Actions []struct {
+			Class string `json:"_class"`
+		} `json:"actions"`
+	}
+	_, err := e.ask.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
+		map[string]string{"tree": "result,actions[causes[_class]]"})
+	if fault.KindOf(err) == fault.NotFound {
+		return engine.Lost, endedByJenkins, nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	for _, a := range b.Actions {
+		if b.Result == "ABORTED" && a.Class == "jenkins.model.InterruptedBuildAction" {
+			return engine.Aborted, stoppedThere, nil
+		}
+	}
+	reason, err := e.whyEnded(ctx, name, number)
+	return engine.Lost, reason, err
+}
+
+// whyEnded finds the reason in the last lines of the log, which are Jenkins's own where the script has not ended.
+func (e *Engine) whyEnded(ctx context.Context, name string, number int) (string, error) {
+	end, err := e.Log(ctx, name, number, math.MaxInt64)
+	if err != nil {
+		return endedByJenkins, err
+	}
+	c, err := e.Log(ctx, name, number, max(0, end.Next-lastWords))
+	if err != nil {
+		return endedByJenkins, err
+	}
+	text := string(jenkinsOwn(c.Text))
+	for _, end := range endings {
+		if strings.Contains(text, end.words) {
+			return end.reason, nil
+		}
+	}
+	return endedByJenkins, nil
+}
+
+// ownLines is what Jenkins's lines at the end of a log begin with, those of stack traces included.
+var ownLines = []string{"\tat ", "\t... ", "\tSuppressed", "Caused", "Also:", "FATAL", "ERROR", "java.", "hudson.", "jenkins.", "org.",
+	"Build ", "Agent went", "Finished:", "Archiving", "Skipped", "Terminated", "toaster: this build was"}
+
+// jenkinsOwn leaves out what is before Jenkins's last words: the build's programs may have printed anything.
+func jenkinsOwn(text []byte) []byte {
+	for end := len(text); end > 0; {
+		begin := bytes.LastIndexByte(text[:end-1], '\n') + 1
+		line := string(text[begin:end])
+		if strings.TrimSpace(line) != "" && !slices.ContainsFunc(ownLines, func(own string) bool { return strings.HasPrefix(line, own) }) {
+			return text[end:]
+		}
+		end = begin
+	}
+	return text
+}
+
+// lastWords is how much of a log Jenkins's words about its end take: two stack traces.
+const lastWords = 16 << 10

@@ -28,6 +28,8 @@ var (
 	stampZsh string
 	//go:embed zsh/service.zsh
 	serviceZsh string
+	//go:embed zsh/application.zsh
+	applicationZsh string
 	//go:embed zsh/enter.zsh
 	enterZsh string
 	//go:embed zsh/map.zsh
@@ -120,7 +122,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, stampZsh, serviceZsh} {
+		copyZsh, layZsh, addZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()
@@ -134,6 +136,10 @@ func (t *translator) builder(last *stage) string {
 	fmt.Fprintf(&w, "typeset -r STEPS=%d\nproxies=(%s)\n", len(t.steps), words(proxies(t.source.BuildArgs)...))
 	if name := t.source.BuildArgs[hostnameArg]; name != "" {
 		w.WriteString("oci_hostname=" + quote(name) + "\n")
+	}
+	service := t.service(last)
+	if service != "" {
+		w.WriteString("remember\n")
 	}
 	for _, s := range t.stages {
 		if s.needed && !s.inTree && s.base == nil {
@@ -149,8 +155,7 @@ func (t *translator) builder(last *stage) string {
 			w.WriteString(s.body.String())
 		}
 	}
-	w.WriteString("\n")
-	w.WriteString(t.service(last))
+	w.WriteString("\n" + service)
 	w.WriteString("metadata " + quote(t.imageJSON(last)) + "\nfinished=1\n")
 	return w.String()
 }

@@ -7,13 +7,14 @@ package dockerfile
 
 // Source is what a person hands in.
 type Source struct {
-	Dockerfile []byte
-	Name       string            // the Dockerfile's, from the context's folder, for NAME.dockerignore; "" is unknown
-	Context    *Context          // the build context; nil: none
-	BuildArgs  map[string]string // as with docker build --build-arg
-	Arch       string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
-	Cancel     <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
-	Codename   string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+	Dockerfile  []byte
+	Name        string            // the Dockerfile's, from the context's folder, for NAME.dockerignore; "" is unknown
+	Context     *Context          // the build context; nil: none
+	BuildArgs   map[string]string // as with docker build --build-arg
+	Environment []string          // NAME=VALUE, as with docker run -e: for the application, when the image runs
+	Arch        string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
+	Cancel      <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
+	Codename    string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
 }
 
 // Level says what a finding means for a build.

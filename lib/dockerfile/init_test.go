@@ -19,7 +19,7 @@ func TestCmdIsInit(t *testing.T) {
 		for _, f := range findings {
 			noted = noted || f.Rule == "CmdIsInit" && f.Level == Note && f.Line == 2
 		}
-		if service := strings.Contains(string(blend.Text), "install_file /usr/lib/toaster/run "); noted != init || service == init {
+		if service := strings.Contains(string(blend.Text), "\nservice_text run "); noted != init || service == init {
 			t.Errorf("%s: noted %v, a service %v", command, noted, service)
 		}
 	}

@@ -14,8 +14,8 @@ const word = `([A-Za-z0-9/._:+,=-]+|'[ -&(-~]*'|\$'([ -&(-\[\]-~]|\\[nt'\\]|\\x[
 
 // line is all that a line of it can be: a call of one of the builder's functions with such words, or our own fixed text.
 var line = regexp.MustCompile(`^\t*(((step|ROOT=\$TREE|ROOT=\$STAGES/[0-9]+|snapshot|zf_mkdir|variable|variables|variables_of|keep_variables|workdir|run|script|bind|cache|memory|into|into_folder|` +
-	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|install_file|identify|link_file|init_system)( ` + word + `)*)|# stage ` + word +
-	`|finished=1|fi|esac|typeset -r init=\$REPLY|if \[\[ -n \$REPLY \]\]; then|case \$init in|\((sysv|openrc|runit)\)|enable_(sysv|runit) ;;|link_file \S+ \S+ ;;|)$`)
+	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|remember|service_text|service_keep|service_command|service_environment|application)( ` + word + `)*)|# stage ` + word +
+	`|finished=1|)$`)
 
 // generated returns the part of a blend's builder that was made from the Dockerfile.
 func generated(t *testing.T, blend []byte) string {
@@ -97,7 +97,7 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 		t.Skip("zsh is not installed")
 	}
 	functions := "step snapshot zf_mkdir variable variables variables_of keep_variables workdir run script bind cache memory into into_folder except " +
-		"put put_glob put_parents unpack inline fetch layer merge metadata install_file identify link_file init_system enable_sysv enable_runit"
+		"put put_glob put_parents unpack inline fetch layer merge metadata remember service_text service_keep service_command service_environment application"
 	for _, text := range nasty {
 		c := newContext()
 		for _, name := range []string{"a", "b", "c d", "$(x)"} {

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 )
 
 var (
@@ -18,8 +20,14 @@ var (
 	initFile string
 	//go:embed service/openrc
 	openrcFile string
+	//go:embed service/runit
+	runitFile string
 	//go:embed service/logrotate
 	logrotateFile string
+	//go:embed service/default
+	defaultFile string
+	//go:embed service/environment.sh
+	environmentSh string
 )
 
 // service writes the calls that make ENTRYPOINT and CMD a service of the init system that the image has.
@@ -30,61 +38,96 @@ func (t *translator) service(s *stage) string {
 	if !c.runs || len(c.argv()) == 0 || isInit(c.argv()) {
 		return ""
 	}
-	signal, timeout := "TERM", 30
+	var w strings.Builder
+	line := func(function string, args ...string) { w.WriteString(function + " " + words(args...) + "\n") }
+	line("service_text", "run", runner(c, volumes(c), c.argv()))
+	if h := c.Healthcheck; h != nil && len(h.Test) > 1 {
+		argv := h.Test[1:]
+		if h.Test[0] == "CMD-SHELL" {
+			argv = append(c.shell(), argv...)
+		}
+		line("service_text", "health", runner(c, "", argv))
+	}
+	line("service_text", "settings", settings(c))
+	for _, f := range []struct{ name, text string }{{"supervise", superviseFile}, {"sysv", initFile},
+		{"openrc", openrcFile}, {"runit", runitFile}, {"logrotate", logrotateFile}, {"default", defaultFile}} {
+		line("service_text", f.name, f.text)
+	}
+	path, _ := s.env.Get("PATH")
+	line("service_command", append([]string{path}, c.argv()...)...)
+	if keep := t.keptServices(s); len(keep) > 0 {
+		line("service_keep", keep...)
+	}
+	if len(t.source.Environment) > 0 {
+		line("service_environment", t.source.Environment...)
+	}
+	line("application", c.User)
+	return w.String()
+}
+
+// settings are what the supervisor reads, but for the user. Times are in seconds.
+func settings(c *config) string {
+	var w strings.Builder
+	w.WriteString("# How /usr/lib/toaster/supervise runs the application; times are in seconds. Made by toaster.\n")
+	signal := "TERM"
 	if c.StopSignal != "" {
 		signal = signalName(c.StopSignal)
 	}
-	var health []string
+	stop := 10
+	if n, err := strconv.Atoi(c.Labels[stopTimeoutLabel]); err == nil && n >= 0 && n <= 3600 {
+		stop = n
+	}
+	fmt.Fprintf(&w, "signal=%s\nstop_timeout=%d\n", signal, stop)
 	if h := c.Healthcheck; h != nil && len(h.Test) > 1 {
-		health = h.Test[1:]
-		if h.Test[0] == "CMD-SHELL" {
-			health = append(c.shell(), h.Test[1:]...)
+		for _, f := range []struct {
+			name string
+			have time.Duration
+			none int
+		}{{"interval", h.Interval, 30}, {"timeout", h.Timeout, 30}, {"start_period", h.StartPeriod, 0},
+			{"start_interval", h.StartInterval, 5}} {
+			seconds := f.none
+			if f.have > 0 {
+				seconds = max(1, int((f.have+time.Second-1)/time.Second))
+			}
+			fmt.Fprintf(&w, "health_%s=%d\n", f.name, seconds)
 		}
-		if h.Timeout > 0 {
-			timeout = max(1, int(h.Timeout/time.Second))
+		retries := 3
+		if h.Retries > 0 {
+			retries = h.Retries
 		}
+		fmt.Fprintf(&w, "health_retries=%d\n", retries)
 	}
-	fill := strings.NewReplacer("@SIGNAL@", signal, "@TIMEOUT@", strconv.Itoa(timeout))
-	var w strings.Builder
-	line := func(format string, args ...string) {
-		quoted := make([]any, len(args))
-		for i, a := range args {
-			quoted[i] = quote(a)
-		}
-		fmt.Fprintf(&w, format+"\n", quoted...)
-	}
-	install := func(path, mode, text string) { line("\tinstall_file %s %s %s", path, mode, fill.Replace(text)) }
-	program := func(path, text string) {
-		line("\tidentify %s %s", c.User, text)
-		line("\tinstall_file %s 755 \"$REPLY\"", path)
-	}
-	line("init_system")
-	line("if [[ -n $REPLY ]]; then")
-	line("\ttypeset -r init=$REPLY")
-	program("/usr/lib/toaster/run", runner(c, volumes(c), c.argv()))
-	if health != nil {
-		program("/usr/lib/toaster/health", runner(c, "", health))
-	}
-	install("/etc/logrotate.d/toaster-app", "644", logrotateFile)
-	line("\tcase $init in")
-	line("\t(sysv)")
-	install("/usr/lib/toaster/supervise", "755", superviseFile)
-	install("/etc/init.d/toaster-app", "755", initFile)
-	line("\tenable_sysv ;;")
-	line("\t(openrc)")
-	install("/etc/init.d/toaster-app", "755", openrcFile)
-	line("\tlink_file /etc/init.d/toaster-app /etc/runlevels/default/toaster-app ;;")
-	line("\t(runit)")
-	install("/etc/sv/toaster-app/run", "755", "#!/bin/sh\nexec >>/var/log/toaster-app.log 2>&1\nexec /usr/lib/toaster/run\n")
-	install("/etc/sv/toaster-app/finish", "755", "#!/bin/sh\n# what ends well is not run again\n[ \"$1\" != 0 ] || exec sv down .\n")
-	install("/etc/sv/toaster-app/control/t", "755", "#!/bin/sh\nkill -s @SIGNAL@ \"$(cat supervise/pid)\"\n")
-	if health != nil {
-		install("/etc/sv/toaster-app/check", "755", "#!/bin/sh\nexec timeout @TIMEOUT@ /usr/lib/toaster/health\n")
-	}
-	line("\tenable_runit ;;")
-	line("\tesac")
-	line("fi")
 	return w.String()
+}
+
+// Labels that tell toaster how the application is to run.
+const (
+	servicesLabel    = "toaster.services"     // what packages start at boot besides the application
+	stopTimeoutLabel = "toaster.stop-timeout" // seconds between STOPSIGNAL and KILL
+)
+
+var enablesService = lazy(`\b(?:update-rc\.d\s+(?:-f\s+)?([A-Za-z0-9_.+@-]+)\s+(?:defaults|enable)|` +
+	`rc-update\s+(?:-?a|add)\s+([A-Za-z0-9_.+@-]+))`)
+
+// keptServices are those that the Dockerfile itself wants to be started at boot: in the label, or by a RUN that does
+// nothing else for a container.
+func (t *translator) keptServices(s *stage) []string {
+	keep := map[string]struct{}{}
+	for _, name := range strings.FieldsFunc(s.config.Labels[servicesLabel], func(r rune) bool { return r == ',' || r <= ' ' }) {
+		keep[name] = struct{}{}
+	}
+	for b := s; b != nil; b = b.base {
+		for _, c := range b.commands {
+			in, ok := c.Command.(*instructions.RunCommand)
+			if !ok {
+				continue
+			}
+			for _, m := range enablesService().FindAllStringSubmatch(runText(in), -1) {
+				keep[m[1]+m[2]] = struct{}{}
+			}
+		}
+	}
+	return sortedKeys(keep)
 }
 
 // inits are the programs that boot a system, where Debian, Devuan and busybox have them.
@@ -104,28 +147,24 @@ func isInit(argv []string) bool {
 	return len(argv) > 0 && (slices.Contains(inits, argv[0]) || path.Base(argv[0]) == "busybox" && len(argv) > 1 && argv[1] == "init")
 }
 
-// runner is the part of a program in POSIX sh that becomes argv as the image's user, in its directory, with its variables alone.
+// runner is the part of a program in POSIX sh that becomes argv as the image's user, in its directory, with its
+// variables alone: those of ENV, then those of /etc/default/toaster-app, as "docker run --env-file" reads them.
 func runner(c *config, before string, argv []string) string {
 	var w strings.Builder
 	w.WriteString(before)
 	fmt.Fprintf(&w, "cd %s || exit 1\n", sh(c.WorkingDir))
-	home := `"HOME=$home"`
-	for _, kv := range c.Env {
-		if strings.HasPrefix(kv, "HOME=") {
-			home = ""
-		}
-	}
-	w.WriteString("set -- env -i " + home + ` "HOSTNAME=$(hostname)"`)
+	w.WriteString(`set -- env -i "HOME=$home" "HOSTNAME=$(hostname)"`)
 	for _, kv := range c.Env {
 		w.WriteString(" " + sh(kv))
 	}
+	w.WriteString("\n" + environmentSh + "set -- \"$@\"")
 	if strings.Contains(argv[0], "=") || strings.HasPrefix(argv[0], "-") {
 		w.WriteString(` sh -c 'exec "$0" "$@"'`)
 	}
 	for _, a := range argv {
 		w.WriteString(" " + sh(a))
 	}
-	w.WriteString("\n[ \"$uid:$gid\" = 0:0 ] && exec \"$@\"\n" +
+	w.WriteString("\n[ \"$uid:$gid\" = 0:0 ] && [ -z \"$groups\" ] && exec \"$@\"\n" +
 		"exec chroot --skip-chdir --userspec=+$uid:+$gid --groups=\"$groups\" / \"$@\"\n")
 	return w.String()
 }

@@ -36,17 +36,6 @@ init_system() {
 	fi
 }
 
-# identify USER TEXT: REPLY is a program that begins with the numbers of the user that it runs as.
-identify() {
-	local uid gid home
-	local -a groups
-	identity $1
-	REPLY="#!/bin/sh
-# Made by toaster from the image's Dockerfile.
-uid=$uid gid=$gid groups=${(j:,:)groups} home=${(qq)home}
-$2"
-}
-
 enable_sysv() {
 	local level
 	if has /usr/sbin/update-rc.d; then

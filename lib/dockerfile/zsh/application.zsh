@@ -232,7 +232,7 @@ gid=$gid
 	(runit)
 		install_file /etc/sv/toaster-app/run 755 $'#!/bin/sh\nexec /usr/lib/toaster/supervise run\n'
 		install_file /etc/sv/toaster-app/finish 755 $'#!/bin/sh\n# What ends well is not run again.\n[ "$1" != 0 ] || exec sv down .\n'
-		install_file /etc/sv/toaster-app/check 755 $'#!/bin/sh\nexec /usr/lib/toaster/supervise status\n'
+		install_file /etc/sv/toaster-app/check 755 $'#!/bin/sh\nexec /usr/lib/toaster/supervise status >/dev/null\n'
 		enable_runit ;;
 	esac
 }

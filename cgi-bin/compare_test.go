@@ -68,7 +68,7 @@ func TestABuildWithoutItsFilesIsComparedAllTheSame(t *testing.T) {
 		t.Error(page)
 	}
 	page := b.get("/jobs/" + id + "/builds/1")
-	if page.status != 200 || !strings.Contains(page.body, "Log and files are not kept any more") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
+	if page.status != 410 || !strings.Contains(page.body, "they were removed there") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 }
@@ -79,10 +79,10 @@ func TestABuildThatIsTooOldSaysSo(t *testing.T) {
 	if page := b.get("/jobs/" + id); !strings.Contains(page.body, "kept until") {
 		t.Error(page.body)
 	}
-	s.sql("UPDATE build SET expired_at = ended_at WHERE number = 1")
+	s.sql("UPDATE build SET expired_at = ended_at, gone_why = 'days', gone_limit = 30 WHERE number = 1")
 	s.sql("DELETE FROM artifact WHERE build = 1")
 	page := b.get("/jobs/" + id + "/builds/1")
-	if page.status != 200 || !strings.Contains(page.body, "Log and files were removed") || strings.Contains(page.body, `class="log"`) {
+	if page.status != 410 || !strings.Contains(page.body, "they were kept for 30 days") || strings.Contains(page.body, `class="log"`) {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 	if page := b.get("/jobs/" + id); strings.Count(page.body, "not kept any more") != 1 {

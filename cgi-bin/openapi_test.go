@@ -68,6 +68,8 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 	second := write.addJob("name", "Second")
 	write.post("/jobs/" + second + "/start")
 	s.sql("UPDATE build SET failure = 'No package named x.', state = 'failed', settled = 1, engine_number = 1, ended_at = queued_at WHERE job_id = ?", second)
+	s.sql("INSERT INTO build (job_id, number, revision, state, settled, engine_number, queued_at, ended_at, expired_at, gone_why, gone_limit) "+
+		"VALUES (?, 3, 1, 'failed', 1, 2, 0, 1, 2, 'days', 30)", second)
 	for _, c := range []struct {
 		operation, path string
 		client          *client
@@ -98,9 +100,15 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"GET /jobs/{id}/dockerfile", "/jobs/" + id + "/dockerfile?revision=1", read, nil, 200},
 		{"GET /jobs/{id}/blend", "/jobs/" + id + "/blend", read, nil, 200},
 		{"GET /jobs/{id}/script", "/jobs/" + id + "/script", read, nil, 200},
-		{"GET /jobs/{id}/compare", "/jobs/" + second + "/compare?from=1&to=2", read, nil, 200},
+		{"GET /jobs/{id}/compare", "/jobs/" + second + "/compare?from=1&to=4", read, nil, 200},
 		{"GET /jobs/{id}/builds/{number}", "/jobs/" + id + "/builds/1", read, nil, 200},
 		{"GET /jobs/{id}/builds/{number}", "/jobs/" + second + "/builds/1", read, nil, 200},
+		{"GET /jobs/{id}/builds/{number}", "/jobs/" + id + "/builds/latest", read, nil, 200},
+		{"GET /jobs/{id}/builds/{number}", "/jobs/" + second + "/builds/3", read, nil, 410},
+		{"GET /jobs/{id}/builds/{number}/log", "/jobs/" + second + "/builds/3/log", read, nil, 410},
+		{"POST /jobs/{id}/builds/{number}/keep", "/jobs/" + second + "/builds/3/keep", write, nil, 410},
+		{"POST /jobs/{id}/builds/{number}/keep", "/jobs/" + id + "/builds/1/keep", write, nil, 200},
+		{"POST /jobs/{id}/builds/{number}/unkeep", "/jobs/" + id + "/builds/1/unkeep", write, nil, 200},
 		{"GET /jobs/{id}/builds/{number}/log", "/jobs/" + id + "/builds/1/log?offset=3", read, nil, 200},
 		{"GET /jobs/{id}/builds/{number}/log", "/jobs/" + id + "/builds/1/log?offset=x", read, nil, 422},
 		{"GET /jobs/{id}/builds/{number}/artifacts/{path}", "/jobs/" + id + "/builds/1/artifacts/image.bin", read, nil, 200},

@@ -109,6 +109,8 @@ GET  /jobs/{id}/script                                     303   200   404   404
 GET  /jobs/{id}/copy                                       303   200   404   404   200   200     403
 GET  /jobs/{id}/compare                                    303   200   404   404   200   200     403
 GET  /jobs/{id}/builds/{number}                            303   200   404   404   200   200     403
+POST /jobs/{id}/builds/{number}/keep                       303   303   404   404   403   200     403
+POST /jobs/{id}/builds/{number}/unkeep                     303   303   404   404   403   200     403
 GET  /jobs/{id}/builds/{number}/log                        303   200   404   404   200   200     403
 GET  /jobs/{id}/builds/{number}/artifacts/{path...}        303   200   404   404   200   200     403
 `

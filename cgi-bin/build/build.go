@@ -22,7 +22,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	number, err := look.Number(r)
+	number, err := look.Number(r, &s.Follower, false)
 	if err != nil {
 		return err
 	}
@@ -44,17 +44,24 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 		out := look.BuildOf(b, append([]store.Artifact{}, artifacts...))
 		out.Timeline = look.TimelineOf(timeline)
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
+		if gone := b.Gone(); gone != nil {
+			return web.WithMembers(gone, map[string]any{"build": out})
+		}
 		return r.Answer(w, http.StatusOK, out)
 	}
 	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline,
-		Log: logOf(r, s, b), Keep: s.Limits.Keep}
+		Log: logOf(r, s, b)}
 	if err := p.read(r, s); err != nil {
 		return err
 	}
 	if p.Refresh {
 		w.Header().Set("Refresh", "10")
 	}
-	return r.Page(w, http.StatusOK, "build", page.View{Here: "jobs", Notice: look.Notice(r), Data: p})
+	status := http.StatusOK
+	if p.Log.Gone != nil {
+		status = http.StatusGone
+	}
+	return r.Page(w, status, "build", page.View{Here: "jobs", Notice: look.Notice(r), Data: p})
 }
 
 // buildPage is a build as its page shows it.
@@ -68,10 +75,8 @@ type buildPage struct {
 	Next       []sdk.Step
 	Screenshot string
 	Log        logPart
-	Previous   int       // the build before; 0: none
-	Keep       int       // how many builds of a job are kept
-	Newer      int       // how many newer ones there may be until this one goes
-	Until      time.Time // when it goes in any case; zero: that isn't limited
+	Previous   int // the build before; 0: none
+	Stay       store.Stay
 	Refresh    bool
 	Live       bool // something on the page will change
 }
@@ -85,16 +90,12 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 	if err != nil {
 		return err
 	}
-	p.Newer = p.Keep
+	p.Stay = store.Stays(builds, s.Limits.Keep, s.Limits.Builds.For(r.Who.Person).KeepDays)[p.Build.Number]
 	for _, b := range builds {
-		if b.Number > p.Build.Number && !b.Open() {
-			p.Newer--
-		}
 		if b.Number < p.Build.Number {
 			p.Previous = max(p.Previous, b.Number)
 		}
 	}
-	p.Until = keptUntil(r, s, p.Build)
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
 	p.Screenshot = screenshot(p.Artifacts)
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {
@@ -109,15 +110,6 @@ func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
 		p.Failure.Lines = excerpt(rev.Dockerfile, p.Failure.Step.Line)
 	}
 	return err
-}
-
-// keptUntil is when a build's log and files go because of their age; zero: never, or it has not ended.
-func keptUntil(r *web.Request, s *build.Service, b *store.Build) time.Time {
-	days := s.Limits.Builds.For(r.Who.Person).KeepDays
-	if days == 0 || b.EndedAt.IsZero() {
-		return time.Time{}
-	}
-	return b.EndedAt.AddDate(0, 0, days)
 }
 
 // Phase is what the build does now; nil: it doesn't run, or that is unknown.
@@ -144,14 +136,14 @@ type logPart struct {
 	Lines   template.HTML
 	Style   string // that it ends in
 	Window  console.Window
-	Asked   bool // by its place: it is not the end that is followed
-	Gone    bool
+	Asked   bool         // by its place: it is not the end that is followed
+	Gone    *fault.Error // why there is none any more
 	Problem *fault.Error
 }
 
 // end is the end of the log, where that is what the page shows.
 func (l *logPart) end() *console.Window {
-	if l.Asked || l.Gone || l.Problem != nil {
+	if l.Asked || l.Gone != nil || l.Problem != nil {
 		return nil
 	}
 	return &l.Window
@@ -161,8 +153,8 @@ func (l *logPart) end() *console.Window {
 func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
 	window, asked, err := look.WindowOf(r, &s.Follower, b.Number)
 	switch {
-	case fault.KindOf(err) == fault.NotFound:
-		return logPart{Gone: true}
+	case err != nil && fault.KindOf(err) == fault.Gone:
+		return logPart{Gone: fault.Of(err)}
 	case err != nil:
 		return logPart{Problem: fault.Of(err), Asked: asked}
 	}

@@ -15,7 +15,7 @@ const shortHistory = 20
 type history struct {
 	Builds []past
 	Total  int
-	Keep   int // how many of the newest are kept with log and files
+	Keep   int // how many of each kind are kept with log and files
 }
 
 // past is a build of the history.
@@ -24,7 +24,7 @@ type past struct {
 	Image    *store.Artifact // nil: it left none
 	Previous int             // the build before; 0: none
 	Gone     bool            // its log and files are not kept any more
-	Until    time.Time       // when they go because of their age; zero: never, or it has none
+	Until    time.Time       // when they go because of their age; zero: that isn't limited, or it has none
 }
 
 // historyOf lists builds, which are newest first.
@@ -34,16 +34,11 @@ func historyOf(r *web.Request, s *build.Service, job *store.Job, builds []*store
 	if err != nil {
 		return h, err
 	}
-	ended := 0
+	stays := store.Stays(builds, h.Keep, s.Limits.Builds.For(r.Who.Person).KeepDays)
 	for i, b := range builds {
-		p := past{Build: b, Image: build.ImageOf(job, artifacts[b.Number])}
+		p := past{Build: b, Image: build.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(), Until: stays[b.Number].Until}
 		if i+1 < len(builds) {
 			p.Previous = builds[i+1].Number
-		}
-		if !b.Open() && b.EngineNumber > 0 {
-			p.Gone = ended >= h.Keep || !b.ExpiredAt.IsZero()
-			p.Until = keptUntil(r, s, b)
-			ended++
 		}
 		if i < shortHistory || r.URL.Query().Get("builds") == "all" {
 			h.Builds = append(h.Builds, p)

@@ -45,6 +45,8 @@ func routes() []web.Route {
 		{Method: get, Path: "/{id}/copy", Access: web.Person, Do: j.copyForm},
 		{Method: get, Path: "/{id}/compare", Access: web.Person, Do: j.compare},
 		{Method: get, Path: "/{id}/builds/{number}", Access: web.Person, Do: j.build},
+		{Method: post, Path: "/{id}/builds/{number}/keep", Access: web.Writer, Do: j.keep, Again: "/{id}/builds/{number}"},
+		{Method: post, Path: "/{id}/builds/{number}/unkeep", Access: web.Writer, Do: j.unkeep, Again: "/{id}/builds/{number}"},
 	}...)
 }
 

@@ -17,7 +17,8 @@ type fake struct {
 	ticket  int
 	faults  []string // "start:before", "start:after", "start:killed": what happens to the next such call
 	calls   []string
-	during  func() // happens, once, while the engine answers about jobs
+	during  func() // happens, once, while the engine answers about jobs, or removes a build
+	holds   bool   // somebody has it keep its builds
 	log     string
 	expired []string // builds: "NAME/NUMBER"
 }
@@ -182,6 +183,13 @@ func (f *fake) end(name string, number int, state engine.State) {
 // Expire makes the engine in memory an Expirer.
 func (f *fake) Expire(_ context.Context, name string, number int) error {
 	return f.call("expire", func() error {
+		if during := f.during; during != nil {
+			f.during = nil
+			during()
+		}
+		if f.holds {
+			return fault.New(fault.Conflict, "Somebody has the engine keep this build.", "")
+		}
 		f.expired = append(f.expired, name+"/"+strconv.Itoa(number))
 		return nil
 	})

@@ -149,7 +149,7 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != "succeeded" {
 		t.Errorf("%+v %v", b, err)
 	}
-	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); fault.KindOf(err) != fault.NotFound || !strings.Contains(err.Error(), "were removed on") {
+	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); fault.KindOf(err) != fault.Gone || !strings.Contains(err.Error(), "were removed on") {
 		t.Error(err)
 	}
 	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {

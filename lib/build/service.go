@@ -19,7 +19,7 @@ type Limits struct {
 	Jobs       int           // a person's jobs, unless the person has a number of their own; 0: no limit
 	Sources    int64         // bytes of Dockerfiles and contexts of a person's jobs, in all revisions; 0: no limit
 	Builds     store.Limits  // a person's builds, likewise, and the queue's
-	Keep       int           // builds that the engine keeps of a job
+	Keep       int           // builds that are kept of a job: so many that succeeded, and so many others
 	TimeLimit  time.Duration // of one build, unless its target has another; 0: the engine's own
 	// OutputLimit is how much one build may print, in bytes; 0: the engine's own.
 	OutputLimit int64

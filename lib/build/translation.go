@@ -105,8 +105,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	return engine.Job{
 		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
-		Script: script, Keep: s.Limits.Keep, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit),
-		OutputLimit: s.Limits.OutputLimit,
+		Script: script, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
 	}, err
 }
 

@@ -53,7 +53,28 @@ func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.keep(ctx, job))...)
+}
+
+// keep tells an engine that is a Keeper which builds are to be kept.
+func (s *Follower) keep(ctx context.Context, job *store.Job) error {
+	keeper, ok := s.Engine.(Keeper)
+	if !ok {
+		return nil
+	}
+	untold, err := s.Store.Untold(ctx, job.ID)
+	if err != nil {
+		return err
+	}
+	for _, b := range untold {
+		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
+			return err
+		}
+		if err := s.Store.ToldKept(context.WithoutCancel(ctx), b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // define gives the engine the newest revision, and tells it whether builds may start.

@@ -45,7 +45,6 @@ type Job struct {
 	Label       string        // which agents can run it; empty for any
 	Script      []byte        // POSIX sh, self-contained; leaves its artifacts in ./dist
 	Source      Source        // what Script is made from
-	Keep        int           // newest builds to keep, at least 1
 	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
 	OutputLimit int64         // bytes; a build that prints more is stopped and has failed; 0: likewise
 }
@@ -172,7 +171,8 @@ type Engine interface {
 
 // Expirer is an Engine that can remove the log and the artifacts of a single build.
 type Expirer interface {
-	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs is a Conflict.
+	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs, or that
+	// somebody has the engine keep, is a Conflict.
 	Expire(ctx context.Context, name string, number int) error
 }
 
@@ -180,6 +180,12 @@ type Expirer interface {
 type Examiner interface {
 	// Examine tells of a build that Status shows as Aborted or Lost which of the two it is, and why, for a person.
 	Examine(ctx context.Context, name string, number int) (state State, reason string, err error)
+}
+
+// Keeper is an Engine that may remove builds by itself, or for others, and can be told to keep one.
+type Keeper interface {
+	// Keep has a build kept, or lets it go again. Doing it twice, or for one that is gone, is no error.
+	Keep(ctx context.Context, name string, number int, keep bool) error
 }
 
 // Tracer is an Engine whose Status can, for a moment, show neither that a start waits nor the build that it has become.

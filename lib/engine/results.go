@@ -77,8 +77,8 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	if b.EngineNumber == 0 {
 		return Chunk{More: b.Open()}, nil
 	}
-	if !b.ExpiredAt.IsZero() {
-		return Chunk{}, expired(b)
+	if gone := b.Gone(); gone != nil {
+		return Chunk{}, gone
 	}
 	// Such an engine reads all that follows an offset; where the end was, is known.
 	if _, ok := s.Engine.(Streamer); ok && offset == math.MaxInt64 && b.Scanned > 0 {
@@ -86,7 +86,8 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	}
 	ctx, cancel := Context(ctx)
 	defer cancel()
-	return s.Engine.Log(ctx, name, b.EngineNumber, offset)
+	c, err := s.Engine.Log(ctx, name, b.EngineNumber, offset)
+	return c, gone(b, err)
 }
 
 // WholeLog is all that there is of a build's log now. Where it can't be read to its end, reading fails. It has no time
@@ -96,17 +97,21 @@ func (s *Follower) WholeLog(ctx context.Context, owner int64, id string, number 
 	if err != nil {
 		return nil, err
 	}
-	if !b.ExpiredAt.IsZero() {
-		return nil, expired(b)
+	if gone := b.Gone(); gone != nil {
+		return nil, gone
 	}
 	if b.EngineNumber == 0 {
 		return io.NopCloser(strings.NewReader("")), nil
 	}
 	if streamer, ok := s.Engine.(Streamer); ok {
-		return streamer.Stream(ctx, name, b.EngineNumber, -1)
+		log, err := streamer.Stream(ctx, name, b.EngineNumber, -1)
+		if err != nil {
+			return nil, gone(b, err)
+		}
+		return log, nil
 	}
 	c := &chunks{read: func(offset int64) (Chunk, error) { return s.Engine.Log(ctx, name, b.EngineNumber, offset) }}
-	return io.NopCloser(c), c.fetch()
+	return io.NopCloser(c), gone(b, c.fetch())
 }
 
 // chunks reads a log as far as it goes now.
@@ -148,10 +153,11 @@ func (s *Follower) Open(ctx context.Context, owner int64, id string, number int,
 	if b.EngineNumber == 0 {
 		return nil, fault.New(fault.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
 	}
-	if !b.ExpiredAt.IsZero() {
-		return nil, expired(b)
+	if gone := b.Gone(); gone != nil {
+		return nil, gone
 	}
-	return s.Engine.Open(ctx, name, b.EngineNumber, path, r)
+	stream, err := s.Engine.Open(ctx, name, b.EngineNumber, path, r)
+	return stream, gone(b, err)
 }
 
 // Health tells how the engine is.
@@ -161,8 +167,14 @@ func (s *Follower) Health(ctx context.Context) Health {
 	return s.Engine.Health(ctx)
 }
 
-// expired says of a build whose files are gone that they are.
-func expired(b *store.Build) error {
-	return fault.New(fault.NotFound, "The log and the files of this build were removed on "+b.ExpiredAt.UTC().Format("2 Jan 2006")+": they are kept for some time only.",
-		"Build again to have new ones.")
+// gone says of what an engine doesn't know of a build that has ended why that is.
+func gone(b *store.Build, err error) error {
+	if err == nil || fault.KindOf(err) != fault.NotFound || b.Open() {
+		return err
+	}
+	message := "The build engine no longer has the log and the files of this build: they were removed there."
+	if b.State == string(Lost) {
+		message = "The build engine lost this build, and its log with it."
+	}
+	return fault.Wrap(fault.Gone, err, message, "Build again to have new ones.")
 }

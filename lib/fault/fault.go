@@ -17,6 +17,7 @@ const (
 	Unauthorised Kind = "unauthorised" // nobody is logged in, or the token is wrong: 401
 	Denied       Kind = "denied"       // known, but not allowed: 403
 	NotFound     Kind = "not found"    // not there, or somebody else's: 404
+	Gone         Kind = "gone"         // it was there, and is not kept any more: 410
 	Conflict     Kind = "conflict"     // it has changed meanwhile, or exists already: 409
 	Limited      Kind = "limited"      // too many, too often: 429
 	Unavailable  Kind = "unavailable"  // try again later: 503

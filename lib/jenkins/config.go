@@ -16,7 +16,7 @@ type project struct {
 	XMLName          xml.Name `xml:"project"`
 	Description      string   `xml:"description"`
 	KeepDependencies bool     `xml:"keepDependencies"`
-	Discarder        discard  `xml:"properties>jenkins.model.BuildDiscarderProperty"`
+	Properties       struct{} `xml:"properties"` // no discarder: toaster says which builds go
 	SCM              class    `xml:"scm"`
 	Label            string   `xml:"assignedNode,omitempty"`
 	CanRoam          bool     `xml:"canRoam"` // any agent will do
@@ -32,17 +32,6 @@ type project struct {
 
 type class struct {
 	Name string `xml:"class,attr"`
-}
-
-// discard is a hudson.tasks.LogRotator; -1 is no limit.
-type discard struct {
-	Strategy struct {
-		Class               string `xml:"class,attr"`
-		Days                int    `xml:"daysToKeep"`
-		Builds              int    `xml:"numToKeep"`
-		DaysOfArtifacts     int    `xml:"artifactDaysToKeep"`
-		BuildsWithArtifacts int    `xml:"artifactNumToKeep"`
-	} `xml:"strategy"`
 }
 
 type shell struct {
@@ -72,9 +61,6 @@ func config(job engine.Job, disabled bool) string {
 		Shell:    shell{string(command(job)), failedStatus},
 		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true},
 	}
-	p.Discarder.Strategy.Class = "hudson.tasks.LogRotator"
-	p.Discarder.Strategy.Days, p.Discarder.Strategy.Builds = -1, job.Keep
-	p.Discarder.Strategy.DaysOfArtifacts, p.Discarder.Strategy.BuildsWithArtifacts = -1, -1
 	return document(p)
 }
 

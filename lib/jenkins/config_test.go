@@ -25,10 +25,10 @@ func read(t testing.TB, text string) (p project) {
 func TestTheJob(t *testing.T) {
 	job := engine.Job{
 		Name: "meATexample.org-vm_amd64_daedalus-1700000000", Description: "web (vm_amd64_daedalus), job k3", Label: "amd64",
-		Script: []byte("echo hello\n"), Keep: 3, TimeLimit: 2 * time.Hour,
+		Script: []byte("echo hello\n"), TimeLimit: 2 * time.Hour,
 	}
 	p := read(t, config(job, false))
-	if p.Label != "amd64" || p.CanRoam || p.Disabled || p.Concurrent || p.Discarder.Strategy.Builds != 3 || p.Discarder.Strategy.Days != -1 {
+	if p.Label != "amd64" || p.CanRoam || p.Disabled || p.Concurrent {
 		t.Errorf("%+v", p)
 	}
 	if p.Description != "web (vm_amd64_daedalus), job k3\n(toaster job meATexample.org-vm_amd64_daedalus-1700000000)" || !isMarked(p.Description, job.Name) {
@@ -169,7 +169,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte("TOASTER-END-OF-SCRIPT\n"), "ünï \u2028 \ufffe")
 	f.Add([]byte("$(rm -rf /) `x` \\\n"), "")
 	f.Fuzz(func(t *testing.T, script []byte, about string) {
-		job := engine.Job{Name: "demo", Description: about, Script: script, Keep: 1, TimeLimit: time.Hour}
+		job := engine.Job{Name: "demo", Description: about, Script: script, TimeLimit: time.Hour}
 		text := config(job, false)
 		if i := strings.IndexFunc(text, func(r rune) bool { return r > '~' || r < ' ' && r != '\n' }); i >= 0 {
 			t.Fatalf("it holds %q", text[i:i+1])

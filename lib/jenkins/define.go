@@ -17,8 +17,8 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
 		return fault.New(fault.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
 	}
-	if job.Keep < 1 || job.TimeLimit < 0 {
-		return fault.New(fault.Invalid, "A job keeps at least one build, and its time limit isn't negative.", "")
+	if job.TimeLimit < 0 {
+		return fault.New(fault.Invalid, "A job's time limit isn't negative.", "")
 	}
 	if err := e.define(ctx, job); err != nil {
 		return err

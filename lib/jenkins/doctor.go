@@ -136,7 +136,7 @@ func older(version, than string) bool {
 func (e *Engine) permissions(ctx context.Context) (all []Finding) {
 	job := engine.Job{
 		Name: "toaster-doctor-" + rand.Text(), Description: "“toasterctl doctor” tries its permissions; it may be deleted",
-		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"), Keep: 1,
+		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"),
 	}
 	at := path("job", job.Name)
 	try := func(what, lacks string, do func() error) bool {

@@ -8,7 +8,10 @@ import (
 	"toaster.do/lib/fault"
 )
 
-var _ engine.Expirer = (*Engine)(nil)
+var (
+	_ engine.Expirer = (*Engine)(nil)
+	_ engine.Keeper  = (*Engine)(nil)
+)
 
 // Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a Conflict. See engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
@@ -16,8 +19,8 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 		return noBuild
 	}
 	at := path("job", name, strconv.Itoa(number))
-	var b run
-	_, err := e.ask.GetJSON(ctx, at, &b, map[string]string{"tree": "number,building"})
+	var b keptRun
+	_, err := e.ask.GetJSON(ctx, at, &b, map[string]string{"tree": "number,building,keepLog"})
 	switch {
 	case fault.KindOf(err) == fault.NotFound:
 		return nil
@@ -25,8 +28,33 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 		return err
 	case b.Building:
 		return fault.New(fault.Conflict, "A build that runs can't be removed.", "Stop it first.")
+	case b.KeepLog:
+		return fault.New(fault.Conflict, "Somebody has Jenkins keep this build.", "Let it go there first.")
 	}
 	if _, err = e.ask.Post(ctx, at+"/doDelete", nil, nil, nil); fault.KindOf(err) == fault.NotFound {
+		return nil
+	}
+	return err
+}
+
+// keptRun is a build, and whether Jenkins refuses to delete it.
+type keptRun struct {
+	run
+	KeepLog bool `json:"keepLog"`
+}
+
+// Keep marks a build as kept, or not. Jenkins has a switch for that alone, so it is looked at first. See engine.Keeper.
+func (e *Engine) Keep(ctx context.Context, name string, number int, keep bool) error {
+	if !valid(name) || number < 1 {
+		return noBuild
+	}
+	at := path("job", name, strconv.Itoa(number))
+	var b keptRun
+	_, err := e.ask.GetJSON(ctx, at, &b, map[string]string{"tree": "number,keepLog"})
+	if err == nil && b.KeepLog != keep {
+		_, err = e.ask.Post(ctx, at+"/toggleLogKeep", nil, nil, nil)
+	}
+	if fault.KindOf(err) == fault.NotFound {
 		return nil
 	}
 	return err

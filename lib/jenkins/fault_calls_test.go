@@ -33,7 +33,7 @@ var sick = []struct {
 
 // calls are all calls of an engine that ask the controller, on a job that is there and has one finished build.
 func calls(e *jenkins.Engine, name string, queued engine.Ticket) map[string]func(context.Context) error {
-	job := engine.Job{Name: name, Description: "a test", Script: []byte("true\n"), Keep: 3, TimeLimit: time.Minute}
+	job := engine.Job{Name: name, Description: "a test", Script: []byte("true\n"), TimeLimit: time.Minute}
 	return map[string]func(context.Context) error{
 		"Create":          func(ctx context.Context) error { return e.Create(ctx, job) },
 		"Remove":          func(ctx context.Context) error { return e.Remove(ctx, name) },
@@ -60,7 +60,7 @@ func calls(e *jenkins.Engine, name string, queued engine.Ticket) map[string]func
 func withBuild(t *testing.T, s *standin.Server) (*jenkins.Engine, string, engine.Ticket) {
 	t.Helper()
 	e, name := engineOn(t, s, patient), "job"
-	job := engine.Job{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"), Keep: 3, TimeLimit: time.Minute}
+	job := engine.Job{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"), TimeLimit: time.Minute}
 	if err := e.Create(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}

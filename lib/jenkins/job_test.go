@@ -46,7 +46,7 @@ func asked(s *standin.Server) (all []string) {
 }
 
 func simple(name, script string) engine.Job {
-	return engine.Job{Name: name, Description: "a test", Script: []byte(script + "\n"), Keep: 3, TimeLimit: time.Minute}
+	return engine.Job{Name: name, Description: "a test", Script: []byte(script + "\n"), TimeLimit: time.Minute}
 }
 
 func must(t testing.TB, err error) {

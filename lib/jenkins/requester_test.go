@@ -243,7 +243,7 @@ func TestNothingGoesToStandardOutput(t *testing.T) {
 	stdout := os.Stdout
 	os.Stdout = w
 	e := serve(t, page(500, "Oops!"))
-	e.Create(t.Context(), engine.Job{Name: "demo", Keep: 1})
+	e.Create(t.Context(), engine.Job{Name: "demo"})
 	e.Start(t.Context(), "demo")
 	e.Stop(t.Context(), "demo", 1)
 	e.SetEnabled(t.Context(), "demo", true)
@@ -317,7 +317,7 @@ func TestNamesThatReachSomethingElseAreRefused(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"", ".", "..", "a/b", "a?b", "a b", strings.Repeat("x", 201), "ä"} {
-		if err := e.Create(t.Context(), engine.Job{Name: name, Keep: 1}); fault.KindOf(err) != fault.Invalid {
+		if err := e.Create(t.Context(), engine.Job{Name: name}); fault.KindOf(err) != fault.Invalid {
 			t.Errorf("Create %q: %v", name, err)
 		}
 		if _, err := e.Start(t.Context(), name); fault.KindOf(err) != fault.NotFound {

@@ -31,8 +31,11 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 	alive := census{dir: e.dir}
 	runs := e.status(b, 0, &alive).State == engine.Running
 	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "log"))
+	if errors.Is(err, fs.ErrNotExist) && runs {
+		return engine.Chunk{More: true}, nil
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return engine.Chunk{More: runs}, nil
+		return engine.Chunk{}, fault.Wrap(fault.NotFound, err, "The log is not on the disk any more.", "")
 	}
 	if err != nil {
 		return engine.Chunk{}, fault.Wrap(fault.Broken, err, "The log can't be read.", "Tell the administrator.")
@@ -82,6 +85,9 @@ func (e *Engine) Open(ctx context.Context, name string, number int, path string,
 	}
 	inside := filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path))
 	f, err := os.OpenInRoot(e.dir, inside)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fault.Wrap(fault.NotFound, err, fmt.Sprintf("%s is not on the disk any more.", path), "")
+	}
 	if err != nil {
 		return nil, fault.Wrap(fault.Broken, err, fmt.Sprintf("%s is listed, but can't be read.", path), "Build again, and tell the administrator.")
 	}

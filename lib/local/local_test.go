@@ -168,7 +168,7 @@ func (h *house) process() *exec.Cmd {
 
 func (h *house) create(name string, script ...string) {
 	h.Helper()
-	h.define(engine.Job{Name: name, Keep: 10, TimeLimit: time.Hour}, script...)
+	h.define(engine.Job{Name: name, TimeLimit: time.Hour}, script...)
 }
 
 func (h *house) define(j engine.Job, script ...string) {

@@ -127,7 +127,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	tickets := map[string][]engine.Ticket{}
 	for i := range jobs {
 		name := fmt.Sprintf("job-%d", i)
-		h.define(engine.Job{Name: name, Keep: 1000}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
+		h.define(engine.Job{Name: name}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
 	}
 	final := map[engine.Ticket]engine.State{}
 	for range rounds {

@@ -132,7 +132,7 @@ func webUserMain(settings string) error {
 	if err := os.WriteFile(filepath.Join(h.Dir, "x"), nil, 0o600); !errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("the web user may write among the builds: %v", err)
 	}
-	if err := e.Create(ctx, engine.Job{Name: "job", Script: []byte(script), Keep: 1}); err != nil {
+	if err := e.Create(ctx, engine.Job{Name: "job", Script: []byte(script)}); err != nil {
 		return err
 	}
 	for range 2 {

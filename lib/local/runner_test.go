@@ -76,9 +76,9 @@ func TestOutputLimit(t *testing.T) {
 func TestRunnersTimeLimit(t *testing.T) {
 	h := newHouse(t)
 	h.runner(func(r *Runner) { r.TimeLimit = time.Second })
-	h.define(engine.Job{Name: "unlimited", Keep: 1}, "sleep 600")
-	h.define(engine.Job{Name: "shorter", Keep: 1, TimeLimit: time.Millisecond}, "sleep 600")
-	h.define(engine.Job{Name: "longer", Keep: 1, TimeLimit: time.Hour}, "sleep 2")
+	h.define(engine.Job{Name: "unlimited"}, "sleep 600")
+	h.define(engine.Job{Name: "shorter", TimeLimit: time.Millisecond}, "sleep 600")
+	h.define(engine.Job{Name: "longer", TimeLimit: time.Hour}, "sleep 2")
 	for name, limit := range map[string]string{"unlimited": "1s", "shorter": "1ms"} {
 		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, limit) {
 			t.Errorf("%s: %q", name, b.Reason)
@@ -238,12 +238,20 @@ func TestLargeArtifact(t *testing.T) {
 	}
 }
 
-func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
+func TestExpiredBuildsAreDeletedFromTheDisk(t *testing.T) {
 	h := newHouse(t)
 	h.runner(nil)
-	h.define(engine.Job{Name: "many", Keep: 2}, "mkdir dist; echo image >dist/image")
+	h.define(engine.Job{Name: "many"}, "mkdir dist; echo image >dist/image")
 	for range 4 {
 		h.becomes("many", h.start("many"), engine.Succeeded)
+	}
+	if all, err := os.ReadDir(filepath.Join(h.Dir, "many")); err != nil || len(all) != 4 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	for _, number := range []int{1, 2} {
+		if err := h.Expire(t.Context(), "many", number); err != nil {
+			t.Fatal(err)
+		}
 	}
 	h.until("the two newest builds alone are on the disk", func() bool {
 		entries, err := os.ReadDir(filepath.Join(h.Dir, "many"))
@@ -262,14 +270,14 @@ func TestOldBuildsAreDeletedFromTheDisk(t *testing.T) {
 func TestRefusedDefinitions(t *testing.T) {
 	h := newHouse(t)
 	for _, name := range []string{"", ".", "..", "a/b", "@runners", "a b", "ü", "a\x00", strings.Repeat("x", 201)} {
-		if err := h.Create(t.Context(), engine.Job{Name: name, Keep: 1}); err == nil {
+		if err := h.Create(t.Context(), engine.Job{Name: name}); err == nil {
 			t.Errorf("a job named %q was made", name)
 		}
 	}
-	if err := h.Create(t.Context(), engine.Job{Name: "x", Keep: 0}); err == nil {
-		t.Error("a job that keeps nothing was made")
+	if err := h.Create(t.Context(), engine.Job{Name: "x", TimeLimit: -1}); err == nil {
+		t.Error("a job whose time limit is negative was made")
 	}
-	if err := h.Create(t.Context(), engine.Job{Name: strings.Repeat("x", 200), Keep: 1}); err != nil {
+	if err := h.Create(t.Context(), engine.Job{Name: strings.Repeat("x", 200)}); err != nil {
 		t.Error(err)
 	}
 }

@@ -49,7 +49,7 @@ func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 		}
 	}()
 	for limit := 8 * time.Second; ; limit *= 2 {
-		log, b := built(t, e, engine.Job{Name: "slow", Script: script, Keep: 1, TimeLimit: limit})
+		log, b := built(t, e, engine.Job{Name: "slow", Script: script, TimeLimit: limit})
 		if b.State != engine.Failed || !strings.Contains(b.Reason, "longer than "+limit.String()) || !strings.Contains(log, "toaster: failed: the build was stopped.\n") {
 			t.Errorf("%s: %q; log:\n%s", b.State, b.Reason, log)
 		}

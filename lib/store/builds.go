@@ -35,7 +35,10 @@ type Build struct {
 	Settled      bool          // ended, and its artifacts are listed
 	Repeats      int           // the lost build that this one was queued for by itself; 0: none
 	RepeatedBy   int           // the build that was queued for this lost one; 0: none
-	ExpiredAt    time.Time     // when log and artifacts were removed because of their age; zero: they are there
+	Kept         bool          // its owner wants log and artifacts kept for good
+	ExpiredAt    time.Time     // when log and artifacts were removed; zero: they are there
+	GoneWhy      string        // why: see Gone
+	GoneLimit    int           // the limit of days or builds that it was for
 }
 
 // ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
@@ -92,22 +95,23 @@ const buildColumns = `build.job_id, build.number, build.revision, build.state, b
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
 	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
 	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
-	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END`
+	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END,
+	build.kept, build.gone_why, build.gone_limit`
 
 // nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
 type nullBuild struct {
-	job, state, reason, ticket, failure, phase              sql.NullString
+	job, state, reason, ticket, failure, phase, goneWhy     sql.NullString
 	number, revision, engineNumber, position                sql.NullInt64
 	asked, queued, started, ended, expired                  sql.NullInt64
 	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
-	foreseen, repeats, repeatedBy                           sql.NullInt64
+	foreseen, repeats, repeatedBy, kept, goneLimit          sql.NullInt64
 }
 
 func (n *nullBuild) fields() []any {
 	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
 		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
 		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen,
-		&n.repeats, &n.repeatedBy}
+		&n.repeats, &n.repeatedBy, &n.kept, &n.goneWhy, &n.goneLimit}
 }
 
 func (n *nullBuild) build() *Build {
@@ -124,6 +128,7 @@ func (n *nullBuild) build() *Build {
 		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
 		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 		Repeats: int(n.repeats.Int64), RepeatedBy: int(n.repeatedBy.Int64),
+		Kept: n.kept.Int64 == 1, GoneWhy: n.goneWhy.String, GoneLimit: int(n.goneLimit.Int64),
 	}
 }
 
@@ -198,9 +203,31 @@ func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number in
 		return err
 	})
 	if errors.Is(err, sql.ErrNoRows) {
-		err = fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+		err = noBuild()
 	}
 	return name, b, err
+}
+
+func noBuild() error {
+	return fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+}
+
+// LatestBuild returns the number of the newest build of an owner's job, of those that succeeded where good is true.
+func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool) (number int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		if _, err := findJob(ctx, tx, owner, id); err != nil {
+			return err
+		}
+		return tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM build WHERE job_id = ? AND (state = 'succeeded' OR NOT ?)`,
+			id, good).Scan(&number)
+	})
+	if err == nil && number == 0 {
+		err = fault.New(fault.NotFound, "No build of this job has succeeded yet.", "Build it, and see the log.")
+		if !good {
+			err = fault.New(fault.NotFound, "This job was not built yet.", "Build it first.")
+		}
+	}
+	return number, err
 }
 
 // Pending returns the builds of a job that have not settled, oldest first.

@@ -235,7 +235,7 @@ func (db *DB) Unsettled(ctx context.Context) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
 			job.removed_at IS NOT NULL OR job.defined < job.revision OR job.engine_enabled <> job.enabled
-			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND b.settled = 0) ORDER BY job.created_at`)
+			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.settled = 0 OR b.kept <> b.engine_kept)) ORDER BY job.created_at`)
 		return err
 	})
 	return jobs, err

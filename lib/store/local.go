@@ -18,7 +18,6 @@ type LocalJob struct {
 	Owner       string // whose builds share the slots fairly with other people's
 	Description string
 	Source      []byte        // what the runner makes the script from
-	Keep        int           // newest ended builds to keep, at least 1
 	TimeLimit   time.Duration // whole milliseconds; 0: the runner's
 
 	digest []byte // of Source, when it was handed in
@@ -98,13 +97,13 @@ func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
 	digest := sha256.Sum256(j.Source)
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
-			`INSERT INTO local_job (name, owner, description, digest, source, keep, time_limit, last_number)
-			VALUES (?1, ?2, ?3, ?4, coalesce(?5, x''), ?6, ?7,
+			`INSERT INTO local_job (name, owner, description, digest, source, time_limit, last_number)
+			VALUES (?1, ?2, ?3, ?4, coalesce(?5, x''), ?6,
 				(SELECT coalesce(max(number), 0) FROM local_discard WHERE job = ?1 COLLATE NOCASE))
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, description = excluded.description,
 				digest = excluded.digest,
-				source = excluded.source, keep = excluded.keep, time_limit = excluded.time_limit`,
-			j.Name, j.Owner, j.Description, digest[:], j.Source, j.Keep, j.TimeLimit.Milliseconds())
+				source = excluded.source, time_limit = excluded.time_limit`,
+			j.Name, j.Owner, j.Description, digest[:], j.Source, j.TimeLimit.Milliseconds())
 		return err
 	})
 }

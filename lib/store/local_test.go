@@ -19,7 +19,7 @@ func queue(t *testing.T, names ...string) *DB {
 	t.Helper()
 	db := test(t)
 	for _, name := range names {
-		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: name, Source: []byte("echo " + name), Keep: 2,
+		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: name, Source: []byte("echo " + name),
 			TimeLimit: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 	}
 	// Until the files are gone, no other build gets their place.
 	if err := db.LocalCreate(t.Context(),
-		LocalJob{Name: "mixed", Source: []byte("echo mixed"), Keep: 1, TimeLimit: time.Minute}); err != nil {
+		LocalJob{Name: "mixed", Source: []byte("echo mixed"), TimeLimit: time.Minute}); err != nil {
 		t.Error(err)
 	}
 	start(t, db, "mixed")
@@ -204,7 +204,7 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 	if _, err := db.LocalStart(t.Context(), "Mixed", time.Now()); fault.KindOf(err) != fault.NotFound {
 		t.Error(err)
 	}
-	if err := db.LocalCreate(t.Context(), LocalJob{Name: "Mixed", Keep: 1}); err != nil {
+	if err := db.LocalCreate(t.Context(), LocalJob{Name: "Mixed"}); err != nil {
 		t.Error(err)
 	}
 	if ticket := start(t, db, "Mixed"); ticket <= waiting {
@@ -230,7 +230,7 @@ func fair(t *testing.T, names ...string) *DB {
 	for _, name := range names {
 		owner, _, _ := strings.Cut(name, "-")
 		if err := db.LocalCreate(t.Context(), LocalJob{Name: name, Owner: owner, Source: []byte("echo " + name),
-			Keep: 2, TimeLimit: time.Minute}); err != nil {
+			TimeLimit: time.Minute}); err != nil {
 			t.Fatal(err)
 		}
 		start(t, db, name)

@@ -25,8 +25,8 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 		var limit int64
 		err = tx.QueryRowContext(ctx, `UPDATE local_job SET last_number = last_number + 1
 			WHERE name = (SELECT job FROM local_build WHERE ticket = ?)
-			RETURNING name, owner, description, digest, source, keep, time_limit, last_number`, b.Ticket).
-			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, &j.Keep, &limit, &b.Number)
+			RETURNING name, owner, description, digest, source, time_limit, last_number`, b.Ticket).
+			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, &limit, &b.Number)
 		if err != nil {
 			return err
 		}
@@ -52,27 +52,23 @@ type LocalEnd struct {
 	Artifacts []Artifact
 }
 
-// LocalFinish ends a build that this runner has, and forgets the job's builds that are too old to keep. Before it
-// commits it calls place, which puts the artifacts where they belong.
+// LocalFinish ends a build that this runner has. Before it commits it calls place, which puts the artifacts where they
+// belong.
 // It returns false, and doesn't call it, when the build is gone or somebody else has ended it.
 func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (found bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		var job string
-		err := tx.QueryRowContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
-			WHERE ticket = ? AND runner = ? AND state = 'running' RETURNING job`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner).Scan(&job)
-		if err == sql.ErrNoRows {
-			return nil
-		}
+		res, err := tx.ExecContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
+			WHERE ticket = ? AND runner = ? AND state = 'running'`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner)
 		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); n == 0 || err != nil {
 			return err
 		}
 		for _, a := range e.Artifacts {
 			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)", e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
 				return err
 			}
-		}
-		if err := expireLocal(ctx, tx, job); err != nil {
-			return err
 		}
 		found = true
 		return place()
@@ -105,21 +101,6 @@ func forgetLocal(ctx context.Context, tx *sql.Tx, ticket int64) error {
 	}
 	_, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE ticket = ?", ticket)
 	return err
-}
-
-// expireLocal forgets the ended builds beyond the newest that the job keeps.
-func expireLocal(ctx context.Context, tx *sql.Tx, job string) error {
-	old, err := rows(ctx, tx, scanLocal, `SELECT `+localColumns+` FROM local_build WHERE job = ? AND number IS NOT NULL AND state <> 'running'
-		ORDER BY number DESC LIMIT -1 OFFSET (SELECT keep FROM local_job WHERE name = ?)`, job, job)
-	if err != nil {
-		return err
-	}
-	for _, b := range old {
-		if err := forgetLocal(ctx, tx, b.Ticket); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // Discard is a build of a local job whose files are to be deleted.

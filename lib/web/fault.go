@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -18,6 +19,7 @@ var statuses = map[fault.Kind]int{
 	fault.Unauthorised: http.StatusUnauthorized,
 	fault.Denied:       http.StatusForbidden,
 	fault.NotFound:     http.StatusNotFound,
+	fault.Gone:         http.StatusGone,
 	fault.Conflict:     http.StatusConflict,
 	fault.Limited:      http.StatusTooManyRequests,
 	fault.Unavailable:  http.StatusServiceUnavailable,
@@ -125,6 +127,7 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	if f.Field != "" {
 		p["field"] = f.Field
 	}
+	p["code"] = strings.ReplaceAll(string(f.Kind), " ", "_")
 	b, err := json.Marshal(p)
 	if err != nil {
 		r.app.logger().Error("the problem can't be written", "request", r.ID, "error", err)

@@ -22,7 +22,7 @@ func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	number, err := Number(r)
+	number, err := Number(r, s, true)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,9 @@ func (d *desk) find(r *web.Request, s *engine.Follower, number int) (a store.Art
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {
 		return a, modified, err
+	}
+	if gone := b.Gone(); gone != nil {
+		return a, modified, gone
 	}
 	list, err := s.Artifacts(ctx, owner, id, number)
 	if err != nil {

@@ -35,6 +35,7 @@ type Build struct {
 	ExpectedEnd *time.Time `json:"expected_end"`
 	QueuePlace  int        `json:"queue_place"` // 0: it doesn't wait, or that is unknown
 	Stopping    bool       `json:"stopping"`
+	Kept        bool       `json:"kept"`
 	Repeats     int        `json:"repeats,omitempty"`     // the interrupted build that this one was queued for by itself
 	RepeatedBy  int        `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
 	Timeline    []Span     `json:"timeline,omitempty"`
@@ -105,7 +106,7 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 	out := Build{
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
-		Stopping: b.Stopping(), Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
+		Stopping: b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}
 	if b.State == "queued" {
 		out.QueuePlace = b.Position

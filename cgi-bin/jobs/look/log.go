@@ -22,7 +22,7 @@ func (d *desk) log(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	number, err := Number(r)
+	number, err := Number(r, s, false)
 	if err != nil {
 		return err
 	}

@@ -25,8 +25,12 @@ type desk struct {
 	open func(*web.Request) (*engine.Follower, error)
 }
 
-// Number is the number of the build that the path names.
-func Number(r *web.Request) (int, error) {
+// Number is the number of the build that the path names. “latest” is the newest, where good is true that of those that
+// succeeded.
+func Number(r *web.Request, s *engine.Follower, good bool) (int, error) {
+	if r.Param("number") == "latest" {
+		return s.Store.LatestBuild(r.Context(), r.Who.Person.ID, r.Param("id"), good)
+	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {
 		return 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
@@ -43,6 +47,8 @@ var notices = map[string]string{
 	"updated":  "The change is stored as a new revision. The next build is made from it.",
 	"added":    "The job is stored. Build it when you like.",
 	"badge":    "Stored.",
+	"kept":     "This build is kept, with log and files.",
+	"unkept":   "This build is kept no longer than others are.",
 	"removed":  "The job is removed, with its builds, logs and artifacts.",
 }
 

@@ -139,20 +139,25 @@ func newestFirst(j *job) {
 }
 
 func keep(j *job) {
-	j.define(engine.Job{Keep: 2}, "mkdir dist", "echo $BUILD_NUMBER >dist/image")
-	first, second, third := j.builds(), j.builds(), j.builds()
-	j.until("the first is forgotten", func() bool {
-		_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
-		return fault.KindOf(err) == fault.NotFound && err != nil
-	})
-	_, err := j.Engine.Open(j.Context(), j.name, first.Number, "image", engine.Range{})
-	j.wants(fault.NotFound, "Open of a forgotten build", err)
-	for _, b := range []engine.BuildStatus{second, third} {
-		if text, _ := j.read(b.Number, "image", engine.Range{}); text != fmt.Sprintln(b.Number) {
-			j.Errorf("build %d left %q", b.Number, text)
-		}
+	e, ok := j.Engine.(engine.Keeper)
+	if !ok {
+		j.Skip("this engine removes nothing by itself")
 	}
-	j.must("Stop of a forgotten build", j.Engine.Stop(j.Context(), j.name, first.Number))
+	expirer := j.Engine.(engine.Expirer)
+	j.create("mkdir dist", "echo $BUILD_NUMBER >dist/image")
+	b := j.builds()
+	for _, again := range []string{"", " again"} {
+		j.must("Keep"+again, e.Keep(j.Context(), j.name, b.Number, true))
+	}
+	j.wants(fault.Conflict, "Expire of a kept build", expirer.Expire(j.Context(), j.name, b.Number))
+	if text, _ := j.read(b.Number, "image", engine.Range{}); text != fmt.Sprintln(b.Number) {
+		j.Errorf("the kept build left %q", text)
+	}
+	for _, again := range []string{"", " again"} {
+		j.must("letting it go"+again, e.Keep(j.Context(), j.name, b.Number, false))
+	}
+	j.must("Expire", expirer.Expire(j.Context(), j.name, b.Number))
+	j.must("Keep of a build that is gone", e.Keep(j.Context(), j.name, b.Number, true))
 }
 
 func expire(j *job) {

@@ -47,7 +47,7 @@ func Run(t *testing.T, f Fixture) {
 		{"the script sees its number and its job", environment},
 		{"the status of many jobs, of which some are not there", statusOfMany},
 		{"the newest builds come first", newestFirst},
-		{"only the newest builds are kept", keep},
+		{"a build that is kept is not removed", keep},
 		{"a single build is removed with what it left", expire},
 		{"how long a build takes is learnt from those before", expected},
 		{"a log is read in parts", logInParts},
@@ -108,9 +108,6 @@ func (j *job) create(script ...string) *job {
 func (j *job) define(e engine.Job, script ...string) {
 	j.Helper()
 	e.Name, e.Description, e.Script = j.name, "a test of the engine", []byte("set -e\n"+strings.Join(script, "\n")+"\n")
-	if e.Keep == 0 {
-		e.Keep = 10
-	}
 	if e.TimeLimit == 0 {
 		e.TimeLimit = 10 * time.Minute
 	}

@@ -43,7 +43,7 @@ func letterCase(j *job) {
 	upper := *j
 	upper.name = strings.ToUpper(j.name)
 	// An engine either takes both for the same job, or refuses the second; a second job there is never.
-	err := j.Engine.Create(j.Context(), engine.Job{Name: upper.name, Script: []byte("echo two\n"), Keep: 1, TimeLimit: time.Minute})
+	err := j.Engine.Create(j.Context(), engine.Job{Name: upper.name, Script: []byte("echo two\n"), TimeLimit: time.Minute})
 	if err != nil {
 		j.wants(fault.Conflict, "Create in upper case", err)
 		return

@@ -106,6 +106,11 @@ CREATE TABLE build (
 	settled       INTEGER NOT NULL DEFAULT 0 CHECK (settled IN (0, 1)), -- ended, and its artifacts are listed here
 	phase         TEXT NOT NULL DEFAULT '',         -- what the log has reached: prepare, step, pack, check, end
 	repeats       INTEGER CHECK (repeats < number), -- the lost build that this one was queued for by itself; NULL: none
+	kept          INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1)), -- its owner wants log and artifacts kept for good
+	engine_kept   INTEGER NOT NULL DEFAULT 0 CHECK (engine_kept IN (0, 1)), -- what the engine was told last
+	expiring      INTEGER NOT NULL DEFAULT 0 CHECK (expiring IN (0, 1)), -- they are just being removed
+	gone_why      TEXT NOT NULL DEFAULT '' CHECK (gone_why IN ('', 'days', 'count', 'backup')), -- why they were
+	gone_limit    INTEGER NOT NULL DEFAULT 0,       -- the limit of days or builds then
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
@@ -134,7 +139,6 @@ CREATE TABLE local_job (
 	name        TEXT PRIMARY KEY COLLATE NOCASE,
 	owner       TEXT NOT NULL,                      -- whose builds share fairly: an account's number
 	description TEXT NOT NULL,
-	keep        INTEGER NOT NULL CHECK (keep > 0),
 	time_limit  INTEGER NOT NULL CHECK (time_limit >= 0), -- milliseconds; 0: the runner's
 	enabled     INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
 	last_number INTEGER NOT NULL DEFAULT 0,

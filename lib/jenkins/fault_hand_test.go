@@ -288,6 +288,6 @@ func TestARestartWithOneBuildThatRunsAndOthersThatWait(t *testing.T) {
 		}
 	}
 	h.touch(".go")
-	h.becomes(runs, "failed, succeeded")
+	h.becomes(runs, "lost, succeeded")
 	h.settles(waits, "succeeded", 3)
 }

@@ -36,23 +36,24 @@ end_orphan() {
 	rm -rf "$folder"
 }
 
-# limit BYTES PID FILE: passes on at once what a build prints, until that is too much: then it ends that process, makes
-# the file, and drops the rest. When it is told that the build has ended, it waits for the last words of others for a while.
+# limit BYTES PID FULL OVER: passes on at once what a build prints, until that is too much: then it ends that process,
+# makes the file FULL, and drops the rest. When OVER is there, the build has ended: others' last words get half a minute.
 limit() {
 	# shellcheck disable=SC2016 # perl's
 	exec perl -e '
-		my ($left, $pid, $file) = @ARGV;
-		$SIG{TERM} = sub { alarm 35 };
-		$SIG{ALRM} = sub { exit };
+		my ($left, $pid, $full, $over) = @ARGV;
+		$SIG{TERM} = "IGNORE";
 		$| = 1;
-		while (1) {
-			my $got = sysread STDIN, my $new, 65536;
-			next if !defined $got && $!{EINTR};
-			last if !$got;
+		my $end;
+		until ($end && time > $end) {
+			$end ||= time + 35 if -e $over;
+			vec(my $ready, 0, 1) = 1;
+			select($ready, undef, undef, 1) > 0 or next;
+			my $got = sysread(STDIN, my $new, 65536) or last;
 			next if $left < 0;
 			print substr $new, 0, $left or exit;
 			if (($left -= $got) < 0) {
-				open my $note, ">", $file;
+				open my $note, ">", $full;
 				kill "TERM", $pid;
 			}
 		}' "$@"
@@ -82,14 +83,14 @@ begin=$(date +%s)
 timeout -k 30 @SECONDS@ sh -c 'sh "$1"; echo $? >"$2"' toaster "$work/script" "$work/status" \
 	</dev/null >"$work/output" 2>&1 &
 script=$!
-limit @BYTES@ "$script" "$work/full" <"$work/output" &
+limit @BYTES@ "$script" "$work/full" "$work/over" <"$work/output" &
 limiter=$!
 trap 'kill "$script" 2>/dev/null; wait "$script"; exit 143' HUP INT TERM
 echo "$script $work" >"$running"
 wait "$script" 2>/dev/null
 ended=$?
-kill "$limiter" 2>/dev/null
-wait "$limiter" 2>/dev/null
+: >"$work/over"
+wait "$limiter"
 status=
 [ ! -s "$work/status" ] || read -r status <"$work/status"
 if [ "$status" = 0 ]; then

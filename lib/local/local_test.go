@@ -271,6 +271,7 @@ func someoneMarked(dir string) bool {
 
 func TestConformance(t *testing.T) {
 	h := newHouse(t)
+	h.OutputLimit = 1 << 20
 	h.runner(nil)
 	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })
 	enginetest.Run(t, enginetest.Fixture{Engine: scripted{h.Engine}, Wait: 30 * time.Second})

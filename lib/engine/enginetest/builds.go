@@ -210,11 +210,28 @@ func failing(j *job) {
 func timeLimit(j *job) {
 	j.define(engine.Job{TimeLimit: 2 * time.Second}, long, "echo after")
 	b := j.ends(j.start(), engine.Failed)
-	if b.Reason == "" {
-		j.Error("it does not say why")
-	}
-	if log := j.log(b.Number); !strings.Contains(log, "begun") || strings.Contains(log, "after") {
+	log := j.log(b.Number)
+	if !strings.Contains(log, "begun") || strings.Contains(log, "after") {
 		j.Errorf("its log is %q", log)
+	}
+	if !strings.Contains(b.Reason+log, "t was stopped: it ran longer than 2s.") {
+		j.Errorf("it does not say why: %q, %q", b.Reason, log)
+	}
+}
+
+// outputLimit: what Jenkins's own lines take is not much.
+func outputLimit(j *job) {
+	j.define(engine.Job{OutputLimit: j.OutputLimit}, "mkdir dist", "echo image >dist/image", "yes toaster || :", "echo after")
+	b := j.ends(j.start(), engine.Failed)
+	log := j.log(b.Number)
+	if int64(len(log)) < j.OutputLimit || int64(len(log)) > j.OutputLimit+64<<10 || strings.Contains(log, "after") {
+		j.Errorf("its log has %d bytes", len(log))
+	}
+	if why := "t was stopped: it wrote more than " + engine.InBytes(j.OutputLimit) + " to its log."; !strings.Contains(b.Reason+log, why) {
+		j.Errorf("it does not say why: %q, %q", b.Reason, log[max(0, len(log)-500):])
+	}
+	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {
+		j.Errorf("it left %v, %v", list, err)
 	}
 }
 

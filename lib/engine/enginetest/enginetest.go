@@ -21,6 +21,8 @@ type Fixture struct {
 	Engine engine.Engine
 	Wait   time.Duration // how long to wait for what must come; 0: two minutes
 	Poll   time.Duration // how often to look; 0: 50 ms
+	// OutputLimit is how much a build may print, in bytes, where the engine takes no job's own; 0: 1 MiB.
+	OutputLimit int64
 }
 
 // Run runs the suite. It uses job names of its own and removes its jobs, so that the engine may be one that others use too.
@@ -30,6 +32,9 @@ func Run(t *testing.T, f Fixture) {
 	}
 	if f.Poll == 0 {
 		f.Poll = 50 * time.Millisecond
+	}
+	if f.OutputLimit == 0 {
+		f.OutputLimit = 1 << 20
 	}
 	for _, c := range []struct {
 		name string
@@ -63,6 +68,7 @@ func Run(t *testing.T, f Fixture) {
 		{"a running build has no artifacts", artifactsWhileRunning},
 		{"a script that fails", failing},
 		{"a script that takes too long", timeLimit},
+		{"a script that prints too much", outputLimit},
 		{"stop a running build", stopRunning},
 		{"stop a start that waits", stopWaiting},
 		{"stop what has ended, and what never was", stopOthers},

@@ -176,9 +176,10 @@ func unknownArtifact(j *job) {
 
 func links(j *job) {
 	j.create("mkdir dist", "echo image >dist/image", "echo secret >secret",
-		"ln -s ../secret dist/up", "ln -s /etc/passwd dist/passwd", "ln -s /etc dist/etc", "ln -s image dist/same")
+		"ln -s ../secret dist/up", "ln -s /etc/passwd dist/passwd", "ln -s /etc dist/etc", "ln -s image dist/same",
+		"ln -s nothing dist/dangling", "ln -s .. dist/round")
 	b := j.builds()
-	for _, path := range []string{"up", "passwd", "etc", "etc/passwd"} {
+	for _, path := range []string{"up", "passwd", "etc", "etc/passwd", "dangling", "round/secret"} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
 		j.wants(fault.NotFound, "Open of the link "+path, err)
 	}

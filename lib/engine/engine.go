@@ -97,6 +97,7 @@ type Streamer interface {
 // LogStream is a log's text. Where it can't be read to its end, reading fails.
 type LogStream struct {
 	io.ReadCloser
+	Raw  int64 // bytes of the engine's own that were read until now
 	Next int64 // the offset of its end; negative, as nobody asked from an offset: unknown
 	More bool  // more can come after it
 }

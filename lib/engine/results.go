@@ -5,8 +5,8 @@ import (
 	"context"
 	"encoding/hex"
 	"io"
-	"math"
 	"strings"
+	"time"
 
 	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
@@ -80,14 +80,58 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	if gone := b.Gone(); gone != nil {
 		return Chunk{}, gone
 	}
-	// Such an engine reads all that follows an offset; where the end was, is known.
-	if _, ok := s.Engine.(Streamer); ok && offset == math.MaxInt64 && b.Scanned > 0 {
-		offset = b.Scanned
+	if streamer, ok := s.Engine.(Streamer); ok && b.Settled {
+		return s.settledLog(ctx, streamer, name, b, offset)
 	}
 	ctx, cancel := Context(ctx)
 	defer cancel()
 	c, err := s.Engine.Log(ctx, name, b.EngineNumber, offset)
 	return c, gone(b, err)
+}
+
+// settledLog reads a log whose end is known from an engine that reads all that follows an offset: where that is much, it
+// is asked for the log from its beginning instead, of which no more is read than is needed.
+func (s *Follower) settledLog(ctx context.Context, from Streamer, name string, b *store.Build, offset int64) (Chunk, error) {
+	if offset >= b.Scanned {
+		return Chunk{Next: b.Scanned}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, longLogTime)
+	defer cancel()
+	if b.Scanned > longLog && offset < b.Scanned/2 {
+		if state, err := s.Store.ScanState(ctx, b); err != nil || state.Hidden > 0 {
+			return skim(ctx, from, name, b, offset, state.Hidden)
+		}
+	}
+	return s.Engine.Log(ctx, name, b.EngineNumber, offset)
+}
+
+// A log longer than longLog is long, and may take that time to be read from its middle.
+const (
+	longLog     = 1 << 20
+	longLogTime = 8 * time.Second
+)
+
+// skim reads a part of a log from its beginning on. What is hidden there makes offsets larger than what is read.
+func skim(ctx context.Context, from Streamer, name string, b *store.Build, offset, hidden int64) (c Chunk, err error) {
+	log, err := from.Stream(ctx, name, b.EngineNumber, -1)
+	if err != nil {
+		return c, err
+	}
+	defer log.Close()
+	piece := make([]byte, MaxChunk)
+	for skip := offset - hidden; log.Raw < skip && err == nil; {
+		_, err = log.Read(piece[:max(1, min(MaxChunk, (skip-log.Raw)/2))])
+	}
+	n := 0
+	for n < len(piece) && err == nil {
+		var more int
+		more, err = log.Read(piece[n:])
+		n += more
+	}
+	if err != nil && err != io.EOF {
+		return c, err
+	}
+	return Chunk{Text: piece[:n], Next: log.Raw + hidden, More: err == nil}, nil
 }
 
 // WholeLog is all that there is of a build's log now. Where it can't be read to its end, reading fails. It has no time

@@ -46,12 +46,14 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 		b.Scanned, b.Foreseen = max(next, b.Scanned), foresee(state.Phases, past)
 		return s.Store.Scanned(ctx, b, state, whole)
 	}
-	if streamer, ok := s.Engine.(Streamer); ok {
-		next, more, err := r.stream(ctx, streamer, job.EngineName)
+	if streamer, ok := s.Engine.(Streamer); ok && b.Scanned == 0 && !b.Open() {
+		next, err := s.scanWhole(ctx, r, streamer, job.EngineName)
 		if err != nil {
 			return err
 		}
-		return store(next, !more)
+		return store(next, true)
+	} else if ok {
+		return s.scanRest(ctx, r, streamer, job.EngineName, store)
 	}
 	for range maxScan {
 		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
@@ -69,6 +71,43 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 	return nil
 }
 
+// scanWhole searches the log of a build that has ended and that nobody has searched before: from its beginning, which
+// costs such an engine the least, and then asks where its end is.
+func (s *Follower) scanWhole(ctx context.Context, r reader, from Streamer, name string) (end int64, err error) {
+	log, err := from.Stream(ctx, name, r.EngineNumber, -1)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	if err := r.readAll(log); err != nil {
+		return 0, err
+	}
+	r.read(nil, true)
+	c := Chunk{Next: log.Raw, More: true}
+	for range maxScan {
+		if c, err = s.Engine.Log(ctx, name, r.EngineNumber, c.Next); err != nil || !c.More {
+			break
+		}
+	}
+	r.scan.Hidden = max(0, c.Next-log.Raw)
+	return c.Next, err
+}
+
+// scanRest goes on where the last search ended. While a build runs, an answer has a part of what there is.
+func (s *Follower) scanRest(ctx context.Context, r reader, from Streamer, name string, store func(int64, bool) error) error {
+	for range maxScan {
+		begin := r.Scanned
+		next, more, err := r.stream(ctx, from, name)
+		if err == nil {
+			err = store(next, !more)
+		}
+		if err != nil || !more || next-begin < longLog/8 {
+			return err
+		}
+	}
+	return nil
+}
+
 // stream reads all that is new in one answer.
 func (r reader) stream(ctx context.Context, from Streamer, name string) (next int64, more bool, err error) {
 	log, err := from.Stream(ctx, name, r.EngineNumber, r.Scanned)
@@ -76,15 +115,22 @@ func (r reader) stream(ctx context.Context, from Streamer, name string) (next in
 		return 0, false, err
 	}
 	defer log.Close()
+	if err := r.readAll(log); err != nil {
+		return 0, false, err
+	}
+	r.read(nil, !log.More)
+	return log.Next, log.More, nil
+}
+
+func (r reader) readAll(log io.Reader) error {
 	for piece := make([]byte, 64<<10); ; {
 		n, err := log.Read(piece)
 		r.read(piece[:n], false)
 		if err == io.EOF {
-			r.read(nil, !log.More)
-			return log.Next, log.More, nil
+			return nil
 		}
 		if err != nil {
-			return 0, false, err
+			return err
 		}
 	}
 }

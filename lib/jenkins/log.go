@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"toaster.do/lib/engine"
@@ -27,6 +31,9 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 	}
 	offset = max(0, offset)
 	l := logReader{e.ask, path("job", name, strconv.Itoa(number), "logText", "progressiveText")}
+	if offset == math.MaxInt64 {
+		return l.end(ctx, path("job", name, strconv.Itoa(number), "console"))
+	}
 	p, err := l.read(ctx, offset, engine.MaxChunk+probe)
 	if fault.KindOf(err) == fault.NotFound {
 		return engine.Chunk{}, noBuild
@@ -40,6 +47,42 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 		return engine.Chunk{Text: p.text, Next: p.end, More: p.more}, nil
 	}
 	return l.split(ctx, offset, p.text)
+}
+
+// end asks where the log ends. Jenkins says it only to who reads up to there, and reads the rest of a log before it answers:
+// the page with the log's last part tells where that begins. Where it doesn't, all is read.
+func (l logReader) end(ctx context.Context, page string) (engine.Chunk, error) {
+	var text string
+	if _, err := l.ask.Get(ctx, page, &text, nil); err != nil {
+		if fault.KindOf(err) == fault.NotFound {
+			return engine.Chunk{}, noBuild
+		}
+		return engine.Chunk{}, err
+	}
+	p, err := l.read(ctx, tailOf(text), 0)
+	if fault.KindOf(err) == fault.NotFound {
+		return engine.Chunk{}, noBuild
+	}
+	return engine.Chunk{Next: p.end, More: p.more}, err
+}
+
+// skipped is how a page with the last part of a log says how much is before: hudson/model/Run/console.properties.
+var skipped = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`([0-9][^a-zA-Z<>]*) KB`) })
+
+// tailOf finds where the part of a log that its page shows begins, or somewhat before; 0 where it shows all. What is in the
+// log itself is not looked at.
+func tailOf(page string) int64 {
+	head, _, _ := strings.Cut(page, `id="out"`)
+	m := skipped().FindStringSubmatch(head)
+	if m == nil {
+		return 0
+	}
+	digits := strings.Join(strings.FieldsFunc(m[1], func(r rune) bool { return r < '0' || r > '9' }), "")
+	kib, err := strconv.ParseInt(digits, 10, 40)
+	if err != nil {
+		return 0
+	}
+	return max(0, kib-1) << 10 // it is rounded
 }
 
 // probe is how much is read of the text at a guessed offset, and beyond the end of a chunk; room is how far the guess may

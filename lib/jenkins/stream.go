@@ -38,8 +38,9 @@ func (e *Engine) Stream(ctx context.Context, name string, number int, offset int
 		return nil, err
 	}
 	from := &watched{body: resp.Body, cancel: cancel, timer: time.AfterFunc(e.ask.limit, cancel), patience: e.ask.limit}
-	b := &plain{bufio.NewReaderSize(from, 64<<10), from, func(err error) error { return cutOff(ctx, c, err) }}
-	s := &engine.LogStream{ReadCloser: b, Next: -1}
+	s := &engine.LogStream{Next: -1}
+	b := &plain{bufio.NewReaderSize(from, 64<<10), from, func(err error) error { return cutOff(ctx, c, err) }, &s.Raw}
+	s.ReadCloser = b
 	if offset < 0 {
 		return s, nil
 	}
@@ -63,11 +64,15 @@ type plain struct {
 	text *bufio.Reader
 	io.Closer
 	cutOff func(error) error
+	raw    *int64 // bytes of the text as it came
 }
 
 func (b *plain) Read(p []byte) (n int, err error) {
 	for n < len(p) && (n == 0 || b.text.Buffered() > 0) { // what there is, is shown
 		c, err := b.text.ReadByte()
+		if err == nil {
+			*b.raw++
+		}
 		if c == '\r' && err == nil {
 			var next []byte
 			if next, err = b.text.Peek(1); err == io.EOF {

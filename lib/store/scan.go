@@ -24,6 +24,7 @@ type Scan struct {
 	Rest   []byte    `json:"rest,omitempty"` // of a line whose end has not come
 	StepAt time.Time `json:"step_at,omitzero"`
 	Phases []Phase   `json:"phases"`
+	Hidden int64     `json:"hidden,omitempty"` // bytes at the log's head that no reader sees, if that is known
 }
 
 // ScanState returns what is known of a build's log, and brings the build's own fields for it up to date.

@@ -152,5 +152,5 @@ func (c *call) consoleText(b *run) {
 		c.notFound()
 		return
 	}
-	c.text("text/plain;charset=utf-8", readable(text))
+	c.text("text/plain;charset=utf-8", string(note.ReplaceAll(text, nil))) // its bytes, whatever they are: Run.doConsoleText
 }

@@ -42,7 +42,9 @@ func (h *house) reads(act func()) (requests int, spooled int64) {
 }
 
 func (h *house) log(job *store.Job) console.Read {
-	return func(offset int64) (engine.Chunk, error) { return h.Follower.Log(h.Context(), h.ann.ID, job.ID, 1, offset) }
+	return func(offset int64) (engine.Chunk, error) {
+		return h.Follower.Log(h.Context(), h.ann.ID, job.ID, 1, offset)
+	}
 }
 
 // TestASyncReadsALongLogOnce: two questions, however long the log is, and Jenkins never holds all of it.

@@ -17,8 +17,8 @@ func onAgents() standin.Options {
 	return opt
 }
 
-// newest is a job's newest build.
-func (h *house) newest(job *store.Job) *store.Build {
+// first is a job's first build.
+func (h *house) first(job *store.Job) *store.Build {
 	h.Helper()
 	all, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil || len(all) == 0 {
@@ -67,12 +67,12 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 			h.becomes(job, "running")
 			h.begins(1)
 			h.loses(how)
-			for end := time.Now().Add(20 * time.Second); h.newest(job).Open(); h.syncs() {
+			for end := time.Now().Add(20 * time.Second); h.first(job).Open(); h.syncs() {
 				if time.Now().After(end) {
 					t.Fatal("it stays open")
 				}
 			}
-			if b := h.newest(job); b.State != "lost" || !strings.Contains(b.Why(), says) {
+			if b := h.first(job); b.State != "lost" || !strings.Contains(b.Why(), says) {
 				t.Errorf("%s: %q", b.State, b.Why())
 			}
 		})
@@ -87,7 +87,7 @@ func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	job := h.add()
 	h.starts(job)
 	h.quiets()
-	if b := h.newest(job); b.State != "failed" || b.Why() != "Line 3 did not work out" {
+	if b := h.first(job); b.State != "failed" || b.Why() != "Line 3 did not work out" {
 		t.Errorf("%s: %q", b.State, b.Why())
 	}
 }
@@ -114,7 +114,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 			h.loses(how)
 			h.well()
 			h.settles(job, "aborted", 1)
-			if why := h.newest(job).Why(); why != "Stopped by its owner." {
+			if why := h.first(job).Why(); why != "Stopped by its owner." {
 				t.Error(why)
 			}
 		})
@@ -131,7 +131,7 @@ func TestAStopInJenkinsEndsAborted(t *testing.T) {
 	h.begins(1)
 	h.byHand("POST", "/job/"+job.EngineName+"/1/stop", "")
 	h.settles(job, "aborted", 1)
-	if why := h.newest(job).Why(); !strings.Contains(why, "stopped on the build service itself") {
+	if why := h.first(job).Why(); !strings.Contains(why, "stopped on the build service itself") {
 		t.Error(why)
 	}
 }

@@ -179,7 +179,9 @@ func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 		return 0, err
 	}
 	var errs []error
-	if err := s.observe(ctx, unsettled...); err != nil {
+	if err := s.observe(ctx, unsettled...); errors.Is(err, ErrAway) {
+		return 0, err // each further question would wait as long
+	} else if err != nil {
 		errs = append(errs, err)
 	}
 	for _, job := range unsettled {
@@ -195,6 +197,9 @@ func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 		if err := s.advance(ctx, job); err != nil {
 			s.note(ctx, job, err)
 			errs = append(errs, fmt.Errorf("job %s: %w", job.ID, err))
+			if errors.Is(err, ErrAway) {
+				break
+			}
 		}
 	}
 	return len(unsettled), errors.Join(errs...)

@@ -49,25 +49,31 @@ func Context(ctx context.Context) (context.Context, context.CancelFunc) {
 func (s *Follower) Jobs(ctx context.Context, owner int64, q store.JobQuery) (store.JobPage, error) {
 	ctx = Budget(ctx)
 	page, err := s.Store.Jobs(ctx, owner, q)
-	if err != nil || !s.refresh(ctx, page.Jobs) {
-		return page, err
+	if err == nil && s.refresh(ctx, page.Jobs) {
+		page, err = s.Store.Jobs(ctx, owner, q)
 	}
-	return s.Store.Jobs(ctx, owner, q)
+	s.outage(ctx, page.Jobs)
+	return page, err
 }
 
 // Job returns an owner's job with its newest build; another person's job is NotFound.
 func (s *Follower) Job(ctx context.Context, owner int64, id string) (*store.Job, error) {
 	ctx = Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
-	if err != nil || !s.watch(ctx, job) {
-		return job, err
+	if err == nil && s.watch(ctx, job) {
+		job, err = s.Store.Job(ctx, owner, id)
 	}
-	return s.Store.Job(ctx, owner, id)
+	if err == nil {
+		s.outage(ctx, []*store.Job{job})
+	}
+	return job, err
 }
 
 // Builds returns a job's builds, newest first.
 func (s *Follower) Builds(ctx context.Context, owner int64, id string) ([]*store.Build, error) {
-	return s.Store.Builds(ctx, owner, id)
+	builds, err := s.Store.Builds(ctx, owner, id)
+	s.outage(ctx, nil, builds...)
+	return builds, err
 }
 
 // Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is away.
@@ -80,7 +86,10 @@ func (s *Follower) Build(ctx context.Context, owner int64, id string, number int
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, err
 	}
-	return s.Store.Build(ctx, owner, id, number)
+	if b, err = s.Store.Build(ctx, owner, id, number); err == nil {
+		s.outage(ctx, nil, b)
+	}
+	return b, err
 }
 
 // Changed tells the engine what the database says of a job, and returns the job as it is then.
@@ -106,8 +115,8 @@ func (s *Follower) Push(ctx context.Context, job *store.Job) {
 func (s *Follower) note(ctx context.Context, job *store.Job, err error) {
 	s.Logger.Error("the engine was not told", "job", job.ID, "engine_job", job.EngineName, "error", err)
 	f := fault.Of(err)
-	if f.Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) {
-		return // it comes back by itself
+	if f.Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrAway) {
+		return // it comes back by itself, or it is no matter of this job
 	}
 	if err := s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
 		s.Logger.Error("the engine's refusal was not stored", "job", job.ID, "error", err)

@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"strings"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -38,6 +39,11 @@ func statusOf(err error) int {
 	return 0
 }
 
+// away marks an error that is not about what was asked: any other question would end so, too.
+type away struct{ error }
+
+func (e away) Unwrap() []error { return []error{e.error, engine.ErrAway} }
+
 func isCrumb(err error) bool {
 	var e *answerError
 	return errors.As(err, &e) && e.status == http.StatusForbidden && strings.Contains(e.text, "No valid crumb")
@@ -61,7 +67,7 @@ func refusal(resp *http.Response, c call) error {
 			return fault.Wrap(fault.Conflict, e, "The build engine has another job of this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return fault.Wrap(fault.Denied, e, "The build engine doesn't accept this site's account.", askAdmin)
+		return fault.Wrap(fault.Denied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
 		return fault.Wrap(fault.Denied, e, "The build engine doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
@@ -69,11 +75,11 @@ func refusal(resp *http.Response, c call) error {
 	case http.StatusConflict:
 		return fault.Wrap(fault.Conflict, e, "This job is disabled on the build engine.", "Enable it, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
-		return fault.Wrap(fault.Unavailable, e, phase(e.text), tryLater)
+		return fault.Wrap(fault.Unavailable, away{e}, phase(e.text), tryLater)
 	}
 	switch {
 	case e.status <= 299:
-		return fault.Wrap(fault.Broken, e, "The build engine answers with a page instead of data.", askAdmin)
+		return fault.Wrap(fault.Broken, away{e}, "The build engine answers with a page instead of data.", askAdmin)
 	case e.status <= 399:
 		return redirected(resp, e)
 	}
@@ -95,9 +101,9 @@ func redirected(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && asksToLogIn(u) {
-		return fault.Wrap(fault.Denied, e, "The build engine asks this site to log in.", askAdmin)
+		return fault.Wrap(fault.Denied, away{e}, "The build engine asks this site to log in.", askAdmin)
 	}
-	return fault.Wrap(fault.Broken, e, "The build engine sends this site somewhere else.", askAdmin)
+	return fault.Wrap(fault.Broken, away{e}, "The build engine sends this site somewhere else.", askAdmin)
 }
 
 func tooLong(c call) error {
@@ -119,15 +125,15 @@ func unreached(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return fault.Wrap(fault.Broken, err, "The build engine's certificate can't be trusted.", askAdmin)
+		return fault.Wrap(fault.Broken, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return late(err)
 	}
-	return fault.Wrap(fault.Unavailable, err, "The build engine can't be reached.", tryLater)
+	return fault.Wrap(fault.Unavailable, away{err}, "The build engine can't be reached.", tryLater)
 }
 
 func late(err error) error {
-	return fault.Wrap(fault.Unavailable, err, "The build engine didn't answer in time.", tryLater)
+	return fault.Wrap(fault.Unavailable, away{err}, "The build engine didn't answer in time.", tryLater)
 }
 
 // said returns what an error page says, in one line.

@@ -7,6 +7,7 @@
 package jenkins
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -29,14 +30,15 @@ import (
 
 // Options say where a controller is and who toaster is there.
 type Options struct {
-	URL           string        // the controller's base address; a path in it is allowed
-	User          string        // an account of toaster's own
-	Token         string        // its API token
-	Password      string        // its password, where there is no token; slower, because Jenkins hashes it for each request
-	View          string        // the view that shows the jobs; empty: DefaultView
-	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
-	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
-	Logger        *slog.Logger  // nil: slog.Default()
+	URL           string         // the controller's base address; a path in it is allowed
+	User          string         // an account of toaster's own
+	Token         string         // its API token
+	Password      string         // its password, where there is no token; slower, because Jenkins hashes it for each request
+	View          string         // the view that shows the jobs; empty: DefaultView
+	CA            string         // a PEM file with the certificate authorities to trust; empty: the system's
+	Connect, Call time.Duration  // limits of connecting and of a whole call; 0: 2 s and 10 s
+	Logger        *slog.Logger   // nil: slog.Default()
+	Memory        *engine.Memory // of a controller that is away; nil: none
 }
 
 // DefaultView is the view that toaster.do showed its jobs in (design: § Names).
@@ -54,7 +56,17 @@ type Engine struct {
 var (
 	_ engine.Engine = (*Engine)(nil)
 	_ engine.Tracer = (*Engine)(nil)
+
+	_ engine.Rememberer = (*Engine)(nil)
 )
+
+// Outage returns since when the controller is away. See engine.Rememberer.
+func (e *Engine) Outage(ctx context.Context) *engine.Outage {
+	if e.ask.memory == nil {
+		return nil
+	}
+	return e.ask.memory.Outage(ctx)
+}
 
 // New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.
 func New(o Options) (*Engine, error) {
@@ -83,7 +95,7 @@ func New(o Options) (*Engine, error) {
 	}
 	quiet()
 	r := &requester{
-		base: base, user: o.User, secret: o.Token, limit: o.Call,
+		base: base, user: o.User, secret: o.Token, limit: o.Call, memory: o.Memory,
 		client: &http.Client{
 			Transport:     transport(pool, o.Connect, o.Call),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

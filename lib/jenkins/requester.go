@@ -14,6 +14,7 @@ import (
 
 	"github.com/bndr/gojenkins"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/fault"
 )
 
@@ -27,6 +28,7 @@ type requester struct {
 	crumbs bool   // the secret is a password: POSTs need a crumb
 	limit  time.Duration
 	client *http.Client
+	memory *engine.Memory // nil: each call asks
 
 	mu    sync.Mutex
 	crumb *crumb // nil: none yet
@@ -46,8 +48,29 @@ type call struct {
 	header       http.Header
 }
 
-// do makes a call and returns its answer, whose body the caller closes; ctx has to live that long.
+// do makes a call and returns its answer, whose body the caller closes; ctx has to live that long. A controller that was
+// away a moment ago is not asked.
 func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
+	if r.memory == nil {
+		return r.send(ctx, c, false)
+	}
+	known, err := r.memory.Away(ctx)
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	resp, err := r.send(ctx, c, known)
+	if ctx.Err() == nil || time.Since(begin) >= min(patience, r.limit) { // else it had hardly any time
+		r.memory.Found(ctx, known, err)
+	}
+	return resp, err
+}
+
+// patience is after what time a controller that says nothing is away, also when its caller gives up earlier than it would.
+const patience = 1500 * time.Millisecond
+
+// send makes a call; hasty is one to a controller that was away when it was asked last.
+func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Response, error) {
 	target, err := r.target(c)
 	if err != nil {
 		return nil, err
@@ -69,7 +92,7 @@ func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
 		f := refusal(resp, c)
 		resp.Body.Close()
 		switch {
-		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses):
+		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses) && !hasty:
 			// While it restarts Jenkins says this to a right token, too, for about 0.3 s; nothing was done.
 			if !pause(ctx, pauses[try]) {
 				return nil, late(f)
@@ -129,8 +152,9 @@ func (r *requester) request(ctx context.Context, c call, target *url.URL) (*http
 func (r *requester) succeeded(resp *http.Response, c call) bool {
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
-		// Jenkins says nothing to a POST that it obeys; a page is somebody else's.
-		return c.method != http.MethodPost || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
+		// Jenkins says nothing to a POST that it obeys; a page is somebody else's, also where data was asked for.
+		return c.method != http.MethodPost && !strings.HasSuffix(c.path, alivePath) ||
+			!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
 	case resp.StatusCode == http.StatusFound && c.method == http.MethodPost && obeyed(resp, c):
 		resp.StatusCode, resp.Status = http.StatusOK, "200 OK"
 		return true

@@ -39,7 +39,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 	}
 	service.Engine = local.New(db, cfg.Paths.Builds)
 	if cfg.Engine == "jenkins" {
-		controller, err := Jenkins(cfg, logger)
+		controller, err := Jenkins(cfg, logger, &engine.Memory{Store: db, Now: time.Now, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
@@ -64,8 +64,9 @@ func targets(path string) func() (*sdk.Targets, error) {
 	}
 }
 
-// Jenkins returns the engine on the controller that the configuration names. It doesn't use the network.
-func Jenkins(cfg *config.Config, logger *slog.Logger) (*jenkins.Engine, error) {
+// Jenkins returns the engine on the controller that the configuration names, which remembers that it is away where there
+// is a memory. It doesn't use the network.
+func Jenkins(cfg *config.Config, logger *slog.Logger, memory *engine.Memory) (*jenkins.Engine, error) {
 	token, password, err := cfg.Secret()
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func Jenkins(cfg *config.Config, logger *slog.Logger) (*jenkins.Engine, error) {
 	j := cfg.Jenkins
 	e, err := jenkins.New(jenkins.Options{
 		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
-		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger,
+		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Memory: memory,
 	})
 	if err != nil {
 		return nil, fault.Wrap(fault.Unavailable, err, "This site's build engine is not set up.", "Administrator: see the log.")

@@ -75,7 +75,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 		return []finding{sick("targets", err, advice)}
 	}
 	if cfg.Engine == "jenkins" {
-		e, err := site.Jenkins(cfg, w.logger())
+		e, err := site.Jenkins(cfg, w.logger(), nil)
 		if err != nil {
 			return []finding{sick("Jenkins", err, "See [jenkins] in "+cfg.Path+".")}
 		}

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -50,6 +52,8 @@ type entry struct {
 	time time.Time
 	data []byte
 	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's; "" for a device
+
+	xattrs map[string]string // see Attributes
 
 	inode int // the same for hard links to one file; 0: it has none
 }
@@ -137,6 +141,9 @@ func (c *Context) finish() (*Context, error) {
 		e := c.entries[name]
 		fmt.Fprintf(h, "%c %o %d %q %q %d\n", e.kind, e.mode, e.time.Unix(), name, e.link, len(e.data))
 		h.Write(e.data)
+		for _, key := range slices.Sorted(maps.Keys(e.xattrs)) {
+			fmt.Fprintf(h, "%q %q\n", key, e.xattrs[key])
+		}
 		if other, ok := first[e.inode]; ok && e.inode != 0 {
 			fmt.Fprintf(h, "%q\n", other)
 		} else {

@@ -83,7 +83,7 @@ func (c *Context) readTar(r io.Reader, l Limits) error {
 }
 
 func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, error) {
-	e := &entry{mode: h.Mode & 0o7777, time: h.ModTime.Truncate(time.Second)}
+	e := &entry{mode: h.Mode & 0o7777, time: h.ModTime.Truncate(time.Second), xattrs: attributes(h.PAXRecords)}
 	var err error
 	switch h.Typeflag {
 	case tar.TypeReg, '\x00', tar.TypeGNUSparse:
@@ -109,6 +109,42 @@ func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, erro
 		e.kind = odd
 	}
 	return e, err
+}
+
+// paxAttribute begins the key of an extended attribute in an archive.
+const paxAttribute = "SCHILY.xattr."
+
+// attributes are those of the records of an archive that a context keeps: users', and capabilities.
+func attributes(records map[string]string) (kept map[string]string) {
+	for key, value := range records {
+		name, ok := strings.CutPrefix(key, paxAttribute)
+		if !ok || !strings.HasPrefix(name, "user.") && name != "security.capability" {
+			continue
+		}
+		if kept == nil {
+			kept = map[string]string{}
+		}
+		kept[key] = value
+	}
+	return kept
+}
+
+// Attributes returns the extended attributes of a file or folder that a build context keeps, as records of an archive;
+// nil: it has none.
+func Attributes(path string) map[string]string {
+	n, err := syscall.Listxattr(path, nil)
+	list := make([]byte, max(n, 0))
+	if n, err2 := syscall.Listxattr(path, list); err != nil || err2 != nil || n == 0 {
+		return nil
+	}
+	records := map[string]string{}
+	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
+		value := make([]byte, 64<<10) // none is larger
+		if n, err := syscall.Getxattr(path, name, value); err == nil {
+			records[paxAttribute+name] = string(value[:n])
+		}
+	}
+	return attributes(records)
 }
 
 // symlink makes e a symbolic link.
@@ -187,7 +223,7 @@ func unixMode(m fs.FileMode) int64 {
 	return mode
 }
 
-// ContextFromDir reads a folder, as docker build reads the one it is given. Sockets are left out.
+// ContextFromDir reads a folder, as docker build reads the one it is given. Sockets become empty files.
 func ContextFromDir(folder string, l Limits) (*Context, error) {
 	c := newContext()
 	known := map[[2]uint64]*entry{}
@@ -196,7 +232,7 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 			return err
 		}
 		name, err := filepath.Rel(folder, p)
-		if err != nil || name == "." || d.Type()&fs.ModeSocket != 0 {
+		if err != nil || name == "." {
 			return err
 		}
 		info, err := d.Info()
@@ -217,6 +253,7 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 			e.symlink(target)
 		case d.Type()&fs.ModeNamedPipe != 0:
 			e.kind = pipe
+		case d.Type()&fs.ModeSocket != 0:
 		case d.Type().IsRegular():
 			var f *os.File
 			if f, err = os.Open(p); err == nil {
@@ -231,6 +268,9 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 		}
 		if err != nil {
 			return err
+		}
+		if e.kind == file || e.kind == dir {
+			e.xattrs = Attributes(p)
 		}
 		return c.add(name, e, l)
 	})
@@ -275,6 +315,9 @@ func (c *Context) pack(to io.Writer, names []string) error {
 	for _, name := range names {
 		e := c.entries[name]
 		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU, Size: int64(len(e.data)), Typeflag: tar.TypeReg}
+		if len(e.xattrs) > 0 {
+			h.Format, h.PAXRecords = tar.FormatPAX, e.xattrs
+		}
 		switch e.kind {
 		case dir:
 			h.Typeflag, h.Name = tar.TypeDir, "./"+name+"/"

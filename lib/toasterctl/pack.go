@@ -116,7 +116,7 @@ type packer struct {
 }
 
 func (p *packer) visit(path string, d fs.DirEntry, err error) error {
-	if err != nil || path == p.folder || d.Type()&fs.ModeSocket != 0 {
+	if err != nil || path == p.folder {
 		return err
 	}
 	name, err := filepath.Rel(p.folder, path)
@@ -160,9 +160,14 @@ func (p *packer) add(name string) error {
 			return err
 		}
 	}
-	h, err := tar.FileInfoHeader(info, link)
-	if err != nil {
+	var h *tar.Header
+	if info.Mode()&fs.ModeSocket != 0 { // docker build sends an empty file
+		h = &tar.Header{Typeflag: tar.TypeReg, Mode: int64(info.Mode().Perm())}
+	} else if h, err = tar.FileInfoHeader(info, link); err != nil {
 		return err
+	}
+	if info.Mode().IsRegular() || info.IsDir() {
+		h.PAXRecords = dockerfile.Attributes(path)
 	}
 	if h.Name = name; info.IsDir() {
 		h.Name += "/"

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"toaster.do/lib/dockerfile"
 )
 
 // newRoot is the base image's files alone, where nothing is compared with buildah.
@@ -63,6 +65,44 @@ COPY --from=b --chown=1000:1000 --exclude=[^p]* /bin /all/
 		"FROM debian:bookworm AS b\nRUN true\nFROM debian:bookworm\nCOPY --from=b /dev /dev\nCOPY --from=b / /c\n")
 	if out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend; blend_postinst`); err != nil {
 		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestContextKeepsAttributes: a context's extended attributes get into the image, and its sockets as empty files.
+func TestContextKeepsAttributes(t *testing.T) {
+	b := newRoot(t)
+	folder := t.TempDir()
+	run(t, "mkdir", filepath.Join(folder, "d"))
+	for _, name := range []string{"f", "d/g"} {
+		file := filepath.Join(folder, name)
+		if err := os.WriteFile(file, nil, 0o640); err != nil || syscall.Setxattr(file, "user.a", []byte("v"), 0) != nil {
+			lack(t, "no attributes can be given here")
+		}
+	}
+	if err := syscall.Mknod(filepath.Join(folder, "d/s"), syscall.S_IFSOCK|0o600, 0); err != nil {
+		t.Fatal(err)
+	}
+	context, err := dockerfile.ContextFromDir(folder, dockerfile.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	blend, findings := dockerfile.Translate(dockerfile.Source{Context: context,
+		Dockerfile: []byte("FROM debian:bookworm\nCOPY f /one\nCOPY d /d\nCOPY d/* f* /glob/\nADD --chown=1:1 f /add\n")})
+	if blend == nil {
+		t.Fatal(findings)
+	}
+	root, said, err := b.run(blend, t.TempDir(), "")
+	if err != nil {
+		t.Fatal(said)
+	}
+	for _, name := range []string{"one", "d/g", "glob/g", "glob/f", "add"} {
+		value := make([]byte, 9)
+		if n, err := syscall.Getxattr(filepath.Join(root, name), "user.a", value); string(value[:max(n, 0)]) != "v" {
+			t.Errorf("%s: user.a is %q: %v", name, value, err)
+		}
+	}
+	if got := snapshot(t, root)["glob/s"]; !strings.HasPrefix(got, "f 0600 0:0 0 ") {
+		t.Errorf("the socket is %q", got)
 	}
 }
 

@@ -133,7 +133,11 @@ func goTool(dir string, args ...string) ([]byte, error) {
 
 // newestBuildah builds buildah of the checkout, which the distribution's may be much older than.
 func newestBuildah(t *testing.T, checkout string) string {
-	program := filepath.Join(t.TempDir(), "buildah")
+	program := filepath.Join(checkout, "bin/buildah")
+	if _, err := os.Stat(program); err == nil {
+		return program
+	}
+	program = filepath.Join(t.TempDir(), "buildah")
 	_, err := goTool(checkout, "build", "-mod=vendor", "-tags", "exclude_graphdriver_btrfs containers_image_openpgp",
 		"-o", program, "./cmd/buildah")
 	if err != nil {
@@ -181,17 +185,17 @@ func (c buildahCase) compare(t *testing.T, b *builder, begin time.Time) (verdict
 	t.Logf("%s\n---- ours: %v\n%s\n---- buildah: %v\n%s", text, got.Failed, got.Said, failed, log)
 	switch {
 	case failed && got.Failed:
-		return equal, "refused by both: " + tidy(got.Said)
+		return equal, "refused by both: " + got.Why
 	case failed && c.Fails:
 		return wrong, "it must fail: " + tidy(log)
 	case failed:
 		return notTaken, "buildah itself fails: " + tidy(log)
 	case got.Failed && c.Fails:
-		return equal, "refused, as the suite says: " + tidy(got.Said)
+		return equal, "refused, as the suite says: " + got.Why
 	case got.Failed && rightly(got.Rules):
-		return refused, tidy(got.Said)
+		return refused, got.Why
 	case got.Failed:
-		return wrong, "refused: " + tidy(got.Said)
+		return wrong, "refused: " + got.Why
 	}
 	have := c.snapshot(t, got.Root, begin)
 	var differences []string

@@ -87,6 +87,7 @@ type suiteResult struct {
 	Root   string          // the tree
 	Config json.RawMessage // the image's
 	Said   string          // findings and log
+	Why    string          // it failed
 	Rules  []string        // of the findings that are errors
 	Failed bool
 }
@@ -185,7 +186,7 @@ var loopback = regexp.MustCompile(`//(?:127\.0\.0\.1|localhost):(\d+)`)
 func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 	_, text, plain, err := s.rewrite()
 	if err != nil {
-		return suiteResult{Failed: true, Said: err.Error()}
+		return suiteResult{Failed: true, Why: err.Error()}
 	}
 	allow := map[string]bool{}
 	inside := func(text string) string { // the sandbox's name for this host's loopback
@@ -202,7 +203,7 @@ func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 	}
 	if s.Context != "" {
 		if source.Context, err = dockerfile.ContextFromDir(s.Context, dockerfile.Limits{}); err != nil {
-			return suiteResult{Failed: true, Said: err.Error()}
+			return suiteResult{Failed: true, Why: err.Error()}
 		}
 	}
 	blend, findings := dockerfile.Translate(source)
@@ -210,6 +211,7 @@ func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 		r.Said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
 		if f.Level == dockerfile.Error {
 			r.Rules = append(r.Rules, f.Rule)
+			r.Why += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
 		}
 	}
 	if blend == nil {
@@ -220,7 +222,9 @@ func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 	if plain != "" {
 		source.Dockerfile = []byte(inside(plain))
 		if other, _ := dockerfile.Translate(source); other != nil {
-			r.Config = configOf(other.Text)
+			r.Config = bytes.Replace(configOf(other.Text), []byte(`"Cmd": [
+      "bash"
+    ],`), nil, 1)
 		}
 	}
 	var allowed []string
@@ -229,7 +233,9 @@ func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 	}
 	root, log, err := b.run(blend, work, strings.Join(allowed, " "))
 	r.Said += log
-	r.Failed = err != nil
+	if r.Failed = err != nil; r.Failed {
+		r.Why = tidy(log)
+	}
 	r.Root = root
 	os.RemoveAll(filepath.Join(root, "etc/toaster"))
 	os.RemoveAll(filepath.Join(root, "usr/lib/toaster"))

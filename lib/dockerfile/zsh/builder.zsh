@@ -17,7 +17,7 @@ cd $WORK
 
 unpack_context() {
 	[[ -s context.tar.gz ]] || return 0
-	tar -xzpf context.tar.gz --same-owner --numeric-owner -C $CONTEXT || fail 'cannot unpack the build context'
+	tar -xzpf context.tar.gz --same-owner --numeric-owner --xattrs --xattrs-include='*' -C $CONTEXT || fail 'cannot unpack the build context'
 }
 
 # mark TEXT prints a line that tells where the build is. It is one line whatever is in it, no terminal's command.

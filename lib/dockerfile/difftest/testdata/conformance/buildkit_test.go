@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/moby/buildkit/client"
@@ -32,9 +33,10 @@ type toasterRequest struct {
 }
 
 type toasterAnswer struct {
-	Root, Said string
-	Rules      []string
-	Failed     bool
+	Root, Said, Why string
+	Rules           []string
+	Config          json.RawMessage
+	Failed          bool
 }
 
 const notTaken = "TOASTER-NOT-TAKEN "
@@ -117,6 +119,8 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 				err = pack(w, answer.Root)
 				w.Close()
 			}
+		case client.ExporterImage:
+			toasterConfigs.Store(e.Attrs["name"], answer.Config)
 		default:
 			err = f.skip("it looks at an image of type " + e.Type)
 		}
@@ -143,13 +147,13 @@ func (f toasterFrontend) ask(r toasterRequest) (a toasterAnswer, err error) {
 	if !a.Failed {
 		return a, nil
 	}
-	log := "TOASTER-REFUSED " + strings.Join(a.Rules, ",") + "\n" + r.Dockerfile + "\n" + a.Said
+	log := "TOASTER-REFUSED " + strings.Join(a.Rules, ",") + "\n" + r.Dockerfile + "\n" + a.Said + a.Why
 	if f.t == nil { // as buildctl
 		os.Stderr.WriteString(log + "\n")
 		os.Exit(1)
 	}
 	f.t.Log(log)
-	return a, errors.New("toaster: " + a.Said)
+	return a, errors.New("toaster: " + a.Why)
 }
 
 func (f toasterFrontend) SolveGateway(context.Context, gateway.Client, gateway.SolveRequest) (*gateway.Result, error) {
@@ -210,6 +214,22 @@ func toasterSays(t require.TestingT, err error, want string, _ ...any) {
 	}
 }
 
+// toasterConfigs are the configurations of images, by name.
+var toasterConfigs sync.Map
+
+func toasterConfig(name string) ([]byte, error) {
+	config, ok := toasterConfigs.Load(name)
+	if !ok {
+		return nil, errors.New(notTaken + "it looks at images of buildctl")
+	}
+	return config.(json.RawMessage), nil
+}
+
+func toasterSkips(t *testing.T) string {
+	t.Skip("it looks into containerd")
+	return ""
+}
+
 type toasterSandbox struct {
 	t *testing.T
 	c context.Context
@@ -217,17 +237,18 @@ type toasterSandbox struct {
 
 func (s toasterSandbox) Address() string           { return "unix:///nowhere/toaster-conformance.sock" }
 func (s toasterSandbox) DockerAddress() string     { return "" }
-func (s toasterSandbox) ContainerdAddress() string { return "" }
+func (s toasterSandbox) ContainerdAddress() string { return "toaster" }
 func (s toasterSandbox) DebugAddress() string      { return "" }
 func (s toasterSandbox) Rootless() bool            { return false }
 func (s toasterSandbox) NetNSDetached() bool       { return false }
 func (s toasterSandbox) Snapshotter() string       { return "" }
 func (s toasterSandbox) ExtraEnv() []string        { return nil }
 func (s toasterSandbox) Supports(feature string) bool {
-	return !slices.Contains([]string{"image_exporter", "oci_exporter", "cache_export", "cache_import", "direct_push",
+	return !slices.Contains([]string{"oci_exporter", "cache_export", "cache_import", "direct_push",
 		"provenance", "sbom", "multi_platform", "oci_layout", "cdi", "multi_cache_export", "info",
 		"frontend_outline", "frontend_targets"}, feature)
 }
+
 func (s toasterSandbox) Context() context.Context       { return s.c }
 func (s toasterSandbox) Logs() map[string]*bytes.Buffer { return nil }
 func (s toasterSandbox) PrintLogs(*testing.T)           {}

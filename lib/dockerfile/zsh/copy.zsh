@@ -43,20 +43,27 @@ put_glob() {
 	find_glob '' $3 $4
 	(( $#found )) || { shown $base; print -r -- "toaster: nothing in ${REPLY:-/} matches, and nothing is copied" }
 	local -a files=()
-	for name in $found; do
+	for name in $found; do	# in order: a later one may have files of the same names
 		if [[ -d $base/$name && ! -L $base/$name ]] || ! excluded ${name:t}; then
-			[[ -f $base/$name && ! -L $base/$name ]] && files+=($name) || put $1 ${base#$1}/$name
+			[[ -f $base/$name && ! -L $base/$name ]] && files+=($name) || { put_files $1; put $1 ${base#$1}/$name }
 		fi
 	done
+	put_files $1
+}
+
+put_files() {	# ROOT, with base and files of put_glob: puts the files
+	(( $#files )) || return 0
+	local name
 	inside $ROOT $into_path
 	if [[ $into_path != */ && ! -d $REPLY ]]; then
 		for name in $files; do put $1 ${base#$1}/$name; done
-	elif (( $#files )); then
+	else
 		make_dirs $REPLY $into_parents_mode "$into_owner"
 		for name in $files; do clear_file $REPLY/${name:t}; done
 		print -rNn -- $files >$WORK/list
 		carry $base $REPLY --transform='s,^.*/,,'
 	fi
+	files=()
 }
 
 find_glob() {	# RELATIVE DEPTH REGEX, with base and found of put_glob

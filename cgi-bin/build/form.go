@@ -159,7 +159,7 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		return err
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
-	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext)
+	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
 	if f.context != nil && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
 		f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft())

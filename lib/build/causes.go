@@ -79,7 +79,7 @@ var causes = []cause{
 		name:    "systemd",
 		signs:   []string{"not been booted with systemd", "Failed to connect to bus", "systemctl: "},
 		pattern: `booted|bus|systemctl: (?:command )?not found`,
-		message: "The step wants systemd, which is not there: neither during a build nor in Devuan.",
+		message: "The step wants systemd, which is not there: neither during a build nor in the image, which has another init.",
 		advice:  "Name the program itself in CMD or ENTRYPOINT: the image starts it as a service. Packages bring scripts for /etc/init.d; update-rc.d NAME enable switches one on.",
 	},
 	{

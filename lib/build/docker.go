@@ -8,14 +8,14 @@ import (
 )
 
 // DockerBuild is the command that tests the same sources in a container, for a POSIX shell in the folder of the build context.
-// The target may be the zero one, the build arguments K=V a line.
+// The target may be the zero one, the build arguments K=V a line. Without a context, the Dockerfile alone is sent.
 func DockerBuild(target sdk.Target, buildArgs string, context bool) string {
 	words := []string{"docker build"}
 	if target.Arch != "" {
 		words = append(words, "--platform "+dockerfile.Platform(target.Arch))
 	}
 	for line := range strings.Lines(buildArgs) {
-		if line = strings.TrimRight(line, "\r\n"); line != "" {
+		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
 			words = append(words, "--build-arg "+quote(line))
 		}
 	}

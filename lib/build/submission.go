@@ -187,9 +187,12 @@ func (s *Service) source(sub Submission) (dockerfile.Source, error) {
 }
 
 func (s *Service) checkDockerfile(text []byte) error {
+	message, advice := dockerfile.Mistaken(text)
 	switch {
 	case len(text) == 0:
 		return refuse(fault.Invalid, "dockerfile", "There is no Dockerfile.", "Choose a file, or paste its text.")
+	case message != "":
+		return refuse(fault.Invalid, "dockerfile", message, advice)
 	case int64(len(text)) > s.Limits.Dockerfile:
 		return refuse(fault.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes; %d is the limit.", len(text), s.Limits.Dockerfile),
 			"Move large heredocs into files of the build context.")

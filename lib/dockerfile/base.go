@@ -1,7 +1,9 @@
 package dockerfile
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -23,7 +25,7 @@ func (t *translator) checkBase() {
 	var first image
 	if base, at := last.baseImage(); base == "" && at.scratch {
 		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that could boot.",
-			"Make the last stage FROM devuan/devuan:"+t.codename()+", and COPY --from the stage that makes your files.")
+			"Make the last stage FROM "+t.plain()+", and COPY --from the stage that makes your files.")
 	} else {
 		first = parseImage(base)
 	}
@@ -34,11 +36,32 @@ func (t *translator) checkBase() {
 	}
 }
 
-func (t *translator) codename() string {
-	if t.source.Codename == "" || debianOf[t.source.Codename] == "" {
-		return "daedalus"
+// plain is the plain image of the target's own release, or of the one that the last FROM names: advice names it.
+func (t *translator) plain() string {
+	var distribution, codename string
+	if len(t.stages) > 0 {
+		distribution, codename = t.releaseOfLast()
 	}
-	return t.source.Codename
+	if target := t.source.Codename; target != "" && target != codename {
+		distribution, codename = distributionOf(target, distribution), target
+	}
+	if codename == "" {
+		codename = map[string]string{"debian": "bookworm"}[distribution]
+	}
+	return baseOf(distribution, cmp.Or(codename, "daedalus"))
+}
+
+// distributionOf says which distribution has a release; otherwise where none is known to, or both are.
+func distributionOf(codename, otherwise string) string {
+	_, devuan := debianOf[codename]
+	debian := slices.Contains(slices.Collect(maps.Values(codenames["debian"])), codename)
+	switch {
+	case devuan == debian:
+		return otherwise
+	case debian:
+		return "debian"
+	}
+	return "devuan"
 }
 
 func (t *translator) checkImage(s *stage, last image) {
@@ -47,19 +70,19 @@ func (t *translator) checkImage(s *stage, last image) {
 	switch {
 	case d == "" && i.registry == "localhost":
 		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s is known on your machine only; the build takes it to be the plain system of the target.", s.image),
-			"Name the release that it is made of, such as FROM devuan/devuan:"+t.codename()+".")
+			"Name the release that it is made of, such as FROM "+t.plain()+".")
 		return
 	case d == "":
 		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image; the build starts from the target's own system, and would lack what is in that image.", s.image),
-			"Start FROM devuan/devuan:"+t.codename()+" and install what you need with apt-get.")
+			"Start FROM "+t.plain()+" and install what you need with apt-get.")
 		return
 	}
 	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
-		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s means another release one day.", s.image), "Name the release, such as devuan/devuan:daedalus.")
+		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s means another release one day.", s.image), "Name the release, such as "+t.plain()+".")
 	}
 	if c == "" {
 		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s names no release that is known, so it cannot be compared with the target's.", s.image),
-			"Name the release that you test with, such as devuan/devuan:"+t.codename()+".")
+			"Name the release that you test with, such as "+t.plain()+".")
 	}
 	if s.in.Location == nil || c == "" || t.source.Codename == "" {
 		return

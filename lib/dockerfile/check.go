@@ -58,7 +58,7 @@ type translator struct {
 func translate(s Source, write bool) (blend *Blend, findings []Finding, spent int) {
 	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
 		whole: map[string]bool{}, archives: map[*entry]string{}}
-	t.over = t.tooComplex
+	t.over, t.report.plain = t.tooComplex, t.plain()
 	defer func() {
 		if p := recover(); p != nil {
 			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})

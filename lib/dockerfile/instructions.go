@@ -7,7 +7,7 @@ type Kept struct{ Name, Text string }
 func Instructions() []Kept { return append([]Kept{}, kept...) }
 
 var kept = []Kept{
-	{"FROM", "Names the release, such as devuan/devuan:daedalus; the target says what the image is made from. Further stages are built beside it, for COPY --from; the last one becomes the image."},
+	{"FROM", "Names the release, such as devuan/devuan:daedalus or debian:bookworm; the target says what the image is made from. Further stages are built beside it, for COPY --from; the last one becomes the image."},
 	{"RUN", "Runs in the image's file system, each in a shell of its own, in both forms and with heredocs. When one fails, the build fails, and says at which line."},
 	{"COPY, ADD", "Files of the build context or of an earlier stage, with the owner, mode and .dockerignore that Docker gives them. ADD also unpacks archives, and fetches files by HTTP."},
 	{"ENV, ARG", "Hold for the instructions that follow; ENV also for the service. Build arguments override ARG."},

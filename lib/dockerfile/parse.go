@@ -21,6 +21,10 @@ type parsed struct {
 
 // parse reads the Dockerfile; what BuildKit's parser warns of goes to lint. Nil means that an error was reported to r.
 func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
+	if message, advice := Mistaken(text); message != "" {
+		r.add(Finding{Rule: "NotADockerfile", Level: Error, Line: 1, Message: message, Advice: advice})
+		return nil
+	}
 	if !utf8.Valid(text) {
 		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: badLine(text), Message: "The Dockerfile is not UTF-8 text.",
 			Advice: "Save it as UTF-8; a compressed or binary file is not a Dockerfile."})
@@ -31,7 +35,7 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
+		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM " + r.plain + "."})
 		return nil
 	}
 	if line := tooDeep(text); line > 0 {
@@ -56,7 +60,7 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if len(stages) == 0 {
-		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Begin with a FROM line, such as FROM devuan/devuan:daedalus."})
+		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Begin with a FROM line, such as FROM " + r.plain + "."})
 		return nil
 	}
 	return &parsed{escape: result.EscapeToken, stages: stages, args: args}
@@ -104,7 +108,10 @@ func badLine(text []byte) int {
 }
 
 // report collects findings.
-type report struct{ findings []Finding }
+type report struct {
+	findings []Finding
+	plain    string // the image that advice names
+}
 
 func (r *report) add(f Finding) {
 	f.Message, f.Advice = shortened(f.Message), shortened(f.Advice)

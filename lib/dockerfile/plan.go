@@ -116,7 +116,7 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 	case base == "scratch":
 		s.scratch = true
 	case !validReference(base):
-		advice := "Write a name such as devuan/devuan:daedalus."
+		advice := "Write a name such as " + t.plain() + "."
 		if strings.Contains(s.in.BaseName, "$") {
 			advice = "Give the ARG before FROM a default that makes a valid image name, or pass it as a build argument."
 		}

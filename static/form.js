@@ -116,7 +116,7 @@
     asking = new AbortController();
     const data = new FormData();
     data.set("text", text.value);
-    for (const name of ["build_args", "target"]) if (form.elements[name]) data.set(name, form.elements[name].value);
+    for (const name of ["build_args", "environment", "target"]) if (form.elements[name]) data.set(name, form.elements[name].value);
     if (form.dataset.target) data.set("target", form.dataset.target);
     if (follows) data.set("target", "");
     const context = form.elements.context.files[0];
@@ -179,7 +179,7 @@
   }
   text.addEventListener("input", () => { number(); soon(); });
   text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
-  for (const name of ["build_args", "context"]) form.elements[name].addEventListener(name === "context" ? "change" : "input", soon);
+  for (const name of ["build_args", "environment", "context"]) form.elements[name].addEventListener(name === "context" ? "change" : "input", soon);
   if (target) target.addEventListener("change", () => { follows = !target.value; soon(); });
   number();
   if (text.value.trim() && !document.querySelector(".source")) check();

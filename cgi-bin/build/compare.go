@@ -110,17 +110,18 @@ func facts(c *build.Comparison, lang string) []fact {
 
 // The names in JSON are a contract with programs. What is the same on both sides is an empty list, or left out.
 type comparisonJSON struct {
-	From       sideJSON             `json:"from"`
-	To         sideJSON             `json:"to"`
-	Why        []string             `json:"why"`
-	Dockerfile []rowJSON            `json:"dockerfile"`
-	BuildArgs  []changeJSON         `json:"build_args"`
-	Context    bool                 `json:"context_differs"`
-	Known      bool                 `json:"files_known"` // the next two are told only when the files of both builds are still there
-	Packages   []changeJSON         `json:"packages"`
-	Provenance []changeJSON         `json:"provenance"`
-	Gone       []dockerfile.Finding `json:"findings_gone"`
-	New        []dockerfile.Finding `json:"findings_new"`
+	From        sideJSON             `json:"from"`
+	To          sideJSON             `json:"to"`
+	Why         []string             `json:"why"`
+	Dockerfile  []rowJSON            `json:"dockerfile"`
+	BuildArgs   []changeJSON         `json:"build_args"`
+	Environment []changeJSON         `json:"environment"`
+	Context     bool                 `json:"context_differs"`
+	Known       bool                 `json:"files_known"` // the next two are told only when the files of both builds are still there
+	Packages    []changeJSON         `json:"packages"`
+	Provenance  []changeJSON         `json:"provenance"`
+	Gone        []dockerfile.Finding `json:"findings_gone"`
+	New         []dockerfile.Finding `json:"findings_new"`
 }
 
 type sideJSON struct {
@@ -148,7 +149,7 @@ type changeJSON struct {
 func comparisonAsJSON(c *build.Comparison) comparisonJSON {
 	out := comparisonJSON{
 		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]string{}, c.Why()...), Dockerfile: []rowJSON{},
-		BuildArgs: changesAsJSON(c.BuildArgs), Context: c.Context, Known: c.Both(),
+		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment), Context: c.Context, Known: c.Both(),
 		Packages: changesAsJSON(c.Packages), Provenance: changesAsJSON(c.Provenance),
 		Gone: append([]dockerfile.Finding{}, c.Gone...), New: append([]dockerfile.Finding{}, c.New...),
 	}

@@ -25,7 +25,8 @@ func (j *jobs) copyForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return j.show(w, r, http.StatusOK, &form{
-		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, Start: true,
+		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
+		Environment: rev.Environment, RootKeys: rev.Root.Keys, Start: true,
 		context: rev.Context, KeptName: job.Name,
 	})
 }

@@ -23,11 +23,12 @@ func fields(cfg *config.Config) web.Fields {
 	small := web.Limit{Most: 1 << 10}
 	return web.Fields{
 		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small, "new_password": small,
-		"text":       {Most: text, Keep: 4 * text},
-		"build_args": {Most: 16 << 10, Keep: 64 << 10},
-		"root_keys":  {Most: 32 << 10, Keep: 64 << 10},
-		"dockerfile": {Most: text, Keep: 4 * text, File: true},
-		"context":    {Most: int64(cfg.Limits.Context), File: true},
+		"text":        {Most: text, Keep: 4 * text},
+		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
+		"environment": {Most: 16 << 10, Keep: 64 << 10},
+		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
+		"dockerfile":  {Most: text, Keep: 4 * text, File: true},
+		"context":     {Most: int64(cfg.Limits.Context), File: true},
 	}
 }
 
@@ -38,6 +39,8 @@ type form struct {
 	Newest   *store.Revision // what somebody else stored meanwhile; nil: nothing
 
 	Name, Target, Text, BuildArgs string
+	Environment                   string
+	noEnvironment                 bool // nothing was said of it
 	RootKeys                      string
 	Start, DropContext            bool
 	NewPassword                   bool   // root's shall be another one
@@ -77,7 +80,7 @@ func (f *form) Fault(field string) *fault.Error {
 	switch at {
 	case "text":
 		at = "dockerfile"
-	case "name", "target", "dockerfile", "context", "build_args", "root_keys":
+	case "name", "target", "dockerfile", "context", "build_args", "environment", "root_keys":
 	default:
 		at = ""
 	}
@@ -128,6 +131,8 @@ func formOf(in *web.Form) *form {
 	}
 	_, known := v["root_keys"]
 	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, v["new_password"] != "" && v["new_password"] != "0"
+	_, known = v["environment"]
+	f.Environment, f.noEnvironment = v["environment"], !known
 	f.Revision, _ = strconv.Atoi(v["revision"])
 	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
 		f.Text = string(file.Content)
@@ -141,7 +146,7 @@ func formOf(in *web.Form) *form {
 func (f *form) submission() build.Submission {
 	return build.Submission{
 		Name: f.Name, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context, BuildArgs: f.BuildArgs,
-		KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		Environment: f.Environment, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 

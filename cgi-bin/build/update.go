@@ -24,7 +24,8 @@ func (j *jobs) updateForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if f == nil {
-		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs, RootKeys: rev.Root.Keys, Start: true}
+		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
+			Environment: rev.Environment, RootKeys: rev.Root.Keys, Start: true}
 	}
 	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
@@ -47,6 +48,9 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 	}
 	if f.noKeys { // a program that says nothing of them
 		f.RootKeys = rev.Root.Keys
+	}
+	if f.noEnvironment {
+		f.Environment = rev.Environment
 	}
 	sub := f.submission()
 	sub.RootPassword = s.RootPassword(sub, rev, f.NewPassword)

@@ -126,6 +126,11 @@ func (x *exporter) revision(folder, job string, number int) error {
 			return err
 		}
 	}
+	if r.Environment != "" {
+		if err := x.file(folder+"environment", r.CreatedAt, []byte(r.Environment)); err != nil {
+			return err
+		}
+	}
 	if r.Root.Keys != "" {
 		if err := x.file(folder+"root-keys", r.CreatedAt, []byte(r.Root.Keys)); err != nil {
 			return err

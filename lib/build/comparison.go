@@ -18,15 +18,16 @@ import (
 
 // Comparison says in what two builds of a job differ.
 type Comparison struct {
-	Job        *store.Job
-	From, To   *Side
-	Dockerfile []Hunk   // empty: the same
-	BuildArgs  []Change // by name
-	Context    bool     // the build contexts differ
-	Root       bool     // how root gets in differs
-	Packages   []Change // by name; known when both sides have their list
-	Provenance []Change // what provenance.json says, but for what is told elsewhere
-	Gone, New  []dockerfile.Finding
+	Job         *store.Job
+	From, To    *Side
+	Dockerfile  []Hunk   // empty: the same
+	BuildArgs   []Change // by name
+	Environment []Change // by name
+	Context     bool     // the build contexts differ
+	Root        bool     // how root gets in differs
+	Packages    []Change // by name; known when both sides have their list
+	Provenance  []Change // what provenance.json says, but for what is told elsewhere
+	Gone, New   []dockerfile.Finding
 }
 
 // Side is one of the two builds.
@@ -68,6 +69,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 	c.Context = !bytes.Equal(c.From.Revision.Context, c.To.Revision.Context)
 	c.Root = c.From.Revision.Root != c.To.Revision.Root
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))
+	c.Environment = changes(environment(c.From), environment(c.To))
 	if c.Both() {
 		c.Packages = changes(c.From.Packages, c.To.Packages)
 		c.Provenance = changes(c.From.Provenance, c.To.Provenance)
@@ -150,6 +152,16 @@ func buildArgs(s *Side) map[string]string {
 	return args
 }
 
+func environment(s *Side) map[string]string {
+	list, _ := ParseEnvironment(s.Revision.Environment) // it was accepted once
+	vars := map[string]string{}
+	for _, kv := range list {
+		name, value, _ := strings.Cut(kv, "=")
+		vars[name] = value
+	}
+	return vars
+}
+
 // changes are sorted by name. A value that is empty is shown as "" where the other side has none.
 func changes(from, to map[string]string) (list []Change) {
 	shown := func(m map[string]string, name string) string {
@@ -206,6 +218,7 @@ func (c *Comparison) Why() []string {
 	}
 	say(len(c.Dockerfile) > 0, "The Dockerfile was changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments were changed.")
+	say(len(c.Environment) > 0, "The runtime environment was changed.")
 	say(c.Context, "The build context was changed.")
 	say(c.Root, "Root's SSH keys or its password were changed.")
 	say(len(c.Packages) == 1, "One package differs.")

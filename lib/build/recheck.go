@@ -143,7 +143,8 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, target sdk.Target
 
 // retranslated translates what was accepted once. Where a limit or a rule forbids it now, that is a finding.
 func (s *Service) retranslated(ctx context.Context, target sdk.Target, rev *store.Revision) (store.Translation, error) {
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs})
+	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+		Environment: rev.Environment})
 	if err != nil {
 		return s.refusal(target, err), nil
 	}

@@ -62,7 +62,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Root: w.root, Made: made, CreatedAt: job.CreatedAt}
+		Environment: w.environment, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -114,7 +114,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Root: w.root, Made: made, CreatedAt: s.Now()}
+		Environment: w.environment, Root: w.root, Made: made, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

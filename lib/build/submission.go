@@ -22,6 +22,7 @@ type Submission struct {
 	Context     []byte // the archive; nil: none
 	KeepContext bool   // Update only: without a new Context, the earlier one stays
 	BuildArgs   string // K=V a line
+	Environment string // K=V a line: for the application, when the image runs
 
 	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
 	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
@@ -29,7 +30,7 @@ type Submission struct {
 
 // Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
 type Rejected struct {
-	Fault    *fault.Error         // its Field is name, target, dockerfile, context, build_args or root_keys
+	Fault    *fault.Error         // its Field is name, target, dockerfile, context, build_args, environment or root_keys
 	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
 }
 
@@ -48,6 +49,7 @@ type Checked struct {
 // work is a submission that can be built.
 type work struct {
 	name, buildArgs string
+	environment     string
 	target          sdk.Target
 	root            store.Root
 	blend           *dockerfile.Blend
@@ -132,7 +134,7 @@ func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &work{name: name, buildArgs: sub.BuildArgs, target: target, root: root, blend: blend,
+	return &work{name: name, buildArgs: sub.BuildArgs, environment: sub.Environment, target: target, root: root, blend: blend,
 		findings: findings}, nil
 }
 
@@ -183,7 +185,8 @@ func (s *Service) source(sub Submission) (dockerfile.Source, error) {
 		return src, err
 	}
 	src.BuildArgs = args
-	return src, nil
+	src.Environment, err = ParseEnvironment(sub.Environment)
+	return src, err
 }
 
 func (s *Service) checkDockerfile(text []byte) error {

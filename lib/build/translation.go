@@ -69,7 +69,8 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 	if err != nil {
 		return dockerfile.Source{}, target, err
 	}
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs})
+	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+		Environment: rev.Environment})
 	src.Arch, src.Codename = target.Arch, target.Codename
 	return src, target, err
 }
@@ -112,7 +113,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
 	}
 }
 
@@ -123,7 +124,7 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 		return nil, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
-		Root: store.Root{Keys: keys, Password: src.RootHash}}
+		Environment: src.Environment, Root: store.Root{Keys: keys, Password: src.RootHash}}
 	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
 }
 
@@ -140,5 +141,6 @@ func Script(target sdk.Target, blend *dockerfile.Blend, access sdk.Access, versi
 	return sdk.Script(sdk.Recipe{
 		Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version, Root: access,
+		Environment: blend.Environment,
 	})
 }

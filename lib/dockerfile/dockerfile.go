@@ -42,12 +42,13 @@ type Finding struct {
 
 // Blend is a translated Dockerfile.
 type Blend struct {
-	Text       []byte
-	SHA256     string // of Text, hex; the stamp in the image names it
-	Steps      []Step // as TOASTER-STEP n/m counts them
-	Base       string // what the last stage's FROM names, its variables replaced
-	Dockerfile string // SHA-256 of the Dockerfile, hex
-	Context    string // SHA-256 of the context, hex; "" without one
+	Text        []byte
+	SHA256      string   // of Text, hex; the stamp in the image names it
+	Steps       []Step   // as TOASTER-STEP n/m counts them
+	Base        string   // what the last stage's FROM names, its variables replaced
+	Dockerfile  string   // SHA-256 of the Dockerfile, hex
+	Context     string   // SHA-256 of the context, hex; "" without one
+	Environment []string // as in Source
 }
 
 // Step is one instruction that the blend runs.

@@ -153,8 +153,11 @@ func (t *translator) lintCommand(s *stage) {
 	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
 		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it ends at once.", argv[0]), "Nothing, if you want to log in; else give the application as CMD.")
 	default:
+		t.lintServices(s)
+		t.lintServiceLabels(s)
+		t.lintVariables(s, argv)
 		if how := daemonises(argv); how != "" {
-			t.warn(loc, Warning, "CmdDaemonises", how, "Start it in the foreground; the service does the rest.")
+			t.warn(loc, Warning, "CmdDaemonises", how, "Start it in the foreground: when its first process ends, all of it does, as in a container.")
 		}
 	}
 }

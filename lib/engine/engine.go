@@ -29,12 +29,13 @@ type Ticket string
 // Source is what a script is made from, as a person handed it in. The same source gives the same script: an engine that
 // can make it believes no other.
 type Source struct {
-	Target     string // its name in targets.toml
-	Dockerfile []byte
-	Context    []byte // the archive; nil: none
-	BuildArgs  string // K=V a line
-	RootKeys   string // lines of authorized_keys
-	RootHash   string // of root's password, crypt(5)
+	Target      string // its name in targets.toml
+	Dockerfile  []byte
+	Context     []byte // the archive; nil: none
+	BuildArgs   string // K=V a line
+	Environment string // K=V a line
+	RootKeys    string // lines of authorized_keys
+	RootHash    string // of root's password, crypt(5)
 }
 
 // Job is what an engine needs to know to build: a script, what that is made from, and where it may run.

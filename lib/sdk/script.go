@@ -17,12 +17,13 @@ import (
 // Recipe is all that a build script is made from.
 type Recipe struct {
 	Target           Target
-	Blend            []byte // zsh that defines blend_preinst and blend_postinst; text without NUL that ends in a newline
-	BlendSHA256      string // of Blend, lower-case hex; the stamp in the image must name it
-	DockerfileSHA256 string // lower-case hex
-	ContextSHA256    string // lower-case hex; empty without a context
-	Base             string // what FROM said
-	Version          string // toaster's
+	Blend            []byte   // zsh that defines blend_preinst and blend_postinst; text without NUL that ends in a newline
+	BlendSHA256      string   // of Blend, lower-case hex; the stamp in the image must name it
+	DockerfileSHA256 string   // lower-case hex
+	ContextSHA256    string   // lower-case hex; empty without a context
+	Base             string   // what FROM said
+	Environment      []string // NAME=VALUE: what the blend gives the application; provenance.json has names and checksum
+	Version          string   // toaster's
 	Root             Access
 }
 
@@ -226,6 +227,7 @@ func factsOf(r Recipe) (string, error) {
 		{"mirror", r.Target.Mirror},
 		{"dockerfile_sha256", r.DockerfileSHA256},
 		{"context_sha256", r.ContextSHA256},
+		{"environment_sha256", environmentSHA256(r.Environment)},
 		{"blend_sha256", r.BlendSHA256},
 	} {
 		value := []byte("null")
@@ -237,8 +239,26 @@ func factsOf(r Recipe) (string, error) {
 		}
 		fmt.Fprintf(&b, "  %q: %s,\n", f.key, value)
 	}
+	names := []string{}
+	for _, kv := range r.Environment {
+		name, _, _ := strings.Cut(kv, "=")
+		names = append(names, name)
+	}
+	list, err := json.Marshal(names)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "  \"environment\": %s,\n", list)
 	if strings.Contains(b.String(), delimiter(r.BlendSHA256)) {
 		return "", fmt.Errorf("a fact holds the here-document's delimiter")
 	}
 	return b.String(), nil
+}
+
+// environmentSHA256 is that of the variables, a line each; empty without any.
+func environmentSHA256(environment []string) string {
+	if len(environment) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(environment, "\n")+"\n")))
 }

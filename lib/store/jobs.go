@@ -40,14 +40,15 @@ func (j *Job) State() string {
 
 // Revision is a state of a job's sources. It never changes.
 type Revision struct {
-	JobID      string
-	Number     int // from 1
-	Dockerfile []byte
-	Context    []byte // the archive as it was uploaded; nil: none
-	BuildArgs  string // K=V a line
-	Root       Root
-	CreatedAt  time.Time
-	Made       Translation // only when it is stored: see DB.Translation
+	JobID       string
+	Number      int // from 1
+	Dockerfile  []byte
+	Context     []byte // the archive as it was uploaded; nil: none
+	BuildArgs   string // K=V a line
+	Environment string // K=V a line
+	Root        Root
+	CreatedAt   time.Time
+	Made        Translation // only when it is stored: see DB.Translation
 }
 
 // Root is how root gets into the images of a revision.
@@ -111,8 +112,9 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, created_at) VALUES (?, ?, ?, ?, ?, ?)`,
-		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, millis(r.CreatedAt))
+	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, millis(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
 		err = r.Made.put(ctx, tx, r.JobID, r.Number)
 	}
@@ -246,10 +248,10 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	var r Revision
 	var created sql.NullInt64
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
+		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
 			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &created, &r.Root.Keys, &r.Root.Password)
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, &created, &r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()

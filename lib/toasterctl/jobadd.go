@@ -69,6 +69,9 @@ func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission
 	if sub.BuildArgs, err = c.buildArgs(); err != nil {
 		return sub, err
 	}
+	if sub.Environment, err = c.environment(); err != nil {
+		return sub, err
+	}
 	if sub.RootKeys, err = c.readKeys(); err != nil {
 		return sub, err
 	}

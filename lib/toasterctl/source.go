@@ -15,6 +15,7 @@ import (
 type source struct {
 	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder, or a .tar, .tar.gz or .zip of it."`
 	BuildArg   []string `placeholder:"K=V" sep:"none" help:"The value of an ARG; can be given more than once."`
+	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e; can be given more than once."`
 	Dockerfile string   `arg:"" name:"Dockerfile" help:"The Dockerfile; “-” is standard input."`
 }
 
@@ -51,6 +52,19 @@ func (s *source) buildArgs() (string, error) {
 		}
 	}
 	return strings.Join(s.BuildArg, "\n"), nil
+}
+
+// environment returns the variables as a form has them: K=V a line.
+func (s *source) environment() (string, error) {
+	for _, one := range s.Env {
+		if strings.ContainsAny(one, "\r\n") {
+			return "", misused("an --env has to be a single line: %q", one)
+		}
+		if list, err := build.ParseEnvironment(one); err != nil || len(list) == 0 {
+			return "", misused("--env is NAME=VALUE, not %q", one)
+		}
+	}
+	return strings.Join(s.Env, "\n"), nil
 }
 
 // name is the Dockerfile's in the folder that is the context; empty: nobody knows.

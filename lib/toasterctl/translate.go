@@ -68,6 +68,13 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 	if src.BuildArgs, err = build.ParseBuildArgs(args); err != nil {
 		return fail(err)
 	}
+	environment, err := s.environment()
+	if err != nil {
+		return fail(err)
+	}
+	if src.Environment, err = build.ParseEnvironment(environment); err != nil {
+		return fail(err)
+	}
 	if src.Dockerfile, err = s.readDockerfile(w, r.limits.Dockerfile); err != nil {
 		return fail(err)
 	}

@@ -186,6 +186,7 @@ provenance() {
 	printf '  "script_sha256": %s,\n' "$(json "$SCRIPT_SHA256")"
 	printf '  "builder": %s,\n' "$(json "$(builder)")"
 	printf '  "sources": [%s],\n' "$(sources_json)"
+	printf '  "services_not_started": [%s],\n' "$(not_started_json)"
 	more_provenance
 	printf '  "build_number": %s,\n' "$(json_number "${BUILD_NUMBER:-}")"
 	printf '  "started_at": %s,\n' "$(json_time "$STARTED")"
@@ -193,6 +194,16 @@ provenance() {
 	printf '  "image": {"path": %s, "size": %s, "sha256": %s}\n' "$(json "$IMAGE")" \
 		"$(stat -c %s "$IMAGE")" "$(json "$(sha256sum <"$IMAGE" | cut -d ' ' -f 1)")"
 	printf '}\n'
+}
+
+# not_started_json: the packages' services that the application stands for, as the blend has noted them.
+not_started_json() {
+	in_image etc/toaster/not-started || return 0
+	separator=
+	head -c 65536 "$R/etc/toaster/not-started" | while read -r line; do
+		printf '%s%s' "$separator" "$(json "$line")"
+		separator=', '
+	done
 }
 
 sources_json() {

@@ -78,6 +78,7 @@ CREATE TABLE revision (
 	dockerfile BLOB NOT NULL,
 	context    BLOB,                                -- the archive as it was uploaded; NULL: none
 	build_args TEXT NOT NULL,                       -- K=V a line
+	environment TEXT NOT NULL DEFAULT '',           -- K=V a line: for the application, when the image runs
 	created_at INTEGER NOT NULL,
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,37 @@
+package build
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"toaster.do/lib/fault"
+)
+
+// ParseEnvironment reads variables for the application, as "docker run --env-file" does: NAME=VALUE a line, whose value
+// is all that follows the first "=". Empty lines and those that begin with # are passed over; of two of one name the
+// later counts. A line that is none is a *Rejected.
+func ParseEnvironment(text string) ([]string, error) {
+	var list []string
+	for i, line := range strings.Split(text, "\n") {
+		line = strings.TrimLeftFunc(strings.TrimSuffix(line, "\r"), unicode.IsSpace)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if !utf8.ValidString(line) || strings.ContainsAny(line, "\x00\r") {
+			return nil, refuse(fault.Invalid, "environment",
+				fmt.Sprintf("Line %d of the runtime environment is not UTF-8 text.", i+1), "Write it as text.")
+		}
+		name, _, ok := strings.Cut(line, "=")
+		if !ok || name == "" || strings.ContainsFunc(name, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }) {
+			return nil, refuse(fault.Invalid, "environment",
+				fmt.Sprintf("Line %d of the runtime environment is not NAME=VALUE.", i+1),
+				"Write one variable a line, such as DB_HOST=10.0.0.5.")
+		}
+		list = slices.DeleteFunc(list, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+		list = append(list, line)
+	}
+	return list, nil
+}

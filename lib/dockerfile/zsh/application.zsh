@@ -95,7 +95,7 @@ tmpfiles_for() {
 	for name in ${@#./}; do
 		[[ $name == [A-Za-z0-9_/.+:@-]## ]] || continue
 		zstat -LoH st $ROOT/run/$name
-		line="/run/$name ${st[mode][-4,-1]} $(( 8#$st[uid] )) $(( 8#$st[gid] )) -"
+		line="/run/$name ${st[mode][-4,-1]} $st[uid] $st[gid] -"
 		if [[ -L $ROOT/run/$name ]]; then
 			[[ $st[link] == [A-Za-z0-9_/.+:@-]## ]] && text+="L /run/$name - - - - $st[link]"$'\n'
 		elif [[ -d $ROOT/run/$name ]]; then
@@ -129,7 +129,7 @@ application_text() {
 		text=${text//[^A-Za-z0-9_.\/-]/ }
 		todo+=(${(M)${=text}:#/?*/?*})
 	done
-	REPLY="${(j: :)service_argv}"$'\n'$all
+	REPLY=${(F)service_argv}$'\n'$all
 }
 
 # runs_itself NAME TEXT: does TEXT, the application's, start what the service NAME starts?
@@ -195,9 +195,9 @@ default_environment() {
 	local -a rows
 	inside $ROOT /etc/default/toaster-app
 	[[ -f $REPLY ]] && { (( $#service_environment )) || return 0; text=$(<$REPLY) }
-	rows=("${(@f)text}")
+	rows=("${(@f)text%$'\n'}")
 	for one in "${(@)service_environment}"; do
-		rows=("${(@)rows:#${one%%=*}=*}" $one)
+		rows=("${(@)rows:#[[:space:]]#${one%%=*}=*}" $one)
 	done
 	install_file /etc/default/toaster-app 600 ${(F)rows}$'\n'
 }

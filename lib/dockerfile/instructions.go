@@ -16,5 +16,5 @@ var kept = []Kept{
 	{"STOPSIGNAL, HEALTHCHECK", "Say how that service is stopped, and how it is found to be ill."},
 	{"VOLUME", "Is a plain folder, made when the application starts."},
 	{"EXPOSE", "Opens and closes nothing: whatever listens on the network can be reached."},
-	{"LABEL, MAINTAINER, ONBUILD", "Change nothing in an image that boots, and may stay."},
+	{"LABEL, MAINTAINER, ONBUILD", "Change nothing in an image that boots, and may stay; but for the labels toaster.services and toaster.stop-timeout."},
 }

@@ -54,7 +54,7 @@ func (t *translator) service(s *stage) string {
 		line("service_text", f.name, f.text)
 	}
 	path, _ := s.env.Get("PATH")
-	line("service_command", append([]string{path}, c.argv()...)...)
+	line("service_command", append([]string{path, c.WorkingDir}, c.argv()...)...)
 	if keep := t.keptServices(s); len(keep) > 0 {
 		line("service_keep", keep...)
 	}

@@ -2,12 +2,12 @@
 
 typeset -A service_texts=() service_was=() volatile_was=()
 typeset -a service_keep=() service_argv=() service_environment=()
-typeset service_path=''
+typeset service_path='' service_dir=/
 
 # What the translation has to say, before `application`.
 service_text() { service_texts[$1]=$2 }
 service_keep() { service_keep+=("$@") }
-service_command() { service_path=$1; shift; service_argv=("$@") }
+service_command() { service_path=$1 service_dir=$2; shift 2; service_argv=("$@") }
 service_environment() { service_environment=("$@") }
 
 # What starts daemons at boot, by init system. The links of sysvinit are named S01NAME.
@@ -119,8 +119,7 @@ application_text() {
 				has $dir/$word && { word=$dir/$word; break }
 			done
 		fi
-		[[ $word == /* ]] || continue
-		inside $ROOT $word
+		inside $ROOT ${${(M)word:#/*}:-$service_dir/$word}
 		file=$REPLY
 		(( $seen[(Ie)$file] )) && continue
 		seen+=($file)
@@ -210,6 +209,7 @@ application() {
 	init=$REPLY
 	[[ -n $init ]] || return 0
 	identity $1
+	has /usr/bin/perl || mark 'toaster: this image has no perl, without which the application is not started'
 	local who="uid=$uid gid=$gid groups=${(j:,:)groups} home=${(qq)home}" part
 	for part in run health; do
 		[[ -n $service_texts[$part] ]] && install_file /usr/lib/toaster/$part 755 "#!/bin/sh

@@ -183,11 +183,20 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
 			return
 		}
-		required := ""
-		if !hasWildcards(pivot) && !hasWildcards(pattern) {
-			required = path.Join("/", pivot, pattern)
+		folder, wild := splitWildcards(pivot)
+		args := []string{folder, "", re}
+		switch {
+		case wild != "":
+			glob, err := globRegexp(wild)
+			if err != nil {
+				t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+				return
+			}
+			args = append(args, strconv.Itoa(strings.Count(wild, "/")), glob)
+		case !hasWildcards(pattern):
+			args[1] = path.Join("/", pivot, pattern)
 		}
-		call("put_parents", pivot, required, re)
+		call("put_parents", args...)
 		return
 	}
 	p := path.Join("/", src)

@@ -88,7 +88,8 @@ func TestBuildKitConformance(t *testing.T) {
 	cmd := exec.Command("go", "test", "-mod=vendor", "-vet=off", "-count=1", "-timeout=2h", "-json", "-overlay",
 		over["overlay.json"], "-parallel", strconv.Itoa(runtime.NumCPU()), "-run", only, "./frontend/dockerfile")
 	cmd.Dir = checkout
-	cmd.Env = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "TOASTER_CONFORMANCE_URL="+server.URL)
+	cmd.Env = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "TOASTER_CONFORMANCE_URL="+server.URL,
+		"BUILDKIT_RUN_NETWORK_INTEGRATION_TESTS=1")
 	out, err := cmd.Output()
 	results, logs := readResults(out)
 	if len(results) == 0 {
@@ -98,6 +99,9 @@ func TestBuildKitConformance(t *testing.T) {
 	for name, action := range results {
 		log := logs[name]
 		v, why := judge(action, log)
+		if k, ok := known[name]; ok && v == wrong {
+			v, why = k.verdict, k.why
+		}
 		result.add(v, name, why)
 		t.Run(name, func(t *testing.T) {
 			t.Log(log)
@@ -155,8 +159,8 @@ func judge(action, log string) (verdict, string) {
 	switch {
 	case strings.Contains(log, "toaster-conformance.sock"):
 		return notTaken, "it asks BuildKit's daemon"
-	case strings.Contains(log, "missing requirements"):
-		return notTaken, "it needs a registry"
+	case strings.Contains(log, "localhost:1/"):
+		return notTaken, "it looks into a registry"
 	case action == "skip":
 		why := "skipped"
 		if m := skipWhy.FindStringSubmatch(log); m != nil {

@@ -77,14 +77,15 @@ find_glob() {	# RELATIVE DEPTH REGEX, with base and found of put_glob
 	done
 }
 
-# put_parents ROOT PIVOT REQUIRED REGEX: --parents. What matches REGEX below PIVOT, with the folders above it.
+# put_parents ROOT PIVOT REQUIRED REGEX [DEPTH GLOB]: --parents. What matches REGEX below PIVOT, with the folders above
+# it; or below what matches GLOB there.
 put_parents() {
 	if [[ -n $3 ]]; then
 		inside $1 $3
 		[[ -e $REPLY || -L $REPLY ]] || fail "$3: not found"
 	fi
 	include_re=($4)
-	put $1 $2
+	if (( $# > 4 )); then put_glob $1 $2 $5 $6; else put $1 $2; fi
 	include_re=()
 }
 

@@ -12,7 +12,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -59,6 +61,9 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 	if len(opt.CacheImports)+len(opt.CacheExports) > 0 {
 		return nil, f.skip("it is about BuildKit's cache")
 	}
+	if len(opt.AllowedEntitlements) > 0 {
+		return nil, f.skip("it needs an entitlement")
+	}
 	names := [2]string{dockerui.DefaultLocalNameDockerfile, dockerui.DefaultLocalNameContext}
 	r := toasterRequest{Args: map[string]string{}, Name: "Dockerfile"}
 	for k, v := range opt.FrontendAttrs {
@@ -70,6 +75,8 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 			r.Name = v
 		case k == "target":
 			r.Target = v
+		case k == "hostname":
+			r.Args["BUILDKIT_SANDBOX_HOSTNAME"] = v
 		case k == "dockerfilekey":
 			names[0] = v
 		case k == "contextkey":
@@ -90,7 +97,7 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 	if err != nil {
 		return nil, err
 	}
-	r.Dockerfile = string(text)
+	r.Dockerfile = inlined(string(text))
 	if r.Context, err = folder(f.t, opt.LocalMounts[names[1]]); err != nil {
 		r.Context = ""
 	}
@@ -120,7 +127,7 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 				w.Close()
 			}
 		case client.ExporterImage:
-			toasterConfigs.Store(e.Attrs["name"], answer.Config)
+			toasterImages.Store(e.Attrs["name"], toasterImage{r.Dockerfile, answer.Config})
 		default:
 			err = f.skip("it looks at an image of type " + e.Type)
 		}
@@ -214,15 +221,50 @@ func toasterSays(t require.TestingT, err error, want string, _ ...any) {
 	}
 }
 
-// toasterConfigs are the configurations of images, by name.
-var toasterConfigs sync.Map
+// toasterImages are the images that were made, by name.
+var toasterImages sync.Map
+
+type toasterImage struct {
+	dockerfile string
+	config     json.RawMessage
+}
 
 func toasterConfig(name string) ([]byte, error) {
-	config, ok := toasterConfigs.Load(name)
+	image, ok := toasterImages.Load(name)
 	if !ok {
 		return nil, errors.New(notTaken + "it looks at images of buildctl")
 	}
-	return config.(json.RawMessage), nil
+	return image.(toasterImage).config, nil
+}
+
+var fromImage = regexp.MustCompile(`(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*([^\s$]+)(?:[ \t]+AS[ \t]+(\S+))?`)
+
+// inlined puts the Dockerfiles of images that were made before in place of their names.
+func inlined(text string) string {
+	for n := 0; n < 9; n++ {
+		changed := false
+		for _, at := range fromImage.FindAllStringSubmatchIndex(text, -1) {
+			image, ok := toasterImages.Load(text[at[2]:at[3]])
+			if !ok {
+				continue
+			}
+			older := image.(toasterImage).dockerfile
+			froms := fromImage.FindAllStringSubmatchIndex(older, -1)
+			last := froms[len(froms)-1]
+			alias := "toaster" + strconv.Itoa(n)
+			if last[4] >= 0 {
+				alias = older[last[4]:last[5]]
+			} else {
+				older = older[:last[1]] + " AS " + alias + older[last[1]:]
+			}
+			text, changed = older+"\n"+text[:at[2]]+alias+text[at[3]:], true
+			break
+		}
+		if !changed {
+			break
+		}
+	}
+	return text
 }
 
 func toasterSkips(t *testing.T) string {
@@ -244,7 +286,7 @@ func (s toasterSandbox) NetNSDetached() bool       { return false }
 func (s toasterSandbox) Snapshotter() string       { return "" }
 func (s toasterSandbox) ExtraEnv() []string        { return nil }
 func (s toasterSandbox) Supports(feature string) bool {
-	return !slices.Contains([]string{"oci_exporter", "cache_export", "cache_import", "direct_push",
+	return !slices.Contains([]string{"oci_exporter", "cache_export", "cache_import",
 		"provenance", "sbom", "multi_platform", "oci_layout", "cdi", "multi_cache_export", "info",
 		"frontend_outline", "frontend_targets"}, feature)
 }
@@ -253,7 +295,7 @@ func (s toasterSandbox) Context() context.Context       { return s.c }
 func (s toasterSandbox) Logs() map[string]*bytes.Buffer { return nil }
 func (s toasterSandbox) PrintLogs(*testing.T)           {}
 func (s toasterSandbox) ClearLogs()                     {}
-func (s toasterSandbox) NewRegistry() (string, error)   { return "", integration.ErrRequirements }
+func (s toasterSandbox) NewRegistry() (string, error)   { return "localhost:1", nil }
 func (s toasterSandbox) Name() string                   { return "toaster" }
 func (s toasterSandbox) CDISpecDir() string             { return "" }
 func (s toasterSandbox) Value(key string) any {
@@ -338,6 +380,9 @@ func buildctl(args []string) {
 	}
 	text, err := os.ReadFile(filepath.Join(dir, r.Name))
 	if err != nil {
+		die(err.Error())
+	}
+	if r.Context, err = filepath.Abs(r.Context); err != nil {
 		die(err.Error())
 	}
 	r.Dockerfile = string(text)

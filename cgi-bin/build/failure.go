@@ -34,7 +34,7 @@ func failureOf(r *web.Request, s *build.Service, b *store.Build, end *console.Wi
 	}
 	if end == nil {
 		w, err := console.End(look.Reader(r, &s.Follower, b.Number))
-		if err != nil && fault.KindOf(err) != fault.NotFound {
+		if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Gone {
 			r.Note(err)
 		}
 		end = &w

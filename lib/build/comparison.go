@@ -137,7 +137,7 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	switch {
 	case err == nil:
 		return ""
-	case fault.KindOf(err) == fault.NotFound:
+	case fault.KindOf(err) == fault.NotFound || fault.KindOf(err) == fault.Gone:
 		return fmt.Sprintf("The files of build %d are not kept any more.", b.Number)
 	}
 	s.Logger.Warn("a build's files were not read", "job", job.ID, "build", b.Number, "error", err)

@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"context"
 	"encoding/hex"
+	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -201,7 +203,14 @@ func (s *Follower) Open(ctx context.Context, owner int64, id string, number int,
 		return nil, gone
 	}
 	stream, err := s.Engine.Open(ctx, name, b.EngineNumber, path, r)
-	return stream, gone(b, err)
+	if err == nil || fault.KindOf(err) != fault.NotFound {
+		return stream, err
+	}
+	list, again := s.Store.Artifacts(ctx, owner, id, number)
+	if again != nil || !slices.ContainsFunc(list, func(a store.Artifact) bool { return a.Path == path }) {
+		return nil, errors.Join(err, again) // it never was there
+	}
+	return nil, gone(b, err)
 }
 
 // Health tells how the engine is.

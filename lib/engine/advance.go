@@ -111,6 +111,9 @@ func (s *Follower) create(ctx context.Context, job *store.Job) error {
 // start asks the engine for a build, unless another process is at it. When that one never wrote the answer
 // down, the engine may have started the build all the same: look before asking again.
 func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) error {
+	if job.Problem == DisabledThere {
+		return nil // until the engine shows that it is enabled
+	}
 	if !b.AskedAt.IsZero() {
 		if since(s.Now(), b.AskedAt) < startPatience {
 			return nil
@@ -269,7 +272,7 @@ func (s *Follower) observe(ctx context.Context, jobs ...*store.Job) error {
 	var errs []error
 	for _, k := range known {
 		st, there := status[k.job.EngineName]
-		errs = append(errs, s.learn(ctx, k, st, there, now))
+		errs = append(errs, s.switched(ctx, k.job, st, there), s.learn(ctx, k, st, there, now))
 	}
 	return errors.Join(errs...)
 }
@@ -298,7 +301,7 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 		}
 		o := store.Observation{Build: b, Ticket: b.Ticket, Removed: !there}
 		if !compare(b, st, k.highest, now) && !(there && s.trace(ctx, k.job, b, now)) {
-			vanish(b, now)
+			vanish(b, there, now)
 		} else if !s.examine(ctx, k.job, b) {
 			continue
 		}
@@ -312,9 +315,23 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 		return err
 	}
 	if !there && k.job.Defined > 0 {
+		s.Logger.Warn("the build service no longer has a job, which somebody deleted or renamed there; it is set up again",
+			"job", k.job.ID, "engine_job", k.job.EngineName)
 		return s.Store.JobUndefined(ctx, k.job.ID)
 	}
 	return nil
+}
+
+// switched notes that somebody has disabled a job on the engine itself, or enabled it again: until then it is not started.
+func (s *Follower) switched(ctx context.Context, job *store.Job, st Status, there bool) error {
+	problem := ""
+	if there && !st.Enabled && job.EngineEnabled && job.Enabled {
+		problem = DisabledThere
+	}
+	if !there || problem == job.Problem || problem == "" && job.Problem != DisabledThere {
+		return nil
+	}
+	return s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, problem)
 }
 
 // trace asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether the start is

@@ -60,10 +60,12 @@ func follow(b *store.Build, e BuildStatus, now time.Time) {
 	}
 }
 
-// vanish deals with a build that the engine no longer knows. One that ran is lost. One that waited and was to
+// vanish deals with a build that the engine no longer knows; there says that it still knows the job. One that ran is lost. One that waited and was to
 // be stopped is stopped. One that waited is asked for again: nobody took the wish back.
-func vanish(b *store.Build, now time.Time) {
+func vanish(b *store.Build, there bool, now time.Time) {
 	switch {
+	case b.EngineNumber > 0 && !b.Stop && !there:
+		end(b, Lost, "The build service no longer has this job: somebody deleted or renamed it there. It is set up again.", now)
 	case b.EngineNumber > 0 && !b.Stop:
 		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
 	case b.Stop:

@@ -83,10 +83,12 @@ func (s *Follower) Build(ctx context.Context, owner int64, id string, number int
 	if err != nil || b.Settled {
 		return b, err
 	}
-	if _, err := s.Job(ctx, owner, id); err != nil {
+	job, err := s.Job(ctx, owner, id)
+	if err != nil {
 		return nil, err
 	}
 	if b, err = s.Store.Build(ctx, owner, id, number); err == nil {
+		refused(job, b)
 		s.outage(ctx, nil, b)
 	}
 	return b, err

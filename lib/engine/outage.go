@@ -107,14 +107,15 @@ type Rememberer interface {
 
 // outage says of an engine that is away that it is, to whoever has something open there: what becomes of it.
 func (s *Follower) outage(ctx context.Context, jobs []*store.Job, builds ...*store.Build) {
+	for _, j := range jobs {
+		if j.Last != nil {
+			refused(j, j.Last)
+			builds = append(builds, j.Last)
+		}
+	}
 	remembers, ok := s.Engine.(Rememberer)
 	if !ok {
 		return
-	}
-	for _, j := range jobs {
-		if j.Last != nil {
-			builds = append(builds, j.Last)
-		}
 	}
 	var o *Outage
 	asked := false
@@ -128,6 +129,13 @@ func (s *Follower) outage(ctx context.Context, jobs []*store.Job, builds ...*sto
 		if o != nil {
 			b.Reason, b.Position = o.says(b), 0
 		}
+	}
+}
+
+// refused gives a build that waits to be asked for the reason why its job can't be.
+func refused(j *store.Job, b *store.Build) {
+	if b.State == string(Queued) && b.Ticket == "" && j.Problem != "" {
+		b.Reason = j.Problem
 	}
 }
 

@@ -73,7 +73,7 @@ func refusal(resp *http.Response, c call) error {
 	case http.StatusNotFound:
 		return fault.Wrap(fault.NotFound, e, "The build engine doesn't have that.", "")
 	case http.StatusConflict:
-		return fault.Wrap(fault.Conflict, e, "This job is disabled on the build engine.", "Enable it, or ask the administrator.")
+		return fault.Wrap(fault.Conflict, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		return fault.Wrap(fault.Unavailable, away{e}, phase(e.text), tryLater)
 	}

@@ -2,6 +2,8 @@ package jenkins_test
 
 import (
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -33,7 +35,8 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	}
 	want := []string{
 		"Jenkins at " + s.URL, "Jenkins's release", "permission to create a job", "permission to see a job", "permission to change a job",
-		"permission to start a build", "permission to cancel a build", "permission to delete a job", "view web-sdk-builds",
+		"permission to start a build", "permission to cancel a build", "a build on an agent for targets without a label",
+		"permission to delete a build", "a build on an agent with label amd64", "permission to delete a job", "view web-sdk-builds",
 		"an agent for targets without a label", "an agent with label amd64",
 	}
 	if !slices.Equal(what, want) {
@@ -51,18 +54,23 @@ func TestDoctorSaysWhatToChange(t *testing.T) {
 		account func(*jenkins.Options)
 		want    []string // of each finding
 	}{
-		"down":           {sick: (*standin.Server).Down, want: []string{"See whether Jenkins runs, and url"}},
-		"restarting":     {sick: func(s *standin.Server) { s.Pause(standin.Starting) }, want: []string{"Wait until Jenkins has started"}},
-		"somebody else":  {sick: (*standin.Server).HTML, want: []string{"url in [jenkins]"}},
-		"a login page":   {sick: (*standin.Server).LoginRedirect, want: []string{"url in [jenkins]"}},
-		"a wrong token":  {account: func(o *jenkins.Options) { o.Token = "x" }, want: []string{`user "toaster" has no such token or password`}},
-		"no authority":   {opt: standin.Options{TLS: true}, account: func(o *jenkins.Options) { o.CA = "" }, want: []string{"Set ca in [jenkins]"}},
-		"no view":        {opt: standin.Options{View: "other"}, want: []string{"Make it from conf/jenkins/view.xml"}},
-		"no Create":      {sick: without(standin.JobCreate), want: []string{"Give it the permission Job/Create"}},
-		"no Configure":   {sick: without(standin.JobConfigure), want: []string{"Give it the permission Job/Configure"}},
-		"no Build":       {sick: without(standin.JobBuild), want: []string{"Give it the permission Job/Build"}},
-		"no Cancel":      {sick: without(standin.JobCancel), want: []string{"Give it the permission Job/Cancel"}},
-		"no Delete":      {sick: without(standin.JobDelete), want: []string{"Give it the permission Job/Delete. Delete the job toaster-doctor-"}},
+		"down":          {sick: (*standin.Server).Down, want: []string{"See whether Jenkins runs, and url"}},
+		"restarting":    {sick: func(s *standin.Server) { s.Pause(standin.Starting) }, want: []string{"Wait until Jenkins has started"}},
+		"somebody else": {sick: (*standin.Server).HTML, want: []string{"url in [jenkins]"}},
+		"a login page":  {sick: (*standin.Server).LoginRedirect, want: []string{"url in [jenkins]"}},
+		"a wrong token": {account: func(o *jenkins.Options) { o.Token = "x" }, want: []string{`user "toaster" has no such token or password`}},
+		"no authority":  {opt: standin.Options{TLS: true}, account: func(o *jenkins.Options) { o.CA = "" }, want: []string{"Set ca in [jenkins]"}},
+		"no view":       {opt: standin.Options{View: "other"}, want: []string{"Make it from conf/jenkins/view.xml"}},
+		"no Create":     {sick: without(standin.JobCreate), want: []string{"Give it the permission Job/Create"}},
+		"no Configure":  {sick: without(standin.JobConfigure), want: []string{"Give it the permission Job/Configure"}},
+		"no Build":      {sick: without(standin.JobBuild), want: []string{"Give it the permission Job/Build"}},
+		"no Cancel":     {sick: without(standin.JobCancel), want: []string{"Give it the permission Job/Cancel"}},
+		"no Delete":     {sick: without(standin.JobDelete), want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until then"}},
+		"no Read":       {sick: without(standin.JobRead), want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until then"}},
+		"no Run/Delete": {sick: without(standin.RunDelete), want: []string{"Give it the permission Run/Delete."}},
+		"no View/Read":  {sick: func(s *standin.Server) { without(standin.ViewRead)(s); without(standin.ViewConfigure)(s) }, want: []string{"give the account View/Read"}},
+		"a reserved one": {want: []string{"an agent for targets without a label: is not there: a1 take only jobs with their label."},
+			opt: standin.Options{Executors: -1, Agents: []standin.Agent{{Name: "a1", Labels: []string{"arm64"}, Exclusive: true}}}},
 		"no agent":       {want: []string{"an agent with label arm64: is not there. Prepare one"}, opt: standin.Options{View: "web-sdk-builds"}},
 		"agent is away":  {opt: standin.Options{View: "web-sdk-builds", Agents: []standin.Agent{{Name: "a1", Labels: []string{"arm64"}, Offline: true}}}, want: []string{"is offline: a1. Bring it online."}},
 		"password alone": {account: func(o *jenkins.Options) { o.Token, o.Password = "", "toaster-password" }, want: nil},
@@ -95,6 +103,81 @@ func TestDoctorSaysWhatToChange(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What stays of a doctor that may not delete its job goes with the next one that may.
+func TestDoctorsLeaveOneJobAtMost(t *testing.T) {
+	s := standin.Start(t, standin.Options{View: "web-sdk-builds"})
+	e := engineOn(t, s)
+	s.Permit("toaster", standin.JobDelete, false)
+	for range 2 {
+		e.Doctor(t.Context(), nil)
+		if text := admin(t, s, "GET", "/api/json?tree=jobs[name]", ""); strings.Count(text, `"name"`) != 1 {
+			t.Errorf("it leaves %s", text)
+		}
+	}
+	s.Permit("toaster", standin.JobDelete, true)
+	if got := wrong(e.Doctor(t.Context(), nil)); len(got) > 0 {
+		t.Errorf("it would change %q", got)
+	}
+	if text := admin(t, s, "GET", "/api/json?tree=jobs[name]", ""); strings.Contains(text, `"name"`) {
+		t.Errorf("it leaves %s", text)
+	}
+}
+
+// An agent that lacks what builds need, or breaks them, is found by a build.
+func TestDoctorLetsABuildRun(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(s *standin.Server)
+		want  string
+	}{
+		{"lacks a program", func(*standin.Server) {
+			t.Setenv("PATH", withPrograms(t, "sh rm find timeout perl cat mktemp mkfifo date tar zsh ip unshare tr grep"))
+		},
+			"It failed: it lacks slirp4netns crun."},
+		{"all are busy", func(s *standin.Server) {
+			admin(t, s, "POST", "/createItem?name=long", "<project><builders><hudson.tasks.Shell><command>sleep 600</command></hudson.tasks.Shell></builders></project>")
+			admin(t, s, "POST", "/job/long/build", "")
+		}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			opt := quick()
+			opt.View, opt.Executors = "web-sdk-builds", 1
+			s := standin.Start(t, opt)
+			c.spoil(s)
+			e := engineOn(t, s)
+			if c.want == "" {
+				until(t, func() bool {
+					return strings.Contains(admin(t, s, "GET", "/computer/api/json?tree=busyExecutors", ""), ":1")
+				})
+			}
+			findings := e.Doctor(t.Context(), []string{""})
+			got := strings.Join(wrong(findings), "\n")
+			if c.want != "" && !strings.Contains(got, c.want) || c.want == "" && got != "" {
+				t.Errorf("it would change %q", got)
+			}
+			if c.want == "" && !slices.ContainsFunc(findings, func(f jenkins.Finding) bool { return f.Unknown && strings.Contains(f.Problem, "not checked") }) {
+				t.Errorf("it says nothing of what it didn't check: %+v", findings)
+			}
+		})
+	}
+}
+
+// withPrograms is a folder with links to these programs alone.
+func withPrograms(t *testing.T, names string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range strings.Fields(names) {
+		at, err := exec.LookPath(name)
+		if err == nil {
+			err = os.Symlink(at, filepath.Join(dir, name))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func without(permission string) func(*standin.Server) {

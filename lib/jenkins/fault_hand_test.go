@@ -109,11 +109,50 @@ func TestAJobDisabledByHand(t *testing.T) {
 		t.Errorf("the build is %q", got)
 	}
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || page.Problem == "" {
+	if err != nil || !strings.Contains(page.Problem, "was disabled on the build service itself") || page.Last.Why() != page.Problem {
 		t.Errorf("nobody is told why it waits: %+v, %v", page, err)
+	}
+	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.Why() != page.Problem {
+		t.Errorf("the build's page says %+v, %v", b, err)
+	}
+	h.controller.Requests()
+	h.syncs()
+	for _, r := range h.controller.Requests() {
+		if r.Method == "POST" {
+			t.Errorf("a sync asks %v though it knows better", r)
+		}
 	}
 	h.byHand("POST", "/job/"+job.EngineName+"/enable", "")
 	h.settles(job, "succeeded", 1)
+	if page, err = h.Job(t.Context(), h.ann.ID, job.ID); err != nil || page.Problem != "" {
+		t.Errorf("afterwards: %q, %v", page.Problem, err)
+	}
+}
+
+// A build of a job that somebody renames or deletes is lost with that reason, and the job is made again.
+func TestAJobRenamedByHand(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, quick())
+	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
+	job := h.add()
+	h.starts(job)
+	h.becomes(job, "running")
+	h.byHand("POST", "/job/"+job.EngineName+"/doRename?newName=mine", "")
+	h.syncs()
+	h.touch(".go")
+	h.settles(job, "lost", 1)
+	if why := h.first(job).Why(); !strings.Contains(why, "deleted or renamed it there") {
+		t.Error(why)
+	}
+	var told string
+	for _, f := range h.engine.Doctor(t.Context(), nil) {
+		if !f.OK {
+			told += f.What + ": " + f.Problem + " " + f.Advice + "\n"
+		}
+	}
+	if !strings.Contains(told, "mine") || !strings.Contains(told, job.EngineName) {
+		t.Errorf("doctor says %q", told)
+	}
 }
 
 func TestAQueueItemThatVanishes(t *testing.T) {

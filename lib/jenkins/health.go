@@ -11,6 +11,7 @@ import (
 
 // computer is an agent, or the controller itself. See hudson.model.Computer.
 type computer struct {
+	Class     string `json:"_class"`
 	Name      string `json:"displayName"`
 	Offline   bool   `json:"offline"`
 	Slots     int    `json:"numExecutors"`

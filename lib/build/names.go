@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // maxName is the longest engine name in bytes; Jenkins fails above 255.
@@ -13,7 +14,7 @@ const maxName = 200
 
 // EngineName returns EMAIL-TARGET-TIMESTAMP with "@" as "AT", as toaster.do named its Jenkins jobs. Whatever
 // Jenkins refuses in a name, or treats in its own way, becomes "_"; a long address is cut, so that target
-// and time stay. The timestamp is in Unix seconds.
+// and time stay.
 func EngineName(email, target string, timestamp int64) string {
 	tail := "-" + target + "-" + strconv.FormatInt(timestamp, 10)
 	head := strings.Map(plain, strings.ReplaceAll(email, "@", "AT"))
@@ -25,15 +26,12 @@ func EngineName(email, target string, timestamp int64) string {
 	return head + tail
 }
 
-// later is how many seconds after its own a job's name says it was made, at the given try: names are unique, and a second's second job
-// gets one of the next two seconds, or four, or eight: however many are added at once, one of them is soon free.
-func later(try int) int64 {
-	if try == 0 {
-		return 0
-	}
+// timestamp is what a job's name ends with: when it was made, in Unix seconds, and six digits more, by chance. So a name
+// is never given twice, also when the job that had it is gone: an engine may still have something of that.
+func timestamp(made time.Time) int64 {
 	var b [4]byte
 	rand.Read(b[:])
-	return 1 + int64(binary.LittleEndian.Uint32(b[:]))&(1<<min(try, 20)-1)
+	return made.Unix()*1_000_000 + int64(binary.LittleEndian.Uint32(b[:])%1_000_000)
 }
 
 func plain(r rune) rune {

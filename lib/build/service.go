@@ -66,7 +66,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
-		job.EngineName = EngineName(owner.Email, job.Target, job.CreatedAt.Unix()+later(try))
+		job.EngineName = EngineName(owner.Email, job.Target, timestamp(job.CreatedAt))
 		err := s.Store.AddJob(ctx, job, rev, limit)
 		if err == nil {
 			break

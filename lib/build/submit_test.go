@@ -1,6 +1,7 @@
 package build
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 
@@ -91,4 +92,21 @@ func TestEngineNames(t *testing.T) {
 	if got := EngineName(strings.Repeat("x", 254), "vm_amd64_ascii", 1537977964); len(got) != 200 || !strings.HasSuffix(got, "-vm_amd64_ascii-1537977964") {
 		t.Errorf("a long address gives %q", got)
 	}
+}
+
+// A name is not given again, also when the job that had it was removed a moment ago.
+func TestNamesAreNotGivenTwice(t *testing.T) {
+	h := build(t)
+	seen := map[string]bool{}
+	for range 50 {
+		job := h.add()
+		if seen[job.EngineName] || !regexp.MustCompile(`^annATexample\.org-[a-z]+_[a-z0-9]+_[a-z]+-[0-9]{16}$`).MatchString(job.EngineName) {
+			t.Errorf("%s", job.EngineName)
+		}
+		seen[job.EngineName] = true
+		if err := h.Remove(t.Context(), h.ann.ID, job.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+
 }

@@ -34,7 +34,7 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 	program := s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1")
 	s.run(program, id, 1, "echo 'TOASTER-STEP 1/2 3 RUN apt-get install nonsense'; echo 'E: Unable to locate package nonsense'\n"+
-		"echo 'toaster: failed: line 3 of the Dockerfile did not work out (exit status 100): RUN apt-get install nonsense'; exit 6")
+		"echo 'toaster: failed: line 3 of the Dockerfile did not work out (exit code 100): RUN apt-get install nonsense'; exit 6")
 	c := s.admin().with("Accept-Language", "de-DE,de;q=0.9,en;q=0.5")
 	owner := s.browser(ada).with("Accept-Language", "de")
 	for path, says := range map[string]string{
@@ -49,7 +49,7 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 	for path, says := range map[string]string{
 		"/jobs": "fehlgeschlagen", "/jobs/" + id: "Von jedem Auftrag werden die neuesten 5 Builds", "/jobs/" + id + "/remove": "Endgültig entfernen", "/jobs/" + id + "/update": "Auftrag ändern",
 		"/jobs/" + id + "/compare": "Build 1 hat kein Image hinterlassen.", "/jobs/feed": "für einen Feedreader", "/account/tokens": "gilt, bis es entfernt wird",
-		"/jobs/" + id + "/builds/1": "Zeile 3 des Dockerfiles ist gescheitert (exit status 100): RUN apt-get install nonsense",
+		"/jobs/" + id + "/builds/1": "Zeile 3 des Dockerfiles ist gescheitert (exit code 100): RUN apt-get install nonsense",
 	} {
 		german(t, owner.get(path), path, says)
 	}

@@ -126,10 +126,10 @@ func TestAFailureIsExplained(t *testing.T) {
 	id := c.addJob("start", "1")
 	s.run(c, id, 1, `echo "TOASTER-STEP 1/2 2 COPY hello.txt /srv/"; echo fine
 echo "TOASTER-STEP 2/2 3 RUN echo hello"; printf 'Reading <package> lists...\nE: Unable to locate package \033[1mno-such\033[0m\n'
-echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Dockerfile did not work out (exit status 100): RUN echo hello"; exit 6`)
+echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Dockerfile did not work out (exit code 100): RUN echo hello"; exit 6`)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
 	for _, want := range []string{
-		"Why it failed", "Line 3 of the Dockerfile did not work out (exit status 100)", "There is no package “no-such” in this release.", "Failed in step 2 of 2",
+		"Why it failed", "Line 3 of the Dockerfile did not work out (exit code 100)", "There is no package “no-such” in this release.", "Failed in step 2 of 2",
 		`#L3">line 3 of the Dockerfile</a>`, `<li class="at" data-line="3">`, "Reading &lt;package&gt; lists...\n", `<details class="part failed" open>`,
 	} {
 		if !strings.Contains(page, want) {

@@ -24,6 +24,7 @@ type cause struct {
 	pattern               string
 	unless                []string // signs that nothing of the output must have
 	step, stepNot         string   // what the instruction must have, and must not
+	own                   bool     // what programs print is no sign: only what the engine and the build script say
 }
 
 // causes are in the order of what explains more: a name server that doesn't answer is why apt finds no package. The signs are
@@ -44,6 +45,33 @@ var causes = []cause{
 		advice:  "Make the step that prints so much quieter: most programs have -q or --quiet.",
 	},
 	{
+		name:    "host-disk",
+		signs:   []string{", and a build needs ", "no more files can be made in "},
+		pattern: `^The disk is full: `,
+		own:     true,
+		message: "The disk of the host that builds is full. The Dockerfile is not the reason.",
+		advice:  "Tell the administrator: the host needs room before anything can be built there.",
+	},
+	{
+		name:    "host-network",
+		signs:   []string{"The package archive can't be reached", "The SDK could not be fetched"},
+		own:     true,
+		message: "The host that builds could not reach a server that every build needs. The Dockerfile is not the reason.",
+		advice:  "Build again in some minutes: such things pass. If it stays so, tell the administrator.",
+	},
+	{
+		name: "host",
+		signs: []string{"This host lacks ", "This host can't run programs for ", "This host's ", "This host has no ", "Only root can make this image",
+			"may not make namespaces here", "may not make user namespaces here", "TOASTER_SDK_DIR", "TOASTER_CACHE_DIR", "This target takes packages from",
+			"This agent", "The SDK can't work in ", "The SDK could not go on", "The SDK said that all went well", "Mmdebstrap could not make the base",
+			"The tree could not be finished", "The image has no stamp", "The stamp in the image", "The blend in this script", "The blend did not work out",
+			"The runner had trouble with this build", "Its script was killed by signal"},
+		pattern: `^(?:This host |This host's |This agent|Only root |\S+ may not make |TOASTER_|This target takes |The SDK |Mmdebstrap could not |The tree could |The image has no |The stamp in |The blend |The runner |Its script )`,
+		own:     true,
+		message: "The host that builds could not make this image. The Dockerfile is not the reason.",
+		advice:  "Tell the administrator what stands above, and the number of the build. “toasterctl doctor” says what the host lacks.",
+	},
+	{
 		name:    "disk-full",
 		signs:   []string{"No space left on device", "Disk quota exceeded", "You don't have enough free space in", "The disk is full: "},
 		message: "The disk was full.",
@@ -58,7 +86,7 @@ var causes = []cause{
 	},
 	{
 		name:    "network",
-		signs:   []string{"Temporary failure in name resolution", "Temporary failure resolving", "ould not resolve", "Name or service not known", "Network is unreachable", "Connection refused", "Connection timed out", "Could not connect to ", "Couldn't connect to ", "Unable to connect to ", "The package archive can't be reached"},
+		signs:   []string{"Temporary failure in name resolution", "Temporary failure resolving", "ould not resolve", "Name or service not known", "Network is unreachable", "Connection refused", "Connection timed out", "Could not connect to ", "Couldn't connect to ", "Unable to connect to "},
 		unless:  []string{"Failed to connect to bus", "cannot connect to X server"},
 		message: "The network, or a server that the build needs, could not be reached.",
 		advice:  "Build again: such things pass. If it stays so, look at the address in the log; a server that your own network alone can reach is not there for the build host.",
@@ -181,8 +209,13 @@ var causes = []cause{
 // Diagnose finds the known cause of a failure: in the engine's reason, in what the build script said of it, and in what the
 // step, of that instruction, printed. It is nil when nothing is known that would explain it.
 func Diagnose(reason, said, instruction string, output []byte) *Cause {
-	text := "\n" + reason + "\n" + said + "\n" + strings.ReplaceAll(string(output), "\r", "\n")
+	own := "\n" + reason + "\n" + said + "\n"
+	all := own + strings.ReplaceAll(string(output), "\r", "\n")
 	for _, c := range causes {
+		text := all
+		if c.own {
+			text = own
+		}
 		if !strings.Contains(instruction, c.step) || c.stepNot != "" && strings.Contains(instruction, c.stepNot) ||
 			slices.ContainsFunc(c.unless, func(sign string) bool { return strings.Contains(text, sign) }) {
 			continue

@@ -85,10 +85,9 @@ func TestKnownCausesAreFound(t *testing.T) {
 		}
 	}
 	for reason, want := range map[string]string{
-		"It was stopped: it ran longer than 2 hours.":            "time-limit", // the local engine
-		"It ran longer than its time limit.":                     "time-limit", // Jenkins
+		"It was stopped: it ran longer than 2 hours.":            "time-limit",
 		"It was stopped: it wrote more than 64 MiB to its log.":  "long-log",
-		"The package archive can't be reached, or is just being": "network",
+		"The package archive can't be reached, or is just being": "host-network",
 		"The disk is full: 12 MiB are free in /srv.":             "disk-full",
 	} {
 		if c := Diagnose(reason, "", "", nil); c == nil || c.Name != want {
@@ -102,7 +101,7 @@ func TestKnownCausesAreFound(t *testing.T) {
 
 // Every row of the table has an example above, so that none is there for show.
 func TestEveryCauseHasAnExample(t *testing.T) {
-	have := map[string]bool{"time-limit": true, "long-log": true}
+	have := map[string]bool{"time-limit": true, "long-log": true, "host": true, "host-disk": true, "host-network": true}
 	for _, x := range excerpts {
 		have[x.cause] = true
 	}
@@ -115,14 +114,14 @@ func TestEveryCauseHasAnExample(t *testing.T) {
 
 func TestWhatIsNotKnownIsNotExplained(t *testing.T) {
 	for _, output := range []string{"", "make: *** [all] Error 2", "2 tests passed, 1 failed", "Reading package lists..."} {
-		if c := Diagnose("", "Line 3 of the Dockerfile did not work out (exit status 2): RUN make", "RUN make", []byte(output)); c != nil {
+		if c := Diagnose("", "Line 3 of the Dockerfile did not work out (exit code 2): RUN make", "RUN make", []byte(output)); c != nil {
 			t.Errorf("%q is explained as %s", output, c.Name)
 		}
 	}
 }
 
 func TestAFailureIsOfItsStep(t *testing.T) {
-	b := &store.Build{State: "failed", Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile did not work out (exit status 1): RUN echo: not found"}
+	b := &store.Build{State: "failed", Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile did not work out (exit code 1): RUN echo: not found"}
 	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" + strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
 	f := Explain(b, []byte(log))
 	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
@@ -162,4 +161,44 @@ func BenchmarkExplain(b *testing.B) {
 	for b.Loop() {
 		Explain(&store.Build{State: "failed"}, log)
 	}
+}
+
+// What is not the Dockerfile's fault is for the administrator, on whichever engine; a program that prints the same words
+// changes nothing.
+func TestTheHostsFaultIsNotThePersons(t *testing.T) {
+	for said, want := range map[string]string{
+		"This host lacks programs. Install them, as root: apt-get install zsh":                                       "host",
+		"This agent lacks perl. Install it, as root: apt-get install perl-base":                                      "host",
+		"This agent's workspace can't be emptied: remove /w there.":                                                  "host",
+		"This host lacks git, to fetch the SDK with. Install it, as root: apt-get install git":                       "host",
+		"TOASTER_SDK_DIR, /sdk, is no complete vm-sdk: it lacks lib. Were its submodules fetched?":                   "host",
+		"Only root can make this image. Run this script as root, or let jenkins use sudo without a password.":        "host",
+		"Jenkins may not make user namespaces here. Run this script as root; or give jenkins a range in /etc/subuid": "host",
+		"Mmdebstrap could not make the base of bookworm for amd64. Its last lines say why.":                          "host",
+		"The SDK could not be fetched from X; git says why above. Try again later, or set TOASTER_SDK_DIR.":          "host-network",
+		"The package archive can't be reached, or is just being changed. Its answer stands above; try again later.":  "host-network",
+		"The disk is full: 12 MiB are free in /w, and a build needs 1024.":                                           "host-disk",
+		"The disk is full: the build took more than the 100 MiB that it may use in /w.":                              "disk-full",
+		"It was stopped: it ran longer than 2h.":                                                                     "time-limit",
+		"It was stopped: it wrote more than 64 MiB to its log.":                                                      "long-log",
+		"Line 3 of the Dockerfile did not work out (exit code 1): RUN false":                                         "",
+	} {
+		c := Explain(&store.Build{State: "failed", Failure: said}, []byte("Unable to go on\n")).Cause
+		if got := nameOf(c); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
+		}
+		if strings.HasPrefix(want, "host") && !strings.Contains(c.Advice, "administrator") {
+			t.Errorf("%q: %q", said, c.Advice)
+		}
+		if printed := Diagnose("", "", "RUN x", []byte(said+"\n")); strings.HasPrefix(nameOf(printed), "host") {
+			t.Errorf("a program that prints %q is taken for %q", said, printed.Name)
+		}
+	}
+}
+
+func nameOf(c *Cause) string {
+	if c == nil {
+		return ""
+	}
+	return c.Name
 }

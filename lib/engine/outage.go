@@ -139,9 +139,11 @@ func refused(j *store.Job, b *store.Build) {
 	}
 }
 
+const outageTime = "2006-01-02 15:04 UTC"
+
 // says is what a build's owner is told.
 func (o *Outage) says(b *store.Build) string {
-	at := o.Since.UTC().Format("2006-01-02 15:04 UTC")
+	at := o.Since.UTC().Format(outageTime)
 	if o.Kind != fault.Unavailable {
 		switch {
 		case b.Stop:

@@ -76,7 +76,7 @@ func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
 		"devuan/devuan:latest means another release one day.":                   "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
 		"The build context cannot be used: a/b has an absolute name.":           "Der Build-Kontext ist nicht zu gebrauchen: a/b hat einen absoluten Namen.",
 		"BuildKit says what is in no catalog.":                                  "BuildKit says what is in no catalog.",
-		"Line 3 of the Dockerfile did not work out (exit status 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit status 1): RUN false.",
+		"Line 3 of the Dockerfile did not work out (exit code 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit code 1): RUN false.",
 	} {
 		if got := Text("de", text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

@@ -27,7 +27,8 @@ import (
 var silent = map[string]string{
 	"toasterctl": "a terminal's, for the administrator", "config": "what is wrong with the configuration: for the administrator", "strength": "a filter",
 	"oracle": "tests", "standin": "tests", "difftest": "tests", "enginetest": "tests", "e2e": "tests", "mailtest": "tests",
-	"mail": "the log's; letters are English", "doctor.go": "a terminal's, for the administrator", "feed.go": "a feed's, which is English",
+	"mail": "the log's; letters are English", "doctor.go": "a terminal's, for the administrator", "doctorjob.go": "likewise", "doctorsite.go": "likewise",
+	"feed.go": "a feed's, which is English",
 }
 
 // speakers are the functions whose arguments people read, by the folder where it matters, and which arguments those are.
@@ -44,13 +45,13 @@ var told = []string{"Message", "Advice", "message", "advice", "Reason", "reason"
 // answers are functions, constants and variables all of whose texts are read. What programs type stands in lists, and is left out.
 var answers = []string{
 	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
-	"lib/build choose", "lib/build Why", "lib/local reason", "lib/local lostReason", "lib/local noRunner", "lib/local outcome",
+	"lib/build choose", "lib/build Why", "lib/local reason", "lib/local lostReason", "lib/local noRunner", "lib/local outcome", "lib/engine says", "lib/engine DisabledThere",
 	"lib/sdk next", "lib/sdk Login", "lib/sdk groups", "lib/sdk titles", "lib/sdk singleBoard", "lib/sdk phone", "lib/sdk otherARM",
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",
 }
 
 // returns are functions that return what people read, and have other texts, too.
-var returns = []string{"lib/jenkins reason", "lib/jenkins phase", "lib/build readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
+var returns = []string{"lib/jenkins reason", "lib/jenkins phase", "lib/jenkins Examine", "lib/build readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
 
 // states are words of the database and of configuration files that pages show.
 var states = []string{
@@ -319,13 +320,14 @@ func first(list []string) string {
 
 // scripts finds what a build script says when it gives up, which a build's page repeats with a capital.
 func (s *program) scripts(t *testing.T) {
-	ends := regexp.MustCompile(`\b(?:fail|explain) \d "((?:[^"\\]|\\.)*)"`)
+	ends := regexp.MustCompile(`\b(?:fail|explain)(?: \d)? "((?:[^"\\]|\\.)*)"`)
 	continued := regexp.MustCompile(`" \\\n\s*"`)
-	values := regexp.MustCompile(`\$\((?:[^()]|\([^()]*\))*\)|\$\{[^}]*\}|\$\w+`)
+	values := regexp.MustCompile(`\$\((?:[^()]|\([^()]*\))*\)|\$\{[^}]*\}|\$\w+|@[A-Z]+@`)
 	names, err := filepath.Glob("../sdk/script/*.sh")
 	if err != nil || len(names) == 0 {
 		t.Fatal("no scripts: ", err)
 	}
+	names = append(names, "../jenkins/wrapper.sh")
 	for _, name := range names {
 		text, err := os.ReadFile(name)
 		if err != nil {

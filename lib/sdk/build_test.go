@@ -185,14 +185,14 @@ func TestBrokenBuilds(t *testing.T) {
 			(exec sleep 987654) &
 			print -r -- "TOASTER-FAILED 2/2 12 exit 3"
 			return 1
-		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out (exit status 3): RUN exit 3; "quoted"`},
+		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out (exit code 3): RUN exit 3; "quoted"`},
 		{"an instruction says much of what is known as a trouble", `
 			print -r -- "TOASTER-STEP 1/1 4 RUN many"
 			repeat 40 print "Connection refused"
 			repeat 20000 print -rn -- "one long line without an end, and more of it than anybody wants to keep in memory; "
 			print "\nTOASTER-FAILED 1/1 4 exit 9"
 			return 1
-		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile did not work out (exit status 9): RUN many`},
+		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile did not work out (exit code 9): RUN many`},
 		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend did not work out."},
 		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
 		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,

@@ -257,7 +257,7 @@ func TestBrokenImages(t *testing.T) {
 		last   string
 		change func(*Recipe, *string)
 	}{
-		"an instruction fails": {"vm", ExitBlend, "toaster: failed: line 2 of the Dockerfile did not work out (exit status 3): RUN exit 3", func(r *Recipe, _ *string) {
+		"an instruction fails": {"vm", ExitBlend, "toaster: failed: line 2 of the Dockerfile did not work out (exit code 3): RUN exit 3", func(r *Recipe, _ *string) {
 			*r = sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN exit 3\n")
 		}},
 		"the blend does nothing": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {

@@ -142,7 +142,7 @@ private() {
 # The blend says where it is, "TOASTER-STEP n/m LINE instruction", and at its end "TOASTER-FAILED n/m LINE exit STATUS".
 # Line 0 is no line of the Dockerfile.
 explain_blend() {
-	status=$(sed -n 's/^TOASTER-FAILED .* exit \([0-9]*\)$/ (exit status \1)/p' "$NOTES/signs" | tail -n 1)
+	status=$(sed -n 's/^TOASTER-FAILED .* exit \([0-9]*\)$/ (exit code \1)/p' "$NOTES/signs" | tail -n 1)
 	step=$(grep -a '^TOASTER-STEP ' "$NOTES/signs" | tail -n 1)
 	# shellcheck disable=SC2086 # words of it
 	set -f -- ${step:-- - 0}

@@ -34,6 +34,9 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 	}
 	var last error
 	for _, l := range letters {
+		if ctx.Err() != nil {
+			break
+		}
 		mine, err := db.ClaimLetter(ctx, l.ID, now(), now().Add(claim))
 		if err != nil {
 			return sent, err
@@ -72,6 +75,7 @@ func book(ctx context.Context, db *store.DB, now time.Time, l store.Letter, prob
 		return db.DropLetter(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)
+	log.Warn("a letter was not sent, and waits", "letter", l.ID, "tries", l.Tries+1, "error", problem)
 	return db.DeferLetter(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
 }
 

@@ -37,9 +37,7 @@ func Send(ctx context.Context, cfg config.Mail, l store.Letter) error {
 		return &Refused{err}
 	}
 	if cfg.Sendmail != "" {
-		ctx, cancel := context.WithTimeout(ctx, timeLimit)
-		defer cancel()
-		return m.WriteToSendmailWithContext(ctx, cfg.Sendmail)
+		return bySendmail(ctx, cfg.Sendmail, m)
 	}
 	c, err := client(cfg)
 	if err != nil {

@@ -209,20 +209,26 @@ func TestLogInByTLS(t *testing.T) {
 	}
 }
 
+// withSendmail makes the post's letters go by a program: a shell script.
+func (p *post) withSendmail(script string) (dir string) {
+	p.Helper()
+	dir = p.TempDir()
+	if err := os.WriteFile(dir+"/sendmail", []byte("#!/bin/sh\ncd "+dir+"\n"+script), 0o755); err != nil {
+		p.Fatal(err)
+	}
+	p.cfg.Mail = config.Mail{From: "The toaster <toaster@example.org>", Sendmail: dir + "/sendmail"}
+	p.write("anna@example.org", "one")
+	return dir
+}
+
 func TestSendmail(t *testing.T) {
 	p := newPost(t)
-	dir := t.TempDir()
-	script := "#!/bin/sh\n[ -e " + dir + "/broken ] && { echo no spool >&2; exit 75; }\necho \"$@\" > " + dir + "/args; cat > " + dir + "/letter\n"
-	if err := os.WriteFile(dir+"/sendmail", []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	p.cfg.Mail = config.Mail{From: "toaster@example.org", Sendmail: dir + "/sendmail"}
-	p.write("anna@example.org", "one")
+	dir := p.withSendmail("[ -e broken ] && { echo no spool >&2; exit 75; }\nprintf '%s\\n' \"$@\" > args; cat > letter\n")
 	if err := os.WriteFile(dir+"/broken", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if sent, err := p.deliver(); sent != 0 || err == nil || p.waiting().Problem == "" {
-		t.Error(sent, err)
+	if sent, err := p.deliver(); sent != 0 || err == nil || !strings.Contains(p.waiting().Problem, "exit status 75: no spool") || !strings.Contains(p.log.String(), "exit status 75: no spool") {
+		t.Error(sent, err, p.waiting(), p.log.String())
 	}
 	os.Remove(dir + "/broken")
 	p.now = p.now.Add(time.Hour)
@@ -230,8 +236,50 @@ func TestSendmail(t *testing.T) {
 		t.Fatal(sent, err)
 	}
 	letter, err := os.ReadFile(dir + "/letter")
-	if err != nil || !bytes.Contains(letter, []byte("To: <anna@example.org>")) {
+	if err != nil || !bytes.Contains(letter, []byte("To: <anna@example.org>\n")) || bytes.Contains(letter, []byte("\r")) {
 		t.Errorf("%s %v", letter, err)
+	}
+	// Who bounces it writes to the configured sender, not to whoever runs toaster.
+	if args, err := os.ReadFile(dir + "/args"); err != nil || string(args) != "-i\n-f\ntoaster@example.org\n--\nanna@example.org\n" {
+		t.Errorf("%q %v", args, err)
+	}
+}
+
+func TestASendmailThatKnowsNoSuchRecipientIsNotAskedAgain(t *testing.T) {
+	p := newPost(t)
+	p.withSendmail("echo who is anna; exit 67\n")
+	if sent, err := p.deliver(); sent != 0 || err == nil || p.waiting().Waiting != 0 || !strings.Contains(p.log.String(), "who is anna") {
+		t.Error(sent, err, p.waiting(), p.log.String())
+	}
+}
+
+func TestASendmailThatHangsIsEnded(t *testing.T) {
+	sendmailTime = 500 * time.Millisecond
+	t.Cleanup(func() { sendmailTime = 10 * time.Second })
+	p := newPost(t)
+	dir := p.withSendmail("echo x >> tries; echo connecting; sleep 3600 & echo $! > child; wait\n")
+	p.write("ben@example.org", "two")
+	begin := time.Now()
+	if sent, err := p.deliver(); sent != 0 || err == nil || !strings.Contains(p.waiting().Problem, "did not end") || !strings.Contains(p.waiting().Problem, "connecting") {
+		t.Error(sent, err, p.waiting())
+	}
+	if took := time.Since(begin); took > time.Minute {
+		t.Errorf("it took %s", took)
+	}
+	if tries, _ := os.ReadFile(dir + "/tries"); string(tries) != "x\n" {
+		t.Errorf("the other letter waited for it, too: %q", tries)
+	}
+	child, err := os.ReadFile(dir + "/child")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat"); err != nil || strings.Contains(string(state), ") Z ") {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("its child is still there")
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -174,38 +175,79 @@ func (s *Follower) stop(ctx context.Context, job *store.Job, b *store.Build) err
 	return s.observe(ctx, job)
 }
 
+// jobTime is how long Reconcile stays with one job: longer than a call that the engine doesn't answer.
+const jobTime = 15 * time.Second
+
+// stoppedAt is under which name the database has the job at which Reconcile had to stop.
+const stoppedAt = "reconcile.stopped"
+
 // Reconcile brings database and engine together again, whatever happened to either: for cron, every minute.
-// It returns how many jobs needed something, and what could not be done.
+// It returns how many jobs needed something, and what could not be done. An engine that is away is asked once; where
+// ctx ends, or the engine is away, before all jobs had their turn, the next Reconcile begins with those that had none.
 func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 	unsettled, err := s.Store.Unsettled(ctx)
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
-	if err := s.observe(ctx, unsettled...); errors.Is(err, ErrAway) {
-		return 0, err // each further question would wait as long
-	} else if err != nil {
+	if err := s.observe(ctx, unsettled...); err != nil {
+		if isAway(err) {
+			return len(unsettled), err
+		}
 		errs = append(errs, err)
 	}
-	for _, job := range unsettled {
-		// Read again: what was observed may have left less to do, or more.
-		if job.RemovedAt.IsZero() {
-			if job, err = s.Store.Job(ctx, job.PersonID, job.ID); err != nil {
-				if fault.KindOf(err) != fault.NotFound {
-					errs = append(errs, err)
-				}
-				continue
-			}
-		}
-		if err := s.advance(ctx, job); err != nil {
-			s.note(ctx, job, err)
+	last, err := s.Store.Fact(ctx, stoppedAt)
+	if err != nil {
+		return len(unsettled), err
+	}
+	before := last
+	first := slices.IndexFunc(unsettled, func(job *store.Job) bool { return job.ID == last }) + 1
+	last = ""
+	for _, job := range slices.Concat(unsettled[first:], unsettled[:first]) {
+		if err := s.reconcileJob(ctx, job); err != nil {
 			errs = append(errs, fmt.Errorf("job %s: %w", job.ID, err))
-			if errors.Is(err, ErrAway) {
+			if ctx.Err() != nil || isAway(err) {
+				last = job.ID
 				break
 			}
 		}
 	}
+	if last != before {
+		errs = append(errs, s.Store.SetFact(context.WithoutCancel(ctx), stoppedAt, last))
+	}
 	return len(unsettled), errors.Join(errs...)
+}
+
+// reconcileJob advances a job as far as the time allows that one job may take.
+func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, jobTime, errSlow)
+	defer cancel()
+	// Read again: what was observed may have left less to do, or more.
+	if job.RemovedAt.IsZero() {
+		if job, err = s.Store.Job(ctx, job.PersonID, job.ID); err != nil {
+			if fault.KindOf(err) == fault.NotFound {
+				return nil
+			}
+			return err
+		}
+	}
+	err = s.advance(ctx, job)
+	if err != nil {
+		s.note(ctx, job, err)
+	}
+	if err != nil && context.Cause(ctx) == errSlow {
+		err = errors.Join(errSlow, err)
+	}
+	return err
+}
+
+// errSlow is of a job that has had its time.
+var errSlow = fault.New(fault.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
+
+// isAway tells an engine that can't be asked now from one that refused something, and from a job that takes long.
+func isAway(err error) bool {
+	return !errors.Is(err, errSlow) && (errors.Is(err, ErrAway) || fault.KindOf(err) == fault.Unavailable ||
+		errors.Is(err, context.DeadlineExceeded))
 }
 
 // watch brings one job up to date for its page: what the engine says, how far the log is, what is still to be

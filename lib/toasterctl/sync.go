@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"syscall"
 	"time"
 
 	"toaster.do/lib/account"
@@ -14,18 +16,30 @@ import (
 	"toaster.do/lib/mail"
 )
 
+// How long sync and its steps may take: cron begins the next one after a minute.
+const (
+	syncTime   = 55 * time.Second
+	mailTime   = 15 * time.Second
+	expireTime = 10 * time.Second
+	engineTime = 20 * time.Second
+)
+
 type syncCommand struct{}
 
 func (syncCommand) Help() string {
-	return "Tells the engine what it was not told when it was away, writes down what it has done since, and removes what is kept no longer, sends mail; " +
-		"prints nothing where nothing is open. " +
-		"The exit status is 1 when something could not be done; it is tried again next time. In a crontab:\n\n" +
+	return "Sends mail, removes what is kept no longer, tells the engine what it was not told when it was away, and writes down what it has done since; " +
+		"prints nothing where nothing is open. It ends within a minute: what is left is for the next one. " +
+		"The exit status is 1 when something could not be done; it is tried again next time. Where another sync runs, it says so and leaves all to it. In a crontab:\n\n" +
 		"    * * * * * www-data toasterctl sync >/dev/null"
 }
 
 func (syncCommand) Run(w *world) error {
 	return w.withService(func(cfg *config.Config, s *build.Service) error {
 		jobs, err := synchronise(w.ctx, cfg, s)
+		if errors.Is(err, errOther) {
+			_, err = fmt.Fprintln(w.out, errOther)
+			return err
+		}
 		if err != nil {
 			message, _ := explain(first(err))
 			return fault.New(fault.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
@@ -37,18 +51,58 @@ func (syncCommand) Run(w *world) error {
 	})
 }
 
-// synchronise is what cron does every minute. One step that fails doesn't keep the others from being taken.
+// errOther is of a sync that found another one at work.
+var errOther = errors.New("Another sync is running: this one leaves all to it.")
+
+// synchronise is what cron does every minute: one at a time. A step that fails, or takes too long, doesn't keep the
+// others from being taken: mail comes first, since somebody waits for the letter that activates an account.
 func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (jobs int, err error) {
-	jobs, err = s.Reconcile(ctx)
+	lock, err := os.OpenFile(cfg.Paths.Database+".sync", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return 0, errOther
+	} else if err != nil {
+		return 0, err
+	}
+	all, cancel := context.WithTimeout(ctx, syncTime)
+	defer cancel()
 	accounts := account.New(cfg, s.Store)
-	return jobs, errors.Join(err,
-		s.Expire(ctx),
-		s.Recheck(ctx),
-		accounts.Tidy(ctx),
-		accounts.TellEnds(ctx),
-		deliver(ctx, cfg, s),
-		s.Store.SetFact(ctx, "sync", time.Now().UTC().Format(time.RFC3339)),
+	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
+	errs := []error{
+		timed(all, mailTime, "Mail was not sent", send),
+		timed(all, mailTime, "Old accounts were not removed", accounts.Tidy),
+	}
+	gone := timed(all, expireTime, "Old builds were not removed", s.Expire)
+	errs = append(errs, gone)
+	if gone == nil || fault.KindOf(gone) != fault.Unavailable {
+		errs = append(errs, timed(all, engineTime, "Not all jobs were brought up to date", func(ctx context.Context) (err error) {
+			jobs, err = s.Reconcile(ctx)
+			return err
+		}))
+	}
+	errs = append(errs,
+		timed(all, mailTime, "Letters about builds were not written", accounts.TellEnds),
+		timed(all, mailTime, "Mail was not sent", send),
+		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),
 	)
+	if ctx.Err() == nil {
+		errs = append(errs, s.Store.SetFact(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
+	}
+	return jobs, errors.Join(errs...)
+}
+
+// timed takes a step, which has so long for it.
+func timed(ctx context.Context, d time.Duration, unfinished string, step func(context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	err := step(limited)
+	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
+		return fault.Wrap(fault.Unavailable, err, unfinished+" in the time that sync has.", "The next sync goes on.")
+	}
+	return err
 }
 
 func deliver(ctx context.Context, cfg *config.Config, s *build.Service) error {
@@ -59,7 +113,7 @@ func deliver(ctx context.Context, cfg *config.Config, s *build.Service) error {
 // everyMinute does what cron does, until ctx ends.
 func everyMinute(ctx context.Context, cfg *config.Config, s *build.Service) {
 	for tick := time.NewTicker(between); ; {
-		if _, err := synchronise(ctx, cfg, s); err != nil && ctx.Err() == nil {
+		if _, err := synchronise(ctx, cfg, s); err != nil && ctx.Err() == nil && !errors.Is(err, errOther) {
 			s.Logger.Error("not all could be done; it is tried again in a minute", slog.Any("error", err))
 		}
 		select {

@@ -38,6 +38,13 @@ var causes = []cause{
 		advice:  "See the log for the step that takes so long, and whether it waits for an answer: nobody is there to type one. Split what is built from what is installed, or ask the administrator for a higher limit.",
 	},
 	{
+		name:    "silence",
+		signs:   []string{"othing was printed for "},
+		pattern: `^[Nn]othing was printed for `,
+		message: "A step printed nothing for longer than it may.",
+		advice:  "It waited for a server that never answered, or for somebody to type something: nobody is there. Build again; if it stays so, give the program a time limit (curl --max-time, apt-get -o Acquire::Retries::Delay=false) or let it say how far it is.",
+	},
+	{
 		name:    "long-log",
 		signs:   []string{"wrote more than "},
 		pattern: `^It was stopped: it wrote more than .* to its log`,

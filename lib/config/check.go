@@ -71,6 +71,7 @@ func (c *Config) rules() []rule {
 		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
 		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 		{c.Limits.FreeDisk >= 0, "limits.free_disk", "must not be negative"},
+		{c.Limits.Silence.Duration >= 0 && c.Limits.Silence.Duration%time.Second == 0, "limits.silence_limit", "must be whole seconds"},
 		{c.Log.Format == "text" || c.Log.Format == "json", "log.format", `must be "text" or "json"`},
 		{c.Log.To == "stderr" || c.Log.To == "syslog", "log.to", `must be "stderr" or "syslog"`},
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},

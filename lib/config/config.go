@@ -89,6 +89,8 @@ type Limits struct {
 
 	Queue    int  // builds of all people that wait; more are refused. 0: no limit
 	FreeDisk Size `toml:"free_disk"` // with less left on a disk that builds need, none starts; 0: no matter
+
+	Silence duration `toml:"silence_limit"` // a build that prints nothing for so long has failed; 0: no limit
 }
 
 // Session configures log-ins.

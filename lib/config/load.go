@@ -50,6 +50,7 @@ func Default() *Config {
 			KeepDays:        30,
 			Queue:           100,
 			FreeDisk:        1 << 30,
+			Silence:         duration{30 * time.Minute},
 		},
 		Session: Session{Idle: 12 * time.Hour, Absolute: 7 * 24 * time.Hour, Secure: "auto"},
 		Signup:  Signup{Mode: "approval", Domains: []string{}},

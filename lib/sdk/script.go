@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"toaster.do/lib/fault"
 )
@@ -36,6 +37,7 @@ const (
 	ExitFull    = 5   // the disk is full
 	ExitBlend   = 6   // an instruction of the Dockerfile did not work out
 	ExitStamp   = 7   // the customisation did not run to its end
+	ExitSilent  = 8   // nothing was printed for too long
 	ExitStopped = 143 // HUP, INT or TERM
 )
 
@@ -154,7 +156,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 #
 # Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
 # can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile did not work out; 7 the customisation did
-# not run to its end; 143 stopped. The last line says what happened.
+# not run to its end; 8 nothing was printed for too long; 143 stopped. The last line says what happened.
 
 `, t.Name, who)
 	for _, v := range []struct{ name, value string }{
@@ -178,6 +180,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"REPLACE", strings.Join(t.Replace, " ")},
 		{"SIZE_MB", number(t.Size)},
 		{"BOOT_CHECK", number(t.bootCheck())},
+		{"SILENCE_LIMIT", strconv.FormatInt(int64(t.silence()/time.Second), 10)},
 		{"ROOT_KEYS", r.Root.encoded()},
 		{"ROOT_HASH", r.Root.Hash},
 		{"BLEND_SHA256", r.BlendSHA256},
@@ -193,6 +196,14 @@ func number(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
+}
+
+// silence is how long a build may print nothing; 0: any time.
+func (t *Target) silence() time.Duration {
+	if t.SilenceLimit < 0 {
+		return usualSilence
+	}
+	return t.SilenceLimit
 }
 
 func (t *Target) bootCheck() int {

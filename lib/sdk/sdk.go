@@ -32,5 +32,6 @@ type Target struct {
 	Size           int      // of the disk, MB (2^20 bytes); 0: the SDK's or the board's
 	BootCheck      bool     // start the image in qemu before it is handed out
 
-	TimeLimit time.Duration // a build running longer has failed; 0: as the engine has it
+	TimeLimit    time.Duration // a build running longer has failed; 0: as the engine has it
+	SilenceLimit time.Duration // a build that prints nothing for so long has failed; 0: none; negative: as the site has it
 }

@@ -2,6 +2,7 @@ package sdk
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -53,6 +54,20 @@ func (t *Targets) Find(name string) (Target, error) {
 		return Target{}, fault.New(fault.Invalid, message, "Pick another one from the list.").At("target")
 	}
 	return t.list[i], nil
+}
+
+// usualSilence is a target's limit of silence where neither its own entry nor the site has another.
+const usualSilence = 30 * time.Minute
+
+// WithSilence returns the targets with the site's limit of silence for those that have none of their own.
+func (t *Targets) WithSilence(limit time.Duration) *Targets {
+	list := slices.Clone(t.list)
+	for i := range list {
+		if list[i].SilenceLimit < 0 {
+			list[i].SilenceLimit = limit
+		}
+	}
+	return &Targets{list}
 }
 
 // LoadTargets reads targets.toml. A file that is missing or wrong is a fault of kind Unavailable, whose cause names
@@ -115,6 +130,7 @@ type family struct {
 	Size       int               `toml:"size"`
 	BootCheck  bool              `toml:"boot_check"`
 	TimeLimit  string            `toml:"time_limit"`
+	Silence    string            `toml:"silence_limit"`
 	Label      string            `toml:"label"`
 	On         bool              `toml:"on"`
 	Remark     string            `toml:"remark"`
@@ -188,6 +204,7 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		Size: f.Size, BootCheck: f.BootCheck,
 	}
 	t.TimeLimit, _ = time.ParseDuration(f.TimeLimit) // checked
+	t.SilenceLimit, _ = time.ParseDuration(cmp.Or(f.Silence, "-1s"))
 	if f.Mirror != "" {
 		t.Mirror = f.Mirror
 	}

@@ -16,7 +16,7 @@ import (
 func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 	return func(src engine.Source) ([]byte, error) {
 		s := build.New(build.Service{
-			Targets: targets(cfg.Paths.Targets), Version: Version,
+			Targets: targets(cfg), Version: Version,
 			Limits: build.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg)},
 		})
 		return s.Make(src)

@@ -24,7 +24,7 @@ var Version = "devel"
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Service, error) {
 	service := build.Service{
 		Follower: engine.Follower{Store: db, Now: time.Now, Logger: logger},
-		Targets:  targets(cfg.Paths.Targets),
+		Targets:  targets(cfg),
 		Limits: build.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
@@ -50,15 +50,24 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*build.Serv
 	return build.New(service), nil
 }
 
+// Targets reads the targets that the configuration names.
+func Targets(cfg *config.Config) (*sdk.Targets, error) {
+	t, err := sdk.LoadTargets(cfg.Paths.Targets)
+	if err != nil {
+		return nil, err
+	}
+	return t.WithSilence(cfg.Limits.Silence.Duration), nil
+}
+
 // targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected it.
-func targets(path string) func() (*sdk.Targets, error) {
+func targets(cfg *config.Config) func() (*sdk.Targets, error) {
 	var mu sync.Mutex
 	var known *sdk.Targets
 	return func() (_ *sdk.Targets, err error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if known == nil {
-			known, err = sdk.LoadTargets(path)
+			known, err = Targets(cfg)
 		}
 		return known, err
 	}

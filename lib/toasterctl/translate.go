@@ -37,7 +37,7 @@ func (w *world) rules() (*rules, error) {
 	if builtIn {
 		r.targets, err = builtInTargets()
 	} else {
-		r.targets, err = sdk.LoadTargets(cfg.Paths.Targets)
+		r.targets, err = site.Targets(cfg)
 	}
 	return r, err
 }

@@ -201,6 +201,7 @@ outside() {
 		mv "$WORK/dist" dist || code=$?
 	fi
 	killed=$(killed_for_memory)
+	silent=$(fell_silent)
 	leave_cgroup
 	remove "$WORK"
 	finish
@@ -253,6 +254,7 @@ finish() {
 		phase end
 		say "done: dist/$IMAGE"
 		;;
+	"$SILENT") fail 8 "$silent" ;;
 	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
 	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $(mib "$TOASTER_DISK") MiB that it may use in $PLACE." ;;
 	137 | 143)
@@ -267,6 +269,7 @@ finish() {
 inside() {
 	[ -n "${WORK:-}" ] || fail 2 "\"inside\" is for the script itself. Run it without arguments."
 	trap 'exit 143' TERM
+	trap 'exit $SILENT' HUP
 	trap 'exit $TOOK_ALL' USR1
 	trap 'exit $TOOK_SHARE' USR2
 	exec 4<&0 </dev/null
@@ -277,7 +280,7 @@ inside() {
 	mkdir -p "$NOTES" "$WORK/tmp" "$WORK/job" "$WORK/dist"
 	# Bookkeeping must work on a full disk, too.
 	mount -t tmpfs -o size=4m,mode=700 toaster-notes "$NOTES"
-	export NOTES TMPDIR="$WORK/tmp" HOME="$WORK"
+	export NOTES SILENCE_LIMIT WORK TMPDIR="$WORK/tmp" HOME="$WORK"
 	(
 		trap unexplained EXIT
 		"$1"

@@ -1,7 +1,8 @@
 # ---------------------------------------------------------------------------------------------------
 # What a build says: its marks are looked for in what it prints, and tell why it has failed.
 
-# watched COMMAND…: runs it with its output shown, and keeps the lines that say where it stood and why it failed.
+# watched COMMAND…: runs it with its output shown, and keeps the lines that say where it stood and why it failed. Where it
+# prints nothing for too long the build ends: see fell_silent.
 watched() {
 	rm -f "$NOTES/pipe" "$NOTES/code"
 	mkfifo "$NOTES/pipe"
@@ -19,7 +20,11 @@ watched() {
 signs() {
 	perl -e '
 		my (%marks, @signs, $line);
+		my $limit = $ENV{SILENCE_LIMIT};
+		my $input = "";
+		vec($input, fileno STDIN, 1) = 1;
 		my $end = sub {
+			$limit = 0 if $line =~ /^TOASTER-PHASE pack /; # which can take long, and is not the step any more
 			if ($line =~ /^(TOASTER-STEP |TOASTER-FAILED |sdk: \(|sdk: \[E\](?! error in))/) {
 				$marks{$1} = substr $line, 0, 300;
 			} elsif ($line =~ /$ENV{SIGNS}/) {
@@ -29,7 +34,19 @@ signs() {
 			$line = "";
 		};
 		$line = "";
-		while (sysread STDIN, my $new, 65536) {
+		while (1) {
+			if ($limit) {
+				my $ready = select my $got = $input, undef, undef, $limit;
+				next if $ready < 0;
+				if (!$ready) {
+					open my $file, ">", "$ENV{WORK}/silent";
+					print $file $marks{"TOASTER-STEP "} // "";
+					close $file;
+					kill "HUP", 1;
+					sleep;
+				}
+			}
+			sysread STDIN, my $new, 65536 or last;
 			for (split /([\n\r])/, $new) {
 				if (/^[\n\r]/) { $end->() } else { $line .= substr $_, 0, 4096 - length $line }
 			}

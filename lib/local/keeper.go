@@ -41,13 +41,16 @@ type keeper struct {
 	lock, work, dirs *os.File   // held as long as it lives: see runnersFolder, its folder in WorkDir, and Dir
 	claimed          []*os.File // likewise: see claim
 	closing          chan struct{}
-	contain          bool // builds get a process namespace of their own
+	drained          chan struct{} // the Queue wants no more
+	contain          bool          // builds get a process namespace of their own
 
 	mu     sync.Mutex
 	builds map[int64]*attempt // by ticket
 	free   []int              // slots
 	active sync.WaitGroup
 }
+
+var interrupted = &outcome{engine.Lost, "The runner was shut down while this build ran."}
 
 // patience is how long a Queue has to write down the ends of builds when the runner ends.
 const patience = 15 * time.Second
@@ -58,7 +61,7 @@ func (k *Keeper) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	defer conn.Close()
 	w := &keeper{
 		Keeper: *k, wire: &wire{ReadWriteCloser: conn}, id: runnerPrefix + rand.Text(),
-		builds: map[int64]*attempt{}, closing: make(chan struct{}),
+		builds: map[int64]*attempt{}, closing: make(chan struct{}), drained: make(chan struct{}, 1),
 	}
 	if err := w.begin(); err != nil {
 		w.send(reply{Error: err.Error()})
@@ -73,10 +76,14 @@ func (k *Keeper) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	var err error
 	select {
 	case err = <-gone:
-		w.stopAll(&outcome{engine.Lost, "The runner was shut down while this build ran."})
+		w.stopAll(interrupted)
+	case <-w.drained:
+		w.stopAll(interrupted)
+		<-gone
+		return nil
 	case <-ctx.Done():
 		w.send(reply{Closes: true})
-		w.stopAll(&outcome{engine.Lost, "The runner was shut down while this build ran."})
+		w.stopAll(interrupted)
 		select {
 		case <-gone:
 		case <-time.After(patience):
@@ -219,6 +226,11 @@ func (w *keeper) answer(r request) {
 		w.forget(r.Ticket)
 	case opDiscard:
 		err = w.discard(r.Job, r.Number)
+	case opEnd:
+		select {
+		case w.drained <- struct{}{}:
+		default:
+		}
 	case opAlive:
 		now := time.Now()
 		err = os.Chtimes(w.runnerFile(), now, now)
@@ -286,7 +298,7 @@ func (w *keeper) build(r request) error {
 	a.stop, a.ended = stop, make(chan struct{})
 	select {
 	case <-w.closing:
-		stop(&outcome{engine.Lost, "The runner was shut down while this build ran."})
+		stop(interrupted)
 	default:
 	}
 	w.active.Go(func() {

@@ -23,6 +23,7 @@ const (
 
 // runner is a runner that lives.
 type runner struct {
+	id    string
 	slots int
 	seen  time.Time
 }
@@ -40,10 +41,18 @@ func runners(dir string) (all []runner) {
 		text, _ := os.ReadFile(path)
 		slots, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		if fi, err := os.Stat(path); err == nil {
-			all = append(all, runner{slots: slots, seen: fi.ModTime()})
+			all = append(all, runner{id: entry.Name(), slots: slots, seen: fi.ModTime()})
 		}
 	}
 	return all
+}
+
+// living returns the ids of the runners that live.
+func living(dir string) (ids []string) {
+	for _, r := range runners(dir) {
+		ids = append(ids, r.id)
+	}
+	return ids
 }
 
 // census remembers which runners live, so that each is asked for once.

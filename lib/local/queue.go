@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -67,6 +68,7 @@ type worker struct {
 	slots   int
 	running map[int64]bool // by ticket; true: its stop was asked for
 	done    chan int64
+	drains  bool // no more builds are taken: see Drain
 	ctx     context.Context
 	closing func() // ends ctx, when the runner is to end
 
@@ -156,6 +158,12 @@ func (w *worker) loop(ctx context.Context) {
 				pause = time.Now().Add(beat)
 			}
 		}
+		if w.drains && len(w.running) == 0 {
+			w.Log.Info("runner is drained", "runner", w.id)
+			w.call(request{Op: opEnd})
+			w.closing()
+			return
+		}
 		if time.Since(seen) > beat {
 			seen = time.Now()
 			w.call(request{Op: opAlive})
@@ -170,7 +178,7 @@ func (w *worker) loop(ctx context.Context) {
 	}
 }
 
-// look stops builds that are to be stopped, has files deleted, and takes new builds while slots are free.
+// look stops builds that are to be stopped, has files deleted, and takes new builds while slots are free, unless it drains.
 func (w *worker) look(ctx context.Context) error {
 	running, waiting, err := w.DB.LocalOpen(ctx)
 	if err != nil {
@@ -189,6 +197,13 @@ func (w *worker) look(ctx context.Context) error {
 	}
 	if err := w.discard(ctx); err != nil {
 		return err
+	}
+	draining, err := w.DB.LocalDraining(ctx)
+	if err != nil {
+		return err
+	}
+	if w.drains = slices.Contains(draining, w.id); w.drains {
+		return nil
 	}
 	for ; waiting > 0 && len(w.running) < w.slots && ctx.Err() == nil; waiting-- {
 		if took, err := w.take(ctx); err != nil || !took {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"toaster.do/lib/engine"
@@ -82,8 +83,16 @@ func (e *Engine) reason(ctx context.Context) string {
 		return "no runner is running: start “toasterctl runner”"
 	case s[0].Online == 0:
 		return "the runner hangs: start “toasterctl runner” again"
+	case e.drains(ctx):
+		return "waits until the runner has restarted"
 	case s[0].Busy >= s[0].Online:
 		return "waits for a free slot"
 	}
 	return "starts in a moment"
+}
+
+// drains tells whether all runners that live take no more builds.
+func (e *Engine) drains(ctx context.Context) bool {
+	draining, err := e.db.LocalDraining(ctx)
+	return err == nil && !slices.ContainsFunc(living(e.dir), func(id string) bool { return !slices.Contains(draining, id) })
 }

@@ -49,6 +49,7 @@ const (
 	opDead    op = "dead"    // say which runners are dead, of these and of others, and end what is left of their builds
 	opLose    op = "lose"    // end the log of a build that was lost, and delete its artifacts
 	opClear   op = "clear"   // remove the files of a dead runner
+	opEnd     op = "end"     // end: nothing is to be built any more
 )
 
 // reply answers a request; one with ID 0 is an event.
@@ -140,7 +141,7 @@ func (r *request) check() error {
 				return fmt.Errorf("%.100q is no runner", id)
 			}
 		}
-	case opStop, opSettle, opForget, opAlive:
+	case opStop, opSettle, opForget, opAlive, opEnd:
 	default:
 		return fmt.Errorf("%.100q is no request", string(r.Op))
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/fault"
@@ -75,17 +76,25 @@ func migrationDue(w *world, cfg *config.Config) error {
 }
 
 type runnerCommand struct {
-	Queue bool `hidden:"" help:"Be the half that knows the database; the runner starts it."`
+	Drain bool          `help:"Have the runner that is running take no more builds and end when those that it has have ended, and wait for that."`
+	Limit time.Duration `placeholder:"DURATION" help:"With --drain: wait no longer than this, such as 30m. Default: as long as builds run."`
+	Queue bool          `hidden:"" help:"Be the half that knows the database; the runner starts it."`
 }
 
 func (runnerCommand) Help() string {
 	return "Started by root it is two processes: one that works with the database, as its owner, and one that runs builds, keeps their logs " +
-		"and artifacts as the owner of the folder, and is root only where a build needs it. SIGINT or SIGTERM ends both, and the builds that run."
+		"and artifacts as the owner of the folder, and is root only where a build needs it. SIGINT or SIGTERM ends both, and interrupts the builds that run: they are queued again by themselves, once.\n\n" +
+		"Before an upgrade or a restart, --drain interrupts nothing. Its exit status is 0 when the runner has ended, or none was running, and 1 when " +
+		"builds still run after the limit, or it was interrupted itself; the runner still takes no more builds then, and ends with them. " +
+		"Builds that wait go on waiting for the next runner:\n\n    toasterctl runner --drain --limit 1h && service toaster-runner restart"
 }
 
 func (c runnerCommand) Run(w *world) error {
 	if c.Queue {
 		return runQueue(w)
+	}
+	if c.Limit < 0 || c.Limit > 0 && !c.Drain {
+		return misused("--limit is for --drain, and not negative")
 	}
 	defer w.untilSignal()()
 	cfg, err := w.load()
@@ -96,6 +105,9 @@ func (c runnerCommand) Run(w *world) error {
 		// No failure: init systems start it on every host.
 		_, err := fmt.Fprintf(w.err, "%s: the engine is %q, which needs no runner.\n", cfg.Path, cfg.Engine)
 		return err
+	}
+	if c.Drain {
+		return drain(w, cfg, c.Limit)
 	}
 	k := site.Keeper(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
 	user, err := local.Foreign(filepath.Dir(cfg.Paths.Database))
@@ -120,6 +132,19 @@ func (c runnerCommand) Run(w *world) error {
 		return errSaid
 	}
 	return err
+}
+
+// drain waits until the runner of this host has ended with its builds.
+func drain(w *world, cfg *config.Config, limit time.Duration) error {
+	if err := actAsOwner(cfg.Paths.Database); err != nil {
+		return err
+	}
+	db, err := openDatabase(w, cfg)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return local.Drain(w.ctx, db, cfg.Paths.Builds, limit, func(line string) { fmt.Fprintln(w.out, line) })
 }
 
 // runQueue is the half of the runner that knows the database.

@@ -56,6 +56,42 @@ func TestSignalsEndRunner(t *testing.T) {
 	}
 }
 
+// A drained runner ends by itself, also where it is two processes, and its exit status asks no init system for another.
+func TestDrain(t *testing.T) {
+	sites := map[string]string{"one process": newSite(t)}
+	if os.Geteuid() == 0 {
+		sites["two processes"] = foreignSite(t)
+		ofRoot(t, sites["two processes"])
+	}
+	for name, config := range sites {
+		t.Run(name, func(t *testing.T) {
+			if said := ctl(t, "", "runner", "--drain", "--config", config).exits(0).out; said != "No runner is running.\n" {
+				t.Errorf("without a runner: %q", said)
+			}
+			cmd := runUntilReady(t, config)
+			// One that can't end now.
+			if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			late := ctl(t, "", "runner", "--drain", "--limit", "1s", "--config", config).exits(1)
+			if !strings.Contains(late.err, "has not ended yet") || !strings.Contains(late.err, "queued again by themselves, once") {
+				t.Error(late.err)
+			}
+			if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			if said := ctl(t, "", "runner", "--drain", "--limit", "1m", "--config", config).exits(0).out; !strings.HasSuffix(said, "no build was interrupted.\n") &&
+				said != "No runner is running.\n" {
+				t.Errorf("%q", said)
+			}
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("the runner ends with %v", err)
+			}
+		})
+	}
+	ctl(t, "", "runner", "--limit", "1m", "--config", sites["one process"]).exits(2)
+}
+
 func TestRootsRunnerLeavesTheDatabaseToItsOwner(t *testing.T) {
 	config := foreignSite(t)
 	ofRoot(t, config)

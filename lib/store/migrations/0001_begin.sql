@@ -173,6 +173,11 @@ CREATE TABLE local_artifact (
 	PRIMARY KEY (ticket, path)
 ) STRICT, WITHOUT ROWID;
 
+-- Runners that take no more builds, and end with those that they have.
+CREATE TABLE local_drain (
+	runner TEXT PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- What waits, in the order in which slots are given: of those whose job runs no build the one whose owner has the
 -- fewest running, counting what is before it in this order; then the oldest.
 CREATE VIEW local_queue AS

@@ -5,7 +5,7 @@ import "time"
 
 // Config is the whole configuration. Every field has a value: its default where the file says nothing.
 type Config struct {
-	Path    string // the file it came from; empty for the defaults
+	Path    string `file:"toaster.toml"` // the file it came from; empty for the defaults
 	Site    Site
 	Paths   Paths
 	Engine  string // "local" or "jenkins"
@@ -29,10 +29,10 @@ type Site struct {
 
 // Paths are absolute: Load resolves those that are relative to the file's folder.
 type Paths struct {
-	Database string // SQLite; its folder must belong to the web server's user
-	Keys     string // secret keys, of cookies and second factors
-	Targets  string // targets.toml
-	Builds   string // the local engine's logs and artifacts
+	Database string `file:"-"`            // SQLite; its folder must belong to the web server's user
+	Keys     string `file:"keys"`         // secret keys, of cookies and second factors
+	Targets  string `file:"targets.toml"` // targets.toml
+	Builds   string `file:"-"`            // the local engine's logs and artifacts
 }
 
 // Local configures the local engine and its runner.
@@ -41,7 +41,7 @@ type Local struct {
 	TimeLimit   time.Duration // a build running longer has failed
 	OutputLimit Size          // a log longer than this ends its build
 	Keep        int           // newest builds of a job that are kept
-	WorkDir     string        // where builds run; nobody but root may write to the folders above it
+	WorkDir     string        `file:"-"` // where builds run; nobody but root may write to the folders above it
 
 	ArtifactLimit Size // a build that leaves more has failed; 0: no limit
 }
@@ -61,10 +61,10 @@ type Jenkins struct {
 	URL            string        // the controller's address
 	User           string        // toaster's account there
 	Token          string        // the account's API token; empty where TokenFile or Password is set
-	TokenFile      string        // a file that holds the token alone
+	TokenFile      string        `file:"jenkins-token"` // a file that holds the token alone
 	Password       string        // instead of a token; slower
 	View           string        // the view that shows the jobs
-	CA             string        // a PEM file with the authorities to trust; empty: the system's
+	CA             string        `file:"jenkins-ca"` // a PEM file with the authorities to trust; empty: the system's
 	ConnectTimeout time.Duration // until it is connected
 	CallTimeout    time.Duration // until it has answered
 	TimeLimit      time.Duration // a build running longer has failed

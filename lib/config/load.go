@@ -98,22 +98,11 @@ func parse(data []byte, path string) (*Config, error) {
 	if bad := c.check(); bad != nil {
 		return nil, fmt.Errorf("%s:%d: %s: %s", path, max(1, lineOf(data, bad.key)), bad.key, bad.want)
 	}
-	for _, p := range []*string{&c.Paths.Database, &c.Paths.Keys, &c.Paths.Targets, &c.Paths.Builds, &c.Local.WorkDir, &c.Mail.PasswordFile, &c.Signup.Breached, &c.Jenkins.TokenFile, &c.Jenkins.CA} {
-		if *p != "" && !filepath.IsAbs(*p) {
-			*p = filepath.Join(filepath.Dir(path), *p)
+	for _, f := range c.Named() {
+		if *f.Path != "" && !filepath.IsAbs(*f.Path) {
+			*f.Path = filepath.Join(filepath.Dir(path), *f.Path)
 		}
 	}
 	c.Site.URL = strings.TrimRight(c.Site.URL, "/")
 	return c, nil
-}
-
-// Files are those that the configuration was made of, and that it names: who keeps what was read of them looks whether they have changed.
-// The database is none of them.
-func (c *Config) Files() (paths []string) {
-	for _, path := range []string{c.Path, c.Paths.Keys, c.Paths.Targets, c.Mail.PasswordFile, c.Jenkins.TokenFile, c.Jenkins.CA} {
-		if path != "" {
-			paths = append(paths, path)
-		}
-	}
-	return paths
 }

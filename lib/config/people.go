@@ -8,7 +8,7 @@ type Signup struct {
 	Domains []string // only addresses below these: "example.org" (and no subdomain of it); empty: any
 
 	// Breached is a sorted file of the SHA-1 of passwords that nobody may choose; empty: there is none.
-	Breached string `toml:"breached_passwords"`
+	Breached string `toml:"breached_passwords" file:"breached-passwords"`
 }
 
 // Admin configures what administrators may do.
@@ -28,7 +28,7 @@ type Mail struct {
 	Port         int
 	TLS          string // "starttls", "tls" (from the first byte), "none"
 	User         string // for the log-in at the server; empty: without
-	PasswordFile string `toml:"password_file"` // holds the password, on one line
+	PasswordFile string `toml:"password_file" file:"mail-password"` // holds the password, on one line
 	Sendmail     string // the path of a sendmail program, which is used instead of a server
 }
 

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,17 +32,22 @@ const (
 	sumsName     = "SHA256SUMS"
 )
 
-// configFiles are the small files of a backup, in their order. Those that the configuration need not name are last.
-var configFiles = []struct {
-	name     string
-	path     func(*config.Config) string
-	optional bool
-}{
-	{"toaster.toml", func(c *config.Config) string { return c.Path }, false},
-	{"targets.toml", func(c *config.Config) string { return c.Paths.Targets }, false},
-	{"keys", func(c *config.Config) string { return c.Paths.Keys }, false},
-	{"jenkins-token", func(c *config.Config) string { return c.Jenkins.TokenFile }, true},
-	{"mail-password", func(c *config.Config) string { return c.Mail.PasswordFile }, true},
+// smallFiles are the names of the small files of any backup: all that a configuration can name.
+var smallFiles = namesOf(config.Default().Named())
+
+// essential are those that every backup has.
+var essential = []string{"toaster.toml", "targets.toml", "keys"}
+
+// maxSmall is the most that a small file may have, bytes.
+const maxSmall = 64 << 20
+
+func namesOf(files []config.Named) (names []string) {
+	for _, f := range files {
+		if f.Name != "" {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 // smallFile is a small file as it was. Whose it was is said by role: another host has other numbers.
@@ -80,22 +86,25 @@ func (a *archiver) text(name string, text []byte) error {
 	return a.entry(&tar.Header{Name: name, Mode: 0o600, Size: int64(len(text)), ModTime: a.made}, bytes.NewReader(text))
 }
 
-// small packs a small file with its mode, and whether it belongs to the site's user.
-func (a *archiver) small(name, path string, site int) error {
+// small packs a small file with its mode, and whether it belongs to the site's user. One that is none is left out.
+func (a *archiver) small(name, path string, site int) (size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer f.Close()
 	fi, err := f.Stat()
 	if err != nil {
-		return err
+		return 0, err
+	}
+	if fi.Size() > maxSmall {
+		return fi.Size(), nil
 	}
 	h := &tar.Header{Name: name, Mode: int64(fi.Mode().Perm()), Size: fi.Size(), ModTime: fi.ModTime()}
 	if owner(fi) == site {
 		h.Uname = ofTheSite
 	}
-	return a.entry(h, f)
+	return h.Size, a.entry(h, f)
 }
 
 // file packs as much of an open file as it is long now: a log may be growing.
@@ -186,24 +195,20 @@ func (b *backup) take(h *tar.Header, r io.Reader) error {
 	case isBuild && b.takeBuild != nil:
 		return b.either(b.takeBuild(below, h.ModTime, r), r)
 	}
-	for _, file := range configFiles {
-		if h.Name == file.name {
-			text, err := io.ReadAll(io.LimitReader(r, 1<<20))
-			b.config[file.name] = smallFile{text, fs.FileMode(h.Mode).Perm(), h.Uname}
-			return b.either(err, r)
-		}
+	if !slices.Contains(smallFiles, h.Name) {
+		return b.either(nil, r)
 	}
-	return b.either(nil, r)
+	text, err := io.ReadAll(io.LimitReader(r, maxSmall+1))
+	if len(text) > maxSmall {
+		return b.damaged(errors.New(h.Name + " is too large"))
+	}
+	b.config[h.Name] = smallFile{text, fs.FileMode(h.Mode).Perm(), h.Uname}
+	return b.either(err, r)
 }
 
 // lacks tells whether a file is missing that every backup has.
 func (b *backup) lacks() bool {
-	for _, file := range configFiles {
-		if _, ok := b.config[file.name]; !ok && !file.optional {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(essential, func(name string) bool { _, ok := b.config[name]; return !ok })
 }
 
 func (b *backup) takeManifest(r io.Reader) error {

@@ -28,7 +28,8 @@ type backupCommand struct {
 }
 
 func (backupCommand) Help() string {
-	return "Puts the configuration, the targets, the keys and one consistent state of the database into one file, while everything runs. " +
+	return "Puts the configuration, all files that it names and one consistent state of the database into one file, while everything runs. " +
+		"What is larger than 64 MiB is left out, which is said. " +
 		"The file has mode 0600: who can read it can forge log-ins. One that is there is replaced when the new one is whole. " +
 		"“toasterctl restore” reads it. In a crontab of root's:\n\n" +
 		"    5 3 * * * root toasterctl backup /var/backups/toaster-$(date +\\%u).tar.gz"
@@ -96,13 +97,16 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 		return err
 	}
 	defer remove()
-	for _, file := range configFiles {
-		path := file.path(cfg)
-		if path == "" {
+	for _, file := range cfg.Named() {
+		if file.Name == "" || *file.Path == "" {
 			continue
 		}
-		if err := a.small(file.name, path, os.Geteuid()); err != nil {
+		size, err := a.small(file.Name, *file.Path, os.Geteuid())
+		if err != nil {
 			return err
+		}
+		if size > maxSmall {
+			fmt.Fprintf(w.err, "%s is not in the backup: it has %s. Keep a copy of your own.\n", *file.Path, page.Bytes("en", size))
 		}
 	}
 	if err := a.file(databaseName, database); err != nil {

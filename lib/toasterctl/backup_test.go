@@ -24,7 +24,10 @@ func kept(t *testing.T) (config, file string) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(filepath.Dir(config), "smtp"), "a password\n")
-	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"", "\nuser = \"toaster\"\npassword_file = \"smtp\"").Replace(string(text)))
+	write(t, filepath.Join(filepath.Dir(config), "etc", "ca.pem"), "an authority\n")
+	write(t, filepath.Join(filepath.Dir(config), "breached"), strings.Repeat("0000000000000000000000000000000000000000:1\n", 1<<16))
+	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"", "\nuser = \"toaster\"\npassword_file = \"smtp\"",
+		"\nca = \"\"", "\nca = \"etc/ca.pem\"", "\nbreached_passwords = \"\"", "\nbreached_passwords = \"breached\"").Replace(string(text)))
 	os.Chmod(config, 0o640)
 	os.Chmod(filepath.Join(filepath.Dir(config), "smtp"), 0o600)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
@@ -44,7 +47,7 @@ func TestBackupAndRestore(t *testing.T) {
 	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
 	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("is as it was at")
 	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
-	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "builds/job-1/1/log"} {
+	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "builds/job-1/1/log"} {
 		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
 		after, again := os.ReadFile(filepath.Join(filepath.Dir(fresh), name))
 		if err != nil || again != nil || !bytes.Equal(before, after) {
@@ -101,6 +104,95 @@ func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
 	if err := db.QueryRow(`SELECT group_concat(number || (expired_at IS NULL) || (SELECT count(*) FROM artifact a WHERE a.build = b.number), ' ') FROM build b`).Scan(&left); err != nil || left != "100 211" {
 		t.Errorf("%v: %q", err, left)
 	}
+}
+
+// under makes a site with builds that wait and run, and an email that waits, and a backup of it.
+func under(t *testing.T) (config, file, job string) {
+	t.Helper()
+	config, _ = kept(t)
+	_, list, _ := strings.Cut(ctl(t, "", "job", "list", "--config", config).exits(0).out, "\n")
+	job = strings.Fields(list)[0]
+	ctl(t, "", "job", "start", "--config", config, job).exits(0)
+	db, err := sql.Open("sqlite3", filepath.Join(filepath.Dir(config), "toaster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, row := range []string{
+		"UPDATE build SET number = 2",
+		"INSERT INTO build (job_id, number, revision, state, asked_at, ticket, engine_number, queued_at, started_at) SELECT id, 1, 1, 'running', 1, '9999', 1, 1, 2 FROM job",
+		"UPDATE local_job SET last_number = 1",
+		"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, runner) SELECT 9999, engine_name, 1, 'running', 1, 2, 'runner-elsewhere' FROM job",
+		"INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES ('" + email + "', 'Hello', 'Hello', 1, 1)",
+	} {
+		if _, err := db.Exec(row); err != nil {
+			t.Fatal(row, err)
+		}
+	}
+	file = filepath.Join(t.TempDir(), "under.tar")
+	ctl(t, "", "backup", "--config", config, file).exits(0)
+	return config, file, job
+}
+
+// states are a restored site's builds, what waits for its runner, and the emails that wait.
+func states(t *testing.T, config string) (states string) {
+	t.Helper()
+	db, err := sql.Open("sqlite3", filepath.Join(filepath.Dir(config), "toaster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.QueryRow(`SELECT (SELECT group_concat(state, ' ') FROM (SELECT state FROM build ORDER BY number)) || ', ' ||
+		(SELECT count(*) FROM local_build WHERE state = 'queued') || ', ' || (SELECT count(*) FROM outbox)`).Scan(&states); err != nil {
+		t.Fatal(err)
+	}
+	return states
+}
+
+// The old site may still run beside the restored one: nothing is built, and no email sent, a second time.
+func TestARestoredSiteBuildsNothingByItself(t *testing.T) {
+	_, file, job := under(t)
+	fresh := filepath.Join(t.TempDir(), "toaster.toml")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("builds of 1 job and 1 email waited or went on", "--force --resume",
+		"toasterctl job start "+job+"    # greeter, of "+email)
+	runUntilReady(t, fresh)
+	for range 2 {
+		ctl(t, "", "sync", "--config", fresh)
+	}
+	if got := states(t, fresh); got != "lost lost, 0, 0" {
+		t.Errorf("the restored site has %q", got)
+	}
+	ctl(t, "", "job", "status", "--config", fresh, job).exits(0).says("restored from a backup while this build waited")
+	ctl(t, "", "job", "start", "--config", fresh, job).exits(0)
+	if got := states(t, fresh); !strings.HasPrefix(got, "lost lost ") {
+		t.Errorf("after a start it has %q", got)
+	}
+}
+
+func TestARestoredSiteGoesOnWhereItIsToldTo(t *testing.T) {
+	_, file, _ := under(t)
+	fresh := filepath.Join(t.TempDir(), "toaster.toml")
+	if said := ctl(t, "", "restore", "--config", fresh, "--resume", file).exits(0).out; strings.Contains(said, "waited") {
+		t.Error(said)
+	}
+	if got := states(t, fresh); got != "running queued, 1, 1" {
+		t.Errorf("the restored site has %q", got)
+	}
+}
+
+// What is too large for a backup is said to be missing, twice.
+func TestALargeFileIsNotInABackup(t *testing.T) {
+	config, _ := kept(t)
+	list := filepath.Join(filepath.Dir(config), "breached")
+	if err := os.Truncate(list, maxSmall+1); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "small.tar")
+	if made := ctl(t, "", "backup", "--config", config, file).exits(0); !strings.Contains(made.err, list+" is not in the backup: it has 64 MiB") {
+		t.Error(made.err)
+	}
+	fresh := filepath.Join(t.TempDir(), "toaster.toml")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says(filepath.Join(filepath.Dir(fresh), "breached") + " is not in this backup")
 }
 
 func TestBackupToStandardOutputAndWithoutCompression(t *testing.T) {

@@ -21,19 +21,22 @@ import (
 )
 
 type restoreCommand struct {
-	Force bool   `help:"Replace what is there. What is in the backup takes the place of configuration, keys and database; other builds' files stay."`
-	Owner string `placeholder:"USER" help:"Who the web server runs as, where the folder of the database is not there yet. Default: www-data."`
-	File  string `arg:"" help:"A file that “toasterctl backup” has made."`
+	Force  bool   `help:"Replace what is there. What is in the backup takes the place of configuration, keys and database; other builds' files stay."`
+	Resume bool   `help:"Let builds and emails that were under way go on: only where the site that the backup was made of does not run any more."`
+	Owner  string `placeholder:"USER" help:"Who the web server runs as, where the folder of the database is not there yet. Default: www-data."`
+	File   string `arg:"" help:"A file that “toasterctl backup” has made."`
 }
 
 func (restoreCommand) Help() string {
 	return "Reads the whole backup first and changes nothing unless it is whole. A database of an older version is brought up to date. " +
-		"The site may go on running meanwhile: its database is replaced in one transaction."
+		"The site may go on running meanwhile: its database is replaced in one transaction.\n\n" +
+		"The site that the backup was made of may still run somewhere. So nothing that was under way is done a second time: builds that waited or ran " +
+		"are lost and not started again, and emails that waited are not sent. It names the jobs, and how to build them."
 }
 
 func (c *restoreCommand) Run(w *world) error {
 	defer w.untilSignal()()
-	r := restorer{setup: setup{world: w}, backup: backup{path: c.File}, force: c.Force}
+	r := restorer{setup: setup{world: w}, backup: backup{path: c.File}, force: c.Force, resume: c.Resume}
 	defer func() { r.cleanUp() }()
 	if err := r.prepare(c.Owner); err != nil {
 		return err
@@ -51,8 +54,36 @@ func (c *restoreCommand) Run(w *world) error {
 	if lost > 0 {
 		fmt.Fprintf(w.out, "%s left without log and files: they are not in this backup (“toasterctl backup --artifacts”), nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
 	}
+	for _, path := range r.missing() {
+		fmt.Fprintf(w.out, "%s is not in this backup: the configuration names it, so put it there.\n", path)
+	}
+	r.tellHeld()
 	_, err = fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
 	return err
+}
+
+// tellHeld says what was under way, and how to have it go on.
+func (r *restorer) tellHeld() {
+	if len(r.held) == 0 && r.emails == 0 {
+		return
+	}
+	var what []string
+	if len(r.held) > 0 {
+		what = append(what, "builds of "+count(len(r.held), "job"))
+	}
+	if r.emails > 0 {
+		what = append(what, count(r.emails, "email"))
+	}
+	fmt.Fprintf(r.out, "%s waited or went on when the backup was made. They are not taken up again: the site that it was made of may have done so. "+
+		"Where it does not run any more, restore again with --force --resume", strings.Join(what, " and "))
+	if len(r.held) == 0 {
+		fmt.Fprintln(r.out, ".")
+		return
+	}
+	fmt.Fprintln(r.out, ", or:")
+	for _, h := range r.held {
+		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable(h.Job.Name), printable(h.Owner))
+	}
 }
 
 // restorer puts a backup in its place. It becomes the owner of the database as soon as the folders are there.
@@ -60,6 +91,9 @@ type restorer struct {
 	setup
 	backup
 	force   bool
+	resume  bool
+	held    []store.Held   // jobs whose builds were under way
+	emails  int            // that waited
 	cfg     *config.Config // the backup's
 	owner   identity
 	waiting string // the folder of the database that waits to be put in its place
@@ -115,9 +149,22 @@ func (r *restorer) target() (string, error) {
 // smallFiles says where each small file of the backup belongs.
 func (r *restorer) smallFiles() map[string]string {
 	paths := map[string]string{}
-	for _, file := range configFiles {
-		if _, ok := r.backup.config[file.name]; ok && file.path(r.cfg) != "" {
-			paths[file.name] = file.path(r.cfg)
+	for _, file := range r.cfg.Named() {
+		if _, ok := r.backup.config[file.Name]; ok && *file.Path != "" {
+			paths[file.Name] = *file.Path
+		}
+	}
+	return paths
+}
+
+// missing are files that the configuration names, and that are neither in the backup nor there.
+func (r *restorer) missing() (paths []string) {
+	for _, file := range r.cfg.Named() {
+		if _, ok := r.backup.config[file.Name]; ok || file.Name == "" || *file.Path == "" {
+			continue
+		}
+		if _, err := os.Lstat(*file.Path); err != nil {
+			paths = append(paths, *file.Path)
 		}
 	}
 	return paths
@@ -170,8 +217,16 @@ func (r *restorer) check() (err error) {
 	if _, err := store.Check(r.ctx, path); err != nil {
 		return err
 	}
-	_, _, err = store.Migrate(r.ctx, path)
-	return err
+	if _, _, err = store.Migrate(r.ctx, path); err != nil || r.resume {
+		return err
+	}
+	db, err := store.Open(r.ctx, path)
+	if err != nil {
+		return err
+	}
+	// Jenkins knows what became of a build that ran; asking it starts nothing.
+	r.held, r.emails, err = db.Hold(r.ctx, r.cfg.Engine == "jenkins", time.Now())
+	return errors.Join(err, db.Close())
 }
 
 func (r *restorer) cleanUp() {
@@ -250,6 +305,7 @@ func (r *restorer) forget() (lost int, err error) {
 		if files.Has(b.EngineName, b.EngineNumber) {
 			continue
 		}
+		b.Why = "backup"
 		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.Expired(r.ctx, b, time.Now())); err != nil {
 			return lost, err
 		}

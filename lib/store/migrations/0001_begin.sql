@@ -1,7 +1,7 @@
 -- Times are Unix milliseconds, UTC. Digests are SHA-256.
 
 CREATE TABLE person (
-	id         INTEGER PRIMARY KEY,
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: the audit trail names people by it
 	email      TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (length(email) BETWEEN 3 AND 254),
 	name       TEXT NOT NULL CHECK (length(name) <= 200),
 	role       TEXT NOT NULL DEFAULT 'user' CHECK (role IN ('user', 'admin')),

@@ -137,7 +137,7 @@ echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Docke
 		}
 	}
 	f := c.get("/jobs/" + id + "/builds/1").json(t)["failure"].(map[string]any)
-	if f["step"] != 2.0 || f["line"] != 3.0 || f["cause"] != "no-package" || !strings.HasPrefix(f["output"].(string), "Reading <package>") {
+	if f["step"] != 2.0 || f["line"] != 3.0 || f["exit_code"] != 100.0 || f["cause"] != "no-package" || !strings.HasPrefix(f["output"].(string), "Reading <package>") {
 		t.Error(f)
 	}
 }

@@ -44,6 +44,41 @@ echo TOASTER-PHASE end 1700000060.000; mkdir dist; echo x >dist/image`)
 	}
 }
 
+// TestABootCheckIsAPhase of its own, and what failed in it is no step of the Dockerfile.
+func TestABootCheckIsAPhase(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	id := c.addJob("start", "1")
+	s.run(c, id, 1, `echo TOASTER-PHASE prepare 1700000000.000
+echo TOASTER-PHASE step 1700000002.000; echo TOASTER-STEP 1/1 2 RUN true
+echo TOASTER-PHASE pack 1700000003.000; echo toaster: packing the image
+echo TOASTER-PHASE check 1700000005.000; echo booting
+echo TOASTER-PHASE end 1700000009.000; echo 'toaster: failed: the image does not boot.'; exit 1`)
+	answer := c.get("/jobs/" + id + "/builds/1").json(t)
+	if got := fmt.Sprint(answer["timeline"]); !strings.HasSuffix(got, `map[cached:false name:check seconds:4 state:failed]]`) {
+		t.Error(got)
+	}
+	if f := answer["failure"].(map[string]any); f["step"] != nil || f["exit_code"] != nil || f["output"] != "booting" {
+		t.Error(f)
+	}
+	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
+	if _, check, ok := strings.Cut(page, "<h3>Boot check"); !ok || !strings.Contains(check, "booting") {
+		t.Error(page)
+	}
+}
+
+// TestABuildInTheQueueSaysItsPlace: in JSON as on the page.
+func TestABuildInTheQueueSaysItsPlace(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	first, second := c.addJob("start", "1"), c.addJob("start", "1")
+	for id, want := range map[string]float64{first: 1, second: 2} {
+		if b := c.get("/jobs/" + id + "/builds/1").json(t); b["state"] != "queued" || b["queue_place"] != want || b["failure"] != nil {
+			t.Errorf("%v, want place %v", b, want)
+		}
+	}
+}
+
 // TestARunningBuildSaysWhatItDoes: while the image is prepared or packed no step is named that doesn't run, and a
 // clock runs.
 func TestARunningBuildSaysWhatItDoes(t *testing.T) {

@@ -253,6 +253,20 @@ func TestALogIsFoldedByStep(t *testing.T) {
 	}
 }
 
+// What a virtual machine says in its boot check is not what packed it.
+func TestTheBootCheckHasASectionOfItsOwn(t *testing.T) {
+	log := steps[:strings.Index(steps, "toaster: .:")] + "toaster: packing it\npacked\nTOASTER-PHASE check 1700000000.250\nlogin:\n" +
+		"TOASTER-PHASE end 1700000001.000\ntoaster: failed: the image does not boot.\n"
+	for _, from := range []int{0, strings.Index(log, "packed\n"), strings.Index(log, "TOASTER-PHASE check")} {
+		w, err := From(written(log, false), int64(from))
+		page := render(View{State: "failed"}, w)
+		_, check, found := strings.Cut(page, "<h3>Boot check <span")
+		if err != nil || !found || !strings.Contains(check, "login:") || strings.Contains(check, "packed") || strings.Contains(page, "TOASTER-") {
+			t.Errorf("from %d: %v %s", from, err, page)
+		}
+	}
+}
+
 func TestAWindowWithinAStepSaysWhich(t *testing.T) {
 	two := strings.Index(steps, "one\n")
 	for _, x := range []struct {

@@ -64,8 +64,11 @@ func (v View) sections(w Window) []section {
 			put(section{step: &m.Step, title: v.text("Step %d of %d", m.Step.Number, m.Step.Of)})
 		case engine.PackingBegins:
 			put(section{title: v.text("Packing the image")})
-		case engine.PhaseBegins, engine.WasCached:
-			continue // the timeline shows them
+		case engine.PhaseBegins, engine.WasCached: // the timeline shows them
+			if m.Phase == "check" {
+				put(section{title: v.text("Boot check")})
+			}
+			continue
 		}
 		now.lines = append(now.lines, l)
 	}

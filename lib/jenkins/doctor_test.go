@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -194,5 +195,23 @@ func TestTheInstalledView(t *testing.T) {
 		if f.What == "view web-sdk-builds" && (!f.OK || f.Problem != "takes the jobs that match "+jenkins.Pattern) {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+// What conf/jenkins/permissions.txt gives is what toaster needs, and no more: all of it goes into the matrix as it is.
+func TestTheInstalledPermissions(t *testing.T) {
+	text, err := os.ReadFile("../../conf/jenkins/permissions.txt")
+	must(t, err)
+	s := standin.Start(t, standin.Options{View: "web-sdk-builds", Users: []standin.User{standin.NewUser("admin", standin.Administer), standin.NewUser("toaster")}})
+	for line := range strings.Lines(string(text)) {
+		// PermissionEntry of matrix-auth 3: the type, the permission's class and name, the name.
+		m := regexp.MustCompile(`^USER:hudson\.model\.(Hudson|Item|Run|View)\.([A-Z][a-z]+):toaster\n$`).FindStringSubmatch(line)
+		if m == nil {
+			t.Fatalf("%q", line)
+		}
+		s.Permit("toaster", map[string]string{"Hudson": "Overall", "Item": "Job"}[m[1]]+map[bool]string{true: m[1]}[m[1] == "Run" || m[1] == "View"]+"/"+m[2], true)
+	}
+	if got := wrong(engineOn(t, s).Doctor(t.Context(), []string{""})); len(got) > 0 {
+		t.Errorf("it would change %q", got)
 	}
 }

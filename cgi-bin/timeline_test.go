@@ -73,8 +73,14 @@ func TestABuildInTheQueueSaysItsPlace(t *testing.T) {
 	c := s.program(s.token(ada, "write"))
 	first, second := c.addJob("start", "1"), c.addJob("start", "1")
 	for id, want := range map[string]float64{first: 1, second: 2} {
-		if b := c.get("/jobs/" + id + "/builds/1").json(t); b["state"] != "queued" || b["queue_place"] != want || b["failure"] != nil {
+		b := c.get("/jobs/" + id + "/builds/1").json(t)
+		if b["state"] != "queued" || b["queue_place"] != want || b["failure"] != nil || b["reason"] == "" {
 			t.Errorf("%v, want place %v", b, want)
+		}
+		for _, path := range []string{"/jobs/" + id, "/jobs/" + id + "/builds/1"} {
+			if page := s.browser(ada).get(path).body; !strings.Contains(page, `<p class="reason">`+b["reason"].(string)) {
+				t.Errorf("%s doesn't say %q: %s", path, b["reason"], page)
+			}
 		}
 	}
 }

@@ -271,9 +271,9 @@ func someoneMarked(dir string) bool {
 
 func TestConformance(t *testing.T) {
 	h := newHouse(t)
-	h.OutputLimit = 1 << 20
+	h.OutputLimit = 4 << 20
 	h.runner(nil)
 	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })
-	enginetest.Run(t, enginetest.Fixture{Engine: scripted{h.Engine}, Wait: 30 * time.Second})
+	enginetest.Run(t, enginetest.Fixture{Engine: scripted{h.Engine}, Wait: 30 * time.Second, OutputLimit: 4 << 20})
 	h.clean()
 }

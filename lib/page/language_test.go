@@ -68,14 +68,14 @@ func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
 
 func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
 	for text, want := range map[string]string{
-		"Line 2 can't be built: RUN has no command.":                            "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
-		"RUN has no command. (Its stage is not part of the image.)":             "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
-		"There is no target \"new\".":                                           "Es gibt kein Ziel \"new\".",
-		"The next one can start on 4 Mar 2026, 15:04:05 UTC.":                   "Der nächste kann am 4. März 2026, 15:04:05 UTC beginnen.",
-		"waits for an agent with label arm64: all are busy":                     "wartet auf einen Agenten mit Label arm64: alle sind belegt",
-		"devuan/devuan:latest means another release one day.":                   "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
-		"The build context cannot be used: a/b has an absolute name.":           "Der Build-Kontext ist nicht zu gebrauchen: a/b hat einen absoluten Namen.",
-		"BuildKit says what is in no catalog.":                                  "BuildKit says what is in no catalog.",
+		"Line 2 can't be built: RUN has no command.":                          "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
+		"RUN has no command. (Its stage is not part of the image.)":           "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
+		"There is no target \"new\".":                                         "Es gibt kein Ziel \"new\".",
+		"The next one can start on 4 Mar 2026, 15:04:05 UTC.":                 "Der nächste kann am 4. März 2026, 15:04:05 UTC beginnen.",
+		"waits for an agent with label arm64: all are busy":                   "wartet auf einen Agenten mit Label arm64: alle sind belegt",
+		"devuan/devuan:latest means another release one day.":                 "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
+		"The build context cannot be used: a/b has an absolute name.":         "Der Build-Kontext ist nicht zu gebrauchen: a/b hat einen absoluten Namen.",
+		"BuildKit says what is in no catalog.":                                "BuildKit says what is in no catalog.",
 		"Line 3 of the Dockerfile did not work out (exit code 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit code 1): RUN false.",
 	} {
 		if got := Text("de", text); got != want {

@@ -58,6 +58,7 @@ func Run(t *testing.T, f Fixture) {
 		{"a log is read in parts", logInParts},
 		{"a log is read while it grows", growingLog},
 		{"a log past its end is empty", logPastTheEnd},
+		{"a long log's end, and all of it", longLog},
 		{"the log of a build that never was", unknownLog},
 		{"artifacts are listed with their size", artifacts},
 		{"artifacts may have odd names", oddNames},

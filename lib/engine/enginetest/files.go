@@ -3,6 +3,8 @@ package enginetest
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"math"
 	"strings"
 
 	"toaster.do/lib/engine"
@@ -60,6 +62,34 @@ func logPastTheEnd(j *job) {
 		if len(past.Text) != 0 || past.More || past.Next != c.Next {
 			j.Errorf("the log from %d of %d: %+v", offset, c.Next, past)
 		}
+	}
+}
+
+// longLog: where it ends, and all of it, is known without reading it part by part.
+func longLog(j *job) {
+	j.create("seq -f 'line %034.0f' 60000")
+	b := j.builds()
+	end, err := j.Engine.Log(j.Context(), j.name, b.Number, math.MaxInt64)
+	j.must("Log", err)
+	if len(end.Text) != 0 || end.More {
+		j.Errorf("past the end: %d bytes, more: %v", len(end.Text), end.More)
+	}
+	last, err := j.Engine.Log(j.Context(), j.name, b.Number, end.Next-10_000)
+	j.must("Log", err)
+	if last.Next != end.Next || last.More || !strings.Contains(string(last.Text), fmt.Sprintf("line %034d\n", 60000)) {
+		j.Errorf("the last bytes before %d: %+v", end.Next, last)
+	}
+	s, ok := j.Engine.(engine.Streamer)
+	if !ok {
+		return
+	}
+	log, err := s.Stream(j.Context(), j.name, b.Number, -1)
+	j.must("Stream", err)
+	defer log.Close()
+	text, err := io.ReadAll(log)
+	j.must("Stream", err)
+	if n := strings.Count(string(text), "\nline "); n != 60000 {
+		j.Errorf("the whole log has %d lines of 60000", n)
 	}
 }
 

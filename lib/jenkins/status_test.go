@@ -66,9 +66,9 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 	for i, want := range []engine.BuildStatus{
 		{Number: 7, Ticket: "7", State: engine.Running, StartedAt: began, Expected: 9 * time.Second},
 		{Number: 6, Ticket: "6", State: engine.Succeeded, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 5, Ticket: "5", State: engine.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 5, Ticket: "5", State: engine.Lost, Reason: endedByJenkins, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 		{Number: 4, Ticket: "4", State: engine.Aborted, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 3, Ticket: "3", State: engine.Failed, Reason: "It ran longer than its time limit.", StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 3, Ticket: "3", State: engine.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 	} {
 		if s.Builds[i] != want {
 			t.Errorf("%+v, want %+v", s.Builds[i], want)

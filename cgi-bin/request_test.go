@@ -135,7 +135,7 @@ func TestASiteThatCanNotOpenSaysWhatToDo(t *testing.T) {
 		"a newer schema":         {func(s *site) { s.sql("PRAGMA user_version = 1000") }, "install the newer version"},
 		"another user's":         {func(s *site) { s.must(os.Chown(s.cfg.Paths.Database, 12345, 12345)) }, "another user"},
 		"not a database":         {func(s *site) { s.spoilDatabase() }, "Administrator"},
-		"no configuration":       {func(s *site) { s.must(os.Remove(s.conf())) }, "configuration"},
+		"no configuration":       {func(s *site) { s.must(os.Remove(s.conf())) }, "toasterctl init"},
 		"a broken configuration": {func(s *site) { s.must(os.WriteFile(s.conf(), []byte("engine = 7"), 0o600)) }, "configuration"},
 		"no keys":                {func(s *site) { s.must(os.Remove(s.cfg.Paths.Keys)) }, "toasterctl"},
 	} {

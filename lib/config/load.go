@@ -81,8 +81,11 @@ func Load(path string) (*Config, error) {
 	if err == nil {
 		c, err = parse(data, path)
 	}
-	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: see the log.")
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: let the web server's user read the file.")
+	case err != nil:
+		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: correct the line that the log names, then run “toasterctl doctor”.")
 	}
 	return c, nil
 }

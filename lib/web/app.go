@@ -74,7 +74,7 @@ func (a *App) make(ctx context.Context) error {
 	if a.cfg == nil {
 		cfg, err := config.Load(os.Getenv("TOASTER_CONF"))
 		if err != nil {
-			return fault.Wrap(fault.Unavailable, err, "This site's configuration can't be read.", "Administrator: the log says what is wrong with it.")
+			return closed(err)
 		}
 		a.cfg, a.Log = cfg, cfg.Log.Logger(os.Stderr)
 	}
@@ -97,7 +97,9 @@ func (a *App) make(ctx context.Context) error {
 
 // closed is the answer of a site that can't be opened, whatever the cause: 503, and what to do.
 func closed(err error) error {
-	if f := new(fault.Error); errors.As(err, &f) && f.Kind != fault.Broken {
+	if f := new(fault.Error); errors.As(err, &f) && f.Kind == fault.Unavailable {
+		return err
+	} else if f.Kind != "" && f.Kind != fault.Broken {
 		return fault.Wrap(fault.Unavailable, err, f.Message, f.Advice)
 	}
 	return fault.Wrap(fault.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")

@@ -74,9 +74,6 @@ func (r *Request) fail(w *response, err error) {
 	err = ended(r.Context(), err)
 	r.err = err
 	status := Status(err)
-	if status >= 500 {
-		r.app.logger().Error("failed", "request", r.ID, "error", err)
-	}
 	if w.status != 0 {
 		return
 	}

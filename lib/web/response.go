@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"toaster.do/lib/fault"
 )
 
 // guard sets the headers that every answer carries. Pages load nothing but their own site's style, scripts and
@@ -86,7 +88,7 @@ func (r *Request) told(name string) string {
 	return os.Getenv(name)
 }
 
-// line writes the log's line about a request. slog quotes what came from outside: a line can't be forged.
+// line writes the log's line about a request, the only one, also where it failed. slog quotes what came from outside: a line can't be forged.
 func (a *App) line(r *Request, w *response, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program),
@@ -99,8 +101,15 @@ func (a *App) line(r *Request, w *response, took time.Duration) {
 	if p := r.Who.Person; p != nil {
 		attrs = append(attrs, slog.Int64("person", p.ID))
 	}
+	level := slog.LevelInfo
 	if r.err != nil {
 		attrs = append(attrs, slog.String("error", r.err.Error()))
+		if Status(r.err) >= 500 {
+			level = slog.LevelError
+			if _, advice, ok := strings.Cut(fault.Of(r.err).Advice, "Administrator: "); ok {
+				attrs = append(attrs, slog.String("advice", advice))
+			}
+		}
 	}
-	a.logger().LogAttrs(r.Context(), slog.LevelInfo, "request", attrs...)
+	a.logger().LogAttrs(r.Context(), level, "request", attrs...)
 }

@@ -53,7 +53,11 @@ make_base() {
 bootstrap() {
 	rm -rf "$R" "$WORK/releases"
 	mkdir "$WORK/releases"
-	apt_settings >"$NOTES/apt.conf"
+	# Where a server answers 503, apt 2.6 would wait for ever.
+	{
+		apt_settings
+		echo 'Acquire::Retries::Delay "false";'
+	} >"$NOTES/apt.conf"
 	set -- --mode=root --variant=minbase --format=directory --architectures="$ARCH"
 	[ -z "$PACKAGES" ] || set -- "$@" --include="$PACKAGES"
 	[ ! -r "$KEYRING" ] || set -- "$@" --keyring="$KEYRING"

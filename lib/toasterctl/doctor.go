@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
@@ -23,7 +24,9 @@ func (doctorCommand) Help() string {
 		"and says what mends each. And whether the engine can build what is offered: of the local one, whether a runner runs, " +
 		"and what a build can see, do and use up on this host, which a trial build tries out; of a Jenkins, whether it " +
 		"answers, its release, the account's permissions, the view, and for each target's label an agent that is online. For the " +
-		"permissions it makes a job there and deletes it again.\n\nExit status 1: something is to be changed."
+		"permissions it makes a job there and deletes it again.\n\n" +
+		"What could not be looked at is “not checked”, with the reason. Exit status 1: something is to be changed; 3: nothing is, " +
+		"but not all was checked."
 }
 
 func (c doctorCommand) Run(w *world) error {
@@ -39,24 +42,42 @@ func (c doctorCommand) Run(w *world) error {
 		return err
 	}
 	var isolation []finding
-	if !c.Quick {
+	switch {
+	case !c.Quick:
 		isolation = w.isolation(cfg) // as root, who builds
+	case cfg.Engine == "local":
+		isolation = []finding{unknown("isolation", "--quick leaves the trial build out.")}
 	}
 	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
 	}
-	bad := 0
+	bad, open := 0, 0
 	for _, f := range slices.Concat(w.examineSite(cfg), w.examine(cfg), isolation) {
-		if !f.OK {
+		switch {
+		case !f.OK:
 			bad++
+		case f.Unknown:
+			open++
 		}
 		if err := w.tell(f); err != nil {
 			return err
 		}
 	}
+	var said []string
 	if bad > 0 {
-		fmt.Fprintf(w.err, "toasterctl: %s to change.\n", count(bad, "thing"))
+		said = append(said, count(bad, "thing")+" to change")
+	}
+	if open > 0 {
+		said = append(said, count(open, "thing")+" not checked")
+	}
+	if len(said) > 0 {
+		fmt.Fprintf(w.err, "toasterctl: %s.\n", strings.Join(said, ", "))
+	}
+	switch {
+	case bad > 0:
 		return errSaid
+	case open > 0:
+		return errUnchecked
 	}
 	return nil
 }
@@ -83,7 +104,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 	}
 	db, err := openDatabase(w, cfg)
 	if err != nil {
-		return nil // said already, of the database
+		return []finding{unknown("the local engine's runner", "the database can't be used.")}
 	}
 	defer db.Close()
 	f := runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))

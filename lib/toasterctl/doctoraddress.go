@@ -21,14 +21,15 @@ func address(ctx context.Context, cfg *config.Config) []finding {
 	const what = "the address"
 	url := cfg.Site.URL
 	if url == "" {
-		return []finding{fine(what, "site.url is not set, so it was not tried")}
+		return []finding{unknown(what, "site.url is not set."), unknown("programs", "site.url is not set."), unknown("static files", "site.url is not set.")}
 	}
 	header, _, err := fetch(ctx, url+"/")
 	if err == nil && header.Get("X-Request-Id") == "" {
 		err = errors.New("something else than toaster answers")
 	}
 	if err != nil {
-		return []finding{sick(what+" "+url+"/", err, "Enable toaster's snippet at the web server (conf/README.md), or correct site.url; the web server's error log says more.")}
+		return []finding{sick(what+" "+url+"/", err, "Enable toaster's snippet at the web server (conf/README.md), or correct site.url; the web server's error log says more."),
+			unknown("programs", "the address doesn't answer."), unknown("static files", "the address doesn't answer.")}
 	}
 	front := fine(what+" "+url+"/", "")
 	if strings.HasPrefix(url, "http://") {

@@ -37,7 +37,11 @@ func (w *world) examineSite(cfg *config.Config) []finding {
 		}
 	}
 	if all[0].OK {
-		all = append(all, cron(w.ctx, cfg), proxyFinding(w.ctx, cfg))
+		all = append(all, cron(w.ctx, cfg), proxyFinding(w.ctx, cfg), outboxFinding(w.ctx, cfg))
+	} else {
+		for _, what := range []string{"cron", "addresses of browsers", "letters that wait"} {
+			all = append(all, unknown(what, "the database can't be used."))
+		}
 	}
 	all = append(all, signupFinding(cfg))
 	if cfg.Signup.Breached != "" {

@@ -98,5 +98,8 @@ func (u usage) Error() string { return u.message }
 
 func misused(format string, args ...any) error { return usage{fmt.Sprintf(format, args...)} }
 
+// errUnchecked ends doctor where nothing is to be changed, as far as it could look.
+var errUnchecked = errors.New("not all was checked")
+
 // errSaid ends a command that has said already why it failed.
 var errSaid = errors.New("said already")

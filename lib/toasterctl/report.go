@@ -21,6 +21,8 @@ func (w *world) report(err error) int {
 		return 0
 	case errors.Is(err, errSaid):
 		return 1
+	case errors.Is(err, errUnchecked):
+		return 3
 	case errors.As(err, &parse):
 		name := "toasterctl"
 		if c := parse.Context.Selected(); c != nil {

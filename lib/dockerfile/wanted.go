@@ -42,9 +42,10 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 		t.failIn(s, c.loc, "MissingSource", fmt.Sprintf("%s: %s is not in the build context.", c.name, show(src)), t.missingAdvice(src))
 		return false
 	}
-	start := path.Join("/", src)
+	start, inFolder := path.Join("/", src), ""
 	if c.parents {
 		pivot, pattern := pivotOf(src)
+		inFolder = strings.TrimPrefix(pattern, "/")
 		if !hasWildcards(pivot) && !hasWildcards(pattern) {
 			if _, e, _ := t.find(path.Join(pivot, pattern), true); e == nil {
 				return missing()
@@ -60,17 +61,23 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	if !s.needed {
 		return true
 	}
+	nothing := func() {
+		t.warn(c.loc, Warning, "EmptyWildcard",
+			fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.",
+				c.name, show(src)),
+			"Correct the pattern, or remove it.")
+	}
 	if wild == "" {
 		t.want(at, via)
+		if c.parents && !t.anyBelow(at, inFolder) {
+			nothing()
+		}
 		return t.usable(s, c, at)
 	}
 	t.mark(append(via, at)...)
 	names := t.matches(folder, wild)
 	if len(names) == 0 {
-		t.warn(c.loc, Warning, "EmptyWildcard",
-			fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.",
-				c.name, show(src)),
-			"Correct the pattern, or remove it.")
+		nothing()
 	}
 	for _, name := range names {
 		place, _, via := t.find(name, true)
@@ -81,6 +88,20 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 		}
 	}
 	return true
+}
+
+// anyBelow tells whether a pattern of --parents matches anything below a folder; one that is empty, of ./, never does.
+func (t *translator) anyBelow(folder, pattern string) bool {
+	g, err := newIgnore([]string{pattern}, t.budget)
+	if err != nil {
+		return true // reported where it is translated
+	}
+	for _, name := range t.context.below(folder) {
+		if hit, err := g.orParent(strings.TrimPrefix(strings.TrimPrefix(name, folder), "/")); hit || err != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // usable reports what is at a place of the context, or below it, and is nothing that can be copied.

@@ -315,6 +315,21 @@ var known = map[string]struct {
 	verdict
 	why string
 }{
+	// Exceptions that begin with a wildcard: BuildKit looks into the folders that are ignored, the old builder did not.
+	"dockerignore-exclude-kind-of-deep-subdir-dot":  {other, walked},
+	"dockerignore-exclude-kind-of-deep-subdir-star": {other, walked},
+	"dockerignore-exclude-deep-subdir-dot":          {other, walked},
+	"dockerignore-exclude-deep-subdir-star":         {other, walked},
+	"copy-integration1":                             {other, walked},
+	"dockerignore-minimal-test":                     {other, "an ignored folder of what is kept has the mode that it has in the context"},
+	"copy-multiple-missing-file-with-nomatch-on-glob": {other,
+		"a wildcard that matches nothing is no error: AllowEmptyWildcard, and its testEmptyWildcard"},
+	"copy--parents-limit-parent-directories-1": {other, "no folder is made that has nothing in it"},
+	"copy--parents-all-directories":            {other, "its pattern is empty and matches nothing"},
+	"copy--parents-directory-limit-parents-unknown-count-parent-directories": {other,
+		"its pattern is empty and matches nothing"},
+	"setuid-file-in-context": {other, "set-id bits of the context are kept"},
+
 	"TestBuiltinArgs":                  {equal, "its second build must come from BuildKit's cache"},
 	"TestCacheMountModeNoCache":        {notTaken, "it is about cache mounts of an earlier build: each has its own here"},
 	"TestMountRWCache":                 {notTaken, "it is about BuildKit's cache"},
@@ -328,6 +343,8 @@ var known = map[string]struct {
 	"TestSecretAsEnvironWithFileMount": {refused, "no secrets are kept, and so none is given"},
 	"TestSecretFileParams":             {refused, "no secrets are kept, and so none is given"},
 }
+
+const walked = "an exception that begins with a wildcard counts below ignored folders, too (fsutil's filter.go)"
 
 // rightly tells whether a Dockerfile is refused for what is stated as not supported.
 func rightly(rules []string) bool {

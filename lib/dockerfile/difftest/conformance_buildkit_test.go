@@ -27,7 +27,8 @@ var words = regexp.MustCompile(`require\.(?:ErrorContains\(t, err,|Contains\(t, 
 // stored is where they read an image's configuration from containerd, and imports what only that needs.
 var (
 	stored = regexp.MustCompile(`(?s)(?:cdAddress := sb\.ContainerdAddress\(\)\n.{0,100}\n\t}\n\n\t)?` +
-		`client, err := newContainerd\(cdAddress\)\n.{0,600}?dt, err (:?=) content\.ReadBlob\(ctx, client\.ContentStore\(\), desc\)`)
+		`client, err := newContainerd\(cdAddress\)\n.{0,600}?` +
+		`dt, err (:?=) content\.ReadBlob\(ctx, client\.ContentStore\(\), desc\)`)
 	imports = map[string]string{"content": "ReadBlob", "namespaces": "WithNamespace", "platforms": "Default"}
 )
 

@@ -50,7 +50,8 @@ func (f toasterFrontend) skip(why string) error {
 	return errors.New(notTaken + why)
 }
 
-func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.SolveOpt, status chan *client.SolveStatus) (*client.SolveResponse, error) {
+func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.SolveOpt,
+	status chan *client.SolveStatus) (*client.SolveResponse, error) {
 	if status != nil {
 		close(status)
 		f.t.Log(notTaken + "it reads the progress of BuildKit")
@@ -101,7 +102,8 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 	if r.Context, err = folder(f.t, opt.LocalMounts[names[1]]); err != nil {
 		r.Context = ""
 	}
-	if ignore, err := os.ReadFile(filepath.Join(files, r.Name+".dockerignore")); err == nil && files != r.Context && r.Context != "" {
+	ignore, err := os.ReadFile(filepath.Join(files, r.Name+".dockerignore"))
+	if err == nil && files != r.Context && r.Context != "" {
 		// The job's form and toasterctl put it into the context.
 		copied := f.t.TempDir()
 		if err := exec.Command("cp", "-a", r.Context+"/.", copied).Run(); err != nil {

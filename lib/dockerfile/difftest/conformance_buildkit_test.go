@@ -27,8 +27,8 @@ var words = regexp.MustCompile(`require\.(?:ErrorContains\(t, err,|Contains\(t, 
 // stored is where they read an image's configuration from containerd, and imports what only that needs.
 var (
 	stored = regexp.MustCompile(`(?s)(?:cdAddress := sb\.ContainerdAddress\(\)\n.{0,100}\n\t}\n\n\t)?` +
-		`client, err := newContainerd\(cdAddress\)\n.{0,600}?` +
-		`dt, err (:?=) content\.ReadBlob\(ctx, client\.ContentStore\(\), desc\)`)
+		`(?:client|ctr), err := newContainerd\(cdAddress\)\n.{0,600}?` +
+		`dt, err (:?=) content\.ReadBlob\(ctx, (?:client|ctr)\.ContentStore\(\), desc\)`)
 	imports = map[string]string{"content": "ReadBlob", "namespaces": "WithNamespace", "platforms": "Default"}
 )
 
@@ -90,7 +90,7 @@ func TestBuildKitConformance(t *testing.T) {
 		over["overlay.json"], "-parallel", strconv.Itoa(runtime.NumCPU()), "-run", only, "./frontend/dockerfile")
 	cmd.Dir = checkout
 	cmd.Env = append(os.Environ(), "GOFLAGS=", "CGO_ENABLED=0", "TOASTER_CONFORMANCE_URL="+server.URL,
-		"BUILDKIT_RUN_NETWORK_INTEGRATION_TESTS=1")
+		"TOASTER_CONFORMANCE_IMAGES="+t.TempDir(), "BUILDKIT_RUN_NETWORK_INTEGRATION_TESTS=1")
 	out, err := cmd.Output()
 	results, logs := readResults(out)
 	if len(results) == 0 {

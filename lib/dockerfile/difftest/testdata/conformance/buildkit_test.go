@@ -7,8 +7,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,7 +18,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/moby/buildkit/client"
@@ -67,6 +68,7 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 	}
 	names := [2]string{dockerui.DefaultLocalNameDockerfile, dockerui.DefaultLocalNameContext}
 	r := toasterRequest{Args: map[string]string{}, Name: "Dockerfile"}
+	labels := ""
 	for k, v := range opt.FrontendAttrs {
 		arg, isArg := strings.CutPrefix(k, "build-arg:")
 		switch {
@@ -82,6 +84,8 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 			names[0] = v
 		case k == "contextkey":
 			names[1] = v
+		case strings.HasPrefix(k, "label:"):
+			labels += fmt.Sprintf("\nLABEL %s=%q", k[len("label:"):], v)
 		case k == "no-cache", k == "image-resolve-mode", k == "platform" && v == "linux/amd64":
 		default:
 			return nil, f.skip("it needs the option " + k)
@@ -98,7 +102,7 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 	if err != nil {
 		return nil, err
 	}
-	r.Dockerfile = inlined(string(text))
+	r.Dockerfile = inlined(string(text)) + labels
 	if r.Context, err = folder(f.t, opt.LocalMounts[names[1]]); err != nil {
 		r.Context = ""
 	}
@@ -129,7 +133,7 @@ func (f toasterFrontend) Solve(_ context.Context, _ *client.Client, opt client.S
 				w.Close()
 			}
 		case client.ExporterImage:
-			toasterImages.Store(e.Attrs["name"], toasterImage{r.Dockerfile, answer.Config})
+			err = toasterImage{r.Dockerfile, answer.Config}.store(e.Attrs["name"])
 		default:
 			err = f.skip("it looks at an image of type " + e.Type)
 		}
@@ -223,20 +227,35 @@ func toasterSays(t require.TestingT, err error, want string, _ ...any) {
 	}
 }
 
-// toasterImages are the images that were made, by name.
-var toasterImages sync.Map
-
+// toasterImage is an image that was made; by its name it is in a file.
 type toasterImage struct {
-	dockerfile string
-	config     json.RawMessage
+	Dockerfile string
+	Config     json.RawMessage
+}
+
+func toasterFile(name string) string {
+	return filepath.Join(os.Getenv("TOASTER_CONFORMANCE_IMAGES"), url.PathEscape(name))
+}
+
+func (i toasterImage) store(name string) error {
+	data, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(toasterFile(name), data, 0o644)
+}
+
+func loadImage(name string) (i toasterImage, err error) {
+	data, err := os.ReadFile(toasterFile(name))
+	if err != nil {
+		return i, err
+	}
+	return i, json.Unmarshal(data, &i)
 }
 
 func toasterConfig(name string) ([]byte, error) {
-	image, ok := toasterImages.Load(name)
-	if !ok {
-		return nil, errors.New(notTaken + "it looks at images of buildctl")
-	}
-	return image.(toasterImage).config, nil
+	image, err := loadImage(name)
+	return image.Config, err
 }
 
 var fromImage = regexp.MustCompile(`(?im)^[ \t]*FROM[ \t]+(?:--\S+[ \t]+)*([^\s$]+)(?:[ \t]+AS[ \t]+(\S+))?`)
@@ -246,11 +265,11 @@ func inlined(text string) string {
 	for n := 0; n < 9; n++ {
 		changed := false
 		for _, at := range fromImage.FindAllStringSubmatchIndex(text, -1) {
-			image, ok := toasterImages.Load(text[at[2]:at[3]])
-			if !ok {
+			image, err := loadImage(text[at[2]:at[3]])
+			if err != nil {
 				continue
 			}
-			older := image.(toasterImage).dockerfile
+			older := image.Dockerfile
 			froms := fromImage.FindAllStringSubmatchIndex(older, -1)
 			last := froms[len(froms)-1]
 			alias := "toaster" + strconv.Itoa(n)
@@ -340,7 +359,7 @@ func buildctl(args []string) {
 		os.Stderr.WriteString(why + "\n")
 		os.Exit(1)
 	}
-	var dir, dest string
+	var dir, dest, image string
 	r := toasterRequest{Name: "Dockerfile", Args: map[string]string{}}
 	if len(args) == 0 || args[0] != "build" {
 		die(notTaken + "it is about buildctl")
@@ -376,6 +395,7 @@ func buildctl(args []string) {
 			}
 		case "--output":
 			_, dest, _ = strings.Cut(value, "dest=")
+			_, image, _ = strings.Cut(value, "type=image,name=")
 		default:
 			die(notTaken + "it is about buildctl " + arg)
 		}
@@ -389,6 +409,9 @@ func buildctl(args []string) {
 	}
 	r.Dockerfile = string(text)
 	answer, err := toasterFrontend{}.ask(r)
+	if err == nil && image != "" {
+		err = toasterImage{r.Dockerfile, answer.Config}.store(image)
+	}
 	if err == nil && dest != "" {
 		err = exec.Command("cp", "-a", answer.Root+"/.", dest).Run()
 	}

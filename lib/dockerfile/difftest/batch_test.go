@@ -82,6 +82,10 @@ func TestContextKeepsAttributes(t *testing.T) {
 	if err := syscall.Mknod(filepath.Join(folder, "d/s"), syscall.S_IFSOCK|0o600, 0); err != nil {
 		t.Fatal(err)
 	}
+	capability, _ := hex.DecodeString("0100000200200000000000000000000000000000") // cap_net_raw+ep
+	if err := syscall.Setxattr(filepath.Join(folder, "f"), "security.capability", capability, 0); err != nil {
+		lack(t, "no capabilities can be given here")
+	}
 	context, err := dockerfile.ContextFromDir(folder, dockerfile.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -101,8 +105,14 @@ func TestContextKeepsAttributes(t *testing.T) {
 			t.Errorf("%s: user.a is %q: %v", name, value, err)
 		}
 	}
-	if got := snapshot(t, root)["glob/s"]; !strings.HasPrefix(got, "f 0600 0:0 0 ") {
+	tree := snapshot(t, root)
+	if got := tree["glob/s"]; !strings.HasPrefix(got, "f 0600 0:0 0 ") {
 		t.Errorf("the socket is %q", got)
+	}
+	for _, name := range []string{"one", "add", "glob/f"} {
+		if !strings.Contains(tree[name], "capability 00200000") {
+			t.Errorf("%s has lost its capability: %s", name, tree[name])
+		}
 	}
 }
 

@@ -37,6 +37,9 @@ func (c *initCommand) Run(w *world) error {
 		return fault.New(fault.Denied, "An installed site is made by root: "+err.Error()+".",
 			"Run “"+commandAs(0)+"”, or make a site of your own: toasterctl init --dir DIR")
 	}
+	if err == nil && s.made > 0 && w.terminal() != nil {
+		fmt.Fprintln(w.err, "Next: the first account (toasterctl user add --admin), then a look at everything (toasterctl doctor).")
+	}
 	if err == nil && s.made == 0 {
 		_, err = fmt.Fprintln(w.out, "Everything is there already: nothing was changed.")
 	}

@@ -36,6 +36,8 @@ type commands struct {
 	Metrics metricsCommand `cmd:"" group:"site" help:"Print metrics of the site, for Prometheus."`
 	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the whole site, and say what mends what is wrong."`
 
+	Help helpCommand `cmd:"" group:"site" help:"Say how a command is used, as --help does."`
+
 	Probe probeCommand `cmd:"" hidden:"" help:"Try what a hostile build would; doctor runs it in a build."`
 
 	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`
@@ -83,7 +85,7 @@ func (w *world) run(args []string) int {
 	if err != nil {
 		panic(err) // the tags above are wrong
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(asksForHelp(args))
 	if err == nil {
 		w.config = c.Config
 		err = command.Run(w)

@@ -19,7 +19,7 @@ type tokenCommands struct {
 }
 
 type tokenAdd struct {
-	Email   string   `arg:"" help:"Whose account the token opens."`
+	Email   string   `arg:"" optional:"" help:"Whose account the token opens. On a terminal it is asked for."`
 	Name    string   `default:"toasterctl" placeholder:"N" help:"What it is for."`
 	Scope   string   `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"What it may do: read, write, or read /admin/metrics alone: metrics. Default: ${default}."`
 	Expires lifetime `placeholder:"DURATION" help:"How long it is good for: “90d”, “12h”. Default: until it is removed."`
@@ -30,6 +30,9 @@ func (tokenAdd) Help() string {
 }
 
 func (c *tokenAdd) Run(w *world) error {
+	if err := w.ask(&c.Email, "E-mail address", "EMAIL"); err != nil {
+		return err
+	}
 	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
 		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires), deed("", "", ""))
 		if err != nil {

@@ -21,6 +21,13 @@ func TestWrongUsageExits2(t *testing.T) {
 		{"job", "add", "Dockerfile"},
 		{"job", "start"},
 		{"init", "--dir", "x", "--config", "y"},
+		{"help", "bake"},
+		{"help", "user", "bake"},
+		{"user", "add"},
+		{"user", "passwd"},
+		{"user", "suspend"},
+		{"user", "limit"},
+		{"token", "add"},
 	} {
 		a := ctl(t, simple, args...).exits(2).complains("toasterctl: ")
 		if a.out != "" {
@@ -33,6 +40,34 @@ func TestHelpAndVersion(t *testing.T) {
 	ctl(t, "", "--version").exits(0).says("toaster ")
 	ctl(t, "", "--help").exits(0).says("lint", "serve", "user add", "job remove")
 	ctl(t, "", "job", "add", "--help").exits(0).says("--owner", "--dry-run", "--config")
+}
+
+// TestHelpInAnyWay: however somebody asks, the answer is the usage, on standard output.
+func TestHelpInAnyWay(t *testing.T) {
+	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
+		ctl(t, "", args...).exits(0).says("lint", "serve", "user add", "help       Say")
+	}
+	for _, args := range [][]string{{"help", "user"}, {"user", "help"}, {"user", "-h"}, {"user", "--help"}} {
+		ctl(t, "", args...).exits(0).says("user add", "user limit")
+	}
+	for _, args := range [][]string{{"help", "user", "add"}, {"user", "add", "-h"}, {"user", "add", "--help"}, {"user", "add", "--email", email, "--help"}} {
+		ctl(t, "", args...).exits(0).says("--password-stdin", "--admin", "terminal")
+	}
+	for _, command := range []string{"lint", "blend", "script", "init", "migrate", "keys", "backup", "restore", "serve", "runner", "sync", "metrics", "doctor", "token", "job"} {
+		for _, args := range [][]string{{command, "-h"}, {command, "--help"}, {"help", command}} {
+			if a := ctl(t, "", args...).exits(0).says("Usage: toasterctl " + command); a.err != "" {
+				t.Errorf("%v: %s", args, a.err)
+			}
+		}
+	}
+}
+
+func TestAMistypedCommandIsGuessed(t *testing.T) {
+	for typed, meant := range map[string]string{"docter": "doctor", "usr": "user", "backp": "backup", "helpp": "help"} {
+		ctl(t, "", typed).exits(2).complains("unexpected argument "+typed, `did you mean "`+meant+`"`)
+	}
+	ctl(t, "", "user", "ad").exits(2).complains(`did you mean "add"`)
+	ctl(t, "", "user", "add", "--emial", email).exits(2).complains("--email")
 }
 
 func TestSiteThatIsNotThere(t *testing.T) {

@@ -38,10 +38,13 @@ func (w *world) withAccounts(f func(*account.Accounts, *store.DB) error) error {
 
 // password is how a command gets one: never as an argument, which every user of the host can read.
 type password struct {
-	PasswordStdin bool `required:"" help:"Read the password from standard input."`
+	PasswordStdin bool `help:"Read the password from standard input, on one line. Without it, a terminal is asked."`
 }
 
-func (password) read(w *world) (string, error) {
+func (p password) read(w *world) (string, error) {
+	if !p.PasswordStdin {
+		return w.askSecret()
+	}
 	text, err := io.ReadAll(io.LimitReader(w.stdin, 4096))
 	if err != nil {
 		return "", err
@@ -54,17 +57,20 @@ func (password) read(w *world) (string, error) {
 }
 
 type userAdd struct {
-	Email string `required:"" placeholder:"E" help:"The e-mail address, for logging in."`
+	Email string `placeholder:"E" help:"The e-mail address, for logging in."`
 	Name  string `placeholder:"N" help:"How the person is called."`
 	Admin bool   `help:"Make the person an administrator."`
 	password
 }
 
 func (userAdd) Help() string {
-	return `For example: printf '%s\n' "$PASSWORD" | toasterctl user add --email you@example.org --password-stdin`
+	return `On a terminal it asks for what is left out. For example: printf '%s\n' "$PASSWORD" | toasterctl user add --email you@example.org --password-stdin`
 }
 
 func (c *userAdd) Run(w *world) error {
+	if err := w.ask(&c.Email, "E-mail address", "--email=E"); err != nil {
+		return err
+	}
 	secret, err := c.read(w)
 	if err != nil {
 		return err
@@ -81,11 +87,14 @@ func (c *userAdd) Run(w *world) error {
 }
 
 type userPasswd struct {
-	Email string `required:"" placeholder:"E" help:"Whose password."`
+	Email string `placeholder:"E" help:"Whose password. On a terminal it is asked for, as is the password."`
 	password
 }
 
 func (c *userPasswd) Run(w *world) error {
+	if err := w.ask(&c.Email, "E-mail address", "--email=E"); err != nil {
+		return err
+	}
 	secret, err := c.read(w)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"toaster.do/lib/health"
@@ -85,7 +86,11 @@ func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 // entryQuery reads action, object, actor and before; what makes no sense is passed over.
 func entryQuery(v url.Values) store.EntryQuery {
 	q := store.EntryQuery{Action: web.Short(v.Get("action")), Object: web.Short(v.Get("object")), Limit: auditLength}
-	q.Actor, _ = strconv.ParseInt(v.Get("actor"), 10, 64)
+	by := web.Short(strings.TrimSpace(v.Get("actor")))
+	var err error
+	if q.Actor, err = strconv.ParseInt(by, 10, 64); err != nil {
+		q.By = by
+	}
 	q.Before, _ = strconv.ParseInt(v.Get("before"), 10, 64)
 	return q
 }
@@ -93,7 +98,7 @@ func entryQuery(v url.Values) store.EntryQuery {
 // olderThan asks for the next page, which begins below a line.
 func olderThan(q store.EntryQuery, line int64) url.Values {
 	v := url.Values{"before": {strconv.FormatInt(line, 10)}}
-	for name, value := range map[string]string{"action": q.Action, "object": q.Object} {
+	for name, value := range map[string]string{"action": q.Action, "object": q.Object, "actor": q.By} {
 		if value != "" {
 			v.Set(name, value)
 		}

@@ -11,7 +11,7 @@ import (
 )
 
 // ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
-// keep_days. An empty one is the configuration's, 0 is no limit. Invalid: the Field says which.
+// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. Invalid: the Field says which.
 func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
 		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
@@ -20,8 +20,8 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 			continue
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
-		if err != nil || n == 0 && name == "keep_days" {
-			return own, fault.New(fault.Invalid, "“"+text+"” can't be a limit.", "Write a whole number, or nothing for the site's own.").At(name)
+		if err != nil {
+			return own, fault.New(fault.Invalid, "“"+text+"” can't be a limit.", "Write a whole number, 0 for no limit, or nothing for the site's own.").At(name)
 		}
 		v := int(n)
 		*to = &v
@@ -29,7 +29,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	if text := strings.TrimSpace(field("artifacts")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
-			return own, fault.New(fault.Invalid, "“"+text+"” is not a size.", "Write “20 GiB” or “500 MiB”, or nothing for the site's own.").At("artifacts")
+			return own, fault.New(fault.Invalid, "“"+text+"” is not a size.", "Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts")
 		}
 		n := int64(size)
 		own.Bytes = &n

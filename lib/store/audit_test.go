@@ -22,3 +22,36 @@ func TestTheAuditTrailIsOnlyAddedTo(t *testing.T) {
 		t.Errorf("%+v %v", older, err)
 	}
 }
+
+// TestTheAuditTrailSaysWho: by the address of that time, also of somebody who is removed.
+func TestTheAuditTrailSaysWho(t *testing.T) {
+	db := test(t)
+	anna, ben := &Person{Email: "anna@example.org", Role: "admin", State: "active", CreatedAt: day}, &Person{Email: "ben@example.org", Role: "user", State: "active", CreatedAt: day}
+	for _, p := range []*Person{anna, ben} {
+		if err := db.AddPerson(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Audit(t.Context(), Entry{At: day, Actor: anna.ID, Means: "web", Action: "person.state", Object: PersonObject(ben.ID)}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.RemovePerson(t.Context(), ben.ID, day, Letter{}, Entry{At: day, Actor: ben.ID, Means: "web", Action: "account.remove"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Audit(t.Context(), Entry{At: day, Means: "sync", Action: "person.purge", Object: PersonObject(ben.ID)}); err != nil {
+		t.Fatal(err)
+	}
+	found, err := db.Entries(t.Context(), EntryQuery{Object: "BEN@example.org", Limit: 10})
+	if err != nil || len(found) != 3 {
+		t.Fatalf("%+v %v", found, err)
+	}
+	for _, e := range found {
+		if e.ObjectName != "ben@example.org" || e.Action == "account.remove" && e.ActorName != "ben@example.org" {
+			t.Errorf("%+v", e)
+		}
+	}
+	found, err = db.Entries(t.Context(), EntryQuery{By: "anna@example.org", Action: "person.state", Limit: 10})
+	if err != nil || len(found) != 1 || found[0].ActorName != "anna@example.org" {
+		t.Errorf("%+v %v", found, err)
+	}
+}

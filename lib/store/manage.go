@@ -18,7 +18,7 @@ import (
 type Own struct {
 	Jobs, Running, Daily, Minutes *int
 	Bytes                         *int64
-	KeepDays                      *int // at least 1
+	KeepDays                      *int // 0: for ever
 }
 
 // PersonObject names a person in the audit trail.

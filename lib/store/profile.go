@@ -107,6 +107,9 @@ func (db *DB) RemovePerson(ctx context.Context, person int64, now time.Time, let
 			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`, fmt.Sprintf("removed:%d", person), millis(now), person); err != nil {
 			return err
 		}
+		if e.ObjectName = email; e.Actor == person {
+			e.ActorName = email
+		}
 		return conclude(ctx, tx, now, person, e, letter)
 	})
 }

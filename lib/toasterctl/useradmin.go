@@ -102,11 +102,11 @@ type userLimit struct {
 	Daily     *string `placeholder:"N" help:"How many builds started in 24 hours."`
 	Minutes   *string `name:"build-minutes" placeholder:"N" help:"How many minutes of building in 24 hours."`
 	Artifacts *string `placeholder:"SIZE" help:"How much the artifacts of all builds may take: “20 GiB”."`
-	KeepDays  *string `placeholder:"N" help:"After how many days log and artifacts of a build are removed."`
+	KeepDays  *string `placeholder:"N" help:"After how many days log and artifacts of a build are removed; 0: never."`
 }
 
 func (userLimit) Help() string {
-	return "0 is no limit, “default” is the configuration's again. What is left out stays as it is; without any option the limits are printed."
+	return "0 is no limit, and is shown as “none”; “default” is the configuration's again. What is left out stays as it is; without any option the limits are printed."
 }
 
 func (c *userLimit) Run(w *world) error {
@@ -158,7 +158,15 @@ func (c *userLimit) show(w *world, cfg *config.Config, s *build.Service, p *stor
 		{"build_minutes", l.Minutes, used.Minutes},
 		{"artifacts", l.Artifacts, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
 	} {
-		rows = append(rows, []string{r.name, own[r.name], fmt.Sprint(r.site), fmt.Sprint(r.taken)})
+		rows = append(rows, []string{r.name, unlimited(own[r.name]), unlimited(fmt.Sprint(r.site)), fmt.Sprint(r.taken)})
 	}
 	return w.table(rows)
+}
+
+// unlimited shows the limit 0, which is none.
+func unlimited(limit string) string {
+	if limit == "0" || limit == "0 B" {
+		return "none"
+	}
+	return limit
 }

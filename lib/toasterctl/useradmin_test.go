@@ -31,6 +31,11 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "daily=0")
 	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "daily=0")
 	user("limit", email).exits(0).says("artifacts", "2 GiB", "20 GiB")
+	user("limit", email, "--keep-days", "0", "--artifacts", "0", "--jobs", "0", "--running", "0", "--build-minutes", "0").exits(0).says(
+		"jobs=0 running=0 daily=0 build_minutes=0 artifacts=0 keep_days=0")
+	if a := user("limit", email).exits(0); strings.Count(a.out, "none") != 6 {
+		t.Error(a.out)
+	}
 	user("limit", email, "--artifacts", "much").exits(1).complains("not a size")
 
 	user("remove", email).exits(2)

@@ -5,7 +5,7 @@ ALTER TABLE person ADD COLUMN max_running INTEGER CHECK (max_running >= 0);     
 ALTER TABLE person ADD COLUMN max_daily   INTEGER CHECK (max_daily >= 0);       -- builds started in 24 hours
 ALTER TABLE person ADD COLUMN max_minutes INTEGER CHECK (max_minutes >= 0);     -- of building in 24 hours
 ALTER TABLE person ADD COLUMN max_bytes   INTEGER CHECK (max_bytes >= 0);       -- of artifacts that are kept
-ALTER TABLE person ADD COLUMN keep_days   INTEGER CHECK (keep_days > 0);        -- artifacts are removed when they are older
+ALTER TABLE person ADD COLUMN keep_days   INTEGER CHECK (keep_days >= 0);       -- artifacts are removed when they are older; 0: never
 
 ALTER TABLE person ADD COLUMN verified_at INTEGER;                              -- the address was proven; NULL: not yet, or made by an administrator
 ALTER TABLE person ADD COLUMN totp        BLOB;                                 -- the secret of the second factor; NULL: there is none
@@ -104,7 +104,9 @@ CREATE TABLE audit (
 	means   TEXT NOT NULL,                          -- 'web', 'token', 'toasterctl', 'sync'
 	address TEXT NOT NULL,                          -- where the request came from; empty: this host
 	action  TEXT NOT NULL,                          -- 'login', 'person.suspend', 'job.remove'
+	actor_name TEXT NOT NULL DEFAULT '',            -- the actor's address then
 	object  TEXT NOT NULL,                          -- 'person 7', 'job 1a2b…'
+	object_name TEXT NOT NULL DEFAULT '',           -- the person's address then, or the job's name
 	detail  TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX audit_actor ON audit (actor, id);

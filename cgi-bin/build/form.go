@@ -22,7 +22,7 @@ func fields(cfg *config.Config) web.Fields {
 	text := int64(cfg.Limits.Dockerfile)
 	small := web.Limit{Most: 1 << 10}
 	return web.Fields{
-		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small, "new_password": small,
+		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small, "dockerfile_path": {Most: 4 << 10}, "new_password": small,
 		"text":        {Most: text, Keep: 4 * text},
 		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
 		"environment": {Most: 16 << 10, Keep: 64 << 10},
@@ -40,7 +40,8 @@ type form struct {
 
 	Name, Target, Text, BuildArgs string
 	Environment                   string
-	noEnvironment                 bool // nothing was said of it
+	noEnvironment                 bool   // nothing was said of it
+	Path                          string // the Dockerfile in the archive of a whole project
 	RootKeys                      string
 	Start, DropContext            bool
 	NewPassword                   bool   // root's shall be another one
@@ -80,7 +81,7 @@ func (f *form) Fault(field string) *fault.Error {
 	switch at {
 	case "text":
 		at = "dockerfile"
-	case "name", "target", "dockerfile", "context", "build_args", "environment", "root_keys":
+	case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "root_keys":
 	default:
 		at = ""
 	}
@@ -120,13 +121,27 @@ func (j *jobs) read(r *web.Request) (*form, error) {
 		file := web.FromDraft(draft).Files["context"]
 		f.context, f.KeptName = file.Content, file.Name
 	}
-	return f, nil
+	return f, j.find(r, f)
+}
+
+// find fills in the Dockerfile where the archive has it.
+func (j *jobs) find(r *web.Request, f *form) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	sub := f.submission()
+	name, err := s.FindDockerfile(&sub, f.Path)
+	if name != "" {
+		f.Path, f.Text = name, string(sub.Dockerfile)
+	}
+	return err
 }
 
 func formOf(in *web.Form) *form {
 	v := in.Values
 	f := &form{
-		Name: v["name"], Target: v["target"], Text: v["text"], BuildArgs: v["build_args"],
+		Name: v["name"], Target: v["target"], Path: v["dockerfile_path"], Text: v["text"], BuildArgs: v["build_args"],
 		Start: v["start"] != "" && v["start"] != "0", DropContext: v["drop_context"] != "", Kept: v["kept"],
 	}
 	_, known := v["root_keys"]
@@ -164,7 +179,7 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		return err
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
-	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
+	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.Path, f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
 	if f.context != nil && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
 		f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft())

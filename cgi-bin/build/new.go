@@ -147,7 +147,7 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
-		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
+		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.Path, f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)

@@ -51,7 +51,7 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		Docker      string // the command that tests the same sources in a container
 		Address     string // of the site
 	}{job, rev, len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)),
-		build.DockerBuild(chosen, rev.BuildArgs, rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
+		build.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
 }
 
 // answer gives a program a job.

@@ -8,9 +8,13 @@ import (
 )
 
 // DockerBuild is the command that tests the same sources in a container, for a POSIX shell in the folder of the build context.
-// The target may be the zero one, the build arguments K=V a line. Without a context, the Dockerfile alone is sent.
-func DockerBuild(target sdk.Target, buildArgs string, context bool) string {
+// The target may be the zero one, the build arguments K=V a line. Without a context, the Dockerfile alone is sent; name is its path
+// in the context, where that is known.
+func DockerBuild(target sdk.Target, buildArgs, name string, context bool) string {
 	words := []string{"docker build"}
+	if context && name != "" && name != "Dockerfile" {
+		words = append(words, "-f "+quote(name))
+	}
 	if target.Arch != "" {
 		words = append(words, "--platform "+dockerfile.Platform(target.Arch))
 	}

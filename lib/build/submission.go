@@ -30,7 +30,7 @@ type Submission struct {
 
 // Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
 type Rejected struct {
-	Fault    *fault.Error         // its Field is name, target, dockerfile, context, build_args, environment or root_keys
+	Fault    *fault.Error         // its Field is name, target, dockerfile, dockerfile_path, context, build_args, environment or root_keys
 	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
 }
 
@@ -178,7 +178,7 @@ func (s *Service) source(sub Submission) (dockerfile.Source, error) {
 		if err != nil {
 			return src, reject(err, "context")
 		}
-		src.Context = ctx
+		src.Context = ctx.Project(sub.Dockerfile)
 	}
 	args, err := ParseBuildArgs(sub.BuildArgs)
 	if err != nil {

@@ -102,6 +102,10 @@ func (t *translator) readContext() {
 	if t.source.Context == nil {
 		return
 	}
+	if folder := t.source.Context.folder; folder != "" {
+		t.add(Finding{Rule: "ContextFolder", Level: Note, Message: fmt.Sprintf("The build context is the folder %s of the archive.", show(folder)),
+			Advice: "COPY and ADD name what is in it without the folder's name."})
+	}
 	name := t.source.Context.ignoreFile(t.source, t.budget)
 	left, ignored, err := t.source.Context.ignore(name, t.budget)
 	if err == errTooSlow {

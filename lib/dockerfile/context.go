@@ -29,8 +29,10 @@ type Context struct {
 	entries map[string]*entry // by clean path without a leading slash; the root is ""
 	names   []string          // sorted by path, so that a folder comes before what is in it
 	sum     string
-	size    int64 // of all that was read, also what was replaced: an archive may name a large file a thousand times
-	inodes  int   // of files with hard links
+	size    int64  // of all that was read, also what was replaced: an archive may name a large file a thousand times
+	inodes  int    // of files with hard links
+	byGit   bool   // git archive made the archive, as forges do
+	folder  string // the archive's only folder, which it is; "": all of the archive
 }
 
 type kind byte

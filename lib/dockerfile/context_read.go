@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
+	"compress/bzip2"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -15,13 +17,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip" // half of the time of the standard one
+	"github.com/klauspost/compress/zstd"
 
 	"toaster.do/lib/fault"
 )
 
-// ReadContext reads an archive: tar, tar.gz or zip, told apart by its content. It refuses names that lead out and what
+// ReadContext reads an archive: zip, or tar, plain or packed by gzip, bzip2 or zstd, told apart by its content. It refuses names that lead out and what
 // is over a limit (0 is none), by Invalid or TooLarge. Links may point anywhere: COPY follows none out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
@@ -38,8 +42,18 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 		if z, err = gzip.NewReader(bytes.NewReader(archive)); err == nil {
 			err = c.readTar(z, l)
 		}
+	case bytes.HasPrefix(archive, []byte("BZh")):
+		err = c.readTar(bzip2.NewReader(bytes.NewReader(archive)), l)
+	case bytes.HasPrefix(archive, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(bytes.NewReader(archive), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow)); err == nil {
+			err = c.readTar(z, l)
+			z.Close()
+		}
 	default:
-		err = c.readTar(bytes.NewReader(archive), l)
+		if err = notTaken(archive); err == nil {
+			err = c.readTar(bytes.NewReader(archive), l)
+		}
 	}
 	if err != nil {
 		if f := (*fault.Error)(nil); errors.As(err, &f) {
@@ -50,8 +64,11 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 	return c.finish()
 }
 
+// zstdWindow is how far back zstd may look, as much memory as that: what its command line uses at most without --long.
+const zstdWindow = 8 << 20
+
 func notArchive(err error) error {
-	return fault.Wrap(fault.Invalid, err, "The build context is no archive that can be read.", "Send a .tar, .tar.gz or .zip file of the folder that docker build is run in.")
+	return fault.Wrap(fault.Invalid, err, "The build context is no archive that can be read.", "Send a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file of the folder that docker build is run in.")
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
@@ -70,6 +87,7 @@ func (c *Context) readTar(r io.Reader, l Limits) error {
 			return err
 		}
 		if h.Typeflag == tar.TypeXGlobalHeader {
+			c.byGit = c.byGit || madeByGit(h.PAXRecords["comment"])
 			continue
 		}
 		e, err := c.tarEntry(t, h, l)
@@ -160,8 +178,9 @@ func (c *Context) readZip(archive []byte, l Limits) error {
 	if err != nil {
 		return err
 	}
+	c.byGit = madeByGit(z.Comment)
 	for _, f := range z.File {
-		name := f.Name
+		name := zipName(f)
 		if strings.Contains(name, `\`) && f.CreatorVersion>>8 != 3 { // made on Windows by a careless program
 			name = strings.ReplaceAll(name, `\`, "/")
 		}
@@ -174,6 +193,26 @@ func (c *Context) readZip(archive []byte, l Limits) error {
 		}
 	}
 	return nil
+}
+
+// cp437 are the upper half of the characters of a ZIP's names that are not said to be UTF-8 (APPNOTE.TXT, appendix D).
+const cp437 = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0"
+
+// zipName is an entry's name. Programs of Unix write its bytes as they are, whatever they say of them.
+func zipName(f *zip.File) string {
+	if !f.NonUTF8 || utf8.ValidString(f.Name) || f.CreatorVersion>>8 == 3 {
+		return f.Name
+	}
+	upper := []rune(cp437)
+	var b strings.Builder
+	for i := range len(f.Name) {
+		if c := f.Name[i]; c < 0x80 {
+			b.WriteByte(c)
+		} else {
+			b.WriteRune(upper[c-0x80])
+		}
+	}
+	return b.String()
 }
 
 func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
@@ -194,7 +233,14 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		e.kind = odd
 		return e, nil
 	}
+	if f.Flags&1 != 0 {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("The build context's archive is encrypted: %s.", show(name)), "Pack it again without a password.")
+	}
 	r, err := f.Open()
+	if errors.Is(err, zip.ErrAlgorithm) {
+		return nil, fault.New(fault.Invalid, fmt.Sprintf("The build context's archive has %s in a compression that is not taken.", show(name)),
+			"Pack it again as any program does by default (deflate), or as .tar.gz.")
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,8 @@ var ourRules = []Rule{
 	{"NotUTF8", Error, "The file is not UTF-8 text.", "Save it as UTF-8.", ""},
 	{"NotADockerfile", Error, "The file is another one: a Compose file, an archive, a picture.", "Choose the Dockerfile.", ""},
 	{"Empty", Error, "The Dockerfile has no instruction.", "Begin with a FROM line.", ""},
+	{"ContextFolder", Note, "The archive has a single folder at its top, and that is the build context.",
+		"COPY and ADD name what is in it without the folder's name.", ""},
 	{"Dockerignore", Error, "A pattern in .dockerignore cannot be read.", "Correct the pattern.", ""},
 	{"MissingSource", Error, "A source of COPY, ADD or a mount is not in the build context.", "Add it to the context, or correct the path.", ""},
 	{"OddSource", Error, "A source of COPY or ADD is a device, or a link to nowhere.", "List it in .dockerignore.", ""},

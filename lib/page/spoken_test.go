@@ -35,7 +35,7 @@ var silent = map[string]string{
 var speakers = map[string][]int{
 	"fault.New": {1, 2}, "fault.Wrap": {2, 3},
 	"lib/build refuse": {2, 3}, "lib/engine end": {2}, "lib/build say": {1}, "lib/console v.text": {0}, "lib/health add": {1},
-	"lib/dockerfile t.fail": {2, 3}, "lib/dockerfile t.failIn": {3, 4}, "lib/dockerfile t.warn": {3, 4}, "lib/dockerfile t.warnIn": {2, 3},
+	"lib/dockerfile t.fail": {2, 3}, "lib/dockerfile whichOne": {0, 1}, "lib/dockerfile t.failIn": {3, 4}, "lib/dockerfile t.warn": {3, 4}, "lib/dockerfile t.warnIn": {2, 3},
 	"cgi-bin/build add": {0}, "lib/store giveUp": {4},
 }
 

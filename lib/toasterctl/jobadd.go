@@ -75,7 +75,7 @@ func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission
 	if sub.RootKeys, err = c.readKeys(); err != nil {
 		return sub, err
 	}
-	if sub.Dockerfile, err = c.readDockerfile(w, limits.Dockerfile); err != nil {
+	if sub.Dockerfile, err = c.readDockerfile(w, limits); err != nil {
 		return sub, err
 	}
 	sub.Context, err = c.readArchive(limits.Context)

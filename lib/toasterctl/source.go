@@ -9,14 +9,67 @@ import (
 
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/fault"
 )
 
 // source is what an image is made from, as the command line names it.
 type source struct {
-	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder, or a .tar, .tar.gz or .zip of it."`
+	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder, or an archive of it (.zip; .tar, also packed by gzip, bzip2 or zstd)."`
 	BuildArg   []string `placeholder:"K=V" sep:"none" help:"The value of an ARG; can be given more than once."`
 	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e; can be given more than once."`
-	Dockerfile string   `arg:"" name:"Dockerfile" help:"The Dockerfile; “-” is standard input."`
+	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile; “-” is standard input. Left out: the one in the context."`
+}
+
+// find names the Dockerfile that the context has, where the command line names none. One in an archive is returned as text.
+func (s *source) find(limits dockerfile.Limits) (text []byte, err error) {
+	switch fi, err := os.Stat(s.Context); {
+	case s.Dockerfile != "":
+		return nil, nil
+	case s.Context == "":
+		return nil, misused("name a Dockerfile, or the --context that has one")
+	case err != nil:
+		return nil, err
+	case fi.IsDir():
+		s.Dockerfile, err = inFolder(s.Context)
+		return nil, err
+	}
+	archive, err := s.readArchive(limits)
+	if err != nil {
+		return nil, err
+	}
+	context, err := dockerfile.ReadContext(archive, limits)
+	if err != nil {
+		return nil, err
+	}
+	s.Dockerfile, text, err = context.FindDockerfile("")
+	return text, toName(err)
+}
+
+// inFolder returns the Dockerfile in a folder.
+func inFolder(folder string) (string, error) {
+	var found []string
+	for _, pattern := range []string{"[Dd]ockerfile", "Containerfile"} {
+		names, err := filepath.Glob(filepath.Join(folder, pattern))
+		if err != nil {
+			return "", err
+		}
+		found = append(found, names...)
+	}
+	switch len(found) {
+	case 0:
+		return "", misused("%s has no Dockerfile: name it", folder)
+	case 1:
+		return found[0], nil
+	}
+	return "", misused("%s has %s: name one of them", folder, strings.Join(found, ", "))
+}
+
+// toName says in a command's words that one of several is to be named.
+func toName(err error) error {
+	if err != nil && fault.Of(err).Field == "dockerfile_path" {
+		return misused("%s Unpack it, and name the folder and the Dockerfile.", fault.Of(err).Message)
+	}
+	return err
 }
 
 // fileLabel is how findings name the Dockerfile.
@@ -28,7 +81,11 @@ func (s *source) fileLabel() string {
 }
 
 // readDockerfile reads the text; one that is longer than the limit by a byte is enough to be refused.
-func (s *source) readDockerfile(w *world, limit int64) ([]byte, error) {
+func (s *source) readDockerfile(w *world, r build.Limits) ([]byte, error) {
+	limit := r.Dockerfile
+	if text, err := s.find(r.Context); text != nil || err != nil {
+		return text, err
+	}
 	in := w.stdin
 	if s.Dockerfile != "-" {
 		f, err := os.Open(s.Dockerfile)
@@ -96,12 +153,16 @@ func (s *source) readArchive(limits dockerfile.Limits) ([]byte, error) {
 	return readBounded(s.Context, limits.Compressed)
 }
 
-func (s *source) readContext(limits dockerfile.Limits) (*dockerfile.Context, error) {
+func (s *source) readContext(text []byte, limits dockerfile.Limits) (*dockerfile.Context, error) {
 	archive, err := s.readArchive(limits)
 	if err != nil || archive == nil {
 		return nil, err
 	}
-	return dockerfile.ReadContext(archive, limits)
+	c, err := dockerfile.ReadContext(archive, limits)
+	if fi, bad := os.Stat(s.Context); err != nil || bad != nil || fi.IsDir() {
+		return c, err
+	}
+	return c.Project(text), nil
 }
 
 // readBounded reads a file, and one byte more than the limit at most: its reader refuses it then.

@@ -57,10 +57,7 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 		}
 	}
 	debug.SetGCPercent(400) // all this is for one file: collecting often costs a fifth of the time
-	src := dockerfile.Source{Arch: t.Arch, Codename: t.Codename, Name: s.name()}
-	if isOuter(s.Context, src.Name) {
-		src.Name = "Dockerfile" // so that outerIgnore is its
-	}
+	src := dockerfile.Source{Arch: t.Arch, Codename: t.Codename}
 	args, err := s.buildArgs()
 	if err != nil {
 		return fail(err)
@@ -75,8 +72,12 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 	if src.Environment, err = build.ParseEnvironment(environment); err != nil {
 		return fail(err)
 	}
-	if src.Dockerfile, err = s.readDockerfile(w, r.limits.Dockerfile); err != nil {
+	if src.Dockerfile, err = s.readDockerfile(w, r.limits); err != nil {
 		return fail(err)
+	}
+	src.Name = s.name()
+	if isOuter(s.Context, src.Name) {
+		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
 		return fail(fault.New(fault.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
@@ -84,7 +85,7 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
 		return fail(fault.New(fault.Invalid, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
 	}
-	if src.Context, err = s.readContext(r.limits.Context); err != nil {
+	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
 		return fail(err)
 	}
 	blend, findings := dockerfile.Translate(src)

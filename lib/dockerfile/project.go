@@ -1,0 +1,197 @@
+package dockerfile
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+
+	"toaster.do/lib/fault"
+)
+
+// An archive of a whole project has its Dockerfile inside, and often all of it in one folder, as every download of a forge.
+
+// FindDockerfile returns the name and the text of the Dockerfile that an archive has: in its root, or in the only folder there.
+// asked is its name where somebody has said it, or empty. Where several fit, the fault, of the field dockerfile_path, names them.
+func (c *Context) FindDockerfile(asked string) (name string, text []byte, err error) {
+	root := c
+	if top := c.top(); top != "" {
+		asked = strings.TrimPrefix(path.Clean("/"+asked), "/")
+		asked = strings.TrimPrefix(asked, top+"/")
+		root = c.inside(top)
+	}
+	if asked != "" && asked != "." {
+		place, e, _ := root.find(asked, true, &budget{})
+		if e == nil || e.kind != file {
+			return "", nil, whichOne(fmt.Sprintf("The archive has no file %s.", show(asked)), "Write its name as it is in the archive.")
+		}
+		return place, e.data, nil
+	}
+	names := root.dockerfiles()
+	if len(names) == 0 {
+		return "", nil, fault.New(fault.Invalid, "There is no Dockerfile, and the archive has none either.",
+			"Paste it, choose its file, or put it into the archive.").At("dockerfile")
+	}
+	if len(names) > 1 || strings.Contains(names[0], "/") {
+		return "", nil, whichOne("No Dockerfile was sent, and the archive has: "+strings.Join(names, ", ")+".",
+			"Say which one it is, in the field “Dockerfile in the archive” (dockerfile_path).")
+	}
+	place, e, _ := root.find(names[0], true, &budget{})
+	if e == nil || e.kind != file {
+		return "", nil, whichOne(fmt.Sprintf("The archive has no file %s.", show(names[0])), "Write its name as it is in the archive.")
+	}
+	return place, e.data, nil
+}
+
+func whichOne(message, advice string) error {
+	return fault.New(fault.Invalid, message, advice).At("dockerfile_path")
+}
+
+// usualNames are what a Dockerfile is called that docker build or podman build finds by itself.
+var usualNames = []string{"dockerfile", "containerfile"}
+
+// mostNames is how many Dockerfiles somebody can choose from.
+const mostNames = 20
+
+// dockerfiles lists what is called a Dockerfile in the root: only where there is none, those with longer names, and those below.
+func (c *Context) dockerfiles() (names []string) {
+	for _, test := range []func(string) bool{
+		func(name string) bool { return slices.Contains(usualNames, strings.ToLower(name)) },
+		func(name string) bool {
+			base := strings.ToLower(path.Base(name))
+			return slices.Contains(usualNames, base) || strings.HasPrefix(base, "dockerfile.") && !strings.HasSuffix(base, ".dockerignore") ||
+				strings.HasSuffix(base, ".dockerfile")
+		},
+	} {
+		for _, name := range c.names {
+			if kind := c.entries[name].kind; (kind == file || kind == link) && len(names) < mostNames && test(name) {
+				names = append(names, name)
+			}
+		}
+		if len(names) > 0 {
+			return names
+		}
+	}
+	return nil
+}
+
+// isLitter tells what programs that pack leave in an archive's root beside the folder.
+func isLitter(name string) bool {
+	first, _, _ := strings.Cut(name, "/")
+	return first == "__MACOSX" || first == ".DS_Store" || first == "pax_global_header" || strings.HasPrefix(first, "._")
+}
+
+// top is the only folder in the root; empty: there is more, or less.
+func (c *Context) top() string {
+	top := ""
+	for _, name := range c.names {
+		first, _, _ := strings.Cut(name, "/")
+		if isLitter(name) || first == top {
+			continue
+		}
+		if top != "" || c.entries[first].kind != dir {
+			return ""
+		}
+		top = first
+	}
+	return top
+}
+
+// Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where it is a
+// project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where COPY finds
+// its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
+func (c *Context) Project(text []byte) *Context {
+	top := c.top()
+	if top == "" {
+		return c
+	}
+	inside := c.inside(top)
+	is := c.byGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
+	for _, source := range sources(text) {
+		source = strings.TrimPrefix(path.Clean("/"+source), "/")
+		if source == "" {
+			continue
+		}
+		if c.entries[source] != nil {
+			return c
+		}
+		is = is || inside.entries[source] != nil
+	}
+	if !is {
+		return c
+	}
+	inside.finish() //nolint:errcheck // it has been read
+	return inside
+}
+
+// inside is what a folder holds, as a context.
+func (c *Context) inside(folder string) *Context {
+	to := &Context{entries: map[string]*entry{"": c.entries[folder]}, size: c.size, inodes: c.inodes, folder: folder}
+	for _, name := range c.below(folder) {
+		below := name[len(folder)+1:]
+		to.entries[below] = c.entries[name]
+		to.names = append(to.names, below)
+	}
+	return to
+}
+
+// sources are what COPY, ADD and mounts take from the context, as far as that is known without building.
+func sources(text []byte) (list []string) {
+	p := parse(text, linter.New(&linter.Config{}), &report{})
+	if p == nil {
+		return nil
+	}
+	add := func(paths ...string) {
+		for _, s := range paths {
+			if !strings.ContainsAny(s, `$*?[\`) && !isURL(s) && !isGit(s) {
+				list = append(list, s)
+			}
+		}
+	}
+	same := func(word string) (string, error) { return word, nil }
+	for _, s := range p.stages {
+		for _, c := range s.Commands {
+			switch in := c.(type) {
+			case *instructions.CopyCommand:
+				if in.From == "" {
+					add(in.SourcePaths...)
+				}
+			case *instructions.AddCommand:
+				add(in.SourcePaths...)
+			case *instructions.RunCommand:
+				if in.Expand(same) != nil {
+					continue
+				}
+				for _, m := range instructions.GetMounts(in) {
+					if m.Type == instructions.MountTypeBind && m.From == "" {
+						add(m.Source)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+// madeByGit tells the comment that git archive leaves, which forges use: a commit.
+func madeByGit(comment string) bool {
+	return (len(comment) == 40 || len(comment) == 64) && strings.Trim(comment, "0123456789abcdef") == ""
+}
+
+// kinds of archives that are told apart, and not taken.
+func notTaken(archive []byte) error {
+	for _, k := range []struct{ bytes, name string }{
+		{"\xfd7zXZ\x00", "xz"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!\x1a\x07", "RAR"}, {"LZIP", "lzip"}, {"\x1f\x9d", "compress (.Z)"},
+		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
+	} {
+		if bytes.HasPrefix(archive, []byte(k.bytes)) {
+			return fault.New(fault.Invalid, "The build context is packed by "+k.name+", which is not taken.",
+				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.")
+		}
+	}
+	return nil
+}

@@ -154,8 +154,31 @@
     timer = setTimeout(check, 600);
   }
 
+  // The text of a file; null where it is no UTF-8: a picture, an archive.
+  async function read(f) {
+    try {
+      const t = new TextDecoder("utf-8", { fatal: true }).decode(await f.arrayBuffer(), { stream: true });
+      return t.includes("\0") ? null : t;
+    } catch {
+      return null;
+    }
+  }
+
+  // Asks the server what a file is that is no Dockerfile: it tells by the first bytes.
+  async function name(f) {
+    const data = new FormData();
+    data.set("dockerfile", f.slice(0, Math.min(Number(text.dataset.most), 65536)), f.name);
+    try {
+      const got = await (await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" } })).json();
+      says.textContent = [f.name + ":", got.detail, got.advice].filter(Boolean).join(" ");
+    } catch {
+      says.textContent = say("The server can't be reached. What you wrote is still here.");
+    }
+  }
+
   async function take(f) {
     if (!f) return;
+    if ((await read(f.slice(0, 4096))) === null) return name(f);
     if (f.size > Number(text.dataset.most)) {
       says.textContent = say("%s is larger than a Dockerfile may be.", f.name);
       return;

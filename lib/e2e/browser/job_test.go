@@ -1,6 +1,9 @@
 package browser
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -69,7 +72,7 @@ func TestAJobByKeyboard(t *testing.T) {
 	w.tabTo("#text")
 	w.do(cdp.KeyEvent(strings.ReplaceAll(simple, "\n", kb.Enter)))
 	w.tabTo("#target")
-	w.do(cdp.KeyEvent("Debian 12 bookworm, amd64"))
+	w.do(cdp.KeyEvent("Root filesystem (tar) · Debian 12 bookworm · amd64"))
 	w.tabTo("form.form button[type=submit]")
 	w.enter()
 	w.says("Build 1")
@@ -85,7 +88,7 @@ func TestAJobWithoutScripts(t *testing.T) {
 	w.withoutScripts()
 	w.logIn()
 	w.visit("/jobs/new")
-	w.do(keys("#text", "FROM debian:bookworm\nRUNN x\n"), keys("#target", "Debian 12 bookworm, amd64"))
+	w.do(keys("#text", "FROM debian:bookworm\nRUNN x\n"), keys("#target", "Root filesystem (tar) · Debian 12 bookworm · amd64"))
 	w.follow(click("form.form button[type=submit]"))
 	w.says("unknown instruction")
 	w.do(empty("#text"), keys("#text", simple))
@@ -118,4 +121,41 @@ func TestTheListFollowsABuild(t *testing.T) {
 	w.says("succeeded")
 	stop()
 	w.calm()
+}
+
+// TestTheListSaysThatSomebodyIsLoggedOut and where to log in; it comes back by itself when the server was away.
+func TestTheListSaysThatSomebodyIsLoggedOut(t *testing.T) {
+	s := newSite(t)
+	w := s.open(t, screens[0])
+	w.logIn()
+	w.visit("/jobs/new?target=" + target)
+	w.do(keys("#text", simple))
+	w.follow(click("form.form button[type=submit]"))
+	w.visit("/jobs")
+	w.says("queued")
+	s.sql("UPDATE session SET ended_at = 1")
+	w.until("the list says so", func() bool { return strings.Contains(w.text("#updating"), "logged out") })
+	if strings.Contains(w.text("#updating"), "reached") {
+		t.Error(w.text("#updating"))
+	}
+	w.follow(click("#updating a"))
+	w.says("Password")
+	w.do(keys("#email", email), keys("#password", password))
+	w.follow(click("main form button[type=submit]"))
+	w.says("Your jobs")
+}
+
+// TestAPictureInPlaceOfADockerfileIsNamed, and nothing of it lands in the text.
+func TestAPictureInPlaceOfADockerfileIsNamed(t *testing.T) {
+	s := newSite(t)
+	w := s.open(t, screens[0])
+	w.logIn()
+	w.visit("/jobs/new")
+	picture := filepath.Join(t.TempDir(), "shot.png")
+	s.must(os.WriteFile(picture, append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{0, 255, 7}, 200<<10)...), 0o644))
+	w.do(cdp.SetUploadFiles(cdp.CSS("#dockerfile"), picture))
+	w.until("it is named", func() bool { return strings.Contains(w.text("#live-says"), "a picture (PNG), not a Dockerfile") })
+	if got := get(w, cdp.Value(cdp.CSS("#text"))); got != "" {
+		t.Errorf("the text is %.60q", got)
+	}
 }

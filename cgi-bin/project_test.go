@@ -138,7 +138,7 @@ func TestTheTrailSaysWho(t *testing.T) {
 	c := s.admin()
 	c.post("/admin/people/2/suspend")
 	trail := c.get("/admin/audit?object=" + bob)
-	for _, want := range []string{bob + " (person 2)", "person.suspend", ">" + eve + " (person 3)"} {
+	for _, want := range []string{bob + " (person 2)", "person.state", ">" + eve + " (person 3)"} {
 		if !strings.Contains(trail.body, want) {
 			t.Errorf("the trail lacks %q: %s", want, trail.body)
 		}
@@ -147,7 +147,7 @@ func TestTheTrailSaysWho(t *testing.T) {
 	if trail = c.get("/admin/audit?action=person.remove"); !strings.Contains(trail.body, bob+" (person 2)") {
 		t.Errorf("nobody knows who was removed: %s", trail.body)
 	}
-	if trail = c.get("/admin/audit?actor=" + eve); !strings.Contains(trail.body, "person.suspend") {
+	if trail = c.get("/admin/audit?actor=" + eve); !strings.Contains(trail.body, "person.state") {
 		t.Errorf("by address nothing is found: %s", trail.body)
 	}
 }

@@ -153,7 +153,7 @@ func TestAPictureInPlaceOfADockerfileIsNamed(t *testing.T) {
 	w.visit("/jobs/new")
 	picture := filepath.Join(t.TempDir(), "shot.png")
 	s.must(os.WriteFile(picture, append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{0, 255, 7}, 200<<10)...), 0o644))
-	w.do(cdp.SetUploadFiles(cdp.CSS("#dockerfile"), picture))
+	w.do(cdp.SetUploadFiles(cdp.CSS("#dockerfile"), []string{picture}))
 	w.until("it is named", func() bool { return strings.Contains(w.text("#live-says"), "a picture (PNG), not a Dockerfile") })
 	if got := get(w, cdp.Value(cdp.CSS("#text"))); got != "" {
 		t.Errorf("the text is %.60q", got)

@@ -42,6 +42,7 @@ func rejected(t *testing.T) map[string]struct {
 		"a large archive":     {with(strings.Repeat("x", 1<<20+1)), 413, "context", "1 MiB"},
 		"a missing source":    {with(archive(t, "other.txt", "x")), 422, "dockerfile", "hello.txt"},
 		"build arguments":     {append(one(good), "build_args", "no equals sign"), 422, "build_args", "Line 1"},
+		"an environment":      {append(one(good), "environment", "A=1\nno equals sign"), 422, "environment", "Line 2"},
 		"a name too long":     {append(one("FROM debian:bookworm\n"), "name", strings.Repeat("n", 101)), 422, "name", "100"},
 		"a name that hides":   {append(one("FROM debian:bookworm\n"), "name", "a\x1b[2Jb"), 422, "name", ""},
 	}

@@ -15,6 +15,8 @@ func TestFindings(t *testing.T) {
 	c := newContext()
 	c.add("there", &entry{kind: file}, Limits{})
 	c.add("folder/f", &entry{kind: file}, Limits{})
+	c.add("entry.sh", &entry{kind: file, data: []byte("#!/usr/bin/env bash\n# $COMMENT\n: ${NEEDED:?x} \"$SET\" ${DEFAULT:-x} $HOME\n" +
+		"OWN=1; for EACH in $OWN; do read -r LINE; echo \"$EACH $LINE $ALSO\"; done\nif [ -n \"${OPTIONAL-}\" ]; then echo \"$OPTIONAL\"; fi\n")}, Limits{})
 	c.add("Readme", &entry{kind: file}, Limits{})
 	c.finish()
 	for _, test := range []struct{ text, want string }{
@@ -96,6 +98,13 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --chmod=644 folder /f\nCMD [\"x\"]", "2 ChmodFolder warning"},
 		{"FROM devuan/devuan:daedalus\nCOPY --chmod=u=rwX,go=rX folder /f\nCMD [\"x\"]", ""},
 		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseDistribution warning, 2 MissingSource warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx curl cron\nCMD [\"x\"]", "2 ServicesLeftOut note"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nLABEL toaster.services=all\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nCMD [\"/sbin/init\"]", "3 CmdIsInit note"},
+		{"FROM devuan/devuan:daedalus\nLABEL toaster.stop-timeout=1m\nCMD [\"x\"]", "1 ServiceLabel warning"},
+		{"FROM devuan/devuan:daedalus\nLABEL toaster.stop-timeout=60\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nENV SET=1\nCOPY entry.sh /usr/local/bin/\nENTRYPOINT [\"entry.sh\"]\nCMD [\"x\"]", "4 EntrypointVariables note"},
+		{"FROM devuan/devuan:daedalus\nENV SET=1 NEEDED=1 ALSO=2\nCOPY entry.sh /e\nENTRYPOINT [\"/e\"]", ""},
 		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
 	} {
 		findings := Check(Source{Dockerfile: []byte(test.text), Context: c, Codename: "daedalus"})

@@ -131,6 +131,9 @@ func TestFactsAreJSON(t *testing.T) {
 	if err := json.Unmarshal([]byte(sh(t, functions(t, busybox)+"echo {; facts; echo '\"end\": 1}'\n")), &facts); err != nil {
 		t.Fatal(err)
 	}
+	if list, ok := facts["environment"].([]any); !ok || len(list) != 0 || facts["environment_sha256"] != nil {
+		t.Errorf("the environment of none is %v", facts)
+	}
 	if facts["base_image"] != hostile || facts["toaster_version"] != "1.2.3" || facts["mirror"] != nil {
 		t.Errorf("%v", facts)
 	}

@@ -64,6 +64,11 @@ func TestBlend(t *testing.T) {
 		t.Error("the build argument changes nothing")
 	}
 
+	given := ctl(t, "", "blend", "--context", dir, "--env", "A=it's $x", "--env", "B=", dockerfile).exits(0)
+	if given.out == folder.out {
+		t.Error("the runtime environment changes nothing")
+	}
+
 	lacking := ctl(t, "", "blend", dockerfile).exits(1).complains(dockerfile+":3: error", "greeting")
 	if lacking.out != "" {
 		t.Errorf("a blend all the same: %s", lacking.out)

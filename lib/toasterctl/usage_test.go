@@ -12,6 +12,7 @@ func TestWrongUsageExits2(t *testing.T) {
 		{"lint"},
 		{"lint", "--bogus", "Dockerfile"},
 		{"lint", "--build-arg", "novalue", "-"},
+		{"blend", "--env", "novalue", "-"},
 		{"blend", "one", "two"},
 		{"script", "Dockerfile"},
 		{"user", "add", "--email", email},

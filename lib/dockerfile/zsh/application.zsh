@@ -184,7 +184,7 @@ leave_to_application() {
 	(( $#off )) || return 0
 	install_file /etc/toaster/not-started 644 "${(F)off}"$'\n'
 	mark "toaster: not started at boot, as docker run starts nothing but the command: $off"
-	mark "toaster: to have one started all the same, name it in the Dockerfile: LABEL toaster.services=\"$off[1]\""
+	mark 'toaster: to have one of these started all the same, name it in the Dockerfile: LABEL toaster.services="NAME"'
 }
 
 # default_environment: /etc/default/toaster-app, which is the administrator's: what is there stays, and the job's values

@@ -11,8 +11,10 @@ import (
 )
 
 // daemonPackages start a service when a system boots. The list is for a finding only: the build looks at what is there.
-var daemonPackages = strings.Fields("nginx nginx-light nginx-full nginx-extras nginx-core apache2 lighttpd haproxy varnish squid tor " +
-	"mariadb-server default-mysql-server mysql-server postgresql redis redis-server memcached rabbitmq-server mosquitto " +
+var daemonPackages = strings.Fields("nginx nginx-light nginx-full nginx-extras nginx-core apache2 lighttpd haproxy " +
+	"varnish squid tor mariadb-server default-mysql-server mysql-server postgresql redis redis-server memcached " +
+	"rabbitmq-server " +
+	"mosquitto " +
 	"postfix exim4 dovecot-imapd dovecot-pop3d openssh-server cron rsyslog supervisor runit-services bind9 dnsmasq " +
 	"vsftpd proftpd proftpd-basic pure-ftpd samba nfs-kernel-server cups slapd nslcd php-fpm tomcat9 tomcat10 jenkins " +
 	"prometheus prometheus-node-exporter grafana influxdb docker.io avahi-daemon fail2ban isc-dhcp-server openvpn")
@@ -37,9 +39,10 @@ func (t *translator) lintServices(s *stage) {
 			}
 			if len(found) > 0 {
 				t.warn(c.Location(), Note, "ServicesLeftOut",
-					fmt.Sprintf("The services of these packages are not started at boot, as in a container the command runs alone: %s.",
-						strings.Join(found, ", ")),
-					`Nothing, if the command starts what it needs; else name the services to start: LABEL toaster.services="…". The build's log lists them.`)
+					fmt.Sprintf("The services of these packages are not started at boot, "+
+						"as in a container the command runs alone: %s.", strings.Join(found, ", ")),
+					"Nothing, if the command starts what it needs; else name the services to start: "+
+						"LABEL toaster.services=\"…\". The build's log lists them.")
 			}
 		}
 	}
@@ -51,20 +54,23 @@ func (t *translator) lintServiceLabels(s *stage) {
 		return
 	}
 	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > 3600 {
-		t.warn(s.in.Location, Warning, "ServiceLabel", "LABEL toaster.stop-timeout is not a number of seconds up to 3600, and counts for nothing.",
+		t.warn(s.in.Location, Warning, "ServiceLabel",
+			"LABEL toaster.stop-timeout is not a number of seconds up to 3600, and counts for nothing.",
 			"Write the seconds between STOPSIGNAL and KILL, such as 30.")
 	}
 }
 
 var (
 	readsVariable = lazy(`\$(?:([A-Z][A-Z0-9_]{2,})\b|\{([A-Z][A-Z0-9_]{2,})(:?\?[^}]*|)\})`)
-	setsVariable  = lazy(`(?:\b(?:read|for|local|declare|typeset|export|unset|getopts)\b[^;&|\n]*?|^|[\s;&|({])([A-Z][A-Z0-9_]{2,})\b(?:\+?=|\s+in\b|\s*$|[\s;])`)
-	handled       = lazy(`\$\{[!#]?([A-Z][A-Z0-9_]{2,})(?:\[[^]]*\])?:?[-+=%#/^,:]`)
+	setsVariable  = lazy(`(?:\b(?:read|for|local|declare|typeset|export|unset|getopts)\b[^;&|\n]*?|^|[\s;&|({])` +
+		`([A-Z][A-Z0-9_]{2,})\b(?:\+?=|\s+in\b|\s*$|[\s;])`)
+	handled = lazy(`\$\{[!#]?([A-Z][A-Z0-9_]{2,})(?:\[[^]]*\])?:?[-+=%#/^,:]`)
 )
 
 // shellVariables are set by a shell, or by what runs the application.
-var shellVariables = strings.Fields("HOME PATH PWD OLDPWD HOSTNAME USER LOGNAME UID EUID GROUPS RANDOM SECONDS LINENO PPID IFS OPTARG OPTIND " +
-	"BASH BASHPID BASH_SOURCE BASH_VERSION FUNCNAME SHELL SHLVL TERM LANG LC_ALL TZ REPLY PIPESTATUS DIRSTACK HOSTTYPE OSTYPE MACHTYPE EPOCHSECONDS COLUMNS LINES")
+var shellVariables = strings.Fields("HOME PATH PWD OLDPWD HOSTNAME USER LOGNAME UID EUID GROUPS RANDOM SECONDS LINENO " +
+	"PPID IFS OPTARG OPTIND BASH BASHPID BASH_SOURCE BASH_VERSION FUNCNAME SHELL SHLVL TERM LANG LC_ALL TZ REPLY " +
+	"PIPESTATUS DIRSTACK HOSTTYPE OSTYPE MACHTYPE EPOCHSECONDS COLUMNS LINES")
 
 // lintVariables looks in the entry point's script for variables that it reads, without a default, and nobody sets.
 func (t *translator) lintVariables(s *stage, argv []string) {
@@ -84,7 +90,8 @@ func (t *translator) lintVariables(s *stage, argv []string) {
 		}
 	}
 	for _, line := range code {
-		for _, m := range append(setsVariable().FindAllStringSubmatch(line, -1), handled().FindAllStringSubmatch(line, -1)...) {
+		for _, m := range slices.Concat(setsVariable().FindAllStringSubmatch(line, -1),
+			handled().FindAllStringSubmatch(line, -1)) {
 			set = append(set, m[1])
 		}
 	}
@@ -102,8 +109,10 @@ func (t *translator) lintVariables(s *stage, argv []string) {
 		loc = s.entrypoint.loc
 	}
 	t.warn(loc, Note, "EntrypointVariables",
-		fmt.Sprintf("%s reads variables that nothing sets: %s.", show(name), strings.Join(missing[:min(8, len(missing))], ", ")),
-		"Give them as the job's runtime environment, as with docker run -e; or set them in /etc/default/toaster-app of the image.")
+		fmt.Sprintf("%s reads variables that nothing sets: %s.", show(name),
+			strings.Join(missing[:min(8, len(missing))], ", ")),
+		"Give them as the job's runtime environment, as with docker run -e; "+
+			"or set them in /etc/default/toaster-app of the image.")
 }
 
 // copiedScript finds the shell script that a command begins with in the build context, by its name.

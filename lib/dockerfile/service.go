@@ -113,7 +113,8 @@ var enablesService = lazy(`\b(?:update-rc\.d\s+(?:-f\s+)?([A-Za-z0-9_.+@-]+)\s+(
 // nothing else for a container.
 func (t *translator) keptServices(s *stage) []string {
 	keep := map[string]struct{}{}
-	for _, name := range strings.FieldsFunc(s.config.Labels[servicesLabel], func(r rune) bool { return r == ',' || r <= ' ' }) {
+	between := func(r rune) bool { return r == ',' || r <= ' ' }
+	for _, name := range strings.FieldsFunc(s.config.Labels[servicesLabel], between) {
 		keep[name] = struct{}{}
 	}
 	for b := s; b != nil; b = b.base {

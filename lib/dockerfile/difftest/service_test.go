@@ -121,7 +121,7 @@ func checkRunner(t *testing.T, root string) {
 // tmpfiles.d, and nothing that the base had there.
 func TestVolatile(t *testing.T) {
 	b := newBuilder(t)
-	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN mkdir -m 711 /run/app && chown 33:33 /run/app && "+
+	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN --network=none mkdir -m 711 /run/app && chown 33:33 /run/app && "+
 		"echo x >/run/app/f && chmod 600 /run/app/f && ln -s f /run/app/l && mkdir '/run/a b' && echo t >/tmp/t\n"+
 		"COPY <<E /run/lock/copied\nc\nE\nCMD [\"x\"]\n")
 	root := filepath.Join(dir, "root")
@@ -149,7 +149,7 @@ func TestVolatile(t *testing.T) {
 
 // service is a RUN that leaves what a package with a daemon leaves.
 func service(name, daemon string) string {
-	return "RUN printf '#!/bin/sh\\nDAEMON=" + daemon + "\\n' >/etc/init.d/" + name + " && for l in 2 3 4 5; do ln -s ../init.d/" + name +
+	return "RUN --network=none printf '#!/bin/sh\\nDAEMON=" + daemon + "\\n' >/etc/init.d/" + name + " && for l in 2 3 4 5; do ln -s ../init.d/" + name +
 		" /etc/rc$l.d/S03" + name + "; done; ! [ -d /etc/runlevels ] || ln -s /etc/init.d/" + name + " /etc/runlevels/default; " +
 		"! [ -d /etc/service ] || ln -s /etc/sv/" + name + " /etc/service\n"
 }

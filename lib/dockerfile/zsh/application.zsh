@@ -11,7 +11,8 @@ service_command() { service_path=$1 service_dir=$2; shift 2; service_argv=("$@")
 service_environment() { service_environment=("$@") }
 
 # What starts daemons at boot, by init system. The links of sysvinit are named S01NAME.
-typeset -a service_levels=(/etc/rc{2,3,4,5}.d) service_folders=(/etc/runlevels/default /etc/service /etc/runit/runsvdir/default)
+typeset -a service_levels=(/etc/rc{2,3,4,5}.d)
+typeset -a service_folders=(/etc/runlevels/default /etc/service /etc/runit/runsvdir/default)
 
 # started_at_boot: reply is the services that are.
 started_at_boot() {
@@ -74,7 +75,7 @@ keep_volatile() {
 		from=$ROOT$folder
 		size=$(du -sxm $from)
 		if (( ${size%%[^0-9]*} > 64 )); then
-			mark "toaster: $folder has ${size%%[^0-9]*} MiB, and the system empties it when it boots: what is in it is not put back"
+			mark "toaster: $folder has ${size%%[^0-9]*} MiB, and is empty after a boot: what is in it is not put back"
 			continue
 		fi
 		inside $ROOT /usr/lib/toaster/volatile$folder
@@ -82,16 +83,17 @@ keep_volatile() {
 		make_dirs $to 755 ''
 		print -rN -- ${(o)names} |
 			tar -C $from --null --no-unquote --no-recursion -T - --numeric-owner --xattrs --xattrs-include='*' -cf - |
-			tar -C $to -xpf - --numeric-owner --same-owner --xattrs --xattrs-include='*' || fail "cannot copy $folder: is the disk full?"
+			tar -C $to -xpf - --numeric-owner --same-owner --xattrs --xattrs-include='*' ||
+			fail "cannot copy $folder: is the disk full?"
 		[[ $folder == /run ]] && tmpfiles_for ${(o)names}
 	done
 }
 
-# tmpfiles_for NAME…: the same of /run for a system that reads tmpfiles.d(5), where other services may need it earlier.
+# tmpfiles_for NAME…: the same of /run for a system that reads tmpfiles.d(5): other services may need it earlier.
 tmpfiles_for() {
 	local name line text=''
 	local -A st
-	has /usr/bin/systemd-tmpfiles || has /bin/systemd-tmpfiles || has /usr/bin/tmpfiles || has /usr/lib/opentmpfiles || return 0
+	has /usr/bin/systemd-tmpfiles || has /bin/systemd-tmpfiles || has /usr/bin/tmpfiles || return 0
 	for name in ${@#./}; do
 		[[ $name == [A-Za-z0-9_/.+:@-]## ]] || continue
 		zstat -LoH st $ROOT/run/$name
@@ -104,10 +106,11 @@ tmpfiles_for() {
 			text+="C $line /usr/lib/toaster/volatile/run/$name"$'\n'
 		fi
 	done
-	install_file /etc/tmpfiles.d/toaster-app.conf 644 "# Made by toaster: what the Dockerfile put into /run."$'\n'$text
+	install_file /etc/tmpfiles.d/toaster-app.conf 644 $'# Made by toaster: what the Dockerfile put into /run.\n'$text
 }
 
-# application_text: REPLY is the command, and the text of the scripts and settings that it names, one leading to another.
+# application_text: REPLY is the command, and the text of the scripts and settings that it names, one leading to
+# another.
 application_text() {
 	local word dir file text all=''
 	local -a todo=("${(@)service_argv}" ${=service_argv}) seen=()
@@ -133,25 +136,42 @@ application_text() {
 
 # runs_itself NAME TEXT: does TEXT, the application's, start what the service NAME starts?
 runs_itself() {
-	local line daemon start='(^|[;&|({`]|--|exec|nohup|then|else|do|command *=|sudo|gosu|su-exec|eval)[[:space:]"'\'']*'
+	local line daemon
+	local start='(^|[;&|({`]|--|exec|nohup|then|else|do|command *=|sudo|gosu|su-exec|eval)[[:space:]"'\'']*'
 	local -aU daemons
 	inside $ROOT /etc/init.d/$1
 	[[ -f $REPLY ]] && for line in ${(f)"$(head -c 65536 -- $REPLY)"}; do
-		[[ $line =~ '^[[:space:]]*[A-Za-z_]*=["'\'']?(/[A-Za-z0-9_./+-]*bin/[A-Za-z0-9_.+-]+)' ]] && daemons+=(${match[1]:t})
+		[[ $line =~ '^[[:space:]]*[A-Za-z_]*=["'\'']?(/[A-Za-z0-9_./+-]*bin/[A-Za-z0-9_.+-]+)' ]] &&
+			daemons+=(${match[1]:t})
 	done
 	daemons=(${daemons:#(sh|bash|env|perl|python*|start-stop-daemon|true|false|test|expr)})
 	for line in ${(f)2}; do
 		[[ $line =~ '^[[:space:]]*#' ]] && continue
 		[[ $line =~ "(service|invoke-rc.d|rc-service|sv start|/etc/init.d/) *$1(\$|[^A-Za-z0-9_.-])" ]] && return 0
 		for daemon in $daemons; do
-			[[ $line =~ "$start((/usr|/usr/local)?/s?bin/)?${daemon//(#m)[.+]/\\$MATCH}(\$|[^A-Za-z0-9_./=-])" ]] && return 0
+			[[ $line =~ "$start((/usr|/usr/local)?/s?bin/)?${daemon//(#m)[.+]/\\$MATCH}(\$|[^A-Za-z0-9_./=-])" ]] &&
+				return 0
 		done
 	done
 	return 1
 }
 
 # What makes a machine of an image, and no container has: networks, hardware, clocks, messages between them.
-typeset -r of_the_machine='(network-manager|connman|wicd|dhcpcd(|5)|iwd|wpa*|ifplugd|networking|ifupdown*|isc-dhcp-client|modemmanager|ModemManager|*netplan*|ufw|nftables|netfilter-persistent|resolvconf|bluetooth|acpid|acpi-*|laptop-mode|tlp|thermald|cpufrequtils|loadcpufreq|lm-sensors|fancontrol|irqbalance|*microcode*|mdadm*|smartmontools|hdparm|lvm2*|multipath-tools|open-iscsi|rpcbind|nfs-common|autofs|gpm|kbd|keyboard-setup*|console-setup*|alsa-utils|udev|eudev|plymouth|sudo|rmnologin|bootlogs|rc.local|killprocs|motd|single|haveged|rng-tools*|watchdog|wd_keepalive|qemu-guest-agent|open-vm-tools|spice-vdagent|hv-*|hyperv-daemons|virtualbox-guest-utils|cloud-*|fake-hwclock|hwclock|cgroupfs-mount|cgmanager|cgproxy|dbus|elogind|consolekit|seatd|ntp|ntpsec|chrony|openntpd|getty-*|agetty*|toaster-app)'
+typeset -r machine_services='
+	network-manager connman wicd dhcpcd dhcpcd5 iwd wpa* ifplugd networking ifupdown* isc-dhcp-client modemmanager
+	ModemManager *netplan* ufw nftables netfilter-persistent resolvconf bluetooth acpid acpi-* laptop-mode tlp
+	thermald cpufrequtils loadcpufreq lm-sensors fancontrol irqbalance *microcode* mdadm* smartmontools hdparm
+	lvm2* multipath-tools open-iscsi rpcbind nfs-common autofs gpm kbd keyboard-setup* console-setup* alsa-utils
+	udev eudev plymouth sudo rmnologin bootlogs rc.local killprocs motd single haveged rng-tools* watchdog
+	wd_keepalive qemu-guest-agent open-vm-tools spice-vdagent hv-* hyperv-daemons virtualbox-guest-utils cloud-*
+	fake-hwclock hwclock cgroupfs-mount cgmanager cgproxy dbus elogind consolekit seatd ntp ntpsec chrony openntpd
+	getty-* agetty* toaster-app
+'
+of_the_machine() {
+	local one
+	for one in ${=machine_services}; do [[ $1 == ${~one} ]] && return 0; done
+	return 1
+}
 
 # leave_to_application: what the instructions' packages would start at boot is not, as in a container; and what the
 # application starts itself is never started twice.
@@ -163,7 +183,7 @@ leave_to_application() {
 	started_at_boot
 	for name in $reply; do
 		(( $service_keep[(Ie)$name] || $service_keep[(Ie)all] )) && continue
-		if (( $+service_was[$name] )) || [[ $name == ${~of_the_machine} ]]; then
+		if (( $+service_was[$name] )) || of_the_machine $name; then
 			runs_itself $name $text || continue
 		fi
 		off+=($name)
@@ -231,7 +251,8 @@ gid=$gid
 	(openrc) link_file /etc/init.d/toaster-app /etc/runlevels/default/toaster-app ;;
 	(runit)
 		install_file /etc/sv/toaster-app/run 755 $'#!/bin/sh\nexec /usr/lib/toaster/supervise run\n'
-		install_file /etc/sv/toaster-app/finish 755 $'#!/bin/sh\n# What ends well is not run again.\n[ "$1" != 0 ] || exec sv down .\n'
+		install_file /etc/sv/toaster-app/finish 755 \
+			$'#!/bin/sh\n# What ends well is not run again.\n[ "$1" != 0 ] || exec sv down .\n'
 		install_file /etc/sv/toaster-app/check 755 $'#!/bin/sh\nexec /usr/lib/toaster/supervise status >/dev/null\n'
 		enable_runit ;;
 	esac

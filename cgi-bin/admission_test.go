@@ -33,7 +33,8 @@ func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 		t.Error(a.status)
 	}
 	key, state := c.key()
-	if a := c.post("/account/factor", "state", state, "code", s.code(key, time.Now()), "confirm", password); a.status != http.StatusOK {
+	if a := c.post("/account/factor", "state", state, "code", s.code(key, time.Now()), "confirm",
+		password); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get("/jobs"); a.status != http.StatusOK {
@@ -53,7 +54,8 @@ func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 	c.addJob("start", "1")
 	second := c.addJob()
 	a := c.post("/jobs/" + second + "/start")
-	if a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") != "60" || a.json(t)["advice"] == nil {
+	if a.status != http.StatusForbidden || a.header.Get("Retry-After") != "" || a.json(t)["advice"] == nil ||
+		a.json(t)["code"] != "quota" {
 		t.Error(a.status, a.header, a.body)
 	}
 	for range 5 {
@@ -64,7 +66,8 @@ func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 		t.Error(a.status, a.header)
 	}
 	b := s.browser(ada)
-	if a := b.post("/jobs/" + second + "/start"); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "1 is your limit") {
+	if a := b.post("/jobs/" + second + "/start"); a.status != http.StatusForbidden ||
+		a.header.Get("Retry-After") != "" || !strings.Contains(a.body, "1 is your limit") {
 		t.Error(a.status, a.header, a.body)
 	}
 }

@@ -15,7 +15,8 @@ func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 		t.Fatal(a.status, a.body)
 	}
 	c := m.anybody()
-	if a := c.post("/account/login", "email", ada, "password", phrase); a.status != 200 || !strings.Contains(a.body, `name="code"`) {
+	if a := c.follow(c.post("/account/login", "email", ada, "password", phrase)); a.status != 200 ||
+		!strings.Contains(a.body, `name="code"`) {
 		t.Error(a.status, a.body)
 	}
 	if a := c.get("/account"); a.status != http.StatusSeeOther {

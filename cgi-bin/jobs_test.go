@@ -228,7 +228,8 @@ func TestAFullListOfJobsSaysSo(t *testing.T) {
 	fields := []string{"text", "FROM debian:bookworm\nRUN true\n", "target", target}
 	c.post("/jobs", fields...)
 	a := c.post("/jobs", fields...)
-	if a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "your limit") || !strings.Contains(a.body, "RUN true") {
+	if a.status != http.StatusForbidden || !strings.Contains(a.body, "your limit") ||
+		!strings.Contains(a.body, "RUN true") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if !bytes.Contains([]byte(s.stored()), []byte("1 jobs")) {

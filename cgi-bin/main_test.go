@@ -115,18 +115,23 @@ func (s *site) token(email, scope string) string {
 // sql changes the database behind everybody's back.
 func (s *site) sql(statement string, args ...any) {
 	s.t.Helper()
+	db := s.open()
+	defer db.Close()
+	_, err := db.Exec(statement, args...)
+	s.must(err)
+}
+
+func (s *site) open() *sql.DB {
+	s.t.Helper()
 	db, err := sql.Open("sqlite3", s.cfg.Paths.Database+"?_busy_timeout=5000")
 	s.must(err)
-	defer db.Close()
-	_, err = db.Exec(statement, args...)
-	s.must(err)
+	return db
 }
 
 // stored counts the rows of what requests may leave behind.
 func (s *site) stored() string {
 	s.t.Helper()
-	db, err := sql.Open("sqlite3", s.cfg.Paths.Database+"?_busy_timeout=5000")
-	s.must(err)
+	db := s.open()
 	defer db.Close()
 	var jobs, revisions, builds int
 	s.must(db.QueryRow("SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL), (SELECT count(*) FROM revision), (SELECT count(*) FROM build)").Scan(&jobs, &revisions, &builds))
@@ -272,6 +277,16 @@ func (c *client) do(method, path, kind string, body []byte) *answer {
 	return a
 }
 
+// follow goes where an answer redirects to, once.
+func (c *client) follow(a *answer) *answer {
+	c.t.Helper()
+	to := a.header.Get("Location")
+	if a.status != http.StatusSeeOther || to == "" {
+		c.t.Fatalf("no redirect: %d %s", a.status, a.body)
+	}
+	return c.get(strings.TrimPrefix(to, c.prefix))
+}
+
 func parse(t *testing.T, out io.Reader) *answer {
 	t.Helper()
 	r := bufio.NewReader(out)
@@ -296,6 +311,9 @@ func (c *client) keepCookie(a *answer) {
 		set, _, _ = strings.Cut(set, ";")
 		name, _, _ := strings.Cut(set, "=")
 		kept := []string{set}
+		if set == name+"=" { // deleted
+			kept = nil
+		}
 		for _, old := range strings.Split(c.cookie, "; ") {
 			if old != "" && !strings.HasPrefix(old, name+"=") {
 				kept = append(kept, old)

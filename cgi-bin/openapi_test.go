@@ -84,7 +84,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"POST /jobs/check", "/jobs/check", read, []string{"text", "FROM debian:bookworm\nRUN apt-get install x\n"}, 200},
 		{"POST /jobs/check", "/jobs/check", read, []string{"text", "FRUM x", "target", "none"}, 422},
 		{"POST /jobs", "/jobs", write, []string{"text", "FROM debian:bookworm\n", "target", target}, 201},
-		{"POST /jobs", "/jobs", write, []string{"text", "FROM debian:bookworm\n", "target", target}, 429},
+		{"POST /jobs", "/jobs", write, []string{"text", "FROM debian:bookworm\n", "target", target}, 403},
 		{"POST /jobs", "/jobs", write, []string{"text", "FROM scratch\nRUN x\nFRUM y", "target", target}, 422},
 		{"POST /jobs", "/jobs", write, []string{"text", strings.Repeat("#", 70<<10), "target", target}, 413},
 		{"GET /jobs/{id}", "/jobs/" + id, read, nil, 200},
@@ -175,7 +175,7 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 // Pages for browsers, which programs have no use for.
 var pages = []string{
 	"GET /jobs/new", "GET /jobs/{id}/update", "GET /jobs/{id}/remove", "GET /jobs/{id}/copy", "GET /jobs/feed", "POST /jobs/feed", "GET /jobs/feed/{name}",
-	"GET /jobs/{id}/badge.svg", "POST /jobs/{id}/badge",
+	"GET /jobs/{id}/badge.svg", "POST /jobs/{id}/badge", "GET /jobs/{id}/root-password",
 }
 
 func TestEveryRouteOfJobsIsDescribed(t *testing.T) {

@@ -32,6 +32,7 @@ GET  /account                                              303   200   200   200
 POST /account                                              303   303   303   303   403   403     403
 GET  /account/login                                        200   303   303   303   303   303     303
 POST /account/login                                        401   401   401   401   401   401     401
+GET  /account/login/code                                   303   303   303   303   303   303     303
 POST /account/login/code                                   401   401   401   401   401   401     401
 POST /account/logout                                       303   303   303   303   204   204     204
 GET  /account/signup                                       200   303   303   303   303   303     303
@@ -55,6 +56,7 @@ POST /account/sessions/end                                 303   422   422   422
 POST /account/sessions/{id}/end                            303   422   422   422   403   403     403
 GET  /account/factor                                       303   200   200   200   403   403     403
 POST /account/factor                                       303   422   422   422   403   403     403
+GET  /account/factor/codes                                 303   200   200   200   403   403     403
 POST /account/factor/codes                                 303   422   422   422   403   403     403
 POST /account/factor/disable                               303   422   422   422   403   403     403
 GET  /account/tokens                                       303   200   200   200   403   403     403
@@ -93,6 +95,7 @@ GET  /jobs/feed                                            303   200   200   200
 POST /jobs/feed                                            303   303   303   303   403   303     403
 GET  /jobs/feed/{name}                                     404   404   404   404   404   404     404
 GET  /jobs/{id}                                            303   200   404   404   200   200     403
+GET  /jobs/{id}/root-password                              303   200   404   404   200   200     403
 GET  /jobs/{id}/badge.svg                                  404   404   404   404   404   404     404
 POST /jobs/{id}/badge                                      303   303   404   404   403   200     403
 GET  /jobs/{id}/update                                     303   200   404   404   200   200     403

@@ -69,9 +69,10 @@ func (v *visitor) usesTheSite(t *testing.T, prefix string) {
 	if base.Path != "" && len(browser.Jar.Cookies(&url.URL{Scheme: "http", Host: base.Host, Path: "/other"})) > 0 {
 		t.Error("the cookie goes to other paths of the host")
 	}
-	// 16 MiB are the server's limit, which comes before toaster's own.
+	// 64 MiB are the server's limit, which comes before toaster's own.
 	v.tooLarge(t, 4<<20)
 	v.tooLarge(t, 17<<20)
+	v.tooLarge(t, 65<<20)
 }
 
 func (v *visitor) tooLarge(t *testing.T, size int64) {

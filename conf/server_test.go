@@ -146,6 +146,11 @@ func start(t testing.TB, k kind, prefix, scheme string) *server {
 	write(t, dir, "static/toaster.css", "body {}\n", 0o644)
 	write(t, dir, "static/logo.svg", "<svg/>\n", 0o644)
 	write(t, dir, "static/run.sh", program, 0o755)
+	tooLarge, err := os.ReadFile("../static/error-413.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, "static/error-413.html", string(tooLarge), 0o644)
 	return launch(t, k, prefix, scheme, dir, dir+"/programs", dir+"/static", "")
 }
 

@@ -153,7 +153,7 @@ func strangeURLs(t *testing.T, s *server) {
 }
 
 func uploadsArriveUpToTheServersLimit(t *testing.T, s *server) {
-	for size, status := range map[int64]int{0: 200, 2 << 20: 200, 17 << 20: http.StatusRequestEntityTooLarge} {
+	for size, status := range map[int64]int{0: 200, 17 << 20: 200, 65 << 20: http.StatusRequestEntityTooLarge} {
 		body := io.LimitReader(zeros{}, size)
 		req, err := http.NewRequest("POST", s.base+s.prefix+"/jobs", body)
 		if err != nil {
@@ -163,6 +163,9 @@ func uploadsArriveUpToTheServersLimit(t *testing.T, s *server) {
 		answer := s.send(t, req)
 		if answer["status"] != fmt.Sprint(status) || status == 200 && answer["body length"] != fmt.Sprint(size) {
 			t.Errorf("%d bytes: %v", size, answer)
+		}
+		if status != 200 && !strings.Contains(answer["body"], "Go back with your browser: what you typed is still in the form.") {
+			t.Errorf("%d bytes: the page doesn't say what to do: %v", size, answer)
 		}
 	}
 }

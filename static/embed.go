@@ -5,5 +5,5 @@ import "embed"
 
 // Files are the style sheet, scripts, pictures, and the description of the API (OpenAPI).
 //
-//go:embed *.css *.js *.json *.svg
+//go:embed *.css *.html *.js *.json *.svg
 var Files embed.FS

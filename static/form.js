@@ -116,11 +116,12 @@
     asking = new AbortController();
     const data = new FormData();
     data.set("text", text.value);
-    for (const name of ["build_args", "environment", "target"]) if (form.elements[name]) data.set(name, form.elements[name].value);
+    for (const name of ["build_args", "environment", "target", "revision"]) if (form.elements[name]) data.set(name, form.elements[name].value);
     if (form.dataset.target) data.set("target", form.dataset.target);
     if (follows) data.set("target", "");
     const context = form.elements.context.files[0];
     const sent = context && context.size <= often;
+    const large = context && context.size > Number(form.elements.context.dataset.most);
     if (sent) data.set("context", context);
     try {
       const answer = await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" }, signal: asking.signal });
@@ -137,7 +138,9 @@
       let findings = got.findings;
       const unread = !sent && (context || form.dataset.stored || form.elements.kept);
       if (unread) findings = findings.filter((f) => f.rule !== "MissingSource"); // that is known when the form is sent
-      says.textContent = sum(findings, got.steps || (unread && !findings.some((f) => f.level === "error")));
+      says.textContent = sum(findings, (got.ok && got.steps) || (unread && !findings.some((f) => f.level === "error")));
+      if (large) says.textContent = say("%s is larger than a build context may be.", context.name);
+      for (const e of got.errors || []) says.textContent += " " + [e.detail, e.advice].filter(Boolean).join(" ");
       show(findings);
       if (follows && got.target) target.value = got.target;
       if (docker) docker.textContent = got.docker_build;
@@ -202,8 +205,15 @@
   }
   text.addEventListener("input", () => { number(); soon(); });
   text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
+  form.elements.context.addEventListener("change", () => {
+    const f = form.elements.context.files[0];
+    if (f && f.size > Number(form.elements.context.dataset.most)) says.textContent = say("%s is larger than a build context may be.", f.name);
+  });
   for (const name of ["build_args", "environment", "context"]) form.elements[name].addEventListener(name === "context" ? "change" : "input", soon);
   if (target) target.addEventListener("change", () => { follows = !target.value; soon(); });
+  // A browser that goes back, or loads the page again, fills the form in after this has run; and what is sent from a page that it
+  // kept is another wish.
+  addEventListener("pageshow", (e) => { if (e.persisted || text.value !== text.defaultValue) { number(); check(); } });
   number();
   if (text.value.trim() && !document.querySelector(".source")) check();
 })();

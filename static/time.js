@@ -12,6 +12,13 @@
     }
   }
 
+  // A button on a page that the browser has kept, and shows again, is another wish.
+  addEventListener("pageshow", (e) => {
+    if (!e.persisted) return;
+    for (const once of document.querySelectorAll("input[name=once]")) {
+      if (!once.form.querySelector("textarea, select, input:not([type=hidden])")) once.value = once.value.split("~")[0] + "~" + Date.now();
+    }
+  });
   convert(document);
   new MutationObserver((changes) => {
     for (const c of changes) for (const n of c.addedNodes) if (n.nodeType === Node.ELEMENT_NODE) convert(n.parentNode);

@@ -17,6 +17,7 @@ window.words = {
   "It can be built, in %s steps.": "Das lässt sich bauen, in %s Schritten.",
   "You are logged out. What you wrote is kept: log in when you send it.": "Du bist abgemeldet. Was du geschrieben hast, bleibt erhalten: Melde dich an, wenn du es abschickst.",
   "The server can't be reached. What you wrote is still here.": "Der Server ist nicht erreichbar. Was du geschrieben hast, steht noch hier.",
+  "%s is larger than a build context may be.": "%s ist größer, als ein Build-Kontext sein darf.",
   "%s is larger than a Dockerfile may be.": "%s ist größer, als ein Dockerfile sein darf.",
   "You are logged out.": "Du bist abgemeldet.",
   "Log in again": "Wieder anmelden",

@@ -26,7 +26,15 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 	case r.Who.Person == nil:
 		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
 	}
-	return showAddress(w, r, http.StatusOK, addressPage{})
+	form, err := r.Kept()
+	if err != nil {
+		return err
+	}
+	var v addressPage
+	if form != nil {
+		v.Email = form.Values["email"]
+	}
+	return showAddress(w, r, http.StatusOK, v)
 }
 
 func showAddress(w http.ResponseWriter, r *web.Request, status int, p addressPage) error {

@@ -102,15 +102,28 @@ func enableFactor(w http.ResponseWriter, r *web.Request) error {
 	if err := rememberAgain(w, r, true); err != nil {
 		return err
 	}
-	return showCodes(w, r, codes)
+	return handCodes(w, r, codes)
 }
 
-// showCodes shows recovery codes, this once.
-func showCodes(w http.ResponseWriter, r *web.Request, codes []string) error {
+// handCodes leads to the page that shows recovery codes once.
+func handCodes(w http.ResponseWriter, r *web.Request, codes []string) error {
 	if r.JSON() {
 		return r.Answer(w, http.StatusOK, map[string]any{"recovery_codes": codes})
 	}
-	return r.Page(w, http.StatusOK, "codes", page.View{Here: "account", Data: struct{ Codes []string }{codes}})
+	return r.RedirectOnce(w, "/account/factor/codes", "codes", []byte(strings.Join(codes, "\n")))
+}
+
+// codes shows recovery codes, this once.
+func codes(w http.ResponseWriter, r *web.Request) error {
+	text, err := r.FlashOf(w, "codes")
+	if err != nil {
+		return err
+	}
+	var list []string
+	if text != nil {
+		list = strings.Split(string(text), "\n")
+	}
+	return r.Page(w, http.StatusOK, "codes", page.View{Here: "account", Data: struct{ Codes []string }{list}})
 }
 
 func renewCodes(w http.ResponseWriter, r *web.Request) error {
@@ -122,7 +135,7 @@ func renewCodes(w http.ResponseWriter, r *web.Request) error {
 			return showFactor(w, r, status, factorPage{wrong: bad, Form: "codes"}, nil)
 		})
 	}
-	return showCodes(w, r, codes)
+	return handCodes(w, r, codes)
 }
 
 func disableFactor(w http.ResponseWriter, r *web.Request) error {

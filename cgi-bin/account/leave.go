@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"strings"
 
@@ -39,7 +40,8 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) er
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		err = fault.New(fault.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		missing := fault.New(fault.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
 	}
 	if err == nil {
 		err = accounts(r).Leave(r.Context(), r.Who.Person, in.Values["confirm"], r.Entry("account.remove", "", ""))

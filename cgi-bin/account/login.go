@@ -32,7 +32,7 @@ func loginForm(w http.ResponseWriter, r *web.Request) error {
 		return r.Redirect(w, next)
 	}
 	if r.URL.Query().Get("check") != "" {
-		return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{withoutCookie(r)}})
+		return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*fault.Error{withoutCookie(r)}}})
 	}
 	return showLogin(w, r, http.StatusOK, form{Next: next})
 }
@@ -57,7 +57,7 @@ func withoutCookie(r *web.Request) *fault.Error {
 }
 
 func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error {
-	f.Kept = strings.Contains(f.Next, "?draft=")
+	f.Kept = strings.Contains(f.Next, "draft=")
 	f.Open, f.Mailed = accounts(r).Open(), r.Site.Config.Mail.On()
 	w.Header().Set("Cache-Control", "no-store")
 	return r.Page(w, status, "login", page.View{Here: "login", Notice: notice(r), Data: f})
@@ -93,7 +93,16 @@ func login(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return showCode(w, r, http.StatusOK, code{State: state, Next: f.Next})
+	return r.RedirectOnce(w, "/account/login/code?next="+url.QueryEscape(f.Next), "login", []byte(state))
+}
+
+// codeForm is the page for the second factor, in the browser that has sent the right password.
+func codeForm(w http.ResponseWriter, r *web.Request) error {
+	c := code{State: string(r.PeekFlash("login")), Next: web.SafeNext(r.URL.Query().Get("next"), home)}
+	if r.Who.Person != nil || c.State == "" {
+		return r.Redirect(w, "/account/login?next="+url.QueryEscape(c.Next))
+	}
+	return showCode(w, r, http.StatusOK, c)
 }
 
 // begin logs a person in and leads on.
@@ -193,6 +202,8 @@ func logout(w http.ResponseWriter, r *web.Request) error {
 	if err := r.Site.Sessions.End(w, r.Request, trail...); err != nil {
 		return err
 	}
+	// Whoever comes next at this browser doesn't get a form by going back.
+	w.Header().Set("Clear-Site-Data", `"cache"`)
 	if r.JSON() {
 		w.WriteHeader(http.StatusNoContent)
 		return nil

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 
 	"toaster.do/lib/account"
 	"toaster.do/lib/config"
@@ -20,22 +22,23 @@ var routes = []web.Route{
 	{Method: get, Path: "", Access: web.Person, Do: profile},
 	{Method: post, Path: "", Access: web.Browser, Do: setProfile, Fields: fields("name", "notify"), Again: "/"},
 	{Method: get, Path: "/login", Access: web.Anyone, Do: loginForm},
-	{Method: post, Path: "/login", Access: web.Anyone, Do: login, Fields: fields("email", "password", "next", "code")},
-	{Method: post, Path: "/login/code", Access: web.Anyone, Do: loginCode, Fields: fields("state", "code", "next")},
-	{Method: post, Path: "/logout", Access: web.Anyone, Do: logout},
+	{Method: post, Path: "/login", Access: web.Anyone, Do: login, Fields: fields("email", "password", "next", "code"), Repeat: true},
+	{Method: get, Path: "/login/code", Access: web.Anyone, Do: codeForm},
+	{Method: post, Path: "/login/code", Access: web.Anyone, Do: loginCode, Fields: fields("state", "code", "next"), Repeat: true},
+	{Method: post, Path: "/logout", Access: web.Anyone, Do: logout, Repeat: true},
 	{Method: get, Path: "/signup", Access: web.Anyone, Do: signupForm},
 	{Method: post, Path: "/signup", Access: web.Anyone, Do: signup, Fields: fields("name", "email", "password")},
 	{Method: get, Path: "/sent", Access: web.Anyone, Do: sent},
 	{Method: get, Path: "/activate", Access: web.Anyone, Do: activateForm},
-	{Method: post, Path: "/activate", Access: web.Anyone, Do: activate, Fields: fields("link", "password")},
+	{Method: post, Path: "/activate", Access: web.Anyone, Do: activate, Fields: fields("link", "email", "password")},
 	{Method: get, Path: "/resend", Access: web.Anyone, Do: resendForm},
 	{Method: post, Path: "/resend", Access: web.Anyone, Do: resend, Fields: fields("email")},
 	{Method: get, Path: "/recover", Access: web.Anyone, Do: recoverForm},
 	{Method: post, Path: "/recover", Access: web.Anyone, Do: recoverAccount, Fields: fields("email")},
 	{Method: get, Path: "/reset", Access: web.Anyone, Do: resetForm},
-	{Method: post, Path: "/reset", Access: web.Anyone, Do: reset, Fields: fields("link", "password", "tokens")},
+	{Method: post, Path: "/reset", Access: web.Anyone, Do: reset, Fields: fields("link", "email", "password", "tokens")},
 	{Method: get, Path: "/password", Access: web.Browser, Do: passwordForm},
-	{Method: post, Path: "/password", Access: web.Browser, Do: changePassword, Fields: fields("old", "password", "tokens"), Again: "/password"},
+	{Method: post, Path: "/password", Access: web.Browser, Do: changePassword, Fields: fields("email", "old", "password", "tokens"), Again: "/password"},
 	{Method: get, Path: "/address", Access: web.Anyone, Do: addressForm},
 	{Method: post, Path: "/address", Access: web.Browser, Do: changeAddress, Fields: fields("email", "confirm"), Again: "/address"},
 	{Method: post, Path: "/address/confirm", Access: web.Anyone, Do: confirmAddress, Fields: fields("link")},
@@ -44,6 +47,7 @@ var routes = []web.Route{
 	{Method: post, Path: "/sessions/{id}/end", Access: web.Browser, Do: endSession, Fields: fields("confirm"), Again: "/sessions"},
 	{Method: get, Path: "/factor", Access: web.Browser, Do: factorForm},
 	{Method: post, Path: "/factor", Access: web.Browser, Do: enableFactor, Fields: fields("state", "code", "confirm"), Again: "/factor"},
+	{Method: get, Path: "/factor/codes", Access: web.Browser, Do: codes},
 	{Method: post, Path: "/factor/codes", Access: web.Browser, Do: renewCodes, Fields: fields("confirm"), Again: "/factor"},
 	{Method: post, Path: "/factor/disable", Access: web.Browser, Do: disableFactor, Fields: fields("confirm"), Again: "/factor"},
 	{Method: get, Path: "/tokens", Access: web.Browser, Do: tokens},
@@ -54,12 +58,18 @@ var routes = []web.Route{
 	{Method: post, Path: "/remove", Access: web.Browser, Do: remove, Fields: fields("confirm", "word"), Again: "/remove"},
 }
 
+// secrets are fields that are never kept for who sent them, hidden those that nobody types.
+var (
+	secrets = []string{"password", "old", "confirm", "code", "state", "link"}
+	hidden  = []string{"state", "link", "next"}
+)
+
 // fields are a form's, all of them short.
 func fields(names ...string) func(*config.Config) web.Fields {
 	return func(*config.Config) web.Fields {
 		f := web.Fields{}
 		for _, name := range names {
-			f[name] = web.Limit{Most: 4 << 10}
+			f[name] = web.Limit{Most: 4 << 10, Secret: slices.Contains(secrets, name), Hidden: slices.Contains(hidden, name)}
 		}
 		return f
 	}
@@ -75,31 +85,32 @@ func accounts(r *web.Request) *account.Accounts {
 func address(r *web.Request) string { return r.Site.Sessions.Address(r.Request) }
 
 // wrong is what a form says of the input that it was sent.
-type wrong struct{ fault *fault.Error }
+type wrong struct{ faults []*fault.Error }
 
 // Fault is what is wrong with a field; nil: nothing.
-func (w wrong) Fault(field string) *fault.Error {
-	if w.fault == nil || w.fault.Field != field {
-		return nil
-	}
-	return w.fault
-}
+func (w wrong) Fault(field string) *fault.Error { return fault.At(w.faults, field) }
 
-// Refused is what is wrong with none of the fields.
+// Refused is what is wrong with none of the form's own fields.
 func (w wrong) Refused() *fault.Error {
-	if w.fault == nil || w.fault.Field != "" {
-		return nil
+	for _, f := range w.faults {
+		if f.Field == "" || f.Code == "unknown_field" {
+			return f
+		}
 	}
-	return w.fault
+	return nil
 }
 
 // again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
 func again(r *web.Request, err error, show func(status int, w wrong) error) error {
+	status := web.Status(err)
 	if r.JSON() || !web.Repeatable(err) {
 		return err
 	}
+	if status >= 500 {
+		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
+	}
 	r.Note(err)
-	return show(web.Status(err), wrong{fault.Of(err)})
+	return show(status, wrong{fault.All(err)})
 }
 
 // done answers a change: a program gets 204, a browser goes to a page, which says what was done.

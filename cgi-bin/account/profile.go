@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
@@ -41,7 +42,15 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 		}
 		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor(), "limits": limits})
 	}
-	return showProfile(w, r, http.StatusOK, profilePage{Name: p.Name, Notify: p.Notify})
+	v := profilePage{Name: p.Name, Notify: p.Notify}
+	form, err := r.Kept()
+	if form != nil {
+		v.Name, v.Notify = form.Values["name"], cmp.Or(form.Values["notify"], p.Notify)
+	}
+	if err != nil {
+		return err
+	}
+	return showProfile(w, r, http.StatusOK, v)
 }
 
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {

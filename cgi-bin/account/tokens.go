@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
 
+	"toaster.do/lib/account"
 	"toaster.do/lib/fault"
 	"toaster.do/lib/page"
 	"toaster.do/lib/store"
@@ -17,12 +19,26 @@ type tokensPage struct {
 	Tokens            []*store.Token
 	Now               time.Time
 	Plain             string // a new token, shown this once
+	Shown             bool   // it was shown before
 	Name, Scope, Days string
 	Admin             bool
 }
 
 func tokens(w http.ResponseWriter, r *web.Request) error {
-	return showTokens(w, r, http.StatusOK, tokensPage{Scope: "read", Days: "90"})
+	v := tokensPage{Scope: "read", Days: "90"}
+	form, err := r.Kept()
+	if err != nil {
+		return err
+	}
+	if form != nil {
+		v.Name, v.Scope, v.Days = form.Values["name"], form.Values["scope"], form.Values["days"]
+	}
+	plain, err := r.FlashOf(w, "token")
+	if err != nil {
+		return err
+	}
+	v.Plain, v.Shown = string(plain), plain == nil && r.URL.Query().Has("shown")
+	return showTokens(w, r, http.StatusOK, v)
 }
 
 func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage) (err error) {
@@ -63,15 +79,15 @@ func unlessZero(t time.Time) *time.Time {
 func addToken(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	v := tokensPage{Name: in.Values["name"], Scope: in.Values["scope"], Days: in.Values["days"]}
-	var days int
+	days, wrongDays := parseDays(v.Days)
+	life := time.Duration(days) * 24 * time.Hour
 	if err == nil {
-		days, err = parseDays(v.Days)
+		err = errors.Join(account.CheckToken(v.Name, v.Scope, life), wrongDays)
 	}
 	if err == nil {
 		err = r.Allow("token.add", "")
 	}
 	if err == nil {
-		life := time.Duration(days) * 24 * time.Hour
 		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
@@ -83,7 +99,7 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		return r.Answer(w, http.StatusCreated, map[string]any{"token": v.Plain, "name": v.Name, "scope": v.Scope})
 	}
-	return showTokens(w, r, http.StatusOK, tokensPage{Plain: v.Plain, Scope: "read", Days: "90"})
+	return r.RedirectOnce(w, "/account/tokens", "token", []byte(v.Plain))
 }
 
 // parseDays reads how long a token is good for; 0 is for ever.

@@ -24,9 +24,9 @@ func routes() []web.Route {
 		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.person},
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields, Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields, Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields, Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"), Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields("jobs", "running", "daily", "build_minutes", "artifacts", "keep_days"), Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields("tokens"), Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/factor", Access: web.Admin, Do: a.resetFactor, Again: "/people/{id}"},
 		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePersonForm},
 		{Method: post, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePerson, Again: "/people/{id}/remove"},
@@ -41,10 +41,14 @@ func routes() []web.Route {
 	}
 }
 
-func fields(*config.Config) web.Fields {
-	small := web.Limit{Most: 100}
-	return web.Fields{"role": small, "tokens": small, "jobs": small, "running": small, "daily": small,
-		"build_minutes": small, "artifacts": small, "keep_days": small}
+func fields(names ...string) func(*config.Config) web.Fields {
+	return func(*config.Config) web.Fields {
+		f := web.Fields{}
+		for _, name := range names {
+			f[name] = web.Limit{Most: 100}
+		}
+		return f
+	}
 }
 
 // admin answers the requests. The service is made by the first that needs it, and again when the site is another.

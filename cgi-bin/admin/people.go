@@ -44,7 +44,17 @@ func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return showPerson(w, r, p, limitsOf(r.Site.Config, p), nil)
+	limits := limitsOf(r.Site.Config, p)
+	form, err := r.Kept()
+	if err != nil {
+		return err
+	}
+	for i := range limits {
+		if form != nil {
+			limits[i].Value = form.Values[limits[i].Name]
+		}
+	}
+	return showPerson(w, r, p, limits, nil)
 }
 
 // showPerson shows a person. A change that was refused is told above what was asked for.
@@ -221,9 +231,7 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 	limits := limitsOf(r.Site.Config, p)
 	for i := range limits {
 		limits[i].Value = in.Values[limits[i].Name]
-		if limits[i].Name == fault.Of(err).Field {
-			limits[i].Fault = fault.Of(err)
-		}
+		limits[i].Fault = fault.At(fault.All(err), limits[i].Name)
 	}
 	return showPerson(w, r, p, limits, err)
 }

@@ -2,7 +2,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,14 +23,15 @@ import (
 // its sender gets it back.
 func fields(cfg *config.Config) web.Fields {
 	text := int64(cfg.Limits.Dockerfile)
-	small := web.Limit{Most: 1 << 10}
+	small, hidden := web.Limit{Most: 1 << 10}, web.Limit{Most: 1 << 10, Hidden: true}
 	return web.Fields{
-		"name": small, "target": small, "start": small, "revision": small, "kept": small, "drop_context": small, "dockerfile_path": {Most: 4 << 10}, "new_password": small,
+		"name": small, "target": small, "start": small, "upsert": small, "drop_context": small, "new_password": small,
+		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "kept": hidden,
 		"text":        {Most: text, Keep: 4 * text},
 		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
 		"environment": {Most: 16 << 10, Keep: 64 << 10},
 		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
-		"dockerfile":  {Most: text, Keep: 4 * text, File: true},
+		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true},
 		"context":     {Most: int64(cfg.Limits.Context), File: true},
 	}
 }
@@ -56,10 +60,12 @@ type form struct {
 	Checked *build.Checked
 	Source  source
 	Docker  string // the command that tests the same sources in a container
-	Again   bool   // it comes back after a log-in
-	fault   *fault.Error
+	Lost    string // a build context that was sent and is not kept: its name and size
+	Upsert  bool   // a program's: the job of that name and target is changed, where there is one
+	faults  []*fault.Error
 
 	context []byte
+	kept    string // the draft that context came from
 }
 
 type group struct {
@@ -74,29 +80,33 @@ type option struct {
 
 // Fault is what is wrong with a field; with the empty name, what belongs to no field.
 func (f *form) Fault(field string) *fault.Error {
-	if f.fault == nil {
-		return nil
+	for _, f := range f.faults {
+		at := f.Field
+		switch at {
+		case "text":
+			at = "dockerfile"
+		case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "root_keys":
+		default:
+			at = ""
+		}
+		if at == field {
+			return f
+		}
 	}
-	at := f.fault.Field
-	switch at {
-	case "text":
-		at = "dockerfile"
-	case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "root_keys":
-	default:
-		at = ""
-	}
-	if at != field {
-		return nil
-	}
-	return f.fault
+	return nil
 }
 
-// Refused is what the top of the form says: all of what belongs to no field, a pointer to it otherwise.
+// Refused is what the top of the form says: all of what belongs to no field, a pointer to the others otherwise.
 func (f *form) Refused() *fault.Error {
-	if f.fault == nil || f.Fault("") != nil {
-		return f.fault
+	none := f.Fault("")
+	switch {
+	case len(f.faults) == 0 || none != nil:
+		return none
+	case len(f.faults) == 1:
+		return fault.New(f.faults[0].Kind, "Nothing was stored: one field needs a change.", f.faults[0].Message)
 	}
-	return fault.New(f.fault.Kind, "Nothing was stored: one field needs a change.", f.fault.Message)
+	return fault.New(f.faults[0].Kind, fmt.Sprintf("Nothing was stored: %d fields need a change.", len(f.faults)),
+		"Each says what is wrong with it.")
 }
 
 // NewestText is the Dockerfile that somebody else stored.
@@ -110,12 +120,13 @@ func (j *jobs) read(r *web.Request) (*form, error) {
 		return f, err
 	}
 	if f.context == nil && f.Kept != "" && !f.DropContext && r.Who.Token == nil {
-		draft, err := r.Site.Sessions.Draft(r.Context(), r.Who.Person.ID, f.Kept)
+		draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, f.Kept)
 		if fault.KindOf(err) == fault.Unavailable {
 			return f, err
 		}
-		f.Kept = ""
+		f.kept, f.Kept = f.Kept, ""
 		if err != nil {
+			f.kept = ""
 			return f, fault.Wrap(fault.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
 		}
 		file := web.FromDraft(draft).Files["context"]
@@ -142,10 +153,11 @@ func formOf(in *web.Form) *form {
 	v := in.Values
 	f := &form{
 		Name: v["name"], Target: v["target"], Path: v["dockerfile_path"], Text: v["text"], BuildArgs: v["build_args"],
-		Start: v["start"] != "" && v["start"] != "0", DropContext: v["drop_context"] != "", Kept: v["kept"],
+		Start: on(v["start"]), Upsert: on(v["upsert"]), DropContext: on(v["drop_context"]), Kept: v["kept"],
+		Lost: in.Lost["context"],
 	}
 	_, known := v["root_keys"]
-	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, v["new_password"] != "" && v["new_password"] != "0"
+	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, on(v["new_password"])
 	_, known = v["environment"]
 	f.Environment, f.noEnvironment = v["environment"], !known
 	f.Revision, _ = strconv.Atoi(v["revision"])
@@ -156,6 +168,11 @@ func formOf(in *web.Form) *form {
 		f.context, f.KeptName = file.Content, file.Name
 	}
 	return f
+}
+
+// on reads a checkbox, or what a program says in its place.
+func on(value string) bool {
+	return !slices.Contains([]string{"", "0", "false", "no", "off"}, strings.ToLower(strings.TrimSpace(value)))
 }
 
 func (f *form) submission() build.Submission {
@@ -179,17 +196,18 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		return err
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
-	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.Path, f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
-	if f.context != nil && f.Fault("context") == nil {
+	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.Path,
+		f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
+	f.Kept = f.kept
+	if f.context != nil && f.kept == "" && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
-		f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft())
-		switch {
-		case fault.KindOf(err) == fault.Unavailable:
-			f.Kept = "" // what was typed comes back all the same
-		case err != nil:
-			return err
+		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft()); err != nil {
+			r.Note(err)
+			f.Lost = fmt.Sprintf("%s (%s)", f.KeptName, page.Bytes(r.Lang(), int64(len(f.context))))
 		}
 	}
+	// A browser that goes back shows the page as it was left, with all that was typed.
+	w.Header().Set("Cache-Control", "private, no-cache")
 	return r.Page(w, status, "form", page.View{Here: "jobs", Notice: look.Notice(r), Data: f})
 }
 
@@ -208,9 +226,12 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 	}
 	status := web.Status(err)
 	if !web.Repeatable(err) {
-		return err
+		return err // the page of the error has what was typed
 	}
-	f.fault = fault.Of(err)
+	if status >= 500 {
+		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
+	}
+	f.faults = fault.All(err)
 	if strings.Contains(f.RootKeys, "PRIVATE KEY") {
 		f.RootKeys = "" // it travels no more
 	}
@@ -218,7 +239,10 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 		f.Source = newSource(r, []byte(f.Text), findings)
 	}
 	r.Note(err)
-	return j.show(w, r, status, f)
+	if shown := j.show(w, r, status, f); shown != nil {
+		return errors.Join(err, shown)
+	}
+	return nil
 }
 
 func groups(s *build.Service, chosen string) (list []group, err error) {
@@ -236,20 +260,22 @@ func groups(s *build.Service, chosen string) (list []group, err error) {
 	return list, nil
 }
 
-// fromDraft fills a form with what its sender sent when their session had run out.
+// fromDraft fills a form with what its sender sent when they were not logged in.
 func (j *jobs) fromDraft(r *web.Request) (*form, error) {
-	id := r.URL.Query().Get("draft")
-	if id == "" || r.Who.Token != nil {
-		return nil, nil
-	}
-	draft, err := r.Site.Sessions.Draft(r.Context(), r.Who.Person.ID, id)
-	if fault.KindOf(err) == fault.NotFound {
-		return nil, nil
-	}
-	if err != nil {
+	in, err := r.Kept()
+	if in == nil || err != nil {
 		return nil, err
 	}
-	f := formOf(web.FromDraft(draft))
-	f.Again = true
+	f := formOf(in)
+	if f.context != nil {
+		f.kept = r.URL.Query().Get("draft")
+	}
+	if f.context == nil && f.Kept != "" {
+		draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, f.Kept)
+		if err == nil {
+			file := web.FromDraft(draft).Files["context"]
+			f.context, f.KeptName, f.kept = file.Content, file.Name, f.Kept
+		}
+	}
 	return f, nil
 }

@@ -22,13 +22,14 @@ func routes() []web.Route {
 	j := &jobs{}
 	const get, post = http.MethodGet, http.MethodPost
 	return append(look.Routes(j.follower), []web.Route{
-		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new"},
+		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new", Query: []string{"upsert"}},
 		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
-		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new"},
+		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new", Repeat: true},
 		{Method: get, Path: "/feed", Access: web.Writer, Do: j.feedPage},
 		{Method: post, Path: "/feed", Access: web.Writer, Do: j.setFeed, Fields: one("feed"), Again: "/feed"},
 		{Method: get, Path: "/feed/{name}", Access: web.Anyone, Do: j.feed, Secret: true},
 		{Method: get, Path: "/{id}", Access: web.Person, Do: j.view},
+		{Method: get, Path: "/{id}/root-password", Access: web.Person, Do: j.rootPassword},
 		{Method: get, Path: "/{id}/badge.svg", Access: web.Anyone, Do: j.badge},
 		{Method: post, Path: "/{id}/badge", Access: web.Writer, Do: j.showBadge, Fields: one("public"), Again: "/{id}"},
 		{Method: get, Path: "/{id}/update", Access: web.Person, Do: j.updateForm},
@@ -52,7 +53,7 @@ func routes() []web.Route {
 
 // one is a form with a single short field.
 func one(name string) func(*config.Config) web.Fields {
-	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100}} }
+	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100, Hidden: true}} }
 }
 
 // jobs answers the requests. The service is made by the first that needs it, and again when the site is another.

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"strconv"
 
+	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/build"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/fault"
@@ -61,12 +63,47 @@ func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
 		return j.reject(w, r, f, err)
 	}
 	sub := f.submission()
+	if f.Upsert || on(r.URL.Query().Get("upsert")) {
+		return j.upsert(w, r, s, f, sub)
+	}
 	sub.RootPassword = s.RootPassword(sub, nil, false)
 	job, err := s.Add(r.Context(), r.Who.Person, sub)
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
 	return j.stored(w, r, http.StatusCreated, f, stored{job, "added", sub.RootPassword, nil})
+}
+
+// upsert changes the person's job of that name and target, or makes it.
+func (j *jobs) upsert(w http.ResponseWriter, r *web.Request, s *build.Service, f *form, sub build.Submission) error {
+	sub.KeepContext = false // what is sent is all that it is made from
+	for try := 0; ; try++ {
+		job, old, err := s.Named(r.Context(), r.Who.Person.ID, sub)
+		if err != nil {
+			return j.reject(w, r, f, err)
+		}
+		if old != nil && f.noKeys {
+			sub.RootKeys = old.Root.Keys
+		}
+		if old != nil && f.noEnvironment {
+			sub.Environment = old.Environment
+		}
+		sub.RootPassword = s.RootPassword(sub, old, f.NewPassword)
+		status, note := http.StatusOK, "updated"
+		if job == nil {
+			status, note = http.StatusCreated, "added"
+			job, err = s.AddNamed(r.Context(), r.Who.Person, sub)
+		} else {
+			job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, old.Number, sub)
+		}
+		if err != nil && fault.KindOf(err) == fault.Conflict && try < 5 {
+			continue // another one was faster
+		}
+		if err != nil {
+			return j.reject(w, r, f, err)
+		}
+		return j.stored(w, r, status, f, stored{job, note, sub.RootPassword, nil})
+	}
 }
 
 // stored is a job that was added or changed.
@@ -86,7 +123,8 @@ func (d *stored) Next() string {
 }
 
 // stored starts a build, if the form asks for one, and answers: a program gets the job, and where it is; a browser goes to a page below it.
-// A new password stands before that on a page of its own, as it can't be shown again.
+// The job is stored, so that nothing that is wrong with the build makes that an error. A new password is shown on a
+// page of its own.
 func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form, d stored) error {
 	s, err := j.open(r)
 	if err != nil {
@@ -94,32 +132,86 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 	}
 	if f.Start {
 		b, _, err := s.Start(r.Context(), r.Who.Person.ID, d.Job.ID)
-		switch {
-		case err != nil && d.Password == "":
-			return err
-		case err != nil && r.JSON():
-			return web.WithMembers(err, map[string]any{"root_password": d.Password})
-		case err != nil:
+		if err == nil {
+			d.Job.Last, d.Note = b, ""
+		} else {
 			r.Note(err)
 			d.Problem = fault.Of(err)
-		default:
-			d.Job.Last, d.Note = b, ""
 		}
 	}
 	path := "/jobs/" + d.Job.ID
 	if r.JSON() {
 		w.Header().Set("Location", r.To(path))
 		out, err := whole(r, s, d.Job)
-		if err != nil {
-			return err
+		if err != nil { // the job is stored all the same
+			r.Note(err)
+			out = look.JobOf(d.Job)
 		}
 		out.RootPassword = d.Password
+		if p := d.Problem; p != nil {
+			out.StartError = &look.StartError{Code: web.Code(p), Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
+		}
 		return r.Answer(w, status, out)
 	}
-	if d.Password == "" {
+	if d.Password == "" && d.Problem == nil {
 		return r.Redirect(w, path+d.Next())
 	}
-	return r.Page(w, status, "rootpassword", page.View{Here: "jobs", Data: &d})
+	p := passed{Password: d.Password, Next: d.Next()}
+	if d.Problem != nil {
+		p.Problem, p.Advice = d.Problem.Message, d.Problem.Advice
+	}
+	text, err := json.Marshal(p)
+	if err != nil {
+		return err
+	}
+	if d.Password == "" {
+		return r.RedirectOnce(w, path+d.Next(), "stored:"+d.Job.ID, text)
+	}
+	return r.RedirectOnce(w, path+"/root-password", "stored:"+d.Job.ID, text)
+}
+
+// passed is what the page that comes next says of a job that was stored, once.
+type passed struct{ Password, Next, Problem, Advice string }
+
+// Fault is why the job is not being built; nil: it is, or that wasn't asked for.
+func (p *passed) Fault() *fault.Error {
+	if p == nil || p.Problem == "" {
+		return nil
+	}
+	return fault.New(fault.Conflict, p.Problem, p.Advice)
+}
+
+// passedTo returns what a page of the job is to say once; nil: nothing.
+func passedTo(w http.ResponseWriter, r *web.Request) (*passed, error) {
+	text, err := r.FlashOf(w, "stored:"+r.Param("id"))
+	if text == nil || err != nil {
+		return nil, err
+	}
+	p := new(passed)
+	return p, json.Unmarshal(text, p)
+}
+
+// rootPassword shows root's new password once.
+func (j *jobs) rootPassword(w http.ResponseWriter, r *web.Request) error {
+	s, err := j.open(r)
+	if err != nil {
+		return err
+	}
+	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	if err != nil {
+		return err
+	}
+	p, err := passedTo(w, r)
+	if err != nil {
+		return err
+	}
+	if p == nil {
+		p = &passed{}
+	}
+	return r.Page(w, http.StatusOK, "rootpassword", page.View{Here: "jobs", Data: struct {
+		Job *store.Job
+		*passed
+	}{job, p}})
 }
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
@@ -140,14 +232,19 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	checked, err := s.Check(r.Context(), f.submission())
+	owner := r.Who.Person
+	if f.Revision > 0 { // a job that is there
+		owner = nil
+	}
+	checked, err := s.Check(r.Context(), owner, f.submission())
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
 	if r.JSON() {
 		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
-		return r.Answer(w, http.StatusOK, checkJSON(checked, build.DockerBuild(chosen, f.BuildArgs, f.Path, f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
+		return r.Answer(w, http.StatusOK, checkJSON(r, checked, build.DockerBuild(chosen, f.BuildArgs, f.Path,
+			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)
@@ -163,6 +260,7 @@ func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
 	return list
 }
 
-func checkJSON(c *build.Checked, docker string) any {
-	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution, "codename": c.Codename, "target": c.Target, "docker_build": docker}
+func checkJSON(r *web.Request, c *build.Checked, docker string) any {
+	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution,
+		"codename": c.Codename, "target": c.Target, "docker_build": docker, "ok": c.OK, "errors": web.Problems(r, c.Wrong)}
 }

@@ -37,11 +37,16 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	job, rev, err := j.newest(r, s)
-	if err != nil {
-		return err
-	}
 	f, err := j.read(r)
+	job, rev, missing := j.newest(r, s)
+	if missing != nil {
+		if fault.KindOf(missing) == fault.NotFound && !r.JSON() { // what was typed can become another job
+			f.Kept, f.Revision = "", 0
+			return j.reject(w, r, f, fault.New(fault.NotFound, "The job is not there any more.",
+				"What you sent stands here as a new one: choose a target to store it."))
+		}
+		return missing
+	}
 	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	if f.Revision == 0 && r.JSON() {
 		f.Revision = rev.Number

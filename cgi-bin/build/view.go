@@ -26,6 +26,10 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		return answer(w, r, s, http.StatusOK, job)
 	}
+	said, err := passedTo(w, r)
+	if err != nil {
+		return err
+	}
 	builds, err := s.Builds(ctx, owner, id)
 	if err != nil {
 		return err
@@ -45,13 +49,15 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 		Revision    *store.Revision
 		Open        bool
 		Problem     *fault.Error
+		NotStarted  *fault.Error // why the build that was asked for was not queued
 		Source      source
 		History     history
 		ContextSize int64
 		Docker      string // the command that tests the same sources in a container
 		Address     string // of the site
-	}{job, rev, len(builds) > 0 && open(builds), problem(err), newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)),
-		build.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
+	}{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(), newSource(r, rev.Dockerfile, findings), past,
+		int64(len(rev.Context)), build.DockerBuild(chosen, rev.BuildArgs, "",
+			rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
 }
 
 // answer gives a program a job.

@@ -15,16 +15,14 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.Person, email, pa
 		return fault.New(fault.Denied, "This site sends no mail, so a new address can't be proven.", "Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
-	if err := checkEmail(email); err != nil {
-		return err
+	wrong := checkEmail(email)
+	if wrong == nil && strings.EqualFold(email, p.Email) {
+		wrong = fault.New(fault.Invalid, "This is the address that you have.", "").At("email")
 	}
-	if strings.EqualFold(email, p.Email) {
-		return fault.New(fault.Invalid, "This is the address that you have.", "").At("email")
+	if wrong == nil && p.Role != "admin" {
+		wrong = a.admitDomain(email)
 	}
-	if err := a.admitDomain(email); err != nil && p.Role != "admin" {
-		return err
-	}
-	if err := a.Confirm(ctx, p, password); err != nil {
+	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return err
 	}
 	other, err := a.find(ctx, email)

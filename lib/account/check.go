@@ -1,6 +1,7 @@
 package account
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"sync"
@@ -17,13 +18,7 @@ const (
 )
 
 func (n NewPerson) check() error {
-	if err := checkEmail(n.Email); err != nil {
-		return err
-	}
-	if err := checkName(n.Name); err != nil {
-		return err
-	}
-	return checkPassword(n.Password)
+	return errors.Join(checkEmail(n.Email), checkName(n.Name), checkPassword(n.Password))
 }
 
 func checkName(name string) error {
@@ -35,10 +30,11 @@ func checkName(name string) error {
 
 // CheckProfile is Invalid at "name" or "notify" where store.SetProfile couldn't take them.
 func CheckProfile(name, notify string) error {
+	var choice error
 	if notify != "never" && notify != "failure" && notify != "always" {
-		return fault.New(fault.Invalid, "There is no such choice.", "Take “never”, “failure” or “always”.").At("notify")
+		choice = fault.New(fault.Invalid, "There is no such choice.", "Take “never”, “failure” or “always”.").At("notify")
 	}
-	return checkName(name)
+	return errors.Join(checkName(name), choice)
 }
 
 // email is what a browser takes in an <input type=email> (HTML Living Standard, 4.10.5.1.5, “valid e-mail address”).

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,13 +16,14 @@ const (
 	unknownTo = 30 * 24 * time.Hour
 )
 
-// Tidy forgets people who were removed or never went on after they had signed up.
+// Tidy forgets people who were removed or never went on after they had signed up, and after a day forms that wait and
+// what requests that name themselves did.
 func (a *Accounts) Tidy(ctx context.Context) error {
 	patience := unproven
 	if !a.cfg.Mail.On() {
 		patience = unknownTo
 	}
-	return a.db.Purge(ctx, a.Now(), a.Now().Add(-patience))
+	return errors.Join(a.db.Purge(ctx, a.Now(), a.Now().Add(-patience)), a.db.ForgetOnce(ctx, a.Now().Add(-24*time.Hour)))
 }
 
 // TellEnds posts the letters about builds that have ended, to those who want them.

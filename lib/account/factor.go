@@ -91,12 +91,13 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	if len(secret) != secretLength {
 		return nil, fault.New(fault.Invalid, "The set-up took too long.", "Begin again.")
 	}
-	if err := a.Confirm(ctx, p, password); err != nil {
-		return nil, err
-	}
+	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		return nil, fault.New(fault.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+		wrong = fault.New(fault.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+	}
+	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
+		return nil, err
 	}
 	s, err := a.seals()
 	if err != nil {

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 // ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
 // keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. Invalid: the Field says which.
 func ParseLimits(field func(name string) string) (own store.Own, err error) {
+	var wrong []error
 	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
 		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
 		text := strings.TrimSpace(field(name))
@@ -21,7 +23,9 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			return own, fault.New(fault.Invalid, "“"+text+"” can't be a limit.", "Write a whole number, 0 for no limit, or nothing for the site's own.").At(name)
+			wrong = append(wrong, fault.New(fault.Invalid, "“"+text+"” can't be a limit.",
+				"Write a whole number, 0 for no limit, or nothing for the site's own.").At(name))
+			continue
 		}
 		v := int(n)
 		*to = &v
@@ -29,12 +33,13 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	if text := strings.TrimSpace(field("artifacts")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
-			return own, fault.New(fault.Invalid, "“"+text+"” is not a size.", "Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts")
+			wrong = append(wrong, fault.New(fault.Invalid, "“"+text+"” is not a size.",
+				"Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts"))
 		}
 		n := int64(size)
 		own.Bytes = &n
 	}
-	return own, nil
+	return own, errors.Join(wrong...)
 }
 
 // LimitsOf returns a person's own limits as ParseLimits reads them.

@@ -57,22 +57,35 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bo
 
 // newPassword checks and hashes a password that a person chose.
 func (a *Accounts) newPassword(ctx context.Context, p *store.Person, password string) (phc string, err error) {
-	if err := checkPassword(password); err != nil {
-		return "", err
-	}
-	if err := a.hardToGuess(ctx, password, p.Email, p.Name); err != nil {
+	if err := a.mayChoose(ctx, p, password); err != nil {
 		return "", err
 	}
 	return a.hash(ctx, password)
 }
 
+func (a *Accounts) mayChoose(ctx context.Context, p *store.Person, password string) error {
+	if err := checkPassword(password); err != nil {
+		return err
+	}
+	return a.hardToGuess(ctx, password, p.Email, p.Name)
+}
+
+// confirmed is Confirm for a form with other fields, of which wrong says what is wrong with them: all is told at once.
+func (a *Accounts) confirmed(ctx context.Context, p *store.Person, password, field string, wrong error) error {
+	err := a.Confirm(ctx, p, password)
+	if err != nil && fault.KindOf(err) != fault.Invalid {
+		return err
+	}
+	return errors.Join(at(err, field), wrong)
+}
+
 // ChangePassword gives a person who knows the old password a new one, and logs them out everywhere but in the session keep; with tokens
 // their API tokens go, too. Invalid: the Field "old" or "password".
 func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int64, old, password string, tokens bool, by store.Entry) error {
-	if err := a.Confirm(ctx, p, old); err != nil {
-		return at(err, "old")
+	if err := a.confirmed(ctx, p, old, "old", a.mayChoose(ctx, p, password)); err != nil {
+		return err
 	}
-	phc, err := a.newPassword(ctx, p, password)
+	phc, err := a.hash(ctx, password)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -35,14 +36,15 @@ func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) erro
 		return fault.New(fault.Denied, "Nobody can sign up here.", "Ask the administrator for an account.")
 	}
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
-	if err := n.check(); err != nil {
-		return err
+	wrong := n.check()
+	if fault.At(fault.All(wrong), "email") == nil {
+		wrong = errors.Join(a.admitDomain(n.Email), wrong)
 	}
-	if err := a.admitDomain(n.Email); err != nil {
-		return err
+	if fault.At(fault.All(wrong), "password") == nil {
+		wrong = errors.Join(wrong, a.hardToGuess(ctx, n.Password, n.Email, n.Name))
 	}
-	if err := a.hardToGuess(ctx, n.Password, n.Email, n.Name); err != nil {
-		return err
+	if wrong != nil {
+		return wrong
 	}
 	phc, err := a.hash(ctx, n.Password)
 	if err != nil {

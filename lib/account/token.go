@@ -2,6 +2,7 @@ package account
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -9,19 +10,31 @@ import (
 	"toaster.do/lib/store"
 )
 
+// CheckToken says all that is wrong with a new token: Invalid at the Field "name", "scope" or "ttl".
+func CheckToken(name, scope string, ttl time.Duration) error {
+	var wrong []error
+	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
+		wrong = append(wrong, fault.New(fault.Invalid, "The token needs a name of at most 100 characters.",
+			"Say what it is for.").At("name"))
+	}
+	if scope != "read" && scope != "write" && scope != "metrics" {
+		wrong = append(wrong, fault.New(fault.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope"))
+	}
+	if ttl < 0 {
+		wrong = append(wrong, fault.New(fault.Invalid, "The token would have expired already.",
+			"Take a longer time, or 0 for ever.").At("ttl"))
+	}
+	return errors.Join(wrong...)
+}
+
 // AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
 // "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
 // email. Invalid: the Field "name", "scope" or "ttl".
 func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration,
 	by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
-	switch {
-	case name == "" || !printable(name, 100):
-		return "", fault.New(fault.Invalid, "The token needs a name of at most 100 characters.", "Say what it is for.").At("name")
-	case scope != "read" && scope != "write" && scope != "metrics":
-		return "", fault.New(fault.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope")
-	case ttl < 0:
-		return "", fault.New(fault.Invalid, "The token would have expired already.", "Take a longer time, or 0 for ever.").At("ttl")
+	if err := CheckToken(name, scope, ttl); err != nil {
+		return "", err
 	}
 	p, err := a.person(ctx, email)
 	if err != nil {

@@ -18,8 +18,8 @@ func DockerBuild(target sdk.Target, buildArgs, name string, context bool) string
 	if target.Arch != "" {
 		words = append(words, "--platform "+dockerfile.Platform(target.Arch))
 	}
-	for line := range strings.Lines(buildArgs) {
-		if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+	for _, line := range itemLines(buildArgs) {
+		if line != "" {
 			words = append(words, "--build-arg "+quote(line))
 		}
 	}

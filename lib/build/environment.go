@@ -15,8 +15,7 @@ import (
 // later counts. A line that is none is a *Rejected.
 func ParseEnvironment(text string) ([]string, error) {
 	var list []string
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimLeftFunc(strings.TrimSuffix(line, "\r"), unicode.IsSpace)
+	for i, line := range itemLines(text) {
 		if line == "" || line[0] == '#' {
 			continue
 		}

@@ -20,7 +20,7 @@ func (s *Service) FindDockerfile(sub *Submission, asked string) (name string, er
 	}
 	name, text, err := context.FindDockerfile(asked)
 	if err != nil {
-		return "", &Rejected{Fault: fault.Of(err)}
+		return "", &Rejected{Faults: []*fault.Error{fault.Of(err)}}
 	}
 	sub.Dockerfile = text
 	return name, nil

@@ -36,8 +36,8 @@ func ParseRootKeys(text string) (string, error) {
 		return "", refuse(fault.Invalid, "root_keys", "This is a private key. Keep it to yourself.", "Paste the public one: the file beside it that ends in .pub.")
 	}
 	var keys strings.Builder
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
+	for i, line := range itemLines(text) {
+		line = strings.TrimRightFunc(line, blank)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

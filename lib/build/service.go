@@ -3,6 +3,7 @@ package build
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"toaster.do/lib/dockerfile"
@@ -46,6 +47,33 @@ func New(parts Service) *Service {
 // Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
 // error: the job is defined later.
 func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	return s.add(ctx, owner, sub, s.Store.AddJob)
+}
+
+// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is a Conflict.
+func (s *Service) AddNamed(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	return s.add(ctx, owner, sub, s.Store.AddNamedJob)
+}
+
+// Named returns the newest of an owner's jobs with the name and target of a submission, and its newest revision; nil
+// where
+// there is none.
+func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*store.Job, *store.Revision, error) {
+	name, err := cleanName(sub.Name, sub.Target)
+	if err != nil {
+		return nil, nil, nil // Add says what is wrong
+	}
+	job, err := s.Store.NamedJob(ctx, owner, name, sub.Target)
+	if job == nil || err != nil {
+		return nil, nil, err
+	}
+	rev, err := s.Store.Revision(ctx, owner, job.ID, 0)
+	return job, rev, err
+}
+
+type addJob func(context.Context, *store.Job, *store.Revision, int) error
+
+func (s *Service) add(ctx context.Context, owner *store.Person, sub Submission, put addJob) (*store.Job, error) {
 	ctx = engine.Budget(ctx)
 	w, err := s.prepare(ctx, sub)
 	if err != nil {
@@ -55,10 +83,6 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	if err != nil {
 		return nil, err
 	}
-	limit := s.Limits.Jobs
-	if owner.MaxJobs >= 0 {
-		limit = owner.MaxJobs
-	}
 	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
@@ -67,11 +91,11 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 		job.ID = newID()
 		rev.JobID = job.ID
 		job.EngineName = EngineName(owner.Email, job.Target, timestamp(job.CreatedAt))
-		err := s.Store.AddJob(ctx, job, rev, limit)
+		err := put(ctx, job, rev, s.jobs(owner))
 		if err == nil {
 			break
 		}
-		if fault.KindOf(err) != fault.Conflict || try == 40 {
+		if fault.Of(err).Code != store.NameTaken || try == 40 {
 			return nil, err
 		}
 	}
@@ -119,7 +143,21 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 		return nil, err
 	}
 	defer s.made.give(id, rev.Number, script)()
-	return s.Changed(ctx, owner, id)
+	if changed := s.changed(ctx, owner, id); changed != nil {
+		return changed, nil
+	}
+	job.Name, job.Revision = w.name, rev.Number
+	return job, nil
+}
+
+// changed is Changed after what is stored already: that the job can't be looked at is no error then. It returns nil.
+func (s *Service) changed(ctx context.Context, owner int64, id string) *store.Job {
+	job, err := s.Changed(ctx, owner, id)
+	if err != nil {
+		s.Logger.Warn("a change is stored, and carried on with later", slog.String("job", id), slog.Any("error", err))
+		return nil
+	}
+	return job
 }
 
 // Source returns what a job is made from; revision 0 is the newest.
@@ -143,11 +181,11 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 	if err != nil || already {
 		return b, already, err
 	}
-	if _, err := s.Changed(ctx, owner, id); err != nil {
-		return nil, false, err
+	s.changed(ctx, owner, id)
+	if now, err := s.Store.Build(ctx, owner, id, b.Number); err == nil {
+		b = now
 	}
-	b, err = s.Store.Build(ctx, owner, id, b.Number)
-	return b, false, err
+	return b, false, nil
 }
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
@@ -156,8 +194,8 @@ func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
 	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
 		return err
 	}
-	_, err := s.Changed(ctx, owner, id)
-	return err
+	s.changed(ctx, owner, id)
+	return nil
 }
 
 // SetEnabled lets a job start builds or not; switching off gives up a build that waits.
@@ -166,8 +204,8 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
 		return err
 	}
-	_, err := s.Changed(ctx, owner, id)
-	return err
+	s.changed(ctx, owner, id)
+	return nil
 }
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,20 +31,29 @@ type Submission struct {
 
 // Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
 type Rejected struct {
-	Fault    *fault.Error         // its Field is name, target, dockerfile, dockerfile_path, context, build_args, environment or root_keys
+	Faults   []*fault.Error       // all that is wrong; Fields as those of Submission: name, target, dockerfile, context, …
 	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
 }
 
-func (r *Rejected) Error() string { return r.Fault.Error() }
-func (r *Rejected) Unwrap() error { return r.Fault }
+func (r *Rejected) Error() string { return r.Faults[0].Error() }
+
+// Unwrap returns the faults.
+func (r *Rejected) Unwrap() (list []error) {
+	for _, f := range r.Faults {
+		list = append(list, f)
+	}
+	return list
+}
 
 // Checked is what can be said of a submission without building it.
 type Checked struct {
 	Findings     []dockerfile.Finding
-	Steps        int    // 0 when it can't be built
-	Distribution string // what FROM says: "devuan"
-	Codename     string // what FROM says: "daedalus"
-	Target       string // the one that was chosen, or the first that FROM suits; empty: none does
+	Steps        int            // 0 when it can't be built
+	Distribution string         // what FROM says: "devuan"
+	Codename     string         // what FROM says: "daedalus"
+	Target       string         // the one that was chosen, or the first that FROM suits; empty: none does
+	OK           bool           // Add would take it, for that target
+	Wrong        []*fault.Error // why it wouldn't, beside the findings
 }
 
 // work is a submission that can be built.
@@ -54,6 +64,7 @@ type work struct {
 	root            store.Root
 	blend           *dockerfile.Blend
 	findings        []dockerfile.Finding
+	steps           int
 }
 
 // Target returns the target of that name. It fails with Invalid for one that is not offered.
@@ -78,64 +89,122 @@ func (s *Service) Suggest(text []byte) string {
 }
 
 // Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
-// wrong is a *Rejected.
-func (s *Service) Check(ctx context.Context, sub Submission) (*Checked, error) {
-	src, err := s.source(sub)
+// wrong is a *Rejected. Where owner is given, it is looked at whether that person may have one more job.
+func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission) (*Checked, error) {
+	c := &Checked{Target: sub.Target}
+	if sub.Target == "" {
+		sub.Target = s.Suggest(sub.Dockerfile)
+		c.Target = sub.Target
+	}
+	w, wrong, err := s.examine(ctx, sub, false)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := ParseRootKeys(sub.RootKeys); err != nil {
-		return nil, err
-	}
-	c := &Checked{Target: sub.Target}
-	if c.Target == "" {
-		c.Target = s.Suggest(sub.Dockerfile)
-	}
-	if c.Target != "" {
-		target, err := s.Target(c.Target)
-		if err != nil {
-			return nil, reject(err, "target")
-		}
-		src.Arch, src.Codename = target.Arch, target.Codename
-	}
 	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
-	var steps []dockerfile.Step
-	err = inTime(ctx, &src, func() { steps, c.Findings = dockerfile.Steps(src) })
-	c.Steps = len(steps)
-	return c, err
+	c.Findings, c.Steps = w.findings, w.steps
+	var rejected []*fault.Error
+	for _, f := range wrong {
+		switch {
+		case f.Field == "target" && sub.Target == "":
+			c.Wrong = append(c.Wrong, f)
+		case f.Code != unbuildableCode:
+			rejected = append(rejected, f)
+		}
+	}
+	if len(rejected) > 0 {
+		return nil, &Rejected{Faults: wrong, Findings: w.findings}
+	}
+	if owner != nil {
+		switch err := s.Store.RoomForJob(ctx, owner.ID, s.jobs(owner)); {
+		case fault.KindOf(err) == fault.Quota && err != nil:
+			c.Wrong = append(c.Wrong, fault.Of(err))
+		case err != nil:
+			return nil, err
+		}
+	}
+	c.OK = len(wrong) == 0 && len(c.Wrong) == 0
+	return c, nil
+}
+
+// jobs is how many jobs a person may have; 0: any number.
+func (s *Service) jobs(owner *store.Person) int {
+	if owner.MaxJobs >= 0 {
+		return owner.MaxJobs
+	}
+	return s.Limits.Jobs
 }
 
 func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
+	w, wrong, err := s.examine(ctx, sub, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(wrong) > 0 {
+		return nil, &Rejected{Faults: wrong, Findings: w.findings}
+	}
+	w.root, err = rootAccess(sub, w.target)
+	return w, err
+}
+
+// unbuildableCode is the code of a fault that findings explain.
+const unbuildableCode = "dockerfile"
+
+// examine says all that is wrong with a submission: it decides for a check and for what is stored. Without write, there
+// is no blend. The error is one of the server's.
+func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *work, wrong []*fault.Error, err error) {
+	w = &work{buildArgs: sub.BuildArgs, environment: sub.Environment}
+	bad := func(field string, err error) bool {
+		if err != nil {
+			wrong = append(wrong, fault.Of(err).At(field))
+		}
+		return err != nil
+	}
 	if sub.Target == "" {
-		return nil, refuse(fault.Invalid, "target", "No target is chosen.", s.choose(sub.Dockerfile))
+		bad("target", fault.New(fault.Invalid, "No target is chosen.", s.choose(sub.Dockerfile)))
+	} else if w.target, err = s.Target(sub.Target); err != nil && fault.KindOf(err) != fault.Invalid {
+		return nil, nil, err
+	} else {
+		bad("target", err)
 	}
-	target, err := s.Target(sub.Target)
-	if err != nil {
-		return nil, reject(err, "target")
+	w.name, err = cleanName(sub.Name, w.target.Name)
+	bad("name", err)
+	noText := bad("dockerfile", s.checkDockerfile(sub.Dockerfile))
+	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename}
+	noContext := false
+	if sub.Context != nil {
+		src.Context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context)
+		if noContext = bad("context", err); !noContext {
+			src.Context = src.Context.Project(sub.Dockerfile)
+		}
 	}
-	name, err := cleanName(sub.Name, target.Name)
-	if err != nil {
-		return nil, err
+	src.BuildArgs, err = ParseBuildArgs(sub.BuildArgs)
+	bad("build_args", err)
+	src.Environment, err = ParseEnvironment(sub.Environment)
+	bad("environment", err)
+	if !noText {
+		if err := inTime(ctx, &src, func() { w.translate(src, write) }); err != nil {
+			return nil, nil, err
+		}
+		if noContext { // what it has is unknown
+			w.findings = slices.DeleteFunc(w.findings, func(f dockerfile.Finding) bool { return f.Rule == "MissingSource" })
+		}
+		if f := unbuildable(w.findings); f != nil {
+			bad("dockerfile", f.As(unbuildableCode))
+		}
 	}
-	src, err := s.source(sub)
-	if err != nil {
-		return nil, err
+	_, err = ParseRootKeys(sub.RootKeys)
+	bad("root_keys", err)
+	return w, wrong, nil
+}
+
+func (w *work) translate(src dockerfile.Source, write bool) {
+	if write {
+		w.blend, w.findings = dockerfile.Translate(src)
+		return
 	}
-	src.Arch, src.Codename = target.Arch, target.Codename
-	var blend *dockerfile.Blend
-	var findings []dockerfile.Finding
-	if err := inTime(ctx, &src, func() { blend, findings = dockerfile.Translate(src) }); err != nil {
-		return nil, err
-	}
-	if f := unbuildable(findings); f != nil {
-		return nil, &Rejected{Findings: findings, Fault: f.At("dockerfile")}
-	}
-	root, err := rootAccess(sub, target)
-	if err != nil {
-		return nil, err
-	}
-	return &work{name: name, buildArgs: sub.BuildArgs, environment: sub.Environment, target: target, root: root, blend: blend,
-		findings: findings}, nil
+	var steps []dockerfile.Step
+	steps, w.findings = dockerfile.Steps(src)
+	w.steps = len(steps)
 }
 
 func (s *Service) choose(text []byte) string {
@@ -232,25 +301,47 @@ func cleanName(name, otherwise string) (string, error) {
 	return name, nil
 }
 
-// ParseBuildArgs reads build arguments, K=V a line, as "docker build --build-arg" takes them. Empty lines are
-// passed over; what follows the first "=" is the value, to the letter.
+// ParseBuildArgs reads build arguments, K=V a line, as "docker build --build-arg" takes them. Blank lines are passed
+// over, and
+// blanks before a name; what follows the first "=" is the value, to the letter. With the error come those that can be
+// read.
 func ParseBuildArgs(text string) (map[string]string, error) {
 	args := map[string]string{}
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSuffix(line, "\r")
-		if strings.TrimSpace(line) == "" {
+	var wrong error
+	for i, line := range itemLines(text) {
+		if line == "" {
 			continue
 		}
 		key, value, ok := strings.Cut(line, "=")
-		if !ok || !identifier(key) {
-			return nil, refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1), "Write one argument a line, such as VERSION=1.2.")
+		switch {
+		case wrong != nil:
+		case !ok || !identifier(key):
+			wrong = refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
+				"Write one argument a line, such as VERSION=1.2.")
+		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+			wrong = refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
+				"Write it as text.")
 		}
-		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
-			return nil, refuse(fault.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1), "Write it as text.")
+		if ok && identifier(key) {
+			args[key] = value
 		}
-		args[key] = value
 	}
-	return args, nil
+	return args, wrong
+}
+
+// itemLines are the lines of a field that has an item a line, whatever ends them, without what is blank before an
+// item. What
+// shows nothing is blank: a byte order mark and a space without width, too. A blank line is empty.
+func itemLines(text string) []string {
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimLeftFunc(line, blank)
+	}
+	return lines
+}
+
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune("\ufeff\u200b\u200c\u200d\u2060", r)
 }
 
 func identifier(s string) bool {
@@ -263,10 +354,10 @@ func identifier(s string) bool {
 }
 
 func refuse(kind fault.Kind, field, message, advice string) *Rejected {
-	return &Rejected{Fault: fault.New(kind, message, advice).At(field)}
+	return &Rejected{Faults: []*fault.Error{fault.New(kind, message, advice).At(field)}}
 }
 
 // reject says which field a fault belongs to.
 func reject(err error, field string) *Rejected {
-	return &Rejected{Fault: fault.Of(err).At(field)}
+	return &Rejected{Faults: []*fault.Error{fault.Of(err).At(field)}}
 }

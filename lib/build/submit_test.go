@@ -61,7 +61,7 @@ func TestFROMSuggestsTheTarget(t *testing.T) {
 		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "", "alpine": "",
 	} {
 		text := []byte("FROM " + from + "\n")
-		c, err := h.Check(t.Context(), Submission{Dockerfile: text})
+		c, err := h.Check(t.Context(), nil, Submission{Dockerfile: text})
 		if err != nil || c.Target != want || h.Suggest(text) != want {
 			t.Errorf("FROM %s suggests %q, %v", from, c.Target, err)
 		}
@@ -73,7 +73,8 @@ func TestTheFourthJobIsOverTheLimit(t *testing.T) {
 	for range 3 {
 		h.add()
 	}
-	if _, err := h.Add(t.Context(), h.ann, Submission{Target: target, Dockerfile: []byte("FROM debian:bookworm\n")}); fault.KindOf(err) != fault.Limited {
+	if _, err := h.Add(t.Context(), h.ann, Submission{Target: target,
+		Dockerfile: []byte("FROM debian:bookworm\n")}); fault.KindOf(err) != fault.Quota {
 		t.Fatal(err)
 	}
 }

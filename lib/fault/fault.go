@@ -19,7 +19,8 @@ const (
 	NotFound     Kind = "not found"    // not there, or somebody else's: 404
 	Gone         Kind = "gone"         // it was there, and is not kept any more: 410
 	Conflict     Kind = "conflict"     // it has changed meanwhile, or exists already: 409
-	Limited      Kind = "limited"      // too many, too often: 429
+	Quota        Kind = "quota"        // one of the person's limits is reached, and waiting alone doesn't help: 403
+	Limited      Kind = "limited"      // too often: 429
 	Unavailable  Kind = "unavailable"  // try again later: 503
 	Full         Kind = "full"         // no room on the disk: 507
 	Broken       Kind = "broken"       // our fault, or the engine's: 500
@@ -31,6 +32,7 @@ type Error struct {
 	Message string // what happened, one sentence, for the person who asked
 	Advice  string // what to do next, one sentence; may be empty
 	Field   string // the form field it belongs to; empty for the whole form
+	Code    string // what happened, for programs: "unknown_field"; empty: the kind
 	Err     error  // the cause, for the log only; may be nil
 
 	After time.Duration // when trying again may help: Retry-After; 0: unknown
@@ -58,6 +60,51 @@ func (e *Error) In(d time.Duration) *Error {
 	c := *e
 	c.After = d
 	return &c
+}
+
+// As returns a copy of e with a code for programs.
+func (e *Error) As(code string) *Error {
+	c := *e
+	c.Code = code
+	return &c
+}
+
+// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a
+// person is
+// Broken.
+func All(err error) []*Error {
+	var list []*Error
+	var walk func(error)
+	walk = func(err error) {
+		if e, ok := err.(*Error); ok {
+			list = append(list, e)
+			return
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				walk(e)
+			}
+		case interface{ Unwrap() error }:
+			if e := u.Unwrap(); e != nil {
+				walk(e)
+			}
+		}
+	}
+	if walk(err); len(list) == 0 && err != nil {
+		list = append(list, Of(err))
+	}
+	return list
+}
+
+// At returns the first of the faults that belongs to the form's field; nil: none does.
+func At(list []*Error, field string) *Error {
+	for _, e := range list {
+		if e.Field == field {
+			return e
+		}
+	}
+	return nil
 }
 
 // Error returns message and cause, for logs and the command line's own errors.

@@ -40,7 +40,8 @@ var speakers = map[string][]int{
 }
 
 // told are the fields and variables that people read.
-var told = []string{"Message", "Advice", "message", "advice", "Reason", "reason", "Title", "Lead", "Button", "Wrong"}
+var told = []string{"Message", "Advice", "Notice", "message", "advice", "Reason", "reason", "Title", "Lead", "Button",
+	"Wrong"}
 
 // answers are functions, constants and variables all of whose texts are read. What programs type stands in lists, and is left out.
 var answers = []string{

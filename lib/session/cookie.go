@@ -14,16 +14,12 @@ import (
 const genuine = 7 * 24 * time.Hour
 
 // codecs sign and encrypt cookies, the first with the newest keys.
-func codecs(cfg *config.Config) ([]securecookie.Codec, error) {
-	keys, err := cfg.KeyPairs()
-	if err != nil {
-		return nil, err
-	}
+func codecs(cfg *config.Config, keys [][]byte) []securecookie.Codec {
 	all := securecookie.CodecsFromPairs(keys...)
 	for _, c := range all {
 		c.(*securecookie.SecureCookie).MaxAge(maxAge(cfg)).SetSerializer(securecookie.JSONEncoder{})
 	}
-	return all, nil
+	return all
 }
 
 // maxAge is a cookie's life in seconds.

@@ -30,40 +30,36 @@ func (m *Manager) deviceCookie(r *http.Request) *http.Cookie {
 }
 
 // deviceCodecs are codecs whose values don't age: the device's own time counts.
-func (m *Manager) deviceCodecs() ([]securecookie.Codec, error) {
-	all, err := codecs(m.cfg)
+func (m *Manager) deviceCodecs() []securecookie.Codec {
+	all := codecs(m.cfg, m.keys)
 	for _, c := range all {
 		c.(*securecookie.SecureCookie).MaxAge(0)
 	}
-	return all, err
+	return all
 }
 
 // Remember makes the browser one that p has logged in with, until they have a new password or log out everywhere;
 // factor tells whether with the second factor.
 func (m *Manager) Remember(w http.ResponseWriter, r *http.Request, p *store.Person, factor bool) error {
-	all, err := m.deviceCodecs()
-	if err != nil {
-		return err
-	}
+	all := m.deviceCodecs()
 	d := device{p.ID, rand.Text(), m.Now().Unix(), p.Browsers, factor}
 	if k := m.Known(r); k.Person == p.ID && k.Epoch == p.Browsers {
 		d.ID, d.Factor = k.ID, factor || k.Factor
 	}
 	c := m.deviceCookie(r)
 	c.MaxAge = int(remembering / time.Second)
-	if c.Value, err = securecookie.EncodeMulti(c.Name, d, all...); err != nil {
+	value, err := securecookie.EncodeMulti(c.Name, d, all...)
+	if err != nil {
 		return err
 	}
+	c.Value = value
 	http.SetCookie(w, c)
 	return nil
 }
 
 // Known tells who has logged in with the browser before. Whether it is still known, the person's Browsers tells.
 func (m *Manager) Known(r *http.Request) store.Browser {
-	all, err := m.deviceCodecs()
-	if err != nil {
-		return store.Browser{}
-	}
+	all := m.deviceCodecs()
 	name := m.deviceCookie(r).Name
 	for _, c := range r.CookiesNamed(name) {
 		var d device

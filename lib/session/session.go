@@ -21,7 +21,7 @@ type Identity struct {
 	Person  *store.Person // nil: nobody
 	Session int64         // the session's row; 0 with a token
 	Token   *store.Token  // nil with a cookie
-	Expired *store.Person // the cookie is genuine, but its session has run out: whose it was
+	Expired *store.Person // the cookie is genuine, but its session is over: whose it was
 }
 
 // MayWrite tells whether the request may change something: a session may, a token with the scope "write" too.
@@ -36,17 +36,18 @@ type Manager struct {
 
 	cfg    *config.Config
 	db     *store.DB
+	keys   [][]byte // the site's, in pairs, newest first
 	codecs []securecookie.Codec
 }
 
 // New reads the keys of cfg. An error is a fault that tells the administrator what to do.
 func New(cfg *config.Config, db *store.DB) (*Manager, error) {
-	codecs, err := codecs(cfg)
+	keys, err := cfg.KeyPairs()
 	if err != nil {
 		return nil, err
 	}
 	prefix := func(*http.Request) string { return cfg.Site.Prefix }
-	return &Manager{Now: time.Now, Prefix: prefix, cfg: cfg, db: db, codecs: codecs}, nil
+	return &Manager{Now: time.Now, Prefix: prefix, cfg: cfg, db: db, keys: keys, codecs: codecs(cfg, keys)}, nil
 }
 
 // Who tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
@@ -69,9 +70,9 @@ func (m *Manager) Who(r *http.Request) (Identity, error) {
 	}
 	now := m.Now()
 	switch {
-	case !p.Active() || !s.EndedAt.IsZero():
+	case !p.Active():
 		return Identity{}, nil
-	case !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.cfg.Session.Idle:
+	case !s.EndedAt.IsZero() || !now.Before(s.ExpiresAt) || now.Sub(s.SeenAt) >= m.cfg.Session.Idle:
 		return Identity{Expired: p}, nil
 	}
 	if now.Sub(s.SeenAt) >= precision {

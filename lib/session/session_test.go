@@ -35,7 +35,7 @@ func TestALogInHoldsUntilTheLogOut(t *testing.T) {
 	if gone := w.Result().Cookies(); len(gone) != 1 || gone[0].MaxAge >= 0 || gone[0].Name != c.Name || gone[0].Path != c.Path {
 		t.Errorf("the browser keeps its cookie: %v", gone)
 	}
-	s.expect("a copy of the cookie after the log-out", c, "", "")
+	s.expect("a copy of the cookie after the log-out", c, "", anna)
 	must(t, s.End(httptest.NewRecorder(), request(c)))
 	must(t, s.End(httptest.NewRecorder(), request(nil)))
 }
@@ -44,7 +44,7 @@ func TestEachLogInHasANewIdAndEndsTheOldSession(t *testing.T) {
 	s := newSite(t)
 	first := s.logIn(nil)
 	second := s.logIn(first)
-	s.expect("the old cookie", first, "", "")
+	s.expect("the old cookie", first, "", anna)
 	s.expect("the new cookie", second, anna, "")
 	other := s.logIn(nil)
 	s.expect("a second browser", other, anna, "")
@@ -61,7 +61,7 @@ func TestACookieSetBeforehandIsWorthNothing(t *testing.T) {
 	if c.Value == planted.Value {
 		t.Error("the planted cookie was kept")
 	}
-	s.expect("the planted cookie, which eve knows", planted, "", "")
+	s.expect("the planted cookie, which eve knows", planted, "", "eve@example.org")
 	s.expect("what anna got", c, anna, "")
 }
 
@@ -120,14 +120,14 @@ func TestSuspensionAndANewPasswordEndSessions(t *testing.T) {
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
 	s.expect("suspended", c, "", "")
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
-	s.expect("active again, with the cookie from before", c, "", "")
+	s.expect("active again, with the cookie from before", c, "", anna)
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
 	s.expect("logged in while suspended", s.logIn(nil), "", "")
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
 	c = s.logIn(nil)
 	s.expect("logged in again", c, anna, "")
 	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.Entry{At: s.now}))
-	s.expect("with a new password", c, "", "")
+	s.expect("with a new password", c, "", anna)
 }
 
 func TestTheDatabaseDoesNotKnowTheId(t *testing.T) {

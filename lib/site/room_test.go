@@ -24,7 +24,8 @@ func TestNoBuildStartsOnADiskThatIsNearlyFull(t *testing.T) {
 	}
 	cfg.Limits.FreeDisk = config.Size(free * 2)
 	err = Room(cfg)
-	if fault.KindOf(err) != fault.Unavailable || !strings.Contains(fault.Of(err).Advice, "free some space") || !strings.Contains(err.Error(), dir) {
+	if fault.KindOf(err) != fault.Full || !strings.Contains(fault.Of(err).Advice, "free some space") ||
+		!strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}
 	cfg.Limits.FreeDisk = 0

@@ -5,6 +5,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"toaster.do/lib/fault"
@@ -140,7 +141,8 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
 // stopped, it returns that one, and already is true. A job that is switched off is a Conflict. Where the owner has
-// reached one of their limits, which l has for those who have none of their own: Limited; where too many builds wait: Unavailable.
+// reached one of their limits, which l has for those who have none of their own: Quota; where too many builds wait:
+// Unavailable.
 func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
@@ -152,7 +154,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		}
 		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
 			b, already = j.Last, true
-			return nil
+			return made(ctx, tx, b.path())
 		}
 		if err := l.admit(ctx, tx, owner, now); err != nil {
 			return err
@@ -160,7 +162,10 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if b, err = enqueue(ctx, tx, j, 0, now); err != nil {
 			return err
 		}
-		return count(ctx, tx, owner, b, now)
+		if err := count(ctx, tx, owner, b, now); err != nil {
+			return err
+		}
+		return made(ctx, tx, b.path())
 	})
 	return b, already, err
 }
@@ -176,6 +181,8 @@ func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time
 		b.JobID, b.Number, b.Revision, millis(now), null(repeats))
 	return b, err
 }
+
+func (b *Build) path() string { return fmt.Sprintf("/jobs/%s/builds/%d", b.JobID, b.Number) }
 
 // Builds returns an owner's job's builds, newest first.
 func (db *DB) Builds(ctx context.Context, owner int64, id string) (builds []*Build, err error) {

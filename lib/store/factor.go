@@ -14,7 +14,8 @@ func (db *DB) SetFactor(ctx context.Context, person int64, secret []byte, step i
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, person)); err != nil {
 			return err
 		}
-		if err := errors.Join(setCodes(ctx, tx, person, codes), endRow(ctx, tx, person, "factor")); err != nil {
+		if err := errors.Join(setCodes(ctx, tx, person, codes), endRow(ctx, tx, person, "factor"),
+			made(ctx, tx, "/account/factor")); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)
@@ -36,7 +37,7 @@ func (db *DB) Reseal(ctx context.Context, person int64, old, sealed []byte) erro
 // SetRecoveryCodes replaces a person's recovery codes.
 func (db *DB) SetRecoveryCodes(ctx context.Context, person int64, codes [][]byte, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := setCodes(ctx, tx, person, codes); err != nil {
+		if err := errors.Join(setCodes(ctx, tx, person, codes), made(ctx, tx, "/account/factor")); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, person, e, letter)

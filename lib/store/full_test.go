@@ -18,11 +18,12 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
 	exhaust(t, db, "PRAGMA max_page_count = 1") // as small as the file is now
-	err := db.AddDraft(t.Context(), Draft{ID: "large", PersonID: p.ID, CreatedAt: day, Form: make([]byte, 1<<20)}, day, 5)
+	err := db.AddDraft(t.Context(), Draft{ID: "large", PersonID: p.ID, CreatedAt: day, Form: make([]byte, 1<<20)},
+		DraftRoom{Since: day, Each: 5})
 	if kind(err) != fault.Full || fault.Of(err).Advice == "" {
 		t.Errorf("%v", err)
 	}
-	if _, err := db.TakeDraft(t.Context(), p.ID, "large", day); kind(err) != fault.NotFound {
+	if _, err := db.Draft(t.Context(), p.ID, "large", "", day); kind(err) != fault.NotFound {
 		t.Errorf("half of it is there: %v", err)
 	}
 	if got, err := db.PersonByID(t.Context(), p.ID); err != nil || got.Email != p.Email {

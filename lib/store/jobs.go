@@ -88,27 +88,77 @@ func noJob() error {
 	return fault.New(fault.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
 }
 
-// AddJob stores a job with its first revision, unless its owner has limit jobs already (Limited); 0 is no limit. An engine
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (Quota); 0 is no limit. An
+// engine
 // name that is taken is a Conflict: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
+	return db.write(ctx, func(tx *sql.Tx) error { return addJob(ctx, tx, j, r, limit) })
+}
+
+// AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise a Conflict.
+func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var have int
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", j.PersonID).Scan(&have); err != nil {
-			return err
+		if other, err := namedJob(ctx, tx, j.PersonID, j.Name, j.Target); other != nil || err != nil {
+			return errors.Join(err, fault.New(fault.Conflict, "A job of this name was made at the same moment.", "Try again."))
 		}
-		if limit > 0 && have >= limit {
-			return fault.New(fault.Limited, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit), "Remove a job that you no longer need, or ask the administrator for more.")
-		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
-		if unique(err) {
-			return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.")
-		}
-		if err != nil {
-			return err
-		}
-		return addRevision(ctx, tx, r)
+		return addJob(ctx, tx, j, r, limit)
 	})
+}
+
+// NamedJob returns the newest of an owner's jobs with a name and target; nil: there is none.
+func (db *DB) NamedJob(ctx context.Context, owner int64, name, target string) (j *Job, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		j, err = namedJob(ctx, tx, owner, name, target)
+		return err
+	})
+	return j, err
+}
+
+func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string) (*Job, error) {
+	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE job.person_id = ?
+		AND job.name = ? AND job.target = ? AND job.removed_at IS NULL ORDER BY job.created_at DESC,
+			job.id LIMIT 1`, owner, name, target)
+	if err != nil || len(jobs) == 0 {
+		return nil, err
+	}
+	return jobs[0], nil
+}
+
+// NameTaken is the code of the Conflict where an engine name is taken.
+const NameTaken = "engine_name_taken"
+
+func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) error {
+	if err := roomForJob(ctx, tx, j.PersonID, limit); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
+	if unique(err) {
+		return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.").As(NameTaken)
+	}
+	if err != nil {
+		return err
+	}
+	if err := addRevision(ctx, tx, r); err != nil {
+		return err
+	}
+	return made(ctx, tx, "/jobs/"+j.ID)
+}
+
+// RoomForJob is Quota where an owner has limit jobs already; 0 is no limit.
+func (db *DB) RoomForJob(ctx context.Context, owner int64, limit int) error {
+	return db.read(ctx, func(tx *sql.Tx) error { return roomForJob(ctx, tx, owner, limit) })
+}
+
+func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
+	var have int
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL",
+		owner).Scan(&have)
+	if err != nil || limit == 0 || have < limit {
+		return err
+	}
+	return fault.New(fault.Quota, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
+		"Remove a job that you no longer need, or ask the administrator for more.")
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
@@ -129,7 +179,7 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 // newest revision is a Conflict: somebody changed the job meanwhile.
 //
 // Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more than most bytes,
-// of all jobs of the owner together: Limited; 0 is no limit.
+// of all jobs of the owner together: Quota; 0 is no limit.
 func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision, most int64) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, r.JobID)
@@ -151,7 +201,10 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, problem = '' WHERE id = ?", r.Number, name, r.JobID)
-		return err
+		if err != nil {
+			return err
+		}
+		return made(ctx, tx, "/jobs/"+r.JobID)
 	})
 }
 

@@ -94,7 +94,7 @@ func (db *DB) RemovePerson(ctx context.Context, person int64, now time.Time, let
 		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE person_id = ? AND removed_at IS NULL`, millis(now), person); err != nil {
 			return err
 		}
-		for _, table := range []string{"session", "token", "draft", "link", "recovery_code", "failure"} {
+		for _, table := range []string{"session", "token", "draft", "once", "link", "recovery_code", "failure"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE person_id = ?`, person); err != nil {
 				return err
 			}

@@ -71,6 +71,9 @@ func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (p
 		if t.ID, err = r.LastInsertId(); err != nil {
 			return err
 		}
+		if err := made(ctx, tx, "/account/tokens"); err != nil {
+			return err
+		}
 		e.At = t.CreatedAt
 		return conclude(ctx, tx, t.CreatedAt, t.PersonID, e, letter)
 	})

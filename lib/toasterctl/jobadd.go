@@ -35,7 +35,7 @@ func (c *jobAdd) Run(w *world) error {
 		if err != nil {
 			return orSee(err, "user list")
 		}
-		checked, err := s.Check(w.ctx, sub)
+		checked, err := s.Check(w.ctx, nil, sub)
 		if err != nil {
 			return err
 		}

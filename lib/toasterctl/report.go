@@ -46,7 +46,7 @@ func (w *world) report(err error) int {
 func explain(err error) (message, advice string) {
 	var rejected *build.Rejected
 	if errors.As(err, &rejected) {
-		err = rejected.Fault
+		err = rejected.Faults[0]
 	}
 	var f *fault.Error
 	if !errors.As(err, &f) {

@@ -212,6 +212,9 @@ func (r *Request) answer(w *response) error {
 	if err := route.Access.admits(r); err != nil {
 		return err
 	}
+	if r.Method == http.MethodPost {
+		return r.act(w)
+	}
 	return route.Do(w, r)
 }
 
@@ -233,32 +236,27 @@ func (r *Request) straighten(w *response) error {
 	return nil
 }
 
-// logInFirst sends a browser to the log-in page and back. A form whose sender's session has run out is kept for them.
+// logInFirst sends a browser to the log-in page and back. A form is kept for its sender.
 func (r *Request) logInFirst(w *response) error {
 	if r.JSON() {
 		return fault.New(fault.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
 	}
 	next := address(&url.URL{Path: r.app.own() + r.path, RawQuery: r.Request.URL.RawQuery})
 	if r.Method == http.MethodPost {
-		next = address(&url.URL{Path: r.app.own() + fill(r.route.Again, r.parameters)})
-		if p := r.Who.Expired; p != nil && r.route.Fields != nil {
-			id, err := r.keep(p.ID)
-			if err != nil {
-				return err
+		next = address(&url.URL{Path: strings.TrimSuffix(r.app.own()+fill(r.route.Again, r.parameters), "/")})
+		if r.route.Fields != nil {
+			id := r.keep(w)
+			if id == "" {
+				// What can't be kept must not be lost: the page that says so has it.
+				if len(r.typed()) > 0 {
+					return fault.New(fault.Unauthorised, "You are not logged in, and what you sent can't be kept on the server.",
+						"Copy it from below, log in, and send it again.")
+				}
 			}
-			next += "?draft=" + url.QueryEscape(id)
+			next = WithDraft(next, id)
 		}
 	}
 	return r.Redirect(w, "/account/login?next="+url.QueryEscape(next))
-}
-
-// keep stores the form of the request for a person. What is too large is refused now: it would be lost.
-func (r *Request) keep(person int64) (id string, err error) {
-	form, err := r.Input()
-	if err != nil {
-		return "", err
-	}
-	return r.Site.Sessions.SaveDraft(r.Context(), person, form.Draft())
 }
 
 func newID() string {

@@ -1,10 +1,19 @@
 package web
 
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"toaster.do/lib/fault"
+)
+
 // A draft is a form as package session stores it: a field's value under its name, an upload's name and content
-// under its name with a sign that no field's name has.
+// under its name with a sign that no field's name has, and the name and size of one that isn't kept.
 const (
 	draftName    = "*name:"
 	draftContent = "*file:"
+	draftLost    = "*lost:"
 )
 
 // Draft is the form for SaveDraft.
@@ -16,21 +25,96 @@ func (f *Form) Draft() map[string][]byte {
 	for name, file := range f.Files {
 		d[draftName+name], d[draftContent+name] = []byte(file.Name), file.Content
 	}
+	for name, what := range f.Lost {
+		d[draftLost+name] = []byte(what)
+	}
 	return d
 }
 
 // FromDraft is the form that Draft made.
 func FromDraft(d map[string][]byte) *Form {
-	f := &Form{Values: map[string]string{}, Files: map[string]File{}}
+	f := newForm()
 	for name, v := range d {
-		switch {
-		case len(name) > len(draftContent) && name[:len(draftContent)] == draftContent:
-			name = name[len(draftContent):]
-			f.Files[name] = File{Name: string(d[draftName+name]), Content: v}
-		case len(name) > len(draftName) && name[:len(draftName)] == draftName:
-		default:
+		if field, ok := strings.CutPrefix(name, draftContent); ok {
+			f.Files[field] = File{Name: string(d[draftName+field]), Content: v}
+		} else if field, ok := strings.CutPrefix(name, draftLost); ok {
+			f.Lost[field] = string(v)
+		} else if !strings.HasPrefix(name, draftName) {
 			f.Values[name] = string(v)
 		}
 	}
 	return f
+}
+
+// Kept is the form that its sender sent while nobody was logged in, for the page that ?draft= names; nil: there is
+// none for
+// who asks. It stays for a day, so that the page can be loaded again.
+func (r *Request) Kept() (*Form, error) {
+	id := r.URL.Query().Get("draft")
+	if id == "" || r.Who.Person == nil || r.Who.Token != nil {
+		return nil, nil
+	}
+	draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, id)
+	if fault.KindOf(err) == fault.NotFound {
+		r.Notice = "The form that was sent from this browser is kept for another account, or isn't there any more. Log in with that account to see it."
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	r.Notice = "This is what you sent when you were not logged in. Nothing was done yet: look it over, then send it again."
+	return FromDraft(draft), nil
+}
+
+// keep stores the form of a request by nobody until its sender has logged in, and returns the id; empty: there is
+// nothing to
+// keep, or it can't be. Passwords and codes are never kept, and files only of somebody for whom the form was shown.
+func (r *Request) keep(w http.ResponseWriter) (id string) {
+	form, _ := r.Input() // also what is wrong comes back
+	f := newForm()
+	fields := r.route.fields(r.Site)
+	for name, v := range form.Values {
+		if l := fields[name]; !l.Secret && !l.Hidden || name == "revision" || name == "kept" {
+			f.Values[name] = v
+		}
+	}
+	whose := r.Site.Sessions.Shown(form.Values[onceField])
+	if whose == 0 && r.Who.Expired != nil {
+		whose = r.Who.Expired.ID
+	}
+	for name, what := range form.Lost {
+		f.Lost[name] = what
+	}
+	for name, file := range form.Files {
+		if whose != 0 || fields[name].Text {
+			f.Files[name] = file
+		} else {
+			f.Lost[name] = lost(file.Name, int64(len(file.Content)))
+		}
+	}
+	if len(f.Values)+len(f.Files)+len(f.Lost) == 0 {
+		return ""
+	}
+	var err error
+	if whose != 0 {
+		id, err = r.Site.Sessions.SaveDraft(r.Context(), whose, f.Draft())
+	} else {
+		id, err = r.Site.Sessions.SaveDraftFor(w, r.Request, f.Draft())
+	}
+	if err != nil {
+		r.Note(err)
+		return ""
+	}
+	return id
+}
+
+// lost names a file that isn't kept.
+func lost(name string, n int64) string { return name + " (" + size(n) + ")" }
+
+// WithDraft adds a draft's id to a path.
+func WithDraft(path, id string) string {
+	if id == "" {
+		return path
+	}
+	return path + "?draft=" + url.QueryEscape(id)
 }

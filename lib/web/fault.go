@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -18,6 +19,7 @@ var statuses = map[fault.Kind]int{
 	fault.TooLarge:     http.StatusRequestEntityTooLarge,
 	fault.Unauthorised: http.StatusUnauthorized,
 	fault.Denied:       http.StatusForbidden,
+	fault.Quota:        http.StatusForbidden,
 	fault.NotFound:     http.StatusNotFound,
 	fault.Gone:         http.StatusGone,
 	fault.Conflict:     http.StatusConflict,
@@ -90,7 +92,8 @@ func (r *Request) fail(w *response, err error) {
 		Status        int
 		Title         string
 		Message, Help string
-	}{status, http.StatusText(status), f.Message, f.Advice}
+		Typed         []typed // what would be lost otherwise
+	}{status, http.StatusText(status), f.Message, f.Advice, r.typed()}
 	if err := r.Page(w, status, "error", page.View{Data: failure}); err != nil {
 		r.app.logger().Error("the error page failed", "request", r.ID, "error", err)
 		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
@@ -124,12 +127,30 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	if f.Field != "" {
 		p["field"] = f.Field
 	}
-	p["code"] = strings.ReplaceAll(string(f.Kind), " ", "_")
+	p["code"] = Code(f)
+	if all := fault.All(err); len(all) > 1 {
+		p["errors"] = Problems(r, all)
+	}
 	b, err := json.Marshal(p)
 	if err != nil {
 		r.app.logger().Error("the problem can't be written", "request", r.ID, "error", err)
 	}
 	r.send(w, status, "application/problem+json", b)
+}
+
+// Problems are faults for a program, each with its field and code.
+func Problems(r *Request, faults []*fault.Error) []map[string]string {
+	list := []map[string]string{}
+	for _, f := range faults {
+		list = append(list, map[string]string{"field": f.Field, "code": Code(f), "detail": r.Say(f.Message),
+			"advice": r.Say(f.Advice)})
+	}
+	return list
+}
+
+// Code is what happened, for programs.
+func Code(f *fault.Error) string {
+	return cmp.Or(f.Code, strings.ReplaceAll(string(f.Kind), " ", "_"))
 }
 
 // crash is what a panic becomes.

@@ -6,28 +6,38 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"slices"
 	"unicode/utf8"
 
 	"toaster.do/lib/fault"
 )
 
-// Fields are the names that a form may have, with their limits in bytes.
+// Fields are the names that a form may have, with their limits in bytes. Others are refused.
 type Fields map[string]Limit
 
 // Limit bounds a field. What is over Most is refused, but kept up to Keep so that its sender gets it back.
 type Limit struct {
 	Most, Keep int64
 	File       bool // an upload: any bytes
+	Text       bool // an upload of what could as well be typed
+	Secret     bool // a password or a code: it is never kept for its sender
+	Hidden     bool // nobody types it
 }
 
 // Form is what a request's body holds.
 type Form struct {
 	Values map[string]string
-	Files  map[string]File // the uploads that were chosen
+	Files  map[string]File   // the uploads that were chosen
+	Lost   map[string]string // the uploads that were too large, by their names and sizes
+}
+
+func newForm() *Form {
+	return &Form{Values: map[string]string{}, Files: map[string]File{}, Lost: map[string]string{}}
 }
 
 // File is one upload.
@@ -36,11 +46,25 @@ type File struct {
 	Content []byte
 }
 
+// onceField is the field that every form of a page has: see Request.once.
+const onceField = "once"
+
 const (
 	parts    = 32       // more are refused
 	overhead = 64 << 10 // for boundaries and headers of parts
 	drained  = 16 << 20 // what is still read of a body that was refused, so that its sender sees the answer
+	// passed is how much of an upload is passed over that is too large: so the fields behind it are read, and come back.
+	passed = 1 << 30
 )
+
+// find returns a field's limit.
+func (f Fields) find(name string) (l Limit, known bool) {
+	if name == onceField {
+		return Limit{Most: 200, Hidden: true}, true
+	}
+	l, known = f[name]
+	return l, known
+}
 
 // most is how much a body with these fields may have.
 func (f Fields) most() int64 {
@@ -51,26 +75,27 @@ func (f Fields) most() int64 {
 	return n
 }
 
-// ReadForm reads a request's body, never more of it than the fields may have, and nothing of it to disk. With an
-// error it returns what could be read, for showing the form again.
+// ReadForm reads a request's body, never more of it into memory than the fields may have, and nothing of it to disk.
+// The error
+// has all that is wrong with the fields (fault.All); with it comes what could be read, for showing the form again.
 func ReadForm(r *http.Request, fields Fields) (*Form, error) {
-	form := &Form{Values: map[string]string{}, Files: map[string]File{}}
-	if r.Body == nil {
+	form := newForm()
+	if r.Body == nil || r.ContentLength == 0 {
 		return form, nil
 	}
 	body := r.Body
 	defer func() { io.CopyN(io.Discard, body, drained) }()
-	r.Body = http.MaxBytesReader(nil, body, fields.most())
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	switch {
-	case r.ContentLength == 0 && kind == "":
-		return form, nil
-	case err != nil:
+	if err != nil {
 		return form, malformed(http.StatusUnsupportedMediaType, err)
 	}
-	switch kind {
-	case "multipart/form-data":
+	most := fields.most()
+	if kind == "multipart/form-data" {
+		r.Body = http.MaxBytesReader(nil, body, most+passed)
 		return form, form.multipart(multipart.NewReader(r.Body, parameters["boundary"]), fields)
+	}
+	r.Body = http.MaxBytesReader(nil, body, most)
+	switch kind {
 	case "application/x-www-form-urlencoded":
 		return form, form.urlencoded(r.Body, fields)
 	case "application/json":
@@ -80,38 +105,40 @@ func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 }
 
 func (f *Form) multipart(m *multipart.Reader, fields Fields) error {
-	var first error
+	var all []error
 	for n := 0; ; n++ {
 		part, err := m.NextRawPart()
 		if err == io.EOF {
-			return first
+			return errors.Join(all...)
 		}
 		if err == nil && n >= parts {
 			err = malformed(http.StatusBadRequest, errors.New("too many parts"))
 		}
 		if err != nil {
-			return cmpError(first, unread(err))
+			return errors.Join(append(all, unread(err))...)
 		}
 		err = f.part(part, fields)
+		all = append(all, err)
 		if stop := (*unreadable)(nil); errors.As(err, &stop) {
-			return cmpError(first, err)
+			return errors.Join(all...)
 		}
-		first = cmpError(first, err)
 	}
 }
 
-// part reads one part. A field nobody asked for is skipped: its bytes are bounded like the others'.
+// part reads one part. What is too large is passed over.
 func (f *Form) part(part *multipart.Part, fields Fields) error {
 	name, file := part.FormName(), part.FileName()
-	limit, known := fields[name]
-	if !known {
-		_, err := io.Copy(io.Discard, part)
-		return unread(err)
-	}
+	limit, known := fields.find(name)
+	keep := max(limit.Most, limit.Keep)
 	var b bytes.Buffer
-	_, err := io.Copy(&b, io.LimitReader(part, max(limit.Most, limit.Keep)+1))
+	_, err := io.Copy(&b, io.LimitReader(part, keep+1))
+	var rest int64
 	if err == nil {
-		_, err = io.Copy(io.Discard, part)
+		rest, err = io.Copy(io.Discard, part)
+	}
+	n := int64(b.Len()) + rest
+	if limit.File && n > keep {
+		f.Lost[name] = lost(file, n)
 	}
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 		return &unreadable{tooLarge(name, limit.Most)}
@@ -119,8 +146,14 @@ func (f *Form) part(part *multipart.Part, fields Fields) error {
 	if err != nil {
 		return unread(err)
 	}
-	if file == "" && limit.File && b.Len() == 0 { // nothing was chosen
+	if !known {
+		return unknownField(name, fields)
+	}
+	if file == "" && limit.File && n == 0 { // nothing was chosen
 		return nil
+	}
+	if n > keep {
+		return tooLarge(name, limit.Most)
 	}
 	return f.add(name, file, b.Bytes(), limit)
 }
@@ -134,13 +167,18 @@ func (f *Form) urlencoded(body io.Reader, fields Fields) error {
 	if err != nil {
 		return malformed(http.StatusBadRequest, err)
 	}
-	var first error
-	for name, limit := range fields {
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		limit, known := fields.find(name)
+		if !known {
+			all = append(all, unknownField(name, fields))
+			continue
+		}
 		for _, v := range values[name] {
-			first = cmpError(first, f.add(name, "", []byte(v), limit))
+			all = append(all, f.add(name, "", []byte(v), limit))
 		}
 	}
-	return first
+	return errors.Join(all...)
 }
 
 // json takes an object whose members are strings, numbers or booleans.
@@ -148,18 +186,24 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 	d := json.NewDecoder(body)
 	d.UseNumber()
 	var members map[string]any
-	if err := d.Decode(&members); err != nil {
+	err := d.Decode(&members)
+	if err == nil {
+		if _, err = d.Token(); err == io.EOF {
+			err = nil
+		} else if err == nil {
+			err = errors.New("something follows the object")
+		}
+	}
+	if err != nil {
 		if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
 			return unread(err)
 		}
 		return malformed(http.StatusBadRequest, err)
 	}
-	var first error
-	for name, limit := range fields {
-		v, ok := members[name]
-		if !ok || v == nil {
-			continue
-		}
+	var all []error
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		limit, known := fields.find(name)
+		v := members[name]
 		text := fmt.Sprint(v)
 		switch v {
 		case true:
@@ -168,13 +212,22 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 			text = ""
 		}
 		switch v.(type) {
+		case nil:
+			text = ""
 		case map[string]any, []any:
-			first = cmpError(first, fault.New(fault.Invalid, "“"+name+"” must be a string.", "").At(name))
-		default:
-			first = cmpError(first, f.add(name, "", []byte(text), limit))
+			if known {
+				all = append(all, fault.New(fault.Invalid, "“"+name+"” must be a string.", "").At(name))
+				continue
+			}
+		}
+		switch {
+		case !known:
+			all = append(all, unknownField(name, fields))
+		case v != nil:
+			all = append(all, f.add(name, "", []byte(text), limit))
 		}
 	}
-	return first
+	return errors.Join(all...)
 }
 
 func (f *Form) add(name, file string, content []byte, limit Limit) error {
@@ -203,14 +256,6 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 
 func tooLarge(field string, most int64) *fault.Error {
 	return fault.New(fault.TooLarge, "This is too large: at most "+size(most)+" are taken.", "Nothing was stored. Send less.").At(field)
-}
-
-// cmpError keeps the first error.
-func cmpError(first, next error) error {
-	if first != nil {
-		return first
-	}
-	return next
 }
 
 // unreadable is an error after which nothing more of a body can be read.

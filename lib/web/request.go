@@ -1,10 +1,13 @@
 package web
 
 import (
+	"bytes"
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +23,7 @@ type Request struct {
 	Who    session.Identity // who sent it
 	ID     string           // names it in the log and on error pages
 	Prefix string           // the path the site is mounted under, escaped: "" or "/toaster"
+	Notice string           // what its page says first, unless that has something of its own to say
 
 	app        *App
 	path       string // below the program
@@ -27,6 +31,8 @@ type Request struct {
 	parameters map[string]string
 	identified bool  // Who is known, as far as it can be
 	err        error // what it failed with, for the log
+	form       *Form // as it was read; nil: it wasn't
+	formErr    error // what is wrong with it
 }
 
 // Param is a parameter of the route's path.
@@ -60,10 +66,38 @@ func (r *Request) JSON() bool {
 	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), session.HasToken(r.Request))
 }
 
-// Input reads the form in the request's body; see ReadForm.
+// Input returns the form in the request's body, which it reads the first time; see ReadForm.
 func (r *Request) Input() (*Form, error) {
-	return ReadForm(r.Request, r.route.fields(r.Site))
+	if r.form == nil {
+		r.form, r.formErr = ReadForm(r.Request, r.route.fields(r.Site))
+	}
+	return r.form, r.formErr
 }
+
+// typed is what the sender typed into the fields of a form, for a page that can't show the form again.
+func (r *Request) typed() (list []typed) {
+	if r.form == nil || r.Who.Person != nil && r.Who.Token != nil {
+		return nil
+	}
+	fields := r.route.fields(r.Site)
+	add := func(name, value string) {
+		if l := fields[name]; strings.TrimSpace(value) != "" && !l.Secret && !l.Hidden &&
+			!strings.Contains(value, "PRIVATE KEY") {
+			list = append(list, typed{name, value})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.form.Values)) {
+		add(name, r.form.Values[name])
+	}
+	for name, file := range r.form.Files {
+		if fields[name].Text {
+			add(name, string(file.Content))
+		}
+	}
+	return list
+}
+
+type typed struct{ Name, Value string }
 
 func (rt *Route) fields(s *Site) Fields {
 	if rt.Fields == nil {
@@ -88,12 +122,37 @@ func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.Vi
 		}
 		v.Admin = p.Role == "admin"
 	}
+	if v.Notice == "" {
+		v.Notice = r.Notice
+	}
 	b, err := page.Render(name, v)
 	if err != nil {
 		return err
 	}
-	r.send(w, status, "text/html; charset=utf-8", b)
+	r.send(w, status, "text/html; charset=utf-8", r.onceEach(b))
 	return nil
+}
+
+// onceEach gives each form of a page that is sent by POST a value of its own, by which it is done once. What people
+// typed never
+// looks like a tag: it is escaped.
+func (r *Request) onceEach(page []byte) []byte {
+	if r.Site == nil {
+		return page
+	}
+	var out []byte
+	for {
+		i := bytes.Index(page, []byte("<form "))
+		if i < 0 {
+			return append(out, page...)
+		}
+		end := i + bytes.IndexByte(page[i:], '>') + 1
+		out = append(out, page[:end]...)
+		if bytes.Contains(page[i:end], []byte(`method="post"`)) {
+			out = append(out, `<input type="hidden" name="`+onceField+`" value="`+r.Site.Sessions.Once(r.person())+`">`...)
+		}
+		page = page[end:]
+	}
 }
 
 // Answer answers with JSON.

@@ -30,9 +30,14 @@ type response struct {
 	head   bool
 	status int
 	bytes  int64
+	as     int    // the status to answer instead of 200; 0: that
+	copy   []byte // of the body, where it isn't nil
 }
 
 func (w *response) WriteHeader(status int) {
+	if status == http.StatusOK && w.as != 0 {
+		status = w.as
+	}
 	if w.status == 0 {
 		w.status = status
 		w.ResponseWriter.WriteHeader(status)
@@ -46,6 +51,9 @@ func (w *response) Write(b []byte) (int, error) {
 	}
 	n, err := w.ResponseWriter.Write(b)
 	w.bytes += int64(n)
+	if w.copy != nil {
+		w.copy = append(w.copy, b...)
+	}
 	return n, err
 }
 

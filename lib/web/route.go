@@ -28,6 +28,8 @@ type Route struct {
 	Do     Handler
 	Fields func(*config.Config) Fields // what the form may hold; nil: small fields only
 	Again  string                      // the page with the form, for a sender whose session is over; empty: it has none
+	Query  []string                    // parameters of a POST's address beside lang, which others don't have
+	Repeat bool                        // a POST that may be done as often as it is sent
 	Secret bool                        // the path's first parameter is a secret: the log doesn't have it
 }
 

@@ -18,7 +18,15 @@ type Job struct {
 	Revision int     `json:"revision"`
 	Builds   []Build `json:"builds"`
 
-	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
+	RootPassword string      `json:"root_password,omitempty"` // a new one, in the answer to what made it
+	StartError   *StartError `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that
+}
+
+// StartError says in JSON why a job that is stored is not being built.
+type StartError struct {
+	Code   string `json:"code"`
+	Detail string `json:"detail"`
+	Advice string `json:"advice,omitempty"`
 }
 
 // Build is a build in JSON.

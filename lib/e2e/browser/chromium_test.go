@@ -42,7 +42,9 @@ func (s *site) open(t *testing.T, on screen) *tab {
 	t.Helper()
 	need(t, "chromium")
 	options := append(cdp.DefaultExecAllocatorOptions[:], cdp.ExecPath("chromium"), cdp.DisableGPU, cdp.UserDataDir(t.TempDir()),
-		cdp.Flag("disable-quic", true), cdp.Flag("disable-component-update", true), cdp.Flag("lang", "en"))
+		cdp.Flag("disable-quic", true), cdp.Flag("disable-component-update", true), cdp.Flag("lang", "en"),
+		// Who goes back has the page loaded again: it keeps less than one that the browser has kept whole, which chromedp can't follow.
+		cdp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,BackForwardCache"))
 	if os.Geteuid() == 0 {
 		options = append(options, cdp.NoSandbox)
 	}

@@ -36,14 +36,29 @@ CREATE TABLE token (
 ) STRICT;
 CREATE INDEX token_person ON token (person_id);
 
--- A form whose sender's session had expired: it waits here until they have logged in again.
+-- A form that waits until its sender has logged in, or a file of one that comes back.
 CREATE TABLE draft (
 	id         TEXT PRIMARY KEY,
-	person_id  INTEGER NOT NULL REFERENCES person ON DELETE CASCADE,
+	person_id  INTEGER REFERENCES person ON DELETE CASCADE, -- NULL: whoever has the secret
+	digest     BLOB CHECK (length(digest) = 32),    -- of the secret that the sender's browser carries; NULL: there is none
 	created_at INTEGER NOT NULL,
 	form       BLOB NOT NULL                        -- JSON
 ) STRICT;
 CREATE INDEX draft_person ON draft (person_id);
+CREATE INDEX draft_created ON draft (created_at);
+
+-- What a request did that names itself by a form's once value or an Idempotency-Key: it is done once, and answered again.
+CREATE TABLE once (
+	key        BLOB PRIMARY KEY CHECK (length(key) = 32), -- digest of the name and its sender
+	person_id  INTEGER REFERENCES person ON DELETE CASCADE, -- NULL: nobody was logged in
+	request    BLOB NOT NULL CHECK (length(request) = 32), -- digest of method, path and form
+	owner      TEXT NOT NULL,                       -- the request that does it
+	at         INTEGER NOT NULL,
+	location   TEXT NOT NULL DEFAULT '',            -- where what it made is, stored together with that; empty: nothing yet
+	answer     BLOB                                 -- sealed; NULL: not answered yet
+) STRICT, WITHOUT ROWID;
+CREATE INDEX once_at ON once (at);
+CREATE INDEX once_person ON once (person_id);
 
 -- Tries that are limited: log-ins, tokens. One row a try, removed when it no longer counts.
 CREATE TABLE attempt (

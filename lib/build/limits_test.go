@@ -18,7 +18,7 @@ func (h *house) refused(job *store.Job, kind fault.Kind, say string) *fault.Erro
 	}
 	_, _, err = h.Start(h.Context(), job.PersonID, job.ID)
 	f := fault.Of(err)
-	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || f.After <= 0 {
+	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || kind == fault.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
 	if after, _ := h.Store.Builds(h.Context(), job.PersonID, job.ID); len(after) != len(before) {

@@ -28,8 +28,8 @@ func (c *Config) Named() (all []Named) {
 	return all
 }
 
-// Files are those that the configuration was made of, and that it names: who keeps what was read of them looks whether they have changed.
-// The database is none of them.
+// Files are those that the configuration was made of, and that it names: who keeps what was read of them looks whether
+// they have changed. The database is none of them.
 func (c *Config) Files() (paths []string) {
 	for _, f := range c.Named() {
 		if f.Name != "" && *f.Path != "" {

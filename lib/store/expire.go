@@ -25,8 +25,8 @@ type Aged struct {
 const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.settled = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
-// Aged returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It returns
-// some of them; ask again after Expired.
+// Aged returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
+// returns some of them; ask again after Expired.
 func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
 	scan := func(rs *sql.Rows) (a Aged, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber, &a.Why, &a.Limit)
@@ -65,10 +65,12 @@ func (db *DB) Expiring(ctx context.Context, a Aged) (claimed bool, err error) {
 // Expired notes that a build's log and artifacts are gone.
 func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number); err != nil {
+		_, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number)
+		if err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE build SET expired_at = ?, gone_why = ?, gone_limit = ?, expiring = 0, kept = 0, engine_kept = 0
+		_, err = tx.ExecContext(ctx, `UPDATE build SET expired_at = ?, gone_why = ?, gone_limit = ?,
+			expiring = 0, kept = 0, engine_kept = 0
 			WHERE job_id = ? AND number = ? AND expired_at IS NULL`, millis(now), a.Why, a.Limit, a.JobID, a.Number)
 		return err
 	})
@@ -86,15 +88,16 @@ func (db *DB) Kept(ctx context.Context) (found []Aged, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number FROM build b JOIN job ON job.id = b.job_id
+		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number
+			FROM build b JOIN job ON job.id = b.job_id
 			WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
 		return err
 	})
 	return found, err
 }
 
-// SetKept notes whether an owner's build is to be kept for good. One that is gone, or just goes, is Gone. Told says that
-// the engine needs not know.
+// SetKept notes whether an owner's build is to be kept for good. One that is gone, or just goes, is Gone. Told says
+// that the engine needs not know.
 func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, kept, told bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b nullBuild
@@ -109,10 +112,11 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 			return gone
 		}
 		if kept && expiring {
-			return fault.New(fault.Gone, "The log and the files of this build are just being removed.", "Build again to have new ones.")
+			return fault.New(fault.Gone, "The log and the files of this build are just being removed.",
+				"Build again to have new ones.")
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE build SET kept = ?1, engine_kept = iif(?2, ?1, engine_kept) WHERE job_id = ?3 AND number = ?4`,
-			kept, told, id, number)
+		_, err = tx.ExecContext(ctx, `UPDATE build SET kept = ?1, engine_kept = iif(?2, ?1, engine_kept)
+			WHERE job_id = ?3 AND number = ?4`, kept, told, id, number)
 		return err
 	})
 }
@@ -121,7 +125,8 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 // kept.
 func (db *DB) Untold(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND kept <> engine_kept AND engine_number > 0 ORDER BY number", id)
+		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build
+			WHERE job_id = ? AND kept <> engine_kept AND engine_number > 0 ORDER BY number`, id)
 		return err
 	})
 	return builds, err

@@ -17,8 +17,8 @@ type Held struct {
 const restoredFact = "restored"
 
 // Hold has nothing that was under way in a restored database begin again by itself, as the site that the backup was
-// made of may still do it: builds that waited are lost, those that ran, too, unless the engine may still know them; emails
-// are not sent. It returns the jobs that have such builds, and the number of emails.
+// made of may still do it: builds that waited are lost, those that ran, too, unless the engine is elsewhere and may
+// still know them; emails are not sent. It returns the jobs that have such builds, and the number of emails.
 func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []Held, emails int, err error) {
 	scan := func(rs *sql.Rows) (h Held, err error) {
 		h.Job = new(Job)
@@ -30,9 +30,11 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 	)
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var err error
-		if held, err = rows(ctx, tx, scan, `SELECT DISTINCT job.id, job.name, p.email FROM job JOIN build b ON b.job_id = job.id
-			JOIN person p ON p.id = job.person_id WHERE job.removed_at IS NULL AND b.state IN ('queued', 'running')
-			AND NOT (?1 AND b.state = 'running' AND b.engine_number > 0) ORDER BY p.email, job.name, job.id`, elsewhere); err != nil {
+		if held, err = rows(ctx, tx, scan, `SELECT DISTINCT job.id, job.name, p.email
+			FROM job JOIN build b ON b.job_id = job.id JOIN person p ON p.id = job.person_id
+			WHERE job.removed_at IS NULL AND b.state IN ('queued', 'running')
+			AND NOT (?1 AND b.state = 'running' AND b.engine_number > 0)
+			ORDER BY p.email, job.name, job.id`, elsewhere); err != nil {
 			return err
 		}
 		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM outbox").Scan(&emails); err != nil {
@@ -42,7 +44,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			`UPDATE started SET ended = max(coalesce(began, ?1), ?1) WHERE ended IS NULL AND EXISTS (SELECT 1 FROM build b
 				WHERE b.job_id = started.job_id AND b.number = started.build AND b.state IN ('queued', 'running')
 				AND NOT (?2 AND b.state = 'running' AND b.engine_number > 0))`,
-			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', settled = 1, position = 0, ended_at = max(coalesce(started_at, queued_at), ?1)
+			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', settled = 1, position = 0,
+				ended_at = max(coalesce(started_at, queued_at), ?1)
 				WHERE state IN ('queued', 'running') AND NOT (?2 AND state = 'running' AND engine_number > 0)`,
 			`DELETE FROM local_build WHERE state = 'queued'`,
 			`UPDATE local_build SET state = 'lost', reason = ?4, ended_at = max(started_at, ?1) WHERE state = 'running'`,
@@ -53,7 +56,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES (?, ?)
+			ON CONFLICT DO UPDATE SET value = excluded.value`,
 			restoredFact, strconv.FormatInt(now.UnixMilli(), 10))
 		return err
 	})

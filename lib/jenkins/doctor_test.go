@@ -37,7 +37,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	want := []string{
 		"Jenkins at " + s.URL, "Jenkins's release", "permission to create a job", "permission to see a job", "permission to change a job",
 		"permission to start a build", "permission to cancel a build", "a build on an agent for targets without a label",
-		"permission to delete a build", "a build on an agent with label amd64", "permission to delete a job", "view web-sdk-builds",
+		"permission to keep a build", "permission to delete a build", "a build on an agent with label amd64", "permission to delete a job", "view web-sdk-builds",
 		"an agent for targets without a label", "an agent with label amd64",
 	}
 	if !slices.Equal(what, want) {
@@ -69,6 +69,7 @@ func TestDoctorSaysWhatToChange(t *testing.T) {
 		"no Delete":     {sick: without(standin.JobDelete), want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until then"}},
 		"no Read":       {sick: without(standin.JobRead), want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until then"}},
 		"no Run/Delete": {sick: without(standin.RunDelete), want: []string{"Give it the permission Run/Delete."}},
+		"no Run/Update": {sick: without(standin.RunUpdate), want: []string{"Give it the permission Run/Update."}},
 		"no View/Read":  {sick: func(s *standin.Server) { without(standin.ViewRead)(s); without(standin.ViewConfigure)(s) }, want: []string{"give the account View/Read"}},
 		"a reserved one": {want: []string{"an agent for targets without a label: is not there: a1 take only jobs with their label."},
 			opt: standin.Options{Executors: -1, Agents: []standin.Agent{{Name: "a1", Labels: []string{"arm64"}, Exclusive: true}}}},

@@ -131,7 +131,15 @@ func (t *trial) builds(ctx context.Context, labels []string) {
 		t.all = append(t.all, f)
 		if b != nil && !removed {
 			removed = true
-			t.try("to delete a build", "Run/Delete", t.Expire(ctx, trialName, b.Number))
+			at := fmt.Sprintf("/%d/toggleLogKeep", b.Number)
+			var err error
+			if t.try("to keep a build", "Run/Update", t.post(ctx, at)) {
+				err = t.post(ctx, at) // which is for who may delete: Run.keepLog
+			}
+			if err == nil {
+				err = t.Expire(ctx, trialName, b.Number)
+			}
+			t.try("to delete a build", "Run/Delete", err)
 		}
 	}
 	if !removed {

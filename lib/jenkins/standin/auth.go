@@ -29,6 +29,7 @@ const (
 	JobRead       = "Job/Read"
 	JobWorkspace  = "Job/Workspace"
 	RunDelete     = "Run/Delete"
+	RunUpdate     = "Run/Update"
 	ViewConfigure = "View/Configure"
 	ViewCreate    = "View/Create"
 	ViewRead      = "View/Read"
@@ -39,7 +40,7 @@ const (
 func Users() []User {
 	return []User{
 		NewUser("admin", Administer),
-		NewUser("toaster", Read, JobBuild, JobCancel, JobConfigure, JobCreate, JobDelete, JobRead, JobWorkspace, RunDelete, ViewConfigure, ViewCreate, ViewRead),
+		NewUser("toaster", Read, JobBuild, JobCancel, JobConfigure, JobCreate, JobDelete, JobRead, JobWorkspace, RunDelete, RunUpdate, ViewConfigure, ViewCreate, ViewRead),
 		NewUser("reader", Read, JobRead, ViewRead),
 	}
 }
@@ -91,6 +92,7 @@ var permissions = map[string]struct {
 	JobRead:       {"hudson.model.Item.Read", []string{"GenericRead"}},
 	JobWorkspace:  {"hudson.model.Item.Workspace", []string{"GenericRead"}},
 	RunDelete:     {"hudson.model.Run.Delete", []string{"GenericDelete", "GenericWrite"}},
+	RunUpdate:     {"hudson.model.Run.Update", []string{"GenericUpdate", "GenericWrite"}},
 	ViewConfigure: {"hudson.model.View.Configure", []string{"GenericConfigure", "GenericUpdate", "GenericWrite"}},
 	ViewCreate:    {"hudson.model.View.Create", []string{"GenericCreate", "GenericWrite"}},
 	ViewRead:      {"hudson.model.View.Read", []string{"GenericRead"}},

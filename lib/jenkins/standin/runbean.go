@@ -89,7 +89,7 @@ func (c *call) runAt(j *job, b *run, called string, seg []string) {
 	case "artifact":
 		c.artifact(b, self, seg[1:])
 	case "toggleLogKeep":
-		if c.postOnly() && c.require(JobConfigure) {
+		if c.postOnly() && c.require(map[bool]string{false: RunUpdate, true: RunDelete}[b.kept]) { // Run.keepLog
 			b.kept = !b.kept
 			c.redirect(self)
 		}

@@ -1,25 +1,48 @@
 // Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts. It answers what
-// is asked for most often, on the engine of this host, and leaves the rest to the program build beside it, whose libraries take
-// each process a millisecond to begin.
+// is asked for most often, and leaves the rest to the program build beside it, whose libraries take each process a
+// millisecond to begin: with Jenkins it answers the list of jobs alone, as long as that needs nothing of the engine.
 package main
 
 import (
+	"context"
 	"os"
 	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/fault"
 	"toaster.do/lib/local"
 	"toaster.do/lib/web"
 )
 
+const rest = "build"
+
+// fresh is how old a state of Jenkins's may be in the list: a job's own page asks more often.
+const fresh = 10 * time.Second
+
 func main() {
-	here := func(cfg *config.Config) bool { return cfg.Engine == "local" }
-	os.Exit(web.Front("jobs", look.Routes(follower), "build", here))
+	here := func(cfg *config.Config, route *web.Route) bool { return cfg.Engine == "local" || route.Path == "" }
+	os.Exit(web.Front("jobs", look.Routes(follower), rest, here))
 }
 
 func follower(r *web.Request) (*engine.Follower, error) {
 	r.Request = r.WithContext(engine.Budget(r.Context()))
-	return &engine.Follower{Store: r.Site.DB, Engine: local.New(r.Site.DB, r.Site.Config.Paths.Builds), Now: time.Now, Logger: r.Log()}, nil
+	f := &engine.Follower{Store: r.Site.DB, Now: time.Now, Logger: r.Log()}
+	if r.Site.Config.Engine == "local" {
+		f.Engine = local.New(r.Site.DB, r.Site.Config.Paths.Builds)
+	} else {
+		f.Engine, f.Fresh = elsewhere{}, fresh
+	}
+	return f, nil
+}
+
+// elsewhere is an engine that only the program build can ask: that takes this one's place, and answers the request from
+// its beginning.
+type elsewhere struct{ engine.Engine }
+
+// Status is engine.Engine's, and all that a list asks for.
+func (elsewhere) Status(context.Context, ...string) (map[string]engine.Status, error) {
+	err := web.HandOver(rest)
+	return nil, fault.Wrap(fault.Unavailable, err, "A part of this site is missing.", "Administrator: install toaster anew.")
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -277,7 +278,7 @@ func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 func (s *Follower) refresh(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job
 	for _, job := range jobs {
-		if job.Last != nil && !job.Last.Settled && since(s.Now(), job.SeenAt) >= fresh {
+		if job.Last != nil && !job.Last.Settled && since(s.Now(), job.SeenAt) >= cmp.Or(s.Fresh, fresh) {
 			stale = append(stale, job)
 		}
 	}

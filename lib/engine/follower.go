@@ -18,9 +18,10 @@ type Follower struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Define func(*store.Job, *store.Revision) (Job, error) // makes the script; nil: jobs that the engine doesn't know are left over
+	Fresh  time.Duration                                  // how old a state may be before a page asks again; 0: 3 s
 }
 
-// How long a request waits for the engine, how old a state may be before a page asks again, and how long
+// How long a request waits for the engine, how old a state may usually be before a page asks again, and how long
 // another process's unanswered start is left alone.
 const (
 	engineTime    = 2 * time.Second

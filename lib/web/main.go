@@ -32,25 +32,32 @@ func Main(program string, routes []Route) int {
 // Front is Main for a program that begins fast and answers some of the requests below its name: where none of its routes, or the
 // site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and answers it.
 // So it does where many requests are answered (FastCGI): there it begins once.
-func Front(program string, routes []Route, rest string, suits func(*config.Config) bool) int {
+func Front(program string, routes []Route, rest string, suits func(*config.Config, *Route) bool) int {
 	quick()
 	_, path := place(program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
 	route, _, _ := find(routes, os.Getenv("REQUEST_METHOD"), strings.TrimSuffix(path, "/"))
 	if route != nil && !listening(os.Stdin) {
 		cfg, err := config.Load(os.Getenv("TOASTER_CONF"))
-		if err == nil && suits(cfg) {
+		if err == nil && suits(cfg, route) {
 			app := &App{Program: program, Routes: routes, Log: cfg.Log.Logger(os.Stderr), cfg: cfg}
 			return app.once()
 		}
 	}
-	self, err := os.Executable()
-	if err == nil {
-		self = filepath.Join(filepath.Dir(self), rest)
-		err = syscall.Exec(self, []string{self}, os.Environ())
-	}
-	slog.Error("a program is missing: install toaster anew", "program", self, "error", err)
+	err := HandOver(rest)
+	slog.Error("a program is missing: install toaster anew", "program", rest, "error", err)
 	fmt.Print("Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nA part of this site is missing. Administrator: see the log.\n")
 	return 1
+}
+
+// HandOver lets another program of the same folder take this one's place. Nothing may have been read of the request's
+// body then, and nothing answered. It returns only where that fails.
+func HandOver(program string) error {
+	self, err := os.Executable()
+	if err == nil {
+		self = filepath.Join(filepath.Dir(self), program)
+		err = syscall.Exec(self, []string{self}, os.Environ())
+	}
+	return err
 }
 
 // once answers the request of the environment.

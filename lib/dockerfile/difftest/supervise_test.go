@@ -238,18 +238,26 @@ func TestSupervisorIsKilled(t *testing.T) {
 // success healthy, and nothing is restarted for it.
 func TestHealth(t *testing.T) {
 	t.Parallel()
-	s := supervise(t, "health_interval=1\nhealth_timeout=1\nhealth_retries=2\nhealth_start_period=2\nhealth_start_interval=1\n", waits,
+	s := supervise(t, "health_interval=1\nhealth_timeout=1\nhealth_retries=2\nhealth_start_period=100000\n"+
+		"health_start_interval=1\n", waits,
 		"[ ! -e slow ] || sleep 100000\necho $$ >>checks; [ -e good ] || { echo 'not yet'; exit 3; }\n")
 	s.start()
-	s.status(0, "is running, process ")
-	s.status(150, "is running, process ")
-	s.logs("toaster-app: health check: exit code 3: not yet\ntoaster-app: health: unhealthy\n")
-	if n, _ := os.ReadFile(filepath.Join(s.dir, "checks")); strings.Count(string(n), "\n") < 3 {
-		t.Errorf("%d checks made it unhealthy, in the start period at that", strings.Count(string(n), "\n"))
+	s.until("three checks", func() bool {
+		n, _ := os.ReadFile(filepath.Join(s.dir, "checks"))
+		return strings.Count(string(n), "\n") >= 3
+	})
+	said, code := s.do("status")
+	if code != 0 || !strings.HasSuffix(said, ", starting") {
+		t.Error(code, said)
 	}
 	s.write("good", "")
 	s.logs("toaster-app: health: healthy\n")
-	said, code := s.do("status")
+	os.Remove(filepath.Join(s.dir, "good"))
+	s.logs("toaster-app: health check: exit code 3: not yet\ntoaster-app: health: unhealthy\n")
+	s.status(150, "is running, process ")
+	s.write("good", "")
+	s.until("healthy again", func() bool { return strings.Count(s.log(), "toaster-app: health: healthy\n") == 2 })
+	said, code = s.do("status")
 	if code != 0 || !strings.HasSuffix(said, ", healthy") {
 		t.Error(code, said)
 	}

@@ -35,6 +35,7 @@ var (
 // adapted is a file of tests that looks at our results instead of BuildKit's.
 func adapted(text []byte) []byte {
 	text = words.ReplaceAll(text, []byte("toasterSays(t, err,"))
+	text = bytes.ReplaceAll(text, []byte("require.Regexp(t, tt.errorRegex, err.Error())"), []byte("require.Error(t, err)"))
 	text = bytes.ReplaceAll(text, []byte("cdAddress := sb.ContainerdAddress()\n\tif"),
 		[]byte("cdAddress := sb.ContainerdAddress()\n\t_ = cdAddress\n\tif"))
 	text = stored.ReplaceAll(text, []byte("dt, err $1 toasterConfig(target)"))

@@ -63,6 +63,9 @@ only_devices() {
 			[[ $name == /dev/* ]] ||
 				fail "$1: $name is a device, which the build cannot make: leave it out of the archive"
 			print -r -- "toaster: $name is left out: the kernel makes the devices of /dev" ;;
+		('tar: '*': Cannot '(open|mkdir)': Not a directory')
+			name=${${line#tar: }%%: Cannot *}
+			fail "$1: $name is below a link of the archive that leads out of it: pack it without the link" ;;
 		(*) guard <$WORK/errors; fail "$1: cannot unpack it" ;;
 		esac
 	done

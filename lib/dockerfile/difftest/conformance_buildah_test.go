@@ -293,7 +293,12 @@ func (c buildahCase) reference(t *testing.T, b *builder, s suiteBuild, begin tim
 	if err != nil {
 		return nil, nil, string(out), true
 	}
-	id := b.buildah(t, "from", "--pull-never", "localhost/case-"+tag)
+	from := b.command("from", "--pull-never", "localhost/case-"+tag)
+	name, err := from.Output()
+	if err != nil { // it runs triggers of ONBUILD
+		return nil, nil, fmt.Sprintf("buildah from: %v", err), true
+	}
+	id := strings.TrimSpace(string(name))
 	defer b.buildah(t, "rm", id)
 	tree = c.snapshot(t, b.buildah(t, "mount", id), begin)
 	var image struct {

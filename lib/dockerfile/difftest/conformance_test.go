@@ -338,6 +338,7 @@ var known = map[string]struct {
 	"commit: workdir just changes":                  {other, "WORKDIR makes its folder"},
 	"dockerignore-exceptions-weirdness-2":           {other, ownModes},
 	"dockerignore-allowlist-alternating":            {other, ownModes},
+	"dockerignore-allowlist-subsubdir-file":         {other, ownModes},
 	"copyglob-1":                                    {other, "** is no other than * in sources of COPY"},
 	"copyglob-2":                                    {other, "** is no other than * in sources of COPY"},
 	"copyglob-3":                                    {other, "** is no other than * in sources of COPY"},

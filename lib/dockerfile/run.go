@@ -180,6 +180,12 @@ func (s *stage) cache(m mounting, access string) {
 	if m.GID != nil {
 		gid = *m.GID
 	}
+	switch { // what a cache begins with is part of what it is known by
+	case m.stage != nil:
+		id += fmt.Sprintf("\x00%d %s", m.stage.index, path.Join("/", m.Source))
+	case m.UID != nil || m.GID != nil || m.Mode != nil:
+		id += fmt.Sprintf("\x00%d:%d %o", uid, gid, mode)
+	}
 	line := "cache " + words(hash([]byte(id))[:32], m.at, access, strconv.FormatUint(mode&0o7777, 8), fmt.Sprintf("%d:%d", uid, gid))
 	if m.stage != nil {
 		line += " " + m.stage.root() + " " + quote(path.Join("/", m.Source))

@@ -19,7 +19,7 @@ func ParseEnvironment(text string) ([]string, error) {
 		if line == "" || line[0] == '#' {
 			continue
 		}
-		if !utf8.ValidString(line) || strings.ContainsAny(line, "\x00\r") {
+		if !utf8.ValidString(line) || strings.Contains(line, "\x00") {
 			return nil, refuse(fault.Invalid, "environment",
 				fmt.Sprintf("Line %d of the runtime environment is not UTF-8 text.", i+1), "Write it as text.")
 		}

@@ -66,7 +66,8 @@ func TestWhatStrangersWroteIsEscaped(t *testing.T) {
 	data := struct {
 		Status               int
 		Title, Message, Help string
-	}{404, nasty, nasty, nasty}
+		Typed                []struct{ Name, Value string }
+	}{404, nasty, nasty, nasty, []struct{ Name, Value string }{{nasty, nasty}}}
 	b, err := Render("error", View{Site: nasty, Prefix: "/x", Person: nasty, ID: nasty, Notice: nasty, Data: data})
 	if err != nil {
 		t.Fatal(err)

@@ -57,7 +57,8 @@ only_devices() {
 	local line name
 	for line in ${(f)"$(<$WORK/errors)"}; do
 		case $line in
-		('tar: Exiting with failure'*|'tar: Removing leading'*) ;;
+		('tar: Exiting with failure'*|'tar: Removing leading'*|'tar: Substituting '*) ;;
+		('tar: .: Cannot open: '*) ;;	# a file without a name, which docker build leaves out, too
 		('tar: '*': Cannot mknod: Operation not permitted')
 			name=${${:-/$into_path/${${line#tar: }%: Cannot mknod: *}}:a}
 			[[ $name == /dev/* ]] ||

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ func (syncCommand) Run(w *world) error {
 	return w.withService(func(cfg *config.Config, s *build.Service) error {
 		jobs, err := synchronise(w.ctx, cfg, s)
 		if errors.Is(err, errOther) {
-			_, err = fmt.Fprintln(w.out, errOther)
+			_, err = fmt.Fprintln(w.out, "Another sync is running: this one leaves all to it.")
 			return err
 		}
 		if err != nil {
@@ -52,12 +53,12 @@ func (syncCommand) Run(w *world) error {
 }
 
 // errOther is of a sync that found another one at work.
-var errOther = errors.New("Another sync is running: this one leaves all to it.")
+var errOther = errors.New("another sync is running")
 
 // synchronise is what cron does every minute: one at a time. A step that fails, or takes too long, doesn't keep the
 // others from being taken: mail comes first, since somebody waits for the letter that activates an account.
 func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (jobs int, err error) {
-	lock, err := os.OpenFile(cfg.Paths.Database+".sync", os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.Open(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return 0, err
 	}

@@ -85,7 +85,7 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 
 func TestOneSyncAtATime(t *testing.T) {
 	path := newSite(t)
-	lock, err := os.OpenFile(filepath.Join(filepath.Dir(path), "toaster.db.sync"), os.O_RDWR|os.O_CREATE, 0o600)
+	lock, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,8 @@ connect() {
 		(( $+commands[$tool] )) ||
 			fail "this host lacks $tool, for the network of RUN. Install slirp4netns and iproute2, or write RUN --network=none"
 	done
+	[[ -w /dev/net/tun ]] || fail "this host's /dev/net/tun, for the network of RUN, is missing or not for everybody. \
+Its administrator mends that: modprobe tun; chmod 666 /dev/net/tun"
 	integer gate inside
 	net_namespace; gate=$REPLY
 	net_namespace; inside=$REPLY

@@ -47,7 +47,7 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 		german(t, c.get(path), path, says)
 	}
 	for path, says := range map[string]string{
-		"/jobs": "fehlgeschlagen", "/jobs/" + id: "Von jedem Auftrag werden die neuesten 5 Builds", "/jobs/" + id + "/remove": "Endgültig entfernen", "/jobs/" + id + "/update": "Auftrag ändern",
+		"/jobs": "fehlgeschlagen", "/jobs/" + id: "Von jedem Auftrag werden die neuesten 5 gelungenen Builds", "/jobs/" + id + "/remove": "Endgültig entfernen", "/jobs/" + id + "/update": "Auftrag ändern",
 		"/jobs/" + id + "/compare": "Build 1 hat kein Image hinterlassen.", "/jobs/feed": "für einen Feedreader", "/account/tokens": "gilt, bis es entfernt wird",
 		"/jobs/" + id + "/builds/1": "Zeile 3 des Dockerfiles ist gescheitert (exit code 100): RUN apt-get install nonsense",
 	} {

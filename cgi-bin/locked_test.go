@@ -134,8 +134,10 @@ func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
 			t.Errorf("POST %s: %d, Retry-After %q, %q kept: %v\n%s%s", x.path, a.status, a.header.Get("Retry-After"), x.kept, strings.Contains(a.body, x.kept), a.body, a.log)
 		}
 	}
-	for _, path := range []string{"/jobs", job + "/start", job + "/remove"} {
-		a := program.soon("POST", path, "text", "FROM debian:bookworm\nRUN true\n", "target", target)
+	for path, fields := range map[string][]string{
+		"/jobs": {"text", "FROM debian:bookworm\nRUN true\n", "target", target}, job + "/start": nil, job + "/remove": nil,
+	} {
+		a := program.soon("POST", path, fields...)
 		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("a program's POST %s: %d %v\n%s", path, a.status, a.header, a.body)
 		}

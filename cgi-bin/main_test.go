@@ -277,14 +277,19 @@ func (c *client) do(method, path, kind string, body []byte) *answer {
 	return a
 }
 
-// follow goes where an answer redirects to, once.
+// follow goes where an answer redirects to, as a browser does.
 func (c *client) follow(a *answer) *answer {
 	c.t.Helper()
-	to := a.header.Get("Location")
-	if a.status != http.StatusSeeOther || to == "" {
-		c.t.Fatalf("no redirect: %d %s", a.status, a.body)
+	for n := 0; ; n++ {
+		to := a.header.Get("Location")
+		switch {
+		case n > 0 && a.status != http.StatusSeeOther:
+			return a
+		case a.status != http.StatusSeeOther || to == "" || n == 5:
+			c.t.Fatalf("no redirect, or too many: %d %s", a.status, a.body)
+		}
+		a = c.get(strings.TrimPrefix(to, c.prefix))
 	}
-	return c.get(strings.TrimPrefix(to, c.prefix))
 }
 
 func parse(t *testing.T, out io.Reader) *answer {

@@ -83,7 +83,7 @@ func TestSecondFactor(t *testing.T) {
 	if a := c.post("/account/login/code", "state", state+"x", "code", m.code(key, now.Add(30*time.Second))); a.status != http.StatusUnauthorized {
 		t.Error(a.status)
 	}
-	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now.Add(30*time.Second)), "next", "/jobs/new"); a.header.Get("Location") != "/account/login?check=1&next=%2Fjobs%2Fnew" {
+	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now.Add(30*time.Second)), "next", "/jobs/new"); a.header.Get("Location") != "/jobs/new" {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, "10 recovery codes are left") {

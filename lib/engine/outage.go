@@ -75,6 +75,7 @@ func (m *Memory) Away(ctx context.Context) (known bool, err error) {
 
 // Found notes what asking the engine has led to. Errors that are not ErrAway are answers.
 func (m *Memory) Found(ctx context.Context, known bool, err error) {
+	ctx = context.WithoutCancel(ctx) // it may have ended with the wait for the engine
 	switch {
 	case !errors.Is(err, ErrAway) && known:
 		m.write(ctx, nil)
@@ -94,7 +95,7 @@ func (m *Memory) write(ctx context.Context, o *Outage) {
 	if o != nil {
 		text, _ = json.Marshal(o)
 	}
-	if err := m.Store.SetFact(context.WithoutCancel(ctx), outageFact, string(text)); err != nil {
+	if err := m.Store.SetFact(ctx, outageFact, string(text)); err != nil {
 		m.Logger.Warn("that the build service is away, or back, was not noted", "error", err)
 	}
 }

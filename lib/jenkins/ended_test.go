@@ -1,6 +1,7 @@
 package jenkins_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -61,11 +62,19 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 				opt.Interrupted = "ABORTED"
 			}
 			h := newHouse(t, opt)
-			h.engine.script = "echo 'toaster: packing'; sleep 600"
+			said := h.engine.ran + ".said" // an agent that is lost says nothing afterwards
+			h.engine.script = "echo 'toaster: packing'; touch " + said + "; sleep 600"
 			job := h.add()
 			h.starts(job)
 			h.becomes(job, "running")
 			h.begins(1)
+			for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+				if _, err := os.Stat(said); err == nil {
+					break
+				} else if time.Now().After(end) {
+					t.Fatal(err)
+				}
+			}
 			h.loses(how)
 			for end := time.Now().Add(20 * time.Second); h.first(job).Open(); h.syncs() {
 				if time.Now().After(end) {

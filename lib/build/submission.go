@@ -189,7 +189,7 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 			w.findings = slices.DeleteFunc(w.findings, func(f dockerfile.Finding) bool { return f.Rule == "MissingSource" })
 		}
 		if f := unbuildable(w.findings); f != nil {
-			bad("dockerfile", f.As(unbuildableCode))
+			bad("dockerfile", f.Coded(unbuildableCode))
 		}
 	}
 	_, err = ParseRootKeys(sub.RootKeys)
@@ -302,9 +302,8 @@ func cleanName(name, otherwise string) (string, error) {
 }
 
 // ParseBuildArgs reads build arguments, K=V a line, as "docker build --build-arg" takes them. Blank lines are passed
-// over, and
-// blanks before a name; what follows the first "=" is the value, to the letter. With the error come those that can be
-// read.
+// over, and blanks before a name; what follows the first "=" is the value, to the letter. With the error come those
+// that can be read.
 func ParseBuildArgs(text string) (map[string]string, error) {
 	args := map[string]string{}
 	var wrong error
@@ -329,9 +328,8 @@ func ParseBuildArgs(text string) (map[string]string, error) {
 	return args, wrong
 }
 
-// itemLines are the lines of a field that has an item a line, whatever ends them, without what is blank before an
-// item. What
-// shows nothing is blank: a byte order mark and a space without width, too. A blank line is empty.
+// itemLines are the lines of a field that has an item a line, whatever ends them, without what is blank before an item.
+// What shows nothing is blank: a byte order mark and a space without width, too. A blank line is empty.
 func itemLines(text string) []string {
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
 	for i, line := range lines {

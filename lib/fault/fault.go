@@ -62,16 +62,15 @@ func (e *Error) In(d time.Duration) *Error {
 	return &c
 }
 
-// As returns a copy of e with a code for programs.
-func (e *Error) As(code string) *Error {
+// Coded returns a copy of e with a code for programs.
+func (e *Error) Coded(code string) *Error {
 	c := *e
 	c.Code = code
 	return &c
 }
 
-// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a
-// person is
-// Broken.
+// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a person
+// is Broken.
 func All(err error) []*Error {
 	var list []*Error
 	var walk func(error)

@@ -26,16 +26,14 @@ const (
 // drafting are the rates for forms of people of whom nothing is known.
 var drafting = []store.Rate{{Count: 10, Within: time.Minute}, {Count: 60, Within: time.Hour}}
 
-// SaveDraft keeps a form of a person for a day. Keys are the form's fields. It returns the id to ask for. A person
-// has at
-// most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
+// SaveDraft keeps a form of a person for a day. Keys are the form's fields. It returns the id to ask for. A person has
+// at most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
 func (m *Manager) SaveDraft(ctx context.Context, person int64, form map[string][]byte) (id string, err error) {
 	return m.saveDraft(ctx, store.Draft{PersonID: person}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
 }
 
 // SaveDraftFor is SaveDraft for a sender of whom nothing is known: whoever logs in with this browser, which gets a
-// cookie
-// for it, has the form. From each network few are taken (Limited), and small ones only (TooLarge).
+// cookie for it, has the form. From each network few are taken (Limited), and small ones only (TooLarge).
 func (m *Manager) SaveDraftFor(w http.ResponseWriter, r *http.Request, form map[string][]byte) (id string, err error) {
 	limits := store.FromNetworks("draft", m.Address(r), drafting)
 	if _, err := m.db.Try(r.Context(), m.Now(), limits...); err != nil {

@@ -14,9 +14,8 @@ const flashLife = 10 * time.Minute
 // flashMark is what the names of cookies have in them that carry something to the next page.
 const flashMark = "-shown-"
 
-// Flash gives the browser something to carry to the next page, sealed: a secret that is shown there once. Only the
-// page for
-// what, asked for by the same person (0: nobody), opens it, with the id that is returned.
+// Flash gives the browser something to carry to the next page, sealed: a secret that is shown there once. Only the page
+// for what, asked for by the same person (0: nobody), opens it, with the id that is returned.
 func (m *Manager) Flash(w http.ResponseWriter, r *http.Request, what string, person int64, value []byte) (id string,
 	err error) {
 	id = rand.Text()[:12]

@@ -14,9 +14,8 @@ import (
 	"strings"
 )
 
-// Once is a new value for a form of a person, 0 for nobody: what is sent with it is done once. It also proves for
-// whom the
-// form was shown.
+// Once is a new value for a form of a person, 0 for nobody: what is sent with it is done once. It also proves for whom
+// the form was shown.
 func (m *Manager) Once(person int64) string {
 	value := rand.Text() + "." + strconv.FormatInt(person, 36)
 	return value + "." + onceMAC(m.keys[0], value)
@@ -45,8 +44,7 @@ func onceMAC(key []byte, value string) string {
 }
 
 // SealAnswer seals what was answered to a request that named itself: only who knows the name and the site's keys can
-// open
-// it.
+// open it.
 func (m *Manager) SealAnswer(name string, answer []byte) ([]byte, error) {
 	s, err := answerSeal(m.keys[:2], name)
 	if err != nil {

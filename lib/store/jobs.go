@@ -89,8 +89,7 @@ func noJob() error {
 }
 
 // AddJob stores a job with its first revision, unless its owner has limit jobs already (Quota); 0 is no limit. An
-// engine
-// name that is taken is a Conflict: try another.
+// engine name that is taken is a Conflict: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return addJob(ctx, tx, j, r, limit) })
 }
@@ -134,7 +133,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
 	if unique(err) {
-		return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.").As(NameTaken)
+		return fault.Wrap(fault.Conflict, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
 	}
 	if err != nil {
 		return err

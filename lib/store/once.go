@@ -28,8 +28,7 @@ type Done struct {
 }
 
 // Claim makes o the one that does what it asks for, and returns nil; or it returns what is known of the earlier one.
-// One
-// from before since, or that has done nothing since stuck, is forgotten.
+// One from before since, or that has done nothing since stuck, is forgotten.
 func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before *Done, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,

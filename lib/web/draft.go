@@ -46,9 +46,8 @@ func FromDraft(d map[string][]byte) *Form {
 	return f
 }
 
-// Kept is the form that its sender sent while nobody was logged in, for the page that ?draft= names; nil: there is
-// none for
-// who asks. It stays for a day, so that the page can be loaded again.
+// Kept is the form that its sender sent while nobody was logged in, for the page that ?draft= names; nil: there is none
+// for who asks. It stays for a day, so that the page can be loaded again.
 func (r *Request) Kept() (*Form, error) {
 	id := r.URL.Query().Get("draft")
 	if id == "" || r.Who.Person == nil || r.Who.Token != nil {
@@ -67,8 +66,8 @@ func (r *Request) Kept() (*Form, error) {
 }
 
 // keep stores the form of a request by nobody until its sender has logged in, and returns the id; empty: there is
-// nothing to
-// keep, or it can't be. Passwords and codes are never kept, and files only of somebody for whom the form was shown.
+// nothing to keep, or it can't be. Passwords and codes are never kept, and files only of somebody for whom the form was
+// shown.
 func (r *Request) keep(w http.ResponseWriter) (id string) {
 	form, _ := r.Input() // also what is wrong comes back
 	f := newForm()

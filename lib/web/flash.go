@@ -9,8 +9,7 @@ import (
 )
 
 // RedirectOnce leads a browser on to a page that shows a secret once: FlashOf returns it there. Only this browser, as
-// the same
-// person, can open it, for some minutes; the server keeps nothing of it.
+// the same person, can open it, for some minutes; the server keeps nothing of it.
 func (r *Request) RedirectOnce(w http.ResponseWriter, path, what string, secret []byte) error {
 	id, err := r.Site.Sessions.Flash(w, r.Request, what, r.person(), secret)
 	if err != nil {
@@ -23,9 +22,8 @@ func (r *Request) RedirectOnce(w http.ResponseWriter, path, what string, secret 
 	return r.Redirect(w, path+join+"shown="+url.QueryEscape(id))
 }
 
-// FlashOf returns what RedirectOnce gave the browser for this page, and takes it from there; nil: it was shown
-// before. What
-// only looks ahead (HEAD, prefetching) doesn't use it up.
+// FlashOf returns what RedirectOnce gave the browser for this page, and takes it from there; nil: it was shown before.
+// What only looks ahead (HEAD, prefetching) doesn't use it up.
 func (r *Request) FlashOf(w http.ResponseWriter, what string) ([]byte, error) {
 	id := r.URL.Query().Get("shown")
 	value := r.Site.Sessions.Flashed(r.Request, what, r.person(), id)

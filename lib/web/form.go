@@ -76,8 +76,8 @@ func (f Fields) most() int64 {
 }
 
 // ReadForm reads a request's body, never more of it into memory than the fields may have, and nothing of it to disk.
-// The error
-// has all that is wrong with the fields (fault.All); with it comes what could be read, for showing the form again.
+// The error has all that is wrong with the fields (fault.All); with it comes what could be read, for showing the form
+// again.
 func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 	form := newForm()
 	if r.Body == nil || r.ContentLength == 0 {

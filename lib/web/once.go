@@ -19,8 +19,7 @@ import (
 )
 
 // A request names itself by the hidden field "once" of the form that it comes from, or, as a program, by an
-// Idempotency-Key. What
-// it asks for is done once: sent again, also at the same moment, it gets the same answer again.
+// Idempotency-Key. What it asks for is done once: sent again, also at the same moment, it gets the same answer again.
 
 // idempotencyKey is the header in which a program names a request.
 const idempotencyKey = "Idempotency-Key"
@@ -82,7 +81,7 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 	if key := r.Header.Get(idempotencyKey); key != "" && o.Person != 0 {
 		if len(key) > longKey {
 			return "", o, fault.New(fault.Invalid, "The Idempotency-Key is longer than 255 characters.",
-				"Send a random one, such as a UUID.").As("idempotency_key_invalid")
+				"Send a random one, such as a UUID.").Coded("idempotency_key_invalid")
 		}
 		name = "key\x00" + key
 	} else if v := form.Values[onceField]; v != "" {
@@ -175,7 +174,7 @@ func (r *Request) doOnce(w *response, name string, o store.Once) error {
 func (r *Request) repeat(w *response, name string, o store.Once, before *store.Done) (err error) {
 	if !before.Same {
 		return r.refuse(w, fault.New(fault.Invalid, "This Idempotency-Key was sent with another request.",
-			"Take a new key for each thing that you ask for.").As("idempotency_key_reused"))
+			"Take a new key for each thing that you ask for.").Coded("idempotency_key_reused"))
 	}
 	deadline := o.At.Add(onceWait)
 	if o.At.Sub(before.At) > onceStuck {
@@ -200,7 +199,7 @@ func (r *Request) repeat(w *response, name string, o store.Once, before *store.D
 		return r.answerLost(w, before.Location)
 	}
 	return r.refuse(w, fault.New(fault.Conflict, "This was sent before, and is still being done.",
-		"See in a minute what has come of it.").As("in_progress"))
+		"See in a minute what has come of it.").Coded("in_progress"))
 }
 
 func (r *Request) answerAgain(w *response, name string, sealed []byte) error {
@@ -234,7 +233,7 @@ func (r *Request) answerLost(w *response, location string) error {
 		}
 	}
 	return fault.New(fault.Conflict, "This was done before, and its answer is lost.",
-		"Look for what it has made before you send it again.").As("answer_lost")
+		"Look for what it has made before you send it again.").Coded("answer_lost")
 }
 
 // knownQuery refuses a query that the route has no use for.
@@ -246,7 +245,7 @@ func (r *Request) knownQuery() error {
 				advice = "Send it in the body, as a field of the form."
 			}
 			return fault.New(fault.Invalid, "“"+Short(name)+"” can't stand in the address here.",
-				advice).At(Short(name)).As("unknown_parameter")
+				advice).At(Short(name)).Coded("unknown_parameter")
 		}
 	}
 	return nil
@@ -262,7 +261,7 @@ func unknownField(name string, fields Fields) error {
 			best, advice = n, "Did you mean “"+known+"”?"
 		}
 	}
-	return fault.New(fault.Invalid, "There is no field “"+name+"” here.", advice).At(name).As("unknown_field")
+	return fault.New(fault.Invalid, "There is no field “"+name+"” here.", advice).At(name).Coded("unknown_field")
 }
 
 // distance is how many letters have to be put in, left out, changed or swapped with their neighbour to make b of a

@@ -134,8 +134,7 @@ func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.Vi
 }
 
 // onceEach gives each form of a page that is sent by POST a value of its own, by which it is done once. What people
-// typed never
-// looks like a tag: it is escaped.
+// typed never looks like a tag: it is escaped.
 func (r *Request) onceEach(page []byte) []byte {
 	if r.Site == nil {
 		return page

@@ -23,9 +23,8 @@ func (w *tab) back() {
 	w.follow(cdp.NavigateBack())
 }
 
-// TestWhatIsTypedStays: a look at the help and back, loading the page again, a fault and back, and a log-out
-// elsewhere leave what was
-// typed where it was, with scripts and without.
+// TestWhatIsTypedStays: a look at the help and back, loading the page again, a fault and back, and a log-out elsewhere
+// leave what was typed where it was, with scripts and without.
 func TestWhatIsTypedStays(t *testing.T) {
 	s := newSite(t)
 	for _, scripts := range []bool{true, false} {

@@ -80,19 +80,20 @@ func TestWhatIsSentInPlaceOfADockerfileIsNamed(t *testing.T) {
 	program, c := s.program(s.token(ada, "write")), s.browser(ada)
 	for file, want := range map[string][2]string{
 		"services:\n  web:\n    build: .\n": {"Compose file", "build:"}, "\x89PNG\r\n\x1a\n\x00\x00": {"picture (PNG)", "begins with FROM"},
-		zipArchive(t, "Dockerfile", good): {"archive (ZIP)", "build context"}, "\xff\xfeF\x00R\x00O\x00M\x00": {"UTF-16", "UTF-8"},
+		"\xff\xd8\xff\xe0" + strings.Repeat("\x00", 1<<20): {"picture (JPEG)", "begins with FROM"},
+		zipArchive(t, "Dockerfile", good):                  {"archive (ZIP)", "build context"}, "\xff\xfeF\x00R\x00O\x00M\x00": {"UTF-16", "UTF-8"},
 		"# Title\n\nSome words, and more of them.\n\n```\nFROM x\n```\n": {"Markdown", "```"}, "#!/bin/sh\necho\n": {"shell script", "RUN"},
 	} {
 		a := program.post("/jobs", "dockerfile:x", file, "target", target)
 		p := a.json(t)
 		if a.status != 422 || p["field"] != "dockerfile" || !strings.Contains(p["detail"].(string), want[0]) || !strings.Contains(p["advice"].(string), want[1]) {
-			t.Errorf("%q: %d %s", file, a.status, a.body)
+			t.Errorf("%.40q: %d %s", file, a.status, a.body)
 		}
 		if a := c.post("/jobs", "dockerfile:x", file, "target", target); a.status != 422 || !strings.Contains(html.UnescapeString(a.body), want[0]) {
-			t.Errorf("%q: %d", file, a.status)
+			t.Errorf("%.40q: %d", file, a.status)
 		}
 		if a := c.with("Accept-Language", "de").post("/jobs", "dockerfile:x", file, "target", target); !strings.Contains(a.body, "kein Dockerfile") {
-			t.Errorf("%q: not in German", file)
+			t.Errorf("%.40q: not in German", file)
 		}
 	}
 }

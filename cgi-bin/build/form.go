@@ -31,7 +31,7 @@ func fields(cfg *config.Config) web.Fields {
 		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
 		"environment": {Most: 16 << 10, Keep: 64 << 10},
 		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
-		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true},
+		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true, Mistaken: dockerfile.Mistaken},
 		"context":     {Most: int64(cfg.Limits.Context), File: true},
 	}
 }

@@ -130,6 +130,18 @@ func TestSystemdItself(t *testing.T) {
 }
 
 // TestFindingsAreTheSameInEveryRun: among words that are equally near, it is always the same one that is guessed.
+func TestAnEnvironmentThatNothingSeesIsFound(t *testing.T) {
+	for text, want := range map[string]string{"RUN true": "EnvironmentUnused", "CMD [\"x\"]": ""} {
+		var got string
+		for _, f := range Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\n" + text), Environment: []string{"A=1"}}) {
+			got += f.Rule
+		}
+		if got != want {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
 func TestFindingsAreTheSameInEveryRun(t *testing.T) {
 	for line, want := range map[string]string{
 		"apc x":                                 "unknown instruction: apc (did you mean add?).",

@@ -145,6 +145,9 @@ func (t *translator) lintCommand(s *stage) {
 		loc = s.entrypoint.loc
 	}
 	switch {
+	case (!s.config.runs || len(argv) == 0) && len(t.source.Environment) > 0:
+		t.warn(s.in.Location, Warning, "EnvironmentUnused",
+			"There is a runtime environment, but no CMD or ENTRYPOINT that would see it.", "Give the application as CMD.")
 	case !s.config.runs || len(argv) == 0:
 		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile is started when the image boots.", "Give the application as CMD, if it has one.")
 	case isInit(argv):

@@ -85,6 +85,8 @@ var ourRules = []Rule{
 	{"CmdIsShell", Note, "The command is an interactive shell, which is no service.", "Nothing, if you log in; else give the application as CMD.", ""},
 	{"CmdIsInit", Note, "The command is an init system, such as /sbin/init; the image boots its own.", "Nothing; or give the application as CMD.", ""},
 	{"NoCommand", Note, "No CMD or ENTRYPOINT, so nothing of the Dockerfile is started at boot.", "Give the application as CMD.", ""},
+	{"EnvironmentUnused", Warning, "A runtime environment without CMD or ENTRYPOINT: nothing sees it.",
+		"Give the application as CMD.", ""},
 	{"NoEffect", Note, "An instruction that changes nothing in an image that boots.", "It can stay.", ""},
 	{"ForeignArchitecture", Warning, "A download for another architecture than the target.", "Use $TARGETARCH in the address.", ""},
 	{"NotTranslated", Error, "An instruction that is not translated.", "Remove the line, if the image can do without it.", ""},

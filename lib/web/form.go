@@ -27,6 +27,8 @@ type Limit struct {
 	Text       bool // an upload of what could as well be typed
 	Secret     bool // a password or a code: it is never kept for its sender
 	Hidden     bool // nobody types it
+	// Mistaken says what somebody has sent by mistake, by its beginning, and what to do; empty: it is just too large.
+	Mistaken func(begin []byte) (message, advice string)
 }
 
 // Form is what a request's body holds.
@@ -141,7 +143,7 @@ func (f *Form) part(part *multipart.Part, fields Fields) error {
 		f.Lost[name] = lost(file, n)
 	}
 	if tooLong := (*http.MaxBytesError)(nil); errors.As(err, &tooLong) {
-		return &unreadable{tooLarge(name, limit.Most)}
+		return &unreadable{limit.exceeded(name, b.Bytes())}
 	}
 	if err != nil {
 		return unread(err)
@@ -153,7 +155,7 @@ func (f *Form) part(part *multipart.Part, fields Fields) error {
 		return nil
 	}
 	if n > keep {
-		return tooLarge(name, limit.Most)
+		return limit.exceeded(name, b.Bytes())
 	}
 	return f.add(name, file, b.Bytes(), limit)
 }
@@ -249,13 +251,20 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 		}
 	}
 	if size > limit.Most {
-		return tooLarge(name, limit.Most)
+		return limit.exceeded(name, content)
 	}
 	return nil
 }
 
-func tooLarge(field string, most int64) *fault.Error {
-	return fault.New(fault.TooLarge, "This is too large: at most "+size(most)+" are taken.", "Nothing was stored. Send less.").At(field)
+// exceeded is the fault of a field that is larger than its limit; begin is what of it was read.
+func (l Limit) exceeded(field string, begin []byte) *fault.Error {
+	if l.Mistaken != nil {
+		if message, advice := l.Mistaken(begin); message != "" {
+			return fault.New(fault.Invalid, message, advice).At(field)
+		}
+	}
+	return fault.New(fault.TooLarge, "This is too large: at most "+size(l.Most)+" are taken.",
+		"Nothing was stored. Send less.").At(field)
 }
 
 // unreadable is an error after which nothing more of a body can be read.

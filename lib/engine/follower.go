@@ -24,7 +24,7 @@ type Follower struct {
 // How long a request waits for the engine, how old a state may usually be before a page asks again, and how long
 // another process's unanswered start is left alone.
 const (
-	engineTime    = 2 * time.Second
+	engineTime    = 1800 * time.Millisecond
 	startWindow   = 300 * time.Millisecond // how long a start can be in neither the engine's queue nor its builds
 	fresh         = 3 * time.Second
 	startPatience = 15 * time.Second
@@ -32,7 +32,7 @@ const (
 
 type budgetKey struct{}
 
-// Budget begins a request: what is done in ctx waits for the engine for two seconds at most, however many questions it has.
+// Budget begins a request: what is done in ctx waits for the engine for engineTime at most, however many questions it has.
 func Budget(ctx context.Context) context.Context {
 	if ctx.Value(budgetKey{}) != nil {
 		return ctx

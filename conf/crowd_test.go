@@ -1,6 +1,7 @@
 package conf_test
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"fmt"
@@ -45,9 +46,9 @@ func TestFiftyClientsAtOnceWhileProgramsAreKilled(t *testing.T) {
 // crowd is what its clients have seen.
 type crowd struct {
 	*testing.T
-	until                 time.Time
-	there, gone           sync.Map // the ids of jobs that have to be there, and that must not
-	asked, failed, logins atomic.Int32
+	until                       time.Time
+	there, gone                 sync.Map // the ids of jobs that have to be there, and that must not
+	asked, failed, busy, logins atomic.Int32
 }
 
 func (s *site) holdsOut(t *testing.T, v *visitor, span time.Duration) {
@@ -93,7 +94,8 @@ func (s *site) holdsOut(t *testing.T, v *visitor, span time.Duration) {
 		}
 		return true
 	})
-	t.Logf("%d requests, %d log-ins; %d programs killed, %d requests failed; %d jobs there, %d removed", c.asked.Load(), c.logins.Load(), deaths, c.failed.Load(), there, gone)
+	t.Logf("%d requests, %d log-ins; %d programs killed, %d requests failed, %d asked again; %d jobs there, %d removed",
+		c.asked.Load(), c.logins.Load(), deaths, c.failed.Load(), c.busy.Load(), there, gone)
 	if there == 0 || gone == 0 || deaths == 0 || c.logins.Load() == 0 {
 		t.Error("not everything was tried")
 	}
@@ -132,10 +134,25 @@ func (c *crowd) goesAround(v *visitor, email, name string, remove bool) {
 	}
 }
 
-// ask returns nil for a request that got no good answer. One whose program was not killed may also have one of the statuses too: a log-in does where many come at once.
+// ask returns nil for a request that got no good answer. One whose program was not killed may also have one of the
+// statuses too: a log-in does where many come at once. Where the server is too busy, nothing was done: it asks again.
 func (c *crowd) ask(v *visitor, method, path, kind string, body io.Reader, too ...int) *http.Response {
-	resp, text, err := v.ask(method, path, kind, body)
+	var sent []byte
+	if body != nil {
+		sent, _ = io.ReadAll(body)
+	}
+	resp, text, err := v.ask(method, path, kind, bytes.NewReader(sent))
 	c.asked.Add(1)
+	for n := 0; n < 100 && err == nil && resp.StatusCode == http.StatusServiceUnavailable &&
+		resp.Header.Get("X-Request-Id") != "" && !slices.Contains(too, resp.StatusCode); n++ {
+		if resp.Header.Get("Retry-After") == "" || method == "GET" {
+			c.Errorf("%s %s: %s %s", method, path, resp.Status, text)
+			return nil
+		}
+		time.Sleep(time.Duration(100+rand.IntN(400)) * time.Millisecond)
+		resp, text, err = v.ask(method, path, kind, bytes.NewReader(sent))
+		c.busy.Add(1)
+	}
 	switch {
 	// The web server's own page stands for a program that was killed, or the connection broke.
 	case err != nil || resp.StatusCode >= 500 && resp.Header.Get("X-Request-Id") == "":
@@ -198,7 +215,8 @@ func TestAFullDiskLosesNothingAndHealsByItself(t *testing.T) {
 		t.Errorf("%s %s", resp.Status, text)
 	}
 	id := filepath.Base(first.Header.Get("Location"))
-	if resp, text, err := v.ask("POST", "/jobs/"+id+"/start", "", nil); err != nil || resp.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "no more builds start") {
+	if resp, text, err := v.ask("POST", "/jobs/"+id+"/start", "", nil); err != nil || resp.StatusCode != http.StatusInsufficientStorage ||
+		!strings.Contains(string(text), "no more builds start") {
 		t.Errorf("%v %s", err, text)
 	}
 	v.must(t, http.StatusOK, "GET", "/jobs", "", nil)

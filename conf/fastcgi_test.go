@@ -155,14 +155,14 @@ func (s *site) isChangedUnder(t *testing.T, v *visitor) {
 		t.Error("the keys were replaced, and a cookie of the old ones is good")
 	}
 
-	_, before := v.must(t, http.StatusOK, "GET", "/jobs", "", nil)
 	backup := filepath.Join(s.dir, "backup.tar")
 	s.ctl(t, "", "backup", backup)
 	kind, body := form("after the backup", small)
 	v.must(t, http.StatusCreated, "POST", "/jobs", kind, body)
 	s.ctl(t, "", "restore", "--force", backup)
-	if _, after := v.must(t, http.StatusOK, "GET", "/jobs", "", nil); string(after) != string(before) {
-		t.Errorf("the backup was restored, and the jobs are %s, not %s", after, before)
+	if _, after := v.must(t, http.StatusOK, "GET", "/jobs", "", nil); !strings.Contains(string(after), `"found":1,`) ||
+		!strings.Contains(string(after), "greeter") {
+		t.Errorf("the backup was restored, and the jobs are %s", after)
 	}
 
 	// Another file in the database's place: the old one has no name any more.

@@ -12,6 +12,19 @@
   const docker = document.getElementById("docker");
   if (!form || !text || !list) return;
 
+  // Loading the page again keeps what was typed, as going back does; any other way to it begins anew.
+  const kept = "typed:" + location.pathname + location.search;
+  const typed = ["text", "name", "build_args", "environment"].map((name) => form.elements[name]).filter(Boolean);
+  try {
+    const was = JSON.parse(sessionStorage.getItem(kept) || "{}");
+    sessionStorage.removeItem(kept);
+    const again = (performance.getEntriesByType("navigation")[0] || {}).type === "reload";
+    for (const f of typed) if (again && f.value === f.defaultValue && f.name in was) f.value = was[f.name];
+    addEventListener("pagehide", () => {
+      sessionStorage.setItem(kept, JSON.stringify(Object.fromEntries(typed.map((f) => [f.name, f.value]))));
+    });
+  } catch { /* a browser that stores nothing */ }
+
   const gutter = document.createElement("ol");
   gutter.className = "gutter";
   gutter.setAttribute("aria-hidden", "true");

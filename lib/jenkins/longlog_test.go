@@ -1,6 +1,8 @@
 package jenkins_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,9 +13,9 @@ import (
 	"toaster.do/lib/store"
 )
 
-// longLog is a script that prints 30 MB before its step fails.
+// longLog is a script that prints 8 MB before its step fails.
 const longLog = `echo 'TOASTER-PHASE step 5'; echo 'TOASTER-STEP 12/13 133 RUN make'
-seq -f 'line %06.0f, of a log that is long enough to be far too long for a page' 400000
+seq -f 'line %06.0f, of a log that is long enough to be far too long for a page' 120000
 printf 'TOASTER-FAILED 12/13 133 exit 2\ntoaster: failed: line 133 did not work out (exit code 2)\n'; exit 6`
 
 // slow is a house whose Jenkins takes its time to begin to send long logs, as a real one does.
@@ -83,12 +85,21 @@ func TestASyncReadsALongLogOnce(t *testing.T) {
 
 // TestALongLogThatNobodyHasRead: its end is on the page at once, also before a sync has gone through it.
 func TestALongLogThatNobodyHasRead(t *testing.T) {
-	for name, script := range map[string]string{"ended": longLog, "running": strings.Replace(longLog, "exit 6", "echo; sleep 600", 1)} {
+	wrote := filepath.Join(t.TempDir(), "wrote")
+	running := strings.Replace(longLog, "exit 6", "echo; touch "+wrote+"; sleep 600", 1)
+	for name, script := range map[string]string{"ended": longLog, "running": running} {
 		t.Run(name, func(t *testing.T) {
 			h, job := slow(t, script)
 			h.becomes(job, "running")
 			if name == "ended" {
 				if err := h.controller.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for end := time.Now().Add(time.Minute); name == "running"; time.Sleep(10 * time.Millisecond) {
+				if _, err := os.Stat(wrote); err == nil {
+					break
+				} else if time.Now().After(end) {
 					t.Fatal(err)
 				}
 			}

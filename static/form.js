@@ -186,7 +186,8 @@
     data.set("dockerfile", f.slice(0, Math.min(Number(text.dataset.most), 65536)), f.name);
     try {
       const got = await (await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" } })).json();
-      says.textContent = [f.name + ":", got.detail, got.advice].filter(Boolean).join(" ");
+      const is = (got.errors || []).find((e) => e.field === "dockerfile") || got;
+      says.textContent = [f.name + ":", is.detail, is.advice].filter(Boolean).join(" ");
     } catch {
       says.textContent = say("The server can't be reached. What you wrote is still here.");
     }

@@ -54,7 +54,7 @@ func TestTheLogInLeadsNowhereElse(t *testing.T) {
 		}
 	}
 	a := s.anybody().post("/account/login", "email", ada, "password", password, "next", "//evil.example")
-	if a.header.Get("Location") != "/account/login?check=1&next=%2Fjobs" {
+	if a.header.Get("Location") != "/account/cookie?next=%2Fjobs" {
 		t.Error(a.header)
 	}
 }

@@ -18,7 +18,7 @@ func TestAdministratorsMayNeedASecondFactor(t *testing.T) {
 func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 	s := newSite(t, "[session]\nsecond_factor = true")
 	c, program := s.anybody(), s.program(s.token(ada, "write"))
-	if a := c.post("/account/login", "email", ada, "password", password); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/login?check=1&next=%2Faccount%2Ffactor" {
+	if a := c.post("/account/login", "email", ada, "password", password); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/cookie?next=%2Faccount%2Ffactor" {
 		t.Error("the log-in leads to ", a.header.Get("Location"))
 	}
 	for _, path := range []string{"/jobs", "/jobs/new", "/account/tokens"} {

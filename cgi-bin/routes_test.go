@@ -32,6 +32,7 @@ GET  /account                                              303   200   200   200
 POST /account                                              303   303   303   303   403   403     403
 GET  /account/login                                        200   303   303   303   303   303     303
 POST /account/login                                        401   401   401   401   401   401     401
+GET  /account/cookie                                       403   303   303   303   303   303     303
 GET  /account/login/code                                   303   303   303   303   303   303     303
 POST /account/login/code                                   401   401   401   401   401   401     401
 POST /account/logout                                       303   303   303   303   204   204     204

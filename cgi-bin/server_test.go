@@ -117,7 +117,7 @@ func TestTheSameProgramsAnswerAsFastCGI(t *testing.T) {
 		}
 		c := s.anybody()
 		login := "email=" + ada + "&password=correct+horse+battery"
-		if a := c.ask(account(), "POST", "/account/login", "application/x-www-form-urlencoded", []byte(login)); a.status != http.StatusSeeOther || a.header.Get("Location") != prefix+"/account/login?check=1&next=%2Fjobs" {
+		if a := c.ask(account(), "POST", "/account/login", "application/x-www-form-urlencoded", []byte(login)); a.status != http.StatusSeeOther || a.header.Get("Location") != prefix+"/account/cookie?next=%2Fjobs" {
 			t.Errorf("%q: %d %v", prefix, a.status, a.header)
 		}
 		program := s.program(s.token(ada, "write"))

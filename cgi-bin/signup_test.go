@@ -96,7 +96,7 @@ func TestSignUp(t *testing.T) {
 	if a := m.anybody().post("/account/activate", "link", secret(path), "password", "not the password"); a.status != http.StatusUnauthorized {
 		t.Fatal("a stranger who has the link: ", a.status)
 	}
-	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/login?check=1&next=%2Fjobs" {
+	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/cookie?next=%2Fjobs" {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, carl) {

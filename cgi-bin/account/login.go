@@ -31,19 +31,25 @@ func loginForm(w http.ResponseWriter, r *web.Request) error {
 	if r.Who.Person != nil {
 		return r.Redirect(w, next)
 	}
-	if r.URL.Query().Get("check") != "" {
-		return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*fault.Error{withoutCookie(r)}}})
-	}
 	return showLogin(w, r, http.StatusOK, form{Next: next})
 }
 
-// checked is where a log-in leads. A browser that sent no cookie of ours comes by the log-in page, which leads on, or says
-// that the cookie is missing.
+// cookieCheck is where a browser comes by that sent no cookie when it logged in: it leads on, or says that the cookie is
+// missing. It has a path of its own, as w3m takes a second redirect from the same path for a loop.
+func cookieCheck(w http.ResponseWriter, r *web.Request) error {
+	next := web.SafeNext(r.URL.Query().Get("next"), home)
+	if r.Who.Person != nil {
+		return r.Redirect(w, next)
+	}
+	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*fault.Error{withoutCookie(r)}}})
+}
+
+// checked is where a log-in leads: to next, or to the cookie check where the browser has sent no cookie of ours.
 func checked(r *web.Request, next string) string {
 	if slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool { return strings.Contains(c.Name, "toaster") }) {
 		return next
 	}
-	return "/account/login?check=1&next=" + url.QueryEscape(next)
+	return "/account/cookie?next=" + url.QueryEscape(next)
 }
 
 // withoutCookie is why somebody who has just logged in is not.

@@ -23,6 +23,7 @@ var routes = []web.Route{
 	{Method: post, Path: "", Access: web.Browser, Do: setProfile, Fields: fields("name", "notify"), Again: "/"},
 	{Method: get, Path: "/login", Access: web.Anyone, Do: loginForm},
 	{Method: post, Path: "/login", Access: web.Anyone, Do: login, Fields: fields("email", "password", "next", "code"), Repeat: true},
+	{Method: get, Path: "/cookie", Access: web.Anyone, Do: cookieCheck},
 	{Method: get, Path: "/login/code", Access: web.Anyone, Do: codeForm},
 	{Method: post, Path: "/login/code", Access: web.Anyone, Do: loginCode, Fields: fields("state", "code", "next"), Repeat: true},
 	{Method: post, Path: "/logout", Access: web.Anyone, Do: logout, Repeat: true},

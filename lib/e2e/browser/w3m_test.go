@@ -45,7 +45,7 @@ func TestAJobInATextBrowser(t *testing.T) {
 	w.sees("Your jobs")
 	w.goTo("New job", "\r")
 	w.sees("At most 64 KiB")
-	w.goTo("At most 64 KiB", "\t\r")
+	w.goTo("Start from a sample", "\t\r")
 	w.sees("[RUN echo hello")
 	w.goTo("Choose what to build", "\r")
 	w.choose("Debian 12 bookworm")

@@ -35,11 +35,11 @@ help:
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
-LINK = go build -trimpath -tags=pages,$(TAGS) -ldflags '-s -w -X toaster.do/lib/site.Version=$(VERSION) -extldflags -static'
+LINK = go build -trimpath -tags=pages,$(TAGS) -ldflags '-s -w -X toaster.do/lib/app.Version=$(VERSION) -extldflags -static'
 
 # The pages are compiled first, and become a part of the programs.
 build: run-tools
-	go run ./lib/page/generate lib/page/compiled/pages
+	go run ./lib/view/generate lib/view/compiled/pages
 	$(LINK) -o '$(BUILD)/toasterctl' ./lib/toasterctl
 	@for p in $(PROGRAMS); do \
 		echo "go build cgi-bin/$$p"; \
@@ -56,7 +56,7 @@ test: test-tools lint
 test-jenkins:
 	@: "$${JENKINS_URL:?is not set: make test-jenkins JENKINS_URL=https://… JENKINS_USER=… JENKINS_TOKEN=…}" \
 		"$${JENKINS_USER:?is not set: an account for toaster on that Jenkins}" "$${JENKINS_TOKEN:?is not set: an API token of that account}"
-	go test -count=1 -v -timeout 60m -run TestRealController ./lib/jenkins/
+	go test -count=1 -v -timeout 60m -run TestRealController ./lib/engine/jenkins/
 
 # A live ISO and a virtual machine from the real SDKs, SDK_DIR/live-sdk and SDK_DIR/vm-sdk, started in qemu. As root.
 e2e-sdk: test-tools
@@ -108,7 +108,7 @@ deb:
 	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
 
 clean:
-	rm -rf '$(BUILD)' lib/page/compiled/pages
+	rm -rf '$(BUILD)' lib/view/compiled/pages
 
 run-tools:
 	@.ci/tools $(RUN_PACKAGES)

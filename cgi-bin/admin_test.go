@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
 )
 
@@ -18,7 +18,7 @@ const eve = "eve@example.org"
 // admin adds an administrator and returns their browser.
 func (s *site) admin() *client {
 	s.t.Helper()
-	_, err := s.accounts.Add(s.t.Context(), account.NewPerson{Email: eve, Name: "Eve", Password: password, Admin: true})
+	_, err := s.accounts.Add(s.t.Context(), auth.NewPerson{Email: eve, Name: "Eve", Password: password, Admin: true})
 	s.must(err)
 	return s.browser(eve)
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 )
 
 // run lets the local engine build what is queued, with a script of the test's in place of the real one, and

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	app "toaster.do/lib/site"
+	app "toaster.do/lib/app"
 )
 
 // syncs removes what is kept no longer, as cron's sync does.

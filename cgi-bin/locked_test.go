@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/session"
+	"toaster.do/lib/auth/session"
 )
 
 // hung is far more than the two seconds that a page may take, on a machine that has other things to do.

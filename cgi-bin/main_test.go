@@ -26,7 +26,7 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"toaster.do/conf"
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/store"
 )
@@ -69,7 +69,7 @@ type site struct {
 	prefix   string
 	db       *store.DB
 	cfg      *config.Config
-	accounts *account.Accounts
+	accounts *auth.Accounts
 }
 
 func newSite(t *testing.T, settings ...string) *site {
@@ -88,9 +88,9 @@ func newSite(t *testing.T, settings ...string) *site {
 	s.db, err = store.Open(t.Context(), s.cfg.Paths.Database)
 	s.must(err)
 	t.Cleanup(func() { s.db.Close() })
-	s.accounts = account.New(s.cfg, s.db)
+	s.accounts = auth.New(s.cfg, s.db)
 	for _, email := range []string{ada, bob} {
-		_, err := s.accounts.Add(t.Context(), account.NewPerson{Email: email, Name: email[:3], Password: password})
+		_, err := s.accounts.Add(t.Context(), auth.NewPerson{Email: email, Name: email[:3], Password: password})
 		s.must(err)
 	}
 	return s

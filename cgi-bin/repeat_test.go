@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 )
 
 // runner is a runner of the site that builds with a script of the test's, until the function that it returns is called.

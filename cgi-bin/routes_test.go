@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
 )
 
@@ -259,7 +259,7 @@ func newTown(t *testing.T) *town {
 	s.must(os.WriteFile(s.conf(), append(read(t, s.conf()), everything...), 0o600))
 	w := &town{site: s, job: id, spare: program}
 	eve := s.admin()
-	_, err := s.accounts.Add(t.Context(), account.NewPerson{Email: "sue@example.org", Name: "Sue", Password: password})
+	_, err := s.accounts.Add(t.Context(), auth.NewPerson{Email: "sue@example.org", Name: "Sue", Password: password})
 	s.must(err)
 	sue, sues := s.browser("sue@example.org"), s.token("sue@example.org", "write")
 	s.sql("UPDATE person SET state = 'suspended' WHERE email = 'sue@example.org'")

@@ -3,8 +3,8 @@ package main
 import (
 	"net/http"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -22,7 +22,7 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 	}
 	switch {
 	case r.Who.Token != nil:
-		return fault.New(fault.Denied, "A token doesn't open this page.", "Log in with a browser.")
+		return apperr.New(apperr.Denied, "A token doesn't open this page.", "Log in with a browser.")
 	case r.Who.Person == nil:
 		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
 	}
@@ -39,7 +39,7 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 
 func showAddress(w http.ResponseWriter, r *web.Request, status int, p addressPage) error {
 	p.Old, p.Mailed = r.Who.Person.Email, r.Site.Config.Mail.On()
-	return r.Page(w, status, "address", page.View{Here: "account", Data: p})
+	return r.Page(w, status, "address", view.View{Here: "account", Data: p})
 }
 
 func changeAddress(w http.ResponseWriter, r *web.Request) error {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/boombuler/barcode/qr"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/page"
+	"toaster.do/lib/auth"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -56,7 +56,7 @@ func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage,
 	if v.Path, v.Size, err = picture(enrolment.URL); err != nil {
 		return err
 	}
-	return r.Page(w, status, "factor", page.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, "factor", view.View{Here: "account", Notice: notice(r), Data: v})
 }
 
 // purpose ties a sealed secret to the session that asked for it.
@@ -123,11 +123,11 @@ func codes(w http.ResponseWriter, r *web.Request) error {
 	if text != nil {
 		list = strings.Split(string(text), "\n")
 	}
-	return r.Page(w, http.StatusOK, "codes", page.View{Here: "account", Data: struct{ Codes []string }{list}})
+	return r.Page(w, http.StatusOK, "codes", view.View{Here: "account", Data: struct{ Codes []string }{list}})
 }
 
 func renewCodes(w http.ResponseWriter, r *web.Request) error {
-	codes, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+	codes, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
 		return a.RenewCodes(r.Context(), r.Who.Person, password, r.Entry("totp.codes", "", ""))
 	})
 	if err != nil {
@@ -139,7 +139,7 @@ func renewCodes(w http.ResponseWriter, r *web.Request) error {
 }
 
 func disableFactor(w http.ResponseWriter, r *web.Request) error {
-	_, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+	_, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
 		return nil, a.DisableFactor(r.Context(), r.Who.Person, password, r.Entry("totp.off", "", ""))
 	})
 	if err != nil {
@@ -151,7 +151,7 @@ func disableFactor(w http.ResponseWriter, r *web.Request) error {
 }
 
 // confirmed does something with the password that a form has in "confirm".
-func confirmed(r *web.Request, do func(a *account.Accounts, password string) ([]string, error)) ([]string, error) {
+func confirmed(r *web.Request, do func(a *auth.Accounts, password string) ([]string, error)) ([]string, error) {
 	in, err := r.Input()
 	if err != nil {
 		return nil, err

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"strings"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -31,7 +31,7 @@ func removeForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, "leave", page.View{Here: "account", Data: struct {
+	return r.Page(w, status, "leave", view.View{Here: "account", Data: struct {
 		wrong
 		Word string
 	}{bad, word}})
@@ -40,7 +40,7 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) er
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		missing := fault.New(fault.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		missing := apperr.New(apperr.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
 		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
 	}
 	if err == nil {

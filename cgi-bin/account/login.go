@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -41,7 +41,7 @@ func cookieCheck(w http.ResponseWriter, r *web.Request) error {
 	if r.Who.Person != nil {
 		return r.Redirect(w, next)
 	}
-	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*fault.Error{withoutCookie(r)}}})
+	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*apperr.Error{withoutCookie(r)}}})
 }
 
 // checked is where a log-in leads: to next, or to the cookie check where the browser has sent no cookie of ours.
@@ -53,12 +53,12 @@ func checked(r *web.Request, next string) string {
 }
 
 // withoutCookie is why somebody who has just logged in is not.
-func withoutCookie(r *web.Request) *fault.Error {
+func withoutCookie(r *web.Request) *apperr.Error {
 	if r.Site.Config.Session.Secure == "always" && r.TLS == nil {
-		return fault.New(fault.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+		return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 			"Open this site by https://, and allow cookies for it. Then log in again.")
 	}
-	return fault.New(fault.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+	return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 		"Allow cookies for this site in your browser's settings. Then log in again.")
 }
 
@@ -66,7 +66,7 @@ func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error 
 	f.Kept = strings.Contains(f.Next, "draft=")
 	f.Open, f.Mailed = accounts(r).Open(), r.Site.Config.Mail.On()
 	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, "login", page.View{Here: "login", Notice: notice(r), Data: f})
+	return r.Page(w, status, "login", view.View{Here: "login", Notice: notice(r), Data: f})
 }
 
 func login(w http.ResponseWriter, r *web.Request) error {
@@ -77,7 +77,7 @@ func login(w http.ResponseWriter, r *web.Request) error {
 	f := form{Email: strings.TrimSpace(in.Values["email"]), Next: web.SafeNext(in.Values["next"], home)}
 	a := accounts(r)
 	person, err := a.LogIn(r.Context(), f.Email, in.Values["password"], address(r))
-	if fault.KindOf(err) == fault.Unauthorised && err != nil {
+	if apperr.KindOf(err) == apperr.Unauthorised && err != nil {
 		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
 	}
 	if err != nil {
@@ -155,14 +155,14 @@ func halfway(r *web.Request, p *store.Person) (string, error) {
 
 // whoIsHalfway returns the person of a state that halfway made.
 func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
-	late := fault.New(fault.Unauthorised, "The log-in took too long.", "Begin again.")
+	late := apperr.New(apperr.Unauthorised, "The log-in took too long.", "Begin again.")
 	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
 	var h half
 	if !ok || json.Unmarshal(b, &h) != nil {
 		return nil, late
 	}
 	p, err := r.Site.DB.PersonByID(r.Context(), h.Person)
-	if fault.KindOf(err) == fault.NotFound {
+	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, late
 	}
 	if err != nil {
@@ -176,7 +176,7 @@ func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
 
 func showCode(w http.ResponseWriter, r *web.Request, status int, c code) error {
 	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, "code", page.View{Here: "login", Data: c})
+	return r.Page(w, status, "code", view.View{Here: "login", Data: c})
 }
 
 func loginCode(w http.ResponseWriter, r *web.Request) error {

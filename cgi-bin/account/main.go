@@ -8,9 +8,9 @@ import (
 	"os"
 	"slices"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/web"
 )
 
@@ -77,22 +77,22 @@ func fields(names ...string) func(*config.Config) web.Fields {
 }
 
 // accounts are the site's, with the judge of passwords.
-func accounts(r *web.Request) *account.Accounts {
-	a := account.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
-	a.Strength = account.StrengthBeside
+func accounts(r *web.Request) *auth.Accounts {
+	a := auth.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
+	a.Strength = auth.StrengthBeside
 	return a
 }
 
 func address(r *web.Request) string { return r.Site.Sessions.Address(r.Request) }
 
 // wrong is what a form says of the input that it was sent.
-type wrong struct{ faults []*fault.Error }
+type wrong struct{ faults []*apperr.Error }
 
 // Fault is what is wrong with a field; nil: nothing.
-func (w wrong) Fault(field string) *fault.Error { return fault.At(w.faults, field) }
+func (w wrong) Fault(field string) *apperr.Error { return apperr.At(w.faults, field) }
 
 // Refused is what is wrong with none of the form's own fields.
-func (w wrong) Refused() *fault.Error {
+func (w wrong) Refused() *apperr.Error {
 	for _, f := range w.faults {
 		if f.Field == "" || f.Code == "unknown_field" {
 			return f
@@ -111,7 +111,7 @@ func again(r *web.Request, err error, show func(status int, w wrong) error) erro
 		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
 	}
 	r.Note(err)
-	return show(status, wrong{fault.All(err)})
+	return show(status, wrong{apperr.All(err)})
 }
 
 // done answers a change: a program gets 204, a browser goes to a page, which says what was done.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 func TestBrowsersAreNamed(t *testing.T) {
@@ -39,7 +39,7 @@ func FuzzDays(f *testing.F) {
 	f.Add("-0")
 	f.Fuzz(func(t *testing.T, text string) {
 		n, err := parseDays(text)
-		if n < 0 || n > 3650 || err != nil && fault.Of(err).Field != "days" {
+		if n < 0 || n > 3650 || err != nil && apperr.Of(err).Field != "days" {
 			t.Errorf("%q is %d, %v", text, n, err)
 		}
 	})

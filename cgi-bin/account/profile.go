@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -24,7 +24,7 @@ type profilePage struct {
 	Codes          int // recovery codes that are left
 	NeedsFactor    bool
 	Session        bool
-	Shares         []account.Share
+	Shares         []auth.Share
 	KeepDays       int
 }
 
@@ -68,7 +68,7 @@ func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePag
 		}
 		v.Codes = n
 	}
-	return r.Page(w, status, "account", page.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, "account", view.View{Here: "account", Notice: notice(r), Data: v})
 }
 
 func setProfile(w http.ResponseWriter, r *web.Request) error {
@@ -78,7 +78,7 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 		v.Notify = r.Who.Person.Notify
 	}
 	if err == nil {
-		err = account.CheckProfile(v.Name, v.Notify)
+		err = auth.CheckProfile(v.Name, v.Notify)
 	}
 	if err == nil {
 		err = r.Site.DB.SetProfile(r.Context(), r.Who.Person.ID, v.Name, v.Notify)
@@ -112,7 +112,7 @@ func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) 
 	for _, s := range found {
 		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Who.Session})
 	}
-	return r.Page(w, status, "sessions", page.View{Here: "account", Notice: notice(r), Data: struct {
+	return r.Page(w, status, "sessions", view.View{Here: "account", Notice: notice(r), Data: struct {
 		wrong
 		Sessions []sessionRow
 	}{bad, list}})
@@ -142,13 +142,13 @@ func endSessions(w http.ResponseWriter, r *web.Request) error {
 
 // endThose ends sessions for who gives the password: whoever sits at a browser that was left alone doesn't shut its owner out elsewhere.
 func endThose(w http.ResponseWriter, r *web.Request, note string, end func() error) error {
-	_, err := confirmed(r, func(a *account.Accounts, password string) ([]string, error) {
+	_, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
 		if err := a.Confirm(r.Context(), r.Who.Person, password); err != nil {
 			return nil, err
 		}
 		return nil, end()
 	})
-	if err != nil && fault.KindOf(err) != fault.NotFound {
+	if err != nil && apperr.KindOf(err) != apperr.NotFound {
 		return again(r, err, func(status int, bad wrong) error { return showSessions(w, r, status, bad) })
 	}
 	if err != nil {
@@ -161,7 +161,7 @@ func endThose(w http.ResponseWriter, r *web.Request, note string, end func() err
 func number(r *web.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
 	if err != nil {
-		return 0, fault.New(fault.NotFound, "It isn't there any more.", "")
+		return 0, apperr.New(apperr.NotFound, "It isn't there any more.", "")
 	}
 	return id, nil
 }

@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"time"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/page"
+	"toaster.do/lib/auth"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -26,7 +26,7 @@ func recoverForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func recoverAccount(w http.ResponseWriter, r *web.Request) error {
-	return answerAsk(w, r, recoverPage, "recover", func(a *account.Accounts, email string) error { return a.Recover(r.Context(), email) })
+	return answerAsk(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
 }
 
 func resetForm(w http.ResponseWriter, r *web.Request) error {
@@ -64,7 +64,7 @@ func passwordForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, "password", page.View{Here: "account", Data: struct {
+	return r.Page(w, status, "password", view.View{Here: "account", Data: struct {
 		wrong
 		Email string
 	}{bad, r.Who.Person.Email}})

@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"strings"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -29,7 +29,7 @@ func signupForm(w http.ResponseWriter, r *web.Request) error {
 func showSignup(w http.ResponseWriter, r *web.Request, status int, p signupPage) error {
 	cfg := r.Site.Config
 	p.Open, p.Mailed, p.Approval, p.Domains = accounts(r).Open(), cfg.Mail.On(), cfg.Signup.Mode == "approval", cfg.Signup.Domains
-	return r.Page(w, status, "signup", page.View{Here: "signup", Data: p})
+	return r.Page(w, status, "signup", view.View{Here: "signup", Data: p})
 }
 
 func signup(w http.ResponseWriter, r *web.Request) error {
@@ -40,7 +40,7 @@ func signup(w http.ResponseWriter, r *web.Request) error {
 	}
 	v := in.Values
 	if err == nil {
-		err = accounts(r).SignUp(r.Context(), account.NewPerson{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
+		err = accounts(r).SignUp(r.Context(), auth.NewPerson{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -62,7 +62,7 @@ func accepted(w http.ResponseWriter, r *web.Request, what string) error {
 
 // sent says what happens next.
 func sent(w http.ResponseWriter, r *web.Request) error {
-	return r.Page(w, http.StatusOK, "told", page.View{Data: told(r, r.URL.Query().Get("for"))})
+	return r.Page(w, http.StatusOK, "told", view.View{Data: told(r, r.URL.Query().Get("for"))})
 }
 
 // message is a page that says something, and leads on.
@@ -101,7 +101,7 @@ type linkPage struct {
 	wrong
 	Link  string // the secret
 	Email string // where it was sent
-	Gone  *fault.Error
+	Gone  *apperr.Error
 	Retry string // the page that sends another
 }
 
@@ -117,15 +117,15 @@ func findLink(w http.ResponseWriter, r *web.Request, kind, name, retry string) e
 
 func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name string, p linkPage) error {
 	if err != nil {
-		if fault.KindOf(err) != fault.NotFound {
+		if apperr.KindOf(err) != apperr.NotFound {
 			return err
 		}
 		r.Note(err)
-		p.Gone, status = fault.Of(err), http.StatusNotFound
+		p.Gone, status = apperr.Of(err), http.StatusNotFound
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "strict-origin") // the web server's log may have referrers
-	return r.Page(w, status, name, page.View{Data: p})
+	return r.Page(w, status, name, view.View{Data: p})
 }
 
 func activateForm(w http.ResponseWriter, r *web.Request) error {
@@ -163,7 +163,7 @@ type ask struct {
 
 func showAsk(w http.ResponseWriter, r *web.Request, status int, a ask) error {
 	a.Mailed = r.Site.Config.Mail.On()
-	return r.Page(w, status, "ask", page.View{Here: "login", Data: a})
+	return r.Page(w, status, "ask", view.View{Here: "login", Data: a})
 }
 
 var resendPage = ask{Title: "The activation letter, again", Lead: "Type the address that you signed up with.", Button: "Send it again", Action: "/account/resend"}
@@ -173,11 +173,11 @@ func resendForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func resend(w http.ResponseWriter, r *web.Request) error {
-	return answerAsk(w, r, resendPage, "resend", func(a *account.Accounts, email string) error { return a.Resend(r.Context(), email) })
+	return answerAsk(w, r, resendPage, "resend", func(a *auth.Accounts, email string) error { return a.Resend(r.Context(), email) })
 }
 
 // answerAsk does what a form for an address asks for. The answer takes the same time whatever was found.
-func answerAsk(w http.ResponseWriter, r *web.Request, a ask, what string, do func(*account.Accounts, string) error) error {
+func answerAsk(w http.ResponseWriter, r *web.Request, a ask, what string, do func(*auth.Accounts, string) error) error {
 	wait := evenly()
 	in, err := r.Input()
 	if err == nil {

@@ -6,10 +6,10 @@ import (
 	"strconv"
 	"time"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -53,7 +53,7 @@ func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage)
 		return r.Answer(w, status, map[string]any{"tokens": list})
 	}
 	v.Now, v.Admin = time.Now(), r.Who.Person.Role == "admin"
-	return r.Page(w, status, "tokens", page.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, "tokens", view.View{Here: "account", Notice: notice(r), Data: v})
 }
 
 type tokenJSON struct {
@@ -82,7 +82,7 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 	days, wrongDays := parseDays(v.Days)
 	life := time.Duration(days) * 24 * time.Hour
 	if err == nil {
-		err = errors.Join(account.CheckToken(v.Name, v.Scope, life), wrongDays)
+		err = errors.Join(auth.CheckToken(v.Name, v.Scope, life), wrongDays)
 	}
 	if err == nil {
 		err = r.Allow("token.add", "")
@@ -109,7 +109,7 @@ func parseDays(text string) (int, error) {
 		n, err = 90, nil
 	}
 	if err != nil || n < 0 || n > 3650 {
-		return 0, fault.New(fault.Invalid, "A token is good for at most 3650 days.", "Write a number of days, or 0 for ever.").At("days")
+		return 0, apperr.New(apperr.Invalid, "A token is good for at most 3650 days.", "Write a number of days, or 0 for ever.").At("days")
 	}
 	return n, nil
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"toaster.do/lib/health"
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -37,7 +37,7 @@ func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 			v.Wrong = []string{"The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too."}
 		}
 	}
-	return r.Page(w, http.StatusOK, "admin_health", page.View{Here: "admin", Data: v})
+	return r.Page(w, http.StatusOK, "admin_health", view.View{Here: "admin", Data: v})
 }
 
 // metrics is the same for Prometheus.
@@ -75,7 +75,7 @@ func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	if len(entries) == auditLength {
 		older = "/admin/audit?" + olderThan(q, entries[auditLength-1].ID).Encode()
 	}
-	return r.Page(w, http.StatusOK, "admin_audit", page.View{Here: "admin", Data: struct {
+	return r.Page(w, http.StatusOK, "admin_audit", view.View{Here: "admin", Data: struct {
 		Tab     string
 		Query   store.EntryQuery
 		Entries []store.Entry

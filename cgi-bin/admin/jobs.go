@@ -3,8 +3,8 @@ package main
 import (
 	"net/http"
 
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -16,7 +16,7 @@ func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	l.turn("/admin/jobs", found)
-	return r.Page(w, http.StatusOK, "admin_jobs", page.View{Here: "admin", Notice: notice(r), Data: struct {
+	return r.Page(w, http.StatusOK, "admin_jobs", view.View{Here: "admin", Notice: notice(r), Data: struct {
 		listing
 		Tab    string
 		Jobs   []store.OwnedJob
@@ -56,7 +56,7 @@ func (a *admin) job(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_job", page.View{Here: "admin", Notice: notice(r), Data: v})
+	return r.Page(w, http.StatusOK, "admin_job", view.View{Here: "admin", Notice: notice(r), Data: v})
 }
 
 func (a *admin) stop(w http.ResponseWriter, r *web.Request) error {
@@ -79,7 +79,7 @@ func (a *admin) removeJobForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_remove_job", page.View{Here: "admin", Data: v})
+	return r.Page(w, http.StatusOK, "admin_remove_job", view.View{Here: "admin", Data: v})
 }
 
 func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {

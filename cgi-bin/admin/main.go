@@ -6,10 +6,10 @@ import (
 	"os"
 	"sync"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/site"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
 
@@ -55,16 +55,16 @@ func fields(names ...string) func(*config.Config) web.Fields {
 type admin struct {
 	mu      sync.Mutex
 	site    *web.Site
-	service *build.Service
+	service *jobs.Service
 }
 
-func (a *admin) open(r *web.Request) (*build.Service, error) {
+func (a *admin) open(r *web.Request) (*jobs.Service, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.service == nil || a.site != r.Site {
-		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 		}
 		a.site, a.service = r.Site, s
 	}

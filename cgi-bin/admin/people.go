@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"strconv"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -20,7 +20,7 @@ func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	l.turn("/admin/people", found)
-	return r.Page(w, http.StatusOK, "admin_people", page.View{Here: "admin", Notice: notice(r), Data: struct {
+	return r.Page(w, http.StatusOK, "admin_people", view.View{Here: "admin", Notice: notice(r), Data: struct {
 		listing
 		Tab    string
 		People []store.PersonRow
@@ -36,7 +36,7 @@ type personPage struct {
 	Limits  []limit
 	Usage   store.Usage
 	Entries []store.Entry
-	Fault   *fault.Error
+	Fault   *apperr.Error
 }
 
 func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
@@ -70,16 +70,16 @@ func showPerson(w http.ResponseWriter, r *web.Request, p *store.Person, limits [
 	status := http.StatusOK
 	if refused != nil {
 		r.Note(refused)
-		status, v.Fault = web.Status(refused), fault.Of(refused)
+		status, v.Fault = web.Status(refused), apperr.Of(refused)
 	}
-	return r.Page(w, status, "admin_person", page.View{Here: "admin", Notice: notice(r), Data: v})
+	return r.Page(w, status, "admin_person", view.View{Here: "admin", Notice: notice(r), Data: v})
 }
 
 // find returns the person that the path names.
 func find(r *web.Request) (*store.Person, error) {
 	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
 	if err != nil {
-		return nil, fault.New(fault.NotFound, "There is no such account.", "See the list of people.")
+		return nil, apperr.New(apperr.NotFound, "There is no such account.", "See the list of people.")
 	}
 	return r.Site.DB.PersonByID(r.Context(), id)
 }
@@ -102,14 +102,14 @@ func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do fu
 // notSelf keeps administrators from shutting themselves out.
 func notSelf(r *web.Request, p *store.Person) error {
 	if p.ID == r.Who.Person.ID {
-		return fault.New(fault.Conflict, "This is your own account.", "Another administrator can do this.")
+		return apperr.New(apperr.Conflict, "This is your own account.", "Another administrator can do this.")
 	}
 	return nil
 }
 
 func (a *admin) activate(w http.ResponseWriter, r *web.Request) error {
 	return a.change(w, r, "activated", func(p *store.Person) error {
-		return account.New(r.Site.Config, r.Site.DB).Approve(r.Context(), p, r.Entry("", "", ""))
+		return auth.New(r.Site.Config, r.Site.DB).Approve(r.Context(), p, r.Entry("", "", ""))
 	})
 }
 
@@ -134,7 +134,7 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 	return a.change(w, r, "role", func(p *store.Person) error {
 		role := in.Values["role"]
 		if role != "user" && role != "admin" {
-			return fault.New(fault.Invalid, "There is no such role.", "Take “user” or “admin”.").At("role")
+			return apperr.New(apperr.Invalid, "There is no such role.", "Take “user” or “admin”.").At("role")
 		}
 		if err := notSelf(r, p); err != nil {
 			return err
@@ -159,7 +159,7 @@ func (a *admin) resetFactor(w http.ResponseWriter, r *web.Request) error {
 		if err := notSelf(r, p); err != nil {
 			return err
 		}
-		return account.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("person.factor", "", "off"))
+		return auth.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("person.factor", "", "off"))
 	})
 }
 
@@ -168,7 +168,7 @@ func (a *admin) removePersonForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_remove_person", page.View{Here: "admin", Data: p})
+	return r.Page(w, http.StatusOK, "admin_remove_person", view.View{Here: "admin", Data: p})
 }
 
 func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {
@@ -179,7 +179,7 @@ func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {
 	if err := notSelf(r, p); err != nil {
 		return err
 	}
-	err = account.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("person.remove", "", ""))
+	err = auth.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("person.remove", "", ""))
 	if err != nil {
 		return err
 	}
@@ -191,11 +191,11 @@ type limit struct {
 	Name, Title, Unit string
 	Value             string // empty: the configuration's
 	Default           string
-	Fault             *fault.Error
+	Fault             *apperr.Error
 }
 
 func limitsOf(cfg *config.Config, p *store.Person) []limit {
-	own := account.LimitsOf(p)
+	own := auth.LimitsOf(p)
 	c := cfg.Limits
 	return []limit{
 		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
@@ -218,7 +218,7 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	own, err := account.ParseLimits(func(name string) string { return in.Values[name] })
+	own, err := auth.ParseLimits(func(name string) string { return in.Values[name] })
 	if err == nil {
 		err = r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
 	}
@@ -231,7 +231,7 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 	limits := limitsOf(r.Site.Config, p)
 	for i := range limits {
 		limits[i].Value = in.Values[limits[i].Name]
-		limits[i].Fault = fault.At(fault.All(err), limits[i].Name)
+		limits[i].Fault = apperr.At(apperr.All(err), limits[i].Name)
 	}
 	return showPerson(w, r, p, limits, err)
 }

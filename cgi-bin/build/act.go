@@ -5,13 +5,13 @@ import (
 	"strconv"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // start asks for a build. While one is queued it leads to that one, and says so.
-func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func (j *jobs) start(w http.ResponseWriter, r *web.Request) error {
 	return r.Redirect(w, path)
 }
 
-func (j *jobs) stop(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) stop(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -46,15 +46,15 @@ func (j *jobs) stop(w http.ResponseWriter, r *web.Request) error {
 	return j.done(w, r, http.StatusAccepted, "stopped")
 }
 
-func (j *jobs) enable(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) enable(w http.ResponseWriter, r *web.Request) error {
 	return j.setEnabled(w, r, true, "enabled")
 }
 
-func (j *jobs) disable(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) disable(w http.ResponseWriter, r *web.Request) error {
 	return j.setEnabled(w, r, false, "disabled")
 }
 
-func (j *jobs) setEnabled(w http.ResponseWriter, r *web.Request, on bool, note string) error {
+func (j *handlers) setEnabled(w http.ResponseWriter, r *web.Request, on bool, note string) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (j *jobs) setEnabled(w http.ResponseWriter, r *web.Request, on bool, note s
 }
 
 // done answers after a change: a program gets the job, a browser goes to its page.
-func (j *jobs) done(w http.ResponseWriter, r *web.Request, status int, note string) error {
+func (j *handlers) done(w http.ResponseWriter, r *web.Request, status int, note string) error {
 	id := r.Param("id")
 	if !r.JSON() {
 		return r.Redirect(w, "/jobs/"+id+"?note="+note)
@@ -83,7 +83,7 @@ func (j *jobs) done(w http.ResponseWriter, r *web.Request, status int, note stri
 }
 
 // removeForm asks whether the job shall really go.
-func (j *jobs) removeForm(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) removeForm(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -92,10 +92,10 @@ func (j *jobs) removeForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "remove", page.View{Here: "jobs", Data: job})
+	return r.Page(w, http.StatusOK, "remove", view.View{Here: "jobs", Data: job})
 }
 
-func (j *jobs) remove(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) remove(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err

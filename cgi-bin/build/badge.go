@@ -10,7 +10,7 @@ import (
 )
 
 // badge is a picture of how the job's newest build ended, for pages of others: to everybody, once its owner has said so.
-func (j *jobs) badge(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) badge(w http.ResponseWriter, r *web.Request) error {
 	state, err := r.Site.DB.Badge(r.Context(), r.Param("id"))
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (j *jobs) badge(w http.ResponseWriter, r *web.Request) error {
 }
 
 // showBadge makes the badge public, or takes it back.
-func (j *jobs) showBadge(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) showBadge(w http.ResponseWriter, r *web.Request) error {
 	form, err := r.Input()
 	if err != nil {
 		return err

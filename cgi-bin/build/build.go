@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
-	"toaster.do/lib/console"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildlog"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // build shows one build: its state, why it failed, what it left, and a window of its log.
-func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (j *jobs) build(w http.ResponseWriter, r *web.Request) error {
 	if p.Log.Gone != nil {
 		status = http.StatusGone
 	}
-	return r.Page(w, status, "build", page.View{Here: "jobs", Notice: look.Notice(r), Data: p})
+	return r.Page(w, status, "build", view.View{Here: "jobs", Notice: look.Notice(r), Data: p})
 }
 
 // buildPage is a build as its page shows it.
@@ -72,7 +72,7 @@ type buildPage struct {
 	Timeline   []engine.Span
 	Failure    *failure
 	Artifacts  []store.Artifact
-	Next       []sdk.Step
+	Next       []target.Step
 	Screenshot string
 	Log        logPart
 	Previous   int // the build before; 0: none
@@ -81,7 +81,7 @@ type buildPage struct {
 	Live       bool // something on the page will change
 }
 
-func (p *buildPage) read(r *web.Request, s *build.Service) (err error) {
+func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 	ctx, owner, id := r.Context(), r.Who.Person.ID, p.Build.JobID
 	if p.Job, err = s.Job(ctx, owner, id); err != nil {
 		return err
@@ -121,7 +121,7 @@ func (p *buildPage) Phase() *engine.Span {
 }
 
 // Output is the end of what a failed step printed.
-func (p *buildPage) Output() template.HTML { return console.Text(p.Failure.Output) }
+func (p *buildPage) Output() template.HTML { return buildlog.Text(p.Failure.Output) }
 
 // Left is how long the build will probably take from now on; 0: that is unknown.
 func (p *buildPage) Left() time.Duration {
@@ -135,14 +135,14 @@ func (p *buildPage) Left() time.Duration {
 type logPart struct {
 	Lines   template.HTML
 	Style   string // that it ends in
-	Window  console.Window
-	Asked   bool         // by its place: it is not the end that is followed
-	Gone    *fault.Error // why there is none any more
-	Problem *fault.Error
+	Window  buildlog.Window
+	Asked   bool          // by its place: it is not the end that is followed
+	Gone    *apperr.Error // why there is none any more
+	Problem *apperr.Error
 }
 
 // end is the end of the log, where that is what the page shows.
-func (l *logPart) end() *console.Window {
+func (l *logPart) end() *buildlog.Window {
 	if l.Asked || l.Gone != nil || l.Problem != nil {
 		return nil
 	}
@@ -150,13 +150,13 @@ func (l *logPart) end() *console.Window {
 }
 
 // logOf reads the part of a log that was asked for. An engine that is away leaves the rest of the page usable.
-func logOf(r *web.Request, s *build.Service, b *store.Build) logPart {
+func logOf(r *web.Request, s *jobs.Service, b *store.Build) logPart {
 	window, asked, err := look.WindowOf(r, &s.Follower, b.Number)
 	switch {
-	case err != nil && fault.KindOf(err) == fault.Gone:
-		return logPart{Gone: fault.Of(err)}
+	case err != nil && apperr.KindOf(err) == apperr.Gone:
+		return logPart{Gone: apperr.Of(err)}
 	case err != nil:
-		return logPart{Problem: fault.Of(err), Asked: asked}
+		return logPart{Problem: apperr.Of(err), Asked: asked}
 	}
 	v := look.ViewOf(r, b)
 	v.Closed = !asked

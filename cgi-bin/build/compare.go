@@ -6,16 +6,16 @@ import (
 	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // compare shows in what two builds of a job differ: ?from= and ?to=, or the last two.
-func (j *jobs) compare(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) compare(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -38,8 +38,8 @@ func (j *jobs) compare(w http.ResponseWriter, r *web.Request) error {
 	}
 	explain(r, c.Gone)
 	explain(r, c.New)
-	return r.Page(w, http.StatusOK, "compare", page.View{Here: "jobs", Data: struct {
-		*build.Comparison
+	return r.Page(w, http.StatusOK, "compare", view.View{Here: "jobs", Data: struct {
+		*jobs.Comparison
 		Builds []*store.Build
 		Rows   []fact
 	}{c, builds, facts(c, r.Lang())}})
@@ -48,13 +48,13 @@ func (j *jobs) compare(w http.ResponseWriter, r *web.Request) error {
 // pair is the two builds that are asked for.
 func pair(r *web.Request, builds []*store.Build) (from, to int, err error) {
 	if len(builds) == 0 {
-		return 0, 0, fault.New(fault.NotFound, "This job has no builds to compare.", "Build it twice, then compare.")
+		return 0, 0, apperr.New(apperr.NotFound, "This job has no builds to compare.", "Build it twice, then compare.")
 	}
 	from, to = builds[min(1, len(builds)-1)].Number, builds[0].Number
 	for name, number := range map[string]*int{"from": &from, "to": &to} {
 		if asked := r.URL.Query().Get(name); asked != "" {
 			if *number, err = strconv.Atoi(asked); err != nil {
-				return 0, 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+				return 0, 0, apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
 			}
 		}
 	}
@@ -67,43 +67,43 @@ type fact struct {
 	Differs        bool
 }
 
-func facts(c *build.Comparison, lang string) []fact {
+func facts(c *jobs.Comparison, lang string) []fact {
 	var list []fact
-	add := func(name string, of func(*build.Side) string) {
+	add := func(name string, of func(*jobs.Side) string) {
 		from, to := of(c.From), of(c.To)
 		if from != "" || to != "" {
 			list = append(list, fact{name, from, to, from != to})
 		}
 	}
-	add("Image", func(s *build.Side) string {
+	add("Image", func(s *jobs.Side) string {
 		if s.Image == nil {
 			return ""
 		}
 		return s.Image.Path
 	})
-	add("Size", func(s *build.Side) string {
+	add("Size", func(s *jobs.Side) string {
 		if s.Image == nil {
 			return ""
 		}
-		return page.Bytes(lang, s.Image.Size) + " (" + page.Exact(lang, s.Image.Size) + ")"
+		return view.Bytes(lang, s.Image.Size) + " (" + view.Exact(lang, s.Image.Size) + ")"
 	})
-	add("SHA-256", func(s *build.Side) string {
+	add("SHA-256", func(s *jobs.Side) string {
 		if s.Image == nil {
 			return ""
 		}
 		return s.Image.SHA256
 	})
-	add("Took", func(s *build.Side) string {
+	add("Took", func(s *jobs.Side) string {
 		if s.Took() == 0 {
 			return ""
 		}
-		return page.Length(lang, s.Took())
+		return view.Length(lang, s.Took())
 	})
-	add("Build context", func(s *build.Side) string {
+	add("Build context", func(s *jobs.Side) string {
 		if s.Revision.Context == nil {
 			return ""
 		}
-		return page.Bytes(lang, int64(len(s.Revision.Context)))
+		return view.Bytes(lang, int64(len(s.Revision.Context)))
 	})
 	return list
 }
@@ -146,7 +146,7 @@ type changeJSON struct {
 	To   string `json:"to,omitempty"`
 }
 
-func comparisonAsJSON(c *build.Comparison) comparisonJSON {
+func comparisonAsJSON(c *jobs.Comparison) comparisonJSON {
 	out := comparisonJSON{
 		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]string{}, c.Why()...), Dockerfile: []rowJSON{},
 		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment), Context: c.Context, Known: c.Both(),
@@ -163,7 +163,7 @@ func comparisonAsJSON(c *build.Comparison) comparisonJSON {
 	return out
 }
 
-func sideAsJSON(s *build.Side) sideJSON {
+func sideAsJSON(s *jobs.Side) sideJSON {
 	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State, Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing}
 	if s.Image != nil {
 		a := look.Artifact(*s.Image)
@@ -172,7 +172,7 @@ func sideAsJSON(s *build.Side) sideJSON {
 	return out
 }
 
-func changesAsJSON(changes []build.Change) []changeJSON {
+func changesAsJSON(changes []jobs.Change) []changeJSON {
 	list := make([]changeJSON, len(changes))
 	for i, c := range changes {
 		list[i] = changeJSON(c)

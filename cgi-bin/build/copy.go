@@ -7,7 +7,7 @@ import (
 )
 
 // copyForm shows the form for a new job with the sources of one that is there, to pick another target.
-func (j *jobs) copyForm(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) copyForm(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err

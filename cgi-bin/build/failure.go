@@ -4,18 +4,18 @@ import (
 	"strings"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
-	"toaster.do/lib/console"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildlog"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 // failure is why a build failed, as its page shows it.
 type failure struct {
-	*build.Failure
+	*jobs.Failure
 	Lines []failedLine // of the Dockerfile, around the step
 }
 
@@ -28,13 +28,13 @@ type failedLine struct {
 
 // failureOf explains a build that has failed; it is nil for any other. The end of its log is read unless it is there. Without it
 // there is less to say.
-func failureOf(r *web.Request, s *build.Service, b *store.Build, end *console.Window) *failure {
+func failureOf(r *web.Request, s *jobs.Service, b *store.Build, end *buildlog.Window) *failure {
 	if b.State != string(engine.Failed) {
 		return nil
 	}
 	if end == nil {
-		w, err := console.End(look.Reader(r, &s.Follower, b.Number))
-		if kind := fault.KindOf(err); err != nil && kind != fault.NotFound && kind != fault.Gone {
+		w, err := buildlog.End(look.Reader(r, &s.Follower, b.Number))
+		if kind := apperr.KindOf(err); err != nil && kind != apperr.NotFound && kind != apperr.Gone {
 			r.Note(err)
 		}
 		end = &w
@@ -43,7 +43,7 @@ func failureOf(r *web.Request, s *build.Service, b *store.Build, end *console.Wi
 	for _, l := range end.Lines {
 		text = append(text, l.Text...)
 	}
-	return &failure{Failure: build.Explain(b, text)}
+	return &failure{Failure: jobs.Explain(b, text)}
 }
 
 // How much of a Dockerfile is shown around a step, in lines.

@@ -11,9 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -46,7 +46,7 @@ func feedMACs(r *web.Request, person, count int64) (macs []string, err error) {
 
 // owner of the feed that a name says, if the name is genuine.
 func feedOwner(r *web.Request, name string) (int64, error) {
-	wrong := fault.New(fault.NotFound, "There is no such feed.", "Its owner may have given it another address; see the list of jobs.")
+	wrong := apperr.New(apperr.NotFound, "There is no such feed.", "Its owner may have given it another address; see the list of jobs.")
 	name, ok := strings.CutSuffix(name, ".atom")
 	number, mac, found := strings.Cut(name, "-")
 	person, err := strconv.ParseInt(number, 10, 64)
@@ -70,7 +70,7 @@ func feedOwner(r *web.Request, name string) (int64, error) {
 }
 
 // setFeed switches the feed on with a new address, or off.
-func (j *jobs) setFeed(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) setFeed(w http.ResponseWriter, r *web.Request) error {
 	form, err := r.Input()
 	if err != nil {
 		return err
@@ -82,7 +82,7 @@ func (j *jobs) setFeed(w http.ResponseWriter, r *web.Request) error {
 }
 
 // feedPage shows the feed's address to its owner.
-func (j *jobs) feedPage(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) feedPage(w http.ResponseWriter, r *web.Request) error {
 	count, err := r.Site.DB.Feed(r.Context(), r.Who.Person.ID)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (j *jobs) feedPage(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		return r.Answer(w, http.StatusOK, map[string]any{"address": address})
 	}
-	return r.Page(w, http.StatusOK, "feed", page.View{Here: "jobs", Data: address})
+	return r.Page(w, http.StatusOK, "feed", view.View{Here: "jobs", Data: address})
 }
 
 // Atom (RFC 4287), as far as it is needed.
@@ -125,7 +125,7 @@ type atomEntry struct {
 }
 
 // feed lists a person's newest builds for feed readers.
-func (j *jobs) feed(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) feed(w http.ResponseWriter, r *web.Request) error {
 	name := r.Param("name")
 	owner, err := feedOwner(r, name)
 	if err != nil {
@@ -165,7 +165,7 @@ func entry(base string, item store.FeedItem) atomEntry {
 	}
 	where := fmt.Sprintf("%s/jobs/%s/builds/%d", base, item.Job.ID, b.Number)
 	return atomEntry{
-		Title: page.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where, Updated: at.UTC().Format(time.RFC3339),
-		Link: atomLink{"", where}, Summary: page.Clean(b.Why()),
+		Title: view.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where, Updated: at.UTC().Format(time.RFC3339),
+		Link: atomLink{"", where}, Summary: view.Clean(b.Why()),
 	}
 }

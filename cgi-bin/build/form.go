@@ -10,12 +10,12 @@ import (
 	"strings"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -56,13 +56,13 @@ type form struct {
 	HasPassword                   bool // likewise
 
 	Groups  []group
-	Limits  build.Limits
-	Checked *build.Checked
+	Limits  jobs.Limits
+	Checked *jobs.Checked
 	Source  source
 	Docker  string // the command that tests the same sources in a container
 	Lost    string // a build context that was sent and is not kept: its name and size
 	Upsert  bool   // a program's: the job of that name and target is changed, where there is one
-	faults  []*fault.Error
+	faults  []*apperr.Error
 
 	context []byte
 	kept    string // the draft that context came from
@@ -79,7 +79,7 @@ type option struct {
 }
 
 // Fault is what is wrong with a field; with the empty name, what belongs to no field.
-func (f *form) Fault(field string) *fault.Error {
+func (f *form) Fault(field string) *apperr.Error {
 	for _, f := range f.faults {
 		at := f.Field
 		switch at {
@@ -97,15 +97,15 @@ func (f *form) Fault(field string) *fault.Error {
 }
 
 // Refused is what the top of the form says: all of what belongs to no field, a pointer to the others otherwise.
-func (f *form) Refused() *fault.Error {
+func (f *form) Refused() *apperr.Error {
 	none := f.Fault("")
 	switch {
 	case len(f.faults) == 0 || none != nil:
 		return none
 	case len(f.faults) == 1:
-		return fault.New(f.faults[0].Kind, "Nothing was stored: one field needs a change.", f.faults[0].Message)
+		return apperr.New(f.faults[0].Kind, "Nothing was stored: one field needs a change.", f.faults[0].Message)
 	}
-	return fault.New(f.faults[0].Kind, fmt.Sprintf("Nothing was stored: %d fields need a change.", len(f.faults)),
+	return apperr.New(f.faults[0].Kind, fmt.Sprintf("Nothing was stored: %d fields need a change.", len(f.faults)),
 		"Each says what is wrong with it.")
 }
 
@@ -113,7 +113,7 @@ func (f *form) Refused() *fault.Error {
 func (f *form) NewestText() string { return string(f.Newest.Dockerfile) }
 
 // read reads the request's form. With an error it holds what could be read.
-func (j *jobs) read(r *web.Request) (*form, error) {
+func (j *handlers) read(r *web.Request) (*form, error) {
 	in, err := r.Input()
 	f := formOf(in)
 	if err != nil {
@@ -121,13 +121,13 @@ func (j *jobs) read(r *web.Request) (*form, error) {
 	}
 	if f.context == nil && f.Kept != "" && !f.DropContext && r.Who.Token == nil {
 		draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, f.Kept)
-		if fault.KindOf(err) == fault.Unavailable {
+		if apperr.KindOf(err) == apperr.Unavailable {
 			return f, err
 		}
 		f.kept, f.Kept = f.Kept, ""
 		if err != nil {
 			f.kept = ""
-			return f, fault.Wrap(fault.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
+			return f, apperr.Wrap(apperr.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
 		}
 		file := web.FromDraft(draft).Files["context"]
 		f.context, f.KeptName = file.Content, file.Name
@@ -136,7 +136,7 @@ func (j *jobs) read(r *web.Request) (*form, error) {
 }
 
 // find fills in the Dockerfile where the archive has it.
-func (j *jobs) find(r *web.Request, f *form) error {
+func (j *handlers) find(r *web.Request, f *form) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -175,15 +175,15 @@ func on(value string) bool {
 	return !slices.Contains([]string{"", "0", "false", "no", "off"}, strings.ToLower(strings.TrimSpace(value)))
 }
 
-func (f *form) submission() build.Submission {
-	return build.Submission{
+func (f *form) submission() jobs.Submission {
+	return jobs.Submission{
 		Name: f.Name, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context, BuildArgs: f.BuildArgs,
 		Environment: f.Environment, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 
 // show answers with the form. A context that was sent is kept on the server, for a browser can't fill it in again.
-func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) error {
+func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *form) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -196,24 +196,24 @@ func (j *jobs) show(w http.ResponseWriter, r *web.Request, status int, f *form) 
 		return err
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
-	f.Docker = build.DockerBuild(chosen, f.BuildArgs, f.Path,
+	f.Docker = jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
 		f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
 	f.Kept = f.kept
 	if f.context != nil && f.kept == "" && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
 		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft()); err != nil {
 			r.Note(err)
-			f.Lost = fmt.Sprintf("%s (%s)", f.KeptName, page.Bytes(r.Lang(), int64(len(f.context))))
+			f.Lost = fmt.Sprintf("%s (%s)", f.KeptName, view.Bytes(r.Lang(), int64(len(f.context))))
 		}
 	}
 	// A browser that goes back shows the page as it was left, with all that was typed.
 	w.Header().Set("Cache-Control", "private, no-cache")
-	return r.Page(w, status, "form", page.View{Here: "jobs", Notice: look.Notice(r), Data: f})
+	return r.Page(w, status, "form", view.View{Here: "jobs", Notice: look.Notice(r), Data: f})
 }
 
 // reject answers with what is wrong: the form again, with the message at its field, or a problem for a program.
-func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error) error {
-	var rejected *build.Rejected
+func (j *handlers) reject(w http.ResponseWriter, r *web.Request, f *form, err error) error {
+	var rejected *jobs.Rejected
 	findings := []dockerfile.Finding{}
 	if errors.As(err, &rejected) && rejected.Findings != nil {
 		findings = rejected.Findings
@@ -231,7 +231,7 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 	if status >= 500 {
 		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
 	}
-	f.faults = fault.All(err)
+	f.faults = apperr.All(err)
 	if strings.Contains(f.RootKeys, "PRIVATE KEY") {
 		f.RootKeys = "" // it travels no more
 	}
@@ -245,7 +245,7 @@ func (j *jobs) reject(w http.ResponseWriter, r *web.Request, f *form, err error)
 	return nil
 }
 
-func groups(s *build.Service, chosen string) (list []group, err error) {
+func groups(s *jobs.Service, chosen string) (list []group, err error) {
 	targets, err := s.Targets()
 	if err != nil {
 		return nil, err
@@ -261,7 +261,7 @@ func groups(s *build.Service, chosen string) (list []group, err error) {
 }
 
 // fromDraft fills a form with what its sender sent when they were not logged in.
-func (j *jobs) fromDraft(r *web.Request) (*form, error) {
+func (j *handlers) fromDraft(r *web.Request) (*form, error) {
 	in, err := r.Kept()
 	if in == nil || err != nil {
 		return nil, err

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"toaster.do/lib/app"
 	"toaster.do/lib/config"
-	"toaster.do/lib/site"
 	"toaster.do/lib/web"
 )
 
@@ -34,7 +34,7 @@ func upload(fields, files map[string]string) (kind, body string) {
 func FuzzNewJob(f *testing.F) {
 	cfg := config.Default()
 	cfg.Paths.Targets = "../../conf/targets.toml"
-	s, err := site.Service(cfg, nil, slog.New(slog.DiscardHandler))
+	s, err := app.Service(cfg, nil, slog.New(slog.DiscardHandler))
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -28,7 +28,7 @@ type past struct {
 }
 
 // historyOf lists builds, which are newest first.
-func historyOf(r *web.Request, s *build.Service, job *store.Job, builds []*store.Build) (history, error) {
+func historyOf(r *web.Request, s *jobs.Service, job *store.Job, builds []*store.Build) (history, error) {
 	h := history{Total: len(builds), Keep: s.Limits.Keep}
 	artifacts, err := s.Store.JobArtifacts(r.Context(), job.PersonID, job.ID)
 	if err != nil {
@@ -36,7 +36,7 @@ func historyOf(r *web.Request, s *build.Service, job *store.Job, builds []*store
 	}
 	stays := store.Stays(builds, h.Keep, s.Limits.Builds.For(r.Who.Person).KeepDays)
 	for i, b := range builds {
-		p := past{Build: b, Image: build.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(), Until: stays[b.Number].Until}
+		p := past{Build: b, Image: jobs.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(), Until: stays[b.Number].Until}
 		if i+1 < len(builds) {
 			p.Previous = builds[i+1].Number
 		}

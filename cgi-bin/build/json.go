@@ -2,8 +2,8 @@ package main
 
 import (
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -24,7 +24,7 @@ func failureAsJSON(f *failure) *look.Failure {
 }
 
 // whole is a job with all its builds and what they left.
-func whole(r *web.Request, s *build.Service, j *store.Job) (look.Job, error) {
+func whole(r *web.Request, s *jobs.Service, j *store.Job) (look.Job, error) {
 	out := look.JobOf(j)
 	builds, err := s.Builds(r.Context(), j.PersonID, j.ID)
 	if err != nil {

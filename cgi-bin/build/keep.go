@@ -10,16 +10,16 @@ import (
 )
 
 // keep has log and files of a build kept for good.
-func (j *jobs) keep(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) keep(w http.ResponseWriter, r *web.Request) error {
 	return j.setKept(w, r, true, "kept")
 }
 
 // unkeep lets them go again, when their time has come.
-func (j *jobs) unkeep(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) unkeep(w http.ResponseWriter, r *web.Request) error {
 	return j.setKept(w, r, false, "unkept")
 }
 
-func (j *jobs) setKept(w http.ResponseWriter, r *web.Request, kept bool, note string) error {
+func (j *handlers) setKept(w http.ResponseWriter, r *web.Request, kept bool, note string) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err

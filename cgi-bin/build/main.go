@@ -8,18 +8,18 @@ import (
 	"sync"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/site"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
 
 func main() { os.Exit(web.Main("jobs", routes())) }
 
 func routes() []web.Route {
-	j := &jobs{}
+	j := &handlers{}
 	const get, post = http.MethodGet, http.MethodPost
 	return append(look.Routes(j.follower), []web.Route{
 		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new", Query: []string{"upsert"}},
@@ -56,28 +56,28 @@ func one(name string) func(*config.Config) web.Fields {
 	return func(*config.Config) web.Fields { return web.Fields{name: {Most: 100, Hidden: true}} }
 }
 
-// jobs answers the requests. The service is made by the first that needs it, and again when the site is another.
-type jobs struct {
+// handlers answer the requests. The service is made by the first that needs it, and again when the site is another.
+type handlers struct {
 	mu      sync.Mutex
 	site    *web.Site
-	service *build.Service
+	service *jobs.Service
 }
 
-func (j *jobs) open(r *web.Request) (*build.Service, error) {
+func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
 	r.Request = r.WithContext(engine.Budget(r.Context()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.service == nil || j.site != r.Site {
-		s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 		}
 		j.site, j.service = r.Site, s
 	}
 	return j.service, nil
 }
 
-func (j *jobs) follower(r *web.Request) (*engine.Follower, error) {
+func (j *handlers) follower(r *web.Request) (*engine.Follower, error) {
 	s, err := j.open(r)
 	if err != nil {
 		return nil, err

@@ -6,16 +6,16 @@ import (
 	"strconv"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // newForm shows the form for a new job.
-func (j *jobs) newForm(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) newForm(w http.ResponseWriter, r *web.Request) error {
 	f, err := j.fromDraft(r)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (j *jobs) newForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 // sample fills the form with a Dockerfile to begin with, for the target that is asked for, or the first one.
-func (j *jobs) sample(r *web.Request, f *form) error {
+func (j *handlers) sample(r *web.Request, f *form) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -50,7 +50,7 @@ func (j *jobs) sample(r *web.Request, f *form) error {
 }
 
 // add stores a new job and, if asked to, builds it.
-func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) add(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -75,7 +75,7 @@ func (j *jobs) add(w http.ResponseWriter, r *web.Request) error {
 }
 
 // upsert changes the person's job of that name and target, or makes it.
-func (j *jobs) upsert(w http.ResponseWriter, r *web.Request, s *build.Service, f *form, sub build.Submission) error {
+func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service, f *form, sub jobs.Submission) error {
 	sub.KeepContext = false // what is sent is all that it is made from
 	for try := 0; ; try++ {
 		job, old, err := s.Named(r.Context(), r.Who.Person.ID, sub)
@@ -96,7 +96,7 @@ func (j *jobs) upsert(w http.ResponseWriter, r *web.Request, s *build.Service, f
 		} else {
 			job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, old.Number, sub)
 		}
-		if err != nil && fault.KindOf(err) == fault.Conflict && try < 5 {
+		if err != nil && apperr.KindOf(err) == apperr.Conflict && try < 5 {
 			continue // another one was faster
 		}
 		if err != nil {
@@ -109,9 +109,9 @@ func (j *jobs) upsert(w http.ResponseWriter, r *web.Request, s *build.Service, f
 // stored is a job that was added or changed.
 type stored struct {
 	Job      *store.Job
-	Note     string       // what its page says then
-	Password string       // root's in its images, shown this once; empty: none was made
-	Problem  *fault.Error // why it is not being built, although that was asked for
+	Note     string        // what its page says then
+	Password string        // root's in its images, shown this once; empty: none was made
+	Problem  *apperr.Error // why it is not being built, although that was asked for
 }
 
 // Next is the page to go on to, below the job's.
@@ -125,7 +125,7 @@ func (d *stored) Next() string {
 // stored starts a build, if the form asks for one, and answers: a program gets the job, and where it is; a browser goes to a page below it.
 // The job is stored, so that nothing that is wrong with the build makes that an error. A new password is shown on a
 // page of its own.
-func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form, d stored) error {
+func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *form, d stored) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -136,7 +136,7 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 			d.Job.Last, d.Note = b, ""
 		} else {
 			r.Note(err)
-			d.Problem = fault.Of(err)
+			d.Problem = apperr.Of(err)
 		}
 	}
 	path := "/jobs/" + d.Job.ID
@@ -174,11 +174,11 @@ func (j *jobs) stored(w http.ResponseWriter, r *web.Request, status int, f *form
 type passed struct{ Password, Next, Problem, Advice string }
 
 // Fault is why the job is not being built; nil: it is, or that wasn't asked for.
-func (p *passed) Fault() *fault.Error {
+func (p *passed) Fault() *apperr.Error {
 	if p == nil || p.Problem == "" {
 		return nil
 	}
-	return fault.New(fault.Conflict, p.Problem, p.Advice)
+	return apperr.New(apperr.Conflict, p.Problem, p.Advice)
 }
 
 // passedTo returns what a page of the job is to say once; nil: nothing.
@@ -192,7 +192,7 @@ func passedTo(w http.ResponseWriter, r *web.Request) (*passed, error) {
 }
 
 // rootPassword shows root's new password once.
-func (j *jobs) rootPassword(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -208,7 +208,7 @@ func (j *jobs) rootPassword(w http.ResponseWriter, r *web.Request) error {
 	if p == nil {
 		p = &passed{}
 	}
-	return r.Page(w, http.StatusOK, "rootpassword", page.View{Here: "jobs", Data: struct {
+	return r.Page(w, http.StatusOK, "rootpassword", view.View{Here: "jobs", Data: struct {
 		Job *store.Job
 		*passed
 	}{job, p}})
@@ -220,7 +220,7 @@ func translates(r *web.Request) error {
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.
-func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -243,7 +243,7 @@ func (j *jobs) check(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
-		return r.Answer(w, http.StatusOK, checkJSON(r, checked, build.DockerBuild(chosen, f.BuildArgs, f.Path,
+		return r.Answer(w, http.StatusOK, checkJSON(r, checked, jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
 			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
@@ -260,7 +260,7 @@ func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
 	return list
 }
 
-func checkJSON(r *web.Request, c *build.Checked, docker string) any {
+func checkJSON(r *web.Request, c *jobs.Checked, docker string) any {
 	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution,
 		"codename": c.Codename, "target": c.Target, "docker_build": docker, "ok": c.OK, "errors": web.Problems(r, c.Wrong)}
 }

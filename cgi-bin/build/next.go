@@ -1,24 +1,24 @@
 package main
 
 import (
-	"toaster.do/lib/build"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/target"
 	"toaster.do/lib/web"
 )
 
 // whatNext is what to do with what a build left.
-func whatNext(r *web.Request, s *build.Service, job *store.Job, revision int, artifacts []store.Artifact) (list []sdk.Step, err error) {
-	target, _ := s.Target(job.Target) // of one that is not offered any more, files still tell what they are
+func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int, artifacts []store.Artifact) (list []target.Step, err error) {
+	of, _ := s.Target(job.Target) // of one that is not offered any more, files still tell what they are
 	for _, a := range artifacts {
-		list = append(list, target.Next(a.Path)...)
+		list = append(list, of.Next(a.Path)...)
 	}
 	if len(list) == 0 {
 		return nil, nil
 	}
 	login, err := s.Login(r.Context(), r.Who.Person.ID, job, revision)
 	if login != "" {
-		list = append(list, sdk.Step{Title: "Log in as root", Text: login})
+		list = append(list, target.Step{Title: "Log in as root", Text: login})
 	}
 	return list, err
 }

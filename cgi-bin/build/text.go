@@ -5,15 +5,15 @@ import (
 	"net/http"
 	"strconv"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
 
 // dockerfile, blend and script show what a revision of a job is, or becomes, as plain text.
 
-func (j *jobs) dockerfile(w http.ResponseWriter, r *web.Request) error {
-	return j.text(w, r, "Dockerfile", func(s *build.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+func (j *handlers) dockerfile(w http.ResponseWriter, r *web.Request) error {
+	return j.text(w, r, "Dockerfile", func(s *jobs.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
 		rev, err := s.Source(ctx, owner, id, revision)
 		if err != nil {
 			return nil, err
@@ -22,25 +22,25 @@ func (j *jobs) dockerfile(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
-func (j *jobs) blend(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) blend(w http.ResponseWriter, r *web.Request) error {
 	if err := translates(r); err != nil {
 		return err
 	}
-	return j.text(w, r, r.Param("id")+".blend", (*build.Service).Blend)
+	return j.text(w, r, r.Param("id")+".blend", (*jobs.Service).Blend)
 }
 
-func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) script(w http.ResponseWriter, r *web.Request) error {
 	if err := translates(r); err != nil {
 		return err
 	}
-	return j.text(w, r, r.Param("id")+".sh", func(s *build.Service, ctx context.Context, owner int64, id string,
+	return j.text(w, r, r.Param("id")+".sh", func(s *jobs.Service, ctx context.Context, owner int64, id string,
 		revision int) ([]byte, error) {
 		rev, err := s.Source(ctx, owner, id, revision)
 		if err != nil {
 			return nil, err
 		}
 		if rev.Root.Password != "" && !r.Who.MayWrite() {
-			return nil, fault.New(fault.Denied,
+			return nil, apperr.New(apperr.Denied,
 				"The build script has the hash of root's password, so this token doesn't get it.",
 				"Use a token with the scope “write”.")
 		}
@@ -48,7 +48,7 @@ func (j *jobs) script(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
-func (j *jobs) text(w http.ResponseWriter, r *web.Request, name string, get func(s *build.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {
+func (j *handlers) text(w http.ResponseWriter, r *web.Request, name string, get func(s *jobs.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -72,7 +72,7 @@ func revision(r *web.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(asked)
 	if err != nil || n < 1 {
-		return 0, fault.New(fault.NotFound, "There is no such revision.", "See the job's page.")
+		return 0, apperr.New(apperr.NotFound, "There is no such revision.", "See the job's page.")
 	}
 	return n, nil
 }

@@ -3,14 +3,14 @@ package main
 import (
 	"net/http"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 // updateForm shows the form that changes a job's sources, filled with the newest revision.
-func (j *jobs) updateForm(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func (j *jobs) updateForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 // update stores a new revision. When somebody stored one meanwhile, the form shows both.
-func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -40,9 +40,9 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 	f, err := j.read(r)
 	job, rev, missing := j.newest(r, s)
 	if missing != nil {
-		if fault.KindOf(missing) == fault.NotFound && !r.JSON() { // what was typed can become another job
+		if apperr.KindOf(missing) == apperr.NotFound && !r.JSON() { // what was typed can become another job
 			f.Kept, f.Revision = "", 0
-			return j.reject(w, r, f, fault.New(fault.NotFound, "The job is not there any more.",
+			return j.reject(w, r, f, apperr.New(apperr.NotFound, "The job is not there any more.",
 				"What you sent stands here as a new one: choose a target to store it."))
 		}
 		return missing
@@ -72,8 +72,8 @@ func (j *jobs) update(w http.ResponseWriter, r *web.Request) error {
 }
 
 // notStored shows the form again, beside the newest revision where that is what stands in the way.
-func (j *jobs) notStored(w http.ResponseWriter, r *web.Request, s *build.Service, f *form, err error) error {
-	if fault.KindOf(err) == fault.Conflict {
+func (j *handlers) notStored(w http.ResponseWriter, r *web.Request, s *jobs.Service, f *form, err error) error {
+	if apperr.KindOf(err) == apperr.Conflict {
 		_, rev, err := j.newest(r, s)
 		if err != nil {
 			return err
@@ -83,7 +83,7 @@ func (j *jobs) notStored(w http.ResponseWriter, r *web.Request, s *build.Service
 	return j.reject(w, r, f, err)
 }
 
-func (j *jobs) newest(r *web.Request, s *build.Service) (*store.Job, *store.Revision, error) {
+func (j *handlers) newest(r *web.Request, s *jobs.Service) (*store.Job, *store.Revision, error) {
 	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
 	if err != nil {
 		return nil, nil, err

@@ -4,16 +4,16 @@ import (
 	"net/http"
 
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // view shows a job: its Dockerfile with the findings beside their lines, and its builds.
-func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
+func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -44,24 +44,24 @@ func (j *jobs) view(w http.ResponseWriter, r *web.Request) error {
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(ctx, job, rev.Number)
-	return r.Page(w, http.StatusOK, "job", page.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
+	return r.Page(w, http.StatusOK, "job", view.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
 		Job         *store.Job
 		Revision    *store.Revision
 		Open        bool
-		Problem     *fault.Error
-		NotStarted  *fault.Error // why the build that was asked for was not queued
+		Problem     *apperr.Error
+		NotStarted  *apperr.Error // why the build that was asked for was not queued
 		Source      source
 		History     history
 		ContextSize int64
 		Docker      string // the command that tests the same sources in a container
 		Address     string // of the site
 	}{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(), newSource(r, rev.Dockerfile, findings), past,
-		int64(len(rev.Context)), build.DockerBuild(chosen, rev.BuildArgs, "",
+		int64(len(rev.Context)), jobs.DockerBuild(chosen, rev.BuildArgs, "",
 			rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
 }
 
 // answer gives a program a job.
-func answer(w http.ResponseWriter, r *web.Request, s *build.Service, status int, job *store.Job) error {
+func answer(w http.ResponseWriter, r *web.Request, s *jobs.Service, status int, job *store.Job) error {
 	out, err := whole(r, s, job)
 	if err != nil {
 		return err
@@ -80,11 +80,11 @@ func open(builds []*store.Build) bool {
 }
 
 // problem is what a page says of sources that can't be built any more.
-func problem(err error) *fault.Error {
+func problem(err error) *apperr.Error {
 	if err == nil {
 		return nil
 	}
-	return fault.Of(err)
+	return apperr.Of(err)
 }
 
 // source is a Dockerfile to look at, with what there is to say of its lines.

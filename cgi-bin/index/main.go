@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"os"
 
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/target"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -25,20 +25,20 @@ var routes = []web.Route{
 // group is a heading with its targets.
 type group struct {
 	Name    string
-	Targets []sdk.Target
+	Targets []target.Target
 }
 
 // front says what this is, what can be built, and how the engine is.
 func front(w http.ResponseWriter, r *web.Request) error {
-	s, err := site.Service(r.Site.Config, r.Site.DB, r.Log())
+	s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+		return apperr.Wrap(apperr.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
 	}
 	targets, err := s.Targets()
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "front", page.View{Data: struct {
+	return r.Page(w, http.StatusOK, "front", view.View{Data: struct {
 		Groups []group
 		Health engine.Health
 		SignUp bool
@@ -46,7 +46,7 @@ func front(w http.ResponseWriter, r *web.Request) error {
 }
 
 // grouped puts targets below their headings, both in the file's order.
-func grouped(targets []sdk.Target) (groups []group) {
+func grouped(targets []target.Target) (groups []group) {
 	for _, t := range targets {
 		if len(groups) == 0 || groups[len(groups)-1].Name != t.Group {
 			groups = append(groups, group{Name: t.Group})
@@ -60,7 +60,7 @@ func grouped(targets []sdk.Target) (groups []group) {
 // help says how a Dockerfile becomes an image, and how programs use the site.
 func help(w http.ResponseWriter, r *web.Request) error {
 	limits := r.Site.Config.Limits
-	list, err := sdk.LoadTargets(r.Site.Config.Paths.Targets)
+	list, err := target.LoadTargets(r.Site.Config.Paths.Targets)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,7 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if on := list.On(); len(on) > 0 {
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
-	return r.Page(w, http.StatusOK, "help", page.View{Here: "help", Data: struct {
+	return r.Page(w, http.StatusOK, "help", view.View{Here: "help", Data: struct {
 		Dockerfile, Context, Unpacked int64
 		Entries, Jobs                 int
 		Address, Sample               string

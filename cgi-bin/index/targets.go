@@ -3,13 +3,13 @@ package main
 import (
 	"net/http"
 
-	"toaster.do/lib/page"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/target"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
-// target is a target in JSON. The names are a contract with programs.
-type target struct {
+// targetJSON is a target for programs. The names are a contract with programs.
+type targetJSON struct {
 	Name         string `json:"name"`
 	Title        string `json:"title"` // for people
 	SDK          string `json:"sdk"`
@@ -23,16 +23,16 @@ type target struct {
 
 // targets lists what can be built, to people and to programs.
 func targets(w http.ResponseWriter, r *web.Request) error {
-	list, err := sdk.LoadTargets(r.Site.Config.Paths.Targets)
+	list, err := target.LoadTargets(r.Site.Config.Paths.Targets)
 	if err != nil {
 		return err
 	}
 	if !r.JSON() {
-		return r.Page(w, http.StatusOK, "targets", page.View{Data: grouped(list.On())})
+		return r.Page(w, http.StatusOK, "targets", view.View{Data: grouped(list.On())})
 	}
-	out := []target{}
+	out := []targetJSON{}
 	for _, t := range list.On() {
-		out = append(out, target{t.Name, t.Title, t.SDK, t.Arch, t.Distribution, t.Codename, t.Version, t.Board, r.Say(t.Remark)})
+		out = append(out, targetJSON{t.Name, t.Title, t.SDK, t.Arch, t.Distribution, t.Codename, t.Version, t.Board, r.Say(t.Remark)})
 	}
 	return r.Answer(w, http.StatusOK, map[string]any{"targets": out})
 }

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 	"toaster.do/lib/web"
 )
 
@@ -44,5 +44,5 @@ type elsewhere struct{ engine.Engine }
 // Status is engine.Engine's, and all that a list asks for.
 func (elsewhere) Status(context.Context, ...string) (map[string]engine.Status, error) {
 	err := web.HandOver(rest)
-	return nil, fault.Wrap(fault.Unavailable, err, "A part of this site is missing.", "Administrator: install toaster anew.")
+	return nil, apperr.Wrap(apperr.Unavailable, err, "A part of this site is missing.", "Administrator: install toaster anew.")
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // write stores a file in a folder of its own and returns its path.
@@ -131,7 +131,7 @@ func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 	} {
 		path := write(t, "toaster.toml", file)
 		_, err := Load(path)
-		if fault.KindOf(err) != fault.Unavailable || err == nil || !strings.Contains(err.Error(), path+want) {
+		if apperr.KindOf(err) != apperr.Unavailable || err == nil || !strings.Contains(err.Error(), path+want) {
 			t.Errorf("%q\ngives  %v\nwanted …%s", file, err, want)
 		}
 	}
@@ -139,8 +139,8 @@ func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 
 func TestAMissingFileSaysWhatToDo(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"))
-	f := fault.Of(err)
-	if f.Kind != fault.Unavailable || !strings.Contains(f.Advice, "toasterctl init") {
+	f := apperr.Of(err)
+	if f.Kind != apperr.Unavailable || !strings.Contains(f.Advice, "toasterctl init") {
 		t.Errorf("%v: %s", err, f.Advice)
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Secret returns what toaster logs in to Jenkins with: a token or, where there is none, a password. A file that everybody
@@ -16,7 +16,7 @@ func (c *Config) Secret() (token, password string, err error) {
 		_, err = readSecret(c.Path)
 	}
 	if err != nil {
-		return "", "", fault.Wrap(fault.Unavailable, err, "This site can't log in to its build engine.", "Administrator: see the log.")
+		return "", "", apperr.Wrap(apperr.Unavailable, err, "This site can't log in to its build engine.", "Administrator: see the log.")
 	}
 	return token, password, nil
 }

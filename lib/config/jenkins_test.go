@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 const onJenkins = "engine = \"jenkins\"\n[jenkins]\nurl = \"https://jenkins.example.org/\"\nuser = \"toaster\"\n"
@@ -40,7 +40,7 @@ func TestASecretThatEverybodyCanReadIsNone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Secret(); fault.KindOf(err) != fault.Unavailable || err == nil || !strings.Contains(err.Error(), path+" is open to everybody") {
+		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || err == nil || !strings.Contains(err.Error(), path+" is open to everybody") {
 			t.Errorf("%s: %v", open, err)
 		}
 	}
@@ -52,7 +52,7 @@ func TestATokenFileThatWontDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Secret(); fault.KindOf(err) != fault.Unavailable || !strings.Contains(err.Error(), path) {
+		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || !strings.Contains(err.Error(), path) {
 			t.Errorf("%v", err)
 		}
 	}

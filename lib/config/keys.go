@@ -12,7 +12,7 @@ import (
 	"strings"
 	"syscall"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Lengths of keys in bytes: HMAC-SHA-256's block size, and AES-256's key.
@@ -30,10 +30,10 @@ const keysHead = `# Secret keys of toaster, newest first; one generation a line:
 func (c *Config) KeyPairs() ([][]byte, error) {
 	keys, err := readKeys(c.Paths.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
 	}
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "This site's keys can't be used.", "Administrator: see the log.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's keys can't be used.", "Administrator: see the log.")
 	}
 	return keys, nil
 }

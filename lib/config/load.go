@@ -12,7 +12,7 @@ import (
 
 	"github.com/pelletier/go-toml/v2"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // place is where the configuration lies when nobody says otherwise (design: § Files).
@@ -75,7 +75,7 @@ func Load(path string) (*Config, error) {
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
 	}
 	var c *Config
 	if err == nil {
@@ -83,9 +83,9 @@ func Load(path string) (*Config, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: let the web server's user read the file.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.", "Administrator: let the web server's user read the file.")
 	case err != nil:
-		return nil, fault.Wrap(fault.Unavailable, err, "This site's configuration can't be used.", "Administrator: correct the line that the log names, then run “toasterctl doctor”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.", "Administrator: correct the line that the log names, then run “toasterctl doctor”.")
 	}
 	return c, nil
 }

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Limits bounds a build context.
@@ -99,7 +99,7 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 	c.entries[name] = e
 	c.size += int64(len(e.data))
 	if l.Entries > 0 && len(c.entries)-1 > l.Entries {
-		return fault.New(fault.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List what the build does not need in .dockerignore, and leave it out of the archive.")
+		return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List what the build does not need in .dockerignore, and leave it out of the archive.")
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 	var data bytes.Buffer
 	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
 	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
+		return nil, apperr.Wrap(apperr.Invalid, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
 	}
 	if int64(data.Len()) > room {
 		return nil, tooLarge(l)
@@ -125,7 +125,7 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 }
 
 func tooLarge(l Limits) error {
-	return fault.New(fault.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when it is unpacked.", l.Unpacked>>20), "Leave out what the build does not need.")
+	return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when it is unpacked.", l.Unpacked>>20), "Leave out what the build does not need.")
 }
 
 // finish sorts and sums up.
@@ -189,7 +189,7 @@ func checkName(name string) error {
 }
 
 func refuse(name, why string) error {
-	return fault.New(fault.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
+	return apperr.New(apperr.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
 		"Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
 }
 

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 var roomy = Limits{Compressed: 1 << 20, Unpacked: 1 << 20, Entries: 100}
@@ -84,23 +84,23 @@ func TestReadContextRefuses(t *testing.T) {
 	}
 	cases := map[string]struct {
 		archive []byte
-		kind    fault.Kind
+		kind    apperr.Kind
 		says    string
 	}{
-		"empty":                  {nil, fault.Invalid, "no archive"},
-		"text":                   {[]byte("hello, this is a text file\n"), fault.Invalid, "no archive"},
-		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], fault.Invalid, "f"},
-		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], fault.Invalid, ""},
-		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), fault.Invalid, "a/../../x"},
-		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), fault.Invalid, "/etc/passwd"},
-		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), fault.Invalid, "x"},
-		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), fault.Invalid, "l/f"},
-		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), fault.Invalid, "l/f"},
-		"too many":               {tarOf(many...), fault.TooLarge, "100"},
-		"too large":              {gzipOf(tarOf(tar.Header{Name: "f", Size: 2 << 20})), fault.TooLarge, "1 MiB"},
-		"too large archive":      {tarOf(tar.Header{Name: "f", Size: 1<<20 + 1}), fault.TooLarge, "1024 KiB"},
-		"too large all together": {gzipOf(tarOf(tar.Header{Name: "f", Size: 700 << 10}, tar.Header{Name: "g", Size: 700 << 10})), fault.TooLarge, "1 MiB"},
-		"links to a large one":   {gzipOf(tarOf(tar.Header{Name: "f", Size: 600 << 10}, tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "f"})), fault.TooLarge, "1 MiB"},
+		"empty":                  {nil, apperr.Invalid, "no archive"},
+		"text":                   {[]byte("hello, this is a text file\n"), apperr.Invalid, "no archive"},
+		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.Invalid, "f"},
+		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.Invalid, ""},
+		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), apperr.Invalid, "a/../../x"},
+		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), apperr.Invalid, "/etc/passwd"},
+		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), apperr.Invalid, "x"},
+		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), apperr.Invalid, "l/f"},
+		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), apperr.Invalid, "l/f"},
+		"too many":               {tarOf(many...), apperr.TooLarge, "100"},
+		"too large":              {gzipOf(tarOf(tar.Header{Name: "f", Size: 2 << 20})), apperr.TooLarge, "1 MiB"},
+		"too large archive":      {tarOf(tar.Header{Name: "f", Size: 1<<20 + 1}), apperr.TooLarge, "1024 KiB"},
+		"too large all together": {gzipOf(tarOf(tar.Header{Name: "f", Size: 700 << 10}, tar.Header{Name: "g", Size: 700 << 10})), apperr.TooLarge, "1 MiB"},
+		"links to a large one":   {gzipOf(tarOf(tar.Header{Name: "f", Size: 600 << 10}, tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "f"})), apperr.TooLarge, "1 MiB"},
 	}
 	for name, c := range cases {
 		got, err := ReadContext(c.archive, roomy)
@@ -108,7 +108,7 @@ func TestReadContextRefuses(t *testing.T) {
 			t.Errorf("%s: taken: %v", name, got.Paths())
 			continue
 		}
-		f := fault.Of(err)
+		f := apperr.Of(err)
 		if f.Kind != c.kind || !strings.Contains(f.Message, c.says) || f.Advice == "" {
 			t.Errorf("%s: %s: %q (%s), want %s with %q", name, f.Kind, f.Message, f.Advice, c.kind, c.says)
 		}
@@ -227,7 +227,7 @@ func TestContextFromDir(t *testing.T) {
 	if got := c.Paths(); !slices.Equal(got, []string{"a", "a/b", "a/b/f", "abs"}) {
 		t.Error(got)
 	}
-	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), roomy); fault.KindOf(err) != fault.Invalid {
+	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), roomy); apperr.KindOf(err) != apperr.Invalid {
 		t.Error(err)
 	}
 }
@@ -255,7 +255,7 @@ func FuzzReadContext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ReadContext(data, Limits{Compressed: 1 << 16, Unpacked: 1 << 16, Entries: 50})
 		if err != nil {
-			if k := fault.KindOf(err); k != fault.Invalid && k != fault.TooLarge {
+			if k := apperr.KindOf(err); k != apperr.Invalid && k != apperr.TooLarge {
 				t.Fatalf("%s: %v", k, err)
 			}
 			return

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // usual are the default limits.
@@ -87,7 +87,7 @@ func TestContextIsReadOnce(t *testing.T) {
 		if took > 300*ordinary() {
 			t.Errorf("%s: it took %v", name, took)
 		}
-		if c.refuse != (err != nil && fault.KindOf(err) == fault.TooLarge) {
+		if c.refuse != (err != nil && apperr.KindOf(err) == apperr.TooLarge) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
 )
 
 const projectFile = "FROM debian:bookworm\nCOPY app.py /srv/\nCMD [\"/srv/app.py\"]\n"
@@ -94,7 +94,7 @@ func TestAProjectsArchiveIsAllThatIsNeeded(t *testing.T) {
 			}
 			name, text, err := context.FindDockerfile(c.asked)
 			if c.wrong != "" {
-				if f := fault.Of(err); err == nil || !strings.Contains(f.Message, c.wrong) || f.Field == "" || f.Advice == "" {
+				if f := apperr.Of(err); err == nil || !strings.Contains(f.Message, c.wrong) || f.Field == "" || f.Advice == "" {
 					t.Errorf("%s, %s: %q, %v", about, form, name, err)
 				}
 				continue
@@ -179,7 +179,7 @@ func TestArchivesOfEveryKind(t *testing.T) {
 	for text, want := range map[string]string{
 		"\xfd7zXZ\x00\x00": "xz", "7z\xbc\xaf\x27\x1c": "7z", "Rar!\x1a\x07\x00": "RAR", "070701000": "cpio", "\x04\x22\x4d\x18": "lz4",
 	} {
-		if _, err := dockerfile.ReadContext([]byte(text), within); err == nil || !strings.Contains(fault.Of(err).Message, want) {
+		if _, err := dockerfile.ReadContext([]byte(text), within); err == nil || !strings.Contains(apperr.Of(err).Message, want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -209,7 +209,7 @@ func TestBombsOfEveryKind(t *testing.T) {
 	}
 	for name, archive := range bombs {
 		_, err := dockerfile.ReadContext(archive, within)
-		if f := new(fault.Error); !errors.As(err, &f) || f.Kind != fault.TooLarge {
+		if f := new(apperr.Error); !errors.As(err, &f) || f.Kind != apperr.TooLarge {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/jenkins/standin"
+	"toaster.do/lib/engine/jenkins/jenkinstest"
 )
 
 // BenchmarkStartOnJenkins measures what it takes to start a build through the CGI program: against curl, which posts the same to the
 // same controller. The runs take turns. It prints medians, the ratio, and what the controller was asked.
 func BenchmarkStartOnJenkins(b *testing.B) {
-	s := standin.Start(b, standin.Options{View: "web-sdk-builds", QuietPeriod: time.Millisecond})
+	s := jenkinstest.Start(b, jenkinstest.Options{View: "web-sdk-builds", QuietPeriod: time.Millisecond})
 	dir := b.TempDir()
 	token, config, id := onJenkins(b, dir, s)
 	job := trivial(b, s)
@@ -25,7 +25,7 @@ func BenchmarkStartOnJenkins(b *testing.B) {
 		"HTTP_HOST=localhost", "HTTP_ACCEPT=application/json", "HTTP_AUTHORIZATION=Bearer " + token,
 	}}
 	post := &subject{name: "start, curl", argv: []string{"curl", "-sS", "-o", "/dev/null", "-u", "toaster:toaster-token", "-X", "POST", s.URL + job + "/build?delay=0sec"}}
-	var asked []standin.Request
+	var asked []jenkinstest.Request
 	for b.Loop() {
 		s.Requests()
 		if out := begin.run(b); !bytes.Contains(out, []byte("202 Accepted")) {
@@ -45,7 +45,7 @@ func BenchmarkStartOnJenkins(b *testing.B) {
 }
 
 // onJenkins makes an instance with one job, on a controller.
-func onJenkins(b *testing.B, dir string, s *standin.Server) (token, config, id string) {
+func onJenkins(b *testing.B, dir string, s *jenkinstest.Server) (token, config, id string) {
 	sh(b, nil, "make", "-C", "../..", "build", "BUILD="+dir)
 	ctl := dir + "/toasterctl"
 	sh(b, nil, ctl, "init", "--dir", dir+"/instance")
@@ -71,9 +71,9 @@ func lastLine(s string) string {
 }
 
 // trivial gives the one job on the controller a script that does nothing, and returns its address.
-func trivial(b *testing.B, s *standin.Server) string {
+func trivial(b *testing.B, s *jenkinstest.Server) string {
 	requests := s.Requests()
-	i := slices.IndexFunc(requests, func(r standin.Request) bool { return strings.HasPrefix(r.Path, "/createItem?name=") })
+	i := slices.IndexFunc(requests, func(r jenkinstest.Request) bool { return strings.HasPrefix(r.Path, "/createItem?name=") })
 	if i < 0 {
 		b.Fatalf("no job was made: %v", requests)
 	}
@@ -84,7 +84,7 @@ func trivial(b *testing.B, s *standin.Server) string {
 }
 
 // settle waits until nothing runs, and lets toaster know.
-func settle(b *testing.B, s *standin.Server, dir, config string) {
+func settle(b *testing.B, s *jenkinstest.Server, dir, config string) {
 	if err := s.Wait(b.Context()); err != nil {
 		b.Fatal(err)
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -145,10 +145,10 @@ func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) er
 	switch {
 	case err == nil:
 		return s.Store.SetTicket(context.WithoutCancel(ctx), b, string(ticket))
-	case fault.KindOf(err) == fault.NotFound:
+	case apperr.KindOf(err) == apperr.NotFound:
 		// Somebody removed the job from the engine: the next round defines it again.
 		return errors.Join(s.Store.JobUndefined(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
-	case fault.KindOf(err) == fault.Conflict || fault.KindOf(err) == fault.Denied || fault.KindOf(err) == fault.Invalid:
+	case apperr.KindOf(err) == apperr.Conflict || apperr.KindOf(err) == apperr.Denied || apperr.KindOf(err) == apperr.Invalid:
 		return errors.Join(err, s.Store.UnclaimStart(ctx, b))
 	}
 	return err // it may have been started: the claim stays until that is known
@@ -169,7 +169,7 @@ func (s *Follower) stop(ctx context.Context, job *store.Job, b *store.Build) err
 			return err
 		}
 		err = s.Engine.Stop(ctx, job.EngineName, now.EngineNumber)
-		if err != nil && fault.KindOf(err) != fault.NotFound {
+		if err != nil && apperr.KindOf(err) != apperr.NotFound {
 			return err
 		}
 	}
@@ -226,7 +226,7 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 	// Read again: what was observed may have left less to do, or more.
 	if job.RemovedAt.IsZero() {
 		if job, err = s.Store.Job(ctx, job.PersonID, job.ID); err != nil {
-			if fault.KindOf(err) == fault.NotFound {
+			if apperr.KindOf(err) == apperr.NotFound {
 				return nil
 			}
 			return err
@@ -243,11 +243,11 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 }
 
 // errSlow is of a job that has had its time.
-var errSlow = fault.New(fault.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
+var errSlow = apperr.New(apperr.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
 
 // isAway tells an engine that can't be asked now from one that refused something, and from a job that takes long.
 func isAway(err error) bool {
-	return !errors.Is(err, errSlow) && (errors.Is(err, ErrAway) || fault.KindOf(err) == fault.Unavailable ||
+	return !errors.Is(err, errSlow) && (errors.Is(err, ErrAway) || apperr.KindOf(err) == apperr.Unavailable ||
 		errors.Is(err, context.DeadlineExceeded))
 }
 

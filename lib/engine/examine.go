@@ -3,7 +3,7 @@ package engine
 import (
 	"context"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -18,7 +18,7 @@ func (s *Follower) examine(ctx context.Context, job *store.Job, b *store.Build) 
 	switch {
 	case err == nil:
 		b.State, b.Reason = string(state), reason
-	case fault.KindOf(err) == fault.Unavailable:
+	case apperr.KindOf(err) == apperr.Unavailable:
 		return false
 	default:
 		s.Logger.Warn("how a build ended was not found out", "job", job.ID, "number", b.Number, "error", err)

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -117,8 +117,8 @@ func (s *Follower) Push(ctx context.Context, job *store.Job) {
 
 func (s *Follower) note(ctx context.Context, job *store.Job, err error) {
 	s.Logger.Error("the engine was not told", "job", job.ID, "engine_job", job.EngineName, "error", err)
-	f := fault.Of(err)
-	if f.Kind == fault.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrAway) {
+	f := apperr.Of(err)
+	if f.Kind == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrAway) {
 		return // it comes back by itself, or it is no matter of this job
 	}
 	if err := s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -26,11 +26,11 @@ type Memory struct {
 
 // Outage is a time in which an engine is away.
 type Outage struct {
-	Since   time.Time  `json:"since"`
-	Seen    time.Time  `json:"seen"` // when it was found so last
-	Kind    fault.Kind `json:"kind"`
-	Message string     `json:"message"` // for a person
-	Advice  string     `json:"advice"`
+	Since   time.Time   `json:"since"`
+	Seen    time.Time   `json:"seen"` // when it was found so last
+	Kind    apperr.Kind `json:"kind"`
+	Message string      `json:"message"` // for a person
+	Advice  string      `json:"advice"`
 }
 
 // How long an engine that is away is left alone. What only an administrator can mend is not mended in seconds.
@@ -62,11 +62,11 @@ func (m *Memory) Away(ctx context.Context) (known bool, err error) {
 		return false, nil
 	}
 	rest := awayRest
-	if o.Kind != fault.Unavailable {
+	if o.Kind != apperr.Unavailable {
 		rest = refusedRest
 	}
 	if since(m.Now(), o.Seen) < rest {
-		return true, fault.Wrap(o.Kind, ErrAway, o.Message, o.Advice)
+		return true, apperr.Wrap(o.Kind, ErrAway, o.Message, o.Advice)
 	}
 	o.Seen = m.Now()
 	m.write(ctx, o)
@@ -80,7 +80,7 @@ func (m *Memory) Found(ctx context.Context, known bool, err error) {
 	case !errors.Is(err, ErrAway) && known:
 		m.write(ctx, nil)
 	case errors.Is(err, ErrAway):
-		f := fault.Of(err)
+		f := apperr.Of(err)
 		o := m.Outage(ctx)
 		if o == nil || o.Kind != f.Kind {
 			o = &Outage{Since: m.Now()}
@@ -145,7 +145,7 @@ const outageTime = "2006-01-02 15:04 UTC"
 // says is what a build's owner is told.
 func (o *Outage) says(b *store.Build) string {
 	at := o.Since.UTC().Format(outageTime)
-	if o.Kind != fault.Unavailable {
+	if o.Kind != apperr.Unavailable {
 		switch {
 		case b.Stop:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. The build is stopped after that.", at)

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -19,11 +19,11 @@ func (s *Follower) settle(ctx context.Context, job *store.Job, b *store.Build) e
 	if b.EngineNumber == 0 {
 		return s.Store.Settle(ctx, b, nil)
 	}
-	if err := s.scan(ctx, job, b); err != nil && fault.KindOf(err) != fault.NotFound {
+	if err := s.scan(ctx, job, b); err != nil && apperr.KindOf(err) != apperr.NotFound {
 		return err
 	}
 	list, err := s.Engine.Artifacts(ctx, job.EngineName, b.EngineNumber)
-	if err != nil && fault.KindOf(err) != fault.NotFound {
+	if err != nil && apperr.KindOf(err) != apperr.NotFound {
 		return err
 	}
 	var sums map[string]string
@@ -46,7 +46,7 @@ func (s *Follower) settle(ctx context.Context, job *store.Job, b *store.Build) e
 func (s *Follower) checksums(ctx context.Context, job *store.Job, b *store.Build) (map[string]string, error) {
 	sums := map[string]string{}
 	stream, err := s.Engine.Open(ctx, job.EngineName, b.EngineNumber, "SHA256SUMS", Range{})
-	if fault.KindOf(err) == fault.NotFound {
+	if apperr.KindOf(err) == apperr.NotFound {
 		return sums, nil
 	}
 	if err != nil {
@@ -197,13 +197,13 @@ func (s *Follower) Open(ctx context.Context, owner int64, id string, number int,
 		return nil, err
 	}
 	if b.EngineNumber == 0 {
-		return nil, fault.New(fault.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
+		return nil, apperr.New(apperr.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
 	}
 	if gone := b.Gone(); gone != nil {
 		return nil, gone
 	}
 	stream, err := s.Engine.Open(ctx, name, b.EngineNumber, path, r)
-	if err == nil || fault.KindOf(err) != fault.NotFound {
+	if err == nil || apperr.KindOf(err) != apperr.NotFound {
 		return stream, err
 	}
 	list, again := s.Store.Artifacts(ctx, owner, id, number)
@@ -222,12 +222,12 @@ func (s *Follower) Health(ctx context.Context) Health {
 
 // gone says of what an engine doesn't know of a build that has ended why that is.
 func gone(b *store.Build, err error) error {
-	if err == nil || fault.KindOf(err) != fault.NotFound || b.Open() {
+	if err == nil || apperr.KindOf(err) != apperr.NotFound || b.Open() {
 		return err
 	}
 	message := "The build engine no longer has the log and the files of this build: they were removed there."
 	if b.State == string(Lost) {
 		message = "The build engine lost this build, and its log with it."
 	}
-	return fault.Wrap(fault.Gone, err, message, "Build again to have new ones.")
+	return apperr.Wrap(apperr.Gone, err, message, "Build again to have new ones.")
 }

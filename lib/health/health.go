@@ -8,9 +8,9 @@ import (
 	"syscall"
 	"time"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -38,7 +38,7 @@ type Disk struct {
 const late = 5 * time.Minute
 
 // Look looks the site over.
-func Look(ctx context.Context, cfg *config.Config, s *build.Service) (*Report, error) {
+func Look(ctx context.Context, cfg *config.Config, s *jobs.Service) (*Report, error) {
 	r := &Report{At: s.Now(), Version: s.Version, MailOn: cfg.Mail.On(), Engine: s.Health(ctx)}
 	var err error
 	if r.Database, err = s.Store.Size(); err != nil {

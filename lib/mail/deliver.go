@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
@@ -58,7 +58,7 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 		}
 	}
 	if last != nil {
-		return sent, fault.Wrap(fault.Unavailable, last, "A letter could not be sent.", "It is tried again, and less often from time to time: see the log for the reason.")
+		return sent, apperr.Wrap(apperr.Unavailable, last, "A letter could not be sent.", "It is tried again, and less often from time to time: see the log for the reason.")
 	}
 	return sent, nil
 }

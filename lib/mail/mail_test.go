@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/mail/mailtest"
 	"toaster.do/lib/store"
 )
@@ -104,7 +104,7 @@ func TestAServerThatIsAwayLosesNothing(t *testing.T) {
 	p.server.Stop()
 	p.write("ben@example.org", "two")
 	for i := range 4 {
-		if _, err := p.deliver(); fault.KindOf(err) != fault.Unavailable {
+		if _, err := p.deliver(); apperr.KindOf(err) != apperr.Unavailable {
 			t.Fatalf("round %d: %v", i, err)
 		}
 		p.now = p.now.Add(time.Minute)

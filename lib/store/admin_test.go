@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 func TestAdministratorFindsAnybodysJobs(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAdministratorFindsAnybodysJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{jobs[0].ID, "cccccccccccc"} {
-		if _, err := db.JobOwner(t.Context(), id); fault.KindOf(err) != fault.NotFound {
+		if _, err := db.JobOwner(t.Context(), id); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("the owner of %s, which is not there: %v", id, err)
 		}
 	}

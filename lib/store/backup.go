@@ -10,7 +10,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Snapshot copies the database at path to a new file, mode 0600: one consistent state, while others read and write
@@ -63,7 +63,7 @@ func Check(ctx context.Context, path string) (version int, err error) {
 		err = errors.New(verdict)
 	}
 	if err != nil {
-		return 0, fault.Wrap(fault.Broken, err, path+" is damaged, or no database.", "Take another backup.")
+		return 0, apperr.Wrap(apperr.Broken, err, path+" is damaged, or no database.", "Take another backup.")
 	}
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
@@ -88,7 +88,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 
 // newer is the fault of a database that a newer toaster has made.
 func newer(path string, version int) error {
-	return fault.New(fault.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
+	return apperr.New(apperr.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
 }
 
 // transfer copies all pages of one database over those of another.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
@@ -55,7 +55,7 @@ func TestReplacingIsSeenByWhoHasTheDatabaseOpen(t *testing.T) {
 	if err := Replace(t.Context(), copy, db.Path()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.PersonByEmail(t.Context(), "bob@example.org"); fault.KindOf(err) != fault.NotFound {
+	if _, err := db.PersonByEmail(t.Context(), "bob@example.org"); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("bob, who came after the copy: %v", err)
 	}
 	if p, err := db.PersonByEmail(t.Context(), "anna@example.org"); err != nil || p.ID != anna.ID {
@@ -86,7 +86,7 @@ func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Check(t.Context(), path); fault.KindOf(err) != fault.Broken {
+		if _, err := Check(t.Context(), path); apperr.KindOf(err) != apperr.Broken {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -147,11 +147,11 @@ func TestANewersDatabaseIsRefused(t *testing.T) {
 	_, _, migrated := Migrate(t.Context(), db.Path())
 	_, _, looked := Schema(t.Context(), db.Path())
 	for _, err := range []error{migrated, looked} {
-		if fault.KindOf(err) != fault.Conflict || fault.Of(err).Advice != "Install the newer version." {
+		if apperr.KindOf(err) != apperr.Conflict || apperr.Of(err).Advice != "Install the newer version." {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, err := Open(t.Context(), db.Path()); fault.KindOf(err) != fault.Unavailable {
+	if _, err := Open(t.Context(), db.Path()); apperr.KindOf(err) != apperr.Unavailable {
 		t.Errorf("%v", err)
 	}
 }

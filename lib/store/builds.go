@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Build is one run of a job. Its states are those of package build.
@@ -150,7 +150,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 			return err
 		}
 		if !j.Enabled {
-			return fault.New(fault.Conflict, "This job is switched off.", "Switch it on, then build.")
+			return apperr.New(apperr.Conflict, "This job is switched off.", "Switch it on, then build.")
 		}
 		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
 			b, already = j.Last, true
@@ -216,7 +216,7 @@ func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number in
 }
 
 func noBuild() error {
-	return fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+	return apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
 }
 
 // LatestBuild returns the number of the newest build of an owner's job, of those that succeeded where good is true.
@@ -229,9 +229,9 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 			id, good).Scan(&number)
 	})
 	if err == nil && number == 0 {
-		err = fault.New(fault.NotFound, "No build of this job has succeeded yet.", "Build it, and see the log.")
+		err = apperr.New(apperr.NotFound, "No build of this job has succeeded yet.", "Build it, and see the log.")
 		if !good {
-			err = fault.New(fault.NotFound, "This job was not built yet.", "Build it first.")
+			err = apperr.New(apperr.NotFound, "This job was not built yet.", "Build it first.")
 		}
 	}
 	return number, err

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // A clock that was an hour ahead for a while has left tries and times of the future.
@@ -18,7 +18,7 @@ func TestAClockThatWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.Try(t.Context(), ahead, guess); fault.KindOf(err) != fault.Limited {
+	if _, err := db.Try(t.Context(), ahead, guess); apperr.KindOf(err) != apperr.Limited {
 		t.Errorf("a sixth try: %v", err)
 	}
 	if _, err := db.Try(t.Context(), now, guess); err != nil {

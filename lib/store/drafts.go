@@ -7,7 +7,7 @@ import (
 	"database/sql"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Draft is a form that waits for its sender.
@@ -45,7 +45,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE person_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
-				err = fault.New(fault.Limited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
+				err = apperr.New(apperr.Limited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
 			}
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Log and artifacts of a build go when its job has as many newer builds like it as are kept (those that succeeded are
@@ -112,7 +112,7 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 			return gone
 		}
 		if kept && expiring {
-			return fault.New(fault.Gone, "The log and the files of this build are just being removed.",
+			return apperr.New(apperr.Gone, "The log and the files of this build are just being removed.",
 				"Build again to have new ones.")
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE build SET kept = ?1, engine_kept = iif(?2, ?1, engine_kept)
@@ -145,17 +145,17 @@ func (b *Build) Gone() error {
 	on, again := b.ExpiredAt.UTC().Format("2 Jan 2006"), "Build again to have new ones."
 	switch b.GoneWhy {
 	case "days":
-		return fault.New(fault.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
 			"they were kept for %d days.", on, b.GoneLimit), again)
 	case "backup":
-		return fault.New(fault.Gone, fmt.Sprintf("The log and the files of this build were not in the backup "+
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were not in the backup "+
 			"that this site was restored from on %s.", on), again)
 	case "count":
-		return fault.New(fault.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
 			"of each job the newest %d builds that succeeded and the newest %d others are kept.",
 			on, b.GoneLimit, b.GoneLimit), again)
 	}
-	return fault.New(fault.Gone, fmt.Sprintf("The log and the files of this build were removed on %s.", on), again)
+	return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s.", on), again)
 }
 
 // Stay is how long log and artifacts of a build stay.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // FuzzLink: of all secrets only the very one that was sent opens something, and only for its own purpose.
@@ -38,7 +38,7 @@ func FuzzLink(f *testing.F) {
 			if err != nil || found.ID != p.ID {
 				t.Error(found, err)
 			}
-		case err == nil || fault.KindOf(err) != fault.NotFound:
+		case err == nil || apperr.KindOf(err) != apperr.NotFound:
 			t.Errorf("%q for %q: %v", typed, kind, err)
 		}
 	})

@@ -7,7 +7,7 @@ import (
 	"sort"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Limits are what a person's builds may take, where nothing else is set for the person, and what may wait. 0: no limit.
@@ -116,7 +116,7 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Tim
 	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
-	return fault.New(fault.Quota, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
+	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
 		"Wait until one has ended, or stop one.")
 }
 
@@ -134,7 +134,7 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 		return err
 	}
 	free := time.UnixMilli(at).Add(daily)
-	return fault.New(fault.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+	return apperr.New(apperr.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
 		l.Daily),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
@@ -155,7 +155,7 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	if l.KeepDays > 0 {
 		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
 	}
-	return fault.New(fault.Quota, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+	return apperr.New(apperr.Quota, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
 		size(l.Bytes)), advice)
 }
 
@@ -169,7 +169,7 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 		return err
 	}
 	free := ran.below(most, now).Add(daily)
-	return fault.New(fault.Quota,
+	return apperr.New(apperr.Quota,
 		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
@@ -223,7 +223,7 @@ func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	if err != nil {
 		return err
 	}
-	return fault.New(fault.Quota, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
+	return apperr.New(apperr.Quota, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
 		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
 }
 
@@ -233,7 +233,7 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 	if err != nil || l.Queue == 0 || n < l.Queue {
 		return err
 	}
-	return fault.New(fault.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
+	return apperr.New(apperr.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
 		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
 }
 

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Link is an address in a letter that works once: who opens it has proven to read that person's mail.
@@ -39,7 +39,7 @@ func LinkDigest(secret string) []byte {
 }
 
 func noLink() error {
-	return fault.New(fault.NotFound, "This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
+	return apperr.New(apperr.NotFound, "This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
 }
 
 // FindLink returns a link that still works, and its person; NotFound otherwise.

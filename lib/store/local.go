@@ -9,7 +9,7 @@ import (
 	"fmt"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // LocalJob is a job of the local engine.
@@ -84,11 +84,11 @@ func (m moment) Scan(v any) error {
 }
 
 func noLocalJob(name string) error {
-	return fault.New(fault.NotFound, fmt.Sprintf("There is no job %s.", name), "")
+	return apperr.New(apperr.NotFound, fmt.Sprintf("There is no job %s.", name), "")
 }
 
 func noLocalBuild(name string, number int) error {
-	return fault.New(fault.NotFound, fmt.Sprintf("There is no build %d of %s.", number, name), "")
+	return apperr.New(apperr.NotFound, fmt.Sprintf("There is no build %d of %s.", number, name), "")
 }
 
 // LocalCreate defines a job, or gives one of that name a new definition. Numbers of builds whose files wait to be
@@ -160,7 +160,7 @@ func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticke
 			return orGone(err, noLocalJob(name))
 		}
 		if !enabled {
-			return fault.New(fault.Conflict, "This job is disabled: it can't be started.", "Enable it first.")
+			return apperr.New(apperr.Conflict, "This job is disabled: it can't be started.", "Enable it first.")
 		}
 		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'", name).Scan(&ticket)
 		if err != sql.ErrNoRows {

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // queue is a database with jobs of these names.
@@ -207,7 +207,7 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 	if finish(t, db, b, "succeeded") {
 		t.Error("a build of a removed job has ended")
 	}
-	if _, err := db.LocalStart(t.Context(), "Mixed", time.Now()); fault.KindOf(err) != fault.NotFound {
+	if _, err := db.LocalStart(t.Context(), "Mixed", time.Now()); apperr.KindOf(err) != apperr.NotFound {
 		t.Error(err)
 	}
 	if err := db.LocalCreate(t.Context(), LocalJob{Name: "Mixed"}); err != nil {

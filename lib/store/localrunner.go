@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
@@ -89,7 +89,7 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 			return err
 		}
 		if b.State == "running" {
-			return fault.New(fault.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
+			return apperr.New(apperr.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
 		}
 		return forgetLocal(ctx, tx, b.Ticket)
 	})

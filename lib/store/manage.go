@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // What administrators do to people. The Entry says when, who, how and from where; what was done is filled in. Each change and
@@ -145,7 +145,7 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	if err != nil || is == 0 || others > 0 {
 		return err
 	}
-	return fault.New(fault.Conflict, "This is the only administrator.", "Make somebody else an administrator first.")
+	return apperr.New(apperr.Conflict, "This is the only administrator.", "Make somebody else an administrator first.")
 }
 
 // PeopleQuery chooses from the accounts.

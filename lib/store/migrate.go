@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"syscall"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Migrations are applied in the order of their names; the n-th leads to schema version n. One that has
@@ -121,7 +121,7 @@ func writable(path string) error {
 		return err
 	}
 	if owner := int(dir.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-		return fault.New(fault.Denied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner), fmt.Sprintf("Run this as its owner: sudo -u '#%d' …", owner))
+		return apperr.New(apperr.Denied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner), fmt.Sprintf("Run this as its owner: sudo -u '#%d' …", owner))
 	}
 	return nil
 }

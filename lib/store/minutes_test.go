@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // builder is a person with jobs, in a database with a limit of building minutes.
@@ -84,12 +84,12 @@ func TestMinutesOfBuildingADay(t *testing.T) {
 	b.now = b.now.Add(time.Minute)
 	b.minutes(60)
 	_, err := b.start("job000000001", 60)
-	if fault.KindOf(err) != fault.Quota {
+	if apperr.KindOf(err) != apperr.Quota {
 		t.Fatal(err)
 	}
 	// The first build began 101 minutes ago: from then on less counts.
 	want := b.now.Add(24*time.Hour - 101*time.Minute)
-	f := fault.Of(err)
+	f := apperr.Of(err)
 	if f.Message != "Your builds have run for 60 minutes in the last 24 hours, and that is your limit." ||
 		f.Advice != "The next one can start on "+want.Add(time.Second).UTC().Format("2 Jan 2006, 15:04:05 UTC")+"." {
 		t.Errorf("%s %s", f.Message, f.Advice)

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Once is a request that names itself, so that it is done once however often it is sent.
@@ -111,6 +111,6 @@ func made(ctx context.Context, tx *sql.Tx, location string) error {
 	if n, err := r.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return fault.New(fault.Conflict, "This was sent twice, and the other one is being done.",
+	return apperr.New(apperr.Conflict, "This was sent twice, and the other one is being done.",
 		"See what it has made before you send it again.")
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -24,11 +24,11 @@ func addPerson(t *testing.T, db *DB, email string) *Person {
 }
 
 // kind is an error's kind, "" for none.
-func kind(err error) fault.Kind {
+func kind(err error) apperr.Kind {
 	if err == nil {
 		return ""
 	}
-	return fault.KindOf(err)
+	return apperr.KindOf(err)
 }
 
 func TestAPersonComesBackAsStored(t *testing.T) {
@@ -50,18 +50,18 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 		}
 	}
 	again := &Person{Email: "ANNA@example.org", Role: "user", State: "active", CreatedAt: day}
-	if err := db.AddPerson(t.Context(), again); kind(err) != fault.Conflict || fault.Of(err).Field != "email" {
+	if err := db.AddPerson(t.Context(), again); kind(err) != apperr.Conflict || apperr.Of(err).Field != "email" {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
 		"a new password": db.SetPassword(t.Context(), 99, "x", Entry{At: day}),
 		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
 	} {
-		if kind(err) != fault.NotFound {
+		if kind(err) != apperr.NotFound {
 			t.Errorf("%s for nobody: %v", what, err)
 		}
 	}
-	if _, err := db.PersonByID(t.Context(), 99); kind(err) != fault.NotFound {
+	if _, err := db.PersonByID(t.Context(), 99); kind(err) != apperr.NotFound {
 		t.Error(err)
 	}
 }
@@ -90,7 +90,7 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, want := range []fault.Kind{fault.NotFound, "", ""} {
+	for i, want := range []apperr.Kind{apperr.NotFound, "", ""} {
 		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); kind(err) != want {
 			t.Errorf("session %d: %v", i, err)
 		}
@@ -153,7 +153,7 @@ func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	if err != nil || len(tried.ids) != 2 {
 		t.Fatal(tried, err)
 	}
-	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != fault.Limited {
+	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != apperr.Limited {
 		t.Fatal(err)
 	}
 	if n, _ := db.Tries(t.Context(), day, "open", 99); n != 1 {
@@ -215,7 +215,7 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := use(p, found); kind(err) != fault.NotFound {
+		if err := use(p, found); kind(err) != apperr.NotFound {
 			t.Errorf("%s: %v", l.Kind, err)
 		}
 		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != "suspended" || now.Password != p.Password {

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // asProcess makes this test program one of many processes: "PATH NUMBER".
@@ -49,7 +49,7 @@ func process(path, number string) error {
 	}
 	if _, err := db.Try(ctx, time.Now(), rationed); err == nil {
 		fmt.Print("passed")
-	} else if fault.KindOf(err) != fault.Limited {
+	} else if apperr.KindOf(err) != apperr.Limited {
 		return err
 	}
 	return db.Close()

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Session is a log-in of a person with one browser. Times that are not set are zero.
@@ -118,7 +118,7 @@ func endSessions(ctx context.Context, tx *sql.Tx, person int64, at time.Time) er
 // missing turns "no rows" into NotFound.
 func missing(err error, message string) error {
 	if err == sql.ErrNoRows {
-		return fault.New(fault.NotFound, message, "")
+		return apperr.New(apperr.NotFound, message, "")
 	}
 	return err
 }

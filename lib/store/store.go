@@ -20,7 +20,7 @@ import (
 
 	"github.com/mattn/go-sqlite3"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // DB is an open database. It is safe for use by several goroutines.
@@ -66,7 +66,7 @@ func (db *DB) Fits(ctx context.Context) error {
 		if version > schemaVersion {
 			advice = "Try again in a minute. Administrator: install the newer version, which has been here."
 		}
-		err = fault.Wrap(fault.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion), "This site is being updated.", advice)
+		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion), "This site is being updated.", advice)
 	}
 	return err
 }
@@ -91,18 +91,18 @@ func open(ctx context.Context, path string) (*DB, error) {
 func owned(path string) error {
 	fi, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return fault.Wrap(fault.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
 	}
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
 	}
 	dir, err := os.Stat(filepath.Dir(path))
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
 	}
 	for _, f := range []fs.FileInfo{dir, fi} {
 		if owner := int(f.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-			return fault.Wrap(fault.Unavailable, fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
+			return apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
 				"The site's database belongs to another user.", fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
 		}
 	}
@@ -162,11 +162,11 @@ func friendly(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return fault.Wrap(fault.Full, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
+		return apperr.Wrap(apperr.Full, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return fault.Wrap(fault.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return fault.Wrap(fault.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
+		return apperr.Wrap(apperr.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
 	}
 	return err
 }

@@ -18,9 +18,9 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 )
 
 // A backup is a tar archive: this file first, then the configuration and its secrets, the database, perhaps what the
@@ -217,7 +217,7 @@ func (b *backup) takeManifest(r io.Reader) error {
 		return b.damaged(err)
 	}
 	if b.Format != 1 {
-		return fault.New(fault.Conflict, b.path+" was made by a newer toaster.", "Install the newer version.")
+		return apperr.New(apperr.Conflict, b.path+" was made by a newer toaster.", "Install the newer version.")
 	}
 	return b.either(nil, r)
 }
@@ -236,7 +236,7 @@ func (b *backup) damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fault.Wrap(fault.Invalid, err, b.path+" is no whole backup of toaster.", "Nothing was changed. Take another file.")
+	return apperr.Wrap(apperr.Invalid, err, b.path+" is no whole backup of toaster.", "Nothing was changed. Take another file.")
 }
 
 // unpacked returns the tar archive that a file is, whether it is compressed or not.

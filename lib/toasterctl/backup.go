@@ -14,12 +14,12 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
-	"toaster.do/lib/page"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/local"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 )
 
 type backupCommand struct {
@@ -49,7 +49,7 @@ func (c *backupCommand) Run(w *world) error {
 	}
 	size, err := replaceFile(c.File, func(f io.Writer) error { return c.write(w, cfg, f) })
 	if err == nil {
-		_, err = fmt.Fprintf(w.out, "%s: %s\n", c.File, page.Bytes("en", size))
+		_, err = fmt.Fprintf(w.out, "%s: %s\n", c.File, view.Bytes("en", size))
 	}
 	return err
 }
@@ -88,7 +88,7 @@ func (c *backupCommand) write(w *world, cfg *config.Config, out io.Writer) error
 
 func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) error {
 	a := &archiver{Writer: tar.NewWriter(out), made: time.Now().UTC().Truncate(time.Second)}
-	if err := a.manifest(manifest{Format: 1, Toaster: site.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
+	if err := a.manifest(manifest{Format: 1, Toaster: app.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
 		return err
 	}
 	// First of all, so that the keys, when they change meanwhile, still open what is sealed in it.
@@ -106,7 +106,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 			return err
 		}
 		if size > maxSmall {
-			fmt.Fprintf(w.err, "%s is not in the backup: it has %s. Keep a copy of your own.\n", *file.Path, page.Bytes("en", size))
+			fmt.Fprintf(w.err, "%s is not in the backup: it has %s. Keep a copy of your own.\n", *file.Path, view.Bytes("en", size))
 		}
 	}
 	if err := a.file(databaseName, database); err != nil {
@@ -125,7 +125,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 func snapshot(w *world, database string) (copied *os.File, remove func(), err error) {
 	for _, folder := range []string{filepath.Dir(database), os.TempDir()} {
 		copied, remove, err = snapshotIn(w, folder, database)
-		if fault.KindOf(err) != fault.Full && !errors.Is(err, syscall.ENOSPC) {
+		if apperr.KindOf(err) != apperr.Full && !errors.Is(err, syscall.ENOSPC) {
 			break
 		}
 	}

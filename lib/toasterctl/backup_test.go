@@ -31,7 +31,7 @@ func kept(t *testing.T) (config, file string) {
 	os.Chmod(config, 0o640)
 	os.Chmod(filepath.Join(filepath.Dir(config), "smtp"), 0o600)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
-	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", target, "--name", "greeter", dockerfile).exits(0)
+	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, "--name", "greeter", dockerfile).exits(0)
 	write(t, filepath.Join(filepath.Dir(config), "builds", "job-1", "1", "log"), "it was built\n")
 	write(t, filepath.Join(filepath.Dir(config), "builds", "@work", "scratch"), "not kept\n")
 	file = filepath.Join(t.TempDir(), "toaster.tar.gz")

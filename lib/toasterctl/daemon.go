@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/local"
 	"toaster.do/lib/store"
 )
 
@@ -66,7 +66,7 @@ func migrationDue(w *world, cfg *config.Config) error {
 		return err
 	}
 	if have < want {
-		return fault.New(fault.Conflict, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
+		return apperr.New(apperr.Conflict, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
 	}
 	if err := sealingDue(w, cfg); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (c runnerCommand) Run(w *world) error {
 	if c.Drain {
 		return drain(w, cfg, c.Limit)
 	}
-	k := site.Keeper(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
+	k := app.Keeper(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
 	user, err := local.Foreign(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func runQueue(w *world) error {
 		return err
 	}
 	defer db.Close()
-	q := local.Queue{DB: db, Dir: cfg.Paths.Builds, Make: site.Maker(cfg), Log: cfg.Log.Logger(w.err)}
+	q := local.Queue{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Log: cfg.Log.Logger(w.err)}
 	return q.Run(conn)
 }
 

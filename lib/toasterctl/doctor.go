@@ -8,11 +8,11 @@ import (
 	"slices"
 	"strings"
 
+	"toaster.do/lib/app"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/local"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/target"
 )
 
 type doctorCommand struct {
@@ -84,7 +84,7 @@ func (c doctorCommand) Run(w *world) error {
 
 // examine looks at the engine that the configuration names, and at what it is to build.
 func (w *world) examine(cfg *config.Config) []finding {
-	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
+	targets, err := target.LoadTargets(cfg.Paths.Targets)
 	if err != nil {
 		advice := "Correct " + cfg.Paths.Targets + "."
 		switch {
@@ -96,7 +96,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 		return []finding{sick("targets", err, advice)}
 	}
 	if cfg.Engine == "jenkins" {
-		e, err := site.Jenkins(cfg, w.logger(), nil)
+		e, err := app.Jenkins(cfg, w.logger(), nil)
 		if err != nil {
 			return []finding{sick("Jenkins", err, "See [jenkins] in "+cfg.Path+".")}
 		}
@@ -115,7 +115,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 }
 
 // labels are those of the targets that are offered.
-func labels(targets *sdk.Targets) (all []string) {
+func labels(targets *target.Targets) (all []string) {
 	for _, t := range targets.On() {
 		all = append(all, t.Label)
 	}

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"toaster.do/lib/jenkins/standin"
+	"toaster.do/lib/engine/jenkins/jenkinstest"
 )
 
 func TestDoctorOfTheLocalEngine(t *testing.T) {
@@ -32,7 +32,7 @@ func TestDoctorOfTheLocalEngine(t *testing.T) {
 }
 
 func TestDoctorOfJenkins(t *testing.T) {
-	s := standin.Start(t, standin.Options{View: "web-sdk-builds"})
+	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds"})
 	config := newSite(t)
 	ctl(t, "", "sync", "--config", config).exits(0)
 	token := write(t, filepath.Join(filepath.Dir(config), "jenkins-token"), "toaster-token\n")
@@ -44,7 +44,7 @@ func TestDoctorOfJenkins(t *testing.T) {
 		"[jenkins]\nurl = \""+s.URL+"\"\nuser = \"toaster\"\ntoken_file = \"jenkins-token\"\n")
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).says("ok      Jenkins at "+s.URL+
 		": answers user toaster", "ok      permission to start a build")
-	s.Permit("toaster", standin.JobBuild, false)
+	s.Permit("toaster", jenkinstest.JobBuild, false)
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  permission to start a build",
 		"Give it the permission Job/Build.").complains("1 thing to change, 3 things not checked")
 	if err := os.Chmod(token, 0o644); err != nil {

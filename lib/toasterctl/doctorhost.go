@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"toaster.do/lib/config"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 )
 
 // noRange is where builds have their ids that no file gives to anybody, as lib/dockerfile/zsh/enter.zsh says.

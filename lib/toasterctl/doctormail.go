@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"toaster.do/lib/config"
-	"toaster.do/lib/jenkins"
+	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/mail"
 	"toaster.do/lib/store"
 )

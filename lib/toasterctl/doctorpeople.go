@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"toaster.do/lib/auth/session"
 	"toaster.do/lib/config"
-	"toaster.do/lib/session"
 	"toaster.do/lib/store"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"toaster.do/lib/config"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/target"
 )
 
 // closedNets are what the sandbox's network keeps from builds (lib/dockerfile/zsh/network.zsh), beside this host's own.
@@ -49,7 +49,7 @@ type way struct{ what, host, port string }
 func waysOut(
 	ctx context.Context,
 	cfg *config.Config,
-	targets *sdk.Targets,
+	targets *target.Targets,
 	env []string,
 ) (all []finding, reach []string) {
 	for _, w := range ways(ctx, targets, env) {
@@ -120,7 +120,7 @@ func dials(ctx context.Context, address string) bool {
 var aptsProxy = regexp.MustCompile(`(?im)^Acquire::https?::proxy "([^"]+)";$`)
 
 // ways returns the proxy where builds have one, and else the archives of the targets that are on.
-func ways(ctx context.Context, targets *sdk.Targets, env []string) (all []way) {
+func ways(ctx context.Context, targets *target.Targets, env []string) (all []way) {
 	add := func(what, address string) {
 		u, err := url.Parse(address)
 		if err != nil || u.Hostname() == "" || u.Hostname() == "DIRECT" {

@@ -9,9 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 )
 
@@ -68,7 +68,7 @@ func keysFinding(ctx context.Context, cfg *config.Config) finding {
 	const what = "keys"
 	if _, err := cfg.KeyPairs(); err != nil {
 		f, _ := reach(cfg.Paths.Keys)
-		f.What, f.Problem = what, errors.Unwrap(fault.Of(err)).Error()
+		f.What, f.Problem = what, errors.Unwrap(apperr.Of(err)).Error()
 		word := shellWord(cfg.Paths.Keys)
 		switch fi, _ := os.Stat(cfg.Paths.Keys); {
 		case f.Advice != "":
@@ -86,7 +86,7 @@ func keysFinding(ctx context.Context, cfg *config.Config) finding {
 		return fine(what, "") // the database has a line of its own
 	}
 	defer db.Close()
-	n, err := account.New(cfg, db).Sealing(ctx)
+	n, err := auth.New(cfg, db).Sealing(ctx)
 	switch {
 	case err != nil:
 		return fine(what, "") // the same

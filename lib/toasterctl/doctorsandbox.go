@@ -12,11 +12,11 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
 	"toaster.do/lib/config"
-	"toaster.do/lib/local"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/target"
 )
 
 func unknown(what, why string) finding {
@@ -26,7 +26,7 @@ func unknown(what, why string) finding {
 // isolation looks at what keeps the local engine's builds away from this host, as the user that runs them: mostly root.
 func (w *world) isolation(cfg *config.Config) (all []finding) {
 	const what = "isolation"
-	targets, err := sdk.LoadTargets(cfg.Paths.Targets)
+	targets, err := target.LoadTargets(cfg.Paths.Targets)
 	if err != nil || cfg.Engine != "local" {
 		return nil // said elsewhere, or an agent's
 	}
@@ -39,7 +39,7 @@ func (w *world) isolation(cfg *config.Config) (all []finding) {
 	if os.Getuid() != 0 {
 		all = append(all, namespacesFinding()...)
 	}
-	if err := site.Room(cfg); err != nil {
+	if err := app.Room(cfg); err != nil {
 		return append(all, unknown(what, "see the room on the disk."))
 	}
 	dir, err := trialFolder(cfg)
@@ -138,7 +138,7 @@ func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []strin
 
 func (t *trial) diskFinding() finding {
 	const what = "isolation: disk"
-	if t.code == sdk.ExitFull && strings.Contains(t.last, "took more than") {
+	if t.code == target.ExitFull && strings.Contains(t.last, "took more than") {
 		reserve := ", and this host keeps " + t.cfg.Limits.FreeDisk.String()
 		if t.cfg.Limits.FreeDisk == 0 {
 			reserve = ", and limits.free_disk keeps nothing"
@@ -208,7 +208,7 @@ func sandboxPrograms() string {
 const enterTree = `zsh -f -c 'source $1 && toaster_tools $2' toaster "$1" "$2" && exec zsh -f "$2/enter" "$3" "$2" true`
 
 // wholeImages tries what images with a kernel need: a tree whose ids the kernel maps.
-func wholeImages(ctx context.Context, targets *sdk.Targets, dir string) finding {
+func wholeImages(ctx context.Context, targets *target.Targets, dir string) finding {
 	const what = "isolation: trees of vm, live and arm"
 	wanted := false
 	for _, t := range targets.On() {
@@ -259,12 +259,12 @@ func wholeImages(ctx context.Context, targets *sdk.Targets, dir string) finding 
 }
 
 // lacking says which targets can't be built here for want of a program or the like.
-func lacking(ctx context.Context, targets *sdk.Targets, dir string, env []string) (all []finding) {
+func lacking(ctx context.Context, targets *target.Targets, dir string, env []string) (all []finding) {
 	names, order := map[string][]string{}, []string{}
 	blend := blendOf("true")
 	path := filepath.Join(dir, "check")
 	for _, t := range targets.On() {
-		script, err := build.Script(t, blend, sdk.Access{}, site.Version)
+		script, err := jobs.Script(t, blend, target.Access{}, app.Version)
 		if err == nil {
 			err = os.WriteFile(path, script, 0o644)
 		}

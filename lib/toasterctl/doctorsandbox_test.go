@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/target"
 )
 
 // apart runs a program of sh in mounts of its own, where a host can be broken. It finds toasterctl as $ctl, the site's
@@ -49,7 +49,7 @@ func lackNot(t *testing.T, config string) {
 		t.Fatal("targets.toml has no bookworm")
 	}
 	write(t, path, head+`release = ["bookworm"]`+strings.Replace(tail, "on = false", "on = true", 1))
-	targets, err := sdk.LoadTargets(path)
+	targets, err := target.LoadTargets(path)
 	if err != nil || len(targets.On()) == 0 {
 		t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/jenkins"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/store"
 )
 
@@ -56,7 +56,7 @@ func database(ctx context.Context, cfg *config.Config) finding {
 	path := cfg.Paths.Database
 	have, want, err := store.Schema(ctx, path)
 	switch {
-	case err != nil && fault.KindOf(err) != fault.Broken:
+	case err != nil && apperr.KindOf(err) != apperr.Broken:
 		return sick(what, err, "")
 	case err == nil && have < want:
 		return finding{What: what, Problem: fmt.Sprintf("has schema version %d, this toaster works with %d.", have, want), Advice: "toasterctl migrate"}
@@ -72,14 +72,14 @@ func database(ctx context.Context, cfg *config.Config) finding {
 
 func breachedFinding(cfg *config.Config) finding {
 	const what = "breached passwords"
-	if err := account.New(cfg, nil).CheckBreached(); err != nil {
+	if err := auth.New(cfg, nil).CheckBreached(); err != nil {
 		return sick(what, err, "Put the list there, readable by "+userName(os.Geteuid())+", or empty signup.breached_passwords: nobody can choose a password until then.")
 	}
 	return fine(what, cfg.Signup.Breached)
 }
 
 func room(cfg *config.Config) finding {
-	if err := site.Room(cfg); err != nil {
+	if err := app.Room(cfg); err != nil {
 		advice := "Free some space, or lower limits.free_disk."
 		if errors.Is(err, fs.ErrPermission) {
 			advice = "See the rights."

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/jobs"
 )
 
 type jobAdd struct {
@@ -19,7 +19,7 @@ type jobAdd struct {
 }
 
 func (c *jobAdd) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *build.Service) error {
+	return w.withService(func(_ *config.Config, s *jobs.Service) error {
 		targets, err := s.Targets()
 		if err != nil {
 			return err
@@ -47,7 +47,7 @@ func (c *jobAdd) Run(w *world) error {
 		}
 		sub.RootPassword = s.RootPassword(sub, nil, false)
 		job, err := s.Add(w.ctx, owner, sub)
-		var rejected *build.Rejected
+		var rejected *jobs.Rejected
 		if errors.As(err, &rejected) && len(rejected.Findings) > 0 {
 			return errSaid // line by line, above
 		}
@@ -64,8 +64,8 @@ func (c *jobAdd) Run(w *world) error {
 	})
 }
 
-func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission, err error) {
-	sub = build.Submission{Name: c.Name, Target: c.Target}
+func (c *jobAdd) submission(w *world, limits jobs.Limits) (sub jobs.Submission, err error) {
+	sub = jobs.Submission{Name: c.Name, Target: c.Target}
 	if sub.BuildArgs, err = c.buildArgs(); err != nil {
 		return sub, err
 	}
@@ -83,7 +83,7 @@ func (c *jobAdd) submission(w *world, limits build.Limits) (sub build.Submission
 }
 
 // foretell says what adding the job would do.
-func (c *jobAdd) foretell(w *world, owner string, checked *build.Checked) error {
+func (c *jobAdd) foretell(w *world, owner string, checked *jobs.Checked) error {
 	if checked.Steps == 0 {
 		return errSaid
 	}

@@ -3,8 +3,8 @@ package main
 import (
 	"time"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -66,7 +66,7 @@ func (jobList) Help() string {
 }
 
 func (c *jobList) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *build.Service) error {
+	return w.withService(func(_ *config.Config, s *jobs.Service) error {
 		views, err := c.views(w, s.Store)
 		if err != nil {
 			return err

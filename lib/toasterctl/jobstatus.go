@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -15,7 +15,7 @@ type jobStatus struct {
 }
 
 func (c *jobStatus) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *build.Service) error {
+	return w.withService(func(_ *config.Config, s *jobs.Service) error {
 		v, err := c.view(w, s)
 		if err != nil {
 			return err
@@ -28,7 +28,7 @@ func (c *jobStatus) Run(w *world) error {
 }
 
 // view asks the engine, unless what the database has is fresh.
-func (c *jobStatus) view(w *world, s *build.Service) (v jobView, err error) {
+func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
 	f, err := c.find(w.ctx, s)
 	if err != nil {
 		return v, err

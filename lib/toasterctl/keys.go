@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"math"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 	"toaster.do/lib/store"
 )
 
@@ -63,20 +63,20 @@ func wereDone(n int) string {
 }
 
 // sealFactors seals second factors with the newest keys, and warns of those that can't be opened any more.
-func sealFactors(w *world, cfg *config.Config) (n account.Sealing, err error) {
+func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 	db, err := store.Open(w.ctx, cfg.Paths.Database)
 	if err != nil {
 		return n, err
 	}
 	defer db.Close()
-	n, err = account.New(cfg, db).SealFactors(w.ctx)
+	n, err = auth.New(cfg, db).SealFactors(w.ctx)
 	if err == nil && n.Lost > 0 {
 		_, err = fmt.Fprintln(w.err, lost(n))
 	}
 	return n, err
 }
 
-func lost(n account.Sealing) string {
+func lost(n auth.Sealing) string {
 	return count(n.Lost, "second factor") + " can't be opened with these keys: restore the right ones, or toasterctl user factor --off EMAIL."
 }
 
@@ -87,9 +87,9 @@ func sealingDue(w *world, cfg *config.Config) error {
 		return err
 	}
 	defer db.Close()
-	n, err := account.New(cfg, db).Sealing(w.ctx)
+	n, err := auth.New(cfg, db).Sealing(w.ctx)
 	if err == nil && n.Stale > 0 {
-		err = fault.New(fault.Conflict, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
+		err = apperr.New(apperr.Conflict, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
 	}
 	return err
 }

@@ -108,12 +108,12 @@ func TestLifeOfAJob(t *testing.T) {
 		return ctl(t, "", append(append([]string{"job"}, args...), "--config", config)...)
 	}
 
-	job("add", "--owner", email, "--target", target, "--dry-run", "--start", dockerfile).exits(0).says("would add", email, target)
+	job("add", "--owner", email, "--target", rootfs, "--dry-run", "--start", dockerfile).exits(0).says("would add", email, rootfs)
 	if list := job("list").exits(0); list.out != "" {
 		t.Fatalf("the dry run added a job:\n%s", list.out)
 	}
-	id := job("add", "--owner", email, "--target", target, "--name", "greeter", "--build-arg", "WHO=ann", dockerfile).exits(0).word()
-	job("list").exits(0).says(id, email, target, "new", "greeter")
+	id := job("add", "--owner", email, "--target", rootfs, "--name", "greeter", "--build-arg", "WHO=ann", dockerfile).exits(0).word()
+	job("list").exits(0).says(id, email, rootfs, "new", "greeter")
 	job("list", "--owner", email).exits(0).says(id)
 
 	job("start", id, "--dry-run").exits(0).says("would start", id, "new")
@@ -152,7 +152,7 @@ func TestJobWithAContext(t *testing.T) {
 	write(t, filepath.Join(dir, "greeting"), "hello\n")
 	archive := filepath.Join(t.TempDir(), "context.tar.gz")
 	ended(t, "", exec.Command("tar", "-C", dir, "-czf", archive, ".")).exits(0)
-	add := []string{"job", "add", "--config", config, "--owner", email, "--target", target, dockerfile}
+	add := []string{"job", "add", "--config", config, "--owner", email, "--target", rootfs, dockerfile}
 
 	ctl(t, "", add...).exits(1).complains("greeting")
 	for _, context := range []string{dir, archive} {
@@ -171,11 +171,11 @@ func TestJobThatCannotBe(t *testing.T) {
 		t.Helper()
 		return ctl(t, "", append([]string{"job", "add", "--config", config}, args...)...)
 	}
-	add("--owner", email, "--target", target, bad).exits(1).complains(bad+":2: error", "RUN")
-	add("--owner", email, "--target", target, "--dry-run", bad).exits(1).complains(bad + ":2: error")
-	add("--owner", email, "--target", "vm_amd64_slink", good).exits(1).complains("vm_amd64_slink", "Pick one of", target)
-	add("--owner", "who@example.org", "--target", target, good).exits(1).complains("no such account", "user list")
-	add("--owner", email, "--target", target, filepath.Join(dir, "none")).exits(1).complains("none")
+	add("--owner", email, "--target", rootfs, bad).exits(1).complains(bad+":2: error", "RUN")
+	add("--owner", email, "--target", rootfs, "--dry-run", bad).exits(1).complains(bad + ":2: error")
+	add("--owner", email, "--target", "vm_amd64_slink", good).exits(1).complains("vm_amd64_slink", "Pick one of", rootfs)
+	add("--owner", "who@example.org", "--target", rootfs, good).exits(1).complains("no such account", "user list")
+	add("--owner", email, "--target", rootfs, filepath.Join(dir, "none")).exits(1).complains("none")
 	if list := ctl(t, "", "job", "list", "--config", config).exits(0); list.out != "" {
 		t.Errorf("something was stored:\n%s", list.out)
 	}

@@ -7,10 +7,10 @@ import (
 	"io"
 	"slices"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/target"
 )
 
 type lintCommand struct {
@@ -63,7 +63,7 @@ func (c *blendCommand) Run(w *world) error {
 }
 
 // blend translates, with the findings on standard error.
-func (s *source) blend(w *world, target string) (sdk.Target, *dockerfile.Blend, error) {
+func (s *source) blend(w *world, target string) (target.Target, *dockerfile.Blend, error) {
 	t, blend, findings, err := s.translate(w, target)
 	if err == nil {
 		err = writeFindings(w.err, s.fileLabel(), findings)
@@ -95,7 +95,7 @@ func (c *scriptCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	script, err := build.Script(target, blend, access, site.Version)
+	script, err := jobs.Script(target, blend, access, app.Version)
 	if err != nil {
 		return err
 	}

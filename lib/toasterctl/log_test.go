@@ -56,7 +56,7 @@ func TestARequestIsOneLineOfJSON(t *testing.T) {
 func TestNoBuildStartsWhileTheDiskIsNearlyFull(t *testing.T) {
 	config := newSite(t)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
-	id := ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", target, dockerfile).exits(0).word()
+	id := ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, dockerfile).exits(0).word()
 	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`)
 	ctl(t, "", "job", "start", "--config", config, id).exits(1).complains("nearly full", "limits.free_disk", "Free some space")
 	ctl(t, "", "job", "list", "--config", config).exits(0).says("new")

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/mail/mailtest"
 	"toaster.do/lib/store"
@@ -83,7 +83,7 @@ func signUp(t *testing.T, path, address string) {
 	}
 	defer db.Close()
 	entry := store.Entry{At: time.Now(), Means: "web", Action: "signup"}
-	if err := account.New(cfg, db).SignUp(t.Context(), account.NewPerson{Email: address, Password: secret}, entry); err != nil {
+	if err := auth.New(cfg, db).SignUp(t.Context(), auth.NewPerson{Email: address, Password: secret}, entry); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"toaster.do/lib/site"
+	"toaster.do/lib/app"
 )
 
 // commands are all commands, in the order of their help.
@@ -74,7 +74,7 @@ func (w *world) run(args []string) int {
 		kong.Name("toasterctl"),
 		kong.Description("Devuan images from Dockerfiles: the administrator's command."),
 		kong.Writers(w.out, w.err),
-		kong.Vars{"version": "toaster " + site.Version},
+		kong.Vars{"version": "toaster " + app.Version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
 			{Key: "dockerfile", Title: "Dockerfiles (these need no site):"},

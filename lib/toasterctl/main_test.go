@@ -115,7 +115,7 @@ func (a answer) word() string {
 const (
 	email  = "ann@example.org"
 	secret = "correct horse battery staple"
-	target = "rootfs_amd64_bookworm"
+	rootfs = "rootfs_amd64_bookworm"
 	simple = "FROM debian:bookworm\nARG WHO=world\nRUN echo \"hello $WHO\" > /hello\nCMD [\"sleep\", \"60\"]\n"
 )
 

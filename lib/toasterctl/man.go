@@ -7,7 +7,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"toaster.do/conf"
-	"toaster.do/lib/site"
+	"toaster.do/lib/app"
 )
 
 type manCommand struct {
@@ -68,7 +68,7 @@ func (m *roff) line(format string, args ...any) {
 }
 
 func (m *roff) head(name, section, about string) {
-	m.line(`.TH %s %s "" "%s" "toaster"`, strings.ToUpper(name), section, "toaster "+site.Version)
+	m.line(`.TH %s %s "" "%s" "toaster"`, strings.ToUpper(name), section, "toaster "+app.Version)
 	m.line(".SH NAME")
 	m.line(`%s \- %s`, name, about)
 }

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"toaster.do/lib/build"
 	"toaster.do/lib/config"
 	"toaster.do/lib/health"
+	"toaster.do/lib/jobs"
 )
 
 type metricsCommand struct{}
@@ -13,7 +13,7 @@ func (metricsCommand) Help() string {
 }
 
 func (metricsCommand) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *build.Service) error {
+	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
 		report, err := health.Look(w.ctx, cfg, s)
 		if err != nil {
 			return err

@@ -12,11 +12,11 @@ import (
 	"strings"
 	"syscall"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/local"
-	"toaster.do/lib/site"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -38,7 +38,7 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return fault.New(fault.Denied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
+			return apperr.New(apperr.Denied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
 				"Run it as its owner: "+commandAs(owner(fi)))
 		}
 		path = filepath.Dir(path)
@@ -63,13 +63,13 @@ func openDatabase(w *world, cfg *config.Config) (*store.DB, error) {
 }
 
 // withService runs f with the use cases of jobs.
-func (w *world) withService(f func(*config.Config, *build.Service) error) error {
+func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
 	cfg, db, err := w.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	s, err := site.Service(cfg, db, w.logger())
+	s, err := app.Service(cfg, db, w.logger())
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func twoOwners(database string) error {
 	if wanted == 0 {
 		path, wanted = folder, owner(fi)
 	}
-	return fault.New(fault.Conflict, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
+	return apperr.New(apperr.Conflict, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
 		fmt.Sprintf("As root: chown %s: %s", shellWord(userName(wanted)), shellWord(path)))
 }
 

@@ -19,8 +19,8 @@ import (
 	"github.com/moby/patternmatcher"
 	"github.com/moby/patternmatcher/ignorefile"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
 )
 
 // pack makes the archive that a person would upload of a folder: as docker build sends it, without what the named
@@ -93,7 +93,7 @@ func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
 		}
 		for i, one := range patterns {
 			if _, err := patternmatcher.New([]string{one}); err != nil {
-				return nil, fault.New(fault.Invalid,
+				return nil, apperr.New(apperr.Invalid,
 					fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name),
 						dockerfile.PatternLine(text, i+1), one),
 					"Correct the pattern.")
@@ -183,7 +183,7 @@ func (p *packer) add(name string) error {
 		p.inodes[at] = name
 	}
 	if p.left -= h.Size; p.left < 0 {
-		return fault.New(fault.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
+		return apperr.New(apperr.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
 	}
 	if err := p.WriteHeader(h); err != nil || !info.Mode().IsRegular() {
 		return err

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
 )
 
 func TestPackLeavesOutWhatIsIgnored(t *testing.T) {
@@ -125,7 +125,7 @@ func TestPackHasALimit(t *testing.T) {
 	if _, err := pack(dir, "", 8); err != nil {
 		t.Error(err)
 	}
-	if _, err := pack(dir, "", 7); fault.KindOf(err) != fault.TooLarge {
+	if _, err := pack(dir, "", 7); apperr.KindOf(err) != apperr.TooLarge {
 		t.Errorf("8 bytes in a context of 7: %v", err)
 	}
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/jobs"
 )
 
 // report says what went wrong, and what to do next, and returns the exit status.
@@ -44,11 +44,11 @@ func (w *world) report(err error) int {
 
 // explain returns what happened, with its cause in parentheses, and what to do next.
 func explain(err error) (message, advice string) {
-	var rejected *build.Rejected
+	var rejected *jobs.Rejected
 	if errors.As(err, &rejected) {
 		err = rejected.Faults[0]
 	}
-	var f *fault.Error
+	var f *apperr.Error
 	if !errors.As(err, &f) {
 		return err.Error(), ""
 	}
@@ -87,9 +87,9 @@ func printable(s string) string {
 
 // orSee adds to a NotFound that gives no advice which command shows what there is.
 func orSee(err error, command string) error {
-	f := fault.Of(err)
-	if f.Kind != fault.NotFound || f.Advice != "" {
+	f := apperr.Of(err)
+	if f.Kind != apperr.NotFound || f.Advice != "" {
 		return err
 	}
-	return fault.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” shows what there is.")
+	return apperr.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” shows what there is.")
 }

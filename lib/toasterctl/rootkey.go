@@ -3,8 +3,8 @@ package main
 import (
 	"fmt"
 
-	"toaster.do/lib/build"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/target"
 )
 
 // rootKey is how root gets into an image, as the command line names it.
@@ -22,19 +22,19 @@ func (k *rootKey) readKeys() (string, error) {
 }
 
 // access is what a script's image is given. A password that is made is said once, here.
-func (c *scriptCommand) access(w *world, target sdk.Target) (a sdk.Access, err error) {
+func (c *scriptCommand) access(w *world, t target.Target) (a target.Access, err error) {
 	text, err := c.readKeys()
 	if err != nil {
 		return a, err
 	}
-	if a.Keys, err = build.ParseRootKeys(text); err != nil || !c.RootPassword {
+	if a.Keys, err = jobs.ParseRootKeys(text); err != nil || !c.RootPassword {
 		return a, err
 	}
-	if a.Keys != "" || !target.HasPassword() {
+	if a.Keys != "" || !t.HasPassword() {
 		return a, misused("--root-password is for images of an SDK, and without --root-key")
 	}
-	password := build.NewPassword()
-	if a.Hash, err = build.HashPassword(password); err != nil {
+	password := jobs.NewPassword()
+	if a.Hash, err = jobs.HashPassword(password); err != nil {
 		return a, err
 	}
 	return a, w.showPassword(password)

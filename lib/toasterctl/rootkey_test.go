@@ -30,10 +30,10 @@ func TestAScriptForRootsKey(t *testing.T) {
 	if password == nil || strings.Contains(made.out, password[1]) || !strings.Contains(made.out, "\nROOT_HASH='$6$") {
 		t.Errorf("%s%.2000s", made.err, made.out)
 	}
-	ctl(t, simple, "script", "--target", target, "--root-key", write(t, filepath.Join(t.TempDir(), "id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n"), "-").
+	ctl(t, simple, "script", "--target", rootfs, "--root-key", write(t, filepath.Join(t.TempDir(), "id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n"), "-").
 		exits(1).complains("private key", ".pub")
-	ctl(t, simple, "script", "--target", target, "--root-key", key, "--root-password", "-").exits(2).complains("without --root-key")
-	ctl(t, simple, "script", "--target", target, "--root-password", "-").exits(2).complains("--root-password")
+	ctl(t, simple, "script", "--target", rootfs, "--root-key", key, "--root-password", "-").exits(2).complains("without --root-key")
+	ctl(t, simple, "script", "--target", rootfs, "--root-password", "-").exits(2).complains("--root-password")
 }
 
 func TestAJobForRootsKey(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 	"syscall"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/jobs"
 )
 
 type serveCommand struct {
@@ -39,7 +39,7 @@ const (
 
 func (c *serveCommand) Run(w *world) error {
 	defer w.untilSignal()()
-	return w.withService(func(cfg *config.Config, s *build.Service) error {
+	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
 		programs, err := c.programs()
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ func (c *serveCommand) programs() (string, error) {
 			return filepath.Abs(folder)
 		}
 	}
-	return "", fault.New(fault.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or say where they are with --cgi DIR.")
+	return "", apperr.New(apperr.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or say where they are with --cgi DIR.")
 }
 
 // cgiFolders are where the CGI programs are, as "make build" and "make install" lay them.
@@ -92,7 +92,7 @@ func cgiFolders() ([]string, error) {
 func (c *serveCommand) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fault.New(fault.Conflict, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
+		return nil, apperr.New(apperr.Conflict, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
 	}
 	return l, err
 }

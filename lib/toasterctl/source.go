@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/jobs"
 )
 
 // source is what an image is made from, as the command line names it.
@@ -66,8 +66,8 @@ func inFolder(folder string) (string, error) {
 
 // toName says in a command's words that one of several is to be named.
 func toName(err error) error {
-	if err != nil && fault.Of(err).Field == "dockerfile_path" {
-		return misused("%s Unpack it, and name the folder and the Dockerfile.", fault.Of(err).Message)
+	if err != nil && apperr.Of(err).Field == "dockerfile_path" {
+		return misused("%s Unpack it, and name the folder and the Dockerfile.", apperr.Of(err).Message)
 	}
 	return err
 }
@@ -81,7 +81,7 @@ func (s *source) fileLabel() string {
 }
 
 // readDockerfile reads the text; one that is longer than the limit by a byte is enough to be refused.
-func (s *source) readDockerfile(w *world, r build.Limits) ([]byte, error) {
+func (s *source) readDockerfile(w *world, r jobs.Limits) ([]byte, error) {
 	limit := r.Dockerfile
 	if text, err := s.find(r.Context); text != nil || err != nil {
 		return text, err
@@ -104,7 +104,7 @@ func (s *source) buildArgs() (string, error) {
 		if strings.ContainsAny(arg, "\r\n") {
 			return "", misused("a --build-arg has to be a single line: %q", arg)
 		}
-		if _, err := build.ParseBuildArgs(arg); err != nil || arg == "" {
+		if _, err := jobs.ParseBuildArgs(arg); err != nil || arg == "" {
 			return "", misused("--build-arg is NAME=VALUE, not %q", arg)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *source) environment() (string, error) {
 		if strings.ContainsAny(one, "\r\n") {
 			return "", misused("an --env has to be a single line: %q", one)
 		}
-		if list, err := build.ParseEnvironment(one); err != nil || len(list) == 0 {
+		if list, err := jobs.ParseEnvironment(one); err != nil || len(list) == 0 {
 			return "", misused("--env is NAME=VALUE, not %q", one)
 		}
 	}

@@ -4,18 +4,18 @@ import (
 	"os"
 	"path/filepath"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 )
 
 // strength judges passwords with the program that lies among the CGI programs; nil where it is not installed.
-func strength() account.Strength {
+func strength() auth.Strength {
 	folders, err := cgiFolders()
 	if err != nil {
 		return nil
 	}
 	for _, folder := range folders {
 		if _, err := os.Stat(filepath.Join(folder, "strength")); err == nil {
-			return account.StrengthIn(folder)
+			return auth.StrengthIn(folder)
 		}
 	}
 	return nil

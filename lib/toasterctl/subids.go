@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // A build works with user and group ids that are nobody else's: so many, one range for each slot of the runner.
@@ -147,7 +147,7 @@ func (s *setup) keeper(owner identity, installed bool) (identity, error) {
 			"--home-dir", "/nonexistent",
 			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", keeperName).CombinedOutput()
 		if err != nil {
-			return a, fault.Wrap(fault.Unavailable, fmt.Errorf("%w: %s", err, out),
+			return a, apperr.Wrap(apperr.Unavailable, fmt.Errorf("%w: %s", err, out),
 				fmt.Sprintf("The user %s could not be made: %s %v.", keeperName, bytes.TrimSpace(out), err),
 				"Make it by hand, a system user without a log-in, then run this again.")
 		}

@@ -10,10 +10,10 @@ import (
 	"syscall"
 	"time"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/build"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/mail"
 )
 
@@ -35,7 +35,7 @@ func (syncCommand) Help() string {
 }
 
 func (syncCommand) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *build.Service) error {
+	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
 		jobs, err := synchronise(w.ctx, cfg, s)
 		if errors.Is(err, errOther) {
 			_, err = fmt.Fprintln(w.out, "Another sync is running: this one leaves all to it.")
@@ -43,7 +43,7 @@ func (syncCommand) Run(w *world) error {
 		}
 		if err != nil {
 			message, _ := explain(first(err))
-			return fault.New(fault.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
+			return apperr.New(apperr.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
 		}
 		if jobs > 0 {
 			_, err = fmt.Fprintf(w.out, "Brought up to date: %s.\n", count(jobs, "job"))
@@ -57,7 +57,7 @@ var errOther = errors.New("another sync is running")
 
 // synchronise is what cron does every minute: one at a time. A step that fails, or takes too long, doesn't keep the
 // others from being taken: mail comes first, since somebody waits for the letter that activates an account.
-func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (jobs int, err error) {
+func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs int, err error) {
 	lock, err := os.Open(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return 0, err
@@ -70,7 +70,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (job
 	}
 	all, cancel := context.WithTimeout(ctx, syncTime)
 	defer cancel()
-	accounts := account.New(cfg, s.Store)
+	accounts := auth.New(cfg, s.Store)
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
 	errs := []error{
 		timed(all, mailTime, "Mail was not sent", send),
@@ -78,7 +78,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *build.Service) (job
 	}
 	gone := timed(all, expireTime, "Old builds were not removed", s.Expire)
 	errs = append(errs, gone)
-	if gone == nil || fault.KindOf(gone) != fault.Unavailable {
+	if gone == nil || apperr.KindOf(gone) != apperr.Unavailable {
 		errs = append(errs, timed(all, engineTime, "Not all jobs were brought up to date", func(ctx context.Context) (err error) {
 			jobs, err = s.Reconcile(ctx)
 			return err
@@ -101,18 +101,18 @@ func timed(ctx context.Context, d time.Duration, unfinished string, step func(co
 	defer cancel()
 	err := step(limited)
 	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		return fault.Wrap(fault.Unavailable, err, unfinished+" in the time that sync has.", "The next sync goes on.")
+		return apperr.Wrap(apperr.Unavailable, err, unfinished+" in the time that sync has.", "The next sync goes on.")
 	}
 	return err
 }
 
-func deliver(ctx context.Context, cfg *config.Config, s *build.Service) error {
+func deliver(ctx context.Context, cfg *config.Config, s *jobs.Service) error {
 	_, err := mail.Deliver(ctx, cfg, s.Store, time.Now, s.Logger)
 	return err
 }
 
 // everyMinute does what cron does, until ctx ends.
-func everyMinute(ctx context.Context, cfg *config.Config, s *build.Service) {
+func everyMinute(ctx context.Context, cfg *config.Config, s *jobs.Service) {
 	for tick := time.NewTicker(between); ; {
 		if _, err := synchronise(ctx, cfg, s); err != nil && ctx.Err() == nil && !errors.Is(err, errOther) {
 			s.Logger.Error("not all could be done; it is tried again in a minute", slog.Any("error", err))

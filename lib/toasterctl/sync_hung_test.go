@@ -47,7 +47,7 @@ func silent(t *testing.T) (address string, asked *atomic.Int32) {
 func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	path := newSite(t)
 	for range 3 {
-		ctl(t, simple, "job", "add", "--config", path, "--owner", email, "--target", target, "-").exits(0)
+		ctl(t, simple, "job", "add", "--config", path, "--owner", email, "--target", rootfs, "-").exits(0)
 	}
 	changeSite(t, path, "UPDATE job SET defined = 0")
 	address, asked := silent(t)

@@ -14,7 +14,7 @@ func TestSync(t *testing.T) {
 	if quiet := ctl(t, "", "sync", "--config", config).exits(0); quiet.out+quiet.err != "" {
 		t.Errorf("cron would send mail: %s%s", quiet.out, quiet.err)
 	}
-	id := ctl(t, simple, "job", "add", "--config", config, "--owner", email, "--target", target, "-").exits(0).word()
+	id := ctl(t, simple, "job", "add", "--config", config, "--owner", email, "--target", rootfs, "-").exits(0).word()
 	forget(t, config, id)
 	ctl(t, "", "sync", "--config", config).exits(0).says("1 job")
 
@@ -25,7 +25,7 @@ func TestSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, targets, strings.ReplaceAll(string(text), "on = true", "on = false"))
-	ctl(t, "", "sync", "--config", config).exits(1).complains("job="+id, target+" is switched off", "tries again")
+	ctl(t, "", "sync", "--config", config).exits(1).complains("job="+id, rootfs+" is switched off", "tries again")
 }
 
 // forget makes a job one of which the engine knows nothing.

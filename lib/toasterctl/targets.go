@@ -6,12 +6,12 @@ import (
 	"strings"
 
 	"toaster.do/conf"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/sdk"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/target"
 )
 
 // builtInTargets returns the targets of a site that changed nothing.
-func builtInTargets() (*sdk.Targets, error) {
+func builtInTargets() (*target.Targets, error) {
 	text, err := conf.Files.ReadFile("targets.toml")
 	if err != nil {
 		return nil, err
@@ -25,13 +25,13 @@ func builtInTargets() (*sdk.Targets, error) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		return nil, err
 	}
-	return sdk.LoadTargets(path)
+	return target.LoadTargets(path)
 }
 
 // pick finds a target; where it can't be had, the advice names those that can.
-func pick(targets *sdk.Targets, name string) (sdk.Target, error) {
+func pick(targets *target.Targets, name string) (target.Target, error) {
 	t, err := targets.Find(name)
-	if fault.KindOf(err) != fault.Invalid || err == nil {
+	if apperr.KindOf(err) != apperr.Invalid || err == nil {
 		return t, err
 	}
 	var names []string
@@ -42,5 +42,5 @@ func pick(targets *sdk.Targets, name string) (sdk.Target, error) {
 	if len(names) == 0 {
 		advice = "No target is switched on: see targets.toml."
 	}
-	return t, fault.New(fault.Invalid, fault.Of(err).Message, advice)
+	return t, apperr.New(apperr.Invalid, apperr.Of(err).Message, advice)
 }

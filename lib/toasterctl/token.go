@@ -8,7 +8,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
 )
 
@@ -33,7 +33,7 @@ func (c *tokenAdd) Run(w *world) error {
 	if err := w.ask(&c.Email, "E-mail address", "EMAIL"); err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
+	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
 		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires), deed("", "", ""))
 		if err != nil {
 			return err
@@ -48,7 +48,7 @@ type tokenList struct {
 }
 
 func (c *tokenList) Run(w *world) error {
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
+	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
 		tokens, err := a.Tokens(w.ctx, c.Email)
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ type tokenRemove struct {
 }
 
 func (c *tokenRemove) Run(w *world) error {
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
+	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
 		if err := a.RemoveToken(w.ctx, c.Email, c.ID, deed("", "", "")); err != nil {
 			return orSee(err, "token list "+c.Email)
 		}

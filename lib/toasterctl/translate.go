@@ -8,18 +8,18 @@ import (
 	"os"
 	"runtime/debug"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/target"
 )
 
 // rules are what a Dockerfile is judged by: the site's, or without one the defaults.
 type rules struct {
-	limits  build.Limits
-	targets *sdk.Targets
+	limits  jobs.Limits
+	targets *target.Targets
 }
 
 // rules reads the site's rules. Without --config, $TOASTER_CONF and an installed site it takes those that
@@ -33,26 +33,28 @@ func (w *world) rules() (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rules{limits: build.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: site.Context(cfg)}}
+	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)}}
 	if builtIn {
 		r.targets, err = builtInTargets()
 	} else {
-		r.targets, err = site.Targets(cfg)
+		r.targets, err = app.Targets(cfg)
 	}
 	return r, err
 }
 
 // translate reads the sources and makes their blend, for a target where one is named. The blend is nil when
 // a finding is an error.
-func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
-	var t sdk.Target
-	fail := func(err error) (sdk.Target, *dockerfile.Blend, []dockerfile.Finding, error) { return t, nil, nil, err }
+func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
+	var t target.Target
+	fail := func(err error) (target.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
+		return t, nil, nil, err
+	}
 	r, err := w.rules()
 	if err != nil {
 		return fail(err)
 	}
-	if target != "" {
-		if t, err = pick(r.targets, target); err != nil {
+	if name != "" {
+		if t, err = pick(r.targets, name); err != nil {
 			return fail(err)
 		}
 	}
@@ -62,14 +64,14 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 	if err != nil {
 		return fail(err)
 	}
-	if src.BuildArgs, err = build.ParseBuildArgs(args); err != nil {
+	if src.BuildArgs, err = jobs.ParseBuildArgs(args); err != nil {
 		return fail(err)
 	}
 	environment, err := s.environment()
 	if err != nil {
 		return fail(err)
 	}
-	if src.Environment, err = build.ParseEnvironment(environment); err != nil {
+	if src.Environment, err = jobs.ParseEnvironment(environment); err != nil {
 		return fail(err)
 	}
 	if src.Dockerfile, err = s.readDockerfile(w, r.limits); err != nil {
@@ -80,10 +82,10 @@ func (s *source) translate(w *world, target string) (sdk.Target, *dockerfile.Ble
 		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
-		return fail(fault.New(fault.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
+		return fail(apperr.New(apperr.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
-		return fail(fault.New(fault.Invalid, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
+		return fail(apperr.New(apperr.Invalid, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
 	}
 	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
 		return fail(err)

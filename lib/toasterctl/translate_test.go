@@ -78,13 +78,13 @@ func TestBlend(t *testing.T) {
 }
 
 func TestScriptIsPosixSh(t *testing.T) {
-	script := ctl(t, simple, "script", "--target", target, "-").exits(0)
+	script := ctl(t, simple, "script", "--target", rootfs, "-").exits(0)
 	sh := ended(t, script.out, exec.Command("sh", "-n")).exits(0)
 	if sh.err != "" || !strings.HasPrefix(script.out, "#!/bin/sh\n") {
 		t.Errorf("sh says %q of:\n%.200s", sh.err, script.out)
 	}
-	if again := ctl(t, simple, "script", "--target", target, "-"); again.out != script.out {
+	if again := ctl(t, simple, "script", "--target", rootfs, "-"); again.out != script.out {
 		t.Error("the same input gives other bytes")
 	}
-	ctl(t, simple, "script", "--target", "toast", "-").exits(1).complains("toast", "Pick one of", target)
+	ctl(t, simple, "script", "--target", "toast", "-").exits(1).complains("toast", "Pick one of", rootfs)
 }

@@ -20,11 +20,11 @@ import (
 	"syscall"
 	"time"
 
-	"toaster.do/lib/build"
+	"toaster.do/lib/app"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/sdk"
-	"toaster.do/lib/site"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/target"
 )
 
 // trial is a build that doctor runs: a real script in the real sandbox, with a base that has nothing but this program.
@@ -66,12 +66,12 @@ exec cp "${0%/*}/toasterctl" "$root/toasterctl"
 const runnersPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // trialTarget is an image of this host's own architecture.
-func trialTarget() sdk.Target {
+func trialTarget() target.Target {
 	arch := map[string]string{"386": "i386", "arm": "armhf", "ppc64le": "ppc64el"}[runtime.GOARCH]
 	if arch == "" {
 		arch = runtime.GOARCH
 	}
-	return sdk.Target{
+	return target.Target{
 		Name:         "trial",
 		SDK:          "rootfs",
 		Arch:         arch,
@@ -113,7 +113,7 @@ func (t *trial) run(ctx context.Context) error {
 	for _, address := range t.reach {
 		argv = append(argv, "--reach="+address)
 	}
-	script, err := build.Script(trialTarget(), blendOf(argv...), sdk.Access{}, site.Version)
+	script, err := jobs.Script(trialTarget(), blendOf(argv...), target.Access{}, app.Version)
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func (t *trial) furnish(script []byte) error {
 
 // environment is what the runner would give the script, with limits in all places, to see whether they hold.
 func (t *trial) environment() []string {
-	env := append(site.Keeper(t.cfg, nil, nil).Env, "PATH="+t.path+":"+runnersPath, "HOME="+t.dir, "LANG=C.UTF-8",
+	env := append(app.Keeper(t.cfg, nil, nil).Env, "PATH="+t.path+":"+runnersPath, "HOME="+t.dir, "LANG=C.UTF-8",
 		fmt.Sprintf("TOASTER_DISK=%d", trialShare<<20))
 	if t.cfg.Sandbox.Memory == 0 {
 		env = append(env, fmt.Sprintf("TOASTER_MEMORY=%d", spareRAM))

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"toaster.do/lib/account"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/store"
 )
 
@@ -25,13 +25,13 @@ type userCommands struct {
 }
 
 // withAccounts runs f with the accounts of the site.
-func (w *world) withAccounts(f func(*account.Accounts, *store.DB) error) error {
+func (w *world) withAccounts(f func(*auth.Accounts, *store.DB) error) error {
 	cfg, db, err := w.open()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	accounts := account.New(cfg, db)
+	accounts := auth.New(cfg, db)
 	accounts.Strength = strength()
 	return orSee(f(accounts, db), "user list")
 }
@@ -75,8 +75,8 @@ func (c *userAdd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts, _ *store.DB) error {
-		n := account.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
+	return w.withAccounts(func(a *auth.Accounts, _ *store.DB) error {
+		n := auth.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
 		p, err := a.Add(w.ctx, n, deed("person.add", "", n.Role()))
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func (c *userPasswd) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
+	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
 		if err := a.SetPassword(w.ctx, c.Email, secret, deed("", "", "")); err != nil {
 			return err
 		}
@@ -113,7 +113,7 @@ type userList struct {
 }
 
 func (c *userList) Run(w *world) error {
-	return w.withAccounts(func(a *account.Accounts, db *store.DB) error {
+	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
 		people, err := a.List(w.ctx)
 		if err != nil {
 			return err

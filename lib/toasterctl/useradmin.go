@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"time"
 
-	"toaster.do/lib/account"
-	"toaster.do/lib/build"
+	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -21,8 +21,8 @@ func deed(action, object, detail string) store.Entry {
 }
 
 // do finds the person, does something to them, and says so.
-func (s somebody) do(w *world, done string, act func(*config.Config, *build.Service, *store.Person) error) error {
-	return w.withService(func(cfg *config.Config, service *build.Service) error {
+func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Service, *store.Person) error) error {
+	return w.withService(func(cfg *config.Config, service *jobs.Service) error {
 		p, err := service.Store.PersonByEmail(w.ctx, s.Email)
 		if err == nil {
 			err = act(cfg, service, p)
@@ -38,15 +38,15 @@ func (s somebody) do(w *world, done string, act func(*config.Config, *build.Serv
 type userActivate struct{ somebody }
 
 func (c *userActivate) Run(w *world) error {
-	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
-		return account.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
+	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
+		return auth.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
 	})
 }
 
 type userSuspend struct{ somebody }
 
 func (c *userSuspend) Run(w *world) error {
-	return c.do(w, "%s is suspended.", func(_ *config.Config, s *build.Service, p *store.Person) error {
+	return c.do(w, "%s is suspended.", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
 		return s.Suspend(w.ctx, p.ID, deed("", "", ""))
 	})
 }
@@ -57,7 +57,7 @@ type userRole struct {
 }
 
 func (c *userRole) Run(w *world) error {
-	return c.do(w, "%s is now: "+c.Role+".", func(_ *config.Config, s *build.Service, p *store.Person) error {
+	return c.do(w, "%s is now: "+c.Role+".", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
 		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
 	})
 }
@@ -68,7 +68,7 @@ type userSignout struct {
 }
 
 func (c *userSignout) Run(w *world) error {
-	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *build.Service, p *store.Person) error {
+	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
 		return s.Store.SignOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
 	})
 }
@@ -79,8 +79,8 @@ type userFactor struct {
 }
 
 func (c *userFactor) Run(w *world) error {
-	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
-		return account.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("person.factor", "", "off"))
+	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
+		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("person.factor", "", "off"))
 	})
 }
 
@@ -90,8 +90,8 @@ type userRemove struct {
 }
 
 func (c *userRemove) Run(w *world) error {
-	return c.do(w, "%s is removed.", func(cfg *config.Config, s *build.Service, p *store.Person) error {
-		return account.New(cfg, s.Store).Remove(w.ctx, p, deed("person.remove", "", ""))
+	return c.do(w, "%s is removed.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
+		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("person.remove", "", ""))
 	})
 }
 
@@ -110,12 +110,12 @@ func (userLimit) Help() string {
 }
 
 func (c *userLimit) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *build.Service) error {
+	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
 		p, err := s.Store.PersonByEmail(w.ctx, c.Email)
 		if err != nil {
 			return orSee(err, "user list")
 		}
-		now := account.LimitsOf(p)
+		now := auth.LimitsOf(p)
 		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "build_minutes": c.Minutes,
 			"artifacts": c.Artifacts, "keep_days": c.KeepDays}
 		changed := false
@@ -130,7 +130,7 @@ func (c *userLimit) Run(w *world) error {
 		if !changed {
 			return c.show(w, cfg, s, p, now)
 		}
-		own, err := account.ParseLimits(func(name string) string { return now[name] })
+		own, err := auth.ParseLimits(func(name string) string { return now[name] })
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (c *userLimit) Run(w *world) error {
 }
 
 // show prints the limits beside what is taken of them.
-func (c *userLimit) show(w *world, cfg *config.Config, s *build.Service, p *store.Person, own map[string]string) error {
+func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store.Person, own map[string]string) error {
 	used, err := s.Store.Usage(w.ctx, p.ID, time.Now())
 	if err != nil {
 		return err

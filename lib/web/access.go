@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
 
@@ -19,17 +19,17 @@ func (a Access) admits(r *Request) error {
 	p, token := r.Who.Person, r.Who.Token
 	switch {
 	case token != nil && (token.Scope == "metrics") != (a == Metrics):
-		return fault.New(fault.Denied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
+		return apperr.New(apperr.Denied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
 	case a == Writer && !r.Who.MayWrite():
-		return fault.New(fault.Denied, "This token may only read.", "Use a token with the scope “write”.")
+		return apperr.New(apperr.Denied, "This token may only read.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
-		return fault.New(fault.Denied, "A token doesn't open this page.", "Log in with a browser.")
+		return apperr.New(apperr.Denied, "A token doesn't open this page.", "Log in with a browser.")
 	case r.Site.Config.Session.SecondFactor && !p.HasFactor() && !r.setsUp():
 		return needsFactor()
 	case a != Admin && a != Metrics:
 		return nil
 	case p.Role != "admin":
-		return fault.New(fault.Denied, "This page is for administrators.", "Log in with an administrator's account.")
+		return apperr.New(apperr.Denied, "This page is for administrators.", "Log in with an administrator's account.")
 	case token == nil && r.Site.Config.NeedsFactor(p.Role) && !p.HasFactor():
 		return needsFactor()
 	}
@@ -37,7 +37,7 @@ func (a Access) admits(r *Request) error {
 }
 
 func needsFactor() error {
-	return fault.New(fault.Denied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
+	return apperr.New(apperr.Denied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
 }
 
 // setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but tokens, which would be a
@@ -72,7 +72,7 @@ func (r *Request) Allow(what, account string) error {
 // Count counts the request. A look at a page is counted only where nothing has to be waited for.
 func (r *Request) Count(limits ...store.Limit) error {
 	_, err := r.Site.DB.Try(r.Context(), time.Now(), limits...)
-	if r.Method != http.MethodPost && fault.KindOf(err) == fault.Unavailable {
+	if r.Method != http.MethodPost && apperr.KindOf(err) == apperr.Unavailable {
 		return nil
 	}
 	return err

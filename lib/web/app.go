@@ -18,11 +18,11 @@ import (
 	"sync"
 	"time"
 
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth/session"
 	"toaster.do/lib/config"
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
-	"toaster.do/lib/session"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 )
 
 // App is a CGI program: it answers the requests whose path begins with its name.
@@ -97,12 +97,12 @@ func (a *App) make(ctx context.Context) error {
 
 // closed is the answer of a site that can't be opened, whatever the cause: 503, and what to do.
 func closed(err error) error {
-	if f := new(fault.Error); errors.As(err, &f) && f.Kind == fault.Unavailable {
+	if f := new(apperr.Error); errors.As(err, &f) && f.Kind == apperr.Unavailable {
 		return err
-	} else if f.Kind != "" && f.Kind != fault.Broken {
-		return fault.Wrap(fault.Unavailable, err, f.Message, f.Advice)
+	} else if f.Kind != "" && f.Kind != apperr.Broken {
+		return apperr.Wrap(apperr.Unavailable, err, f.Message, f.Advice)
 	}
-	return fault.Wrap(fault.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
+	return apperr.Wrap(apperr.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
 }
 
 // about is what the configuration says of the site, as far as it could be read.
@@ -187,12 +187,12 @@ func (a *App) locate(r *Request) {
 func (r *Request) answer(w *response) error {
 	route, parameters, allowed := find(r.app.Routes, r.Method, strings.TrimSuffix(r.path, "/"))
 	if route == nil && len(allowed) == 0 {
-		return fault.New(fault.NotFound, "There is no such page.", "Go back, or start from the front page.")
+		return apperr.New(apperr.NotFound, "There is no such page.", "Go back, or start from the front page.")
 	}
 	if route == nil {
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(slices.Compact(allowed), ", "))
-		return &statusFault{fault.New(fault.Invalid, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
+		return &statusFault{apperr.New(apperr.Invalid, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
 	}
 	r.route, r.parameters = route, parameters
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
@@ -239,7 +239,7 @@ func (r *Request) straighten(w *response) error {
 // logInFirst sends a browser to the log-in page and back. A form is kept for its sender.
 func (r *Request) logInFirst(w *response) error {
 	if r.JSON() {
-		return fault.New(fault.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
+		return apperr.New(apperr.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
 	}
 	next := address(&url.URL{Path: r.app.own() + r.path, RawQuery: r.Request.URL.RawQuery})
 	if r.Method == http.MethodPost {
@@ -249,7 +249,7 @@ func (r *Request) logInFirst(w *response) error {
 			if id == "" {
 				// What can't be kept must not be lost: the page that says so has it.
 				if len(r.typed()) > 0 {
-					return fault.New(fault.Unauthorised, "You are not logged in, and what you sent can't be kept on the server.",
+					return apperr.New(apperr.Unauthorised, "You are not logged in, and what you sent can't be kept on the server.",
 						"Copy it from below, log in, and send it again.")
 				}
 			}
@@ -265,4 +265,4 @@ func newID() string {
 	return hex.EncodeToString(b)
 }
 
-func size(n int64) string { return page.Bytes("en", n) }
+func size(n int64) string { return view.Bytes("en", n) }

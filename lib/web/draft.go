@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // A draft is a form as package session stores it: a field's value under its name, an upload's name and content
@@ -54,7 +54,7 @@ func (r *Request) Kept() (*Form, error) {
 		return nil, nil
 	}
 	draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, id)
-	if fault.KindOf(err) == fault.NotFound {
+	if apperr.KindOf(err) == apperr.NotFound {
 		r.Notice = "The form that was sent from this browser is kept for another account, or isn't there any more. Log in with that account to see it."
 		return nil, nil
 	}

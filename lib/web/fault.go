@@ -9,29 +9,29 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/view"
 )
 
 // statuses are the answers to each kind of fault.
-var statuses = map[fault.Kind]int{
-	fault.Invalid:      http.StatusUnprocessableEntity,
-	fault.TooLarge:     http.StatusRequestEntityTooLarge,
-	fault.Unauthorised: http.StatusUnauthorized,
-	fault.Denied:       http.StatusForbidden,
-	fault.Quota:        http.StatusForbidden,
-	fault.NotFound:     http.StatusNotFound,
-	fault.Gone:         http.StatusGone,
-	fault.Conflict:     http.StatusConflict,
-	fault.Limited:      http.StatusTooManyRequests,
-	fault.Unavailable:  http.StatusServiceUnavailable,
-	fault.Full:         http.StatusInsufficientStorage,
-	fault.Broken:       http.StatusInternalServerError,
+var statuses = map[apperr.Kind]int{
+	apperr.Invalid:      http.StatusUnprocessableEntity,
+	apperr.TooLarge:     http.StatusRequestEntityTooLarge,
+	apperr.Unauthorised: http.StatusUnauthorized,
+	apperr.Denied:       http.StatusForbidden,
+	apperr.Quota:        http.StatusForbidden,
+	apperr.NotFound:     http.StatusNotFound,
+	apperr.Gone:         http.StatusGone,
+	apperr.Conflict:     http.StatusConflict,
+	apperr.Limited:      http.StatusTooManyRequests,
+	apperr.Unavailable:  http.StatusServiceUnavailable,
+	apperr.Full:         http.StatusInsufficientStorage,
+	apperr.Broken:       http.StatusInternalServerError,
 }
 
 // statusFault is a fault whose status its kind doesn't tell.
 type statusFault struct {
-	fault  *fault.Error
+	fault  *apperr.Error
 	status int
 }
 
@@ -40,7 +40,7 @@ func (s *statusFault) Unwrap() error { return s.fault }
 
 // malformed is the fault of a request that no browser sends.
 func malformed(status int, cause error) error {
-	return &statusFault{fault.Wrap(fault.Invalid, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
+	return &statusFault{apperr.Wrap(apperr.Invalid, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
 }
 
 // Status is the HTTP status for an error.
@@ -49,7 +49,7 @@ func Status(err error) int {
 	if errors.As(err, &s) {
 		return s.status
 	}
-	return statuses[fault.KindOf(err)]
+	return statuses[apperr.KindOf(err)]
 }
 
 // Repeatable tells whether who sent a form is helped by getting it back with the error: they can correct it, or send
@@ -82,7 +82,7 @@ func (r *Request) fail(w *response, err error) {
 	if status == http.StatusUnauthorized {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="toaster"`)
 	}
-	f := fault.Of(err)
+	f := apperr.Of(err)
 	if r.JSON() {
 		r.problem(w, status, err)
 		return
@@ -94,14 +94,14 @@ func (r *Request) fail(w *response, err error) {
 		Message, Help string
 		Typed         []typed // what would be lost otherwise
 	}{status, http.StatusText(status), f.Message, f.Advice, r.typed()}
-	if err := r.Page(w, status, "error", page.View{Data: failure}); err != nil {
+	if err := r.Page(w, status, "error", view.View{Data: failure}); err != nil {
 		r.app.logger().Error("the error page failed", "request", r.ID, "error", err)
 		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
 	}
 }
 
 // retryAfter is how many seconds a sender should wait before the next try (RFC 9110, 10.2.3); 0: that wouldn't help.
-func retryAfter(status int, f *fault.Error) int {
+func retryAfter(status int, f *apperr.Error) int {
 	switch {
 	case status != http.StatusTooManyRequests && status != http.StatusServiceUnavailable:
 		return 0
@@ -113,7 +113,7 @@ func retryAfter(status int, f *fault.Error) int {
 
 // problem answers with application/problem+json (RFC 9457).
 func (r *Request) problem(w http.ResponseWriter, status int, err error) {
-	f := fault.Of(err)
+	f := apperr.Of(err)
 	p := map[string]any{}
 	var d *detailed
 	if errors.As(err, &d) {
@@ -128,7 +128,7 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 		p["field"] = f.Field
 	}
 	p["code"] = Code(f)
-	if all := fault.All(err); len(all) > 1 {
+	if all := apperr.All(err); len(all) > 1 {
 		p["errors"] = Problems(r, all)
 	}
 	b, err := json.Marshal(p)
@@ -139,7 +139,7 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 }
 
 // Problems are faults for a program, each with its field and code.
-func Problems(r *Request, faults []*fault.Error) []map[string]string {
+func Problems(r *Request, faults []*apperr.Error) []map[string]string {
 	list := []map[string]string{}
 	for _, f := range faults {
 		list = append(list, map[string]string{"field": f.Field, "code": Code(f), "detail": r.Say(f.Message),
@@ -149,12 +149,12 @@ func Problems(r *Request, faults []*fault.Error) []map[string]string {
 }
 
 // Code is what happened, for programs.
-func Code(f *fault.Error) string {
+func Code(f *apperr.Error) string {
 	return cmp.Or(f.Code, strings.ReplaceAll(string(f.Kind), " ", "_"))
 }
 
 // crash is what a panic becomes.
 func (r *Request) crash(w *response, what any, stack []byte) {
 	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
-	r.fail(w, fault.New(fault.Broken, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
+	r.fail(w, apperr.New(apperr.Broken, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
 }

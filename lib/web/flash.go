@@ -5,7 +5,7 @@ import (
 	"net/url"
 	"strings"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // RedirectOnce leads a browser on to a page that shows a secret once: FlashOf returns it there. Only this browser, as
@@ -31,7 +31,7 @@ func (r *Request) FlashOf(w http.ResponseWriter, what string) ([]byte, error) {
 		return nil, nil
 	}
 	if r.ahead() {
-		return nil, fault.New(fault.Denied, "This page is shown when it is opened, not before.", "Open it.")
+		return nil, apperr.New(apperr.Denied, "This page is shown when it is opened, not before.", "Open it.")
 	}
 	if r.Method != http.MethodHead {
 		r.Site.Sessions.Unflash(w, r.Request, id)

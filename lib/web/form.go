@@ -14,7 +14,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // Fields are the names that a form may have, with their limits in bytes. Others are refused.
@@ -78,7 +78,7 @@ func (f Fields) most() int64 {
 }
 
 // ReadForm reads a request's body, never more of it into memory than the fields may have, and nothing of it to disk.
-// The error has all that is wrong with the fields (fault.All); with it comes what could be read, for showing the form
+// The error has all that is wrong with the fields (apperr.All); with it comes what could be read, for showing the form
 // again.
 func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 	form := newForm()
@@ -218,7 +218,7 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 			text = ""
 		case map[string]any, []any:
 			if known {
-				all = append(all, fault.New(fault.Invalid, "“"+name+"” must be a string.", "").At(name))
+				all = append(all, apperr.New(apperr.Invalid, "“"+name+"” must be a string.", "").At(name))
 				continue
 			}
 		}
@@ -247,7 +247,7 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 		} else if utf8.Valid(content) && !bytes.ContainsRune(content, 0) {
 			f.Values[name] = string(content)
 		} else {
-			return fault.New(fault.Invalid, "This is not UTF-8 text.", "Send it as UTF-8.").At(name)
+			return apperr.New(apperr.Invalid, "This is not UTF-8 text.", "Send it as UTF-8.").At(name)
 		}
 	}
 	if size > limit.Most {
@@ -257,13 +257,13 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 }
 
 // exceeded is the fault of a field that is larger than its limit; begin is what of it was read.
-func (l Limit) exceeded(field string, begin []byte) *fault.Error {
+func (l Limit) exceeded(field string, begin []byte) *apperr.Error {
 	if l.Mistaken != nil {
 		if message, advice := l.Mistaken(begin); message != "" {
-			return fault.New(fault.Invalid, message, advice).At(field)
+			return apperr.New(apperr.Invalid, message, advice).At(field)
 		}
 	}
-	return fault.New(fault.TooLarge, "This is too large: at most "+size(l.Most)+" are taken.",
+	return apperr.New(apperr.TooLarge, "This is too large: at most "+size(l.Most)+" are taken.",
 		"Nothing was stored. Send less.").At(field)
 }
 
@@ -279,7 +279,7 @@ func unread(err error) error {
 	}
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return &unreadable{fault.Wrap(fault.TooLarge, err, "What you sent is too large: a form takes at most "+size(tooLong.Limit)+".", "Nothing was stored. Send less.")}
+		return &unreadable{apperr.Wrap(apperr.TooLarge, err, "What you sent is too large: a form takes at most "+size(tooLong.Limit)+".", "Nothing was stored. Send less.")}
 	}
 	var already *statusFault
 	if errors.As(err, &already) {

@@ -16,14 +16,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 // What ends a request before it is answered.
 var (
-	errBusy = fault.New(fault.Unavailable, "This took more of the server's processor than a request may.",
+	errBusy = apperr.New(apperr.Unavailable, "This took more of the server's processor than a request may.",
 		"Ask for less at once, or try again later.")
-	errGone = fault.New(fault.Unavailable, "Nobody waits for this answer any more.", "Try again.")
+	errGone = apperr.New(apperr.Unavailable, "Nobody waits for this answer any more.", "Try again.")
 )
 
 // leash bounds what a CGI program takes for its one request: web servers do it in part, each another.
@@ -133,8 +133,8 @@ func (s *single) Addr() net.Addr { return nil }
 
 // ended is why a request's context has ended, for the answer; err where it goes on.
 func ended(ctx context.Context, err error) error {
-	if f := (*fault.Error)(nil); errors.As(context.Cause(ctx), &f) {
-		return fault.Wrap(f.Kind, err, f.Message, f.Advice)
+	if f := (*apperr.Error)(nil); errors.As(context.Cause(ctx), &f) {
+		return apperr.Wrap(f.Kind, err, f.Message, f.Advice)
 	}
 	return err
 }

@@ -4,7 +4,7 @@ import (
 	"log/slog"
 	"time"
 
-	"toaster.do/lib/session"
+	"toaster.do/lib/auth/session"
 	"toaster.do/lib/store"
 )
 

@@ -11,9 +11,9 @@ import (
 	"strconv"
 	"strings"
 
-	"toaster.do/lib/fault"
-	"toaster.do/lib/page"
-	"toaster.do/lib/session"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/auth/session"
+	"toaster.do/lib/view"
 )
 
 // Request is an HTTP request with what toaster knows of it.
@@ -106,14 +106,14 @@ func (rt *Route) fields(s *Site) Fields {
 	return rt.Fields(s.Config)
 }
 
-// Lang is the language that the sender would rather have, one of page.Languages.
-func (r *Request) Lang() string { return page.Language(r.Header.Get("Accept-Language")) }
+// Lang is the language that the sender would rather have, one of view.Languages.
+func (r *Request) Lang() string { return view.Language(r.Header.Get("Accept-Language")) }
 
-// Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of page.Languages, as our scripts do.
-func (r *Request) Say(text string) string { return page.Text(r.URL.Query().Get("lang"), text) }
+// Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of view.Languages, as our scripts do.
+func (r *Request) Say(text string) string { return view.Text(r.URL.Query().Get("lang"), text) }
 
 // Page answers with a page. The template runs before anything is sent.
-func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.View) error {
+func (r *Request) Page(w http.ResponseWriter, status int, name string, v view.View) error {
 	v.Lang, v.Site, v.Prefix, v.ID = r.Lang(), r.app.about().Name, r.Prefix, r.ID
 	if p := r.Who.Person; p != nil {
 		v.Person = p.Name
@@ -125,7 +125,7 @@ func (r *Request) Page(w http.ResponseWriter, status int, name string, v page.Vi
 	if v.Notice == "" {
 		v.Notice = r.Notice
 	}
-	b, err := page.Render(name, v)
+	b, err := view.Render(name, v)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (r *Request) send(w http.ResponseWriter, status int, kind string, body []by
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Add("Link", "<"+r.To("/static/openapi.json")+`>; rel="service-desc"; type="application/json"`)
 	h.Add("Vary", "Accept, Accept-Language, Authorization, Cookie")
-	if wait := retryAfter(status, fault.Of(r.err)); wait > 0 {
+	if wait := retryAfter(status, apperr.Of(r.err)); wait > 0 {
 		h.Set("Retry-After", strconv.Itoa(wait))
 	}
 	w.WriteHeader(status)

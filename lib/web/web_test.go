@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"toaster.do/lib/fault"
+	"toaster.do/lib/apperr"
 )
 
 func TestPlaceOfACGIRequest(t *testing.T) {
@@ -271,11 +271,11 @@ func TestAFieldThatIsTooLargeIsKeptForItsSender(t *testing.T) {
 	text := strings.Repeat("x", 21)
 	b, kind := body("text", text, "name", "after it")
 	f, err := read(kind, b)
-	if Status(err) != 413 || fault.Of(err).Field != "text" || f.Values["text"] != text || f.Values["name"] != "after it" {
+	if Status(err) != 413 || apperr.Of(err).Field != "text" || f.Values["text"] != text || f.Values["name"] != "after it" {
 		t.Errorf("%+v, %v", f, err)
 	}
 	b, kind = body("file:f", strings.Repeat("x", 21))
-	if f, err := read(kind, b); Status(err) != 413 || fault.Of(err).Field != "file" || len(f.Files) != 0 {
+	if f, err := read(kind, b); Status(err) != 413 || apperr.Of(err).Field != "file" || len(f.Files) != 0 {
 		t.Errorf("%+v, %v", f, err)
 	}
 }
@@ -295,7 +295,7 @@ func TestAnEndlessBodyIsReadOnlyAsFarAsItsSenderCanBeTold(t *testing.T) {
 	begin := "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nkept\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
 	c := &counter{}
 	f, err := read("multipart/form-data; boundary=b", io.MultiReader(strings.NewReader(begin), c))
-	if Status(err) != 413 || fault.Of(err).Field != "file" || f.Values["name"] != "kept" {
+	if Status(err) != 413 || apperr.Of(err).Field != "file" || f.Values["name"] != "kept" {
 		t.Errorf("%+v, %v", f, err)
 	}
 	if most := int(fields.most()) + passed + drained + 1<<20; c.n > most {
@@ -380,9 +380,9 @@ func TestDispositionCanNotBeForged(t *testing.T) {
 }
 
 func TestEveryKindOfFaultHasAStatus(t *testing.T) {
-	for _, k := range []fault.Kind{fault.Invalid, fault.TooLarge, fault.Unauthorised, fault.Denied, fault.Quota,
-		fault.NotFound, fault.Conflict, fault.Limited, fault.Unavailable, fault.Full, fault.Broken} {
-		if http.StatusText(Status(fault.New(k, "", ""))) == "" {
+	for _, k := range []apperr.Kind{apperr.Invalid, apperr.TooLarge, apperr.Unauthorised, apperr.Denied, apperr.Quota,
+		apperr.NotFound, apperr.Conflict, apperr.Limited, apperr.Unavailable, apperr.Full, apperr.Broken} {
+		if http.StatusText(Status(apperr.New(k, "", ""))) == "" {
 			t.Errorf("%s has none", k)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strconv"
 
-	"toaster.do/lib/page"
 	"toaster.do/lib/store"
+	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -58,7 +58,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l.Search = l.Total > fewJobs || l.Filtered()
 	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Settled })
-	return r.Page(w, http.StatusOK, "jobs", page.View{Here: "jobs", Notice: Notice(r), Data: l})
+	return r.Page(w, http.StatusOK, "jobs", view.View{Here: "jobs", Notice: Notice(r), Data: l})
 }
 
 // Filtered tells whether the list leaves jobs out.

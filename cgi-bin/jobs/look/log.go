@@ -7,9 +7,9 @@ import (
 	"os"
 	"strconv"
 
-	"toaster.do/lib/console"
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildlog"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -57,7 +57,7 @@ func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number in
 	if err != nil {
 		return err
 	}
-	window, err := console.From(Reader(r, s, number), offset)
+	window, err := buildlog.From(Reader(r, s, number), offset)
 	if err != nil {
 		return err
 	}
@@ -71,18 +71,18 @@ func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number in
 	return err
 }
 
-func Reader(r *web.Request, s *engine.Follower, number int) console.Read {
+func Reader(r *web.Request, s *engine.Follower, number int) buildlog.Read {
 	return func(offset int64) (engine.Chunk, error) {
 		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	}
 }
 
-func ViewOf(r *web.Request, b *store.Build) console.View {
-	return console.View{Lang: r.Lang(), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
+func ViewOf(r *web.Request, b *store.Build) buildlog.View {
+	return buildlog.View{Lang: r.Lang(), Job: r.To("/jobs/" + b.JobID), State: b.State, Closed: true}
 }
 
 // WindowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.
-func WindowOf(r *web.Request, s *engine.Follower, number int) (w console.Window, asked bool, err error) {
+func WindowOf(r *web.Request, s *engine.Follower, number int) (w buildlog.Window, asked bool, err error) {
 	read, q := Reader(r, s, number), r.URL.Query()
 	switch {
 	case q.Has("from"):
@@ -90,17 +90,17 @@ func WindowOf(r *web.Request, s *engine.Follower, number int) (w console.Window,
 		if err != nil {
 			return w, true, err
 		}
-		w, err = console.From(read, from)
+		w, err = buildlog.From(read, from)
 		return w, true, err
 	case q.Has("to"):
 		to, err := offset(q.Get("to"))
 		if err != nil {
 			return w, true, err
 		}
-		w, err = console.Until(read, to)
+		w, err = buildlog.Until(read, to)
 		return w, true, err
 	}
-	w, err = console.End(read)
+	w, err = buildlog.End(read)
 	return w, false, err
 }
 
@@ -114,13 +114,13 @@ func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number 
 	defer log.Close()
 	file, err := os.CreateTemp("", "toaster-log-")
 	if err != nil {
-		return fault.Wrap(fault.Full, err, "The log can't be kept while it is sent.", "Tell the administrator.")
+		return apperr.Wrap(apperr.Full, err, "The log can't be kept while it is sent.", "Tell the administrator.")
 	}
 	defer file.Close()
 	os.Remove(file.Name())
 	size, err := io.Copy(file, log)
 	if err != nil {
-		return fault.Wrap(fault.Unavailable, err, "The log could not be read to its end.", "Try again later.")
+		return apperr.Wrap(apperr.Unavailable, err, "The log could not be read to its end.", "Try again later.")
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
@@ -139,7 +139,7 @@ func offset(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n == math.MaxInt64 {
-		return 0, fault.New(fault.Invalid, "“offset” must be a number from X-Next-Offset, or 0.", "").At("offset")
+		return 0, apperr.New(apperr.Invalid, "“offset” must be a number from X-Next-Offset, or 0.", "").At("offset")
 	}
 	return n, nil
 }

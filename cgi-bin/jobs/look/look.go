@@ -6,8 +6,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 	"toaster.do/lib/web"
 )
 
@@ -33,7 +33,7 @@ func Number(r *web.Request, s *engine.Follower, good bool) (int, error) {
 	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {
-		return 0, fault.New(fault.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+		return 0, apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
 	}
 	return n, nil
 }

@@ -21,7 +21,7 @@ import (
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/local"
+	"toaster.do/lib/engine/local"
 	"toaster.do/lib/store"
 )
 

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 )
 
 func startToEnd(j *job) {
@@ -149,7 +149,7 @@ func keep(j *job) {
 	for _, again := range []string{"", " again"} {
 		j.must("Keep"+again, e.Keep(j.Context(), j.name, b.Number, true))
 	}
-	j.wants(fault.Conflict, "Expire of a kept build", expirer.Expire(j.Context(), j.name, b.Number))
+	j.wants(apperr.Conflict, "Expire of a kept build", expirer.Expire(j.Context(), j.name, b.Number))
 	if text, _ := j.read(b.Number, "image", engine.Range{}); text != fmt.Sprintln(b.Number) {
 		j.Errorf("the kept build left %q", text)
 	}
@@ -171,15 +171,15 @@ func expire(j *job) {
 		j.must("Expire"+again, e.Expire(j.Context(), j.name, first.Number))
 	}
 	_, err := j.Engine.Log(j.Context(), j.name, first.Number, 0)
-	j.wants(fault.NotFound, "Log of an expired build", err)
+	j.wants(apperr.NotFound, "Log of an expired build", err)
 	_, err = j.Engine.Open(j.Context(), j.name, first.Number, "image", engine.Range{})
-	j.wants(fault.NotFound, "Open of an expired build", err)
+	j.wants(apperr.NotFound, "Open of an expired build", err)
 	if text, _ := j.read(second.Number, "image", engine.Range{}); text != fmt.Sprintln(second.Number) {
 		j.Errorf("the other build left %q", text)
 	}
 	j.create(long)
 	b := j.running(j.start())
-	j.wants(fault.Conflict, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
+	j.wants(apperr.Conflict, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
 	if b = j.ends(b.Ticket, engine.Aborted); b.Number <= second.Number {
 		j.Errorf("the number %d was given again", b.Number)
@@ -270,11 +270,11 @@ func stopWaiting(j *job) {
 func stopOthers(j *job) {
 	j.create("echo hello")
 	j.must("Stop with nothing waiting", j.Engine.Stop(j.Context(), j.name, 0))
-	j.wants(fault.NotFound, "Stop of a build that never was", j.Engine.Stop(j.Context(), j.name, 1))
+	j.wants(apperr.NotFound, "Stop of a build that never was", j.Engine.Stop(j.Context(), j.name, 1))
 	b := j.builds()
 	j.must("Stop of an ended build", j.Engine.Stop(j.Context(), j.name, b.Number))
-	j.wants(fault.NotFound, "Stop of a build to come", j.Engine.Stop(j.Context(), j.name, b.Number+1))
-	j.wants(fault.NotFound, "Stop of a number below 0", j.Engine.Stop(j.Context(), j.name, -1))
+	j.wants(apperr.NotFound, "Stop of a build to come", j.Engine.Stop(j.Context(), j.name, b.Number+1))
+	j.wants(apperr.NotFound, "Stop of a number below 0", j.Engine.Stop(j.Context(), j.name, -1))
 	if s := j.status(); s.Builds[0].State != engine.Succeeded {
 		j.Errorf("a stop has changed an ended build: %+v", s)
 	}

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 )
 
 // Fixture is an engine that really runs the scripts it is given, at least two at once.
@@ -129,11 +129,11 @@ func (j *job) must(what string, err error) {
 }
 
 // wants checks the kind of an error. It has to be a fault, so that a person gets to read something.
-func (j *job) wants(kind fault.Kind, what string, err error) {
+func (j *job) wants(kind apperr.Kind, what string, err error) {
 	j.Helper()
-	var f *fault.Error
+	var f *apperr.Error
 	if !errors.As(err, &f) || f.Kind != kind || f.Message == "" {
-		j.Errorf("%s: %v (%s), want a fault %q", what, err, fault.KindOf(err), kind)
+		j.Errorf("%s: %v (%s), want a fault %q", what, err, apperr.KindOf(err), kind)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"math"
 	"strings"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 )
 
 func logInParts(j *job) {
@@ -97,9 +97,9 @@ func unknownLog(j *job) {
 	j.create("echo hello")
 	for _, number := range []int{1, 0, -1} {
 		_, err := j.Engine.Log(j.Context(), j.name, number, 0)
-		j.wants(fault.NotFound, fmt.Sprintf("Log of build %d", number), err)
+		j.wants(apperr.NotFound, fmt.Sprintf("Log of build %d", number), err)
 		_, err = j.Engine.Artifacts(j.Context(), j.name, number)
-		j.wants(fault.NotFound, fmt.Sprintf("Artifacts of build %d", number), err)
+		j.wants(apperr.NotFound, fmt.Sprintf("Artifacts of build %d", number), err)
 	}
 }
 
@@ -186,13 +186,13 @@ func ranges(j *job) {
 	}
 	for _, r := range []engine.Range{{Start: 10}, {Start: 11, Length: 1}, {Start: 1 << 40}} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, "ten", r)
-		j.wants(fault.Invalid, fmt.Sprintf("%+v", r), err)
+		j.wants(apperr.Invalid, fmt.Sprintf("%+v", r), err)
 	}
 	if text, s := j.read(b.Number, "empty", engine.Range{}); text != "" || s.Size != 0 {
 		j.Errorf("the empty file has %d bytes", s.Size)
 	}
 	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "empty", engine.Range{Start: -1})
-	j.wants(fault.Invalid, "the last byte of the empty file", err)
+	j.wants(apperr.Invalid, "the last byte of the empty file", err)
 }
 
 func unknownArtifact(j *job) {
@@ -200,7 +200,7 @@ func unknownArtifact(j *job) {
 	b := j.builds()
 	for _, path := range []string{"nothing", "", ".", "..", "sub", "sub/", "sub/nothing", "../secret", "../log", "sub/../image", "./image", "/image", "/etc/passwd", "image\x00", "Image"} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
-		j.wants(fault.NotFound, fmt.Sprintf("Open of %q", path), err)
+		j.wants(apperr.NotFound, fmt.Sprintf("Open of %q", path), err)
 	}
 }
 
@@ -211,7 +211,7 @@ func links(j *job) {
 	b := j.builds()
 	for _, path := range []string{"up", "passwd", "etc", "etc/passwd", "dangling", "round/secret"} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
-		j.wants(fault.NotFound, "Open of the link "+path, err)
+		j.wants(apperr.NotFound, "Open of the link "+path, err)
 	}
 	if text, _ := j.read(b.Number, "image", engine.Range{}); text != "image\n" {
 		j.Errorf("the image reads as %q", text)
@@ -234,7 +234,7 @@ func artifactsWhileRunning(j *job) {
 		j.Errorf("Artifacts: %v, %v", list, err)
 	}
 	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "image", engine.Range{})
-	j.wants(fault.NotFound, "Open", err)
+	j.wants(apperr.NotFound, "Open", err)
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
 	j.ends(b.Ticket, engine.Aborted)
 }

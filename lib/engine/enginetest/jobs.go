@@ -4,8 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
-	"toaster.do/lib/fault"
 )
 
 // long is a script that does not end by itself in any test's time; it says when it has begun.
@@ -45,7 +45,7 @@ func letterCase(j *job) {
 	// An engine either takes both for the same job, or refuses the second; a second job there is never.
 	err := j.Engine.Create(j.Context(), engine.Job{Name: upper.name, Script: []byte("echo two\n"), TimeLimit: time.Minute})
 	if err != nil {
-		j.wants(fault.Conflict, "Create in upper case", err)
+		j.wants(apperr.Conflict, "Create in upper case", err)
 		return
 	}
 	if s := upper.status(); len(s.Builds) != 1 || s.Builds[0].Ticket != b.Ticket {
@@ -55,16 +55,16 @@ func letterCase(j *job) {
 
 func unknownJob(j *job) {
 	_, err := j.Engine.Start(j.Context(), j.name)
-	j.wants(fault.NotFound, "Start", err)
-	j.wants(fault.NotFound, "SetEnabled", j.Engine.SetEnabled(j.Context(), j.name, true))
-	j.wants(fault.NotFound, "Stop", j.Engine.Stop(j.Context(), j.name, 0))
-	j.wants(fault.NotFound, "Stop of a build", j.Engine.Stop(j.Context(), j.name, 1))
+	j.wants(apperr.NotFound, "Start", err)
+	j.wants(apperr.NotFound, "SetEnabled", j.Engine.SetEnabled(j.Context(), j.name, true))
+	j.wants(apperr.NotFound, "Stop", j.Engine.Stop(j.Context(), j.name, 0))
+	j.wants(apperr.NotFound, "Stop of a build", j.Engine.Stop(j.Context(), j.name, 1))
 	_, err = j.Engine.Log(j.Context(), j.name, 1, 0)
-	j.wants(fault.NotFound, "Log", err)
+	j.wants(apperr.NotFound, "Log", err)
 	_, err = j.Engine.Artifacts(j.Context(), j.name, 1)
-	j.wants(fault.NotFound, "Artifacts", err)
+	j.wants(apperr.NotFound, "Artifacts", err)
 	_, err = j.Engine.Open(j.Context(), j.name, 1, "image", engine.Range{})
-	j.wants(fault.NotFound, "Open", err)
+	j.wants(apperr.NotFound, "Open", err)
 	j.must("Remove", j.Engine.Remove(j.Context(), j.name))
 }
 
@@ -76,7 +76,7 @@ func disable(j *job) {
 		j.Error("it is not disabled")
 	}
 	_, err := j.Engine.Start(j.Context(), j.name)
-	j.wants(fault.Conflict, "Start", err)
+	j.wants(apperr.Conflict, "Start", err)
 	j.create("echo two")
 	if j.status().Enabled {
 		j.Error("a new script has enabled it")
@@ -123,11 +123,11 @@ func (j *job) gone(number int) {
 		j.Errorf("Status after Remove: %v, %v", all, err)
 	}
 	_, err := j.Engine.Log(j.Context(), j.name, number, 0)
-	j.wants(fault.NotFound, "Log after Remove", err)
+	j.wants(apperr.NotFound, "Log after Remove", err)
 	_, err = j.Engine.Open(j.Context(), j.name, number, "image", engine.Range{})
-	j.wants(fault.NotFound, "Open after Remove", err)
+	j.wants(apperr.NotFound, "Open after Remove", err)
 	_, err = j.Engine.Start(j.Context(), j.name)
-	j.wants(fault.NotFound, "Start after Remove", err)
+	j.wants(apperr.NotFound, "Start after Remove", err)
 }
 
 func removeRunning(j *job) {

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/jobs"
+)
+
+// Maker returns what makes the script of a source, by what targets.toml says at that time.
+func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
+	return func(src engine.Source) ([]byte, error) {
+		s := jobs.New(jobs.Service{
+			Targets: targets(cfg), Version: Version,
+			Limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg)},
+		})
+		return s.Make(src)
+	}
+}
+
+// Keeper returns the half of the local engine's runner that builds, for slots of the ids that begin with each of these.
+func Keeper(cfg *config.Config, ids []int, logger *slog.Logger) *local.Keeper {
+	return &local.Keeper{
+		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Slots: cfg.Local.Slots, IDs: ids,
+		Env:       sandbox(cfg),
+		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit),
+		ArtifactLimit: int64(cfg.Local.ArtifactLimit),
+		FreeDisk:      int64(cfg.Limits.FreeDisk), Log: logger,
+	}
+}
+
+// sandbox is what a build script is told of its limits.
+func sandbox(cfg *config.Config) []string {
+	s := cfg.Sandbox
+	return []string{
+		"TOASTER_SANDBOX_ALLOW=" + strings.Join(s.Allow, " "),
+		fmt.Sprintf("TOASTER_MEMORY=%d", s.Memory),
+		fmt.Sprintf("TOASTER_PIDS=%d", s.Processes),
+		"TOASTER_CPUS=" + strconv.FormatFloat(s.CPUs, 'f', -1, 64),
+		fmt.Sprintf("TOASTER_FILES=%d", s.OpenFiles),
+		fmt.Sprintf("TOASTER_DISK=%d", s.Disk),
+		fmt.Sprintf("TOASTER_FREE_DISK=%d", cfg.Limits.FreeDisk),
+	}
+}

@@ -1,0 +1,97 @@
+// Package app puts the rooms together as the configuration says. Only programs import it.
+package app
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/config"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/jenkins"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/jobs"
+	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+)
+
+// Version is toaster's, set when it is linked.
+var Version = "devel"
+
+// Service returns the use cases of jobs on the engine that the configuration names.
+func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
+	service := jobs.Service{
+		Follower: engine.Follower{Store: db, Now: time.Now, Logger: logger},
+		Targets:  targets(cfg),
+		Limits: jobs.Limits{
+			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
+			Sources: int64(cfg.Limits.Sources),
+			Builds: store.Limits{
+				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Minutes: cfg.Limits.Minutes,
+				Bytes:    int64(cfg.Limits.Artifacts),
+				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
+			},
+			Keep: cfg.Local.Keep,
+		},
+		Version: Version, Room: func() error { return Room(cfg) },
+	}
+	service.Engine = local.New(db, cfg.Paths.Builds)
+	if cfg.Engine == "jenkins" {
+		controller, err := Jenkins(cfg, logger, &engine.Memory{Store: db, Now: time.Now, Logger: logger})
+		if err != nil {
+			return nil, err
+		}
+		service.Engine = controller
+		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
+		service.Limits.OutputLimit = int64(cfg.Jenkins.OutputLimit)
+	}
+	return jobs.New(service), nil
+}
+
+// Targets reads the targets that the configuration names.
+func Targets(cfg *config.Config) (*target.Targets, error) {
+	t, err := target.LoadTargets(cfg.Paths.Targets)
+	if err != nil {
+		return nil, err
+	}
+	return t.WithSilence(cfg.Limits.Silence.Duration), nil
+}
+
+// targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected it.
+func targets(cfg *config.Config) func() (*target.Targets, error) {
+	var mu sync.Mutex
+	var known *target.Targets
+	return func() (_ *target.Targets, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if known == nil {
+			known, err = Targets(cfg)
+		}
+		return known, err
+	}
+}
+
+// Jenkins returns the engine on the controller that the configuration names, which remembers that it is away where there
+// is a memory. It doesn't use the network.
+func Jenkins(cfg *config.Config, logger *slog.Logger, memory *engine.Memory) (*jenkins.Engine, error) {
+	token, password, err := cfg.Secret()
+	if err != nil {
+		return nil, err
+	}
+	j := cfg.Jenkins
+	e, err := jenkins.New(jenkins.Options{
+		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
+		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Memory: memory,
+	})
+	if err != nil {
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's build engine is not set up.", "Administrator: see the log.")
+	}
+	return e, nil
+}
+
+// Context returns the limits of a build context.
+func Context(cfg *config.Config) dockerfile.Limits {
+	return dockerfile.Limits{Compressed: int64(cfg.Limits.Context), Unpacked: int64(cfg.Limits.ContextUnpacked), Entries: cfg.Limits.ContextEntries}
+}

@@ -1,0 +1,135 @@
+// Package apperr gives every error that a person may meet a kind, a sentence that says what happened,
+// and a sentence that says what to do next. Details for the administrator stay in the wrapped error:
+// they go to the log and never into a page.
+package apperr
+
+import (
+	"errors"
+	"time"
+)
+
+// Kind is what an error means to the one who asked. It decides the HTTP status and whether trying again helps.
+type Kind string
+
+const (
+	Invalid      Kind = "invalid"      // the input is wrong: 422, or 400 where the request itself is malformed
+	TooLarge     Kind = "too large"    // the input is over a limit: 413
+	Unauthorised Kind = "unauthorised" // nobody is logged in, or the token is wrong: 401
+	Denied       Kind = "denied"       // known, but not allowed: 403
+	NotFound     Kind = "not found"    // not there, or somebody else's: 404
+	Gone         Kind = "gone"         // it was there, and is not kept any more: 410
+	Conflict     Kind = "conflict"     // it has changed meanwhile, or exists already: 409
+	Quota        Kind = "quota"        // one of the person's limits is reached, and waiting alone doesn't help: 403
+	Limited      Kind = "limited"      // too often: 429
+	Unavailable  Kind = "unavailable"  // try again later: 503
+	Full         Kind = "full"         // no room on the disk: 507
+	Broken       Kind = "broken"       // our fault, or the engine's: 500
+)
+
+// Error is an error made for a person.
+type Error struct {
+	Kind    Kind
+	Message string // what happened, one sentence, for the person who asked
+	Advice  string // what to do next, one sentence; may be empty
+	Field   string // the form field it belongs to; empty for the whole form
+	Code    string // what happened, for programs: "unknown_field"; empty: the kind
+	Err     error  // the cause, for the log only; may be nil
+
+	After time.Duration // when trying again may help: Retry-After; 0: unknown
+}
+
+// New returns an error of a kind with its message and advice.
+func New(kind Kind, message, advice string) *Error {
+	return &Error{Kind: kind, Message: message, Advice: advice}
+}
+
+// Wrap is New with a cause. The cause is logged, never shown.
+func Wrap(kind Kind, cause error, message, advice string) *Error {
+	return &Error{Kind: kind, Message: message, Advice: advice, Err: cause}
+}
+
+// At returns a copy of e that belongs to the form field.
+func (e *Error) At(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
+// In returns a copy of e that says after which time trying again may help.
+func (e *Error) In(d time.Duration) *Error {
+	c := *e
+	c.After = d
+	return &c
+}
+
+// Coded returns a copy of e with a code for programs.
+func (e *Error) Coded(code string) *Error {
+	c := *e
+	c.Code = code
+	return &c
+}
+
+// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a person
+// is Broken.
+func All(err error) []*Error {
+	var list []*Error
+	var walk func(error)
+	walk = func(err error) {
+		if e, ok := err.(*Error); ok {
+			list = append(list, e)
+			return
+		}
+		switch u := err.(type) {
+		case interface{ Unwrap() []error }:
+			for _, e := range u.Unwrap() {
+				walk(e)
+			}
+		case interface{ Unwrap() error }:
+			if e := u.Unwrap(); e != nil {
+				walk(e)
+			}
+		}
+	}
+	if walk(err); len(list) == 0 && err != nil {
+		list = append(list, Of(err))
+	}
+	return list
+}
+
+// At returns the first of the faults that belongs to the form's field; nil: none does.
+func At(list []*Error, field string) *Error {
+	for _, e := range list {
+		if e.Field == field {
+			return e
+		}
+	}
+	return nil
+}
+
+// Error returns message and cause, for logs and the command line's own errors.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// KindOf returns the kind of the first fault in err's chain; an error that was not made for a person is Broken.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Broken
+}
+
+// Of returns the first fault in err's chain, or a Broken one that hides err from the reader.
+func Of(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return Wrap(Broken, err, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id.")
+}

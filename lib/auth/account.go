@@ -1,0 +1,119 @@
+// Package auth keeps people's accounts: sign-up, passwords, log-in, second factor, API tokens, and the letters about them.
+package auth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/config"
+	"toaster.do/lib/store"
+)
+
+// Accounts are all accounts of a site.
+type Accounts struct {
+	Now      func() time.Time // the clock
+	Strength Strength         // judges passwords that people choose themselves; nil: nothing does
+
+	cfg   *config.Config
+	db    *store.DB
+	slots slots
+
+	browser store.Browser
+}
+
+// New returns the accounts in db.
+func New(cfg *config.Config, db *store.DB) *Accounts {
+	return &Accounts{Now: time.Now, cfg: cfg, db: db, slots: newSlots(cfg.Paths.Database)}
+}
+
+// From tells with which browser requests come: one that a person has logged in with before (session.Manager.Known) is counted by itself
+// when it tries to log in as that person, so that whoever guesses passwords from the same network, or at the same account, doesn't make
+// them wait, and doesn't shut them out.
+func (a *Accounts) From(b store.Browser) *Accounts {
+	a.browser = b
+	return a
+}
+
+// NewPerson is what an account is made from.
+type NewPerson struct {
+	Email    string
+	Name     string // may be empty
+	Password string
+	Admin    bool
+}
+
+// Role is the role that the account gets.
+func (n NewPerson) Role() string {
+	if n.Admin {
+		return "admin"
+	}
+	return "user"
+}
+
+// Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field
+// "email", "name" or "password".
+func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*store.Person, error) {
+	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
+	if err := n.check(); err != nil {
+		return nil, err
+	}
+	if err := a.hardToGuess(ctx, n.Password, n.Email, n.Name); err != nil {
+		return nil, err
+	}
+	phc, err := a.hash(ctx, n.Password)
+	if err != nil {
+		return nil, err
+	}
+	p := &store.Person{
+		Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
+	}
+	if err := a.db.AddPerson(ctx, p, by...); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// SetPassword changes a person's password and ends all their sessions. NotFound: no such account. Invalid: the Field "password".
+func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.Entry) error {
+	p, err := a.person(ctx, email)
+	if err != nil {
+		return err
+	}
+	phc, err := a.newPassword(ctx, p, password)
+	if err != nil {
+		return err
+	}
+	by.At = a.Now()
+	return a.db.SetPassword(ctx, p.ID, phc, by)
+}
+
+// Remove takes an account away, with all that it has: see store.RemovePerson. The engine is told by the next sync.
+func (a *Accounts) Remove(ctx context.Context, p *store.Person, by store.Entry) error {
+	letter := a.letter(store.NewsLetter, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
+		"Your account was removed, with its jobs, builds and artifacts. This is the last letter.")
+	return a.db.RemovePerson(ctx, p.ID, a.Now(), letter, by)
+}
+
+// Leave is Remove for a person who gives their password: Invalid at "confirm" where that is wrong. Conflict: the site would have no
+// administrator any more.
+func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, by store.Entry) error {
+	if err := a.Confirm(ctx, p, password); err != nil {
+		return err
+	}
+	if p.Role == "admin" {
+		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
+			return errors.Join(err, apperr.New(apperr.Conflict, "You are the only administrator.", "Make somebody else one first."))
+		}
+	}
+	return a.Remove(ctx, p, by)
+}
+
+// List returns all accounts by address.
+func (a *Accounts) List(ctx context.Context) ([]*store.Person, error) { return a.db.People(ctx) }
+
+func (a *Accounts) person(ctx context.Context, email string) (*store.Person, error) {
+	return a.db.PersonByEmail(ctx, strings.TrimSpace(email))
+}

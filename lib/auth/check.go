@@ -1,0 +1,72 @@
+package auth
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"unicode"
+	"unicode/utf8"
+
+	"toaster.do/lib/apperr"
+)
+
+// Lengths of a password in characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9).
+const (
+	passwordLeast = 8
+	passwordMost  = 256
+)
+
+func (n NewPerson) check() error {
+	return errors.Join(checkEmail(n.Email), checkName(n.Name), checkPassword(n.Password))
+}
+
+func checkName(name string) error {
+	if !printable(name, 200) {
+		return apperr.New(apperr.Invalid, "The name is longer than 200 characters, or has some that can't be shown.", "Shorten it, or leave it empty.").At("name")
+	}
+	return nil
+}
+
+// CheckProfile is Invalid at "name" or "notify" where store.SetProfile couldn't take them.
+func CheckProfile(name, notify string) error {
+	var choice error
+	if notify != "never" && notify != "failure" && notify != "always" {
+		choice = apperr.New(apperr.Invalid, "There is no such choice.", "Take “never”, “failure” or “always”.").At("notify")
+	}
+	return errors.Join(checkName(name), choice)
+}
+
+// email is what a browser takes in an <input type=email> (HTML Living Standard, 4.10.5.1.5, “valid e-mail address”).
+// It is compiled when it is needed: most programs never are asked for it.
+var email = sync.OnceValue(func() *regexp.Regexp {
+	const label = `[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?`
+	return regexp.MustCompile("^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@" + label + `(?:\.` + label + `)*$`)
+})
+
+func checkEmail(address string) error {
+	local, _, _ := strings.Cut(address, "@")
+	if len(address) > 254 || len(local) > 64 || !email().MatchString(address) {
+		return apperr.New(apperr.Invalid, "This is not an e-mail address.", "Write it like name@example.org.").At("email")
+	}
+	return nil
+}
+
+func checkPassword(password string) error {
+	n := utf8.RuneCountInString(password)
+	switch {
+	case !utf8.ValidString(password):
+		return apperr.New(apperr.Invalid, "The password is not UTF-8.", "Choose another.").At("password")
+	case n < passwordLeast:
+		return apperr.New(apperr.Invalid, "The password is shorter than 8 characters.", "Take at least 8; 15 or more are good.").At("password")
+	case n > passwordMost:
+		return apperr.New(apperr.Invalid, "The password is longer than 256 characters.", "Shorten it.").At("password")
+	}
+	return nil
+}
+
+// printable tells whether s has at most some number of characters, all of which can be shown in one line.
+func printable(s string, most int) bool {
+	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= most &&
+		strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
+}

@@ -1,0 +1,66 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"toaster.do/lib/store"
+)
+
+// How long somebody who signed up is remembered who doesn't go on; where no mail is set up it is the administrator who has to.
+const (
+	unproven  = 48 * time.Hour
+	unknownTo = 30 * 24 * time.Hour
+)
+
+// Tidy forgets people who were removed or never went on after they had signed up, and after a day forms that wait and
+// what requests that name themselves did.
+func (a *Accounts) Tidy(ctx context.Context) error {
+	patience := unproven
+	if !a.cfg.Mail.On() {
+		patience = unknownTo
+	}
+	return errors.Join(a.db.Purge(ctx, a.Now(), a.Now().Add(-patience)), a.db.ForgetOnce(ctx, a.Now().Add(-24*time.Hour)))
+}
+
+// TellEnds posts the letters about builds that have ended, to those who want them.
+func (a *Accounts) TellEnds(ctx context.Context) error {
+	ended, err := a.db.Unnotified(ctx, 100)
+	if err != nil {
+		return err
+	}
+	for _, e := range ended {
+		if err := a.db.Notified(ctx, e.Build, a.Now(), a.endLetter(e)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endLetter says how a build ended, and where to go on.
+func (a *Accounts) endLetter(e store.Ended) store.Letter {
+	b := e.Build
+	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.TargetTitle, b.State)
+	if !b.StartedAt.IsZero() && !b.EndedAt.IsZero() {
+		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
+	}
+	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
+	if b.State != "succeeded" && b.Why() != "" {
+		paragraphs = append(paragraphs[:1], append([]string{b.Why()}, paragraphs[1:]...)...)
+	}
+	if len(e.Files) > 0 && b.State == "succeeded" {
+		var list strings.Builder
+		for _, f := range e.Files {
+			fmt.Fprintf(&list, "%s\n    %d bytes\n", f.Path, f.Size)
+			if f.SHA256 != "" {
+				fmt.Fprintf(&list, "    SHA-256 %s\n", f.SHA256)
+			}
+		}
+		paragraphs = append(paragraphs, strings.TrimSuffix(list.String(), "\n"))
+	}
+	paragraphs = append(paragraphs, "When you get such letters is set here:", a.page("/account", ""))
+	return a.letter(store.BuildLetter, e.Owner, fmt.Sprintf("%s: build %d %s", e.Job.Name, b.Number, b.State), paragraphs...)
+}

@@ -1,0 +1,152 @@
+package jenkins
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
+)
+
+// answerError is an answer that is no success. It is the cause of a fault, for the log.
+type answerError struct {
+	method, path string
+	status       int
+	text         string // what Jenkins says, in one line
+	lacks        string // the permission that the account lacks
+	parts        string // Content-Range: Jenkins tells a file's size also when it can't give a part of it
+}
+
+func (e *answerError) Error() string {
+	return fmt.Sprintf("%s %s: Jenkins answered %d: %s", e.method, e.path, e.status, e.text)
+}
+
+// statusOf returns the HTTP status that err comes from, or 0.
+func statusOf(err error) int {
+	var e *answerError
+	if errors.As(err, &e) {
+		return e.status
+	}
+	return 0
+}
+
+// away marks an error that is not about what was asked: any other question would end so, too.
+type away struct{ error }
+
+func (e away) Unwrap() []error { return []error{e.error, engine.ErrAway} }
+
+func isCrumb(err error) bool {
+	var e *answerError
+	return errors.As(err, &e) && e.status == http.StatusForbidden && strings.Contains(e.text, "No valid crumb")
+}
+
+const (
+	askAdmin  = "The administrator finds the reason in the log, and with “toasterctl doctor”."
+	tryLater  = "Try again in a minute."
+	pageBytes = 64 << 10 // that much is read of an error page
+)
+
+// refusal makes a fault of an answer that is no success, which a page where data should be is neither: then the address belongs to
+// something else, or something stands in front. It reads the body, and doesn't close it.
+func refusal(resp *http.Response, c call) error {
+	e := &answerError{method: c.method, path: c.path, status: resp.StatusCode, lacks: resp.Header.Get("X-Required-Permission"), parts: resp.Header.Get("Content-Range")}
+	page, _ := io.ReadAll(io.LimitReader(resp.Body, pageBytes))
+	e.text = said(resp, string(page))
+	switch e.status {
+	case http.StatusBadRequest:
+		if strings.Contains(e.text, "already exists") {
+			return apperr.Wrap(apperr.Conflict, e, "The build engine has another job of this name.", askAdmin)
+		}
+	case http.StatusUnauthorized:
+		return apperr.Wrap(apperr.Denied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
+	case http.StatusForbidden, http.StatusUnprocessableEntity:
+		return apperr.Wrap(apperr.Denied, e, "The build engine doesn't allow this site to do that.", askAdmin)
+	case http.StatusNotFound:
+		return apperr.Wrap(apperr.NotFound, e, "The build engine doesn't have that.", "")
+	case http.StatusConflict:
+		return apperr.Wrap(apperr.Conflict, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
+		return apperr.Wrap(apperr.Unavailable, away{e}, phase(e.text), tryLater)
+	}
+	switch {
+	case e.status <= 299:
+		return apperr.Wrap(apperr.Broken, away{e}, "The build engine answers with a page instead of data.", askAdmin)
+	case e.status <= 399:
+		return redirected(resp, e)
+	}
+	return apperr.Wrap(apperr.Broken, e, "The build engine failed to do that.", askAdmin)
+}
+
+// phase says what a Jenkins that is not ready is about.
+func phase(text string) string {
+	switch {
+	case strings.Contains(text, "restarting"):
+		return "The build engine is restarting."
+	case strings.Contains(text, "getting ready"):
+		return "The build engine is starting."
+	}
+	return "The build engine is not available."
+}
+
+func redirected(resp *http.Response, e *answerError) error {
+	where := resp.Header.Get("Location")
+	e.text = "go to " + where
+	if u, err := url.Parse(where); err == nil && asksToLogIn(u) {
+		return apperr.Wrap(apperr.Denied, away{e}, "The build engine asks this site to log in.", askAdmin)
+	}
+	return apperr.Wrap(apperr.Broken, away{e}, "The build engine sends this site somewhere else.", askAdmin)
+}
+
+func tooLong(c call) error {
+	return apperr.Wrap(apperr.Broken, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The build engine's answer is too long.", askAdmin)
+}
+
+// cutOff is a fault for an answer that began as it should and did not end so.
+func cutOff(ctx context.Context, c call, err error) error {
+	err = fmt.Errorf("%s %s: %w", c.method, c.path, err)
+	if ctx.Err() != nil {
+		return late(err)
+	}
+	return apperr.Wrap(apperr.Unavailable, err, "The build engine's answer was cut off.", tryLater)
+}
+
+// unreached is a fault for a call without any answer.
+func unreached(ctx context.Context, err error) error {
+	var cert *tls.CertificateVerificationError
+	var wait net.Error
+	switch {
+	case errors.As(err, &cert):
+		return apperr.Wrap(apperr.Broken, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
+	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
+		return late(err)
+	}
+	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine can't be reached.", tryLater)
+}
+
+func late(err error) error {
+	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine didn't answer in time.", tryLater)
+}
+
+// said returns what an error page says, in one line.
+func said(resp *http.Response, page string) string {
+	if text := resp.Header.Get("X-Error"); text != "" {
+		return text
+	}
+	// Compiled here, not at the program's start: most requests meet no error page.
+	page = regexp.MustCompile(`(?is)<(script|style|head)\b.*?</(script|style|head)>`).ReplaceAllString(page, " ")
+	page = html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(page, " "))
+	text := []rune(strings.Join(strings.Fields(page), " "))
+	if len(text) == 0 {
+		return "nothing"
+	}
+	return string(text[:min(len(text), 400)])
+}

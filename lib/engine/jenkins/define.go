@@ -1,0 +1,149 @@
+package jenkins
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/bndr/gojenkins"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
+)
+
+// Create defines a job. See engine.Engine.
+func (e *Engine) Create(ctx context.Context, job engine.Job) error {
+	if !valid(job.Name) {
+		return apperr.New(apperr.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
+	}
+	if job.TimeLimit < 0 {
+		return apperr.New(apperr.Invalid, "A job's time limit isn't negative.", "")
+	}
+	if err := e.define(ctx, job); err != nil {
+		return err
+	}
+	e.show(ctx, job.Name)
+	return nil
+}
+
+// valid tells whether a name is one of engine.Job: of all that, Jenkins refuses only "." and "..".
+func valid(name string) bool {
+	for _, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '+' && c != '-' {
+			return false
+		}
+	}
+	return name != "" && name != "." && name != ".." && len(name) <= 200
+}
+
+// define makes a job, or gives the one that is there its new definition. Whether a createItem that failed has made the job
+// is never guessed: Jenkins is asked.
+func (e *Engine) define(ctx context.Context, job engine.Job) error {
+	var failed error
+	for range 3 {
+		_, err := e.ask.PostXML(ctx, "/createItem", config(job, false), nil, map[string]string{"name": job.Name})
+		if err == nil {
+			return nil
+		}
+		if k := apperr.KindOf(err); k != apperr.Conflict && statusOf(err) != http.StatusInternalServerError {
+			return err
+		}
+		failed = err
+		there, err := e.look(ctx, job.Name, "description,disabled")
+		if apperr.KindOf(err) == apperr.NotFound {
+			continue // it was removed meanwhile, or was never made
+		}
+		if err != nil {
+			return err
+		}
+		if err := e.owns(ctx, there, job.Name); err != nil {
+			return err
+		}
+		_, err = e.ask.PostXML(ctx, path("job", job.Name, "config.xml"), config(job, there.Disabled), nil, nil)
+		if apperr.KindOf(err) != apperr.NotFound || err == nil {
+			return err
+		}
+	}
+	return failed
+}
+
+// item is a job as Jenkins tells of it. See hudson.model.Job and AbstractProject.
+type item struct {
+	Name        string  `json:"name"`
+	FullName    string  `json:"fullName"` // with the folders that it is in
+	Description string  `json:"description"`
+	Disabled    bool    `json:"disabled"`
+	Label       string  `json:"labelExpression"`
+	NextNumber  int     `json:"nextBuildNumber"`
+	Queued      *queued `json:"queueItem"`
+	Builds      []run   `json:"builds"`
+	Last        *run    `json:"lastBuild"`
+}
+
+// look asks for fields of a job. Jenkins finds a job also by its name in other letter case: that one is another.
+func (e *Engine) look(ctx context.Context, name, fields string) (*item, error) {
+	j := &item{}
+	if !valid(name) {
+		return nil, noJob
+	}
+	if _, err := e.ask.GetJSON(ctx, path("job", name), j, map[string]string{"tree": "name," + fields}); err != nil {
+		if apperr.KindOf(err) == apperr.NotFound {
+			return nil, noJob
+		}
+		return nil, err
+	}
+	if j.Name != name {
+		return j, errOtherCase
+	}
+	return j, nil
+}
+
+var (
+	noJob        = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
+	errOtherCase = apperr.New(apperr.Conflict, "The build engine has another job whose name differs in letter case only.", askAdmin)
+)
+
+// owns tells whether a job is toaster's and is called so; else it is somebody else's.
+func (e *Engine) owns(ctx context.Context, j *item, name string) error {
+	if isMarked(j.Description, name) {
+		return nil
+	}
+	// Somebody may have edited the description.
+	text, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", name)}).GetConfig(ctx)
+	if err != nil && apperr.KindOf(err) != apperr.Denied {
+		return err
+	}
+	if isMarked(text, name) {
+		return nil
+	}
+	return errNotOurs
+}
+
+var errNotOurs = apperr.New(apperr.Conflict, "The build engine has another job of this name, which is not toaster's.", askAdmin)
+
+// SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job (ParameterizedJobMixIn.makeDisabled).
+// See engine.Engine.
+func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) error {
+	if _, err := e.mine(ctx, name, "disabled"); err != nil {
+		return err
+	}
+	job := &gojenkins.Job{Jenkins: e.jenkins, Base: path("job", name)}
+	var err error
+	if enabled {
+		_, err = job.Enable(ctx)
+	} else {
+		_, err = job.Disable(ctx)
+	}
+	return err
+}
+
+// mine is look where a job in other letter case counts as none.
+func (e *Engine) mine(ctx context.Context, name, fields string) (*item, error) {
+	j, err := e.look(ctx, name, fields)
+	if errors.Is(err, errOtherCase) {
+		return nil, noJob
+	}
+	return j, err
+}

@@ -1,0 +1,131 @@
+package jenkins
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/apperr"
+)
+
+// Finding is one thing that Doctor looked at.
+type Finding struct {
+	What    string // "permission to build"
+	OK      bool
+	Unknown bool   // it could not be looked at; Problem says why
+	Problem string // what is wrong, or what is worth knowing, for the administrator; may be empty
+	Advice  string // what to change
+}
+
+// oldest is the oldest release that this engine was tried with; the newest was 2.452.
+const oldest = "2.263"
+
+// Doctor looks at all that the engine needs of the controller: that it answers, its release, the account and its permissions,
+// the view, for each label an agent that is online, and jobs that were renamed. To try the permissions and the agents it makes
+// a job, starts and cancels a build of it that no agent can take, lets one run on an agent of each label that is free, and
+// deletes the job.
+func (e *Engine) Doctor(ctx context.Context, labels []string) []Finding {
+	reached, version := e.reach(ctx)
+	if !reached.OK {
+		return []Finding{reached}
+	}
+	labels = slices.Compact(slices.Sorted(slices.Values(labels)))
+	agents, free := e.agents(ctx, labels)
+	all := append([]Finding{reached, release(version)}, e.permissions(ctx, free)...)
+	all = append(all, e.viewFindings(ctx)...)
+	all = append(all, agents...)
+	return append(all, e.renamed(ctx)...)
+}
+
+func (e *Engine) reach(ctx context.Context) (Finding, string) {
+	f := Finding{What: "Jenkins at " + e.ask.base.String()}
+	var me struct {
+		Name      string `json:"name"`
+		Anonymous bool   `json:"anonymous"`
+	}
+	resp, err := e.ask.GetJSON(ctx, "/whoAmI", &me, nil)
+	switch {
+	case err != nil:
+		f.Problem, f.Advice = cause(err), cure(err, e.ask)
+		return f, ""
+	case me.Anonymous:
+		f.Problem, f.Advice = "takes toaster for an anonymous visitor.", "Set user and token in [jenkins]."
+		return f, ""
+	}
+	f.OK, f.Problem = true, "answers user "+me.Name+"."
+	return f, resp.Header.Get("X-Jenkins")
+}
+
+// cause says why a call failed, with the details that a page keeps to itself.
+func cause(err error) string {
+	f := apperr.Of(err)
+	if f.Err == nil {
+		return f.Message
+	}
+	return f.Message + " (" + f.Err.Error() + ")"
+}
+
+// cure says what to do about a call that failed.
+func cure(err error, r *requester) string {
+	var e *answerError
+	if !errors.As(err, &e) {
+		if apperr.KindOf(err) == apperr.Broken {
+			return "Set ca in [jenkins] to the file of the authority that signed Jenkins's certificate."
+		}
+		return "See whether Jenkins runs, and url in [jenkins]."
+	}
+	switch {
+	case e.status == http.StatusUnauthorized:
+		return "Set user and token in [jenkins]: user " + strconv.Quote(r.user) + " has no such token or password."
+	case e.lacks != "":
+		return "Give the account the permission " + permission(e.lacks) + "."
+	case apperr.KindOf(err) == apperr.Unavailable:
+		return "Wait until Jenkins has started."
+	}
+	return "See whether url in [jenkins] is that of Jenkins itself, with the path that it has."
+}
+
+// permission turns Jenkins's name of a permission into what its pages call it: hudson.model.Item.Build is Job/Build.
+func permission(id string) string {
+	words := strings.Split(id, ".")
+	if len(words) < 2 {
+		return id
+	}
+	group := words[len(words)-2]
+	switch group {
+	case "Item":
+		group = "Job"
+	case "Hudson":
+		group = "Overall"
+	}
+	return group + "/" + words[len(words)-1]
+}
+
+func release(version string) Finding {
+	f := Finding{What: "Jenkins's release", OK: true, Problem: version}
+	switch {
+	case version == "":
+		f.OK, f.Problem, f.Advice = false, "The answer doesn't say.", "See whether url in [jenkins] is that of a Jenkins."
+	case older(version, oldest):
+		f.OK, f.Problem, f.Advice = false, version+" is older than "+oldest+", the oldest that toaster was tried with.", "Update Jenkins."
+	}
+	return f
+}
+
+func older(version, than string) bool {
+	a, b := strings.Split(version, "."), strings.Split(than, ".")
+	for i := range b {
+		if i >= len(a) {
+			return true
+		}
+		x, _ := strconv.Atoi(a[i])
+		y, _ := strconv.Atoi(b[i])
+		if x != y {
+			return x < y
+		}
+	}
+	return false
+}

@@ -1,0 +1,127 @@
+package jenkins
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"toaster.do/lib/apperr"
+)
+
+// viewFindings look at the view. One that has a job can also be seen by who may see the job.
+func (e *Engine) viewFindings(ctx context.Context) []Finding {
+	f := Finding{What: "view " + e.view}
+	pattern, err := e.viewPattern(ctx)
+	switch kind := apperr.KindOf(err); {
+	case err == nil && pattern == "":
+		f.OK = true
+		f.Problem = "lists jobs by name; a pattern is safer: " + Pattern
+	case err == nil:
+		f.OK, f.Problem = true, "takes the jobs that match "+pattern
+	case kind == apperr.NotFound:
+		f.Problem, f.Advice = "is not there, or the account may not see it.", "Make it from conf/jenkins/view.xml, and give the account View/Read."
+	case kind == apperr.Denied:
+		f.Problem, f.Advice = cause(err), "Give the account View/Read."
+	default:
+		f.Problem, f.Advice = cause(err), cure(err, e.ask)
+	}
+	var shown struct {
+		Jobs []named `json:"jobs"`
+	}
+	if !f.OK {
+		return []Finding{f}
+	}
+	if _, err := e.ask.GetJSON(ctx, path("view", e.view), &shown, map[string]string{"tree": "jobs[name]{0,1}"}); err == nil && len(shown.Jobs) == 0 {
+		return []Finding{f}
+	}
+	return []Finding{f, {What: "permission to see views", OK: true, Unknown: true,
+		Problem: "not checked: a view that has jobs can be seen without it. Give the account View/Read all the same"}}
+}
+
+// agents looks for an agent for each label, and returns the labels of which one is free.
+func (e *Engine) agents(ctx context.Context, labels []string) (all []Finding, free []string) {
+	agents, err := e.computers(ctx)
+	if err != nil {
+		return []Finding{{What: "agents", Problem: cause(err), Advice: cure(err, e.ask)}}, nil
+	}
+	for _, label := range labels {
+		f := Finding{What: agentWith(label)}
+		online, idle := 0, false
+		var offline, exclusive []string
+		for _, a := range agents {
+			switch {
+			case !a.can(label):
+			case label == "" && e.isExclusive(ctx, a):
+				exclusive = append(exclusive, a.Name)
+			case a.Offline:
+				offline = append(offline, a.Name)
+			default:
+				online += a.Slots
+				idle = idle || a.idle()
+			}
+		}
+		switch {
+		case online > 0:
+			f.OK, f.Problem = true, fmt.Sprintf("%d builds at once", online)
+		case len(offline) > 0:
+			f.Problem, f.Advice = "is offline: "+strings.Join(offline, ", ")+".", "Bring it online."
+		case len(exclusive) > 0:
+			f.Problem = "is not there: " + strings.Join(exclusive, ", ") + " take only jobs with their label."
+			f.Advice = "Give the targets in targets.toml that label, or set the agent's usage to “Use this node as much as possible”."
+		default:
+			f.Problem, f.Advice = "is not there.", "Prepare one as conf/jenkins/README.md says and give it the label, or switch the targets off in targets.toml."
+		}
+		if idle {
+			free = append(free, label)
+		}
+		all = append(all, f)
+	}
+	return all, free
+}
+
+func (c *computer) idle() bool {
+	for _, x := range c.Executors {
+		if x.Idle {
+			return true
+		}
+	}
+	return false
+}
+
+// isExclusive tells whether an agent takes only jobs with one of its labels: Node.Mode.EXCLUSIVE. Only a label's page tells,
+// and each node's own name is a label.
+func (e *Engine) isExclusive(ctx context.Context, c computer) bool {
+	var label struct {
+		Mode  string `json:"mode"`
+		Nodes []struct {
+			Mode string `json:"mode"`
+		} `json:"nodes"`
+	}
+	at, tree := path("label", c.Name), "nodes[mode]"
+	if c.Class == "hudson.model.Hudson$MasterComputer" {
+		at, tree = "", "mode"
+	}
+	if _, err := e.ask.GetJSON(ctx, at, &label, map[string]string{"tree": tree}); err != nil {
+		return false
+	}
+	return label.Mode == "EXCLUSIVE" || len(label.Nodes) > 0 && label.Nodes[0].Mode == "EXCLUSIVE"
+}
+
+// renamed finds jobs that carry the mark of another one: toaster has made that anew, and leaves these alone.
+func (e *Engine) renamed(ctx context.Context) (all []Finding) {
+	var root struct {
+		Jobs []item `json:"jobs"`
+	}
+	if _, err := e.ask.GetJSON(ctx, "", &root, map[string]string{"tree": "jobs[name,description]"}); err != nil {
+		return []Finding{{What: "renamed jobs", Problem: cause(err), Advice: cure(err, e.ask)}}
+	}
+	mark := regexp.MustCompile(`\(toaster job ([A-Za-z0-9._+-]{1,200})\)`)
+	for _, j := range root.Jobs {
+		if m := mark.FindStringSubmatch(j.Description); m != nil && m[1] != j.Name {
+			all = append(all, Finding{What: "job " + j.Name, Problem: "has the mark of toaster's job " + m[1] + ": somebody renamed or copied that. toaster has set " + m[1] + " up again.",
+				Advice: "Delete " + j.Name + ", or take the mark out of its description."})
+		}
+	}
+	return all
+}

@@ -1,0 +1,115 @@
+package jenkins
+
+import (
+	"bytes"
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
+)
+
+var _ engine.Examiner = (*Engine)(nil)
+
+// endedByJenkins is said of a build that its script has not ended.
+const endedByJenkins = "The build service ended this build before its script did: it was restarted, or its agent was lost."
+
+// endings are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told. The
+// first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
+var endings = []struct{ words, reason string }{
+	{words: "No space left on device", reason: "A disk of the build service is full, its agent's or its own: the administrator has to make room."},
+	{words: "Agent went offline during the build", reason: agentLost},
+	{words: "ChannelClosedException", reason: agentLost},
+	{words: "RequestAbortedException", reason: agentLost},
+	{words: "closing down or has closed down", reason: agentLost},
+	{words: "Unexpected termination of the channel", reason: agentLost},
+	{words: "no workspace for", reason: agentLost},
+	{words: "no workspace from node", reason: agentLost},
+	{words: "seems to be offline", reason: agentLost},
+	{words: "InterruptedException", reason: restarted},
+	{words: "Build was aborted", reason: restarted},
+	{words: "Jenkins.instance is missing", reason: restarted},
+	{words: "java.lang.ClassNotFoundException", reason: restarted},
+	{words: "ERROR: Failed to archive artifacts", reason: notArchived},
+	{words: "Build step 'Archive the artifacts'", reason: notArchived},
+	{words: "Unable to produce a script file", reason: "The build service's agent could not write the build's script: the administrator has to look at it."},
+	{words: "toaster: this build was ended from outside", reason: "Something on the agent ended this build from outside."},
+}
+
+const (
+	agentLost    = "The build service lost the connection to the agent that this build ran on."
+	restarted    = "The build service was restarted while this build ran."
+	stoppedThere = "It was stopped on the build service itself, not here."
+	notArchived  = "The build service could not store what this build made: the administrator has to look at it."
+)
+
+// Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an
+// interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
+func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, string, error) {
+	if number < 1 || !valid(name) {
+		return "", "", noBuild
+	}
+	var b struct {
+		Result  string `json:"result"`
+		Actions []struct {
+			Class string `json:"_class"`
+		} `json:"actions"`
+	}
+	_, err := e.ask.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
+		map[string]string{"tree": "result,actions[causes[_class]]"})
+	if apperr.KindOf(err) == apperr.NotFound {
+		return engine.Lost, endedByJenkins, nil
+	}
+	if err != nil {
+		return "", "", err
+	}
+	for _, a := range b.Actions {
+		if b.Result == "ABORTED" && a.Class == "jenkins.model.InterruptedBuildAction" {
+			return engine.Aborted, stoppedThere, nil
+		}
+	}
+	reason, err := e.whyEnded(ctx, name, number)
+	return engine.Lost, reason, err
+}
+
+// whyEnded finds the reason in the last lines of the log, which are Jenkins's own where the script has not ended.
+func (e *Engine) whyEnded(ctx context.Context, name string, number int) (string, error) {
+	end, err := e.Log(ctx, name, number, math.MaxInt64)
+	if err != nil {
+		return endedByJenkins, err
+	}
+	c, err := e.Log(ctx, name, number, max(0, end.Next-lastWords))
+	if err != nil {
+		return endedByJenkins, err
+	}
+	text := string(jenkinsOwn(c.Text))
+	for _, end := range endings {
+		if strings.Contains(text, end.words) {
+			return end.reason, nil
+		}
+	}
+	return endedByJenkins, nil
+}
+
+// ownLines is what Jenkins's lines at the end of a log begin with, those of stack traces included.
+var ownLines = []string{"\tat ", "\t... ", "\tSuppressed", "Caused", "Also:", "FATAL", "ERROR", "java.", "hudson.", "jenkins.", "org.",
+	"Build ", "Agent went", "Finished:", "Archiving", "Skipped", "Terminated", "toaster: this build was"}
+
+// jenkinsOwn leaves out what is before Jenkins's last words: the build's programs may have printed anything.
+func jenkinsOwn(text []byte) []byte {
+	for end := len(text); end > 0; {
+		begin := bytes.LastIndexByte(text[:end-1], '\n') + 1
+		line := string(text[begin:end])
+		if strings.TrimSpace(line) != "" && !slices.ContainsFunc(ownLines, func(own string) bool { return strings.HasPrefix(line, own) }) {
+			return text[end:]
+		}
+		end = begin
+	}
+	return text
+}
+
+// lastWords is how much of a log Jenkins's words about its end take: two stack traces.
+const lastWords = 16 << 10

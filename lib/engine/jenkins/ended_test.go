@@ -1,0 +1,159 @@
+package jenkins_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/engine/jenkins/jenkinstest"
+	"toaster.do/lib/store"
+)
+
+// onAgents is a controller whose builds run on an agent.
+func onAgents() jenkinstest.Options {
+	opt := quick()
+	opt.Executors = -1
+	opt.Agents = []jenkinstest.Agent{{Name: "agent", Executors: 3}}
+	return opt
+}
+
+// first is a job's first build.
+func (h *house) first(job *store.Job) *store.Build {
+	h.Helper()
+	all, err := h.Builds(h.Context(), h.ann.ID, job.ID)
+	if err != nil || len(all) == 0 {
+		h.Fatal(all, err)
+	}
+	return all[len(all)-1]
+}
+
+// loses lets Jenkins or its agent end the build that runs.
+func (h *house) loses(how string) {
+	h.Helper()
+	switch how {
+	case "agent":
+		h.controller.LoseAgent("agent")
+		h.controller.SetOffline("agent", false)
+	case "kill":
+		h.controller.Kill()
+		if err := h.controller.StartAgain(); err != nil {
+			h.Fatal(err)
+		}
+	default:
+		if err := h.controller.Restart(); err != nil {
+			h.Fatal(err)
+		}
+	}
+}
+
+// A build that Jenkins has ended is lost, with a true reason; nobody is told that the lines of their own program say why.
+func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
+	for how, says := range map[string]string{
+		"agent":   "lost the connection to the agent",
+		"restart": "was restarted while this build ran",
+		"SIGTERM": "was restarted while this build ran",
+		"kill":    "no longer knows this build",
+	} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			opt := onAgents()
+			if how == "SIGTERM" {
+				opt.Interrupted = "ABORTED"
+			}
+			h := newHouse(t, opt)
+			said := h.engine.ran + ".said" // an agent that is lost says nothing afterwards
+			h.engine.script = "echo 'toaster: packing'; touch " + said + "; sleep 600"
+			job := h.add()
+			h.starts(job)
+			h.becomes(job, "running")
+			h.begins(1)
+			for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+				if _, err := os.Stat(said); err == nil {
+					break
+				} else if time.Now().After(end) {
+					t.Fatal(err)
+				}
+			}
+			h.loses(how)
+			for end := time.Now().Add(20 * time.Second); h.first(job).Open(); h.syncs() {
+				if time.Now().After(end) {
+					t.Fatal("it stays open")
+				}
+			}
+			if b := h.first(job); b.State != "lost" || !strings.Contains(b.Why(), says) {
+				t.Errorf("%s: %q", b.State, b.Why())
+			}
+		})
+	}
+}
+
+// What a program prints, and that it fails, is the person's: whatever words it has.
+func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
+	h := newHouse(t, onAgents())
+	h.engine.script = `printf '%s\n' 'FATAL: command execution failed' 'hudson.remoting.ChannelClosedException: x' \
+		'Agent went offline during the build' 'Build was aborted' 'Aborted by admin' 'toaster: failed: line 3 did not work out'; exit 6`
+	job := h.add()
+	h.starts(job)
+	h.quiets()
+	if b := h.first(job); b.State != "failed" || b.Why() != "Line 3 did not work out" {
+		t.Errorf("%s: %q", b.State, b.Why())
+	}
+}
+
+// A stop that its owner asked for while Jenkins was away has come true when the build is gone.
+func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
+	for _, how := range []string{"agent", "restart", "SIGTERM", "kill"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			opt := onAgents()
+			if how == "SIGTERM" {
+				opt.Interrupted = "ABORTED"
+			}
+			h := newHouse(t, opt)
+			h.engine.script = "sleep 600"
+			job := h.add()
+			h.starts(job)
+			h.becomes(job, "running")
+			h.begins(1)
+			h.controller.Unavailable()
+			if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil {
+				t.Error(err)
+			}
+			h.loses(how)
+			h.well()
+			h.settles(job, "aborted", 1)
+			if why := h.first(job).Why(); why != "Stopped by its owner." {
+				t.Error(why)
+			}
+		})
+	}
+}
+
+// Somebody who stops it in Jenkins, and only they, make it aborted.
+func TestAStopInJenkinsEndsAborted(t *testing.T) {
+	h := newHouse(t, onAgents())
+	h.engine.script = "sleep 600"
+	job := h.add()
+	h.starts(job)
+	h.becomes(job, "running")
+	h.begins(1)
+	h.byHand("POST", "/job/"+job.EngineName+"/1/stop", "")
+	h.settles(job, "aborted", 1)
+	if why := h.first(job).Why(); !strings.Contains(why, "stopped on the build service itself") {
+		t.Error(why)
+	}
+}
+
+// Links in dist lead nowhere, and break nothing: with fingerprints Jenkins followed them, and failed at a dangling one.
+func TestLinksInDistAreNotFollowed(t *testing.T) {
+	h := newHouse(t, quick())
+	h.engine.script = "ln -s /etc dist/etc; ln -s nothing dist/dangling; ln -s .. dist/up"
+	job := h.add()
+	h.starts(job)
+	h.settles(job, "succeeded", 1)
+	list, err := h.Artifacts(t.Context(), h.ann.ID, job.ID, 1)
+	if err != nil || len(list) != 1 || list[0].Path != "image" {
+		t.Errorf("%v, %v", list, err)
+	}
+}

@@ -1,0 +1,138 @@
+package jenkinstest
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+const shellJob = `<?xml version='1.1' encoding='UTF-8'?>
+<project>
+  <description>demo</description>
+  <keepDependencies>false</keepDependencies>
+  <properties/>
+  <scm class="hudson.scm.NullSCM"/>
+  <canRoam>true</canRoam>
+  <disabled>false</disabled>
+  <concurrentBuild>false</concurrentBuild>
+  <builders><hudson.tasks.Shell><command>SCRIPT</command></hudson.tasks.Shell></builders>
+  <publishers><hudson.tasks.ArtifactArchiver><artifacts>out/**</artifacts><allowEmptyArchive>true</allowEmptyArchive></hudson.tasks.ArtifactArchiver></publishers>
+  <buildWrappers/>
+</project>`
+
+// client is one who asks the stand-in.
+type client struct {
+	*testing.T
+	*Server
+	user, secret string
+}
+
+func begin(t *testing.T, opt Options) *client {
+	t.Helper()
+	return &client{t, Start(t, opt), "toaster", "toaster-token"}
+}
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+// ask sends a request; the body is XML where it begins with "<", and a form otherwise.
+func (c *client) ask(method, path, body string, headers ...string) answer {
+	c.Helper()
+	r, err := http.NewRequestWithContext(c.Context(), method, c.URL+path, strings.NewReader(body))
+	if err != nil {
+		c.Fatal(err)
+	}
+	if c.user != "" {
+		r.SetBasicAuth(c.user, c.secret)
+	}
+	if strings.HasPrefix(body, "<") {
+		r.Header.Set("Content-Type", "application/xml")
+	} else if body != "" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if r.Header.Set(headers[i], headers[i+1]); headers[i+1] == "" {
+			r.Header.Del(headers[i])
+		}
+	}
+	answer := answer{}
+	if answer.Response, err = http.DefaultTransport.RoundTrip(r); err != nil {
+		c.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		c.Fatalf("%s %s: %v", method, path, err)
+	}
+	answer.body = string(text)
+	return answer
+}
+
+func (c *client) get(path string) string {
+	c.Helper()
+	a := c.ask("GET", path, "")
+	if a.StatusCode != 200 {
+		c.Fatalf("GET %s: %s\n%s", path, a.Status, a.body)
+	}
+	return a.body
+}
+
+func (c *client) create(name, script string) {
+	c.Helper()
+	if a := c.ask("POST", "/createItem?name="+name, strings.Replace(shellJob, "SCRIPT", script, 1)); a.StatusCode != 200 {
+		c.Fatalf("createItem %s: %s\n%s", name, a.Status, a.body)
+	}
+}
+
+func (c *client) until(path, wanted string) string {
+	c.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		a := c.ask("GET", path, "")
+		if strings.Contains(a.body, wanted) {
+			return a.body
+		}
+		if time.Now().After(end) {
+			c.Fatalf("GET %s lacks %q: %s", path, wanted, a.body)
+		}
+	}
+}
+
+func TestABuildFromCreateToDelete(t *testing.T) {
+	c := begin(t, Options{})
+	c.create("demo", "mkdir -p out; echo hello >out/a.txt; echo line; sleep 0.2")
+	a := c.ask("POST", "/job/demo/build", "")
+	if a.StatusCode != 201 || a.Header.Get("Location") != c.URL+"/queue/item/1/" {
+		t.Fatalf("%s %v", a.Status, a.Header)
+	}
+	c.until("/queue/item/1/api/json", `"executable":{"_class":"hudson.model.FreeStyleBuild","number":1`)
+	c.until("/job/demo/1/api/json", `"building":true`)
+	c.until("/job/demo/1/api/json", `"result":"SUCCESS"`)
+	c.until("/job/demo/1/api/json", `"building":false`)
+	c.until("/job/demo/1/consoleText", "Finished: SUCCESS")
+	if text := c.get("/job/demo/1/artifact/out/a.txt"); text != "hello\n" {
+		t.Errorf("the artifact is %q", text)
+	}
+	if a := c.ask("POST", "/job/demo/doDelete", ""); a.StatusCode != 302 {
+		t.Errorf("doDelete: %s", a.Status)
+	}
+	if a := c.ask("GET", "/job/demo/api/json", ""); a.StatusCode != 404 {
+		t.Errorf("afterwards: %s", a.Status)
+	}
+}
+
+func TestStop(t *testing.T) {
+	c := begin(t, Options{})
+	c.create("demo", "timeout 100 sleep 600; echo after")
+	c.ask("POST", "/job/demo/build", "")
+	c.until("/job/demo/1/api/json", `"building":true`)
+	c.until("/job/demo/1/consoleText", "+ timeout")
+	c.ask("POST", "/job/demo/1/stop", "")
+	c.until("/job/demo/1/api/json", `"result":"ABORTED"`)
+	if log := c.until("/job/demo/1/consoleText", "Finished"); !strings.Contains(log, "Build was aborted\nAborted by toaster\n") || strings.Contains(log, "after\n+") {
+		t.Errorf("the log is %q", log)
+	}
+}

@@ -1,0 +1,75 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/store"
+)
+
+// Drain has the runners of this host that live take no more builds, and returns when all have ended, which they do with
+// the builds that they have. One that begins meanwhile is none of them. Say is told what it waits for. After the limit,
+// unless that is 0, or when ctx ends, it is a Conflict that names the builds that still run: the runners go on as they
+// were asked to.
+func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, say func(string)) error {
+	alive := func() (ids []string) {
+		AsRoot(func() error { ids = living(dir); return nil })
+		return ids
+	}
+	left := alive()
+	if len(left) == 0 {
+		say("No runner is running.")
+		return nil
+	}
+	if err := db.LocalDrain(context.WithoutCancel(ctx), left); err != nil {
+		return err
+	}
+	end := ctx
+	if limit > 0 {
+		var cancel context.CancelFunc
+		end, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	for said := false; ; {
+		// The builds first: a runner ends only after it has written down their ends.
+		builds, err := buildsOf(context.WithoutCancel(ctx), db, left)
+		if err != nil {
+			return err
+		}
+		now := alive()
+		left = slices.DeleteFunc(left, func(id string) bool { return !slices.Contains(now, id) })
+		if len(left) == 0 {
+			say("The runner has ended, and no build was interrupted.")
+			return nil
+		}
+		if len(builds) > 0 && !said {
+			said = true
+			say("The runner takes no more builds. It ends with those that run: " + strings.Join(builds, ", ") + ".")
+		}
+		select {
+		case <-end.Done():
+			what := "The runner has not ended yet."
+			if len(builds) > 0 {
+				what = "The runner has not ended yet. These builds run: " + strings.Join(builds, ", ") + "."
+			}
+			return apperr.New(apperr.Conflict, what, "It takes no more builds, and ends with them: wait again. "+
+				"Stopping it interrupts them; they are then queued again by themselves, once.")
+		case <-time.After(tick):
+		}
+	}
+}
+
+// buildsOf names the builds that runners have.
+func buildsOf(ctx context.Context, db *store.DB, runners []string) (names []string, err error) {
+	running, _, err := db.LocalOpen(ctx)
+	for _, b := range running {
+		if slices.Contains(runners, b.Runner) {
+			names = append(names, fmt.Sprintf("build %d of %s", b.Number, b.Job))
+		}
+	}
+	return names, err
+}

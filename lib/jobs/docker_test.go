@@ -1,0 +1,43 @@
+package jobs
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+
+	"toaster.do/lib/target"
+)
+
+func TestTheCommandThatTestsTheSameFile(t *testing.T) {
+	for _, c := range []struct {
+		arch, args, name string
+		context          bool
+		want             string
+	}{
+		{"", "", "", false, "docker build - < Dockerfile"},
+		{"amd64", "", "", true, "docker build --platform linux/amd64 ."},
+		{"armhf", "A=b\r\n\nV=1.2\n", "", true, "docker build --platform linux/arm/v7 --build-arg A=b --build-arg V=1.2 ."},
+		{"", "A=\n   \nB=\ttab\nC=\"q\"", "", true, "docker build --build-arg A= --build-arg 'B=\ttab' --build-arg 'C=\"q\"' ."},
+		{"", "", "Dockerfile", true, "docker build ."},
+		{"", "A=1", "docker/my file", true, "docker build -f 'docker/my file' --build-arg A=1 ."},
+		{"i386", "G=hello world\nX=it's $(x)", "", false, `docker build --platform linux/386 --build-arg 'G=hello world' --build-arg 'X=it'\''s $(x)' - < Dockerfile`},
+	} {
+		if got := DockerBuild(target.Target{Arch: c.arch}, c.args, c.name, c.context); got != c.want {
+			t.Errorf("%s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// FuzzQuote: a shell gives back the very word.
+func FuzzQuote(f *testing.F) {
+	f.Add("it's $(touch x) `y` \\ \" !\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		if strings.ContainsRune(s, 0) {
+			return
+		}
+		out, err := exec.Command("sh", "-c", "printf %s "+quote(s)).Output()
+		if err != nil || string(out) != s {
+			t.Errorf("quote(%q) = %s, the shell says %q, %v", s, quote(s), out, err)
+		}
+	})
+}

@@ -1,0 +1,37 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"toaster.do/lib/apperr"
+)
+
+// ParseEnvironment reads variables for the application, as "docker run --env-file" does: NAME=VALUE a line, whose value
+// is all that follows the first "=". Empty lines and those that begin with # are passed over; of two of one name the
+// later counts. A line that is none is a *Rejected.
+func ParseEnvironment(text string) ([]string, error) {
+	var list []string
+	for i, line := range itemLines(text) {
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if !utf8.ValidString(line) || strings.Contains(line, "\x00") {
+			return nil, refuse(apperr.Invalid, "environment",
+				fmt.Sprintf("Line %d of the runtime environment is not UTF-8 text.", i+1), "Write it as text.")
+		}
+		name, _, ok := strings.Cut(line, "=")
+		odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+		if !ok || name == "" || strings.ContainsFunc(name, odd) {
+			return nil, refuse(apperr.Invalid, "environment",
+				fmt.Sprintf("Line %d of the runtime environment is not NAME=VALUE.", i+1),
+				"Write one variable a line, such as DB_HOST=10.0.0.5.")
+		}
+		list = slices.DeleteFunc(list, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
+		list = append(list, line)
+	}
+	return list, nil
+}

@@ -1,0 +1,64 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
+)
+
+// Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be removed
+// is tried again next time; what somebody has the engine keep is kept here, too.
+func (s *Service) Expire(ctx context.Context) error {
+	expirer, ok := s.Engine.(engine.Expirer)
+	if !ok {
+		return nil
+	}
+	aged, err := s.Store.Aged(ctx, s.Limits.Builds, s.Limits.Keep, s.Now())
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, a := range aged {
+		err := s.expire(ctx, expirer, a)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("build %d of job %s was not removed: %w", a.Number, a.JobID, err))
+		}
+		if apperr.KindOf(err) == apperr.Unavailable && err != nil {
+			break // the others would wait for the same
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Aged) error {
+	claimed, err := s.Store.Expiring(ctx, a)
+	if err != nil || !claimed {
+		return err
+	}
+	err = expirer.Expire(ctx, a.EngineName, a.EngineNumber)
+	ctx = context.WithoutCancel(ctx)
+	if err == nil {
+		return s.Store.Expired(ctx, a, s.Now())
+	}
+	if apperr.KindOf(err) == apperr.Conflict {
+		return s.Store.NotExpired(ctx, a, true)
+	}
+	return errors.Join(err, s.Store.NotExpired(ctx, a, false))
+}
+
+// Keep has log and artifacts of a build kept for good, or lets it go again.
+func (s *Service) Keep(ctx context.Context, owner int64, id string, number int, keep bool) (*store.Build, error) {
+	ctx = engine.Budget(ctx)
+	_, told := s.Engine.(engine.Keeper)
+	if err := s.Store.SetKept(ctx, owner, id, number, keep, !told); err != nil {
+		return nil, err
+	}
+	if _, err := s.Changed(ctx, owner, id); err != nil {
+		return nil, err
+	}
+	return s.Store.Build(ctx, owner, id, number)
+}

@@ -1,0 +1,50 @@
+package jobs
+
+import (
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxName is the longest engine name in bytes; Jenkins fails above 255.
+const maxName = 200
+
+// EngineName returns EMAIL-TARGET-TIMESTAMP with "@" as "AT", as toaster.do named its Jenkins jobs. Whatever
+// Jenkins refuses in a name, or treats in its own way, becomes "_"; a long address is cut, so that target
+// and time stay.
+func EngineName(email, target string, timestamp int64) string {
+	tail := "-" + target + "-" + strconv.FormatInt(timestamp, 10)
+	head := strings.Map(plain, strings.ReplaceAll(email, "@", "AT"))
+	// Jenkins keeps each job in a folder of its name: a leading dot would hide it.
+	head = strings.TrimLeft(head, ".-")
+	if len(head) > maxName-len(tail) {
+		head = head[:maxName-len(tail)]
+	}
+	return head + tail
+}
+
+// timestamp is what a job's name ends with: when it was made, in Unix seconds, and six digits more, by chance. So a name
+// is never given twice, also when the job that had it is gone: an engine may still have something of that.
+func timestamp(made time.Time) int64 {
+	var b [4]byte
+	rand.Read(b[:])
+	return made.Unix()*1_000_000 + int64(binary.LittleEndian.Uint32(b[:])%1_000_000)
+}
+
+func plain(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', strings.ContainsRune("._+-", r):
+		return r
+	}
+	return '_'
+}
+
+// newID returns a job's id: 12 characters, 60 random bits, fit for a URL and for reading aloud.
+func newID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding).EncodeToString(b[:])[:12]
+}

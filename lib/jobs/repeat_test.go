@@ -1,0 +1,143 @@
+package jobs
+
+import (
+	"testing"
+	"time"
+
+	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
+)
+
+// running is a job whose first build runs.
+func (h *house) running() *store.Job {
+	h.Helper()
+	job := h.add()
+	if _, _, err := h.Start(h.Context(), h.ann.ID, job.ID); err != nil {
+		h.Fatal(err)
+	}
+	h.fake.begin(job.EngineName)
+	h.syncs(1)
+	if b := h.last(job); b.State != "running" {
+		h.Fatalf("%+v", b)
+	}
+	return job
+}
+
+// states are those of a job's builds, oldest first, and which build each repeats.
+func (h *house) states(job *store.Job) (states []string, repeats []int) {
+	h.Helper()
+	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
+	if err != nil {
+		h.Fatal(err)
+	}
+	for i := range builds {
+		b := builds[len(builds)-1-i]
+		states, repeats = append(states, b.State), append(repeats, b.Repeats)
+	}
+	return states, repeats
+}
+
+func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
+	h := build(t)
+	h.Limits.Builds = store.Limits{Daily: 1, Running: 1, Queue: 1}
+	job := h.running()
+	h.fake.end(job.EngineName, 1, engine.Lost)
+	h.syncs(1)
+	if j := h.fake.jobs[job.EngineName]; j.waiting == nil {
+		t.Fatal("the engine was not asked for the repetition in the same round")
+	}
+	b := h.last(job)
+	first, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
+	if err != nil || b.State != "queued" || b.Number != 2 || b.Repeats != 1 || first.State != "lost" || first.RepeatedBy != 2 {
+		t.Fatalf("%+v, %+v, %v", first, b, err)
+	}
+	// It counts once for its owner, whatever the site had to do for it.
+	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Daily != 1 || u.Running != 1 {
+		t.Errorf("%+v, %v", u, err)
+	}
+	h.fake.begin(job.EngineName)
+	h.syncs(1)
+	h.fake.end(job.EngineName, 2, engine.Lost)
+	h.syncs(3)
+	if states, repeats := h.states(job); len(states) != 2 || states[1] != "lost" || repeats[1] != 1 {
+		t.Errorf("a repetition that was interrupted, too: %v %v", states, repeats)
+	}
+}
+
+func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		prepare func(*house, *store.Job)
+		first   string
+		builds  int
+	}{
+		{"its owner has stopped it, and the engine was away", func(h *house, job *store.Job) {
+			h.fake.faults = []string{"status:before", "stop:before"}
+			h.Stop(h.Context(), h.ann.ID, job.ID)
+		}, "aborted", 1},
+		{"its owner has stopped it while the engine was asked", func(h *house, job *store.Job) {
+			h.fake.during = func() { h.Store.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
+		}, "aborted", 1},
+		{"its job was switched off", func(h *house, job *store.Job) {
+			h.SetEnabled(h.Context(), h.ann.ID, job.ID, false)
+		}, "lost", 1},
+		{"another one waits already", func(h *house, job *store.Job) {
+			h.clock = h.clock.Add(time.Second)
+			h.Start(h.Context(), h.ann.ID, job.ID)
+		}, "lost", 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := build(t)
+			job := h.running()
+			c.prepare(h, job)
+			h.fake.end(job.EngineName, 1, engine.Lost)
+			h.syncs(3)
+			states, repeats := h.states(job)
+			if len(states) != c.builds || states[0] != c.first || repeats[c.builds-1] != 0 {
+				t.Errorf("%v %v", states, repeats)
+			}
+		})
+	}
+	t.Run("somebody removed its job from the engine", func(t *testing.T) {
+		h := build(t)
+		job := h.running()
+		delete(h.fake.jobs, job.EngineName)
+		h.syncs(3)
+		if states, _ := h.states(job); len(states) != 1 || states[0] != "lost" {
+			t.Error(states)
+		}
+	})
+	t.Run("its owner has removed the job", func(t *testing.T) {
+		h := build(t)
+		job := h.running()
+		h.fake.faults = []string{"status:before"}
+		h.Remove(t.Context(), h.ann.ID, job.ID)
+		h.fake.end(job.EngineName, 1, engine.Lost)
+		h.syncs(3)
+		if h.fake.jobs[job.EngineName] != nil {
+			t.Error("the engine still has it")
+		}
+	})
+}
+
+// Nobody gets an email about a build that is built again; its repetition's end is the news.
+func TestTheEmailComesWithTheRepetition(t *testing.T) {
+	h := build(t)
+	db := h.Store
+	if err := db.SetProfile(t.Context(), h.ann.ID, "Ann", "failure"); err != nil {
+		t.Fatal(err)
+	}
+	job := h.running()
+	h.fake.end(job.EngineName, 1, engine.Lost)
+	h.syncs(1)
+	if list, err := db.Unnotified(t.Context(), 10); err != nil || len(list) != 0 {
+		t.Errorf("%d emails, %v", len(list), err)
+	}
+	h.fake.begin(job.EngineName)
+	h.syncs(1)
+	h.fake.end(job.EngineName, 2, engine.Lost)
+	h.syncs(1)
+	if list, err := db.Unnotified(t.Context(), 10); err != nil || len(list) != 1 || list[0].Build.Number != 2 {
+		t.Errorf("%d emails, %v", len(list), err)
+	}
+}

@@ -1,0 +1,223 @@
+// Package jobs holds toaster's use cases: jobs are made from Dockerfiles, checked, built, compared and removed.
+package jobs
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+)
+
+// Limits bound what one person can ask for.
+type Limits struct {
+	Dockerfile int64 // bytes
+	Context    dockerfile.Limits
+	Jobs       int           // a person's jobs, unless the person has a number of their own; 0: no limit
+	Sources    int64         // bytes of Dockerfiles and contexts of a person's jobs, in all revisions; 0: no limit
+	Builds     store.Limits  // a person's builds, likewise, and the queue's
+	Keep       int           // builds that are kept of a job: so many that succeeded, and so many others
+	TimeLimit  time.Duration // of one build, unless its target has another; 0: the engine's own
+	// OutputLimit is how much one build may print, in bytes; 0: the engine's own.
+	OutputLimit int64
+}
+
+// Service is what people do with jobs. Each change is committed to the database first; then the engine is
+// told, as far as it answers in time; Reconcile carries on whatever is left over.
+type Service struct {
+	engine.Follower
+	Targets func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
+	Limits  Limits
+	Version string       // toaster's, for provenance.json
+	made    *handover    // the script of the revision that is being stored
+	Room    func() error // an error while no build may start, because a disk is nearly full; nil: never
+}
+
+// New returns a service of these parts; Define is its own.
+func New(parts Service) *Service {
+	s := &parts
+	s.Define, s.made = s.define, &handover{}
+	return s
+}
+
+// Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
+// error: the job is defined later.
+func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	return s.add(ctx, owner, sub, s.Store.AddJob)
+}
+
+// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is a Conflict.
+func (s *Service) AddNamed(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+	return s.add(ctx, owner, sub, s.Store.AddNamedJob)
+}
+
+// Named returns the newest of an owner's jobs with the name and target of a submission, and its newest revision; nil
+// where there is none.
+func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*store.Job, *store.Revision, error) {
+	name, err := cleanName(sub.Name, sub.Target)
+	if err != nil {
+		return nil, nil, nil // Add says what is wrong
+	}
+	job, err := s.Store.NamedJob(ctx, owner, name, sub.Target)
+	if job == nil || err != nil {
+		return nil, nil, err
+	}
+	rev, err := s.Store.Revision(ctx, owner, job.ID, 0)
+	return job, rev, err
+}
+
+type addJob func(context.Context, *store.Job, *store.Revision, int) error
+
+func (s *Service) add(ctx context.Context, owner *store.Person, sub Submission, put addJob) (*store.Job, error) {
+	ctx = engine.Budget(ctx)
+	w, err := s.prepare(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	script, made, err := s.translated(w)
+	if err != nil {
+		return nil, err
+	}
+	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
+		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+		Environment: w.environment, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
+	for try := 0; ; try++ {
+		job.ID = newID()
+		rev.JobID = job.ID
+		job.EngineName = EngineName(owner.Email, job.Target, timestamp(job.CreatedAt))
+		err := put(ctx, job, rev, s.jobs(owner))
+		if err == nil {
+			break
+		}
+		if apperr.Of(err).Code != store.NameTaken || try == 40 {
+			return nil, err
+		}
+	}
+	defer s.made.give(job.ID, rev.Number, script)()
+	s.Push(ctx, job)
+	return job, nil
+}
+
+// Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
+// Conflict, wrong input a *Rejected. The target stays.
+func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
+	ctx = engine.Budget(ctx)
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	sub.Target = job.Target
+	if sub.Name == "" {
+		sub.Name = job.Name
+	}
+	old, err := s.Store.Revision(ctx, owner, id, base)
+	if apperr.KindOf(err) == apperr.NotFound && err != nil && base != job.Revision {
+		err = store.Stale(base, job.Revision) // revisions that nothing was built from are forgotten
+	}
+	if err != nil {
+		return nil, err
+	}
+	if sub.KeepContext && sub.Context == nil {
+		sub.Context = old.Context
+	}
+	w, err := s.prepare(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	if w.root == (store.Root{}) {
+		w.root.Password = old.Root.Password
+	}
+	script, made, err := s.translated(w)
+	if err != nil {
+		return nil, err
+	}
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+		Environment: w.environment, Root: w.root, Made: made, CreatedAt: s.Now()}
+	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
+		return nil, err
+	}
+	defer s.made.give(id, rev.Number, script)()
+	if changed := s.changed(ctx, owner, id); changed != nil {
+		return changed, nil
+	}
+	job.Name, job.Revision = w.name, rev.Number
+	return job, nil
+}
+
+// changed is Changed after what is stored already: that the job can't be looked at is no error then. It returns nil.
+func (s *Service) changed(ctx context.Context, owner int64, id string) *store.Job {
+	job, err := s.Changed(ctx, owner, id)
+	if err != nil {
+		s.Logger.Warn("a change is stored, and carried on with later", slog.String("job", id), slog.Any("error", err))
+		return nil
+	}
+	return job
+}
+
+// Source returns what a job is made from; revision 0 is the newest.
+func (s *Service) Source(ctx context.Context, owner int64, id string, revision int) (*store.Revision, error) {
+	return s.Store.Revision(ctx, owner, id, revision)
+}
+
+// Start asks for a build. While one is queued it is that one, and already is true.
+func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
+	ctx = engine.Budget(ctx)
+	// The one that was queued when a page last looked may run by now.
+	if _, err := s.Job(ctx, owner, id); err != nil {
+		return nil, false, err
+	}
+	if s.Room != nil {
+		if err := s.Room(); err != nil {
+			return nil, false, err
+		}
+	}
+	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
+	if err != nil || already {
+		return b, already, err
+	}
+	s.changed(ctx, owner, id)
+	if now, err := s.Store.Build(ctx, owner, id, b.Number); err == nil {
+		b = now
+	}
+	return b, false, nil
+}
+
+// Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
+func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
+	ctx = engine.Budget(ctx)
+	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
+		return err
+	}
+	s.changed(ctx, owner, id)
+	return nil
+}
+
+// SetEnabled lets a job start builds or not; switching off gives up a build that waits.
+func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enabled bool) error {
+	ctx = engine.Budget(ctx)
+	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
+		return err
+	}
+	s.changed(ctx, owner, id)
+	return nil
+}
+
+// Remove takes a job away, stops its builds, and deletes logs and artifacts.
+func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.Entry) error {
+	ctx = engine.Budget(ctx)
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.RemoveJob(ctx, owner, id, s.Now(), by...); err != nil {
+		return err
+	}
+	job.RemovedAt = s.Now()
+	s.Push(ctx, job)
+	return nil
+}

@@ -1,0 +1,361 @@
+package jobs
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+)
+
+// Submission is a form as a person sent it: raw input.
+type Submission struct {
+	Name        string // empty: the target's name
+	Target      string
+	Dockerfile  []byte
+	Context     []byte // the archive; nil: none
+	KeepContext bool   // Update only: without a new Context, the earlier one stays
+	BuildArgs   string // K=V a line
+	Environment string // K=V a line: for the application, when the image runs
+
+	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
+	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
+}
+
+// Rejected is why a submission was not taken: a field is wrong, or the Dockerfile can't be built.
+type Rejected struct {
+	Faults   []*apperr.Error      // all that is wrong; Fields as those of Submission: name, target, dockerfile, context, …
+	Findings []dockerfile.Finding // of the Dockerfile, in the order of its lines; may be empty
+}
+
+func (r *Rejected) Error() string { return r.Faults[0].Error() }
+
+// Unwrap returns the faults.
+func (r *Rejected) Unwrap() (list []error) {
+	for _, f := range r.Faults {
+		list = append(list, f)
+	}
+	return list
+}
+
+// Checked is what can be said of a submission without building it.
+type Checked struct {
+	Findings     []dockerfile.Finding
+	Steps        int             // 0 when it can't be built
+	Distribution string          // what FROM says: "devuan"
+	Codename     string          // what FROM says: "daedalus"
+	Target       string          // the one that was chosen, or the first that FROM suits; empty: none does
+	OK           bool            // Add would take it, for that target
+	Wrong        []*apperr.Error // why it wouldn't, beside the findings
+}
+
+// work is a submission that can be built.
+type work struct {
+	name, buildArgs string
+	environment     string
+	target          target.Target
+	root            store.Root
+	blend           *dockerfile.Blend
+	findings        []dockerfile.Finding
+	steps           int
+}
+
+// Target returns the target of that name. It fails with Invalid for one that is not offered.
+func (s *Service) Target(name string) (target.Target, error) {
+	targets, err := s.Targets()
+	if err != nil {
+		return target.Target{}, err
+	}
+	return targets.Find(name)
+}
+
+// Suggest returns the first target of the release that FROM names; empty where there is none.
+func (s *Service) Suggest(text []byte) string {
+	targets, err := s.Targets()
+	if err != nil {
+		return ""
+	}
+	if suits := targets.For(dockerfile.Release(text)); len(suits) > 0 {
+		return suits[0].Name
+	}
+	return ""
+}
+
+// Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
+// wrong is a *Rejected. Where owner is given, it is looked at whether that person may have one more job.
+func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission) (*Checked, error) {
+	c := &Checked{Target: sub.Target}
+	if sub.Target == "" {
+		sub.Target = s.Suggest(sub.Dockerfile)
+		c.Target = sub.Target
+	}
+	w, wrong, err := s.examine(ctx, sub, false)
+	if err != nil {
+		return nil, err
+	}
+	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
+	c.Findings, c.Steps = w.findings, w.steps
+	var rejected []*apperr.Error
+	for _, f := range wrong {
+		switch {
+		case f.Field == "target" && sub.Target == "":
+			c.Wrong = append(c.Wrong, f)
+		case f.Code != unbuildableCode:
+			rejected = append(rejected, f)
+		}
+	}
+	if len(rejected) > 0 {
+		return nil, &Rejected{Faults: wrong, Findings: w.findings}
+	}
+	if owner != nil {
+		switch err := s.Store.RoomForJob(ctx, owner.ID, s.jobs(owner)); {
+		case apperr.KindOf(err) == apperr.Quota && err != nil:
+			c.Wrong = append(c.Wrong, apperr.Of(err))
+		case err != nil:
+			return nil, err
+		}
+	}
+	c.OK = len(wrong) == 0 && len(c.Wrong) == 0
+	return c, nil
+}
+
+// jobs is how many jobs a person may have; 0: any number.
+func (s *Service) jobs(owner *store.Person) int {
+	if owner.MaxJobs >= 0 {
+		return owner.MaxJobs
+	}
+	return s.Limits.Jobs
+}
+
+func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
+	w, wrong, err := s.examine(ctx, sub, true)
+	if err != nil {
+		return nil, err
+	}
+	if len(wrong) > 0 {
+		return nil, &Rejected{Faults: wrong, Findings: w.findings}
+	}
+	w.root, err = rootAccess(sub, w.target)
+	return w, err
+}
+
+// unbuildableCode is the code of a fault that findings explain.
+const unbuildableCode = "dockerfile"
+
+// examine says all that is wrong with a submission: it decides for a check and for what is stored. Without write, there
+// is no blend. The error is one of the server's.
+func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *work, wrong []*apperr.Error, err error) {
+	w = &work{buildArgs: sub.BuildArgs, environment: sub.Environment}
+	bad := func(field string, err error) bool {
+		if err != nil {
+			wrong = append(wrong, apperr.Of(err).At(field))
+		}
+		return err != nil
+	}
+	if sub.Target == "" {
+		bad("target", apperr.New(apperr.Invalid, "No target is chosen.", s.choose(sub.Dockerfile)))
+	} else if w.target, err = s.Target(sub.Target); err != nil && apperr.KindOf(err) != apperr.Invalid {
+		return nil, nil, err
+	} else {
+		bad("target", err)
+	}
+	w.name, err = cleanName(sub.Name, w.target.Name)
+	bad("name", err)
+	noText := bad("dockerfile", s.checkDockerfile(sub.Dockerfile))
+	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename}
+	noContext := false
+	if sub.Context != nil {
+		src.Context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context)
+		if noContext = bad("context", err); !noContext {
+			src.Context = src.Context.Project(sub.Dockerfile)
+		}
+	}
+	src.BuildArgs, err = ParseBuildArgs(sub.BuildArgs)
+	bad("build_args", err)
+	src.Environment, err = ParseEnvironment(sub.Environment)
+	bad("environment", err)
+	if !noText {
+		if err := inTime(ctx, &src, func() { w.translate(src, write) }); err != nil {
+			return nil, nil, err
+		}
+		if noContext { // what it has is unknown
+			w.findings = slices.DeleteFunc(w.findings, func(f dockerfile.Finding) bool { return f.Rule == "MissingSource" })
+		}
+		if f := unbuildable(w.findings); f != nil {
+			bad("dockerfile", f.Coded(unbuildableCode))
+		}
+	}
+	_, err = ParseRootKeys(sub.RootKeys)
+	bad("root_keys", err)
+	return w, wrong, nil
+}
+
+func (w *work) translate(src dockerfile.Source, write bool) {
+	if write {
+		w.blend, w.findings = dockerfile.Translate(src)
+		return
+	}
+	var steps []dockerfile.Step
+	steps, w.findings = dockerfile.Steps(src)
+	w.steps = len(steps)
+}
+
+func (s *Service) choose(text []byte) string {
+	if suggested := s.Suggest(text); suggested != "" {
+		return "The Dockerfile's FROM suggests " + suggested + "."
+	}
+	return "Say what you want to run it on."
+}
+
+// unbuildable says which lines can't be built; nil: all can.
+func unbuildable(findings []dockerfile.Finding) *apperr.Error {
+	n := 0
+	var first dockerfile.Finding
+	for _, f := range findings {
+		if f.Level == dockerfile.Error {
+			if n == 0 {
+				first = f
+			}
+			n++
+		}
+	}
+	switch n {
+	case 0:
+		return nil
+	case 1:
+		return apperr.New(apperr.Invalid, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
+	}
+	return apperr.New(apperr.Invalid, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
+}
+
+// source turns a submission's files into the translator's input, within the limits.
+func (s *Service) source(sub Submission) (dockerfile.Source, error) {
+	var src dockerfile.Source
+	if err := s.checkDockerfile(sub.Dockerfile); err != nil {
+		return src, err
+	}
+	src.Dockerfile = sub.Dockerfile
+	if sub.Context != nil {
+		ctx, err := dockerfile.ReadContext(sub.Context, s.Limits.Context)
+		if err != nil {
+			return src, reject(err, "context")
+		}
+		src.Context = ctx.Project(sub.Dockerfile)
+	}
+	args, err := ParseBuildArgs(sub.BuildArgs)
+	if err != nil {
+		return src, err
+	}
+	src.BuildArgs = args
+	src.Environment, err = ParseEnvironment(sub.Environment)
+	return src, err
+}
+
+func (s *Service) checkDockerfile(text []byte) error {
+	message, advice := dockerfile.Mistaken(text)
+	switch {
+	case len(text) == 0:
+		return refuse(apperr.Invalid, "dockerfile", "There is no Dockerfile.", "Choose a file, or paste its text.")
+	case message != "":
+		return refuse(apperr.Invalid, "dockerfile", message, advice)
+	case int64(len(text)) > s.Limits.Dockerfile:
+		return refuse(apperr.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes; %d is the limit.", len(text), s.Limits.Dockerfile),
+			"Move large heredocs into files of the build context.")
+	case len(bytes.TrimSpace(text)) == 0:
+		return refuse(apperr.Invalid, "dockerfile", "The Dockerfile is empty.", "It needs a FROM line at least.")
+	}
+	if line, ok := notUTF8(text); ok {
+		return refuse(apperr.Invalid, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
+	}
+	return nil
+}
+
+// notUTF8 returns the number of the first line that isn't UTF-8, or has a NUL byte.
+func notUTF8(text []byte) (int, bool) {
+	for i, line := range bytes.Split(text, []byte("\n")) {
+		if !utf8.Valid(line) || bytes.IndexByte(line, 0) >= 0 {
+			return i + 1, true
+		}
+	}
+	return 0, false
+}
+
+func cleanName(name, otherwise string) (string, error) {
+	name = strings.TrimSpace(name)
+	if name == "" {
+		return otherwise, nil
+	}
+	if utf8.RuneCountInString(name) > 100 {
+		return "", refuse(apperr.Invalid, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
+	}
+	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return "", refuse(apperr.Invalid, "name", "The name has characters that can't be shown.", "Use letters, digits and punctuation.")
+	}
+	return name, nil
+}
+
+// ParseBuildArgs reads build arguments, K=V a line, as "docker build --build-arg" takes them. Blank lines are passed
+// over, and blanks before a name; what follows the first "=" is the value, to the letter. With the error come those
+// that can be read.
+func ParseBuildArgs(text string) (map[string]string, error) {
+	args := map[string]string{}
+	var wrong error
+	for i, line := range itemLines(text) {
+		if line == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		switch {
+		case wrong != nil:
+		case !ok || !identifier(key):
+			wrong = refuse(apperr.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
+				"Write one argument a line, such as VERSION=1.2.")
+		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
+			wrong = refuse(apperr.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
+				"Write it as text.")
+		}
+		if ok && identifier(key) {
+			args[key] = value
+		}
+	}
+	return args, wrong
+}
+
+// itemLines are the lines of a field that has an item a line, whatever ends them, without what is blank before an item.
+// What shows nothing is blank: a byte order mark and a space without width, too. A blank line is empty.
+func itemLines(text string) []string {
+	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+	for i, line := range lines {
+		lines[i] = strings.TrimLeftFunc(line, blank)
+	}
+	return lines
+}
+
+func blank(r rune) bool {
+	return unicode.IsSpace(r) || strings.ContainsRune("\ufeff\u200b\u200c\u200d\u2060", r)
+}
+
+func identifier(s string) bool {
+	for i, r := range s {
+		if r != '_' && (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func refuse(kind apperr.Kind, field, message, advice string) *Rejected {
+	return &Rejected{Faults: []*apperr.Error{apperr.New(kind, message, advice).At(field)}}
+}
+
+// reject says which field a fault belongs to.
+func reject(err error, field string) *Rejected {
+	return &Rejected{Faults: []*apperr.Error{apperr.Of(err).At(field)}}
+}

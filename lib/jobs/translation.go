@@ -1,0 +1,146 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+)
+
+// Findings returns what there is to say of a revision's lines, as it was found when the revision was stored, and an
+// error when it can't be built as it is. Nothing is translated for it.
+func (s *Service) Findings(ctx context.Context, job *store.Job,
+	revision int) (findings []dockerfile.Finding, err error) {
+	if _, err := s.Target(job.Target); err != nil {
+		return nil, err
+	}
+	made, err := s.Store.Translation(ctx, job.PersonID, job.ID, revision)
+	if err != nil || len(made.Findings) == 0 {
+		return nil, err
+	}
+	if err := json.Unmarshal(made.Findings, &findings); err != nil {
+		return nil, err
+	}
+	if f := unbuildable(findings); f != nil {
+		return findings, f
+	}
+	return findings, nil
+}
+
+// Blend returns the blend of an owner's job: revision 0 is the newest.
+func (s *Service) Blend(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	blend, _, err := s.translate(ctx, job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return blend.Text, nil
+}
+
+// Script returns the build script of an owner's job, to read or to run elsewhere: revision 0 is the newest.
+func (s *Service) Script(ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	job, rev, err := s.stored(ctx, owner, id, revision)
+	if err != nil {
+		return nil, err
+	}
+	return s.script(ctx, job, rev)
+}
+
+func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	rev, err := s.Store.Revision(ctx, owner, id, revision)
+	return job, rev, err
+}
+
+// accepted is the translator's input for sources that were accepted once.
+func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Source, target.Target, error) {
+	target, err := s.Target(job.Target)
+	if err != nil {
+		return dockerfile.Source{}, target, err
+	}
+	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+		Environment: rev.Environment})
+	src.Arch, src.Codename = target.Arch, target.Codename
+	return src, target, err
+}
+
+// translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
+func (s *Service) translate(ctx context.Context, job *store.Job,
+	rev *store.Revision) (*dockerfile.Blend, target.Target, error) {
+	src, target, err := s.accepted(job, rev)
+	if err != nil {
+		return nil, target, err
+	}
+	var blend *dockerfile.Blend
+	var findings []dockerfile.Finding
+	if err := inTime(ctx, &src, func() { blend, findings = dockerfile.Translate(src) }); err != nil {
+		return nil, target, err
+	}
+	if blend == nil {
+		return nil, target, unbuildable(findings)
+	}
+	return blend, target, nil
+}
+
+// define is what the engine has to know of a revision.
+func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error) {
+	target, err := s.Target(job.Target)
+	if err != nil {
+		return engine.Job{}, err
+	}
+	script := s.made.take(job.ID, rev.Number)
+	if script == nil {
+		script, err = s.script(context.Background(), job, rev)
+	}
+	return engine.Job{
+		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev),
+		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
+		Script: script, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
+	}, err
+}
+
+func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
+	return engine.Source{
+		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+	}
+}
+
+// Make makes the build script of a source, which may come from anywhere. It needs no database.
+func (s *Service) Make(src engine.Source) ([]byte, error) {
+	keys, err := ParseRootKeys(src.RootKeys)
+	if err != nil {
+		return nil, err
+	}
+	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
+		Environment: src.Environment, Root: store.Root{Keys: keys, Password: src.RootHash}}
+	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
+}
+
+func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) ([]byte, error) {
+	blend, t, err := s.translate(ctx, job, rev)
+	if err != nil {
+		return nil, err
+	}
+	return Script(t, blend, accessOf(rev.Root), s.Version)
+}
+
+// Script returns the build script for a target and a blend, whose images root gets into by access.
+func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
+	return target.Script(target.Recipe{
+		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version, Root: access,
+		Environment: blend.Environment,
+	})
+}

@@ -1,0 +1,98 @@
+package target
+
+import (
+	"path"
+	"strings"
+)
+
+// Step is something a person can do with what a build left.
+type Step struct {
+	Title    string   // "Start it in qemu"
+	Text     string   // a sentence or two; may be empty
+	Commands []string // each a line for a shell, with the file's real name; may be empty
+}
+
+// next says, by the end of a file's name, what to do with it. FILE stands for its name, NAME for that without the end,
+// QEMU for qemu's program for the target's architecture.
+var next = []struct {
+	end   string
+	steps []Step
+}{
+	{".u-boot.tar.gz", []Step{
+		{"Write your board's boot loader", "After the image: choose the file of your board, and write it to the same card.", []string{
+			"tar -xzf FILE", "ls u-boot", "sudo dd if=u-boot/BOARD of=/dev/sdX bs=1024 seek=8 conv=fsync"}},
+	}},
+	{".tar.gz", []Step{
+		{"Look into it, or work in it", "As root, so that owners and device files stay as they are.", []string{
+			"mkdir NAME", "tar --xattrs --xattrs-include='*' --numeric-owner -xpf FILE -C NAME", "chroot NAME /bin/sh"}},
+		{"Run it as a container", "The application is a service of the image: with /sbin/init it starts as on a machine.", []string{
+			"docker import FILE NAME", "docker run --rm -it NAME /bin/sh"}},
+	}},
+	{".iso", []Step{
+		{"Start it in qemu", "Port 8080 of the image is port 8080 of your machine.", []string{
+			"QEMU -m 1024 -nic user,hostfwd=tcp:127.0.0.1:8080-:8080 -cdrom FILE"}},
+		{"Write it to a stick", "Put the stick in, find its name with lsblk, and put it in the place of sdX. All that is on the stick is lost.", []string{
+			"lsblk -o NAME,SIZE,MODEL", "sudo dd if=FILE of=/dev/sdX bs=4M conv=fsync status=progress"}},
+		{"Start it in VirtualBox", "Make a new machine of the type Debian, choose the file as its ISO image, and leave out the unattended installation.", nil},
+	}},
+	{".qcow2", []Step{
+		{"Start it in qemu", "Port 8080 of the image is port 8080 of your machine. Without -snapshot what you change is kept.", []string{
+			"QEMU -m 1024 -nic user,hostfwd=tcp:127.0.0.1:8080-:8080 -snapshot FILE"}},
+		{"Import it to libvirt", "The machine has a screen, and a console on its serial port.", []string{
+			"sudo mv FILE /var/lib/libvirt/images/",
+			"sudo virt-install --import --name NAME --memory 1024 --osinfo linux2022 --disk /var/lib/libvirt/images/FILE",
+			"sudo virsh console NAME"}},
+		{"Make the disk larger", "Then the last partition and its file system, in the running machine.", []string{"qemu-img resize FILE +10G"}},
+	}},
+	{".vdi", []Step{
+		{"Start it in VirtualBox", "", []string{
+			"VBoxManage createvm --name NAME --ostype Debian_64 --register",
+			"VBoxManage modifyvm NAME --memory 1024 --nic1 nat --natpf1 web,tcp,127.0.0.1,8080,,8080",
+			"VBoxManage storagectl NAME --name sata --add sata",
+			"VBoxManage storageattach NAME --storagectl sata --port 0 --device 0 --type hdd --medium FILE",
+			"VBoxManage startvm NAME"}},
+	}},
+	{".img.xz", []Step{
+		{"Write it to a memory card", "Put the card in, find its name with lsblk, and put it in the place of sdX. All that is on the card is lost.", []string{
+			"lsblk -o NAME,SIZE,MODEL", "xz -dc FILE | sudo dd of=/dev/sdX bs=4M conv=fsync status=progress"}},
+	}},
+	{"SHA256SUMS", []Step{
+		{"Check what you downloaded", "With the files in the same folder.", []string{"sha256sum --check --ignore-missing FILE"}},
+	}},
+}
+
+// Next tells what a person can do with a file of dist/ whose path is given: nothing for a file that is only read.
+func (t Target) Next(file string) []Step {
+	file = path.Base(file)
+	for _, n := range next {
+		name, ok := strings.CutSuffix(file, n.end)
+		if !ok {
+			continue
+		}
+		qemu := "qemu-system-x86_64"
+		if t.Arch == "i386" {
+			qemu = "qemu-system-i386"
+		}
+		fill := strings.NewReplacer("FILE", word(file), "-o NAME,", "-o NAME,", "NAME", word(name), "QEMU", qemu)
+		steps := make([]Step, len(n.steps))
+		for i, s := range n.steps {
+			steps[i] = Step{Title: s.Title, Text: s.Text}
+			for _, c := range s.Commands {
+				if t.Arch == "i386" {
+					c = strings.ReplaceAll(c, "Debian_64", "Debian")
+				}
+				steps[i].Commands = append(steps[i].Commands, fill.Replace(c))
+			}
+		}
+		return steps
+	}
+	return nil
+}
+
+// word writes s as a word of a shell, bare where it can be.
+func word(s string) string {
+	if isWord(s, "._-") && !strings.HasPrefix(s, "-") {
+		return s
+	}
+	return shellQuote(s)
+}

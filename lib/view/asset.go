@@ -1,0 +1,27 @@
+package view
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"sync"
+
+	"toaster.do/static"
+)
+
+var digests sync.Map // name → string
+
+// asset returns a static file's path below the prefix. It changes with the content, so that browsers may keep the
+// file for ever.
+func asset(name string) (string, error) {
+	if d, ok := digests.Load(name); ok {
+		return d.(string), nil
+	}
+	content, err := static.Files.ReadFile(name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(content)
+	path := "/static/" + name + "?v=" + hex.EncodeToString(sum[:6])
+	digests.Store(name, path)
+	return path, nil
+}

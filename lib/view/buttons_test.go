@@ -1,0 +1,54 @@
+package view
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestEveryButtonThatIsNamedIsThere: whatever somebody is told to press or to choose is on a page in these very words.
+func TestEveryButtonThatIsNamedIsThere(t *testing.T) {
+	there := map[string]bool{}
+	each(t, func(t *testing.T, name, text string) {
+		for _, m := range button.FindAllStringSubmatch(text, -1) {
+			for _, label := range regexp.MustCompile(`\{\{[^}]*\}\}`).Split(m[1]+m[2], -1) {
+				there[strings.TrimSpace(label)] = true
+			}
+		}
+	})
+	if !there["Log out"] || !there["Add the job"] && len(there) < 20 {
+		t.Fatal("no buttons are found: ", there)
+	}
+	texts := map[string]string{}
+	each(t, func(_ *testing.T, name, text string) { texts[name] = text })
+	for _, name := range []string{"README.md", "conf/README.md", "conf/jenkins/README.md"} {
+		text, err := os.ReadFile(filepath.Join("../..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[name] = string(text)
+	}
+	said := 0
+	for name, text := range texts {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			said++
+			if label := m[1] + m[2] + m[3]; !there[strings.Join(strings.Fields(label), " ")] {
+				t.Errorf("%s names the button %q, and no page has it", name, label)
+			}
+		}
+	}
+	if said < 4 {
+		t.Error("nothing names a button: the search has gone wrong")
+	}
+	german := Text("de", "Not built yet. Press “Build”, and watch the log.")
+	if label := regexp.MustCompile(`„([^“]+)“`).FindStringSubmatch(german); label == nil || label[1] != Text("de", "Build") {
+		t.Errorf("in German the button is %q: %s", Text("de", "Build"), german)
+	}
+}
+
+var (
+	button = regexp.MustCompile(`(?m)^\s*(?:button|a\.button)\S*(?: \S+=(?:"[^"]*"|\S*))* (.+)$|<button [^>]*>([^<]+)</button>`)
+	named  = regexp.MustCompile(`(?:[Pp]ress|choose)\s+(?:“([^”]+)”|\*([^*]+)\*|([A-Z][a-z]+\b))`)
+)

@@ -3,7 +3,7 @@
 LISTEN  = 127.0.0.1:8080
 DESTDIR =
 PREFIX  = /usr
-VERSION = $(shell git describe --always --dirty 2>/dev/null || echo devel)
+VERSION = $(patsubst v%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo devel))
 BUILD   = build
 
 PROGRAMS = index account admin jobs build strength
@@ -22,15 +22,17 @@ export CGO_ENABLED = 1
 # sees the values.
 export CGO_CFLAGS = -O2 -DSQLITE_DEFAULT_MEMSTATUS=0 -DSQLITE_ENABLE_QPSG
 
-.PHONY: help run test test-jenkins build install deb bench clean run-tools test-tools lint
+.PHONY: help run check test test-jenkins build install deb release bench clean run-tools test-tools lint
 
 help:
 	@printf '%s\n' 'make run      try toaster out: builds it, makes ./var, serves on $(LISTEN)' \
+		'make check    in less than a minute: lint and unit tests' \
 		'make test     all the tests; as root it installs what they need' \
 		'make test-jenkins  the engine on a Jenkins: JENKINS_URL, JENKINS_USER, JENKINS_TOKEN' \
 		'make build    build/toasterctl and build/cgi-bin/' \
 		'make install  into $(PREFIX), below DESTDIR' \
 		'make deb      a Debian package, in build/' \
+		'make release VERSION=1.2.0  checks, changelog, package, checksums' \
 		'make e2e-sdk   images from the real SDKs in SDK_DIR, started in qemu; half an hour' \
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
@@ -48,6 +50,13 @@ build: run-tools
 
 run: build
 	@.ci/try '$(LISTEN)'
+
+# What to run while working: no browser, no web server, no root file system.
+UNIT = ./cgi-bin/account ./cgi-bin/admin ./lib/apperr ./lib/auth/... ./lib/buildlog ./lib/config ./lib/dockerfile ./lib/engine ./lib/jobs \
+	./lib/store ./lib/view/... ./lib/web
+
+check: run-tools lint
+	go test -short $(UNIT)
 
 test: test-tools lint
 	go test -race -timeout 60m ./...
@@ -69,6 +78,7 @@ lint:
 		[ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+	@echo deadcode; dead=$$(go tool deadcode -test ./...) || exit 1; [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
 	cd lib/dockerfile/oracle && go vet ./...
 
 bench: test-tools build
@@ -106,6 +116,15 @@ deb:
 	rm -rf '$(BUILD)/deb' '$(BUILD)'/toaster_*.deb
 	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
 	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
+
+# Dates the changelog, runs all the tests, and makes the package and its checksum.
+release:
+	@[ -z "$$(git status --porcelain)" ] || { echo 'commit or stash your changes first'; exit 1; }
+	conf/debian/release '$(VERSION)' conf/CHANGELOG.md
+	$(MAKE) test
+	$(MAKE) deb VERSION='$(VERSION)'
+	cd '$(BUILD)' && sha256sum toaster_*.deb >SHA256SUMS && cat SHA256SUMS
+	@echo "then: git commit -am 'release: $(VERSION)' && git tag 'v$(VERSION)'"
 
 clean:
 	rm -rf '$(BUILD)' lib/view/compiled/pages

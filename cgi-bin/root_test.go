@@ -22,7 +22,7 @@ var passwordForm = regexp.MustCompile(`^[a-z2-9]{20}$`)
 func accessOf(t *testing.T, c *client, id string) (hash, keys string) {
 	t.Helper()
 	script := c.get("/jobs/" + id + "/script").body
-	found := regexp.MustCompile(`(?m)^ROOT_KEYS='(.*)'\nROOT_HASH='(.*)'$`).FindStringSubmatch(script)
+	found := regexp.MustCompile(`(?m)^ROOT_KEYS='?(.*?)'?\nROOT_HASH='(.*)'$`).FindStringSubmatch(script)
 	if found == nil {
 		t.Fatalf("%.3000s", script)
 	}

@@ -5,27 +5,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"toaster.do/lib/tomlerr"
 )
 
 // explain turns the decoder's error into "file:line: key: what is wrong".
 func explain(err error, data []byte, path string) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-		first := &unknown.Errors[0]
-		line, _ := first.Position()
-		return fmt.Errorf("%s:%d: %s: there is no such key", path, line, strings.Join(first.Key(), "."))
-	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
-		line, _ := bad.Position()
-		key := ""
-		if len(bad.Key()) > 0 {
-			key = strings.Join(bad.Key(), ".") + ": "
-		}
-		return fmt.Errorf("%s:%d: %s%s", path, line, key, strings.TrimPrefix(bad.Error(), "toml: "))
-	}
 	// The decoder gives no place to the error of an UnmarshalText whose value isn't a string.
 	var value *valueError
 	if errors.As(err, &value) {
@@ -35,7 +21,7 @@ func explain(err error, data []byte, path string) error {
 			}
 		}
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return tomlerr.Explain(err, path)
 }
 
 // valueError is a value that its type can't read.

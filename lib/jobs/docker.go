@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/shell"
 	"toaster.do/lib/target"
 )
 
@@ -13,29 +14,18 @@ import (
 func DockerBuild(t target.Target, buildArgs, name string, context bool) string {
 	words := []string{"docker build"}
 	if context && name != "" && name != "Dockerfile" {
-		words = append(words, "-f "+quote(name))
+		words = append(words, "-f "+shell.Quote(name))
 	}
 	if t.Arch != "" {
 		words = append(words, "--platform "+dockerfile.Platform(t.Arch))
 	}
 	for _, line := range itemLines(buildArgs) {
 		if line != "" {
-			words = append(words, "--build-arg "+quote(line))
+			words = append(words, "--build-arg "+shell.Quote(line))
 		}
 	}
 	if context {
 		return strings.Join(append(words, "."), " ")
 	}
 	return strings.Join(append(words, "- < Dockerfile"), " ")
-}
-
-// quote makes one word of a POSIX shell that means s and nothing else.
-func quote(s string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("_-./:=@%+,", r)
-	}
-	if s != "" && strings.TrimFunc(s, plain) == "" {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

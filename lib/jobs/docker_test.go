@@ -1,8 +1,6 @@
 package jobs
 
 import (
-	"os/exec"
-	"strings"
 	"testing"
 
 	"toaster.do/lib/target"
@@ -26,18 +24,4 @@ func TestTheCommandThatTestsTheSameFile(t *testing.T) {
 			t.Errorf("%s\nwant %s", got, c.want)
 		}
 	}
-}
-
-// FuzzQuote: a shell gives back the very word.
-func FuzzQuote(f *testing.F) {
-	f.Add("it's $(touch x) `y` \\ \" !\n")
-	f.Fuzz(func(t *testing.T, s string) {
-		if strings.ContainsRune(s, 0) {
-			return
-		}
-		out, err := exec.Command("sh", "-c", "printf %s "+quote(s)).Output()
-		if err != nil || string(out) != s {
-			t.Errorf("quote(%q) = %s, the shell says %q, %v", s, quote(s), out, err)
-		}
-	})
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/shell"
 	"toaster.do/lib/target"
 )
 
@@ -179,8 +180,8 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 			t.Fatal(err)
 		}
 		script, err := h.Script(t.Context(), h.ann.ID, job.ID, revision)
-		if err != nil || strings.Contains(string(script), sub.RootPassword) || !strings.Contains(string(script), "\nROOT_HASH='"+rev.Root.Password+"'\n") ||
-			!strings.Contains(string(script), "\nROOT_KEYS='"+base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys))+"'\n") {
+		if err != nil || strings.Contains(string(script), sub.RootPassword) || !strings.Contains(string(script), "\nROOT_HASH="+shell.Quote(rev.Root.Password)+"\n") ||
+			!strings.Contains(string(script), "\nROOT_KEYS="+shell.Quote(base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys)))+"\n") {
 			t.Errorf("the script of revision %d: %v", revision, err)
 		}
 		alone, err := h.Store.Root(t.Context(), h.ann.ID, job.ID, revision)

@@ -1,7 +1,6 @@
 package target
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -10,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
@@ -195,22 +193,6 @@ func isWord(s, others string) bool {
 func isMirror(s string) bool {
 	u, err := url.Parse(s)
 	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && isWord(s, ":/._~%+-")
-}
-
-// explain turns the decoder's error into "file:line: key: what is wrong".
-func explain(err error, path string) error {
-	var unknown *toml.StrictMissingError
-	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-		line, _ := unknown.Errors[0].Position()
-		return fmt.Errorf("%s:%d: %s: there is no such key", path, line, strings.Join(unknown.Errors[0].Key(), "."))
-	}
-	var bad *toml.DecodeError
-	if errors.As(err, &bad) {
-		line, _ := bad.Position()
-		key := strings.Join(bad.Key(), ".")
-		return fmt.Errorf("%s:%d: %s: %s", path, line, key, strings.TrimPrefix(bad.Error(), "toml: "))
-	}
-	return fmt.Errorf("%s: %w", path, err)
 }
 
 // lineOf finds the line of a problem's key, or of the table that it should stand in; 1 where there is none.

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"toaster.do/lib/shell"
 )
 
 // SlowImage returns the folder and the script of a build with the tests' SDK whose instruction never ends: it has loop devices and
@@ -17,7 +19,7 @@ func SlowImage(t *testing.T) (dir string, script []byte) {
 	sdk := miniSDK(t, "vm", "new")
 	b := image(t, sdk, sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN sleep 987654\n"))
 	path := filepath.Join(b.dir, "build.sh")
-	text := strings.Replace(readFile(t, path), "\n", "\nexport PATH="+shellQuote(tools)+":$PATH TOASTER_SDK_DIR="+shellQuote(sdk)+"\n", 1)
+	text := strings.Replace(readFile(t, path), "\n", "\nexport PATH="+shell.Quote(tools)+":$PATH TOASTER_SDK_DIR="+shell.Quote(sdk)+"\n", 1)
 	write(t, path, text, 0o600)
 	return b.dir, []byte(text)
 }

@@ -3,6 +3,8 @@ package target
 import (
 	"path"
 	"strings"
+
+	"toaster.do/lib/shell"
 )
 
 // Step is something a person can do with what a build left.
@@ -73,7 +75,7 @@ func (t Target) Next(file string) []Step {
 		if t.Arch == "i386" {
 			qemu = "qemu-system-i386"
 		}
-		fill := strings.NewReplacer("FILE", word(file), "-o NAME,", "-o NAME,", "NAME", word(name), "QEMU", qemu)
+		fill := strings.NewReplacer("FILE", shell.Quote(file), "-o NAME,", "-o NAME,", "NAME", shell.Quote(name), "QEMU", qemu)
 		steps := make([]Step, len(n.steps))
 		for i, s := range n.steps {
 			steps[i] = Step{Title: s.Title, Text: s.Text}
@@ -87,12 +89,4 @@ func (t Target) Next(file string) []Step {
 		return steps
 	}
 	return nil
-}
-
-// word writes s as a word of a shell, bare where it can be.
-func word(s string) string {
-	if isWord(s, "._-") && !strings.HasPrefix(s, "-") {
-		return s
-	}
-	return shellQuote(s)
 }

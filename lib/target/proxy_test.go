@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"toaster.do/lib/shell"
 )
 
 // What RUN gets of the way to the archive has no password in it, and leads nowhere where RUN can't go; what is left out
@@ -34,10 +36,10 @@ func TestSettingsForRun(t *testing.T) {
 			write(t, filepath.Join(tools, "listing"), c.settings+"\n", 0o600)
 			write(t, filepath.Join(tools, "apt-config"), "#!/bin/sh\nexec cat \"${0%/*}/listing\"\n", 0o755)
 			write(t, filepath.Join(tools, "sources"), "deb http://192.0.2.9/debian bookworm main\n", 0o600)
-			got := sh(t, functions(t, busybox)+"PATH="+shellQuote(tools)+":$PATH NOTES="+shellQuote(tools)+
-				" TOASTER_SANDBOX_ALLOW="+shellQuote(c.allow)+"\nunset http_proxy\n[ -z "+shellQuote(c.env)+
+			got := sh(t, functions(t, busybox)+"PATH="+shell.Quote(tools)+":$PATH NOTES="+shell.Quote(tools)+
+				" TOASTER_SANDBOX_ALLOW="+shell.Quote(c.allow)+"\nunset http_proxy\n[ -z "+shell.Quote(c.env)+
 				" ] || http_proxy="+
-				shellQuote(c.env)+"\nset -eu\nsettings_for_run 2>"+shellQuote(tools+"/said"))
+				shell.Quote(c.env)+"\nset -eu\nsettings_for_run 2>"+shell.Quote(tools+"/said"))
 			said := readFile(t, filepath.Join(tools, "said"))
 			if strings.TrimSpace(got) != c.want || !strings.Contains(said, c.says) || (c.says == "") != (said == "") ||
 				strings.Contains(said, "secret") {
@@ -53,7 +55,7 @@ func TestPrivateMirror(t *testing.T) {
 	write(t, filepath.Join(dir, "sources"),
 		"deb http://10.1.2.3:9999/debian x main\ndeb http://172.20.0.1/debian x main\n"+
 			"deb https://198.51.100.7/ x main\n", 0o600)
-	got := sh(t, functions(t, busybox)+"NOTES="+shellQuote(dir)+" TOASTER_SANDBOX_ALLOW=172.20.0.1:80\nset -eu\n"+
+	got := sh(t, functions(t, busybox)+"NOTES="+shell.Quote(dir)+" TOASTER_SANDBOX_ALLOW=172.20.0.1:80\nset -eu\n"+
 		"mirrors_for_run 2>&1")
 	const want = "toaster: the archive 10.1.2.3:9999 is at 10.1.2.3, in a private network, which RUN can't reach."
 	if !strings.HasPrefix(got, want) || strings.Count(got, "\n") != 1 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/shell"
 )
 
 // Recipe is all that a build script is made from.
@@ -186,7 +187,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"BLEND_SHA256", r.BlendSHA256},
 		{"BUILDER", builder},
 	} {
-		fmt.Fprintf(b, "%s=%s\n", v.name, shellQuote(v.value))
+		fmt.Fprintf(b, "%s=%s\n", v.name, shell.Quote(v.value))
 	}
 }
 
@@ -211,11 +212,6 @@ func (t *Target) bootCheck() int {
 		return 1
 	}
 	return 0
-}
-
-// shellQuote writes s as one word of POSIX sh (XCU 2.2.2, single-quotes).
-func shellQuote(s string) string {
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
 func delimiter(sum string) string { return "END_" + sum }

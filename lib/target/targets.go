@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/tomlerr"
 )
 
 // Targets is what targets.toml says, in the file's order.
@@ -79,7 +80,7 @@ func LoadTargets(path string) (*Targets, error) {
 	}
 	var f file
 	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&f); err != nil {
-		return nil, unusable(explain(err, path))
+		return nil, unusable(tomlerr.Explain(err, path))
 	}
 	list, bad := f.expand()
 	if bad != nil {

@@ -22,7 +22,7 @@ func TestAScriptForRootsKey(t *testing.T) {
 		t.Errorf("%s%.2000s", locked.err, locked.out)
 	}
 	with := ctl(t, simple, "script", "--target", machine, "--root-key", key, "-").exits(0)
-	if !strings.Contains(with.out, "\nROOT_KEYS='"+base64.StdEncoding.EncodeToString([]byte(sshKey+"\n"))+"'\nROOT_HASH=''\n") {
+	if !strings.Contains(with.out, "\nROOT_KEYS="+base64.StdEncoding.EncodeToString([]byte(sshKey+"\n"))+"\nROOT_HASH=''\n") {
 		t.Errorf("%.2000s", with.out)
 	}
 	made := ctl(t, simple, "script", "--target", machine, "--root-password", "-").exits(0)

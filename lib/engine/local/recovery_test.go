@@ -69,7 +69,7 @@ func TestALostBuildEndsWithItsRunner(t *testing.T) {
 	r.Wait()
 	died := time.Now()
 	if lost := h.becomes("silent", b.Ticket, engine.Lost); died.Sub(lost.EndedAt) > time.Minute ||
-		lost.EndedAt.After(died) || lost.EndedAt.Sub(lost.StartedAt) < beat {
+		lost.EndedAt.After(died) || lost.EndedAt.Sub(lost.StartedAt) < beat/2 {
 		t.Errorf("it ended %s before its runner, %s after its start", died.Sub(lost.EndedAt),
 			lost.EndedAt.Sub(lost.StartedAt))
 	}

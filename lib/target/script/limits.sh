@@ -106,15 +106,20 @@ no_inodes() {
 }
 
 # watch_disk ends the build when the host's reserve, or its last files, are touched, or more than the build's share is used.
-# Sizes are looked up seldom, as that reads every folder: only when as much has gone from the disk.
+# Sizes are looked up seldom, as that reads every folder: when as much has gone from the disk, and every 30 rounds, as others
+# may free as much as the build takes.
 watch_disk() {
 	start=$(free_mib "$WORK")
 	looked=0
+	rounds=0
 	while sleep 0.3; do
+		rounds=$((rounds + 1))
 		now=$(free_mib "$WORK")
 		if [ "$now" -lt "$(reserve_mib)" ] || no_inodes; then
 			kill -USR1 1
-		elif [ "${TOASTER_DISK:-0}" != 0 ] && [ $((start - now)) -gt $(((TOASTER_DISK >> 20) - looked / 2)) ]; then
+		elif [ "${TOASTER_DISK:-0}" != 0 ] &&
+			{ [ "$rounds" -ge 30 ] || [ $((start - now)) -gt $(((TOASTER_DISK >> 20) - looked / 2)) ]; }; then
+			rounds=0
 			looked=$(du -smx "$WORK" 2>/dev/null | cut -f 1)
 			[ "$looked" -le $((TOASTER_DISK >> 20)) ] || kill -USR2 1
 			start=$((now + looked))

@@ -55,10 +55,10 @@ func checked(r *web.Request, next string) string {
 // withoutCookie is why somebody who has just logged in is not.
 func withoutCookie(r *web.Request) *apperr.Error {
 	if r.Site.Config.Session.Secure == "always" && r.TLS == nil {
-		return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+		return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 			"Open this site by https://, and allow cookies for it. Then log in again.")
 	}
-	return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+	return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 		"Allow cookies for this site in your browser's settings. Then log in again.")
 }
 
@@ -77,7 +77,7 @@ func login(w http.ResponseWriter, r *web.Request) error {
 	f := form{Email: strings.TrimSpace(in.Values["email"]), Next: web.SafeNext(in.Values["next"], home)}
 	a := accounts(r)
 	person, err := a.LogIn(r.Context(), f.Email, in.Values["password"], address(r))
-	if apperr.KindOf(err) == apperr.Unauthorised && err != nil {
+	if apperr.KindOf(err) == apperr.Unauthenticated && err != nil {
 		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
 	}
 	if err != nil {
@@ -155,7 +155,7 @@ func halfway(r *web.Request, p *store.Person) (string, error) {
 
 // whoIsHalfway returns the person of a state that halfway made.
 func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
-	late := apperr.New(apperr.Unauthorised, "The log-in took too long.", "Begin again.")
+	late := apperr.New(apperr.Unauthenticated, "The log-in took too long.", "Begin again.")
 	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
 	var h half
 	if !ok || json.Unmarshal(b, &h) != nil {

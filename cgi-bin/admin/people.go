@@ -102,7 +102,7 @@ func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do fu
 // notSelf keeps administrators from shutting themselves out.
 func notSelf(r *web.Request, p *store.Person) error {
 	if p.ID == r.Who.Person.ID {
-		return apperr.New(apperr.Conflict, "This is your own account.", "Another administrator can do this.")
+		return apperr.New(apperr.FailedPrecondition, "This is your own account.", "Another administrator can do this.")
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 	return a.change(w, r, "role", func(p *store.Person) error {
 		role := in.Values["role"]
 		if role != "user" && role != "admin" {
-			return apperr.New(apperr.Invalid, "There is no such role.", "Take “user” or “admin”.").At("role")
+			return apperr.New(apperr.InvalidArgument, "There is no such role.", "Take “user” or “admin”.").At("role")
 		}
 		if err := notSelf(r, p); err != nil {
 			return err

@@ -96,7 +96,8 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		} else {
 			job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, old.Number, sub)
 		}
-		if err != nil && apperr.KindOf(err) == apperr.Conflict && try < 5 {
+		kind := apperr.KindOf(err)
+		if (kind == apperr.AlreadyExists || kind == apperr.FailedPrecondition) && try < 5 {
 			continue // another one was faster
 		}
 		if err != nil {
@@ -178,7 +179,7 @@ func (p *passed) Fault() *apperr.Error {
 	if p == nil || p.Problem == "" {
 		return nil
 	}
-	return apperr.New(apperr.Conflict, p.Problem, p.Advice)
+	return apperr.New(apperr.FailedPrecondition, p.Problem, p.Advice)
 }
 
 // passedTo returns what a page of the job is to say once; nil: nothing.

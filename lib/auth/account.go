@@ -53,7 +53,7 @@ func (n NewPerson) Role() string {
 	return "user"
 }
 
-// Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field
+// Add makes an active account. A value that won't do is InvalidArgument, an address in use an AlreadyExists, both with the Field
 // "email", "name" or "password".
 func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*store.Person, error) {
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
@@ -76,7 +76,7 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*st
 	return p, nil
 }
 
-// SetPassword changes a person's password and ends all their sessions. NotFound: no such account. Invalid: the Field "password".
+// SetPassword changes a person's password and ends all their sessions. NotFound: no such account. InvalidArgument: the Field "password".
 func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.Entry) error {
 	p, err := a.person(ctx, email)
 	if err != nil {
@@ -97,7 +97,7 @@ func (a *Accounts) Remove(ctx context.Context, p *store.Person, by store.Entry) 
 	return a.db.RemovePerson(ctx, p.ID, a.Now(), letter, by)
 }
 
-// Leave is Remove for a person who gives their password: Invalid at "confirm" where that is wrong. Conflict: the site would have no
+// Leave is Remove for a person who gives their password: InvalidArgument at "confirm" where that is wrong. FailedPrecondition: the site would have no
 // administrator any more.
 func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, by store.Entry) error {
 	if err := a.Confirm(ctx, p, password); err != nil {
@@ -105,7 +105,7 @@ func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, 
 	}
 	if p.Role == "admin" {
 		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
-			return errors.Join(err, apperr.New(apperr.Conflict, "You are the only administrator.", "Make somebody else one first."))
+			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Make somebody else one first."))
 		}
 	}
 	return a.Remove(ctx, p, by)

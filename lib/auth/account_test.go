@@ -36,9 +36,9 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 		{NewPerson{Email: "ANNA@example.org", Password: password}, "email"},
 	} {
 		_, err := s.Add(t.Context(), c.person)
-		want := apperr.Invalid
+		want := apperr.InvalidArgument
 		if strings.HasPrefix(c.person.Email, "ANNA") {
-			want = apperr.Conflict
+			want = apperr.AlreadyExists
 		}
 		if f := apperr.Of(err); err == nil || f.Kind != want || f.Field != c.field || f.Advice == "" {
 			t.Errorf("%+v: %v at %q, wanted %s at %q", c.person, err, f.Field, want, c.field)
@@ -50,7 +50,7 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 		{Email: "root@localhost", Password: password},
 	} {
 		p, err := s.Add(t.Context(), n)
-		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == "admin") != n.Admin || s.try(p.Email, n.Password, home) != "" {
+		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == "admin") != n.Admin || s.try(p.Email, n.Password, home) != apperr.None {
 			t.Errorf("%+v: %+v, %v", n, p, err)
 		}
 	}
@@ -68,10 +68,10 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 func TestANewPasswordReplacesTheOld(t *testing.T) {
 	s := newSite(t)
 	must(t, s.SetPassword(t.Context(), "Anna@Example.org", "another password", store.Entry{}))
-	if k := s.try(anna, password, home); k != apperr.Unauthorised {
+	if k := s.try(anna, password, home); k != apperr.Unauthenticated {
 		t.Errorf("with the old one: %q", k)
 	}
-	if k := s.try(anna, "another password", home); k != "" {
+	if k := s.try(anna, "another password", home); k != apperr.None {
 		t.Errorf("with the new one: %q", k)
 	}
 	if err := s.SetPassword(t.Context(), anna, "short", store.Entry{}); apperr.Of(err).Field != "password" {

@@ -9,15 +9,15 @@ import (
 )
 
 // ChangeAddress posts a link to the address that a person wants to have, and tells the one that they have. Whether the new one has an account
-// already shows in the letter that it gets, and in nothing else. Invalid: the Field "email" or "confirm". Denied: there is no mail on this site.
+// already shows in the letter that it gets, and in nothing else. InvalidArgument: the Field "email" or "confirm". PermissionDenied: there is no mail on this site.
 func (a *Accounts) ChangeAddress(ctx context.Context, p *store.Person, email, password string) error {
 	if !a.cfg.Mail.On() {
-		return apperr.New(apperr.Denied, "This site sends no mail, so a new address can't be proven.", "Ask the administrator.")
+		return apperr.New(apperr.PermissionDenied, "This site sends no mail, so a new address can't be proven.", "Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
 	wrong := checkEmail(email)
 	if wrong == nil && strings.EqualFold(email, p.Email) {
-		wrong = apperr.New(apperr.Invalid, "This is the address that you have.", "").At("email")
+		wrong = apperr.New(apperr.InvalidArgument, "This is the address that you have.", "").At("email")
 	}
 	if wrong == nil && p.Role != "admin" {
 		wrong = a.admitDomain(email)
@@ -38,7 +38,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.Person, email, pa
 		a.news(p.Email, "New address", "Your account is to get the address "+email+", as soon as it is proven by a link that was sent there."))
 }
 
-// ConfirmAddress gives the person of a link the address that it was sent to. NotFound: it doesn't work any more. Conflict: the address has an
+// ConfirmAddress gives the person of a link the address that it was sent to. NotFound: it doesn't work any more. AlreadyExists: the address has an
 // account meanwhile.
 func (a *Accounts) ConfirmAddress(ctx context.Context, secret string, by store.Entry) error {
 	l, p, err := a.db.FindLink(ctx, "address", secret, a.Now())

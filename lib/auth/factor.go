@@ -86,15 +86,15 @@ func tidy(code string) string {
 }
 
 // EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests only. The code shows that
-// the person's app has the secret. Invalid: the Field "confirm" or "code".
+// the person's app has the secret. InvalidArgument: the Field "confirm" or "code".
 func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password string, secret []byte, code string, by store.Entry) (codes []string, err error) {
 	if len(secret) != secretLength {
-		return nil, apperr.New(apperr.Invalid, "The set-up took too long.", "Begin again.")
+		return nil, apperr.New(apperr.InvalidArgument, "The set-up took too long.", "Begin again.")
 	}
 	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		wrong = apperr.New(apperr.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return nil, err
@@ -111,10 +111,10 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), letter, by)
 }
 
-// DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: the account needs one on this site.
+// DisableFactor takes a person's second factor away. InvalidArgument: the Field "confirm". PermissionDenied: the account needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
 	if a.cfg.NeedsFactor(p.Role) {
-		return apperr.New(apperr.Denied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+		return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
@@ -129,7 +129,7 @@ func (a *Accounts) ResetFactor(ctx context.Context, p *store.Person, by store.En
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
 }
 
-// RenewCodes gives a person new recovery codes; the old ones no longer work. Invalid: the Field "confirm".
+// RenewCodes gives a person new recovery codes; the old ones no longer work. InvalidArgument: the Field "confirm".
 func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password string, by store.Entry) ([]string, error) {
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return nil, err
@@ -146,8 +146,8 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
 }
 
-// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used.
-// Limited: too many tries. Denied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
+// CheckFactor takes a code of the app, or a recovery code, each once. Unauthenticated: it is wrong or was used.
+// RateLimited: too many tries. PermissionDenied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
 // nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has where
 // strangers have used up the tries.
 func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, address string) error {
@@ -168,7 +168,7 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	wrong := apperr.New(apperr.Unauthorised, "The code is wrong, or was used already.",
+	wrong := apperr.New(apperr.Unauthenticated, "The code is wrong, or was used already.",
 		"Wait for the next one, then type that.")
 	return wrong.At("code")
 }

@@ -67,14 +67,11 @@ func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 	secret, codes := withFactor(s)
 	must(t, s.db.AddSession(t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
 	try := func(code, address string) apperr.Kind {
-		if err := s.CheckFactor(t.Context(), s.person(), code, address); err != nil {
-			return apperr.KindOf(err)
-		}
-		return ""
+		return apperr.KindOf(s.CheckFactor(t.Context(), s.person(), code, address))
 	}
 	wrong := 0
 	for i := range 200 {
-		if try("000000x", "198.51.100."+digits(i)) == apperr.Unauthorised {
+		if try("000000x", "198.51.100."+digits(i)) == apperr.Unauthenticated {
 			wrong++
 		}
 		s.now = s.now.Add(time.Second)
@@ -83,13 +80,13 @@ func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 		t.Error("strangers could try only", wrong)
 	}
 	try("000000x", "198.51.100.1")
-	if k := try("000000x", "198.51.100.1"); k != apperr.Limited {
+	if k := try("000000x", "198.51.100.1"); k != apperr.RateLimited {
 		t.Errorf("a stranger who comes again and again: %q", k)
 	}
-	if k := try(s.code(secret), home); k != "" {
+	if k := try(s.code(secret), home); k != apperr.None {
 		t.Errorf("the owner, at home: %q", k)
 	}
-	if k := try(strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(codes[0]), home); k != "" {
+	if k := try(strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(codes[0]), home); k != apperr.None {
 		t.Errorf("the owner with a recovery code: %q", k)
 	}
 }
@@ -100,7 +97,7 @@ func TestAnAdministratorKeepsTheFactorThatTheSiteAsksFor(t *testing.T) {
 	s.cfg.Admin.SecondFactor = true
 	p := s.person()
 	p.Role = "admin"
-	if err := s.DisableFactor(t.Context(), p, password, entry); apperr.KindOf(err) != apperr.Denied {
+	if err := s.DisableFactor(t.Context(), p, password, entry); apperr.KindOf(err) != apperr.PermissionDenied {
 		t.Error(err)
 	}
 	p.Role = "user"

@@ -27,7 +27,7 @@ const (
 )
 
 // admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is
-// known, then of a network that is known, then of a stranger. Limited: too many at a time. Denied: too many in a
+// known, then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
 // row.
 func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (
 	tries store.Tried, err error) {
@@ -39,7 +39,7 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 		browser := ":browser:" + a.browser.ID
 		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + browser, Rates: store.Guesses},
 			g.row(browser, trusted))
-		if err == nil || apperr.KindOf(err) != apperr.Denied {
+		if err == nil || apperr.KindOf(err) != apperr.PermissionDenied {
 			return tries, err
 		}
 	}
@@ -52,7 +52,7 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	if known {
 		row := g.row(":network:"+store.Network(address), trusted)
 		tries, err = a.db.Try(ctx, a.Now(), from[0], store.Limit{Key: g.account}, both, row)
-		if err == nil || apperr.KindOf(err) != apperr.Denied {
+		if err == nil || apperr.KindOf(err) != apperr.PermissionDenied {
 			return tries, err
 		}
 	}
@@ -65,7 +65,7 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	}
 	tries, err = a.db.Try(ctx, a.Now(),
 		append(from, store.Limit{Key: g.account}, both, g.row(":strangers", strangers))...)
-	if err != nil && apperr.KindOf(err) == apperr.Denied {
+	if err != nil && apperr.KindOf(err) == apperr.PermissionDenied {
 		return tries, shut(what)
 	}
 	return tries, err
@@ -94,11 +94,11 @@ func (a *Accounts) knows(p *store.Person, what string) bool {
 // shut is what strangers are told, the owner in a browser that is new among them.
 func shut(what string) error {
 	if what == "factor" {
-		return apperr.New(apperr.Denied, "Too many wrong codes were typed for this account.",
+		return apperr.New(apperr.PermissionDenied, "Too many wrong codes were typed for this account.",
 			"Type a recovery code, or log in with a browser that you have used here before. "+
 				"Somebody knows your password: choose another.")
 	}
-	return apperr.New(apperr.Denied, "Too many wrong passwords were typed for this account.",
+	return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this account.",
 		"Log in with a browser that you have used here before, or choose a new password by email: "+
 			"“Forgotten your password?”. Or ask the administrator.")
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
-// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. Invalid: the Field says which.
+// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. InvalidArgument: the Field says which.
 func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	var wrong []error
 	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
@@ -23,7 +23,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” can't be a limit.",
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” can't be a limit.",
 				"Write a whole number, 0 for no limit, or nothing for the site's own.").At(name))
 			continue
 		}
@@ -33,7 +33,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	if text := strings.TrimSpace(field("artifacts")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
-			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” is not a size.",
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a size.",
 				"Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts"))
 		}
 		n := int64(size)

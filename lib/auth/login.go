@@ -13,8 +13,8 @@ import (
 )
 
 // LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
-// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited; too many in
-// a row that failed, however slowly, are Denied. A person who isn't active is Denied, after the right password only.
+// same Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in
+// a row that failed, however slowly, are PermissionDenied. A person who isn't active is PermissionDenied, after the right password only.
 // When the server hashes as many passwords as it can: Unavailable.
 func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
 	email = strings.TrimSpace(email)
@@ -35,7 +35,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		return nil, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok || p == nil {
-		return nil, apperr.New(apperr.Unauthorised, "The e-mail address or the password is wrong.", "Check both, then try again.")
+		return nil, apperr.New(apperr.Unauthenticated, "The e-mail address or the password is wrong.", "Check both, then try again.")
 	}
 	if !p.Active() {
 		return nil, a.inactive(p)
@@ -80,14 +80,14 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 }
 
 // verify makes sure that somebody who has a link knows the password that was typed where it was asked for:
-// Unauthorised, Limited, or Denied.
+// Unauthenticated, RateLimited, or PermissionDenied.
 func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address string) error {
 	key := "link:" + hex.EncodeToString(l.Digest)
 	limits := append(store.FromNetworks("activate", address, store.Guesses),
 		store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
 	tries, err := a.db.Try(ctx, a.Now(), limits...)
-	if apperr.KindOf(err) == apperr.Denied && err != nil {
-		return apperr.New(apperr.Denied, "Too many wrong passwords were typed for this link.", "Sign up again.")
+	if apperr.KindOf(err) == apperr.PermissionDenied && err != nil {
+		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this link.", "Sign up again.")
 	}
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address 
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Unauthorised, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
+		return apperr.New(apperr.Unauthenticated, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
 	}
 	return a.db.Forgive(ctx, tries)
 }
@@ -128,9 +128,9 @@ func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string)
 func (a *Accounts) inactive(p *store.Person) error {
 	switch {
 	case p.State == "pending" && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
-		return apperr.New(apperr.Denied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
 	case p.State == "pending":
-		return apperr.New(apperr.Denied, "This account is not active yet.", "An administrator has to activate it.")
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "An administrator has to activate it.")
 	}
-	return apperr.New(apperr.Denied, "This account is suspended.", "Ask the administrator why.")
+	return apperr.New(apperr.PermissionDenied, "This account is suspended.", "Ask the administrator why.")
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // Recover posts a link for a new password to an address that has an account. Nothing tells whether it has.
-// Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
+// InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
 func (a *Accounts) Recover(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
 	if err != nil || p == nil || p.State == "suspended" {
@@ -23,7 +23,7 @@ func (a *Accounts) Recover(ctx context.Context, email string) error {
 // mailed finds the person of an address that a letter shall go to; nil if there is none.
 func (a *Accounts) mailed(ctx context.Context, email string) (*store.Person, error) {
 	if !a.cfg.Mail.On() {
-		return nil, apperr.New(apperr.Denied, "This site sends no mail.", "Ask the administrator.")
+		return nil, apperr.New(apperr.PermissionDenied, "This site sends no mail.", "Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
 	if err := checkEmail(email); err != nil {
@@ -33,7 +33,7 @@ func (a *Accounts) mailed(ctx context.Context, email string) (*store.Person, err
 }
 
 // Reset gives the person of a link a new password, and logs them out everywhere; with tokens their API tokens go, too. Who had signed up has proven the address by it.
-// Invalid: the Field "password". NotFound: the link doesn't work any more.
+// InvalidArgument: the Field "password". NotFound: the link doesn't work any more.
 func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.Entry) (*store.Person, error) {
 	l, p, err := a.db.FindLink(ctx, "recover", secret, a.Now())
 	if err != nil {
@@ -73,14 +73,14 @@ func (a *Accounts) mayChoose(ctx context.Context, p *store.Person, password stri
 // confirmed is Confirm for a form with other fields, of which wrong says what is wrong with them: all is told at once.
 func (a *Accounts) confirmed(ctx context.Context, p *store.Person, password, field string, wrong error) error {
 	err := a.Confirm(ctx, p, password)
-	if err != nil && apperr.KindOf(err) != apperr.Invalid {
+	if err != nil && apperr.KindOf(err) != apperr.InvalidArgument {
 		return err
 	}
 	return errors.Join(at(err, field), wrong)
 }
 
 // ChangePassword gives a person who knows the old password a new one, and logs them out everywhere but in the session keep; with tokens
-// their API tokens go, too. Invalid: the Field "old" or "password".
+// their API tokens go, too. InvalidArgument: the Field "old" or "password".
 func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int64, old, password string, tokens bool, by store.Entry) error {
 	if err := a.confirmed(ctx, p, old, "old", a.mayChoose(ctx, p, password)); err != nil {
 		return err
@@ -93,12 +93,12 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), letter, by)
 }
 
-// Confirm makes sure that it is the person who sits there: Invalid at "confirm" where the password is wrong, Limited
-// after too many tries, Denied after too many in a row.
+// Confirm makes sure that it is the person who sits there: InvalidArgument at "confirm" where the password is wrong, RateLimited
+// after too many tries, PermissionDenied after too many in a row.
 func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string) error {
 	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
-	if err != nil && apperr.KindOf(err) == apperr.Denied {
-		return apperr.New(apperr.Denied, "Too many wrong passwords were typed.", "Log out and log in again.")
+	if err != nil && apperr.KindOf(err) == apperr.PermissionDenied {
+		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed.", "Log out and log in again.")
 	}
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Invalid, "The password is wrong.", "Type the one that you log in with.").At("confirm")
+		return apperr.New(apperr.InvalidArgument, "The password is wrong.", "Type the one that you log in with.").At("confirm")
 	}
 	return a.db.Forgive(ctx, tries)
 }

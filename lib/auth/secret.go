@@ -52,7 +52,7 @@ func (s seals) seal(person int64, secret []byte) []byte {
 	return s[0].Seal([]byte{sealVersion}, nil, secret, ofPerson(person))
 }
 
-// open returns a person's secret, and whether it is sealed with the newest key. Broken: no key of the site's opens it.
+// open returns a person's secret, and whether it is sealed with the newest key. Internal: no key of the site's opens it.
 func (s seals) open(p *store.Person) (secret []byte, newest bool, err error) {
 	if len(p.TOTP) == secretLength {
 		return p.TOTP, false, nil
@@ -64,7 +64,7 @@ func (s seals) open(p *store.Person) (secret []byte, newest bool, err error) {
 			}
 		}
 	}
-	return nil, false, apperr.New(apperr.Broken, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
+	return nil, false, apperr.New(apperr.Internal, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
 		"Ask the administrator, who can switch it off.")
 }
 

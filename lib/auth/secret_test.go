@@ -40,13 +40,13 @@ func TestASealedSecretIsItsPersonsAlone(t *testing.T) {
 	withFactor(s)
 	p := s.person()
 	p.ID++
-	if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Broken {
+	if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("another person's: %v", err)
 	}
 	for i := range s.person().TOTP {
 		p := s.person()
 		p.TOTP[i] ^= 1
-		if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Broken {
+		if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Internal {
 			t.Errorf("byte %d was changed: %v", i, err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestSecondFactorsOutliveTheKeysThatTheyWereSealedWith(t *testing.T) {
 	must(t, config.AddKeys(s.cfg.Paths.Keys, 1))
 	stale(Sealing{Lost: 1})
 	err := s.CheckFactor(t.Context(), s.person(), codes[1], home)
-	if apperr.KindOf(err) != apperr.Broken || !strings.Contains(apperr.Of(err).Advice, "administrator") {
+	if apperr.KindOf(err) != apperr.Internal || !strings.Contains(apperr.Of(err).Advice, "administrator") {
 		t.Errorf("keys that are lost: %v", err)
 	}
 	before := s.person().TOTP

@@ -30,10 +30,10 @@ func hours(d time.Duration) string {
 func (a *Accounts) Open() bool { return a.cfg.Signup.Mode != "closed" }
 
 // SignUp takes what somebody typed who wants an account. Whether the address has one already shows in the letter that it
-// gets, and in nothing else. Invalid: the Field "email", "name" or "password". Denied: nobody can sign up.
+// gets, and in nothing else. InvalidArgument: the Field "email", "name" or "password". PermissionDenied: nobody can sign up.
 func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) error {
 	if !a.Open() {
-		return apperr.New(apperr.Denied, "Nobody can sign up here.", "Ask the administrator for an account.")
+		return apperr.New(apperr.PermissionDenied, "Nobody can sign up here.", "Ask the administrator for an account.")
 	}
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	wrong := n.check()
@@ -70,12 +70,12 @@ func (a *Accounts) admitDomain(email string) error {
 	if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
 		return nil
 	}
-	return apperr.New(apperr.Invalid, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
+	return apperr.New(apperr.InvalidArgument, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
 }
 
 // Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of
 // the passwords that were typed with the address: who opens it chooses one. Nothing tells whether there is somebody.
-// Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
+// InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
 func (a *Accounts) Resend(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
 	if err != nil || p == nil || p.State != "pending" || !p.VerifiedAt.IsZero() {
@@ -96,7 +96,7 @@ func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email strin
 
 // Activate makes the account of a link active for somebody who also knows the password that was typed where this
 // very link was asked for: a stranger may have signed up with another's address, before or after them. The person is
-// still pending where an administrator has to approve. Unauthorised: the password is wrong. NotFound: the link
+// still pending where an administrator has to approve. Unauthenticated: the password is wrong. NotFound: the link
 // doesn't work any more.
 func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.Entry) (*store.Person, error) {
 	l, p, err := a.db.FindLink(ctx, "activate", secret, a.Now())

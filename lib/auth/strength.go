@@ -54,15 +54,15 @@ func ask(ctx context.Context, program, password string, words []string) (score i
 	return score, err
 }
 
-// hardToGuess is Invalid at "password" where a password is easy to guess. It takes a slot like hashing does.
+// hardToGuess is InvalidArgument at "password" where a password is easy to guess. It takes a slot like hashing does.
 func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string) error {
 	if path := a.cfg.Signup.Breached; path != "" {
 		known, err := breached(path, password)
 		if err != nil {
-			return apperr.Wrap(apperr.Broken, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+			return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
 		}
 		if known {
-			return apperr.New(apperr.Invalid, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
+			return apperr.New(apperr.InvalidArgument, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
 		}
 	}
 	if a.Strength == nil {
@@ -74,10 +74,10 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 		return slotErr
 	}
 	if err != nil {
-		return apperr.Wrap(apperr.Broken, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
 	}
 	if score < hardEnough {
-		return apperr.New(apperr.Invalid, "This password is easy to guess.", "Take a longer one, such as four or five words that have nothing to do with each other or with you.").At("password")
+		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.", "Take a longer one, such as four or five words that have nothing to do with each other or with you.").At("password")
 	}
 	return nil
 }

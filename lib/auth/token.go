@@ -10,18 +10,18 @@ import (
 	"toaster.do/lib/store"
 )
 
-// CheckToken says all that is wrong with a new token: Invalid at the Field "name", "scope" or "ttl".
+// CheckToken says all that is wrong with a new token: InvalidArgument at the Field "name", "scope" or "ttl".
 func CheckToken(name, scope string, ttl time.Duration) error {
 	var wrong []error
 	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "The token needs a name of at most 100 characters.",
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token needs a name of at most 100 characters.",
 			"Say what it is for.").At("name"))
 	}
 	if scope != "read" && scope != "write" && scope != "metrics" {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope"))
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "There is no such scope.", "Take “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "The token would have expired already.",
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token would have expired already.",
 			"Take a longer time, or 0 for ever.").At("ttl"))
 	}
 	return errors.Join(wrong...)
@@ -29,7 +29,7 @@ func CheckToken(name, scope string, ttl time.Duration) error {
 
 // AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
 // "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
-// email. Invalid: the Field "name", "scope" or "ttl".
+// email. InvalidArgument: the Field "name", "scope" or "ttl".
 func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration,
 	by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
@@ -41,7 +41,7 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 		return "", err
 	}
 	if scope == "metrics" && p.Role != "admin" {
-		return "", apperr.New(apperr.Denied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
+		return "", apperr.New(apperr.PermissionDenied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
 	}
 	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {

@@ -148,7 +148,8 @@ func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) er
 	case apperr.KindOf(err) == apperr.NotFound:
 		// Somebody removed the job from the engine: the next round defines it again.
 		return errors.Join(s.Store.JobUndefined(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
-	case apperr.KindOf(err) == apperr.Conflict || apperr.KindOf(err) == apperr.Denied || apperr.KindOf(err) == apperr.Invalid:
+	case apperr.KindOf(err) == apperr.FailedPrecondition || apperr.KindOf(err) == apperr.PermissionDenied ||
+		apperr.KindOf(err) == apperr.InvalidArgument:
 		return errors.Join(err, s.Store.UnclaimStart(ctx, b))
 	}
 	return err // it may have been started: the claim stays until that is known
@@ -243,7 +244,7 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 }
 
 // errSlow is of a job that has had its time.
-var errSlow = apperr.New(apperr.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
+var errSlow = apperr.New(apperr.RateLimited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
 
 // isAway tells an engine that can't be asked now from one that refused something, and from a job that takes long.
 func isAway(err error) bool {

@@ -121,7 +121,7 @@ func parseProvenance(text []byte) (map[string]string, error) {
 	decoder.UseNumber()
 	var v map[string]any
 	if err := decoder.Decode(&v); err != nil {
-		return nil, apperr.Wrap(apperr.Broken, err, "provenance.json is damaged.", "")
+		return nil, apperr.Wrap(apperr.Internal, err, "provenance.json is damaged.", "")
 	}
 	flat := map[string]string{}
 	for name, v := range v {

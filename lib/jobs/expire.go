@@ -44,7 +44,7 @@ func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Ag
 	if err == nil {
 		return s.Store.Expired(ctx, a, s.Now())
 	}
-	if apperr.KindOf(err) == apperr.Conflict {
+	if apperr.KindOf(err) == apperr.FailedPrecondition {
 		return s.Store.NotExpired(ctx, a, true)
 	}
 	return errors.Join(err, s.Store.NotExpired(ctx, a, false))

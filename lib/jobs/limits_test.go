@@ -53,7 +53,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 	h.Limits.Builds.Running = 1
 	first, second := h.add(), h.add()
 	b := h.begin(first)
-	h.refused(second, apperr.Quota, "1 is your limit")
+	h.refused(second, apperr.ResourceExhausted, "1 is your limit")
 	if _, already, err := h.Start(t.Context(), h.ann.ID, first.ID); err != nil || !already {
 		t.Error("the build that waits is not found any more: ", err)
 	}
@@ -78,7 +78,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	}
 	h.begin(h.add())
 	h.begin(h.add())
-	h.refused(h.add(), apperr.Quota, "2 is your limit")
+	h.refused(h.add(), apperr.ResourceExhausted, "2 is your limit")
 }
 
 func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
@@ -92,7 +92,7 @@ func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
 	h.clock = h.clock.Add(time.Hour)
 	job = h.add()
 	h.ends(job, h.begin(job), 1)
-	f := h.refused(job, apperr.Quota, "2 builds in the last 24 hours")
+	f := h.refused(job, apperr.ResourceExhausted, "2 builds in the last 24 hours")
 	if f.After != 23*time.Hour {
 		t.Error(f.After)
 	}
@@ -105,7 +105,7 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 	h.Limits.Builds.Bytes = 3 << 30
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
-	f := h.refused(job, apperr.Quota, "3.0 GiB is your limit")
+	f := h.refused(job, apperr.ResourceExhausted, "3.0 GiB is your limit")
 	if !strings.Contains(f.Advice, "“"+job.Name+"” has 3.0 GiB") {
 		t.Error(f.Advice)
 	}
@@ -200,10 +200,10 @@ func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
 		}
 	}
 	_, err := h.Update(t.Context(), h.ann.ID, job.ID, 10, Submission{Dockerfile: []byte("FROM debian:bookworm\nCOPY x /\n"), KeepContext: true})
-	if apperr.KindOf(err) != apperr.Conflict {
+	if apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Error("with the context of a revision that is forgotten: ", err)
 	}
-	if err := h.change(job, 10, 5); apperr.KindOf(err) != apperr.Conflict {
+	if err := h.change(job, 10, 5); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Error("from a revision that is forgotten: ", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestSourcesAreLimited(t *testing.T) {
 		if err == nil && base < 3 {
 			continue
 		}
-		if f := apperr.Of(err); base != 3 || f.Kind != apperr.Quota || !strings.Contains(f.Advice,
+		if f := apperr.Of(err); base != 3 || f.Kind != apperr.ResourceExhausted || !strings.Contains(f.Advice,
 			"“"+job.Name+"” has 30.1 KiB") {
 			t.Fatalf("%d: %+v", base, f)
 		}

@@ -50,7 +50,7 @@ func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) 
 	return s.add(ctx, owner, sub, s.Store.AddJob)
 }
 
-// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is a Conflict.
+// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is an AlreadyExists.
 func (s *Service) AddNamed(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
 	return s.add(ctx, owner, sub, s.Store.AddNamedJob)
 }
@@ -104,7 +104,7 @@ func (s *Service) add(ctx context.Context, owner *store.Person, sub Submission, 
 }
 
 // Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
-// Conflict, wrong input a *Rejected. The target stays.
+// FailedPrecondition, wrong input a *Rejected. The target stays.
 func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
 	ctx = engine.Budget(ctx)
 	job, err := s.Store.Job(ctx, owner, id)

@@ -377,7 +377,7 @@ func TestADisabledJobStartsNothing(t *testing.T) {
 	if b := h.last(job); b.State != "aborted" {
 		t.Errorf("the waiting build of a job that was switched off is %+v", b)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.Conflict {
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Errorf("starting a job that is off: %v", err)
 	}
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil {

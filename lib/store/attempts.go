@@ -47,7 +47,7 @@ type Tried struct {
 }
 
 // Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is
-// Limited, with advice that says how long to wait; or Denied, where too many have failed in a row, which no waiting
+// RateLimited, with advice that says how long to wait; or PermissionDenied, where too many have failed in a row, which no waiting
 // changes.
 func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
@@ -81,7 +81,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		if n, err := r.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		return apperr.New(apperr.Denied, "Too many tries have failed.", "Ask the administrator.")
+		return apperr.New(apperr.PermissionDenied, "Too many tries have failed.", "Ask the administrator.")
 	}
 	r, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
 	if err != nil {
@@ -150,7 +150,7 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 		return err
 	}
 	wait := time.UnixMilli(at).Add(r.Within).Sub(now)
-	return apperr.New(apperr.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
+	return apperr.New(apperr.RateLimited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.

@@ -50,7 +50,7 @@ func Replace(ctx context.Context, from, path string) error {
 }
 
 // Check reads a database file wholly and returns its schema version. A file that is damaged, or is no database, is
-// a fault of kind Broken.
+// a fault of kind Internal.
 func Check(ctx context.Context, path string) (version int, err error) {
 	db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
 	if err != nil {
@@ -63,13 +63,13 @@ func Check(ctx context.Context, path string) (version int, err error) {
 		err = errors.New(verdict)
 	}
 	if err != nil {
-		return 0, apperr.Wrap(apperr.Broken, err, path+" is damaged, or no database.", "Take another backup.")
+		return 0, apperr.Wrap(apperr.Internal, err, path+" is damaged, or no database.", "Take another backup.")
 	}
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
 }
 
-// Schema returns the schema version of the database at path, and the one that this program works with. A database of a newer one is a Conflict.
+// Schema returns the schema version of the database at path, and the one that this program works with. A database of a newer one is a FailedPrecondition.
 func Schema(ctx context.Context, path string) (have, want int, err error) {
 	if err := owned(path); err != nil {
 		return 0, schemaVersion, err
@@ -88,7 +88,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 
 // newer is the fault of a database that a newer toaster has made.
 func newer(path string, version int) error {
-	return apperr.New(apperr.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
+	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
 }
 
 // transfer copies all pages of one database over those of another.

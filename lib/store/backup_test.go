@@ -86,7 +86,7 @@ func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Check(t.Context(), path); apperr.KindOf(err) != apperr.Broken {
+		if _, err := Check(t.Context(), path); apperr.KindOf(err) != apperr.Internal {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestANewersDatabaseIsRefused(t *testing.T) {
 	_, _, migrated := Migrate(t.Context(), db.Path())
 	_, _, looked := Schema(t.Context(), db.Path())
 	for _, err := range []error{migrated, looked} {
-		if apperr.KindOf(err) != apperr.Conflict || apperr.Of(err).Advice != "Install the newer version." {
+		if apperr.KindOf(err) != apperr.FailedPrecondition || apperr.Of(err).Advice != "Install the newer version." {
 			t.Errorf("%v", err)
 		}
 	}

@@ -140,8 +140,8 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 }
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
-// stopped, it returns that one, and already is true. A job that is switched off is a Conflict. Where the owner has
-// reached one of their limits, which l has for those who have none of their own: Quota; where too many builds wait:
+// stopped, it returns that one, and already is true. A job that is switched off is a FailedPrecondition. Where the owner has
+// reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many builds wait:
 // Unavailable.
 func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
@@ -150,7 +150,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 			return err
 		}
 		if !j.Enabled {
-			return apperr.New(apperr.Conflict, "This job is switched off.", "Switch it on, then build.")
+			return apperr.New(apperr.FailedPrecondition, "This job is switched off.", "Switch it on, then build.")
 		}
 		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
 			b, already = j.Last, true

@@ -26,7 +26,7 @@ type DraftRoom struct {
 	Bytes int64     // of all those together who are nobody yet
 }
 
-// AddDraft stores d. What is over the room of one person goes; what is over that of nobody is Limited.
+// AddDraft stores d. What is over the room of one person goes; what is over that of nobody is RateLimited.
 func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, millis(room.Since)); err != nil {
@@ -45,7 +45,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE person_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
-				err = apperr.New(apperr.Limited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
+				err = apperr.New(apperr.RateLimited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
 			}
 			return err
 		}

@@ -20,10 +20,10 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	exhaust(t, db, "PRAGMA max_page_count = 1") // as small as the file is now
 	err := db.AddDraft(t.Context(), Draft{ID: "large", PersonID: p.ID, CreatedAt: day, Form: make([]byte, 1<<20)},
 		DraftRoom{Since: day, Each: 5})
-	if kind(err) != apperr.Full || apperr.Of(err).Advice == "" {
+	if apperr.KindOf(err) != apperr.StorageFull || apperr.Of(err).Advice == "" {
 		t.Errorf("%v", err)
 	}
-	if _, err := db.Draft(t.Context(), p.ID, "large", "", day); kind(err) != apperr.NotFound {
+	if _, err := db.Draft(t.Context(), p.ID, "large", "", day); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("half of it is there: %v", err)
 	}
 	if got, err := db.PersonByID(t.Context(), p.ID); err != nil || got.Email != p.Email {
@@ -35,7 +35,7 @@ func TestADatabaseThatCannotBeWrittenIsSaid(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
 	exhaust(t, db, "PRAGMA query_only = 1") // SQLITE_READONLY, as from a file system mounted read-only
-	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); kind(err) != apperr.Unavailable ||
+	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); apperr.KindOf(err) != apperr.Unavailable ||
 		apperr.Of(err).Advice == "" {
 		t.Errorf("%v", err)
 	}

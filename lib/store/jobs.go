@@ -88,17 +88,17 @@ func noJob() error {
 	return apperr.New(apperr.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
 }
 
-// AddJob stores a job with its first revision, unless its owner has limit jobs already (Quota); 0 is no limit. An
-// engine name that is taken is a Conflict: try another.
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (ResourceExhausted); 0 is no limit. An
+// engine name that is taken is an AlreadyExists: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return addJob(ctx, tx, j, r, limit) })
 }
 
-// AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise a Conflict.
+// AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise an AlreadyExists.
 func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if other, err := namedJob(ctx, tx, j.PersonID, j.Name, j.Target); other != nil || err != nil {
-			return errors.Join(err, apperr.New(apperr.Conflict, "A job of this name was made at the same moment.", "Try again."))
+			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.", "Try again."))
 		}
 		return addJob(ctx, tx, j, r, limit)
 	})
@@ -123,7 +123,7 @@ func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string)
 	return jobs[0], nil
 }
 
-// NameTaken is the code of the Conflict where an engine name is taken.
+// NameTaken is the code of the AlreadyExists where an engine name is taken.
 const NameTaken = "engine_name_taken"
 
 func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) error {
@@ -133,7 +133,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
 	if unique(err) {
-		return apperr.Wrap(apperr.Conflict, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
+		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
 	}
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	return made(ctx, tx, "/jobs/"+j.ID)
 }
 
-// RoomForJob is Quota where an owner has limit jobs already; 0 is no limit.
+// RoomForJob is ResourceExhausted where an owner has limit jobs already; 0 is no limit.
 func (db *DB) RoomForJob(ctx context.Context, owner int64, limit int) error {
 	return db.read(ctx, func(tx *sql.Tx) error { return roomForJob(ctx, tx, owner, limit) })
 }
@@ -156,7 +156,7 @@ func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
 	if err != nil || limit == 0 || have < limit {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
 		"Remove a job that you no longer need, or ask the administrator for more.")
 }
 
@@ -175,10 +175,10 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 }
 
 // AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the
-// newest revision is a Conflict: somebody changed the job meanwhile.
+// newest revision is a FailedPrecondition: somebody changed the job meanwhile.
 //
 // Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more than most bytes,
-// of all jobs of the owner together: Quota; 0 is no limit.
+// of all jobs of the owner together: ResourceExhausted; 0 is no limit.
 func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision, most int64) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, r.JobID)
@@ -207,9 +207,9 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 	})
 }
 
-// Stale is the Conflict of a change that was made from a revision which is no longer the newest.
+// Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
-	return apperr.New(apperr.Conflict, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
+	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
 		"Compare your text with the newest one, then send it again.")
 }
 

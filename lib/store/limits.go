@@ -116,7 +116,7 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Tim
 	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
 		"Wait until one has ended, or stop one.")
 }
 
@@ -134,7 +134,7 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 		return err
 	}
 	free := time.UnixMilli(at).Add(daily)
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
 		l.Daily),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
@@ -155,7 +155,7 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	if l.KeepDays > 0 {
 		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
 		size(l.Bytes)), advice)
 }
 
@@ -169,7 +169,7 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 		return err
 	}
 	free := ran.below(most, now).Add(daily)
-	return apperr.New(apperr.Quota,
+	return apperr.New(apperr.ResourceExhausted,
 		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
@@ -207,7 +207,7 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// roomForSources is Quota where the sources of a person's jobs, what was just stored among them, take more than most
+// roomForSources is ResourceExhausted where the sources of a person's jobs, what was just stored among them, take more than most
 // bytes.
 func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	var n int64
@@ -223,7 +223,7 @@ func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	if err != nil {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
 		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
 }
 

@@ -203,7 +203,7 @@ func endWays(ctx context.Context, tx *sql.Tx, person int64, tokens bool) error {
 	return err
 }
 
-// SetAddress gives the person of a link the address that it was sent to. One that has an account meanwhile is a Conflict; for somebody who
+// SetAddress gives the person of a link the address that it was sent to. One that has an account meanwhile is an AlreadyExists; for somebody who
 // is suspended the link doesn't work.
 func (db *DB) SetAddress(ctx context.Context, l *Link, now time.Time, letter Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {

@@ -160,7 +160,7 @@ func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticke
 			return orGone(err, noLocalJob(name))
 		}
 		if !enabled {
-			return apperr.New(apperr.Conflict, "This job is disabled: it can't be started.", "Enable it first.")
+			return apperr.New(apperr.FailedPrecondition, "This job is disabled: it can't be started.", "Enable it first.")
 		}
 		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'", name).Scan(&ticket)
 		if err != sql.ErrNoRows {

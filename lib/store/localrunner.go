@@ -77,7 +77,7 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 }
 
 // LocalForget forgets a build that has ended; the runner deletes its files. One that is gone is no error; one that
-// runs is a Conflict.
+// runs is a FailedPrecondition.
 func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b LocalBuild
@@ -89,7 +89,7 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 			return err
 		}
 		if b.State == "running" {
-			return apperr.New(apperr.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
+			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
 		}
 		return forgetLocal(ctx, tx, b.Ticket)
 	})

@@ -67,7 +67,7 @@ func (o Own) String() string {
 }
 
 // SetRole makes a person "user" or "admin", and ends their sessions: rights change with a log-in. The only administrator stays
-// one: Conflict.
+// one: FailedPrecondition.
 func (db *DB) SetRole(ctx context.Context, id int64, role string, e Entry) error {
 	e.Action, e.Detail = "person.role", role
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
@@ -84,7 +84,7 @@ func (db *DB) SetRole(ctx context.Context, id int64, role string, e Entry) error
 }
 
 // Suspend shuts a person out: log-ins are refused, sessions and tokens are dead at once, and all their builds are to be
-// stopped, which the engine is told next. The only administrator can't be suspended: Conflict.
+// stopped, which the engine is told next. The only administrator can't be suspended: FailedPrecondition.
 func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
 	e.Action, e.Detail = "person.state", "suspended"
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
@@ -137,7 +137,7 @@ func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e Entry) error
 	})
 }
 
-// anotherAdmin is a Conflict where nobody but this person could administer the site.
+// anotherAdmin is a FailedPrecondition where nobody but this person could administer the site.
 func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	var is, others int
 	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(id = ?1), 0), coalesce(sum(id <> ?1), 0) FROM person
@@ -145,7 +145,7 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	if err != nil || is == 0 || others > 0 {
 		return err
 	}
-	return apperr.New(apperr.Conflict, "This is the only administrator.", "Make somebody else an administrator first.")
+	return apperr.New(apperr.FailedPrecondition, "This is the only administrator.", "Make somebody else an administrator first.")
 }
 
 // PeopleQuery chooses from the accounts.

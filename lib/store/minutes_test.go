@@ -84,7 +84,7 @@ func TestMinutesOfBuildingADay(t *testing.T) {
 	b.now = b.now.Add(time.Minute)
 	b.minutes(60)
 	_, err := b.start("job000000001", 60)
-	if apperr.KindOf(err) != apperr.Quota {
+	if apperr.KindOf(err) != apperr.ResourceExhausted {
 		t.Fatal(err)
 	}
 	// The first build began 101 minutes ago: from then on less counts.

@@ -97,7 +97,7 @@ func WithOnce(ctx context.Context, o Once) context.Context {
 	return context.WithValue(ctx, onceKey{}, o)
 }
 
-// made notes in the transaction that makes something where that is, for the request that named itself. It is a Conflict
+// made notes in the transaction that makes something where that is, for the request that named itself. It is a FailedPrecondition
 // where another sending of the request does it by now.
 func made(ctx context.Context, tx *sql.Tx, location string) error {
 	o, ok := ctx.Value(onceKey{}).(Once)
@@ -111,6 +111,6 @@ func made(ctx context.Context, tx *sql.Tx, location string) error {
 	if n, err := r.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return apperr.New(apperr.Conflict, "This was sent twice, and the other one is being done.",
+	return apperr.New(apperr.FailedPrecondition, "This was sent twice, and the other one is being done.",
 		"See what it has made before you send it again.")
 }

@@ -55,7 +55,7 @@ func post(ctx context.Context, tx *sql.Tx, now time.Time, l Letter) (posted bool
 	d := sha256.Sum256([]byte(strings.ToLower(l.Recipient)))
 	key := "letter:" + string(l.Class) + ":" + hex.EncodeToString(d[:16])
 	for _, r := range letterRates[l.Class] {
-		if err := r.allows(ctx, tx, key, now); apperr.KindOf(err) == apperr.Limited {
+		if err := r.allows(ctx, tx, key, now); apperr.KindOf(err) == apperr.RateLimited {
 			return false, nil
 		} else if err != nil {
 			return false, err

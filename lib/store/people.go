@@ -74,7 +74,7 @@ func scanPerson(rs *sql.Rows) (*Person, error) {
 }
 
 // AddPerson stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
-// already is a Conflict at "email".
+// already is an AlreadyExists at "email".
 func (db *DB) AddPerson(ctx context.Context, p *Person, by ...Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := insertPerson(ctx, tx, p); err != nil {
@@ -110,7 +110,7 @@ func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
 }
 
 func addressTaken(err error) error {
-	return apperr.Wrap(apperr.Conflict, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
+	return apperr.Wrap(apperr.AlreadyExists, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
 }
 
 // PersonByEmail finds an account by its address, letter case ignored; NotFound if there is none.

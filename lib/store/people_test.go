@@ -23,14 +23,6 @@ func addPerson(t *testing.T, db *DB, email string) *Person {
 	return p
 }
 
-// kind is an error's kind, "" for none.
-func kind(err error) apperr.Kind {
-	if err == nil {
-		return ""
-	}
-	return apperr.KindOf(err)
-}
-
 func TestAPersonComesBackAsStored(t *testing.T) {
 	db := test(t)
 	for _, p := range []*Person{
@@ -50,18 +42,18 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 		}
 	}
 	again := &Person{Email: "ANNA@example.org", Role: "user", State: "active", CreatedAt: day}
-	if err := db.AddPerson(t.Context(), again); kind(err) != apperr.Conflict || apperr.Of(err).Field != "email" {
+	if err := db.AddPerson(t.Context(), again); apperr.KindOf(err) != apperr.AlreadyExists || apperr.Of(err).Field != "email" {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
 		"a new password": db.SetPassword(t.Context(), 99, "x", Entry{At: day}),
 		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
 	} {
-		if kind(err) != apperr.NotFound {
+		if apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s for nobody: %v", what, err)
 		}
 	}
-	if _, err := db.PersonByID(t.Context(), 99); kind(err) != apperr.NotFound {
+	if _, err := db.PersonByID(t.Context(), 99); apperr.KindOf(err) != apperr.NotFound {
 		t.Error(err)
 	}
 }
@@ -90,11 +82,11 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, want := range []apperr.Kind{apperr.NotFound, "", ""} {
-		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); kind(err) != want {
+	for i, want := range []apperr.Kind{apperr.NotFound, apperr.None, apperr.None} {
+		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); apperr.KindOf(err) != want {
 			t.Errorf("session %d: %v", i, err)
 		}
-		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil || known != (want == "") {
+		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil || known != (want == apperr.None) {
 			t.Errorf("network %d is known: %v, %v", i, known, err)
 		}
 	}
@@ -153,7 +145,7 @@ func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	if err != nil || len(tried.ids) != 2 {
 		t.Fatal(tried, err)
 	}
-	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != apperr.Limited {
+	if _, err := db.Try(t.Context(), day, open, shut); apperr.KindOf(err) != apperr.RateLimited {
 		t.Fatal(err)
 	}
 	if n, _ := db.Tries(t.Context(), day, "open", 99); n != 1 {
@@ -215,7 +207,7 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := use(p, found); kind(err) != apperr.NotFound {
+		if err := use(p, found); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s: %v", l.Kind, err)
 		}
 		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != "suspended" || now.Password != p.Password {

@@ -49,7 +49,7 @@ func process(path, number string) error {
 	}
 	if _, err := db.Try(ctx, time.Now(), rationed); err == nil {
 		fmt.Print("passed")
-	} else if apperr.KindOf(err) != apperr.Limited {
+	} else if apperr.KindOf(err) != apperr.RateLimited {
 		return err
 	}
 	return db.Close()

@@ -162,7 +162,7 @@ func friendly(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return apperr.Wrap(apperr.Full, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
+		return apperr.Wrap(apperr.StorageFull, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
 		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:

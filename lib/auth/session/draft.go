@@ -33,7 +33,7 @@ func (m *Manager) SaveDraft(ctx context.Context, person int64, form map[string][
 }
 
 // SaveDraftFor is SaveDraft for a sender of whom nothing is known: whoever logs in with this browser, which gets a
-// cookie for it, has the form. From each network few are taken (Limited), and small ones only (TooLarge).
+// cookie for it, has the form. From each network few are taken (RateLimited), and small ones only (TooLarge).
 func (m *Manager) SaveDraftFor(w http.ResponseWriter, r *http.Request, form map[string][]byte) (id string, err error) {
 	limits := store.FromNetworks("draft", m.Address(r), drafting)
 	if _, err := m.db.Try(r.Context(), m.Now(), limits...); err != nil {

@@ -97,7 +97,7 @@ func TestANobodysFormWaitsInTheirBrowser(t *testing.T) {
 	for range 20 {
 		_, err = s.SaveDraftFor(w, httptest.NewRequest("POST", "/jobs", nil), nil)
 	}
-	if apperr.KindOf(err) != apperr.Limited {
+	if apperr.KindOf(err) != apperr.RateLimited {
 		t.Errorf("many: %v", err)
 	}
 }

@@ -51,7 +51,7 @@ func New(cfg *config.Config, db *store.DB) (*Manager, error) {
 }
 
 // Who tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
-// Unauthorised, or Limited after too many, whatever the cookie says. Without a token, a cookie that isn't good
+// Unauthenticated, or RateLimited after too many, whatever the cookie says. Without a token, a cookie that isn't good
 // makes the request nobody's; that is no error.
 func (m *Manager) Who(r *http.Request) (Identity, error) {
 	if plain, ok := bearer(r); ok {
@@ -86,7 +86,7 @@ const precision = time.Minute
 
 // tolerable forgives that a use can't be noted: pages can be read while the disk is full.
 func tolerable(err error) error {
-	if k := apperr.KindOf(err); err != nil && k != apperr.Full && k != apperr.Unavailable {
+	if k := apperr.KindOf(err); err != nil && k != apperr.StorageFull && k != apperr.Unavailable {
 		return err
 	}
 	return nil
@@ -131,7 +131,7 @@ func (m *Manager) Address(r *http.Request) string {
 	return host
 }
 
-// Allow counts a try of something from an address. Too many are Limited: 5 in 10 seconds, then slower.
+// Allow counts a try of something from an address. Too many are RateLimited: 5 in 10 seconds, then slower.
 func (m *Manager) Allow(ctx context.Context, what, address string) error {
 	_, err := m.db.Try(ctx, m.Now(), store.FromNetworks(what, address, store.Guesses)...)
 	return err

@@ -107,7 +107,7 @@ func TestTheLastUseIsWrittenOnceAMinute(t *testing.T) {
 }
 
 func TestPagesCanBeReadWhileTheDiskIsFull(t *testing.T) {
-	for kind, tolerated := range map[apperr.Kind]bool{apperr.Full: true, apperr.Unavailable: true, apperr.Broken: false} {
+	for kind, tolerated := range map[apperr.Kind]bool{apperr.StorageFull: true, apperr.Unavailable: true, apperr.Internal: false} {
 		if err := tolerable(apperr.New(kind, "", "")); (err == nil) != tolerated {
 			t.Errorf("%s: %v", kind, err)
 		}

@@ -42,7 +42,7 @@ func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 	s := newSite(t)
 	c := s.logIn(nil)
 	i, err := s.Who(request(c, "Authorization", "Bearer wrong"))
-	if apperr.KindOf(err) != apperr.Unauthorised || i.Person != nil {
+	if apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
 		t.Errorf("a wrong token beside a good cookie: %+v, %v", i, err)
 	}
 	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token("read", 0)))
@@ -69,12 +69,12 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 	} {
 		r := request(nil, "Authorization", header)
 		r.RemoteAddr = what + ":1" // tries are counted by address
-		if i, err := s.Who(r); apperr.KindOf(err) != apperr.Unauthorised || i.Person != nil {
+		if i, err := s.Who(r); apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
 			t.Errorf("%s: %+v, %v", what, i, err)
 		}
 	}
 	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
-	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthorised {
+	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthenticated {
 		t.Errorf("a suspended person's token: %v", err)
 	}
 }
@@ -87,18 +87,18 @@ func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 		return apperr.KindOf(err)
 	}
 	for range 5 {
-		if k := wrong(); k != apperr.Unauthorised {
+		if k := wrong(); k != apperr.Unauthenticated {
 			t.Fatal(k)
 		}
 	}
-	if k := wrong(); k != apperr.Limited {
+	if k := wrong(); k != apperr.RateLimited {
 		t.Errorf("the sixth: %s", k)
 	}
 	if i, err := s.Who(request(nil, "Authorization", "Bearer "+good)); err != nil || i.Person == nil {
 		t.Errorf("a good token from the same address: %v", err)
 	}
 	s.now = s.now.Add(10 * time.Second)
-	if k := wrong(); k != apperr.Unauthorised {
+	if k := wrong(); k != apperr.Unauthenticated {
 		t.Errorf("ten seconds later: %s", k)
 	}
 }

@@ -44,7 +44,7 @@ func (c *client) done(a *answer, say string) {
 func TestAnAdministratorFindsPeople(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	s.program(s.token(bob, "write")).addJob()
+	s.program(s.token(bob, store.ScopeWrite)).addJob()
 	if a := c.get("/admin"); a.header.Get("Location") != "/admin/people" {
 		t.Error(a.status, a.header)
 	}
@@ -67,7 +67,7 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	for i := range 30 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
 	}
 	a := c.get("/admin/people?q=example.com")
 	if !strings.Contains(a.body, "p24@") || strings.Contains(a.body, "p25@") || !strings.Contains(a.body, `href="/admin/people?page=2&amp;q=example.com"`) {
@@ -80,7 +80,7 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 
 func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	s := newSite(t)
-	c, hers, token := s.admin(), s.browser(ada), s.token(ada, "write")
+	c, hers, token := s.admin(), s.browser(ada), s.token(ada, store.ScopeWrite)
 	id := s.program(token).addJob("start", "1")
 	c.done(c.post(fmt.Sprintf("/admin/people/%d/suspend", s.id(ada))), "The account is suspended")
 	if a := hers.get("/jobs"); a.status != http.StatusSeeOther {
@@ -95,7 +95,7 @@ func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	if a := s.anybody().post("/account/login", "email", ada, "password", "wrong wrong"); a.status != http.StatusUnauthorized {
 		t.Error("a stranger learns that she is suspended: ", a.status)
 	}
-	if b, err := s.db.Build(t.Context(), s.id(ada), id, 1); err != nil || b.State != "aborted" {
+	if b, err := s.db.Build(t.Context(), s.id(ada), id, 1); err != nil || b.State != store.Aborted {
 		t.Errorf("her build goes on: %+v %v", b, err)
 	}
 	c.done(c.post(fmt.Sprintf("/admin/people/%d/activate", s.id(ada))), "The account is active")
@@ -165,7 +165,7 @@ func TestAnAdministratorCantShutThemselvesOut(t *testing.T) {
 
 func TestSigningSomebodyOut(t *testing.T) {
 	s := newSite(t)
-	c, hers, token := s.admin(), s.browser(ada), s.token(ada, "read")
+	c, hers, token := s.admin(), s.browser(ada), s.token(ada, store.ScopeRead)
 	path := fmt.Sprintf("/admin/people/%d/signout", s.id(ada))
 	c.done(c.post(path), "All sessions of the person are over")
 	if a := hers.get("/jobs"); a.status != http.StatusSeeOther {
@@ -184,7 +184,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d/remove", s.id(ada))
-	s.program(s.token(ada, "write")).addJob()
+	s.program(s.token(ada, store.ScopeWrite)).addJob()
 	if a := c.get(path); a.status != 200 || !strings.Contains(a.body, "Remove "+ada+"?") {
 		t.Error(a.status, a.body)
 	}
@@ -203,7 +203,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	id := s.program(s.token(bob, "write")).addJob("start", "1", "name", "Bob's image")
+	id := s.program(s.token(bob, store.ScopeWrite)).addJob("start", "1", "name", "Bob's image")
 	list := c.get("/admin/jobs?q=BOB@&state=queued")
 	if !strings.Contains(list.body, "/admin/jobs/"+id) || !strings.Contains(list.body, "1 job") {
 		t.Error(list.body)
@@ -212,7 +212,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 		t.Error(a.body)
 	}
 	c.done(c.post("/admin/jobs/"+id+"/stop"), "are being stopped")
-	if b, err := s.db.Build(t.Context(), s.id(bob), id, 1); err != nil || b.State != "aborted" {
+	if b, err := s.db.Build(t.Context(), s.id(bob), id, 1); err != nil || b.State != store.Aborted {
 		t.Errorf("%+v %v", b, err)
 	}
 	if a := c.get("/admin/jobs/" + id + "/remove"); !strings.Contains(a.body, "of "+bob+"?") {
@@ -245,8 +245,8 @@ func TestHealth(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	s.program(s.token(ada, "write")).addJob("start", "1")
-	token := s.token(eve, "metrics")
+	s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
+	token := s.token(eve, store.ScopeMetrics)
 	a := s.program(token).get("/admin/metrics")
 	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
 		t.Fatal(a.status, a.header, a.body)
@@ -277,9 +277,9 @@ func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
 	s := newSite(t)
 	s.prefix = "/x/y"
 	c := s.admin()
-	id := s.program(s.token(ada, "write")).addJob("start", "1")
+	id := s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
 	for i := range 60 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
 		s.must(s.db.Audit(t.Context(), store.Entry{At: time.Now(), Means: "web", Action: "login", Object: "person 1", Detail: "<b>&"}))
 	}
 	person := fmt.Sprintf("/admin/people/%d", s.id(ada))

@@ -105,7 +105,7 @@ func (s *site) must(err error) {
 	}
 }
 
-func (s *site) token(email, scope string) string {
+func (s *site) token(email string, scope store.Scope) string {
 	s.t.Helper()
 	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0, store.Entry{})
 	s.must(err)

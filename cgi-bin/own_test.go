@@ -167,7 +167,7 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 		t.Error(a.status)
 	}
 	for _, path := range []string{"/account/tokens", "/account/sessions", "/account/factor", "/account/export", "/account/remove", "/account/password"} {
-		if a := s.program(s.token(ada, "write")).get(path); a.status != http.StatusForbidden {
+		if a := s.program(s.token(ada, store.ScopeWrite)).get(path); a.status != http.StatusForbidden {
 			t.Errorf("a token opens %s: %d", path, a.status)
 		}
 	}
@@ -194,8 +194,8 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	s := newSite(t)
-	id := s.program(s.token(ada, "write")).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
-	other := s.program(s.token(bob, "write")).addJob("name", "secret")
+	id := s.program(s.token(ada, store.ScopeWrite)).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
+	other := s.program(s.token(bob, store.ScopeWrite)).addJob("name", "secret")
 	a := s.browser(ada).get("/account/export")
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.body)), int64(len(a.body)))
 	if err != nil || a.header.Get("Content-Security-Policy") != "sandbox" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {

@@ -265,7 +265,7 @@ func newTown(t *testing.T) *town {
 	s.sql("UPDATE person SET state = 'suspended' WHERE email = 'sue@example.org'")
 	w.clients = map[string]*client{
 		"nobody": s.anybody(), "owner": s.browser(ada), "other": s.browser(bob), "admin": eve,
-		"read": s.program(s.token(ada, "read")), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
+		"read": s.program(s.token(ada, store.ScopeRead)), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
 		"suspended": sue, "suspended token": s.program(sues), "wrong token": s.program("toaster_" + strings.Repeat("A", 43)), "no token": s.program(""),
 	}
 	return w
@@ -293,11 +293,11 @@ func (w *town) path(route string) string {
 		id = job
 	case strings.HasPrefix(path, "/admin/people/"):
 		w.people++
-		p := &store.Person{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}
+		p := &store.Person{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}
 		w.must(w.db.AddPerson(w.t.Context(), p))
 		id = strconv.FormatInt(p.ID, 10)
 	case strings.HasPrefix(path, "/account/tokens/"):
-		t := &store.Token{PersonID: w.id(ada), Name: "spare", Scope: "read", CreatedAt: time.Now()}
+		t := &store.Token{PersonID: w.id(ada), Name: "spare", Scope: store.ScopeRead, CreatedAt: time.Now()}
 		_, err := w.db.AddToken(w.t.Context(), t, store.Letter{}, store.Entry{})
 		w.must(err)
 		id = strconv.FormatInt(t.ID, 10)

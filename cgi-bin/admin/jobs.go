@@ -11,7 +11,7 @@ import (
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: l.State, Offset: l.offset(), Limit: pageLength})
+	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -20,8 +20,8 @@ func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 		listing
 		Tab    string
 		Jobs   []store.OwnedJob
-		States []string
-	}{l, "jobs", jobs, []string{"new", "queued", "running", "succeeded", "failed", "aborted", "lost"}}})
+		States []store.BuildState
+	}{l, "jobs", jobs, store.JobStates}})
 }
 
 // jobPage is one job as its page shows it.

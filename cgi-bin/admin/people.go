@@ -15,7 +15,7 @@ import (
 // people lists the accounts.
 func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindPeople(r.Context(), store.PeopleQuery{Text: l.Text, State: l.State, Role: l.Role, Offset: l.offset(), Limit: pageLength})
+	people, found, err := r.Site.DB.FindPeople(r.Context(), store.PeopleQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -24,8 +24,8 @@ func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 		listing
 		Tab    string
 		People []store.PersonRow
-		States []string
-	}{l, "people", people, []string{"pending", "active", "suspended"}}})
+		States []store.UserState
+	}{l, "people", people, store.UserStates}})
 }
 
 // personPage is one person as their page shows them.
@@ -132,8 +132,8 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return a.change(w, r, "role", func(p *store.Person) error {
-		role := in.Values["role"]
-		if role != "user" && role != "admin" {
+		role := store.Role(in.Values["role"])
+		if !role.Valid() {
 			return apperr.New(apperr.InvalidArgument, "There is no such role.", "Take “user” or “admin”.").At("role")
 		}
 		if err := notSelf(r, p); err != nil {

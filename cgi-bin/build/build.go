@@ -101,7 +101,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {
 		return err
 	}
-	if p.Build.State != string(engine.Failed) {
+	if p.Build.State != engine.Failed {
 		return nil
 	}
 	p.Failure = failureOf(r, s, p.Build, p.Log.end())
@@ -114,7 +114,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 
 // Phase is what the build does now; nil: it doesn't run, or that is unknown.
 func (p *buildPage) Phase() *engine.Span {
-	if n := len(p.Timeline); n > 0 && p.Build.State == string(engine.Running) && p.Timeline[n-1].Running {
+	if n := len(p.Timeline); n > 0 && p.Build.State == engine.Running && p.Timeline[n-1].Running {
 		return &p.Timeline[n-1]
 	}
 	return nil

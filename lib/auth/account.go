@@ -46,11 +46,11 @@ type NewPerson struct {
 }
 
 // Role is the role that the account gets.
-func (n NewPerson) Role() string {
+func (n NewPerson) Role() store.Role {
 	if n.Admin {
-		return "admin"
+		return store.RoleAdmin
 	}
-	return "user"
+	return store.RoleUser
 }
 
 // Add makes an active account. A value that won't do is InvalidArgument, an address in use an AlreadyExists, both with the Field
@@ -68,7 +68,7 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*st
 		return nil, err
 	}
 	p := &store.Person{
-		Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
+		Email: n.Email, Name: n.Name, Role: n.Role(), State: store.Active, Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
 	}
 	if err := a.db.AddPerson(ctx, p, by...); err != nil {
 		return nil, err
@@ -103,7 +103,7 @@ func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, 
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	if p.Role == "admin" {
+	if p.IsAdmin() {
 		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
 			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Make somebody else one first."))
 		}

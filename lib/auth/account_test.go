@@ -50,7 +50,7 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 		{Email: "root@localhost", Password: password},
 	} {
 		p, err := s.Add(t.Context(), n)
-		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == "admin") != n.Admin || s.try(p.Email, n.Password, home) != apperr.None {
+		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == store.RoleAdmin) != n.Admin || s.try(p.Email, n.Password, home) != apperr.None {
 			t.Errorf("%+v: %+v, %v", n, p, err)
 		}
 	}
@@ -108,9 +108,10 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		t.Errorf("%d tokens, %v", len(tokens), err)
 	}
 	for _, c := range []struct {
-		name, scope string
-		ttl         time.Duration
-		field       string
+		name  string
+		scope store.Scope
+		ttl   time.Duration
+		field string
 	}{{"", "read", 0, "name"}, {"a\nb", "read", 0, "name"}, {strings.Repeat("n", 101), "read", 0, "name"}, {"n", "all", 0, "scope"}, {"n", "read", -1, "ttl"}} {
 		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl,
 			store.Entry{}); apperr.Of(err).Field != c.field {

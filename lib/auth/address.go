@@ -19,7 +19,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.Person, email, pa
 	if wrong == nil && strings.EqualFold(email, p.Email) {
 		wrong = apperr.New(apperr.InvalidArgument, "This is the address that you have.", "").At("email")
 	}
-	if wrong == nil && p.Role != "admin" {
+	if wrong == nil && !p.IsAdmin() {
 		wrong = a.admitDomain(email)
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {

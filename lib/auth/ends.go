@@ -48,10 +48,10 @@ func (a *Accounts) endLetter(e store.Ended) store.Letter {
 		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
 	}
 	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
-	if b.State != "succeeded" && b.Why() != "" {
+	if b.State != store.Succeeded && b.Why() != "" {
 		paragraphs = append(paragraphs[:1], append([]string{b.Why()}, paragraphs[1:]...)...)
 	}
-	if len(e.Files) > 0 && b.State == "succeeded" {
+	if len(e.Files) > 0 && b.State == store.Succeeded {
 		var list strings.Builder
 		for _, f := range e.Files {
 			fmt.Fprintf(&list, "%s\n    %d bytes\n", f.Path, f.Size)

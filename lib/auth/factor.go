@@ -113,7 +113,7 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 
 // DisableFactor takes a person's second factor away. InvalidArgument: the Field "confirm". PermissionDenied: the account needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
-	if a.cfg.NeedsFactor(p.Role) {
+	if a.cfg.NeedsFactor(p.IsAdmin()) {
 		return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {

@@ -127,9 +127,9 @@ func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string)
 
 func (a *Accounts) inactive(p *store.Person) error {
 	switch {
-	case p.State == "pending" && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
+	case p.State == store.Pending && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
 		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
-	case p.State == "pending":
+	case p.State == store.Pending:
 		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "An administrator has to activate it.")
 	}
 	return apperr.New(apperr.PermissionDenied, "This account is suspended.", "Ask the administrator why.")

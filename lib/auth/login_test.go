@@ -41,7 +41,7 @@ func TestWhoIsSuspendedLearnsItWithTheRightPasswordOnly(t *testing.T) {
 	s := newSite(t)
 	p, err := s.find(t.Context(), anna)
 	must(t, err)
-	for _, state := range []string{"suspended", "pending"} {
+	for _, state := range []store.UserState{store.Suspended, store.Pending} {
 		must(t, s.db.SetState(t.Context(), p.ID, state, s.now))
 		if k := s.try(anna, password, home); k != apperr.PermissionDenied {
 			t.Errorf("%s: %q", state, k)

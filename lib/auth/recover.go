@@ -13,7 +13,7 @@ import (
 // InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
 func (a *Accounts) Recover(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
-	if err != nil || p == nil || p.State == "suspended" {
+	if err != nil || p == nil || p.State == store.Suspended {
 		return err
 	}
 	link, secret := a.link("recover", p.Email, recoverLife)

@@ -50,7 +50,7 @@ func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) erro
 	if err != nil {
 		return err
 	}
-	p := &store.Person{Email: n.Email, Name: n.Name, Role: "user", State: "pending", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	p := &store.Person{Email: n.Email, Name: n.Name, Role: store.RoleUser, State: store.Pending, Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
 	link, secret := a.link("activate", n.Email, activateLife)
 	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenLetter(n.Email), by)
 }
@@ -78,7 +78,7 @@ func (a *Accounts) admitDomain(email string) error {
 // InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
 func (a *Accounts) Resend(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
-	if err != nil || p == nil || p.State != "pending" || !p.VerifiedAt.IsZero() {
+	if err != nil || p == nil || p.State != store.Pending || !p.VerifiedAt.IsZero() {
 		return err
 	}
 	link, secret := a.link("recover", p.Email, activateLife)
@@ -118,15 +118,15 @@ func (a *Accounts) Activate(ctx context.Context, secret, password, address strin
 }
 
 // approval returns the state of somebody who has just proven an address, and the letters to those who have to approve.
-func (a *Accounts) approval(ctx context.Context, email string) (state string, letters []store.Letter, err error) {
+func (a *Accounts) approval(ctx context.Context, email string) (state store.UserState, letters []store.Letter, err error) {
 	if a.cfg.Signup.Mode != "approval" {
-		return "active", nil, nil
+		return store.Active, nil, nil
 	}
 	admins, err := a.db.Administrators(ctx)
 	for _, to := range admins {
 		letters = append(letters, a.waitingLetter(to, email))
 	}
-	return "pending", letters, err
+	return store.Pending, letters, err
 }
 
 // Approve makes a person active, whoever they are, and tells them.

@@ -11,13 +11,13 @@ import (
 )
 
 // CheckToken says all that is wrong with a new token: InvalidArgument at the Field "name", "scope" or "ttl".
-func CheckToken(name, scope string, ttl time.Duration) error {
+func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 	var wrong []error
 	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
 		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token needs a name of at most 100 characters.",
 			"Say what it is for.").At("name"))
 	}
-	if scope != "read" && scope != "write" && scope != "metrics" {
+	if !scope.Valid() {
 		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "There is no such scope.", "Take “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
@@ -27,11 +27,10 @@ func CheckToken(name, scope string, ttl time.Duration) error {
 	return errors.Join(wrong...)
 }
 
-// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
-// "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
-// email. InvalidArgument: the Field "name", "scope" or "ttl".
-func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration,
-	by store.Entry) (plain string, err error) {
+// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. A ttl of 0
+// means that it never expires. The person is told by email. InvalidArgument: the Field "name", "scope" or "ttl".
+func (a *Accounts) AddToken(ctx context.Context, email, name string, scope store.Scope,
+	ttl time.Duration, by store.Entry) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	if err := CheckToken(name, scope, ttl); err != nil {
 		return "", err
@@ -40,16 +39,16 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 	if err != nil {
 		return "", err
 	}
-	if scope == "metrics" && p.Role != "admin" {
+	if scope == store.ScopeMetrics && !p.IsAdmin() {
 		return "", apperr.New(apperr.PermissionDenied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
 	}
 	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {
 		t.ExpiresAt = t.CreatedAt.Add(ttl)
 	}
-	by.Action, by.Detail = "token.add", scope
+	by.Action, by.Detail = "token.add", string(scope)
 	letter := a.news(p.Email, "New API token",
-		"Your account has a new token “"+name+"” with the scope “"+scope+"”.")
+		"Your account has a new token “"+name+"” with the scope “"+string(scope)+"”.")
 	return a.db.AddToken(ctx, t, letter, by)
 }
 

@@ -44,9 +44,9 @@ func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 		case b.Open() && b.Stop:
 			stopping = true
 			err = s.stop(ctx, job, b)
-		case b.State == string(Queued) && b.Ticket == "" && stopping:
+		case b.State == Queued && b.Ticket == "" && stopping:
 			err = nil // the engine would join it to the start that is to be given up
-		case b.State == string(Queued) && b.Ticket == "":
+		case b.State == Queued && b.Ticket == "":
 			err = s.start(ctx, job, b)
 		case !b.Open():
 			err = s.settle(ctx, job, b)
@@ -392,7 +392,7 @@ func (s *Follower) trace(ctx context.Context, job *store.Job, b *store.Build, no
 	}
 	switch state {
 	case Running:
-		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, string(Running), now, 0, ""
+		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, Running, now, 0, ""
 	case Aborted:
 		reason := "It was taken out of the build engine's queue."
 		if b.Stop {

@@ -19,7 +19,7 @@ func compare(b *store.Build, st Status, highest int, now time.Time) (shown bool)
 		}
 	}
 	if w := st.Waiting; w != nil && b.EngineNumber == 0 && string(w.Ticket) == b.Ticket {
-		b.State, b.Position, b.Reason = string(Queued), w.Position, w.Reason
+		b.State, b.Position, b.Reason = Queued, w.Position, w.Reason
 		return true
 	}
 	for _, e := range st.Builds {
@@ -50,10 +50,10 @@ func adopt(b *store.Build, st Status, highest int) {
 }
 
 func follow(b *store.Build, e BuildStatus, now time.Time) {
-	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
+	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, e.State, e.Reason, 0
 	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
 	if e.State == Lost && b.Stop { // it was to end, and has
-		b.State = string(Aborted)
+		b.State = Aborted
 	}
 	if e.State.Ended() && b.EndedAt.IsZero() {
 		b.EndedAt = after(b.StartedAt, now)
@@ -77,5 +77,5 @@ func vanish(b *store.Build, there bool, now time.Time) {
 }
 
 func end(b *store.Build, state State, reason string, now time.Time) {
-	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, after(b.StartedAt, now)
+	b.State, b.Reason, b.Position, b.EndedAt = state, reason, 0, after(b.StartedAt, now)
 }

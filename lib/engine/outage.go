@@ -135,7 +135,7 @@ func (s *Follower) outage(ctx context.Context, jobs []*store.Job, builds ...*sto
 
 // refused gives a build that waits to be asked for the reason why its job can't be.
 func refused(j *store.Job, b *store.Build) {
-	if b.State == string(Queued) && b.Ticket == "" && j.Problem != "" {
+	if b.State == Queued && b.Ticket == "" && j.Problem != "" {
 		b.Reason = j.Problem
 	}
 }
@@ -149,7 +149,7 @@ func (o *Outage) says(b *store.Build) string {
 		switch {
 		case b.Stop:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. The build is stopped after that.", at)
-		case b.State == string(Queued):
+		case b.State == Queued:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. The build waits, and starts by itself after that.", at)
 		}
 		return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. How far the build is now is not known.", at)
@@ -157,7 +157,7 @@ func (o *Outage) says(b *store.Build) string {
 	switch {
 	case b.Stop:
 		return fmt.Sprintf("The build service has not answered since %s. The build is stopped as soon as it does.", at)
-	case b.State == string(Queued):
+	case b.State == Queued:
 		return fmt.Sprintf("The build service has not answered since %s. The build waits, and starts by itself as soon as it does.", at)
 	}
 	return fmt.Sprintf("The build service has not answered since %s. How far the build is now is not known.", at)

@@ -226,7 +226,7 @@ func gone(b *store.Build, err error) error {
 		return err
 	}
 	message := "The build engine no longer has the log and the files of this build: they were removed there."
-	if b.State == string(Lost) {
+	if b.State == Lost {
 		message = "The build engine lost this build, and its log with it."
 	}
 	return apperr.Wrap(apperr.Gone, err, message, "Build again to have new ones.")

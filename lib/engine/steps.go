@@ -17,7 +17,7 @@ func (s *Follower) scanRunning(ctx context.Context, job *store.Job) error {
 		return err
 	}
 	for _, b := range pending {
-		if b.EngineNumber > 0 && b.State == string(Running) {
+		if b.EngineNumber > 0 && b.State == Running {
 			if err := s.scan(ctx, job, b); err != nil {
 				return err
 			}

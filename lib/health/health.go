@@ -83,6 +83,9 @@ func (d Disk) Used() int {
 	return int(100 - d.Free*100/d.Total)
 }
 
+// Users tells how many accounts are in a state.
+func (r *Report) Users(state string) int { return r.Census.People[store.UserState(state)] }
+
 // Late tells whether sync should have run meanwhile.
 func (r *Report) Late() bool { return r.At.Sub(r.Sync) > late }
 
@@ -101,6 +104,6 @@ func (r *Report) Problems() (list []string) {
 		add(d.Low(), "The disk with the %s (%s) is nearly full.", d.Use, d.Path)
 	}
 	add(r.Mail.Failing > 0, "Mail can't be sent: %d of %d letters have failed at least once. %s", r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem)
-	add(r.Census.People["pending"] > 0, "%d people wait to be let in.", r.Census.People["pending"])
+	add(r.Census.People[store.Pending] > 0, "%d people wait to be let in.", r.Census.People[store.Pending])
 	return list
 }

@@ -40,7 +40,7 @@ func (h *house) begin(job *store.Job) *store.Build {
 func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
 	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
-		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: "succeeded", StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
+		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
 		h.Fatal(err)
 	}
 	if err := h.Store.Settle(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
@@ -146,7 +146,7 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 		t.Error(h.fake.expired)
 	}
 	b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
-	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != "succeeded" {
+	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
 	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were removed on") {

@@ -9,7 +9,7 @@ import (
 
 func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 	h := build(t)
-	boss := &store.Person{Email: "boss@example.org", Role: "admin", State: "active", MaxJobs: -1, CreatedAt: h.clock}
+	boss := &store.Person{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: h.clock}
 	if err := h.Store.AddPerson(t.Context(), boss); err != nil {
 		t.Fatal(err)
 	}
@@ -17,7 +17,7 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "running" {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Running {
 		t.Fatal(b.State)
 	}
 	h.fake.calls, h.fake.faults = nil, []string{"status:before"}
@@ -25,7 +25,7 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(2)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
 		t.Error(b.State, b.Why(), h.fake.calls)
 	}
 }
@@ -43,7 +43,7 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || b.Why() != "Stopped by an administrator." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || b.Why() != "Stopped by an administrator." {
 		t.Error(b.State, b.Why())
 	}
 	trail, err := h.Store.Entries(t.Context(), store.EntryQuery{Object: "job " + job.ID, Limit: 9})

@@ -13,7 +13,7 @@ func TestAdministratorFindsAnybodysJobs(t *testing.T) {
 	begin := time.UnixMilli(1_600_000_000_000).UTC()
 	owners := map[string]string{}
 	for i, email := range []string{"ann@example.org", "bob@example.org"} {
-		p := &Person{Email: email, Role: "user", State: "active", MaxJobs: -1, CreatedAt: begin}
+		p := &Person{Email: email, Role: RoleUser, State: Active, MaxJobs: -1, CreatedAt: begin}
 		if err := db.AddPerson(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func TestTheAuditTrailIsOnlyAddedTo(t *testing.T) {
 // TestTheAuditTrailSaysWho: by the address of that time, also of somebody who is removed.
 func TestTheAuditTrailSaysWho(t *testing.T) {
 	db := test(t)
-	anna, ben := &Person{Email: "anna@example.org", Role: "admin", State: "active", CreatedAt: day}, &Person{Email: "ben@example.org", Role: "user", State: "active", CreatedAt: day}
+	anna, ben := &Person{Email: "anna@example.org", Role: RoleAdmin, State: Active, CreatedAt: day}, &Person{Email: "ben@example.org", Role: RoleUser, State: Active, CreatedAt: day}
 	for _, p := range []*Person{anna, ben} {
 		if err := db.AddPerson(t.Context(), p); err != nil {
 			t.Fatal(err)

@@ -11,12 +11,12 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Build is one run of a job. Its states are those of package build.
+// Build is one run of a job.
 type Build struct {
 	JobID        string
 	Number       int // ours, from 1
 	Revision     int // what it is made from
-	State        string
+	State        BuildState
 	Reason       string    // for a person: why it waits, failed, or was stopped, as the engine says
 	Failure      string    // for a person: why it failed, as the build script says
 	Stop         bool      // its owner wants it stopped
@@ -55,7 +55,7 @@ func (b *Build) ExpectedEnd() time.Time {
 // the engine knows comes first: a build that was ended by a limit says little itself.
 func (b *Build) Why() string {
 	switch {
-	case b.State != "failed" || b.Reason != "":
+	case b.State != Failed || b.Reason != "":
 		return b.Reason
 	case b.Failure != "":
 		return b.Failure
@@ -83,7 +83,7 @@ func (b *Build) Work() int {
 func (b *Build) Stopping() bool { return b.Open() && b.Stop }
 
 // Open tells whether the build is still to change: queued or running.
-func (b *Build) Open() bool { return b.State == "queued" || b.State == "running" }
+func (b *Build) Open() bool { return !b.State.Ended() }
 
 // Artifact is a file that a build left.
 type Artifact struct {
@@ -121,7 +121,7 @@ func (n *nullBuild) build() *Build {
 	}
 	return &Build{
 		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
-		State: n.state.String, Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
+		State: BuildState(n.state.String), Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
 		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
 		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
@@ -152,7 +152,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if !j.Enabled {
 			return apperr.New(apperr.FailedPrecondition, "This job is switched off.", "Switch it on, then build.")
 		}
-		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
+		if j.Last != nil && j.Last.State == Queued && !j.Last.Stop {
 			b, already = j.Last, true
 			return made(ctx, tx, b.path())
 		}
@@ -172,7 +172,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 
 // enqueue adds a build to a job, which repeats another one, or 0.
 func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time) (*Build, error) {
-	b := &Build{JobID: j.ID, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now, Repeats: repeats}
+	b := &Build{JobID: j.ID, Number: 1, Revision: j.Revision, State: Queued, QueuedAt: now, Repeats: repeats}
 	if j.Last != nil {
 		b.Number = j.Last.Number + 1
 	}
@@ -332,7 +332,7 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 			if err == nil && n > 0 {
 				err = ran(ctx, tx, b)
 			}
-			if err == nil && n > 0 && b.State == "lost" && !o.Removed {
+			if err == nil && n > 0 && b.State == Lost && !o.Removed {
 				err = repeat(ctx, tx, b, seen)
 			}
 			if err != nil {

@@ -3,17 +3,18 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"time"
 )
 
 // Census counts what the site has.
 type Census struct {
-	People   map[string]int // by state
+	People   map[UserState]int
 	Jobs     int
-	Builds   map[string]int // those that are listed, by state
-	Day      map[string]int // those that were asked for in the last 24 hours, by state
-	Sessions int            // that were used in the last hour
+	Builds   map[BuildState]int // those that are listed
+	Day      map[BuildState]int // those that were asked for in the last 24 hours
+	Sessions int                // that were used in the last hour
 	Tokens   int
 	Bytes    int64     // of artifacts
 	Waiting  time.Time // since when the oldest queued build waits; zero: none does
@@ -22,18 +23,12 @@ type Census struct {
 // Census counts what the site has.
 func (db *DB) Census(ctx context.Context, now time.Time) (c Census, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		for _, q := range []struct {
-			to    *map[string]int
-			query string
-			args  []any
-		}{
-			{&c.People, "SELECT state, count(*) FROM person WHERE removed_at IS NULL GROUP BY state", nil},
-			{&c.Builds, "SELECT state, count(*) FROM build GROUP BY state", nil},
-			{&c.Day, "SELECT state, count(*) FROM build WHERE queued_at > ? GROUP BY state", []any{millis(now.Add(-daily))}},
-		} {
-			if *q.to, err = counts(ctx, tx, q.query, q.args...); err != nil {
-				return err
-			}
+		var errs [3]error
+		c.People, errs[0] = counts[UserState](ctx, tx, "person WHERE removed_at IS NULL")
+		c.Builds, errs[1] = counts[BuildState](ctx, tx, "build")
+		c.Day, errs[2] = counts[BuildState](ctx, tx, "build WHERE queued_at > ?", millis(now.Add(-daily)))
+		if err := errors.Join(errs[:]...); err != nil {
+			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL),
 			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*) FROM token),
@@ -43,20 +38,21 @@ func (db *DB) Census(ctx context.Context, now time.Time) (c Census, err error) {
 	return c, err
 }
 
-func counts(ctx context.Context, tx *sql.Tx, query string, args ...any) (map[string]int, error) {
-	rs, err := tx.QueryContext(ctx, query, args...)
+// counts tells how many rows there are in each state.
+func counts[S ~string](ctx context.Context, tx *sql.Tx, from string, args ...any) (map[S]int, error) {
+	rs, err := tx.QueryContext(ctx, "SELECT state, count(*) FROM "+from+" GROUP BY state", args...)
 	if err != nil {
 		return nil, err
 	}
 	defer rs.Close()
-	m := map[string]int{}
+	m := map[S]int{}
 	for rs.Next() {
-		var name string
+		var state S
 		var n int
-		if err := rs.Scan(&name, &n); err != nil {
+		if err := rs.Scan(&state, &n); err != nil {
 			return nil, err
 		}
-		m[name] = n
+		m[state] = n
 	}
 	return m, rs.Err()
 }

@@ -30,7 +30,7 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !finish(t, db, b, "succeeded") {
+	if !finish(t, db, b, Succeeded) {
 		t.Fatal("it did not end")
 	}
 	s, err := db.LocalStatuses(t.Context(), []string{"job"}, 1)

@@ -181,7 +181,7 @@ func Stays(builds []*Build, keep, days int) map[int]Stay {
 		if !b.Settled || !b.ExpiredAt.IsZero() || b.EngineNumber == 0 {
 			continue
 		}
-		good := b.State == "succeeded"
+		good := b.State == Succeeded
 		s := Stay{Newer: keep - newer[good]}
 		if days > 0 {
 			s.Until = b.EndedAt.AddDate(0, 0, days)

@@ -20,7 +20,7 @@ func FuzzLink(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { db.Close() })
-	p := &Person{Email: "anna@example.org", Role: "user", State: "pending", MaxJobs: -1, CreatedAt: day}
+	p := &Person{Email: "anna@example.org", Role: RoleUser, State: Pending, MaxJobs: -1, CreatedAt: day}
 	link, secret := NewLink("activate", p.Email, day, time.Hour)
 	if err := db.AddPerson(f.Context(), p); err != nil {
 		f.Fatal(err)

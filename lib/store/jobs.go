@@ -30,10 +30,10 @@ type Job struct {
 	Last          *Build    // the newest build; nil: none yet
 }
 
-// State is the state of the newest build, or "new" before the first.
-func (j *Job) State() string {
+// State is the state of the newest build, or NeverBuilt.
+func (j *Job) State() BuildState {
 	if j.Last == nil {
-		return "new"
+		return NeverBuilt
 	}
 	return j.Last.State
 }
@@ -236,10 +236,10 @@ func (db *DB) Job(ctx context.Context, owner int64, id string) (j *Job, err erro
 
 // JobQuery chooses from an owner's jobs. The zero query is all of them, newest first.
 type JobQuery struct {
-	Text          string // somewhere in the name or the target; ASCII letters of either case
-	State         string // of the newest build, or "new"
-	Sort          string // "name", "activity" (the newest build first), else newest first
-	Offset, Limit int    // of Limit 0: all
+	Text          string     // somewhere in the name or the target; ASCII letters of either case
+	State         BuildState // a job's
+	Sort          string     // "name", "activity" (the newest build first), else newest first
+	Offset, Limit int        // of Limit 0: all
 }
 
 // JobPage is what a query found.

@@ -109,13 +109,13 @@ func takeLink(ctx context.Context, tx *sql.Tx, l *Link, now time.Time) error {
 // can show whose the address is, and the first who gave it stays.
 func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var state string
+		var state UserState
 		var verified bool
 		err := tx.QueryRowContext(ctx, `SELECT id, state, verified_at IS NOT NULL OR role <> 'user' FROM person WHERE email = ?`, p.Email).Scan(&p.ID, &state, &verified)
 		switch {
 		case err == sql.ErrNoRows:
 			err = insertPerson(ctx, tx, p)
-		case err == nil && (state != "pending" || verified || l.Digest == nil):
+		case err == nil && (state != Pending || verified || l.Digest == nil):
 			_, err = post(ctx, tx, p.CreatedAt, taken)
 			return err
 		case err == nil:
@@ -137,7 +137,7 @@ func (db *DB) SignUp(ctx context.Context, p *Person, l Link, invitation, taken L
 
 // Activate notes that a pending person has proven the address by a link, gives them its name and password, and makes
 // them state. All other links of theirs end, with what strangers had typed.
-func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time, letters []Letter, e Entry) error {
+func (db *DB) Activate(ctx context.Context, l *Link, state UserState, now time.Time, letters []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
 			return err
@@ -160,7 +160,7 @@ func (db *DB) Activate(ctx context.Context, l *Link, state string, now time.Time
 
 // ResetPassword gives the person of a link a new password and ends all their sessions and links, and where tokens is set their tokens. A
 // pending person has proven the address by it and becomes state; approvals are the letters to those who decide then.
-func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tokens bool, now time.Time, letter Letter,
+func (db *DB) ResetPassword(ctx context.Context, l *Link, phc string, state UserState, tokens bool, now time.Time, letter Letter,
 	approvals []Letter, e Entry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeLink(ctx, tx, l, now); err != nil {
@@ -187,7 +187,7 @@ func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tok
 			return err
 		}
 		letters := []Letter{letter}
-		if waits && state == "pending" {
+		if waits && state == Pending {
 			letters = append(letters, approvals...)
 		}
 		return conclude(ctx, tx, now, l.PersonID, e, letters...)

@@ -29,12 +29,12 @@ func (j *LocalJob) Intact() bool {
 	return bytes.Equal(j.digest, sum[:])
 }
 
-// LocalBuild is a start of a job, and the build that it became. Its states are those of package build.
+// LocalBuild is a start of a job, and the build that it became.
 type LocalBuild struct {
 	Ticket    int64 // never given twice
 	Job       string
 	Number    int // from 1; 0 while it waits
-	State     string
+	State     BuildState
 	Reason    string // for a person
 	Stop      bool   // somebody wants it stopped
 	QueuedAt  time.Time

@@ -46,7 +46,7 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 type LocalEnd struct {
 	Ticket    int64
 	Runner    string // who had it
-	State     string
+	State     BuildState
 	Reason    string
 	EndedAt   time.Time
 	Artifacts []Artifact
@@ -88,7 +88,7 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 		if err != nil {
 			return err
 		}
-		if b.State == "running" {
+		if b.State == Running {
 			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
 		}
 		return forgetLocal(ctx, tx, b.Ticket)

@@ -66,12 +66,12 @@ func (o Own) String() string {
 	return strings.Join(words, " ")
 }
 
-// SetRole makes a person "user" or "admin", and ends their sessions: rights change with a log-in. The only administrator stays
+// SetRole gives a person another role, and ends their sessions: rights change with a log-in. The only administrator stays
 // one: FailedPrecondition.
-func (db *DB) SetRole(ctx context.Context, id int64, role string, e Entry) error {
-	e.Action, e.Detail = "person.role", role
+func (db *DB) SetRole(ctx context.Context, id int64, role Role, e Entry) error {
+	e.Action, e.Detail = "person.role", string(role)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if role != "admin" {
+		if role != RoleAdmin {
 			if err := anotherAdmin(ctx, tx, id); err != nil {
 				return err
 			}
@@ -86,7 +86,7 @@ func (db *DB) SetRole(ctx context.Context, id int64, role string, e Entry) error
 // Suspend shuts a person out: log-ins are refused, sessions and tokens are dead at once, and all their builds are to be
 // stopped, which the engine is told next. The only administrator can't be suspended: FailedPrecondition.
 func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
-	e.Action, e.Detail = "person.state", "suspended"
+	e.Action, e.Detail = "person.state", string(Suspended)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := anotherAdmin(ctx, tx, id); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
 
 // Readmit lets a person in that was pending or suspended, and posts a letter that says so.
 func (db *DB) Readmit(ctx context.Context, id int64, letter Letter, e Entry) error {
-	e.Action, e.Detail = "person.state", "active"
+	e.Action, e.Detail = "person.state", string(Active)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
 			id)); err != nil {
@@ -150,8 +150,9 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 
 // PeopleQuery chooses from the accounts.
 type PeopleQuery struct {
-	Text          string // somewhere in address or name; ASCII letters of either case
-	State, Role   string // empty: any
+	Text          string    // somewhere in address or name; ASCII letters of either case
+	State         UserState // empty: any
+	Role          Role      // empty: any
 	Offset, Limit int
 }
 

@@ -14,8 +14,8 @@ type Person struct {
 	ID        int64
 	Email     string // unique, letter case ignored
 	Name      string
-	Role      string // "user" or "admin"
-	State     string // "pending", "active", "suspended"
+	Role      Role
+	State     UserState
 	Password  string // PHC string, argon2id
 	MaxJobs   int    // -1: the configuration's
 	CreatedAt time.Time
@@ -36,7 +36,10 @@ type Person struct {
 }
 
 // Active tells whether the person may use the site.
-func (p *Person) Active() bool { return p.State == "active" }
+func (p *Person) Active() bool { return p.State == Active }
+
+// IsAdmin tells whether the person administers the site.
+func (p *Person) IsAdmin() bool { return p.Role == RoleAdmin }
 
 // HasFactor tells whether logging in takes a second factor.
 func (p *Person) HasFactor() bool { return p.TOTP != nil }
@@ -166,10 +169,10 @@ func (db *DB) Rehash(ctx context.Context, id int64, old, phc string) error {
 	})
 }
 
-// SetState makes a person "pending", "active" or "suspended". All but "active" ends their sessions.
-func (db *DB) SetState(ctx context.Context, id int64, state string, at time.Time) error {
+// SetState gives a person another state. All but Active ends their sessions.
+func (db *DB) SetState(ctx context.Context, id int64, state UserState, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = ? WHERE id = ?`, state, id)); err != nil || state == "active" {
+		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = ? WHERE id = ?`, state, id)); err != nil || state == Active {
 			return err
 		}
 		return endSessions(ctx, tx, id, at)

@@ -16,7 +16,7 @@ var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 func addPerson(t *testing.T, db *DB, email string) *Person {
 	t.Helper()
-	p := &Person{Email: email, Name: "Somebody", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day}
+	p := &Person{Email: email, Name: "Somebody", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1, CreatedAt: day}
 	if err := db.AddPerson(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
@@ -26,8 +26,8 @@ func addPerson(t *testing.T, db *DB, email string) *Person {
 func TestAPersonComesBackAsStored(t *testing.T) {
 	db := test(t)
 	for _, p := range []*Person{
-		{Email: "anna@example.org", Name: "Anna", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day},
-		{Email: "ben@example.org", Role: "admin", State: "pending", Password: "phc", MaxJobs: 0, CreatedAt: day},
+		{Email: "anna@example.org", Name: "Anna", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1, CreatedAt: day},
+		{Email: "ben@example.org", Role: RoleAdmin, State: Pending, Password: "phc", MaxJobs: 0, CreatedAt: day},
 	} {
 		if err := db.AddPerson(t.Context(), p); err != nil {
 			t.Fatal(err)
@@ -41,13 +41,13 @@ func TestAPersonComesBackAsStored(t *testing.T) {
 			t.Errorf("by id: %+v, %v", byID, err)
 		}
 	}
-	again := &Person{Email: "ANNA@example.org", Role: "user", State: "active", CreatedAt: day}
+	again := &Person{Email: "ANNA@example.org", Role: RoleUser, State: Active, CreatedAt: day}
 	if err := db.AddPerson(t.Context(), again); apperr.KindOf(err) != apperr.AlreadyExists || apperr.Of(err).Field != "email" {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
 		"a new password": db.SetPassword(t.Context(), 99, "x", Entry{At: day}),
-		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
+		"suspension":     db.SetState(t.Context(), 99, Suspended, day),
 	} {
 		if apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s for nobody: %v", what, err)
@@ -95,7 +95,7 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 func TestATokenIsStoredAsItsDigest(t *testing.T) {
 	db := test(t)
 	p := addPerson(t, db, "anna@example.org")
-	want := &Token{PersonID: p.ID, Name: "nightly", Scope: "write", CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
+	want := &Token{PersonID: p.ID, Name: "nightly", Scope: ScopeWrite, CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
 	plain, err := db.AddToken(t.Context(), want, Letter{}, Entry{})
 	if err != nil {
 		t.Fatal(err)
@@ -189,10 +189,10 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 	for i, use := range []func(*Person, *Link) error{
 		func(p *Person, l *Link) error { return db.SetAddress(t.Context(), l, day, Letter{}, Entry{At: day}) },
 		func(p *Person, l *Link) error {
-			return db.ResetPassword(t.Context(), l, "new", "active", false, day, Letter{}, nil, Entry{At: day})
+			return db.ResetPassword(t.Context(), l, "new", Active, false, day, Letter{}, nil, Entry{At: day})
 		},
 		func(p *Person, l *Link) error {
-			return db.Activate(t.Context(), l, "active", day, nil, Entry{At: day})
+			return db.Activate(t.Context(), l, Active, day, nil, Entry{At: day})
 		},
 	} {
 		p := addPerson(t, db, fmt.Sprintf("person%d@example.org", i))
@@ -200,7 +200,7 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		if i > 0 {
 			l.Email = p.Email
 		}
-		if err := errors.Join(db.SendLink(t.Context(), p.ID, l), db.SetState(t.Context(), p.ID, "suspended", day)); err != nil {
+		if err := errors.Join(db.SendLink(t.Context(), p.ID, l), db.SetState(t.Context(), p.ID, Suspended, day)); err != nil {
 			t.Fatal(err)
 		}
 		found, _, err := db.FindLink(t.Context(), l.Kind, secret, day)
@@ -210,7 +210,7 @@ func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		if err := use(p, found); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s: %v", l.Kind, err)
 		}
-		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != "suspended" || now.Password != p.Password {
+		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != Suspended || now.Password != p.Password {
 			t.Errorf("%s: %+v, %v", l.Kind, now, err)
 		}
 	}

@@ -43,7 +43,7 @@ func process(path, number string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}, Letter{},
+	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: ScopeRead, CreatedAt: time.Now()}, Letter{},
 		Entry{}); err != nil {
 		return err
 	}

@@ -53,9 +53,9 @@ func (db *DB) RecentBuilds(ctx context.Context, person int64, limit int) (items 
 	return items, err
 }
 
-// Badge returns the state of a job's newest build that has ended, "new" before the first. A job whose badge is not public, or whose owner
+// Badge returns the state of a job's newest build that has ended, NeverBuilt before the first. A job whose badge is not public, or whose owner
 // is suspended, is NotFound, like one that is not there.
-func (db *DB) Badge(ctx context.Context, id string) (state string, err error) {
+func (db *DB) Badge(ctx context.Context, id string) (state BuildState, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT state FROM build WHERE job_id = job.id AND state NOT IN ('queued', 'running') ORDER BY number DESC LIMIT 1), 'new')
 			FROM job WHERE id = ? AND badge = 1 AND removed_at IS NULL AND (SELECT state FROM person WHERE id = job.person_id) = 'active'`, id).Scan(&state)

@@ -16,7 +16,7 @@ type Token struct {
 	ID        int64
 	PersonID  int64
 	Name      string
-	Scope     string // "read" or "write"
+	Scope     Scope
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	UsedAt    time.Time

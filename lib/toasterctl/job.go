@@ -78,9 +78,9 @@ func (c change) do(w *world, will, done string, act func(*jobs.Service, found) e
 
 func condition(j *store.Job) string {
 	if !j.Enabled {
-		return j.State() + " and disabled"
+		return string(j.State()) + " and disabled"
 	}
-	return j.State()
+	return string(j.State())
 }
 
 type jobStop struct{ change }

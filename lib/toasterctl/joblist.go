@@ -15,29 +15,29 @@ type jobList struct {
 
 // jobView is a job as the site's JSON has it, and whose it is.
 type jobView struct {
-	ID      string      `json:"id"`
-	Name    string      `json:"name"`
-	Owner   string      `json:"owner"`
-	Target  string      `json:"target"`
-	Title   string      `json:"target_title"`
-	State   string      `json:"state"`
-	Enabled bool        `json:"enabled"`
-	Problem string      `json:"problem,omitempty"`
-	Created time.Time   `json:"created_at"`
-	Builds  []buildView `json:"builds,omitempty"`
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	Owner   string           `json:"owner"`
+	Target  string           `json:"target"`
+	Title   string           `json:"target_title"`
+	State   store.BuildState `json:"state"`
+	Enabled bool             `json:"enabled"`
+	Problem string           `json:"problem,omitempty"`
+	Created time.Time        `json:"created_at"`
+	Builds  []buildView      `json:"builds,omitempty"`
 }
 
 type buildView struct {
-	Number      int            `json:"number"`
-	State       string         `json:"state"`
-	Reason      string         `json:"reason,omitempty"`
-	QueuedAt    time.Time      `json:"queued_at"`
-	StartedAt   time.Time      `json:"started_at,omitzero"`
-	EndedAt     time.Time      `json:"ended_at,omitzero"`
-	ExpectedEnd time.Time      `json:"expected_end,omitzero"`
-	Step        int            `json:"step"`
-	Steps       int            `json:"steps"`
-	Artifacts   []artifactView `json:"artifacts"`
+	Number      int              `json:"number"`
+	State       store.BuildState `json:"state"`
+	Reason      string           `json:"reason,omitempty"`
+	QueuedAt    time.Time        `json:"queued_at"`
+	StartedAt   time.Time        `json:"started_at,omitzero"`
+	EndedAt     time.Time        `json:"ended_at,omitzero"`
+	ExpectedEnd time.Time        `json:"expected_end,omitzero"`
+	Step        int              `json:"step"`
+	Steps       int              `json:"steps"`
+	Artifacts   []artifactView   `json:"artifacts"`
 }
 
 type artifactView struct {
@@ -76,7 +76,7 @@ func (c *jobList) Run(w *world) error {
 		}
 		rows := [][]string{{"ID", "OWNER", "TARGET", "STATE", "MADE", "NAME"}}
 		for _, v := range views {
-			state := v.State
+			state := string(v.State)
 			if !v.Enabled {
 				state += ", disabled"
 			}

@@ -53,11 +53,11 @@ func (c *userSuspend) Run(w *world) error {
 
 type userRole struct {
 	somebody
-	Role string `arg:"" enum:"user,admin" help:"user or admin."`
+	Role store.Role `arg:"" enum:"user,admin" help:"user or admin."`
 }
 
 func (c *userRole) Run(w *world) error {
-	return c.do(w, "%s is now: "+c.Role+".", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
+	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
 		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
 	})
 }

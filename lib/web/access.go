@@ -18,7 +18,7 @@ func (a Access) admits(r *Request) error {
 	}
 	p, token := r.Who.Person, r.Who.Token
 	switch {
-	case token != nil && (token.Scope == "metrics") != (a == Metrics):
+	case token != nil && (token.Scope == store.ScopeMetrics) != (a == Metrics):
 		return apperr.New(apperr.PermissionDenied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
 	case a == Writer && !r.Who.MayWrite():
 		return apperr.New(apperr.PermissionDenied, "This token may only read.", "Use a token with the scope “write”.")
@@ -28,9 +28,9 @@ func (a Access) admits(r *Request) error {
 		return needsFactor()
 	case a != Admin && a != Metrics:
 		return nil
-	case p.Role != "admin":
+	case !p.IsAdmin():
 		return apperr.New(apperr.PermissionDenied, "This page is for administrators.", "Log in with an administrator's account.")
-	case token == nil && r.Site.Config.NeedsFactor(p.Role) && !p.HasFactor():
+	case token == nil && r.Site.Config.NeedsFactor(p.IsAdmin()) && !p.HasFactor():
 		return needsFactor()
 	}
 	return nil

@@ -48,7 +48,7 @@ func (s *site) open(db *store.DB) {
 
 func (s *site) person(email string) *store.Person {
 	s.t.Helper()
-	p := &store.Person{Email: email, Role: "user", State: "active", MaxJobs: -1, CreatedAt: s.now}
+	p := &store.Person{Email: email, Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: s.now}
 	must(s.t, s.db.AddPerson(s.t.Context(), p))
 	return p
 }

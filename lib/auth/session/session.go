@@ -24,9 +24,9 @@ type Identity struct {
 	Expired *store.Person // the cookie is genuine, but its session is over: whose it was
 }
 
-// MayWrite tells whether the request may change something: a session may, a token with the scope "write" too.
+// MayWrite tells whether the request may change something: a session may, a token with the scope ScopeWrite too.
 func (i Identity) MayWrite() bool {
-	return i.Person != nil && (i.Token == nil || i.Token.Scope == "write")
+	return i.Person != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
 }
 
 // Manager makes, finds and ends sessions.

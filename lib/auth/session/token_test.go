@@ -9,7 +9,7 @@ import (
 	"toaster.do/lib/store"
 )
 
-func (s *site) token(scope string, life time.Duration) string {
+func (s *site) token(scope store.Scope, life time.Duration) string {
 	s.t.Helper()
 	t := &store.Token{PersonID: s.anna.ID, Name: "test", Scope: scope, CreatedAt: s.now}
 	if life > 0 {
@@ -22,7 +22,7 @@ func (s *site) token(scope string, life time.Duration) string {
 
 func TestATokenActsForItsPersonWithinItsScope(t *testing.T) {
 	s := newSite(t)
-	for scope, may := range map[string]bool{"read": false, "write": true} {
+	for scope, may := range map[store.Scope]bool{store.ScopeRead: false, store.ScopeWrite: true} {
 		for _, scheme := range []string{"Bearer ", "bearer ", "BEARER  "} {
 			i, err := s.Who(request(nil, "Authorization", scheme+s.token(scope, 0)))
 			must(t, err)
@@ -45,7 +45,7 @@ func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 	if apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
 		t.Errorf("a wrong token beside a good cookie: %+v, %v", i, err)
 	}
-	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token("read", 0)))
+	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token(store.ScopeRead, 0)))
 	if err != nil || i.Token == nil || i.Session != 0 || i.MayWrite() {
 		t.Errorf("a read token beside a good cookie: %+v, %v", i, err)
 	}
@@ -57,7 +57,7 @@ func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 
 func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 	s := newSite(t)
-	good, short := s.token("write", 0), s.token("write", time.Hour)
+	good, short := s.token(store.ScopeWrite, 0), s.token(store.ScopeWrite, time.Hour)
 	s.now = s.now.Add(time.Hour)
 	last := byte('A')
 	if good[len(good)-1] == last {
@@ -73,7 +73,7 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 			t.Errorf("%s: %+v, %v", what, i, err)
 		}
 	}
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Suspended, s.now))
 	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthenticated {
 		t.Errorf("a suspended person's token: %v", err)
 	}
@@ -81,7 +81,7 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 
 func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 	s := newSite(t)
-	good := s.token("read", 0)
+	good := s.token(store.ScopeRead, 0)
 	wrong := func() apperr.Kind {
 		_, err := s.Who(request(nil, "Authorization", "Bearer wrong"))
 		return apperr.KindOf(err)
@@ -105,7 +105,7 @@ func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 
 func TestATokensLastUseIsWrittenOnceAMinute(t *testing.T) {
 	s := newSite(t)
-	plain, begin := s.token("read", 0), s.now
+	plain, begin := s.token(store.ScopeRead, 0), s.now
 	for _, step := range []struct{ at, used time.Duration }{{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}} {
 		s.now = begin.Add(step.at)
 		_, err := s.Who(request(nil, "Authorization", "Bearer "+plain))

@@ -64,7 +64,7 @@ func newHouse(t *testing.T, opt jenkinstest.Options) *house {
 	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
 	h.Service = service(t, path, h.engine)
 	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
-	h.ann = &store.Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
+	h.ann = &store.Person{Email: "ann@example.org", Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
 	if err := h.Store.AddPerson(t.Context(), h.ann); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func (h *house) at(job *store.Job) string {
 	}
 	var words []string
 	for _, b := range builds {
-		words = append([]string{b.State}, words...)
+		words = append([]string{string(b.State)}, words...)
 	}
 	return strings.Join(words, ", ")
 }

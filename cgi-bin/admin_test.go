@@ -18,14 +18,14 @@ const eve = "eve@example.org"
 // admin adds an administrator and returns their browser.
 func (s *site) admin() *client {
 	s.t.Helper()
-	_, err := s.accounts.Add(s.t.Context(), auth.NewPerson{Email: eve, Name: "Eve", Password: password, Admin: true})
+	_, err := s.accounts.Add(s.t.Context(), auth.NewUser{Email: eve, Name: "Eve", Password: password, Admin: true})
 	s.must(err)
 	return s.browser(eve)
 }
 
 func (s *site) id(email string) int64 {
 	s.t.Helper()
-	p, err := s.db.PersonByEmail(s.t.Context(), email)
+	p, err := s.db.UserByEmail(s.t.Context(), email)
 	s.must(err)
 	return p.ID
 }
@@ -67,7 +67,7 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	for i := range 30 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
 	}
 	a := c.get("/admin/people?q=example.com")
 	if !strings.Contains(a.body, "p24@") || strings.Contains(a.body, "p25@") || !strings.Contains(a.body, `href="/admin/people?page=2&amp;q=example.com"`) {
@@ -108,7 +108,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
 	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB",
 		"keep_days", "9"), "The limits are changed")
-	p, err := s.db.PersonByEmail(t.Context(), ada)
+	p, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
 	if p.MaxJobs != 7 || p.MaxRunning != -1 || p.MaxDaily != 0 || p.MaxBytes != 2<<30 || p.KeepDays != 9 {
 		t.Errorf("%+v", p)
@@ -158,7 +158,7 @@ func TestAnAdministratorCantShutThemselvesOut(t *testing.T) {
 	if a := c.post(path+"/role", "role", "user"); a.status != http.StatusConflict {
 		t.Error(a.status)
 	}
-	if err := s.db.Suspend(t.Context(), s.id(eve), store.Entry{At: time.Now(), Means: "toasterctl"}); err == nil {
+	if err := s.db.Suspend(t.Context(), s.id(eve), store.AuditEntry{At: time.Now(), Means: "toasterctl"}); err == nil {
 		t.Error("the only administrator was suspended")
 	}
 }
@@ -195,7 +195,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 	if a := c.get("/admin/jobs"); !strings.Contains(a.body, "0 jobs") {
 		t.Error("the job is still there")
 	}
-	if a := c.get("/admin/audit?action=person"); !strings.Contains(a.body, "person.remove") || !strings.Contains(a.body, ada) {
+	if a := c.get("/admin/audit?action=user"); !strings.Contains(a.body, "user.remove") || !strings.Contains(a.body, ada) {
 		t.Error(a.body)
 	}
 }
@@ -223,7 +223,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 		t.Error(a.status)
 	}
 	trail := c.get("/admin/audit?object=job+" + id)
-	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") || !strings.Contains(trail.body, fmt.Sprintf("person %d", s.id(eve))) {
+	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") || !strings.Contains(trail.body, fmt.Sprintf("user %d", s.id(eve))) {
 		t.Error(trail.body)
 	}
 }
@@ -235,7 +235,7 @@ func TestHealth(t *testing.T) {
 	if a.status != 200 || !strings.Contains(a.body, "has never run") || !strings.Contains(a.body, "No runner is running") {
 		t.Error(a.body)
 	}
-	s.must(s.db.SetFact(t.Context(), "sync", time.Now().UTC().Format(time.RFC3339)))
+	s.must(s.db.SetSetting(t.Context(), "sync", time.Now().UTC().Format(time.RFC3339)))
 	a = c.get("/admin/health?check=1")
 	if strings.Contains(a.body, "toasterctl sync”") || !strings.Contains(a.body, "checked: no damage") {
 		t.Error(a.body)
@@ -264,7 +264,7 @@ func TestMetrics(t *testing.T) {
 	if a := c.get("/admin/metrics"); a.status != 200 {
 		t.Error("in a browser: ", a.status)
 	}
-	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.Entry{}); err == nil {
+	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.AuditEntry{}); err == nil {
 		t.Error("everybody can have a token for metrics")
 	}
 	s.sql("UPDATE person SET role = 'user' WHERE email = ?", eve)
@@ -279,8 +279,8 @@ func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
 	c := s.admin()
 	id := s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
 	for i := range 60 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
-		s.must(s.db.Audit(t.Context(), store.Entry{At: time.Now(), Means: "web", Action: "login", Object: "person 1", Detail: "<b>&"}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.Audit(t.Context(), store.AuditEntry{At: time.Now(), Means: "web", Action: "login", Object: "user 1", Detail: "<b>&"}))
 	}
 	person := fmt.Sprintf("/admin/people/%d", s.id(ada))
 	for _, path := range []string{"/admin/people?page=2", person, person + "/remove", "/admin/jobs", "/admin/jobs/" + id, "/admin/jobs/" + id + "/remove", "/admin/health", "/admin/audit?action=login"} {

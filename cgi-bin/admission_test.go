@@ -117,7 +117,7 @@ func TestAnAdministratorSwitchesALostSecondFactorOff(t *testing.T) {
 		t.Error("there is no button")
 	}
 	c.done(c.post(path+"/factor"), "The second factor is off")
-	if p, err := s.db.PersonByEmail(t.Context(), ada); err != nil || p.HasFactor() {
+	if p, err := s.db.UserByEmail(t.Context(), ada); err != nil || p.HasFactor() {
 		t.Error(p, err)
 	}
 	s.browser(ada)

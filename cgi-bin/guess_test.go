@@ -111,7 +111,7 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 		},
 		"logged out": func(m *mailed, c *client) { c.post("/account/sessions/end", "confirm", password) },
 		"by an administrator": func(m *mailed, c *client) {
-			p, err := m.db.PersonByEmail(m.t.Context(), ada)
+			p, err := m.db.UserByEmail(m.t.Context(), ada)
 			m.must(err)
 			root := m.browser(bob)
 			root.post("/admin/people/" + fmt.Sprint(p.ID) + "/signout")

@@ -58,7 +58,7 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 	}
 	m, err := session.New(s.cfg, s.db)
 	s.must(err)
-	person, err := s.db.PersonByEmail(t.Context(), ada)
+	person, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
 	draft, err := m.SaveDraft(t.Context(), person.ID, map[string][]byte{"name": []byte("typed before")})
 	s.must(err)

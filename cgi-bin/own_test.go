@@ -250,7 +250,7 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 	}
 	// The job waits for the engine to be told; the person goes after it.
 	m.must(m.accounts.Tidy(t.Context()))
-	left, err := m.db.Unsettled(t.Context())
+	left, err := m.db.UnfinishedJobs(t.Context())
 	if err != nil || len(left) != 1 || left[0].ID != id || left[0].RemovedAt.IsZero() {
 		t.Fatal(left, err)
 	}
@@ -284,12 +284,12 @@ func TestLettersAboutBuilds(t *testing.T) {
 	id := program.addJob("name", "web")
 	c := m.browser(ada)
 	m.letters() // about the token
-	end := func(number int, state string) []mailtest.Letter {
+	end := func(number int, state string) []mailtest.Mail {
 		t.Helper()
 		m.sql(`INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, engine_number) VALUES (?, ?, 1, ?, 1000, 2000, 63000, ?)`, id, number, state, number)
 		b := &store.Build{JobID: id, Number: number}
-		m.must(m.db.Settle(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
-		m.must(m.accounts.TellEnds(t.Context()))
+		m.must(m.db.Finalize(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
+		m.must(m.accounts.NotifyEnds(t.Context()))
 		return m.letters()
 	}
 	if l := end(1, "failed"); len(l) != 0 {

@@ -32,11 +32,11 @@ func newMailed(t *testing.T, settings ...string) *mailed {
 }
 
 // letters sends what the outbox has, as sync does, and returns what arrived.
-func (m *mailed) letters() []mailtest.Letter {
+func (m *mailed) letters() []mailtest.Mail {
 	m.t.Helper()
 	_, err := mail.Deliver(m.t.Context(), m.cfg, m.db, time.Now, slog.New(slog.DiscardHandler))
 	m.must(err)
-	return m.server.Letters()
+	return m.server.Mails()
 }
 
 var linkInLetter = regexp.MustCompile(`https://www\.example\.org(/account/[a-z]+\?link=[A-Za-z0-9_-]{43})`)
@@ -213,7 +213,7 @@ func TestEasyPasswordsAreRefused(t *testing.T) {
 	if a := m.anybody().signUp(carl, strings.Repeat("abcd", 64)); a.status != http.StatusUnprocessableEntity { // the longest that is taken
 		t.Error(a.status)
 	}
-	if _, err := m.db.PersonByEmail(t.Context(), carl); err == nil {
+	if _, err := m.db.UserByEmail(t.Context(), carl); err == nil {
 		t.Error("there is an account all the same")
 	}
 }

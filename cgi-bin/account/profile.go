@@ -17,7 +17,7 @@ import (
 // profilePage is the overview of an account.
 type profilePage struct {
 	wrong
-	Person         *store.Person
+	Person         *store.User
 	Name, Notify   string
 	Idle, Absolute time.Duration
 	Mailed         bool

@@ -28,7 +28,7 @@ func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 type jobPage struct {
 	Tab    string
 	Job    *store.Job
-	Owner  *store.Person
+	Owner  *store.User
 	Builds []*store.Build
 	Open   bool // a build is queued or running
 }
@@ -91,7 +91,7 @@ func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	by := r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))
+	by := r.Entry("job.remove", "job "+v.Job.ID, store.UserObject(v.Owner.ID))
 	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID, by); err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 		}
 		return r.Answer(w, http.StatusOK, out)
 	}
-	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline,
+	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Finalized, Now: s.Now(), Timeline: timeline,
 		Log: logOf(r, s, b)}
 	if err := p.read(r, s); err != nil {
 		return err
@@ -160,7 +160,7 @@ func logOf(r *web.Request, s *jobs.Service, b *store.Build) logPart {
 	}
 	v := look.ViewOf(r, b)
 	v.Closed = !asked
-	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
+	if !asked && b.Step > 0 && b.LogOffset >= window.From { // the search for steps has come as far
 		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}
 	}
 	part := logPart{Window: window, Asked: asked}

@@ -217,7 +217,7 @@ func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
 func translates(r *web.Request) error {
-	return r.Count(store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+	return r.Count(store.Limit{Key: "check:" + store.UserObject(r.Who.Person.ID), Rates: store.Checks})
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.

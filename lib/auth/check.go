@@ -17,7 +17,7 @@ const (
 	passwordMost  = 256
 )
 
-func (n NewPerson) check() error {
+func (n NewUser) check() error {
 	return errors.Join(checkEmail(n.Email), checkName(n.Name), checkPassword(n.Password))
 }
 

@@ -37,19 +37,19 @@ func TestCodesAreThoseOfTheRFC(t *testing.T) {
 // withFactor gives anna a second factor and returns its secret and recovery codes.
 func withFactor(s *site) (secret []byte, codes []string) {
 	s.t.Helper()
-	e, err := s.Enrol(s.person())
+	e, err := s.Enrol(s.user())
 	must(s.t, err)
-	codes, err = s.EnableFactor(s.t.Context(), s.person(), password, e.Secret, s.code(e.Secret), entry)
+	codes, err = s.EnableFactor(s.t.Context(), s.user(), password, e.Secret, s.code(e.Secret), entry)
 	must(s.t, err)
 	s.now = s.now.Add(time.Minute)
 	return e.Secret, codes
 }
 
-var entry = store.Entry{At: time.Unix(1, 0), Means: "web", Action: "test"}
+var entry = store.AuditEntry{At: time.Unix(1, 0), Means: "web", Action: "test"}
 
-func (s *site) person() *store.Person {
+func (s *site) user() *store.User {
 	s.t.Helper()
-	p, err := s.db.PersonByEmail(s.t.Context(), anna)
+	p, err := s.db.UserByEmail(s.t.Context(), anna)
 	must(s.t, err)
 	return p
 }
@@ -65,9 +65,9 @@ func (s *site) code(secret []byte) string {
 func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 	s := newSite(t)
 	secret, codes := withFactor(s)
-	must(t, s.db.AddSession(t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
+	must(t, s.db.AddSession(t.Context(), &store.Session{UserID: s.user().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
 	try := func(code, address string) apperr.Kind {
-		return apperr.KindOf(s.CheckFactor(t.Context(), s.person(), code, address))
+		return apperr.KindOf(s.CheckFactor(t.Context(), s.user(), code, address))
 	}
 	wrong := 0
 	for i := range 200 {
@@ -95,14 +95,14 @@ func TestAnAdministratorKeepsTheFactorThatTheSiteAsksFor(t *testing.T) {
 	s := newSite(t)
 	withFactor(s)
 	s.cfg.Admin.SecondFactor = true
-	p := s.person()
+	p := s.user()
 	p.Role = "admin"
 	if err := s.DisableFactor(t.Context(), p, password, entry); apperr.KindOf(err) != apperr.PermissionDenied {
 		t.Error(err)
 	}
 	p.Role = "user"
 	must(t, s.DisableFactor(t.Context(), p, password, entry))
-	if s.person().HasFactor() {
+	if s.user().HasFactor() {
 		t.Error("it is still on")
 	}
 }

@@ -29,11 +29,11 @@ const (
 // admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is
 // known, then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
 // row.
-func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (
+func (a *Accounts) admit(ctx context.Context, what string, p *store.User, email, address string) (
 	tries store.Tried, err error) {
 	g := guess{what: what, account: what + ":account:" + accountKey(email)}
 	if p != nil {
-		g.person = p.ID
+		g.user = p.ID
 	}
 	if a.knows(p, what) {
 		browser := ":browser:" + a.browser.ID
@@ -43,7 +43,7 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 			return tries, err
 		}
 	}
-	known, err := a.db.KnowsNetwork(ctx, g.person, address)
+	known, err := a.db.KnowsNetwork(ctx, g.user, address)
 	if err != nil {
 		return tries, err
 	}
@@ -71,23 +71,23 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	return tries, err
 }
 
-// guess is a try of what belongs to an account; person is 0 where the address that was typed has none.
+// guess is a try of what belongs to an account; user is 0 where the address that was typed has none.
 type guess struct {
 	what, account string
-	person        int64
+	user          int64
 }
 
 func (g guess) row(who string, most int) store.Limit {
 	key := g.account + who
-	if g.person != 0 {
-		key = fmt.Sprintf("%s:person:%d%s", g.what, g.person, who)
+	if g.user != 0 {
+		key = fmt.Sprintf("%s:person:%d%s", g.what, g.user, who)
 	}
-	return store.Limit{Key: key, InARow: most, Person: g.person, What: g.what}
+	return store.Limit{Key: key, InARow: most, UserID: g.user, What: g.what}
 }
 
 // knows tells whether p has logged in with the browser before; where it is about the second factor, with that.
-func (a *Accounts) knows(p *store.Person, what string) bool {
-	return p != nil && p.ID == a.browser.Person && p.Browsers == a.browser.Epoch &&
+func (a *Accounts) knows(p *store.User, what string) bool {
+	return p != nil && p.ID == a.browser.UserID && p.Browsers == a.browser.Epoch &&
 		(a.browser.Factor || what != "factor")
 }
 
@@ -104,9 +104,9 @@ func shut(what string) error {
 }
 
 // confirmations keeps whoever sits at a browser that was left alone from guessing: logging in again ends the row.
-func confirmations(p *store.Person) []store.Limit {
+func confirmations(p *store.User) []store.Limit {
 	key := "confirm:" + accountKey(p.Email)
-	return []store.Limit{{Key: key, Rates: store.Guesses}, {Key: key, InARow: strangers, Person: p.ID, What: "login"}}
+	return []store.Limit{{Key: key, Rates: store.Guesses}, {Key: key, InARow: strangers, UserID: p.ID, What: "login"}}
 }
 
 // accountKey stands for an address that somebody typed, which may be another site's, or a password.

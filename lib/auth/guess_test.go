@@ -16,7 +16,7 @@ func stranger(i int) string { return fmt.Sprintf("%d.%d.0.1", 1+i/200, i%200) }
 func (s *site) usedAt(address string) {
 	s.t.Helper()
 	must(s.t,
-		s.db.AddSession(s.t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now,
+		s.db.AddSession(s.t.Context(), &store.Session{UserID: s.user().ID, CreatedAt: s.now, SeenAt: s.now,
 			ExpiresAt: s.now, Address: address}, []byte(fmt.Sprintf("%-32s", address)), nil))
 }
 
@@ -85,7 +85,7 @@ func TestAnAttackSlowsStrangers(t *testing.T) {
 func TestWrongPasswordsInARowEnd(t *testing.T) {
 	s := newSite(t)
 	s.usedAt(home)
-	browser := s.with(store.Browser{Person: s.person().ID, ID: "hers"})
+	browser := s.with(store.Browser{UserID: s.user().ID, ID: "hers"})
 	looked := map[string]int{}
 	slowly := func(who string, try func(i int) apperr.Kind) {
 		for i := range 150 {
@@ -128,10 +128,10 @@ func TestWrongPasswordsInARowEnd(t *testing.T) {
 func TestWrongCodesInARowEnd(t *testing.T) {
 	s := newSite(t)
 	secret, codes := withFactor(s)
-	browser := s.with(store.Browser{Person: s.person().ID, ID: "hers", Factor: true})
-	half := s.with(store.Browser{Person: s.person().ID, ID: "of one who knows the password"})
+	browser := s.with(store.Browser{UserID: s.user().ID, ID: "hers", Factor: true})
+	half := s.with(store.Browser{UserID: s.user().ID, ID: "of one who knows the password"})
 	try := func(s *site, code, address string) apperr.Kind {
-		return apperr.KindOf(s.CheckFactor(t.Context(), s.person(), code, address))
+		return apperr.KindOf(s.CheckFactor(t.Context(), s.user(), code, address))
 	}
 	looked := 0
 	for i := range 300 {
@@ -163,32 +163,32 @@ func TestWhoSitsAtABrowserThatWasLeftAloneGuessesNoPassword(t *testing.T) {
 	looked := 0
 	for range 150 {
 		s.now = s.now.Add(20 * time.Minute)
-		if err := s.Confirm(t.Context(), s.person(), "guess"); apperr.KindOf(err) == apperr.InvalidArgument {
+		if err := s.Confirm(t.Context(), s.user(), "guess"); apperr.KindOf(err) == apperr.InvalidArgument {
 			looked++
 		}
 	}
-	if err := s.Confirm(t.Context(), s.person(), password); apperr.KindOf(err) != apperr.PermissionDenied || looked != 60 {
+	if err := s.Confirm(t.Context(), s.user(), password); apperr.KindOf(err) != apperr.PermissionDenied || looked != 60 {
 		t.Error(looked, err)
 	}
 	if k := s.try(anna, password, home); k != apperr.None {
 		t.Errorf("the owner logs in: %q", k)
 	}
-	must(t, s.Confirm(t.Context(), s.person(), password))
+	must(t, s.Confirm(t.Context(), s.user(), password))
 }
 
 // After a new password, or a log-out everywhere, a browser is a stranger's again.
 func TestABrowserIsKnownUntilThereIsANewPassword(t *testing.T) {
 	s := newSite(t)
-	browser := s.with(store.Browser{Person: s.person().ID, ID: "hers"})
+	browser := s.with(store.Browser{UserID: s.user().ID, ID: "hers"})
 	for i := range 60 {
 		s.now = s.now.Add(20 * time.Minute)
 		s.try(anna, "guess", stranger(i))
 	}
-	must(t, s.db.EndOtherSessions(t.Context(), s.person().ID, 0, s.now))
+	must(t, s.db.EndOtherSessions(t.Context(), s.user().ID, 0, s.now))
 	if k := browser.try(anna, password, home); k != apperr.PermissionDenied {
 		t.Errorf("%q", k)
 	}
-	if k := s.with(store.Browser{Person: s.person().ID, ID: "hers", Epoch: s.person().Browsers}).try(anna, password,
+	if k := s.with(store.Browser{UserID: s.user().ID, ID: "hers", Epoch: s.user().Browsers}).try(anna, password,
 		home); k != "" {
 		t.Errorf("the one that it was done with: %q", k)
 	}

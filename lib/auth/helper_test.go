@@ -38,7 +38,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { db.Close() })
 	s := &site{Accounts: New(cfg, db), t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.Now = func() time.Time { return s.now }
-	_, err = s.Add(t.Context(), NewPerson{Email: anna, Name: "Anna", Password: password})
+	_, err = s.Add(t.Context(), NewUser{Email: anna, Name: "Anna", Password: password})
 	must(t, err)
 	return s
 }

@@ -12,11 +12,11 @@ import (
 	"toaster.do/lib/store"
 )
 
-// LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
+// LogIn returns the user whose address and password these are. A wrong password and an unknown address give the
 // same Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in
-// a row that failed, however slowly, are PermissionDenied. A person who isn't active is PermissionDenied, after the right password only.
+// a row that failed, however slowly, are PermissionDenied. A user who isn't active is PermissionDenied, after the right password only.
 // When the server hashes as many passwords as it can: Unavailable.
-func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
+func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.User, error) {
 	email = strings.TrimSpace(email)
 	p, err := a.find(ctx, email)
 	if err != nil {
@@ -51,7 +51,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 
 // Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail is never cut. Where there
 // is no account it writes something as well, so that both take the same time.
-func (a *Accounts) Failed(ctx context.Context, email string, by store.Entry) error {
+func (a *Accounts) Failed(ctx context.Context, email string, by store.AuditEntry) error {
 	p, err := a.find(ctx, strings.TrimSpace(email))
 	if err != nil {
 		return err
@@ -61,18 +61,18 @@ func (a *Accounts) Failed(ctx context.Context, email string, by store.Entry) err
 		return err
 	}
 	if p == nil || n >= pressure {
-		return a.db.SetFact(ctx, "login.fail", a.Now().UTC().Format(time.RFC3339))
+		return a.db.SetSetting(ctx, "login.fail", a.Now().UTC().Format(time.RFC3339))
 	}
-	by.Object = fmt.Sprintf("person %d", p.ID)
+	by.Object = fmt.Sprintf("user %d", p.ID)
 	return a.db.Audit(ctx, by)
 }
 
 // nobody is the stored password where there is no account: the answer takes as long as another.
 func nobody() string { return encode(current, make([]byte, saltLength), make([]byte, hashLength)) }
 
-// find returns the person of an address, nil if there is none.
-func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error) {
-	p, err := a.db.PersonByEmail(ctx, email)
+// find returns the user of an address, nil if there is none.
+func (a *Accounts) find(ctx context.Context, email string) (*store.User, error) {
+	p, err := a.db.UserByEmail(ctx, email)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, nil
 	}
@@ -81,10 +81,10 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 
 // verify makes sure that somebody who has a link knows the password that was typed where it was asked for:
 // Unauthenticated, RateLimited, or PermissionDenied.
-func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address string) error {
+func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, address string) error {
 	key := "link:" + hex.EncodeToString(l.Digest)
 	limits := append(store.FromNetworks("activate", address, store.Guesses),
-		store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
+		store.Limit{Key: key, InARow: trusted, UserID: l.UserID, What: "link"})
 	tries, err := a.db.Try(ctx, a.Now(), limits...)
 	if apperr.KindOf(err) == apperr.PermissionDenied && err != nil {
 		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this link.", "Sign up again.")
@@ -104,7 +104,7 @@ func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address 
 
 // check compares a password when a slot is free.
 func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale bool, err error) {
-	slotErr := a.slots.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
+	slotErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
 	if slotErr != nil {
 		return false, false, slotErr
 	}
@@ -113,11 +113,11 @@ func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale b
 
 // hash hashes a password when a slot is free.
 func (a *Accounts) hash(ctx context.Context, password string) (phc string, err error) {
-	err = a.slots.do(ctx, func() { phc = HashPassword(password) })
+	err = a.hashLimit.do(ctx, func() { phc = HashPassword(password) })
 	return phc, err
 }
 
-func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string) error {
+func (a *Accounts) rehash(ctx context.Context, p *store.User, password string) error {
 	phc, err := a.hash(ctx, password)
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string)
 	return a.db.Rehash(ctx, p.ID, p.Password, phc)
 }
 
-func (a *Accounts) inactive(p *store.Person) error {
+func (a *Accounts) inactive(p *store.User) error {
 	switch {
 	case p.State == store.Pending && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
 		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")

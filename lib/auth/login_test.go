@@ -109,7 +109,7 @@ func TestAPasswordIsHashedAnewWhenTheCostHasRisen(t *testing.T) {
 
 func TestAGuesserMakesNobodyWaitWhoseBrowserIsKnown(t *testing.T) {
 	s := newSite(t)
-	p, err := s.db.PersonByEmail(t.Context(), anna)
+	p, err := s.db.UserByEmail(t.Context(), anna)
 	must(t, err)
 	for range 100 {
 		s.try(anna, "wrong wrong", home) // a stranger behind the same router
@@ -120,7 +120,7 @@ func TestAGuesserMakesNobodyWaitWhoseBrowserIsKnown(t *testing.T) {
 	}
 	known := *s
 	accounts := *s.Accounts
-	known.Accounts = accounts.From(store.Browser{Person: p.ID, ID: "her browser"})
+	known.Accounts = accounts.From(store.Browser{UserID: p.ID, ID: "her browser"})
 	if kind := known.try(anna, password, home); kind != apperr.None {
 		t.Error("she has to wait: ", kind)
 	}

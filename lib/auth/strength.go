@@ -14,7 +14,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Strength tells how hard a password is to guess for somebody who knows these words about the person: 0 to 4, as
+// Strength tells how hard a password is to guess for somebody who knows these words about the user: 0 to 4, as
 // zxcvbn has it (Wheeler, USENIX Security 2016).
 type Strength func(ctx context.Context, password string, words []string) (score int, err error)
 
@@ -70,7 +70,7 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	}
 	var score int
 	var err error
-	if slotErr := a.slots.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); slotErr != nil {
+	if slotErr := a.hashLimit.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); slotErr != nil {
 		return slotErr
 	}
 	if err != nil {
@@ -82,7 +82,7 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	return nil
 }
 
-// words are what a guesser would try first for this person at this site.
+// words are what a guesser would try first for this user at this site.
 func (a *Accounts) words(email, name string) []string {
 	split := func(r rune) bool { return strings.ContainsRune(" .@-_+", r) }
 	words := []string{email, name, a.cfg.Site.Name, "toaster", "devuan"}

@@ -81,7 +81,7 @@ func (h *Hunk) pair(removed, added []Row) {
 const maxFile = 4 << 20
 
 func (s *Service) readFile(ctx context.Context, job *store.Job, b *store.Build, path string) ([]byte, error) {
-	stream, err := s.Open(ctx, job.PersonID, job.ID, b.Number, path, engine.Range{})
+	stream, err := s.Open(ctx, job.UserID, job.ID, b.Number, path, engine.Range{})
 	if err != nil {
 		return nil, err
 	}

@@ -17,12 +17,12 @@ func (s *Service) Expire(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	aged, err := s.Store.Aged(ctx, s.Limits.Builds, s.Limits.Keep, s.Now())
+	expired, err := s.Store.ExpiredBuilds(ctx, s.Limits.Builds, s.Limits.Keep, s.Now())
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, a := range aged {
+	for _, a := range expired {
 		err := s.expire(ctx, expirer, a)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("build %d of job %s was not removed: %w", a.Number, a.JobID, err))
@@ -34,7 +34,7 @@ func (s *Service) Expire(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Aged) error {
+func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.ExpiredBuild) error {
 	claimed, err := s.Store.Expiring(ctx, a)
 	if err != nil || !claimed {
 		return err

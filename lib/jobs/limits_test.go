@@ -12,16 +12,16 @@ import (
 // refused wants a start that a limit forbids, and returns its fault.
 func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
 	h.Helper()
-	before, err := h.Store.Builds(h.Context(), job.PersonID, job.ID)
+	before, err := h.Store.Builds(h.Context(), job.UserID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
-	_, _, err = h.Start(h.Context(), job.PersonID, job.ID)
+	_, _, err = h.Start(h.Context(), job.UserID, job.ID)
 	f := apperr.Of(err)
 	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || kind == apperr.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
-	if after, _ := h.Store.Builds(h.Context(), job.PersonID, job.ID); len(after) != len(before) {
+	if after, _ := h.Store.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
 		h.Error("a refused build was stored")
 	}
 	return f
@@ -29,7 +29,7 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 
 func (h *house) begin(job *store.Job) *store.Build {
 	h.Helper()
-	b, already, err := h.Start(h.Context(), job.PersonID, job.ID)
+	b, already, err := h.Start(h.Context(), job.UserID, job.ID)
 	if err != nil || already {
 		h.Fatal(already, err)
 	}
@@ -43,7 +43,7 @@ func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
 		h.Fatal(err)
 	}
-	if err := h.Store.Settle(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
+	if err := h.Store.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -65,7 +65,7 @@ func TestAnothersBuildsDontCount(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds.Running = 1
 	h.begin(h.add())
-	h.ann = h.person("bob@example.org")
+	h.ann = h.user("bob@example.org")
 	h.begin(h.add())
 }
 
@@ -73,7 +73,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
-	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.Own{Running: &two, Daily: &two}, store.Entry{At: h.clock, Means: "toasterctl"}); err != nil {
+	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
 		t.Fatal(err)
 	}
 	h.begin(h.add())
@@ -119,7 +119,7 @@ func TestALongQueueTakesNoMore(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds.Queue = 1
 	h.begin(h.add())
-	h.ann = h.person("bob@example.org")
+	h.ann = h.user("bob@example.org")
 	h.refused(h.add(), apperr.Unavailable, "takes no more")
 }
 

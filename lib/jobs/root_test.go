@@ -213,7 +213,7 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil || !strings.Contains(login, "key that was given") {
 		t.Error(login, err)
 	}
-	if login, err := h.Login(t.Context(), h.person("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
+	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
 		t.Error("another person reads of it: ", login, err)
 	}
 }

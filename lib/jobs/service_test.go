@@ -24,7 +24,7 @@ type house struct {
 	fake  *fake
 	path  string // of the database
 	clock time.Time
-	ann   *store.Person
+	ann   *store.User
 }
 
 func build(t *testing.T) *house {
@@ -50,14 +50,14 @@ func build(t *testing.T) *house {
 		Targets:  func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
-	h.ann = h.person("ann@example.org")
+	h.ann = h.user("ann@example.org")
 	return h
 }
 
-func (h *house) person(email string) *store.Person {
+func (h *house) user(email string) *store.User {
 	h.Helper()
-	p := &store.Person{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddPerson(h.Context(), p); err != nil {
+	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
+	if err := h.Store.AddUser(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
 	return p
@@ -109,7 +109,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 	}
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(4 * time.Second)
-	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Succeeded || !b.Settled || b.EndedAt.IsZero() {
+	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Succeeded || !b.Finalized || b.EndedAt.IsZero() {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	list, err := h.Artifacts(t.Context(), h.ann.ID, job.ID, 1)
@@ -148,7 +148,7 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != store.Succeeded {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Settled {
+	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Finalized {
 		t.Fatalf("%+v, %v", b, err)
 	}
 }
@@ -170,7 +170,7 @@ func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 	h := build(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
-	bob := h.person("bob@example.org").ID
+	bob := h.user("bob@example.org").ID
 	calls := map[string]func() error{
 		"Job":        func() error { _, err := h.Job(t.Context(), bob, job.ID); return err },
 		"Source":     func() error { _, err := h.Source(t.Context(), bob, job.ID, 0); return err },
@@ -240,7 +240,7 @@ func TestOneWishOneBuild(t *testing.T) {
 					if n := len(h.fake.jobs[job.EngineName].builds); n != 1 {
 						t.Errorf("the engine made %d builds", n)
 					}
-					if b := h.last(job); b.State != store.Succeeded || !b.Settled || b.Number != 1 {
+					if b := h.last(job); b.State != store.Succeeded || !b.Finalized || b.Number != 1 {
 						t.Errorf("the build is %+v", b)
 					}
 					h.fake.calls = nil
@@ -304,7 +304,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 					if len(h.fake.jobs) != 0 {
 						t.Errorf("the engine still has %v", h.fake.jobs)
 					}
-					if left, err := h.Store.Unsettled(t.Context()); err != nil || len(left) != 0 {
+					if left, err := h.Store.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
 						t.Errorf("the database still has %v, %v", left, err)
 					}
 				})

@@ -90,7 +90,7 @@ func (s *Service) Suggest(text []byte) string {
 
 // Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
 // wrong is a *Rejected. Where owner is given, it is looked at whether that person may have one more job.
-func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission) (*Checked, error) {
+func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) (*Checked, error) {
 	c := &Checked{Target: sub.Target}
 	if sub.Target == "" {
 		sub.Target = s.Suggest(sub.Dockerfile)
@@ -127,7 +127,7 @@ func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission
 }
 
 // jobs is how many jobs a person may have; 0: any number.
-func (s *Service) jobs(owner *store.Person) int {
+func (s *Service) jobs(owner *store.User) int {
 	if owner.MaxJobs >= 0 {
 		return owner.MaxJobs
 	}

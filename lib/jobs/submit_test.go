@@ -13,7 +13,7 @@ func TestAStalePagesChangeIsAConflict(t *testing.T) {
 	h := build(t)
 	job := h.add()
 	sub := Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN echo two\n")}
-	if j, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); err != nil || j.Revision != 2 || j.Defined != 2 {
+	if j, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); err != nil || j.Revision != 2 || j.EngineRevision != 2 {
 		t.Fatalf("%+v, %v", j, err)
 	}
 	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); apperr.KindOf(err) != apperr.FailedPrecondition {

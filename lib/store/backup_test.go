@@ -17,7 +17,7 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	written := make(chan error, 1)
 	go func() {
-		// Each transaction adds two people: a copy with an odd number has half a transaction.
+		// Each transaction adds two users: a copy with an odd number has half a transaction.
 		for i := 0; ctx.Err() == nil; i++ {
 			if err := db.exec(ctx, "INSERT INTO person (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)", fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
 				written <- err
@@ -31,7 +31,7 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 		if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
 			t.Fatal(err)
 		}
-		if n := people(t, copy); n%2 != 0 {
+		if n := countUsers(t, copy); n%2 != 0 {
 			t.Errorf("the copy has %d people", n)
 		}
 		if files, _ := filepath.Glob(copy + "*"); len(files) != 1 {
@@ -46,22 +46,22 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 
 func TestReplacingIsSeenByWhoHasTheDatabaseOpen(t *testing.T) {
 	db := test(t)
-	anna := addPerson(t, db, "anna@example.org")
+	anna := addUser(t, db, "anna@example.org")
 	copy := filepath.Join(t.TempDir(), "copy")
 	if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
 		t.Fatal(err)
 	}
-	addPerson(t, db, "bob@example.org")
+	addUser(t, db, "bob@example.org")
 	if err := Replace(t.Context(), copy, db.Path()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := db.PersonByEmail(t.Context(), "bob@example.org"); apperr.KindOf(err) != apperr.NotFound {
+	if _, err := db.UserByEmail(t.Context(), "bob@example.org"); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("bob, who came after the copy: %v", err)
 	}
-	if p, err := db.PersonByEmail(t.Context(), "anna@example.org"); err != nil || p.ID != anna.ID {
+	if p, err := db.UserByEmail(t.Context(), "anna@example.org"); err != nil || p.ID != anna.ID {
 		t.Errorf("%+v, %v", p, err)
 	}
-	addPerson(t, db, "carl@example.org")
+	addUser(t, db, "carl@example.org")
 	if _, err := Check(t.Context(), db.Path()); err != nil {
 		t.Error(err)
 	}
@@ -70,7 +70,7 @@ func TestReplacingIsSeenByWhoHasTheDatabaseOpen(t *testing.T) {
 func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
 	db := test(t)
 	for i := range 300 {
-		addPerson(t, db, fmt.Sprintf("p%d@example.org", i))
+		addUser(t, db, fmt.Sprintf("p%d@example.org", i))
 	}
 	copy := filepath.Join(t.TempDir(), "copy")
 	if err := Snapshot(t.Context(), db.Path(), copy); err != nil {
@@ -127,7 +127,7 @@ func TestMigratingLeavesACopy(t *testing.T) {
 	if v, err := Check(t.Context(), CopyOf(path, 1)); v != 1 || err != nil {
 		t.Errorf("the copy has version %d, %v", v, err)
 	}
-	if n := people(t, CopyOf(path, 1)); n != 1 {
+	if n := countUsers(t, CopyOf(path, 1)); n != 1 {
 		t.Errorf("the copy has %d people", n)
 	}
 	before, _ := os.ReadDir(filepath.Dir(path))
@@ -156,7 +156,7 @@ func TestANewersDatabaseIsRefused(t *testing.T) {
 	}
 }
 
-func people(t *testing.T, path string) (n int) {
+func countUsers(t *testing.T, path string) (n int) {
 	t.Helper()
 	db, err := open(t.Context(), path)
 	if err != nil {

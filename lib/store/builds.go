@@ -13,33 +13,33 @@ import (
 
 // Build is one run of a job.
 type Build struct {
-	JobID        string
-	Number       int // ours, from 1
-	Revision     int // what it is made from
-	State        BuildState
-	Reason       string    // for a person: why it waits, failed, or was stopped, as the engine says
-	Failure      string    // for a person: why it failed, as the build script says
-	Stop         bool      // its owner wants it stopped
-	AskedAt      time.Time // when the engine was asked to start it; zero: not yet
-	Ticket       string    // the engine's answer; empty: none yet
-	EngineNumber int       // the engine's number; 0: none yet
-	Position     int       // place in the engine's queue; 0: unknown
-	QueuedAt     time.Time
-	StartedAt    time.Time
-	EndedAt      time.Time
-	Expected     time.Duration // how long the engine thinks it takes; 0: unknown
-	Foreseen     time.Duration // how long it takes, going by its log and those of earlier builds; 0: unknown
-	Step, Steps  int           // the step that the log has reached, of how many
-	StepLine     int           // its line in the Dockerfile
-	Phase        string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
-	Scanned      int64         // the log's offset up to which steps were looked for
-	Settled      bool          // ended, and its artifacts are listed
-	Repeats      int           // the lost build that this one was queued for by itself; 0: none
-	RepeatedBy   int           // the build that was queued for this lost one; 0: none
-	Kept         bool          // its owner wants log and artifacts kept for good
-	ExpiredAt    time.Time     // when log and artifacts were removed; zero: they are there
-	GoneWhy      string        // why: see Gone
-	GoneLimit    int           // the limit of days or builds that it was for
+	JobID         string
+	Number        int // ours, from 1
+	Revision      int // what it is made from
+	State         BuildState
+	Reason        string    // for people: why it waits, failed, or was stopped, as the engine says
+	Failure       string    // for people: why it failed, as the build script says
+	StopRequested bool      // its owner wants it stopped
+	AskedAt       time.Time // when the engine was asked to start it; zero: not yet
+	Ticket        string    // the engine's answer; empty: none yet
+	EngineNumber  int       // the engine's number; 0: none yet
+	Position      int       // place in the engine's queue; 0: unknown
+	QueuedAt      time.Time
+	StartedAt     time.Time
+	EndedAt       time.Time
+	Expected      time.Duration // how long the engine thinks it takes; 0: unknown
+	Foreseen      time.Duration // how long it takes, going by its log and those of earlier builds; 0: unknown
+	Step, Steps   int           // the step that the log has reached, of how many
+	StepLine      int           // its line in the Dockerfile
+	Phase         string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
+	LogOffset     int64         // the log's offset up to which steps were looked for
+	Finalized     bool          // ended, and its artifacts are listed
+	Repeats       int           // the lost build that this one was queued for by itself; 0: none
+	RepeatedBy    int           // the build that was queued for this lost one; 0: none
+	Kept          bool          // its owner wants log and artifacts kept for good
+	ExpiredAt     time.Time     // when log and artifacts were removed; zero: they are there
+	GoneWhy       string        // why: see Gone
+	GoneLimit     int           // the limit of days or builds that it was for
 }
 
 // ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
@@ -51,7 +51,7 @@ func (b *Build) ExpectedEnd() time.Time {
 	return b.StartedAt.Add(length)
 }
 
-// Why says, for a person, why the build waits, failed or was stopped; empty when there is nothing to say. What
+// Why says, for people, why the build waits, failed or was stopped; empty when there is nothing to say. What
 // the engine knows comes first: a build that was ended by a limit says little itself.
 func (b *Build) Why() string {
 	switch {
@@ -80,7 +80,7 @@ func (b *Build) Work() int {
 }
 
 // Stopping tells whether the build is still open, and its owner wants it stopped.
-func (b *Build) Stopping() bool { return b.Open() && b.Stop }
+func (b *Build) Stopping() bool { return b.Open() && b.StopRequested }
 
 // Open tells whether the build is still to change: queued or running.
 func (b *Build) Open() bool { return !b.State.Ended() }
@@ -121,13 +121,13 @@ func (n *nullBuild) build() *Build {
 	}
 	return &Build{
 		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
-		State: BuildState(n.state.String), Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
+		State: BuildState(n.state.String), Reason: n.reason.String, Failure: n.failure.String, StopRequested: n.stop.Int64 == 1,
 		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
 		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
 		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
 		Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
 		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
+		Phase: n.phase.String, LogOffset: n.scanned.Int64, Finalized: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
 		Repeats: int(n.repeats.Int64), RepeatedBy: int(n.repeatedBy.Int64),
 		Kept: n.kept.Int64 == 1, GoneWhy: n.goneWhy.String, GoneLimit: int(n.goneLimit.Int64),
 	}
@@ -152,7 +152,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 		if !j.Enabled {
 			return apperr.New(apperr.FailedPrecondition, "This job is switched off.", "Switch it on, then build.")
 		}
-		if j.Last != nil && j.Last.State == Queued && !j.Last.Stop {
+		if j.Last != nil && j.Last.State == Queued && !j.Last.StopRequested {
 			b, already = j.Last, true
 			return made(ctx, tx, b.path())
 		}
@@ -237,8 +237,8 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 	return number, err
 }
 
-// Pending returns the builds of a job that have not settled, oldest first.
-func (db *DB) Pending(ctx context.Context, id string) (builds []*Build, err error) {
+// UnfinalizedBuilds returns the builds of a job that have not settled, oldest first.
+func (db *DB) UnfinalizedBuilds(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND settled = 0 ORDER BY number", id)
 		return err
@@ -343,8 +343,8 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 	})
 }
 
-// Settle stores the artifacts of a build that has ended; it will not change any more.
-func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error {
+// Finalize stores the artifacts of a build that has ended; it will not change any more.
+func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, a := range artifacts {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, ?, ?, ?, ?)

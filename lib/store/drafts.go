@@ -13,7 +13,7 @@ import (
 // Draft is a form that waits for its sender.
 type Draft struct {
 	ID        string
-	PersonID  int64  // whose it is; 0: whoever has the secret
+	UserID    int64  // whose it is; 0: whoever has the secret
 	Secret    string // what the sender's browser carries; empty: none
 	CreatedAt time.Time
 	Form      []byte // JSON
@@ -22,11 +22,11 @@ type Draft struct {
 // DraftRoom is how much may wait.
 type DraftRoom struct {
 	Since time.Time // what is older is removed
-	Each  int       // of one person; the oldest go first
+	Each  int       // of one user; the oldest go first
 	Bytes int64     // of all those together who are nobody yet
 }
 
-// AddDraft stores d. What is over the room of one person goes; what is over that of nobody is RateLimited.
+// AddDraft stores d. What is over the room of one user goes; what is over that of nobody is RateLimited.
 func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, millis(room.Since)); err != nil {
@@ -37,11 +37,11 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 			digest = secretDigest(d.Secret)
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO draft (id, person_id, digest, created_at, form)
-			VALUES (?, nullif(?, 0), ?, ?, ?)`, d.ID, d.PersonID, digest, millis(d.CreatedAt), d.Form)
+			VALUES (?, nullif(?, 0), ?, ?, ?)`, d.ID, d.UserID, digest, millis(d.CreatedAt), d.Form)
 		if err != nil {
 			return err
 		}
-		if d.PersonID == 0 {
+		if d.UserID == 0 {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE person_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
@@ -51,14 +51,14 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM draft WHERE person_id = ? AND rowid NOT IN
 			(SELECT rowid FROM draft WHERE person_id = ? ORDER BY created_at DESC,
-				rowid DESC LIMIT ?)`, d.PersonID, d.PersonID, room.Each)
+				rowid DESC LIMIT ?)`, d.UserID, d.UserID, room.Each)
 		return err
 	})
 }
 
-// Draft returns the form of a person's draft, or of one that is nobody's for who has its secret: it is theirs from
+// Draft returns the form of a user's draft, or of one that is nobody's for who has its secret: it is theirs from
 // then on. NotFound: there is none, it is from before since, or somebody else's.
-func (db *DB) Draft(ctx context.Context, person int64, id, secret string, since time.Time) (form []byte, err error) {
+func (db *DB) Draft(ctx context.Context, user int64, id, secret string, since time.Time) (form []byte, err error) {
 	const gone = "The form that was kept for you isn't there any more."
 	var owner sql.NullInt64
 	var digest []byte
@@ -68,12 +68,12 @@ func (db *DB) Draft(ctx context.Context, person int64, id, secret string, since 
 		return missing(err, gone)
 	})
 	switch {
-	case err != nil || owner.Valid && owner.Int64 == person:
+	case err != nil || owner.Valid && owner.Int64 == user:
 		return form, err
 	case owner.Valid || secret == "" || !bytes.Equal(digest, secretDigest(secret)):
 		return nil, missing(sql.ErrNoRows, gone)
 	}
-	return form, db.exec(ctx, `UPDATE draft SET person_id = ? WHERE id = ? AND person_id IS NULL`, person, id)
+	return form, db.exec(ctx, `UPDATE draft SET person_id = ? WHERE id = ? AND person_id IS NULL`, user, id)
 }
 
 func secretDigest(secret string) []byte {

@@ -13,8 +13,8 @@ import (
 // counted apart from the others), or after some days. The days of the newest that succeeded count from the job's
 // last build, so that no failures let it go. What its owner keeps stays.
 
-// Aged is a build whose log and artifacts are kept no longer.
-type Aged struct {
+// ExpiredBuild is a build whose log and artifacts are kept no longer.
+type ExpiredBuild struct {
 	JobID, EngineName    string
 	Number, EngineNumber int
 	Why                  string // days or count
@@ -25,10 +25,10 @@ type Aged struct {
 const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.settled = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
-// Aged returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
+// ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
 // returns some of them; ask again after Expired.
-func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
-	scan := func(rs *sql.Rows) (a Aged, err error) {
+func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Time) (found []ExpiredBuild, err error) {
+	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber, &a.Why, &a.Limit)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
@@ -48,7 +48,7 @@ func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (foun
 
 // Expiring claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where its
 // owner was faster.
-func (db *DB) Expiring(ctx context.Context, a Aged) (claimed bool, err error) {
+func (db *DB) Expiring(ctx context.Context, a ExpiredBuild) (claimed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET expiring = 1
 			WHERE job_id = ? AND number = ? AND kept = 0 AND expired_at IS NULL`, a.JobID, a.Number)
@@ -63,7 +63,7 @@ func (db *DB) Expiring(ctx context.Context, a Aged) (claimed bool, err error) {
 }
 
 // Expired notes that a build's log and artifacts are gone.
-func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
+func (db *DB) Expired(ctx context.Context, a ExpiredBuild, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number)
 		if err != nil {
@@ -77,14 +77,14 @@ func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
 }
 
 // NotExpired gives a claim back: the build is still there. Kept says that somebody has the engine keep it.
-func (db *DB) NotExpired(ctx context.Context, a Aged, kept bool) error {
+func (db *DB) NotExpired(ctx context.Context, a ExpiredBuild, kept bool) error {
 	return db.exec(ctx, `UPDATE build SET expiring = 0, kept = ?1, engine_kept = ?1 WHERE job_id = ?2 AND number = ?3`,
 		kept, a.JobID, a.Number)
 }
 
 // Kept returns all builds whose log and artifacts should be there.
-func (db *DB) Kept(ctx context.Context) (found []Aged, err error) {
-	scan := func(rs *sql.Rows) (a Aged, err error) {
+func (db *DB) Kept(ctx context.Context) (found []ExpiredBuild, err error) {
+	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
@@ -178,7 +178,7 @@ func Stays(builds []*Build, keep, days int) map[int]Stay {
 		}
 	}
 	for _, b := range builds {
-		if !b.Settled || !b.ExpiredAt.IsZero() || b.EngineNumber == 0 {
+		if !b.Finalized || !b.ExpiredAt.IsZero() || b.EngineNumber == 0 {
 			continue
 		}
 		good := b.State == Succeeded

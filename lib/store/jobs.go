@@ -10,24 +10,24 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Job is what a person wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
+// Job is what a user wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
 type Job struct {
-	ID            string // 12 characters, random
-	PersonID      int64
-	Name          string // the person's
-	Target        string
-	TargetTitle   string // the target's line for people; where none is stored, its name
-	EngineName    string // the engine's; unique also when letter case is ignored
-	Enabled       bool
-	EngineEnabled bool   // what the engine was told last
-	Revision      int    // the newest
-	Defined       int    // the revision that the engine has; 0: none
-	Problem       string // why the engine refused what was asked of it, for a person; empty: it didn't
-	Badge         bool   // everybody who has its address may see the job's badge
-	CreatedAt     time.Time
-	SeenAt        time.Time // when the engine last answered about it; zero: never
-	RemovedAt     time.Time // zero: it is there
-	Last          *Build    // the newest build; nil: none yet
+	ID             string // 12 characters, random
+	UserID         int64
+	Name           string // the user's
+	Target         string
+	TargetTitle    string // the target's line for people; where none is stored, its name
+	EngineName     string // the engine's; unique also when letter case is ignored
+	Enabled        bool
+	EngineEnabled  bool   // what the engine was told last
+	Revision       int    // the newest
+	EngineRevision int    // the revision that the engine has; 0: none
+	EngineError    string // why the engine refused what was asked of it, for people; empty: it didn't
+	Badge          bool   // everybody who has its address may see the job's badge
+	CreatedAt      time.Time
+	SeenAt         time.Time // when the engine last answered about it; zero: never
+	RemovedAt      time.Time // zero: it is there
+	Last           *Build    // the newest build; nil: none yet
 }
 
 // State is the state of the newest build, or NeverBuilt.
@@ -71,8 +71,8 @@ func scanJob(rs *sql.Rows) (*Job, error) {
 	var j Job
 	var created, seen, removed sql.NullInt64
 	var b nullBuild
-	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
-		&j.Revision, &j.Defined, &j.Problem, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
+	err := rs.Scan(append([]any{&j.ID, &j.UserID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
+		&j.Revision, &j.EngineRevision, &j.EngineError, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 // AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise an AlreadyExists.
 func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if other, err := namedJob(ctx, tx, j.PersonID, j.Name, j.Target); other != nil || err != nil {
+		if other, err := namedJob(ctx, tx, j.UserID, j.Name, j.Target); other != nil || err != nil {
 			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.", "Try again."))
 		}
 		return addJob(ctx, tx, j, r, limit)
@@ -127,11 +127,11 @@ func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string)
 const NameTaken = "engine_name_taken"
 
 func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) error {
-	if err := roomForJob(ctx, tx, j.PersonID, limit); err != nil {
+	if err := roomForJob(ctx, tx, j.UserID, limit); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
 	if unique(err) {
 		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
 	}
@@ -193,7 +193,7 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
-			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.Defined); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
 			return err
 		}
 		if err := roomForSources(ctx, tx, owner, most); err != nil {
@@ -283,9 +283,9 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 	return page, err
 }
 
-// Unsettled returns the jobs of which something has still to be told to the engine, or asked from it,
+// UnfinishedJobs returns the jobs of which something has still to be told to the engine, or asked from it,
 // whoever owns them.
-func (db *DB) Unsettled(ctx context.Context) (jobs []*Job, err error) {
+func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
 			job.removed_at IS NOT NULL OR job.defined < job.revision OR job.engine_enabled <> job.enabled
@@ -339,7 +339,7 @@ func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bo
 
 // RemoveJob takes a job away from its owner and asks for its builds to be stopped. The row stays until the
 // engine has removed the job too: see DeleteJob. The lines are for the audit trail.
-func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...Entry) error {
+func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
@@ -365,8 +365,8 @@ func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	})
 }
 
-// JobDefined notes that the engine has a revision of the job. Builds that wait will be made from it.
-func (db *DB) JobDefined(ctx context.Context, id string, revision int) error {
+// SetEngineRevision notes that the engine has a revision of the job. Builds that wait will be made from it.
+func (db *DB) SetEngineRevision(ctx context.Context, id string, revision int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET defined = ?, problem = '' WHERE id = ?", revision, id); err != nil {
 			return err
@@ -376,18 +376,18 @@ func (db *DB) JobDefined(ctx context.Context, id string, revision int) error {
 	})
 }
 
-// JobUndefined notes that the engine no longer has the job: it must be defined again.
-func (db *DB) JobUndefined(ctx context.Context, id string) error {
+// ClearEngineRevision notes that the engine no longer has the job: it must be defined again.
+func (db *DB) ClearEngineRevision(ctx context.Context, id string) error {
 	return db.exec(ctx, "UPDATE job SET defined = 0, engine_enabled = 1 WHERE id = ?", id)
 }
 
-// JobEngineEnabled notes what the engine was told.
-func (db *DB) JobEngineEnabled(ctx context.Context, id string, enabled bool) error {
+// SetEngineEnabled notes what the engine was told.
+func (db *DB) SetEngineEnabled(ctx context.Context, id string, enabled bool) error {
 	return db.exec(ctx, "UPDATE job SET engine_enabled = ? WHERE id = ?", enabled, id)
 }
 
-// JobProblem notes why the engine refused what was asked of it.
-func (db *DB) JobProblem(ctx context.Context, id, problem string) error {
+// SetEngineError notes why the engine refused what was asked of it.
+func (db *DB) SetEngineError(ctx context.Context, id, problem string) error {
 	return db.exec(ctx, "UPDATE job SET problem = ? WHERE id = ?", problem, id)
 }
 

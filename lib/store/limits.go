@@ -10,18 +10,18 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Limits are what a person's builds may take, where nothing else is set for the person, and what may wait. 0: no limit.
+// Limits are what a user's builds may take, where nothing else is set for the user, and what may wait. 0: no limit.
 type Limits struct {
 	Running  int   // builds queued or running at once
 	Daily    int   // builds started in 24 hours
 	Minutes  int   // of building in 24 hours, checked before a build starts
 	Bytes    int64 // of artifacts that are kept
 	KeepDays int   // how long log and artifacts are kept
-	Queue    int   // builds of all people that wait
+	Queue    int   // builds of all users that wait
 }
 
-// For returns the limits that hold for a person.
-func (l Limits) For(p *Person) Limits {
+// For returns the limits that hold for a user.
+func (l Limits) For(p *User) Limits {
 	if p.MaxRunning >= 0 {
 		l.Running = p.MaxRunning
 	}
@@ -40,7 +40,7 @@ func (l Limits) For(p *Person) Limits {
 	return l
 }
 
-// Usage is how much of their limits a person has taken.
+// Usage is how much of their limits a user has taken.
 type Usage struct {
 	Jobs, Running, Daily int
 	Minutes              int // of building in 24 hours
@@ -49,16 +49,16 @@ type Usage struct {
 
 const daily = 24 * time.Hour
 
-// Usage tells what a person has.
-func (db *DB) Usage(ctx context.Context, person int64, now time.Time) (u Usage, err error) {
+// Usage tells what a user has.
+func (db *DB) Usage(ctx context.Context, user int64, now time.Time) (u Usage, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		ran, err := built(ctx, tx, person, now)
+		ran, err := built(ctx, tx, user, now)
 		if err != nil {
 			return err
 		}
 		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE person_id = ?1 AND removed_at IS NULL), (`+running+`),
-			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, person, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, user, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
 	return u, err
 }
@@ -69,18 +69,18 @@ const (
 	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.person_id = ?1 AND job.removed_at IS NULL`
 )
 
-// admit tells whether a person may start one more build.
-func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
-	var p Person
+// admit tells whether a user may start one more build.
+func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
+	var p User
 	to, done := p.fields()
-	if err := tx.QueryRowContext(ctx, "SELECT "+personColumns+" FROM person p WHERE p.id = ?", person).Scan(to...); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM person p WHERE p.id = ?", user).Scan(to...); err != nil {
 		return missing(err, "There is no such account.")
 	}
 	done()
 	l = l.For(&p)
 	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes,
 		l.space, l.queue} {
-		if err := check(ctx, tx, person, now); err != nil {
+		if err := check(ctx, tx, user, now); err != nil {
 			return err
 		}
 	}
@@ -88,15 +88,15 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 }
 
 // count notes that a build was asked for, and forgets those that no longer count.
-func count(ctx context.Context, tx *sql.Tx, person int64, b *Build, now time.Time) error {
+func count(ctx context.Context, tx *sql.Tx, user int64, b *Build, now time.Time) error {
 	if _, err := tx.ExecContext(ctx,
 		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2
 		AND (began IS NULL OR ended IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
-			AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
+			AND state IN ('queued', 'running'))`, user, millis(now.Add(-daily))); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person,
+	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, user,
 		millis(now), b.JobID, b.Number)
 	return err
 }
@@ -111,22 +111,22 @@ func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
 	return err
 }
 
-func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
 	var n int
-	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
+	if err := tx.QueryRowContext(ctx, running, user).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
 		"Wait until one has ended, or stop one.")
 }
 
-func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	if l.Daily == 0 {
 		return nil
 	}
 	var at int64
 	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		person, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
+		user, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
 	if err == sql.ErrNoRows {
 		return nil
 	}
@@ -139,15 +139,15 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
-func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
 	var n int64
-	if err := tx.QueryRowContext(ctx, taken, person).Scan(&n); err != nil || l.Bytes == 0 || n < l.Bytes {
+	if err := tx.QueryRowContext(ctx, taken, user).Scan(&n); err != nil || l.Bytes == 0 || n < l.Bytes {
 		return err
 	}
 	var name string
 	var most int64
 	err := tx.QueryRowContext(ctx, `SELECT job.name, sum(size) AS bytes FROM artifact JOIN job ON job.id = artifact.job_id
-		WHERE job.person_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &most)
+		WHERE job.person_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &most)
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
@@ -159,11 +159,11 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 		size(l.Bytes)), advice)
 }
 
-func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	if l.Minutes == 0 {
 		return nil
 	}
-	ran, err := built(ctx, tx, person, now)
+	ran, err := built(ctx, tx, user, now)
 	most := time.Duration(l.Minutes) * time.Minute
 	if err != nil || ran.since(now.Add(-daily)) < most {
 		return err
@@ -177,15 +177,15 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 // spans are times in which builds ran.
 type spans [][2]time.Time
 
-// built returns when a person's builds ran that count today. Those that run still end now.
-func built(ctx context.Context, tx *sql.Tx, person int64, now time.Time) (spans, error) {
+// built returns when a user's builds ran that count today. Those that run still end now.
+func built(ctx context.Context, tx *sql.Tx, user int64, now time.Time) (spans, error) {
 	return rows(ctx, tx, func(rs *sql.Rows) (s [2]time.Time, err error) {
 		var began, ended int64
 		err = rs.Scan(&began, &ended)
 		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
 	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started
 		WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
-		person, millis(now), millis(now.Add(-daily)))
+		user, millis(now), millis(now.Add(-daily)))
 }
 
 // since is how long builds ran after a time.
@@ -207,19 +207,19 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// roomForSources is ResourceExhausted where the sources of a person's jobs, what was just stored among them, take more than most
+// roomForSources is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more than most
 // bytes.
-func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
+func roomForSources(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
 	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, person).Scan(&n)
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
 	if err != nil || most == 0 || n <= most {
 		return err
 	}
 	var name string
 	var largest int64
 	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+sources+`
-		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &largest)
+		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &largest)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // LocalJob is a job of the local engine.
 type LocalJob struct {
 	Name        string // unique, also when letter case is ignored
-	Owner       string // whose builds share the slots fairly with other people's
+	Owner       string // whose builds share the slots fairly with other users'
 	Description string
 	Source      []byte        // what the runner makes the script from
 	TimeLimit   time.Duration // whole milliseconds; 0: the runner's
@@ -31,16 +31,16 @@ func (j *LocalJob) Intact() bool {
 
 // LocalBuild is a start of a job, and the build that it became.
 type LocalBuild struct {
-	Ticket    int64 // never given twice
-	Job       string
-	Number    int // from 1; 0 while it waits
-	State     BuildState
-	Reason    string // for a person
-	Stop      bool   // somebody wants it stopped
-	QueuedAt  time.Time
-	StartedAt time.Time
-	EndedAt   time.Time
-	Runner    string // which runner has or had it
+	Ticket        int64 // never given twice
+	Job           string
+	Number        int // from 1; 0 while it waits
+	State         BuildState
+	Reason        string // for people
+	StopRequested bool   // somebody wants it stopped
+	QueuedAt      time.Time
+	StartedAt     time.Time
+	EndedAt       time.Time
+	Runner        string // which runner has or had it
 }
 
 // LocalStatus is what the queue knows of a job.
@@ -61,7 +61,7 @@ func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 
 // fields are the places of localColumns.
 func (b *LocalBuild) fields() []any {
-	return []any{&b.Ticket, &b.Job, orZero{&b.Number}, &b.State, &b.Reason, &b.Stop,
+	return []any{&b.Ticket, &b.Job, orZero{&b.Number}, &b.State, &b.Reason, &b.StopRequested,
 		moment{&b.QueuedAt}, moment{&b.StartedAt}, moment{&b.EndedAt}, &b.Runner}
 }
 

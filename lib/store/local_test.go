@@ -244,7 +244,7 @@ func fair(t *testing.T, names ...string) *DB {
 	return db
 }
 
-// order is what waits, by the places that people are shown.
+// order is what waits, by the places that users are shown.
 func order(t *testing.T, db *DB, names ...string) []string {
 	t.Helper()
 	all, err := db.LocalStatuses(t.Context(), names, 1)
@@ -302,7 +302,7 @@ func TestNobodysBuildsHoldUpEverybodyElses(t *testing.T) {
 	wants("ann-2", "bob-2", "ann-3", "ann-4")
 }
 
-// Whatever ends when: the build with the first place is the one that is taken, and each person with builds that wait
+// Whatever ends when: the build with the first place is the one that is taken, and each user with builds that wait
 // gets a share.
 func TestPlacesAreTheOrderInWhichSlotsAreGiven(t *testing.T) {
 	var names []string

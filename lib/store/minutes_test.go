@@ -7,7 +7,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// builder is a person with jobs, in a database with a limit of building minutes.
+// builder is a user with jobs, in a database with a limit of building minutes.
 type builder struct {
 	*testing.T
 	db  *DB
@@ -18,9 +18,9 @@ type builder struct {
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
 	b := &builder{T: t, db: test(t), now: time.UnixMilli(1800000000000)}
-	p := &Person{Email: "ann@example.org", Name: "Ann", Role: RoleUser, State: Active, Password: "x", MaxJobs: 0,
+	p := &User{Email: "ann@example.org", Name: "Ann", Role: RoleUser, State: Active, Password: "x", MaxJobs: 0,
 		CreatedAt: b.now}
-	if err := b.db.AddPerson(t.Context(), p); err != nil {
+	if err := b.db.AddUser(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	b.id = p.ID
@@ -29,7 +29,7 @@ func newBuilder(t *testing.T) *builder {
 
 func (b *builder) job(id string) {
 	b.Helper()
-	job := &Job{ID: id, PersonID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true,
+	job := &Job{ID: id, UserID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true,
 		Revision: 1, CreatedAt: b.now}
 	if err := b.db.AddJob(b.Context(), job,
 		&Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM x"), CreatedAt: b.now}, 0); err != nil {
@@ -116,8 +116,8 @@ func TestMinutesOfOnesOwn(t *testing.T) {
 	b.job("job000000001")
 	b.ran("job000000001", 10*time.Minute, Succeeded)
 	for own, ok := range map[int]bool{10: false, 11: true, 0: true} {
-		if err := b.db.SetLimits(t.Context(), b.id, Own{Minutes: &own},
-			Entry{At: b.now, Means: "toasterctl"}); err != nil {
+		if err := b.db.SetLimits(t.Context(), b.id, LimitOverrides{Minutes: &own},
+			AuditEntry{At: b.now, Means: "toasterctl"}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := b.start("job000000001", 10)

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// wanted tells of a row of build whether its job's owner wants a letter about its end. What somebody stopped is no news to them,
+// wanted tells of a row of build whether its job's owner wants an email about its end. What somebody stopped is no news to them,
 // nor what is built again.
 const wanted = `(NOT EXISTS (SELECT 1 FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number)
 	AND coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted' OR p.notify = 'failure' AND build.state IN ('failed', 'lost')
 	FROM job j JOIN person p ON p.id = j.person_id WHERE j.id = build.job_id AND p.state = 'active'), 0))`
 
-// Ended is a build whose owner wants a letter about its end.
+// Ended is a build whose owner wants an email about its end.
 type Ended struct {
 	Job   *Job
 	Build *Build
@@ -20,7 +20,7 @@ type Ended struct {
 	Files []Artifact // that it left, the largest first
 }
 
-// Unnotified returns builds whose owners are still to get a letter, the oldest first.
+// Unnotified returns builds whose owners are still to get an email, the oldest first.
 func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err error) {
 	scan := func(rs *sql.Rows) (e Ended, err error) {
 		e.Job = new(Job)
@@ -46,8 +46,8 @@ func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err erro
 	return found, err
 }
 
-// Notified posts the letter about a build's end, once, whoever else tries. A letter without a recipient is none.
-func (db *DB) Notified(ctx context.Context, b *Build, now time.Time, l Letter) error {
+// Notified posts the email about a build's end, once, whoever else tries. An email without a recipient is none.
+func (db *DB) Notified(ctx context.Context, b *Build, now time.Time, l Mail) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `UPDATE build SET notified = 1 WHERE job_id = ? AND number = ? AND notified = 0`, b.JobID, b.Number)
 		if err != nil {
@@ -56,7 +56,7 @@ func (db *DB) Notified(ctx context.Context, b *Build, now time.Time, l Letter) e
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		_, err = post(ctx, tx, now, l)
+		_, err = queueMail(ctx, tx, now, l)
 		return err
 	})
 }

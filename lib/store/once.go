@@ -13,7 +13,7 @@ import (
 // Once is a request that names itself, so that it is done once however often it is sent.
 type Once struct {
 	Key     []byte // 32 bytes: digest of the name and its sender
-	Person  int64  // 0: nobody is logged in
+	UserID  int64  // 0: nobody is logged in
 	Request []byte // 32 bytes: digest of what is asked for
 	Owner   string // this sending of it, random
 	At      time.Time
@@ -37,7 +37,7 @@ func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, person_id, request, owner, at) VALUES (?, nullif(?, 0), ?, ?, ?)`,
-			o.Key, o.Person, o.Request, o.Owner, millis(o.At))
+			o.Key, o.UserID, o.Request, o.Owner, millis(o.At))
 		if unique(err) {
 			before, err = done(ctx, tx, o)
 		}

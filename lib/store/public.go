@@ -6,12 +6,12 @@ import (
 	"errors"
 )
 
-// What a person shows to programs that can't log in: a feed of their builds, and badges of single jobs.
+// What a user shows to programs that can't log in: a feed of their builds, and badges of single jobs.
 
-// Feed returns which secret address a person's feed has; 0: it is off, or there is no such active person.
-func (db *DB) Feed(ctx context.Context, person int64) (n int64, err error) {
+// Feed returns which secret address a user's feed has; 0: it is off, or there is no such active user.
+func (db *DB) Feed(ctx context.Context, user int64) (n int64, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT feed FROM person WHERE id = ? AND state = 'active'", person).Scan(&n)
+		return tx.QueryRowContext(ctx, "SELECT feed FROM person WHERE id = ? AND state = 'active'", user).Scan(&n)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -19,14 +19,14 @@ func (db *DB) Feed(ctx context.Context, person int64) (n int64, err error) {
 	return n, err
 }
 
-// SetFeed gives a person's feed an address that it never had, or takes it away.
-func (db *DB) SetFeed(ctx context.Context, person int64, on bool) error {
+// SetFeed gives a user's feed an address that it never had, or takes it away.
+func (db *DB) SetFeed(ctx context.Context, user int64, on bool) error {
 	// Addresses are counted on while the feed is off, too: the sign says whether it is on.
 	statement := "UPDATE person SET feed = -abs(feed) WHERE id = ?"
 	if on {
 		statement = "UPDATE person SET feed = abs(feed) + 1 WHERE id = ?"
 	}
-	return db.exec(ctx, statement, person)
+	return db.exec(ctx, statement, user)
 }
 
 // FeedItem is a build of a feed.
@@ -35,8 +35,8 @@ type FeedItem struct {
 	Build *Build
 }
 
-// RecentBuilds returns the newest builds of all of a person's jobs, newest first.
-func (db *DB) RecentBuilds(ctx context.Context, person int64, limit int) (items []FeedItem, err error) {
+// RecentBuilds returns the newest builds of all of a user's jobs, newest first.
+func (db *DB) RecentBuilds(ctx context.Context, user int64, limit int) (items []FeedItem, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		items, err = rows(ctx, tx, func(rs *sql.Rows) (FeedItem, error) {
 			j, err := scanJob(rs)
@@ -47,7 +47,7 @@ func (db *DB) RecentBuilds(ctx context.Context, person int64, limit int) (items 
 			j.Last = nil
 			return item, nil
 		}, "SELECT "+jobColumns+", "+buildColumns+` FROM job JOIN build ON build.job_id = job.id
-			WHERE job.person_id = ? AND job.removed_at IS NULL ORDER BY coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, person, limit)
+			WHERE job.person_id = ? AND job.removed_at IS NULL ORDER BY coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, user, limit)
 		return err
 	})
 	return items, err

@@ -15,7 +15,7 @@ func repeat(ctx context.Context, tx *sql.Tx, lost *Build, now time.Time) error {
 	err := tx.QueryRowContext(ctx, `SELECT person_id FROM job JOIN build ON build.job_id = job.id
 		WHERE job.id = ? AND build.number = ? AND build.state = 'lost' AND build.repeats IS NULL
 		AND job.enabled = 1 AND job.removed_at IS NULL
-		AND build.queued_at >= coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = '`+restoredFact+`'), 0)
+		AND build.queued_at >= coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = '`+restoredSetting+`'), 0)
 		AND NOT EXISTS (SELECT 1 FROM build AS w WHERE w.job_id = job.id AND w.state = 'queued' AND w.stop = 0)`,
 		lost.JobID, lost.Number).Scan(&owner)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -13,8 +13,8 @@ type Held struct {
 	Owner string // the address
 }
 
-// restoredFact is when the database was restored, Unix milliseconds.
-const restoredFact = "restored"
+// restoredSetting is when the database was restored, Unix milliseconds.
+const restoredSetting = "restored"
 
 // Hold has nothing that was under way in a restored database begin again by itself, as the site that the backup was
 // made of may still do it: builds that waited are lost, those that ran, too, unless the engine is elsewhere and may
@@ -58,7 +58,7 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES (?, ?)
 			ON CONFLICT DO UPDATE SET value = excluded.value`,
-			restoredFact, strconv.FormatInt(now.UnixMilli(), 10))
+			restoredSetting, strconv.FormatInt(now.UnixMilli(), 10))
 		return err
 	})
 	return held, emails, err

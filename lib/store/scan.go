@@ -33,7 +33,7 @@ func (db *DB) ScanState(ctx context.Context, b *Build) (s Scan, err error) {
 		if err := tx.QueryRowContext(ctx,
 			"SELECT scanned, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
 			b.JobID, b.Number).
-			Scan(&b.Scanned, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
+			Scan(&b.LogOffset, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
 			return err
 		}
 		s, err = scanOf(tx.QueryRowContext(ctx, "SELECT state FROM scan WHERE job_id = ? AND build = ?",
@@ -54,9 +54,9 @@ func scanOf(row *sql.Row) (s Scan, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// Scanned stores how far a build's log was searched, and what was found. Of two searches at once the one that came
+// SaveScan stores how far a build's log was searched, and what was found. Of two searches at once the one that came
 // farther counts; whole says that it was to the log's end, and what comes from there is final.
-func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
+func (db *DB) SaveScan(ctx context.Context, b *Build, s Scan, whole bool) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -64,9 +64,9 @@ func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
 			`UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
-			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps,
+			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.LogOffset, b.Failure, b.Step, b.Steps,
 			b.StepLine, b.Phase,
-			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.Scanned, whole)
+			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.LogOffset, whole)
 		if err != nil {
 			return err
 		}

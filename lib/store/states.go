@@ -8,7 +8,7 @@ const (
 	Running   BuildState = "running"   // a script runs
 	Succeeded BuildState = "succeeded" // the script ended with 0
 	Failed    BuildState = "failed"    // the script ended otherwise, or hit a limit
-	Aborted   BuildState = "aborted"   // a person stopped it
+	Aborted   BuildState = "aborted"   // a user stopped it
 	Lost      BuildState = "lost"      // the engine ended it, or no longer knows it
 
 	NeverBuilt BuildState = "new" // of a job before its first build; no build has it

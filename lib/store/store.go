@@ -154,7 +154,7 @@ func (db *DB) read(ctx context.Context, f func(*sql.Tx) error) error {
 	return friendly(f(tx))
 }
 
-// friendly turns what a person can do something about into a fault. Result codes: sqlite.org/rescode.html.
+// friendly turns what somebody can do something about into an error. Result codes: sqlite.org/rescode.html.
 func friendly(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {

@@ -46,7 +46,7 @@ func TestALongLogIsEmptiedByWhoHasWritten(t *testing.T) {
 		return fi.Size()
 	}
 	write := func(name string) {
-		if err := db.SetFact(t.Context(), name, strings.Repeat("x", longLog/4)); err != nil {
+		if err := db.SetSetting(t.Context(), name, strings.Repeat("x", longLog/4)); err != nil {
 			t.Fatal(err)
 		}
 	}

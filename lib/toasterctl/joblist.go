@@ -47,7 +47,7 @@ type artifactView struct {
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.Problem, Created: j.CreatedAt}
+	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.EngineError, Created: j.CreatedAt}
 }
 
 func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
@@ -89,7 +89,7 @@ func (c *jobList) Run(w *world) error {
 func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 	views := []jobView{}
 	if c.Owner != "" {
-		p, err := db.PersonByEmail(w.ctx, c.Owner)
+		p, err := db.UserByEmail(w.ctx, c.Owner)
 		if err != nil {
 			return nil, orSee(err, "user list")
 		}
@@ -99,7 +99,7 @@ func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 		}
 		return views, err
 	}
-	people, err := db.People(w.ctx)
+	people, err := db.Users(w.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 	}
 	jobs, err := db.AllJobs(w.ctx)
 	for _, j := range jobs {
-		views = append(views, viewJob(j, emails[j.PersonID]))
+		views = append(views, viewJob(j, emails[j.UserID]))
 	}
 	return views, err
 }

@@ -44,7 +44,7 @@ func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
 	}
 	for _, b := range builds {
 		var artifacts []store.Artifact
-		if b.Settled {
+		if b.Finalized {
 			if artifacts, err = s.Artifacts(w.ctx, f.owner.ID, c.ID, b.Number); err != nil {
 				return v, err
 			}

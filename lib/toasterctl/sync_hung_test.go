@@ -75,7 +75,7 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	if n := asked.Load(); n != 1 {
 		t.Errorf("a Jenkins that doesn't answer was asked %d times", n)
 	}
-	if letters := server.Letters(); len(letters) != 1 {
+	if letters := server.Mails(); len(letters) != 1 {
 		t.Errorf("%d letters came", len(letters))
 	}
 	if took := time.Since(begin); took > time.Minute {

@@ -76,8 +76,8 @@ func (c *userAdd) Run(w *world) error {
 		return err
 	}
 	return w.withAccounts(func(a *auth.Accounts, _ *store.DB) error {
-		n := auth.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
-		p, err := a.Add(w.ctx, n, deed("person.add", "", string(n.Role())))
+		n := auth.NewUser{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
+		p, err := a.Add(w.ctx, n, deed("user.add", "", string(n.Role())))
 		if err != nil {
 			return err
 		}

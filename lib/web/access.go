@@ -47,8 +47,8 @@ func (r *Request) setsUp() bool {
 }
 
 // Entry is a line for the audit trail about what the request does.
-func (r *Request) Entry(action, object, detail string) store.Entry {
-	e := store.Entry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
+func (r *Request) Entry(action, object, detail string) store.AuditEntry {
+	e := store.AuditEntry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
 	if r.Who.Person != nil {
 		e.Actor = r.Who.Person.ID
 	}
@@ -64,7 +64,7 @@ func (r *Request) Allow(what, account string) error {
 	limits := store.FromNetworks(what, r.Site.Sessions.Address(r.Request), store.Guesses)
 	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
 		d := sha256.Sum256([]byte(account))
-		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.Letters})
+		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.MailRates})
 	}
 	return r.Count(limits...)
 }

@@ -76,9 +76,9 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 	asked := r.digest(form)
 	o = store.Once{Request: asked[:], Owner: r.ID, At: r.Site.Sessions.Now()}
 	if p := r.Who.Person; p != nil {
-		o.Person = p.ID
+		o.UserID = p.ID
 	}
-	if key := r.Header.Get(idempotencyKey); key != "" && o.Person != 0 {
+	if key := r.Header.Get(idempotencyKey); key != "" && o.UserID != 0 {
 		if len(key) > longKey {
 			return "", o, apperr.New(apperr.InvalidArgument, "The Idempotency-Key is longer than 255 characters.",
 				"Send a random one, such as a UUID.").Coded("idempotency_key_invalid")
@@ -89,7 +89,7 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 		name = "form\x00" + string(asked[:]) + v
 	}
 	var person [8]byte
-	binary.BigEndian.PutUint64(person[:], uint64(o.Person))
+	binary.BigEndian.PutUint64(person[:], uint64(o.UserID))
 	d := sha256.Sum256(slices.Concat(person[:], []byte(name)))
 	o.Key = d[:]
 	return name, o, nil

@@ -55,7 +55,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 		l.Older = l.address(l.Page + 1)
 	}
 	l.Search = l.Total > fewJobs || l.Filtered()
-	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Settled })
+	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Finalized })
 	return r.Page(w, http.StatusOK, "jobs", view.View{Here: "jobs", Notice: Notice(r), Data: l})
 }
 

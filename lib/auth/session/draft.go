@@ -23,13 +23,13 @@ const (
 	draftAll                = 64 << 20
 )
 
-// drafting are the rates for forms of people of whom nothing is known.
+// drafting are the rates for forms of users of whom nothing is known.
 var drafting = []store.Rate{{Count: 10, Within: time.Minute}, {Count: 60, Within: time.Hour}}
 
-// SaveDraft keeps a form of a person for a day. Keys are the form's fields. It returns the id to ask for. A person has
+// SaveDraft keeps a form of a user for a day. Keys are the form's fields. It returns the id to ask for. A user has
 // at most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
-func (m *Manager) SaveDraft(ctx context.Context, person int64, form map[string][]byte) (id string, err error) {
-	return m.saveDraft(ctx, store.Draft{PersonID: person}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
+func (m *Manager) SaveDraft(ctx context.Context, user int64, form map[string][]byte) (id string, err error) {
+	return m.saveDraft(ctx, store.Draft{UserID: user}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
 }
 
 // SaveDraftFor is SaveDraft for a sender of whom nothing is known: whoever logs in with this browser, which gets a
@@ -67,13 +67,13 @@ func (m *Manager) saveDraft(ctx context.Context, d store.Draft, form map[string]
 		Bytes: draftAll})
 }
 
-// Draft returns a form that is kept for a person who has sent r. NotFound: it is too old, or somebody else's.
-func (m *Manager) Draft(r *http.Request, person int64, id string) (form map[string][]byte, err error) {
+// Draft returns a form that is kept for a user who has sent r. NotFound: it is too old, or somebody else's.
+func (m *Manager) Draft(r *http.Request, user int64, id string) (form map[string][]byte, err error) {
 	secret := ""
 	if c, err := r.Cookie(m.cookie(r).Name + "-draft-" + id); err == nil {
 		secret = c.Value
 	}
-	text, err := m.db.Draft(r.Context(), person, id, secret, m.Now().Add(-draftLife))
+	text, err := m.db.Draft(r.Context(), user, id, secret, m.Now().Add(-draftLife))
 	if err != nil {
 		return nil, err
 	}

@@ -1,5 +1,5 @@
 // Package session knows who is asking: it ties a signed cookie to a row in the database, or a Bearer token
-// to its person, and keeps other sites' pages and guessers out.
+// to its user, and keeps other sites' pages and guessers out.
 package session
 
 import (
@@ -18,10 +18,10 @@ import (
 
 // Identity says who sent a request. The zero Identity is nobody.
 type Identity struct {
-	Person  *store.Person // nil: nobody
-	Session int64         // the session's row; 0 with a token
-	Token   *store.Token  // nil with a cookie
-	Expired *store.Person // the cookie is genuine, but its session is over: whose it was
+	Person  *store.User  // nil: nobody
+	Session int64        // the session's row; 0 with a token
+	Token   *store.Token // nil with a cookie
+	Expired *store.User  // the cookie is genuine, but its session is over: whose it was
 }
 
 // MayWrite tells whether the request may change something: a session may, a token with the scope ScopeWrite too.
@@ -94,12 +94,12 @@ func tolerable(err error) error {
 
 // Begin logs p in: a new random id, always; the session that the request came with ends. The lines are for the audit
 // trail.
-func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person, by ...store.Entry) error {
+func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.User, by ...store.AuditEntry) error {
 	id := make([]byte, 32)
 	rand.Read(id) // never fails (crypto/rand)
 	now := m.Now()
 	s := &store.Session{
-		PersonID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
+		UserID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
 		Address: m.Address(r), Agent: agent(r),
 	}
 	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r), by...); err != nil {
@@ -109,7 +109,7 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person,
 }
 
 // End logs out: the session is over on the server, and the browser is told to forget its cookie.
-func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.Entry) error {
+func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.AuditEntry) error {
 	if digest := m.digest(r); digest != nil {
 		if err := m.db.EndSession(r.Context(), digest, m.Now(), by...); err != nil {
 			return err

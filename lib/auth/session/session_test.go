@@ -53,7 +53,7 @@ func TestEachLogInHasANewIdAndEndsTheOldSession(t *testing.T) {
 
 func TestACookieSetBeforehandIsWorthNothing(t *testing.T) {
 	s := newSite(t)
-	eve := s.person("eve@example.org")
+	eve := s.user("eve@example.org")
 	w := httptest.NewRecorder()
 	must(t, s.Begin(w, request(nil), eve))
 	planted := w.Result().Cookies()[0]
@@ -126,7 +126,7 @@ func TestSuspensionAndANewPasswordEndSessions(t *testing.T) {
 	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Active, s.now))
 	c = s.logIn(nil)
 	s.expect("logged in again", c, anna, "")
-	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.Entry{At: s.now}))
+	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.AuditEntry{At: s.now}))
 	s.expect("with a new password", c, "", anna)
 }
 

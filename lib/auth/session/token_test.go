@@ -11,16 +11,16 @@ import (
 
 func (s *site) token(scope store.Scope, life time.Duration) string {
 	s.t.Helper()
-	t := &store.Token{PersonID: s.anna.ID, Name: "test", Scope: scope, CreatedAt: s.now}
+	t := &store.Token{UserID: s.anna.ID, Name: "test", Scope: scope, CreatedAt: s.now}
 	if life > 0 {
 		t.ExpiresAt = s.now.Add(life)
 	}
-	plain, err := s.db.AddToken(s.t.Context(), t, store.Letter{}, store.Entry{})
+	plain, err := s.db.AddToken(s.t.Context(), t, store.Mail{}, store.AuditEntry{})
 	must(s.t, err)
 	return plain
 }
 
-func TestATokenActsForItsPersonWithinItsScope(t *testing.T) {
+func TestATokenActsForItsUserWithinItsScope(t *testing.T) {
 	s := newSite(t)
 	for scope, may := range map[store.Scope]bool{store.ScopeRead: false, store.ScopeWrite: true} {
 		for _, scheme := range []string{"Bearer ", "bearer ", "BEARER  "} {

@@ -59,7 +59,7 @@ func TestASyncReadsALongLogOnce(t *testing.T) {
 		t.Errorf("%+v", b)
 	}
 	// Every part of it can be looked at now.
-	end := h.first(job).Scanned
+	end := h.first(job).LogOffset
 	for _, at := range []int64{0, 1 << 20, end / 3, end/2 - 1, end - 100<<10} {
 		var w buildlog.Window
 		n, spooled := h.reads(func() {

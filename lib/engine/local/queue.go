@@ -189,7 +189,7 @@ func (w *worker) look(ctx context.Context) error {
 		known[b.Ticket] = b
 	}
 	for ticket, stopped := range w.running {
-		if b, ok := known[ticket]; !stopped && (!ok || b.Stop) {
+		if b, ok := known[ticket]; !stopped && (!ok || b.StopRequested) {
 			// One that is not there any more has ended just now, or its job was removed.
 			w.call(request{Op: opStop, Ticket: ticket})
 			w.running[ticket] = true

@@ -9,8 +9,8 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Person is somebody with an account.
-type Person struct {
+// User is somebody with an account.
+type User struct {
 	ID        int64
 	Email     string // unique, letter case ignored
 	Name      string
@@ -20,7 +20,7 @@ type Person struct {
 	MaxJobs   int    // -1: the configuration's
 	CreatedAt time.Time
 
-	// Limits of the person's own; -1: the configuration's.
+	// Limits of the user's own; -1: the configuration's.
 	MaxRunning int   // builds queued or running at once
 	MaxDaily   int   // builds started in 24 hours
 	MaxMinutes int   // of building in 24 hours
@@ -32,24 +32,24 @@ type Person struct {
 	TOTPStep   int64     // the time step of the last code that was taken
 	Notify     string    // mail when a build ends: "never", "failure", "always"
 	Feed       int64     // which secret address the feed has; 0: it is off
-	Browsers   int64     // changes when browsers that the person has logged in with are known no more
+	Browsers   int64     // changes when browsers that the user has logged in with are known no more
 }
 
-// Active tells whether the person may use the site.
-func (p *Person) Active() bool { return p.State == Active }
+// Active tells whether the user may use the site.
+func (p *User) Active() bool { return p.State == Active }
 
-// IsAdmin tells whether the person administers the site.
-func (p *Person) IsAdmin() bool { return p.Role == RoleAdmin }
+// IsAdmin tells whether the user administers the site.
+func (p *User) IsAdmin() bool { return p.Role == RoleAdmin }
 
 // HasFactor tells whether logging in takes a second factor.
-func (p *Person) HasFactor() bool { return p.TOTP != nil }
+func (p *User) HasFactor() bool { return p.TOTP != nil }
 
-const personColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
+const userColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_jobs, p.created_at,
 	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step,
 	p.notify, p.feed, p.browsers`
 
-// fields returns where personColumns are scanned to, and what finishes the scan.
-func (p *Person) fields() ([]any, func()) {
+// fields returns where userColumns are scanned to, and what finishes the scan.
+func (p *User) fields() ([]any, func()) {
 	var jobs, running, daily, minutes, bytes, days, created, verified sql.NullInt64
 	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
 			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed,
@@ -60,7 +60,7 @@ func (p *Person) fields() ([]any, func()) {
 		}
 }
 
-// own is a limit of a person's own, -1 for none.
+// own is a limit of a user's own, -1 for none.
 func own(n sql.NullInt64) int64 {
 	if !n.Valid {
 		return -1
@@ -68,29 +68,29 @@ func own(n sql.NullInt64) int64 {
 	return n.Int64
 }
 
-func scanPerson(rs *sql.Rows) (*Person, error) {
-	p := new(Person)
+func scanUser(rs *sql.Rows) (*User, error) {
+	p := new(User)
 	to, done := p.fields()
 	err := rs.Scan(to...)
 	done()
 	return p, err
 }
 
-// AddPerson stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
+// AddUser stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
 // already is an AlreadyExists at "email".
-func (db *DB) AddPerson(ctx context.Context, p *Person, by ...Entry) error {
+func (db *DB) AddUser(ctx context.Context, p *User, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := insertPerson(ctx, tx, p); err != nil {
+		if err := insertUser(ctx, tx, p); err != nil {
 			return err
 		}
 		for i := range by {
-			by[i].Object = PersonObject(p.ID)
+			by[i].Object = UserObject(p.ID)
 		}
 		return audit(ctx, tx, by...)
 	})
 }
 
-func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
+func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
 	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, "never"
 	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
 	// Numbers are never given again: the audit trail and the addresses of feeds have them.
@@ -116,18 +116,18 @@ func addressTaken(err error) error {
 	return apperr.Wrap(apperr.AlreadyExists, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
 }
 
-// PersonByEmail finds an account by its address, letter case ignored; NotFound if there is none.
-func (db *DB) PersonByEmail(ctx context.Context, email string) (*Person, error) {
-	return db.person(ctx, `p.email = ?`, email)
+// UserByEmail finds an account by its address, letter case ignored; NotFound if there is none.
+func (db *DB) UserByEmail(ctx context.Context, email string) (*User, error) {
+	return db.user(ctx, `p.email = ?`, email)
 }
 
-// PersonByID finds an account; NotFound if there is none.
-func (db *DB) PersonByID(ctx context.Context, id int64) (*Person, error) {
-	return db.person(ctx, `p.id = ?`, id)
+// UserByID finds an account; NotFound if there is none.
+func (db *DB) UserByID(ctx context.Context, id int64) (*User, error) {
+	return db.user(ctx, `p.id = ?`, id)
 }
 
-func (db *DB) person(ctx context.Context, where string, arg any) (*Person, error) {
-	found, err := db.people(ctx, `WHERE p.removed_at IS NULL AND `+where, arg)
+func (db *DB) user(ctx context.Context, where string, arg any) (*User, error) {
+	found, err := db.users(ctx, `WHERE p.removed_at IS NULL AND `+where, arg)
 	if err == nil && len(found) == 0 {
 		err = apperr.New(apperr.NotFound, "There is no such account.", "")
 	}
@@ -137,21 +137,21 @@ func (db *DB) person(ctx context.Context, where string, arg any) (*Person, error
 	return found[0], nil
 }
 
-// People lists all accounts by address.
-func (db *DB) People(ctx context.Context) ([]*Person, error) {
-	return db.people(ctx, `WHERE p.removed_at IS NULL ORDER BY p.email`)
+// Users lists all accounts by address.
+func (db *DB) Users(ctx context.Context) ([]*User, error) {
+	return db.users(ctx, `WHERE p.removed_at IS NULL ORDER BY p.email`)
 }
 
-func (db *DB) people(ctx context.Context, rest string, args ...any) (found []*Person, err error) {
+func (db *DB) users(ctx context.Context, rest string, args ...any) (found []*User, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scanPerson, `SELECT `+personColumns+` FROM person p `+rest, args...)
+		found, err = rows(ctx, tx, scanUser, `SELECT `+userColumns+` FROM person p `+rest, args...)
 		return err
 	})
 	return found, err
 }
 
-// SetPassword changes the password and ends every session of the person: whoever knew the old one is out.
-func (db *DB) SetPassword(ctx context.Context, id int64, phc string, e Entry) error {
+// SetPassword changes the password and ends every session of the user: whoever knew the old one is out.
+func (db *DB) SetPassword(ctx context.Context, id int64, phc string, e AuditEntry) error {
 	e.Action = "password"
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ?`, phc, id)); err != nil {
@@ -169,7 +169,7 @@ func (db *DB) Rehash(ctx context.Context, id int64, old, phc string) error {
 	})
 }
 
-// SetState gives a person another state. All but Active ends their sessions.
+// SetState gives a user another state. All but Active ends their sessions.
 func (db *DB) SetState(ctx context.Context, id int64, state UserState, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = ? WHERE id = ?`, state, id)); err != nil || state == Active {

@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// Census counts what the site has.
-type Census struct {
-	People   map[UserState]int
+// Stats counts what the site has.
+type Stats struct {
+	Users    map[UserState]int
 	Jobs     int
 	Builds   map[BuildState]int // those that are listed
 	Day      map[BuildState]int // those that were asked for in the last 24 hours
@@ -20,11 +20,11 @@ type Census struct {
 	Waiting  time.Time // since when the oldest queued build waits; zero: none does
 }
 
-// Census counts what the site has.
-func (db *DB) Census(ctx context.Context, now time.Time) (c Census, err error) {
+// Stats counts what the site has.
+func (db *DB) Stats(ctx context.Context, now time.Time) (c Stats, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		var errs [3]error
-		c.People, errs[0] = counts[UserState](ctx, tx, "person WHERE removed_at IS NULL")
+		c.Users, errs[0] = counts[UserState](ctx, tx, "person WHERE removed_at IS NULL")
 		c.Builds, errs[1] = counts[BuildState](ctx, tx, "build")
 		c.Day, errs[2] = counts[BuildState](ctx, tx, "build WHERE queued_at > ?", millis(now.Add(-daily)))
 		if err := errors.Join(errs[:]...); err != nil {

@@ -21,18 +21,18 @@ type Limit struct {
 	Rates []Rate
 
 	// InARow is how many tries may fail one after the other, however slowly; 0: any number. They count for a
-	// person's log-in, say, until that succeeds: see Succeeded.
+	// user's log-in, say, until that succeeds: see Succeeded.
 	InARow int
-	Person int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
+	UserID int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
 	What   string
 }
 
-// Guesses are the rates for what somebody could find by trying: a person who mistypes doesn't meet them, and who
+// Guesses are the rates for what somebody could find by trying: a user who mistypes doesn't meet them, and who
 // goes on is slowed.
 var Guesses = []Rate{{5, 10 * time.Second}, {15, 5 * time.Minute}, {60, time.Hour}}
 
-// Letters are the rates for what sends somebody a mail whenever it is asked for.
-var Letters = []Rate{{2, time.Minute}, {5, time.Hour}}
+// MailRates are the rates for what sends somebody an email whenever it is asked for.
+var MailRates = []Rate{{2, time.Minute}, {5, time.Hour}}
 
 // Checks are the rates for what is asked for while one types, each time that one pauses for longer than half a second.
 var Checks = []Rate{{120, time.Minute}}
@@ -73,7 +73,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		t.inARow = append(t.inARow, l.Key)
 		r, err := tx.ExecContext(ctx,
 			`INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
-			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.Person, l.What,
+			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.UserID, l.What,
 			millis(now), l.InARow)
 		if err != nil {
 			return err
@@ -106,14 +106,14 @@ func (db *DB) Forgive(ctx context.Context, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return t.forgive(ctx, tx) })
 }
 
-// Succeeded is Forgive for what a person does who knows the right password or code: none has failed in a row any
+// Succeeded is Forgive for what a user does who knows the right password or code: none has failed in a row any
 // more.
-func (db *DB) Succeeded(ctx context.Context, person int64, what string, t Tried) error {
+func (db *DB) Succeeded(ctx context.Context, user int64, what string, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := t.forgive(ctx, tx); err != nil {
 			return err
 		}
-		return endRow(ctx, tx, person, what)
+		return endRow(ctx, tx, user, what)
 	})
 }
 
@@ -132,8 +132,8 @@ func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func endRow(ctx context.Context, tx *sql.Tx, person int64, what string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE person_id = ? AND what = ?`, person, what)
+func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE person_id = ? AND what = ?`, user, what)
 	return err
 }
 

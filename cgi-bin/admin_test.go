@@ -267,7 +267,7 @@ func TestMetrics(t *testing.T) {
 	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.AuditEntry{}); err == nil {
 		t.Error("everybody can have a token for metrics")
 	}
-	s.sql("UPDATE person SET role = 'user' WHERE email = ?", eve)
+	s.sql("UPDATE user SET role = 'user' WHERE email = ?", eve)
 	if a := s.program(token).get("/admin/metrics"); a.status != http.StatusForbidden {
 		t.Error("of somebody who is no administrator any more: ", a.status)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // later lets the hour pass for which tries are counted.
-func (s *site) later() { s.sql("DELETE FROM attempt") }
+func (s *site) later() { s.sql("DELETE FROM rate_limit_event") }
 
 func (c *client) tryPassword(email, password string) int {
 	c.t.Helper()
@@ -119,7 +119,7 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMailed(t)
-			m.sql("UPDATE person SET role = 'admin' WHERE email = ?", bob)
+			m.sql("UPDATE user SET role = 'admin' WHERE email = ?", bob)
 			stolen, c := m.browser(ada), m.browser(ada)
 			stolen.from = "198.51.100.9"
 			end(m, c)

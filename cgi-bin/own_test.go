@@ -257,7 +257,7 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 	m.must(m.db.DeleteJob(t.Context(), id, time.Now()))
 	time.Sleep(2 * time.Millisecond)
 	m.must(m.accounts.Tidy(t.Context()))
-	if n := m.count("SELECT count(*) FROM person"); n != 1 {
+	if n := m.count("SELECT count(*) FROM user"); n != 1 {
 		t.Errorf("%d people are left", n)
 	}
 	// The address is free again.

@@ -262,7 +262,7 @@ func newTown(t *testing.T) *town {
 	_, err := s.accounts.Add(t.Context(), auth.NewUser{Email: "sue@example.org", Name: "Sue", Password: password})
 	s.must(err)
 	sue, sues := s.browser("sue@example.org"), s.token("sue@example.org", "write")
-	s.sql("UPDATE person SET state = 'suspended' WHERE email = 'sue@example.org'")
+	s.sql("UPDATE user SET state = 'suspended' WHERE email = 'sue@example.org'")
 	w.clients = map[string]*client{
 		"nobody": s.anybody(), "owner": s.browser(ada), "other": s.browser(bob), "admin": eve,
 		"read": s.program(s.token(ada, store.ScopeRead)), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
@@ -313,8 +313,8 @@ func (w *town) path(route string) string {
 func (w *town) ask(who, route string) *answer {
 	w.t.Helper()
 	// Whatever earlier requests did: tries are forgotten, and whoever logged out is in again.
-	w.sql("DELETE FROM attempt")
-	w.sql("UPDATE session SET ended_at = NULL WHERE agent = '' AND person_id IN (SELECT id FROM person WHERE state = 'active')")
+	w.sql("DELETE FROM rate_limit_event")
+	w.sql("UPDATE session SET ended_at = NULL WHERE agent = '' AND user_id IN (SELECT id FROM user WHERE state = 'active')")
 	path := w.path(route)
 	c := *w.clients[who]
 	if strings.HasPrefix(route, "POST ") {

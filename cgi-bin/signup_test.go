@@ -204,7 +204,7 @@ func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
 func TestEasyPasswordsAreRefused(t *testing.T) {
 	m := newMailed(t)
 	for _, password := range []string{"password1", "qwertyuiop", "carl@example.org", "Carl1234", "aaaaaaaaaaaaaaaa", "toaster2026", "short"} {
-		m.sql("DELETE FROM attempt")
+		m.sql("DELETE FROM rate_limit_event")
 		a := m.anybody().signUp(carl, password)
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) || !strings.Contains(a.body, `value="Carl"`) || strings.Contains(a.body, `value="`+password+`"`) && password != carl {
 			t.Errorf("%q: %d", password, a.status)
@@ -234,7 +234,7 @@ func TestWhoMaySignUp(t *testing.T) {
 		t.Error(a.status, a.body)
 	}
 	byHand := newMailed(t, "[signup]\nmode = \"approval\"")
-	byHand.sql("UPDATE person SET role = 'admin' WHERE email = ?", bob)
+	byHand.sql("UPDATE user SET role = 'admin' WHERE email = ?", bob)
 	byHand.anybody().signUp(carl, phrase)
 	path := byHand.link(carl, "Activate")
 	c := byHand.anybody()

@@ -59,7 +59,7 @@ func audit(ctx context.Context, tx *sql.Tx, entries ...AuditEntry) error {
 // removed; empty: nobody knows.
 func nameThen(ctx context.Context, tx *sql.Tx, object string) (name string) {
 	kind, id, _ := strings.Cut(object, " ")
-	now := map[string]string{"user": "SELECT email FROM person WHERE id = ?1 AND removed_at IS NULL", "job": "SELECT name FROM job WHERE id = ?1"}[kind]
+	now := map[string]string{"user": "SELECT email FROM user WHERE id = ?1 AND removed_at IS NULL", "job": "SELECT name FROM job WHERE id = ?1"}[kind]
 	if now != "" { // without a name the entry is as true
 		tx.QueryRowContext(ctx, "SELECT coalesce(("+now+`), (SELECT object_name FROM audit WHERE object = ?2 AND object_name <> ''
 			ORDER BY id DESC LIMIT 1), '')`, id, object).Scan(&name)

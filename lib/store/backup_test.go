@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
+	"testing/fstest"
 
 	"toaster.do/lib/apperr"
 )
@@ -19,7 +20,7 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 	go func() {
 		// Each transaction adds two users: a copy with an odd number has half a transaction.
 		for i := 0; ctx.Err() == nil; i++ {
-			if err := db.exec(ctx, "INSERT INTO person (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)", fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
+			if err := db.exec(ctx, "INSERT INTO user (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)", fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
 				written <- err
 				return
 			}
@@ -32,7 +33,7 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n := countUsers(t, copy); n%2 != 0 {
-			t.Errorf("the copy has %d people", n)
+			t.Errorf("the copy has %d users", n)
 		}
 		if files, _ := filepath.Glob(copy + "*"); len(files) != 1 {
 			t.Errorf("the copy is %v", files)
@@ -92,43 +93,56 @@ func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
 	}
 }
 
-// old makes a database of an older schema version.
-func old(t *testing.T, version int) string {
+// old makes a database with a user, to which the program then has one migration more.
+func old(t *testing.T) (path string) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "toaster.db")
-	if err := os.WriteFile(path, nil, 0o640); err != nil {
+	db := test(t)
+	addUser(t, db, "anna@example.org")
+	files := fstest.MapFS{"migrations/9999_next.sql": {Data: []byte("ALTER TABLE user ADD COLUMN note TEXT NOT NULL DEFAULT 'none';")}}
+	names, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
 		t.Fatal(err)
 	}
-	db, err := open(t.Context(), path)
+	for _, name := range names {
+		script, err := fs.ReadFile(migrations, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = &fstest.MapFile{Data: script}
+	}
+	before := migrations
+	migrations, schemaVersion = files, len(files)
+	t.Cleanup(func() { migrations, schemaVersion = before, len(names) })
+	return db.Path()
+}
+
+func TestMigratingLeavesACopy(t *testing.T) {
+	path := old(t)
+	last := schemaVersion - 1
+	if have, want, err := Schema(t.Context(), path); have != last || want != schemaVersion || err != nil {
+		t.Fatalf("%d, %d, %v", have, want, err)
+	}
+	if _, err := Open(t.Context(), path); apperr.KindOf(err) != apperr.Unavailable {
+		t.Errorf("opened before it was migrated: %v", err)
+	}
+	if from, to, err := Migrate(t.Context(), path); from != last || to != schemaVersion || err != nil {
+		t.Fatalf("%d, %d, %v", from, to, err)
+	}
+	if v, err := Check(t.Context(), CopyOf(path, last)); v != last || err != nil {
+		t.Errorf("the copy has version %d, %v", v, err)
+	}
+	if n := countUsers(t, CopyOf(path, last)); n != 1 {
+		t.Errorf("the copy has %d users", n)
+	}
+	db, err := Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	names, _ := migrations.ReadDir("migrations")
-	for i := range version {
-		if err := db.step(t.Context(), i+1, "migrations/"+names[i].Name()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.exec(t.Context(), "INSERT INTO person (email, name, password, created_at) VALUES ('anna@example.org', '', '', ?)", time.Now().UnixMilli()); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-func TestMigratingLeavesACopy(t *testing.T) {
-	path := old(t, 1)
-	if have, want, err := Schema(t.Context(), path); have != 1 || want != schemaVersion || err != nil {
-		t.Fatalf("%d, %d, %v", have, want, err)
-	}
-	if from, to, err := Migrate(t.Context(), path); from != 1 || to != schemaVersion || err != nil {
-		t.Fatalf("%d, %d, %v", from, to, err)
-	}
-	if v, err := Check(t.Context(), CopyOf(path, 1)); v != 1 || err != nil {
-		t.Errorf("the copy has version %d, %v", v, err)
-	}
-	if n := countUsers(t, CopyOf(path, 1)); n != 1 {
-		t.Errorf("the copy has %d people", n)
+	var note string
+	err = db.r.QueryRow("SELECT note FROM user WHERE email = 'anna@example.org'").Scan(&note)
+	if err != nil || note != "none" {
+		t.Errorf("after the migration: %q, %v", note, err)
 	}
 	before, _ := os.ReadDir(filepath.Dir(path))
 	if _, _, err := Migrate(t.Context(), path); err != nil {
@@ -162,7 +176,7 @@ func countUsers(t *testing.T, path string) (n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.r.QueryRow("SELECT count(*) FROM person").Scan(&n)
+	err = db.r.QueryRow("SELECT count(*) FROM user").Scan(&n)
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -92,9 +92,9 @@ type Artifact struct {
 	SHA256 string // lower-case hex; empty: unknown
 }
 
-const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
+const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop_requested, build.asked_at, build.ticket,
 	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
+	build.failure, build.step, build.steps, build.step_line, build.log_offset, build.finalized,
 	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
 	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END,
 	build.kept, build.gone_why, build.gone_limit`
@@ -188,7 +188,7 @@ func (b *Build) path() string { return fmt.Sprintf("/jobs/%s/builds/%d", b.JobID
 func (db *DB) Builds(ctx context.Context, owner int64, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL ORDER BY build.number DESC`, id, owner)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL ORDER BY build.number DESC`, id, owner)
 		return err
 	})
 	return builds, err
@@ -205,7 +205,7 @@ func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number in
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		var n nullBuild
 		err := tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, n.fields()...)...)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, n.fields()...)...)
 		b = n.build()
 		return err
 	})
@@ -237,10 +237,10 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 	return number, err
 }
 
-// UnfinalizedBuilds returns the builds of a job that have not settled, oldest first.
+// UnfinalizedBuilds returns the builds of a job that are not finalized, oldest first.
 func (db *DB) UnfinalizedBuilds(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND settled = 0 ORDER BY number", id)
+		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND finalized = 0 ORDER BY number", id)
 		return err
 	})
 	return builds, err
@@ -259,11 +259,11 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 
 // giveUp asks for builds to be stopped. Who was the first to want it is the reason from now on.
 func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop = 1, reason = ? WHERE job_id = ? AND stop = 0 AND "+which, reason, id); err != nil {
+	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop_requested = 1, reason = ? WHERE job_id = ? AND stop_requested = 0 AND "+which, reason, id); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, settled = 1
-		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop = 1`, millis(now), id)
+	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1
+		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop_requested = 1`, millis(now), id)
 	return err
 }
 
@@ -273,7 +273,7 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.
 func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop = 0
+		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
 			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)), millis(now.Add(patience)))
 		if err != nil {
 			return err
@@ -296,7 +296,7 @@ func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE job SET problem = '' WHERE id = ?", b.JobID)
+		_, err := tx.ExecContext(ctx, "UPDATE job SET engine_error = '' WHERE id = ?", b.JobID)
 		return err
 	})
 }
@@ -320,8 +320,8 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		for _, o := range builds {
 			b := o.Build
 			res, err := tx.ExecContext(ctx,
-				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
-				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
+				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
+				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
 				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
@@ -352,8 +352,8 @@ func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) erro
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE build SET settled = 1, notified = NOT `+wanted+`
-			WHERE job_id = ? AND number = ? AND settled = 0 AND state NOT IN ('queued', 'running')`, b.JobID, b.Number)
+		_, err := tx.ExecContext(ctx, `UPDATE build SET finalized = 1, notified = NOT `+wanted+`
+			WHERE job_id = ? AND number = ? AND finalized = 0 AND state NOT IN ('queued', 'running')`, b.JobID, b.Number)
 		return err
 	})
 }
@@ -362,7 +362,7 @@ func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) erro
 func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		list, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
 		return err
 	})
 	return list, err

@@ -36,21 +36,21 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 		if d.Secret != "" {
 			digest = secretDigest(d.Secret)
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO draft (id, person_id, digest, created_at, form)
+		_, err := tx.ExecContext(ctx, `INSERT INTO draft (id, user_id, digest, created_at, form)
 			VALUES (?, nullif(?, 0), ?, ?, ?)`, d.ID, d.UserID, digest, millis(d.CreatedAt), d.Form)
 		if err != nil {
 			return err
 		}
 		if d.UserID == 0 {
 			var n int64
-			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE person_id IS NULL`).Scan(&n)
+			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE user_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
 				err = apperr.New(apperr.RateLimited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
 			}
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `DELETE FROM draft WHERE person_id = ? AND rowid NOT IN
-			(SELECT rowid FROM draft WHERE person_id = ? ORDER BY created_at DESC,
+		_, err = tx.ExecContext(ctx, `DELETE FROM draft WHERE user_id = ? AND rowid NOT IN
+			(SELECT rowid FROM draft WHERE user_id = ? ORDER BY created_at DESC,
 				rowid DESC LIMIT ?)`, d.UserID, d.UserID, room.Each)
 		return err
 	})
@@ -63,7 +63,7 @@ func (db *DB) Draft(ctx context.Context, user int64, id, secret string, since ti
 	var owner sql.NullInt64
 	var digest []byte
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT person_id, digest, form FROM draft WHERE id = ? AND created_at >= ?`,
+		err := tx.QueryRowContext(ctx, `SELECT user_id, digest, form FROM draft WHERE id = ? AND created_at >= ?`,
 			id, millis(since)).Scan(&owner, &digest, &form)
 		return missing(err, gone)
 	})
@@ -73,7 +73,7 @@ func (db *DB) Draft(ctx context.Context, user int64, id, secret string, since ti
 	case owner.Valid || secret == "" || !bytes.Equal(digest, secretDigest(secret)):
 		return nil, missing(sql.ErrNoRows, gone)
 	}
-	return form, db.exec(ctx, `UPDATE draft SET person_id = ? WHERE id = ? AND person_id IS NULL`, user, id)
+	return form, db.exec(ctx, `UPDATE draft SET user_id = ? WHERE id = ? AND user_id IS NULL`, user, id)
 }
 
 func secretDigest(secret string) []byte {

@@ -49,8 +49,8 @@ func (db *DB) FindEmailToken(ctx context.Context, kind, secret string, now time.
 		to, done := p.fields()
 		var created, expires sql.NullInt64
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,
-			l.person_id, l.email, l.created_at, l.expires_at, l.name, l.password
-			FROM link l JOIN person p ON p.id = l.person_id
+			l.user_id, l.email, l.created_at, l.expires_at, l.name, l.password
+			FROM email_token l JOIN user p ON p.id = l.user_id
 			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
 			Scan(append(to, &l.UserID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
 		done()
@@ -80,12 +80,12 @@ func sendEmailToken(ctx context.Context, tx *sql.Tx, user int64, l EmailToken, m
 		}
 	}
 	if _, err := tx.ExecContext(ctx,
-		`DELETE FROM link WHERE person_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, user, l.Kind,
+		`DELETE FROM email_token WHERE user_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, user, l.Kind,
 		millis(l.CreatedAt)); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO link (digest, person_id, kind, email, name, password, created_at, expires_at)
+		`INSERT INTO email_token (digest, user_id, kind, email, name, password, created_at, expires_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		l.Digest, user, l.Kind, l.Email, l.Name, l.Password, millis(l.CreatedAt), millis(l.ExpiresAt))
 	return err
@@ -93,7 +93,7 @@ func sendEmailToken(ctx context.Context, tx *sql.Tx, user int64, l EmailToken, m
 
 // takeEmailToken uses a link up.
 func takeEmailToken(ctx context.Context, tx *sql.Tx, l *EmailToken, now time.Time) error {
-	r, err := tx.ExecContext(ctx, `DELETE FROM link WHERE digest = ? AND expires_at > ?`, l.Digest, millis(now))
+	r, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE digest = ? AND expires_at > ?`, l.Digest, millis(now))
 	if err != nil {
 		return err
 	}
@@ -111,7 +111,7 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var state UserState
 		var verified bool
-		err := tx.QueryRowContext(ctx, `SELECT id, state, verified_at IS NOT NULL OR role <> 'user' FROM person WHERE email = ?`, p.Email).Scan(&p.ID, &state, &verified)
+		err := tx.QueryRowContext(ctx, `SELECT id, state, verified_at IS NOT NULL OR role <> 'user' FROM user WHERE email = ?`, p.Email).Scan(&p.ID, &state, &verified)
 		switch {
 		case err == sql.ErrNoRows:
 			err = insertUser(ctx, tx, p)
@@ -119,7 +119,7 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 			_, err = queueMail(ctx, tx, p.CreatedAt, taken)
 			return err
 		case err == nil:
-			_, err = tx.ExecContext(ctx, `UPDATE person SET created_at = ? WHERE id = ?`, millis(p.CreatedAt), p.ID)
+			_, err = tx.ExecContext(ctx, `UPDATE user SET created_at = ? WHERE id = ?`, millis(p.CreatedAt), p.ID)
 		}
 		if err != nil {
 			return err
@@ -142,7 +142,7 @@ func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now 
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE person SET name = ?, password = ?, verified_at = ?, state = ?
+		r, err := tx.ExecContext(ctx, `UPDATE user SET name = ?, password = ?, verified_at = ?, state = ?
 			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, millis(now),
 			state, l.UserID, l.Email)
 		if err != nil {
@@ -167,12 +167,12 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 			return err
 		}
 		var waits bool
-		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM person WHERE id = ?`,
+		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM user WHERE id = ?`,
 			l.UserID).Scan(&waits)
 		if err != nil {
 			return missing(err, "There is no such account.")
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE person SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
+		r, err := tx.ExecContext(ctx, `UPDATE user SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
 			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, millis(now), state, l.UserID, l.Email)
 		if err != nil {
 			return err
@@ -196,10 +196,10 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 
 // endWays ends what else opens a user's account when the password changes: links in emails, and tokens where that is wanted.
 func endWays(ctx context.Context, tx *sql.Tx, user int64, tokens bool) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, user); err != nil || !tokens {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE user_id = ?`, user); err != nil || !tokens {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ?`, user)
+	_, err := tx.ExecContext(ctx, `DELETE FROM token WHERE user_id = ?`, user)
 	return err
 }
 
@@ -210,7 +210,7 @@ func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE person SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, millis(now), l.UserID)
+		r, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, millis(now), l.UserID)
 		if unique(err) {
 			return addressTaken(err)
 		}
@@ -221,7 +221,7 @@ func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail
 			return cmpErr(err, noEmailToken())
 		}
 		// Links that were sent to the old address end.
-		if _, err := tx.ExecContext(ctx, `DELETE FROM link WHERE person_id = ?`, l.UserID); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE user_id = ?`, l.UserID); err != nil {
 			return err
 		}
 		return conclude(ctx, tx, now, l.UserID, e, mail)

@@ -22,7 +22,7 @@ type ExpiredBuild struct {
 }
 
 // newerAlike counts the builds of b's job that push b out.
-const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.settled = 1 AND n.expired_at IS NULL
+const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.finalized = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
 // ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
@@ -35,8 +35,8 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 		found, err = rows(ctx, tx, scan, `SELECT job_id, engine_name, number, engine_number,
 				iif(newer >= ?3, 'count', 'days'), iif(newer >= ?3, ?3, days)
 			FROM (SELECT b.*, job.engine_name, coalesce(p.keep_days, ?1) AS days, `+newerAlike+` AS newer
-				FROM build b JOIN job ON job.id = b.job_id JOIN person p ON p.id = job.person_id
-				WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
+				FROM build b JOIN job ON job.id = b.job_id JOIN user p ON p.id = job.user_id
+				WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
 				AND job.removed_at IS NULL) AS b
 			WHERE expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
 				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at)
@@ -90,7 +90,7 @@ func (db *DB) Kept(ctx context.Context) (found []ExpiredBuild, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number
 			FROM build b JOIN job ON job.id = b.job_id
-			WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
+			WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
 		return err
 	})
 	return found, err
@@ -103,7 +103,7 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 		var b nullBuild
 		var expiring bool
 		err := tx.QueryRowContext(ctx, "SELECT build.expiring, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).
 			Scan(append([]any{&expiring}, b.fields()...)...)
 		if err != nil {
 			return orGone(err, noBuild())

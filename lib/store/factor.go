@@ -11,7 +11,7 @@ import (
 // What was there before is gone.
 func (db *DB) SetFactor(ctx context.Context, user int64, secret []byte, step int64, codes [][]byte, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, user)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, user)); err != nil {
 			return err
 		}
 		if err := errors.Join(setCodes(ctx, tx, user, codes), endRow(ctx, tx, user, "factor"),
@@ -29,7 +29,7 @@ func (db *DB) Reseal(ctx context.Context, user int64, old, sealed []byte) error 
 		if _, err := tx.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE person SET totp = ? WHERE id = ? AND totp = ?`, sealed, user, old)
+		_, err := tx.ExecContext(ctx, `UPDATE user SET totp = ? WHERE id = ? AND totp = ?`, sealed, user, old)
 		return err
 	})
 }
@@ -45,11 +45,11 @@ func (db *DB) SetRecoveryCodes(ctx context.Context, user int64, codes [][]byte, 
 }
 
 func setCodes(ctx context.Context, tx *sql.Tx, user int64, codes [][]byte) error {
-	if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_code WHERE person_id = ?`, user); err != nil {
+	if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_code WHERE user_id = ?`, user); err != nil {
 		return err
 	}
 	for _, c := range codes {
-		if _, err := tx.ExecContext(ctx, `INSERT INTO recovery_code (digest, person_id) VALUES (?, ?)`, c, user); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO recovery_code (digest, user_id) VALUES (?, ?)`, c, user); err != nil {
 			return err
 		}
 	}
@@ -59,7 +59,7 @@ func setCodes(ctx context.Context, tx *sql.Tx, user int64, codes [][]byte) error
 // ClearFactor takes a user's second factor and recovery codes away.
 func (db *DB) ClearFactor(ctx context.Context, user int64, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET totp = NULL, totp_step = 0 WHERE id = ?`, user)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET totp = NULL, totp_step = 0 WHERE id = ?`, user)); err != nil {
 			return err
 		}
 		if err := errors.Join(setCodes(ctx, tx, user, nil), endRow(ctx, tx, user, "factor")); err != nil {
@@ -72,13 +72,13 @@ func (db *DB) ClearFactor(ctx context.Context, user int64, now time.Time, mail M
 // TakeStep notes that a code of a time step was used, and that the try was right; false: that one, or a later one,
 // was used before.
 func (db *DB) TakeStep(ctx context.Context, user, step int64, t Tried) (bool, error) {
-	return db.took(ctx, user, t, `UPDATE person SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, user, step)
+	return db.took(ctx, user, t, `UPDATE user SET totp_step = ? WHERE id = ? AND totp_step < ?`, step, user, step)
 }
 
 // TakeRecoveryCode uses a user's recovery code up, and notes that the try was right; false: there is none like
 // that.
 func (db *DB) TakeRecoveryCode(ctx context.Context, user int64, digest []byte, t Tried) (bool, error) {
-	return db.took(ctx, user, t, `DELETE FROM recovery_code WHERE digest = ? AND person_id = ?`, digest, user)
+	return db.took(ctx, user, t, `DELETE FROM recovery_code WHERE digest = ? AND user_id = ?`, digest, user)
 }
 
 // took runs a statement that meets one row where the try was right.
@@ -100,7 +100,7 @@ func (db *DB) took(ctx context.Context, user int64, t Tried, statement string, a
 // RecoveryCodes tells how many recovery codes a user has left.
 func (db *DB) RecoveryCodes(ctx context.Context, user int64) (n int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM recovery_code WHERE person_id = ?`, user).Scan(&n)
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM recovery_code WHERE user_id = ?`, user).Scan(&n)
 	})
 	return n, err
 }

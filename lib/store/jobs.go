@@ -60,8 +60,8 @@ type Root struct {
 // targetTitle is a job's target as people know it.
 const targetTitle = "coalesce(nullif(job.target_title, ''), job.target)"
 
-const jobColumns = "job.id, job.person_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled, job.engine_enabled,
-	job.revision, job.defined, job.problem, job.badge, job.created_at, job.seen_at, job.removed_at`
+const jobColumns = "job.id, job.user_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled, job.engine_enabled,
+	job.revision, job.engine_revision, job.engine_error, job.badge, job.created_at, job.seen_at, job.removed_at`
 
 // withLast joins a job with its newest build, whose columns are NULL when there is none.
 const withLast = ` LEFT JOIN build ON build.job_id = job.id
@@ -114,7 +114,7 @@ func (db *DB) NamedJob(ctx context.Context, owner int64, name, target string) (j
 }
 
 func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string) (*Job, error) {
-	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE job.person_id = ?
+	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE job.user_id = ?
 		AND job.name = ? AND job.target = ? AND job.removed_at IS NULL ORDER BY job.created_at DESC,
 			job.id LIMIT 1`, owner, name, target)
 	if err != nil || len(jobs) == 0 {
@@ -130,7 +130,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	if err := roomForJob(ctx, tx, j.UserID, limit); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
+	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
 	if unique(err) {
 		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
@@ -151,7 +151,7 @@ func (db *DB) RoomForJob(ctx context.Context, owner int64, limit int) error {
 
 func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
 	var have int
-	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL",
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL",
 		owner).Scan(&have)
 	if err != nil || limit == 0 || have < limit {
 		return err
@@ -199,7 +199,7 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 		if err := roomForSources(ctx, tx, owner, most); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, problem = '' WHERE id = ?", r.Number, name, r.JobID)
+		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number, name, r.JobID)
 		if err != nil {
 			return err
 		}
@@ -215,7 +215,7 @@ func Stale(base, newest int) error {
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
 	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
-		" WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL", id, owner)
+		" WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL", id, owner)
 	if err == nil && len(jobs) == 0 {
 		err = noJob()
 	}
@@ -256,7 +256,7 @@ var jobOrders = map[string]string{
 
 // Jobs returns a page of an owner's jobs.
 func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
-	const chosen = " FROM job" + withLast + ` WHERE job.person_id = ? AND job.removed_at IS NULL
+	const chosen = " FROM job" + withLast + ` WHERE job.user_id = ? AND job.removed_at IS NULL
 		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
 	args := []any{owner, q.Text, q.Text, q.State, q.State}
 	order, ok := jobOrders[q.Sort]
@@ -267,7 +267,7 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 		q.Limit = -1 // SQLite: none
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", owner).Scan(&page.Total); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL", owner).Scan(&page.Total); err != nil {
 			return err
 		}
 		page.Found = page.Total
@@ -288,8 +288,8 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
-			job.removed_at IS NOT NULL OR job.defined < job.revision OR job.engine_enabled <> job.enabled
-			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.settled = 0 OR b.kept <> b.engine_kept)) ORDER BY job.created_at`)
+			job.removed_at IS NOT NULL OR job.engine_revision < job.revision OR job.engine_enabled <> job.enabled
+			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.finalized = 0 OR b.kept <> b.engine_kept)) ORDER BY job.created_at`)
 		return err
 	})
 	return jobs, err
@@ -302,7 +302,7 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
 			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, &created, &r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
@@ -316,7 +316,7 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 func (db *DB) Root(ctx context.Context, owner int64, id string, revision int) (root Root, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT a.keys, a.password FROM root_access a JOIN job ON job.id = a.job_id
-			WHERE job.id = ? AND job.person_id = ? AND a.revision = ?`, id, owner, revision).Scan(&root.Keys, &root.Password)
+			WHERE job.id = ? AND job.user_id = ? AND a.revision = ?`, id, owner, revision).Scan(&root.Keys, &root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
@@ -355,7 +355,8 @@ func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Ti
 func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
-			"UPDATE started SET ended = max(began, ?) WHERE job_id = ? AND began IS NOT NULL AND ended IS NULL",
+			`UPDATE build_start SET ended_at = max(started_at, ?)
+			WHERE job_id = ? AND started_at IS NOT NULL AND ended_at IS NULL`,
 			millis(now), id)
 		if err != nil {
 			return err
@@ -368,7 +369,7 @@ func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 // SetEngineRevision notes that the engine has a revision of the job. Builds that wait will be made from it.
 func (db *DB) SetEngineRevision(ctx context.Context, id string, revision int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET defined = ?, problem = '' WHERE id = ?", revision, id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET engine_revision = ?, engine_error = '' WHERE id = ?", revision, id); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE build SET revision = ? WHERE job_id = ? AND state = 'queued'", revision, id)
@@ -378,7 +379,7 @@ func (db *DB) SetEngineRevision(ctx context.Context, id string, revision int) er
 
 // ClearEngineRevision notes that the engine no longer has the job: it must be defined again.
 func (db *DB) ClearEngineRevision(ctx context.Context, id string) error {
-	return db.exec(ctx, "UPDATE job SET defined = 0, engine_enabled = 1 WHERE id = ?", id)
+	return db.exec(ctx, "UPDATE job SET engine_revision = 0, engine_enabled = 1 WHERE id = ?", id)
 }
 
 // SetEngineEnabled notes what the engine was told.
@@ -387,8 +388,8 @@ func (db *DB) SetEngineEnabled(ctx context.Context, id string, enabled bool) err
 }
 
 // SetEngineError notes why the engine refused what was asked of it.
-func (db *DB) SetEngineError(ctx context.Context, id, problem string) error {
-	return db.exec(ctx, "UPDATE job SET problem = ? WHERE id = ?", problem, id)
+func (db *DB) SetEngineError(ctx context.Context, id, message string) error {
+	return db.exec(ctx, "UPDATE job SET engine_error = ? WHERE id = ?", message, id)
 }
 
 // exec runs one statement in a transaction of its own.

@@ -57,23 +57,23 @@ func (db *DB) Usage(ctx context.Context, user int64, now time.Time) (u Usage, er
 			return err
 		}
 		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
-		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE person_id = ?1 AND removed_at IS NULL), (`+running+`),
-			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, user, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE user_id = ?1 AND removed_at IS NULL), (`+running+`),
+			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`, user, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
 	return u, err
 }
 
 // Builds of a job that was removed count as long as they run.
 const (
-	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id WHERE build.state IN ('queued', 'running') AND job.person_id = ?1`
-	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.person_id = ?1 AND job.removed_at IS NULL`
+	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id WHERE build.state IN ('queued', 'running') AND job.user_id = ?1`
+	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.user_id = ?1 AND job.removed_at IS NULL`
 )
 
 // admit tells whether a user may start one more build.
 func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	var p User
 	to, done := p.fields()
-	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM person p WHERE p.id = ?", user).Scan(to...); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?", user).Scan(to...); err != nil {
 		return missing(err, "There is no such account.")
 	}
 	done()
@@ -90,13 +90,13 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time
 // count notes that a build was asked for, and forgets those that no longer count.
 func count(ctx context.Context, tx *sql.Tx, user int64, b *Build, now time.Time) error {
 	if _, err := tx.ExecContext(ctx,
-		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2
-		AND (began IS NULL OR ended IS NOT NULL)
+		`DELETE FROM build_start AS s WHERE user_id = ?1 AND queued_at <= ?2 AND coalesce(ended_at, queued_at) <= ?2
+		AND (started_at IS NULL OR ended_at IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
 			AND state IN ('queued', 'running'))`, user, millis(now.Add(-daily))); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, user,
+	_, err := tx.ExecContext(ctx, `INSERT INTO build_start (user_id, queued_at, job_id, build) VALUES (?, ?, ?, ?)`, user,
 		millis(now), b.JobID, b.Number)
 	return err
 }
@@ -106,7 +106,7 @@ func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
 	if b.StartedAt.IsZero() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE started SET began = ?, ended = ? WHERE job_id = ? AND build = ?`,
+	_, err := tx.ExecContext(ctx, `UPDATE build_start SET started_at = ?, ended_at = ? WHERE job_id = ? AND build = ?`,
 		millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
 	return err
 }
@@ -125,7 +125,8 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time)
 		return nil
 	}
 	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+	err := tx.QueryRowContext(ctx, `SELECT queued_at FROM build_start
+		WHERE user_id = ? AND queued_at > ? AND queued_at < ? ORDER BY queued_at DESC LIMIT 1 OFFSET ?`,
 		user, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
 	if err == sql.ErrNoRows {
 		return nil
@@ -147,7 +148,7 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) 
 	var name string
 	var most int64
 	err := tx.QueryRowContext(ctx, `SELECT job.name, sum(size) AS bytes FROM artifact JOIN job ON job.id = artifact.job_id
-		WHERE job.person_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &most)
+		WHERE job.user_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &most)
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
@@ -183,8 +184,8 @@ func built(ctx context.Context, tx *sql.Tx, user int64, now time.Time) (spans, e
 		var began, ended int64
 		err = rs.Scan(&began, &ended)
 		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
-	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started
-		WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
+	}, `SELECT started_at, min(coalesce(ended_at, ?2), ?2) FROM build_start
+		WHERE user_id = ?1 AND started_at IS NOT NULL AND coalesce(ended_at, ?2) > ?3`,
 		user, millis(now), millis(now.Add(-daily)))
 }
 
@@ -211,7 +212,7 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 // bytes.
 func roomForSources(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
-	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
+	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.user_id = ? AND job.removed_at IS NULL`
 	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
 	if err != nil || most == 0 || n <= most {
 		return err

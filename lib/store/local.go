@@ -52,7 +52,7 @@ type LocalStatus struct {
 	Builds   []LocalBuild  // newest first
 }
 
-const localColumns = `ticket, job, number, state, reason, stop, queued_at, started_at, ended_at, runner`
+const localColumns = `ticket, job, number, state, reason, stop_requested, queued_at, started_at, ended_at, runner`
 
 func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 	err = rs.Scan(b.fields()...)
@@ -193,7 +193,7 @@ func (db *DB) LocalStop(ctx context.Context, name string, number int) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE job = ? AND state = 'queued'", name)
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE local_build SET stop = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
+		_, err := tx.ExecContext(ctx, "UPDATE local_build SET stop_requested = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
 		return err
 	})
 }

@@ -40,7 +40,7 @@ func (db *DB) SetLimits(ctx context.Context, id int64, own LimitOverrides, e Aud
 	e.Action, e.Detail = "user.limits", own.String()
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx,
-			`UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
+			`UPDATE user SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
 			max_bytes = ?, keep_days = ?
 			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes,
 			own.KeepDays, id))
@@ -76,7 +76,7 @@ func (db *DB) SetRole(ctx context.Context, id int64, role Role, e AuditEntry) er
 				return err
 			}
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET role = ? WHERE id = ? AND removed_at IS NULL`, role, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET role = ? WHERE id = ? AND removed_at IS NULL`, role, id)); err != nil {
 			return err
 		}
 		return endSessions(ctx, tx, id, e.At)
@@ -91,14 +91,14 @@ func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 		if err := anotherAdmin(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, id, e.At); err != nil {
 			return err
 		}
 		jobs, err := rows(ctx, tx, func(rs *sql.Rows) (id string, err error) { return id, rs.Scan(&id) },
-			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id WHERE job.person_id = ? AND build.state IN ('queued', 'running')`, id)
+			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id WHERE job.user_id = ? AND build.state IN ('queued', 'running')`, id)
 		for _, job := range jobs {
 			if err == nil {
 				err = giveUp(ctx, tx, job, "state IN ('queued', 'running')", "Stopped: the account was suspended.", e.At)
@@ -112,7 +112,7 @@ func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 func (db *DB) Readmit(ctx context.Context, id int64, mail Mail, e AuditEntry) error {
 	e.Action, e.Detail = "user.state", string(Active)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
 			id)); err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e AuditEntry) 
 	}
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if tokens {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ?`, id); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM token WHERE user_id = ?`, id); err != nil {
 				return err
 			}
 		}
@@ -140,7 +140,7 @@ func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e AuditEntry) 
 // anotherAdmin is a FailedPrecondition where nobody but this user could administer the site.
 func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	var is, others int
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(id = ?1), 0), coalesce(sum(id <> ?1), 0) FROM person
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(id = ?1), 0), coalesce(sum(id <> ?1), 0) FROM user
 		WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL`, id).Scan(&is, &others)
 	if err != nil || is == 0 || others > 0 {
 		return err
@@ -166,7 +166,7 @@ type UserRow struct {
 // FindUsers returns a page of the accounts by address, and how many there are on all pages. Those that wait for an
 // administrator come first.
 func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found int, err error) {
-	const chosen = ` FROM person p WHERE p.removed_at IS NULL AND (?1 = '' OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
+	const chosen = ` FROM user p WHERE p.removed_at IS NULL AND (?1 = '' OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
 		AND (?2 = '' OR p.state = ?2) AND (?3 = '' OR p.role = ?3)`
 	scan := func(rs *sql.Rows) (UserRow, error) {
 		row := UserRow{User: new(User)}
@@ -179,8 +179,8 @@ func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State, q.Role).Scan(&found); err != nil {
 			return err
 		}
-		list, err = rows(ctx, tx, scan, "SELECT "+userColumns+`, (SELECT count(*) FROM job WHERE person_id = p.id AND removed_at IS NULL),
-			(SELECT max(seen_at) FROM session WHERE person_id = p.id)`+chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
+		list, err = rows(ctx, tx, scan, "SELECT "+userColumns+`, (SELECT count(*) FROM job WHERE user_id = p.id AND removed_at IS NULL),
+			(SELECT max(seen_at) FROM session WHERE user_id = p.id)`+chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
 			q.Text, q.State, q.Role, q.Limit, q.Offset)
 		return err
 	})
@@ -196,7 +196,7 @@ type OwnedJob struct {
 // FindJobs returns a page of everybody's jobs, and how many there are on all pages. Text is looked for in the owner's address and
 // the id, too.
 func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found int, err error) {
-	const chosen = " FROM job JOIN person p ON p.id = job.person_id" + withLast + ` WHERE job.removed_at IS NULL
+	const chosen = " FROM job JOIN user p ON p.id = job.user_id" + withLast + ` WHERE job.removed_at IS NULL
 		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' || p.email), lower(?1)) > 0)
 		AND (?2 = '' OR coalesce(build.state, 'new') = ?2)`
 	err = db.read(ctx, func(tx *sql.Tx) error {
@@ -206,7 +206,7 @@ func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found 
 		ids, err := rows(ctx, tx, func(rs *sql.Rows) (o OwnedJob, err error) {
 			o.Job = new(Job)
 			return o, rs.Scan(&o.ID, &o.UserID, &o.Email)
-		}, "SELECT job.id, job.person_id, p.email"+chosen+` ORDER BY coalesce(build.state IN ('queued', 'running'), 0) DESC,
+		}, "SELECT job.id, job.user_id, p.email"+chosen+` ORDER BY coalesce(build.state IN ('queued', 'running'), 0) DESC,
 			coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id LIMIT ?3 OFFSET ?4`, q.Text, q.State, q.Limit, q.Offset)
 		if err != nil {
 			return err

@@ -10,7 +10,7 @@ import (
 // nor what is built again.
 const wanted = `(NOT EXISTS (SELECT 1 FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number)
 	AND coalesce((SELECT p.notify = 'always' AND build.state <> 'aborted' OR p.notify = 'failure' AND build.state IN ('failed', 'lost')
-	FROM job j JOIN person p ON p.id = j.person_id WHERE j.id = build.job_id AND p.state = 'active'), 0))`
+	FROM job j JOIN user p ON p.id = j.user_id WHERE j.id = build.job_id AND p.state = 'active'), 0))`
 
 // Ended is a build whose owner wants an email about its end.
 type Ended struct {
@@ -30,7 +30,7 @@ func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err erro
 		return e, err
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, `+targetTitle+`, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN person p ON p.id = job.person_id
+		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, `+targetTitle+`, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN user p ON p.id = job.user_id
 			WHERE build.notified = 0 AND job.removed_at IS NULL ORDER BY build.ended_at LIMIT ?`, most)
 		if err != nil {
 			return err

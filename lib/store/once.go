@@ -36,7 +36,7 @@ func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, person_id, request, owner, at) VALUES (?, nullif(?, 0), ?, ?, ?)`,
+		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, user_id, request, owner, at) VALUES (?, nullif(?, 0), ?, ?, ?)`,
 			o.Key, o.UserID, o.Request, o.Owner, millis(o.At))
 		if unique(err) {
 			before, err = done(ctx, tx, o)

@@ -61,7 +61,7 @@ func queueMail(ctx context.Context, tx *sql.Tx, now time.Time, l Mail) (posted b
 			return false, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, key, millis(now)); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, key, millis(now)); err != nil {
 		return false, err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)`,

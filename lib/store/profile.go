@@ -11,14 +11,14 @@ import (
 // SetProfile stores how a user is called, and when they want an email about a build's end: "never", "failure", "always".
 func (db *DB) SetProfile(ctx context.Context, user int64, name, notify string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE person SET name = ?, notify = ? WHERE id = ?`, name, notify, user))
+		return changed(tx.ExecContext(ctx, `UPDATE user SET name = ?, notify = ? WHERE id = ?`, name, notify, user))
 	})
 }
 
 // ChangePassword stores a user's new password, and ends all their sessions but one, their links, and where tokens is set their tokens.
 func (db *DB) ChangePassword(ctx context.Context, user, keep int64, phc string, tokens bool, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ?`, phc, user)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET password = ? WHERE id = ?`, phc, user)); err != nil {
 			return err
 		}
 		if err := endWays(ctx, tx, user, tokens); err != nil {
@@ -41,8 +41,8 @@ func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time
 		return s, err
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT id, person_id, created_at, seen_at, expires_at, address, agent FROM session
-			WHERE person_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC, id DESC`, user, millis(now), millis(now.Add(-idle)))
+		found, err = rows(ctx, tx, scan, `SELECT id, user_id, created_at, seen_at, expires_at, address, agent FROM session
+			WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC, id DESC`, user, millis(now), millis(now.Add(-idle)))
 		return err
 	})
 	return found, err
@@ -51,7 +51,7 @@ func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time
 // EndOneSession logs a user out somewhere; NotFound if they have no such session.
 func (db *DB) EndOneSession(ctx context.Context, user, id int64, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE person_id = ? AND id = ?`, millis(at), user, id))
+		return changed(tx.ExecContext(ctx, `UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE user_id = ? AND id = ?`, millis(at), user, id))
 	})
 }
 
@@ -62,10 +62,10 @@ func (db *DB) EndOtherSessions(ctx context.Context, user, keep int64, at time.Ti
 
 // endOthers ends all sessions but one; browsers that the user has logged in with are known no more.
 func endOthers(ctx context.Context, tx *sql.Tx, user, keep int64, at time.Time) error {
-	if _, err := tx.ExecContext(ctx, `UPDATE person SET browsers = browsers + 1 WHERE id = ?`, user); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE user SET browsers = browsers + 1 WHERE id = ?`, user); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE person_id = ? AND id <> ? AND ended_at IS NULL`, millis(at), user, keep)
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE user_id = ? AND id <> ? AND ended_at IS NULL`, millis(at), user, keep)
 	return err
 }
 
@@ -73,7 +73,7 @@ func endOthers(ctx context.Context, tx *sql.Tx, user, keep int64, at time.Time) 
 func (db *DB) Administrators(ctx context.Context) (found []string, err error) {
 	scan := func(rs *sql.Rows) (a string, err error) { return a, rs.Scan(&a) }
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT email FROM person WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL ORDER BY id`)
+		found, err = rows(ctx, tx, scan, `SELECT email FROM user WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL ORDER BY id`)
 		return err
 	})
 	return found, err
@@ -84,18 +84,18 @@ func (db *DB) Administrators(ctx context.Context) (found []string, err error) {
 func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var email string
-		err := tx.QueryRowContext(ctx, `SELECT email FROM person WHERE id = ? AND removed_at IS NULL`, user).Scan(&email)
+		err := tx.QueryRowContext(ctx, `SELECT email FROM user WHERE id = ? AND removed_at IS NULL`, user).Scan(&email)
 		if err != nil {
 			return missing(err, "There is no such account.")
 		}
 		if err := anotherAdmin(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE person_id = ? AND removed_at IS NULL`, millis(now), user); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE user_id = ? AND removed_at IS NULL`, millis(now), user); err != nil {
 			return err
 		}
-		for _, table := range []string{"session", "token", "draft", "once", "link", "recovery_code", "failure"} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE person_id = ?`, user); err != nil {
+		for _, table := range []string{"session", "token", "draft", "once", "email_token", "recovery_code", "failure"} {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE user_id = ?`, user); err != nil {
 				return err
 			}
 		}
@@ -103,7 +103,7 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 			return err
 		}
 		// No address has a colon: nobody can sign up with this one, and nobody log in.
-		if _, err := tx.ExecContext(ctx, `UPDATE person SET email = ?, name = '', role = 'user', state = 'suspended', password = '', totp = NULL, verified_at = NULL,
+		if _, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, name = '', role = 'user', state = 'suspended', password = '', totp = NULL, verified_at = NULL,
 			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`, fmt.Sprintf("removed:%d", user), millis(now), user); err != nil {
 			return err
 		}
@@ -122,11 +122,11 @@ func (db *DB) Purge(ctx context.Context, now, signedUp time.Time) error {
 			statement string
 			arg       any
 		}{
-			{`DELETE FROM person WHERE removed_at < ? AND NOT EXISTS (SELECT 1 FROM job WHERE person_id = person.id)`, millis(now)},
-			{`DELETE FROM person WHERE state = 'pending' AND role = 'user' AND verified_at IS NULL AND created_at < ?
-				AND NOT EXISTS (SELECT 1 FROM job WHERE person_id = person.id) AND NOT EXISTS (SELECT 1 FROM session WHERE person_id = person.id)`, millis(signedUp)},
-			{`DELETE FROM link WHERE expires_at <= ?`, millis(now)},
-			{`DELETE FROM failure WHERE person_id IS NULL AND at < ?`, millis(now.Add(-remembered))},
+			{`DELETE FROM user WHERE removed_at < ? AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id)`, millis(now)},
+			{`DELETE FROM user WHERE state = 'pending' AND role = 'user' AND verified_at IS NULL AND created_at < ?
+				AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id) AND NOT EXISTS (SELECT 1 FROM session WHERE user_id = user.id)`, millis(signedUp)},
+			{`DELETE FROM email_token WHERE expires_at <= ?`, millis(now)},
+			{`DELETE FROM failure WHERE user_id IS NULL AND at < ?`, millis(now.Add(-remembered))},
 		} {
 			if _, err := tx.ExecContext(ctx, s.statement, s.arg); err != nil {
 				return err

@@ -72,7 +72,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 	if l.InARow > 0 {
 		t.inARow = append(t.inARow, l.Key)
 		r, err := tx.ExecContext(ctx,
-			`INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
+			`INSERT INTO failure (key, user_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
 			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.UserID, l.What,
 			millis(now), l.InARow)
 		if err != nil {
@@ -83,7 +83,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		}
 		return apperr.New(apperr.PermissionDenied, "Too many tries have failed.", "Ask the administrator.")
 	}
-	r, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
+	r, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, l.Key, millis(now))
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 // Tries tells how many tries of what key names count at present, up to most.
 func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM attempt WHERE key = ? AND at > ? LIMIT ?)`,
+		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM rate_limit_event WHERE key = ? AND at > ? LIMIT ?)`,
 			key, millis(now.Add(-counted)), most).Scan(&n)
 	})
 	return n, err
@@ -119,7 +119,7 @@ func (db *DB) Succeeded(ctx context.Context, user int64, what string, t Tried) e
 
 func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 	for _, id := range t.ids {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid = ?`, id); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid = ?`, id); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 }
 
 func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE person_id = ? AND what = ?`, user, what)
+	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE user_id = ? AND what = ?`, user, what)
 	return err
 }
 
@@ -141,7 +141,7 @@ func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
 // Tries that lie further ahead than the span are of a clock that was set back.
 func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time) error {
 	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM attempt WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+	err := tx.QueryRowContext(ctx, `SELECT at FROM rate_limit_event WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
 		key, millis(now.Add(-r.Within)), millis(now.Add(r.Within)), r.Count-1).Scan(&at)
 	if err == sql.ErrNoRows {
 		return nil
@@ -155,6 +155,6 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 
 // forget removes some tries that no longer count: a few more than a Try adds.
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
+	_, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid IN (SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
 	return err
 }

@@ -31,7 +31,7 @@ type Scan struct {
 func (db *DB) ScanState(ctx context.Context, b *Build) (s Scan, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx,
-			"SELECT scanned, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
+			"SELECT log_offset, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
 			b.JobID, b.Number).
 			Scan(&b.LogOffset, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
 			return err
@@ -63,8 +63,8 @@ func (db *DB) SaveScan(ctx context.Context, b *Build, s Scan, whole bool) error 
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
-			`UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
-			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.LogOffset, b.Failure, b.Step, b.Steps,
+			`UPDATE build SET log_offset = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
+			WHERE job_id = ? AND number = ? AND (log_offset < ? OR ?)`, b.LogOffset, b.Failure, b.Step, b.Steps,
 			b.StepLine, b.Phase,
 			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.LogOffset, whole)
 		if err != nil {

@@ -37,13 +37,13 @@ const remembered = 30 * 24 * time.Hour
 // forgotten.
 func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE person_id = ? AND expires_at < ?`, s.UserID, millis(s.CreatedAt.Add(-remembered))); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE user_id = ? AND expires_at < ?`, s.UserID, millis(s.CreatedAt.Add(-remembered))); err != nil {
 			return err
 		}
 		if err := endSession(ctx, tx, old, s.CreatedAt); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO session (person_id, digest, created_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		r, err := tx.ExecContext(ctx, `INSERT INTO session (user_id, digest, created_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			s.UserID, digest, millis(s.CreatedAt), millis(s.SeenAt), millis(s.ExpiresAt), s.Address, s.Agent)
 		if err != nil {
 			return err
@@ -62,8 +62,8 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Us
 		var created, seen, expires, ended sql.NullInt64
 		to, done := p.fields()
 		to = append(to, &s.ID, &s.UserID, &created, &seen, &expires, &ended, &s.Address, &s.Agent)
-		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.person_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
-			FROM session s JOIN person p ON p.id = s.person_id WHERE s.digest = ?`, digest).Scan(to...)
+		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.user_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
+			FROM session s JOIN user p ON p.id = s.user_id WHERE s.digest = ?`, digest).Scan(to...)
 		done()
 		s.CreatedAt, s.SeenAt, s.ExpiresAt, s.EndedAt = when(created), when(seen), when(expires), when(ended)
 		return missing(err, "There is no such session.")
@@ -98,7 +98,7 @@ func (db *DB) EndSession(ctx context.Context, digest []byte, at time.Time, by ..
 func (db *DB) KnowsNetwork(ctx context.Context, user int64, address string) (known bool, err error) {
 	scan := func(rs *sql.Rows) (a string, err error) { return a, rs.Scan(&a) }
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		before, err := rows(ctx, tx, scan, `SELECT DISTINCT address FROM session WHERE person_id = ?`, user)
+		before, err := rows(ctx, tx, scan, `SELECT DISTINCT address FROM session WHERE user_id = ?`, user)
 		known = slices.ContainsFunc(before, func(b string) bool { return Network(b) == Network(address) })
 		return err
 	})

@@ -24,7 +24,7 @@ type Stats struct {
 func (db *DB) Stats(ctx context.Context, now time.Time) (c Stats, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		var errs [3]error
-		c.Users, errs[0] = counts[UserState](ctx, tx, "person WHERE removed_at IS NULL")
+		c.Users, errs[0] = counts[UserState](ctx, tx, "user WHERE removed_at IS NULL")
 		c.Builds, errs[1] = counts[BuildState](ctx, tx, "build")
 		c.Day, errs[2] = counts[BuildState](ctx, tx, "build WHERE queued_at > ?", millis(now.Add(-daily)))
 		if err := errors.Join(errs[:]...); err != nil {

@@ -37,7 +37,7 @@ func TokenDigest(plain string) (digest []byte, ok bool) {
 	return d[:], true
 }
 
-const tokenColumns = `t.id, t.person_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
+const tokenColumns = `t.id, t.user_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
 
 func (t *Token) fields() ([]any, func()) {
 	var created, expires, used sql.NullInt64
@@ -63,7 +63,7 @@ func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (
 	plain = tokenMark + base64.RawURLEncoding.EncodeToString(secret)
 	digest := sha256.Sum256([]byte(plain))
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `INSERT INTO token (person_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		r, err := tx.ExecContext(ctx, `INSERT INTO token (user_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
 			t.UserID, t.Name, digest[:], t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
 		if err != nil {
 			return err
@@ -89,7 +89,7 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		user, userDone := p.fields()
 		token, tokenDone := t.fields()
-		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN person p ON p.id = t.person_id WHERE t.digest = ?`, digest).
+		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
 			Scan(append(user, token...)...)
 		userDone()
 		tokenDone()
@@ -113,7 +113,7 @@ func (db *DB) TouchToken(ctx context.Context, id int64, at time.Time) error {
 // Tokens lists a user's tokens, oldest first.
 func (db *DB) Tokens(ctx context.Context, user int64) (found []*Token, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scanToken, `SELECT `+tokenColumns+` FROM token t WHERE t.person_id = ? ORDER BY t.id`, user)
+		found, err = rows(ctx, tx, scanToken, `SELECT `+tokenColumns+` FROM token t WHERE t.user_id = ? ORDER BY t.id`, user)
 		return err
 	})
 	return found, err
@@ -123,6 +123,6 @@ func (db *DB) Tokens(ctx context.Context, user int64) (found []*Token, err error
 func (db *DB) RemoveToken(ctx context.Context, user, id int64, e AuditEntry) error {
 	e.Action, e.Detail = "token.remove", "token "+strconv.FormatInt(id, 10)
 	return db.manage(ctx, e, user, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ? AND id = ?`, user, id))
+		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE user_id = ? AND id = ?`, user, id))
 	})
 }

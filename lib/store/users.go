@@ -93,14 +93,8 @@ func (db *DB) AddUser(ctx context.Context, p *User, by ...AuditEntry) error {
 func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
 	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, "never"
 	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
-	// Numbers are never given again: the audit trail and the addresses of feeds have them.
-	_, err := tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES ('person.id', (SELECT coalesce(max(id), 0) + 1 FROM person))
-		ON CONFLICT DO UPDATE SET value = max(CAST(value AS INTEGER) + 1, CAST(excluded.value AS INTEGER))`)
-	if err != nil {
-		return err
-	}
-	r, err := tx.ExecContext(ctx, `INSERT INTO person (id, email, name, role, state, password, max_jobs, created_at, verified_at)
-		VALUES ((SELECT CAST(value AS INTEGER) FROM fact WHERE name = 'person.id'), ?, ?, ?, ?, ?, ?, ?, ?)`,
+	r, err := tx.ExecContext(ctx, `INSERT INTO user (email, name, role, state, password, max_jobs, created_at, verified_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
 	if unique(err) {
 		return addressTaken(err)
@@ -144,7 +138,7 @@ func (db *DB) Users(ctx context.Context) ([]*User, error) {
 
 func (db *DB) users(ctx context.Context, rest string, args ...any) (found []*User, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scanUser, `SELECT `+userColumns+` FROM person p `+rest, args...)
+		found, err = rows(ctx, tx, scanUser, `SELECT `+userColumns+` FROM user p `+rest, args...)
 		return err
 	})
 	return found, err
@@ -154,7 +148,7 @@ func (db *DB) users(ctx context.Context, rest string, args ...any) (found []*Use
 func (db *DB) SetPassword(ctx context.Context, id int64, phc string, e AuditEntry) error {
 	e.Action = "password"
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ?`, phc, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET password = ? WHERE id = ?`, phc, id)); err != nil {
 			return err
 		}
 		return errors.Join(endRow(ctx, tx, id, "login"), endSessions(ctx, tx, id, e.At))
@@ -164,7 +158,7 @@ func (db *DB) SetPassword(ctx context.Context, id int64, phc string, e AuditEntr
 // Rehash replaces the form in which an unchanged password is stored, unless it has been changed meanwhile.
 func (db *DB) Rehash(ctx context.Context, id int64, old, phc string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE person SET password = ? WHERE id = ? AND password = ?`, phc, id, old)
+		_, err := tx.ExecContext(ctx, `UPDATE user SET password = ? WHERE id = ? AND password = ?`, phc, id, old)
 		return err
 	})
 }
@@ -172,7 +166,7 @@ func (db *DB) Rehash(ctx context.Context, id int64, old, phc string) error {
 // SetState gives a user another state. All but Active ends their sessions.
 func (db *DB) SetState(ctx context.Context, id int64, state UserState, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = ? WHERE id = ?`, state, id)); err != nil || state == Active {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = ? WHERE id = ?`, state, id)); err != nil || state == Active {
 			return err
 		}
 		return endSessions(ctx, tx, id, at)

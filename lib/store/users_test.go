@@ -132,7 +132,7 @@ func TestTriesThatNoLongerCountAreRemoved(t *testing.T) {
 		}
 	}
 	var rows int
-	if err := db.r.QueryRow("SELECT count(*) FROM attempt").Scan(&rows); err != nil || rows != 30 {
+	if err := db.r.QueryRow("SELECT count(*) FROM rate_limit_event").Scan(&rows); err != nil || rows != 30 {
 		t.Errorf("%d rows are left, %v", rows, err)
 	}
 }

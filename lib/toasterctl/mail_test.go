@@ -63,7 +63,7 @@ func TestSyncForgetsWhoNeverWentOn(t *testing.T) {
 	signUp(t, path, "eve@example.org")
 	ctl(t, "", "sync", "--config", path).exits(0)
 	ctl(t, "", "user", "list", "--config", path).exits(0).says("eve@example.org", "pending")
-	changeSite(t, path, "UPDATE person SET created_at = 1 WHERE email = 'eve@example.org' OR email = '"+email+"'")
+	changeSite(t, path, "UPDATE user SET created_at = 1 WHERE email = 'eve@example.org' OR email = '"+email+"'")
 	ctl(t, "", "sync", "--config", path).exits(0)
 	if list := ctl(t, "", "user", "list", "--config", path).exits(0).says(email); strings.Contains(list.out, "eve@") {
 		t.Error(list.out)

@@ -49,7 +49,7 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	for range 3 {
 		ctl(t, simple, "job", "add", "--config", path, "--owner", email, "--target", rootfs, "-").exits(0)
 	}
-	changeSite(t, path, "UPDATE job SET defined = 0")
+	changeSite(t, path, "UPDATE job SET engine_revision = 0")
 	address, asked := silent(t)
 	server := mailtest.New(t)
 	server.Start()

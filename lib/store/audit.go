@@ -47,7 +47,7 @@ func audit(ctx context.Context, tx *sql.Tx, entries ...AuditEntry) error {
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, actor_name, means, address, action, object, object_name, detail)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			millis(e.At), null(e.Actor), e.ActorName, e.Means, e.Address, e.Action, e.Object, e.ObjectName, e.Detail)
+			timestamp(e.At), null(e.Actor), e.ActorName, e.Means, e.Address, e.Action, e.Object, e.ObjectName, e.Detail)
 		if err != nil {
 			return err
 		}
@@ -70,10 +70,8 @@ func nameThen(ctx context.Context, tx *sql.Tx, object string) (name string) {
 // Entries returns a part of the audit trail, newest first.
 func (db *DB) AuditEntries(ctx context.Context, q AuditQuery) (found []AuditEntry, err error) {
 	scan := func(rs *sql.Rows) (e AuditEntry, err error) {
-		var at, actor sql.NullInt64
-		err = rs.Scan(&e.ID, &at, &actor, &e.ActorName, &e.Means, &e.Address, &e.Action, &e.Object, &e.ObjectName, &e.Detail)
-		e.At, e.Actor = when(at), actor.Int64
-		return e, err
+		return e, rs.Scan(&e.ID, (*timestamp)(&e.At), orZero(&e.Actor), &e.ActorName, &e.Means, &e.Address, &e.Action,
+			&e.Object, &e.ObjectName, &e.Detail)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT id, at, actor, actor_name, means, address, action, object, object_name, detail FROM audit

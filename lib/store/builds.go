@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -99,44 +98,28 @@ const buildColumns = `build.job_id, build.number, build.revision, build.state, b
 	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END,
 	build.kept, build.gone_why, build.gone_limit`
 
-// nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
-type nullBuild struct {
-	job, state, reason, ticket, failure, phase, goneWhy     sql.NullString
-	number, revision, engineNumber, position                sql.NullInt64
-	asked, queued, started, ended, expired                  sql.NullInt64
-	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
-	foreseen, repeats, repeatedBy, kept, goneLimit          sql.NullInt64
+// fields are where buildColumns are scanned to. All of them are NULL where a LEFT JOIN has found no build: see orNil.
+func (b *Build) fields() []any {
+	return []any{orZero(&b.JobID), orZero(&b.Number), orZero(&b.Revision), orZero(&b.State), orZero(&b.Reason),
+		orZero(&b.StopRequested), (*timestamp)(&b.AskedAt), orZero(&b.Ticket), orZero(&b.EngineNumber),
+		orZero(&b.Position), (*timestamp)(&b.QueuedAt), (*timestamp)(&b.StartedAt), (*timestamp)(&b.EndedAt),
+		(*milliseconds)(&b.Expected), orZero(&b.Failure), orZero(&b.Step), orZero(&b.Steps), orZero(&b.StepLine),
+		orZero(&b.LogOffset), orZero(&b.Finalized), (*timestamp)(&b.ExpiredAt), orZero(&b.Phase),
+		(*milliseconds)(&b.Foreseen), orZero(&b.Repeats), orZero(&b.RepeatedBy), orZero(&b.Kept), orZero(&b.GoneWhy),
+		orZero(&b.GoneLimit)}
 }
 
-func (n *nullBuild) fields() []any {
-	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
-		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen,
-		&n.repeats, &n.repeatedBy, &n.kept, &n.goneWhy, &n.goneLimit}
-}
-
-func (n *nullBuild) build() *Build {
-	if !n.job.Valid {
+// orNil is the build that was scanned; nil: there was none.
+func (b *Build) orNil() *Build {
+	if b.JobID == "" {
 		return nil
 	}
-	return &Build{
-		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
-		State: BuildState(n.state.String), Reason: n.reason.String, Failure: n.failure.String, StopRequested: n.stop.Int64 == 1,
-		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
-		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
-		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
-		Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
-		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Phase: n.phase.String, LogOffset: n.scanned.Int64, Finalized: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
-		Repeats: int(n.repeats.Int64), RepeatedBy: int(n.repeatedBy.Int64),
-		Kept: n.kept.Int64 == 1, GoneWhy: n.goneWhy.String, GoneLimit: int(n.goneLimit.Int64),
-	}
+	return b
 }
 
 func scanBuild(rs *sql.Rows) (*Build, error) {
-	var n nullBuild
-	err := rs.Scan(n.fields()...)
-	return n.build(), err
+	b := new(Build)
+	return b, rs.Scan(b.fields()...)
 }
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
@@ -178,7 +161,7 @@ func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time
 	}
 	_, err := tx.ExecContext(ctx,
 		"INSERT INTO build (job_id, number, revision, state, queued_at, repeats) VALUES (?, ?, ?, 'queued', ?, ?)",
-		b.JobID, b.Number, b.Revision, millis(now), null(repeats))
+		b.JobID, b.Number, b.Revision, timestamp(now), null(repeats))
 	return b, err
 }
 
@@ -203,16 +186,14 @@ func (db *DB) Build(ctx context.Context, owner int64, id string, number int) (*B
 // EngineBuild returns one build of an owner's job, and the job's name in the engine.
 func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number int) (name string, b *Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		var n nullBuild
-		err := tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, n.fields()...)...)
-		b = n.build()
-		return err
+		b = new(Build)
+		return tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, b.fields()...)...)
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = noBuild()
+	if err != nil {
+		return "", nil, orGone(err, noBuild())
 	}
-	return name, b, err
+	return name, b, nil
 }
 
 func noBuild() error {
@@ -263,7 +244,7 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1
-		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop_requested = 1`, millis(now), id)
+		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop_requested = 1`, timestamp(now), id)
 	return err
 }
 
@@ -274,7 +255,7 @@ func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience 
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
-			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)), millis(now.Add(patience)))
+			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, timestamp(now), b.JobID, b.Number, timestamp(now.Add(-patience)), timestamp(now.Add(patience)))
 		if err != nil {
 			return err
 		}
@@ -314,7 +295,7 @@ type Observation struct {
 // ends by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", timestamp(seen), id); err != nil {
 			return err
 		}
 		for _, o := range builds {
@@ -323,8 +304,8 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
 				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
 				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
-				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
-				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
+				null(b.Ticket), timestamp(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
+				timestamp(b.StartedAt), timestamp(b.EndedAt), milliseconds(b.Expected), b.JobID, b.Number, null(o.Ticket), b.State)
 			if err != nil {
 				return err
 			}
@@ -366,15 +347,6 @@ func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int)
 		return err
 	})
 	return list, err
-}
-
-// null is v, or NULL for its zero value.
-func null[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }
 
 // HighestEngineNumber is the highest number that the engine is known to have given a build of a job; 0: none.

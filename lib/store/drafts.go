@@ -29,7 +29,7 @@ type DraftRoom struct {
 // AddDraft stores d. What is over the room of one user goes; what is over that of nobody is RateLimited.
 func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, millis(room.Since)); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, timestamp(room.Since)); err != nil {
 			return err
 		}
 		var digest []byte
@@ -37,7 +37,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 			digest = secretDigest(d.Secret)
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO draft (id, user_id, digest, created_at, form)
-			VALUES (?, nullif(?, 0), ?, ?, ?)`, d.ID, d.UserID, digest, millis(d.CreatedAt), d.Form)
+			VALUES (?, ?, ?, ?, ?)`, d.ID, null(d.UserID), digest, timestamp(d.CreatedAt), d.Form)
 		if err != nil {
 			return err
 		}
@@ -60,17 +60,17 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 // then on. NotFound: there is none, it is from before since, or somebody else's.
 func (db *DB) Draft(ctx context.Context, user int64, id, secret string, since time.Time) (form []byte, err error) {
 	const gone = "The form that was kept for you isn't there any more."
-	var owner sql.NullInt64
+	var owner int64 // 0: nobody
 	var digest []byte
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT user_id, digest, form FROM draft WHERE id = ? AND created_at >= ?`,
-			id, millis(since)).Scan(&owner, &digest, &form)
+			id, timestamp(since)).Scan(orZero(&owner), &digest, &form)
 		return missing(err, gone)
 	})
 	switch {
-	case err != nil || owner.Valid && owner.Int64 == user:
+	case err != nil || owner == user && owner != 0:
 		return form, err
-	case owner.Valid || secret == "" || !bytes.Equal(digest, secretDigest(secret)):
+	case owner != 0 || secret == "" || !bytes.Equal(digest, secretDigest(secret)):
 		return nil, missing(sql.ErrNoRows, gone)
 	}
 	return form, db.exec(ctx, `UPDATE draft SET user_id = ? WHERE id = ? AND user_id IS NULL`, user, id)

@@ -46,15 +46,12 @@ func noEmailToken() error {
 func (db *DB) FindEmailToken(ctx context.Context, kind, secret string, now time.Time) (*EmailToken, *User, error) {
 	l, p := &EmailToken{Digest: EmailTokenDigest(secret), Kind: kind}, new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		to, done := p.fields()
-		var created, expires sql.NullInt64
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,
 			l.user_id, l.email, l.created_at, l.expires_at, l.name, l.password
 			FROM email_token l JOIN user p ON p.id = l.user_id
-			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, millis(now)).
-			Scan(append(to, &l.UserID, &l.Email, &created, &expires, &l.Name, &l.Password)...)
-		done()
-		l.CreatedAt, l.ExpiresAt = when(created), when(expires)
+			WHERE l.digest = ? AND l.kind = ? AND l.expires_at > ? AND p.removed_at IS NULL`, l.Digest, kind, timestamp(now)).
+			Scan(append(p.fields(), &l.UserID, &l.Email, (*timestamp)(&l.CreatedAt), (*timestamp)(&l.ExpiresAt), &l.Name,
+				&l.Password)...)
 		if err == sql.ErrNoRows {
 			return noEmailToken()
 		}
@@ -81,19 +78,19 @@ func sendEmailToken(ctx context.Context, tx *sql.Tx, user int64, l EmailToken, m
 	}
 	if _, err := tx.ExecContext(ctx,
 		`DELETE FROM email_token WHERE user_id = ? AND kind = ? AND kind <> 'activate' OR expires_at <= ?`, user, l.Kind,
-		millis(l.CreatedAt)); err != nil {
+		timestamp(l.CreatedAt)); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO email_token (digest, user_id, kind, email, name, password, created_at, expires_at)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		l.Digest, user, l.Kind, l.Email, l.Name, l.Password, millis(l.CreatedAt), millis(l.ExpiresAt))
+		l.Digest, user, l.Kind, l.Email, l.Name, l.Password, timestamp(l.CreatedAt), timestamp(l.ExpiresAt))
 	return err
 }
 
 // takeEmailToken uses a link up.
 func takeEmailToken(ctx context.Context, tx *sql.Tx, l *EmailToken, now time.Time) error {
-	r, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE digest = ? AND expires_at > ?`, l.Digest, millis(now))
+	r, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE digest = ? AND expires_at > ?`, l.Digest, timestamp(now))
 	if err != nil {
 		return err
 	}
@@ -119,7 +116,7 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 			_, err = queueMail(ctx, tx, p.CreatedAt, taken)
 			return err
 		case err == nil:
-			_, err = tx.ExecContext(ctx, `UPDATE user SET created_at = ? WHERE id = ?`, millis(p.CreatedAt), p.ID)
+			_, err = tx.ExecContext(ctx, `UPDATE user SET created_at = ? WHERE id = ?`, timestamp(p.CreatedAt), p.ID)
 		}
 		if err != nil {
 			return err
@@ -143,7 +140,7 @@ func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now 
 			return err
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE user SET name = ?, password = ?, verified_at = ?, state = ?
-			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, millis(now),
+			WHERE id = ? AND state = 'pending' AND email = ? AND verified_at IS NULL`, l.Name, l.Password, timestamp(now),
 			state, l.UserID, l.Email)
 		if err != nil {
 			return err
@@ -173,7 +170,7 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 			return missing(err, "There is no such account.")
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE user SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
-			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, millis(now), state, l.UserID, l.Email)
+			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, timestamp(now), state, l.UserID, l.Email)
 		if err != nil {
 			return err
 		}
@@ -210,7 +207,7 @@ func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, millis(now), l.UserID)
+		r, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, timestamp(now), l.UserID)
 		if unique(err) {
 			return addressTaken(err)
 		}

@@ -40,7 +40,7 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 				AND job.removed_at IS NULL) AS b
 			WHERE expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
 				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at)
-			ORDER BY ended_at LIMIT 100`, l.KeepDays, millis(now), keep)
+			ORDER BY ended_at LIMIT 100`, l.KeepDays, timestamp(now), keep)
 		return err
 	})
 	return found, err
@@ -71,7 +71,7 @@ func (db *DB) Expired(ctx context.Context, a ExpiredBuild, now time.Time) error 
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE build SET expired_at = ?, gone_why = ?, gone_limit = ?,
 			expiring = 0, kept = 0, engine_kept = 0
-			WHERE job_id = ? AND number = ? AND expired_at IS NULL`, millis(now), a.Why, a.Limit, a.JobID, a.Number)
+			WHERE job_id = ? AND number = ? AND expired_at IS NULL`, timestamp(now), a.Why, a.Limit, a.JobID, a.Number)
 		return err
 	})
 }
@@ -100,7 +100,7 @@ func (db *DB) Kept(ctx context.Context) (found []ExpiredBuild, err error) {
 // that the engine needs not know.
 func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, kept, told bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var b nullBuild
+		var b Build
 		var expiring bool
 		err := tx.QueryRowContext(ctx, "SELECT build.expiring, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).
@@ -108,7 +108,7 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 		if err != nil {
 			return orGone(err, noBuild())
 		}
-		if gone := b.build().Gone(); gone != nil {
+		if gone := b.Gone(); gone != nil {
 			return gone
 		}
 		if kept && expiring {

@@ -69,19 +69,12 @@ const withLast = ` LEFT JOIN build ON build.job_id = job.id
 
 func scanJob(rs *sql.Rows) (*Job, error) {
 	var j Job
-	var created, seen, removed sql.NullInt64
-	var b nullBuild
+	var b Build
 	err := rs.Scan(append([]any{&j.ID, &j.UserID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
-		&j.Revision, &j.EngineRevision, &j.EngineError, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
-	if err != nil {
-		return nil, err
-	}
-	j.CreatedAt, j.RemovedAt = when(created), when(removed)
-	if seen.Int64 > 0 {
-		j.SeenAt = when(seen)
-	}
-	j.Last = b.build()
-	return &j, nil
+		&j.Revision, &j.EngineRevision, &j.EngineError, &j.Badge, (*timestamp)(&j.CreatedAt),
+		(*timestamp)(&j.SeenAt), (*timestamp)(&j.RemovedAt)}, b.fields()...)...)
+	j.Last = b.orNil()
+	return &j, err
 }
 
 func noJob() error {
@@ -131,7 +124,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, timestamp(j.CreatedAt))
 	if unique(err) {
 		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
 	}
@@ -163,7 +156,7 @@ func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, millis(r.CreatedAt))
+		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, timestamp(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
 		err = r.Made.put(ctx, tx, r.JobID, r.Number)
 	}
@@ -298,17 +291,16 @@ func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 // Revision returns the sources of an owner's job; number 0 is the newest.
 func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) (*Revision, error) {
 	var r Revision
-	var created sql.NullInt64
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, &created, &r.Root.Keys, &r.Root.Password)
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, (*timestamp)(&r.CreatedAt),
+			&r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()
 	}
-	r.CreatedAt = when(created)
 	return &r, err
 }
 
@@ -344,7 +336,7 @@ func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Ti
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", timestamp(now), id); err != nil {
 			return err
 		}
 		return audit(ctx, tx, by...)
@@ -357,7 +349,7 @@ func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 		_, err := tx.ExecContext(ctx,
 			`UPDATE build_start SET ended_at = max(started_at, ?)
 			WHERE job_id = ? AND started_at IS NOT NULL AND ended_at IS NULL`,
-			millis(now), id)
+			timestamp(now), id)
 		if err != nil {
 			return err
 		}

@@ -58,7 +58,7 @@ func (db *DB) Usage(ctx context.Context, user int64, now time.Time) (u Usage, er
 		}
 		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE user_id = ?1 AND removed_at IS NULL), (`+running+`),
-			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`, user, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`, user, timestamp(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
 	return u, err
 }
@@ -72,11 +72,9 @@ const (
 // admit tells whether a user may start one more build.
 func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	var p User
-	to, done := p.fields()
-	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?", user).Scan(to...); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?", user).Scan(p.fields()...); err != nil {
 		return missing(err, "There is no such account.")
 	}
-	done()
 	l = l.For(&p)
 	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes,
 		l.space, l.queue} {
@@ -93,11 +91,11 @@ func count(ctx context.Context, tx *sql.Tx, user int64, b *Build, now time.Time)
 		`DELETE FROM build_start AS s WHERE user_id = ?1 AND queued_at <= ?2 AND coalesce(ended_at, queued_at) <= ?2
 		AND (started_at IS NULL OR ended_at IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
-			AND state IN ('queued', 'running'))`, user, millis(now.Add(-daily))); err != nil {
+			AND state IN ('queued', 'running'))`, user, timestamp(now.Add(-daily))); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO build_start (user_id, queued_at, job_id, build) VALUES (?, ?, ?, ?)`, user,
-		millis(now), b.JobID, b.Number)
+		timestamp(now), b.JobID, b.Number)
 	return err
 }
 
@@ -107,7 +105,7 @@ func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
 		return nil
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE build_start SET started_at = ?, ended_at = ? WHERE job_id = ? AND build = ?`,
-		millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
+		timestamp(b.StartedAt), timestamp(b.EndedAt), b.JobID, b.Number)
 	return err
 }
 
@@ -124,17 +122,17 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time)
 	if l.Daily == 0 {
 		return nil
 	}
-	var at int64
+	var at time.Time
 	err := tx.QueryRowContext(ctx, `SELECT queued_at FROM build_start
 		WHERE user_id = ? AND queued_at > ? AND queued_at < ? ORDER BY queued_at DESC LIMIT 1 OFFSET ?`,
-		user, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
+		user, timestamp(now.Add(-daily)), timestamp(now.Add(daily)), l.Daily-1).Scan((*timestamp)(&at))
 	if err == sql.ErrNoRows {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	free := time.UnixMilli(at).Add(daily)
+	free := at.Add(daily)
 	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
 		l.Daily),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
@@ -181,12 +179,10 @@ type spans [][2]time.Time
 // built returns when a user's builds ran that count today. Those that run still end now.
 func built(ctx context.Context, tx *sql.Tx, user int64, now time.Time) (spans, error) {
 	return rows(ctx, tx, func(rs *sql.Rows) (s [2]time.Time, err error) {
-		var began, ended int64
-		err = rs.Scan(&began, &ended)
-		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
+		return s, rs.Scan((*timestamp)(&s[0]), (*timestamp)(&s[1]))
 	}, `SELECT started_at, min(coalesce(ended_at, ?2), ?2) FROM build_start
 		WHERE user_id = ?1 AND started_at IS NOT NULL AND coalesce(ended_at, ?2) > ?3`,
-		user, millis(now), millis(now.Add(-daily)))
+		user, timestamp(now), timestamp(now.Add(-daily)))
 }
 
 // since is how long builds ran after a time.

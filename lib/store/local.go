@@ -61,26 +61,8 @@ func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 
 // fields are the places of localColumns.
 func (b *LocalBuild) fields() []any {
-	return []any{&b.Ticket, &b.Job, orZero{&b.Number}, &b.State, &b.Reason, &b.StopRequested,
-		moment{&b.QueuedAt}, moment{&b.StartedAt}, moment{&b.EndedAt}, &b.Runner}
-}
-
-// orZero scans NULL as 0, moment scans Unix milliseconds and NULL as the zero time.
-type (
-	orZero struct{ n *int }
-	moment struct{ t *time.Time }
-)
-
-func (z orZero) Scan(v any) error {
-	n, _ := v.(int64)
-	*z.n = int(n)
-	return nil
-}
-
-func (m moment) Scan(v any) error {
-	n, ok := v.(int64)
-	*m.t = when(sql.NullInt64{Int64: n, Valid: ok})
-	return nil
+	return []any{&b.Ticket, &b.Job, orZero(&b.Number), &b.State, &b.Reason, &b.StopRequested,
+		(*timestamp)(&b.QueuedAt), (*timestamp)(&b.StartedAt), (*timestamp)(&b.EndedAt), &b.Runner}
 }
 
 func noLocalJob(name string) error {
@@ -103,7 +85,7 @@ func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, description = excluded.description,
 				digest = excluded.digest,
 				source = excluded.source, time_limit = excluded.time_limit`,
-			j.Name, j.Owner, j.Description, digest[:], j.Source, j.TimeLimit.Milliseconds())
+			j.Name, j.Owner, j.Description, digest[:], j.Source, milliseconds(j.TimeLimit))
 		return err
 	})
 }
@@ -166,7 +148,7 @@ func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticke
 		if err != sql.ErrNoRows {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket", name, now.UnixMilli()).Scan(&ticket)
+		return tx.QueryRowContext(ctx, "INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket", name, timestamp(now)).Scan(&ticket)
 	})
 	return ticket, err
 }

@@ -22,17 +22,15 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 		if err != nil {
 			return err
 		}
-		var limit int64
 		err = tx.QueryRowContext(ctx, `UPDATE local_job SET last_number = last_number + 1
 			WHERE name = (SELECT job FROM local_build WHERE ticket = ?)
 			RETURNING name, owner, description, digest, source, time_limit, last_number`, b.Ticket).
-			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, &limit, &b.Number)
+			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, (*milliseconds)(&j.TimeLimit), &b.Number)
 		if err != nil {
 			return err
 		}
-		j.TimeLimit = time.Duration(limit) * time.Millisecond
 		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?
-			WHERE ticket = ? RETURNING `+localColumns, b.Number, now.UnixMilli(), runner, b.Ticket).Scan(b.fields()...)
+			WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now), runner, b.Ticket).Scan(b.fields()...)
 		if err != nil {
 			return err
 		}
@@ -58,7 +56,7 @@ type LocalEnd struct {
 func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (found bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
-			WHERE ticket = ? AND runner = ? AND state = 'running'`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner)
+			WHERE ticket = ? AND runner = ? AND state = 'running'`, e.State, e.Reason, timestamp(e.EndedAt), e.Ticket, e.Runner)
 		if err != nil {
 			return err
 		}

@@ -170,10 +170,7 @@ func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found
 		AND (?2 = '' OR p.state = ?2) AND (?3 = '' OR p.role = ?3)`
 	scan := func(rs *sql.Rows) (UserRow, error) {
 		row := UserRow{User: new(User)}
-		to, done := row.fields()
-		err := rs.Scan(append(to, &row.Jobs, moment{&row.SeenAt})...)
-		done()
-		return row, err
+		return row, rs.Scan(append(row.fields(), &row.Jobs, (*timestamp)(&row.SeenAt))...)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State, q.Role).Scan(&found); err != nil {

@@ -23,11 +23,8 @@ type Ended struct {
 // Unnotified returns builds whose owners are still to get an email, the oldest first.
 func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err error) {
 	scan := func(rs *sql.Rows) (e Ended, err error) {
-		e.Job = new(Job)
-		var b nullBuild
-		err = rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.TargetTitle}, b.fields()...)...)
-		e.Build = b.build()
-		return e, err
+		e.Job, e.Build = new(Job), new(Build)
+		return e, rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.TargetTitle}, e.Build.fields()...)...)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, `+targetTitle+`, `+buildColumns+` FROM build JOIN job ON job.id = build.job_id JOIN user p ON p.id = job.user_id

@@ -32,12 +32,12 @@ type Done struct {
 func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before *Done, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,
-			o.Key, millis(since), millis(stuck))
+			o.Key, timestamp(since), timestamp(stuck))
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, user_id, request, owner, at) VALUES (?, nullif(?, 0), ?, ?, ?)`,
-			o.Key, o.UserID, o.Request, o.Owner, millis(o.At))
+		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, user_id, request, owner, at) VALUES (?, ?, ?, ?, ?)`,
+			o.Key, null(o.UserID), o.Request, o.Owner, timestamp(o.At))
 		if unique(err) {
 			before, err = done(ctx, tx, o)
 		}
@@ -58,13 +58,12 @@ func (db *DB) Done(ctx context.Context, o Once) (before *Done, err error) {
 func done(ctx context.Context, tx *sql.Tx, o Once) (*Done, error) {
 	var d Done
 	var request []byte
-	var at sql.NullInt64
 	err := tx.QueryRowContext(ctx, `SELECT request, at, location, answer FROM once WHERE key = ?`, o.Key).
-		Scan(&request, &at, &d.Location, &d.Answer)
+		Scan(&request, (*timestamp)(&d.At), &d.Location, &d.Answer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	d.Same, d.At = subtle.ConstantTimeCompare(request, o.Request) == 1, when(at)
+	d.Same = subtle.ConstantTimeCompare(request, o.Request) == 1
 	return &d, err
 }
 
@@ -82,7 +81,7 @@ func (db *DB) Answered(ctx context.Context, o Once, answer []byte) error {
 func (db *DB) ForgetOnce(ctx context.Context, since time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"once WHERE at", "draft WHERE created_at"} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` < ?`, millis(since)); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` < ?`, timestamp(since)); err != nil {
 				return err
 			}
 		}

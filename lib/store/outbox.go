@@ -61,24 +61,21 @@ func queueMail(ctx context.Context, tx *sql.Tx, now time.Time, l Mail) (posted b
 			return false, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, key, millis(now)); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, key, timestamp(now)); err != nil {
 		return false, err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)`,
-		l.Recipient, l.Subject, l.Body, millis(now), millis(now))
+		l.Recipient, l.Subject, l.Body, timestamp(now), timestamp(now))
 	return true, err
 }
 
 // DueMails returns emails whose time has come, the oldest first.
 func (db *DB) DueMails(ctx context.Context, now time.Time, most int) (found []Mail, err error) {
 	scan := func(rs *sql.Rows) (l Mail, err error) {
-		var created sql.NullInt64
-		err = rs.Scan(&l.ID, &l.Recipient, &l.Subject, &l.Body, &created, &l.Tries, &l.Problem)
-		l.CreatedAt = when(created)
-		return l, err
+		return l, rs.Scan(&l.ID, &l.Recipient, &l.Subject, &l.Body, (*timestamp)(&l.CreatedAt), &l.Tries, &l.Problem)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT id, recipient, subject, body, created_at, tries, problem FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, millis(now), most)
+		found, err = rows(ctx, tx, scan, `SELECT id, recipient, subject, body, created_at, tries, problem FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, timestamp(now), most)
 		return err
 	})
 	return found, err
@@ -87,7 +84,7 @@ func (db *DB) DueMails(ctx context.Context, now time.Time, most int) (found []Ma
 // ClaimMail lets one process of several send an email that is due; if it dies, the email is due again at until.
 func (db *DB) ClaimMail(ctx context.Context, id int64, now, until time.Time) (mine bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `UPDATE outbox SET next_at = ? WHERE id = ? AND next_at <= ?`, millis(until), id, millis(now))
+		r, err := tx.ExecContext(ctx, `UPDATE outbox SET next_at = ? WHERE id = ? AND next_at <= ?`, timestamp(until), id, timestamp(now))
 		if err != nil {
 			return err
 		}
@@ -100,7 +97,7 @@ func (db *DB) ClaimMail(ctx context.Context, id int64, now, until time.Time) (mi
 
 // DeferMail notes why an email could not be sent, and when to try again.
 func (db *DB) DeferMail(ctx context.Context, id int64, problem string, next time.Time) error {
-	return db.exec(ctx, `UPDATE outbox SET tries = tries + 1, problem = ?, next_at = ? WHERE id = ?`, problem, millis(next), id)
+	return db.exec(ctx, `UPDATE outbox SET tries = tries + 1, problem = ?, next_at = ? WHERE id = ?`, problem, timestamp(next), id)
 }
 
 // DeleteMail removes an email that was sent, or never can be.
@@ -119,11 +116,9 @@ type Outbox struct {
 // Outbox tells how mail is doing.
 func (db *DB) Outbox(ctx context.Context) (o Outbox, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		var oldest sql.NullInt64
-		err := tx.QueryRowContext(ctx, `SELECT count(*), min(created_at), count(*) FILTER (WHERE tries > 0),
-			coalesce((SELECT problem FROM outbox WHERE tries > 0 ORDER BY id LIMIT 1), '') FROM outbox`).Scan(&o.Waiting, &oldest, &o.Failing, &o.Problem)
-		o.Oldest = when(oldest)
-		return err
+		return tx.QueryRowContext(ctx, `SELECT count(*), min(created_at), count(*) FILTER (WHERE tries > 0),
+			coalesce((SELECT problem FROM outbox WHERE tries > 0 ORDER BY id LIMIT 1), '') FROM outbox`).
+			Scan(&o.Waiting, (*timestamp)(&o.Oldest), &o.Failing, &o.Problem)
 	})
 	return o, err
 }

@@ -35,14 +35,12 @@ func (db *DB) ChangePassword(ctx context.Context, user, keep int64, phc string, 
 func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*Session, err error) {
 	scan := func(rs *sql.Rows) (*Session, error) {
 		s := new(Session)
-		var created, seen, expires sql.NullInt64
-		err := rs.Scan(&s.ID, &s.UserID, &created, &seen, &expires, &s.Address, &s.Agent)
-		s.CreatedAt, s.SeenAt, s.ExpiresAt = when(created), when(seen), when(expires)
-		return s, err
+		return s, rs.Scan(&s.ID, &s.UserID, (*timestamp)(&s.CreatedAt), (*timestamp)(&s.SeenAt),
+			(*timestamp)(&s.ExpiresAt), &s.Address, &s.Agent)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT id, user_id, created_at, seen_at, expires_at, address, agent FROM session
-			WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC, id DESC`, user, millis(now), millis(now.Add(-idle)))
+			WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC, id DESC`, user, timestamp(now), timestamp(now.Add(-idle)))
 		return err
 	})
 	return found, err
@@ -51,7 +49,7 @@ func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time
 // EndOneSession logs a user out somewhere; NotFound if they have no such session.
 func (db *DB) EndOneSession(ctx context.Context, user, id int64, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE user_id = ? AND id = ?`, millis(at), user, id))
+		return changed(tx.ExecContext(ctx, `UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE user_id = ? AND id = ?`, timestamp(at), user, id))
 	})
 }
 
@@ -65,7 +63,7 @@ func endOthers(ctx context.Context, tx *sql.Tx, user, keep int64, at time.Time) 
 	if _, err := tx.ExecContext(ctx, `UPDATE user SET browsers = browsers + 1 WHERE id = ?`, user); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE user_id = ? AND id <> ? AND ended_at IS NULL`, millis(at), user, keep)
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE user_id = ? AND id <> ? AND ended_at IS NULL`, timestamp(at), user, keep)
 	return err
 }
 
@@ -91,7 +89,7 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 		if err := anotherAdmin(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE user_id = ? AND removed_at IS NULL`, millis(now), user); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE user_id = ? AND removed_at IS NULL`, timestamp(now), user); err != nil {
 			return err
 		}
 		for _, table := range []string{"session", "token", "draft", "once", "email_token", "recovery_code", "failure"} {
@@ -104,7 +102,7 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 		}
 		// No address has a colon: nobody can sign up with this one, and nobody log in.
 		if _, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, name = '', role = 'user', state = 'suspended', password = '', totp = NULL, verified_at = NULL,
-			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`, fmt.Sprintf("removed:%d", user), millis(now), user); err != nil {
+			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`, fmt.Sprintf("removed:%d", user), timestamp(now), user); err != nil {
 			return err
 		}
 		if e.ObjectName = email; e.Actor == user {
@@ -122,11 +120,11 @@ func (db *DB) Purge(ctx context.Context, now, signedUp time.Time) error {
 			statement string
 			arg       any
 		}{
-			{`DELETE FROM user WHERE removed_at < ? AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id)`, millis(now)},
+			{`DELETE FROM user WHERE removed_at < ? AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id)`, timestamp(now)},
 			{`DELETE FROM user WHERE state = 'pending' AND role = 'user' AND verified_at IS NULL AND created_at < ?
-				AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id) AND NOT EXISTS (SELECT 1 FROM session WHERE user_id = user.id)`, millis(signedUp)},
-			{`DELETE FROM email_token WHERE expires_at <= ?`, millis(now)},
-			{`DELETE FROM failure WHERE user_id IS NULL AND at < ?`, millis(now.Add(-remembered))},
+				AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id) AND NOT EXISTS (SELECT 1 FROM session WHERE user_id = user.id)`, timestamp(signedUp)},
+			{`DELETE FROM email_token WHERE expires_at <= ?`, timestamp(now)},
+			{`DELETE FROM failure WHERE user_id IS NULL AND at < ?`, timestamp(now.Add(-remembered))},
 		} {
 			if _, err := tx.ExecContext(ctx, s.statement, s.arg); err != nil {
 				return err

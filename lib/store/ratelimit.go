@@ -72,9 +72,9 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 	if l.InARow > 0 {
 		t.inARow = append(t.inARow, l.Key)
 		r, err := tx.ExecContext(ctx,
-			`INSERT INTO failure (key, user_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
-			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.UserID, l.What,
-			millis(now), l.InARow)
+			`INSERT INTO failure (key, user_id, what, count, at) VALUES (?, ?, ?, 1, ?)
+			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, null(l.UserID), l.What,
+			timestamp(now), l.InARow)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		}
 		return apperr.New(apperr.PermissionDenied, "Too many tries have failed.", "Ask the administrator.")
 	}
-	r, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, l.Key, millis(now))
+	r, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, l.Key, timestamp(now))
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM rate_limit_event WHERE key = ? AND at > ? LIMIT ?)`,
-			key, millis(now.Add(-counted)), most).Scan(&n)
+			key, timestamp(now.Add(-counted)), most).Scan(&n)
 	})
 	return n, err
 }
@@ -140,21 +140,21 @@ func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
 // allows looks at the Count-th newest try: once it is older than the span, there is room for another.
 // Tries that lie further ahead than the span are of a clock that was set back.
 func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time) error {
-	var at int64
+	var at time.Time
 	err := tx.QueryRowContext(ctx, `SELECT at FROM rate_limit_event WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		key, millis(now.Add(-r.Within)), millis(now.Add(r.Within)), r.Count-1).Scan(&at)
+		key, timestamp(now.Add(-r.Within)), timestamp(now.Add(r.Within)), r.Count-1).Scan((*timestamp)(&at))
 	if err == sql.ErrNoRows {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	wait := time.UnixMilli(at).Add(r.Within).Sub(now)
+	wait := at.Add(r.Within).Sub(now)
 	return apperr.New(apperr.RateLimited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid IN (SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
+	_, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid IN (SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, timestamp(now.Add(-counted)))
 	return err
 }

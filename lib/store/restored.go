@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"time"
 )
 
@@ -52,13 +51,13 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			`UPDATE build SET notified = 1 WHERE notified = 0`,
 			`DELETE FROM outbox`,
 		} {
-			if _, err := tx.ExecContext(ctx, statement, millis(now), elsewhere, waited, ran); err != nil {
+			if _, err := tx.ExecContext(ctx, statement, timestamp(now), elsewhere, waited, ran); err != nil {
 				return err
 			}
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO setting (name, value) VALUES (?, ?)
 			ON CONFLICT DO UPDATE SET value = excluded.value`,
-			restoredSetting, strconv.FormatInt(now.UnixMilli(), 10))
+			restoredSetting, timestamp(now))
 		return err
 	})
 	return held, emails, err

@@ -66,7 +66,7 @@ func (db *DB) SaveScan(ctx context.Context, b *Build, s Scan, whole bool) error 
 			`UPDATE build SET log_offset = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
 			WHERE job_id = ? AND number = ? AND (log_offset < ? OR ?)`, b.LogOffset, b.Failure, b.Step, b.Steps,
 			b.StepLine, b.Phase,
-			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.LogOffset, whole)
+			milliseconds(b.Foreseen), b.JobID, b.Number, b.LogOffset, whole)
 		if err != nil {
 			return err
 		}

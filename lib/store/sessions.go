@@ -37,14 +37,14 @@ const remembered = 30 * 24 * time.Hour
 // forgotten.
 func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE user_id = ? AND expires_at < ?`, s.UserID, millis(s.CreatedAt.Add(-remembered))); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE user_id = ? AND expires_at < ?`, s.UserID, timestamp(s.CreatedAt.Add(-remembered))); err != nil {
 			return err
 		}
 		if err := endSession(ctx, tx, old, s.CreatedAt); err != nil {
 			return err
 		}
 		r, err := tx.ExecContext(ctx, `INSERT INTO session (user_id, digest, created_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			s.UserID, digest, millis(s.CreatedAt), millis(s.SeenAt), millis(s.ExpiresAt), s.Address, s.Agent)
+			s.UserID, digest, timestamp(s.CreatedAt), timestamp(s.SeenAt), timestamp(s.ExpiresAt), s.Address, s.Agent)
 		if err != nil {
 			return err
 		}
@@ -59,13 +59,10 @@ func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by
 func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *User, error) {
 	s, p := new(Session), new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		var created, seen, expires, ended sql.NullInt64
-		to, done := p.fields()
-		to = append(to, &s.ID, &s.UserID, &created, &seen, &expires, &ended, &s.Address, &s.Agent)
+		to := append(p.fields(), &s.ID, &s.UserID, (*timestamp)(&s.CreatedAt), (*timestamp)(&s.SeenAt),
+			(*timestamp)(&s.ExpiresAt), (*timestamp)(&s.EndedAt), &s.Address, &s.Agent)
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.user_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
 			FROM session s JOIN user p ON p.id = s.user_id WHERE s.digest = ?`, digest).Scan(to...)
-		done()
-		s.CreatedAt, s.SeenAt, s.ExpiresAt, s.EndedAt = when(created), when(seen), when(expires), when(ended)
 		return missing(err, "There is no such session.")
 	})
 	if err != nil {
@@ -78,7 +75,7 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Us
 func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
 	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, millis(at), id, millis(at))
+		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, timestamp(at), id, timestamp(at))
 		return err
 	})
 }
@@ -106,7 +103,7 @@ func (db *DB) KnowsNetwork(ctx context.Context, user int64, address string) (kno
 }
 
 func endSession(ctx context.Context, tx *sql.Tx, digest []byte, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE digest = ? AND ended_at IS NULL`, millis(at), digest)
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE digest = ? AND ended_at IS NULL`, timestamp(at), digest)
 	return err
 }
 

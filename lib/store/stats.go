@@ -26,14 +26,14 @@ func (db *DB) Stats(ctx context.Context, now time.Time) (c Stats, err error) {
 		var errs [3]error
 		c.Users, errs[0] = counts[UserState](ctx, tx, "user WHERE removed_at IS NULL")
 		c.Builds, errs[1] = counts[BuildState](ctx, tx, "build")
-		c.Day, errs[2] = counts[BuildState](ctx, tx, "build WHERE queued_at > ?", millis(now.Add(-daily)))
+		c.Day, errs[2] = counts[BuildState](ctx, tx, "build WHERE queued_at > ?", timestamp(now.Add(-daily)))
 		if err := errors.Join(errs[:]...); err != nil {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL),
 			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*) FROM token),
 			(SELECT coalesce(sum(size), 0) FROM artifact), (SELECT min(queued_at) FROM build WHERE state = 'queued')`,
-			millis(now), millis(now.Add(-time.Hour))).Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, moment{&c.Waiting})
+			timestamp(now), timestamp(now.Add(-time.Hour))).Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, (*timestamp)(&c.Waiting))
 	})
 	return c, err
 }

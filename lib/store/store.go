@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -193,19 +192,4 @@ func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error
 		all = append(all, v)
 	}
 	return all, rs.Err()
-}
-
-// millis and when convert between times and the database's Unix milliseconds; the zero time is NULL.
-func millis(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
-func when(ms sql.NullInt64) time.Time {
-	if !ms.Valid {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms.Int64).UTC()
 }

@@ -39,19 +39,15 @@ func TokenDigest(plain string) (digest []byte, ok bool) {
 
 const tokenColumns = `t.id, t.user_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
 
-func (t *Token) fields() ([]any, func()) {
-	var created, expires, used sql.NullInt64
-	return []any{&t.ID, &t.UserID, &t.Name, &t.Scope, &created, &expires, &used}, func() {
-		t.CreatedAt, t.ExpiresAt, t.UsedAt = when(created), when(expires), when(used)
-	}
+// fields are where tokenColumns are scanned to.
+func (t *Token) fields() []any {
+	return []any{&t.ID, &t.UserID, &t.Name, &t.Scope, (*timestamp)(&t.CreatedAt), (*timestamp)(&t.ExpiresAt),
+		(*timestamp)(&t.UsedAt)}
 }
 
 func scanToken(rs *sql.Rows) (*Token, error) {
 	t := new(Token)
-	to, done := t.fields()
-	err := rs.Scan(to...)
-	done()
-	return t, err
+	return t, rs.Scan(t.fields()...)
 }
 
 // AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The email about it
@@ -64,7 +60,7 @@ func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (
 	digest := sha256.Sum256([]byte(plain))
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		r, err := tx.ExecContext(ctx, `INSERT INTO token (user_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			t.UserID, t.Name, digest[:], t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
+			t.UserID, t.Name, digest[:], t.Scope, timestamp(t.CreatedAt), timestamp(t.ExpiresAt))
 		if err != nil {
 			return err
 		}
@@ -87,12 +83,8 @@ func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (
 func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, error) {
 	t, p := new(Token), new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		user, userDone := p.fields()
-		token, tokenDone := t.fields()
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
-			Scan(append(user, token...)...)
-		userDone()
-		tokenDone()
+			Scan(append(p.fields(), t.fields()...)...)
 		return missing(err, "There is no such token.")
 	})
 	if err != nil {
@@ -105,7 +97,7 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, 
 func (db *DB) TouchToken(ctx context.Context, id int64, at time.Time) error {
 	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, millis(at), id)
+		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, timestamp(at), id)
 		return err
 	})
 }

@@ -48,32 +48,17 @@ const userColumns = `p.id, p.email, p.name, p.role, p.state, p.password, p.max_j
 	p.max_running, p.max_daily, p.max_minutes, p.max_bytes, p.keep_days, p.verified_at, p.totp, p.totp_step,
 	p.notify, p.feed, p.browsers`
 
-// fields returns where userColumns are scanned to, and what finishes the scan.
-func (p *User) fields() ([]any, func()) {
-	var jobs, running, daily, minutes, bytes, days, created, verified sql.NullInt64
-	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, &jobs, &created,
-			&running, &daily, &minutes, &bytes, &days, &verified, &p.TOTP, &p.TOTPStep, &p.Notify, &p.Feed,
-			&p.Browsers}, func() {
-			p.CreatedAt, p.VerifiedAt = when(created), when(verified)
-			p.MaxJobs, p.MaxRunning, p.MaxDaily, p.KeepDays = int(own(jobs)), int(own(running)), int(own(daily)), int(own(days))
-			p.MaxMinutes, p.MaxBytes = int(own(minutes)), own(bytes)
-		}
-}
-
-// own is a limit of a user's own, -1 for none.
-func own(n sql.NullInt64) int64 {
-	if !n.Valid {
-		return -1
-	}
-	return n.Int64
+// fields are where userColumns are scanned to.
+func (p *User) fields() []any {
+	return []any{&p.ID, &p.Email, &p.Name, &p.Role, &p.State, &p.Password, ifNull(&p.MaxJobs, -1),
+		(*timestamp)(&p.CreatedAt), ifNull(&p.MaxRunning, -1), ifNull(&p.MaxDaily, -1), ifNull(&p.MaxMinutes, -1),
+		ifNull(&p.MaxBytes, -1), ifNull(&p.KeepDays, -1), (*timestamp)(&p.VerifiedAt), &p.TOTP, &p.TOTPStep, &p.Notify,
+		&p.Feed, &p.Browsers}
 }
 
 func scanUser(rs *sql.Rows) (*User, error) {
 	p := new(User)
-	to, done := p.fields()
-	err := rs.Scan(to...)
-	done()
-	return p, err
+	return p, rs.Scan(p.fields()...)
 }
 
 // AddUser stores p and sets its ID. Limits but MaxJobs begin as the configuration's. An address that has an account
@@ -92,10 +77,9 @@ func (db *DB) AddUser(ctx context.Context, p *User, by ...AuditEntry) error {
 
 func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
 	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, "never"
-	max := sql.NullInt64{Int64: int64(p.MaxJobs), Valid: p.MaxJobs >= 0}
 	r, err := tx.ExecContext(ctx, `INSERT INTO user (email, name, role, state, password, max_jobs, created_at, verified_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		p.Email, p.Name, p.Role, p.State, p.Password, max, millis(p.CreatedAt), millis(p.VerifiedAt))
+		VALUES (?, ?, ?, ?, ?, nullif(?, -1), ?, ?)`,
+		p.Email, p.Name, p.Role, p.State, p.Password, p.MaxJobs, timestamp(p.CreatedAt), timestamp(p.VerifiedAt))
 	if unique(err) {
 		return addressTaken(err)
 	}

@@ -149,7 +149,7 @@ func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return a.change(w, r, "signedout", func(p *store.User) error {
-		return r.Site.DB.SignOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
+		return r.Site.DB.LogOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
 	})
 }
 

@@ -131,5 +131,5 @@ func (a *Accounts) approval(ctx context.Context, email string) (state store.User
 
 // Approve makes a user active, whoever they are, and tells them.
 func (a *Accounts) Approve(ctx context.Context, p *store.User, by store.AuditEntry) error {
-	return a.db.Readmit(ctx, p.ID, a.activatedMail(p.Email), by)
+	return a.db.ActivateUser(ctx, p.ID, a.activatedMail(p.Email), by)
 }

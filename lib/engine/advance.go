@@ -64,7 +64,7 @@ func (s *Follower) keep(ctx context.Context, job *store.Job) error {
 	if !ok {
 		return nil
 	}
-	untold, err := s.Store.Untold(ctx, job.ID)
+	untold, err := s.Store.KeptOutOfSync(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Follower) keep(ctx context.Context, job *store.Job) error {
 		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
 			return err
 		}
-		if err := s.Store.ToldKept(context.WithoutCancel(ctx), b); err != nil {
+		if err := s.Store.SetEngineKept(context.WithoutCancel(ctx), b); err != nil {
 			return err
 		}
 	}

@@ -35,19 +35,19 @@ func (s *Service) Expire(ctx context.Context) error {
 }
 
 func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.ExpiredBuild) error {
-	claimed, err := s.Store.Expiring(ctx, a)
+	claimed, err := s.Store.ClaimExpired(ctx, a)
 	if err != nil || !claimed {
 		return err
 	}
 	err = expirer.Expire(ctx, a.EngineName, a.EngineNumber)
 	ctx = context.WithoutCancel(ctx)
 	if err == nil {
-		return s.Store.Expired(ctx, a, s.Now())
+		return s.Store.MarkExpired(ctx, a, s.Now())
 	}
 	if apperr.KindOf(err) == apperr.FailedPrecondition {
-		return s.Store.NotExpired(ctx, a, true)
+		return s.Store.UnclaimExpired(ctx, a, true)
 	}
-	return errors.Join(err, s.Store.NotExpired(ctx, a, false))
+	return errors.Join(err, s.Store.UnclaimExpired(ctx, a, false))
 }
 
 // Keep has log and artifacts of a build kept for good, or lets it go again.

@@ -115,7 +115,7 @@ func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) 
 		return nil, &Rejected{Faults: wrong, Findings: w.findings}
 	}
 	if owner != nil {
-		switch err := s.Store.RoomForJob(ctx, owner.ID, s.jobs(owner)); {
+		switch err := s.Store.CheckJobQuota(ctx, owner.ID, s.jobs(owner)); {
 		case apperr.KindOf(err) == apperr.ResourceExhausted && err != nil:
 			c.Wrong = append(c.Wrong, apperr.Of(err))
 		case err != nil:

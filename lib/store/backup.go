@@ -97,10 +97,10 @@ func transfer(ctx context.Context, from, fromPragmas, to, toPragmas string) erro
 		return raw(ctx, to, toPragmas, func(dst *sqlite3.SQLiteConn) error {
 			b, err := dst.Backup("main", src, "main")
 			if err != nil {
-				return friendly(err)
+				return mapSQLiteError(err)
 			}
 			err = steps(ctx, b)
-			return errors.Join(err, friendly(b.Finish()))
+			return errors.Join(err, mapSQLiteError(b.Finish()))
 		})
 	})
 }
@@ -111,7 +111,7 @@ func steps(ctx context.Context, b *sqlite3.SQLiteBackup) error {
 	for {
 		done, err := b.Step(-1)
 		if done || err != nil {
-			return friendly(err)
+			return mapSQLiteError(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -130,7 +130,7 @@ func raw(ctx context.Context, path, pragmas string, f func(*sqlite3.SQLiteConn) 
 	defer db.Close()
 	c, err := db.Conn(ctx)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer c.Close()
 	return c.Raw(func(driver any) error { return f(driver.(*sqlite3.SQLiteConn)) })
@@ -143,5 +143,5 @@ func execute(ctx context.Context, path, statement string) error {
 	}
 	defer db.Close()
 	_, err = db.ExecContext(ctx, statement)
-	return friendly(err)
+	return mapSQLiteError(err)
 }

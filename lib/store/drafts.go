@@ -19,15 +19,15 @@ type Draft struct {
 	Form      []byte // JSON
 }
 
-// DraftRoom is how much may wait.
-type DraftRoom struct {
+// DraftQuota is how much may wait.
+type DraftQuota struct {
 	Since time.Time // what is older is removed
 	Each  int       // of one user; the oldest go first
 	Bytes int64     // of all those together who are nobody yet
 }
 
 // AddDraft stores d. What is over the room of one user goes; what is over that of nobody is RateLimited.
-func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
+func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, timestamp(room.Since)); err != nil {
 			return err

@@ -26,7 +26,7 @@ const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND 
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
 // ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
-// returns some of them; ask again after Expired.
+// returns some of them; ask again after MarkExpired.
 func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Time) (found []ExpiredBuild, err error) {
 	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber, &a.Why, &a.Limit)
@@ -46,9 +46,9 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 	return found, err
 }
 
-// Expiring claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where its
+// ClaimExpired claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where its
 // owner was faster.
-func (db *DB) Expiring(ctx context.Context, a ExpiredBuild) (claimed bool, err error) {
+func (db *DB) ClaimExpired(ctx context.Context, a ExpiredBuild) (claimed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET expiring = 1
 			WHERE job_id = ? AND number = ? AND kept = 0 AND expired_at IS NULL`, a.JobID, a.Number)
@@ -62,8 +62,8 @@ func (db *DB) Expiring(ctx context.Context, a ExpiredBuild) (claimed bool, err e
 	return claimed, err
 }
 
-// Expired notes that a build's log and artifacts are gone.
-func (db *DB) Expired(ctx context.Context, a ExpiredBuild, now time.Time) error {
+// MarkExpired notes that a build's log and artifacts are gone.
+func (db *DB) MarkExpired(ctx context.Context, a ExpiredBuild, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number)
 		if err != nil {
@@ -76,8 +76,8 @@ func (db *DB) Expired(ctx context.Context, a ExpiredBuild, now time.Time) error 
 	})
 }
 
-// NotExpired gives a claim back: the build is still there. Kept says that somebody has the engine keep it.
-func (db *DB) NotExpired(ctx context.Context, a ExpiredBuild, kept bool) error {
+// UnclaimExpired gives a claim back: the build is still there. Kept says that somebody has the engine keep it.
+func (db *DB) UnclaimExpired(ctx context.Context, a ExpiredBuild, kept bool) error {
 	return db.exec(ctx, `UPDATE build SET expiring = 0, kept = ?1, engine_kept = ?1 WHERE job_id = ?2 AND number = ?3`,
 		kept, a.JobID, a.Number)
 }
@@ -121,9 +121,9 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 	})
 }
 
-// Untold returns the builds of a job of which the engine knows something else than their owner wants: whether they are
+// KeptOutOfSync returns the builds of a job of which the engine knows something else than their owner wants: whether they are
 // kept.
-func (db *DB) Untold(ctx context.Context, id string) (builds []*Build, err error) {
+func (db *DB) KeptOutOfSync(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build
 			WHERE job_id = ? AND kept <> engine_kept AND engine_number > 0 ORDER BY number`, id)
@@ -132,8 +132,8 @@ func (db *DB) Untold(ctx context.Context, id string) (builds []*Build, err error
 	return builds, err
 }
 
-// ToldKept notes what the engine was told of a build.
-func (db *DB) ToldKept(ctx context.Context, b *Build) error {
+// SetEngineKept notes what the engine was told of a build.
+func (db *DB) SetEngineKept(ctx context.Context, b *Build) error {
 	return db.exec(ctx, "UPDATE build SET engine_kept = ? WHERE job_id = ? AND number = ?", b.Kept, b.JobID, b.Number)
 }
 

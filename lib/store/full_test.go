@@ -19,7 +19,7 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	p := addUser(t, db, "anna@example.org")
 	exhaust(t, db, "PRAGMA max_page_count = 1") // as small as the file is now
 	err := db.AddDraft(t.Context(), Draft{ID: "large", UserID: p.ID, CreatedAt: day, Form: make([]byte, 1<<20)},
-		DraftRoom{Since: day, Each: 5})
+		DraftQuota{Since: day, Each: 5})
 	if apperr.KindOf(err) != apperr.StorageFull || apperr.Of(err).Advice == "" {
 		t.Errorf("%v", err)
 	}

@@ -120,7 +120,7 @@ func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string)
 const NameTaken = "engine_name_taken"
 
 func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) error {
-	if err := roomForJob(ctx, tx, j.UserID, limit); err != nil {
+	if err := checkJobQuota(ctx, tx, j.UserID, limit); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
@@ -137,12 +137,12 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	return made(ctx, tx, "/jobs/"+j.ID)
 }
 
-// RoomForJob is ResourceExhausted where an owner has limit jobs already; 0 is no limit.
-func (db *DB) RoomForJob(ctx context.Context, owner int64, limit int) error {
-	return db.read(ctx, func(tx *sql.Tx) error { return roomForJob(ctx, tx, owner, limit) })
+// CheckJobQuota is ResourceExhausted where an owner has limit jobs already; 0 is no limit.
+func (db *DB) CheckJobQuota(ctx context.Context, owner int64, limit int) error {
+	return db.read(ctx, func(tx *sql.Tx) error { return checkJobQuota(ctx, tx, owner, limit) })
 }
 
-func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
+func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
 	var have int
 	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL",
 		owner).Scan(&have)
@@ -189,7 +189,7 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
 			return err
 		}
-		if err := roomForSources(ctx, tx, owner, most); err != nil {
+		if err := checkSourceQuota(ctx, tx, owner, most); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number, name, r.JobID)

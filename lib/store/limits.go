@@ -204,9 +204,9 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// roomForSources is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more than most
+// checkSourceQuota is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more than most
 // bytes.
-func roomForSources(ctx context.Context, tx *sql.Tx, user, most int64) error {
+func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
 	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.user_id = ? AND job.removed_at IS NULL`
 	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)

@@ -108,8 +108,8 @@ func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 	})
 }
 
-// Readmit lets a user in that was pending or suspended, and posts an email that says so.
-func (db *DB) Readmit(ctx context.Context, id int64, mail Mail, e AuditEntry) error {
+// ActivateUser lets a user in that was pending or suspended, and posts an email that says so.
+func (db *DB) ActivateUser(ctx context.Context, id int64, mail Mail, e AuditEntry) error {
 	e.Action, e.Detail = "user.state", string(Active)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
@@ -121,8 +121,8 @@ func (db *DB) Readmit(ctx context.Context, id int64, mail Mail, e AuditEntry) er
 	})
 }
 
-// SignOut ends all sessions of a user, and removes all their tokens where tokens is true.
-func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e AuditEntry) error {
+// LogOut ends all sessions of a user, and removes all their tokens where tokens is true.
+func (db *DB) LogOut(ctx context.Context, id int64, tokens bool, e AuditEntry) error {
 	e.Action = "user.signout"
 	if tokens {
 		e.Detail = "and tokens"

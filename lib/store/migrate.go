@@ -109,7 +109,7 @@ func (db *DB) step(ctx context.Context, version int, name string) error {
 func (db *DB) version(ctx context.Context) (int, error) {
 	var v int
 	err := db.r.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v)
-	return v, friendly(err)
+	return v, mapSQLiteError(err)
 }
 
 // writable refuses a directory of another user, for the reason that owned gives.

@@ -134,27 +134,27 @@ func (db *DB) Path() string { return db.path }
 func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := db.begin(ctx)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
-	return friendly(tx.Commit())
+	return mapSQLiteError(tx.Commit())
 }
 
 // read runs f on one consistent state of the database.
 func (db *DB) read(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := db.r.BeginTx(ctx, nil)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer tx.Rollback()
-	return friendly(f(tx))
+	return mapSQLiteError(f(tx))
 }
 
-// friendly turns what somebody can do something about into an error. Result codes: sqlite.org/rescode.html.
-func friendly(err error) error {
+// mapSQLiteError turns what somebody can do something about into an error. Result codes: sqlite.org/rescode.html.
+func mapSQLiteError(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return err

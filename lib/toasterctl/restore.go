@@ -306,7 +306,7 @@ func (r *restorer) forget() (lost int, err error) {
 			continue
 		}
 		b.Why = "backup"
-		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.Expired(r.ctx, b, time.Now())); err != nil {
+		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.MarkExpired(r.ctx, b, time.Now())); err != nil {
 			return lost, err
 		}
 		lost++

@@ -69,7 +69,7 @@ type userSignout struct {
 
 func (c *userSignout) Run(w *world) error {
 	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Store.SignOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
+		return s.Store.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
 	})
 }
 

@@ -63,7 +63,7 @@ func (m *Manager) saveDraft(ctx context.Context, d store.Draft, form map[string]
 		return "", err
 	}
 	d.ID, d.CreatedAt, d.Form = rand.Text(), m.Now(), text
-	return d.ID, m.db.AddDraft(ctx, d, store.DraftRoom{Since: d.CreatedAt.Add(-draftLife), Each: draftKeep,
+	return d.ID, m.db.AddDraft(ctx, d, store.DraftQuota{Since: d.CreatedAt.Add(-draftLife), Each: draftKeep,
 		Bytes: draftAll})
 }
 

@@ -15,7 +15,7 @@ type Kind string
 
 const (
 	None               Kind = ""                    // the kind of nil
-	InvalidArgument    Kind = "invalid argument"    // the input is wrong: 422, or 400 where the request itself is malformed
+	InvalidArgument    Kind = "invalid argument"    // the input is wrong: 422, or a malformed request: 400
 	TooLarge           Kind = "too large"           // the input is over a limit: 413
 	Unauthenticated    Kind = "unauthenticated"     // nobody is logged in, or the token is wrong: 401
 	PermissionDenied   Kind = "permission denied"   // known, but not allowed: 403
@@ -23,7 +23,7 @@ const (
 	Gone               Kind = "gone"                // it was there, and is not kept any more: 410
 	AlreadyExists      Kind = "already exists"      // what was to be made is there, or another has its name: 409
 	FailedPrecondition Kind = "failed precondition" // the state of things forbids it, or they have changed meanwhile: 409
-	ResourceExhausted  Kind = "resource exhausted"  // one of the user's limits is reached, and waiting alone doesn't help: 403
+	ResourceExhausted  Kind = "resource exhausted"  // a limit of the user's, and waiting alone doesn't help: 403
 	RateLimited        Kind = "rate limited"        // too often: 429
 	Unavailable        Kind = "unavailable"         // try again later: 503
 	StorageFull        Kind = "storage full"        // no space left on the disk: 507
@@ -138,5 +138,6 @@ func Of(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return Wrap(Internal, err, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id.")
+	return Wrap(Internal, err, "Something went wrong on this server.",
+		"Try again; if it stays, tell the administrator the request's id.")
 }

@@ -19,8 +19,10 @@ func TestAdministratorFindsAnybodysJobs(t *testing.T) {
 		}
 		id := strings.Repeat(email[:1], 12)
 		owners[id] = email
-		job := &Job{ID: id, UserID: p.ID, Name: "n", Target: "t", EngineName: email, CreatedAt: begin.Add(time.Duration(i) * time.Hour)}
-		if err := db.AddJob(t.Context(), job, &Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM debian"), CreatedAt: begin}, 1); err != nil {
+		job := &Job{ID: id, UserID: p.ID, Name: "n", Target: "t", EngineName: email,
+			CreatedAt: begin.Add(time.Duration(i) * time.Hour)}
+		if err := db.AddJob(t.Context(), job, &Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM debian"),
+			CreatedAt: begin}, 1); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// AuditEntry is a line of the audit trail: who did what. Entries are only added: who is removed later stays in them, by number and
-// by the address of that time.
+// AuditEntry is a line of the audit trail: who did what. Entries are only added: who is removed later stays in them, by
+// number and by the address of that time.
 type AuditEntry struct {
 	ID      int64
 	At      time.Time
@@ -19,7 +19,8 @@ type AuditEntry struct {
 	Object  string // "user 7", "job 1a2b…"
 	Detail  string // "active"; never a secret
 
-	ActorName, ObjectName string // addresses and a job's name at that time; left empty, they are looked up when the entry is stored
+	// Addresses and a job's name at that time; left empty, they are looked up when the entry is stored.
+	ActorName, ObjectName string
 }
 
 // AuditQuery chooses from the audit trail.
@@ -45,7 +46,8 @@ func audit(ctx context.Context, tx *sql.Tx, entries ...AuditEntry) error {
 		if e.ObjectName == "" {
 			e.ObjectName = nameThen(ctx, tx, e.Object)
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, actor_name, means, address, action, object, object_name, detail)
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO audit (at, actor, actor_name, means, address, action, object, object_name, detail)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			timestamp(e.At), null(e.Actor), e.ActorName, e.Means, e.Address, e.Action, e.Object, e.ObjectName, e.Detail)
 		if err != nil {
@@ -55,14 +57,17 @@ func audit(ctx context.Context, tx *sql.Tx, entries ...AuditEntry) error {
 	return nil
 }
 
-// nameThen is the address of a "user 7", or the name of a "job 1a2b…": as it is now, or as the trail has it of one that is
-// removed; empty: nobody knows.
+// nameThen is the address of a "user 7", or the name of a "job 1a2b…": as it is now, or as the trail has it of one
+// that
+// is removed; empty: nobody knows.
 func nameThen(ctx context.Context, tx *sql.Tx, object string) (name string) {
 	kind, id, _ := strings.Cut(object, " ")
-	now := map[string]string{"user": "SELECT email FROM user WHERE id = ?1 AND removed_at IS NULL", "job": "SELECT name FROM job WHERE id = ?1"}[kind]
+	now := map[string]string{"user": "SELECT email FROM user WHERE id = ?1 AND removed_at IS NULL",
+		"job": "SELECT name FROM job WHERE id = ?1"}[kind]
 	if now != "" { // without a name the entry is as true
-		tx.QueryRowContext(ctx, "SELECT coalesce(("+now+`), (SELECT object_name FROM audit WHERE object = ?2 AND object_name <> ''
-			ORDER BY id DESC LIMIT 1), '')`, id, object).Scan(&name)
+		tx.QueryRowContext(ctx, "SELECT coalesce(("+now+`),
+			(SELECT object_name FROM audit WHERE object = ?2 AND object_name <> '' ORDER BY id DESC LIMIT 1), '')`,
+			id, object).Scan(&name)
 	}
 	return name
 }
@@ -74,8 +79,10 @@ func (db *DB) AuditEntries(ctx context.Context, q AuditQuery) (found []AuditEntr
 			&e.Object, &e.ObjectName, &e.Detail)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT id, at, actor, actor_name, means, address, action, object, object_name, detail FROM audit
-			WHERE (?1 = 0 OR id < ?1) AND (?2 = 0 OR actor = ?2) AND (?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.')
+		found, err = rows(ctx, tx, scan,
+			`SELECT id, at, actor, actor_name, means, address, action, object, object_name, detail FROM audit
+			WHERE (?1 = 0 OR id < ?1) AND (?2 = 0 OR actor = ?2) AND
+			(?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.')
 			AND (?4 = '' OR object = ?4 OR object_name = ?4 COLLATE NOCASE) AND (?5 = '' OR actor_name = ?5 COLLATE NOCASE)
 			ORDER BY id DESC LIMIT ?6`, q.Before, q.Actor, q.Action, q.Object, q.By, q.Limit)
 		return err

@@ -69,7 +69,8 @@ func Check(ctx context.Context, path string) (version int, err error) {
 	return version, err
 }
 
-// Schema returns the schema version of the database at path, and the one that this program works with. A database of a newer one is a FailedPrecondition.
+// Schema returns the schema version of the database at path, and the one that this program works with. A database of a
+// newer one is a FailedPrecondition.
 func Schema(ctx context.Context, path string) (have, want int, err error) {
 	if err := owned(path); err != nil {
 		return 0, schemaVersion, err
@@ -88,7 +89,9 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 
 // newer is the fault of a database that a newer toaster has made.
 func newer(path string, version int) error {
-	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
+	return apperr.New(apperr.FailedPrecondition,
+		fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version,
+			schemaVersion), "Install the newer version.")
 }
 
 // transfer copies all pages of one database over those of another.

@@ -20,7 +20,9 @@ func TestASnapshotIsOneStateWhileOthersWrite(t *testing.T) {
 	go func() {
 		// Each transaction adds two users: a copy with an odd number has half a transaction.
 		for i := 0; ctx.Err() == nil; i++ {
-			if err := db.exec(ctx, "INSERT INTO user (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)", fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
+			if err := db.exec(ctx,
+				"INSERT INTO user (email, name, password, created_at) VALUES (?, '', '', 0), (?, '', '', 0)",
+				fmt.Sprintf("a%d@x", i), fmt.Sprintf("b%d@x", i)); err != nil && ctx.Err() == nil {
 				written <- err
 				return
 			}
@@ -82,7 +84,8 @@ func TestADamagedDatabaseIsNotTakenForGood(t *testing.T) {
 		t.Fatal(err)
 	}
 	clear(whole[8192:16384])
-	for name, content := range map[string][]byte{"holes": whole, "short": whole[:5000], "text": []byte("this is no database at all\n")} {
+	for name, content := range map[string][]byte{"holes": whole, "short": whole[:5000],
+		"text": []byte("this is no database at all\n")} {
 		path := filepath.Join(t.TempDir(), name)
 		if err := os.WriteFile(path, content, 0o600); err != nil {
 			t.Fatal(err)
@@ -98,7 +101,8 @@ func old(t *testing.T) (path string) {
 	t.Helper()
 	db := test(t)
 	addUser(t, db, "anna@example.org")
-	files := fstest.MapFS{"migrations/9999_next.sql": {Data: []byte("ALTER TABLE user ADD COLUMN note TEXT NOT NULL DEFAULT 'none';")}}
+	next := []byte("ALTER TABLE user ADD COLUMN note TEXT NOT NULL DEFAULT 'none';")
+	files := fstest.MapFS{"migrations/9999_next.sql": {Data: next}}
 	names, err := fs.Glob(migrations, "migrations/*.sql")
 	if err != nil {
 		t.Fatal(err)

@@ -91,11 +91,13 @@ type Artifact struct {
 	SHA256 string // lower-case hex; empty: unknown
 }
 
-const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop_requested, build.asked_at, build.ticket,
-	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
+const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason,
+	build.stop_requested, build.asked_at, build.ticket, build.engine_number, build.position, build.queued_at,
+	build.started_at, build.ended_at, build.expected_ms,
 	build.failure, build.step, build.steps, build.step_line, build.log_offset, build.finalized,
 	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
-	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END,
+	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id
+	AND r.repeats = build.number) END,
 	build.kept, build.gone_why, build.gone_limit`
 
 // fields are where buildColumns are scanned to. All of them are NULL where a LEFT JOIN has found no build: see orNil.
@@ -122,11 +124,12 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 	return b, rs.Scan(b.fields()...)
 }
 
-// AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
-// stopped, it returns that one, and already is true. A job that is switched off is a FailedPrecondition. Where the owner has
-// reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many builds wait:
-// Unavailable.
-func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
+// AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it stopped, it
+// returns that one, and already is true. A job that is switched off is a FailedPrecondition. Where the owner has
+// reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many
+// builds wait: Unavailable.
+func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
+	now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
 		if err != nil {
@@ -188,7 +191,8 @@ func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number in
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		b = new(Build)
 		return tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, b.fields()...)...)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
+			AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, b.fields()...)...)
 	})
 	if err != nil {
 		return "", nil, orGone(err, noBuild())
@@ -206,7 +210,8 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM build WHERE job_id = ? AND (state = 'succeeded' OR NOT ?)`,
+		return tx.QueryRowContext(ctx,
+			`SELECT coalesce(max(number), 0) FROM build WHERE job_id = ? AND (state = 'succeeded' OR NOT ?)`,
 			id, good).Scan(&number)
 	})
 	if err == nil && number == 0 {
@@ -221,7 +226,8 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 // UnfinalizedBuilds returns the builds of a job that are not finalized, oldest first.
 func (db *DB) UnfinalizedBuilds(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND finalized = 0 ORDER BY number", id)
+		builds, err = rows(ctx, tx, scanBuild,
+			"SELECT "+buildColumns+" FROM build WHERE job_id = ? AND finalized = 0 ORDER BY number", id)
 		return err
 	})
 	return builds, err
@@ -240,7 +246,9 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 
 // giveUp asks for builds to be stopped. Who was the first to want it is the reason from now on.
 func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop_requested = 1, reason = ? WHERE job_id = ? AND stop_requested = 0 AND "+which, reason, id); err != nil {
+	if _, err := tx.ExecContext(ctx,
+		"UPDATE build SET stop_requested = 1, reason = ? WHERE job_id = ? AND stop_requested = 0 AND "+which,
+		reason, id); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1
@@ -254,8 +262,10 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.
 func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
-			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, timestamp(now), b.JobID, b.Number, timestamp(now.Add(-patience)), timestamp(now.Add(patience)))
+		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ?
+			WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
+			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`,
+			timestamp(now), b.JobID, b.Number, timestamp(now.Add(-patience)), timestamp(now.Add(patience)))
 		if err != nil {
 			return err
 		}
@@ -268,13 +278,16 @@ func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience 
 
 // UnclaimStart gives a claim back: the engine has certainly not started anything.
 func (db *DB) UnclaimStart(ctx context.Context, b *Build) error {
-	return db.exec(ctx, "UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'", b.JobID, b.Number)
+	return db.exec(ctx,
+		"UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'",
+		b.JobID, b.Number)
 }
 
 // SetTicket stores the engine's answer to a start.
 func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID,
+			b.Number); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE job SET engine_error = '' WHERE id = ?", b.JobID)
@@ -289,10 +302,10 @@ type Observation struct {
 	Removed bool   // the engine no longer has the job: somebody removed it there
 }
 
-// Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
-// expected length. A build that has ended stays as it is; so does one that another process has given another
-// ticket since it was read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it
-// ends by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
+// Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times, expected
+// length. A build that has ended stays as it is; so does one that another process has given another ticket since it was
+// read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it ends
+// by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", timestamp(seen), id); err != nil {
@@ -301,9 +314,12 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 		for _, o := range builds {
 			b := o.Build
 			res, err := tx.ExecContext(ctx,
-				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
-				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
-				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
+				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?,
+				state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
+				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost')
+					THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
+				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ?
+				AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), timestamp(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
 				timestamp(b.StartedAt), timestamp(b.EndedAt), milliseconds(b.Expected), b.JobID, b.Number, null(o.Ticket), b.State)
 			if err != nil {
@@ -329,7 +345,8 @@ func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) erro
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, a := range artifacts {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`, b.JobID, b.Number, a.Path, a.Size, a.SHA256); err != nil {
+				ON CONFLICT DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`,
+				b.JobID, b.Number, a.Path, a.Size, a.SHA256); err != nil {
 				return err
 			}
 		}
@@ -343,7 +360,8 @@ func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) erro
 func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		list, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
-			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build = ?
+			ORDER BY size DESC, path`, id, owner, number)
 		return err
 	})
 	return list, err

@@ -45,7 +45,8 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE user_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
-				err = apperr.New(apperr.RateLimited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
+				err = apperr.New(apperr.RateLimited, "Too many forms wait for their senders.",
+					"Log in first, then send the form again.")
 			}
 			return err
 		}

@@ -29,7 +29,8 @@ func NewEmailToken(kind, email string, now time.Time, life time.Duration) (l Ema
 	b := make([]byte, 32)
 	rand.Read(b) // never fails (crypto/rand)
 	secret = base64.RawURLEncoding.EncodeToString(b)
-	return EmailToken{Digest: EmailTokenDigest(secret), Kind: kind, Email: email, CreatedAt: now, ExpiresAt: now.Add(life)}, secret
+	return EmailToken{Digest: EmailTokenDigest(secret), Kind: kind, Email: email, CreatedAt: now,
+		ExpiresAt: now.Add(life)}, secret
 }
 
 // EmailTokenDigest returns the SHA-256 under which a link is stored.
@@ -39,7 +40,8 @@ func EmailTokenDigest(secret string) []byte {
 }
 
 func noEmailToken() error {
-	return apperr.New(apperr.NotFound, "This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
+	return apperr.New(apperr.NotFound,
+		"This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
 }
 
 // FindEmailToken returns a link that still works, and its user; NotFound otherwise.
@@ -108,7 +110,9 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var state UserState
 		var verified bool
-		err := tx.QueryRowContext(ctx, `SELECT id, state, verified_at IS NOT NULL OR role <> 'user' FROM user WHERE email = ?`, p.Email).Scan(&p.ID, &state, &verified)
+		err := tx.QueryRowContext(ctx,
+			`SELECT id, state, verified_at IS NOT NULL OR role <> 'user' FROM user WHERE email = ?`,
+			p.Email).Scan(&p.ID, &state, &verified)
 		switch {
 		case err == sql.ErrNoRows:
 			err = insertUser(ctx, tx, p)
@@ -134,7 +138,8 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 
 // Activate notes that a pending user has proven the address by a link, gives them its name and password, and makes
 // them state. All other links of theirs end, with what strangers had typed.
-func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now time.Time, mails []Mail, e AuditEntry) error {
+func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now time.Time, mails []Mail,
+	e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
 			return err
@@ -155,9 +160,11 @@ func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now 
 	})
 }
 
-// ResetPassword gives the user of a link a new password and ends all their sessions and links, and where tokens is set their tokens. A
-// pending user has proven the address by it and becomes state; approvals are the emails to those who decide then.
-func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, state UserState, tokens bool, now time.Time, mail Mail,
+// ResetPassword gives the user of a link a new password and ends all their sessions and links, and where tokens is set
+// their tokens. A pending user has proven the address by it and becomes state; approvals are the emails to those who
+// decide then.
+func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, state UserState, tokens bool,
+	now time.Time, mail Mail,
 	approvals []Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
@@ -169,7 +176,8 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 		if err != nil {
 			return missing(err, "There is no such account.")
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE user SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
+		r, err := tx.ExecContext(ctx, `UPDATE user SET password = ?, verified_at = coalesce(verified_at, ?),
+			state = CASE state WHEN 'pending' THEN ? ELSE state END
 			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, timestamp(now), state, l.UserID, l.Email)
 		if err != nil {
 			return err
@@ -191,7 +199,8 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 	})
 }
 
-// endWays ends what else opens a user's account when the password changes: links in emails, and tokens where that is wanted.
+// endWays ends what else opens a user's account when the password changes: links in emails, and tokens where that is
+// wanted.
 func endWays(ctx context.Context, tx *sql.Tx, user int64, tokens bool) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE user_id = ?`, user); err != nil || !tokens {
 		return err
@@ -200,14 +209,16 @@ func endWays(ctx context.Context, tx *sql.Tx, user int64, tokens bool) error {
 	return err
 }
 
-// SetAddress gives the user of a link the address that it was sent to. One that has an account meanwhile is an AlreadyExists; for somebody who
-// is suspended the link doesn't work.
+// SetAddress gives the user of a link the address that it was sent to. One that has an account meanwhile is an
+// AlreadyExists; for somebody who is suspended the link doesn't work.
 func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`, l.Email, timestamp(now), l.UserID)
+		r, err := tx.ExecContext(ctx,
+			`UPDATE user SET email = ?, verified_at = ? WHERE id = ? AND removed_at IS NULL AND state = 'active'`,
+			l.Email, timestamp(now), l.UserID)
 		if unique(err) {
 			return addressTaken(err)
 		}

@@ -25,8 +25,8 @@ type ExpiredBuild struct {
 const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.finalized = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
-// ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
-// returns some of them; ask again after MarkExpired.
+// ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun.
+// It returns some of them; ask again after MarkExpired.
 func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Time) (found []ExpiredBuild, err error) {
 	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber, &a.Why, &a.Limit)
@@ -46,8 +46,8 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 	return found, err
 }
 
-// ClaimExpired claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where its
-// owner was faster.
+// ClaimExpired claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where
+// its owner was faster.
 func (db *DB) ClaimExpired(ctx context.Context, a ExpiredBuild) (claimed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET expiring = 1
@@ -121,8 +121,8 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 	})
 }
 
-// KeptOutOfSync returns the builds of a job of which the engine knows something else than their owner wants: whether they are
-// kept.
+// KeptOutOfSync returns the builds of a job of which the engine knows something else than their owner wants: whether
+// they are kept.
 func (db *DB) KeptOutOfSync(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build

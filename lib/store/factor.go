@@ -7,11 +7,13 @@ import (
 	"time"
 )
 
-// SetFactor gives a user a second factor: the sealed secret, the time step of the code that proved it, and the digests of recovery codes.
-// What was there before is gone.
-func (db *DB) SetFactor(ctx context.Context, user int64, secret []byte, step int64, codes [][]byte, now time.Time, mail Mail, e AuditEntry) error {
+// SetFactor gives a user a second factor: the sealed secret, the time step of the code that proved it, and the digests
+// of recovery codes. What was there before is gone.
+func (db *DB) SetFactor(ctx context.Context, user int64, secret []byte, step int64, codes [][]byte, now time.Time,
+	mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE user SET totp = ?, totp_step = ? WHERE id = ?`, secret, step, user)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET totp = ?, totp_step = ? WHERE id = ?`, secret, step,
+			user)); err != nil {
 			return err
 		}
 		if err := errors.Join(setCodes(ctx, tx, user, codes), endRow(ctx, tx, user, "factor"),
@@ -22,8 +24,8 @@ func (db *DB) SetFactor(ctx context.Context, user int64, secret []byte, step int
 	})
 }
 
-// Reseal replaces the form in which an unchanged second factor is stored, unless it has been changed meanwhile. Nothing of the old form stays in
-// the file.
+// Reseal replaces the form in which an unchanged second factor is stored, unless it has been changed meanwhile. Nothing
+// of the old form stays in the file.
 func (db *DB) Reseal(ctx context.Context, user int64, old, sealed []byte) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `PRAGMA secure_delete = ON`); err != nil {
@@ -35,7 +37,8 @@ func (db *DB) Reseal(ctx context.Context, user int64, old, sealed []byte) error 
 }
 
 // SetRecoveryCodes replaces a user's recovery codes.
-func (db *DB) SetRecoveryCodes(ctx context.Context, user int64, codes [][]byte, now time.Time, mail Mail, e AuditEntry) error {
+func (db *DB) SetRecoveryCodes(ctx context.Context, user int64, codes [][]byte, now time.Time, mail Mail,
+	e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := errors.Join(setCodes(ctx, tx, user, codes), made(ctx, tx, "/account/factor")); err != nil {
 			return err

@@ -60,8 +60,9 @@ type Root struct {
 // targetTitle is a job's target as people know it.
 const targetTitle = "coalesce(nullif(job.target_title, ''), job.target)"
 
-const jobColumns = "job.id, job.user_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled, job.engine_enabled,
-	job.revision, job.engine_revision, job.engine_error, job.badge, job.created_at, job.seen_at, job.removed_at`
+const jobColumns = "job.id, job.user_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled,
+	job.engine_enabled, job.revision, job.engine_revision, job.engine_error, job.badge,
+	job.created_at, job.seen_at, job.removed_at`
 
 // withLast joins a job with its newest build, whose columns are NULL when there is none.
 const withLast = ` LEFT JOIN build ON build.job_id = job.id
@@ -70,7 +71,8 @@ const withLast = ` LEFT JOIN build ON build.job_id = job.id
 func scanJob(rs *sql.Rows) (*Job, error) {
 	var j Job
 	var b Build
-	err := rs.Scan(append([]any{&j.ID, &j.UserID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
+	err := rs.Scan(append([]any{&j.ID, &j.UserID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled,
+		&j.EngineEnabled,
 		&j.Revision, &j.EngineRevision, &j.EngineError, &j.Badge, (*timestamp)(&j.CreatedAt),
 		(*timestamp)(&j.SeenAt), (*timestamp)(&j.RemovedAt)}, b.fields()...)...)
 	j.Last = b.orNil()
@@ -81,8 +83,8 @@ func noJob() error {
 	return apperr.New(apperr.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
 }
 
-// AddJob stores a job with its first revision, unless its owner has limit jobs already (ResourceExhausted); 0 is no limit. An
-// engine name that is taken is an AlreadyExists: try another.
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (ResourceExhausted); 0 is no
+// limit. An engine name that is taken is an AlreadyExists: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return addJob(ctx, tx, j, r, limit) })
 }
@@ -91,7 +93,8 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if other, err := namedJob(ctx, tx, j.UserID, j.Name, j.Target); other != nil || err != nil {
-			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.", "Try again."))
+			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.",
+				"Try again."))
 		}
 		return addJob(ctx, tx, j, r, limit)
 	})
@@ -123,10 +126,13 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	if err := checkJobQuota(ctx, tx, j.UserID, limit); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, timestamp(j.CreatedAt))
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, timestamp(j.CreatedAt))
 	if unique(err) {
-		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
+		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.",
+			"Try again.").Coded(NameTaken)
 	}
 	if err != nil {
 		return err
@@ -154,7 +160,8 @@ func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) erro
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, timestamp(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
@@ -163,15 +170,16 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	if err != nil || r.Root == (Root{}) {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO root_access (job_id, revision, keys, password) VALUES (?, ?, ?, ?)", r.JobID, r.Number, r.Root.Keys, r.Root.Password)
+	_, err = tx.ExecContext(ctx, "INSERT INTO root_access (job_id, revision, keys, password) VALUES (?, ?, ?, ?)",
+		r.JobID, r.Number, r.Root.Keys, r.Root.Password)
 	return err
 }
 
-// AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the
-// newest revision is a FailedPrecondition: somebody changed the job meanwhile.
+// AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the newest
+// revision is a FailedPrecondition: somebody changed the job meanwhile.
 //
-// Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more than most bytes,
-// of all jobs of the owner together: ResourceExhausted; 0 is no limit.
+// Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more
+// than most bytes, of all jobs of the owner together: ResourceExhausted; 0 is no limit.
 func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision, most int64) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, r.JobID)
@@ -186,13 +194,15 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
-			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id
+			AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
 			return err
 		}
 		if err := checkSourceQuota(ctx, tx, owner, most); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number, name, r.JobID)
+		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number,
+			name, r.JobID)
 		if err != nil {
 			return err
 		}
@@ -202,7 +212,8 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 
 // Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
-	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
+	return apperr.New(apperr.FailedPrecondition,
+		fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
 		"Compare your text with the newest one, then send it again.")
 }
 
@@ -250,7 +261,8 @@ var jobOrders = map[string]string{
 // Jobs returns a page of an owner's jobs.
 func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
 	const chosen = " FROM job" + withLast + ` WHERE job.user_id = ? AND job.removed_at IS NULL
-		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
+		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0)
+		AND (? = '' OR coalesce(build.state, 'new') = ?)`
 	args := []any{owner, q.Text, q.Text, q.State, q.State}
 	order, ok := jobOrders[q.Sort]
 	if !ok {
@@ -260,7 +272,8 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 		q.Limit = -1 // SQLite: none
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL", owner).Scan(&page.Total); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL",
+			owner).Scan(&page.Total); err != nil {
 			return err
 		}
 		page.Found = page.Total
@@ -269,7 +282,8 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 				return err
 			}
 		}
-		page.Jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+chosen+" ORDER BY "+order+" LIMIT ? OFFSET ?",
+		page.Jobs, err = rows(ctx, tx, scanJob,
+			"SELECT "+jobColumns+", "+buildColumns+chosen+" ORDER BY "+order+" LIMIT ? OFFSET ?",
 			append(args, q.Limit, q.Offset)...)
 		return err
 	})
@@ -282,7 +296,8 @@ func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
 			job.removed_at IS NOT NULL OR job.engine_revision < job.revision OR job.engine_enabled <> job.enabled
-			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.finalized = 0 OR b.kept <> b.engine_kept)) ORDER BY job.created_at`)
+			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.finalized = 0 OR b.kept <> b.engine_kept))
+			ORDER BY job.created_at`)
 		return err
 	})
 	return jobs, err
@@ -292,11 +307,15 @@ func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) (*Revision, error) {
 	var r Revision
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
-			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
-			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, (*timestamp)(&r.CreatedAt),
-			&r.Root.Keys, &r.Root.Password)
+		return tx.QueryRowContext(ctx,
+			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at,
+				coalesce(a.keys, ''), coalesce(a.password, '')
+			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id
+			AND a.revision = r.number
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
+			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment,
+			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()
@@ -304,7 +323,8 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	return &r, err
 }
 
-// Root returns how root gets into the images of one revision of an owner's job; the zero Root where nothing was said of it.
+// Root returns how root gets into the images of one revision of an owner's job; the zero Root where nothing was said of
+// it.
 func (db *DB) Root(ctx context.Context, owner int64, id string, revision int) (root Root, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT a.keys, a.password FROM root_access a JOIN job ON job.id = a.job_id
@@ -361,7 +381,8 @@ func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 // SetEngineRevision notes that the engine has a revision of the job. Builds that wait will be made from it.
 func (db *DB) SetEngineRevision(ctx context.Context, id string, revision int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET engine_revision = ?, engine_error = '' WHERE id = ?", revision, id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET engine_revision = ?, engine_error = '' WHERE id = ?", revision,
+			id); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE build SET revision = ? WHERE job_id = ? AND state = 'queued'", revision, id)

@@ -57,22 +57,27 @@ func (db *DB) Usage(ctx context.Context, user int64, now time.Time) (u Usage, er
 			return err
 		}
 		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
-		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE user_id = ?1 AND removed_at IS NULL), (`+running+`),
-			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`, user, timestamp(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+		return tx.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM job WHERE user_id = ?1 AND removed_at IS NULL), (`+running+`),
+			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`,
+			user, timestamp(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
 	return u, err
 }
 
 // Builds of a job that was removed count as long as they run.
 const (
-	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id WHERE build.state IN ('queued', 'running') AND job.user_id = ?1`
-	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.user_id = ?1 AND job.removed_at IS NULL`
+	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id
+		WHERE build.state IN ('queued', 'running') AND job.user_id = ?1`
+	taken = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id
+		WHERE job.user_id = ?1 AND job.removed_at IS NULL`
 )
 
 // admit tells whether a user may start one more build.
 func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	var p User
-	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?", user).Scan(p.fields()...); err != nil {
+	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?",
+		user).Scan(p.fields()...); err != nil {
 		return missing(err, "There is no such account.")
 	}
 	l = l.For(&p)
@@ -114,7 +119,8 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, user int64, _ time.Time)
 	if err := tx.QueryRowContext(ctx, running, user).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
 		"Wait until one has ended, or stop one.")
 }
 
@@ -133,8 +139,9 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time)
 		return err
 	}
 	free := at.Add(daily)
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
-		l.Daily),
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+			l.Daily),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
@@ -146,7 +153,8 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) 
 	var name string
 	var most int64
 	err := tx.QueryRowContext(ctx, `SELECT job.name, sum(size) AS bytes FROM artifact JOIN job ON job.id = artifact.job_id
-		WHERE job.user_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &most)
+		WHERE job.user_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC
+		LIMIT 1`, user).Scan(&name, &most)
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
@@ -154,8 +162,9 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) 
 	if l.KeepDays > 0 {
 		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
 	}
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
-		size(l.Bytes)), advice)
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+			size(l.Bytes)), advice)
 }
 
 func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
@@ -204,23 +213,27 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// checkSourceQuota is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more than most
-// bytes.
+// checkSourceQuota is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more
+// than most bytes.
 func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
 	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.user_id = ? AND job.removed_at IS NULL`
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
+	err := tx.QueryRowContext(ctx,
+		`SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
 	if err != nil || most == 0 || n <= most {
 		return err
 	}
 	var name string
 	var largest int64
-	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+sources+`
+	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+
+		sources+`
 		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &largest)
 	if err != nil {
 		return err
 	}
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, "+
+			"and %s is your limit.", size(n), size(most)),
 		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
 }
 
@@ -230,7 +243,8 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 	if err != nil || l.Queue == 0 || n < l.Queue {
 		return err
 	}
-	return apperr.New(apperr.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
+	return apperr.New(apperr.Unavailable,
+		fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
 		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
 }
 

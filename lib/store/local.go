@@ -138,17 +138,21 @@ func orNot(err, not error) error {
 func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticket int64, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var enabled bool
-		if err := tx.QueryRowContext(ctx, "SELECT name, enabled FROM local_job WHERE name = ?", name).Scan(&name, &enabled); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT name, enabled FROM local_job WHERE name = ?", name).Scan(&name,
+			&enabled); err != nil {
 			return orGone(err, noLocalJob(name))
 		}
 		if !enabled {
 			return apperr.New(apperr.FailedPrecondition, "This job is disabled: it can't be started.", "Enable it first.")
 		}
-		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'", name).Scan(&ticket)
+		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'",
+			name).Scan(&ticket)
 		if err != sql.ErrNoRows {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket", name, timestamp(now)).Scan(&ticket)
+		return tx.QueryRowContext(ctx,
+			"INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket",
+			name, timestamp(now)).Scan(&ticket)
 	})
 	return ticket, err
 }
@@ -175,7 +179,8 @@ func (db *DB) LocalStop(ctx context.Context, name string, number int) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE job = ? AND state = 'queued'", name)
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE local_build SET stop_requested = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
+		_, err := tx.ExecContext(ctx,
+			"UPDATE local_build SET stop_requested = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
 		return err
 	})
 }
@@ -199,7 +204,8 @@ func (db *DB) LocalStatuses(ctx context.Context, names []string, recent int) (ma
 }
 
 // localJobs fills all with the jobs, and returns them by the names as they stand in the database.
-func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus, asked string) (map[string]*LocalStatus, error) {
+func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus,
+	asked string) (map[string]*LocalStatus, error) {
 	rs, err := tx.QueryContext(ctx, `SELECT a.value, j.name, j.enabled,
 			coalesce((SELECT max(0, avg(took)) FROM (SELECT ended_at - started_at AS took FROM local_build
 				WHERE job = j.name AND state = 'succeeded' ORDER BY number DESC LIMIT 5)), 0)
@@ -255,7 +261,8 @@ func localBuilds(ctx context.Context, tx *sql.Tx, byJob map[string]*LocalStatus,
 // LocalBuild returns one build; fault NotFound when the job or the build is not there (any more).
 func (db *DB) LocalBuild(ctx context.Context, name string, number int) (b LocalBuild, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name,
+			number).Scan(b.fields()...)
 		return orGone(err, noLocalBuild(name, number))
 	})
 	return b, err

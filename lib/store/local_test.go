@@ -87,7 +87,8 @@ func TestLocalStartsAreTakenInOrderAndOnePerJob(t *testing.T) {
 		t.Errorf("a second start that waits got ticket %d, not %d", again, a)
 	}
 	first := take(t, db, "r")
-	if first.Ticket != a || first.Number != 1 || first.State != Running || first.Runner != "r" || first.StartedAt.IsZero() {
+	if first.Ticket != a || first.Number != 1 || first.State != Running || first.Runner != "r" ||
+		first.StartedAt.IsZero() {
 		t.Errorf("taken first: %+v", first)
 	}
 	next := start(t, db, "a")
@@ -139,7 +140,9 @@ func TestLocalBuildWithoutItsArtifactsHasNotSucceeded(t *testing.T) {
 	start(t, db, "a")
 	b := take(t, db, "r")
 	full := errors.New("the disk is full")
-	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: "r", State: Succeeded, EndedAt: time.Now(), Artifacts: []Artifact{{Path: "x", SHA256: "y"}}},
+	found, err := db.LocalFinish(t.Context(),
+		LocalEnd{Ticket: b.Ticket, Runner: "r", State: Succeeded, EndedAt: time.Now(),
+			Artifacts: []Artifact{{Path: "x", SHA256: "y"}}},
 		func() error { return full })
 	if found || !errors.Is(err, full) {
 		t.Errorf("%v, %v", found, err)
@@ -167,7 +170,8 @@ func TestLocalBuildsAreForgotten(t *testing.T) {
 	}
 	discards(t, db, "a", 1, 2)
 	all, err := db.LocalStatuses(t.Context(), []string{"a", "A", "b", "nobody's"}, 5)
-	if err != nil || len(all) != 3 || len(all["a"].Builds) != 2 || all["a"].Builds[0].Number != 4 || all["a"] != all["A"] || len(all["b"].Builds) != 0 {
+	if err != nil || len(all) != 3 || len(all["a"].Builds) != 2 || all["a"].Builds[0].Number != 4 ||
+		all["a"] != all["A"] || len(all["b"].Builds) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	if all["a"].Expected != 3*time.Second || all["b"].Expected != 0 {
@@ -349,7 +353,8 @@ func TestLocalTakeRace(t *testing.T) {
 			}
 			defer own.Close()
 			for {
-				b, _, ok, err := own.LocalTake(context.Background(), fmt.Sprint(i), time.Now(), func(LocalBuild) error { return nil })
+				b, _, ok, err := own.LocalTake(context.Background(), fmt.Sprint(i), time.Now(),
+					func(LocalBuild) error { return nil })
 				if err != nil {
 					t.Error(err)
 				}

@@ -12,7 +12,8 @@ import (
 // LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
 // makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
 // waiting. ok is false when there is none.
-func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
+func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
+	prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
 			`SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
@@ -64,7 +65,8 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 			return err
 		}
 		for _, a := range e.Artifacts {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)", e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)",
+				e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
 				return err
 			}
 		}
@@ -79,7 +81,8 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b LocalBuild
-		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name,
+			number).Scan(b.fields()...)
 		if err == sql.ErrNoRows {
 			return nil
 		}

@@ -11,8 +11,8 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// What administrators do to users. The AuditEntry says when, who, how and from where; what was done is filled in. Each change and
-// its line in the audit trail are stored together or not at all.
+// What administrators do to users. The AuditEntry says when, who, how and from where; what was done is filled in. Each
+// change and its line in the audit trail are stored together or not at all.
 
 // LimitOverrides are limits of a user's own; nil: the configuration's. 0: no limit.
 type LimitOverrides struct {
@@ -76,7 +76,8 @@ func (db *DB) SetRole(ctx context.Context, id int64, role Role, e AuditEntry) er
 				return err
 			}
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE user SET role = ? WHERE id = ? AND removed_at IS NULL`, role, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET role = ? WHERE id = ? AND removed_at IS NULL`, role,
+			id)); err != nil {
 			return err
 		}
 		return endSessions(ctx, tx, id, e.At)
@@ -91,14 +92,16 @@ func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 		if err := anotherAdmin(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`,
+			id)); err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, id, e.At); err != nil {
 			return err
 		}
 		jobs, err := rows(ctx, tx, func(rs *sql.Rows) (id string, err error) { return id, rs.Scan(&id) },
-			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id WHERE job.user_id = ? AND build.state IN ('queued', 'running')`, id)
+			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id
+			WHERE job.user_id = ? AND build.state IN ('queued', 'running')`, id)
 		for _, job := range jobs {
 			if err == nil {
 				err = giveUp(ctx, tx, job, "state IN ('queued', 'running')", "Stopped: the account was suspended.", e.At)
@@ -145,7 +148,8 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	if err != nil || is == 0 || others > 0 {
 		return err
 	}
-	return apperr.New(apperr.FailedPrecondition, "This is the only administrator.", "Make somebody else an administrator first.")
+	return apperr.New(apperr.FailedPrecondition, "This is the only administrator.",
+		"Make somebody else an administrator first.")
 }
 
 // UserQuery chooses from the accounts.
@@ -166,7 +170,8 @@ type UserRow struct {
 // FindUsers returns a page of the accounts by address, and how many there are on all pages. Those that wait for an
 // administrator come first.
 func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found int, err error) {
-	const chosen = ` FROM user p WHERE p.removed_at IS NULL AND (?1 = '' OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
+	const chosen = ` FROM user p WHERE p.removed_at IS NULL AND (?1 = ''
+		OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
 		AND (?2 = '' OR p.state = ?2) AND (?3 = '' OR p.role = ?3)`
 	scan := func(rs *sql.Rows) (UserRow, error) {
 		row := UserRow{User: new(User)}
@@ -176,8 +181,10 @@ func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State, q.Role).Scan(&found); err != nil {
 			return err
 		}
-		list, err = rows(ctx, tx, scan, "SELECT "+userColumns+`, (SELECT count(*) FROM job WHERE user_id = p.id AND removed_at IS NULL),
-			(SELECT max(seen_at) FROM session WHERE user_id = p.id)`+chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
+		list, err = rows(ctx, tx, scan, "SELECT "+userColumns+`, (SELECT count(*) FROM job
+			WHERE user_id = p.id AND removed_at IS NULL),
+			(SELECT max(seen_at) FROM session WHERE user_id = p.id)`+
+			chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
 			q.Text, q.State, q.Role, q.Limit, q.Offset)
 		return err
 	})
@@ -190,11 +197,12 @@ type OwnedJob struct {
 	Email string // its owner's
 }
 
-// FindJobs returns a page of everybody's jobs, and how many there are on all pages. Text is looked for in the owner's address and
-// the id, too.
+// FindJobs returns a page of everybody's jobs, and how many there are on all pages. Text is looked for in the owner's
+// address and the id, too.
 func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found int, err error) {
 	const chosen = " FROM job JOIN user p ON p.id = job.user_id" + withLast + ` WHERE job.removed_at IS NULL
-		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' || p.email), lower(?1)) > 0)
+		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' ||
+			p.email), lower(?1)) > 0)
 		AND (?2 = '' OR coalesce(build.state, 'new') = ?2)`
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State).Scan(&found); err != nil {
@@ -204,7 +212,8 @@ func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found 
 			o.Job = new(Job)
 			return o, rs.Scan(&o.ID, &o.UserID, &o.Email)
 		}, "SELECT job.id, job.user_id, p.email"+chosen+` ORDER BY coalesce(build.state IN ('queued', 'running'), 0) DESC,
-			coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id LIMIT ?3 OFFSET ?4`, q.Text, q.State, q.Limit, q.Offset)
+			coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id
+			LIMIT ?3 OFFSET ?4`, q.Text, q.State, q.Limit, q.Offset)
 		if err != nil {
 			return err
 		}

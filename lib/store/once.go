@@ -31,7 +31,8 @@ type Done struct {
 // One from before since, or that has done nothing since stuck, is forgotten.
 func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before *Done, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,
+		_, err := tx.ExecContext(ctx,
+			`DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,
 			o.Key, timestamp(since), timestamp(stuck))
 		if err != nil {
 			return err
@@ -96,8 +97,8 @@ func WithOnce(ctx context.Context, o Once) context.Context {
 	return context.WithValue(ctx, onceKey{}, o)
 }
 
-// made notes in the transaction that makes something where that is, for the request that named itself. It is a FailedPrecondition
-// where another sending of the request does it by now.
+// made notes in the transaction that makes something where that is, for the request that named itself. It is a
+// FailedPrecondition where another sending of the request does it by now.
 func made(ctx context.Context, tx *sql.Tx, location string) error {
 	o, ok := ctx.Value(onceKey{}).(Once)
 	if !ok {

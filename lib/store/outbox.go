@@ -61,10 +61,12 @@ func queueMail(ctx context.Context, tx *sql.Tx, now time.Time, l Mail) (posted b
 			return false, err
 		}
 	}
-	if _, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, key, timestamp(now)); err != nil {
+	if _, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, key,
+		timestamp(now)); err != nil {
 		return false, err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)`,
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES (?, ?, ?, ?, ?)`,
 		l.Recipient, l.Subject, l.Body, timestamp(now), timestamp(now))
 	return true, err
 }
@@ -75,7 +77,9 @@ func (db *DB) DueMails(ctx context.Context, now time.Time, most int) (found []Ma
 		return l, rs.Scan(&l.ID, &l.Recipient, &l.Subject, &l.Body, (*timestamp)(&l.CreatedAt), &l.Tries, &l.Problem)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT id, recipient, subject, body, created_at, tries, problem FROM outbox WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, timestamp(now), most)
+		found, err = rows(ctx, tx, scan,
+			`SELECT id, recipient, subject, body, created_at, tries, problem FROM outbox
+			WHERE next_at <= ? ORDER BY next_at, id LIMIT ?`, timestamp(now), most)
 		return err
 	})
 	return found, err
@@ -84,7 +88,8 @@ func (db *DB) DueMails(ctx context.Context, now time.Time, most int) (found []Ma
 // ClaimMail lets one process of several send an email that is due; if it dies, the email is due again at until.
 func (db *DB) ClaimMail(ctx context.Context, id int64, now, until time.Time) (mine bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `UPDATE outbox SET next_at = ? WHERE id = ? AND next_at <= ?`, timestamp(until), id, timestamp(now))
+		r, err := tx.ExecContext(ctx, `UPDATE outbox SET next_at = ? WHERE id = ? AND next_at <= ?`, timestamp(until), id,
+			timestamp(now))
 		if err != nil {
 			return err
 		}
@@ -97,7 +102,8 @@ func (db *DB) ClaimMail(ctx context.Context, id int64, now, until time.Time) (mi
 
 // DeferMail notes why an email could not be sent, and when to try again.
 func (db *DB) DeferMail(ctx context.Context, id int64, problem string, next time.Time) error {
-	return db.exec(ctx, `UPDATE outbox SET tries = tries + 1, problem = ?, next_at = ? WHERE id = ?`, problem, timestamp(next), id)
+	return db.exec(ctx, `UPDATE outbox SET tries = tries + 1, problem = ?, next_at = ? WHERE id = ?`, problem,
+		timestamp(next), id)
 }
 
 // DeleteMail removes an email that was sent, or never can be.

@@ -8,15 +8,18 @@ import (
 	"time"
 )
 
-// SetProfile stores how a user is called, and when they want an email about a build's end: "never", "failure", "always".
+// SetProfile stores how a user is called, and when they want an email about a build's end: "never", "failure",
+// "always".
 func (db *DB) SetProfile(ctx context.Context, user int64, name, notify string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx, `UPDATE user SET name = ?, notify = ? WHERE id = ?`, name, notify, user))
 	})
 }
 
-// ChangePassword stores a user's new password, and ends all their sessions but one, their links, and where tokens is set their tokens.
-func (db *DB) ChangePassword(ctx context.Context, user, keep int64, phc string, tokens bool, now time.Time, mail Mail, e AuditEntry) error {
+// ChangePassword stores a user's new password, and ends all their sessions but one, their links, and where tokens is
+// set their tokens.
+func (db *DB) ChangePassword(ctx context.Context, user, keep int64, phc string, tokens bool, now time.Time, mail Mail,
+	e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := changed(tx.ExecContext(ctx, `UPDATE user SET password = ? WHERE id = ?`, phc, user)); err != nil {
 			return err
@@ -32,7 +35,8 @@ func (db *DB) ChangePassword(ctx context.Context, user, keep int64, phc string, 
 }
 
 // Sessions lists a user's sessions that are not over, the one used last first.
-func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*Session, err error) {
+func (db *DB) Sessions(ctx context.Context, user int64, now time.Time,
+	idle time.Duration) (found []*Session, err error) {
 	scan := func(rs *sql.Rows) (*Session, error) {
 		s := new(Session)
 		return s, rs.Scan(&s.ID, &s.UserID, (*timestamp)(&s.CreatedAt), (*timestamp)(&s.SeenAt),
@@ -40,7 +44,8 @@ func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT id, user_id, created_at, seen_at, expires_at, address, agent FROM session
-			WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ? ORDER BY seen_at DESC, id DESC`, user, timestamp(now), timestamp(now.Add(-idle)))
+			WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND seen_at > ?
+			ORDER BY seen_at DESC, id DESC`, user, timestamp(now), timestamp(now.Add(-idle)))
 		return err
 	})
 	return found, err
@@ -49,7 +54,8 @@ func (db *DB) Sessions(ctx context.Context, user int64, now time.Time, idle time
 // EndOneSession logs a user out somewhere; NotFound if they have no such session.
 func (db *DB) EndOneSession(ctx context.Context, user, id int64, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE user_id = ? AND id = ?`, timestamp(at), user, id))
+		return changed(tx.ExecContext(ctx,
+			`UPDATE session SET ended_at = coalesce(ended_at, ?) WHERE user_id = ? AND id = ?`, timestamp(at), user, id))
 	})
 }
 
@@ -63,7 +69,8 @@ func endOthers(ctx context.Context, tx *sql.Tx, user, keep int64, at time.Time) 
 	if _, err := tx.ExecContext(ctx, `UPDATE user SET browsers = browsers + 1 WHERE id = ?`, user); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE user_id = ? AND id <> ? AND ended_at IS NULL`, timestamp(at), user, keep)
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE user_id = ? AND id <> ? AND ended_at IS NULL`,
+		timestamp(at), user, keep)
 	return err
 }
 
@@ -71,14 +78,16 @@ func endOthers(ctx context.Context, tx *sql.Tx, user, keep int64, at time.Time) 
 func (db *DB) Administrators(ctx context.Context) (found []string, err error) {
 	scan := func(rs *sql.Rows) (a string, err error) { return a, rs.Scan(&a) }
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT email FROM user WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL ORDER BY id`)
+		found, err = rows(ctx, tx, scan,
+			`SELECT email FROM user WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL ORDER BY id`)
 		return err
 	})
 	return found, err
 }
 
-// RemoveUser takes all from a user at once, but their number: name and address, password and second factor, sessions, tokens, drafts.
-// Their jobs are removed as by RemoveJob; the row goes when the engine has none of them left: see Purge.
+// RemoveUser takes all from a user at once, but their number: name and address, password and second factor, sessions,
+// tokens, drafts. Their jobs are removed as by RemoveJob; the row goes when the engine has none of them left: see
+// Purge.
 func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var email string
@@ -89,7 +98,8 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 		if err := anotherAdmin(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE user_id = ? AND removed_at IS NULL`, timestamp(now), user); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE job SET removed_at = ? WHERE user_id = ? AND removed_at IS NULL`,
+			timestamp(now), user); err != nil {
 			return err
 		}
 		for _, table := range []string{"session", "token", "draft", "once", "email_token", "recovery_code", "failure"} {
@@ -101,8 +111,10 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 			return err
 		}
 		// No address has a colon: nobody can sign up with this one, and nobody log in.
-		if _, err := tx.ExecContext(ctx, `UPDATE user SET email = ?, name = '', role = 'user', state = 'suspended', password = '', totp = NULL, verified_at = NULL,
-			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`, fmt.Sprintf("removed:%d", user), timestamp(now), user); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE user
+			SET email = ?, name = '', role = 'user', state = 'suspended', password = '', totp = NULL, verified_at = NULL,
+			notify = 'never', feed = 0, removed_at = ? WHERE id = ?`,
+			fmt.Sprintf("removed:%d", user), timestamp(now), user); err != nil {
 			return err
 		}
 		if e.ObjectName = email; e.Actor == user {
@@ -112,8 +124,8 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 	})
 }
 
-// Purge deletes users who were removed and whose jobs are gone, users who signed up before some time and never went on, and
-// links that no longer work.
+// Purge deletes users who were removed and whose jobs are gone, users who signed up before some time and never went on,
+// and links that no longer work.
 func (db *DB) Purge(ctx context.Context, now, signedUp time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, s := range []struct {
@@ -122,7 +134,8 @@ func (db *DB) Purge(ctx context.Context, now, signedUp time.Time) error {
 		}{
 			{`DELETE FROM user WHERE removed_at < ? AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id)`, timestamp(now)},
 			{`DELETE FROM user WHERE state = 'pending' AND role = 'user' AND verified_at IS NULL AND created_at < ?
-				AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id) AND NOT EXISTS (SELECT 1 FROM session WHERE user_id = user.id)`, timestamp(signedUp)},
+				AND NOT EXISTS (SELECT 1 FROM job WHERE user_id = user.id) AND NOT EXISTS (SELECT 1 FROM session
+				WHERE user_id = user.id)`, timestamp(signedUp)},
 			{`DELETE FROM email_token WHERE expires_at <= ?`, timestamp(now)},
 			{`DELETE FROM failure WHERE user_id IS NULL AND at < ?`, timestamp(now.Add(-remembered))},
 		} {

@@ -47,18 +47,21 @@ func (db *DB) RecentBuilds(ctx context.Context, user int64, limit int) (items []
 			j.Last = nil
 			return item, nil
 		}, "SELECT "+jobColumns+", "+buildColumns+` FROM job JOIN build ON build.job_id = job.id
-			WHERE job.user_id = ? AND job.removed_at IS NULL ORDER BY coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, user, limit)
+			WHERE job.user_id = ? AND job.removed_at IS NULL ORDER BY
+			coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, user, limit)
 		return err
 	})
 	return items, err
 }
 
-// Badge returns the state of a job's newest build that has ended, NeverBuilt before the first. A job whose badge is not public, or whose owner
-// is suspended, is NotFound, like one that is not there.
+// Badge returns the state of a job's newest build that has ended, NeverBuilt before the first. A job whose badge is not
+// public, or whose owner is suspended, is NotFound, like one that is not there.
 func (db *DB) Badge(ctx context.Context, id string) (state BuildState, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT state FROM build WHERE job_id = job.id AND state NOT IN ('queued', 'running') ORDER BY number DESC LIMIT 1), 'new')
-			FROM job WHERE id = ? AND badge = 1 AND removed_at IS NULL AND (SELECT state FROM user WHERE id = job.user_id) = 'active'`, id).Scan(&state)
+		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT state FROM build WHERE job_id = job.id
+			AND state NOT IN ('queued', 'running') ORDER BY number DESC LIMIT 1), 'new')
+			FROM job WHERE id = ? AND badge = 1 AND removed_at IS NULL AND (SELECT state FROM user
+			WHERE id = job.user_id) = 'active'`, id).Scan(&state)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", noJob()

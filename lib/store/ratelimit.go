@@ -47,8 +47,8 @@ type Tried struct {
 }
 
 // Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is
-// RateLimited, with advice that says how long to wait; or PermissionDenied, where too many have failed in a row, which no waiting
-// changes.
+// RateLimited, with advice that says how long to wait; or PermissionDenied, where too many have failed in a row, which
+// no waiting changes.
 func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		for _, l := range limits {
@@ -95,7 +95,8 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 // Tries tells how many tries of what key names count at present, up to most.
 func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM rate_limit_event WHERE key = ? AND at > ? LIMIT ?)`,
+		return tx.QueryRowContext(ctx,
+			`SELECT count(*) FROM (SELECT 1 FROM rate_limit_event WHERE key = ? AND at > ? LIMIT ?)`,
 			key, timestamp(now.Add(-counted)), most).Scan(&n)
 	})
 	return n, err
@@ -141,7 +142,8 @@ func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
 // Tries that lie further ahead than the span are of a clock that was set back.
 func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time) error {
 	var at time.Time
-	err := tx.QueryRowContext(ctx, `SELECT at FROM rate_limit_event WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+	err := tx.QueryRowContext(ctx,
+		`SELECT at FROM rate_limit_event WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
 		key, timestamp(now.Add(-r.Within)), timestamp(now.Add(r.Within)), r.Count-1).Scan((*timestamp)(&at))
 	if err == sql.ErrNoRows {
 		return nil
@@ -150,11 +152,14 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 		return err
 	}
 	wait := at.Add(r.Within).Sub(now)
-	return apperr.New(apperr.RateLimited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
+	return apperr.New(apperr.RateLimited, "Too many tries.",
+		fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid IN (SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, timestamp(now.Add(-counted)))
+	_, err := tx.ExecContext(ctx,
+		`DELETE FROM rate_limit_event WHERE rowid IN
+			(SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, timestamp(now.Add(-counted)))
 	return err
 }

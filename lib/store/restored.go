@@ -41,7 +41,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 		}
 		for _, statement := range []string{
 			`UPDATE build_start AS s SET ended_at = max(coalesce(started_at, ?1), ?1)
-				WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM build b WHERE b.job_id = s.job_id AND b.number = s.build AND b.state IN ('queued', 'running')
+				WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM build b WHERE b.job_id = s.job_id AND b.number = s.build
+				AND b.state IN ('queued', 'running')
 				AND NOT (?2 AND b.state = 'running' AND b.engine_number > 0))`,
 			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', finalized = 1, position = 0,
 				ended_at = max(coalesce(started_at, queued_at), ?1)

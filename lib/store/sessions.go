@@ -37,13 +37,16 @@ const remembered = 30 * 24 * time.Hour
 // forgotten.
 func (db *DB) AddSession(ctx context.Context, s *Session, digest, old []byte, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE user_id = ? AND expires_at < ?`, s.UserID, timestamp(s.CreatedAt.Add(-remembered))); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM session WHERE user_id = ? AND expires_at < ?`, s.UserID,
+			timestamp(s.CreatedAt.Add(-remembered))); err != nil {
 			return err
 		}
 		if err := endSession(ctx, tx, old, s.CreatedAt); err != nil {
 			return err
 		}
-		r, err := tx.ExecContext(ctx, `INSERT INTO session (user_id, digest, created_at, seen_at, expires_at, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		r, err := tx.ExecContext(ctx,
+			`INSERT INTO session (user_id, digest, created_at, seen_at, expires_at, address, agent)
+			VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			s.UserID, digest, timestamp(s.CreatedAt), timestamp(s.SeenAt), timestamp(s.ExpiresAt), s.Address, s.Agent)
 		if err != nil {
 			return err
@@ -61,7 +64,8 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Us
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		to := append(p.fields(), &s.ID, &s.UserID, (*timestamp)(&s.CreatedAt), (*timestamp)(&s.SeenAt),
 			(*timestamp)(&s.ExpiresAt), (*timestamp)(&s.EndedAt), &s.Address, &s.Agent)
-		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, s.id, s.user_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
+		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,
+			s.id, s.user_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
 			FROM session s JOIN user p ON p.id = s.user_id WHERE s.digest = ?`, digest).Scan(to...)
 		return missing(err, "There is no such session.")
 	})
@@ -75,7 +79,8 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Us
 func (db *DB) TouchSession(ctx context.Context, id int64, at time.Time) error {
 	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, timestamp(at), id, timestamp(at))
+		_, err := tx.ExecContext(ctx, `UPDATE session SET seen_at = ? WHERE id = ? AND seen_at < ?`, timestamp(at), id,
+			timestamp(at))
 		return err
 	})
 }
@@ -103,7 +108,8 @@ func (db *DB) KnowsNetwork(ctx context.Context, user int64, address string) (kno
 }
 
 func endSession(ctx context.Context, tx *sql.Tx, digest []byte, at time.Time) error {
-	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE digest = ? AND ended_at IS NULL`, timestamp(at), digest)
+	_, err := tx.ExecContext(ctx, `UPDATE session SET ended_at = ? WHERE digest = ? AND ended_at IS NULL`, timestamp(at),
+		digest)
 	return err
 }
 

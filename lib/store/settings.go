@@ -8,7 +8,8 @@ import (
 
 // SetSetting stores a single value under its name.
 func (db *DB) SetSetting(ctx context.Context, name, value string) error {
-	return db.exec(ctx, `INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, name, value)
+	return db.exec(ctx,
+		`INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, name, value)
 }
 
 // Setting returns what is stored under a name; empty: nothing.

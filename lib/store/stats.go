@@ -31,9 +31,11 @@ func (db *DB) Stats(ctx context.Context, now time.Time) (c Stats, err error) {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL),
-			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*) FROM token),
+			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*)
+			FROM token),
 			(SELECT coalesce(sum(size), 0) FROM artifact), (SELECT min(queued_at) FROM build WHERE state = 'queued')`,
-			timestamp(now), timestamp(now.Add(-time.Hour))).Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, (*timestamp)(&c.Waiting))
+			timestamp(now), timestamp(now.Add(-time.Hour))).
+			Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, (*timestamp)(&c.Waiting))
 	})
 	return c, err
 }
@@ -73,7 +75,8 @@ func (db *DB) Size() (n int64, err error) {
 // Check reads the whole database and returns what is wrong with it; nothing: all is well (SQLite: PRAGMA quick_check).
 func (db *DB) Check(ctx context.Context) (wrong []string, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		wrong, err = rows(ctx, tx, func(rs *sql.Rows) (line string, err error) { return line, rs.Scan(&line) }, "PRAGMA quick_check(10)")
+		wrong, err = rows(ctx, tx, func(rs *sql.Rows) (line string, err error) { return line, rs.Scan(&line) },
+			"PRAGMA quick_check(10)")
 		return err
 	})
 	if len(wrong) == 1 && wrong[0] == "ok" {

@@ -29,15 +29,16 @@ type DB struct {
 	wrote atomic.Bool
 }
 
-// Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
-// (database/sql), so it needs no mutex of SQLite's.
+// Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's
+// at a time (database/sql), so it needs no mutex of SQLite's.
 const (
 	writer = "_mutex=no&_stmt_cache_size=32&_journal_mode=WAL&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
 	reader = "_mutex=no&_stmt_cache_size=64&_txlock=deferred&_foreign_keys=on&_query_only=1"
 )
 
 func dsn(path, pragmas string) string {
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw&" + pragmas}).String()
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
+		RawQuery: "mode=rw&" + pragmas}).String()
 }
 
 // Open opens the database for use. It fails with a fault of kind Unavailable, which says what the
@@ -65,7 +66,8 @@ func (db *DB) Fits(ctx context.Context) error {
 		if version > schemaVersion {
 			advice = "Try again in a minute. Administrator: install the newer version, which has been here."
 		}
-		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion), "This site is being updated.", advice)
+		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path,
+			version, schemaVersion), "This site is being updated.", advice)
 	}
 	return err
 }
@@ -90,7 +92,8 @@ func open(ctx context.Context, path string) (*DB, error) {
 func owned(path string) error {
 	fi, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.",
+			"Administrator: run “toasterctl init”.")
 	}
 	if err != nil {
 		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
@@ -101,8 +104,10 @@ func owned(path string) error {
 	}
 	for _, f := range []fs.FileInfo{dir, fi} {
 		if owner := int(f.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-			return apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
-				"The site's database belongs to another user.", fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
+			return apperr.Wrap(apperr.Unavailable,
+				fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
+				"The site's database belongs to another user.",
+				fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
 		}
 	}
 	return nil
@@ -116,8 +121,9 @@ func (db *DB) Close() error {
 // longLog is a write-ahead log that is no longer read for nothing, bytes.
 const longLog = 512 << 10
 
-// Leave is for a process that ends. It closes the database only where that does some good: where no other process has it open, each one
-// that opens it reads all of the write-ahead log, until somebody who closes it has emptied that into the database (sqlite.org/wal.html).
+// Leave is for a process that ends. It closes the database only where that does some good: where no other process has
+// it open, each one that opens it reads all of the write-ahead log, until somebody who closes it has emptied that into
+// the database (sqlite.org/wal.html).
 func (db *DB) Leave() {
 	if !db.wrote.Load() {
 		return
@@ -161,9 +167,11 @@ func mapSQLiteError(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return apperr.Wrap(apperr.StorageFull, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
+		return apperr.Wrap(apperr.StorageFull, err, "The server's disk is full or failing; nothing was stored.",
+			"Try again later. Administrator: free some space.")
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.",
+			"Try again later. Administrator: see the log.")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return apperr.Wrap(apperr.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
 	}
@@ -173,11 +181,13 @@ func mapSQLiteError(err error) error {
 // unique tells whether err is a violation of a UNIQUE or PRIMARY KEY constraint.
 func unique(err error) bool {
 	var e sqlite3.Error
-	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique ||
+		e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
 }
 
 // rows runs a query and scans every row with scan.
-func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string,
+	args ...any) ([]T, error) {
 	rs, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err

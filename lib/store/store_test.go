@@ -34,8 +34,8 @@ func TestSchemaVersionIsTheNumberOfMigrations(t *testing.T) {
 	}
 }
 
-// A database that nobody keeps open is read from its write-ahead log by each process that opens it: who has written closes it when
-// the log has become long.
+// A database that nobody keeps open is read from its write-ahead log by each process that opens it: who has written
+// closes it when the log has become long.
 func TestALongLogIsEmptiedByWhoHasWritten(t *testing.T) {
 	db := test(t)
 	log := func() int64 {

@@ -59,7 +59,8 @@ func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (
 	plain = tokenMark + base64.RawURLEncoding.EncodeToString(secret)
 	digest := sha256.Sum256([]byte(plain))
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `INSERT INTO token (user_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		r, err := tx.ExecContext(ctx,
+			`INSERT INTO token (user_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
 			t.UserID, t.Name, digest[:], t.Scope, timestamp(t.CreatedAt), timestamp(t.ExpiresAt))
 		if err != nil {
 			return err
@@ -83,7 +84,8 @@ func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (
 func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, error) {
 	t, p := new(Token), new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
+		err := tx.QueryRowContext(ctx,
+			`SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
 			Scan(append(p.fields(), t.fields()...)...)
 		return missing(err, "There is no such token.")
 	})

@@ -91,7 +91,8 @@ func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
 }
 
 func addressTaken(err error) error {
-	return apperr.Wrap(apperr.AlreadyExists, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
+	return apperr.Wrap(apperr.AlreadyExists, err, "This e-mail address has an account already.",
+		"Log in, or take another address.").At("email")
 }
 
 // UserByEmail finds an account by its address, letter case ignored; NotFound if there is none.
@@ -150,7 +151,8 @@ func (db *DB) Rehash(ctx context.Context, id int64, old, phc string) error {
 // SetState gives a user another state. All but Active ends their sessions.
 func (db *DB) SetState(ctx context.Context, id int64, state UserState, at time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = ? WHERE id = ?`, state, id)); err != nil || state == Active {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = ? WHERE id = ?`, state, id)); err != nil ||
+			state == Active {
 			return err
 		}
 		return endSessions(ctx, tx, id, at)

@@ -26,7 +26,8 @@ func addUser(t *testing.T, db *DB, email string) *User {
 func TestAUserComesBackAsStored(t *testing.T) {
 	db := test(t)
 	for _, p := range []*User{
-		{Email: "anna@example.org", Name: "Anna", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1, CreatedAt: day},
+		{Email: "anna@example.org", Name: "Anna", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1,
+			CreatedAt: day},
 		{Email: "ben@example.org", Role: RoleAdmin, State: Pending, Password: "phc", MaxJobs: 0, CreatedAt: day},
 	} {
 		if err := db.AddUser(t.Context(), p); err != nil {
@@ -42,7 +43,8 @@ func TestAUserComesBackAsStored(t *testing.T) {
 		}
 	}
 	again := &User{Email: "ANNA@example.org", Role: RoleUser, State: Active, CreatedAt: day}
-	if err := db.AddUser(t.Context(), again); apperr.KindOf(err) != apperr.AlreadyExists || apperr.Of(err).Field != "email" {
+	if err := db.AddUser(t.Context(), again); apperr.KindOf(err) != apperr.AlreadyExists ||
+		apperr.Of(err).Field != "email" {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
@@ -77,7 +79,8 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 	p := addUser(t, db, "anna@example.org")
 	digest := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 32) }
 	for i, begin := range []time.Time{day, day.Add(time.Hour), day.Add(remembered + time.Hour)} {
-		s := &Session{UserID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute), Address: fmt.Sprintf("2001:db8:0:%d::1", i)}
+		s := &Session{UserID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute),
+			Address: fmt.Sprintf("2001:db8:0:%d::1", i)}
 		if err := db.AddSession(t.Context(), s, digest(i), nil); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +89,8 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); apperr.KindOf(err) != want {
 			t.Errorf("session %d: %v", i, err)
 		}
-		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil || known != (want == apperr.None) {
+		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil ||
+			known != (want == apperr.None) {
 			t.Errorf("network %d is known: %v, %v", i, known, err)
 		}
 	}
@@ -173,7 +177,8 @@ func TestANetworkIsWhatOneSubscriberHas(t *testing.T) {
 func TestANumberIsNeverGivenAgain(t *testing.T) {
 	db := test(t)
 	first, last := addUser(t, db, "anna@example.org"), addUser(t, db, "ben@example.org")
-	if err := db.RemoveUser(t.Context(), last.ID, day, Mail{}, AuditEntry{At: day, Means: "web", Action: "account.remove"}); err != nil {
+	if err := db.RemoveUser(t.Context(), last.ID, day, Mail{},
+		AuditEntry{At: day, Means: "web", Action: "account.remove"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Purge(t.Context(), day.Add(time.Second), day.Add(-time.Hour)); err != nil {
@@ -198,11 +203,13 @@ func TestAnEmailTokenChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		},
 	} {
 		p := addUser(t, db, fmt.Sprintf("person%d@example.org", i))
-		l, secret := NewEmailToken([]string{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day, time.Hour)
+		l, secret := NewEmailToken([]string{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day,
+			time.Hour)
 		if i > 0 {
 			l.Email = p.Email
 		}
-		if err := errors.Join(db.SendEmailToken(t.Context(), p.ID, l), db.SetState(t.Context(), p.ID, Suspended, day)); err != nil {
+		if err := errors.Join(db.SendEmailToken(t.Context(), p.ID, l),
+			db.SetState(t.Context(), p.ID, Suspended, day)); err != nil {
 			t.Fatal(err)
 		}
 		found, _, err := db.FindEmailToken(t.Context(), l.Kind, secret, day)
@@ -212,7 +219,8 @@ func TestAnEmailTokenChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		if err := use(p, found); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s: %v", l.Kind, err)
 		}
-		if now, err := db.UserByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != Suspended || now.Password != p.Password {
+		if now, err := db.UserByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != Suspended ||
+			now.Password != p.Password {
 			t.Errorf("%s: %+v, %v", l.Kind, now, err)
 		}
 	}

@@ -15,7 +15,8 @@ func TestValuesComeBackAsStored(t *testing.T) {
 		}
 	}
 	var took, unknown time.Duration
-	err := db.r.QueryRow("SELECT ?, NULL", milliseconds(90*time.Second)).Scan((*milliseconds)(&took), (*milliseconds)(&unknown))
+	err := db.r.QueryRow("SELECT ?, NULL", milliseconds(90*time.Second)).Scan((*milliseconds)(&took),
+		(*milliseconds)(&unknown))
 	if err != nil || took != 90*time.Second || unknown != 0 {
 		t.Errorf("%v, %v, %v", took, unknown, err)
 	}

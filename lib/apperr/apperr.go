@@ -27,7 +27,7 @@ const (
 	RateLimited        Kind = "rate limited"        // too often: 429
 	Unavailable        Kind = "unavailable"         // try again later: 503
 	StorageFull        Kind = "storage full"        // no space left on the disk: 507
-	Internal           Kind = "internal"            // our fault, or the engine's: 500
+	Internal           Kind = "internal"            // our mistake, or the engine's: 500
 )
 
 // String is the kind's name, "none" of None.
@@ -76,7 +76,7 @@ func (e *Error) Coded(code string) *Error {
 	return &c
 }
 
-// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a person
+// All returns the errors in err's tree, in order: several where a form has several. One that was not made for a person
 // is Internal.
 func All(err error) []*Error {
 	var list []*Error
@@ -103,7 +103,7 @@ func All(err error) []*Error {
 	return list
 }
 
-// At returns the first of the faults that belongs to the form's field; nil: none does.
+// At returns the first of the errors that belongs to the form's field; nil: none does.
 func At(list []*Error, field string) *Error {
 	for _, e := range list {
 		if e.Field == field {
@@ -123,7 +123,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of the first fault in err's chain; an error that was not made for a person is Internal,
+// KindOf returns the kind of the first error in err's chain; an error that was not made for a person is Internal,
 // and nil is None.
 func KindOf(err error) Kind {
 	if err == nil {
@@ -132,7 +132,7 @@ func KindOf(err error) Kind {
 	return Of(err).Kind
 }
 
-// Of returns the first fault in err's chain, or an Internal one that hides err from the reader.
+// Of returns the first error in err's chain, or an Internal one that hides err from the reader.
 func Of(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {

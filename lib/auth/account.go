@@ -29,9 +29,9 @@ func New(cfg *config.Config, db *store.DB) *Accounts {
 	return &Accounts{Now: time.Now, cfg: cfg, db: db, hashLimit: newHashLimit(cfg.Paths.Database)}
 }
 
-// From tells with which browser requests come: one that a user has logged in with before (session.Manager.Known) is counted by itself
-// when it tries to log in as that user, so that whoever guesses passwords from the same network, or at the same account, doesn't make
-// them wait, and doesn't shut them out.
+// From tells with which browser requests come: one that a user has logged in with before (session.Manager.Known) is
+// counted by itself when it tries to log in as that user, so that whoever guesses passwords from the same network, or
+// at the same account, doesn't make them wait, and doesn't shut them out.
 func (a *Accounts) From(b store.Browser) *Accounts {
 	a.browser = b
 	return a
@@ -53,8 +53,8 @@ func (n NewUser) Role() store.Role {
 	return store.RoleUser
 }
 
-// Add makes an active account. A value that won't do is InvalidArgument, an address in use an AlreadyExists, both with the Field
-// "email", "name" or "password".
+// Add makes an active account. A value that won't do is InvalidArgument, an address in use an AlreadyExists, both with
+// the Field "email", "name" or "password".
 func (a *Accounts) Add(ctx context.Context, n NewUser, by ...store.AuditEntry) (*store.User, error) {
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	if err := n.check(); err != nil {
@@ -76,7 +76,8 @@ func (a *Accounts) Add(ctx context.Context, n NewUser, by ...store.AuditEntry) (
 	return p, nil
 }
 
-// SetPassword changes a user's password and ends all their sessions. NotFound: no such account. InvalidArgument: the Field "password".
+// SetPassword changes a user's password and ends all their sessions. NotFound: no such account. InvalidArgument: the
+// Field "password".
 func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.AuditEntry) error {
 	p, err := a.user(ctx, email)
 	if err != nil {
@@ -97,8 +98,8 @@ func (a *Accounts) Remove(ctx context.Context, p *store.User, by store.AuditEntr
 	return a.db.RemoveUser(ctx, p.ID, a.Now(), mail, by)
 }
 
-// Leave is Remove for a user who gives their password: InvalidArgument at "confirm" where that is wrong. FailedPrecondition: the site would have no
-// administrator any more.
+// Leave is Remove for a user who gives their password: InvalidArgument at "confirm" where that is wrong.
+// FailedPrecondition: the site would have no administrator any more.
 func (a *Accounts) Leave(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err

@@ -8,8 +8,9 @@ import (
 	"toaster.do/lib/store"
 )
 
-// ChangeAddress posts a link to the address that a user wants to have, and tells the one that they have. Whether the new one has an account
-// already shows in the email that it gets, and in nothing else. InvalidArgument: the Field "email" or "confirm". PermissionDenied: there is no mail on this site.
+// ChangeAddress posts a link to the address that a user wants to have, and tells the one that they have. Whether the
+// new one has an account already shows in the email that it gets, and in nothing else. InvalidArgument: the Field
+// "email" or "confirm". PermissionDenied: there is no mail on this site.
 func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, password string) error {
 	if !a.cfg.Mail.On() {
 		return apperr.New(apperr.PermissionDenied, "This site sends no mail, so a new address can't be proven.", "Ask the administrator.")
@@ -38,8 +39,8 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 		a.news(p.Email, "New address", "Your account is to get the address "+email+", as soon as it is proven by a link that was sent there."))
 }
 
-// ConfirmAddress gives the user of a link the address that it was sent to. NotFound: it doesn't work any more. AlreadyExists: the address has an
-// account meanwhile.
+// ConfirmAddress gives the user of a link the address that it was sent to. NotFound: it doesn't work any more.
+// AlreadyExists: the address has an account meanwhile.
 func (a *Accounts) ConfirmAddress(ctx context.Context, secret string, by store.AuditEntry) error {
 	l, p, err := a.db.FindEmailToken(ctx, "address", secret, a.Now())
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Export writes all that the site has of a user into w, as a .zip: the account, sessions and tokens, and of each job the builds
-// and every revision's Dockerfile, build arguments and build context. Artifacts are not in it: they are downloaded where they are.
+// Export writes all that the site has of a user into w, as a .zip: the account, sessions and tokens, and of each job
+// the builds and every revision's Dockerfile, build arguments and build context. Artifacts are not in it: they are
+// downloaded where they are.
 func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error {
 	z := zip.NewWriter(w)
 	x := exporter{ctx: ctx, db: a.db, z: z, p: p, now: a.Now()}

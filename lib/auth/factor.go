@@ -85,8 +85,8 @@ func tidy(code string) string {
 	}, code))
 }
 
-// EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests only. The code shows that
-// the user's app has the secret. InvalidArgument: the Field "confirm" or "code".
+// EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests
+// only. The code shows that the user's app has the secret. InvalidArgument: the Field "confirm" or "code".
 func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password string, secret []byte, code string, by store.AuditEntry) (codes []string, err error) {
 	if len(secret) != secretLength {
 		return nil, apperr.New(apperr.InvalidArgument, "The set-up took too long.", "Begin again.")
@@ -111,7 +111,8 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password str
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), mail, by)
 }
 
-// DisableFactor takes a user's second factor away. InvalidArgument: the Field "confirm". PermissionDenied: the account needs one on this site.
+// DisableFactor takes a user's second factor away. InvalidArgument: the Field "confirm". PermissionDenied: the account
+// needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
 	if a.cfg.NeedsFactor(p.IsAdmin()) {
 		return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
@@ -123,7 +124,8 @@ func (a *Accounts) DisableFactor(ctx context.Context, p *store.User, password st
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
-// ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has made sure that it is them.
+// ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has
+// made sure that it is them.
 func (a *Accounts) ResetFactor(ctx context.Context, p *store.User, by store.AuditEntry) error {
 	mail := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
@@ -147,9 +149,9 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password strin
 }
 
 // CheckFactor takes a code of the app, or a recovery code, each once. Unauthenticated: it is wrong or was used.
-// RateLimited: too many tries. PermissionDenied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
-// nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has where
-// strangers have used up the tries.
+// RateLimited: too many tries. PermissionDenied: too many wrong codes of the app in a row. Recovery codes have 75 bits,
+// so that nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has
+// where strangers have used up the tries.
 func (a *Accounts) CheckFactor(ctx context.Context, p *store.User, code, address string) error {
 	code = tidy(code)
 	secret, newest, s, err := a.secret(p)
@@ -215,8 +217,9 @@ func (a *Accounts) newCodes(ctx context.Context, secret []byte) (codes []string,
 // codeCost is never changed: a digest doesn't say what it was made with.
 var codeCost = cost{memory: 19 << 10, time: 2, threads: 1}
 
-// codeDigest is what a recovery code is stored as: hashed like a password, since it has less than 112 bits (OWASP ASVS 5.0, 6.5.2). The salt is the
-// user's own, for it comes from the second factor's secret, so that one hash finds a code among all.
+// codeDigest is what a recovery code is stored as: hashed like a password, since it has less than 112 bits (OWASP ASVS
+// 5.0, 6.5.2). The salt is the user's own, for it comes from the second factor's secret, so that one hash finds a code
+// among all.
 func codeDigest(code string, secret []byte) []byte {
 	salt := sha256.Sum256(append([]byte("recovery:"), secret...))
 	return codeCost.hash(code, salt[:], sha256.Size)

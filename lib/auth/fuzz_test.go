@@ -42,7 +42,8 @@ func FuzzCode(f *testing.F) {
 	})
 }
 
-// FuzzStoredFactor: nothing in the database is a second factor but a plain secret, as it was stored once, and what the site's keys have sealed.
+// FuzzStoredFactor: nothing in the database is a second factor but a plain secret, as it was stored once, and what the
+// site's keys have sealed.
 func FuzzStoredFactor(f *testing.F) {
 	cfg := config.Default()
 	cfg.Paths.Keys = f.TempDir() + "/keys"

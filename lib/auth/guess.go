@@ -26,8 +26,8 @@ const (
 	trusted   = 20
 )
 
-// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is
-// known, then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
+// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is known,
+// then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
 // row.
 func (a *Accounts) admit(ctx context.Context, what string, p *store.User, email, address string) (
 	tries store.Tried, err error) {

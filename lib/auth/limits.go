@@ -12,7 +12,8 @@ import (
 )
 
 // ParseLimits reads a user's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
-// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. InvalidArgument: the Field says which.
+// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. InvalidArgument: the Field says
+// which.
 func ParseLimits(field func(name string) string) (own store.LimitOverrides, err error) {
 	var wrong []error
 	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,

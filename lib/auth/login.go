@@ -12,10 +12,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// LogIn returns the user whose address and password these are. A wrong password and an unknown address give the
-// same Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in
-// a row that failed, however slowly, are PermissionDenied. A user who isn't active is PermissionDenied, after the right password only.
-// When the server hashes as many passwords as it can: Unavailable.
+// LogIn returns the user whose address and password these are. A wrong password and an unknown address give the same
+// Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in a
+// row that failed, however slowly, are PermissionDenied. A user who isn't active is PermissionDenied, after the right
+// password only. When the server hashes as many passwords as it can: Unavailable.
 func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.User, error) {
 	email = strings.TrimSpace(email)
 	p, err := a.find(ctx, email)
@@ -49,8 +49,8 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	return p, err
 }
 
-// Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail is never cut. Where there
-// is no account it writes something as well, so that both take the same time.
+// Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail
+// is never cut. Where there is no account it writes something as well, so that both take the same time.
 func (a *Accounts) Failed(ctx context.Context, email string, by store.AuditEntry) error {
 	p, err := a.find(ctx, strings.TrimSpace(email))
 	if err != nil {

@@ -10,7 +10,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// How long somebody who signed up is remembered who doesn't go on; where no mail is set up it is the administrator who has to.
+// How long somebody who signed up is remembered who doesn't go on; where no mail is set up it is the administrator who
+// has to.
 const (
 	unproven  = 48 * time.Hour
 	unknownTo = 30 * 24 * time.Hour

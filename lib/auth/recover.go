@@ -32,8 +32,9 @@ func (a *Accounts) mailed(ctx context.Context, email string) (*store.User, error
 	return a.find(ctx, email)
 }
 
-// Reset gives the user of a link a new password, and logs them out everywhere; with tokens their API tokens go, too. Who had signed up has proven the address by it.
-// InvalidArgument: the Field "password". NotFound: the link doesn't work any more.
+// Reset gives the user of a link a new password, and logs them out everywhere; with tokens their API tokens go, too.
+// Who had signed up has proven the address by it. InvalidArgument: the Field "password". NotFound: the link doesn't
+// work any more.
 func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.AuditEntry) (*store.User, error) {
 	l, p, err := a.db.FindEmailToken(ctx, "recover", secret, a.Now())
 	if err != nil {
@@ -79,8 +80,8 @@ func (a *Accounts) confirmed(ctx context.Context, p *store.User, password, field
 	return errors.Join(at(err, field), wrong)
 }
 
-// ChangePassword gives a user who knows the old password a new one, and logs them out everywhere but in the session keep; with tokens
-// their API tokens go, too. InvalidArgument: the Field "old" or "password".
+// ChangePassword gives a user who knows the old password a new one, and logs them out everywhere but in the session
+// keep; with tokens their API tokens go, too. InvalidArgument: the Field "old" or "password".
 func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64, old, password string, tokens bool, by store.AuditEntry) error {
 	if err := a.confirmed(ctx, p, old, "old", a.mayChoose(ctx, p, password)); err != nil {
 		return err
@@ -93,8 +94,8 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), mail, by)
 }
 
-// Confirm makes sure that it is the user who sits there: InvalidArgument at "confirm" where the password is wrong, RateLimited
-// after too many tries, PermissionDenied after too many in a row.
+// Confirm makes sure that it is the user who sits there: InvalidArgument at "confirm" where the password is wrong,
+// RateLimited after too many tries, PermissionDenied after too many in a row.
 func (a *Accounts) Confirm(ctx context.Context, p *store.User, password string) error {
 	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
 	if err != nil && apperr.KindOf(err) == apperr.PermissionDenied {
@@ -113,7 +114,7 @@ func (a *Accounts) Confirm(ctx context.Context, p *store.User, password string) 
 	return a.db.Forgive(ctx, tries)
 }
 
-// at moves a fault that belongs to a field to another field.
+// at moves an error that belongs to a field to another field.
 func at(err error, field string) error {
 	if f := apperr.Of(err); f.Field != "" {
 		return f.At(field)

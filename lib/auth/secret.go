@@ -14,9 +14,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// The secret of a second factor is stored sealed: whoever gets hold of the database alone has no second factor, neither codes nor
-// what recovery codes are salted with. It is sealed by AES-256-GCM with a key that HKDF (RFC 5869) draws from one generation of the
-// site's keys, and bound to its user. The first byte is the form's version; a secret by itself, as it was stored once, has another length.
+// The secret of a second factor is stored sealed: whoever gets hold of the database alone has no second factor, neither
+// codes nor what recovery codes are salted with. It is sealed by AES-256-GCM with a key that HKDF (RFC 5869) draws from
+// one generation of the site's keys, and bound to its user. The first byte is the form's version; a secret by itself,
+// as it was stored once, has another length.
 const sealVersion = 1
 
 // seals are made from the site's keys, the newest first.

@@ -30,7 +30,8 @@ func hours(d time.Duration) string {
 func (a *Accounts) Open() bool { return a.cfg.Signup.Mode != "closed" }
 
 // SignUp takes what somebody typed who wants an account. Whether the address has one already shows in the email that it
-// gets, and in nothing else. InvalidArgument: the Field "email", "name" or "password". PermissionDenied: nobody can sign up.
+// gets, and in nothing else. InvalidArgument: the Field "email", "name" or "password". PermissionDenied: nobody can
+// sign up.
 func (a *Accounts) SignUp(ctx context.Context, n NewUser, by store.AuditEntry) error {
 	if !a.Open() {
 		return apperr.New(apperr.PermissionDenied, "Nobody can sign up here.", "Ask the administrator for an account.")
@@ -85,7 +86,8 @@ func (a *Accounts) Resend(ctx context.Context, email string) error {
 	return a.db.SendEmailToken(ctx, p.ID, link, a.secondInvitation(p.Email, secret))
 }
 
-// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't work any more.
+// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't
+// work any more.
 func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email string, err error) {
 	l, _, err := a.db.FindEmailToken(ctx, kind, secret, a.Now())
 	if err != nil {

@@ -50,7 +50,7 @@ func Replace(ctx context.Context, from, path string) error {
 }
 
 // Check reads a database file wholly and returns its schema version. A file that is damaged, or is no database, is
-// a fault of kind Internal.
+// an error of kind Internal.
 func Check(ctx context.Context, path string) (version int, err error) {
 	db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
 	if err != nil {
@@ -87,7 +87,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 	return have, schemaVersion, err
 }
 
-// newer is the fault of a database that a newer toaster has made.
+// newer is the error of a database that a newer toaster has made.
 func newer(path string, version int) error {
 	return apperr.New(apperr.FailedPrecondition,
 		fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version,

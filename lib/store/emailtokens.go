@@ -12,7 +12,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// EmailToken is an address in an email that works once: who opens it has proven to read that user's mail.
+// EmailToken is a secret in the link of an email, good once: who has it has proven to read that user's mail.
 type EmailToken struct {
 	Digest    []byte // of its secret
 	UserID    int64
@@ -24,7 +24,7 @@ type EmailToken struct {
 	Name, Password string // of "activate": what was typed where the link was asked for, the password as a PHC string
 }
 
-// NewEmailToken returns a link for an address, and the secret that only the email has.
+// NewEmailToken returns a token for an address, and its secret, which only the email has.
 func NewEmailToken(kind, email string, now time.Time, life time.Duration) (l EmailToken, secret string) {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails (crypto/rand)
@@ -33,7 +33,7 @@ func NewEmailToken(kind, email string, now time.Time, life time.Duration) (l Ema
 		ExpiresAt: now.Add(life)}, secret
 }
 
-// EmailTokenDigest returns the SHA-256 under which a link is stored.
+// EmailTokenDigest returns the SHA-256 under which a token is stored.
 func EmailTokenDigest(secret string) []byte {
 	d := sha256.Sum256([]byte(secret))
 	return d[:]
@@ -44,7 +44,7 @@ func noEmailToken() error {
 		"This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
 }
 
-// FindEmailToken returns a link that still works, and its user; NotFound otherwise.
+// FindEmailToken returns a token that still works, and its user; NotFound otherwise.
 func (db *DB) FindEmailToken(ctx context.Context, kind, secret string, now time.Time) (*EmailToken, *User, error) {
 	l, p := &EmailToken{Digest: EmailTokenDigest(secret), Kind: kind}, new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
@@ -65,9 +65,9 @@ func (db *DB) FindEmailToken(ctx context.Context, kind, secret string, now time.
 	return l, p, nil
 }
 
-// SendEmailToken stores a link for a user and posts the emails: the first has the link, the others tell of it. Older
-// links of its kind end, but for those to activate an account: each belongs to a password, which may be a
-// stranger's. When the recipient's bound allows no email, nothing changes: the last link still works.
+// SendEmailToken stores a token for a user and queues the emails: the first has its link, the others tell of it. Older
+// tokens of its kind end, but for those to activate an account: each belongs to a password, which may be a
+// stranger's. When the recipient's bound allows no email, nothing changes: the last token still works.
 func (db *DB) SendEmailToken(ctx context.Context, user int64, l EmailToken, mails ...Mail) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return sendEmailToken(ctx, tx, user, l, mails...) })
 }
@@ -90,7 +90,7 @@ func sendEmailToken(ctx context.Context, tx *sql.Tx, user int64, l EmailToken, m
 	return err
 }
 
-// takeEmailToken uses a link up.
+// takeEmailToken uses a token up.
 func takeEmailToken(ctx context.Context, tx *sql.Tx, l *EmailToken, now time.Time) error {
 	r, err := tx.ExecContext(ctx, `DELETE FROM email_token WHERE digest = ? AND expires_at > ?`, l.Digest, timestamp(now))
 	if err != nil {
@@ -103,8 +103,8 @@ func takeEmailToken(ctx context.Context, tx *sql.Tx, l *EmailToken, now time.Tim
 }
 
 // SignUp stores what somebody who says to have p's address typed: a pending user, and the link to activate it with
-// p's name and password. Whoever signed up with the address before keeps their own link. Where the address has an
-// account already, nothing changes, and taken is posted to it. A link without a digest is none: mail is off, nobody
+// p's name and password. Whoever signed up with the address before keeps their own token. Where the address has an
+// account already, nothing changes, and taken is posted to it. A token without a digest is none: mail is off, nobody
 // can show whose the address is, and the first who gave it stays.
 func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, taken Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
@@ -136,8 +136,8 @@ func (db *DB) SignUp(ctx context.Context, p *User, l EmailToken, invitation, tak
 	})
 }
 
-// Activate notes that a pending user has proven the address by a link, gives them its name and password, and makes
-// them state. All other links of theirs end, with what strangers had typed.
+// Activate notes that a pending user has proven the address by a token, gives them its name and password, and makes
+// them state. All other tokens of theirs end, with what strangers had typed.
 func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now time.Time, mails []Mail,
 	e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
@@ -160,9 +160,9 @@ func (db *DB) Activate(ctx context.Context, l *EmailToken, state UserState, now 
 	})
 }
 
-// ResetPassword gives the user of a link a new password and ends all their sessions and links, and where tokens is set
-// their tokens. A pending user has proven the address by it and becomes state; approvals are the emails to those who
-// decide then.
+// ResetPassword gives the user of a token a new password and ends all their sessions and email tokens, and where tokens
+// is set their tokens. A pending user has proven the address by it and becomes state; approvals are the emails to those
+// who decide then.
 func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, state UserState, tokens bool,
 	now time.Time, mail Mail,
 	approvals []Mail, e AuditEntry) error {
@@ -209,8 +209,8 @@ func endWays(ctx context.Context, tx *sql.Tx, user int64, tokens bool) error {
 	return err
 }
 
-// SetAddress gives the user of a link the address that it was sent to. One that has an account meanwhile is an
-// AlreadyExists; for somebody who is suspended the link doesn't work.
+// SetAddress gives the user of a token the address that it was sent to. One that has an account meanwhile is an
+// AlreadyExists; for somebody who is suspended the token doesn't work.
 func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail Mail, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := takeEmailToken(ctx, tx, l, now); err != nil {
@@ -236,7 +236,7 @@ func (db *DB) SetAddress(ctx context.Context, l *EmailToken, now time.Time, mail
 	})
 }
 
-// conclude posts the emails about a change and writes it into the audit trail.
+// conclude queues the emails about a change and writes it into the audit trail.
 func conclude(ctx context.Context, tx *sql.Tx, now time.Time, user int64, e AuditEntry, mails ...Mail) error {
 	for _, l := range mails {
 		if _, err := queueMail(ctx, tx, now, l); err != nil {

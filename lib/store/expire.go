@@ -137,7 +137,7 @@ func (db *DB) SetEngineKept(ctx context.Context, b *Build) error {
 	return db.exec(ctx, "UPDATE build SET engine_kept = ? WHERE job_id = ? AND number = ?", b.Kept, b.JobID, b.Number)
 }
 
-// Gone is a fault that says why log and artifacts of a build are gone; nil: they are not.
+// Gone is an error that says why log and artifacts of a build are gone; nil: they are not.
 func (b *Build) Gone() error {
 	if b.ExpiredAt.IsZero() {
 		return nil

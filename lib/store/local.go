@@ -258,7 +258,7 @@ func localBuilds(ctx context.Context, tx *sql.Tx, byJob map[string]*LocalStatus,
 	return rs.Err()
 }
 
-// LocalBuild returns one build; fault NotFound when the job or the build is not there (any more).
+// LocalBuild returns one build; NotFound when the job or the build is not there (any more).
 func (db *DB) LocalBuild(ctx context.Context, name string, number int) (b LocalBuild, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name,

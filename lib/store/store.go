@@ -41,7 +41,7 @@ func dsn(path, pragmas string) string {
 		RawQuery: "mode=rw&" + pragmas}).String()
 }
 
-// Open opens the database for use. It fails with a fault of kind Unavailable, which says what the
+// Open opens the database for use. It fails with an error of kind Unavailable, which says what the
 // administrator has to do, when the file is missing, belongs to another user, or has another schema version.
 func Open(ctx context.Context, path string) (*DB, error) {
 	if err := owned(path); err != nil {
@@ -58,7 +58,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// Fits is a fault of kind Unavailable when the database has another schema version than this program's.
+// Fits is an error of kind Unavailable when the database has another schema version than this program's.
 func (db *DB) Fits(ctx context.Context) error {
 	version, err := db.version(ctx)
 	if err == nil && version != schemaVersion {

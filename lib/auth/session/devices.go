@@ -13,8 +13,8 @@ import (
 // remembering is how long a browser is known after a log-in with it.
 const remembering = 180 * 24 * time.Hour
 
-// device is what a browser's second cookie says: who has logged in with it. It opens nothing. It only keeps a user whose network is
-// shared with somebody who guesses passwords from having to wait for them.
+// device is what a browser's second cookie says: who has logged in with it. It opens nothing. It only keeps a user
+// whose network is shared with somebody who guesses passwords from having to wait for them.
 type device struct {
 	UserID int64
 	ID     string // random

@@ -40,7 +40,7 @@ type Manager struct {
 	codecs []securecookie.Codec
 }
 
-// New reads the keys of cfg. An error is a fault that tells the administrator what to do.
+// New reads the keys of cfg. An error tells the administrator what to do.
 func New(cfg *config.Config, db *store.DB) (*Manager, error) {
 	keys, err := cfg.KeyPairs()
 	if err != nil {

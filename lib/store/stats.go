@@ -31,9 +31,9 @@ func (db *DB) Stats(ctx context.Context, now time.Time) (c Stats, err error) {
 			return err
 		}
 		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL),
-			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2), (SELECT count(*)
-			FROM token),
-			(SELECT coalesce(sum(size), 0) FROM artifact), (SELECT min(queued_at) FROM build WHERE state = 'queued')`,
+			(SELECT count(*) FROM session WHERE ended_at IS NULL AND expires_at > ?1 AND seen_at > ?2),
+			(SELECT count(*) FROM token), (SELECT coalesce(sum(size), 0) FROM artifact),
+			(SELECT min(queued_at) FROM build WHERE state = 'queued')`,
 			timestamp(now), timestamp(now.Add(-time.Hour))).
 			Scan(&c.Jobs, &c.Sessions, &c.Tokens, &c.Bytes, (*timestamp)(&c.Waiting))
 	})

@@ -28,7 +28,7 @@ type User struct {
 	KeepDays   int   // how long artifacts are kept
 
 	VerifiedAt time.Time // the address was proven; zero: not yet, or made by an administrator
-	TOTP       []byte    // the secret of the second factor, as package account seals it; nil: there is none
+	TOTP       []byte    // the secret of the second factor, as package auth seals it; nil: there is none
 	TOTPStep   int64     // the time step of the last code that was taken
 	Notify     string    // mail when a build ends: "never", "failure", "always"
 	Feed       int64     // which secret address the feed has; 0: it is off

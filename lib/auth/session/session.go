@@ -24,7 +24,7 @@ type Identity struct {
 	Expired *store.User  // the cookie is genuine, but its session is over: whose it was
 }
 
-// MayWrite tells whether the request may change something: a session may, a token with the scope ScopeWrite too.
+// MayWrite tells whether the request may change something: a session may, a token with ScopeWrite too.
 func (i Identity) MayWrite() bool {
 	return i.Person != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
 }

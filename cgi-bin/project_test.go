@@ -145,7 +145,7 @@ func TestTheTrailSaysWho(t *testing.T) {
 		}
 	}
 	c.post("/admin/people/2/remove")
-	if trail = c.get("/admin/audit?action=person.remove"); !strings.Contains(trail.body, bob+" (user 2)") {
+	if trail = c.get("/admin/audit?action=user.remove"); !strings.Contains(trail.body, bob+" (user 2)") {
 		t.Errorf("nobody knows who was removed: %s", trail.body)
 	}
 	if trail = c.get("/admin/audit?actor=" + eve); !strings.Contains(trail.body, "user.state") {

@@ -11,7 +11,7 @@ import (
 	"toaster.do/lib/config"
 )
 
-// Room is an error of kind Full when less is free than limits.free_disk says on a disk that builds need: the
+// Room is an error of kind StorageFull when less is free than limits.free_disk says on a disk that builds need: the
 // database's, and with the local engine those where builds run and leave what they made.
 func Room(cfg *config.Config) error {
 	paths := []string{filepath.Dir(cfg.Paths.Database)}
@@ -24,7 +24,7 @@ func Room(cfg *config.Config) error {
 			return err
 		}
 		if free < int64(cfg.Limits.FreeDisk) {
-			return apperr.Wrap(apperr.Full, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
+			return apperr.Wrap(apperr.StorageFull, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
 				cfg.Limits.FreeDisk),
 				"The server's disk is nearly full: no more builds start.", "Remove jobs that you don't need, and try again later. Administrator: free some space, or lower limits.free_disk.")
 		}

@@ -27,13 +27,13 @@ func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 		}
 		return s.Store.DeleteJob(ctx, job.ID, s.Now())
 	}
-	if job.Defined < job.Revision && s.Define == nil {
+	if job.EngineRevision < job.Revision && s.Define == nil {
 		return nil
 	}
 	if err := s.define(ctx, job); err != nil {
 		return err
 	}
-	pending, err := s.Store.Pending(ctx, job.ID)
+	pending, err := s.Store.UnfinalizedBuilds(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -41,12 +41,12 @@ func (s *Follower) advance(ctx context.Context, job *store.Job) error {
 	stopping := false
 	for _, b := range pending {
 		switch {
-		case b.Open() && b.Stop:
+		case b.Open() && b.StopRequested:
 			stopping = true
 			err = s.stop(ctx, job, b)
-		case b.State == string(Queued) && b.Ticket == "" && stopping:
+		case b.State == Queued && b.Ticket == "" && stopping:
 			err = nil // the engine would join it to the start that is to be given up
-		case b.State == string(Queued) && b.Ticket == "":
+		case b.State == Queued && b.Ticket == "":
 			err = s.start(ctx, job, b)
 		case !b.Open():
 			err = s.settle(ctx, job, b)
@@ -64,7 +64,7 @@ func (s *Follower) keep(ctx context.Context, job *store.Job) error {
 	if !ok {
 		return nil
 	}
-	untold, err := s.Store.Untold(ctx, job.ID)
+	untold, err := s.Store.KeptOutOfSync(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *Follower) keep(ctx context.Context, job *store.Job) error {
 		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
 			return err
 		}
-		if err := s.Store.ToldKept(context.WithoutCancel(ctx), b); err != nil {
+		if err := s.Store.SetEngineKept(context.WithoutCancel(ctx), b); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func (s *Follower) keep(ctx context.Context, job *store.Job) error {
 
 // define gives the engine the newest revision, and tells it whether builds may start.
 func (s *Follower) define(ctx context.Context, job *store.Job) error {
-	if job.Defined < job.Revision {
+	if job.EngineRevision < job.Revision {
 		if err := s.create(ctx, job); err != nil {
 			return err
 		}
@@ -92,11 +92,11 @@ func (s *Follower) define(ctx context.Context, job *store.Job) error {
 	if err := s.Engine.SetEnabled(ctx, job.EngineName, job.Enabled); err != nil {
 		return err
 	}
-	return s.Store.JobEngineEnabled(ctx, job.ID, job.Enabled)
+	return s.Store.SetEngineEnabled(ctx, job.ID, job.Enabled)
 }
 
 func (s *Follower) create(ctx context.Context, job *store.Job) error {
-	rev, err := s.Store.Revision(ctx, job.PersonID, job.ID, job.Revision)
+	rev, err := s.Store.Revision(ctx, job.UserID, job.ID, job.Revision)
 	if err != nil {
 		return err
 	}
@@ -107,13 +107,13 @@ func (s *Follower) create(ctx context.Context, job *store.Job) error {
 	if err := s.Engine.Create(ctx, defined); err != nil {
 		return err
 	}
-	return s.Store.JobDefined(context.WithoutCancel(ctx), job.ID, job.Revision)
+	return s.Store.SetEngineRevision(context.WithoutCancel(ctx), job.ID, job.Revision)
 }
 
 // start asks the engine for a build, unless another process is at it. When that one never wrote the answer
 // down, the engine may have started the build all the same: look before asking again.
 func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) error {
-	if job.Problem == DisabledThere {
+	if job.EngineError == DisabledThere {
 		return nil // until the engine shows that it is enabled
 	}
 	if !b.AskedAt.IsZero() {
@@ -132,7 +132,7 @@ func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) er
 			if err := s.observe(ctx, job); err != nil {
 				return err
 			}
-			if now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
+			if now, err := s.Store.Build(ctx, job.UserID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
 				return err
 			}
 		}
@@ -147,8 +147,9 @@ func (s *Follower) start(ctx context.Context, job *store.Job, b *store.Build) er
 		return s.Store.SetTicket(context.WithoutCancel(ctx), b, string(ticket))
 	case apperr.KindOf(err) == apperr.NotFound:
 		// Somebody removed the job from the engine: the next round defines it again.
-		return errors.Join(s.Store.JobUndefined(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
-	case apperr.KindOf(err) == apperr.Conflict || apperr.KindOf(err) == apperr.Denied || apperr.KindOf(err) == apperr.Invalid:
+		return errors.Join(s.Store.ClearEngineRevision(ctx, job.ID), s.Store.UnclaimStart(ctx, b))
+	case apperr.KindOf(err) == apperr.FailedPrecondition || apperr.KindOf(err) == apperr.PermissionDenied ||
+		apperr.KindOf(err) == apperr.InvalidArgument:
 		return errors.Join(err, s.Store.UnclaimStart(ctx, b))
 	}
 	return err // it may have been started: the claim stays until that is known
@@ -164,7 +165,7 @@ func (s *Follower) stop(ctx context.Context, job *store.Job, b *store.Build) err
 		if err := s.observe(ctx, job); err != nil {
 			return err
 		}
-		now, err := s.Store.Build(ctx, job.PersonID, job.ID, b.Number)
+		now, err := s.Store.Build(ctx, job.UserID, job.ID, b.Number)
 		if err != nil || !now.Open() {
 			return err
 		}
@@ -186,7 +187,7 @@ const stoppedAt = "reconcile.stopped"
 // It returns how many jobs needed something, and what could not be done. An engine that is away is asked once; where
 // ctx ends, or the engine is away, before all jobs had their turn, the next Reconcile begins with those that had none.
 func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
-	unsettled, err := s.Store.Unsettled(ctx)
+	unsettled, err := s.Store.UnfinishedJobs(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -197,7 +198,7 @@ func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 		}
 		errs = append(errs, err)
 	}
-	last, err := s.Store.Fact(ctx, stoppedAt)
+	last, err := s.Store.Setting(ctx, stoppedAt)
 	if err != nil {
 		return len(unsettled), err
 	}
@@ -214,7 +215,7 @@ func (s *Follower) Reconcile(ctx context.Context) (jobs int, err error) {
 		}
 	}
 	if last != before {
-		errs = append(errs, s.Store.SetFact(context.WithoutCancel(ctx), stoppedAt, last))
+		errs = append(errs, s.Store.SetSetting(context.WithoutCancel(ctx), stoppedAt, last))
 	}
 	return len(unsettled), errors.Join(errs...)
 }
@@ -225,7 +226,7 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 	defer cancel()
 	// Read again: what was observed may have left less to do, or more.
 	if job.RemovedAt.IsZero() {
-		if job, err = s.Store.Job(ctx, job.PersonID, job.ID); err != nil {
+		if job, err = s.Store.Job(ctx, job.UserID, job.ID); err != nil {
 			if apperr.KindOf(err) == apperr.NotFound {
 				return nil
 			}
@@ -243,7 +244,7 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 }
 
 // errSlow is of a job that has had its time.
-var errSlow = apperr.New(apperr.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
+var errSlow = apperr.New(apperr.RateLimited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
 
 // isAway tells an engine that can't be asked now from one that refused something, and from a job that takes long.
 func isAway(err error) bool {
@@ -255,7 +256,7 @@ func isAway(err error) bool {
 // told. It reports whether the database may have changed.
 func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 	asked := s.refresh(ctx, []*store.Job{job})
-	ended := job.Last != nil && !job.Last.Open() && !job.Last.Settled
+	ended := job.Last != nil && !job.Last.Open() && !job.Last.Finalized
 	if !asked && !ended {
 		return false
 	}
@@ -264,7 +265,7 @@ func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 	if err := s.scanRunning(ctx, job); err != nil {
 		s.Logger.Warn("the log was not searched for steps", "job", job.ID, "error", err)
 	}
-	if job, err := s.Store.Job(ctx, job.PersonID, job.ID); err == nil {
+	if job, err := s.Store.Job(ctx, job.UserID, job.ID); err == nil {
 		if err := s.advance(ctx, job); err != nil {
 			s.note(ctx, job, err)
 		}
@@ -278,7 +279,7 @@ func (s *Follower) watch(ctx context.Context, job *store.Job) bool {
 func (s *Follower) refresh(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job
 	for _, job := range jobs {
-		if job.Last != nil && !job.Last.Settled && since(s.Now(), job.SeenAt) >= cmp.Or(s.Fresh, fresh) {
+		if job.Last != nil && !job.Last.Finalized && since(s.Now(), job.SeenAt) >= cmp.Or(s.Fresh, fresh) {
 			stale = append(stale, job)
 		}
 	}
@@ -329,7 +330,7 @@ type knowledge struct {
 
 func (s *Follower) recall(ctx context.Context, job *store.Job) (k knowledge, err error) {
 	k.job = job
-	if k.pending, err = s.Store.Pending(ctx, job.ID); err != nil {
+	if k.pending, err = s.Store.UnfinalizedBuilds(ctx, job.ID); err != nil {
 		return k, err
 	}
 	k.highest, err = s.Store.HighestEngineNumber(ctx, job.ID)
@@ -357,10 +358,10 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 	if err := s.Store.Observe(ctx, k.job.ID, now, seen); err != nil {
 		return err
 	}
-	if !there && k.job.Defined > 0 {
+	if !there && k.job.EngineRevision > 0 {
 		s.Logger.Warn("the build service no longer has a job, which somebody deleted or renamed there; it is set up again",
 			"job", k.job.ID, "engine_job", k.job.EngineName)
-		return s.Store.JobUndefined(ctx, k.job.ID)
+		return s.Store.ClearEngineRevision(ctx, k.job.ID)
 	}
 	return nil
 }
@@ -371,10 +372,10 @@ func (s *Follower) switched(ctx context.Context, job *store.Job, st Status, ther
 	if there && !st.Enabled && job.EngineEnabled && job.Enabled {
 		problem = DisabledThere
 	}
-	if !there || problem == job.Problem || problem == "" && job.Problem != DisabledThere {
+	if !there || problem == job.EngineError || problem == "" && job.EngineError != DisabledThere {
 		return nil
 	}
-	return s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, problem)
+	return s.Store.SetEngineError(context.WithoutCancel(ctx), job.ID, problem)
 }
 
 // trace asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether the start is
@@ -391,10 +392,10 @@ func (s *Follower) trace(ctx context.Context, job *store.Job, b *store.Build, no
 	}
 	switch state {
 	case Running:
-		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, string(Running), now, 0, ""
+		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, Running, now, 0, ""
 	case Aborted:
 		reason := "It was taken out of the build engine's queue."
-		if b.Stop {
+		if b.StopRequested {
 			reason = b.Reason
 		}
 		end(b, Aborted, reason, now)

@@ -12,14 +12,14 @@ func compare(b *store.Build, st Status, highest int, now time.Time) (shown bool)
 	if b.Ticket == "" {
 		adopt(b, st, highest)
 		if b.Ticket == "" {
-			if b.Stop && since(now, b.AskedAt) >= startPatience {
+			if b.StopRequested && since(now, b.AskedAt) >= startPatience {
 				end(b, Aborted, b.Reason, now)
 			}
 			return true
 		}
 	}
 	if w := st.Waiting; w != nil && b.EngineNumber == 0 && string(w.Ticket) == b.Ticket {
-		b.State, b.Position, b.Reason = string(Queued), w.Position, w.Reason
+		b.State, b.Position, b.Reason = Queued, w.Position, w.Reason
 		return true
 	}
 	for _, e := range st.Builds {
@@ -50,10 +50,10 @@ func adopt(b *store.Build, st Status, highest int) {
 }
 
 func follow(b *store.Build, e BuildStatus, now time.Time) {
-	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
+	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, e.State, e.Reason, 0
 	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
-	if e.State == Lost && b.Stop { // it was to end, and has
-		b.State = string(Aborted)
+	if e.State == Lost && b.StopRequested { // it was to end, and has
+		b.State = Aborted
 	}
 	if e.State.Ended() && b.EndedAt.IsZero() {
 		b.EndedAt = after(b.StartedAt, now)
@@ -64,11 +64,11 @@ func follow(b *store.Build, e BuildStatus, now time.Time) {
 // be stopped is stopped. One that waited is asked for again: nobody took the wish back.
 func vanish(b *store.Build, there bool, now time.Time) {
 	switch {
-	case b.EngineNumber > 0 && !b.Stop && !there:
+	case b.EngineNumber > 0 && !b.StopRequested && !there:
 		end(b, Lost, "The build service no longer has this job: somebody deleted or renamed it there. It is set up again.", now)
-	case b.EngineNumber > 0 && !b.Stop:
+	case b.EngineNumber > 0 && !b.StopRequested:
 		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
-	case b.Stop:
+	case b.StopRequested:
 		end(b, Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
@@ -77,5 +77,5 @@ func vanish(b *store.Build, there bool, now time.Time) {
 }
 
 func end(b *store.Build, state State, reason string, now time.Time) {
-	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, after(b.StartedAt, now)
+	b.State, b.Reason, b.Position, b.EndedAt = state, reason, 0, after(b.StartedAt, now)
 }

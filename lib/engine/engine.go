@@ -5,22 +5,22 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"toaster.do/lib/store"
 )
 
-// State is the state of a build (design: § Names).
-type State string
+// State is the state of a build.
+type State = store.BuildState
 
+// The states of package store, for engines, which know no database.
 const (
-	Queued    State = "queued"    // accepted, waiting for a slot, or for the engine to come back
-	Running   State = "running"   // a script runs
-	Succeeded State = "succeeded" // the script ended with 0
-	Failed    State = "failed"    // the script ended otherwise, or hit a limit
-	Aborted   State = "aborted"   // a person stopped it
-	Lost      State = "lost"      // the engine ended it, or no longer knows it
+	Queued    = store.Queued
+	Running   = store.Running
+	Succeeded = store.Succeeded
+	Failed    = store.Failed
+	Aborted   = store.Aborted
+	Lost      = store.Lost
 )
-
-// Ended tells whether a build in this state will never change again.
-func (s State) Ended() bool { return s != Queued && s != Running }
 
 // DisabledThere is what an engine says of a start of a job that somebody has disabled on the engine itself.
 const DisabledThere = "This job was disabled on the build service itself. Builds wait until it is enabled there again."
@@ -144,8 +144,8 @@ type Health struct {
 
 // Engine runs builds. One conformance suite (package enginetest) holds for every implementation.
 //
-// Errors are *fault.Error of the kinds NotFound, Conflict, Denied, Unavailable (try again), Invalid (a range
-// that can't be satisfied) and Broken. Calls keep to ctx's deadline.
+// Errors are *apperr.Error of the kinds NotFound, FailedPrecondition, PermissionDenied, Unavailable (try again), InvalidArgument (a range
+// that can't be satisfied) and Internal. Calls keep to ctx's deadline.
 type Engine interface {
 	// Create defines the job and its script. Doing it twice is no error; a job of the same name gets the new
 	// script, and builds that run already go on with theirs.
@@ -153,7 +153,7 @@ type Engine interface {
 	// Remove stops a running build, forgets a waiting start, and deletes the job with its logs and artifacts.
 	// A job that is gone is no error.
 	Remove(ctx context.Context, name string) error
-	// SetEnabled lets a job start builds or not. A disabled job's Start is a Conflict; running builds go on, and
+	// SetEnabled lets a job start builds or not. A disabled job's Start is a FailedPrecondition; running builds go on, and
 	// a start that waits is forgotten.
 	SetEnabled(ctx context.Context, name string, enabled bool) error
 	// Start asks for a build. While a start of this job waits, another gives the same ticket.
@@ -177,7 +177,7 @@ type Engine interface {
 // Expirer is an Engine that can remove the log and the artifacts of a single build.
 type Expirer interface {
 	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs, or that
-	// somebody has the engine keep, is a Conflict.
+	// somebody has the engine keep, is a FailedPrecondition.
 	Expire(ctx context.Context, name string, number int) error
 }
 

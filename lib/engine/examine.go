@@ -11,13 +11,13 @@ import (
 // wanted stopped. It reports false where the engine has to be asked again.
 func (s *Follower) examine(ctx context.Context, job *store.Job, b *store.Build) bool {
 	examiner, ok := s.Engine.(Examiner)
-	if !ok || b.Stop || b.EngineNumber == 0 || b.State != string(Lost) && b.State != string(Aborted) {
+	if !ok || b.StopRequested || b.EngineNumber == 0 || b.State != Lost && b.State != Aborted {
 		return true
 	}
 	state, reason, err := examiner.Examine(ctx, job.EngineName, b.EngineNumber)
 	switch {
 	case err == nil:
-		b.State, b.Reason = string(state), reason
+		b.State, b.Reason = state, reason
 	case apperr.KindOf(err) == apperr.Unavailable:
 		return false
 	default:

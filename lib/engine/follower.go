@@ -81,7 +81,7 @@ func (s *Follower) Builds(ctx context.Context, owner int64, id string) ([]*store
 func (s *Follower) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
 	ctx = Budget(ctx)
 	b, err := s.Store.Build(ctx, owner, id, number)
-	if err != nil || b.Settled {
+	if err != nil || b.Finalized {
 		return b, err
 	}
 	job, err := s.Job(ctx, owner, id)
@@ -121,7 +121,7 @@ func (s *Follower) note(ctx context.Context, job *store.Job, err error) {
 	if f.Kind == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, ErrAway) {
 		return // it comes back by itself, or it is no matter of this job
 	}
-	if err := s.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
+	if err := s.Store.SetEngineError(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
 		s.Logger.Error("the engine's refusal was not stored", "job", job.ID, "error", err)
 	}
 }

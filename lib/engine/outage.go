@@ -43,7 +43,7 @@ const outageFact = "outage"
 
 // Outage returns what is known; nil: the engine has answered last.
 func (m *Memory) Outage(ctx context.Context) *Outage {
-	text, err := m.Store.Fact(ctx, outageFact)
+	text, err := m.Store.Setting(ctx, outageFact)
 	if err != nil || text == "" {
 		return nil
 	}
@@ -95,7 +95,7 @@ func (m *Memory) write(ctx context.Context, o *Outage) {
 	if o != nil {
 		text, _ = json.Marshal(o)
 	}
-	if err := m.Store.SetFact(ctx, outageFact, string(text)); err != nil {
+	if err := m.Store.SetSetting(ctx, outageFact, string(text)); err != nil {
 		m.Logger.Warn("that the build service is away, or back, was not noted", "error", err)
 	}
 }
@@ -135,8 +135,8 @@ func (s *Follower) outage(ctx context.Context, jobs []*store.Job, builds ...*sto
 
 // refused gives a build that waits to be asked for the reason why its job can't be.
 func refused(j *store.Job, b *store.Build) {
-	if b.State == string(Queued) && b.Ticket == "" && j.Problem != "" {
-		b.Reason = j.Problem
+	if b.State == Queued && b.Ticket == "" && j.EngineError != "" {
+		b.Reason = j.EngineError
 	}
 }
 
@@ -147,17 +147,17 @@ func (o *Outage) says(b *store.Build) string {
 	at := o.Since.UTC().Format(outageTime)
 	if o.Kind != apperr.Unavailable {
 		switch {
-		case b.Stop:
+		case b.StopRequested:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. The build is stopped after that.", at)
-		case b.State == string(Queued):
+		case b.State == Queued:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. The build waits, and starts by itself after that.", at)
 		}
 		return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. How far the build is now is not known.", at)
 	}
 	switch {
-	case b.Stop:
+	case b.StopRequested:
 		return fmt.Sprintf("The build service has not answered since %s. The build is stopped as soon as it does.", at)
-	case b.State == string(Queued):
+	case b.State == Queued:
 		return fmt.Sprintf("The build service has not answered since %s. The build waits, and starts by itself as soon as it does.", at)
 	}
 	return fmt.Sprintf("The build service has not answered since %s. How far the build is now is not known.", at)

@@ -17,7 +17,7 @@ import (
 // settle fetches what is left to know of a build that has ended: its last step and its artifacts.
 func (s *Follower) settle(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.EngineNumber == 0 {
-		return s.Store.Settle(ctx, b, nil)
+		return s.Store.Finalize(ctx, b, nil)
 	}
 	if err := s.scan(ctx, job, b); err != nil && apperr.KindOf(err) != apperr.NotFound {
 		return err
@@ -39,7 +39,7 @@ func (s *Follower) settle(ctx context.Context, job *store.Job, b *store.Build) e
 		}
 		artifacts[i] = store.Artifact(a)
 	}
-	return s.Store.Settle(ctx, b, artifacts)
+	return s.Store.Finalize(ctx, b, artifacts)
 }
 
 // checksums reads a build's SHA256SUMS, as sha256sum(1) writes it. A build without one has no checksums.
@@ -82,7 +82,7 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 	if gone := b.Gone(); gone != nil {
 		return Chunk{}, gone
 	}
-	if streamer, ok := s.Engine.(Streamer); ok && b.Settled {
+	if streamer, ok := s.Engine.(Streamer); ok && b.Finalized {
 		return s.settledLog(ctx, streamer, name, b, offset)
 	}
 	ctx, cancel := Context(ctx)
@@ -94,12 +94,12 @@ func (s *Follower) Log(ctx context.Context, owner int64, id string, number int, 
 // settledLog reads a log whose end is known from an engine that reads all that follows an offset: where that is much, it
 // is asked for the log from its beginning instead, of which no more is read than is needed.
 func (s *Follower) settledLog(ctx context.Context, from Streamer, name string, b *store.Build, offset int64) (Chunk, error) {
-	if offset >= b.Scanned {
-		return Chunk{Next: b.Scanned}, nil
+	if offset >= b.LogOffset {
+		return Chunk{Next: b.LogOffset}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, longLogTime)
 	defer cancel()
-	if b.Scanned > longLog && offset < b.Scanned/2 {
+	if b.LogOffset > longLog && offset < b.LogOffset/2 {
 		if state, err := s.Store.ScanState(ctx, b); err != nil || state.Hidden > 0 {
 			return skim(ctx, from, name, b, offset, state.Hidden)
 		}
@@ -226,7 +226,7 @@ func gone(b *store.Build, err error) error {
 		return err
 	}
 	message := "The build engine no longer has the log and the files of this build: they were removed there."
-	if b.State == string(Lost) {
+	if b.State == Lost {
 		message = "The build engine lost this build, and its log with it."
 	}
 	return apperr.Wrap(apperr.Gone, err, message, "Build again to have new ones.")

@@ -12,12 +12,12 @@ import (
 
 // scanRunning searches what is new in the logs of a job's open builds for steps.
 func (s *Follower) scanRunning(ctx context.Context, job *store.Job) error {
-	pending, err := s.Store.Pending(ctx, job.ID)
+	pending, err := s.Store.UnfinalizedBuilds(ctx, job.ID)
 	if err != nil {
 		return err
 	}
 	for _, b := range pending {
-		if b.EngineNumber > 0 && b.State == string(Running) {
+		if b.EngineNumber > 0 && b.State == Running {
 			if err := s.scan(ctx, job, b); err != nil {
 				return err
 			}
@@ -43,10 +43,10 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 		}
 	}
 	store := func(next int64, whole bool) error {
-		b.Scanned, b.Foreseen = max(next, b.Scanned), foresee(state.Phases, past)
-		return s.Store.Scanned(ctx, b, state, whole)
+		b.LogOffset, b.Foreseen = max(next, b.LogOffset), foresee(state.Phases, past)
+		return s.Store.SaveScan(ctx, b, state, whole)
 	}
-	if streamer, ok := s.Engine.(Streamer); ok && b.Scanned == 0 && !b.Open() {
+	if streamer, ok := s.Engine.(Streamer); ok && b.LogOffset == 0 && !b.Open() {
 		next, err := s.scanWhole(ctx, r, streamer, job.EngineName)
 		if err != nil {
 			return err
@@ -56,11 +56,11 @@ func (s *Follower) scan(ctx context.Context, job *store.Job, b *store.Build) err
 		return s.scanRest(ctx, r, streamer, job.EngineName, store)
 	}
 	for range maxScan {
-		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
+		c, err := s.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.LogOffset)
 		if err != nil {
 			return err
 		}
-		if c.More && c.Next <= b.Scanned {
+		if c.More && c.Next <= b.LogOffset {
 			return nil
 		}
 		r.read(c.Text, !c.More)
@@ -96,7 +96,7 @@ func (s *Follower) scanWhole(ctx context.Context, r reader, from Streamer, name 
 // scanRest goes on where the last search ended. While a build runs, an answer has a part of what there is.
 func (s *Follower) scanRest(ctx context.Context, r reader, from Streamer, name string, store func(int64, bool) error) error {
 	for range maxScan {
-		begin := r.Scanned
+		begin := r.LogOffset
 		next, more, err := r.stream(ctx, from, name)
 		if err == nil {
 			err = store(next, !more)
@@ -110,7 +110,7 @@ func (s *Follower) scanRest(ctx context.Context, r reader, from Streamer, name s
 
 // stream reads all that is new in one answer.
 func (r reader) stream(ctx context.Context, from Streamer, name string) (next int64, more bool, err error) {
-	log, err := from.Stream(ctx, name, r.EngineNumber, r.Scanned)
+	log, err := from.Stream(ctx, name, r.EngineNumber, r.LogOffset)
 	if err != nil {
 		return 0, false, err
 	}

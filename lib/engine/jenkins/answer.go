@@ -64,26 +64,26 @@ func refusal(resp *http.Response, c call) error {
 	switch e.status {
 	case http.StatusBadRequest:
 		if strings.Contains(e.text, "already exists") {
-			return apperr.Wrap(apperr.Conflict, e, "The build engine has another job of this name.", askAdmin)
+			return apperr.Wrap(apperr.AlreadyExists, e, "The build engine has another job of this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.Denied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
-		return apperr.Wrap(apperr.Denied, e, "The build engine doesn't allow this site to do that.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, e, "The build engine doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
 		return apperr.Wrap(apperr.NotFound, e, "The build engine doesn't have that.", "")
 	case http.StatusConflict:
-		return apperr.Wrap(apperr.Conflict, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
+		return apperr.Wrap(apperr.FailedPrecondition, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		return apperr.Wrap(apperr.Unavailable, away{e}, phase(e.text), tryLater)
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Broken, away{e}, "The build engine answers with a page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Internal, away{e}, "The build engine answers with a page instead of data.", askAdmin)
 	case e.status <= 399:
 		return redirected(resp, e)
 	}
-	return apperr.Wrap(apperr.Broken, e, "The build engine failed to do that.", askAdmin)
+	return apperr.Wrap(apperr.Internal, e, "The build engine failed to do that.", askAdmin)
 }
 
 // phase says what a Jenkins that is not ready is about.
@@ -101,13 +101,13 @@ func redirected(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && asksToLogIn(u) {
-		return apperr.Wrap(apperr.Denied, away{e}, "The build engine asks this site to log in.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, away{e}, "The build engine asks this site to log in.", askAdmin)
 	}
-	return apperr.Wrap(apperr.Broken, away{e}, "The build engine sends this site somewhere else.", askAdmin)
+	return apperr.Wrap(apperr.Internal, away{e}, "The build engine sends this site somewhere else.", askAdmin)
 }
 
 func tooLong(c call) error {
-	return apperr.Wrap(apperr.Broken, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The build engine's answer is too long.", askAdmin)
+	return apperr.Wrap(apperr.Internal, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The build engine's answer is too long.", askAdmin)
 }
 
 // cutOff is a fault for an answer that began as it should and did not end so.
@@ -125,7 +125,7 @@ func unreached(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Broken, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
+		return apperr.Wrap(apperr.Internal, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return late(err)
 	}

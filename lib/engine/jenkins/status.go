@@ -64,7 +64,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 		if len(all) == len(wanted) {
 			break
 		}
-		if err := e.list(ctx, list, wanted, all); err != nil && (list == "" || apperr.KindOf(err) != apperr.NotFound && apperr.KindOf(err) != apperr.Denied) {
+		if err := e.list(ctx, list, wanted, all); err != nil && (list == "" || apperr.KindOf(err) != apperr.NotFound && apperr.KindOf(err) != apperr.PermissionDenied) {
 			return nil, err
 		}
 	}

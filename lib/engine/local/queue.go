@@ -189,7 +189,7 @@ func (w *worker) look(ctx context.Context) error {
 		known[b.Ticket] = b
 	}
 	for ticket, stopped := range w.running {
-		if b, ok := known[ticket]; !stopped && (!ok || b.Stop) {
+		if b, ok := known[ticket]; !stopped && (!ok || b.StopRequested) {
 			// One that is not there any more has ended just now, or its job was removed.
 			w.call(request{Op: opStop, Ticket: ticket})
 			w.running[ticket] = true
@@ -290,7 +290,7 @@ func (w *worker) order(b store.LocalBuild, j store.LocalJob) request {
 func (w *worker) commit(b store.LocalBuild, e end) {
 	for {
 		_, err := w.DB.LocalFinish(context.Background(), store.LocalEnd{
-			Ticket: b.Ticket, Runner: w.id, State: string(e.State), Reason: e.Reason,
+			Ticket: b.Ticket, Runner: w.id, State: e.State, Reason: e.Reason,
 			EndedAt: b.StartedAt.Add(e.Took), Artifacts: e.Artifacts,
 		}, func() error {
 			if len(e.Artifacts) == 0 {
@@ -355,7 +355,7 @@ func (w *worker) bury(ctx context.Context, id string, running []store.LocalBuild
 			continue
 		}
 		ended := lastWord(w.Dir, b)
-		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost),
+		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: engine.Lost,
 			Reason: lostReason, EndedAt: ended}
 		_, err := w.DB.LocalFinish(ctx, lost, func() error {
 			w.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", id)

@@ -37,11 +37,12 @@ help:
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 
-LINK = go build -trimpath -tags=pages,$(TAGS) -ldflags '-s -w -X toaster.do/lib/app.Version=$(VERSION) -extldflags -static'
+LINK = go build -trimpath -tags=pages,$(TAGS) -overlay '$(BUILD)/pages/overlay.json' -ldflags '-s -w -X toaster.do/lib/app.Version=$(VERSION) -extldflags -static'
 
-# The pages are compiled first, and become a part of the programs.
+# The templates become Go source, which overlay.json adds to the programs. Programs that are built without the tag "pages", as in
+# tests, parse the templates at run time.
 build: run-tools
-	go run ./lib/view/generate lib/view/compiled/pages
+	go run ./lib/view/generate '$(BUILD)/pages'
 	$(LINK) -o '$(BUILD)/toasterctl' ./lib/toasterctl
 	@for p in $(PROGRAMS); do \
 		echo "go build cgi-bin/$$p"; \
@@ -127,7 +128,7 @@ release:
 	@echo "then: git commit -am 'release: $(VERSION)' && git tag 'v$(VERSION)'"
 
 clean:
-	rm -rf '$(BUILD)' lib/view/compiled/pages
+	rm -rf '$(BUILD)'
 
 run-tools:
 	@.ci/tools $(RUN_PACKAGES)

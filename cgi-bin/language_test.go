@@ -12,7 +12,7 @@ import (
 // leftovers are messages that stand on a German page in English: those that say enough to be known again.
 func leftovers(t *testing.T, body string) (list []string) {
 	t.Helper()
-	catalog, err := templates.Files.ReadFile("messages/de.txt")
+	catalog, err := templates.Messages.ReadFile("messages/de.txt")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,13 +41,18 @@ func TestMain(m *testing.M) {
 	}
 	programs = dir
 	code := 1
-	tags := "judge" // every page of every test is compared with html/template's
+	tags := "pages,judge" // every page of every test is compared with html/template's
 	for flag := range strings.FieldsSeq(os.Getenv("GOFLAGS")) {
 		if more, ok := strings.CutPrefix(flag, "-tags="); ok {
 			tags += "," + more
 		}
 	}
-	if out, err := exec.Command("go", "build", "-tags", tags, "-o", dir+"/", "./index", "./account", "./admin", "./jobs", "./build", "./strength").CombinedOutput(); err != nil {
+	out, err := exec.Command("go", "run", "../lib/view/generate", dir+"/pages").CombinedOutput()
+	if err == nil {
+		out, err = exec.Command("go", "build", "-tags", tags, "-overlay", dir+"/pages/overlay.json", "-o", dir+"/",
+			"./index", "./account", "./admin", "./jobs", "./build", "./strength").CombinedOutput()
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 	} else {
 		code = m.Run()

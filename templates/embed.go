@@ -3,7 +3,13 @@ package templates
 
 import "embed"
 
-// Files are the templates, and their messages in other languages. layout.ace frames every page; names that begin with an underscore are parts of pages.
+// Pages are the templates: layout.ace frames every page, and parts of pages have names that begin
+// with an underscore.
 //
-//go:embed *.ace messages/de.txt
-var Files embed.FS
+//go:embed *.ace
+var Pages embed.FS
+
+// Messages are the texts of templates and programs in other languages.
+//
+//go:embed messages/de.txt
+var Messages embed.FS

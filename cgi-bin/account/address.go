@@ -15,10 +15,12 @@ type addressPage struct {
 	Mailed     bool
 }
 
+var addressTemplate = view.Template[addressPage]{Name: "address"}
+
 // addressForm is the page that a letter to a new address leads to, and without a link the form for one.
 func addressForm(w http.ResponseWriter, r *web.Request) error {
 	if r.URL.Query().Has("link") {
-		return findLink(w, r, "address", "confirm", "/account/address")
+		return findLink(w, r, "address", &confirmTemplate, "/account/address")
 	}
 	switch {
 	case r.Who.Token != nil:
@@ -39,7 +41,7 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 
 func showAddress(w http.ResponseWriter, r *web.Request, status int, p addressPage) error {
 	p.Old, p.Mailed = r.Who.Person.Email, r.Site.Config.Mail.On()
-	return r.Page(w, status, "address", view.View{Here: "account", Data: p})
+	return r.Page(w, status, addressTemplate.With(p), view.View{Here: "account"})
 }
 
 func changeAddress(w http.ResponseWriter, r *web.Request) error {

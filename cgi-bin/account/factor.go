@@ -27,6 +27,14 @@ type factorPage struct {
 	Form       string // which of the page's forms was sent: "enable", "codes", "disable"
 }
 
+// codesPage is where recovery codes are shown.
+type codesPage struct{ Codes []string }
+
+var (
+	factorTemplate = view.Template[factorPage]{Name: "factor"}
+	codesTemplate  = view.Template[codesPage]{Name: "codes"}
+)
+
 func factorForm(w http.ResponseWriter, r *web.Request) error {
 	return showFactor(w, r, http.StatusOK, factorPage{}, nil)
 }
@@ -56,7 +64,7 @@ func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage,
 	if v.Path, v.Size, err = picture(enrolment.URL); err != nil {
 		return err
 	}
-	return r.Page(w, status, "factor", view.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, factorTemplate.With(v), view.View{Here: "account", Notice: notice(r)})
 }
 
 // purpose ties a sealed secret to the session that asked for it.
@@ -123,7 +131,7 @@ func codes(w http.ResponseWriter, r *web.Request) error {
 	if text != nil {
 		list = strings.Split(string(text), "\n")
 	}
-	return r.Page(w, http.StatusOK, "codes", view.View{Here: "account", Data: struct{ Codes []string }{list}})
+	return r.Page(w, http.StatusOK, codesTemplate.With(codesPage{list}), view.View{Here: "account"})
 }
 
 func renewCodes(w http.ResponseWriter, r *web.Request) error {

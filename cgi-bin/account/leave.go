@@ -13,6 +13,14 @@ import (
 // word is what has to be typed for an account to be removed: no slip of the finger does it.
 const word = "remove"
 
+// leavePage is the form that removes an account.
+type leavePage struct {
+	wrong
+	Word string
+}
+
+var leaveTemplate = view.Template[leavePage]{Name: "leave"}
+
 // export sends all that the site knows of a person, as a .zip, piece by piece.
 func export(w http.ResponseWriter, r *web.Request) error {
 	h := w.Header()
@@ -31,10 +39,7 @@ func removeForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, "leave", view.View{Here: "account", Data: struct {
-		wrong
-		Word string
-	}{bad, word}})
+	return r.Page(w, status, leaveTemplate.With(leavePage{bad, word}), view.View{Here: "account"})
 }
 
 func remove(w http.ResponseWriter, r *web.Request) error {

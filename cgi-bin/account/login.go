@@ -24,6 +24,8 @@ type form struct {
 	Open, Mailed bool // people can sign up; there are letters
 }
 
+var loginTemplate = view.Template[form]{Name: "login"}
+
 const home = "/jobs" // where a log-in leads that was asked for by itself
 
 func loginForm(w http.ResponseWriter, r *web.Request) error {
@@ -66,7 +68,7 @@ func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error 
 	f.Kept = strings.Contains(f.Next, "draft=")
 	f.Open, f.Mailed = accounts(r).Open(), r.Site.Config.Mail.On()
 	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, "login", view.View{Here: "login", Notice: notice(r), Data: f})
+	return r.Page(w, status, loginTemplate.With(f), view.View{Here: "login", Notice: notice(r)})
 }
 
 func login(w http.ResponseWriter, r *web.Request) error {
@@ -136,6 +138,8 @@ type code struct {
 	State, Next string
 }
 
+var codeTemplate = view.Template[code]{Name: "code"}
+
 const codeLife = 10 * time.Minute
 
 // half is somebody who has given the right password, and the second factor not yet.
@@ -176,7 +180,7 @@ func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
 
 func showCode(w http.ResponseWriter, r *web.Request, status int, c code) error {
 	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, "code", view.View{Here: "login", Data: c})
+	return r.Page(w, status, codeTemplate.With(c), view.View{Here: "login"})
 }
 
 func loginCode(w http.ResponseWriter, r *web.Request) error {

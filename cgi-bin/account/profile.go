@@ -28,6 +28,8 @@ type profilePage struct {
 	KeepDays       int
 }
 
+var profileTemplate = view.Template[profilePage]{Name: "account"}
+
 // profile shows who is logged in.
 func profile(w http.ResponseWriter, r *web.Request) error {
 	p := r.Who.Person
@@ -68,7 +70,7 @@ func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePag
 		}
 		v.Codes = n
 	}
-	return r.Page(w, status, "account", view.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, profileTemplate.With(v), view.View{Here: "account", Notice: notice(r)})
 }
 
 func setProfile(w http.ResponseWriter, r *web.Request) error {
@@ -99,6 +101,14 @@ type sessionRow struct {
 	Here    bool   // this very one
 }
 
+// sessionsPage lists where somebody is logged in.
+type sessionsPage struct {
+	wrong
+	Sessions []sessionRow
+}
+
+var sessionsTemplate = view.Template[sessionsPage]{Name: "sessions"}
+
 func sessions(w http.ResponseWriter, r *web.Request) error {
 	return showSessions(w, r, http.StatusOK, wrong{})
 }
@@ -112,10 +122,8 @@ func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) 
 	for _, s := range found {
 		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Who.Session})
 	}
-	return r.Page(w, status, "sessions", view.View{Here: "account", Notice: notice(r), Data: struct {
-		wrong
-		Sessions []sessionRow
-	}{bad, list}})
+	page := sessionsPage{bad, list}
+	return r.Page(w, status, sessionsTemplate.With(page), view.View{Here: "account", Notice: notice(r)})
 }
 
 func endSession(w http.ResponseWriter, r *web.Request) error {

@@ -30,7 +30,7 @@ func recoverAccount(w http.ResponseWriter, r *web.Request) error {
 }
 
 func resetForm(w http.ResponseWriter, r *web.Request) error {
-	return findLink(w, r, "recover", "reset", "/account/recover")
+	return findLink(w, r, "recover", &resetTemplate, "/account/recover")
 }
 
 func reset(w http.ResponseWriter, r *web.Request) error {
@@ -46,7 +46,8 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
 			email, err := a.Linked(r.Context(), "recover", secret)
-			return showLink(w, r, err, status, "reset", linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/recover"})
+			page := linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/recover"}
+			return showLink(w, r, err, status, &resetTemplate, page)
 		})
 	}
 	if !p.Active() {
@@ -59,15 +60,20 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 	return done(w, r, "/account/login", "reset")
 }
 
+// passwordPage is the form for another password.
+type passwordPage struct {
+	wrong
+	Email string
+}
+
+var passwordTemplate = view.Template[passwordPage]{Name: "password"}
+
 func passwordForm(w http.ResponseWriter, r *web.Request) error {
 	return showPassword(w, r, http.StatusOK, wrong{})
 }
 
 func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, "password", view.View{Here: "account", Data: struct {
-		wrong
-		Email string
-	}{bad, r.Who.Person.Email}})
+	return r.Page(w, status, passwordTemplate.With(passwordPage{bad, r.Who.Person.Email}), view.View{Here: "account"})
 }
 
 func changePassword(w http.ResponseWriter, r *web.Request) error {

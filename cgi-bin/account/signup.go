@@ -19,6 +19,8 @@ type signupPage struct {
 	Domains      []string
 }
 
+var signupTemplate = view.Template[signupPage]{Name: "signup"}
+
 func signupForm(w http.ResponseWriter, r *web.Request) error {
 	if r.Who.Person != nil {
 		return r.Redirect(w, "/account")
@@ -29,7 +31,7 @@ func signupForm(w http.ResponseWriter, r *web.Request) error {
 func showSignup(w http.ResponseWriter, r *web.Request, status int, p signupPage) error {
 	cfg := r.Site.Config
 	p.Open, p.Mailed, p.Approval, p.Domains = accounts(r).Open(), cfg.Mail.On(), cfg.Signup.Mode == "approval", cfg.Signup.Domains
-	return r.Page(w, status, "signup", view.View{Here: "signup", Data: p})
+	return r.Page(w, status, signupTemplate.With(p), view.View{Here: "signup"})
 }
 
 func signup(w http.ResponseWriter, r *web.Request) error {
@@ -62,7 +64,7 @@ func accepted(w http.ResponseWriter, r *web.Request, what string) error {
 
 // sent says what happens next.
 func sent(w http.ResponseWriter, r *web.Request) error {
-	return r.Page(w, http.StatusOK, "told", view.View{Data: told(r, r.URL.Query().Get("for"))})
+	return r.Page(w, http.StatusOK, toldTemplate.With(told(r, r.URL.Query().Get("for"))), view.View{})
 }
 
 // message is a page that says something, and leads on.
@@ -71,6 +73,8 @@ type message struct {
 	Text        []string
 	Link, Label string // where it leads; empty: nowhere
 }
+
+var toldTemplate = view.Template[message]{Name: "told"}
 
 func told(r *web.Request, what string) message {
 	const late = "If none comes within a few minutes, look among what was sorted out as spam."
@@ -105,17 +109,24 @@ type linkPage struct {
 	Retry string // the page that sends another
 }
 
+var (
+	activateTemplate = view.Template[linkPage]{Name: "activate"}
+	confirmTemplate  = view.Template[linkPage]{Name: "confirm"}
+	resetTemplate    = view.Template[linkPage]{Name: "reset"}
+)
+
 // findLink shows what a link is for; opening it changes nothing, because programs that look through letters do that.
-func findLink(w http.ResponseWriter, r *web.Request, kind, name, retry string) error {
+func findLink(w http.ResponseWriter, r *web.Request, kind string, t *view.Template[linkPage], retry string) error {
 	secret := r.URL.Query().Get("link")
 	if err := r.Allow("link", ""); err != nil {
 		return err
 	}
 	email, err := accounts(r).Linked(r.Context(), kind, secret)
-	return showLink(w, r, err, http.StatusOK, name, linkPage{Link: secret, Email: email, Retry: retry})
+	return showLink(w, r, err, http.StatusOK, t, linkPage{Link: secret, Email: email, Retry: retry})
 }
 
-func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name string, p linkPage) error {
+func showLink(w http.ResponseWriter, r *web.Request, err error, status int, t *view.Template[linkPage],
+	p linkPage) error {
 	if err != nil {
 		if apperr.KindOf(err) != apperr.NotFound {
 			return err
@@ -125,11 +136,11 @@ func showLink(w http.ResponseWriter, r *web.Request, err error, status int, name
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "strict-origin") // the web server's log may have referrers
-	return r.Page(w, status, name, view.View{Data: p})
+	return r.Page(w, status, t.With(p), view.View{})
 }
 
 func activateForm(w http.ResponseWriter, r *web.Request) error {
-	return findLink(w, r, "activate", "activate", "/account/resend")
+	return findLink(w, r, "activate", &activateTemplate, "/account/resend")
 }
 
 func activate(w http.ResponseWriter, r *web.Request) error {
@@ -145,7 +156,8 @@ func activate(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
 			email, err := a.Linked(r.Context(), "activate", secret)
-			return showLink(w, r, err, status, "activate", linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/resend"})
+			page := linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/resend"}
+			return showLink(w, r, err, status, &activateTemplate, page)
 		})
 	}
 	if !p.Active() {
@@ -161,9 +173,11 @@ type ask struct {
 	Mailed                             bool
 }
 
+var askTemplate = view.Template[ask]{Name: "ask"}
+
 func showAsk(w http.ResponseWriter, r *web.Request, status int, a ask) error {
 	a.Mailed = r.Site.Config.Mail.On()
-	return r.Page(w, status, "ask", view.View{Here: "login", Data: a})
+	return r.Page(w, status, askTemplate.With(a), view.View{Here: "login"})
 }
 
 var resendPage = ask{Title: "The activation letter, again", Lead: "Type the address that you signed up with.", Button: "Send it again", Action: "/account/resend"}

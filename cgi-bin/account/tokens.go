@@ -25,6 +25,8 @@ type tokensPage struct {
 	Admin      bool
 }
 
+var tokensTemplate = view.Template[tokensPage]{Name: "tokens"}
+
 func tokens(w http.ResponseWriter, r *web.Request) error {
 	v := tokensPage{Scope: store.ScopeRead, Days: "90"}
 	form, err := r.Kept()
@@ -54,7 +56,7 @@ func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage)
 		return r.Answer(w, status, map[string]any{"tokens": list})
 	}
 	v.Now, v.Admin = time.Now(), r.Who.Person.IsAdmin()
-	return r.Page(w, status, "tokens", view.View{Here: "account", Notice: notice(r), Data: v})
+	return r.Page(w, status, tokensTemplate.With(v), view.View{Here: "account", Notice: notice(r)})
 }
 
 type tokenJSON struct {

@@ -17,18 +17,23 @@ import (
 // checkTime is how long the page waits for the database's check.
 const checkTime = 20 * time.Second
 
+// healthPage is how the site is.
+type healthPage struct {
+	Tab string
+	*health.Report
+	Checked bool
+	Wrong   []string
+}
+
+var healthTemplate = view.Template[healthPage]{Name: "admin_health"}
+
 // health shows how the site is. With ?check=1 it reads the whole database, too.
 func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 	report, err := a.look(r)
 	if err != nil {
 		return err
 	}
-	v := struct {
-		Tab string
-		*health.Report
-		Checked bool
-		Wrong   []string
-	}{"health", report, r.URL.Query().Get("check") != "", nil}
+	v := healthPage{"health", report, r.URL.Query().Get("check") != "", nil}
 	if v.Checked {
 		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
 		defer cancel()
@@ -37,7 +42,7 @@ func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 			v.Wrong = []string{"The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too."}
 		}
 	}
-	return r.Page(w, http.StatusOK, "admin_health", view.View{Here: "admin", Data: v})
+	return r.Page(w, http.StatusOK, healthTemplate.With(v), view.View{Here: "admin"})
 }
 
 // metrics is the same for Prometheus.
@@ -64,6 +69,16 @@ func (a *admin) look(r *web.Request) (*health.Report, error) {
 // auditLength is how many lines of the audit trail a page has.
 const auditLength = 50
 
+// auditPage is a page of the audit trail.
+type auditPage struct {
+	Tab     string
+	Query   store.AuditQuery
+	Entries []store.AuditEntry
+	Older   string
+}
+
+var auditTemplate = view.Template[auditPage]{Name: "admin_audit"}
+
 // audit shows the audit trail.
 func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	q := entryQuery(r.URL.Query())
@@ -75,12 +90,7 @@ func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	if len(entries) == auditLength {
 		older = "/admin/audit?" + olderThan(q, entries[auditLength-1].ID).Encode()
 	}
-	return r.Page(w, http.StatusOK, "admin_audit", view.View{Here: "admin", Data: struct {
-		Tab     string
-		Query   store.AuditQuery
-		Entries []store.AuditEntry
-		Older   string
-	}{"audit", q, entries, older}})
+	return r.Page(w, http.StatusOK, auditTemplate.With(auditPage{"audit", q, entries, older}), view.View{Here: "admin"})
 }
 
 // entryQuery reads action, object, actor and before; what makes no sense is passed over.

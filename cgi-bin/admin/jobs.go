@@ -8,6 +8,20 @@ import (
 	"toaster.do/lib/web"
 )
 
+// jobsPage is a page of everybody's jobs.
+type jobsPage struct {
+	listing
+	Tab    string
+	Jobs   []store.OwnedJob
+	States []store.BuildState
+}
+
+var (
+	jobsTemplate      = view.Template[jobsPage]{Name: "admin_jobs"}
+	jobTemplate       = view.Template[jobPage]{Name: "admin_job"}
+	removeJobTemplate = view.Template[jobPage]{Name: "admin_remove_job"}
+)
+
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
@@ -16,12 +30,8 @@ func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	l.turn("/admin/jobs", found)
-	return r.Page(w, http.StatusOK, "admin_jobs", view.View{Here: "admin", Notice: notice(r), Data: struct {
-		listing
-		Tab    string
-		Jobs   []store.OwnedJob
-		States []store.BuildState
-	}{l, "jobs", jobs, store.JobStates}})
+	page := jobsPage{l, "jobs", jobs, store.JobStates}
+	return r.Page(w, http.StatusOK, jobsTemplate.With(page), view.View{Here: "admin", Notice: notice(r)})
 }
 
 // jobPage is one job as its page shows it.
@@ -56,7 +66,7 @@ func (a *admin) job(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_job", view.View{Here: "admin", Notice: notice(r), Data: v})
+	return r.Page(w, http.StatusOK, jobTemplate.With(v), view.View{Here: "admin", Notice: notice(r)})
 }
 
 func (a *admin) stop(w http.ResponseWriter, r *web.Request) error {
@@ -79,7 +89,7 @@ func (a *admin) removeJobForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_remove_job", view.View{Here: "admin", Data: v})
+	return r.Page(w, http.StatusOK, removeJobTemplate.With(v), view.View{Here: "admin"})
 }
 
 func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {

@@ -12,6 +12,20 @@ import (
 	"toaster.do/lib/web"
 )
 
+// peoplePage is a page of the accounts.
+type peoplePage struct {
+	listing
+	Tab    string
+	People []store.UserRow
+	States []store.UserState
+}
+
+var (
+	peopleTemplate       = view.Template[peoplePage]{Name: "admin_people"}
+	personTemplate       = view.Template[personPage]{Name: "admin_person"}
+	removePersonTemplate = view.Template[*store.User]{Name: "admin_remove_person"}
+)
+
 // people lists the accounts.
 func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
@@ -20,12 +34,8 @@ func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	l.turn("/admin/people", found)
-	return r.Page(w, http.StatusOK, "admin_people", view.View{Here: "admin", Notice: notice(r), Data: struct {
-		listing
-		Tab    string
-		People []store.UserRow
-		States []store.UserState
-	}{l, "people", people, store.UserStates}})
+	page := peoplePage{l, "people", people, store.UserStates}
+	return r.Page(w, http.StatusOK, peopleTemplate.With(page), view.View{Here: "admin", Notice: notice(r)})
 }
 
 // personPage is one person as their page shows them.
@@ -72,7 +82,7 @@ func showPerson(w http.ResponseWriter, r *web.Request, p *store.User, limits []l
 		r.Note(refused)
 		status, v.Fault = web.Status(refused), apperr.Of(refused)
 	}
-	return r.Page(w, status, "admin_person", view.View{Here: "admin", Notice: notice(r), Data: v})
+	return r.Page(w, status, personTemplate.With(v), view.View{Here: "admin", Notice: notice(r)})
 }
 
 // find returns the person that the path names.
@@ -168,7 +178,7 @@ func (a *admin) removePersonForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "admin_remove_person", view.View{Here: "admin", Data: p})
+	return r.Page(w, http.StatusOK, removePersonTemplate.With(p), view.View{Here: "admin"})
 }
 
 func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {

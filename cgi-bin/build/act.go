@@ -82,6 +82,8 @@ func (j *handlers) done(w http.ResponseWriter, r *web.Request, status int, note 
 	return answer(w, r, s, status, job)
 }
 
+var removeTemplate = view.Template[*store.Job]{Name: "remove"}
+
 // removeForm asks whether the job shall really go.
 func (j *handlers) removeForm(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
@@ -92,7 +94,7 @@ func (j *handlers) removeForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "remove", view.View{Here: "jobs", Data: job})
+	return r.Page(w, http.StatusOK, removeTemplate.With(job), view.View{Here: "jobs"})
 }
 
 func (j *handlers) remove(w http.ResponseWriter, r *web.Request) error {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"html/template"
 	"net/http"
 	"time"
 
@@ -61,8 +60,10 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if p.Log.Gone != nil {
 		status = http.StatusGone
 	}
-	return r.Page(w, status, "build", view.View{Here: "jobs", Notice: look.Notice(r), Data: p})
+	return r.Page(w, status, buildTemplate.With(p), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
+
+var buildTemplate = view.Template[*buildPage]{Name: "build"}
 
 // buildPage is a build as its page shows it.
 type buildPage struct {
@@ -121,7 +122,7 @@ func (p *buildPage) Phase() *engine.Span {
 }
 
 // Output is the end of what a failed step printed.
-func (p *buildPage) Output() template.HTML { return buildlog.Text(p.Failure.Output) }
+func (p *buildPage) Output() view.HTML { return buildlog.Text(p.Failure.Output) }
 
 // Left is how long the build will probably take from now on; 0: that is unknown.
 func (p *buildPage) Left() time.Duration {
@@ -133,7 +134,7 @@ func (p *buildPage) Left() time.Duration {
 
 // logPart is the window of the log that the page shows.
 type logPart struct {
-	Lines   template.HTML
+	Lines   view.HTML
 	Style   string // that it ends in
 	Window  buildlog.Window
 	Asked   bool          // by its place: it is not the end that is followed

@@ -14,6 +14,15 @@ import (
 	"toaster.do/lib/web"
 )
 
+// comparePage is a comparison as its page shows it.
+type comparePage struct {
+	*jobs.Comparison
+	Builds []*store.Build
+	Rows   []fact
+}
+
+var compareTemplate = view.Template[comparePage]{Name: "compare"}
+
 // compare shows in what two builds of a job differ: ?from= and ?to=, or the last two.
 func (j *handlers) compare(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
@@ -38,11 +47,8 @@ func (j *handlers) compare(w http.ResponseWriter, r *web.Request) error {
 	}
 	explain(r, c.Gone)
 	explain(r, c.New)
-	return r.Page(w, http.StatusOK, "compare", view.View{Here: "jobs", Data: struct {
-		*jobs.Comparison
-		Builds []*store.Build
-		Rows   []fact
-	}{c, builds, facts(c, r.Lang())}})
+	page := comparePage{c, builds, facts(c, r.Lang())}
+	return r.Page(w, http.StatusOK, compareTemplate.With(page), view.View{Here: "jobs"})
 }
 
 // pair is the two builds that are asked for.

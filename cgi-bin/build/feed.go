@@ -81,6 +81,8 @@ func (j *handlers) setFeed(w http.ResponseWriter, r *web.Request) error {
 	return r.Redirect(w, "/jobs/feed")
 }
 
+var feedTemplate = view.Template[string]{Name: "feed"} // its data is the feed's address
+
 // feedPage shows the feed's address to its owner.
 func (j *handlers) feedPage(w http.ResponseWriter, r *web.Request) error {
 	count, err := r.Site.DB.Feed(r.Context(), r.Who.Person.ID)
@@ -97,7 +99,7 @@ func (j *handlers) feedPage(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		return r.Answer(w, http.StatusOK, map[string]any{"address": address})
 	}
-	return r.Page(w, http.StatusOK, "feed", view.View{Here: "jobs", Data: address})
+	return r.Page(w, http.StatusOK, feedTemplate.With(address), view.View{Here: "jobs"})
 }
 
 // Atom (RFC 4287), as far as it is needed.

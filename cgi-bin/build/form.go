@@ -68,6 +68,8 @@ type form struct {
 	kept    string // the draft that context came from
 }
 
+var formTemplate = view.Template[*form]{Name: "form"}
+
 type group struct {
 	Name    string
 	Targets []option
@@ -208,7 +210,7 @@ func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *fo
 	}
 	// A browser that goes back shows the page as it was left, with all that was typed.
 	w.Header().Set("Cache-Control", "private, no-cache")
-	return r.Page(w, status, "form", view.View{Here: "jobs", Notice: look.Notice(r), Data: f})
+	return r.Page(w, status, formTemplate.With(f), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 
 // reject answers with what is wrong: the form again, with the message at its field, or a problem for a program.

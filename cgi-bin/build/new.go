@@ -192,6 +192,14 @@ func passedTo(w http.ResponseWriter, r *web.Request) (*passed, error) {
 	return p, json.Unmarshal(text, p)
 }
 
+// passwordPage is where root's new password is shown.
+type passwordPage struct {
+	Job *store.Job
+	*passed
+}
+
+var passwordTemplate = view.Template[passwordPage]{Name: "rootpassword"}
+
 // rootPassword shows root's new password once.
 func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
@@ -209,10 +217,7 @@ func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 	if p == nil {
 		p = &passed{}
 	}
-	return r.Page(w, http.StatusOK, "rootpassword", view.View{Here: "jobs", Data: struct {
-		Job *store.Job
-		*passed
-	}{job, p}})
+	return r.Page(w, http.StatusOK, passwordTemplate.With(passwordPage{job, p}), view.View{Here: "jobs"})
 }
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.

@@ -12,6 +12,22 @@ import (
 	"toaster.do/lib/web"
 )
 
+// jobPage is a job as its page shows it.
+type jobPage struct {
+	Job         *store.Job
+	Revision    *store.Revision
+	Open        bool
+	Problem     *apperr.Error
+	NotStarted  *apperr.Error // why the build that was asked for was not queued
+	Source      source
+	History     history
+	ContextSize int64
+	Docker      string // the command that tests the same sources in a container
+	Address     string // of the site
+}
+
+var jobTemplate = view.Template[jobPage]{Name: "job"}
+
 // view shows a job: its Dockerfile with the findings beside their lines, and its builds.
 func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
@@ -44,20 +60,10 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(ctx, job, rev.Number)
-	return r.Page(w, http.StatusOK, "job", view.View{Here: "jobs", Notice: look.Notice(r), Data: struct {
-		Job         *store.Job
-		Revision    *store.Revision
-		Open        bool
-		Problem     *apperr.Error
-		NotStarted  *apperr.Error // why the build that was asked for was not queued
-		Source      source
-		History     history
-		ContextSize int64
-		Docker      string // the command that tests the same sources in a container
-		Address     string // of the site
-	}{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(), newSource(r, rev.Dockerfile, findings), past,
-		int64(len(rev.Context)), jobs.DockerBuild(chosen, rev.BuildArgs, "",
-			rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile)), r.Address()}})
+	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile))
+	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(),
+		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), docker, r.Address()}
+	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 
 // answer gives a program a job.

@@ -28,6 +28,28 @@ type group struct {
 	Targets []target.Target
 }
 
+// frontPage is what the front page says of the site.
+type frontPage struct {
+	Groups []group
+	Health engine.Health
+	SignUp bool
+}
+
+// helpPage is what the help says of the site.
+type helpPage struct {
+	Dockerfile, Context, Unpacked int64
+	Entries, Jobs                 int
+	Address, Sample               string
+	Groups                        []group
+	Instructions                  []dockerfile.Kept
+	Rules                         []dockerfile.Rule
+}
+
+var (
+	frontTemplate = view.Template[frontPage]{Name: "front"}
+	helpTemplate  = view.Template[helpPage]{Name: "help"}
+)
+
 // front says what this is, what can be built, and how the engine is.
 func front(w http.ResponseWriter, r *web.Request) error {
 	s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
@@ -38,11 +60,8 @@ func front(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, "front", view.View{Data: struct {
-		Groups []group
-		Health engine.Health
-		SignUp bool
-	}{grouped(targets.On()), s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}})
+	page := frontPage{grouped(targets.On()), s.Health(r.Context()), r.Site.Config.Signup.Mode != "closed"}
+	return r.Page(w, http.StatusOK, frontTemplate.With(page), view.View{})
 }
 
 // grouped puts targets below their headings, both in the file's order.
@@ -68,13 +87,8 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if on := list.On(); len(on) > 0 {
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
-	return r.Page(w, http.StatusOK, "help", view.View{Here: "help", Data: struct {
-		Dockerfile, Context, Unpacked int64
-		Entries, Jobs                 int
-		Address, Sample               string
-		Groups                        []group
-		Instructions                  []dockerfile.Kept
-		Rules                         []dockerfile.Rule
-	}{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked), limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()),
-		dockerfile.Instructions(), dockerfile.Rules()}})
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked),
+		limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()), dockerfile.Instructions(),
+		dockerfile.Rules()}
+	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

@@ -21,6 +21,8 @@ type targetJSON struct {
 	Remark       string `json:"remark,omitempty"`
 }
 
+var targetsTemplate = view.Template[[]group]{Name: "targets"}
+
 // targets lists what can be built, to people and to programs.
 func targets(w http.ResponseWriter, r *web.Request) error {
 	list, err := target.LoadTargets(r.Site.Config.Paths.Targets)
@@ -28,7 +30,7 @@ func targets(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if !r.JSON() {
-		return r.Page(w, http.StatusOK, "targets", view.View{Data: grouped(list.On())})
+		return r.Page(w, http.StatusOK, targetsTemplate.With(grouped(list.On())), view.View{})
 	}
 	out := []targetJSON{}
 	for _, t := range list.On() {

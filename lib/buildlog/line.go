@@ -5,7 +5,6 @@ package buildlog
 import (
 	"bytes"
 	"html"
-	"html/template"
 	"strings"
 
 	terminal "github.com/buildkite/terminal-to-html/v3"
@@ -14,13 +13,13 @@ import (
 )
 
 // Text renders lines, without addresses of their own.
-func Text(lines []byte) template.HTML {
+func Text(lines []byte) view.HTML {
 	var b strings.Builder
 	var now style
 	for line := range bytes.Lines(lines) {
 		b.WriteString(lineHTML(line, &now) + "\n")
 	}
-	return template.HTML(b.String())
+	return view.HTML(b.String())
 }
 
 // lineHTML renders a line of a log, without its end, as a terminal would show it: colours, what a progress bar has written

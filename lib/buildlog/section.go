@@ -3,7 +3,6 @@ package buildlog
 import (
 	"fmt"
 	"html"
-	"html/template"
 	"strconv"
 	"strings"
 
@@ -31,7 +30,7 @@ type section struct {
 
 // HTML renders a window, and returns the style that the next begins in. Where that has data-continued, its first lines
 // belong to the last section that is there. A line of the class "unfinished" is shown again with what follows.
-func (v View) HTML(w Window) (shown template.HTML, after string) {
+func (v View) HTML(w Window) (shown view.HTML, after string) {
 	list := v.sections(w)
 	var b strings.Builder
 	b.Grow(2 * MaxBytes)
@@ -45,7 +44,7 @@ func (v View) HTML(w Window) (shown template.HTML, after string) {
 	if len(list) == 0 {
 		after = now.parameters()
 	}
-	return template.HTML(b.String()), after
+	return view.HTML(b.String()), after
 }
 
 // sections cuts a window at the lines that begin steps.

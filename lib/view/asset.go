@@ -1,3 +1,5 @@
+//go:build !pages || judge
+
 package view
 
 import (
@@ -10,9 +12,9 @@ import (
 
 var digests sync.Map // name → string
 
-// asset returns a static file's path below the prefix. It changes with the content, so that browsers may keep the
-// file for ever.
-func asset(name string) (string, error) {
+// Asset returns a static file's path below the prefix. It changes with the content, so that
+// browsers may keep the file for ever.
+func Asset(name string) (string, error) {
 	if d, ok := digests.Load(name); ok {
 		return d.(string), nil
 	}

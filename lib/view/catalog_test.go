@@ -40,7 +40,7 @@ func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 		t.Error("en.txt is not what is said now: UPDATE=1 go test ./lib/page -run TestEveryMessage")
 	}
 	for _, lang := range Languages[1:] {
-		text, err := templates.Files.ReadFile("messages/" + lang + ".txt")
+		text, err := templates.Messages.ReadFile("messages/" + lang + ".txt")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,7 +1,6 @@
 package view
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -67,11 +66,11 @@ func Length(language string, d time.Duration) string {
 	return "0\u00a0s"
 }
 
-// iso is a time for machines: the datetime attribute and JSON (RFC 3339, UTC).
-func iso(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// ISO is a time for machines: the datetime attribute and JSON (RFC 3339, UTC).
+func ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// day is a time for people.
-func day(language string, t time.Time) string {
+// Day is a time for people.
+func Day(language string, t time.Time) string {
 	m := manners[language]
 	return m.write(t.UTC(), m.date+m.clock)
 }
@@ -175,20 +174,4 @@ func visible(r rune, rest string) string {
 		return fmt.Sprintf("⟨U+%04X⟩", r)
 	}
 	return string(r)
-}
-
-// set makes a map for a part of a page that needs several values: set "name" value ….
-func set(pairs ...any) (map[string]any, error) {
-	if len(pairs)%2 != 0 {
-		return nil, errors.New("set needs names and values")
-	}
-	m := make(map[string]any, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		name, ok := pairs[i].(string)
-		if !ok {
-			return nil, errors.New("set needs names that are strings")
-		}
-		m[name] = pairs[i+1]
-	}
-	return m, nil
 }

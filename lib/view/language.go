@@ -45,7 +45,7 @@ var catalogs = func() map[string]func() *catalog {
 	m := map[string]func() *catalog{}
 	for _, l := range Languages[1:] {
 		m[l] = sync.OnceValue(func() *catalog {
-			text, _ := templates.Files.ReadFile("messages/" + l + ".txt") // embedded: it is there
+			text, _ := templates.Messages.ReadFile("messages/" + l + ".txt") // embedded: it is there
 			return readCatalog(l, string(text))
 		})
 	}

@@ -103,9 +103,9 @@ func FuzzText(f *testing.F) {
 
 // FuzzMessages: each message is a part of the source, in order, and translating with no words changes nothing.
 func FuzzMessages(f *testing.F) {
-	names, _ := fs.Glob(templates.Files, "*.ace")
+	names, _ := fs.Glob(templates.Pages, "*.ace")
 	for _, name := range names {
-		text, _ := templates.Files.ReadFile(name)
+		text, _ := templates.Pages.ReadFile(name)
 		f.Add(string(text))
 	}
 	f.Fuzz(func(t *testing.T, source string) {

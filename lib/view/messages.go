@@ -1,3 +1,5 @@
+//go:build !pages || judge
+
 package view
 
 import (

@@ -14,12 +14,12 @@ import (
 )
 
 func each(t *testing.T, check func(t *testing.T, name, text string)) {
-	names, err := fs.Glob(templates.Files, "*.ace")
+	names, err := fs.Glob(templates.Pages, "*.ace")
 	if err != nil || len(names) < 10 {
 		t.Fatal(names, err)
 	}
 	for _, name := range names {
-		text, err := templates.Files.ReadFile(name)
+		text, err := templates.Pages.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,27 +48,32 @@ func TestTemplatesHaveNothingThatTheRulesForbid(t *testing.T) {
 	})
 }
 
-func TestEveryPageIsCompiledInEveryLanguage(t *testing.T) {
+func TestEveryPageIsParsedInEveryLanguage(t *testing.T) {
 	each(t, func(t *testing.T, name, text string) {
 		if name == "layout.ace" || name[0] == '_' {
 			return
 		}
 		for _, lang := range Languages {
-			if _, err := load(lang, strings.TrimSuffix(name, ".ace")); err != nil {
+			if _, err := Source(lang, strings.TrimSuffix(name, ".ace")); err != nil {
 				t.Error(lang, err)
 			}
 		}
 	})
 }
 
+// failure is what the error page shows.
+type failure struct {
+	Status               int
+	Title, Message, Help string
+	Typed                []struct{ Name, Value string }
+}
+
+var errorTemplate = Template[failure]{Name: "error"}
+
 func TestWhatStrangersWroteIsEscaped(t *testing.T) {
 	nasty := `<script>alert(1)</script>"'&`
-	data := struct {
-		Status               int
-		Title, Message, Help string
-		Typed                []struct{ Name, Value string }
-	}{404, nasty, nasty, nasty, []struct{ Name, Value string }{{nasty, nasty}}}
-	b, err := Render("error", View{Site: nasty, Prefix: "/x", Person: nasty, ID: nasty, Notice: nasty, Data: data})
+	data := failure{404, nasty, nasty, nasty, []struct{ Name, Value string }{{nasty, nasty}}}
+	b, err := Render(errorTemplate.With(data), View{Site: nasty, Prefix: "/x", Person: nasty, ID: nasty, Notice: nasty})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,21 +83,23 @@ func TestWhatStrangersWroteIsEscaped(t *testing.T) {
 }
 
 func TestAFailingPageSendsNothing(t *testing.T) {
-	if b, err := Render("error", View{Data: 1}); err == nil || b != nil {
+	wrong := Template[int]{Name: "error"}
+	if b, err := Render(wrong.With(1), View{}); err == nil || b != nil {
 		t.Errorf("%q, %v", b, err)
 	}
-	if _, err := Render("no-such-page", View{}); err == nil {
+	missing := Template[int]{Name: "no-such-page"}
+	if _, err := Render(missing.With(1), View{}); err == nil {
 		t.Error("a page that isn't there was rendered")
 	}
 }
 
 func TestAssetsChangeTheirAddressWithTheirContent(t *testing.T) {
-	a, err := asset("toaster.css")
-	b, err2 := asset("logo.svg")
+	a, err := Asset("toaster.css")
+	b, err2 := Asset("logo.svg")
 	if err != nil || err2 != nil || a[len(a)-12:] == b[len(b)-12:] || !strings.HasPrefix(a, "/static/toaster.css?v=") {
 		t.Error(a, b, err, err2)
 	}
-	if _, err := asset("missing.css"); err == nil {
+	if _, err := Asset("missing.css"); err == nil {
 		t.Error("a missing asset has an address")
 	}
 }
@@ -127,21 +134,21 @@ func TestSizesAndTimesForPeople(t *testing.T) {
 		}
 	}
 	at := time.Date(2026, 11, 23, 5, 6, 7, 0, time.FixedZone("", 3600))
-	if iso(at) != "2026-11-23T04:06:07Z" || day("en", at) != "23 Nov 2026, 04:06:07 UTC" {
-		t.Error(iso(at), day("en", at))
+	if ISO(at) != "2026-11-23T04:06:07Z" || Day("en", at) != "23 Nov 2026, 04:06:07 UTC" {
+		t.Error(ISO(at), Day("en", at))
 	}
 }
 
 func TestSizesAndTimesInGerman(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	got := []string{Bytes("de", 1), Bytes("de", 100), Bytes("de", 1536), Exact("de", 1536), Length("de", 49*time.Hour), day("de", at)}
+	got := []string{Bytes("de", 1), Bytes("de", 100), Bytes("de", 1536), Exact("de", 1536), Length("de", 49*time.Hour), Day("de", at)}
 	want := []string{"1 Byte", "100 Bytes", "1,5 KiB", "1536 Bytes", "2\u00a0Tage\u00a01\u00a0h", "4. März 2026, 05:06:07 UTC"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	for m := time.January; m <= time.December; m++ {
 		at := time.Date(2026, m, 1, 0, 0, 0, 0, time.UTC)
-		if got, want := day("de", at), "1. "+manners["de"].months[m-1]+" 2026, 00:00:00 UTC"; got != want {
+		if got, want := Day("de", at), "1. "+manners["de"].months[m-1]+" 2026, 00:00:00 UTC"; got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
@@ -180,16 +187,4 @@ func FuzzClean(f *testing.F) {
 			t.Fatalf("cleaning %q twice gives something else", s)
 		}
 	})
-}
-
-func BenchmarkRender(b *testing.B) {
-	for b.Loop() {
-		ready.Clear()
-		if _, err := Render("error", View{Data: struct {
-			Status               int
-			Title, Message, Help string
-		}{}}); err != nil {
-			b.Fatal(err)
-		}
-	}
 }

@@ -1,25 +1,100 @@
-//go:build !pages
+//go:build !pages || judge
 
 package view
 
 import (
-	"toaster.do/lib/view/compile"
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"sync"
+	"time"
+
+	"github.com/yosssi/ace"
+
 	"toaster.do/templates"
 )
 
-// read compiles a page when it is asked for: “make build” has done it before, and builds with the tag “pages”.
-func read(lang, name string) ([]byte, error) { return Compile(lang, name) }
+// HTML is HTML that is not escaped between tags.
+type HTML = template.HTML
 
-// Compile returns a page in a language in the form of lib/view/compiled.
-func Compile(lang, name string) ([]byte, error) { return source(lang).Page(name) }
+// ready holds the *template.Template of each language and name that was used before.
+var ready sync.Map
 
-func source(lang string) compile.Source {
-	read := templates.Files.ReadFile
+// execute is the page that html/template writes.
+func (p Page) execute(v View) ([]byte, error) {
+	key := v.Lang + " " + p.name
+	t, ok := ready.Load(key)
+	if !ok {
+		parsed, err := Source(v.Lang, p.name)
+		if err != nil {
+			return nil, err
+		}
+		t, _ = ready.LoadOrStore(key, parsed)
+	}
+	var b bytes.Buffer
+	err := t.(*template.Template).Execute(&b, struct {
+		View
+		Data any
+	}{v, p.data})
+	if err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Source parses a template in a language. It has not been escaped yet.
+func Source(lang, name string) (*template.Template, error) {
+	read := templates.Pages.ReadFile
 	if catalog := catalogs[lang]; catalog != nil {
 		read = func(name string) ([]byte, error) {
-			text, err := templates.Files.ReadFile(name)
+			text, err := templates.Pages.ReadFile(name)
 			return []byte(translate(string(text), catalog())), err
 		}
 	}
-	return compile.Source{Read: read, Funcs: functions(lang), Fixed: map[string]func(string) (string, error){"asset": asset}}
+	return Parse(read, name, functions(lang))
+}
+
+// Parse parses the template of a name within the layout. Read returns a file's text.
+func Parse(read func(name string) ([]byte, error), name string, functions template.FuncMap) (
+	*template.Template, error) {
+	return ace.Load("layout", name, &ace.Options{
+		DynamicReload: true,
+		Asset:         read,
+		FuncMap:       functions,
+		NoCloseTagNames: []string{
+			"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr",
+		},
+	})
+}
+
+func functions(lang string) template.FuncMap {
+	return template.FuncMap{
+		"asset":  Asset,
+		"bytes":  func(n int64) string { return Bytes(lang, n) },
+		"clean":  Clean,
+		"iso":    ISO,
+		"day":    func(t time.Time) string { return Day(lang, t) },
+		"length": func(d time.Duration) string { return Length(lang, d) },
+		"set":    set,
+		"t":      func(text any) string { return Text(lang, fmt.Sprint(text)) },
+		// Ace's own HTML switches escaping off.
+		"HTML": func(string) (string, error) { return "", errors.New("HTML is not for use") },
+	}
+}
+
+// set makes a map for a part of a page that needs several values: set "name" value ….
+func set(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, errors.New("set needs names and values")
+	}
+	m := make(map[string]any, len(pairs)/2)
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, errors.New("set needs names that are strings")
+		}
+		m[name] = pairs[i+1]
+	}
+	return m, nil
 }

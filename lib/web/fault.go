@@ -74,6 +74,16 @@ type detailed struct {
 
 func (d *detailed) Unwrap() error { return d.error }
 
+// errorPage is the data of the page of an error.
+type errorPage struct {
+	Status        int
+	Title         string
+	Message, Help string
+	Typed         []typed // what would be lost otherwise
+}
+
+var errorTemplate = view.Template[errorPage]{Name: "error"}
+
 // fail answers with an error: a page, or a problem for a program. What has begun can't be taken back.
 func (r *Request) fail(w *response, err error) {
 	err = ended(r.Context(), err)
@@ -91,13 +101,8 @@ func (r *Request) fail(w *response, err error) {
 		return
 	}
 	r.identify() // for the menu: nothing is said of it that can't be found out
-	failure := struct {
-		Status        int
-		Title         string
-		Message, Help string
-		Typed         []typed // what would be lost otherwise
-	}{status, http.StatusText(status), f.Message, f.Advice, r.typed()}
-	if err := r.Page(w, status, "error", view.View{Data: failure}); err != nil {
+	failure := errorPage{status, http.StatusText(status), f.Message, f.Advice, r.typed()}
+	if err := r.Page(w, status, errorTemplate.With(failure), view.View{}); err != nil {
 		r.app.logger().Error("the error page failed", "request", r.ID, "error", err)
 		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
 	}

@@ -113,7 +113,7 @@ func (r *Request) Lang() string { return view.Language(r.Header.Get("Accept-Lang
 func (r *Request) Say(text string) string { return view.Text(r.URL.Query().Get("lang"), text) }
 
 // Page answers with a page. The template runs before anything is sent.
-func (r *Request) Page(w http.ResponseWriter, status int, name string, v view.View) error {
+func (r *Request) Page(w http.ResponseWriter, status int, page view.Page, v view.View) error {
 	v.Lang, v.Site, v.Prefix, v.ID = r.Lang(), r.app.about().Name, r.Prefix, r.ID
 	if p := r.Who.Person; p != nil {
 		v.Person = p.Name
@@ -125,7 +125,7 @@ func (r *Request) Page(w http.ResponseWriter, status int, name string, v view.Vi
 	if v.Notice == "" {
 		v.Notice = r.Notice
 	}
-	b, err := view.Render(name, v)
+	b, err := view.Render(page, v)
 	if err != nil {
 		return err
 	}

@@ -28,6 +28,8 @@ type listing struct {
 	Live          bool // something on the page will change by itself
 }
 
+var listTemplate = view.Template[listing]{Name: "jobs"}
+
 // list shows a person's jobs, a page at a time.
 func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	s, err := d.open(r)
@@ -56,7 +58,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l.Search = l.Total > fewJobs || l.Filtered()
 	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Finalized })
-	return r.Page(w, http.StatusOK, "jobs", view.View{Here: "jobs", Notice: Notice(r), Data: l})
+	return r.Page(w, http.StatusOK, listTemplate.With(l), view.View{Here: "jobs", Notice: Notice(r)})
 }
 
 // Filtered tells whether the list leaves jobs out.

@@ -12,12 +12,12 @@ func FuzzLists(f *testing.F) {
 	f.Add("action=login&object=person+7&actor=-1&before=99999999999999999999")
 	f.Fuzz(func(t *testing.T, raw string) {
 		v, _ := url.ParseQuery(raw)
-		l := list(v)
-		if l.Page < 1 || l.offset() < 0 || len(l.Text) > 200 || !utf8.ValidString(l.Text+l.State+l.Role) {
+		l := list[string](v)
+		if l.Page < 1 || l.offset() < 0 || len(l.Text) > 200 || !utf8.ValidString(l.Text+l.State+string(l.Role)) {
 			t.Errorf("%+v", l)
 		}
-		if again, _ := url.ParseQuery(l.query(l.Page)); list(again) != l {
-			t.Errorf("%+v became %+v", l, list(again))
+		if again, _ := url.ParseQuery(l.query(l.Page)); list[string](again) != l {
+			t.Errorf("%+v became %+v", l, list[string](again))
 		}
 		q := entryQuery(v)
 		older := entryQuery(olderThan(q, 7))

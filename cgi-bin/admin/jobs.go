@@ -10,14 +10,15 @@ import (
 
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
-	l := list(r.URL.Query())
-	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
+	l := list[store.BuildState](r.URL.Query())
+	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: l.State,
+		Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
 	l.turn("/admin/jobs", found)
 	return r.Page(w, http.StatusOK, "admin_jobs", view.View{Here: "admin", Notice: notice(r), Data: struct {
-		listing
+		listing[store.BuildState]
 		Tab    string
 		Jobs   []store.OwnedJob
 		States []store.BuildState

@@ -4,22 +4,27 @@ import (
 	"net/url"
 	"strconv"
 
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 const pageLength = 25
 
-// listing is what the pages with lists have in common: what is looked for, and which page of it this is.
-type listing struct {
-	Text, State, Role string
-	Page, Pages       int
-	Found             int
-	Before, After     string // addresses of the pages before and after, below the prefix; empty: there is none
+// listing is what the pages with lists, of what has a state S, have in common: what is looked for, and which page of it
+// this is.
+type listing[S ~string] struct {
+	Text          string
+	State         S
+	Role          store.Role
+	Page, Pages   int
+	Found         int
+	Before, After string // addresses of the pages before and after, below the prefix; empty: there is none
 }
 
 // list reads q, state, role and page; what makes no sense is passed over.
-func list(v url.Values) listing {
-	l := listing{Text: web.Short(v.Get("q")), State: web.Short(v.Get("state")), Role: web.Short(v.Get("role"))}
+func list[S ~string](v url.Values) listing[S] {
+	l := listing[S]{Text: web.Short(v.Get("q")), State: S(web.Short(v.Get("state"))),
+		Role: store.Role(web.Short(v.Get("role")))}
 	var err error
 	if l.Page, err = strconv.Atoi(v.Get("page")); err != nil || l.Page < 1 || l.Page > 1e6 {
 		l.Page = 1
@@ -27,10 +32,10 @@ func list(v url.Values) listing {
 	return l
 }
 
-func (l *listing) offset() int { return (l.Page - 1) * pageLength }
+func (l *listing[S]) offset() int { return (l.Page - 1) * pageLength }
 
 // turn finds the pages before and after this one.
-func (l *listing) turn(path string, found int) {
+func (l *listing[S]) turn(path string, found int) {
 	l.Found, l.Pages = found, (found+pageLength-1)/pageLength
 	if l.Page > 1 {
 		l.Before = path + "?" + l.query(l.Page-1)
@@ -40,9 +45,10 @@ func (l *listing) turn(path string, found int) {
 	}
 }
 
-func (l *listing) query(page int) string {
+func (l *listing[S]) query(page int) string {
 	v := url.Values{}
-	for name, value := range map[string]string{"q": l.Text, "state": l.State, "role": l.Role} {
+	for name, value := range map[string]string{"q": l.Text, "state": string(l.State),
+		"role": string(l.Role)} {
 		if value != "" {
 			v.Set(name, value)
 		}

@@ -14,14 +14,15 @@ import (
 
 // people lists the accounts.
 func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
-	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
+	l := list[store.UserState](r.URL.Query())
+	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: l.State,
+		Role: l.Role, Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
 	l.turn("/admin/people", found)
 	return r.Page(w, http.StatusOK, "admin_people", view.View{Here: "admin", Notice: notice(r), Data: struct {
-		listing
+		listing[store.UserState]
 		Tab    string
 		People []store.UserRow
 		States []store.UserState

@@ -1,10 +1,13 @@
-// Package engine is what runs build scripts, as toaster sees it, and how the database is kept in step with it.
+// Package engine is what runs build scripts, as toaster sees it. Package reconcile keeps the database in step with it.
 package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
+
+	"toaster.do/lib/apperr"
 )
 
 // State is the state of a build (design: § Names).
@@ -144,7 +147,7 @@ type Health struct {
 
 // Engine runs builds. One conformance suite (package enginetest) holds for every implementation.
 //
-// Errors are *fault.Error of the kinds NotFound, Conflict, Denied, Unavailable (try again), Invalid (a range
+// Errors are *apperr.Error of the kinds NotFound, Conflict, Denied, Unavailable (try again), Invalid (a range
 // that can't be satisfied) and Broken. Calls keep to ctx's deadline.
 type Engine interface {
 	// Create defines the job and its script. Doing it twice is no error; a job of the same name gets the new
@@ -198,4 +201,23 @@ type Tracer interface {
 	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's number (which
 	// may have ended by now), Aborted (somebody took it out of the queue), or Lost (the engine doesn't know the ticket).
 	Trace(ctx context.Context, name string, ticket Ticket) (state State, number int, err error)
+}
+
+// ErrAway is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this site's
+// account, or something else answers in its place.
+var ErrAway = errors.New("the build service is away")
+
+// Outage is a time in which an engine is away.
+type Outage struct {
+	Since   time.Time   `json:"since"`
+	Seen    time.Time   `json:"seen"` // when it was found so last
+	Kind    apperr.Kind `json:"kind"`
+	Message string      `json:"message"` // for a person
+	Advice  string      `json:"advice"`
+}
+
+// OutageReporter is an Engine that remembers when it is away.
+type OutageReporter interface {
+	// Outage returns since when it is away, and why; nil: it has answered last.
+	Outage(ctx context.Context) *Outage
 }

@@ -39,7 +39,7 @@ func (w *world) isolation(cfg *config.Config) (all []finding) {
 	if os.Getuid() != 0 {
 		all = append(all, namespacesFinding()...)
 	}
-	if err := app.Room(cfg); err != nil {
+	if err := app.DiskSpace(cfg); err != nil {
 		return append(all, unknown(what, "see the room on the disk."))
 	}
 	dir, err := trialFolder(cfg)

@@ -30,15 +30,25 @@ import (
 
 // Options say where a controller is and who toaster is there.
 type Options struct {
-	URL           string         // the controller's base address; a path in it is allowed
-	User          string         // an account of toaster's own
-	Token         string         // its API token
-	Password      string         // its password, where there is no token; slower, because Jenkins hashes it for each request
-	View          string         // the view that shows the jobs; empty: DefaultView
-	CA            string         // a PEM file with the certificate authorities to trust; empty: the system's
-	Connect, Call time.Duration  // limits of connecting and of a whole call; 0: 2 s and 10 s
-	Logger        *slog.Logger   // nil: slog.Default()
-	Memory        *engine.Memory // of a controller that is away; nil: none
+	URL           string        // the controller's base address; a path in it is allowed
+	User          string        // an account of toaster's own
+	Token         string        // its API token
+	Password      string        // its password, where there is no token; slower, because Jenkins hashes it for each request
+	View          string        // the view that shows the jobs; empty: DefaultView
+	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
+	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
+	Logger        *slog.Logger  // nil: slog.Default()
+	Outages       OutageStore   // when the controller was away; nil: none
+}
+
+// OutageStore remembers between processes that a controller is away.
+type OutageStore interface {
+	// Outage returns what is known; nil: the controller has answered last.
+	Outage(ctx context.Context) *engine.Outage
+	// Check returns why the controller is not to be asked now; known says that it was away when it was asked last.
+	Check(ctx context.Context) (known bool, err error)
+	// Record notes what asking has led to: an error that is engine.ErrAway, or an answer.
+	Record(ctx context.Context, known bool, err error)
 }
 
 // DefaultView is the view that toaster.do showed its jobs in (design: § Names).
@@ -57,15 +67,15 @@ var (
 	_ engine.Engine = (*Engine)(nil)
 	_ engine.Tracer = (*Engine)(nil)
 
-	_ engine.Rememberer = (*Engine)(nil)
+	_ engine.OutageReporter = (*Engine)(nil)
 )
 
-// Outage returns since when the controller is away. See engine.Rememberer.
+// Outage returns since when the controller is away. See engine.OutageReporter.
 func (e *Engine) Outage(ctx context.Context) *engine.Outage {
-	if e.ask.memory == nil {
+	if e.ask.outages == nil {
 		return nil
 	}
-	return e.ask.memory.Outage(ctx)
+	return e.ask.outages.Outage(ctx)
 }
 
 // New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.
@@ -95,7 +105,7 @@ func New(o Options) (*Engine, error) {
 	}
 	quiet()
 	r := &requester{
-		base: base, user: o.User, secret: o.Token, limit: o.Call, memory: o.Memory,
+		base: base, user: o.User, secret: o.Token, limit: o.Call, outages: o.Outages,
 		client: &http.Client{
 			Transport:     transport(pool, o.Connect, o.Call),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

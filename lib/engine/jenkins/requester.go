@@ -15,20 +15,19 @@ import (
 	"github.com/bndr/gojenkins"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/engine"
 )
 
 // requester is gojenkins's way to the controller. An endpoint is a path below the base address, escaped already. Every answer
 // that is not a success is a *apperr.Error; a redirect that a POST is answered with by a Jenkins that obeyed is returned with
 // the status 200, which is what gojenkins takes for success.
 type requester struct {
-	base   *url.URL
-	user   string
-	secret string // an API token, or a password
-	crumbs bool   // the secret is a password: POSTs need a crumb
-	limit  time.Duration
-	client *http.Client
-	memory *engine.Memory // nil: each call asks
+	base    *url.URL
+	user    string
+	secret  string // an API token, or a password
+	crumbs  bool   // the secret is a password: POSTs need a crumb
+	limit   time.Duration
+	client  *http.Client
+	outages OutageStore // nil: each call asks
 
 	mu    sync.Mutex
 	crumb *crumb // nil: none yet
@@ -51,17 +50,17 @@ type call struct {
 // do makes a call and returns its answer, whose body the caller closes; ctx has to live that long. A controller that was
 // away a moment ago is not asked.
 func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
-	if r.memory == nil {
+	if r.outages == nil {
 		return r.send(ctx, c, false)
 	}
-	known, err := r.memory.Away(ctx)
+	known, err := r.outages.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
 	begin := time.Now()
 	resp, err := r.send(ctx, c, known)
 	if ctx.Err() == nil || time.Since(begin) >= min(patience, r.limit) { // else it had hardly any time
-		r.memory.Found(ctx, known, err)
+		r.outages.Record(ctx, known, err)
 	}
 	return resp, err
 }

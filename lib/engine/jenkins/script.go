@@ -30,8 +30,8 @@ func command(job engine.Job) []byte {
 		most = job.OutputLimit
 	}
 	head := strings.NewReplacer("@MARK@", mark(job.Name), "@FAILED@", fmt.Sprint(failedStatus),
-		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.InWords(time.Duration(seconds)*time.Second),
-		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.InBytes(most))
+		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.FormatDuration(time.Duration(seconds)*time.Second),
+		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.FormatBytes(most))
 	before, after, _ := strings.Cut(wrapper, "@SCRIPT@\n")
 	var b bytes.Buffer
 	b.WriteString(head.Replace(before))

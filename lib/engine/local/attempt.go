@@ -186,7 +186,7 @@ func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 	limit := cmp.Or(a.request.TimeLimit, a.Keeper.TimeLimit)
 	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", engine.InWords(limit))})
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", engine.FormatDuration(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -214,7 +214,7 @@ func (a *attempt) tooLong() *outcome {
 	if err != nil || a.OutputLimit == 0 || fi.Size() <= a.OutputLimit {
 		return nil
 	}
-	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", engine.InBytes(a.OutputLimit))}
+	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", engine.FormatBytes(a.OutputLimit))}
 }
 
 // because is why ctx has ended.

@@ -242,7 +242,7 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 	}
 	if c.bytes += fi.Size(); c.limit > 0 && c.bytes > c.limit {
 		return &outcome{engine.Failed,
-			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", engine.InBytes(c.limit))}
+			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", engine.FormatBytes(c.limit))}
 	}
 	size, sum, err := c.digest(name)
 	c.list = append(c.list, store.Artifact{Path: name, Size: size, SHA256: sum})

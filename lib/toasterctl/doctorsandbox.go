@@ -61,8 +61,8 @@ func trialFolder(cfg *config.Config) (string, error) {
 	for !there(near) {
 		near = filepath.Dir(near)
 	}
-	if foreign, err := local.Foreign(filepath.Dir(cfg.Paths.Database)); err == nil && foreign != nil &&
-		local.RootsOwn(near) != nil {
+	if foreign, err := local.ForeignOwner(filepath.Dir(cfg.Paths.Database)); err == nil && foreign != nil &&
+		local.CheckRootOwned(near) != nil {
 		return "", fmt.Errorf("see the owners")
 	}
 	near, err := filepath.EvalSymlinks(near)

@@ -203,9 +203,9 @@ type Tracer interface {
 	Trace(ctx context.Context, name string, ticket Ticket) (state State, number int, err error)
 }
 
-// ErrAway is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this site's
+// ErrOutage is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this site's
 // account, or something else answers in its place.
-var ErrAway = errors.New("the build service is away")
+var ErrOutage = errors.New("the build service is unavailable")
 
 // Outage is a time in which an engine is away.
 type Outage struct {

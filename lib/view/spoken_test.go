@@ -52,7 +52,7 @@ var answers = []string{
 }
 
 // returns are functions that return what people read, and have other texts, too.
-var returns = []string{"lib/engine/jenkins reason", "lib/engine/jenkins phase", "lib/engine/jenkins Examine", "lib/jobs readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
+var returns = []string{"lib/engine/jenkins waitingReason", "lib/engine/jenkins unavailableMessage", "lib/engine/jenkins Examine", "lib/jobs readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
 
 // states are words of the database and of configuration files that pages show.
 var states = []string{

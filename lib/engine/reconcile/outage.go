@@ -53,20 +53,20 @@ func (s *OutageStore) Check(ctx context.Context) (known bool, err error) {
 		rest = retryRefused
 	}
 	if elapsed(s.Now(), o.Seen) < rest {
-		return true, apperr.Wrap(o.Kind, engine.ErrAway, o.Message, o.Advice)
+		return true, apperr.Wrap(o.Kind, engine.ErrOutage, o.Message, o.Advice)
 	}
 	o.Seen = s.Now()
 	s.write(ctx, o)
 	return true, nil
 }
 
-// Record notes what asking the engine has led to. Errors that are not ErrAway are answers.
+// Record notes what asking the engine has led to. Errors that are not ErrOutage are answers.
 func (s *OutageStore) Record(ctx context.Context, known bool, err error) {
 	ctx = context.WithoutCancel(ctx) // it may have ended with the wait for the engine
 	switch {
-	case !errors.Is(err, engine.ErrAway) && known:
+	case !errors.Is(err, engine.ErrOutage) && known:
 		s.write(ctx, nil)
-	case errors.Is(err, engine.ErrAway):
+	case errors.Is(err, engine.ErrOutage):
 		f := apperr.Of(err)
 		o := s.Outage(ctx)
 		if o == nil || o.Kind != f.Kind {

@@ -255,6 +255,6 @@ var errJobTimeout = apperr.New(apperr.Limited, "The job needs more time than it 
 // isUnavailable tells an engine that can't be asked now from one that refused something, and from a job that takes
 // long.
 func isUnavailable(err error) bool {
-	return !errors.Is(err, errJobTimeout) && (errors.Is(err, engine.ErrAway) ||
+	return !errors.Is(err, errJobTimeout) && (errors.Is(err, engine.ErrOutage) ||
 		apperr.KindOf(err) == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded))
 }

@@ -120,7 +120,7 @@ func (r *Reconciler) Push(ctx context.Context, job *store.Job) {
 func (r *Reconciler) recordError(ctx context.Context, job *store.Job, err error) {
 	r.Logger.Error("the engine was not told", "job", job.ID, "engine_job", job.EngineName, "error", err)
 	f := apperr.Of(err)
-	if f.Kind == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrAway) {
+	if f.Kind == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrOutage) {
 		return // it comes back by itself, or it is no matter of this job
 	}
 	if err := r.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {

@@ -1,11 +1,11 @@
 package jenkins
 
 // What is used of gojenkins v1.2.0, and what is not, and why. Everything goes through requester, which is a
-// gojenkins.JenkinsRequester: it repairs in one place what gojenkins's own lacks, which is a time limit, the look at the
-// status, the escaping, crumbs, and a client that no proxy of the environment gets hold of.
+// gojenkins.JenkinsRequester: it repairs in one place what gojenkins's own lacks, which is a time limit, the look at
+// the status, the escaping, crumbs, and a client that no proxy of the environment gets hold of.
 //
-// Used as they are: the types Jenkins, Job, View, BuildResponse and JenkinsRequester; Job.Enable, Job.Disable, Job.Delete,
-// Job.GetConfig, View.AddJob.
+// Used as they are: the types Jenkins, Job, View, BuildResponse and JenkinsRequester; Job.Enable, Job.Disable,
+// Job.Delete, Job.GetConfig, View.AddJob.
 //
 // Replaced by a call on the same requester:
 //

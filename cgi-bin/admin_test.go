@@ -18,14 +18,14 @@ const eve = "eve@example.org"
 // admin adds an administrator and returns their browser.
 func (s *site) admin() *client {
 	s.t.Helper()
-	_, err := s.accounts.Add(s.t.Context(), auth.NewPerson{Email: eve, Name: "Eve", Password: password, Admin: true})
+	_, err := s.accounts.Add(s.t.Context(), auth.NewUser{Email: eve, Name: "Eve", Password: password, Admin: true})
 	s.must(err)
 	return s.browser(eve)
 }
 
 func (s *site) id(email string) int64 {
 	s.t.Helper()
-	p, err := s.db.PersonByEmail(s.t.Context(), email)
+	p, err := s.db.UserByEmail(s.t.Context(), email)
 	s.must(err)
 	return p.ID
 }
@@ -44,7 +44,7 @@ func (c *client) done(a *answer, say string) {
 func TestAnAdministratorFindsPeople(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	s.program(s.token(bob, "write")).addJob()
+	s.program(s.token(bob, store.ScopeWrite)).addJob()
 	if a := c.get("/admin"); a.header.Get("Location") != "/admin/people" {
 		t.Error(a.status, a.header)
 	}
@@ -67,7 +67,7 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	for i := range 30 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
 	}
 	a := c.get("/admin/people?q=example.com")
 	if !strings.Contains(a.body, "p24@") || strings.Contains(a.body, "p25@") || !strings.Contains(a.body, `href="/admin/people?page=2&amp;q=example.com"`) {
@@ -80,7 +80,7 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 
 func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	s := newSite(t)
-	c, hers, token := s.admin(), s.browser(ada), s.token(ada, "write")
+	c, hers, token := s.admin(), s.browser(ada), s.token(ada, store.ScopeWrite)
 	id := s.program(token).addJob("start", "1")
 	c.done(c.post(fmt.Sprintf("/admin/people/%d/suspend", s.id(ada))), "The account is suspended")
 	if a := hers.get("/jobs"); a.status != http.StatusSeeOther {
@@ -95,7 +95,7 @@ func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	if a := s.anybody().post("/account/login", "email", ada, "password", "wrong wrong"); a.status != http.StatusUnauthorized {
 		t.Error("a stranger learns that she is suspended: ", a.status)
 	}
-	if b, err := s.db.Build(t.Context(), s.id(ada), id, 1); err != nil || b.State != "aborted" {
+	if b, err := s.db.Build(t.Context(), s.id(ada), id, 1); err != nil || b.State != store.Aborted {
 		t.Errorf("her build goes on: %+v %v", b, err)
 	}
 	c.done(c.post(fmt.Sprintf("/admin/people/%d/activate", s.id(ada))), "The account is active")
@@ -108,7 +108,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
 	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB",
 		"keep_days", "9"), "The limits are changed")
-	p, err := s.db.PersonByEmail(t.Context(), ada)
+	p, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
 	if p.MaxJobs != 7 || p.MaxRunning != -1 || p.MaxDaily != 0 || p.MaxBytes != 2<<30 || p.KeepDays != 9 {
 		t.Errorf("%+v", p)
@@ -158,14 +158,14 @@ func TestAnAdministratorCantShutThemselvesOut(t *testing.T) {
 	if a := c.post(path+"/role", "role", "user"); a.status != http.StatusConflict {
 		t.Error(a.status)
 	}
-	if err := s.db.Suspend(t.Context(), s.id(eve), store.Entry{At: time.Now(), Means: "toasterctl"}); err == nil {
+	if err := s.db.Suspend(t.Context(), s.id(eve), store.AuditEntry{At: time.Now(), Means: "toasterctl"}); err == nil {
 		t.Error("the only administrator was suspended")
 	}
 }
 
 func TestSigningSomebodyOut(t *testing.T) {
 	s := newSite(t)
-	c, hers, token := s.admin(), s.browser(ada), s.token(ada, "read")
+	c, hers, token := s.admin(), s.browser(ada), s.token(ada, store.ScopeRead)
 	path := fmt.Sprintf("/admin/people/%d/signout", s.id(ada))
 	c.done(c.post(path), "All sessions of the person are over")
 	if a := hers.get("/jobs"); a.status != http.StatusSeeOther {
@@ -184,7 +184,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d/remove", s.id(ada))
-	s.program(s.token(ada, "write")).addJob()
+	s.program(s.token(ada, store.ScopeWrite)).addJob()
 	if a := c.get(path); a.status != 200 || !strings.Contains(a.body, "Remove "+ada+"?") {
 		t.Error(a.status, a.body)
 	}
@@ -195,7 +195,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 	if a := c.get("/admin/jobs"); !strings.Contains(a.body, "0 jobs") {
 		t.Error("the job is still there")
 	}
-	if a := c.get("/admin/audit?action=person"); !strings.Contains(a.body, "person.remove") || !strings.Contains(a.body, ada) {
+	if a := c.get("/admin/audit?action=user"); !strings.Contains(a.body, "user.remove") || !strings.Contains(a.body, ada) {
 		t.Error(a.body)
 	}
 }
@@ -203,7 +203,7 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	id := s.program(s.token(bob, "write")).addJob("start", "1", "name", "Bob's image")
+	id := s.program(s.token(bob, store.ScopeWrite)).addJob("start", "1", "name", "Bob's image")
 	list := c.get("/admin/jobs?q=BOB@&state=queued")
 	if !strings.Contains(list.body, "/admin/jobs/"+id) || !strings.Contains(list.body, "1 job") {
 		t.Error(list.body)
@@ -212,7 +212,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 		t.Error(a.body)
 	}
 	c.done(c.post("/admin/jobs/"+id+"/stop"), "are being stopped")
-	if b, err := s.db.Build(t.Context(), s.id(bob), id, 1); err != nil || b.State != "aborted" {
+	if b, err := s.db.Build(t.Context(), s.id(bob), id, 1); err != nil || b.State != store.Aborted {
 		t.Errorf("%+v %v", b, err)
 	}
 	if a := c.get("/admin/jobs/" + id + "/remove"); !strings.Contains(a.body, "of "+bob+"?") {
@@ -223,7 +223,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 		t.Error(a.status)
 	}
 	trail := c.get("/admin/audit?object=job+" + id)
-	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") || !strings.Contains(trail.body, fmt.Sprintf("person %d", s.id(eve))) {
+	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") || !strings.Contains(trail.body, fmt.Sprintf("user %d", s.id(eve))) {
 		t.Error(trail.body)
 	}
 }
@@ -235,7 +235,7 @@ func TestHealth(t *testing.T) {
 	if a.status != 200 || !strings.Contains(a.body, "has never run") || !strings.Contains(a.body, "No runner is running") {
 		t.Error(a.body)
 	}
-	s.must(s.db.SetFact(t.Context(), "sync", time.Now().UTC().Format(time.RFC3339)))
+	s.must(s.db.SetSetting(t.Context(), "sync", time.Now().UTC().Format(time.RFC3339)))
 	a = c.get("/admin/health?check=1")
 	if strings.Contains(a.body, "toasterctl sync”") || !strings.Contains(a.body, "checked: no damage") {
 		t.Error(a.body)
@@ -245,8 +245,8 @@ func TestHealth(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
-	s.program(s.token(ada, "write")).addJob("start", "1")
-	token := s.token(eve, "metrics")
+	s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
+	token := s.token(eve, store.ScopeMetrics)
 	a := s.program(token).get("/admin/metrics")
 	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
 		t.Fatal(a.status, a.header, a.body)
@@ -264,10 +264,10 @@ func TestMetrics(t *testing.T) {
 	if a := c.get("/admin/metrics"); a.status != 200 {
 		t.Error("in a browser: ", a.status)
 	}
-	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.Entry{}); err == nil {
+	if _, err := s.accounts.AddToken(t.Context(), ada, "x", "metrics", 0, store.AuditEntry{}); err == nil {
 		t.Error("everybody can have a token for metrics")
 	}
-	s.sql("UPDATE person SET role = 'user' WHERE email = ?", eve)
+	s.sql("UPDATE user SET role = 'user' WHERE email = ?", eve)
 	if a := s.program(token).get("/admin/metrics"); a.status != http.StatusForbidden {
 		t.Error("of somebody who is no administrator any more: ", a.status)
 	}
@@ -277,10 +277,10 @@ func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
 	s := newSite(t)
 	s.prefix = "/x/y"
 	c := s.admin()
-	id := s.program(s.token(ada, "write")).addJob("start", "1")
+	id := s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
 	for i := range 60 {
-		s.must(s.db.AddPerson(t.Context(), &store.Person{Email: fmt.Sprintf("p%02d@example.com", i), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}))
-		s.must(s.db.Audit(t.Context(), store.Entry{At: time.Now(), Means: "web", Action: "login", Object: "person 1", Detail: "<b>&"}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.Audit(t.Context(), store.AuditEntry{At: time.Now(), Means: "web", Action: "login", Object: "user 1", Detail: "<b>&"}))
 	}
 	person := fmt.Sprintf("/admin/people/%d", s.id(ada))
 	for _, path := range []string{"/admin/people?page=2", person, person + "/remove", "/admin/jobs", "/admin/jobs/" + id, "/admin/jobs/" + id + "/remove", "/admin/health", "/admin/audit?action=login"} {

@@ -77,7 +77,7 @@ func TestWhoChecksMoreThanOneCanTypeHasToWait(t *testing.T) {
 	c := s.program(s.token(ada, "read"))
 	check := func(c *client) *answer { t.Helper(); return c.post("/jobs/check", "text", "FROM debian:bookworm\n") }
 	check(c)
-	s.sql("WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 118) INSERT INTO attempt (key, at) SELECT key, at FROM attempt, more WHERE key LIKE 'check:%'")
+	s.sql("WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 118) INSERT INTO rate_limit_event (key, at) SELECT key, at FROM rate_limit_event, more WHERE key LIKE 'check:%'")
 	if a := check(c); a.status != http.StatusOK {
 		t.Error("the 120th within a minute: ", a.status)
 	}
@@ -112,12 +112,12 @@ func TestAnAdministratorSwitchesALostSecondFactorOff(t *testing.T) {
 	if a := c.get(path); strings.Contains(a.body, path+"/factor") {
 		t.Error("there is a button, but no factor")
 	}
-	s.sql("UPDATE person SET totp = x'00' WHERE email = ?", ada)
+	s.sql("UPDATE user SET totp = x'00' WHERE email = ?", ada)
 	if a := c.get(path); !strings.Contains(a.body, path+"/factor") {
 		t.Error("there is no button")
 	}
 	c.done(c.post(path+"/factor"), "The second factor is off")
-	if p, err := s.db.PersonByEmail(t.Context(), ada); err != nil || p.HasFactor() {
+	if p, err := s.db.UserByEmail(t.Context(), ada); err != nil || p.HasFactor() {
 		t.Error(p, err)
 	}
 	s.browser(ada)

@@ -17,7 +17,7 @@ func TestAFeedHasASecretAddress(t *testing.T) {
 	s := newSite(t)
 	c, nobody := s.browser(ada), s.anybody()
 	id := c.oneJob("<web>&x")
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, failure, settled) VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'The disk is full.', 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, failure, finalized) VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'The disk is full.', 1)", id)
 	if a := c.get("/jobs/feed"); strings.Contains(a.body, ".atom") {
 		t.Error("it is on before somebody has switched it on")
 	}
@@ -51,7 +51,7 @@ func TestAFeedHasASecretAddress(t *testing.T) {
 			t.Errorf("the old address answers %d", a.status)
 		}
 	}
-	s.sql("UPDATE person SET state = 'suspended' WHERE email = ?", ada)
+	s.sql("UPDATE user SET state = 'suspended' WHERE email = ?", ada)
 	if a := nobody.get(address); a.status != http.StatusNotFound {
 		t.Errorf("the feed of somebody who is suspended answers %d", a.status)
 	}
@@ -69,8 +69,8 @@ func TestABadgeIsOffUntilItsOwnerSaysSo(t *testing.T) {
 		t.Errorf("another person's switch answers %d", a.status)
 	}
 	c.post("/jobs/"+id+"/badge", "public", "1")
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, ended_at, settled) VALUES (?, 1, 1, 'succeeded', 1, 2, 1)", id)
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, settled) VALUES (?, 2, 1, 'running', 1, 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', 1, 2, 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, finalized) VALUES (?, 2, 1, 'running', 1, 1)", id)
 	a := nobody.get(path)
 	if a.status != 200 || a.header.Get("Content-Type") != "image/svg+xml" || a.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || !strings.Contains(a.body, ">succeeded<") {
 		t.Errorf("%d %v %s", a.status, a.header, a.body)
@@ -78,11 +78,11 @@ func TestABadgeIsOffUntilItsOwnerSaysSo(t *testing.T) {
 	if err := xml.Unmarshal([]byte(a.body), new(struct{})); err != nil {
 		t.Error(err)
 	}
-	s.sql("UPDATE person SET state = 'suspended' WHERE email = ?", ada)
+	s.sql("UPDATE user SET state = 'suspended' WHERE email = ?", ada)
 	if a := nobody.get(path); a.status != http.StatusNotFound {
 		t.Errorf("while its owner is suspended, it answers %d", a.status)
 	}
-	s.sql("UPDATE person SET state = 'active' WHERE email = ?", ada)
+	s.sql("UPDATE user SET state = 'active' WHERE email = ?", ada)
 	c.post("/jobs/"+id+"/badge", "public", "0")
 	if a := nobody.get(path); a.status != http.StatusNotFound {
 		t.Errorf("it answers %d afterwards", a.status)

@@ -145,7 +145,7 @@ func TestAnIdempotencyKeyIsHonoured(t *testing.T) {
 		t.Error(a.status, a.body)
 	}
 	id := first.json(t)["id"].(string)
-	s.sql("UPDATE build SET state = 'failed', settled = 1, ended_at = queued_at")
+	s.sql("UPDATE build SET state = 'failed', finalized = 1, ended_at = queued_at")
 	start := program.with("Idempotency-Key", "start")
 	one, two := start.post("/jobs/"+id+"/start"), start.post("/jobs/"+id+"/start")
 	if one.status != 202 || two.status != 202 || one.body != two.body || one.json(t)["number"] != 2.0 {
@@ -351,7 +351,7 @@ func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
-			s.sql("UPDATE person SET notify = 'always' WHERE email = ?", ada)
+			s.sql("UPDATE user SET notify = 'always' WHERE email = ?", ada)
 			c := s.browser(ada)
 			once := c.once("/jobs/new", "/jobs")
 			end(s, c)

@@ -8,7 +8,7 @@ import (
 
 func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 	m := newMailed(t)
-	m.sql("UPDATE person SET totp = x'000102030405060708090a0b0c0d0e0f10111213' WHERE email = ?", ada)
+	m.sql("UPDATE user SET totp = x'000102030405060708090a0b0c0d0e0f10111213' WHERE email = ?", ada)
 	m.anybody().post("/account/recover", "email", ada)
 	path := m.link(ada, "A new password")
 	if a := m.anybody().post("/account/reset", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther {
@@ -27,7 +27,7 @@ func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 func TestAPersonSeesWhatTheyMayHave(t *testing.T) {
 	s := newSite(t, "[limits]\nartifacts = \"3 GiB\"\nkeep_days = 9")
 	s.program(s.token(ada, "write")).addJob("start", "1")
-	s.sql("UPDATE person SET max_daily = 0 WHERE email = ?", ada)
+	s.sql("UPDATE user SET max_daily = 0 WHERE email = ?", ada)
 	page := s.browser(ada).get("/account").body
 	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>", "9 days, of the newest builds"} {
 		if !strings.Contains(page, want) {

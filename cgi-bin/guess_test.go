@@ -9,7 +9,7 @@ import (
 )
 
 // later lets the hour pass for which tries are counted.
-func (s *site) later() { s.sql("DELETE FROM attempt") }
+func (s *site) later() { s.sql("DELETE FROM rate_limit_event") }
 
 func (c *client) tryPassword(email, password string) int {
 	c.t.Helper()
@@ -111,7 +111,7 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 		},
 		"logged out": func(m *mailed, c *client) { c.post("/account/sessions/end", "confirm", password) },
 		"by an administrator": func(m *mailed, c *client) {
-			p, err := m.db.PersonByEmail(m.t.Context(), ada)
+			p, err := m.db.UserByEmail(m.t.Context(), ada)
 			m.must(err)
 			root := m.browser(bob)
 			root.post("/admin/people/" + fmt.Sprint(p.ID) + "/signout")
@@ -119,7 +119,7 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newMailed(t)
-			m.sql("UPDATE person SET role = 'admin' WHERE email = ?", bob)
+			m.sql("UPDATE user SET role = 'admin' WHERE email = ?", bob)
 			stolen, c := m.browser(ada), m.browser(ada)
 			stolen.from = "198.51.100.9"
 			end(m, c)

@@ -204,7 +204,7 @@ func TestTheListIsPaged(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
 	for i := range 30 {
-		s.sql("INSERT INTO job (id, person_id, name, target, engine_name, revision, created_at) VALUES (?, 1, ?, ?, ?, 1, ?)", fmt.Sprintf("aaaaaaaaaa%02d", i), fmt.Sprintf("job number %d", i), target, fmt.Sprint("e", i), i)
+		s.sql("INSERT INTO job (id, user_id, name, target, engine_name, revision, created_at) VALUES (?, 1, ?, ?, ?, 1, ?)", fmt.Sprintf("aaaaaaaaaa%02d", i), fmt.Sprintf("job number %d", i), target, fmt.Sprint("e", i), i)
 	}
 	first, second := c.get("/jobs").body, c.get("/jobs?page=2").body
 	if strings.Count(first, "job number") != 25 || !strings.Contains(first, "job number 29<") || !strings.Contains(first, `href="/jobs?page=2"`) {

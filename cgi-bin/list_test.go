@@ -32,7 +32,7 @@ func TestTheListIsSearchedAndSorted(t *testing.T) {
 		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name", name)
 		s.sql("UPDATE job SET created_at = ? WHERE name = ?", 1_800_000_000_000+i*1000, name)
 	}
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, settled) SELECT id, 1, 1, 'failed', 1900000000000, 1900000000000, 1900000000000, 1 FROM job WHERE name = 'mail'")
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, finalized) SELECT id, 1, 1, 'failed', 1900000000000, 1900000000000, 1900000000000, 1 FROM job WHERE name = 'mail'")
 	for query, want := range map[string][]string{
 		"":                      {"proxy", "100% _x_", "dns", "Web two", "mail", "web"},
 		"?sort=name":            {"100% _x_", "dns", "mail", "proxy", "web", "Web two"},

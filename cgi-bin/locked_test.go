@@ -49,7 +49,7 @@ func (c *client) soon(method, path string, fields ...string) *answer {
 
 func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 	s := newSite(t)
-	s.sql("UPDATE person SET role = 'admin' WHERE email = ?", ada)
+	s.sql("UPDATE user SET role = 'admin' WHERE email = ?", ada)
 	c, program := s.browser(ada), s.program(s.token(ada, "write"))
 	id := program.addJob()
 	job := "/jobs/" + id
@@ -58,7 +58,7 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 	}
 	m, err := session.New(s.cfg, s.db)
 	s.must(err)
-	person, err := s.db.PersonByEmail(t.Context(), ada)
+	person, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
 	draft, err := m.SaveDraft(t.Context(), person.ID, map[string][]byte{"name": []byte("typed before")})
 	s.must(err)
@@ -67,7 +67,7 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 	s.sql("UPDATE session SET seen_at = ?", ago)
 	s.sql("UPDATE token SET used_at = ?", ago)
 	s.sql("UPDATE job SET seen_at = 0")
-	s.sql("INSERT INTO fact (name, value) VALUES ('proxy', '2001-01-01T00:00:00Z') ON CONFLICT DO UPDATE SET value = excluded.value")
+	s.sql("INSERT INTO setting (name, value) VALUES ('proxy', '2001-01-01T00:00:00Z') ON CONFLICT DO UPDATE SET value = excluded.value")
 
 	for _, begin := range []string{"BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"} {
 		release := s.lock(begin)
@@ -100,7 +100,7 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 
 func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
 	s := newSite(t, "[site]", `url = "https://www.example.org"`, "[mail]", `from = "toaster@example.org"`, `sendmail = "/bin/false"`)
-	s.sql("UPDATE person SET role = 'admin' WHERE email = ?", ada)
+	s.sql("UPDATE user SET role = 'admin' WHERE email = ?", ada)
 	c, program := s.browser(ada), s.program(s.token(ada, "write"))
 	id := program.addJob()
 	job := "/jobs/" + id
@@ -158,7 +158,7 @@ func TestADatabaseThatIsLockedAgainstReadersTooIsSaidToBeBusy(t *testing.T) {
 	db, err := sql.Open("sqlite3", s.cfg.Paths.Database+"?_locking_mode=EXCLUSIVE&_busy_timeout=60000")
 	s.must(err)
 	db.SetMaxOpenConns(1)
-	_, err = db.Exec("UPDATE person SET name = name")
+	_, err = db.Exec("UPDATE user SET name = name")
 	s.must(err)
 	if a := c.soon("GET", "/jobs"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "very busy") {
 		t.Errorf("%d %s%s", a.status, a.body, a.log)

@@ -90,7 +90,7 @@ func newSite(t *testing.T, settings ...string) *site {
 	t.Cleanup(func() { s.db.Close() })
 	s.accounts = auth.New(s.cfg, s.db)
 	for _, email := range []string{ada, bob} {
-		_, err := s.accounts.Add(t.Context(), auth.NewPerson{Email: email, Name: email[:3], Password: password})
+		_, err := s.accounts.Add(t.Context(), auth.NewUser{Email: email, Name: email[:3], Password: password})
 		s.must(err)
 	}
 	return s
@@ -105,9 +105,9 @@ func (s *site) must(err error) {
 	}
 }
 
-func (s *site) token(email, scope string) string {
+func (s *site) token(email string, scope store.Scope) string {
 	s.t.Helper()
-	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0, store.Entry{})
+	plain, err := s.accounts.AddToken(s.t.Context(), email, "test", scope, 0, store.AuditEntry{})
 	s.must(err)
 	return plain
 }

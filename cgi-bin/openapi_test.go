@@ -67,8 +67,8 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 	read, other, wrong := s.program(s.token(ada, "read")), s.program(s.token(bob, "write")), s.program("toaster_wrong")
 	second := write.addJob("name", "Second")
 	write.post("/jobs/" + second + "/start")
-	s.sql("UPDATE build SET failure = 'No package named x.', state = 'failed', settled = 1, engine_number = 1, ended_at = queued_at WHERE job_id = ?", second)
-	s.sql("INSERT INTO build (job_id, number, revision, state, settled, engine_number, queued_at, ended_at, expired_at, gone_why, gone_limit) "+
+	s.sql("UPDATE build SET failure = 'No package named x.', state = 'failed', finalized = 1, engine_number = 1, ended_at = queued_at WHERE job_id = ?", second)
+	s.sql("INSERT INTO build (job_id, number, revision, state, finalized, engine_number, queued_at, ended_at, expired_at, gone_why, gone_limit) "+
 		"VALUES (?, 3, 1, 'failed', 1, 2, 0, 1, 2, 'days', 30)", second)
 	for _, c := range []struct {
 		operation, path string
@@ -139,7 +139,7 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 	for path, item := range d.Paths.Map() {
 		for method, operation := range item.Operations() {
 			ask := func(c *client) *answer {
-				s.sql("DELETE FROM attempt")
+				s.sql("DELETE FROM rate_limit_event")
 				if method == "POST" {
 					return c.post(fill.Replace(path))
 				}

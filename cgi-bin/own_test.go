@@ -167,7 +167,7 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 		t.Error(a.status)
 	}
 	for _, path := range []string{"/account/tokens", "/account/sessions", "/account/factor", "/account/export", "/account/remove", "/account/password"} {
-		if a := s.program(s.token(ada, "write")).get(path); a.status != http.StatusForbidden {
+		if a := s.program(s.token(ada, store.ScopeWrite)).get(path); a.status != http.StatusForbidden {
 			t.Errorf("a token opens %s: %d", path, a.status)
 		}
 	}
@@ -194,8 +194,8 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	s := newSite(t)
-	id := s.program(s.token(ada, "write")).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
-	other := s.program(s.token(bob, "write")).addJob("name", "secret")
+	id := s.program(s.token(ada, store.ScopeWrite)).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
+	other := s.program(s.token(bob, store.ScopeWrite)).addJob("name", "secret")
 	a := s.browser(ada).get("/account/export")
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.body)), int64(len(a.body)))
 	if err != nil || a.header.Get("Content-Security-Policy") != "sandbox" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
@@ -250,14 +250,14 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 	}
 	// The job waits for the engine to be told; the person goes after it.
 	m.must(m.accounts.Tidy(t.Context()))
-	left, err := m.db.Unsettled(t.Context())
+	left, err := m.db.UnfinishedJobs(t.Context())
 	if err != nil || len(left) != 1 || left[0].ID != id || left[0].RemovedAt.IsZero() {
 		t.Fatal(left, err)
 	}
 	m.must(m.db.DeleteJob(t.Context(), id, time.Now()))
 	time.Sleep(2 * time.Millisecond)
 	m.must(m.accounts.Tidy(t.Context()))
-	if n := m.count("SELECT count(*) FROM person"); n != 1 {
+	if n := m.count("SELECT count(*) FROM user"); n != 1 {
 		t.Errorf("%d people are left", n)
 	}
 	// The address is free again.
@@ -284,12 +284,12 @@ func TestLettersAboutBuilds(t *testing.T) {
 	id := program.addJob("name", "web")
 	c := m.browser(ada)
 	m.letters() // about the token
-	end := func(number int, state string) []mailtest.Letter {
+	end := func(number int, state string) []mailtest.Mail {
 		t.Helper()
 		m.sql(`INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, engine_number) VALUES (?, ?, 1, ?, 1000, 2000, 63000, ?)`, id, number, state, number)
 		b := &store.Build{JobID: id, Number: number}
-		m.must(m.db.Settle(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
-		m.must(m.accounts.TellEnds(t.Context()))
+		m.must(m.db.Finalize(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
+		m.must(m.accounts.NotifyEnds(t.Context()))
 		return m.letters()
 	}
 	if l := end(1, "failed"); len(l) != 0 {

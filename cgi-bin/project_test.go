@@ -139,16 +139,16 @@ func TestTheTrailSaysWho(t *testing.T) {
 	c := s.admin()
 	c.post("/admin/people/2/suspend")
 	trail := c.get("/admin/audit?object=" + bob)
-	for _, want := range []string{bob + " (person 2)", "person.state", ">" + eve + " (person 3)"} {
+	for _, want := range []string{bob + " (user 2)", "user.state", ">" + eve + " (user 3)"} {
 		if !strings.Contains(trail.body, want) {
 			t.Errorf("the trail lacks %q: %s", want, trail.body)
 		}
 	}
 	c.post("/admin/people/2/remove")
-	if trail = c.get("/admin/audit?action=person.remove"); !strings.Contains(trail.body, bob+" (person 2)") {
+	if trail = c.get("/admin/audit?action=user.remove"); !strings.Contains(trail.body, bob+" (user 2)") {
 		t.Errorf("nobody knows who was removed: %s", trail.body)
 	}
-	if trail = c.get("/admin/audit?actor=" + eve); !strings.Contains(trail.body, "person.state") {
+	if trail = c.get("/admin/audit?actor=" + eve); !strings.Contains(trail.body, "user.state") {
 		t.Errorf("by address nothing is found: %s", trail.body)
 	}
 }

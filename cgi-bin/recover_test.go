@@ -34,11 +34,11 @@ func TestRecovery(t *testing.T) {
 	}
 	m.anybody().post("/account/recover", "email", bob)
 	path = m.link(bob, "A new password")
-	m.sql("UPDATE link SET expires_at = 0")
+	m.sql("UPDATE email_token SET expires_at = 0")
 	if a := m.anybody().get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "/account/recover") {
 		t.Error("a link of long ago: ", a.status)
 	}
-	m.sql("UPDATE person SET state = 'suspended' WHERE email = ?", bob)
+	m.sql("UPDATE user SET state = 'suspended' WHERE email = ?", bob)
 	m.anybody().post("/account/recover", "email", bob)
 	if l := m.letters(); len(l) != 0 {
 		t.Error("a suspended person gets a link: ", l)

@@ -259,13 +259,13 @@ func newTown(t *testing.T) *town {
 	s.must(os.WriteFile(s.conf(), append(read(t, s.conf()), everything...), 0o600))
 	w := &town{site: s, job: id, spare: program}
 	eve := s.admin()
-	_, err := s.accounts.Add(t.Context(), auth.NewPerson{Email: "sue@example.org", Name: "Sue", Password: password})
+	_, err := s.accounts.Add(t.Context(), auth.NewUser{Email: "sue@example.org", Name: "Sue", Password: password})
 	s.must(err)
 	sue, sues := s.browser("sue@example.org"), s.token("sue@example.org", "write")
-	s.sql("UPDATE person SET state = 'suspended' WHERE email = 'sue@example.org'")
+	s.sql("UPDATE user SET state = 'suspended' WHERE email = 'sue@example.org'")
 	w.clients = map[string]*client{
 		"nobody": s.anybody(), "owner": s.browser(ada), "other": s.browser(bob), "admin": eve,
-		"read": s.program(s.token(ada, "read")), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
+		"read": s.program(s.token(ada, store.ScopeRead)), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
 		"suspended": sue, "suspended token": s.program(sues), "wrong token": s.program("toaster_" + strings.Repeat("A", 43)), "no token": s.program(""),
 	}
 	return w
@@ -293,16 +293,16 @@ func (w *town) path(route string) string {
 		id = job
 	case strings.HasPrefix(path, "/admin/people/"):
 		w.people++
-		p := &store.Person{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: "user", State: "active", MaxJobs: -1, CreatedAt: time.Now()}
-		w.must(w.db.AddPerson(w.t.Context(), p))
+		p := &store.User{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}
+		w.must(w.db.AddUser(w.t.Context(), p))
 		id = strconv.FormatInt(p.ID, 10)
 	case strings.HasPrefix(path, "/account/tokens/"):
-		t := &store.Token{PersonID: w.id(ada), Name: "spare", Scope: "read", CreatedAt: time.Now()}
-		_, err := w.db.AddToken(w.t.Context(), t, store.Letter{}, store.Entry{})
+		t := &store.Token{UserID: w.id(ada), Name: "spare", Scope: store.ScopeRead, CreatedAt: time.Now()}
+		_, err := w.db.AddToken(w.t.Context(), t, store.Mail{}, store.AuditEntry{})
 		w.must(err)
 		id = strconv.FormatInt(t.ID, 10)
 	case strings.HasPrefix(path, "/account/sessions/"):
-		s := &store.Session{PersonID: w.id(ada), CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+		s := &store.Session{UserID: w.id(ada), CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
 		w.must(w.db.AddSession(w.t.Context(), s, []byte(fmt.Sprintf("%032d", time.Now().UnixNano())), nil))
 		id = strconv.FormatInt(s.ID, 10)
 	}
@@ -313,8 +313,8 @@ func (w *town) path(route string) string {
 func (w *town) ask(who, route string) *answer {
 	w.t.Helper()
 	// Whatever earlier requests did: tries are forgotten, and whoever logged out is in again.
-	w.sql("DELETE FROM attempt")
-	w.sql("UPDATE session SET ended_at = NULL WHERE agent = '' AND person_id IN (SELECT id FROM person WHERE state = 'active')")
+	w.sql("DELETE FROM rate_limit_event")
+	w.sql("UPDATE session SET ended_at = NULL WHERE agent = '' AND user_id IN (SELECT id FROM user WHERE state = 'active')")
 	path := w.path(route)
 	c := *w.clients[who]
 	if strings.HasPrefix(route, "POST ") {

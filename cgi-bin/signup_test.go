@@ -32,11 +32,11 @@ func newMailed(t *testing.T, settings ...string) *mailed {
 }
 
 // letters sends what the outbox has, as sync does, and returns what arrived.
-func (m *mailed) letters() []mailtest.Letter {
+func (m *mailed) letters() []mailtest.Mail {
 	m.t.Helper()
 	_, err := mail.Deliver(m.t.Context(), m.cfg, m.db, time.Now, slog.New(slog.DiscardHandler))
 	m.must(err)
-	return m.server.Letters()
+	return m.server.Mails()
 }
 
 var linkInLetter = regexp.MustCompile(`https://www\.example\.org(/account/[a-z]+\?link=[A-Za-z0-9_-]{43})`)
@@ -204,7 +204,7 @@ func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
 func TestEasyPasswordsAreRefused(t *testing.T) {
 	m := newMailed(t)
 	for _, password := range []string{"password1", "qwertyuiop", "carl@example.org", "Carl1234", "aaaaaaaaaaaaaaaa", "toaster2026", "short"} {
-		m.sql("DELETE FROM attempt")
+		m.sql("DELETE FROM rate_limit_event")
 		a := m.anybody().signUp(carl, password)
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) || !strings.Contains(a.body, `value="Carl"`) || strings.Contains(a.body, `value="`+password+`"`) && password != carl {
 			t.Errorf("%q: %d", password, a.status)
@@ -213,7 +213,7 @@ func TestEasyPasswordsAreRefused(t *testing.T) {
 	if a := m.anybody().signUp(carl, strings.Repeat("abcd", 64)); a.status != http.StatusUnprocessableEntity { // the longest that is taken
 		t.Error(a.status)
 	}
-	if _, err := m.db.PersonByEmail(t.Context(), carl); err == nil {
+	if _, err := m.db.UserByEmail(t.Context(), carl); err == nil {
 		t.Error("there is an account all the same")
 	}
 }
@@ -234,7 +234,7 @@ func TestWhoMaySignUp(t *testing.T) {
 		t.Error(a.status, a.body)
 	}
 	byHand := newMailed(t, "[signup]\nmode = \"approval\"")
-	byHand.sql("UPDATE person SET role = 'admin' WHERE email = ?", bob)
+	byHand.sql("UPDATE user SET role = 'admin' WHERE email = ?", bob)
 	byHand.anybody().signUp(carl, phrase)
 	path := byHand.link(carl, "Activate")
 	c := byHand.anybody()

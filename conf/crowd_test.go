@@ -271,7 +271,7 @@ func TestAClockThatWasSetBackIsHarmless(t *testing.T) {
 	for _, change := range []string{
 		"UPDATE job SET created_at = created_at + 86400000, seen_at = seen_at + 86400000", "UPDATE build SET queued_at = queued_at + 86400000, asked_at = asked_at + 86400000",
 		"UPDATE local_build SET queued_at = queued_at + 86400000", "UPDATE token SET created_at = created_at + 86400000, used_at = used_at + 86400000",
-		"UPDATE started SET at = at + 86400000", "UPDATE fact SET value = '2099-01-01T00:00:00Z'",
+		"UPDATE build_start SET queued_at = queued_at + 86400000", "UPDATE setting SET value = '2099-01-01T00:00:00Z'",
 	} {
 		if _, err := db.Exec(change); err != nil {
 			t.Fatal(err)

@@ -31,7 +31,7 @@ func (s *site) built(t testing.TB, v *visitor, size int64) string {
 	}{
 		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, 'succeeded', 1, 2, 3)", []any{name}},
 		{"INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (7, 'disk.img', ?, '')", []any{size}},
-		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, settled) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", []any{id}},
+		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", []any{id}},
 		{"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, 1, 'disk.img', ?, '')", []any{id, size}},
 	} {
 		if _, err := db.Exec(row.sql, row.args...); err != nil {

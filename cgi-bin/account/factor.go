@@ -34,7 +34,7 @@ func factorForm(w http.ResponseWriter, r *web.Request) error {
 // showFactor shows the page; secret is the one that is being set up, nil for a new one.
 func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage, secret []byte) error {
 	a, p := accounts(r), r.Who.Person
-	v.On, v.Needed = p.HasFactor(), r.Site.Config.NeedsFactor(p.Role)
+	v.On, v.Needed = p.HasFactor(), r.Site.Config.NeedsFactor(p.IsAdmin())
 	if v.On {
 		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
 		if err != nil {

@@ -40,7 +40,7 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) er
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		missing := apperr.New(apperr.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		missing := apperr.New(apperr.InvalidArgument, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
 		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
 	}
 	if err == nil {

@@ -55,10 +55,10 @@ func checked(r *web.Request, next string) string {
 // withoutCookie is why somebody who has just logged in is not.
 func withoutCookie(r *web.Request) *apperr.Error {
 	if r.Site.Config.Session.Secure == "always" && r.TLS == nil {
-		return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+		return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 			"Open this site by https://, and allow cookies for it. Then log in again.")
 	}
-	return apperr.New(apperr.Denied, "Your browser doesn't send this site's cookie, so you are not logged in.",
+	return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
 		"Allow cookies for this site in your browser's settings. Then log in again.")
 }
 
@@ -77,7 +77,7 @@ func login(w http.ResponseWriter, r *web.Request) error {
 	f := form{Email: strings.TrimSpace(in.Values["email"]), Next: web.SafeNext(in.Values["next"], home)}
 	a := accounts(r)
 	person, err := a.LogIn(r.Context(), f.Email, in.Values["password"], address(r))
-	if apperr.KindOf(err) == apperr.Unauthorised && err != nil {
+	if apperr.KindOf(err) == apperr.Unauthenticated && err != nil {
 		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
 	}
 	if err != nil {
@@ -112,8 +112,8 @@ func codeForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 // begin logs a person in and leads on.
-func begin(w http.ResponseWriter, r *web.Request, p *store.Person, next, by string) error {
-	e := r.Entry("login", store.PersonObject(p.ID), by)
+func begin(w http.ResponseWriter, r *web.Request, p *store.User, next, by string) error {
+	e := r.Entry("login", store.UserObject(p.ID), by)
 	e.Actor = p.ID
 	if err := r.Site.Sessions.Remember(w, r.Request, p, by == "code"); err != nil {
 		return err
@@ -144,7 +144,7 @@ type half struct {
 	Password []byte // a digest: when the password changes, it has to be given again
 }
 
-func halfway(r *web.Request, p *store.Person) (string, error) {
+func halfway(r *web.Request, p *store.User) (string, error) {
 	d := sha256.Sum256([]byte(p.Password))
 	b, err := json.Marshal(half{p.ID, d[:8]})
 	if err != nil {
@@ -154,14 +154,14 @@ func halfway(r *web.Request, p *store.Person) (string, error) {
 }
 
 // whoIsHalfway returns the person of a state that halfway made.
-func whoIsHalfway(r *web.Request, state string) (*store.Person, error) {
-	late := apperr.New(apperr.Unauthorised, "The log-in took too long.", "Begin again.")
+func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
+	late := apperr.New(apperr.Unauthenticated, "The log-in took too long.", "Begin again.")
 	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
 	var h half
 	if !ok || json.Unmarshal(b, &h) != nil {
 		return nil, late
 	}
-	p, err := r.Site.DB.PersonByID(r.Context(), h.Person)
+	p, err := r.Site.DB.UserByID(r.Context(), h.Person)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, late
 	}
@@ -201,9 +201,9 @@ func loginCode(w http.ResponseWriter, r *web.Request) error {
 }
 
 func logout(w http.ResponseWriter, r *web.Request) error {
-	var trail []store.Entry
+	var trail []store.AuditEntry
 	if p := r.Who.Person; p != nil && r.Who.Token == nil {
-		trail = append(trail, r.Entry("logout", store.PersonObject(p.ID), ""))
+		trail = append(trail, r.Entry("logout", store.UserObject(p.ID), ""))
 	}
 	if err := r.Site.Sessions.End(w, r.Request, trail...); err != nil {
 		return err

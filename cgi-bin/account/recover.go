@@ -88,10 +88,10 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 // whether the second factor was given.
 func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
 	was, k := r.Who.Person, r.Site.Sessions.Known(r.Request)
-	p, err := r.Site.DB.PersonByID(r.Context(), was.ID)
+	p, err := r.Site.DB.UserByID(r.Context(), was.ID)
 	if err != nil {
 		return err
 	}
 	return r.Site.Sessions.Remember(w, r.Request, p, factor ||
-		k.Factor && k.Person == was.ID && k.Epoch == was.Browsers)
+		k.Factor && k.UserID == was.ID && k.Epoch == was.Browsers)
 }

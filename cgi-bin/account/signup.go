@@ -40,7 +40,7 @@ func signup(w http.ResponseWriter, r *web.Request) error {
 	}
 	v := in.Values
 	if err == nil {
-		err = accounts(r).SignUp(r.Context(), auth.NewPerson{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
+		err = accounts(r).SignUp(r.Context(), auth.NewUser{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {

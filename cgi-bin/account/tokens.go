@@ -16,22 +16,23 @@ import (
 // tokensPage lists a person's tokens, with the form for another.
 type tokensPage struct {
 	wrong
-	Tokens            []*store.Token
-	Now               time.Time
-	Plain             string // a new token, shown this once
-	Shown             bool   // it was shown before
-	Name, Scope, Days string
-	Admin             bool
+	Tokens     []*store.Token
+	Now        time.Time
+	Plain      string // a new token, shown this once
+	Shown      bool   // it was shown before
+	Name, Days string
+	Scope      store.Scope
+	Admin      bool
 }
 
 func tokens(w http.ResponseWriter, r *web.Request) error {
-	v := tokensPage{Scope: "read", Days: "90"}
+	v := tokensPage{Scope: store.ScopeRead, Days: "90"}
 	form, err := r.Kept()
 	if err != nil {
 		return err
 	}
 	if form != nil {
-		v.Name, v.Scope, v.Days = form.Values["name"], form.Values["scope"], form.Values["days"]
+		v.Name, v.Scope, v.Days = form.Values["name"], store.Scope(form.Values["scope"]), form.Values["days"]
 	}
 	plain, err := r.FlashOf(w, "token")
 	if err != nil {
@@ -52,17 +53,17 @@ func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage)
 		}
 		return r.Answer(w, status, map[string]any{"tokens": list})
 	}
-	v.Now, v.Admin = time.Now(), r.Who.Person.Role == "admin"
+	v.Now, v.Admin = time.Now(), r.Who.Person.IsAdmin()
 	return r.Page(w, status, "tokens", view.View{Here: "account", Notice: notice(r), Data: v})
 }
 
 type tokenJSON struct {
-	ID        int64      `json:"id"`
-	Name      string     `json:"name"`
-	Scope     string     `json:"scope"`
-	CreatedAt time.Time  `json:"created_at"`
-	ExpiresAt *time.Time `json:"expires_at"`
-	UsedAt    *time.Time `json:"used_at"`
+	ID        int64       `json:"id"`
+	Name      string      `json:"name"`
+	Scope     store.Scope `json:"scope"`
+	CreatedAt time.Time   `json:"created_at"`
+	ExpiresAt *time.Time  `json:"expires_at"`
+	UsedAt    *time.Time  `json:"used_at"`
 }
 
 func asJSON(t *store.Token) tokenJSON {
@@ -78,7 +79,7 @@ func unlessZero(t time.Time) *time.Time {
 
 func addToken(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
-	v := tokensPage{Name: in.Values["name"], Scope: in.Values["scope"], Days: in.Values["days"]}
+	v := tokensPage{Name: in.Values["name"], Scope: store.Scope(in.Values["scope"]), Days: in.Values["days"]}
 	days, wrongDays := parseDays(v.Days)
 	life := time.Duration(days) * 24 * time.Hour
 	if err == nil {
@@ -109,7 +110,7 @@ func parseDays(text string) (int, error) {
 		n, err = 90, nil
 	}
 	if err != nil || n < 0 || n > 3650 {
-		return 0, apperr.New(apperr.Invalid, "A token is good for at most 3650 days.", "Write a number of days, or 0 for ever.").At("days")
+		return 0, apperr.New(apperr.InvalidArgument, "A token is good for at most 3650 days.", "Write a number of days, or 0 for ever.").At("days")
 	}
 	return n, nil
 }

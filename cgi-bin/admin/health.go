@@ -67,7 +67,7 @@ const auditLength = 50
 // audit shows the audit trail.
 func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	q := entryQuery(r.URL.Query())
-	entries, err := r.Site.DB.Entries(r.Context(), q)
+	entries, err := r.Site.DB.AuditEntries(r.Context(), q)
 	if err != nil {
 		return err
 	}
@@ -77,15 +77,15 @@ func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	}
 	return r.Page(w, http.StatusOK, "admin_audit", view.View{Here: "admin", Data: struct {
 		Tab     string
-		Query   store.EntryQuery
-		Entries []store.Entry
+		Query   store.AuditQuery
+		Entries []store.AuditEntry
 		Older   string
 	}{"audit", q, entries, older}})
 }
 
 // entryQuery reads action, object, actor and before; what makes no sense is passed over.
-func entryQuery(v url.Values) store.EntryQuery {
-	q := store.EntryQuery{Action: web.Short(v.Get("action")), Object: web.Short(v.Get("object")), Limit: auditLength}
+func entryQuery(v url.Values) store.AuditQuery {
+	q := store.AuditQuery{Action: web.Short(v.Get("action")), Object: web.Short(v.Get("object")), Limit: auditLength}
 	by := web.Short(strings.TrimSpace(v.Get("actor")))
 	var err error
 	if q.Actor, err = strconv.ParseInt(by, 10, 64); err != nil {
@@ -96,7 +96,7 @@ func entryQuery(v url.Values) store.EntryQuery {
 }
 
 // olderThan asks for the next page, which begins below a line.
-func olderThan(q store.EntryQuery, line int64) url.Values {
+func olderThan(q store.AuditQuery, line int64) url.Values {
 	v := url.Values{"before": {strconv.FormatInt(line, 10)}}
 	for name, value := range map[string]string{"action": q.Action, "object": q.Object, "actor": q.By} {
 		if value != "" {

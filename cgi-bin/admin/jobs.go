@@ -11,7 +11,7 @@ import (
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: l.State, Offset: l.offset(), Limit: pageLength})
+	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -20,15 +20,15 @@ func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 		listing
 		Tab    string
 		Jobs   []store.OwnedJob
-		States []string
-	}{l, "jobs", jobs, []string{"new", "queued", "running", "succeeded", "failed", "aborted", "lost"}}})
+		States []store.BuildState
+	}{l, "jobs", jobs, store.JobStates}})
 }
 
 // jobPage is one job as its page shows it.
 type jobPage struct {
 	Tab    string
 	Job    *store.Job
-	Owner  *store.Person
+	Owner  *store.User
 	Builds []*store.Build
 	Open   bool // a build is queued or running
 }
@@ -91,7 +91,7 @@ func (a *admin) removeJob(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	by := r.Entry("job.remove", "job "+v.Job.ID, store.PersonObject(v.Owner.ID))
+	by := r.Entry("job.remove", "job "+v.Job.ID, store.UserObject(v.Owner.ID))
 	if err := s.Remove(r.Context(), v.Owner.ID, v.Job.ID, by); err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ import (
 // people lists the accounts.
 func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindPeople(r.Context(), store.PeopleQuery{Text: l.Text, State: l.State, Role: l.Role, Offset: l.offset(), Limit: pageLength})
+	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -23,19 +23,19 @@ func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
 	return r.Page(w, http.StatusOK, "admin_people", view.View{Here: "admin", Notice: notice(r), Data: struct {
 		listing
 		Tab    string
-		People []store.PersonRow
-		States []string
-	}{l, "people", people, []string{"pending", "active", "suspended"}}})
+		People []store.UserRow
+		States []store.UserState
+	}{l, "people", people, store.UserStates}})
 }
 
 // personPage is one person as their page shows them.
 type personPage struct {
 	Tab     string
-	Person  *store.Person
+	Person  *store.User
 	Self    bool // it is the administrator's own account
 	Limits  []limit
 	Usage   store.Usage
-	Entries []store.Entry
+	Entries []store.AuditEntry
 	Fault   *apperr.Error
 }
 
@@ -58,13 +58,13 @@ func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
 }
 
 // showPerson shows a person. A change that was refused is told above what was asked for.
-func showPerson(w http.ResponseWriter, r *web.Request, p *store.Person, limits []limit, refused error) error {
+func showPerson(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
 	v := personPage{Tab: "people", Person: p, Self: p.ID == r.Who.Person.ID, Limits: limits}
 	var err error
 	if v.Usage, err = r.Site.DB.Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
 		return err
 	}
-	if v.Entries, err = r.Site.DB.Entries(r.Context(), store.EntryQuery{Object: store.PersonObject(p.ID), Limit: 10}); err != nil {
+	if v.Entries, err = r.Site.DB.AuditEntries(r.Context(), store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -76,16 +76,16 @@ func showPerson(w http.ResponseWriter, r *web.Request, p *store.Person, limits [
 }
 
 // find returns the person that the path names.
-func find(r *web.Request) (*store.Person, error) {
+func find(r *web.Request) (*store.User, error) {
 	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
 	if err != nil {
 		return nil, apperr.New(apperr.NotFound, "There is no such account.", "See the list of people.")
 	}
-	return r.Site.DB.PersonByID(r.Context(), id)
+	return r.Site.DB.UserByID(r.Context(), id)
 }
 
 // change does something to the person that the path names, and leads back to their page. What is refused is told there.
-func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do func(*store.Person) error) error {
+func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do func(*store.User) error) error {
 	p, err := find(r)
 	if err != nil {
 		return err
@@ -100,15 +100,15 @@ func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do fu
 }
 
 // notSelf keeps administrators from shutting themselves out.
-func notSelf(r *web.Request, p *store.Person) error {
+func notSelf(r *web.Request, p *store.User) error {
 	if p.ID == r.Who.Person.ID {
-		return apperr.New(apperr.Conflict, "This is your own account.", "Another administrator can do this.")
+		return apperr.New(apperr.FailedPrecondition, "This is your own account.", "Another administrator can do this.")
 	}
 	return nil
 }
 
 func (a *admin) activate(w http.ResponseWriter, r *web.Request) error {
-	return a.change(w, r, "activated", func(p *store.Person) error {
+	return a.change(w, r, "activated", func(p *store.User) error {
 		return auth.New(r.Site.Config, r.Site.DB).Approve(r.Context(), p, r.Entry("", "", ""))
 	})
 }
@@ -118,7 +118,7 @@ func (a *admin) suspend(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.change(w, r, "suspended", func(p *store.Person) error {
+	return a.change(w, r, "suspended", func(p *store.User) error {
 		if err := notSelf(r, p); err != nil {
 			return err
 		}
@@ -131,10 +131,10 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.change(w, r, "role", func(p *store.Person) error {
-		role := in.Values["role"]
-		if role != "user" && role != "admin" {
-			return apperr.New(apperr.Invalid, "There is no such role.", "Take “user” or “admin”.").At("role")
+	return a.change(w, r, "role", func(p *store.User) error {
+		role := store.Role(in.Values["role"])
+		if !role.Valid() {
+			return apperr.New(apperr.InvalidArgument, "There is no such role.", "Take “user” or “admin”.").At("role")
 		}
 		if err := notSelf(r, p); err != nil {
 			return err
@@ -148,18 +148,18 @@ func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return a.change(w, r, "signedout", func(p *store.Person) error {
-		return r.Site.DB.SignOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
+	return a.change(w, r, "signedout", func(p *store.User) error {
+		return r.Site.DB.LogOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
 	})
 }
 
 // resetFactor helps somebody who has lost both telephone and recovery codes.
 func (a *admin) resetFactor(w http.ResponseWriter, r *web.Request) error {
-	return a.change(w, r, "factor", func(p *store.Person) error {
+	return a.change(w, r, "factor", func(p *store.User) error {
 		if err := notSelf(r, p); err != nil {
 			return err
 		}
-		return auth.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("person.factor", "", "off"))
+		return auth.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("user.factor", "", "off"))
 	})
 }
 
@@ -179,7 +179,7 @@ func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {
 	if err := notSelf(r, p); err != nil {
 		return err
 	}
-	err = auth.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("person.remove", "", ""))
+	err = auth.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("user.remove", "", ""))
 	if err != nil {
 		return err
 	}
@@ -194,7 +194,7 @@ type limit struct {
 	Fault             *apperr.Error
 }
 
-func limitsOf(cfg *config.Config, p *store.Person) []limit {
+func limitsOf(cfg *config.Config, p *store.User) []limit {
 	own := auth.LimitsOf(p)
 	c := cfg.Limits
 	return []limit{

@@ -50,7 +50,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 		}
 		return r.Answer(w, http.StatusOK, out)
 	}
-	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Settled, Now: s.Now(), Timeline: timeline,
+	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Finalized, Now: s.Now(), Timeline: timeline,
 		Log: logOf(r, s, b)}
 	if err := p.read(r, s); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {
 		return err
 	}
-	if p.Build.State != string(engine.Failed) {
+	if p.Build.State != engine.Failed {
 		return nil
 	}
 	p.Failure = failureOf(r, s, p.Build, p.Log.end())
@@ -115,7 +115,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 
 // Phase is what the build does now; nil: it doesn't run, or that is unknown.
 func (p *buildPage) Phase() *reconcile.Span {
-	if n := len(p.Timeline); n > 0 && p.Build.State == string(engine.Running) && p.Timeline[n-1].Running {
+	if n := len(p.Timeline); n > 0 && p.Build.State == engine.Running && p.Timeline[n-1].Running {
 		return &p.Timeline[n-1]
 	}
 	return nil
@@ -161,7 +161,7 @@ func logOf(r *web.Request, s *jobs.Service, b *store.Build) logPart {
 	}
 	v := look.ViewOf(r, b)
 	v.Closed = !asked
-	if !asked && b.Step > 0 && b.Scanned >= window.From { // the search for steps has come as far
+	if !asked && b.Step > 0 && b.LogOffset >= window.From { // the search for steps has come as far
 		v.Last = &engine.Step{Number: b.Step, Of: b.Steps}
 	}
 	part := logPart{Window: window, Asked: asked}

@@ -125,12 +125,12 @@ type comparisonJSON struct {
 }
 
 type sideJSON struct {
-	Number   int            `json:"number"`
-	Revision int            `json:"revision"`
-	State    string         `json:"state"`
-	Seconds  float64        `json:"seconds,omitempty"`
-	Image    *look.Artifact `json:"image"`
-	Missing  string         `json:"missing,omitempty"`
+	Number   int              `json:"number"`
+	Revision int              `json:"revision"`
+	State    store.BuildState `json:"state"`
+	Seconds  float64          `json:"seconds,omitempty"`
+	Image    *look.Artifact   `json:"image"`
+	Missing  string           `json:"missing,omitempty"`
 }
 
 type rowJSON struct {

@@ -29,7 +29,7 @@ type failedLine struct {
 // failureOf explains a build that has failed; it is nil for any other. The end of its log is read unless it is there. Without it
 // there is less to say.
 func failureOf(r *web.Request, s *jobs.Service, b *store.Build, end *buildlog.Window) *failure {
-	if b.State != string(engine.Failed) {
+	if b.State != engine.Failed {
 		return nil
 	}
 	if end == nil {

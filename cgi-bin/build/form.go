@@ -127,7 +127,7 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 		f.kept, f.Kept = f.Kept, ""
 		if err != nil {
 			f.kept = ""
-			return f, apperr.Wrap(apperr.Invalid, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
+			return f, apperr.Wrap(apperr.InvalidArgument, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
 		}
 		file := web.FromDraft(draft).Files["context"]
 		f.context, f.KeptName = file.Content, file.Name

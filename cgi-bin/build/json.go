@@ -26,11 +26,11 @@ func failureAsJSON(f *failure) *look.Failure {
 // whole is a job with all its builds and what they left.
 func whole(r *web.Request, s *jobs.Service, j *store.Job) (look.Job, error) {
 	out := look.JobOf(j)
-	builds, err := s.Builds(r.Context(), j.PersonID, j.ID)
+	builds, err := s.Builds(r.Context(), j.UserID, j.ID)
 	if err != nil {
 		return out, err
 	}
-	artifacts, err := s.Store.JobArtifacts(r.Context(), j.PersonID, j.ID)
+	artifacts, err := s.Store.JobArtifacts(r.Context(), j.UserID, j.ID)
 	if err != nil {
 		return out, err
 	}

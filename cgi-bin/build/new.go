@@ -96,7 +96,8 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		} else {
 			job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, old.Number, sub)
 		}
-		if err != nil && apperr.KindOf(err) == apperr.Conflict && try < 5 {
+		kind := apperr.KindOf(err)
+		if (kind == apperr.AlreadyExists || kind == apperr.FailedPrecondition) && try < 5 {
 			continue // another one was faster
 		}
 		if err != nil {
@@ -178,7 +179,7 @@ func (p *passed) Fault() *apperr.Error {
 	if p == nil || p.Problem == "" {
 		return nil
 	}
-	return apperr.New(apperr.Conflict, p.Problem, p.Advice)
+	return apperr.New(apperr.FailedPrecondition, p.Problem, p.Advice)
 }
 
 // passedTo returns what a page of the job is to say once; nil: nothing.
@@ -216,7 +217,7 @@ func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
 func translates(r *web.Request) error {
-	return r.Count(store.Limit{Key: "check:" + store.PersonObject(r.Who.Person.ID), Rates: store.Checks})
+	return r.Count(store.Limit{Key: "check:" + store.UserObject(r.Who.Person.ID), Rates: store.Checks})
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.

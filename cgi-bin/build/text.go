@@ -40,7 +40,7 @@ func (j *handlers) script(w http.ResponseWriter, r *web.Request) error {
 			return nil, err
 		}
 		if rev.Root.Password != "" && !r.Who.MayWrite() {
-			return nil, apperr.New(apperr.Denied,
+			return nil, apperr.New(apperr.PermissionDenied,
 				"The build script has the hash of root's password, so this token doesn't get it.",
 				"Use a token with the scope “write”.")
 		}

@@ -73,7 +73,7 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 
 // notStored shows the form again, beside the newest revision where that is what stands in the way.
 func (j *handlers) notStored(w http.ResponseWriter, r *web.Request, s *jobs.Service, f *form, err error) error {
-	if apperr.KindOf(err) == apperr.Conflict {
+	if apperr.KindOf(err) == apperr.FailedPrecondition {
 		_, rev, err := j.newest(r, s)
 		if err != nil {
 			return err

@@ -24,7 +24,7 @@ func DiskSpace(cfg *config.Config) error {
 			return err
 		}
 		if free < int64(cfg.Limits.FreeDisk) {
-			return apperr.Wrap(apperr.Full, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
+			return apperr.Wrap(apperr.StorageFull, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
 				cfg.Limits.FreeDisk),
 				"The server's disk is nearly full: no more builds start.", "Remove jobs that you don't need, and try again later. Administrator: free some space, or lower limits.free_disk.")
 		}

@@ -1,4 +1,4 @@
-// Package auth keeps people's accounts: sign-up, passwords, log-in, second factor, API tokens, and the letters about them.
+// Package auth keeps users' accounts: sign-up, passwords, log-in, second factor, API tokens, and the emails about them.
 package auth
 
 import (
@@ -15,30 +15,30 @@ import (
 // Accounts are all accounts of a site.
 type Accounts struct {
 	Now      func() time.Time // the clock
-	Strength Strength         // judges passwords that people choose themselves; nil: nothing does
+	Strength Strength         // judges passwords that users choose themselves; nil: nothing does
 
-	cfg   *config.Config
-	db    *store.DB
-	slots slots
+	cfg       *config.Config
+	db        *store.DB
+	hashLimit hashLimit
 
 	browser store.Browser
 }
 
 // New returns the accounts in db.
 func New(cfg *config.Config, db *store.DB) *Accounts {
-	return &Accounts{Now: time.Now, cfg: cfg, db: db, slots: newSlots(cfg.Paths.Database)}
+	return &Accounts{Now: time.Now, cfg: cfg, db: db, hashLimit: newHashLimit(cfg.Paths.Database)}
 }
 
-// From tells with which browser requests come: one that a person has logged in with before (session.Manager.Known) is counted by itself
-// when it tries to log in as that person, so that whoever guesses passwords from the same network, or at the same account, doesn't make
-// them wait, and doesn't shut them out.
+// From tells with which browser requests come: one that a user has logged in with before (session.Manager.Known) is
+// counted by itself when it tries to log in as that user, so that whoever guesses passwords from the same network, or
+// at the same account, doesn't make them wait, and doesn't shut them out.
 func (a *Accounts) From(b store.Browser) *Accounts {
 	a.browser = b
 	return a
 }
 
-// NewPerson is what an account is made from.
-type NewPerson struct {
+// NewUser is what an account is made from.
+type NewUser struct {
 	Email    string
 	Name     string // may be empty
 	Password string
@@ -46,16 +46,16 @@ type NewPerson struct {
 }
 
 // Role is the role that the account gets.
-func (n NewPerson) Role() string {
+func (n NewUser) Role() store.Role {
 	if n.Admin {
-		return "admin"
+		return store.RoleAdmin
 	}
-	return "user"
+	return store.RoleUser
 }
 
-// Add makes an active account. A value that won't do is Invalid, an address in use a Conflict, both with the Field
-// "email", "name" or "password".
-func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*store.Person, error) {
+// Add makes an active account. A value that won't do is InvalidArgument, an address in use an AlreadyExists, both with
+// the Field "email", "name" or "password".
+func (a *Accounts) Add(ctx context.Context, n NewUser, by ...store.AuditEntry) (*store.User, error) {
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	if err := n.check(); err != nil {
 		return nil, err
@@ -67,18 +67,19 @@ func (a *Accounts) Add(ctx context.Context, n NewPerson, by ...store.Entry) (*st
 	if err != nil {
 		return nil, err
 	}
-	p := &store.Person{
-		Email: n.Email, Name: n.Name, Role: n.Role(), State: "active", Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
+	p := &store.User{
+		Email: n.Email, Name: n.Name, Role: n.Role(), State: store.Active, Password: phc, MaxJobs: -1, CreatedAt: a.Now(),
 	}
-	if err := a.db.AddPerson(ctx, p, by...); err != nil {
+	if err := a.db.AddUser(ctx, p, by...); err != nil {
 		return nil, err
 	}
 	return p, nil
 }
 
-// SetPassword changes a person's password and ends all their sessions. NotFound: no such account. Invalid: the Field "password".
-func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.Entry) error {
-	p, err := a.person(ctx, email)
+// SetPassword changes a user's password and ends all their sessions. NotFound: no such account. InvalidArgument: the
+// Field "password".
+func (a *Accounts) SetPassword(ctx context.Context, email, password string, by store.AuditEntry) error {
+	p, err := a.user(ctx, email)
 	if err != nil {
 		return err
 	}
@@ -90,30 +91,30 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string, by s
 	return a.db.SetPassword(ctx, p.ID, phc, by)
 }
 
-// Remove takes an account away, with all that it has: see store.RemovePerson. The engine is told by the next sync.
-func (a *Accounts) Remove(ctx context.Context, p *store.Person, by store.Entry) error {
-	letter := a.letter(store.NewsLetter, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
+// Remove takes an account away, with all that it has: see store.RemoveUser. The engine is told by the next sync.
+func (a *Accounts) Remove(ctx context.Context, p *store.User, by store.AuditEntry) error {
+	mail := a.mail(store.AccountMail, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
 		"Your account was removed, with its jobs, builds and artifacts. This is the last letter.")
-	return a.db.RemovePerson(ctx, p.ID, a.Now(), letter, by)
+	return a.db.RemoveUser(ctx, p.ID, a.Now(), mail, by)
 }
 
-// Leave is Remove for a person who gives their password: Invalid at "confirm" where that is wrong. Conflict: the site would have no
-// administrator any more.
-func (a *Accounts) Leave(ctx context.Context, p *store.Person, password string, by store.Entry) error {
+// Leave is Remove for a user who gives their password: InvalidArgument at "confirm" where that is wrong.
+// FailedPrecondition: the site would have no administrator any more.
+func (a *Accounts) Leave(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	if p.Role == "admin" {
+	if p.IsAdmin() {
 		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
-			return errors.Join(err, apperr.New(apperr.Conflict, "You are the only administrator.", "Make somebody else one first."))
+			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Make somebody else one first."))
 		}
 	}
 	return a.Remove(ctx, p, by)
 }
 
 // List returns all accounts by address.
-func (a *Accounts) List(ctx context.Context) ([]*store.Person, error) { return a.db.People(ctx) }
+func (a *Accounts) List(ctx context.Context) ([]*store.User, error) { return a.db.Users(ctx) }
 
-func (a *Accounts) person(ctx context.Context, email string) (*store.Person, error) {
-	return a.db.PersonByEmail(ctx, strings.TrimSpace(email))
+func (a *Accounts) user(ctx context.Context, email string) (*store.User, error) {
+	return a.db.UserByEmail(ctx, strings.TrimSpace(email))
 }

@@ -63,7 +63,8 @@ func breached(path, password string) (bool, error) {
 
 var errNoList = errors.New("this is no list of SHA-1, a line each")
 
-// lineFrom returns the first line that begins at an offset or after it, and where; at the end of the file where none does.
+// lineFrom returns the first line that begins at an offset or after it, and where; at the end of the file where none
+// does.
 func lineFrom(f *os.File, offset int64) (line []byte, at int64, err error) {
 	from := max(0, offset-1) // a line begins after the end of the one before
 	b := make([]byte, 2*longestLine)

@@ -60,14 +60,14 @@ func TestBreachedPasswordsAreFoundInAFileOfAnySize(t *testing.T) {
 func TestABreachedPasswordIsRefused(t *testing.T) {
 	s := newSite(t)
 	s.cfg.Signup.Breached = breachedList(t, true, "\n", "horse staple battery correct", "x", "y")
-	_, err := s.Add(t.Context(), NewPerson{Email: "ben@example.org", Password: "horse staple battery correct"})
-	if f := apperr.Of(err); f.Kind != apperr.Invalid || f.Field != "password" || !strings.Contains(f.Message, "breach") {
+	_, err := s.Add(t.Context(), NewUser{Email: "ben@example.org", Password: "horse staple battery correct"})
+	if f := apperr.Of(err); f.Kind != apperr.InvalidArgument || f.Field != "password" || !strings.Contains(f.Message, "breach") {
 		t.Error(err)
 	}
-	_, err = s.Add(t.Context(), NewPerson{Email: "ben@example.org", Password: password})
+	_, err = s.Add(t.Context(), NewUser{Email: "ben@example.org", Password: password})
 	must(t, err)
 	must(t, os.WriteFile(s.cfg.Signup.Breached, []byte("password\n"), 0o600))
-	if _, err := s.Add(t.Context(), NewPerson{Email: "cleo@example.org", Password: password}); apperr.KindOf(err) != apperr.Broken {
+	if _, err := s.Add(t.Context(), NewUser{Email: "cleo@example.org", Password: password}); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("a file that is no list: %v", err)
 	}
 }

@@ -13,12 +13,13 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Export writes all that the site has of a person into w, as a .zip: the account, sessions and tokens, and of each job the builds
-// and every revision's Dockerfile, build arguments and build context. Artifacts are not in it: they are downloaded where they are.
-func (a *Accounts) Export(ctx context.Context, p *store.Person, w io.Writer) error {
+// Export writes all that the site has of a user into w, as a .zip: the account, sessions and tokens, and of each job
+// the builds and every revision's Dockerfile, build arguments and build context. Artifacts are not in it: they are
+// downloaded where they are.
+func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error {
 	z := zip.NewWriter(w)
 	x := exporter{ctx: ctx, db: a.db, z: z, p: p, now: a.Now()}
-	if err := x.person(a.cfg.Session.Idle); err != nil {
+	if err := x.user(a.cfg.Session.Idle); err != nil {
 		return err
 	}
 	page, err := a.db.Jobs(ctx, p.ID, store.JobQuery{})
@@ -37,7 +38,7 @@ type exporter struct {
 	ctx context.Context
 	db  *store.DB
 	z   *zip.Writer
-	p   *store.Person
+	p   *store.User
 	now time.Time
 }
 
@@ -60,7 +61,7 @@ func (x *exporter) json(name string, v any) error {
 
 type object map[string]any
 
-func (x *exporter) person(idle time.Duration) error {
+func (x *exporter) user(idle time.Duration) error {
 	sessions, err := x.db.Sessions(x.ctx, x.p.ID, x.now, idle)
 	if err != nil {
 		return err
@@ -69,7 +70,7 @@ func (x *exporter) person(idle time.Duration) error {
 	if err != nil {
 		return err
 	}
-	entries, err := x.db.Entries(x.ctx, store.EntryQuery{Actor: x.p.ID, Limit: 10000})
+	entries, err := x.db.AuditEntries(x.ctx, store.AuditQuery{Actor: x.p.ID, Limit: 10000})
 	if err != nil {
 		return err
 	}
@@ -79,7 +80,7 @@ func (x *exporter) person(idle time.Duration) error {
 			return object{"created_at": s.CreatedAt, "seen_at": s.SeenAt, "expires_at": s.ExpiresAt, "address": s.Address, "agent": s.Agent}
 		}), "tokens": list(tokens, func(t *store.Token) object {
 			return object{"name": t.Name, "scope": t.Scope, "created_at": t.CreatedAt, "expires_at": stamp(t.ExpiresAt), "used_at": stamp(t.UsedAt)}
-		}), "trail": list(entries, func(e store.Entry) object {
+		}), "trail": list(entries, func(e store.AuditEntry) object {
 			return object{"at": e.At, "means": e.Means, "address": e.Address, "action": e.Action, "object": e.Object, "detail": e.Detail}
 		}),
 	}

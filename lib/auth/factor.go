@@ -37,15 +37,15 @@ type Enrolment struct {
 	URL    string // otpauth://…, for the QR code
 }
 
-// Enrol returns a new second factor for a person; EnableFactor stores it.
-func (a *Accounts) Enrol(p *store.Person) (Enrolment, error) {
+// Enrol returns a new second factor for a user; EnableFactor stores it.
+func (a *Accounts) Enrol(p *store.User) (Enrolment, error) {
 	secret := make([]byte, secretLength)
 	rand.Read(secret) // never fails (crypto/rand)
 	return a.Enrolment(p, secret)
 }
 
 // Enrolment returns a second factor for showing it again.
-func (a *Accounts) Enrolment(p *store.Person, secret []byte) (Enrolment, error) {
+func (a *Accounts) Enrolment(p *store.User, secret []byte) (Enrolment, error) {
 	issuer := strings.ReplaceAll(a.cfg.Site.Name, ":", " ") // a colon parts the issuer from the name
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: issuer, AccountName: p.Email, Secret: secret})
 	if err != nil {
@@ -75,7 +75,7 @@ func step(secret []byte, code string, at time.Time) int64 {
 	return found
 }
 
-// tidy takes what people type around a code away.
+// tidy takes what users type around a code away.
 func tidy(code string) string {
 	return strings.ToUpper(strings.Map(func(r rune) rune {
 		if r == '-' || unicode.IsSpace(r) {
@@ -85,16 +85,16 @@ func tidy(code string) string {
 	}, code))
 }
 
-// EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests only. The code shows that
-// the person's app has the secret. Invalid: the Field "confirm" or "code".
-func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password string, secret []byte, code string, by store.Entry) (codes []string, err error) {
+// EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests
+// only. The code shows that the user's app has the secret. InvalidArgument: the Field "confirm" or "code".
+func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password string, secret []byte, code string, by store.AuditEntry) (codes []string, err error) {
 	if len(secret) != secretLength {
-		return nil, apperr.New(apperr.Invalid, "The set-up took too long.", "Begin again.")
+		return nil, apperr.New(apperr.InvalidArgument, "The set-up took too long.", "Begin again.")
 	}
 	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		wrong = apperr.New(apperr.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return nil, err
@@ -107,30 +107,32 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	if err != nil {
 		return nil, err
 	}
-	letter := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
-	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), letter, by)
+	mail := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
+	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), mail, by)
 }
 
-// DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: the account needs one on this site.
-func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
-	if a.cfg.NeedsFactor(p.Role) {
-		return apperr.New(apperr.Denied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+// DisableFactor takes a user's second factor away. InvalidArgument: the Field "confirm". PermissionDenied: the account
+// needs one on this site.
+func (a *Accounts) DisableFactor(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
+	if a.cfg.NeedsFactor(p.IsAdmin()) {
+		return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	letter := a.news(p.Email, "Second factor", "Logging in to your account takes the password alone now.")
-	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
+	mail := a.news(p.Email, "Second factor", "Logging in to your account takes the password alone now.")
+	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
-// ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has made sure that it is them.
-func (a *Accounts) ResetFactor(ctx context.Context, p *store.Person, by store.Entry) error {
-	letter := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
-	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
+// ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has
+// made sure that it is them.
+func (a *Accounts) ResetFactor(ctx context.Context, p *store.User, by store.AuditEntry) error {
+	mail := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
+	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
-// RenewCodes gives a person new recovery codes; the old ones no longer work. Invalid: the Field "confirm".
-func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password string, by store.Entry) ([]string, error) {
+// RenewCodes gives a user new recovery codes; the old ones no longer work. InvalidArgument: the Field "confirm".
+func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password string, by store.AuditEntry) ([]string, error) {
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return nil, err
 	}
@@ -142,15 +144,15 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	if err != nil {
 		return nil, err
 	}
-	letter := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
-	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
+	mail := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
+	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), mail, by)
 }
 
-// CheckFactor takes a code of the app, or a recovery code, each once. Unauthorised: it is wrong or was used.
-// Limited: too many tries. Denied: too many wrong codes of the app in a row. Recovery codes have 75 bits, so that
-// nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has where
-// strangers have used up the tries.
-func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, address string) error {
+// CheckFactor takes a code of the app, or a recovery code, each once. Unauthenticated: it is wrong or was used.
+// RateLimited: too many tries. PermissionDenied: too many wrong codes of the app in a row. Recovery codes have 75 bits,
+// so that nobody finds one however long they try (NIST SP 800-63B, 5.1.2.2: from 64 on): they are what the owner has
+// where strangers have used up the tries.
+func (a *Accounts) CheckFactor(ctx context.Context, p *store.User, code, address string) error {
 	code = tidy(code)
 	secret, newest, s, err := a.secret(p)
 	if err != nil {
@@ -168,12 +170,12 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	wrong := apperr.New(apperr.Unauthorised, "The code is wrong, or was used already.",
+	wrong := apperr.New(apperr.Unauthenticated, "The code is wrong, or was used already.",
 		"Wait for the next one, then type that.")
 	return wrong.At("code")
 }
 
-func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte, code, address string) (bool, error) {
+func (a *Accounts) takeStep(ctx context.Context, p *store.User, secret []byte, code, address string) (bool, error) {
 	tries, err := a.admit(ctx, "factor", p, p.Email, address)
 	if err != nil {
 		return false, err
@@ -184,14 +186,14 @@ func (a *Accounts) takeStep(ctx context.Context, p *store.Person, secret []byte,
 	return false, nil
 }
 
-func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.Person, secret []byte,
+func (a *Accounts) takeRecoveryCode(ctx context.Context, p *store.User, secret []byte,
 	code, address string) (bool, error) {
 	tries, err := a.db.Try(ctx, a.Now(), store.FromNetworks("recovery", address, store.Guesses)...)
 	if err != nil {
 		return false, err
 	}
 	var digest []byte
-	if err := a.slots.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), secret) }); err != nil {
+	if err := a.hashLimit.do(ctx, func() { digest = codeDigest(lookalike.Replace(code), secret) }); err != nil {
 		return false, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	return a.db.TakeRecoveryCode(ctx, p.ID, digest, tries)
@@ -202,7 +204,7 @@ var lookalike = strings.NewReplacer("0", "O", "1", "I", "8", "B")
 
 // newCodes returns recovery codes of 75 random bits, and their digests.
 func (a *Accounts) newCodes(ctx context.Context, secret []byte) (codes []string, digests [][]byte, err error) {
-	err = a.slots.do(ctx, func() {
+	err = a.hashLimit.do(ctx, func() {
 		for range recoveryCodes {
 			code := rand.Text()[:codeLength]
 			codes = append(codes, code[:codePart]+"-"+code[codePart:2*codePart]+"-"+code[2*codePart:])
@@ -215,8 +217,9 @@ func (a *Accounts) newCodes(ctx context.Context, secret []byte) (codes []string,
 // codeCost is never changed: a digest doesn't say what it was made with.
 var codeCost = cost{memory: 19 << 10, time: 2, threads: 1}
 
-// codeDigest is what a recovery code is stored as: hashed like a password, since it has less than 112 bits (OWASP ASVS 5.0, 6.5.2). The salt is the
-// person's own, for it comes from the second factor's secret, so that one hash finds a code among all.
+// codeDigest is what a recovery code is stored as: hashed like a password, since it has less than 112 bits (OWASP ASVS
+// 5.0, 6.5.2). The salt is the user's own, for it comes from the second factor's secret, so that one hash finds a code
+// among all.
 func codeDigest(code string, secret []byte) []byte {
 	salt := sha256.Sum256(append([]byte("recovery:"), secret...))
 	return codeCost.hash(code, salt[:], sha256.Size)

@@ -37,19 +37,19 @@ func TestCodesAreThoseOfTheRFC(t *testing.T) {
 // withFactor gives anna a second factor and returns its secret and recovery codes.
 func withFactor(s *site) (secret []byte, codes []string) {
 	s.t.Helper()
-	e, err := s.Enrol(s.person())
+	e, err := s.Enrol(s.user())
 	must(s.t, err)
-	codes, err = s.EnableFactor(s.t.Context(), s.person(), password, e.Secret, s.code(e.Secret), entry)
+	codes, err = s.EnableFactor(s.t.Context(), s.user(), password, e.Secret, s.code(e.Secret), entry)
 	must(s.t, err)
 	s.now = s.now.Add(time.Minute)
 	return e.Secret, codes
 }
 
-var entry = store.Entry{At: time.Unix(1, 0), Means: "web", Action: "test"}
+var entry = store.AuditEntry{At: time.Unix(1, 0), Means: "web", Action: "test"}
 
-func (s *site) person() *store.Person {
+func (s *site) user() *store.User {
 	s.t.Helper()
-	p, err := s.db.PersonByEmail(s.t.Context(), anna)
+	p, err := s.db.UserByEmail(s.t.Context(), anna)
 	must(s.t, err)
 	return p
 }
@@ -65,16 +65,13 @@ func (s *site) code(secret []byte) string {
 func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 	s := newSite(t)
 	secret, codes := withFactor(s)
-	must(t, s.db.AddSession(t.Context(), &store.Session{PersonID: s.person().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
+	must(t, s.db.AddSession(t.Context(), &store.Session{UserID: s.user().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
 	try := func(code, address string) apperr.Kind {
-		if err := s.CheckFactor(t.Context(), s.person(), code, address); err != nil {
-			return apperr.KindOf(err)
-		}
-		return ""
+		return apperr.KindOf(s.CheckFactor(t.Context(), s.user(), code, address))
 	}
 	wrong := 0
 	for i := range 200 {
-		if try("000000x", "198.51.100."+digits(i)) == apperr.Unauthorised {
+		if try("000000x", "198.51.100."+digits(i)) == apperr.Unauthenticated {
 			wrong++
 		}
 		s.now = s.now.Add(time.Second)
@@ -83,13 +80,13 @@ func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 		t.Error("strangers could try only", wrong)
 	}
 	try("000000x", "198.51.100.1")
-	if k := try("000000x", "198.51.100.1"); k != apperr.Limited {
+	if k := try("000000x", "198.51.100.1"); k != apperr.RateLimited {
 		t.Errorf("a stranger who comes again and again: %q", k)
 	}
-	if k := try(s.code(secret), home); k != "" {
+	if k := try(s.code(secret), home); k != apperr.None {
 		t.Errorf("the owner, at home: %q", k)
 	}
-	if k := try(strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(codes[0]), home); k != "" {
+	if k := try(strings.NewReplacer("O", "0", "I", "1", "B", "8").Replace(codes[0]), home); k != apperr.None {
 		t.Errorf("the owner with a recovery code: %q", k)
 	}
 }
@@ -98,14 +95,14 @@ func TestAnAdministratorKeepsTheFactorThatTheSiteAsksFor(t *testing.T) {
 	s := newSite(t)
 	withFactor(s)
 	s.cfg.Admin.SecondFactor = true
-	p := s.person()
+	p := s.user()
 	p.Role = "admin"
-	if err := s.DisableFactor(t.Context(), p, password, entry); apperr.KindOf(err) != apperr.Denied {
+	if err := s.DisableFactor(t.Context(), p, password, entry); apperr.KindOf(err) != apperr.PermissionDenied {
 		t.Error(err)
 	}
 	p.Role = "user"
 	must(t, s.DisableFactor(t.Context(), p, password, entry))
-	if s.person().HasFactor() {
+	if s.user().HasFactor() {
 		t.Error("it is still on")
 	}
 }

@@ -42,7 +42,8 @@ func FuzzCode(f *testing.F) {
 	})
 }
 
-// FuzzStoredFactor: nothing in the database is a second factor but a plain secret, as it was stored once, and what the site's keys have sealed.
+// FuzzStoredFactor: nothing in the database is a second factor but a plain secret, as it was stored once, and what the
+// site's keys have sealed.
 func FuzzStoredFactor(f *testing.F) {
 	cfg := config.Default()
 	cfg.Paths.Keys = f.TempDir() + "/keys"
@@ -55,13 +56,13 @@ func FuzzStoredFactor(f *testing.F) {
 	}
 	f.Add([]byte("12345678901234567890"), int64(7))
 	f.Add(s.seal(7, make([]byte, secretLength)), int64(8))
-	f.Fuzz(func(t *testing.T, stored []byte, person int64) {
-		secret, newest, err := s.open(&store.Person{ID: person, TOTP: stored})
-		if plain := len(stored) == secretLength; (err == nil) != plain || newest || err != nil && apperr.KindOf(err) != apperr.Broken {
+	f.Fuzz(func(t *testing.T, stored []byte, user int64) {
+		secret, newest, err := s.open(&store.User{ID: user, TOTP: stored})
+		if plain := len(stored) == secretLength; (err == nil) != plain || newest || err != nil && apperr.KindOf(err) != apperr.Internal {
 			t.Errorf("%x is %x, %v", stored, secret, err)
 		}
 		if len(stored) == secretLength {
-			secret, newest, err := s.open(&store.Person{ID: person, TOTP: s.seal(person, stored)})
+			secret, newest, err := s.open(&store.User{ID: user, TOTP: s.seal(user, stored)})
 			if err != nil || !newest || !slices.Equal(secret, stored) {
 				t.Errorf("%x is %x, %v", stored, secret, err)
 			}
@@ -103,7 +104,7 @@ func FuzzLimits(f *testing.F) {
 			}
 			return
 		}
-		p := &store.Person{MaxJobs: -1, MaxRunning: -1, MaxDaily: -1, MaxMinutes: -1, MaxBytes: -1, KeepDays: -1}
+		p := &store.User{MaxJobs: -1, MaxRunning: -1, MaxDaily: -1, MaxMinutes: -1, MaxBytes: -1, KeepDays: -1}
 		for to, n := range map[*int]*int{&p.MaxJobs: own.Jobs, &p.KeepDays: own.KeepDays} {
 			if n != nil {
 				*to = *n

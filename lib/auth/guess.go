@@ -26,24 +26,24 @@ const (
 	trusted   = 20
 )
 
-// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is
-// known, then of a network that is known, then of a stranger. Limited: too many at a time. Denied: too many in a
+// admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is known,
+// then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
 // row.
-func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, email, address string) (
+func (a *Accounts) admit(ctx context.Context, what string, p *store.User, email, address string) (
 	tries store.Tried, err error) {
 	g := guess{what: what, account: what + ":account:" + accountKey(email)}
 	if p != nil {
-		g.person = p.ID
+		g.user = p.ID
 	}
 	if a.knows(p, what) {
 		browser := ":browser:" + a.browser.ID
 		tries, err = a.db.Try(ctx, a.Now(), store.Limit{Key: what + browser, Rates: store.Guesses},
 			g.row(browser, trusted))
-		if err == nil || apperr.KindOf(err) != apperr.Denied {
+		if err == nil || apperr.KindOf(err) != apperr.PermissionDenied {
 			return tries, err
 		}
 	}
-	known, err := a.db.KnowsNetwork(ctx, g.person, address)
+	known, err := a.db.KnowsNetwork(ctx, g.user, address)
 	if err != nil {
 		return tries, err
 	}
@@ -52,7 +52,7 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	if known {
 		row := g.row(":network:"+store.Network(address), trusted)
 		tries, err = a.db.Try(ctx, a.Now(), from[0], store.Limit{Key: g.account}, both, row)
-		if err == nil || apperr.KindOf(err) != apperr.Denied {
+		if err == nil || apperr.KindOf(err) != apperr.PermissionDenied {
 			return tries, err
 		}
 	}
@@ -65,48 +65,48 @@ func (a *Accounts) admit(ctx context.Context, what string, p *store.Person, emai
 	}
 	tries, err = a.db.Try(ctx, a.Now(),
 		append(from, store.Limit{Key: g.account}, both, g.row(":strangers", strangers))...)
-	if err != nil && apperr.KindOf(err) == apperr.Denied {
+	if err != nil && apperr.KindOf(err) == apperr.PermissionDenied {
 		return tries, shut(what)
 	}
 	return tries, err
 }
 
-// guess is a try of what belongs to an account; person is 0 where the address that was typed has none.
+// guess is a try of what belongs to an account; user is 0 where the address that was typed has none.
 type guess struct {
 	what, account string
-	person        int64
+	user          int64
 }
 
 func (g guess) row(who string, most int) store.Limit {
 	key := g.account + who
-	if g.person != 0 {
-		key = fmt.Sprintf("%s:person:%d%s", g.what, g.person, who)
+	if g.user != 0 {
+		key = fmt.Sprintf("%s:person:%d%s", g.what, g.user, who)
 	}
-	return store.Limit{Key: key, InARow: most, Person: g.person, What: g.what}
+	return store.Limit{Key: key, InARow: most, UserID: g.user, What: g.what}
 }
 
 // knows tells whether p has logged in with the browser before; where it is about the second factor, with that.
-func (a *Accounts) knows(p *store.Person, what string) bool {
-	return p != nil && p.ID == a.browser.Person && p.Browsers == a.browser.Epoch &&
+func (a *Accounts) knows(p *store.User, what string) bool {
+	return p != nil && p.ID == a.browser.UserID && p.Browsers == a.browser.Epoch &&
 		(a.browser.Factor || what != "factor")
 }
 
 // shut is what strangers are told, the owner in a browser that is new among them.
 func shut(what string) error {
 	if what == "factor" {
-		return apperr.New(apperr.Denied, "Too many wrong codes were typed for this account.",
+		return apperr.New(apperr.PermissionDenied, "Too many wrong codes were typed for this account.",
 			"Type a recovery code, or log in with a browser that you have used here before. "+
 				"Somebody knows your password: choose another.")
 	}
-	return apperr.New(apperr.Denied, "Too many wrong passwords were typed for this account.",
+	return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this account.",
 		"Log in with a browser that you have used here before, or choose a new password by email: "+
 			"“Forgotten your password?”. Or ask the administrator.")
 }
 
 // confirmations keeps whoever sits at a browser that was left alone from guessing: logging in again ends the row.
-func confirmations(p *store.Person) []store.Limit {
+func confirmations(p *store.User) []store.Limit {
 	key := "confirm:" + accountKey(p.Email)
-	return []store.Limit{{Key: key, Rates: store.Guesses}, {Key: key, InARow: strangers, Person: p.ID, What: "login"}}
+	return []store.Limit{{Key: key, Rates: store.Guesses}, {Key: key, InARow: strangers, UserID: p.ID, What: "login"}}
 }
 
 // accountKey stands for an address that somebody typed, which may be another site's, or a password.

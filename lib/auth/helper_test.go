@@ -38,7 +38,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { db.Close() })
 	s := &site{Accounts: New(cfg, db), t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.Now = func() time.Time { return s.now }
-	_, err = s.Add(t.Context(), NewPerson{Email: anna, Name: "Anna", Password: password})
+	_, err = s.Add(t.Context(), NewUser{Email: anna, Name: "Anna", Password: password})
 	must(t, err)
 	return s
 }
@@ -50,13 +50,10 @@ func cheaply(t *testing.T) {
 	t.Cleanup(func() { current, codeCost = costly, codes })
 }
 
-// try logs in and returns the error's kind; "" when it went well.
+// try logs in and returns the error's kind; None when it went well.
 func (s *site) try(email, password, address string) apperr.Kind {
 	s.t.Helper()
 	_, err := s.LogIn(s.t.Context(), email, password, address)
-	if err == nil {
-		return ""
-	}
 	return apperr.KindOf(err)
 }
 

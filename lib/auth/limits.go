@@ -11,9 +11,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// ParseLimits reads a person's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
-// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. Invalid: the Field says which.
-func ParseLimits(field func(name string) string) (own store.Own, err error) {
+// ParseLimits reads a user's limits, as text, from the fields jobs, running, daily, build_minutes, artifacts and
+// keep_days. An empty one is the configuration's, 0 is no limit, of keep_days for ever. InvalidArgument: the Field says
+// which.
+func ParseLimits(field func(name string) string) (own store.LimitOverrides, err error) {
 	var wrong []error
 	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
 		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
@@ -23,7 +24,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” can't be a limit.",
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” can't be a limit.",
 				"Write a whole number, 0 for no limit, or nothing for the site's own.").At(name))
 			continue
 		}
@@ -33,7 +34,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	if text := strings.TrimSpace(field("artifacts")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
-			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” is not a size.",
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a size.",
 				"Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts"))
 		}
 		n := int64(size)
@@ -42,8 +43,8 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 	return own, errors.Join(wrong...)
 }
 
-// LimitsOf returns a person's own limits as ParseLimits reads them.
-func LimitsOf(p *store.Person) map[string]string {
+// LimitsOf returns a user's own limits as ParseLimits reads them.
+func LimitsOf(p *store.User) map[string]string {
 	own := map[string]string{}
 	for name, n := range map[string]int{"jobs": p.MaxJobs, "running": p.MaxRunning, "daily": p.MaxDaily,
 		"build_minutes": p.MaxMinutes, "keep_days": p.KeepDays} {
@@ -57,7 +58,7 @@ func LimitsOf(p *store.Person) map[string]string {
 	return own
 }
 
-// Share is what a person has taken of one of their limits.
+// Share is what a user has taken of one of their limits.
 type Share struct {
 	Name        string // "jobs", "running", "daily", "build_minutes", "artifacts"
 	Taken, Most int64  // Most 0: no limit; bytes where the name is "artifacts"
@@ -66,8 +67,8 @@ type Share struct {
 // Full tells whether nothing of it is left.
 func (s Share) Full() bool { return s.Most > 0 && s.Taken >= s.Most }
 
-// Shares tells what a person has taken of their limits, and for how many days their builds' files are kept; 0: for ever.
-func (a *Accounts) Shares(ctx context.Context, p *store.Person) (list []Share, keepDays int, err error) {
+// Shares tells what a user has taken of their limits, and for how many days their builds' files are kept; 0: for ever.
+func (a *Accounts) Shares(ctx context.Context, p *store.User) (list []Share, keepDays int, err error) {
 	u, err := a.db.Usage(ctx, p.ID, a.Now())
 	if err != nil {
 		return nil, 0, err

@@ -12,11 +12,11 @@ import (
 	"toaster.do/lib/store"
 )
 
-// LogIn returns the person whose address and password these are. A wrong password and an unknown address give the
-// same Unauthorised after the same time. Too many tries, by network address or by account, are Limited; too many in
-// a row that failed, however slowly, are Denied. A person who isn't active is Denied, after the right password only.
-// When the server hashes as many passwords as it can: Unavailable.
-func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.Person, error) {
+// LogIn returns the user whose address and password these are. A wrong password and an unknown address give the same
+// Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in a
+// row that failed, however slowly, are PermissionDenied. A user who isn't active is PermissionDenied, after the right
+// password only. When the server hashes as many passwords as it can: Unavailable.
+func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (*store.User, error) {
 	email = strings.TrimSpace(email)
 	p, err := a.find(ctx, email)
 	if err != nil {
@@ -35,7 +35,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		return nil, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok || p == nil {
-		return nil, apperr.New(apperr.Unauthorised, "The e-mail address or the password is wrong.", "Check both, then try again.")
+		return nil, apperr.New(apperr.Unauthenticated, "The e-mail address or the password is wrong.", "Check both, then try again.")
 	}
 	if !p.Active() {
 		return nil, a.inactive(p)
@@ -49,9 +49,9 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 	return p, err
 }
 
-// Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail is never cut. Where there
-// is no account it writes something as well, so that both take the same time.
-func (a *Accounts) Failed(ctx context.Context, email string, by store.Entry) error {
+// Failed notes that a log-in failed: for an account that exists, and isn't under attack already, since the audit trail
+// is never cut. Where there is no account it writes something as well, so that both take the same time.
+func (a *Accounts) Failed(ctx context.Context, email string, by store.AuditEntry) error {
 	p, err := a.find(ctx, strings.TrimSpace(email))
 	if err != nil {
 		return err
@@ -61,18 +61,18 @@ func (a *Accounts) Failed(ctx context.Context, email string, by store.Entry) err
 		return err
 	}
 	if p == nil || n >= pressure {
-		return a.db.SetFact(ctx, "login.fail", a.Now().UTC().Format(time.RFC3339))
+		return a.db.SetSetting(ctx, "login.fail", a.Now().UTC().Format(time.RFC3339))
 	}
-	by.Object = fmt.Sprintf("person %d", p.ID)
+	by.Object = fmt.Sprintf("user %d", p.ID)
 	return a.db.Audit(ctx, by)
 }
 
 // nobody is the stored password where there is no account: the answer takes as long as another.
 func nobody() string { return encode(current, make([]byte, saltLength), make([]byte, hashLength)) }
 
-// find returns the person of an address, nil if there is none.
-func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error) {
-	p, err := a.db.PersonByEmail(ctx, email)
+// find returns the user of an address, nil if there is none.
+func (a *Accounts) find(ctx context.Context, email string) (*store.User, error) {
+	p, err := a.db.UserByEmail(ctx, email)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, nil
 	}
@@ -80,14 +80,14 @@ func (a *Accounts) find(ctx context.Context, email string) (*store.Person, error
 }
 
 // verify makes sure that somebody who has a link knows the password that was typed where it was asked for:
-// Unauthorised, Limited, or Denied.
-func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address string) error {
+// Unauthenticated, RateLimited, or PermissionDenied.
+func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, address string) error {
 	key := "link:" + hex.EncodeToString(l.Digest)
 	limits := append(store.FromNetworks("activate", address, store.Guesses),
-		store.Limit{Key: key, InARow: trusted, Person: l.PersonID, What: "link"})
+		store.Limit{Key: key, InARow: trusted, UserID: l.UserID, What: "link"})
 	tries, err := a.db.Try(ctx, a.Now(), limits...)
-	if apperr.KindOf(err) == apperr.Denied && err != nil {
-		return apperr.New(apperr.Denied, "Too many wrong passwords were typed for this link.", "Sign up again.")
+	if apperr.KindOf(err) == apperr.PermissionDenied && err != nil {
+		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this link.", "Sign up again.")
 	}
 	if err != nil {
 		return err
@@ -97,14 +97,14 @@ func (a *Accounts) verify(ctx context.Context, l *store.Link, password, address 
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Unauthorised, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
+		return apperr.New(apperr.Unauthenticated, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
 	}
 	return a.db.Forgive(ctx, tries)
 }
 
 // check compares a password when a slot is free.
 func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale bool, err error) {
-	slotErr := a.slots.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
+	slotErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
 	if slotErr != nil {
 		return false, false, slotErr
 	}
@@ -113,11 +113,11 @@ func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale b
 
 // hash hashes a password when a slot is free.
 func (a *Accounts) hash(ctx context.Context, password string) (phc string, err error) {
-	err = a.slots.do(ctx, func() { phc = HashPassword(password) })
+	err = a.hashLimit.do(ctx, func() { phc = HashPassword(password) })
 	return phc, err
 }
 
-func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string) error {
+func (a *Accounts) rehash(ctx context.Context, p *store.User, password string) error {
 	phc, err := a.hash(ctx, password)
 	if err != nil {
 		return err
@@ -125,12 +125,12 @@ func (a *Accounts) rehash(ctx context.Context, p *store.Person, password string)
 	return a.db.Rehash(ctx, p.ID, p.Password, phc)
 }
 
-func (a *Accounts) inactive(p *store.Person) error {
+func (a *Accounts) inactive(p *store.User) error {
 	switch {
-	case p.State == "pending" && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
-		return apperr.New(apperr.Denied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
-	case p.State == "pending":
-		return apperr.New(apperr.Denied, "This account is not active yet.", "An administrator has to activate it.")
+	case p.State == store.Pending && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
+	case p.State == store.Pending:
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "An administrator has to activate it.")
 	}
-	return apperr.New(apperr.Denied, "This account is suspended.", "Ask the administrator why.")
+	return apperr.New(apperr.PermissionDenied, "This account is suspended.", "Ask the administrator why.")
 }

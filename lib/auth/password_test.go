@@ -67,7 +67,7 @@ func FuzzDecode(f *testing.F) {
 
 func TestHashingIsBoundedOverAllProcesses(t *testing.T) {
 	folder := t.TempDir()
-	s := slots{folder, 2, time.Minute}
+	s := hashLimit{folder, 2, time.Minute}
 	var inside, most atomic.Int32
 	var wait sync.WaitGroup
 	for range 12 {
@@ -91,7 +91,7 @@ func TestHashingIsBoundedOverAllProcesses(t *testing.T) {
 }
 
 func TestWhoWaitsTooLongForASlotIsTold(t *testing.T) {
-	s := slots{t.TempDir(), 1, 30 * time.Millisecond}
+	s := hashLimit{t.TempDir(), 1, 30 * time.Millisecond}
 	held, err := s.lock(0)
 	must(t, err)
 	ran := false
@@ -110,7 +110,7 @@ func TestWhoWaitsTooLongForASlotIsTold(t *testing.T) {
 	if err := s.do(ctx, func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Errorf("when the one who asks is gone: %v", err)
 	}
-	if err := (slots{filepath.Join(s.folder, "none"), 1, time.Second}).do(t.Context(), func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
+	if err := (hashLimit{filepath.Join(s.folder, "none"), 1, time.Second}).do(t.Context(), func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Errorf("without the folder: %v", err)
 	}
 }
@@ -120,7 +120,7 @@ const holdSlot = "TOASTER_TEST_HOLD_SLOT"
 
 func TestMain(m *testing.M) {
 	if folder := os.Getenv(holdSlot); folder != "" {
-		(slots{folder, 1, time.Minute}).do(context.Background(), func() {
+		(hashLimit{folder, 1, time.Minute}).do(context.Background(), func() {
 			os.Stdout.WriteString("held\n")
 			time.Sleep(time.Hour)
 		})
@@ -138,7 +138,7 @@ func TestAProcessThatDiesGivesItsSlotBack(t *testing.T) {
 	if _, err := out.Read(make([]byte, 5)); err != nil {
 		t.Fatal(err)
 	}
-	s := slots{folder, 1, 20 * time.Millisecond}
+	s := hashLimit{folder, 1, 20 * time.Millisecond}
 	if err := s.do(t.Context(), func() { t.Error("two processes in one slot") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Error(err)
 	}

@@ -14,9 +14,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// The secret of a second factor is stored sealed: whoever gets hold of the database alone has no second factor, neither codes nor
-// what recovery codes are salted with. It is sealed by AES-256-GCM with a key that HKDF (RFC 5869) draws from one generation of the
-// site's keys, and bound to its person. The first byte is the form's version; a secret by itself, as it was stored once, has another length.
+// The secret of a second factor is stored sealed: whoever gets hold of the database alone has no second factor, neither
+// codes nor what recovery codes are salted with. It is sealed by AES-256-GCM with a key that HKDF (RFC 5869) draws from
+// one generation of the site's keys, and bound to its user. The first byte is the form's version; a secret by itself,
+// as it was stored once, has another length.
 const sealVersion = 1
 
 // seals are made from the site's keys, the newest first.
@@ -46,30 +47,30 @@ func (a *Accounts) seals() (seals, error) {
 	return all, nil
 }
 
-func ofPerson(id int64) []byte { return fmt.Appendf(nil, "person %d", id) }
+func ofUser(id int64) []byte { return fmt.Appendf(nil, "user %d", id) }
 
-func (s seals) seal(person int64, secret []byte) []byte {
-	return s[0].Seal([]byte{sealVersion}, nil, secret, ofPerson(person))
+func (s seals) seal(user int64, secret []byte) []byte {
+	return s[0].Seal([]byte{sealVersion}, nil, secret, ofUser(user))
 }
 
-// open returns a person's secret, and whether it is sealed with the newest key. Broken: no key of the site's opens it.
-func (s seals) open(p *store.Person) (secret []byte, newest bool, err error) {
+// open returns a user's secret, and whether it is sealed with the newest key. Internal: no key of the site's opens it.
+func (s seals) open(p *store.User) (secret []byte, newest bool, err error) {
 	if len(p.TOTP) == secretLength {
 		return p.TOTP, false, nil
 	}
 	if sealed, ok := bytes.CutPrefix(p.TOTP, []byte{sealVersion}); ok {
 		for i, key := range s {
-			if secret, err := key.Open(nil, nil, sealed, ofPerson(p.ID)); err == nil && len(secret) == secretLength {
+			if secret, err := key.Open(nil, nil, sealed, ofUser(p.ID)); err == nil && len(secret) == secretLength {
 				return secret, i == 0, nil
 			}
 		}
 	}
-	return nil, false, apperr.New(apperr.Broken, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
+	return nil, false, apperr.New(apperr.Internal, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
 		"Ask the administrator, who can switch it off.")
 }
 
-// secret returns the secret of a person's second factor, and the seals to store it with.
-func (a *Accounts) secret(p *store.Person) (secret []byte, newest bool, s seals, err error) {
+// secret returns the secret of a user's second factor, and the seals to store it with.
+func (a *Accounts) secret(p *store.User) (secret []byte, newest bool, s seals, err error) {
 	if s, err = a.seals(); err != nil {
 		return nil, false, nil, err
 	}
@@ -85,22 +86,22 @@ type Sealing struct {
 
 // Sealing looks at all second factors.
 func (a *Accounts) Sealing(ctx context.Context) (Sealing, error) {
-	return a.eachFactor(ctx, func(*store.Person, []byte) error { return nil })
+	return a.eachFactor(ctx, func(*store.User, []byte) error { return nil })
 }
 
 // SealFactors seals those with the newest key that are stale. What is lost stays as it is.
 func (a *Accounts) SealFactors(ctx context.Context) (Sealing, error) {
-	return a.eachFactor(ctx, func(p *store.Person, sealed []byte) error { return a.db.Reseal(ctx, p.ID, p.TOTP, sealed) })
+	return a.eachFactor(ctx, func(p *store.User, sealed []byte) error { return a.db.Reseal(ctx, p.ID, p.TOTP, sealed) })
 }
 
-// eachFactor calls do with each person whose second factor is stale, and with what it should be.
-func (a *Accounts) eachFactor(ctx context.Context, do func(*store.Person, []byte) error) (n Sealing, err error) {
-	people, err := a.db.People(ctx)
+// eachFactor calls do with each user whose second factor is stale, and with what it should be.
+func (a *Accounts) eachFactor(ctx context.Context, do func(*store.User, []byte) error) (n Sealing, err error) {
+	users, err := a.db.Users(ctx)
 	if err != nil {
 		return n, err
 	}
 	var s seals // without second factors no keys are needed
-	for _, p := range people {
+	for _, p := range users {
 		if !p.HasFactor() {
 			continue
 		}

@@ -15,12 +15,12 @@ func TestADatabaseAloneHasNoSecondFactor(t *testing.T) {
 	s := newSite(t)
 	secret, _ := withFactor(s)
 	plain := bytes.Repeat([]byte{7}, secretLength)
-	if bytes.Contains(s.person().TOTP, secret) {
+	if bytes.Contains(s.user().TOTP, secret) {
 		t.Error("the secret is stored as it is")
 	}
 	// As it was stored once: it works, and is sealed at its first use.
-	must(t, s.db.Reseal(t.Context(), s.person().ID, s.person().TOTP, plain))
-	must(t, s.CheckFactor(t.Context(), s.person(), s.code(plain), home))
+	must(t, s.db.Reseal(t.Context(), s.user().ID, s.user().TOTP, plain))
+	must(t, s.CheckFactor(t.Context(), s.user(), s.code(plain), home))
 	must(t, s.db.Close()) // what is left in the journal goes to the file
 	for _, end := range []string{"", "-wal"} {
 		file, err := os.ReadFile(s.cfg.Paths.Database + end)
@@ -35,18 +35,18 @@ func TestADatabaseAloneHasNoSecondFactor(t *testing.T) {
 	}
 }
 
-func TestASealedSecretIsItsPersonsAlone(t *testing.T) {
+func TestASealedSecretIsItsUsersAlone(t *testing.T) {
 	s := newSite(t)
 	withFactor(s)
-	p := s.person()
+	p := s.user()
 	p.ID++
-	if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Broken {
+	if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("another person's: %v", err)
 	}
-	for i := range s.person().TOTP {
-		p := s.person()
+	for i := range s.user().TOTP {
+		p := s.user()
 		p.TOTP[i] ^= 1
-		if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Broken {
+		if _, _, _, err := s.secret(p); apperr.KindOf(err) != apperr.Internal {
 			t.Errorf("byte %d was changed: %v", i, err)
 		}
 	}
@@ -64,7 +64,7 @@ func TestSecondFactorsOutliveTheKeysThatTheyWereSealedWith(t *testing.T) {
 	stale(Sealing{})
 	must(t, config.AddKeys(s.cfg.Paths.Keys, 2))
 	stale(Sealing{Stale: 1})
-	must(t, s.CheckFactor(t.Context(), s.person(), s.code(secret), home)) // seals it anew
+	must(t, s.CheckFactor(t.Context(), s.user(), s.code(secret), home)) // seals it anew
 	stale(Sealing{})
 
 	must(t, config.AddKeys(s.cfg.Paths.Keys, 2))
@@ -73,16 +73,16 @@ func TestSecondFactorsOutliveTheKeysThatTheyWereSealedWith(t *testing.T) {
 	}
 	must(t, config.DropKeys(s.cfg.Paths.Keys, 1))
 	stale(Sealing{})
-	must(t, s.CheckFactor(t.Context(), s.person(), codes[0], home))
+	must(t, s.CheckFactor(t.Context(), s.user(), codes[0], home))
 
 	must(t, config.AddKeys(s.cfg.Paths.Keys, 1))
 	stale(Sealing{Lost: 1})
-	err := s.CheckFactor(t.Context(), s.person(), codes[1], home)
-	if apperr.KindOf(err) != apperr.Broken || !strings.Contains(apperr.Of(err).Advice, "administrator") {
+	err := s.CheckFactor(t.Context(), s.user(), codes[1], home)
+	if apperr.KindOf(err) != apperr.Internal || !strings.Contains(apperr.Of(err).Advice, "administrator") {
 		t.Errorf("keys that are lost: %v", err)
 	}
-	before := s.person().TOTP
-	if n, err := s.SealFactors(t.Context()); err != nil || n.Lost != 1 || !slices.Equal(before, s.person().TOTP) {
+	before := s.user().TOTP
+	if n, err := s.SealFactors(t.Context()); err != nil || n.Lost != 1 || !slices.Equal(before, s.user().TOTP) {
 		t.Errorf("what is lost doesn't stay as it is: %+v, %v", n, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"toaster.do/lib/store"
 )
 
-// How long links in letters work.
+// How long links in emails work.
 const (
 	activateLife = 24 * time.Hour
 	recoverLife  = time.Hour
@@ -26,14 +26,15 @@ func hours(d time.Duration) string {
 	return fmt.Sprintf("%d hours", d/time.Hour)
 }
 
-// Open tells whether people can sign up.
+// Open tells whether users can sign up.
 func (a *Accounts) Open() bool { return a.cfg.Signup.Mode != "closed" }
 
-// SignUp takes what somebody typed who wants an account. Whether the address has one already shows in the letter that it
-// gets, and in nothing else. Invalid: the Field "email", "name" or "password". Denied: nobody can sign up.
-func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) error {
+// SignUp takes what somebody typed who wants an account. Whether the address has one already shows in the email that it
+// gets, and in nothing else. InvalidArgument: the Field "email", "name" or "password". PermissionDenied: nobody can
+// sign up.
+func (a *Accounts) SignUp(ctx context.Context, n NewUser, by store.AuditEntry) error {
 	if !a.Open() {
-		return apperr.New(apperr.Denied, "Nobody can sign up here.", "Ask the administrator for an account.")
+		return apperr.New(apperr.PermissionDenied, "Nobody can sign up here.", "Ask the administrator for an account.")
 	}
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	wrong := n.check()
@@ -50,17 +51,17 @@ func (a *Accounts) SignUp(ctx context.Context, n NewPerson, by store.Entry) erro
 	if err != nil {
 		return err
 	}
-	p := &store.Person{Email: n.Email, Name: n.Name, Role: "user", State: "pending", Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	p := &store.User{Email: n.Email, Name: n.Name, Role: store.RoleUser, State: store.Pending, Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
 	link, secret := a.link("activate", n.Email, activateLife)
-	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenLetter(n.Email), by)
+	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenMail(n.Email), by)
 }
 
 // link makes a link; without mail set up it is none.
-func (a *Accounts) link(kind, email string, life time.Duration) (store.Link, string) {
+func (a *Accounts) link(kind, email string, life time.Duration) (store.EmailToken, string) {
 	if !a.cfg.Mail.On() {
-		return store.Link{}, ""
+		return store.EmailToken{}, ""
 	}
-	return store.NewLink(kind, email, a.Now(), life)
+	return store.NewEmailToken(kind, email, a.Now(), life)
 }
 
 // admitDomain refuses addresses of domains that may not sign up.
@@ -70,24 +71,25 @@ func (a *Accounts) admitDomain(email string) error {
 	if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
 		return nil
 	}
-	return apperr.New(apperr.Invalid, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
+	return apperr.New(apperr.InvalidArgument, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
 }
 
 // Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of
 // the passwords that were typed with the address: who opens it chooses one. Nothing tells whether there is somebody.
-// Invalid: this is no address; the Field "email". Denied: there is no mail on this site.
+// InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
 func (a *Accounts) Resend(ctx context.Context, email string) error {
 	p, err := a.mailed(ctx, email)
-	if err != nil || p == nil || p.State != "pending" || !p.VerifiedAt.IsZero() {
+	if err != nil || p == nil || p.State != store.Pending || !p.VerifiedAt.IsZero() {
 		return err
 	}
 	link, secret := a.link("recover", p.Email, activateLife)
-	return a.db.SendLink(ctx, p.ID, link, a.secondInvitation(p.Email, secret))
+	return a.db.SendEmailToken(ctx, p.ID, link, a.secondInvitation(p.Email, secret))
 }
 
-// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't work any more.
+// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't
+// work any more.
 func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email string, err error) {
-	l, _, err := a.db.FindLink(ctx, kind, secret, a.Now())
+	l, _, err := a.db.FindEmailToken(ctx, kind, secret, a.Now())
 	if err != nil {
 		return "", err
 	}
@@ -95,41 +97,41 @@ func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email strin
 }
 
 // Activate makes the account of a link active for somebody who also knows the password that was typed where this
-// very link was asked for: a stranger may have signed up with another's address, before or after them. The person is
-// still pending where an administrator has to approve. Unauthorised: the password is wrong. NotFound: the link
+// very link was asked for: a stranger may have signed up with another's address, before or after them. The user is
+// still pending where an administrator has to approve. Unauthenticated: the password is wrong. NotFound: the link
 // doesn't work any more.
-func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.Entry) (*store.Person, error) {
-	l, p, err := a.db.FindLink(ctx, "activate", secret, a.Now())
+func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.AuditEntry) (*store.User, error) {
+	l, p, err := a.db.FindEmailToken(ctx, "activate", secret, a.Now())
 	if err != nil {
 		return nil, err
 	}
 	if err := a.verify(ctx, l, password, address); err != nil {
 		return nil, err
 	}
-	state, letters, err := a.approval(ctx, p.Email)
+	state, mails, err := a.approval(ctx, p.Email)
 	if err != nil {
 		return nil, err
 	}
 	by.Actor = p.ID
-	if err := a.db.Activate(ctx, l, state, a.Now(), letters, by); err != nil {
+	if err := a.db.Activate(ctx, l, state, a.Now(), mails, by); err != nil {
 		return nil, err
 	}
-	return a.db.PersonByID(ctx, p.ID)
+	return a.db.UserByID(ctx, p.ID)
 }
 
-// approval returns the state of somebody who has just proven an address, and the letters to those who have to approve.
-func (a *Accounts) approval(ctx context.Context, email string) (state string, letters []store.Letter, err error) {
+// approval returns the state of somebody who has just proven an address, and the emails to those who have to approve.
+func (a *Accounts) approval(ctx context.Context, email string) (state store.UserState, mails []store.Mail, err error) {
 	if a.cfg.Signup.Mode != "approval" {
-		return "active", nil, nil
+		return store.Active, nil, nil
 	}
 	admins, err := a.db.Administrators(ctx)
 	for _, to := range admins {
-		letters = append(letters, a.waitingLetter(to, email))
+		mails = append(mails, a.approvalMail(to, email))
 	}
-	return "pending", letters, err
+	return store.Pending, mails, err
 }
 
-// Approve makes a person active, whoever they are, and tells them.
-func (a *Accounts) Approve(ctx context.Context, p *store.Person, by store.Entry) error {
-	return a.db.Readmit(ctx, p.ID, a.activatedLetter(p.Email), by)
+// Approve makes a user active, whoever they are, and tells them.
+func (a *Accounts) Approve(ctx context.Context, p *store.User, by store.AuditEntry) error {
+	return a.db.ActivateUser(ctx, p.ID, a.activatedMail(p.Email), by)
 }

@@ -14,7 +14,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Strength tells how hard a password is to guess for somebody who knows these words about the person: 0 to 4, as
+// Strength tells how hard a password is to guess for somebody who knows these words about the user: 0 to 4, as
 // zxcvbn has it (Wheeler, USENIX Security 2016).
 type Strength func(ctx context.Context, password string, words []string) (score int, err error)
 
@@ -54,15 +54,15 @@ func ask(ctx context.Context, program, password string, words []string) (score i
 	return score, err
 }
 
-// hardToGuess is Invalid at "password" where a password is easy to guess. It takes a slot like hashing does.
+// hardToGuess is InvalidArgument at "password" where a password is easy to guess. It takes a slot like hashing does.
 func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string) error {
 	if path := a.cfg.Signup.Breached; path != "" {
 		known, err := breached(path, password)
 		if err != nil {
-			return apperr.Wrap(apperr.Broken, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+			return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
 		}
 		if known {
-			return apperr.New(apperr.Invalid, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
+			return apperr.New(apperr.InvalidArgument, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
 		}
 	}
 	if a.Strength == nil {
@@ -70,19 +70,19 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	}
 	var score int
 	var err error
-	if slotErr := a.slots.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); slotErr != nil {
+	if slotErr := a.hashLimit.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); slotErr != nil {
 		return slotErr
 	}
 	if err != nil {
-		return apperr.Wrap(apperr.Broken, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
 	}
 	if score < hardEnough {
-		return apperr.New(apperr.Invalid, "This password is easy to guess.", "Take a longer one, such as four or five words that have nothing to do with each other or with you.").At("password")
+		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.", "Take a longer one, such as four or five words that have nothing to do with each other or with you.").At("password")
 	}
 	return nil
 }
 
-// words are what a guesser would try first for this person at this site.
+// words are what a guesser would try first for this user at this site.
 func (a *Accounts) words(email, name string) []string {
 	split := func(r rune) bool { return strings.ContainsRune(" .@-_+", r) }
 	words := []string{email, name, a.cfg.Site.Name, "toaster", "devuan"}

@@ -10,61 +10,60 @@ import (
 	"toaster.do/lib/store"
 )
 
-// CheckToken says all that is wrong with a new token: Invalid at the Field "name", "scope" or "ttl".
-func CheckToken(name, scope string, ttl time.Duration) error {
+// CheckToken says all that is wrong with a new token: InvalidArgument at the Field "name", "scope" or "ttl".
+func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 	var wrong []error
 	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "The token needs a name of at most 100 characters.",
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token needs a name of at most 100 characters.",
 			"Say what it is for.").At("name"))
 	}
-	if scope != "read" && scope != "write" && scope != "metrics" {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope"))
+	if !scope.Valid() {
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "There is no such scope.", "Take “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "The token would have expired already.",
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token would have expired already.",
 			"Take a longer time, or 0 for ever.").At("ttl"))
 	}
 	return errors.Join(wrong...)
 }
 
-// AddToken makes an API token for a person and returns its plain form, which is stored nowhere. The scope is "read",
-// "write", or for administrators "metrics"; a ttl of 0 means that the token never expires. The person is told by
-// email. Invalid: the Field "name", "scope" or "ttl".
-func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl time.Duration,
-	by store.Entry) (plain string, err error) {
+// AddToken makes an API token for a user and returns its plain form, which is stored nowhere. A ttl of 0
+// means that it never expires. The user is told by email. InvalidArgument: the Field "name", "scope" or "ttl".
+func (a *Accounts) AddToken(ctx context.Context, email, name string, scope store.Scope,
+	ttl time.Duration, by store.AuditEntry) (plain string, err error) {
 	name = strings.TrimSpace(name)
 	if err := CheckToken(name, scope, ttl); err != nil {
 		return "", err
 	}
-	p, err := a.person(ctx, email)
+	p, err := a.user(ctx, email)
 	if err != nil {
 		return "", err
 	}
-	if scope == "metrics" && p.Role != "admin" {
-		return "", apperr.New(apperr.Denied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
+	if scope == store.ScopeMetrics && !p.IsAdmin() {
+		return "", apperr.New(apperr.PermissionDenied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
 	}
-	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
+	t := &store.Token{UserID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {
 		t.ExpiresAt = t.CreatedAt.Add(ttl)
 	}
-	by.Action, by.Detail = "token.add", scope
-	letter := a.news(p.Email, "New API token",
-		"Your account has a new token “"+name+"” with the scope “"+scope+"”.")
-	return a.db.AddToken(ctx, t, letter, by)
+	by.Action, by.Detail = "token.add", string(scope)
+	mail := a.news(p.Email, "New API token",
+		"Your account has a new token “"+name+"” with the scope “"+string(scope)+"”.")
+	return a.db.AddToken(ctx, t, mail, by)
 }
 
-// Tokens lists a person's tokens, oldest first.
+// Tokens lists a user's tokens, oldest first.
 func (a *Accounts) Tokens(ctx context.Context, email string) ([]*store.Token, error) {
-	p, err := a.person(ctx, email)
+	p, err := a.user(ctx, email)
 	if err != nil {
 		return nil, err
 	}
 	return a.db.Tokens(ctx, p.ID)
 }
 
-// RemoveToken removes a person's token by its id; NotFound if they have none like that.
-func (a *Accounts) RemoveToken(ctx context.Context, email string, id int64, by store.Entry) error {
-	p, err := a.person(ctx, email)
+// RemoveToken removes a user's token by its id; NotFound if they have none like that.
+func (a *Accounts) RemoveToken(ctx context.Context, email string, id int64, by store.AuditEntry) error {
+	p, err := a.user(ctx, email)
 	if err != nil {
 		return err
 	}

@@ -228,7 +228,7 @@ toaster: failed: line 5 did not work out
 
 func TestALogIsFoldedByStep(t *testing.T) {
 	w, _ := End(written(steps, false))
-	page := render(View{Job: "/x/jobs/id", State: "failed", Closed: true}, w)
+	page := render(View{Job: "/x/jobs/id", State: engine.Failed, Closed: true}, w)
 	for _, want := range []string{
 		`<details class="part"><summary><h3>Preparation</h3></summary><pre><span class="l" id="L0"><a href="?from=0#L0">#</a>toaster: base` + "\n</span></pre>",
 		`<details class="part"><summary><h3>Step 1 of 2 <code>RUN echo &lt;b&gt; &#34;a&#34;</code></h3></summary><p class="links" id="L14"><a href="?from=0#L14">Link to this step</a> · <a href="/x/jobs/id#L2">Line 2 of the Dockerfile</a></p>`,
@@ -242,12 +242,12 @@ func TestALogIsFoldedByStep(t *testing.T) {
 	if strings.Contains(page, "TOASTER-STEP") || strings.Contains(page, "data-continued") {
 		t.Error(page)
 	}
-	open := render(View{State: "failed"}, w)
+	open := render(View{State: engine.Failed}, w)
 	if strings.Count(open, " open><summary>") != 3 {
 		t.Error("somebody who asked for a part of the log gets it folded: ", open)
 	}
 	w, _ = End(written(strings.Replace(steps[:strings.Index(steps, "toaster: .:")], "COPY", "COPY", 1)+"toaster: packing it\n", false))
-	good := render(View{State: "succeeded", Closed: true}, w)
+	good := render(View{State: engine.Succeeded, Closed: true}, w)
 	if strings.Contains(good, " open") || !strings.Contains(good, "<h3>Packing the image</h3>") {
 		t.Error(good)
 	}
@@ -259,7 +259,7 @@ func TestTheBootCheckHasASectionOfItsOwn(t *testing.T) {
 		"TOASTER-PHASE end 1700000001.000\ntoaster: failed: the image does not boot.\n"
 	for _, from := range []int{0, strings.Index(log, "packed\n"), strings.Index(log, "TOASTER-PHASE check")} {
 		w, err := From(written(log, false), int64(from))
-		page := render(View{State: "failed"}, w)
+		page := render(View{State: engine.Failed}, w)
 		_, check, found := strings.Cut(page, "<h3>Boot check <span")
 		if err != nil || !found || !strings.Contains(check, "login:") || strings.Contains(check, "packed") || strings.Contains(page, "TOASTER-") {
 			t.Errorf("from %d: %v %s", from, err, page)
@@ -341,7 +341,7 @@ func TestAnUnfinishedLineIsShown(t *testing.T) {
 		"<b>":                "&lt;b&gt;",
 	} {
 		for name, w := range windows(t, written("line\n"+last, true), 0) {
-			if page := render(View{State: "running"}, w); !strings.Contains(page,
+			if page := render(View{State: engine.Running}, w); !strings.Contains(page,
 				"\n</span><span class=\"l unfinished\">"+want+"\n</span></pre>") || w.Next != 5 {
 				t.Errorf("%s: %q gives %s", name, last, page)
 			}
@@ -386,7 +386,7 @@ func FuzzHTML(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := render(View{Job: "/jobs/id", State: "failed"}, w)
+			got := render(View{Job: "/jobs/id", State: engine.Failed}, w)
 			for _, tag := range anyTag.FindAllString(got, -1) {
 				if !tags.MatchString(tag) {
 					t.Fatalf("%q gives the tag %s", log, tag)

@@ -15,7 +15,7 @@ import (
 type View struct {
 	Lang   string       // the language, as view.View has it
 	Job    string       // the job's path, with the site's prefix
-	State  string       // the build's
+	State  engine.State // the build's
 	Last   *engine.Step // the step that the log's end belongs to, if that is known
 	Closed bool         // sections are folded, but for the one that people look for
 	Style  string       // that the window's text begins in, as HTML has returned it for the window before
@@ -100,8 +100,8 @@ func (v View) began(list []section) string {
 }
 
 func (v View) section(b *strings.Builder, w Window, s section, now *style, last bool, of int) (after string) {
-	failed := last && v.State == string(engine.Failed) && !w.More
-	open := !v.Closed || of == 1 || last && v.State != string(engine.Succeeded)
+	failed := last && v.State == engine.Failed && !w.More
+	open := !v.Closed || of == 1 || last && v.State != engine.Succeeded
 	b.WriteString(`<details class="part`)
 	if failed {
 		b.WriteString(" failed")

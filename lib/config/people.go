@@ -16,9 +16,9 @@ type Admin struct {
 	SecondFactor bool `toml:"second_factor"` // pages of /admin take a second factor
 }
 
-// NeedsFactor tells whether accounts with a role need a second factor.
-func (c *Config) NeedsFactor(role string) bool {
-	return c.Session.SecondFactor || role == "admin" && c.Admin.SecondFactor
+// NeedsFactor tells whether an account, an administrator's or not, needs a second factor.
+func (c *Config) NeedsFactor(admin bool) bool {
+	return c.Session.SecondFactor || admin && c.Admin.SecondFactor
 }
 
 // Mail says how letters are sent. Where From is empty there are none.

@@ -116,7 +116,7 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 	var data bytes.Buffer
 	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
 	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
-		return nil, apperr.Wrap(apperr.Invalid, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
 	}
 	if int64(data.Len()) > room {
 		return nil, tooLarge(l)
@@ -189,7 +189,7 @@ func checkName(name string) error {
 }
 
 func refuse(name, why string) error {
-	return apperr.New(apperr.Invalid, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
+	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
 		"Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
 }
 

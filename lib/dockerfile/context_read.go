@@ -26,7 +26,7 @@ import (
 )
 
 // ReadContext reads an archive: zip, or tar, plain or packed by gzip, bzip2 or zstd, told apart by its content. It refuses names that lead out and what
-// is over a limit (0 is none), by Invalid or TooLarge. Links may point anywhere: COPY follows none out of the context.
+// is over a limit (0 is none), by InvalidArgument or TooLarge. Links may point anywhere: COPY follows none out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
 		return nil, apperr.New(apperr.TooLarge, "The build context's archive is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
@@ -68,7 +68,7 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 const zstdWindow = 8 << 20
 
 func notArchive(err error) error {
-	return apperr.Wrap(apperr.Invalid, err, "The build context is no archive that can be read.", "Send a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file of the folder that docker build is run in.")
+	return apperr.Wrap(apperr.InvalidArgument, err, "The build context is no archive that can be read.", "Send a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file of the folder that docker build is run in.")
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
@@ -234,11 +234,11 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		return e, nil
 	}
 	if f.Flags&1 != 0 {
-		return nil, apperr.New(apperr.Invalid, fmt.Sprintf("The build context's archive is encrypted: %s.", show(name)), "Pack it again without a password.")
+		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context's archive is encrypted: %s.", show(name)), "Pack it again without a password.")
 	}
 	r, err := f.Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		return nil, apperr.New(apperr.Invalid, fmt.Sprintf("The build context's archive has %s in a compression that is not taken.", show(name)),
+		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context's archive has %s in a compression that is not taken.", show(name)),
 			"Pack it again as any program does by default (deflate), or as .tar.gz.")
 	}
 	if err != nil {
@@ -324,7 +324,7 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 		if f := (*apperr.Error)(nil); errors.As(err, &f) {
 			return nil, f
 		}
-		return nil, apperr.Wrap(apperr.Invalid, err, "The build context's folder cannot be read: "+err.Error()+".", "Check its name and permissions.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The build context's folder cannot be read: "+err.Error()+".", "Check its name and permissions.")
 	}
 	return c.finish()
 }

@@ -87,15 +87,15 @@ func TestReadContextRefuses(t *testing.T) {
 		kind    apperr.Kind
 		says    string
 	}{
-		"empty":                  {nil, apperr.Invalid, "no archive"},
-		"text":                   {[]byte("hello, this is a text file\n"), apperr.Invalid, "no archive"},
-		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.Invalid, "f"},
-		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.Invalid, ""},
-		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), apperr.Invalid, "a/../../x"},
-		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), apperr.Invalid, "/etc/passwd"},
-		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), apperr.Invalid, "x"},
-		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), apperr.Invalid, "l/f"},
-		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), apperr.Invalid, "l/f"},
+		"empty":                  {nil, apperr.InvalidArgument, "no archive"},
+		"text":                   {[]byte("hello, this is a text file\n"), apperr.InvalidArgument, "no archive"},
+		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.InvalidArgument, "f"},
+		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.InvalidArgument, ""},
+		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), apperr.InvalidArgument, "a/../../x"},
+		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), apperr.InvalidArgument, "/etc/passwd"},
+		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), apperr.InvalidArgument, "x"},
+		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
+		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
 		"too many":               {tarOf(many...), apperr.TooLarge, "100"},
 		"too large":              {gzipOf(tarOf(tar.Header{Name: "f", Size: 2 << 20})), apperr.TooLarge, "1 MiB"},
 		"too large archive":      {tarOf(tar.Header{Name: "f", Size: 1<<20 + 1}), apperr.TooLarge, "1024 KiB"},
@@ -227,7 +227,7 @@ func TestContextFromDir(t *testing.T) {
 	if got := c.Paths(); !slices.Equal(got, []string{"a", "a/b", "a/b/f", "abs"}) {
 		t.Error(got)
 	}
-	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), roomy); apperr.KindOf(err) != apperr.Invalid {
+	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), roomy); apperr.KindOf(err) != apperr.InvalidArgument {
 		t.Error(err)
 	}
 }
@@ -255,7 +255,7 @@ func FuzzReadContext(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ReadContext(data, Limits{Compressed: 1 << 16, Unpacked: 1 << 16, Entries: 50})
 		if err != nil {
-			if k := apperr.KindOf(err); k != apperr.Invalid && k != apperr.TooLarge {
+			if k := apperr.KindOf(err); k != apperr.InvalidArgument && k != apperr.TooLarge {
 				t.Fatalf("%s: %v", k, err)
 			}
 			return

@@ -33,7 +33,7 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 	}
 	names := root.dockerfiles()
 	if len(names) == 0 {
-		return "", nil, apperr.New(apperr.Invalid, "There is no Dockerfile, and the archive has none either.",
+		return "", nil, apperr.New(apperr.InvalidArgument, "There is no Dockerfile, and the archive has none either.",
 			"Paste it, choose its file, or put it into the archive.").At("dockerfile")
 	}
 	if len(names) > 1 || strings.Contains(names[0], "/") {
@@ -48,7 +48,7 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 }
 
 func whichOne(message, advice string) error {
-	return apperr.New(apperr.Invalid, message, advice).At("dockerfile_path")
+	return apperr.New(apperr.InvalidArgument, message, advice).At("dockerfile_path")
 }
 
 // usualNames are what a Dockerfile is called that docker build or podman build finds by itself.
@@ -189,7 +189,7 @@ func notTaken(archive []byte) error {
 		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
 	} {
 		if bytes.HasPrefix(archive, []byte(k.bytes)) {
-			return apperr.New(apperr.Invalid, "The build context is packed by "+k.name+", which is not taken.",
+			return apperr.New(apperr.InvalidArgument, "The build context is packed by "+k.name+", which is not taken.",
 				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.")
 		}
 	}

@@ -29,7 +29,7 @@ func (c *chroot) downloads(base string, client *http.Client) {
 	for _, row := range [][]any{
 		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, 'succeeded', 1, 2, 3)", name},
 		{"INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (7, 'disk.img', 7, '')"},
-		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, settled) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", id},
+		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", id},
 		{"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, 1, 'disk.img', 7, '')", id},
 	} {
 		if _, err := db.Exec(row[0].(string), row[1:]...); err != nil {

@@ -297,10 +297,10 @@ ps -o user= -p $pid --ppid $pid | sort
 	}
 }
 
-// upgrade puts a database of the first schema there, and a configuration that was changed, before the next version comes.
+// upgrade has a user there, and a configuration that was changed, before the next version comes.
 func (c *chroot) upgrade(deb string) {
 	c.run("sed", "-i", `s/^name = .*/name = "our own"/`, "/etc/toaster/toaster.toml")
-	c.firstSchema()
+	c.oldUser()
 	next := filepath.Join(filepath.Dir(deb), "next")
 	sh(c, nil, "dpkg-deb", "-R", deb, next)
 	sh(c, nil, "sed", "-i", "s/^Version: .*/Version: 1.1/; s/^\tversion=1.0/\tversion=1.1/", next+"/DEBIAN/control", next+"/DEBIAN/postinst")
@@ -313,32 +313,20 @@ func (c *chroot) upgrade(deb string) {
 		c.Errorf("the people are gone: %s", people)
 	}
 	c.is("/var/backups/toaster/before-1.1.tar.gz", "root:root 600")
-	c.is("/var/lib/toaster/toaster.db.schema-1", "www-data:www-data 600")
 	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
 }
 
-func (c *chroot) firstSchema() {
+func (c *chroot) oldUser() {
 	c.Helper()
-	path := c.dir + "/var/lib/toaster/toaster.db"
-	for _, end := range []string{"", "-wal", "-shm"} {
-		os.Remove(path + end)
-	}
-	schema, err := os.ReadFile("../store/migrations/0001_begin.sql")
-	if err != nil {
-		c.Fatal(err)
-	}
-	db, err := sql.Open("sqlite3", path)
+	db, err := sql.Open("sqlite3", c.dir+"/var/lib/toaster/toaster.db")
 	if err != nil {
 		c.Fatal(err)
 	}
 	defer db.Close()
-	for _, statement := range []string{string(schema), "PRAGMA user_version = 1", "INSERT INTO person (email, name, password, created_at) VALUES ('old@example.org', '', '', 0)"} {
-		if _, err := db.Exec(statement); err != nil {
-			c.Fatal(err)
-		}
+	_, err = db.Exec("INSERT INTO user (email, name, password, created_at) VALUES ('old@example.org', '', '', 0)")
+	if err != nil {
+		c.Fatal(err)
 	}
-	c.run("chown", "www-data:www-data", "/var/lib/toaster/toaster.db")
-	c.run("chmod", "640", "/var/lib/toaster/toaster.db")
 }
 
 // remove takes place while programs that stay are running, which the administrator has chosen: the web server goes on without them.

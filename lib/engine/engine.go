@@ -7,23 +7,23 @@ import (
 	"io"
 	"time"
 
+	"toaster.do/lib/store"
+
 	"toaster.do/lib/apperr"
 )
 
-// State is the state of a build (design: § Names).
-type State string
+// State is the state of a build.
+type State = store.BuildState
 
+// The states of package store, for engines, which know no database.
 const (
-	Queued    State = "queued"    // accepted, waiting for a slot, or for the engine to come back
-	Running   State = "running"   // a script runs
-	Succeeded State = "succeeded" // the script ended with 0
-	Failed    State = "failed"    // the script ended otherwise, or hit a limit
-	Aborted   State = "aborted"   // a person stopped it
-	Lost      State = "lost"      // the engine ended it, or no longer knows it
+	Queued    = store.Queued
+	Running   = store.Running
+	Succeeded = store.Succeeded
+	Failed    = store.Failed
+	Aborted   = store.Aborted
+	Lost      = store.Lost
 )
-
-// Ended tells whether a build in this state will never change again.
-func (s State) Ended() bool { return s != Queued && s != Running }
 
 // DisabledThere is what an engine says of a start of a job that somebody has disabled on the engine itself.
 const DisabledThere = "This job was disabled on the build service itself. Builds wait until it is enabled there again."

@@ -24,7 +24,7 @@ type Report struct {
 	Mail     store.Outbox
 	Engine   engine.Health
 	Sync     time.Time // when sync ran last; zero: never
-	Census   store.Census
+	Stats    store.Stats
 }
 
 // Disk is a file system.
@@ -47,10 +47,10 @@ func Look(ctx context.Context, cfg *config.Config, s *jobs.Service) (*Report, er
 	if r.Mail, err = s.Store.Outbox(ctx); err != nil {
 		return nil, err
 	}
-	if r.Census, err = s.Store.Census(ctx, r.At); err != nil {
+	if r.Stats, err = s.Store.Stats(ctx, r.At); err != nil {
 		return nil, err
 	}
-	last, err := s.Store.Fact(ctx, "sync")
+	last, err := s.Store.Setting(ctx, "sync")
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,9 @@ func (d Disk) Used() int {
 	return int(100 - d.Free*100/d.Total)
 }
 
+// Users tells how many accounts are in a state.
+func (r *Report) Users(state string) int { return r.Stats.Users[store.UserState(state)] }
+
 // Late tells whether sync should have run meanwhile.
 func (r *Report) Late() bool { return r.At.Sub(r.Sync) > late }
 
@@ -101,6 +104,6 @@ func (r *Report) Problems() (list []string) {
 		add(d.Low(), "The disk with the %s (%s) is nearly full.", d.Use, d.Path)
 	}
 	add(r.Mail.Failing > 0, "Mail can't be sent: %d of %d letters have failed at least once. %s", r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem)
-	add(r.Census.People["pending"] > 0, "%d people wait to be let in.", r.Census.People["pending"])
+	add(r.Stats.Users[store.Pending] > 0, "%d people wait to be let in.", r.Stats.Users[store.Pending])
 	return list
 }

@@ -22,7 +22,7 @@ func TestProblemsAreNamed(t *testing.T) {
 		"No agent is online":    func(r *Report) { r.Engine.Message = "No agent is online." },
 		"(/b) is nearly full":   func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
 		"1 of 3 letters":        func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
-		"2 people wait":         func(r *Report) { r.Census.People = map[string]int{"pending": 2} },
+		"2 people wait":         func(r *Report) { r.Stats.Users = map[store.UserState]int{store.Pending: 2} },
 		"disk with the builds ": func(r *Report) { r.Disks = []Disk{{"builds", "/b", 500 << 20, 1 << 30}} },
 	} {
 		r := well
@@ -36,7 +36,7 @@ func TestProblemsAreNamed(t *testing.T) {
 func TestMetricsAreInPrometheusFormat(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	r := Report{At: now, Version: "a\"b\\c\nd", Sync: now.Add(-time.Minute), Engine: engine.Health{Reachable: true, Slots: []engine.Slots{{Label: "vm", Online: 1, Total: 2, Busy: 1}}},
-		Census: store.Census{Builds: map[string]int{"failed": 3}, Waiting: now.Add(-90 * time.Second)}, Disks: []Disk{{"builds", "/b", 1, 2}}}
+		Stats: store.Stats{Builds: map[store.BuildState]int{store.Failed: 3}, Waiting: now.Add(-90 * time.Second)}, Disks: []Disk{{"builds", "/b", 1, 2}}}
 	text := string(r.Metrics())
 	for _, want := range []string{
 		`toaster_info{version="a\"b\\c\nd"} 1` + "\n", "toaster_builds{state=\"failed\"} 3\n", "toaster_builds{state=\"lost\"} 0\n",

@@ -3,25 +3,25 @@ package health
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"toaster.do/lib/store"
 )
 
 // Metrics writes the report for Prometheus (text format 0.0.4).
 func (r *Report) Metrics() []byte {
 	m := &metrics{}
 	m.gauge("toaster_info", "The version that runs.", sample{labels{"version", r.Version}, 1})
-	m.gauge("toaster_people", "Accounts by state.", by("state", r.Census.People, "pending", "active", "suspended")...)
-	m.gauge("toaster_jobs", "Jobs.", one(float64(r.Census.Jobs)))
-	states := []string{"queued", "running", "succeeded", "failed", "aborted", "lost"}
-	m.gauge("toaster_builds", "Builds that are listed, by state.", by("state", r.Census.Builds, states...)...)
-	m.gauge("toaster_builds_day", "Builds that were asked for in the last 24 hours, by state.", by("state", r.Census.Day, states...)...)
-	m.gauge("toaster_queue_oldest_seconds", "How long the oldest queued build waits.", one(r.since(r.Census.Waiting)))
-	m.gauge("toaster_artifact_bytes", "Artifacts that are kept.", one(float64(r.Census.Bytes)))
-	m.gauge("toaster_sessions", "Sessions that were used in the last hour.", one(float64(r.Census.Sessions)))
-	m.gauge("toaster_tokens", "API tokens.", one(float64(r.Census.Tokens)))
+	m.gauge("toaster_people", "Accounts by state.", by("state", r.Stats.Users, store.UserStates)...)
+	m.gauge("toaster_jobs", "Jobs.", one(float64(r.Stats.Jobs)))
+	m.gauge("toaster_builds", "Builds that are listed, by state.", by("state", r.Stats.Builds, store.BuildStates)...)
+	m.gauge("toaster_builds_day", "Builds that were asked for in the last 24 hours, by state.", by("state", r.Stats.Day, store.BuildStates)...)
+	m.gauge("toaster_queue_oldest_seconds", "How long the oldest queued build waits.", one(r.since(r.Stats.Waiting)))
+	m.gauge("toaster_artifact_bytes", "Artifacts that are kept.", one(float64(r.Stats.Bytes)))
+	m.gauge("toaster_sessions", "Sessions that were used in the last hour.", one(float64(r.Stats.Sessions)))
+	m.gauge("toaster_tokens", "API tokens.", one(float64(r.Stats.Tokens)))
 	m.engine(r)
 	m.gauge("toaster_mail_waiting", "Letters that are still to be sent.", one(float64(r.Mail.Waiting)))
 	m.gauge("toaster_mail_failing", "Letters that could not be sent at least once.", one(float64(r.Mail.Failing)))
@@ -79,15 +79,10 @@ type labels []string
 
 func one(v float64) sample { return sample{value: v} }
 
-// by gives each name its sample: those that are always there, and whatever else was counted.
-func by(label string, counts map[string]int, always ...string) (list []sample) {
-	for name := range counts {
-		if !slices.Contains(always, name) {
-			always = append(always, name)
-		}
-	}
-	for _, name := range always {
-		list = append(list, sample{labels{label, name}, float64(counts[name])})
+// by gives each name its sample.
+func by[S ~string](label string, counts map[S]int, names []S) (list []sample) {
+	for _, name := range names {
+		list = append(list, sample{labels{label, string(name)}, float64(counts[name])})
 	}
 	return list
 }

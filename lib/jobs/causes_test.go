@@ -122,7 +122,7 @@ func TestWhatIsNotKnownIsNotExplained(t *testing.T) {
 }
 
 func TestAFailureIsOfItsStep(t *testing.T) {
-	b := &store.Build{State: "failed", Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile did not work out (exit code 1): RUN echo: not found"}
+	b := &store.Build{State: store.Failed, Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile did not work out (exit code 1): RUN echo: not found"}
 	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" + strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
 	f := Explain(b, []byte(log))
 	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
@@ -141,7 +141,7 @@ func TestAFailureIsOfItsStep(t *testing.T) {
 	if f.Cause.Message != "There is no package “x” in this release." || !strings.Contains(string(f.Output), "\x1b[1m") {
 		t.Errorf("%+v", f.Cause)
 	}
-	f = Explain(&store.Build{State: "failed", Failure: "This host lacks programs."}, nil)
+	f = Explain(&store.Build{State: store.Failed, Failure: "This host lacks programs."}, nil)
 	if f.Step != nil || f.Cause == nil || f.Cause.Name != "host" || len(f.Output) > 0 {
 		t.Errorf("%+v", f)
 	}
@@ -150,7 +150,7 @@ func TestAFailureIsOfItsStep(t *testing.T) {
 func FuzzExplain(f *testing.F) {
 	f.Add("TOASTER-STEP 1/1 1 RUN x\nE: Unable to locate package \x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, log string) {
-		e := Explain(&store.Build{State: "failed"}, []byte(log))
+		e := Explain(&store.Build{State: store.Failed}, []byte(log))
 		if e.Cause != nil && engine.Printable(e.Cause.Message, 1000) != e.Cause.Message {
 			t.Errorf("%q", e.Cause.Message)
 		}
@@ -160,7 +160,7 @@ func FuzzExplain(f *testing.F) {
 func BenchmarkExplain(b *testing.B) {
 	log := []byte("TOASTER-STEP 1/1 1 RUN x\n" + strings.Repeat("Get:1 http://mirror.example/debian bookworm/main amd64 Packages [8790 kB]\n", 800))
 	for b.Loop() {
-		Explain(&store.Build{State: "failed"}, log)
+		Explain(&store.Build{State: store.Failed}, log)
 	}
 }
 
@@ -184,7 +184,7 @@ func TestTheHostsFaultIsNotThePersons(t *testing.T) {
 		"It was stopped: it wrote more than 64 MiB to its log.":                                                      "long-log",
 		"Line 3 of the Dockerfile did not work out (exit code 1): RUN false":                                         "",
 	} {
-		c := Explain(&store.Build{State: "failed", Failure: said}, []byte("Unable to go on\n")).Cause
+		c := Explain(&store.Build{State: store.Failed, Failure: said}, []byte("Unable to go on\n")).Cause
 		if got := nameOf(c); got != want {
 			t.Errorf("%q: %q, want %q", said, got, want)
 		}

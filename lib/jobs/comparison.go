@@ -85,15 +85,15 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 func (c *Comparison) Both() bool { return c.From.Missing == "" && c.To.Missing == "" }
 
 func (s *Service) side(ctx context.Context, job *store.Job, number int) (*Side, error) {
-	b, err := s.Store.Build(ctx, job.PersonID, job.ID, number)
+	b, err := s.Store.Build(ctx, job.UserID, job.ID, number)
 	if err != nil {
 		return nil, err
 	}
 	side := &Side{Build: b}
-	if side.Revision, err = s.Store.Revision(ctx, job.PersonID, job.ID, b.Revision); err != nil {
+	if side.Revision, err = s.Store.Revision(ctx, job.UserID, job.ID, b.Revision); err != nil {
 		return nil, err
 	}
-	list, err := s.Store.Artifacts(ctx, job.PersonID, job.ID, number)
+	list, err := s.Store.Artifacts(ctx, job.UserID, job.ID, number)
 	if err != nil {
 		return nil, err
 	}

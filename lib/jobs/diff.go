@@ -81,7 +81,7 @@ func (h *Hunk) pair(removed, added []Row) {
 const maxFile = 4 << 20
 
 func (s *Service) readFile(ctx context.Context, job *store.Job, b *store.Build, path string) ([]byte, error) {
-	stream, err := s.Open(ctx, job.PersonID, job.ID, b.Number, path, engine.Range{})
+	stream, err := s.Open(ctx, job.UserID, job.ID, b.Number, path, engine.Range{})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func parseProvenance(text []byte) (map[string]string, error) {
 	decoder.UseNumber()
 	var v map[string]any
 	if err := decoder.Decode(&v); err != nil {
-		return nil, apperr.Wrap(apperr.Broken, err, "provenance.json is damaged.", "")
+		return nil, apperr.Wrap(apperr.Internal, err, "provenance.json is damaged.", "")
 	}
 	flat := map[string]string{}
 	for name, v := range v {

@@ -18,12 +18,12 @@ func (s *Service) Expire(ctx context.Context) error {
 	if !ok {
 		return nil
 	}
-	aged, err := s.Store.Aged(ctx, s.Limits.Builds, s.Limits.Keep, s.Now())
+	expired, err := s.Store.ExpiredBuilds(ctx, s.Limits.Builds, s.Limits.Keep, s.Now())
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, a := range aged {
+	for _, a := range expired {
 		err := s.expire(ctx, expirer, a)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("build %d of job %s was not removed: %w", a.Number, a.JobID, err))
@@ -35,20 +35,20 @@ func (s *Service) Expire(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Aged) error {
-	claimed, err := s.Store.Expiring(ctx, a)
+func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.ExpiredBuild) error {
+	claimed, err := s.Store.ClaimExpired(ctx, a)
 	if err != nil || !claimed {
 		return err
 	}
 	err = expirer.Expire(ctx, a.EngineName, a.EngineNumber)
 	ctx = context.WithoutCancel(ctx)
 	if err == nil {
-		return s.Store.Expired(ctx, a, s.Now())
+		return s.Store.MarkExpired(ctx, a, s.Now())
 	}
-	if apperr.KindOf(err) == apperr.Conflict {
-		return s.Store.NotExpired(ctx, a, true)
+	if apperr.KindOf(err) == apperr.FailedPrecondition {
+		return s.Store.UnclaimExpired(ctx, a, true)
 	}
-	return errors.Join(err, s.Store.NotExpired(ctx, a, false))
+	return errors.Join(err, s.Store.UnclaimExpired(ctx, a, false))
 }
 
 // Keep has log and artifacts of a build kept for good, or lets it go again.

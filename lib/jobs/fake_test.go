@@ -101,7 +101,7 @@ func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error
 			return err
 		}
 		if !j.enabled {
-			return apperr.New(apperr.Conflict, "The job is disabled there.", "")
+			return apperr.New(apperr.FailedPrecondition, "The job is disabled there.", "")
 		}
 		if j.waiting == nil {
 			f.ticket++
@@ -188,7 +188,7 @@ func (f *fake) Expire(_ context.Context, name string, number int) error {
 			during()
 		}
 		if f.holds {
-			return apperr.New(apperr.Conflict, "Somebody has the engine keep this build.", "")
+			return apperr.New(apperr.FailedPrecondition, "Somebody has the engine keep this build.", "")
 		}
 		f.expired = append(f.expired, name+"/"+strconv.Itoa(number))
 		return nil

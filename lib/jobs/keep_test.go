@@ -122,7 +122,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 	if _, err := h.Keep(t.Context(), h.ann.ID, job.ID, 2, true); apperr.KindOf(err) != apperr.Gone {
 		t.Errorf("keeping what is gone: %v", err)
 	}
-	bob := h.person("bob@example.org")
+	bob := h.user("bob@example.org")
 	if _, err := h.Keep(t.Context(), bob.ID, job.ID, 1, false); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("another person's: %v", err)
 	}

@@ -12,16 +12,16 @@ import (
 // refused wants a start that a limit forbids, and returns its fault.
 func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
 	h.Helper()
-	before, err := h.Store.Builds(h.Context(), job.PersonID, job.ID)
+	before, err := h.Store.Builds(h.Context(), job.UserID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
-	_, _, err = h.Start(h.Context(), job.PersonID, job.ID)
+	_, _, err = h.Start(h.Context(), job.UserID, job.ID)
 	f := apperr.Of(err)
 	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || kind == apperr.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
-	if after, _ := h.Store.Builds(h.Context(), job.PersonID, job.ID); len(after) != len(before) {
+	if after, _ := h.Store.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
 		h.Error("a refused build was stored")
 	}
 	return f
@@ -29,7 +29,7 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 
 func (h *house) begin(job *store.Job) *store.Build {
 	h.Helper()
-	b, already, err := h.Start(h.Context(), job.PersonID, job.ID)
+	b, already, err := h.Start(h.Context(), job.UserID, job.ID)
 	if err != nil || already {
 		h.Fatal(already, err)
 	}
@@ -40,10 +40,10 @@ func (h *house) begin(job *store.Job) *store.Build {
 func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
 	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
-		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: "succeeded", StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
+		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
 		h.Fatal(err)
 	}
-	if err := h.Store.Settle(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
+	if err := h.Store.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -53,7 +53,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 	h.Limits.Builds.Running = 1
 	first, second := h.add(), h.add()
 	b := h.begin(first)
-	h.refused(second, apperr.Quota, "1 is your limit")
+	h.refused(second, apperr.ResourceExhausted, "1 is your limit")
 	if _, already, err := h.Start(t.Context(), h.ann.ID, first.ID); err != nil || !already {
 		t.Error("the build that waits is not found any more: ", err)
 	}
@@ -65,7 +65,7 @@ func TestAnothersBuildsDontCount(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds.Running = 1
 	h.begin(h.add())
-	h.ann = h.person("bob@example.org")
+	h.ann = h.user("bob@example.org")
 	h.begin(h.add())
 }
 
@@ -73,12 +73,12 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
-	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.Own{Running: &two, Daily: &two}, store.Entry{At: h.clock, Means: "toasterctl"}); err != nil {
+	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
 		t.Fatal(err)
 	}
 	h.begin(h.add())
 	h.begin(h.add())
-	h.refused(h.add(), apperr.Quota, "2 is your limit")
+	h.refused(h.add(), apperr.ResourceExhausted, "2 is your limit")
 }
 
 func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
@@ -92,7 +92,7 @@ func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
 	h.clock = h.clock.Add(time.Hour)
 	job = h.add()
 	h.ends(job, h.begin(job), 1)
-	f := h.refused(job, apperr.Quota, "2 builds in the last 24 hours")
+	f := h.refused(job, apperr.ResourceExhausted, "2 builds in the last 24 hours")
 	if f.After != 23*time.Hour {
 		t.Error(f.After)
 	}
@@ -105,7 +105,7 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 	h.Limits.Builds.Bytes = 3 << 30
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
-	f := h.refused(job, apperr.Quota, "3.0 GiB is your limit")
+	f := h.refused(job, apperr.ResourceExhausted, "3.0 GiB is your limit")
 	if !strings.Contains(f.Advice, "“"+job.Name+"” has 3.0 GiB") {
 		t.Error(f.Advice)
 	}
@@ -119,7 +119,7 @@ func TestALongQueueTakesNoMore(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds.Queue = 1
 	h.begin(h.add())
-	h.ann = h.person("bob@example.org")
+	h.ann = h.user("bob@example.org")
 	h.refused(h.add(), apperr.Unavailable, "takes no more")
 }
 
@@ -146,7 +146,7 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 		t.Error(h.fake.expired)
 	}
 	b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
-	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != "succeeded" {
+	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
 	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were removed on") {
@@ -200,10 +200,10 @@ func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
 		}
 	}
 	_, err := h.Update(t.Context(), h.ann.ID, job.ID, 10, Submission{Dockerfile: []byte("FROM debian:bookworm\nCOPY x /\n"), KeepContext: true})
-	if apperr.KindOf(err) != apperr.Conflict {
+	if apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Error("with the context of a revision that is forgotten: ", err)
 	}
-	if err := h.change(job, 10, 5); apperr.KindOf(err) != apperr.Conflict {
+	if err := h.change(job, 10, 5); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Error("from a revision that is forgotten: ", err)
 	}
 }
@@ -218,7 +218,7 @@ func TestSourcesAreLimited(t *testing.T) {
 		if err == nil && base < 3 {
 			continue
 		}
-		if f := apperr.Of(err); base != 3 || f.Kind != apperr.Quota || !strings.Contains(f.Advice,
+		if f := apperr.Of(err); base != 3 || f.Kind != apperr.ResourceExhausted || !strings.Contains(f.Advice,
 			"“"+job.Name+"” has 30.1 KiB") {
 			t.Fatalf("%d: %+v", base, f)
 		}

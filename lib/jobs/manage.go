@@ -10,7 +10,7 @@ import (
 // What administrators do to other people's jobs.
 
 // StopFor stops a job's builds in the name of an administrator, which the audit trail tells.
-func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.Entry) error {
+func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.AuditEntry) error {
 	if err := s.Store.StopJob(ctx, owner, id, e); err != nil {
 		return err
 	}
@@ -19,18 +19,18 @@ func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.E
 }
 
 // Suspend shuts a person out and stops their builds; see store.DB.Suspend. What the engine can't be told now it is told later.
-func (s *Service) Suspend(ctx context.Context, person int64, e store.Entry) error {
+func (s *Service) Suspend(ctx context.Context, person int64, e store.AuditEntry) error {
 	if err := s.Store.Suspend(ctx, person, e); err != nil {
 		return err
 	}
-	unsettled, err := s.Store.Unsettled(ctx)
+	unsettled, err := s.Store.UnfinishedJobs(ctx)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := reconcile.CallContext(ctx)
 	defer cancel()
 	for _, job := range unsettled {
-		if job.PersonID == person && ctx.Err() == nil {
+		if job.UserID == person && ctx.Err() == nil {
 			s.Push(ctx, job)
 		}
 	}

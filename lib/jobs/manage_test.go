@@ -9,23 +9,23 @@ import (
 
 func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 	h := build(t)
-	boss := &store.Person{Email: "boss@example.org", Role: "admin", State: "active", MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddPerson(t.Context(), boss); err != nil {
+	boss := &store.User{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: h.clock}
+	if err := h.Store.AddUser(t.Context(), boss); err != nil {
 		t.Fatal(err)
 	}
 	job := h.add()
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "running" {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Running {
 		t.Fatal(b.State)
 	}
 	h.fake.calls, h.fake.faults = nil, []string{"status:before"}
-	if err := h.Suspend(t.Context(), h.ann.ID, store.Entry{At: h.clock, Actor: boss.ID, Means: "web"}); err != nil {
+	if err := h.Suspend(t.Context(), h.ann.ID, store.AuditEntry{At: h.clock, Actor: boss.ID, Means: "web"}); err != nil {
 		t.Fatal(err)
 	}
 	h.syncs(2)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
 		t.Error(b.State, b.Why(), h.fake.calls)
 	}
 }
@@ -36,17 +36,17 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if err := h.StopFor(t.Context(), h.ann.ID, job.ID, store.Entry{At: h.clock, Actor: 9, Means: "web", Address: "192.0.2.1"}); err != nil {
+	if err := h.StopFor(t.Context(), h.ann.ID, job.ID, store.AuditEntry{At: h.clock, Actor: 9, Means: "web", Address: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil { // too late
 		t.Fatal(err)
 	}
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != "aborted" || b.Why() != "Stopped by an administrator." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || b.Why() != "Stopped by an administrator." {
 		t.Error(b.State, b.Why())
 	}
-	trail, err := h.Store.Entries(t.Context(), store.EntryQuery{Object: "job " + job.ID, Limit: 9})
+	trail, err := h.Store.AuditEntries(t.Context(), store.AuditQuery{Object: "job " + job.ID, Limit: 9})
 	if err != nil || len(trail) != 1 || trail[0].Action != "job.stop" || trail[0].Actor != 9 {
 		t.Errorf("%+v %v", trail, err)
 	}

@@ -105,7 +105,7 @@ func (s *Service) Recheck(ctx context.Context) error {
 	}
 	sum := sha256.Sum256([]byte(all.String()))
 	now := hex.EncodeToString(sum[:])
-	if done, err := s.Store.Fact(ctx, "translated"); err != nil || done == now {
+	if done, err := s.Store.Setting(ctx, "translated"); err != nil || done == now {
 		return err
 	}
 	left := recheckedAtOnce
@@ -123,11 +123,11 @@ func (s *Service) Recheck(ctx context.Context) error {
 			return nil
 		}
 	}
-	return s.Store.SetFact(ctx, "translated", now)
+	return s.Store.SetSetting(ctx, "translated", now)
 }
 
 func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) error {
-	rev, err := s.Store.Revision(ctx, job.PersonID, job.ID, job.Revision)
+	rev, err := s.Store.Revision(ctx, job.UserID, job.ID, job.Revision)
 	if apperr.KindOf(err) == apperr.NotFound && err != nil {
 		return nil // deleted or edited meanwhile
 	}

@@ -109,7 +109,7 @@ func TestTheSyncChecksAgainWhatAnotherVersionHasTranslated(t *testing.T) {
 	if err := h.Recheck(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.Findings(t.Context(), job, 0); apperr.KindOf(err) != apperr.Invalid ||
+	if _, err := h.Findings(t.Context(), job, 0); apperr.KindOf(err) != apperr.InvalidArgument ||
 		!strings.Contains(err.Error(), "3 is the limit") {
 		t.Error(err)
 	}

@@ -17,14 +17,14 @@ func (h *house) running() *store.Job {
 	}
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b := h.last(job); b.State != "running" {
+	if b := h.last(job); b.State != store.Running {
 		h.Fatalf("%+v", b)
 	}
 	return job
 }
 
 // states are those of a job's builds, oldest first, and which build each repeats.
-func (h *house) states(job *store.Job) (states []string, repeats []int) {
+func (h *house) states(job *store.Job) (states []store.BuildState, repeats []int) {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -48,7 +48,7 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 	}
 	b := h.last(job)
 	first, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
-	if err != nil || b.State != "queued" || b.Number != 2 || b.Repeats != 1 || first.State != "lost" || first.RepeatedBy != 2 {
+	if err != nil || b.State != store.Queued || b.Number != 2 || b.Repeats != 1 || first.State != store.Lost || first.RepeatedBy != 2 {
 		t.Fatalf("%+v, %+v, %v", first, b, err)
 	}
 	// It counts once for its owner, whatever the site had to do for it.
@@ -59,7 +59,7 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 	h.syncs(1)
 	h.fake.end(job.EngineName, 2, engine.Lost)
 	h.syncs(3)
-	if states, repeats := h.states(job); len(states) != 2 || states[1] != "lost" || repeats[1] != 1 {
+	if states, repeats := h.states(job); len(states) != 2 || states[1] != store.Lost || repeats[1] != 1 {
 		t.Errorf("a repetition that was interrupted, too: %v %v", states, repeats)
 	}
 }
@@ -68,23 +68,23 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		prepare func(*house, *store.Job)
-		first   string
+		first   store.BuildState
 		builds  int
 	}{
 		{"its owner has stopped it, and the engine was away", func(h *house, job *store.Job) {
 			h.fake.faults = []string{"status:before", "stop:before"}
 			h.Stop(h.Context(), h.ann.ID, job.ID)
-		}, "aborted", 1},
+		}, store.Aborted, 1},
 		{"its owner has stopped it while the engine was asked", func(h *house, job *store.Job) {
 			h.fake.during = func() { h.Store.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
-		}, "aborted", 1},
+		}, store.Aborted, 1},
 		{"its job was switched off", func(h *house, job *store.Job) {
 			h.SetEnabled(h.Context(), h.ann.ID, job.ID, false)
-		}, "lost", 1},
+		}, store.Lost, 1},
 		{"another one waits already", func(h *house, job *store.Job) {
 			h.clock = h.clock.Add(time.Second)
 			h.Start(h.Context(), h.ann.ID, job.ID)
-		}, "lost", 2},
+		}, store.Lost, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := build(t)
@@ -103,7 +103,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 		job := h.running()
 		delete(h.fake.jobs, job.EngineName)
 		h.syncs(3)
-		if states, _ := h.states(job); len(states) != 1 || states[0] != "lost" {
+		if states, _ := h.states(job); len(states) != 1 || states[0] != store.Lost {
 			t.Error(states)
 		}
 	})

@@ -90,20 +90,20 @@ func TestWhatIsNoPublicKeyIsRefused(t *testing.T) {
 		text, says string
 		kind       apperr.Kind
 	}{
-		"words":               {"my key", "Line 1", apperr.Invalid},
-		"a key alone":         {text, "Line 1", apperr.Invalid},
-		"the type alone":      {"ssh-ed25519", "Line 1", apperr.Invalid},
-		"options":             {good + "\n" + `command="reboot" ` + good, "Line 2", apperr.Invalid},
-		"another type inside": {"ssh-rsa " + text, "Line 1", apperr.Invalid},
-		"an old type":         {"ssh-dss " + encode("ssh-dss", "p", "q", "g", "y"), "Line 1", apperr.Invalid},
-		"a certificate":       {"ssh-ed25519-cert-v01@openssh.com " + encode("ssh-ed25519-cert-v01@openssh.com", "x"), "Line 1", apperr.Invalid},
-		"cut off":             {good[:len(good)-8], "Line 1", apperr.Invalid},
-		"not base64":          {good + "!", "Line 1", apperr.Invalid},
-		"more than a key":     {"ssh-ed25519 " + encode("ssh-ed25519", "k", "x"), "Line 1", apperr.Invalid},
-		"a long length":       {"ssh-ed25519 " + base64.StdEncoding.EncodeToString([]byte("\xff\xff\xff\xffssh")), "Line 1", apperr.Invalid},
-		"control characters":  {good + " a\x1b[2Jb", "Line 1", apperr.Invalid},
-		"not UTF-8":           {good + " a\xff", "Line 1", apperr.Invalid},
-		"a private key":       {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "private key", apperr.Invalid},
+		"words":               {"my key", "Line 1", apperr.InvalidArgument},
+		"a key alone":         {text, "Line 1", apperr.InvalidArgument},
+		"the type alone":      {"ssh-ed25519", "Line 1", apperr.InvalidArgument},
+		"options":             {good + "\n" + `command="reboot" ` + good, "Line 2", apperr.InvalidArgument},
+		"another type inside": {"ssh-rsa " + text, "Line 1", apperr.InvalidArgument},
+		"an old type":         {"ssh-dss " + encode("ssh-dss", "p", "q", "g", "y"), "Line 1", apperr.InvalidArgument},
+		"a certificate":       {"ssh-ed25519-cert-v01@openssh.com " + encode("ssh-ed25519-cert-v01@openssh.com", "x"), "Line 1", apperr.InvalidArgument},
+		"cut off":             {good[:len(good)-8], "Line 1", apperr.InvalidArgument},
+		"not base64":          {good + "!", "Line 1", apperr.InvalidArgument},
+		"more than a key":     {"ssh-ed25519 " + encode("ssh-ed25519", "k", "x"), "Line 1", apperr.InvalidArgument},
+		"a long length":       {"ssh-ed25519 " + base64.StdEncoding.EncodeToString([]byte("\xff\xff\xff\xffssh")), "Line 1", apperr.InvalidArgument},
+		"control characters":  {good + " a\x1b[2Jb", "Line 1", apperr.InvalidArgument},
+		"not UTF-8":           {good + " a\xff", "Line 1", apperr.InvalidArgument},
+		"a private key":       {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "private key", apperr.InvalidArgument},
 		"too many":            {strings.Repeat(good+"\n", 300), "limit", apperr.TooLarge},
 	} {
 		_, err := ParseRootKeys(c.text)
@@ -213,7 +213,7 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil || !strings.Contains(login, "key that was given") {
 		t.Error(login, err)
 	}
-	if login, err := h.Login(t.Context(), h.person("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
+	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
 		t.Error("another person reads of it: ", login, err)
 	}
 }

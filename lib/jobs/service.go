@@ -46,12 +46,12 @@ func New(parts Service) *Service {
 
 // Add stores a job and defines it on the engine. Wrong input is a *Rejected. An engine that is away is no
 // error: the job is defined later.
-func (s *Service) Add(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+func (s *Service) Add(ctx context.Context, owner *store.User, sub Submission) (*store.Job, error) {
 	return s.add(ctx, owner, sub, s.Store.AddJob)
 }
 
 // AddNamed is Add for a name that no job of that target has: one that has come meanwhile is a Conflict.
-func (s *Service) AddNamed(ctx context.Context, owner *store.Person, sub Submission) (*store.Job, error) {
+func (s *Service) AddNamed(ctx context.Context, owner *store.User, sub Submission) (*store.Job, error) {
 	return s.add(ctx, owner, sub, s.Store.AddNamedJob)
 }
 
@@ -72,7 +72,7 @@ func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*stor
 
 type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
-func (s *Service) add(ctx context.Context, owner *store.Person, sub Submission, put addJob) (*store.Job, error) {
+func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
 	ctx = reconcile.RequestContext(ctx)
 	w, err := s.prepare(ctx, sub)
 	if err != nil {
@@ -82,7 +82,7 @@ func (s *Service) add(ctx context.Context, owner *store.Person, sub Submission, 
 	if err != nil {
 		return nil, err
 	}
-	job := &store.Job{PersonID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
+	job := &store.Job{UserID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
 		Environment: w.environment, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
@@ -208,7 +208,7 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 }
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
-func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.Entry) error {
+func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.AuditEntry) error {
 	ctx = reconcile.RequestContext(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {

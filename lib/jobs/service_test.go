@@ -25,7 +25,7 @@ type house struct {
 	fake  *fake
 	path  string // of the database
 	clock time.Time
-	ann   *store.Person
+	ann   *store.User
 }
 
 func build(t *testing.T) *house {
@@ -51,14 +51,14 @@ func build(t *testing.T) *house {
 		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
-	h.ann = h.person("ann@example.org")
+	h.ann = h.user("ann@example.org")
 	return h
 }
 
-func (h *house) person(email string) *store.Person {
+func (h *house) user(email string) *store.User {
 	h.Helper()
-	p := &store.Person{Email: email, Name: "Ann", Role: "user", State: "active", Password: "-", MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddPerson(h.Context(), p); err != nil {
+	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
+	if err := h.Store.AddUser(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
 	return p
@@ -97,7 +97,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 		t.Errorf("the engine's name is %q", job.EngineName)
 	}
 	b, already, err := h.Start(t.Context(), h.ann.ID, job.ID)
-	if err != nil || already || b.State != "queued" || b.Number != 1 {
+	if err != nil || already || b.State != store.Queued || b.Number != 1 {
 		t.Fatalf("%+v, already %v, %v", b, already, err)
 	}
 	if again, already, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || !already || again.Number != 1 {
@@ -105,12 +105,12 @@ func TestABuildFromStartToEnd(t *testing.T) {
 	}
 	h.fake.begin(job.EngineName)
 	h.clock = h.clock.Add(4 * time.Second)
-	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != "running" || b.Step != 2 || b.Steps != 2 || b.StepLine != 3 {
+	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Running || b.Step != 2 || b.Steps != 2 || b.StepLine != 3 {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(4 * time.Second)
-	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != "succeeded" || !b.Settled || b.EndedAt.IsZero() {
+	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Succeeded || !b.Finalized || b.EndedAt.IsZero() {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	list, err := h.Artifacts(t.Context(), h.ann.ID, job.ID, 1)
@@ -146,10 +146,10 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
-	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != "succeeded" {
+	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != store.Succeeded {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Settled {
+	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Finalized {
 		t.Fatalf("%+v, %v", b, err)
 	}
 }
@@ -171,7 +171,7 @@ func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 	h := build(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
-	bob := h.person("bob@example.org").ID
+	bob := h.user("bob@example.org").ID
 	calls := map[string]func() error{
 		"Job":        func() error { _, err := h.Job(t.Context(), bob, job.ID); return err },
 		"Source":     func() error { _, err := h.Source(t.Context(), bob, job.ID, 0); return err },
@@ -197,7 +197,7 @@ func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 	if list, err := h.Artifacts(t.Context(), bob, job.ID, 1); err != nil || len(list) != 0 {
 		t.Errorf("another person sees the artifacts %v, %v", list, err)
 	}
-	if b := h.last(job); b == nil || b.State != "queued" {
+	if b := h.last(job); b == nil || b.State != store.Queued {
 		t.Errorf("the owner's build is %+v", b)
 	}
 }
@@ -241,7 +241,7 @@ func TestOneWishOneBuild(t *testing.T) {
 					if n := len(h.fake.jobs[job.EngineName].builds); n != 1 {
 						t.Errorf("the engine made %d builds", n)
 					}
-					if b := h.last(job); b.State != "succeeded" || !b.Settled || b.Number != 1 {
+					if b := h.last(job); b.State != store.Succeeded || !b.Finalized || b.Number != 1 {
 						t.Errorf("the build is %+v", b)
 					}
 					h.fake.calls = nil
@@ -269,7 +269,7 @@ func TestAPageCarriesOnAStart(t *testing.T) {
 	if n := len(h.fake.jobs[job.EngineName].builds); n != 1 {
 		t.Errorf("the engine made %d builds", n)
 	}
-	if b := h.last(job); b.State != "running" {
+	if b := h.last(job); b.State != store.Running {
 		t.Errorf("the build is %+v", b)
 	}
 }
@@ -291,7 +291,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 					for range 3 {
 						survive(func() { h.syncs(1) })
 					}
-					if b := h.last(job); b.State != "aborted" {
+					if b := h.last(job); b.State != store.Aborted {
 						t.Errorf("after stop the build is %+v", b)
 					}
 					h.fake.begin(job.EngineName)
@@ -305,7 +305,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 					if len(h.fake.jobs) != 0 {
 						t.Errorf("the engine still has %v", h.fake.jobs)
 					}
-					if left, err := h.Store.Unsettled(t.Context()); err != nil || len(left) != 0 {
+					if left, err := h.Store.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
 						t.Errorf("the database still has %v, %v", left, err)
 					}
 				})
@@ -333,7 +333,7 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil {
 		t.Fatal(err)
 	}
-	if b := h.last(job); b.State != "aborted" {
+	if b := h.last(job); b.State != store.Aborted {
 		t.Errorf("a build that began unseen is %+v after stop", b)
 	}
 	h.Start(t.Context(), h.ann.ID, job.ID)
@@ -353,12 +353,12 @@ func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 	h.syncs(3)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b := h.last(job); b.State != "running" || b.Number != 1 {
+	if b := h.last(job); b.State != store.Running || b.Number != 1 {
 		t.Fatalf("a start that the engine forgot is %+v", b)
 	}
 	delete(h.fake.jobs, job.EngineName) // somebody removed the job there
 	h.syncs(1)
-	if b := h.last(job); b.State != "lost" || b.Reason == "" {
+	if b := h.last(job); b.State != store.Lost || b.Reason == "" {
 		t.Fatalf("a build that the engine forgot is %+v", b)
 	}
 	h.syncs(1)
@@ -375,10 +375,10 @@ func TestADisabledJobStartsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(1)
-	if b := h.last(job); b.State != "aborted" {
+	if b := h.last(job); b.State != store.Aborted {
 		t.Errorf("the waiting build of a job that was switched off is %+v", b)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.Conflict {
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Errorf("starting a job that is off: %v", err)
 	}
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil {

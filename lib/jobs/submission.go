@@ -67,7 +67,7 @@ type work struct {
 	steps           int
 }
 
-// Target returns the target of that name. It fails with Invalid for one that is not offered.
+// Target returns the target of that name. It fails with InvalidArgument for one that is not offered.
 func (s *Service) Target(name string) (target.Target, error) {
 	targets, err := s.Targets()
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *Service) Suggest(text []byte) string {
 
 // Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
 // wrong is a *Rejected. Where owner is given, it is looked at whether that person may have one more job.
-func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission) (*Checked, error) {
+func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) (*Checked, error) {
 	c := &Checked{Target: sub.Target}
 	if sub.Target == "" {
 		sub.Target = s.Suggest(sub.Dockerfile)
@@ -115,8 +115,8 @@ func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission
 		return nil, &Rejected{Faults: wrong, Findings: w.findings}
 	}
 	if owner != nil {
-		switch err := s.Store.RoomForJob(ctx, owner.ID, s.jobs(owner)); {
-		case apperr.KindOf(err) == apperr.Quota && err != nil:
+		switch err := s.Store.CheckJobQuota(ctx, owner.ID, s.jobs(owner)); {
+		case apperr.KindOf(err) == apperr.ResourceExhausted && err != nil:
 			c.Wrong = append(c.Wrong, apperr.Of(err))
 		case err != nil:
 			return nil, err
@@ -127,7 +127,7 @@ func (s *Service) Check(ctx context.Context, owner *store.Person, sub Submission
 }
 
 // jobs is how many jobs a person may have; 0: any number.
-func (s *Service) jobs(owner *store.Person) int {
+func (s *Service) jobs(owner *store.User) int {
 	if owner.MaxJobs >= 0 {
 		return owner.MaxJobs
 	}
@@ -160,8 +160,8 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 		return err != nil
 	}
 	if sub.Target == "" {
-		bad("target", apperr.New(apperr.Invalid, "No target is chosen.", s.choose(sub.Dockerfile)))
-	} else if w.target, err = s.Target(sub.Target); err != nil && apperr.KindOf(err) != apperr.Invalid {
+		bad("target", apperr.New(apperr.InvalidArgument, "No target is chosen.", s.choose(sub.Dockerfile)))
+	} else if w.target, err = s.Target(sub.Target); err != nil && apperr.KindOf(err) != apperr.InvalidArgument {
 		return nil, nil, err
 	} else {
 		bad("target", err)
@@ -230,9 +230,9 @@ func unbuildable(findings []dockerfile.Finding) *apperr.Error {
 	case 0:
 		return nil
 	case 1:
-		return apperr.New(apperr.Invalid, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
 	}
-	return apperr.New(apperr.Invalid, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
+	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
 }
 
 // source turns a submission's files into the translator's input, within the limits.
@@ -262,17 +262,17 @@ func (s *Service) checkDockerfile(text []byte) error {
 	message, advice := dockerfile.Mistaken(text)
 	switch {
 	case len(text) == 0:
-		return refuse(apperr.Invalid, "dockerfile", "There is no Dockerfile.", "Choose a file, or paste its text.")
+		return refuse(apperr.InvalidArgument, "dockerfile", "There is no Dockerfile.", "Choose a file, or paste its text.")
 	case message != "":
-		return refuse(apperr.Invalid, "dockerfile", message, advice)
+		return refuse(apperr.InvalidArgument, "dockerfile", message, advice)
 	case int64(len(text)) > s.Limits.Dockerfile:
 		return refuse(apperr.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes; %d is the limit.", len(text), s.Limits.Dockerfile),
 			"Move large heredocs into files of the build context.")
 	case len(bytes.TrimSpace(text)) == 0:
-		return refuse(apperr.Invalid, "dockerfile", "The Dockerfile is empty.", "It needs a FROM line at least.")
+		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.", "It needs a FROM line at least.")
 	}
 	if line, ok := notUTF8(text); ok {
-		return refuse(apperr.Invalid, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
+		return refuse(apperr.InvalidArgument, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
 	}
 	return nil
 }
@@ -293,10 +293,10 @@ func cleanName(name, otherwise string) (string, error) {
 		return otherwise, nil
 	}
 	if utf8.RuneCountInString(name) > 100 {
-		return "", refuse(apperr.Invalid, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
+		return "", refuse(apperr.InvalidArgument, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
 	}
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", refuse(apperr.Invalid, "name", "The name has characters that can't be shown.", "Use letters, digits and punctuation.")
+		return "", refuse(apperr.InvalidArgument, "name", "The name has characters that can't be shown.", "Use letters, digits and punctuation.")
 	}
 	return name, nil
 }
@@ -315,10 +315,10 @@ func ParseBuildArgs(text string) (map[string]string, error) {
 		switch {
 		case wrong != nil:
 		case !ok || !identifier(key):
-			wrong = refuse(apperr.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
+			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
 				"Write one argument a line, such as VERSION=1.2.")
 		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-			wrong = refuse(apperr.Invalid, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
+			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
 				"Write it as text.")
 		}
 		if ok && identifier(key) {

@@ -13,10 +13,10 @@ func TestAStalePagesChangeIsAConflict(t *testing.T) {
 	h := build(t)
 	job := h.add()
 	sub := Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN echo two\n")}
-	if j, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); err != nil || j.Revision != 2 || j.Defined != 2 {
+	if j, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); err != nil || j.Revision != 2 || j.EngineRevision != 2 {
 		t.Fatalf("%+v, %v", j, err)
 	}
-	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); apperr.KindOf(err) != apperr.Conflict {
+	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Fatalf("a change from revision 1 after revision 2: %v", err)
 	}
 	if !strings.Contains(h.fake.jobs[job.EngineName].script, "echo two") {
@@ -32,17 +32,17 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 		kind        apperr.Kind
 		sub         Submission
 	}{
-		{"no Dockerfile", "dockerfile", apperr.Invalid, Submission{Target: rootfs}},
-		{"an empty one", "dockerfile", apperr.Invalid, Submission{Target: rootfs, Dockerfile: []byte(" \n")}},
+		{"no Dockerfile", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs}},
+		{"an empty one", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte(" \n")}},
 		{"a large one", "dockerfile", apperr.TooLarge, Submission{Target: rootfs, Dockerfile: make([]byte, 64<<10+1)}},
-		{"not UTF-8", "dockerfile", apperr.Invalid, Submission{Target: rootfs, Dockerfile: []byte("FROM a\nRUN \xff\n")}},
-		{"a syntax error", "dockerfile", apperr.Invalid, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
-		{"no target", "target", apperr.Invalid, Submission{Dockerfile: good}},
-		{"an unknown target", "target", apperr.Invalid, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
-		{"a context that is no archive", "context", apperr.Invalid, Submission{Target: rootfs, Dockerfile: good, Context: []byte("hello")}},
-		{"a COPY source that is missing", "dockerfile", apperr.Invalid, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
-		{"build arguments without a value", "build_args", apperr.Invalid, Submission{Target: rootfs, Dockerfile: good, BuildArgs: "A=1\nB\n"}},
-		{"a long name", "name", apperr.Invalid, Submission{Target: rootfs, Dockerfile: good, Name: strings.Repeat("x", 101)}},
+		{"not UTF-8", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM a\nRUN \xff\n")}},
+		{"a syntax error", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
+		{"no target", "target", apperr.InvalidArgument, Submission{Dockerfile: good}},
+		{"an unknown target", "target", apperr.InvalidArgument, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
+		{"a context that is no archive", "context", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, Context: []byte("hello")}},
+		{"a COPY source that is missing", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
+		{"build arguments without a value", "build_args", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, BuildArgs: "A=1\nB\n"}},
+		{"a long name", "name", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, Name: strings.Repeat("x", 101)}},
 	} {
 		_, err := h.Add(t.Context(), h.ann, c.sub)
 		f := apperr.Of(err)
@@ -74,7 +74,7 @@ func TestTheFourthJobIsOverTheLimit(t *testing.T) {
 		h.add()
 	}
 	if _, err := h.Add(t.Context(), h.ann, Submission{Target: rootfs,
-		Dockerfile: []byte("FROM debian:bookworm\n")}); apperr.KindOf(err) != apperr.Quota {
+		Dockerfile: []byte("FROM debian:bookworm\n")}); apperr.KindOf(err) != apperr.ResourceExhausted {
 		t.Fatal(err)
 	}
 }

@@ -45,7 +45,7 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 			h.fake.jobs[job.EngineName].waiting = nil
 			h.syncs(1)
 			b := h.last(job)
-			if engine.State(b.State) != c.state || b.EngineNumber != c.number {
+			if b.State != c.state || b.EngineNumber != c.number {
 				t.Errorf("it is %s, engine's number %d (%s)", b.State, b.EngineNumber, b.Reason)
 			}
 			started := 0
@@ -72,12 +72,12 @@ func TestATicketThatIsGivenAgain(t *testing.T) {
 	h.fake.ticket = 0
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.syncs(1)
-	if b := h.last(job); b.Number != 2 || engine.State(b.State) != engine.Queued || b.Ticket != "t1" {
+	if b := h.last(job); b.Number != 2 || b.State != engine.Queued || b.Ticket != "t1" {
 		t.Fatalf("the second build is %+v", b)
 	}
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b := h.last(job); engine.State(b.State) != engine.Running || b.EngineNumber != 2 {
+	if b := h.last(job); b.State != engine.Running || b.EngineNumber != 2 {
 		t.Errorf("the second build is %+v", b)
 	}
 }

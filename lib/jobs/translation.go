@@ -19,7 +19,7 @@ func (s *Service) Findings(ctx context.Context, job *store.Job,
 	if _, err := s.Target(job.Target); err != nil {
 		return nil, err
 	}
-	made, err := s.Store.Translation(ctx, job.PersonID, job.ID, revision)
+	made, err := s.Store.Translation(ctx, job.UserID, job.ID, revision)
 	if err != nil || len(made.Findings) == 0 {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 		script, err = s.script(context.Background(), job, rev)
 	}
 	return engine.Job{
-		Name: job.EngineName, Owner: strconv.FormatInt(job.PersonID, 10), Source: sourceOf(job, rev),
+		Name: job.EngineName, Owner: strconv.FormatInt(job.UserID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
 		Script: script, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
 	}, err

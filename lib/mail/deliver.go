@@ -13,31 +13,31 @@ import (
 )
 
 const (
-	batch    = 50               // letters that one run sends at most
-	patience = 72 * time.Hour   // after which a letter is given up
+	batch    = 50               // emails that one run sends at most
+	patience = 72 * time.Hour   // after which an email is given up
 	first    = time.Minute      // until the second try; each further one takes twice as long …
 	longest  = 4 * time.Hour    // … up to this
-	claim    = 10 * time.Minute // how long another process leaves a letter alone that one is sending
+	claim    = 10 * time.Minute // how long another process leaves an email alone that one is sending
 	shown    = 300              // characters of a problem that are stored
 )
 
-// Deliver sends the letters that are due. One that fails waits, longer each time; one that the server refuses, or that has
+// Deliver sends the emails that are due. One that fails waits, longer each time; one that the server refuses, or that has
 // failed for three days, is given up, which the log tells. It returns how many were sent. Unavailable: the server was away, or
-// some letter failed; all is as it should be for the next run.
+// some email failed; all is as it should be for the next run.
 func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() time.Time, log *slog.Logger) (sent int, err error) {
 	if !cfg.Mail.On() {
 		return 0, nil
 	}
-	letters, err := db.DueLetters(ctx, now(), batch)
+	mails, err := db.DueMails(ctx, now(), batch)
 	if err != nil {
 		return 0, err
 	}
 	var last error
-	for _, l := range letters {
+	for _, l := range mails {
 		if ctx.Err() != nil {
 			break
 		}
-		mine, err := db.ClaimLetter(ctx, l.ID, now(), now().Add(claim))
+		mine, err := db.ClaimMail(ctx, l.ID, now(), now().Add(claim))
 		if err != nil {
 			return sent, err
 		}
@@ -63,20 +63,20 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 	return sent, nil
 }
 
-// book writes down what became of a letter, also when the process is being stopped.
-func book(ctx context.Context, db *store.DB, now time.Time, l store.Letter, problem error, log *slog.Logger) error {
+// book writes down what became of an email, also when the process is being stopped.
+func book(ctx context.Context, db *store.DB, now time.Time, l store.Mail, problem error, log *slog.Logger) error {
 	ctx = context.WithoutCancel(ctx)
 	refused := (*Refused)(nil)
 	switch {
 	case problem == nil:
-		return db.DropLetter(ctx, l.ID)
+		return db.DeleteMail(ctx, l.ID)
 	case errors.As(problem, &refused) || now.Sub(l.CreatedAt) >= patience:
 		log.Error("a letter is given up", "recipient", l.Recipient, "subject", l.Subject, "tries", l.Tries+1, "error", problem)
-		return db.DropLetter(ctx, l.ID)
+		return db.DeleteMail(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)
 	log.Warn("a letter was not sent, and waits", "letter", l.ID, "tries", l.Tries+1, "error", problem)
-	return db.DeferLetter(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
+	return db.DeferMail(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
 }
 
 // wait is how long to wait after a number of failures and one more.

@@ -1,4 +1,4 @@
-// Package mail sends the letters of the outbox. No CGI program links it: pages only write into the outbox, so that a mail
+// Package mail sends the emails of the outbox. No CGI program links it: pages only write into the outbox, so that a mail
 // server that is away delays none of them.
 package mail
 
@@ -29,9 +29,9 @@ type Refused struct{ error }
 
 func (r *Refused) Unwrap() error { return r.error }
 
-// Send sends a letter as the configuration says. It returns nil as soon as the server has taken it; a *Refused where trying
+// Send sends an email as the configuration says. It returns nil as soon as the server has taken it; a *Refused where trying
 // again is no use.
-func Send(ctx context.Context, cfg config.Mail, l store.Letter) error {
+func Send(ctx context.Context, cfg config.Mail, l store.Mail) error {
 	m, err := message(cfg, l)
 	if err != nil {
 		return &Refused{err}
@@ -56,12 +56,12 @@ func Send(ctx context.Context, cfg config.Mail, l store.Letter) error {
 	return err
 }
 
-// away is an error of the server, whatever the letter.
+// away is an error of the server, whatever the email.
 type away struct{ error }
 
 func (a *away) Unwrap() error { return a.error }
 
-// Check tells whether letters could be sent now: the server answers, its certificate is good, and it takes the log-in. Nothing is sent.
+// Check tells whether emails could be sent now: the server answers, its certificate is good, and it takes the log-in. Nothing is sent.
 func Check(ctx context.Context, cfg config.Mail) error {
 	if cfg.Sendmail != "" {
 		_, err := exec.LookPath(cfg.Sendmail)
@@ -77,8 +77,8 @@ func Check(ctx context.Context, cfg config.Mail) error {
 	return c.Close()
 }
 
-// message is a letter as it travels.
-func message(cfg config.Mail, l store.Letter) (*gomail.Msg, error) {
+// message is an email as it travels.
+func message(cfg config.Mail, l store.Mail) (*gomail.Msg, error) {
 	m := gomail.NewMsg(gomail.WithNoDefaultUserAgent())
 	if err := m.From(cfg.From); err != nil {
 		return nil, fmt.Errorf("mail.from: %w", err)
@@ -88,7 +88,7 @@ func message(cfg config.Mail, l store.Letter) (*gomail.Msg, error) {
 	}
 	m.Subject(l.Subject)
 	m.SetDateWithValue(l.CreatedAt)
-	// The same each time that it is tried, so that a letter that came twice after all can be told.
+	// The same each time that it is tried, so that an email that came twice after all can be told.
 	_, domain, _ := strings.Cut(strings.TrimSuffix(cfg.From, ">"), "@")
 	m.SetMessageIDWithValue(fmt.Sprintf("%d.%d@%s", l.ID, l.CreatedAt.UnixMilli(), domain))
 	// Nobody answers a program (RFC 3834, 5).

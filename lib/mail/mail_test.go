@@ -53,8 +53,8 @@ func (p *post) start() {
 
 func (p *post) write(to, subject string) {
 	p.Helper()
-	l := store.Letter{Recipient: to, Subject: subject, Body: "Grüße\n\n    https://toaster.example.org/account/activate?link=abc_-" + strings.Repeat("x", 80) + "\n", Class: store.NewsLetter}
-	if posted, err := p.db.Post(p.Context(), p.now, l); err != nil || !posted {
+	l := store.Mail{Recipient: to, Subject: subject, Body: "Grüße\n\n    https://toaster.example.org/account/activate?link=abc_-" + strings.Repeat("x", 80) + "\n", Class: store.AccountMail}
+	if posted, err := p.db.QueueMail(p.Context(), p.now, l); err != nil || !posted {
 		p.Fatal(posted, err)
 	}
 }
@@ -72,21 +72,21 @@ func (p *post) waiting() store.Outbox {
 	return o
 }
 
-func TestALetterArrivesAsItWasWritten(t *testing.T) {
+func TestAMailArrivesAsItWasWritten(t *testing.T) {
 	p := newPost(t)
 	p.start()
 	p.write("anna@example.org", "Häuser")
 	if sent, err := p.deliver(); sent != 1 || err != nil {
 		t.Fatal(sent, err)
 	}
-	letters := p.server.Letters()
-	if len(letters) != 1 || letters[0].From != "toaster@example.org" || letters[0].To != "anna@example.org" {
-		t.Fatal(letters)
+	mails := p.server.Mails()
+	if len(mails) != 1 || mails[0].From != "toaster@example.org" || mails[0].To != "anna@example.org" {
+		t.Fatal(mails)
 	}
 	for _, want := range []string{"From: \"Toaster\" <toaster@example.org>\n", "Auto-Submitted: auto-generated\n", "Message-ID: <1.1767323045000@example.org>\n",
 		"Date: Fri, 02 Jan 2026 03:04:05 +0000\n", "Content-Type: text/plain; charset=UTF-8\n", "Subject: =?UTF-8?q?H=C3=A4user?=\n"} {
-		if !strings.Contains(letters[0].Text, want) {
-			t.Errorf("%q is not in\n%s", want, letters[0].Text)
+		if !strings.Contains(mails[0].Text, want) {
+			t.Errorf("%q is not in\n%s", want, mails[0].Text)
 		}
 	}
 	if o := p.waiting(); o.Waiting != 0 {
@@ -114,7 +114,7 @@ func TestAServerThatIsAwayLosesNothing(t *testing.T) {
 	}
 	p.server.Start()
 	p.now = p.now.Add(time.Hour)
-	if sent, err := p.deliver(); sent != 2 || err != nil || len(p.server.Letters()) != 2 {
+	if sent, err := p.deliver(); sent != 2 || err != nil || len(p.server.Mails()) != 2 {
 		t.Fatal(sent, err)
 	}
 }
@@ -199,17 +199,17 @@ func TestLogInByTLS(t *testing.T) {
 	if err := Check(t.Context(), p.cfg.Mail); err == nil || !strings.Contains(err.Error(), "open to everybody") {
 		t.Error(err)
 	}
-	// A server without TLS gets neither letter nor password.
+	// A server without TLS gets neither email nor password.
 	p = newPost(t)
 	p.start()
 	p.cfg.Mail.TLS = "starttls"
 	p.write("anna@example.org", "one")
-	if sent, err := p.deliver(); sent != 0 || err == nil || len(p.server.Letters()) != 0 {
+	if sent, err := p.deliver(); sent != 0 || err == nil || len(p.server.Mails()) != 0 {
 		t.Error(sent, err)
 	}
 }
 
-// withSendmail makes the post's letters go by a program: a shell script.
+// withSendmail makes the post's emails go by a program: a shell script.
 func (p *post) withSendmail(script string) (dir string) {
 	p.Helper()
 	dir = p.TempDir()
@@ -235,9 +235,9 @@ func TestSendmail(t *testing.T) {
 	if sent, err := p.deliver(); sent != 1 || err != nil {
 		t.Fatal(sent, err)
 	}
-	letter, err := os.ReadFile(dir + "/letter")
-	if err != nil || !bytes.Contains(letter, []byte("To: <anna@example.org>\n")) || bytes.Contains(letter, []byte("\r")) {
-		t.Errorf("%s %v", letter, err)
+	mail, err := os.ReadFile(dir + "/letter")
+	if err != nil || !bytes.Contains(mail, []byte("To: <anna@example.org>\n")) || bytes.Contains(mail, []byte("\r")) {
+		t.Errorf("%s %v", mail, err)
 	}
 	// Who bounces it writes to the configured sender, not to whoever runs toaster.
 	if args, err := os.ReadFile(dir + "/args"); err != nil || string(args) != "-i\n-f\ntoaster@example.org\n--\nanna@example.org\n" {
@@ -283,11 +283,11 @@ func TestASendmailThatHangsIsEnded(t *testing.T) {
 	}
 }
 
-func TestARecipientGetsOnlySoManyLettersThatAStrangerAsksFor(t *testing.T) {
+func TestARecipientGetsOnlySoManyMailsThatAStrangerAsksFor(t *testing.T) {
 	p := newPost(t)
 	posted := 0
 	for range 20 {
-		ok, err := p.db.Post(t.Context(), p.now, store.Letter{Recipient: "Anna@example.org", Subject: "s", Body: "b", Class: store.LinkLetter})
+		ok, err := p.db.QueueMail(t.Context(), p.now, store.Mail{Recipient: "Anna@example.org", Subject: "s", Body: "b", Class: store.TokenMail})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -299,12 +299,12 @@ func TestARecipientGetsOnlySoManyLettersThatAStrangerAsksFor(t *testing.T) {
 	if posted != 3 || p.waiting().Waiting != 3 {
 		t.Error(posted, p.waiting())
 	}
-	if ok, err := p.db.Post(t.Context(), p.now, store.Letter{Recipient: "ben@example.org", Subject: "s", Body: "b", Class: store.LinkLetter}); !ok || err != nil {
+	if ok, err := p.db.QueueMail(t.Context(), p.now, store.Mail{Recipient: "ben@example.org", Subject: "s", Body: "b", Class: store.TokenMail}); !ok || err != nil {
 		t.Error("another's letters count for ben", err)
 	}
 }
 
-func TestTwoProcessesSendALetterOnce(t *testing.T) {
+func TestTwoProcessesSendAMailOnce(t *testing.T) {
 	p := newPost(t)
 	p.start()
 	for range 20 {
@@ -319,7 +319,7 @@ func TestTwoProcessesSendALetterOnce(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if n := len(p.server.Letters()); n != 20 {
+	if n := len(p.server.Mails()); n != 20 {
 		t.Errorf("%d letters arrived", n)
 	}
 }

@@ -13,13 +13,13 @@ import (
 	gomail "github.com/wneessen/go-mail"
 )
 
-// sendmailTime is how long a sendmail may take for one letter.
+// sendmailTime is how long a sendmail may take for one email.
 var sendmailTime = 10 * time.Second
 
 // noUser is sendmail's exit status for a recipient that doesn't exist (sysexits.h: EX_NOUSER).
 const noUser = 67
 
-// bySendmail hands a letter to a program that takes sendmail's options. Its errors are sent to the configured sender,
+// bySendmail hands an email to a program that takes sendmail's options. Its errors are sent to the configured sender,
 // whoever runs this. One that takes too long is ended, with its children.
 func bySendmail(ctx context.Context, program string, m *gomail.Msg) error {
 	sender, err := m.GetSender(false)

@@ -16,8 +16,8 @@ func (db *DB) AllJobs(ctx context.Context) (jobs []*Job, err error) {
 }
 
 // JobOwner returns whose job it is; NotFound when it is not there.
-func (db *DB) JobOwner(ctx context.Context, id string) (*Person, error) {
-	found, err := db.people(ctx, "JOIN job ON job.person_id = p.id WHERE job.id = ? AND job.removed_at IS NULL", id)
+func (db *DB) JobOwner(ctx context.Context, id string) (*User, error) {
+	found, err := db.users(ctx, "JOIN job ON job.user_id = p.id WHERE job.id = ? AND job.removed_at IS NULL", id)
 	if err == nil && len(found) == 0 {
 		err = noJob()
 	}

@@ -13,14 +13,16 @@ func TestAdministratorFindsAnybodysJobs(t *testing.T) {
 	begin := time.UnixMilli(1_600_000_000_000).UTC()
 	owners := map[string]string{}
 	for i, email := range []string{"ann@example.org", "bob@example.org"} {
-		p := &Person{Email: email, Role: "user", State: "active", MaxJobs: -1, CreatedAt: begin}
-		if err := db.AddPerson(t.Context(), p); err != nil {
+		p := &User{Email: email, Role: RoleUser, State: Active, MaxJobs: -1, CreatedAt: begin}
+		if err := db.AddUser(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 		id := strings.Repeat(email[:1], 12)
 		owners[id] = email
-		job := &Job{ID: id, PersonID: p.ID, Name: "n", Target: "t", EngineName: email, CreatedAt: begin.Add(time.Duration(i) * time.Hour)}
-		if err := db.AddJob(t.Context(), job, &Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM debian"), CreatedAt: begin}, 1); err != nil {
+		job := &Job{ID: id, UserID: p.ID, Name: "n", Target: "t", EngineName: email,
+			CreatedAt: begin.Add(time.Duration(i) * time.Hour)}
+		if err := db.AddJob(t.Context(), job, &Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM debian"),
+			CreatedAt: begin}, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +36,7 @@ func TestAdministratorFindsAnybodysJobs(t *testing.T) {
 		}
 	}
 
-	if err := db.RemoveJob(t.Context(), jobs[0].PersonID, jobs[0].ID, begin); err != nil {
+	if err := db.RemoveJob(t.Context(), jobs[0].UserID, jobs[0].ID, begin); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range []string{jobs[0].ID, "cccccccccccc"} {

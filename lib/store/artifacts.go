@@ -16,7 +16,7 @@ func (db *DB) JobArtifacts(ctx context.Context, owner int64, id string) (map[int
 			}
 			return a, err
 		}, `SELECT build, path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL ORDER BY build, size DESC, path`, id, owner)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL ORDER BY build, size DESC, path`, id, owner)
 		return err
 	})
 	return all, err

@@ -7,23 +7,24 @@ import (
 	"time"
 )
 
-// Entry is a line of the audit trail: who did what. Entries are only added: who is removed later stays in them, by number and
-// by the address of that time.
-type Entry struct {
+// AuditEntry is a line of the audit trail: who did what. Entries are only added: who is removed later stays in them, by
+// number and by the address of that time.
+type AuditEntry struct {
 	ID      int64
 	At      time.Time
-	Actor   int64  // the person who did it; 0: nobody who was logged in
+	Actor   int64  // the user who did it; 0: nobody who was logged in
 	Means   string // "web", "token", "toasterctl", "sync"
 	Address string // where the request came from; empty: this host
-	Action  string // "login", "person.state", "job.remove"
-	Object  string // "person 7", "job 1a2b…"
+	Action  string // "login", "user.state", "job.remove"
+	Object  string // "user 7", "job 1a2b…"
 	Detail  string // "active"; never a secret
 
-	ActorName, ObjectName string // addresses and a job's name at that time; left empty, they are looked up when the entry is stored
+	// Addresses and a job's name at that time; left empty, they are looked up when the entry is stored.
+	ActorName, ObjectName string
 }
 
-// EntryQuery chooses from the audit trail.
-type EntryQuery struct {
+// AuditQuery chooses from the audit trail.
+type AuditQuery struct {
 	Before int64  // only entries with a smaller id; 0: from the newest
 	Actor  int64  // 0: anybody's
 	By     string // the actor's address then; empty: anybody's
@@ -33,21 +34,22 @@ type EntryQuery struct {
 }
 
 // Audit adds an entry to the audit trail.
-func (db *DB) Audit(ctx context.Context, e Entry) error {
+func (db *DB) Audit(ctx context.Context, e AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return audit(ctx, tx, e) })
 }
 
-func audit(ctx context.Context, tx *sql.Tx, entries ...Entry) error {
+func audit(ctx context.Context, tx *sql.Tx, entries ...AuditEntry) error {
 	for _, e := range entries {
 		if e.ActorName == "" && e.Actor != 0 {
-			e.ActorName = nameThen(ctx, tx, PersonObject(e.Actor))
+			e.ActorName = nameThen(ctx, tx, UserObject(e.Actor))
 		}
 		if e.ObjectName == "" {
 			e.ObjectName = nameThen(ctx, tx, e.Object)
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO audit (at, actor, actor_name, means, address, action, object, object_name, detail)
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO audit (at, actor, actor_name, means, address, action, object, object_name, detail)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			millis(e.At), null(e.Actor), e.ActorName, e.Means, e.Address, e.Action, e.Object, e.ObjectName, e.Detail)
+			timestamp(e.At), null(e.Actor), e.ActorName, e.Means, e.Address, e.Action, e.Object, e.ObjectName, e.Detail)
 		if err != nil {
 			return err
 		}
@@ -55,49 +57,35 @@ func audit(ctx context.Context, tx *sql.Tx, entries ...Entry) error {
 	return nil
 }
 
-// nameThen is the address of a "person 7", or the name of a "job 1a2b…": as it is now, or as the trail has it of one that is
-// removed; empty: nobody knows.
+// nameThen is the address of a "user 7", or the name of a "job 1a2b…": as it is now, or as the trail has it of one
+// that
+// is removed; empty: nobody knows.
 func nameThen(ctx context.Context, tx *sql.Tx, object string) (name string) {
 	kind, id, _ := strings.Cut(object, " ")
-	now := map[string]string{"person": "SELECT email FROM person WHERE id = ?1 AND removed_at IS NULL", "job": "SELECT name FROM job WHERE id = ?1"}[kind]
+	now := map[string]string{"user": "SELECT email FROM user WHERE id = ?1 AND removed_at IS NULL",
+		"job": "SELECT name FROM job WHERE id = ?1"}[kind]
 	if now != "" { // without a name the entry is as true
-		tx.QueryRowContext(ctx, "SELECT coalesce(("+now+`), (SELECT object_name FROM audit WHERE object = ?2 AND object_name <> ''
-			ORDER BY id DESC LIMIT 1), '')`, id, object).Scan(&name)
+		tx.QueryRowContext(ctx, "SELECT coalesce(("+now+`),
+			(SELECT object_name FROM audit WHERE object = ?2 AND object_name <> '' ORDER BY id DESC LIMIT 1), '')`,
+			id, object).Scan(&name)
 	}
 	return name
 }
 
 // Entries returns a part of the audit trail, newest first.
-func (db *DB) Entries(ctx context.Context, q EntryQuery) (found []Entry, err error) {
-	scan := func(rs *sql.Rows) (e Entry, err error) {
-		var at, actor sql.NullInt64
-		err = rs.Scan(&e.ID, &at, &actor, &e.ActorName, &e.Means, &e.Address, &e.Action, &e.Object, &e.ObjectName, &e.Detail)
-		e.At, e.Actor = when(at), actor.Int64
-		return e, err
+func (db *DB) AuditEntries(ctx context.Context, q AuditQuery) (found []AuditEntry, err error) {
+	scan := func(rs *sql.Rows) (e AuditEntry, err error) {
+		return e, rs.Scan(&e.ID, (*timestamp)(&e.At), orZero(&e.Actor), &e.ActorName, &e.Means, &e.Address, &e.Action,
+			&e.Object, &e.ObjectName, &e.Detail)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT id, at, actor, actor_name, means, address, action, object, object_name, detail FROM audit
-			WHERE (?1 = 0 OR id < ?1) AND (?2 = 0 OR actor = ?2) AND (?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.')
+		found, err = rows(ctx, tx, scan,
+			`SELECT id, at, actor, actor_name, means, address, action, object, object_name, detail FROM audit
+			WHERE (?1 = 0 OR id < ?1) AND (?2 = 0 OR actor = ?2) AND
+			(?3 = '' OR action = ?3 OR substr(action, 1, length(?3) + 1) = ?3 || '.')
 			AND (?4 = '' OR object = ?4 OR object_name = ?4 COLLATE NOCASE) AND (?5 = '' OR actor_name = ?5 COLLATE NOCASE)
 			ORDER BY id DESC LIMIT ?6`, q.Before, q.Actor, q.Action, q.Object, q.By, q.Limit)
 		return err
 	})
 	return found, err
-}
-
-// SetFact stores a single fact under its name.
-func (db *DB) SetFact(ctx context.Context, name, value string) error {
-	return db.exec(ctx, `INSERT INTO fact (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, name, value)
-}
-
-// Fact returns what is stored under a name; empty: nothing.
-func (db *DB) Fact(ctx context.Context, name string) (value string, err error) {
-	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, `SELECT value FROM fact WHERE name = ?`, name).Scan(&value)
-		if err == sql.ErrNoRows {
-			return nil
-		}
-		return err
-	})
-	return value, err
 }

@@ -5,7 +5,8 @@ import "testing"
 func TestTheAuditTrailIsOnlyAddedTo(t *testing.T) {
 	db := test(t)
 	for _, action := range []string{"login", "login.fail", "logins"} {
-		if err := db.Audit(t.Context(), Entry{At: day, Actor: 7, Means: "web", Address: "192.0.2.1", Action: action, Object: "person 7"}); err != nil {
+		if err := db.Audit(t.Context(), AuditEntry{At: day, Actor: 7, Means: "web", Address: "192.0.2.1", Action: action,
+			Object: "user 7"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -14,11 +15,12 @@ func TestTheAuditTrailIsOnlyAddedTo(t *testing.T) {
 			t.Errorf("%s is possible", statement)
 		}
 	}
-	found, err := db.Entries(t.Context(), EntryQuery{Action: "login", Limit: 10})
+	found, err := db.AuditEntries(t.Context(), AuditQuery{Action: "login", Limit: 10})
 	if err != nil || len(found) != 2 || found[0].Action != "login.fail" || !found[0].At.Equal(day) || found[0].Actor != 7 {
 		t.Errorf("%+v %v", found, err)
 	}
-	if older, err := db.Entries(t.Context(), EntryQuery{Before: found[1].ID, Limit: 10}); err != nil || len(older) != 0 {
+	if older, err := db.AuditEntries(t.Context(), AuditQuery{Before: found[1].ID, Limit: 10}); err != nil ||
+		len(older) != 0 {
 		t.Errorf("%+v %v", older, err)
 	}
 }
@@ -26,22 +28,26 @@ func TestTheAuditTrailIsOnlyAddedTo(t *testing.T) {
 // TestTheAuditTrailSaysWho: by the address of that time, also of somebody who is removed.
 func TestTheAuditTrailSaysWho(t *testing.T) {
 	db := test(t)
-	anna, ben := &Person{Email: "anna@example.org", Role: "admin", State: "active", CreatedAt: day}, &Person{Email: "ben@example.org", Role: "user", State: "active", CreatedAt: day}
-	for _, p := range []*Person{anna, ben} {
-		if err := db.AddPerson(t.Context(), p); err != nil {
+	anna, ben := &User{Email: "anna@example.org", Role: RoleAdmin, State: Active,
+		CreatedAt: day}, &User{Email: "ben@example.org", Role: RoleUser, State: Active, CreatedAt: day}
+	for _, p := range []*User{anna, ben} {
+		if err := db.AddUser(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := db.Audit(t.Context(), Entry{At: day, Actor: anna.ID, Means: "web", Action: "person.state", Object: PersonObject(ben.ID)}); err != nil {
+	if err := db.Audit(t.Context(), AuditEntry{At: day, Actor: anna.ID, Means: "web", Action: "user.state",
+		Object: UserObject(ben.ID)}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.RemovePerson(t.Context(), ben.ID, day, Letter{}, Entry{At: day, Actor: ben.ID, Means: "web", Action: "account.remove"}); err != nil {
+	if err := db.RemoveUser(t.Context(), ben.ID, day, Mail{},
+		AuditEntry{At: day, Actor: ben.ID, Means: "web", Action: "account.remove"}); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.Audit(t.Context(), Entry{At: day, Means: "sync", Action: "person.purge", Object: PersonObject(ben.ID)}); err != nil {
+	if err := db.Audit(t.Context(), AuditEntry{At: day, Means: "sync", Action: "user.purge",
+		Object: UserObject(ben.ID)}); err != nil {
 		t.Fatal(err)
 	}
-	found, err := db.Entries(t.Context(), EntryQuery{Object: "BEN@example.org", Limit: 10})
+	found, err := db.AuditEntries(t.Context(), AuditQuery{Object: "BEN@example.org", Limit: 10})
 	if err != nil || len(found) != 3 {
 		t.Fatalf("%+v %v", found, err)
 	}
@@ -50,7 +56,7 @@ func TestTheAuditTrailSaysWho(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	found, err = db.Entries(t.Context(), EntryQuery{By: "anna@example.org", Action: "person.state", Limit: 10})
+	found, err = db.AuditEntries(t.Context(), AuditQuery{By: "anna@example.org", Action: "user.state", Limit: 10})
 	if err != nil || len(found) != 1 || found[0].ActorName != "anna@example.org" {
 		t.Errorf("%+v %v", found, err)
 	}

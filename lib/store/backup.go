@@ -50,7 +50,7 @@ func Replace(ctx context.Context, from, path string) error {
 }
 
 // Check reads a database file wholly and returns its schema version. A file that is damaged, or is no database, is
-// a fault of kind Broken.
+// an error of kind Internal.
 func Check(ctx context.Context, path string) (version int, err error) {
 	db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
 	if err != nil {
@@ -63,13 +63,14 @@ func Check(ctx context.Context, path string) (version int, err error) {
 		err = errors.New(verdict)
 	}
 	if err != nil {
-		return 0, apperr.Wrap(apperr.Broken, err, path+" is damaged, or no database.", "Take another backup.")
+		return 0, apperr.Wrap(apperr.Internal, err, path+" is damaged, or no database.", "Take another backup.")
 	}
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
 }
 
-// Schema returns the schema version of the database at path, and the one that this program works with. A database of a newer one is a Conflict.
+// Schema returns the schema version of the database at path, and the one that this program works with. A database of a
+// newer one is a FailedPrecondition.
 func Schema(ctx context.Context, path string) (have, want int, err error) {
 	if err := owned(path); err != nil {
 		return 0, schemaVersion, err
@@ -86,9 +87,11 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 	return have, schemaVersion, err
 }
 
-// newer is the fault of a database that a newer toaster has made.
+// newer is the error of a database that a newer toaster has made.
 func newer(path string, version int) error {
-	return apperr.New(apperr.Conflict, fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version, schemaVersion), "Install the newer version.")
+	return apperr.New(apperr.FailedPrecondition,
+		fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version,
+			schemaVersion), "Install the newer version.")
 }
 
 // transfer copies all pages of one database over those of another.
@@ -97,10 +100,10 @@ func transfer(ctx context.Context, from, fromPragmas, to, toPragmas string) erro
 		return raw(ctx, to, toPragmas, func(dst *sqlite3.SQLiteConn) error {
 			b, err := dst.Backup("main", src, "main")
 			if err != nil {
-				return friendly(err)
+				return mapSQLiteError(err)
 			}
 			err = steps(ctx, b)
-			return errors.Join(err, friendly(b.Finish()))
+			return errors.Join(err, mapSQLiteError(b.Finish()))
 		})
 	})
 }
@@ -111,7 +114,7 @@ func steps(ctx context.Context, b *sqlite3.SQLiteBackup) error {
 	for {
 		done, err := b.Step(-1)
 		if done || err != nil {
-			return friendly(err)
+			return mapSQLiteError(err)
 		}
 		select {
 		case <-ctx.Done():
@@ -130,7 +133,7 @@ func raw(ctx context.Context, path, pragmas string, f func(*sqlite3.SQLiteConn) 
 	defer db.Close()
 	c, err := db.Conn(ctx)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer c.Close()
 	return c.Raw(func(driver any) error { return f(driver.(*sqlite3.SQLiteConn)) })
@@ -143,5 +146,5 @@ func execute(ctx context.Context, path, statement string) error {
 	}
 	defer db.Close()
 	_, err = db.ExecContext(ctx, statement)
-	return friendly(err)
+	return mapSQLiteError(err)
 }

@@ -4,42 +4,41 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
 )
 
-// Build is one run of a job. Its states are those of package build.
+// Build is one run of a job.
 type Build struct {
-	JobID        string
-	Number       int // ours, from 1
-	Revision     int // what it is made from
-	State        string
-	Reason       string    // for a person: why it waits, failed, or was stopped, as the engine says
-	Failure      string    // for a person: why it failed, as the build script says
-	Stop         bool      // its owner wants it stopped
-	AskedAt      time.Time // when the engine was asked to start it; zero: not yet
-	Ticket       string    // the engine's answer; empty: none yet
-	EngineNumber int       // the engine's number; 0: none yet
-	Position     int       // place in the engine's queue; 0: unknown
-	QueuedAt     time.Time
-	StartedAt    time.Time
-	EndedAt      time.Time
-	Expected     time.Duration // how long the engine thinks it takes; 0: unknown
-	Foreseen     time.Duration // how long it takes, going by its log and those of earlier builds; 0: unknown
-	Step, Steps  int           // the step that the log has reached, of how many
-	StepLine     int           // its line in the Dockerfile
-	Phase        string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
-	Scanned      int64         // the log's offset up to which steps were looked for
-	Settled      bool          // ended, and its artifacts are listed
-	Repeats      int           // the lost build that this one was queued for by itself; 0: none
-	RepeatedBy   int           // the build that was queued for this lost one; 0: none
-	Kept         bool          // its owner wants log and artifacts kept for good
-	ExpiredAt    time.Time     // when log and artifacts were removed; zero: they are there
-	GoneWhy      string        // why: see Gone
-	GoneLimit    int           // the limit of days or builds that it was for
+	JobID         string
+	Number        int // ours, from 1
+	Revision      int // what it is made from
+	State         BuildState
+	Reason        string    // for people: why it waits, failed, or was stopped, as the engine says
+	Failure       string    // for people: why it failed, as the build script says
+	StopRequested bool      // its owner wants it stopped
+	AskedAt       time.Time // when the engine was asked to start it; zero: not yet
+	Ticket        string    // the engine's answer; empty: none yet
+	EngineNumber  int       // the engine's number; 0: none yet
+	Position      int       // place in the engine's queue; 0: unknown
+	QueuedAt      time.Time
+	StartedAt     time.Time
+	EndedAt       time.Time
+	Expected      time.Duration // how long the engine thinks it takes; 0: unknown
+	Foreseen      time.Duration // how long it takes, going by its log and those of earlier builds; 0: unknown
+	Step, Steps   int           // the step that the log has reached, of how many
+	StepLine      int           // its line in the Dockerfile
+	Phase         string        // what the log has reached: prepare, step, pack, check, end; empty: unknown
+	LogOffset     int64         // the log's offset up to which steps were looked for
+	Finalized     bool          // ended, and its artifacts are listed
+	Repeats       int           // the lost build that this one was queued for by itself; 0: none
+	RepeatedBy    int           // the build that was queued for this lost one; 0: none
+	Kept          bool          // its owner wants log and artifacts kept for good
+	ExpiredAt     time.Time     // when log and artifacts were removed; zero: they are there
+	GoneWhy       string        // why: see Gone
+	GoneLimit     int           // the limit of days or builds that it was for
 }
 
 // ExpectedEnd is when the build will probably end; zero when that is unknown, or it has ended.
@@ -51,11 +50,11 @@ func (b *Build) ExpectedEnd() time.Time {
 	return b.StartedAt.Add(length)
 }
 
-// Why says, for a person, why the build waits, failed or was stopped; empty when there is nothing to say. What
+// Why says, for people, why the build waits, failed or was stopped; empty when there is nothing to say. What
 // the engine knows comes first: a build that was ended by a limit says little itself.
 func (b *Build) Why() string {
 	switch {
-	case b.State != "failed" || b.Reason != "":
+	case b.State != Failed || b.Reason != "":
 		return b.Reason
 	case b.Failure != "":
 		return b.Failure
@@ -80,10 +79,10 @@ func (b *Build) Work() int {
 }
 
 // Stopping tells whether the build is still open, and its owner wants it stopped.
-func (b *Build) Stopping() bool { return b.Open() && b.Stop }
+func (b *Build) Stopping() bool { return b.Open() && b.StopRequested }
 
 // Open tells whether the build is still to change: queued or running.
-func (b *Build) Open() bool { return b.State == "queued" || b.State == "running" }
+func (b *Build) Open() bool { return !b.State.Ended() }
 
 // Artifact is a file that a build left.
 type Artifact struct {
@@ -92,67 +91,54 @@ type Artifact struct {
 	SHA256 string // lower-case hex; empty: unknown
 }
 
-const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason, build.stop, build.asked_at, build.ticket,
-	build.engine_number, build.position, build.queued_at, build.started_at, build.ended_at, build.expected_ms,
-	build.failure, build.step, build.steps, build.step_line, build.scanned, build.settled,
+const buildColumns = `build.job_id, build.number, build.revision, build.state, build.reason,
+	build.stop_requested, build.asked_at, build.ticket, build.engine_number, build.position, build.queued_at,
+	build.started_at, build.ended_at, build.expected_ms,
+	build.failure, build.step, build.steps, build.step_line, build.log_offset, build.finalized,
 	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
-	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id AND r.repeats = build.number) END,
+	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id
+	AND r.repeats = build.number) END,
 	build.kept, build.gone_why, build.gone_limit`
 
-// nullBuild scans buildColumns of a LEFT JOIN, where all of them may be NULL.
-type nullBuild struct {
-	job, state, reason, ticket, failure, phase, goneWhy     sql.NullString
-	number, revision, engineNumber, position                sql.NullInt64
-	asked, queued, started, ended, expired                  sql.NullInt64
-	expected, step, steps, stepLine, scanned, stop, settled sql.NullInt64
-	foreseen, repeats, repeatedBy, kept, goneLimit          sql.NullInt64
+// fields are where buildColumns are scanned to. All of them are NULL where a LEFT JOIN has found no build: see orNil.
+func (b *Build) fields() []any {
+	return []any{orZero(&b.JobID), orZero(&b.Number), orZero(&b.Revision), orZero(&b.State), orZero(&b.Reason),
+		orZero(&b.StopRequested), (*timestamp)(&b.AskedAt), orZero(&b.Ticket), orZero(&b.EngineNumber),
+		orZero(&b.Position), (*timestamp)(&b.QueuedAt), (*timestamp)(&b.StartedAt), (*timestamp)(&b.EndedAt),
+		(*milliseconds)(&b.Expected), orZero(&b.Failure), orZero(&b.Step), orZero(&b.Steps), orZero(&b.StepLine),
+		orZero(&b.LogOffset), orZero(&b.Finalized), (*timestamp)(&b.ExpiredAt), orZero(&b.Phase),
+		(*milliseconds)(&b.Foreseen), orZero(&b.Repeats), orZero(&b.RepeatedBy), orZero(&b.Kept), orZero(&b.GoneWhy),
+		orZero(&b.GoneLimit)}
 }
 
-func (n *nullBuild) fields() []any {
-	return []any{&n.job, &n.number, &n.revision, &n.state, &n.reason, &n.stop, &n.asked, &n.ticket,
-		&n.engineNumber, &n.position, &n.queued, &n.started, &n.ended, &n.expected,
-		&n.failure, &n.step, &n.steps, &n.stepLine, &n.scanned, &n.settled, &n.expired, &n.phase, &n.foreseen,
-		&n.repeats, &n.repeatedBy, &n.kept, &n.goneWhy, &n.goneLimit}
-}
-
-func (n *nullBuild) build() *Build {
-	if !n.job.Valid {
+// orNil is the build that was scanned; nil: there was none.
+func (b *Build) orNil() *Build {
+	if b.JobID == "" {
 		return nil
 	}
-	return &Build{
-		JobID: n.job.String, Number: int(n.number.Int64), Revision: int(n.revision.Int64),
-		State: n.state.String, Reason: n.reason.String, Failure: n.failure.String, Stop: n.stop.Int64 == 1,
-		AskedAt: when(n.asked), Ticket: n.ticket.String, EngineNumber: int(n.engineNumber.Int64), Position: int(n.position.Int64),
-		QueuedAt: when(n.queued), StartedAt: when(n.started), EndedAt: when(n.ended),
-		Expected: time.Duration(n.expected.Int64) * time.Millisecond,
-		Foreseen: time.Duration(n.foreseen.Int64) * time.Millisecond,
-		Step:     int(n.step.Int64), Steps: int(n.steps.Int64), StepLine: int(n.stepLine.Int64),
-		Phase: n.phase.String, Scanned: n.scanned.Int64, Settled: n.settled.Int64 == 1, ExpiredAt: when(n.expired),
-		Repeats: int(n.repeats.Int64), RepeatedBy: int(n.repeatedBy.Int64),
-		Kept: n.kept.Int64 == 1, GoneWhy: n.goneWhy.String, GoneLimit: int(n.goneLimit.Int64),
-	}
+	return b
 }
 
 func scanBuild(rs *sql.Rows) (*Build, error) {
-	var n nullBuild
-	err := rs.Scan(n.fields()...)
-	return n.build(), err
+	b := new(Build)
+	return b, rs.Scan(b.fields()...)
 }
 
-// AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it
-// stopped, it returns that one, and already is true. A job that is switched off is a Conflict. Where the owner has
-// reached one of their limits, which l has for those who have none of their own: Quota; where too many builds wait:
-// Unavailable.
-func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, now time.Time) (b *Build, already bool, err error) {
+// AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it stopped, it
+// returns that one, and already is true. A job that is switched off is a FailedPrecondition. Where the owner has
+// reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many
+// builds wait: Unavailable.
+func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
+	now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
 		if err != nil {
 			return err
 		}
 		if !j.Enabled {
-			return apperr.New(apperr.Conflict, "This job is switched off.", "Switch it on, then build.")
+			return apperr.New(apperr.FailedPrecondition, "This job is switched off.", "Switch it on, then build.")
 		}
-		if j.Last != nil && j.Last.State == "queued" && !j.Last.Stop {
+		if j.Last != nil && j.Last.State == Queued && !j.Last.StopRequested {
 			b, already = j.Last, true
 			return made(ctx, tx, b.path())
 		}
@@ -172,13 +158,13 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits, no
 
 // enqueue adds a build to a job, which repeats another one, or 0.
 func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time) (*Build, error) {
-	b := &Build{JobID: j.ID, Number: 1, Revision: j.Revision, State: "queued", QueuedAt: now, Repeats: repeats}
+	b := &Build{JobID: j.ID, Number: 1, Revision: j.Revision, State: Queued, QueuedAt: now, Repeats: repeats}
 	if j.Last != nil {
 		b.Number = j.Last.Number + 1
 	}
 	_, err := tx.ExecContext(ctx,
 		"INSERT INTO build (job_id, number, revision, state, queued_at, repeats) VALUES (?, ?, ?, 'queued', ?, ?)",
-		b.JobID, b.Number, b.Revision, millis(now), null(repeats))
+		b.JobID, b.Number, b.Revision, timestamp(now), null(repeats))
 	return b, err
 }
 
@@ -188,7 +174,7 @@ func (b *Build) path() string { return fmt.Sprintf("/jobs/%s/builds/%d", b.JobID
 func (db *DB) Builds(ctx context.Context, owner int64, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL ORDER BY build.number DESC`, id, owner)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL ORDER BY build.number DESC`, id, owner)
 		return err
 	})
 	return builds, err
@@ -203,16 +189,15 @@ func (db *DB) Build(ctx context.Context, owner int64, id string, number int) (*B
 // EngineBuild returns one build of an owner's job, and the job's name in the engine.
 func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number int) (name string, b *Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		var n nullBuild
-		err := tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, n.fields()...)...)
-		b = n.build()
-		return err
+		b = new(Build)
+		return tx.QueryRowContext(ctx, "SELECT job.engine_name, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
+			AND build.number = ?`, id, owner, number).Scan(append([]any{&name}, b.fields()...)...)
 	})
-	if errors.Is(err, sql.ErrNoRows) {
-		err = noBuild()
+	if err != nil {
+		return "", nil, orGone(err, noBuild())
 	}
-	return name, b, err
+	return name, b, nil
 }
 
 func noBuild() error {
@@ -225,7 +210,8 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		return tx.QueryRowContext(ctx, `SELECT coalesce(max(number), 0) FROM build WHERE job_id = ? AND (state = 'succeeded' OR NOT ?)`,
+		return tx.QueryRowContext(ctx,
+			`SELECT coalesce(max(number), 0) FROM build WHERE job_id = ? AND (state = 'succeeded' OR NOT ?)`,
 			id, good).Scan(&number)
 	})
 	if err == nil && number == 0 {
@@ -237,10 +223,11 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 	return number, err
 }
 
-// Pending returns the builds of a job that have not settled, oldest first.
-func (db *DB) Pending(ctx context.Context, id string) (builds []*Build, err error) {
+// UnfinalizedBuilds returns the builds of a job that are not finalized, oldest first.
+func (db *DB) UnfinalizedBuilds(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+" FROM build WHERE job_id = ? AND settled = 0 ORDER BY number", id)
+		builds, err = rows(ctx, tx, scanBuild,
+			"SELECT "+buildColumns+" FROM build WHERE job_id = ? AND finalized = 0 ORDER BY number", id)
 		return err
 	})
 	return builds, err
@@ -259,11 +246,13 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 
 // giveUp asks for builds to be stopped. Who was the first to want it is the reason from now on.
 func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
-	if _, err := tx.ExecContext(ctx, "UPDATE build SET stop = 1, reason = ? WHERE job_id = ? AND stop = 0 AND "+which, reason, id); err != nil {
+	if _, err := tx.ExecContext(ctx,
+		"UPDATE build SET stop_requested = 1, reason = ? WHERE job_id = ? AND stop_requested = 0 AND "+which,
+		reason, id); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, settled = 1
-		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop = 1`, millis(now), id)
+	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1
+		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop_requested = 1`, timestamp(now), id)
 	return err
 }
 
@@ -273,8 +262,10 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.
 func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ? WHERE job_id = ? AND number = ? AND state = 'queued' AND stop = 0
-			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`, millis(now), b.JobID, b.Number, millis(now.Add(-patience)), millis(now.Add(patience)))
+		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ?
+			WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
+			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`,
+			timestamp(now), b.JobID, b.Number, timestamp(now.Add(-patience)), timestamp(now.Add(patience)))
 		if err != nil {
 			return err
 		}
@@ -287,16 +278,19 @@ func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience 
 
 // UnclaimStart gives a claim back: the engine has certainly not started anything.
 func (db *DB) UnclaimStart(ctx context.Context, b *Build) error {
-	return db.exec(ctx, "UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'", b.JobID, b.Number)
+	return db.exec(ctx,
+		"UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'",
+		b.JobID, b.Number)
 }
 
 // SetTicket stores the engine's answer to a start.
 func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID, b.Number); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID,
+			b.Number); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE job SET problem = '' WHERE id = ?", b.JobID)
+		_, err := tx.ExecContext(ctx, "UPDATE job SET engine_error = '' WHERE id = ?", b.JobID)
 		return err
 	})
 }
@@ -308,23 +302,26 @@ type Observation struct {
 	Removed bool   // the engine no longer has the job: somebody removed it there
 }
 
-// Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times,
-// expected length. A build that has ended stays as it is; so does one that another process has given another
-// ticket since it was read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it
-// ends by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
+// Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times, expected
+// length. A build that has ended stays as it is; so does one that another process has given another ticket since it was
+// read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it ends
+// by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", millis(seen), id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", timestamp(seen), id); err != nil {
 			return err
 		}
 		for _, o := range builds {
 			b := o.Build
 			res, err := tx.ExecContext(ctx,
-				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?, state = iif(stop = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
-				reason = CASE WHEN stop = 1 AND ? IN ('queued', 'running', 'aborted', 'lost') THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
-				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND NOT (state = 'running' AND ? = 'queued')`,
-				null(b.Ticket), millis(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
-				millis(b.StartedAt), millis(b.EndedAt), b.Expected.Milliseconds(), b.JobID, b.Number, null(o.Ticket), b.State)
+				`UPDATE build SET ticket = ?, asked_at = ?, engine_number = ?,
+				state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
+				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost')
+					THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
+				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ?
+				AND NOT (state = 'running' AND ? = 'queued')`,
+				null(b.Ticket), timestamp(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
+				timestamp(b.StartedAt), timestamp(b.EndedAt), milliseconds(b.Expected), b.JobID, b.Number, null(o.Ticket), b.State)
 			if err != nil {
 				return err
 			}
@@ -332,7 +329,7 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 			if err == nil && n > 0 {
 				err = ran(ctx, tx, b)
 			}
-			if err == nil && n > 0 && b.State == "lost" && !o.Removed {
+			if err == nil && n > 0 && b.State == Lost && !o.Removed {
 				err = repeat(ctx, tx, b, seen)
 			}
 			if err != nil {
@@ -343,17 +340,18 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 	})
 }
 
-// Settle stores the artifacts of a build that has ended; it will not change any more.
-func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error {
+// Finalize stores the artifacts of a build that has ended; it will not change any more.
+func (db *DB) Finalize(ctx context.Context, b *Build, artifacts []Artifact) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, a := range artifacts {
 			if _, err := tx.ExecContext(ctx, `INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, ?, ?, ?, ?)
-				ON CONFLICT DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`, b.JobID, b.Number, a.Path, a.Size, a.SHA256); err != nil {
+				ON CONFLICT DO UPDATE SET size = excluded.size, sha256 = excluded.sha256`,
+				b.JobID, b.Number, a.Path, a.Size, a.SHA256); err != nil {
 				return err
 			}
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE build SET settled = 1, notified = NOT `+wanted+`
-			WHERE job_id = ? AND number = ? AND settled = 0 AND state NOT IN ('queued', 'running')`, b.JobID, b.Number)
+		_, err := tx.ExecContext(ctx, `UPDATE build SET finalized = 1, notified = NOT `+wanted+`
+			WHERE job_id = ? AND number = ? AND finalized = 0 AND state NOT IN ('queued', 'running')`, b.JobID, b.Number)
 		return err
 	})
 }
@@ -362,19 +360,11 @@ func (db *DB) Settle(ctx context.Context, b *Build, artifacts []Artifact) error 
 func (db *DB) Artifacts(ctx context.Context, owner int64, id string, number int) (list []Artifact, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		list, err = rows(ctx, tx, scanArtifact, `SELECT path, size, sha256 FROM artifact JOIN job ON job.id = artifact.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build = ? ORDER BY size DESC, path`, id, owner, number)
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build = ?
+			ORDER BY size DESC, path`, id, owner, number)
 		return err
 	})
 	return list, err
-}
-
-// null is v, or NULL for its zero value.
-func null[T comparable](v T) any {
-	var zero T
-	if v == zero {
-		return nil
-	}
-	return v
 }
 
 // HighestEngineNumber is the highest number that the engine is known to have given a build of a job; 0: none.

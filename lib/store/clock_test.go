@@ -18,7 +18,7 @@ func TestAClockThatWasSetBack(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := db.Try(t.Context(), ahead, guess); apperr.KindOf(err) != apperr.Limited {
+	if _, err := db.Try(t.Context(), ahead, guess); apperr.KindOf(err) != apperr.RateLimited {
 		t.Errorf("a sixth try: %v", err)
 	}
 	if _, err := db.Try(t.Context(), now, guess); err != nil {
@@ -30,7 +30,7 @@ func TestAClockThatWasSetBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !finish(t, db, b, "succeeded") {
+	if !finish(t, db, b, Succeeded) {
 		t.Fatal("it did not end")
 	}
 	s, err := db.LocalStatuses(t.Context(), []string{"job"}, 1)

@@ -13,8 +13,8 @@ import (
 // counted apart from the others), or after some days. The days of the newest that succeeded count from the job's
 // last build, so that no failures let it go. What its owner keeps stays.
 
-// Aged is a build whose log and artifacts are kept no longer.
-type Aged struct {
+// ExpiredBuild is a build whose log and artifacts are kept no longer.
+type ExpiredBuild struct {
 	JobID, EngineName    string
 	Number, EngineNumber int
 	Why                  string // days or count
@@ -22,33 +22,33 @@ type Aged struct {
 }
 
 // newerAlike counts the builds of b's job that push b out.
-const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.settled = 1 AND n.expired_at IS NULL
+const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.finalized = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
-// Aged returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun. It
-// returns some of them; ask again after Expired.
-func (db *DB) Aged(ctx context.Context, l Limits, keep int, now time.Time) (found []Aged, err error) {
-	scan := func(rs *sql.Rows) (a Aged, err error) {
+// ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun.
+// It returns some of them; ask again after MarkExpired.
+func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Time) (found []ExpiredBuild, err error) {
+	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber, &a.Why, &a.Limit)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT job_id, engine_name, number, engine_number,
 				iif(newer >= ?3, 'count', 'days'), iif(newer >= ?3, ?3, days)
 			FROM (SELECT b.*, job.engine_name, coalesce(p.keep_days, ?1) AS days, `+newerAlike+` AS newer
-				FROM build b JOIN job ON job.id = b.job_id JOIN person p ON p.id = job.person_id
-				WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
+				FROM build b JOIN job ON job.id = b.job_id JOIN user p ON p.id = job.user_id
+				WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
 				AND job.removed_at IS NULL) AS b
 			WHERE expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
 				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at)
-			ORDER BY ended_at LIMIT 100`, l.KeepDays, millis(now), keep)
+			ORDER BY ended_at LIMIT 100`, l.KeepDays, timestamp(now), keep)
 		return err
 	})
 	return found, err
 }
 
-// Expiring claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where its
-// owner was faster.
-func (db *DB) Expiring(ctx context.Context, a Aged) (claimed bool, err error) {
+// ClaimExpired claims a build that is to be removed: from now on nobody is told that it is kept. It reports false where
+// its owner was faster.
+func (db *DB) ClaimExpired(ctx context.Context, a ExpiredBuild) (claimed bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET expiring = 1
 			WHERE job_id = ? AND number = ? AND kept = 0 AND expired_at IS NULL`, a.JobID, a.Number)
@@ -62,8 +62,8 @@ func (db *DB) Expiring(ctx context.Context, a Aged) (claimed bool, err error) {
 	return claimed, err
 }
 
-// Expired notes that a build's log and artifacts are gone.
-func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
+// MarkExpired notes that a build's log and artifacts are gone.
+func (db *DB) MarkExpired(ctx context.Context, a ExpiredBuild, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM artifact WHERE job_id = ? AND build = ?`, a.JobID, a.Number)
 		if err != nil {
@@ -71,26 +71,26 @@ func (db *DB) Expired(ctx context.Context, a Aged, now time.Time) error {
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE build SET expired_at = ?, gone_why = ?, gone_limit = ?,
 			expiring = 0, kept = 0, engine_kept = 0
-			WHERE job_id = ? AND number = ? AND expired_at IS NULL`, millis(now), a.Why, a.Limit, a.JobID, a.Number)
+			WHERE job_id = ? AND number = ? AND expired_at IS NULL`, timestamp(now), a.Why, a.Limit, a.JobID, a.Number)
 		return err
 	})
 }
 
-// NotExpired gives a claim back: the build is still there. Kept says that somebody has the engine keep it.
-func (db *DB) NotExpired(ctx context.Context, a Aged, kept bool) error {
+// UnclaimExpired gives a claim back: the build is still there. Kept says that somebody has the engine keep it.
+func (db *DB) UnclaimExpired(ctx context.Context, a ExpiredBuild, kept bool) error {
 	return db.exec(ctx, `UPDATE build SET expiring = 0, kept = ?1, engine_kept = ?1 WHERE job_id = ?2 AND number = ?3`,
 		kept, a.JobID, a.Number)
 }
 
 // Kept returns all builds whose log and artifacts should be there.
-func (db *DB) Kept(ctx context.Context) (found []Aged, err error) {
-	scan := func(rs *sql.Rows) (a Aged, err error) {
+func (db *DB) Kept(ctx context.Context) (found []ExpiredBuild, err error) {
+	scan := func(rs *sql.Rows) (a ExpiredBuild, err error) {
 		return a, rs.Scan(&a.JobID, &a.EngineName, &a.Number, &a.EngineNumber)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT b.job_id, job.engine_name, b.number, b.engine_number
 			FROM build b JOIN job ON job.id = b.job_id
-			WHERE b.settled = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
+			WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND job.removed_at IS NULL`)
 		return err
 	})
 	return found, err
@@ -100,15 +100,15 @@ func (db *DB) Kept(ctx context.Context) (found []Aged, err error) {
 // that the engine needs not know.
 func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, kept, told bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		var b nullBuild
+		var b Build
 		var expiring bool
 		err := tx.QueryRowContext(ctx, "SELECT build.expiring, "+buildColumns+` FROM build JOIN job ON job.id = build.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL AND build.number = ?`, id, owner, number).
 			Scan(append([]any{&expiring}, b.fields()...)...)
 		if err != nil {
 			return orGone(err, noBuild())
 		}
-		if gone := b.build().Gone(); gone != nil {
+		if gone := b.Gone(); gone != nil {
 			return gone
 		}
 		if kept && expiring {
@@ -121,9 +121,9 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 	})
 }
 
-// Untold returns the builds of a job of which the engine knows something else than their owner wants: whether they are
-// kept.
-func (db *DB) Untold(ctx context.Context, id string) (builds []*Build, err error) {
+// KeptOutOfSync returns the builds of a job of which the engine knows something else than their owner wants: whether
+// they are kept.
+func (db *DB) KeptOutOfSync(ctx context.Context, id string) (builds []*Build, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		builds, err = rows(ctx, tx, scanBuild, "SELECT "+buildColumns+` FROM build
 			WHERE job_id = ? AND kept <> engine_kept AND engine_number > 0 ORDER BY number`, id)
@@ -132,12 +132,12 @@ func (db *DB) Untold(ctx context.Context, id string) (builds []*Build, err error
 	return builds, err
 }
 
-// ToldKept notes what the engine was told of a build.
-func (db *DB) ToldKept(ctx context.Context, b *Build) error {
+// SetEngineKept notes what the engine was told of a build.
+func (db *DB) SetEngineKept(ctx context.Context, b *Build) error {
 	return db.exec(ctx, "UPDATE build SET engine_kept = ? WHERE job_id = ? AND number = ?", b.Kept, b.JobID, b.Number)
 }
 
-// Gone is a fault that says why log and artifacts of a build are gone; nil: they are not.
+// Gone is an error that says why log and artifacts of a build are gone; nil: they are not.
 func (b *Build) Gone() error {
 	if b.ExpiredAt.IsZero() {
 		return nil
@@ -178,10 +178,10 @@ func Stays(builds []*Build, keep, days int) map[int]Stay {
 		}
 	}
 	for _, b := range builds {
-		if !b.Settled || !b.ExpiredAt.IsZero() || b.EngineNumber == 0 {
+		if !b.Finalized || !b.ExpiredAt.IsZero() || b.EngineNumber == 0 {
 			continue
 		}
-		good := b.State == "succeeded"
+		good := b.State == Succeeded
 		s := Stay{Newer: keep - newer[good]}
 		if days > 0 {
 			s.Until = b.EndedAt.AddDate(0, 0, days)

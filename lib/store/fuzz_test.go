@@ -9,8 +9,8 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// FuzzLink: of all secrets only the very one that was sent opens something, and only for its own purpose.
-func FuzzLink(f *testing.F) {
+// FuzzEmailToken: of all secrets only the very one that was sent opens something, and only for its own purpose.
+func FuzzEmailToken(f *testing.F) {
 	path := filepath.Join(f.TempDir(), "toaster.db")
 	if _, _, err := Migrate(f.Context(), path); err != nil {
 		f.Fatal(err)
@@ -20,19 +20,19 @@ func FuzzLink(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Cleanup(func() { db.Close() })
-	p := &Person{Email: "anna@example.org", Role: "user", State: "pending", MaxJobs: -1, CreatedAt: day}
-	link, secret := NewLink("activate", p.Email, day, time.Hour)
-	if err := db.AddPerson(f.Context(), p); err != nil {
+	p := &User{Email: "anna@example.org", Role: RoleUser, State: Pending, MaxJobs: -1, CreatedAt: day}
+	link, secret := NewEmailToken("activate", p.Email, day, time.Hour)
+	if err := db.AddUser(f.Context(), p); err != nil {
 		f.Fatal(err)
 	}
-	if err := db.SendLink(f.Context(), p.ID, link); err != nil {
+	if err := db.SendEmailToken(f.Context(), p.ID, link); err != nil {
 		f.Fatal(err)
 	}
 	f.Add("activate", secret)
 	f.Add("recover", secret)
 	f.Add("activate", secret+"=")
 	f.Fuzz(func(t *testing.T, kind, typed string) {
-		_, found, err := db.FindLink(t.Context(), kind, typed, day)
+		_, found, err := db.FindEmailToken(t.Context(), kind, typed, day)
 		switch {
 		case kind == "activate" && typed == secret:
 			if err != nil || found.ID != p.ID {

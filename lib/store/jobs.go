@@ -10,30 +10,30 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Job is what a person wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
+// Job is what a user wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
 type Job struct {
-	ID            string // 12 characters, random
-	PersonID      int64
-	Name          string // the person's
-	Target        string
-	TargetTitle   string // the target's line for people; where none is stored, its name
-	EngineName    string // the engine's; unique also when letter case is ignored
-	Enabled       bool
-	EngineEnabled bool   // what the engine was told last
-	Revision      int    // the newest
-	Defined       int    // the revision that the engine has; 0: none
-	Problem       string // why the engine refused what was asked of it, for a person; empty: it didn't
-	Badge         bool   // everybody who has its address may see the job's badge
-	CreatedAt     time.Time
-	SeenAt        time.Time // when the engine last answered about it; zero: never
-	RemovedAt     time.Time // zero: it is there
-	Last          *Build    // the newest build; nil: none yet
+	ID             string // 12 characters, random
+	UserID         int64
+	Name           string // the user's
+	Target         string
+	TargetTitle    string // the target's line for people; where none is stored, its name
+	EngineName     string // the engine's; unique also when letter case is ignored
+	Enabled        bool
+	EngineEnabled  bool   // what the engine was told last
+	Revision       int    // the newest
+	EngineRevision int    // the revision that the engine has; 0: none
+	EngineError    string // why the engine refused what was asked of it, for people; empty: it didn't
+	Badge          bool   // everybody who has its address may see the job's badge
+	CreatedAt      time.Time
+	SeenAt         time.Time // when the engine last answered about it; zero: never
+	RemovedAt      time.Time // zero: it is there
+	Last           *Build    // the newest build; nil: none yet
 }
 
-// State is the state of the newest build, or "new" before the first.
-func (j *Job) State() string {
+// State is the state of the newest build, or NeverBuilt.
+func (j *Job) State() BuildState {
 	if j.Last == nil {
-		return "new"
+		return NeverBuilt
 	}
 	return j.Last.State
 }
@@ -60,8 +60,9 @@ type Root struct {
 // targetTitle is a job's target as people know it.
 const targetTitle = "coalesce(nullif(job.target_title, ''), job.target)"
 
-const jobColumns = "job.id, job.person_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled, job.engine_enabled,
-	job.revision, job.defined, job.problem, job.badge, job.created_at, job.seen_at, job.removed_at`
+const jobColumns = "job.id, job.user_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled,
+	job.engine_enabled, job.revision, job.engine_revision, job.engine_error, job.badge,
+	job.created_at, job.seen_at, job.removed_at`
 
 // withLast joins a job with its newest build, whose columns are NULL when there is none.
 const withLast = ` LEFT JOIN build ON build.job_id = job.id
@@ -69,36 +70,31 @@ const withLast = ` LEFT JOIN build ON build.job_id = job.id
 
 func scanJob(rs *sql.Rows) (*Job, error) {
 	var j Job
-	var created, seen, removed sql.NullInt64
-	var b nullBuild
-	err := rs.Scan(append([]any{&j.ID, &j.PersonID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled, &j.EngineEnabled,
-		&j.Revision, &j.Defined, &j.Problem, &j.Badge, &created, &seen, &removed}, b.fields()...)...)
-	if err != nil {
-		return nil, err
-	}
-	j.CreatedAt, j.RemovedAt = when(created), when(removed)
-	if seen.Int64 > 0 {
-		j.SeenAt = when(seen)
-	}
-	j.Last = b.build()
-	return &j, nil
+	var b Build
+	err := rs.Scan(append([]any{&j.ID, &j.UserID, &j.Name, &j.Target, &j.TargetTitle, &j.EngineName, &j.Enabled,
+		&j.EngineEnabled,
+		&j.Revision, &j.EngineRevision, &j.EngineError, &j.Badge, (*timestamp)(&j.CreatedAt),
+		(*timestamp)(&j.SeenAt), (*timestamp)(&j.RemovedAt)}, b.fields()...)...)
+	j.Last = b.orNil()
+	return &j, err
 }
 
 func noJob() error {
 	return apperr.New(apperr.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
 }
 
-// AddJob stores a job with its first revision, unless its owner has limit jobs already (Quota); 0 is no limit. An
-// engine name that is taken is a Conflict: try another.
+// AddJob stores a job with its first revision, unless its owner has limit jobs already (ResourceExhausted); 0 is no
+// limit. An engine name that is taken is an AlreadyExists: try another.
 func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return addJob(ctx, tx, j, r, limit) })
 }
 
-// AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise a Conflict.
+// AddNamedJob is AddJob where its owner has no job with the same name and target: otherwise an AlreadyExists.
 func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if other, err := namedJob(ctx, tx, j.PersonID, j.Name, j.Target); other != nil || err != nil {
-			return errors.Join(err, apperr.New(apperr.Conflict, "A job of this name was made at the same moment.", "Try again."))
+		if other, err := namedJob(ctx, tx, j.UserID, j.Name, j.Target); other != nil || err != nil {
+			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.",
+				"Try again."))
 		}
 		return addJob(ctx, tx, j, r, limit)
 	})
@@ -114,7 +110,7 @@ func (db *DB) NamedJob(ctx context.Context, owner int64, name, target string) (j
 }
 
 func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string) (*Job, error) {
-	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE job.person_id = ?
+	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE job.user_id = ?
 		AND job.name = ? AND job.target = ? AND job.removed_at IS NULL ORDER BY job.created_at DESC,
 			job.id LIMIT 1`, owner, name, target)
 	if err != nil || len(jobs) == 0 {
@@ -123,17 +119,20 @@ func namedJob(ctx context.Context, tx *sql.Tx, owner int64, name, target string)
 	return jobs[0], nil
 }
 
-// NameTaken is the code of the Conflict where an engine name is taken.
+// NameTaken is the code of the AlreadyExists where an engine name is taken.
 const NameTaken = "engine_name_taken"
 
 func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) error {
-	if err := roomForJob(ctx, tx, j.PersonID, limit); err != nil {
+	if err := checkJobQuota(ctx, tx, j.UserID, limit); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO job (id, person_id, name, target, target_title, engine_name, revision, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, j.ID, j.PersonID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, millis(j.CreatedAt))
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO job (id, user_id, name, target, target_title, engine_name, revision, created_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, timestamp(j.CreatedAt))
 	if unique(err) {
-		return apperr.Wrap(apperr.Conflict, err, "A job of this name was made at the same moment.", "Try again.").Coded(NameTaken)
+		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.",
+			"Try again.").Coded(NameTaken)
 	}
 	if err != nil {
 		return err
@@ -144,41 +143,43 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 	return made(ctx, tx, "/jobs/"+j.ID)
 }
 
-// RoomForJob is Quota where an owner has limit jobs already; 0 is no limit.
-func (db *DB) RoomForJob(ctx context.Context, owner int64, limit int) error {
-	return db.read(ctx, func(tx *sql.Tx) error { return roomForJob(ctx, tx, owner, limit) })
+// CheckJobQuota is ResourceExhausted where an owner has limit jobs already; 0 is no limit.
+func (db *DB) CheckJobQuota(ctx context.Context, owner int64, limit int) error {
+	return db.read(ctx, func(tx *sql.Tx) error { return checkJobQuota(ctx, tx, owner, limit) })
 }
 
-func roomForJob(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
+func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) error {
 	var have int
-	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL",
+	err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL",
 		owner).Scan(&have)
 	if err != nil || limit == 0 || have < limit {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
 		"Remove a job that you no longer need, or ask the administrator for more.")
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, created_at)
 		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, millis(r.CreatedAt))
+		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, timestamp(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
 		err = r.Made.put(ctx, tx, r.JobID, r.Number)
 	}
 	if err != nil || r.Root == (Root{}) {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, "INSERT INTO root_access (job_id, revision, keys, password) VALUES (?, ?, ?, ?)", r.JobID, r.Number, r.Root.Keys, r.Root.Password)
+	_, err = tx.ExecContext(ctx, "INSERT INTO root_access (job_id, revision, keys, password) VALUES (?, ?, ?, ?)",
+		r.JobID, r.Number, r.Root.Keys, r.Root.Password)
 	return err
 }
 
-// AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the
-// newest revision is a Conflict: somebody changed the job meanwhile.
+// AddRevision stores new sources for a job, under the number that it sets in r. A base that is no longer the newest
+// revision is a FailedPrecondition: somebody changed the job meanwhile.
 //
-// Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more than most bytes,
-// of all jobs of the owner together: Quota; 0 is no limit.
+// Revisions that no build was made from are forgotten when a newer one comes. Where all that are left would take more
+// than most bytes, of all jobs of the owner together: ResourceExhausted; 0 is no limit.
 func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name string, r *Revision, most int64) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, r.JobID)
@@ -193,13 +194,15 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
-			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id AND build.revision = revision.number)`, r.JobID, r.Number, j.Defined); err != nil {
+			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id
+			AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
 			return err
 		}
-		if err := roomForSources(ctx, tx, owner, most); err != nil {
+		if err := checkSourceQuota(ctx, tx, owner, most); err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, problem = '' WHERE id = ?", r.Number, name, r.JobID)
+		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number,
+			name, r.JobID)
 		if err != nil {
 			return err
 		}
@@ -207,15 +210,16 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 	})
 }
 
-// Stale is the Conflict of a change that was made from a revision which is no longer the newest.
+// Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
-	return apperr.New(apperr.Conflict, fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
+	return apperr.New(apperr.FailedPrecondition,
+		fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
 		"Compare your text with the newest one, then send it again.")
 }
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
 	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
-		" WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL", id, owner)
+		" WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL", id, owner)
 	if err == nil && len(jobs) == 0 {
 		err = noJob()
 	}
@@ -236,10 +240,10 @@ func (db *DB) Job(ctx context.Context, owner int64, id string) (j *Job, err erro
 
 // JobQuery chooses from an owner's jobs. The zero query is all of them, newest first.
 type JobQuery struct {
-	Text          string // somewhere in the name or the target; ASCII letters of either case
-	State         string // of the newest build, or "new"
-	Sort          string // "name", "activity" (the newest build first), else newest first
-	Offset, Limit int    // of Limit 0: all
+	Text          string     // somewhere in the name or the target; ASCII letters of either case
+	State         BuildState // a job's
+	Sort          string     // "name", "activity" (the newest build first), else newest first
+	Offset, Limit int        // of Limit 0: all
 }
 
 // JobPage is what a query found.
@@ -256,8 +260,9 @@ var jobOrders = map[string]string{
 
 // Jobs returns a page of an owner's jobs.
 func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
-	const chosen = " FROM job" + withLast + ` WHERE job.person_id = ? AND job.removed_at IS NULL
-		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0) AND (? = '' OR coalesce(build.state, 'new') = ?)`
+	const chosen = " FROM job" + withLast + ` WHERE job.user_id = ? AND job.removed_at IS NULL
+		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0)
+		AND (? = '' OR coalesce(build.state, 'new') = ?)`
 	args := []any{owner, q.Text, q.Text, q.State, q.State}
 	order, ok := jobOrders[q.Sort]
 	if !ok {
@@ -267,7 +272,8 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 		q.Limit = -1 // SQLite: none
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE person_id = ? AND removed_at IS NULL", owner).Scan(&page.Total); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT count(*) FROM job WHERE user_id = ? AND removed_at IS NULL",
+			owner).Scan(&page.Total); err != nil {
 			return err
 		}
 		page.Found = page.Total
@@ -276,20 +282,22 @@ func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, 
 				return err
 			}
 		}
-		page.Jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+chosen+" ORDER BY "+order+" LIMIT ? OFFSET ?",
+		page.Jobs, err = rows(ctx, tx, scanJob,
+			"SELECT "+jobColumns+", "+buildColumns+chosen+" ORDER BY "+order+" LIMIT ? OFFSET ?",
 			append(args, q.Limit, q.Offset)...)
 		return err
 	})
 	return page, err
 }
 
-// Unsettled returns the jobs of which something has still to be told to the engine, or asked from it,
+// UnfinishedJobs returns the jobs of which something has still to be told to the engine, or asked from it,
 // whoever owns them.
-func (db *DB) Unsettled(ctx context.Context) (jobs []*Job, err error) {
+func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+` WHERE
-			job.removed_at IS NOT NULL OR job.defined < job.revision OR job.engine_enabled <> job.enabled
-			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.settled = 0 OR b.kept <> b.engine_kept)) ORDER BY job.created_at`)
+			job.removed_at IS NOT NULL OR job.engine_revision < job.revision OR job.engine_enabled <> job.enabled
+			OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = job.id AND (b.finalized = 0 OR b.kept <> b.engine_kept))
+			ORDER BY job.created_at`)
 		return err
 	})
 	return jobs, err
@@ -298,25 +306,29 @@ func (db *DB) Unsettled(ctx context.Context) (jobs []*Job, err error) {
 // Revision returns the sources of an owner's job; number 0 is the newest.
 func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) (*Revision, error) {
 	var r Revision
-	var created sql.NullInt64
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at, coalesce(a.keys, ''), coalesce(a.password, '')
-			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id AND a.revision = r.number
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, &created, &r.Root.Keys, &r.Root.Password)
+		return tx.QueryRowContext(ctx,
+			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at,
+				coalesce(a.keys, ''), coalesce(a.password, '')
+			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id
+			AND a.revision = r.number
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
+			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment,
+			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()
 	}
-	r.CreatedAt = when(created)
 	return &r, err
 }
 
-// Root returns how root gets into the images of one revision of an owner's job; the zero Root where nothing was said of it.
+// Root returns how root gets into the images of one revision of an owner's job; the zero Root where nothing was said of
+// it.
 func (db *DB) Root(ctx context.Context, owner int64, id string, revision int) (root Root, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT a.keys, a.password FROM root_access a JOIN job ON job.id = a.job_id
-			WHERE job.id = ? AND job.person_id = ? AND a.revision = ?`, id, owner, revision).Scan(&root.Keys, &root.Password)
+			WHERE job.id = ? AND job.user_id = ? AND a.revision = ?`, id, owner, revision).Scan(&root.Keys, &root.Password)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
@@ -339,12 +351,12 @@ func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bo
 
 // RemoveJob takes a job away from its owner and asks for its builds to be stopped. The row stays until the
 // engine has removed the job too: see DeleteJob. The lines are for the audit trail.
-func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...Entry) error {
+func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...AuditEntry) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", millis(now), id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET removed_at = ? WHERE id = ?", timestamp(now), id); err != nil {
 			return err
 		}
 		return audit(ctx, tx, by...)
@@ -355,8 +367,9 @@ func (db *DB) RemoveJob(ctx context.Context, owner int64, id string, now time.Ti
 func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx,
-			"UPDATE started SET ended = max(began, ?) WHERE job_id = ? AND began IS NOT NULL AND ended IS NULL",
-			millis(now), id)
+			`UPDATE build_start SET ended_at = max(started_at, ?)
+			WHERE job_id = ? AND started_at IS NOT NULL AND ended_at IS NULL`,
+			timestamp(now), id)
 		if err != nil {
 			return err
 		}
@@ -365,10 +378,11 @@ func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	})
 }
 
-// JobDefined notes that the engine has a revision of the job. Builds that wait will be made from it.
-func (db *DB) JobDefined(ctx context.Context, id string, revision int) error {
+// SetEngineRevision notes that the engine has a revision of the job. Builds that wait will be made from it.
+func (db *DB) SetEngineRevision(ctx context.Context, id string, revision int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE job SET defined = ?, problem = '' WHERE id = ?", revision, id); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE job SET engine_revision = ?, engine_error = '' WHERE id = ?", revision,
+			id); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE build SET revision = ? WHERE job_id = ? AND state = 'queued'", revision, id)
@@ -376,19 +390,19 @@ func (db *DB) JobDefined(ctx context.Context, id string, revision int) error {
 	})
 }
 
-// JobUndefined notes that the engine no longer has the job: it must be defined again.
-func (db *DB) JobUndefined(ctx context.Context, id string) error {
-	return db.exec(ctx, "UPDATE job SET defined = 0, engine_enabled = 1 WHERE id = ?", id)
+// ClearEngineRevision notes that the engine no longer has the job: it must be defined again.
+func (db *DB) ClearEngineRevision(ctx context.Context, id string) error {
+	return db.exec(ctx, "UPDATE job SET engine_revision = 0, engine_enabled = 1 WHERE id = ?", id)
 }
 
-// JobEngineEnabled notes what the engine was told.
-func (db *DB) JobEngineEnabled(ctx context.Context, id string, enabled bool) error {
+// SetEngineEnabled notes what the engine was told.
+func (db *DB) SetEngineEnabled(ctx context.Context, id string, enabled bool) error {
 	return db.exec(ctx, "UPDATE job SET engine_enabled = ? WHERE id = ?", enabled, id)
 }
 
-// JobProblem notes why the engine refused what was asked of it.
-func (db *DB) JobProblem(ctx context.Context, id, problem string) error {
-	return db.exec(ctx, "UPDATE job SET problem = ? WHERE id = ?", problem, id)
+// SetEngineError notes why the engine refused what was asked of it.
+func (db *DB) SetEngineError(ctx context.Context, id, message string) error {
+	return db.exec(ctx, "UPDATE job SET engine_error = ? WHERE id = ?", message, id)
 }
 
 // exec runs one statement in a transaction of its own.

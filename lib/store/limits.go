@@ -10,18 +10,18 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Limits are what a person's builds may take, where nothing else is set for the person, and what may wait. 0: no limit.
+// Limits are what a user's builds may take, where nothing else is set for the user, and what may wait. 0: no limit.
 type Limits struct {
 	Running  int   // builds queued or running at once
 	Daily    int   // builds started in 24 hours
 	Minutes  int   // of building in 24 hours, checked before a build starts
 	Bytes    int64 // of artifacts that are kept
 	KeepDays int   // how long log and artifacts are kept
-	Queue    int   // builds of all people that wait
+	Queue    int   // builds of all users that wait
 }
 
-// For returns the limits that hold for a person.
-func (l Limits) For(p *Person) Limits {
+// For returns the limits that hold for a user.
+func (l Limits) For(p *User) Limits {
 	if p.MaxRunning >= 0 {
 		l.Running = p.MaxRunning
 	}
@@ -40,7 +40,7 @@ func (l Limits) For(p *Person) Limits {
 	return l
 }
 
-// Usage is how much of their limits a person has taken.
+// Usage is how much of their limits a user has taken.
 type Usage struct {
 	Jobs, Running, Daily int
 	Minutes              int // of building in 24 hours
@@ -49,38 +49,41 @@ type Usage struct {
 
 const daily = 24 * time.Hour
 
-// Usage tells what a person has.
-func (db *DB) Usage(ctx context.Context, person int64, now time.Time) (u Usage, err error) {
+// Usage tells what a user has.
+func (db *DB) Usage(ctx context.Context, user int64, now time.Time) (u Usage, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		ran, err := built(ctx, tx, person, now)
+		ran, err := built(ctx, tx, user, now)
 		if err != nil {
 			return err
 		}
 		u.Minutes = int(ran.since(now.Add(-daily)) / time.Minute)
-		return tx.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM job WHERE person_id = ?1 AND removed_at IS NULL), (`+running+`),
-			(SELECT count(*) FROM started WHERE person_id = ?1 AND at > ?2), (`+taken+`)`, person, millis(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
+		return tx.QueryRowContext(ctx, `SELECT
+			(SELECT count(*) FROM job WHERE user_id = ?1 AND removed_at IS NULL), (`+running+`),
+			(SELECT count(*) FROM build_start WHERE user_id = ?1 AND queued_at > ?2), (`+taken+`)`,
+			user, timestamp(now.Add(-daily))).Scan(&u.Jobs, &u.Running, &u.Daily, &u.Bytes)
 	})
 	return u, err
 }
 
 // Builds of a job that was removed count as long as they run.
 const (
-	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id WHERE build.state IN ('queued', 'running') AND job.person_id = ?1`
-	taken   = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id WHERE job.person_id = ?1 AND job.removed_at IS NULL`
+	running = `SELECT count(*) FROM build JOIN job ON job.id = build.job_id
+		WHERE build.state IN ('queued', 'running') AND job.user_id = ?1`
+	taken = `SELECT coalesce(sum(size), 0) FROM artifact JOIN job ON job.id = artifact.job_id
+		WHERE job.user_id = ?1 AND job.removed_at IS NULL`
 )
 
-// admit tells whether a person may start one more build.
-func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
-	var p Person
-	to, done := p.fields()
-	if err := tx.QueryRowContext(ctx, "SELECT "+personColumns+" FROM person p WHERE p.id = ?", person).Scan(to...); err != nil {
+// admit tells whether a user may start one more build.
+func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
+	var p User
+	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?",
+		user).Scan(p.fields()...); err != nil {
 		return missing(err, "There is no such account.")
 	}
-	done()
 	l = l.For(&p)
 	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes,
 		l.space, l.queue} {
-		if err := check(ctx, tx, person, now); err != nil {
+		if err := check(ctx, tx, user, now); err != nil {
 			return err
 		}
 	}
@@ -88,16 +91,16 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 }
 
 // count notes that a build was asked for, and forgets those that no longer count.
-func count(ctx context.Context, tx *sql.Tx, person int64, b *Build, now time.Time) error {
+func count(ctx context.Context, tx *sql.Tx, user int64, b *Build, now time.Time) error {
 	if _, err := tx.ExecContext(ctx,
-		`DELETE FROM started AS s WHERE person_id = ?1 AND at <= ?2 AND coalesce(ended, at) <= ?2
-		AND (began IS NULL OR ended IS NOT NULL)
+		`DELETE FROM build_start AS s WHERE user_id = ?1 AND queued_at <= ?2 AND coalesce(ended_at, queued_at) <= ?2
+		AND (started_at IS NULL OR ended_at IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM build WHERE build.job_id = s.job_id AND number = s.build
-			AND state IN ('queued', 'running'))`, person, millis(now.Add(-daily))); err != nil {
+			AND state IN ('queued', 'running'))`, user, timestamp(now.Add(-daily))); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO started (person_id, at, job_id, build) VALUES (?, ?, ?, ?)`, person,
-		millis(now), b.JobID, b.Number)
+	_, err := tx.ExecContext(ctx, `INSERT INTO build_start (user_id, queued_at, job_id, build) VALUES (?, ?, ?, ?)`, user,
+		timestamp(now), b.JobID, b.Number)
 	return err
 }
 
@@ -106,48 +109,52 @@ func ran(ctx context.Context, tx *sql.Tx, b *Build) error {
 	if b.StartedAt.IsZero() {
 		return nil
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE started SET began = ?, ended = ? WHERE job_id = ? AND build = ?`,
-		millis(b.StartedAt), millis(b.EndedAt), b.JobID, b.Number)
+	_, err := tx.ExecContext(ctx, `UPDATE build_start SET started_at = ?, ended_at = ? WHERE job_id = ? AND build = ?`,
+		timestamp(b.StartedAt), timestamp(b.EndedAt), b.JobID, b.Number)
 	return err
 }
 
-func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
 	var n int
-	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
+	if err := tx.QueryRowContext(ctx, running, user).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
 		"Wait until one has ended, or stop one.")
 }
 
-func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	if l.Daily == 0 {
 		return nil
 	}
-	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM started WHERE person_id = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		person, millis(now.Add(-daily)), millis(now.Add(daily)), l.Daily-1).Scan(&at)
+	var at time.Time
+	err := tx.QueryRowContext(ctx, `SELECT queued_at FROM build_start
+		WHERE user_id = ? AND queued_at > ? AND queued_at < ? ORDER BY queued_at DESC LIMIT 1 OFFSET ?`,
+		user, timestamp(now.Add(-daily)), timestamp(now.Add(daily)), l.Daily-1).Scan((*timestamp)(&at))
 	if err == sql.ErrNoRows {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	free := time.UnixMilli(at).Add(daily)
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
-		l.Daily),
+	free := at.Add(daily)
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+			l.Daily),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
-func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
+func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
 	var n int64
-	if err := tx.QueryRowContext(ctx, taken, person).Scan(&n); err != nil || l.Bytes == 0 || n < l.Bytes {
+	if err := tx.QueryRowContext(ctx, taken, user).Scan(&n); err != nil || l.Bytes == 0 || n < l.Bytes {
 		return err
 	}
 	var name string
 	var most int64
 	err := tx.QueryRowContext(ctx, `SELECT job.name, sum(size) AS bytes FROM artifact JOIN job ON job.id = artifact.job_id
-		WHERE job.person_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &most)
+		WHERE job.user_id = ? AND job.removed_at IS NULL GROUP BY job.id ORDER BY bytes DESC
+		LIMIT 1`, user).Scan(&name, &most)
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
@@ -155,21 +162,22 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	if l.KeepDays > 0 {
 		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
-		size(l.Bytes)), advice)
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+			size(l.Bytes)), advice)
 }
 
-func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
+func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
 	if l.Minutes == 0 {
 		return nil
 	}
-	ran, err := built(ctx, tx, person, now)
+	ran, err := built(ctx, tx, user, now)
 	most := time.Duration(l.Minutes) * time.Minute
 	if err != nil || ran.since(now.Add(-daily)) < most {
 		return err
 	}
 	free := ran.below(most, now).Add(daily)
-	return apperr.New(apperr.Quota,
+	return apperr.New(apperr.ResourceExhausted,
 		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
 		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
@@ -177,15 +185,13 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 // spans are times in which builds ran.
 type spans [][2]time.Time
 
-// built returns when a person's builds ran that count today. Those that run still end now.
-func built(ctx context.Context, tx *sql.Tx, person int64, now time.Time) (spans, error) {
+// built returns when a user's builds ran that count today. Those that run still end now.
+func built(ctx context.Context, tx *sql.Tx, user int64, now time.Time) (spans, error) {
 	return rows(ctx, tx, func(rs *sql.Rows) (s [2]time.Time, err error) {
-		var began, ended int64
-		err = rs.Scan(&began, &ended)
-		return [2]time.Time{time.UnixMilli(began), time.UnixMilli(ended)}, err
-	}, `SELECT began, min(coalesce(ended, ?2), ?2) FROM started
-		WHERE person_id = ?1 AND began IS NOT NULL AND coalesce(ended, ?2) > ?3`,
-		person, millis(now), millis(now.Add(-daily)))
+		return s, rs.Scan((*timestamp)(&s[0]), (*timestamp)(&s[1]))
+	}, `SELECT started_at, min(coalesce(ended_at, ?2), ?2) FROM build_start
+		WHERE user_id = ?1 AND started_at IS NOT NULL AND coalesce(ended_at, ?2) > ?3`,
+		user, timestamp(now), timestamp(now.Add(-daily)))
 }
 
 // since is how long builds ran after a time.
@@ -207,23 +213,27 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 	return now.Add(-daily).Add(time.Duration(n) * time.Second)
 }
 
-// roomForSources is Quota where the sources of a person's jobs, what was just stored among them, take more than most
-// bytes.
-func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
+// checkSourceQuota is ResourceExhausted where the sources of a user's jobs, what was just stored among them, take more
+// than most bytes.
+func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
-	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.person_id = ? AND job.removed_at IS NULL`
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, person).Scan(&n)
+	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.user_id = ? AND job.removed_at IS NULL`
+	err := tx.QueryRowContext(ctx,
+		`SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
 	if err != nil || most == 0 || n <= most {
 		return err
 	}
 	var name string
 	var largest int64
-	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+sources+`
-		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, person).Scan(&name, &largest)
+	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+
+		sources+`
+		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &largest)
 	if err != nil {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
+	return apperr.New(apperr.ResourceExhausted,
+		fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, "+
+			"and %s is your limit.", size(n), size(most)),
 		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
 }
 
@@ -233,7 +243,8 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 	if err != nil || l.Queue == 0 || n < l.Queue {
 		return err
 	}
-	return apperr.New(apperr.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
+	return apperr.New(apperr.Unavailable,
+		fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
 		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
 }
 

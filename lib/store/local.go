@@ -15,7 +15,7 @@ import (
 // LocalJob is a job of the local engine.
 type LocalJob struct {
 	Name        string // unique, also when letter case is ignored
-	Owner       string // whose builds share the slots fairly with other people's
+	Owner       string // whose builds share the slots fairly with other users'
 	Description string
 	Source      []byte        // what the runner makes the script from
 	TimeLimit   time.Duration // whole milliseconds; 0: the runner's
@@ -29,18 +29,18 @@ func (j *LocalJob) Intact() bool {
 	return bytes.Equal(j.digest, sum[:])
 }
 
-// LocalBuild is a start of a job, and the build that it became. Its states are those of package build.
+// LocalBuild is a start of a job, and the build that it became.
 type LocalBuild struct {
-	Ticket    int64 // never given twice
-	Job       string
-	Number    int // from 1; 0 while it waits
-	State     string
-	Reason    string // for a person
-	Stop      bool   // somebody wants it stopped
-	QueuedAt  time.Time
-	StartedAt time.Time
-	EndedAt   time.Time
-	Runner    string // which runner has or had it
+	Ticket        int64 // never given twice
+	Job           string
+	Number        int // from 1; 0 while it waits
+	State         BuildState
+	Reason        string // for people
+	StopRequested bool   // somebody wants it stopped
+	QueuedAt      time.Time
+	StartedAt     time.Time
+	EndedAt       time.Time
+	Runner        string // which runner has or had it
 }
 
 // LocalStatus is what the queue knows of a job.
@@ -52,7 +52,7 @@ type LocalStatus struct {
 	Builds   []LocalBuild  // newest first
 }
 
-const localColumns = `ticket, job, number, state, reason, stop, queued_at, started_at, ended_at, runner`
+const localColumns = `ticket, job, number, state, reason, stop_requested, queued_at, started_at, ended_at, runner`
 
 func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 	err = rs.Scan(b.fields()...)
@@ -61,26 +61,8 @@ func scanLocal(rs *sql.Rows) (b LocalBuild, err error) {
 
 // fields are the places of localColumns.
 func (b *LocalBuild) fields() []any {
-	return []any{&b.Ticket, &b.Job, orZero{&b.Number}, &b.State, &b.Reason, &b.Stop,
-		moment{&b.QueuedAt}, moment{&b.StartedAt}, moment{&b.EndedAt}, &b.Runner}
-}
-
-// orZero scans NULL as 0, moment scans Unix milliseconds and NULL as the zero time.
-type (
-	orZero struct{ n *int }
-	moment struct{ t *time.Time }
-)
-
-func (z orZero) Scan(v any) error {
-	n, _ := v.(int64)
-	*z.n = int(n)
-	return nil
-}
-
-func (m moment) Scan(v any) error {
-	n, ok := v.(int64)
-	*m.t = when(sql.NullInt64{Int64: n, Valid: ok})
-	return nil
+	return []any{&b.Ticket, &b.Job, orZero(&b.Number), &b.State, &b.Reason, &b.StopRequested,
+		(*timestamp)(&b.QueuedAt), (*timestamp)(&b.StartedAt), (*timestamp)(&b.EndedAt), &b.Runner}
 }
 
 func noLocalJob(name string) error {
@@ -103,7 +85,7 @@ func (db *DB) LocalCreate(ctx context.Context, j LocalJob) error {
 			ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, description = excluded.description,
 				digest = excluded.digest,
 				source = excluded.source, time_limit = excluded.time_limit`,
-			j.Name, j.Owner, j.Description, digest[:], j.Source, j.TimeLimit.Milliseconds())
+			j.Name, j.Owner, j.Description, digest[:], j.Source, milliseconds(j.TimeLimit))
 		return err
 	})
 }
@@ -156,17 +138,21 @@ func orNot(err, not error) error {
 func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticket int64, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var enabled bool
-		if err := tx.QueryRowContext(ctx, "SELECT name, enabled FROM local_job WHERE name = ?", name).Scan(&name, &enabled); err != nil {
+		if err := tx.QueryRowContext(ctx, "SELECT name, enabled FROM local_job WHERE name = ?", name).Scan(&name,
+			&enabled); err != nil {
 			return orGone(err, noLocalJob(name))
 		}
 		if !enabled {
-			return apperr.New(apperr.Conflict, "This job is disabled: it can't be started.", "Enable it first.")
+			return apperr.New(apperr.FailedPrecondition, "This job is disabled: it can't be started.", "Enable it first.")
 		}
-		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'", name).Scan(&ticket)
+		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'",
+			name).Scan(&ticket)
 		if err != sql.ErrNoRows {
 			return err
 		}
-		return tx.QueryRowContext(ctx, "INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket", name, now.UnixMilli()).Scan(&ticket)
+		return tx.QueryRowContext(ctx,
+			"INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket",
+			name, timestamp(now)).Scan(&ticket)
 	})
 	return ticket, err
 }
@@ -193,7 +179,8 @@ func (db *DB) LocalStop(ctx context.Context, name string, number int) error {
 			_, err := tx.ExecContext(ctx, "DELETE FROM local_build WHERE job = ? AND state = 'queued'", name)
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE local_build SET stop = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
+		_, err := tx.ExecContext(ctx,
+			"UPDATE local_build SET stop_requested = 1 WHERE job = ? AND number = ? AND state = 'running'", name, number)
 		return err
 	})
 }
@@ -217,7 +204,8 @@ func (db *DB) LocalStatuses(ctx context.Context, names []string, recent int) (ma
 }
 
 // localJobs fills all with the jobs, and returns them by the names as they stand in the database.
-func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus, asked string) (map[string]*LocalStatus, error) {
+func localJobs(ctx context.Context, tx *sql.Tx, all map[string]*LocalStatus,
+	asked string) (map[string]*LocalStatus, error) {
 	rs, err := tx.QueryContext(ctx, `SELECT a.value, j.name, j.enabled,
 			coalesce((SELECT max(0, avg(took)) FROM (SELECT ended_at - started_at AS took FROM local_build
 				WHERE job = j.name AND state = 'succeeded' ORDER BY number DESC LIMIT 5)), 0)
@@ -270,10 +258,11 @@ func localBuilds(ctx context.Context, tx *sql.Tx, byJob map[string]*LocalStatus,
 	return rs.Err()
 }
 
-// LocalBuild returns one build; fault NotFound when the job or the build is not there (any more).
+// LocalBuild returns one build; NotFound when the job or the build is not there (any more).
 func (db *DB) LocalBuild(ctx context.Context, name string, number int) (b LocalBuild, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name,
+			number).Scan(b.fields()...)
 		return orGone(err, noLocalBuild(name, number))
 	})
 	return b, err

@@ -50,7 +50,7 @@ func take(t *testing.T, db *DB, runner string) LocalBuild {
 
 func nothing() error { return nil }
 
-func finish(t *testing.T, db *DB, b LocalBuild, state string, gone ...int) bool {
+func finish(t *testing.T, db *DB, b LocalBuild, state BuildState, gone ...int) bool {
 	t.Helper()
 	found, err := db.LocalFinish(t.Context(),
 		LocalEnd{Ticket: b.Ticket, Runner: b.Runner, State: state, EndedAt: b.StartedAt.Add(3 * time.Second)}, nothing)
@@ -87,7 +87,8 @@ func TestLocalStartsAreTakenInOrderAndOnePerJob(t *testing.T) {
 		t.Errorf("a second start that waits got ticket %d, not %d", again, a)
 	}
 	first := take(t, db, "r")
-	if first.Ticket != a || first.Number != 1 || first.State != "running" || first.Runner != "r" || first.StartedAt.IsZero() {
+	if first.Ticket != a || first.Number != 1 || first.State != Running || first.Runner != "r" ||
+		first.StartedAt.IsZero() {
 		t.Errorf("taken first: %+v", first)
 	}
 	next := start(t, db, "a")
@@ -97,7 +98,7 @@ func TestLocalStartsAreTakenInOrderAndOnePerJob(t *testing.T) {
 	if none := take(t, db, "r"); none.Ticket != 0 {
 		t.Errorf("taken although its job runs: %+v", none)
 	}
-	finish(t, db, first, "succeeded")
+	finish(t, db, first, Succeeded)
 	if third := take(t, db, "r"); third.Ticket != next || third.Number != 2 {
 		t.Errorf("taken third: %+v", third)
 	}
@@ -122,13 +123,13 @@ func TestLocalBuildEndsOnce(t *testing.T) {
 	b := take(t, db, "r")
 	other := b
 	other.Runner = "somebody else"
-	if finish(t, db, other, "lost") {
+	if finish(t, db, other, Lost) {
 		t.Error("somebody else has ended it")
 	}
-	if !finish(t, db, b, "succeeded") || finish(t, db, b, "failed") {
+	if !finish(t, db, b, Succeeded) || finish(t, db, b, Failed) {
 		t.Error("it did not end just once")
 	}
-	if b, err := db.LocalBuild(t.Context(), "a", 1); err != nil || b.State != "succeeded" {
+	if b, err := db.LocalBuild(t.Context(), "a", 1); err != nil || b.State != Succeeded {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
@@ -139,13 +140,15 @@ func TestLocalBuildWithoutItsArtifactsHasNotSucceeded(t *testing.T) {
 	start(t, db, "a")
 	b := take(t, db, "r")
 	full := errors.New("the disk is full")
-	found, err := db.LocalFinish(t.Context(), LocalEnd{Ticket: b.Ticket, Runner: "r", State: "succeeded", EndedAt: time.Now(), Artifacts: []Artifact{{Path: "x", SHA256: "y"}}},
+	found, err := db.LocalFinish(t.Context(),
+		LocalEnd{Ticket: b.Ticket, Runner: "r", State: Succeeded, EndedAt: time.Now(),
+			Artifacts: []Artifact{{Path: "x", SHA256: "y"}}},
 		func() error { return full })
 	if found || !errors.Is(err, full) {
 		t.Errorf("%v, %v", found, err)
 	}
 	b, err = db.LocalBuild(t.Context(), "a", 1)
-	if list, _ := db.LocalArtifacts(t.Context(), b.Ticket); err != nil || b.State != "running" || len(list) != 0 {
+	if list, _ := db.LocalArtifacts(t.Context(), b.Ticket); err != nil || b.State != Running || len(list) != 0 {
 		t.Errorf("%+v, %v, %v", b, list, err)
 	}
 }
@@ -158,7 +161,7 @@ func TestLocalBuildsAreForgotten(t *testing.T) {
 		if b.Number != number {
 			t.Errorf("build %d has number %d", number, b.Number)
 		}
-		finish(t, db, b, "succeeded")
+		finish(t, db, b, Succeeded)
 	}
 	for number := 1; number <= 2; number++ {
 		if err := db.LocalForget(t.Context(), "a", number); err != nil {
@@ -167,7 +170,8 @@ func TestLocalBuildsAreForgotten(t *testing.T) {
 	}
 	discards(t, db, "a", 1, 2)
 	all, err := db.LocalStatuses(t.Context(), []string{"a", "A", "b", "nobody's"}, 5)
-	if err != nil || len(all) != 3 || len(all["a"].Builds) != 2 || all["a"].Builds[0].Number != 4 || all["a"] != all["A"] || len(all["b"].Builds) != 0 {
+	if err != nil || len(all) != 3 || len(all["a"].Builds) != 2 || all["a"].Builds[0].Number != 4 ||
+		all["a"] != all["A"] || len(all["b"].Builds) != 0 {
 		t.Errorf("%+v, %v", all, err)
 	}
 	if all["a"].Expected != 3*time.Second || all["b"].Expected != 0 {
@@ -204,7 +208,7 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if finish(t, db, b, "succeeded") {
+	if finish(t, db, b, Succeeded) {
 		t.Error("a build of a removed job has ended")
 	}
 	if _, err := db.LocalStart(t.Context(), "Mixed", time.Now()); apperr.KindOf(err) != apperr.NotFound {
@@ -244,7 +248,7 @@ func fair(t *testing.T, names ...string) *DB {
 	return db
 }
 
-// order is what waits, by the places that people are shown.
+// order is what waits, by the places that users are shown.
 func order(t *testing.T, db *DB, names ...string) []string {
 	t.Helper()
 	all, err := db.LocalStatuses(t.Context(), names, 1)
@@ -288,7 +292,7 @@ func TestNobodysBuildsHoldUpEverybodyElses(t *testing.T) {
 	takes("ann-1")
 	wants("bob-1", "cid-1", "ann-2", "bob-2", "ann-3", "ann-4")
 	takes("bob-1")
-	finish(t, db, running["bob-1"], "succeeded")
+	finish(t, db, running["bob-1"], Succeeded)
 	// Bob has none running, as Cid; his start is the older one.
 	takes("bob-2")
 	takes("cid-1")
@@ -296,13 +300,13 @@ func TestNobodysBuildsHoldUpEverybodyElses(t *testing.T) {
 	// A start whose job runs waits for that, whoever is before.
 	start(t, db, "bob-2")
 	wants("ann-2", "ann-3", "ann-4", "bob-2")
-	finish(t, db, running["bob-2"], "succeeded")
+	finish(t, db, running["bob-2"], Succeeded)
 	wants("bob-2", "ann-2", "ann-3", "ann-4")
-	finish(t, db, running["ann-1"], "succeeded")
+	finish(t, db, running["ann-1"], Succeeded)
 	wants("ann-2", "bob-2", "ann-3", "ann-4")
 }
 
-// Whatever ends when: the build with the first place is the one that is taken, and each person with builds that wait
+// Whatever ends when: the build with the first place is the one that is taken, and each user with builds that wait
 // gets a share.
 func TestPlacesAreTheOrderInWhichSlotsAreGiven(t *testing.T) {
 	var names []string
@@ -314,7 +318,7 @@ func TestPlacesAreTheOrderInWhichSlotsAreGiven(t *testing.T) {
 	for waiting := order(t, db, names...); len(waiting) > 0; waiting = order(t, db, names...) {
 		if len(running) == 3 {
 			i := rand.IntN(3)
-			finish(t, db, running[i], "succeeded")
+			finish(t, db, running[i], Succeeded)
 			running = slices.Delete(running, i, i+1)
 			continue
 		}
@@ -349,7 +353,8 @@ func TestLocalTakeRace(t *testing.T) {
 			}
 			defer own.Close()
 			for {
-				b, _, ok, err := own.LocalTake(context.Background(), fmt.Sprint(i), time.Now(), func(LocalBuild) error { return nil })
+				b, _, ok, err := own.LocalTake(context.Background(), fmt.Sprint(i), time.Now(),
+					func(LocalBuild) error { return nil })
 				if err != nil {
 					t.Error(err)
 				}

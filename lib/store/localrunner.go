@@ -12,7 +12,8 @@ import (
 // LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
 // makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
 // waiting. ok is false when there is none.
-func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
+func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
+	prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
 			`SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
@@ -22,17 +23,15 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 		if err != nil {
 			return err
 		}
-		var limit int64
 		err = tx.QueryRowContext(ctx, `UPDATE local_job SET last_number = last_number + 1
 			WHERE name = (SELECT job FROM local_build WHERE ticket = ?)
 			RETURNING name, owner, description, digest, source, time_limit, last_number`, b.Ticket).
-			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, &limit, &b.Number)
+			Scan(&j.Name, &j.Owner, &j.Description, &j.digest, &j.Source, (*milliseconds)(&j.TimeLimit), &b.Number)
 		if err != nil {
 			return err
 		}
-		j.TimeLimit = time.Duration(limit) * time.Millisecond
 		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?
-			WHERE ticket = ? RETURNING `+localColumns, b.Number, now.UnixMilli(), runner, b.Ticket).Scan(b.fields()...)
+			WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now), runner, b.Ticket).Scan(b.fields()...)
 		if err != nil {
 			return err
 		}
@@ -46,7 +45,7 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time, prepa
 type LocalEnd struct {
 	Ticket    int64
 	Runner    string // who had it
-	State     string
+	State     BuildState
 	Reason    string
 	EndedAt   time.Time
 	Artifacts []Artifact
@@ -58,7 +57,7 @@ type LocalEnd struct {
 func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (found bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE local_build SET state = ?, reason = ?, ended_at = max(?, started_at)
-			WHERE ticket = ? AND runner = ? AND state = 'running'`, e.State, e.Reason, e.EndedAt.UnixMilli(), e.Ticket, e.Runner)
+			WHERE ticket = ? AND runner = ? AND state = 'running'`, e.State, e.Reason, timestamp(e.EndedAt), e.Ticket, e.Runner)
 		if err != nil {
 			return err
 		}
@@ -66,7 +65,8 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 			return err
 		}
 		for _, a := range e.Artifacts {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)", e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (?, ?, ?, ?)",
+				e.Ticket, a.Path, a.Size, a.SHA256); err != nil {
 				return err
 			}
 		}
@@ -77,19 +77,20 @@ func (db *DB) LocalFinish(ctx context.Context, e LocalEnd, place func() error) (
 }
 
 // LocalForget forgets a build that has ended; the runner deletes its files. One that is gone is no error; one that
-// runs is a Conflict.
+// runs is a FailedPrecondition.
 func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b LocalBuild
-		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name, number).Scan(b.fields()...)
+		err := tx.QueryRowContext(ctx, "SELECT "+localColumns+" FROM local_build WHERE job = ? AND number = ?", name,
+			number).Scan(b.fields()...)
 		if err == sql.ErrNoRows {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		if b.State == "running" {
-			return apperr.New(apperr.Conflict, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
+		if b.State == Running {
+			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
 		}
 		return forgetLocal(ctx, tx, b.Ticket)
 	})

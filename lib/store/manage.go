@@ -11,22 +11,22 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// What administrators do to people. The Entry says when, who, how and from where; what was done is filled in. Each change and
-// its line in the audit trail are stored together or not at all.
+// What administrators do to users. The AuditEntry says when, who, how and from where; what was done is filled in. Each
+// change and its line in the audit trail are stored together or not at all.
 
-// Own are limits of a person's own; nil: the configuration's. 0: no limit.
-type Own struct {
+// LimitOverrides are limits of a user's own; nil: the configuration's. 0: no limit.
+type LimitOverrides struct {
 	Jobs, Running, Daily, Minutes *int
 	Bytes                         *int64
 	KeepDays                      *int // 0: for ever
 }
 
-// PersonObject names a person in the audit trail.
-func PersonObject(id int64) string { return "person " + strconv.FormatInt(id, 10) }
+// UserObject names a user in the audit trail.
+func UserObject(id int64) string { return "user " + strconv.FormatInt(id, 10) }
 
 // manage runs f and adds a line to the audit trail.
-func (db *DB) manage(ctx context.Context, e Entry, id int64, f func(*sql.Tx) error) error {
-	e.Object = PersonObject(id)
+func (db *DB) manage(ctx context.Context, e AuditEntry, id int64, f func(*sql.Tx) error) error {
+	e.Object = UserObject(id)
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := f(tx); err != nil {
 			return err
@@ -35,12 +35,12 @@ func (db *DB) manage(ctx context.Context, e Entry, id int64, f func(*sql.Tx) err
 	})
 }
 
-// SetLimits sets all limits of a person.
-func (db *DB) SetLimits(ctx context.Context, id int64, own Own, e Entry) error {
-	e.Action, e.Detail = "person.limits", own.String()
+// SetLimits sets all limits of a user.
+func (db *DB) SetLimits(ctx context.Context, id int64, own LimitOverrides, e AuditEntry) error {
+	e.Action, e.Detail = "user.limits", own.String()
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx,
-			`UPDATE person SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
+			`UPDATE user SET max_jobs = ?, max_running = ?, max_daily = ?, max_minutes = ?,
 			max_bytes = ?, keep_days = ?
 			WHERE id = ? AND removed_at IS NULL`, own.Jobs, own.Running, own.Daily, own.Minutes, own.Bytes,
 			own.KeepDays, id))
@@ -48,7 +48,7 @@ func (db *DB) SetLimits(ctx context.Context, id int64, own Own, e Entry) error {
 }
 
 // String lists the limits for the audit trail: "jobs=5 running=default".
-func (o Own) String() string {
+func (o LimitOverrides) String() string {
 	var words []string
 	add := func(name string, set bool, value func() any) {
 		if !set {
@@ -66,39 +66,42 @@ func (o Own) String() string {
 	return strings.Join(words, " ")
 }
 
-// SetRole makes a person "user" or "admin", and ends their sessions: rights change with a log-in. The only administrator stays
-// one: Conflict.
-func (db *DB) SetRole(ctx context.Context, id int64, role string, e Entry) error {
-	e.Action, e.Detail = "person.role", role
+// SetRole gives a user another role, and ends their sessions: rights change with a log-in. The only administrator stays
+// one: FailedPrecondition.
+func (db *DB) SetRole(ctx context.Context, id int64, role Role, e AuditEntry) error {
+	e.Action, e.Detail = "user.role", string(role)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if role != "admin" {
+		if role != RoleAdmin {
 			if err := anotherAdmin(ctx, tx, id); err != nil {
 				return err
 			}
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET role = ? WHERE id = ? AND removed_at IS NULL`, role, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET role = ? WHERE id = ? AND removed_at IS NULL`, role,
+			id)); err != nil {
 			return err
 		}
 		return endSessions(ctx, tx, id, e.At)
 	})
 }
 
-// Suspend shuts a person out: log-ins are refused, sessions and tokens are dead at once, and all their builds are to be
-// stopped, which the engine is told next. The only administrator can't be suspended: Conflict.
-func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
-	e.Action, e.Detail = "person.state", "suspended"
+// Suspend shuts a user out: log-ins are refused, sessions and tokens are dead at once, and all their builds are to be
+// stopped, which the engine is told next. The only administrator can't be suspended: FailedPrecondition.
+func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
+	e.Action, e.Detail = "user.state", string(Suspended)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if err := anotherAdmin(ctx, tx, id); err != nil {
 			return err
 		}
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`, id)); err != nil {
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'suspended' WHERE id = ? AND removed_at IS NULL`,
+			id)); err != nil {
 			return err
 		}
 		if err := endSessions(ctx, tx, id, e.At); err != nil {
 			return err
 		}
 		jobs, err := rows(ctx, tx, func(rs *sql.Rows) (id string, err error) { return id, rs.Scan(&id) },
-			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id WHERE job.person_id = ? AND build.state IN ('queued', 'running')`, id)
+			`SELECT DISTINCT job.id FROM job JOIN build ON build.job_id = job.id
+			WHERE job.user_id = ? AND build.state IN ('queued', 'running')`, id)
 		for _, job := range jobs {
 			if err == nil {
 				err = giveUp(ctx, tx, job, "state IN ('queued', 'running')", "Stopped: the account was suspended.", e.At)
@@ -108,28 +111,28 @@ func (db *DB) Suspend(ctx context.Context, id int64, e Entry) error {
 	})
 }
 
-// Readmit lets a person in that was pending or suspended, and posts a letter that says so.
-func (db *DB) Readmit(ctx context.Context, id int64, letter Letter, e Entry) error {
-	e.Action, e.Detail = "person.state", "active"
+// ActivateUser lets a user in that was pending or suspended, and posts an email that says so.
+func (db *DB) ActivateUser(ctx context.Context, id int64, mail Mail, e AuditEntry) error {
+	e.Action, e.Detail = "user.state", string(Active)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
-		if err := changed(tx.ExecContext(ctx, `UPDATE person SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
+		if err := changed(tx.ExecContext(ctx, `UPDATE user SET state = 'active' WHERE id = ? AND removed_at IS NULL`,
 			id)); err != nil {
 			return err
 		}
-		_, err := post(ctx, tx, e.At, letter)
+		_, err := queueMail(ctx, tx, e.At, mail)
 		return err
 	})
 }
 
-// SignOut ends all sessions of a person, and removes all their tokens where tokens is true.
-func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e Entry) error {
-	e.Action = "person.signout"
+// LogOut ends all sessions of a user, and removes all their tokens where tokens is true.
+func (db *DB) LogOut(ctx context.Context, id int64, tokens bool, e AuditEntry) error {
+	e.Action = "user.signout"
 	if tokens {
 		e.Detail = "and tokens"
 	}
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
 		if tokens {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ?`, id); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM token WHERE user_id = ?`, id); err != nil {
 				return err
 			}
 		}
@@ -137,49 +140,51 @@ func (db *DB) SignOut(ctx context.Context, id int64, tokens bool, e Entry) error
 	})
 }
 
-// anotherAdmin is a Conflict where nobody but this person could administer the site.
+// anotherAdmin is a FailedPrecondition where nobody but this user could administer the site.
 func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	var is, others int
-	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(id = ?1), 0), coalesce(sum(id <> ?1), 0) FROM person
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(sum(id = ?1), 0), coalesce(sum(id <> ?1), 0) FROM user
 		WHERE role = 'admin' AND state = 'active' AND removed_at IS NULL`, id).Scan(&is, &others)
 	if err != nil || is == 0 || others > 0 {
 		return err
 	}
-	return apperr.New(apperr.Conflict, "This is the only administrator.", "Make somebody else an administrator first.")
+	return apperr.New(apperr.FailedPrecondition, "This is the only administrator.",
+		"Make somebody else an administrator first.")
 }
 
-// PeopleQuery chooses from the accounts.
-type PeopleQuery struct {
-	Text          string // somewhere in address or name; ASCII letters of either case
-	State, Role   string // empty: any
+// UserQuery chooses from the accounts.
+type UserQuery struct {
+	Text          string    // somewhere in address or name; ASCII letters of either case
+	State         UserState // empty: any
+	Role          Role      // empty: any
 	Offset, Limit int
 }
 
-// PersonRow is a person in a list.
-type PersonRow struct {
-	*Person
+// UserRow is a user in a list.
+type UserRow struct {
+	*User
 	Jobs   int
 	SeenAt time.Time // in a session; zero: never, or long ago
 }
 
-// FindPeople returns a page of the accounts by address, and how many there are on all pages. Those that wait for an
+// FindUsers returns a page of the accounts by address, and how many there are on all pages. Those that wait for an
 // administrator come first.
-func (db *DB) FindPeople(ctx context.Context, q PeopleQuery) (list []PersonRow, found int, err error) {
-	const chosen = ` FROM person p WHERE p.removed_at IS NULL AND (?1 = '' OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
+func (db *DB) FindUsers(ctx context.Context, q UserQuery) (list []UserRow, found int, err error) {
+	const chosen = ` FROM user p WHERE p.removed_at IS NULL AND (?1 = ''
+		OR instr(lower(p.email || ' ' || p.name), lower(?1)) > 0)
 		AND (?2 = '' OR p.state = ?2) AND (?3 = '' OR p.role = ?3)`
-	scan := func(rs *sql.Rows) (PersonRow, error) {
-		row := PersonRow{Person: new(Person)}
-		to, done := row.fields()
-		err := rs.Scan(append(to, &row.Jobs, moment{&row.SeenAt})...)
-		done()
-		return row, err
+	scan := func(rs *sql.Rows) (UserRow, error) {
+		row := UserRow{User: new(User)}
+		return row, rs.Scan(append(row.fields(), &row.Jobs, (*timestamp)(&row.SeenAt))...)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State, q.Role).Scan(&found); err != nil {
 			return err
 		}
-		list, err = rows(ctx, tx, scan, "SELECT "+personColumns+`, (SELECT count(*) FROM job WHERE person_id = p.id AND removed_at IS NULL),
-			(SELECT max(seen_at) FROM session WHERE person_id = p.id)`+chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
+		list, err = rows(ctx, tx, scan, "SELECT "+userColumns+`, (SELECT count(*) FROM job
+			WHERE user_id = p.id AND removed_at IS NULL),
+			(SELECT max(seen_at) FROM session WHERE user_id = p.id)`+
+			chosen+" ORDER BY p.state <> 'pending', p.email LIMIT ?4 OFFSET ?5",
 			q.Text, q.State, q.Role, q.Limit, q.Offset)
 		return err
 	})
@@ -192,11 +197,12 @@ type OwnedJob struct {
 	Email string // its owner's
 }
 
-// FindJobs returns a page of everybody's jobs, and how many there are on all pages. Text is looked for in the owner's address and
-// the id, too.
+// FindJobs returns a page of everybody's jobs, and how many there are on all pages. Text is looked for in the owner's
+// address and the id, too.
 func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found int, err error) {
-	const chosen = " FROM job JOIN person p ON p.id = job.person_id" + withLast + ` WHERE job.removed_at IS NULL
-		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' || p.email), lower(?1)) > 0)
+	const chosen = " FROM job JOIN user p ON p.id = job.user_id" + withLast + ` WHERE job.removed_at IS NULL
+		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' ||
+			p.email), lower(?1)) > 0)
 		AND (?2 = '' OR coalesce(build.state, 'new') = ?2)`
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx, "SELECT count(*)"+chosen, q.Text, q.State).Scan(&found); err != nil {
@@ -204,14 +210,15 @@ func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found 
 		}
 		ids, err := rows(ctx, tx, func(rs *sql.Rows) (o OwnedJob, err error) {
 			o.Job = new(Job)
-			return o, rs.Scan(&o.ID, &o.PersonID, &o.Email)
-		}, "SELECT job.id, job.person_id, p.email"+chosen+` ORDER BY coalesce(build.state IN ('queued', 'running'), 0) DESC,
-			coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id LIMIT ?3 OFFSET ?4`, q.Text, q.State, q.Limit, q.Offset)
+			return o, rs.Scan(&o.ID, &o.UserID, &o.Email)
+		}, "SELECT job.id, job.user_id, p.email"+chosen+` ORDER BY coalesce(build.state IN ('queued', 'running'), 0) DESC,
+			coalesce(build.ended_at, build.started_at, build.queued_at, job.created_at) DESC, job.id
+			LIMIT ?3 OFFSET ?4`, q.Text, q.State, q.Limit, q.Offset)
 		if err != nil {
 			return err
 		}
 		for _, o := range ids {
-			if o.Job, err = findJob(ctx, tx, o.PersonID, o.ID); err != nil {
+			if o.Job, err = findJob(ctx, tx, o.UserID, o.ID); err != nil {
 				return err
 			}
 			list = append(list, o)
@@ -222,7 +229,7 @@ func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found 
 }
 
 // StopJob notes that an administrator wants a job's open builds stopped.
-func (db *DB) StopJob(ctx context.Context, owner int64, id string, e Entry) error {
+func (db *DB) StopJob(ctx context.Context, owner int64, id string, e AuditEntry) error {
 	e.Action, e.Object = "job.stop", "job "+id
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {

@@ -18,10 +18,13 @@ import (
 // been released is never edited.
 //
 //go:embed migrations/*.sql
-var migrations embed.FS
+var embedded embed.FS
 
-// schemaVersion is the version that this program works with: the number of migrations.
-const schemaVersion = 3
+// schemaVersion is the version that this program works with: the number of migrations. Only tests change either.
+var (
+	migrations    fs.FS = embedded
+	schemaVersion       = 1
+)
 
 // Migrate makes the database if it is missing and brings its schema to this program's version, each step in a
 // transaction of its own. It returns the versions before and after. A database that is not new is copied first, to
@@ -85,7 +88,7 @@ func keepCopy(ctx context.Context, path string, version int) error {
 }
 
 func (db *DB) step(ctx context.Context, version int, name string) error {
-	script, err := migrations.ReadFile(name)
+	script, err := fs.ReadFile(migrations, name)
 	if err != nil {
 		return err
 	}
@@ -106,7 +109,7 @@ func (db *DB) step(ctx context.Context, version int, name string) error {
 func (db *DB) version(ctx context.Context) (int, error) {
 	var v int
 	err := db.r.QueryRowContext(ctx, "PRAGMA user_version").Scan(&v)
-	return v, friendly(err)
+	return v, mapSQLiteError(err)
 }
 
 // writable refuses a directory of another user, for the reason that owned gives.
@@ -121,7 +124,8 @@ func writable(path string) error {
 		return err
 	}
 	if owner := int(dir.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-		return apperr.New(apperr.Denied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner), fmt.Sprintf("Run this as its owner: sudo -u '#%d' …", owner))
+		return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner),
+			fmt.Sprintf("Run this as its owner: sudo -u '#%d' …", owner))
 	}
 	return nil
 }

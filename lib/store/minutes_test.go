@@ -7,7 +7,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// builder is a person with jobs, in a database with a limit of building minutes.
+// builder is a user with jobs, in a database with a limit of building minutes.
 type builder struct {
 	*testing.T
 	db  *DB
@@ -18,9 +18,9 @@ type builder struct {
 func newBuilder(t *testing.T) *builder {
 	t.Helper()
 	b := &builder{T: t, db: test(t), now: time.UnixMilli(1800000000000)}
-	p := &Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "x", MaxJobs: 0,
+	p := &User{Email: "ann@example.org", Name: "Ann", Role: RoleUser, State: Active, Password: "x", MaxJobs: 0,
 		CreatedAt: b.now}
-	if err := b.db.AddPerson(t.Context(), p); err != nil {
+	if err := b.db.AddUser(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	b.id = p.ID
@@ -29,7 +29,7 @@ func newBuilder(t *testing.T) *builder {
 
 func (b *builder) job(id string) {
 	b.Helper()
-	job := &Job{ID: id, PersonID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true,
+	job := &Job{ID: id, UserID: b.id, Name: id, Target: "rootfs", EngineName: id, Enabled: true, EngineEnabled: true,
 		Revision: 1, CreatedAt: b.now}
 	if err := b.db.AddJob(b.Context(), job,
 		&Revision{JobID: id, Number: 1, Dockerfile: []byte("FROM x"), CreatedAt: b.now}, 0); err != nil {
@@ -42,15 +42,15 @@ func (b *builder) start(id string, limit int) (*Build, error) {
 	return build, err
 }
 
-// ran starts a build, which the engine says has run for so long, until now; state "running": it goes on.
-func (b *builder) ran(id string, took time.Duration, state string) {
+// ran starts a build, which the engine says has run for so long, until now; in the state Running it goes on.
+func (b *builder) ran(id string, took time.Duration, state BuildState) {
 	b.Helper()
 	build, err := b.start(id, 0)
 	if err != nil {
 		b.Fatal(err)
 	}
 	build.State, build.StartedAt = state, b.now.Add(-took)
-	if state != "running" {
+	if state != Running {
 		build.EndedAt = b.now
 	}
 	if err := b.db.Observe(b.Context(), id, b.now, []Observation{{Build: build}}); err != nil {
@@ -58,7 +58,7 @@ func (b *builder) ran(id string, took time.Duration, state string) {
 	}
 	// What an earlier look saw comes late.
 	late := *build
-	late.State, late.EndedAt = "running", time.Time{}
+	late.State, late.EndedAt = Running, time.Time{}
 	if err := b.db.Observe(b.Context(), id, b.now, []Observation{{Build: &late}}); err != nil {
 		b.Fatal(err)
 	}
@@ -76,15 +76,15 @@ func TestMinutesOfBuildingADay(t *testing.T) {
 	b := newBuilder(t)
 	b.job("job000000001")
 	b.job("job000000002")
-	b.ran("job000000001", 40*time.Minute, "succeeded")
+	b.ran("job000000001", 40*time.Minute, Succeeded)
 	b.now = b.now.Add(time.Hour)
-	b.ran("job000000001", 15*time.Minute, "failed")
-	b.ran("job000000002", 4*time.Minute, "running")
+	b.ran("job000000001", 15*time.Minute, Failed)
+	b.ran("job000000002", 4*time.Minute, Running)
 	b.minutes(59)
 	b.now = b.now.Add(time.Minute)
 	b.minutes(60)
 	_, err := b.start("job000000001", 60)
-	if apperr.KindOf(err) != apperr.Quota {
+	if apperr.KindOf(err) != apperr.ResourceExhausted {
 		t.Fatal(err)
 	}
 	// The first build began 101 minutes ago: from then on less counts.
@@ -114,10 +114,10 @@ func TestMinutesOfBuildingADay(t *testing.T) {
 func TestMinutesOfOnesOwn(t *testing.T) {
 	b := newBuilder(t)
 	b.job("job000000001")
-	b.ran("job000000001", 10*time.Minute, "succeeded")
+	b.ran("job000000001", 10*time.Minute, Succeeded)
 	for own, ok := range map[int]bool{10: false, 11: true, 0: true} {
-		if err := b.db.SetLimits(t.Context(), b.id, Own{Minutes: &own},
-			Entry{At: b.now, Means: "toasterctl"}); err != nil {
+		if err := b.db.SetLimits(t.Context(), b.id, LimitOverrides{Minutes: &own},
+			AuditEntry{At: b.now, Means: "toasterctl"}); err != nil {
 			t.Fatal(err)
 		}
 		_, err := b.start("job000000001", 10)

@@ -13,7 +13,7 @@ import (
 // Once is a request that names itself, so that it is done once however often it is sent.
 type Once struct {
 	Key     []byte // 32 bytes: digest of the name and its sender
-	Person  int64  // 0: nobody is logged in
+	UserID  int64  // 0: nobody is logged in
 	Request []byte // 32 bytes: digest of what is asked for
 	Owner   string // this sending of it, random
 	At      time.Time
@@ -31,13 +31,14 @@ type Done struct {
 // One from before since, or that has done nothing since stuck, is forgotten.
 func (db *DB) Claim(ctx context.Context, o Once, since, stuck time.Time) (before *Done, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,
-			o.Key, millis(since), millis(stuck))
+		_, err := tx.ExecContext(ctx,
+			`DELETE FROM once WHERE key = ? AND (at < ? OR at < ? AND location = '' AND answer IS NULL)`,
+			o.Key, timestamp(since), timestamp(stuck))
 		if err != nil {
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, person_id, request, owner, at) VALUES (?, nullif(?, 0), ?, ?, ?)`,
-			o.Key, o.Person, o.Request, o.Owner, millis(o.At))
+		_, err = tx.ExecContext(ctx, `INSERT INTO once (key, user_id, request, owner, at) VALUES (?, ?, ?, ?, ?)`,
+			o.Key, null(o.UserID), o.Request, o.Owner, timestamp(o.At))
 		if unique(err) {
 			before, err = done(ctx, tx, o)
 		}
@@ -58,13 +59,12 @@ func (db *DB) Done(ctx context.Context, o Once) (before *Done, err error) {
 func done(ctx context.Context, tx *sql.Tx, o Once) (*Done, error) {
 	var d Done
 	var request []byte
-	var at sql.NullInt64
 	err := tx.QueryRowContext(ctx, `SELECT request, at, location, answer FROM once WHERE key = ?`, o.Key).
-		Scan(&request, &at, &d.Location, &d.Answer)
+		Scan(&request, (*timestamp)(&d.At), &d.Location, &d.Answer)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	d.Same, d.At = subtle.ConstantTimeCompare(request, o.Request) == 1, when(at)
+	d.Same = subtle.ConstantTimeCompare(request, o.Request) == 1
 	return &d, err
 }
 
@@ -82,7 +82,7 @@ func (db *DB) Answered(ctx context.Context, o Once, answer []byte) error {
 func (db *DB) ForgetOnce(ctx context.Context, since time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		for _, table := range []string{"once WHERE at", "draft WHERE created_at"} {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` < ?`, millis(since)); err != nil {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM `+table+` < ?`, timestamp(since)); err != nil {
 				return err
 			}
 		}
@@ -97,8 +97,8 @@ func WithOnce(ctx context.Context, o Once) context.Context {
 	return context.WithValue(ctx, onceKey{}, o)
 }
 
-// made notes in the transaction that makes something where that is, for the request that named itself. It is a Conflict
-// where another sending of the request does it by now.
+// made notes in the transaction that makes something where that is, for the request that named itself. It is a
+// FailedPrecondition where another sending of the request does it by now.
 func made(ctx context.Context, tx *sql.Tx, location string) error {
 	o, ok := ctx.Value(onceKey{}).(Once)
 	if !ok {
@@ -111,6 +111,6 @@ func made(ctx context.Context, tx *sql.Tx, location string) error {
 	if n, err := r.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return apperr.New(apperr.Conflict, "This was sent twice, and the other one is being done.",
+	return apperr.New(apperr.FailedPrecondition, "This was sent twice, and the other one is being done.",
 		"See what it has made before you send it again.")
 }

@@ -34,7 +34,7 @@ type patienceKey struct{}
 type patience struct{ left atomic.Int64 }
 
 // Patience returns a context in which all writes together wait for the lock at most d; with 0 they are tried once. What
-// can't be written in time is a fault of kind Unavailable.
+// can't be written in time is an error of kind Unavailable.
 func Patience(ctx context.Context, d time.Duration) context.Context {
 	p := new(patience)
 	p.left.Store(int64(d))

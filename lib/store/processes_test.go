@@ -39,17 +39,17 @@ func process(path, number string) error {
 		return err
 	}
 	defer db.Close()
-	p, err := db.PersonByEmail(ctx, "anna@example.org")
+	p, err := db.UserByEmail(ctx, "anna@example.org")
 	if err != nil {
 		return err
 	}
-	if _, err := db.AddToken(ctx, &Token{PersonID: p.ID, Name: number, Scope: "read", CreatedAt: time.Now()}, Letter{},
-		Entry{}); err != nil {
+	if _, err := db.AddToken(ctx, &Token{UserID: p.ID, Name: number, Scope: ScopeRead, CreatedAt: time.Now()}, Mail{},
+		AuditEntry{}); err != nil {
 		return err
 	}
 	if _, err := db.Try(ctx, time.Now(), rationed); err == nil {
 		fmt.Print("passed")
-	} else if apperr.KindOf(err) != apperr.Limited {
+	} else if apperr.KindOf(err) != apperr.RateLimited {
 		return err
 	}
 	return db.Close()
@@ -58,7 +58,7 @@ func process(path, number string) error {
 func TestThreeHundredProcessesAtOnceLoseNothing(t *testing.T) {
 	const n = 300
 	db := test(t)
-	p := addPerson(t, db, "anna@example.org")
+	p := addUser(t, db, "anna@example.org")
 	out, errs := make([]string, n), make([]error, n)
 	var wait sync.WaitGroup
 	for i := range n {

@@ -6,12 +6,12 @@ import (
 	"errors"
 )
 
-// What a person shows to programs that can't log in: a feed of their builds, and badges of single jobs.
+// What a user shows to programs that can't log in: a feed of their builds, and badges of single jobs.
 
-// Feed returns which secret address a person's feed has; 0: it is off, or there is no such active person.
-func (db *DB) Feed(ctx context.Context, person int64) (n int64, err error) {
+// Feed returns which secret address a user's feed has; 0: it is off, or there is no such active user.
+func (db *DB) Feed(ctx context.Context, user int64) (n int64, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, "SELECT feed FROM person WHERE id = ? AND state = 'active'", person).Scan(&n)
+		return tx.QueryRowContext(ctx, "SELECT feed FROM user WHERE id = ? AND state = 'active'", user).Scan(&n)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
@@ -19,14 +19,14 @@ func (db *DB) Feed(ctx context.Context, person int64) (n int64, err error) {
 	return n, err
 }
 
-// SetFeed gives a person's feed an address that it never had, or takes it away.
-func (db *DB) SetFeed(ctx context.Context, person int64, on bool) error {
+// SetFeed gives a user's feed an address that it never had, or takes it away.
+func (db *DB) SetFeed(ctx context.Context, user int64, on bool) error {
 	// Addresses are counted on while the feed is off, too: the sign says whether it is on.
-	statement := "UPDATE person SET feed = -abs(feed) WHERE id = ?"
+	statement := "UPDATE user SET feed = -abs(feed) WHERE id = ?"
 	if on {
-		statement = "UPDATE person SET feed = abs(feed) + 1 WHERE id = ?"
+		statement = "UPDATE user SET feed = abs(feed) + 1 WHERE id = ?"
 	}
-	return db.exec(ctx, statement, person)
+	return db.exec(ctx, statement, user)
 }
 
 // FeedItem is a build of a feed.
@@ -35,8 +35,8 @@ type FeedItem struct {
 	Build *Build
 }
 
-// RecentBuilds returns the newest builds of all of a person's jobs, newest first.
-func (db *DB) RecentBuilds(ctx context.Context, person int64, limit int) (items []FeedItem, err error) {
+// RecentBuilds returns the newest builds of all of a user's jobs, newest first.
+func (db *DB) RecentBuilds(ctx context.Context, user int64, limit int) (items []FeedItem, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		items, err = rows(ctx, tx, func(rs *sql.Rows) (FeedItem, error) {
 			j, err := scanJob(rs)
@@ -47,18 +47,21 @@ func (db *DB) RecentBuilds(ctx context.Context, person int64, limit int) (items 
 			j.Last = nil
 			return item, nil
 		}, "SELECT "+jobColumns+", "+buildColumns+` FROM job JOIN build ON build.job_id = job.id
-			WHERE job.person_id = ? AND job.removed_at IS NULL ORDER BY coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, person, limit)
+			WHERE job.user_id = ? AND job.removed_at IS NULL ORDER BY
+			coalesce(build.ended_at, build.queued_at) DESC, build.number DESC LIMIT ?`, user, limit)
 		return err
 	})
 	return items, err
 }
 
-// Badge returns the state of a job's newest build that has ended, "new" before the first. A job whose badge is not public, or whose owner
-// is suspended, is NotFound, like one that is not there.
-func (db *DB) Badge(ctx context.Context, id string) (state string, err error) {
+// Badge returns the state of a job's newest build that has ended, NeverBuilt before the first. A job whose badge is not
+// public, or whose owner is suspended, is NotFound, like one that is not there.
+func (db *DB) Badge(ctx context.Context, id string) (state BuildState, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT state FROM build WHERE job_id = job.id AND state NOT IN ('queued', 'running') ORDER BY number DESC LIMIT 1), 'new')
-			FROM job WHERE id = ? AND badge = 1 AND removed_at IS NULL AND (SELECT state FROM person WHERE id = job.person_id) = 'active'`, id).Scan(&state)
+		return tx.QueryRowContext(ctx, `SELECT coalesce((SELECT state FROM build WHERE job_id = job.id
+			AND state NOT IN ('queued', 'running') ORDER BY number DESC LIMIT 1), 'new')
+			FROM job WHERE id = ? AND badge = 1 AND removed_at IS NULL AND (SELECT state FROM user
+			WHERE id = job.user_id) = 'active'`, id).Scan(&state)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return "", noJob()
@@ -72,7 +75,7 @@ func (db *DB) SetBadge(ctx context.Context, owner int64, id string, public bool)
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE job SET badge = ? WHERE id = ? AND person_id = ?", public, id, owner)
+		_, err := tx.ExecContext(ctx, "UPDATE job SET badge = ? WHERE id = ? AND user_id = ?", public, id, owner)
 		return err
 	})
 }

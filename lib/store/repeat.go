@@ -12,11 +12,11 @@ import (
 // waits already.
 func repeat(ctx context.Context, tx *sql.Tx, lost *Build, now time.Time) error {
 	var owner int64
-	err := tx.QueryRowContext(ctx, `SELECT person_id FROM job JOIN build ON build.job_id = job.id
+	err := tx.QueryRowContext(ctx, `SELECT user_id FROM job JOIN build ON build.job_id = job.id
 		WHERE job.id = ? AND build.number = ? AND build.state = 'lost' AND build.repeats IS NULL
 		AND job.enabled = 1 AND job.removed_at IS NULL
-		AND build.queued_at >= coalesce((SELECT CAST(value AS INTEGER) FROM fact WHERE name = '`+restoredFact+`'), 0)
-		AND NOT EXISTS (SELECT 1 FROM build AS w WHERE w.job_id = job.id AND w.state = 'queued' AND w.stop = 0)`,
+		AND build.queued_at >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = '`+restoredSetting+`'), 0)
+		AND NOT EXISTS (SELECT 1 FROM build AS w WHERE w.job_id = job.id AND w.state = 'queued' AND w.stop_requested = 0)`,
 		lost.JobID, lost.Number).Scan(&owner)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -34,7 +34,7 @@ func repeat(ctx context.Context, tx *sql.Tx, lost *Build, now time.Time) error {
 	}
 	// It takes the place of the lost one also in what its owner has used of their limits.
 	res, err := tx.ExecContext(ctx,
-		"UPDATE started SET build = ?, began = NULL, ended = NULL WHERE job_id = ? AND build = ?",
+		"UPDATE build_start SET build = ?, started_at = NULL, ended_at = NULL WHERE job_id = ? AND build = ?",
 		b.Number, lost.JobID, lost.Number)
 	if err != nil {
 		return err

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"strconv"
 	"time"
 )
 
@@ -13,8 +12,8 @@ type Held struct {
 	Owner string // the address
 }
 
-// restoredFact is when the database was restored, Unix milliseconds.
-const restoredFact = "restored"
+// restoredSetting is when the database was restored, Unix milliseconds.
+const restoredSetting = "restored"
 
 // Hold has nothing that was under way in a restored database begin again by itself, as the site that the backup was
 // made of may still do it: builds that waited are lost, those that ran, too, unless the engine is elsewhere and may
@@ -31,7 +30,7 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var err error
 		if held, err = rows(ctx, tx, scan, `SELECT DISTINCT job.id, job.name, p.email
-			FROM job JOIN build b ON b.job_id = job.id JOIN person p ON p.id = job.person_id
+			FROM job JOIN build b ON b.job_id = job.id JOIN user p ON p.id = job.user_id
 			WHERE job.removed_at IS NULL AND b.state IN ('queued', 'running')
 			AND NOT (?1 AND b.state = 'running' AND b.engine_number > 0)
 			ORDER BY p.email, job.name, job.id`, elsewhere); err != nil {
@@ -41,10 +40,11 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			return err
 		}
 		for _, statement := range []string{
-			`UPDATE started SET ended = max(coalesce(began, ?1), ?1) WHERE ended IS NULL AND EXISTS (SELECT 1 FROM build b
-				WHERE b.job_id = started.job_id AND b.number = started.build AND b.state IN ('queued', 'running')
+			`UPDATE build_start AS s SET ended_at = max(coalesce(started_at, ?1), ?1)
+				WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM build b WHERE b.job_id = s.job_id AND b.number = s.build
+				AND b.state IN ('queued', 'running')
 				AND NOT (?2 AND b.state = 'running' AND b.engine_number > 0))`,
-			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', settled = 1, position = 0,
+			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', finalized = 1, position = 0,
 				ended_at = max(coalesce(started_at, queued_at), ?1)
 				WHERE state IN ('queued', 'running') AND NOT (?2 AND state = 'running' AND engine_number > 0)`,
 			`DELETE FROM local_build WHERE state = 'queued'`,
@@ -52,13 +52,13 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			`UPDATE build SET notified = 1 WHERE notified = 0`,
 			`DELETE FROM outbox`,
 		} {
-			if _, err := tx.ExecContext(ctx, statement, millis(now), elsewhere, waited, ran); err != nil {
+			if _, err := tx.ExecContext(ctx, statement, timestamp(now), elsewhere, waited, ran); err != nil {
 				return err
 			}
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO fact (name, value) VALUES (?, ?)
+		_, err = tx.ExecContext(ctx, `INSERT INTO setting (name, value) VALUES (?, ?)
 			ON CONFLICT DO UPDATE SET value = excluded.value`,
-			restoredFact, strconv.FormatInt(now.UnixMilli(), 10))
+			restoredSetting, timestamp(now))
 		return err
 	})
 	return held, emails, err

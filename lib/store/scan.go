@@ -31,9 +31,9 @@ type Scan struct {
 func (db *DB) ScanState(ctx context.Context, b *Build) (s Scan, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		if err := tx.QueryRowContext(ctx,
-			"SELECT scanned, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
+			"SELECT log_offset, failure, step, steps, step_line, phase FROM build WHERE job_id = ? AND number = ?",
 			b.JobID, b.Number).
-			Scan(&b.Scanned, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
+			Scan(&b.LogOffset, &b.Failure, &b.Step, &b.Steps, &b.StepLine, &b.Phase); err != nil {
 			return err
 		}
 		s, err = scanOf(tx.QueryRowContext(ctx, "SELECT state FROM scan WHERE job_id = ? AND build = ?",
@@ -54,19 +54,19 @@ func scanOf(row *sql.Row) (s Scan, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// Scanned stores how far a build's log was searched, and what was found. Of two searches at once the one that came
+// SaveScan stores how far a build's log was searched, and what was found. Of two searches at once the one that came
 // farther counts; whole says that it was to the log's end, and what comes from there is final.
-func (db *DB) Scanned(ctx context.Context, b *Build, s Scan, whole bool) error {
+func (db *DB) SaveScan(ctx context.Context, b *Build, s Scan, whole bool) error {
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
 	return db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx,
-			`UPDATE build SET scanned = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
-			WHERE job_id = ? AND number = ? AND (scanned < ? OR ?)`, b.Scanned, b.Failure, b.Step, b.Steps,
+			`UPDATE build SET log_offset = ?, failure = ?, step = ?, steps = ?, step_line = ?, phase = ?, foreseen_ms = ?
+			WHERE job_id = ? AND number = ? AND (log_offset < ? OR ?)`, b.LogOffset, b.Failure, b.Step, b.Steps,
 			b.StepLine, b.Phase,
-			b.Foreseen.Milliseconds(), b.JobID, b.Number, b.Scanned, whole)
+			milliseconds(b.Foreseen), b.JobID, b.Number, b.LogOffset, whole)
 		if err != nil {
 			return err
 		}

@@ -16,7 +16,6 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/mattn/go-sqlite3"
 
@@ -30,18 +29,19 @@ type DB struct {
 	wrote atomic.Bool
 }
 
-// Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's at a time
-// (database/sql), so it needs no mutex of SQLite's.
+// Pragmas belong in the address: an Exec would reach one connection of the pool only. A connection is one goroutine's
+// at a time (database/sql), so it needs no mutex of SQLite's.
 const (
 	writer = "_mutex=no&_stmt_cache_size=32&_journal_mode=WAL&_txlock=immediate&_foreign_keys=on&_synchronous=FULL"
 	reader = "_mutex=no&_stmt_cache_size=64&_txlock=deferred&_foreign_keys=on&_query_only=1"
 )
 
 func dsn(path, pragmas string) string {
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: "mode=rw&" + pragmas}).String()
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(),
+		RawQuery: "mode=rw&" + pragmas}).String()
 }
 
-// Open opens the database for use. It fails with a fault of kind Unavailable, which says what the
+// Open opens the database for use. It fails with an error of kind Unavailable, which says what the
 // administrator has to do, when the file is missing, belongs to another user, or has another schema version.
 func Open(ctx context.Context, path string) (*DB, error) {
 	if err := owned(path); err != nil {
@@ -58,7 +58,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// Fits is a fault of kind Unavailable when the database has another schema version than this program's.
+// Fits is an error of kind Unavailable when the database has another schema version than this program's.
 func (db *DB) Fits(ctx context.Context) error {
 	version, err := db.version(ctx)
 	if err == nil && version != schemaVersion {
@@ -66,7 +66,8 @@ func (db *DB) Fits(ctx context.Context) error {
 		if version > schemaVersion {
 			advice = "Try again in a minute. Administrator: install the newer version, which has been here."
 		}
-		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path, version, schemaVersion), "This site is being updated.", advice)
+		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path,
+			version, schemaVersion), "This site is being updated.", advice)
 	}
 	return err
 }
@@ -91,7 +92,8 @@ func open(ctx context.Context, path string) (*DB, error) {
 func owned(path string) error {
 	fi, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.",
+			"Administrator: run “toasterctl init”.")
 	}
 	if err != nil {
 		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be reached.", "Administrator: see the log.")
@@ -102,8 +104,10 @@ func owned(path string) error {
 	}
 	for _, f := range []fs.FileInfo{dir, fi} {
 		if owner := int(f.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-			return apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
-				"The site's database belongs to another user.", fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
+			return apperr.Wrap(apperr.Unavailable,
+				fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
+				"The site's database belongs to another user.",
+				fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
 		}
 	}
 	return nil
@@ -117,8 +121,9 @@ func (db *DB) Close() error {
 // longLog is a write-ahead log that is no longer read for nothing, bytes.
 const longLog = 512 << 10
 
-// Leave is for a process that ends. It closes the database only where that does some good: where no other process has it open, each one
-// that opens it reads all of the write-ahead log, until somebody who closes it has emptied that into the database (sqlite.org/wal.html).
+// Leave is for a process that ends. It closes the database only where that does some good: where no other process has
+// it open, each one that opens it reads all of the write-ahead log, until somebody who closes it has emptied that into
+// the database (sqlite.org/wal.html).
 func (db *DB) Leave() {
 	if !db.wrote.Load() {
 		return
@@ -135,36 +140,38 @@ func (db *DB) Path() string { return db.path }
 func (db *DB) write(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := db.begin(ctx)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer tx.Rollback()
 	if err := f(tx); err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
-	return friendly(tx.Commit())
+	return mapSQLiteError(tx.Commit())
 }
 
 // read runs f on one consistent state of the database.
 func (db *DB) read(ctx context.Context, f func(*sql.Tx) error) error {
 	tx, err := db.r.BeginTx(ctx, nil)
 	if err != nil {
-		return friendly(err)
+		return mapSQLiteError(err)
 	}
 	defer tx.Rollback()
-	return friendly(f(tx))
+	return mapSQLiteError(f(tx))
 }
 
-// friendly turns what a person can do something about into a fault. Result codes: sqlite.org/rescode.html.
-func friendly(err error) error {
+// mapSQLiteError turns what somebody can do something about into an error. Result codes: sqlite.org/rescode.html.
+func mapSQLiteError(err error) error {
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return err
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return apperr.Wrap(apperr.Full, err, "The server's disk is full or failing; nothing was stored.", "Try again later. Administrator: free some space.")
+		return apperr.Wrap(apperr.StorageFull, err, "The server's disk is full or failing; nothing was stored.",
+			"Try again later. Administrator: free some space.")
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.",
+			"Try again later. Administrator: see the log.")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
 		return apperr.Wrap(apperr.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
 	}
@@ -174,11 +181,13 @@ func friendly(err error) error {
 // unique tells whether err is a violation of a UNIQUE or PRIMARY KEY constraint.
 func unique(err error) bool {
 	var e sqlite3.Error
-	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique || e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
+	return errors.As(err, &e) && (e.ExtendedCode == sqlite3.ErrConstraintUnique ||
+		e.ExtendedCode == sqlite3.ErrConstraintPrimaryKey)
 }
 
 // rows runs a query and scans every row with scan.
-func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string, args ...any) ([]T, error) {
+func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error), query string,
+	args ...any) ([]T, error) {
 	rs, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -193,19 +202,4 @@ func rows[T any](ctx context.Context, tx *sql.Tx, scan func(*sql.Rows) (T, error
 		all = append(all, v)
 	}
 	return all, rs.Err()
-}
-
-// millis and when convert between times and the database's Unix milliseconds; the zero time is NULL.
-func millis(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMilli()
-}
-
-func when(ms sql.NullInt64) time.Time {
-	if !ms.Valid {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms.Int64).UTC()
 }

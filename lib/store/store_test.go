@@ -34,8 +34,8 @@ func TestSchemaVersionIsTheNumberOfMigrations(t *testing.T) {
 	}
 }
 
-// A database that nobody keeps open is read from its write-ahead log by each process that opens it: who has written closes it when
-// the log has become long.
+// A database that nobody keeps open is read from its write-ahead log by each process that opens it: who has written
+// closes it when the log has become long.
 func TestALongLogIsEmptiedByWhoHasWritten(t *testing.T) {
 	db := test(t)
 	log := func() int64 {
@@ -46,7 +46,7 @@ func TestALongLogIsEmptiedByWhoHasWritten(t *testing.T) {
 		return fi.Size()
 	}
 	write := func(name string) {
-		if err := db.SetFact(t.Context(), name, strings.Repeat("x", longLog/4)); err != nil {
+		if err := db.SetSetting(t.Context(), name, strings.Repeat("x", longLog/4)); err != nil {
 			t.Fatal(err)
 		}
 	}

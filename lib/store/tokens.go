@@ -11,12 +11,12 @@ import (
 	"time"
 )
 
-// Token lets a program act for a person. Times that are not set are zero.
+// Token lets a program act for a user. Times that are not set are zero.
 type Token struct {
 	ID        int64
-	PersonID  int64
+	UserID    int64
 	Name      string
-	Scope     string // "read" or "write"
+	Scope     Scope
 	CreatedAt time.Time
 	ExpiresAt time.Time // zero: never
 	UsedAt    time.Time
@@ -37,34 +37,31 @@ func TokenDigest(plain string) (digest []byte, ok bool) {
 	return d[:], true
 }
 
-const tokenColumns = `t.id, t.person_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
+const tokenColumns = `t.id, t.user_id, t.name, t.scope, t.created_at, t.expires_at, t.used_at`
 
-func (t *Token) fields() ([]any, func()) {
-	var created, expires, used sql.NullInt64
-	return []any{&t.ID, &t.PersonID, &t.Name, &t.Scope, &created, &expires, &used}, func() {
-		t.CreatedAt, t.ExpiresAt, t.UsedAt = when(created), when(expires), when(used)
-	}
+// fields are where tokenColumns are scanned to.
+func (t *Token) fields() []any {
+	return []any{&t.ID, &t.UserID, &t.Name, &t.Scope, (*timestamp)(&t.CreatedAt), (*timestamp)(&t.ExpiresAt),
+		(*timestamp)(&t.UsedAt)}
 }
 
 func scanToken(rs *sql.Rows) (*Token, error) {
 	t := new(Token)
-	to, done := t.fields()
-	err := rs.Scan(to...)
-	done()
-	return t, err
+	return t, rs.Scan(t.fields()...)
 }
 
-// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The letter about it
+// AddToken makes a token from t, sets its ID, and returns its plain form, which is not stored. The email about it
 // and the line of the audit trail are stored with it or not at all, so that no token lives whose plain form nobody
 // was given.
-func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (plain string, err error) {
+func (db *DB) AddToken(ctx context.Context, t *Token, mail Mail, e AuditEntry) (plain string, err error) {
 	secret := make([]byte, 32)
 	rand.Read(secret) // never fails (crypto/rand)
 	plain = tokenMark + base64.RawURLEncoding.EncodeToString(secret)
 	digest := sha256.Sum256([]byte(plain))
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		r, err := tx.ExecContext(ctx, `INSERT INTO token (person_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
-			t.PersonID, t.Name, digest[:], t.Scope, millis(t.CreatedAt), millis(t.ExpiresAt))
+		r, err := tx.ExecContext(ctx,
+			`INSERT INTO token (user_id, name, digest, scope, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+			t.UserID, t.Name, digest[:], t.Scope, timestamp(t.CreatedAt), timestamp(t.ExpiresAt))
 		if err != nil {
 			return err
 		}
@@ -75,7 +72,7 @@ func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (p
 			return err
 		}
 		e.At = t.CreatedAt
-		return conclude(ctx, tx, t.CreatedAt, t.PersonID, e, letter)
+		return conclude(ctx, tx, t.CreatedAt, t.UserID, e, mail)
 	})
 	if err != nil {
 		return "", err
@@ -83,16 +80,13 @@ func (db *DB) AddToken(ctx context.Context, t *Token, letter Letter, e Entry) (p
 	return plain, nil
 }
 
-// TokenByDigest finds a token, expired or not, and its person; NotFound if there is none.
-func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *Person, error) {
-	t, p := new(Token), new(Person)
+// TokenByDigest finds a token, expired or not, and its user; NotFound if there is none.
+func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, error) {
+	t, p := new(Token), new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
-		person, personDone := p.fields()
-		token, tokenDone := t.fields()
-		err := tx.QueryRowContext(ctx, `SELECT `+personColumns+`, `+tokenColumns+` FROM token t JOIN person p ON p.id = t.person_id WHERE t.digest = ?`, digest).
-			Scan(append(person, token...)...)
-		personDone()
-		tokenDone()
+		err := tx.QueryRowContext(ctx,
+			`SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
+			Scan(append(p.fields(), t.fields()...)...)
 		return missing(err, "There is no such token.")
 	})
 	if err != nil {
@@ -105,24 +99,24 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *Person
 func (db *DB) TouchToken(ctx context.Context, id int64, at time.Time) error {
 	ctx = Patience(ctx, 0)
 	return db.write(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, millis(at), id)
+		_, err := tx.ExecContext(ctx, `UPDATE token SET used_at = ? WHERE id = ?`, timestamp(at), id)
 		return err
 	})
 }
 
-// Tokens lists a person's tokens, oldest first.
-func (db *DB) Tokens(ctx context.Context, person int64) (found []*Token, err error) {
+// Tokens lists a user's tokens, oldest first.
+func (db *DB) Tokens(ctx context.Context, user int64) (found []*Token, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scanToken, `SELECT `+tokenColumns+` FROM token t WHERE t.person_id = ? ORDER BY t.id`, person)
+		found, err = rows(ctx, tx, scanToken, `SELECT `+tokenColumns+` FROM token t WHERE t.user_id = ? ORDER BY t.id`, user)
 		return err
 	})
 	return found, err
 }
 
-// RemoveToken removes a token of the person; NotFound if they have none with this id.
-func (db *DB) RemoveToken(ctx context.Context, person, id int64, e Entry) error {
+// RemoveToken removes a token of the user; NotFound if they have none with this id.
+func (db *DB) RemoveToken(ctx context.Context, user, id int64, e AuditEntry) error {
 	e.Action, e.Detail = "token.remove", "token "+strconv.FormatInt(id, 10)
-	return db.manage(ctx, e, person, func(tx *sql.Tx) error {
-		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE person_id = ? AND id = ?`, person, id))
+	return db.manage(ctx, e, user, func(tx *sql.Tx) error {
+		return changed(tx.ExecContext(ctx, `DELETE FROM token WHERE user_id = ? AND id = ?`, user, id))
 	})
 }

@@ -29,7 +29,7 @@ func (db *DB) Translation(ctx context.Context, owner int64, id string, number in
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT t.made_for, t.steps, t.blend, t.script, t.findings
 			FROM translation t JOIN job ON job.id = t.job_id
-			WHERE job.id = ? AND job.person_id = ? AND job.removed_at IS NULL
+			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND t.revision = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
 			id, owner, number, number).Scan(&t.MadeFor, &t.Steps, &t.Blend, &t.Script, &t.Findings)
 	})

@@ -90,19 +90,19 @@ func assemble(names []string) string {
 // path, that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and
 // the SDK.
 //
-// It fails with Invalid for a target of no SDK, and with Broken for a blend that would not arrive unchanged, or an
+// It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged, or an
 // Access that is none.
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {
-		return nil, apperr.New(apperr.Invalid, "The target "+r.Target.Name+" can't be built.", "Pick another target.").At("target")
+		return nil, apperr.New(apperr.InvalidArgument, "The target "+r.Target.Name+" can't be built.", "Pick another target.").At("target")
 	}
 	if err := cmp.Or(checkBlend(r), r.Root.check()); err != nil {
-		return nil, apperr.Wrap(apperr.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script could not be made.", "Tell the administrator the request's id.")
 	}
 	facts, err := factsOf(r)
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Broken, err, "The build script could not be made.", "Tell the administrator the request's id.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script could not be made.", "Tell the administrator the request's id.")
 	}
 	var b bytes.Buffer
 	shell, drive := assemble(part.shell), assemble(part.drive)

@@ -81,14 +81,14 @@ func TestScriptIsRefused(t *testing.T) {
 		kind   apperr.Kind
 		change func(*Recipe)
 	}{
-		{"an SDK of another time", apperr.Invalid, func(r *Recipe) { r.Target.SDK = "iso" }},
-		{"a wrong checksum", apperr.Broken, func(r *Recipe) { r.BlendSHA256 = sum(nil) }},
-		{"a NUL in the blend", apperr.Broken, func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
-		{"no newline at the end", apperr.Broken, func(r *Recipe) { r.Blend = []byte("a"); r.BlendSHA256 = sum(r.Blend) }},
-		{"a password that is no hash", apperr.Broken, func(r *Recipe) { r.Root.Hash = "toor" }},
-		{"a password of somebody else", apperr.Broken, func(r *Recipe) { r.Root.Hash = "$6$a$b\nbin:x" }},
-		{"a password beside keys", apperr.Broken, func(r *Recipe) { r.Root = Access{keys, "$6$a$b"} }},
-		{"a fact that ends the here-document", apperr.Broken, func(r *Recipe) { r.Base = delimiter(r.BlendSHA256) }},
+		{"an SDK of another time", apperr.InvalidArgument, func(r *Recipe) { r.Target.SDK = "iso" }},
+		{"a wrong checksum", apperr.Internal, func(r *Recipe) { r.BlendSHA256 = sum(nil) }},
+		{"a NUL in the blend", apperr.Internal, func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
+		{"no newline at the end", apperr.Internal, func(r *Recipe) { r.Blend = []byte("a"); r.BlendSHA256 = sum(r.Blend) }},
+		{"a password that is no hash", apperr.Internal, func(r *Recipe) { r.Root.Hash = "toor" }},
+		{"a password of somebody else", apperr.Internal, func(r *Recipe) { r.Root.Hash = "$6$a$b\nbin:x" }},
+		{"a password beside keys", apperr.Internal, func(r *Recipe) { r.Root = Access{keys, "$6$a$b"} }},
+		{"a fact that ends the here-document", apperr.Internal, func(r *Recipe) { r.Base = delimiter(r.BlendSHA256) }},
 	} {
 		r := good
 		c.change(&r)

@@ -39,19 +39,19 @@ func (t *Targets) where(ok func(Target) bool) (found []Target) {
 	return found
 }
 
-// Find returns the target of that name. It fails with Invalid for an unknown one, and for one that is switched off,
+// Find returns the target of that name. It fails with InvalidArgument for an unknown one, and for one that is switched off,
 // whose remark it passes on.
 func (t *Targets) Find(name string) (Target, error) {
 	i := slices.IndexFunc(t.list, func(x Target) bool { return x.Name == name })
 	if i < 0 {
-		return Target{}, apperr.New(apperr.Invalid, fmt.Sprintf("There is no target %q.", name), "Pick one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, fmt.Sprintf("There is no target %q.", name), "Pick one from the list.").At("target")
 	}
 	if x := t.list[i]; !x.On {
 		message := "The target " + name + " is switched off."
 		if x.Remark != "" {
 			message = "The target " + name + " is switched off: " + x.Remark + "."
 		}
-		return Target{}, apperr.New(apperr.Invalid, message, "Pick another one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, message, "Pick another one from the list.").At("target")
 	}
 	return t.list[i], nil
 }

@@ -105,7 +105,7 @@ func TestFindRefuses(t *testing.T) {
 	} {
 		_, err := targets.Find(name)
 		f := apperr.Of(err)
-		if f.Kind != apperr.Invalid || f.Message != want || f.Field != "target" || f.Advice == "" {
+		if f.Kind != apperr.InvalidArgument || f.Message != want || f.Field != "target" || f.Advice == "" {
 			t.Errorf("%q: %+v", name, f)
 		}
 	}

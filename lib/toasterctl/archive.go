@@ -217,7 +217,7 @@ func (b *backup) takeManifest(r io.Reader) error {
 		return b.damaged(err)
 	}
 	if b.Format != 1 {
-		return apperr.New(apperr.Conflict, b.path+" was made by a newer toaster.", "Install the newer version.")
+		return apperr.New(apperr.FailedPrecondition, b.path+" was made by a newer toaster.", "Install the newer version.")
 	}
 	return b.either(nil, r)
 }
@@ -236,7 +236,7 @@ func (b *backup) damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return apperr.Wrap(apperr.Invalid, err, b.path+" is no whole backup of toaster.", "Nothing was changed. Take another file.")
+	return apperr.Wrap(apperr.InvalidArgument, err, b.path+" is no whole backup of toaster.", "Nothing was changed. Take another file.")
 }
 
 // unpacked returns the tar archive that a file is, whether it is compressed or not.

@@ -125,7 +125,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 func snapshot(w *world, database string) (copied *os.File, remove func(), err error) {
 	for _, folder := range []string{filepath.Dir(database), os.TempDir()} {
 		copied, remove, err = snapshotIn(w, folder, database)
-		if apperr.KindOf(err) != apperr.Full && !errors.Is(err, syscall.ENOSPC) {
+		if apperr.KindOf(err) != apperr.StorageFull && !errors.Is(err, syscall.ENOSPC) {
 			break
 		}
 	}

@@ -82,7 +82,7 @@ func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
 	}
 	for n := 1; n <= 2; n++ {
 		for _, row := range []string{
-			"INSERT INTO build (job_id, number, revision, state, engine_number, queued_at, started_at, ended_at, settled) VALUES (?1, ?2, 1, 'succeeded', ?2, 1, 2, 3, 1)",
+			"INSERT INTO build (job_id, number, revision, state, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?1, ?2, 1, 'succeeded', ?2, 1, 2, 3, 1)",
 			"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?1, ?2, 'disk.img', 1, '')",
 		} {
 			if _, err := db.Exec(row, job, n); err != nil {

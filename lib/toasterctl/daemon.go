@@ -66,7 +66,7 @@ func migrationDue(w *world, cfg *config.Config) error {
 		return err
 	}
 	if have < want {
-		return apperr.New(apperr.Conflict, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
+		return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
 	}
 	if err := sealingDue(w, cfg); err != nil {
 		return err

@@ -22,7 +22,7 @@ func cron(ctx context.Context, cfg *config.Config) finding {
 		return sick(what, err, "")
 	}
 	defer db.Close()
-	text, err := db.Fact(ctx, "sync")
+	text, err := db.Setting(ctx, "sync")
 	if err != nil {
 		return sick(what, err, "")
 	}

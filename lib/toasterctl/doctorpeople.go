@@ -34,7 +34,7 @@ func proxyFinding(ctx context.Context, cfg *config.Config) finding {
 		return sick(what, err, "")
 	}
 	defer db.Close()
-	text, err := db.Fact(ctx, session.ProxyFact)
+	text, err := db.Setting(ctx, session.ProxyFact)
 	if err != nil {
 		return sick(what, err, "")
 	}

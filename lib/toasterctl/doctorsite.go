@@ -56,7 +56,7 @@ func database(ctx context.Context, cfg *config.Config) finding {
 	path := cfg.Paths.Database
 	have, want, err := store.Schema(ctx, path)
 	switch {
-	case err != nil && apperr.KindOf(err) != apperr.Broken:
+	case err != nil && apperr.KindOf(err) != apperr.Internal:
 		return sick(what, err, "")
 	case err == nil && have < want:
 		return finding{What: what, Problem: fmt.Sprintf("has schema version %d, this toaster works with %d.", have, want), Advice: "toasterctl migrate"}

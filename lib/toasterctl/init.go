@@ -34,7 +34,7 @@ func (c *initCommand) Run(w *world) error {
 	s := setup{world: w}
 	err := s.make(c)
 	if errors.Is(err, fs.ErrPermission) && c.Dir+w.config+os.Getenv("TOASTER_CONF") == "" && os.Geteuid() != 0 {
-		return apperr.New(apperr.Denied, "An installed site is made by root: "+err.Error()+".",
+		return apperr.New(apperr.PermissionDenied, "An installed site is made by root: "+err.Error()+".",
 			"Run “"+commandAs(0)+"”, or make a site of your own: toasterctl init --dir DIR")
 	}
 	if err == nil && s.made > 0 && w.terminal() != nil {

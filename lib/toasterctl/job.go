@@ -29,7 +29,7 @@ type aJob struct {
 // found is a job and whose it is.
 type found struct {
 	*store.Job
-	owner *store.Person
+	owner *store.User
 }
 
 func (f found) String() string { return fmt.Sprintf("job %s (%s) of %s", f.ID, f.Name, f.owner.Email) }
@@ -78,9 +78,9 @@ func (c change) do(w *world, will, done string, act func(*jobs.Service, found) e
 
 func condition(j *store.Job) string {
 	if !j.Enabled {
-		return j.State() + " and disabled"
+		return string(j.State()) + " and disabled"
 	}
-	return j.State()
+	return string(j.State())
 }
 
 type jobStop struct{ change }
@@ -109,7 +109,7 @@ type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
 	return c.do(w, "remove", "removed", func(s *jobs.Service, f found) error {
-		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.PersonObject(f.owner.ID)))
+		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
 	})
 }
 

@@ -31,7 +31,7 @@ func (c *jobAdd) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		owner, err := s.Store.PersonByEmail(w.ctx, c.Owner)
+		owner, err := s.Store.UserByEmail(w.ctx, c.Owner)
 		if err != nil {
 			return orSee(err, "user list")
 		}

@@ -15,29 +15,29 @@ type jobList struct {
 
 // jobView is a job as the site's JSON has it, and whose it is.
 type jobView struct {
-	ID      string      `json:"id"`
-	Name    string      `json:"name"`
-	Owner   string      `json:"owner"`
-	Target  string      `json:"target"`
-	Title   string      `json:"target_title"`
-	State   string      `json:"state"`
-	Enabled bool        `json:"enabled"`
-	Problem string      `json:"problem,omitempty"`
-	Created time.Time   `json:"created_at"`
-	Builds  []buildView `json:"builds,omitempty"`
+	ID      string           `json:"id"`
+	Name    string           `json:"name"`
+	Owner   string           `json:"owner"`
+	Target  string           `json:"target"`
+	Title   string           `json:"target_title"`
+	State   store.BuildState `json:"state"`
+	Enabled bool             `json:"enabled"`
+	Problem string           `json:"problem,omitempty"`
+	Created time.Time        `json:"created_at"`
+	Builds  []buildView      `json:"builds,omitempty"`
 }
 
 type buildView struct {
-	Number      int            `json:"number"`
-	State       string         `json:"state"`
-	Reason      string         `json:"reason,omitempty"`
-	QueuedAt    time.Time      `json:"queued_at"`
-	StartedAt   time.Time      `json:"started_at,omitzero"`
-	EndedAt     time.Time      `json:"ended_at,omitzero"`
-	ExpectedEnd time.Time      `json:"expected_end,omitzero"`
-	Step        int            `json:"step"`
-	Steps       int            `json:"steps"`
-	Artifacts   []artifactView `json:"artifacts"`
+	Number      int              `json:"number"`
+	State       store.BuildState `json:"state"`
+	Reason      string           `json:"reason,omitempty"`
+	QueuedAt    time.Time        `json:"queued_at"`
+	StartedAt   time.Time        `json:"started_at,omitzero"`
+	EndedAt     time.Time        `json:"ended_at,omitzero"`
+	ExpectedEnd time.Time        `json:"expected_end,omitzero"`
+	Step        int              `json:"step"`
+	Steps       int              `json:"steps"`
+	Artifacts   []artifactView   `json:"artifacts"`
 }
 
 type artifactView struct {
@@ -47,7 +47,7 @@ type artifactView struct {
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.Problem, Created: j.CreatedAt}
+	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.EngineError, Created: j.CreatedAt}
 }
 
 func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
@@ -76,7 +76,7 @@ func (c *jobList) Run(w *world) error {
 		}
 		rows := [][]string{{"ID", "OWNER", "TARGET", "STATE", "MADE", "NAME"}}
 		for _, v := range views {
-			state := v.State
+			state := string(v.State)
 			if !v.Enabled {
 				state += ", disabled"
 			}
@@ -89,7 +89,7 @@ func (c *jobList) Run(w *world) error {
 func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 	views := []jobView{}
 	if c.Owner != "" {
-		p, err := db.PersonByEmail(w.ctx, c.Owner)
+		p, err := db.UserByEmail(w.ctx, c.Owner)
 		if err != nil {
 			return nil, orSee(err, "user list")
 		}
@@ -99,7 +99,7 @@ func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 		}
 		return views, err
 	}
-	people, err := db.People(w.ctx)
+	people, err := db.Users(w.ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (c *jobList) views(w *world, db *store.DB) ([]jobView, error) {
 	}
 	jobs, err := db.AllJobs(w.ctx)
 	for _, j := range jobs {
-		views = append(views, viewJob(j, emails[j.PersonID]))
+		views = append(views, viewJob(j, emails[j.UserID]))
 	}
 	return views, err
 }

@@ -44,7 +44,7 @@ func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
 	}
 	for _, b := range builds {
 		var artifacts []store.Artifact
-		if b.Settled {
+		if b.Finalized {
 			if artifacts, err = s.Artifacts(w.ctx, f.owner.ID, c.ID, b.Number); err != nil {
 				return v, err
 			}
@@ -69,7 +69,7 @@ func (w *world) status(v jobView) error {
 		if b.Steps > 0 {
 			step = fmt.Sprintf("%d/%d", b.Step, b.Steps)
 		}
-		rows = append(rows, []string{strconv.Itoa(b.Number), b.State, step, day(b.QueuedAt), day(b.StartedAt), day(b.EndedAt), b.Reason})
+		rows = append(rows, []string{strconv.Itoa(b.Number), string(b.State), step, day(b.QueuedAt), day(b.StartedAt), day(b.EndedAt), b.Reason})
 	}
 	if err := w.table(rows); err != nil || len(v.Builds) == 0 || len(v.Builds[0].Artifacts) == 0 {
 		return err

@@ -80,7 +80,7 @@ func lost(n auth.Sealing) string {
 	return count(n.Lost, "second factor") + " can't be opened with these keys: restore the right ones, or toasterctl user factor --off EMAIL."
 }
 
-// sealingDue is a Conflict where “toasterctl migrate” would seal second factors.
+// sealingDue is a FailedPrecondition where “toasterctl migrate” would seal second factors.
 func sealingDue(w *world, cfg *config.Config) error {
 	db, err := store.Open(w.ctx, cfg.Paths.Database)
 	if err != nil {
@@ -89,7 +89,7 @@ func sealingDue(w *world, cfg *config.Config) error {
 	defer db.Close()
 	n, err := auth.New(cfg, db).Sealing(w.ctx)
 	if err == nil && n.Stale > 0 {
-		err = apperr.New(apperr.Conflict, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
+		err = apperr.New(apperr.FailedPrecondition, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
 	}
 	return err
 }

@@ -24,16 +24,16 @@ func withFactor(t *testing.T, path string, plain []byte) (stored func() []byte) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	p, err := db.PersonByEmail(t.Context(), email)
+	p, err := db.UserByEmail(t.Context(), email)
 	if err == nil {
-		err = db.SetFactor(t.Context(), p.ID, plain, 1, nil, time.Now(), store.Letter{}, deed("test", "", ""))
+		err = db.SetFactor(t.Context(), p.ID, plain, 1, nil, time.Now(), store.Mail{}, deed("test", "", ""))
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	return func() []byte {
 		t.Helper()
-		p, err := db.PersonByEmail(t.Context(), email)
+		p, err := db.UserByEmail(t.Context(), email)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -49,11 +49,11 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	server.Start()
 	changeSite(t, path, "UPDATE outbox SET next_at = 0")
 	ctl(t, "", "sync", "--config", path).exits(0)
-	letters := server.Letters()
+	letters := server.Mails()
 	if len(letters) != 1 || letters[0].To != "eve@example.org" || !strings.Contains(letters[0].Text, "https://www.example.org/account/activate?link=3D") {
 		t.Fatal(letters)
 	}
-	if quiet := ctl(t, "", "sync", "--config", path).exits(0); quiet.out+quiet.err != "" || len(server.Letters()) != 0 {
+	if quiet := ctl(t, "", "sync", "--config", path).exits(0); quiet.out+quiet.err != "" || len(server.Mails()) != 0 {
 		t.Errorf("again: %s%s", quiet.out, quiet.err)
 	}
 }
@@ -63,7 +63,7 @@ func TestSyncForgetsWhoNeverWentOn(t *testing.T) {
 	signUp(t, path, "eve@example.org")
 	ctl(t, "", "sync", "--config", path).exits(0)
 	ctl(t, "", "user", "list", "--config", path).exits(0).says("eve@example.org", "pending")
-	changeSite(t, path, "UPDATE person SET created_at = 1 WHERE email = 'eve@example.org' OR email = '"+email+"'")
+	changeSite(t, path, "UPDATE user SET created_at = 1 WHERE email = 'eve@example.org' OR email = '"+email+"'")
 	ctl(t, "", "sync", "--config", path).exits(0)
 	if list := ctl(t, "", "user", "list", "--config", path).exits(0).says(email); strings.Contains(list.out, "eve@") {
 		t.Error(list.out)
@@ -82,8 +82,8 @@ func signUp(t *testing.T, path, address string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	entry := store.Entry{At: time.Now(), Means: "web", Action: "signup"}
-	if err := auth.New(cfg, db).SignUp(t.Context(), auth.NewPerson{Email: address, Password: secret}, entry); err != nil {
+	entry := store.AuditEntry{At: time.Now(), Means: "web", Action: "signup"}
+	if err := auth.New(cfg, db).SignUp(t.Context(), auth.NewUser{Email: address, Password: secret}, entry); err != nil {
 		t.Fatal(err)
 	}
 }

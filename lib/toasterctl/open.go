@@ -38,7 +38,7 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return apperr.New(apperr.Denied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
+			return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
 				"Run it as its owner: "+commandAs(owner(fi)))
 		}
 		path = filepath.Dir(path)
@@ -109,7 +109,7 @@ func twoOwners(database string) error {
 	if wanted == 0 {
 		path, wanted = folder, owner(fi)
 	}
-	return apperr.New(apperr.Conflict, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
+	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
 		fmt.Sprintf("As root: chown %s: %s", shellWord(userName(wanted)), shellWord(path)))
 }
 

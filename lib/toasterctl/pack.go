@@ -93,7 +93,7 @@ func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
 		}
 		for i, one := range patterns {
 			if _, err := patternmatcher.New([]string{one}); err != nil {
-				return nil, apperr.New(apperr.Invalid,
+				return nil, apperr.New(apperr.InvalidArgument,
 					fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name),
 						dockerfile.PatternLine(text, i+1), one),
 					"Correct the pattern.")

@@ -200,7 +200,7 @@ func (r *restorer) refuse() error {
 	if len(there) == 0 || r.force {
 		return nil
 	}
-	return apperr.New(apperr.Conflict, "There is a site already: "+strings.Join(there, ", ")+".", "Make a backup of it, then run this again with --force.")
+	return apperr.New(apperr.AlreadyExists, "There is a site already: "+strings.Join(there, ", ")+".", "Make a backup of it, then run this again with --force.")
 }
 
 // check takes the database out, to look at it and to bring it up to date before anything is replaced.
@@ -306,7 +306,7 @@ func (r *restorer) forget() (lost int, err error) {
 			continue
 		}
 		b.Why = "backup"
-		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.Expired(r.ctx, b, time.Now())); err != nil {
+		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.MarkExpired(r.ctx, b, time.Now())); err != nil {
 			return lost, err
 		}
 		lost++

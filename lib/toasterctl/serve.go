@@ -92,7 +92,7 @@ func cgiFolders() ([]string, error) {
 func (c *serveCommand) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, apperr.New(apperr.Conflict, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
+		return nil, apperr.New(apperr.AlreadyExists, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
 	}
 	return l, err
 }

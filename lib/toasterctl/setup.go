@@ -24,7 +24,7 @@ func (s *setup) say(what string, args ...any) error {
 func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
-			return apperr.New(apperr.Conflict, path+" is not a folder.", "Move it away, then run this again.")
+			return apperr.New(apperr.FailedPrecondition, path+" is not a folder.", "Move it away, then run this again.")
 		}
 		return nil
 	}
@@ -41,7 +41,7 @@ func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	defer f.Close()
 	fi, err := f.Stat()
 	if err == nil && owner(fi) != os.Geteuid() {
-		err = apperr.New(apperr.Conflict, path+" was made by somebody else just now.",
+		err = apperr.New(apperr.AlreadyExists, path+" was made by somebody else just now.",
 			"Look at what is there, then run this again.")
 	}
 	if err == nil {

@@ -85,12 +85,12 @@ func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs
 		}))
 	}
 	errs = append(errs,
-		timed(all, mailTime, "Letters about builds were not written", accounts.TellEnds),
+		timed(all, mailTime, "Letters about builds were not written", accounts.NotifyEnds),
 		timed(all, mailTime, "Mail was not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),
 	)
 	if ctx.Err() == nil {
-		errs = append(errs, s.Store.SetFact(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
+		errs = append(errs, s.Store.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
 	}
 	return jobs, errors.Join(errs...)
 }

@@ -49,7 +49,7 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	for range 3 {
 		ctl(t, simple, "job", "add", "--config", path, "--owner", email, "--target", rootfs, "-").exits(0)
 	}
-	changeSite(t, path, "UPDATE job SET defined = 0")
+	changeSite(t, path, "UPDATE job SET engine_revision = 0")
 	address, asked := silent(t)
 	server := mailtest.New(t)
 	server.Start()
@@ -75,7 +75,7 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	if n := asked.Load(); n != 1 {
 		t.Errorf("a Jenkins that doesn't answer was asked %d times", n)
 	}
-	if letters := server.Letters(); len(letters) != 1 {
+	if letters := server.Mails(); len(letters) != 1 {
 		t.Errorf("%d letters came", len(letters))
 	}
 	if took := time.Since(begin); took > time.Minute {

@@ -36,7 +36,7 @@ func forget(t *testing.T, config, id string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if err := db.JobUndefined(t.Context(), id); err != nil {
+	if err := db.ClearEngineRevision(t.Context(), id); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -31,7 +31,7 @@ func builtInTargets() (*target.Targets, error) {
 // pick finds a target; where it can't be had, the advice names those that can.
 func pick(targets *target.Targets, name string) (target.Target, error) {
 	t, err := targets.Find(name)
-	if apperr.KindOf(err) != apperr.Invalid || err == nil {
+	if apperr.KindOf(err) != apperr.InvalidArgument || err == nil {
 		return t, err
 	}
 	var names []string
@@ -42,5 +42,5 @@ func pick(targets *target.Targets, name string) (target.Target, error) {
 	if len(names) == 0 {
 		advice = "No target is switched on: see targets.toml."
 	}
-	return t, apperr.New(apperr.Invalid, apperr.Of(err).Message, advice)
+	return t, apperr.New(apperr.InvalidArgument, apperr.Of(err).Message, advice)
 }

@@ -19,10 +19,10 @@ type tokenCommands struct {
 }
 
 type tokenAdd struct {
-	Email   string   `arg:"" optional:"" help:"Whose account the token opens. On a terminal it is asked for."`
-	Name    string   `default:"toasterctl" placeholder:"N" help:"What it is for."`
-	Scope   string   `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"What it may do: read, write, or read /admin/metrics alone: metrics. Default: ${default}."`
-	Expires lifetime `placeholder:"DURATION" help:"How long it is good for: “90d”, “12h”. Default: until it is removed."`
+	Email   string      `arg:"" optional:"" help:"Whose account the token opens. On a terminal it is asked for."`
+	Name    string      `default:"toasterctl" placeholder:"N" help:"What it is for."`
+	Scope   store.Scope `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"What it may do: read, write, or read /admin/metrics alone: metrics. Default: ${default}."`
+	Expires lifetime    `placeholder:"DURATION" help:"How long it is good for: “90d”, “12h”. Default: until it is removed."`
 }
 
 func (tokenAdd) Help() string {
@@ -55,7 +55,7 @@ func (c *tokenList) Run(w *world) error {
 		}
 		rows := [][]string{{"ID", "NAME", "SCOPE", "MADE", "EXPIRES", "LAST USED"}}
 		for _, t := range tokens {
-			rows = append(rows, []string{strconv.FormatInt(t.ID, 10), t.Name, t.Scope, day(t.CreatedAt), day(t.ExpiresAt), day(t.UsedAt)})
+			rows = append(rows, []string{strconv.FormatInt(t.ID, 10), t.Name, string(t.Scope), day(t.CreatedAt), day(t.ExpiresAt), day(t.UsedAt)})
 		}
 		return w.table(rows)
 	})

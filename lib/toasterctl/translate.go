@@ -85,7 +85,7 @@ func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Bl
 		return fail(apperr.New(apperr.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
-		return fail(apperr.New(apperr.Invalid, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
+		return fail(apperr.New(apperr.InvalidArgument, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
 	}
 	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
 		return fail(err)

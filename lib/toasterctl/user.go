@@ -76,8 +76,8 @@ func (c *userAdd) Run(w *world) error {
 		return err
 	}
 	return w.withAccounts(func(a *auth.Accounts, _ *store.DB) error {
-		n := auth.NewPerson{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
-		p, err := a.Add(w.ctx, n, deed("person.add", "", n.Role()))
+		n := auth.NewUser{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
+		p, err := a.Add(w.ctx, n, deed("user.add", "", string(n.Role())))
 		if err != nil {
 			return err
 		}
@@ -109,7 +109,7 @@ func (c *userPasswd) Run(w *world) error {
 }
 
 type userList struct {
-	State string `enum:",pending,active,suspended" default:"" placeholder:"STATE" help:"Only these: pending, active or suspended."`
+	State store.UserState `enum:",pending,active,suspended" default:"" placeholder:"STATE" help:"Only these: pending, active or suspended."`
 }
 
 func (c *userList) Run(w *world) error {
@@ -121,7 +121,7 @@ func (c *userList) Run(w *world) error {
 		rows := [][]string{{"EMAIL", "NAME", "ROLE", "STATE", "SINCE", "ID"}}
 		for _, p := range people {
 			if c.State == "" || c.State == p.State {
-				rows = append(rows, []string{p.Email, p.Name, p.Role, p.State, day(p.CreatedAt), strconv.FormatInt(p.ID, 10)})
+				rows = append(rows, []string{p.Email, p.Name, string(p.Role), string(p.State), day(p.CreatedAt), strconv.FormatInt(p.ID, 10)})
 			}
 		}
 		return w.table(rows)

@@ -16,14 +16,14 @@ type somebody struct {
 }
 
 // deed is a line for the audit trail about what the command does.
-func deed(action, object, detail string) store.Entry {
-	return store.Entry{At: time.Now(), Means: "toasterctl", Action: action, Object: object, Detail: detail}
+func deed(action, object, detail string) store.AuditEntry {
+	return store.AuditEntry{At: time.Now(), Means: "toasterctl", Action: action, Object: object, Detail: detail}
 }
 
 // do finds the person, does something to them, and says so.
-func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Service, *store.Person) error) error {
+func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Service, *store.User) error) error {
 	return w.withService(func(cfg *config.Config, service *jobs.Service) error {
-		p, err := service.Store.PersonByEmail(w.ctx, s.Email)
+		p, err := service.Store.UserByEmail(w.ctx, s.Email)
 		if err == nil {
 			err = act(cfg, service, p)
 		}
@@ -38,7 +38,7 @@ func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Servi
 type userActivate struct{ somebody }
 
 func (c *userActivate) Run(w *world) error {
-	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
+	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
 		return auth.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
 	})
 }
@@ -46,18 +46,18 @@ func (c *userActivate) Run(w *world) error {
 type userSuspend struct{ somebody }
 
 func (c *userSuspend) Run(w *world) error {
-	return c.do(w, "%s is suspended.", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
+	return c.do(w, "%s is suspended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
 		return s.Suspend(w.ctx, p.ID, deed("", "", ""))
 	})
 }
 
 type userRole struct {
 	somebody
-	Role string `arg:"" enum:"user,admin" help:"user or admin."`
+	Role store.Role `arg:"" enum:"user,admin" help:"user or admin."`
 }
 
 func (c *userRole) Run(w *world) error {
-	return c.do(w, "%s is now: "+c.Role+".", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
+	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *jobs.Service, p *store.User) error {
 		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
 	})
 }
@@ -68,8 +68,8 @@ type userSignout struct {
 }
 
 func (c *userSignout) Run(w *world) error {
-	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *jobs.Service, p *store.Person) error {
-		return s.Store.SignOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
+	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
+		return s.Store.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
 	})
 }
 
@@ -79,8 +79,8 @@ type userFactor struct {
 }
 
 func (c *userFactor) Run(w *world) error {
-	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
-		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("person.factor", "", "off"))
+	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
+		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("user.factor", "", "off"))
 	})
 }
 
@@ -90,8 +90,8 @@ type userRemove struct {
 }
 
 func (c *userRemove) Run(w *world) error {
-	return c.do(w, "%s is removed.", func(cfg *config.Config, s *jobs.Service, p *store.Person) error {
-		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("person.remove", "", ""))
+	return c.do(w, "%s is removed.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
+		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("user.remove", "", ""))
 	})
 }
 
@@ -111,7 +111,7 @@ func (userLimit) Help() string {
 
 func (c *userLimit) Run(w *world) error {
 	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		p, err := s.Store.PersonByEmail(w.ctx, c.Email)
+		p, err := s.Store.UserByEmail(w.ctx, c.Email)
 		if err != nil {
 			return orSee(err, "user list")
 		}
@@ -143,7 +143,7 @@ func (c *userLimit) Run(w *world) error {
 }
 
 // show prints the limits beside what is taken of them.
-func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store.Person, own map[string]string) error {
+func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store.User, own map[string]string) error {
 	used, err := s.Store.Usage(w.ctx, p.ID, time.Now())
 	if err != nil {
 		return err

@@ -18,26 +18,26 @@ func (a Access) admits(r *Request) error {
 	}
 	p, token := r.Who.Person, r.Who.Token
 	switch {
-	case token != nil && (token.Scope == "metrics") != (a == Metrics):
-		return apperr.New(apperr.Denied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
+	case token != nil && (token.Scope == store.ScopeMetrics) != (a == Metrics):
+		return apperr.New(apperr.PermissionDenied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
 	case a == Writer && !r.Who.MayWrite():
-		return apperr.New(apperr.Denied, "This token may only read.", "Use a token with the scope “write”.")
+		return apperr.New(apperr.PermissionDenied, "This token may only read.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
-		return apperr.New(apperr.Denied, "A token doesn't open this page.", "Log in with a browser.")
+		return apperr.New(apperr.PermissionDenied, "A token doesn't open this page.", "Log in with a browser.")
 	case r.Site.Config.Session.SecondFactor && !p.HasFactor() && !r.setsUp():
 		return needsFactor()
 	case a != Admin && a != Metrics:
 		return nil
-	case p.Role != "admin":
-		return apperr.New(apperr.Denied, "This page is for administrators.", "Log in with an administrator's account.")
-	case token == nil && r.Site.Config.NeedsFactor(p.Role) && !p.HasFactor():
+	case !p.IsAdmin():
+		return apperr.New(apperr.PermissionDenied, "This page is for administrators.", "Log in with an administrator's account.")
+	case token == nil && r.Site.Config.NeedsFactor(p.IsAdmin()) && !p.HasFactor():
 		return needsFactor()
 	}
 	return nil
 }
 
 func needsFactor() error {
-	return apperr.New(apperr.Denied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
+	return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
 }
 
 // setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but tokens, which would be a
@@ -47,8 +47,8 @@ func (r *Request) setsUp() bool {
 }
 
 // Entry is a line for the audit trail about what the request does.
-func (r *Request) Entry(action, object, detail string) store.Entry {
-	e := store.Entry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
+func (r *Request) Entry(action, object, detail string) store.AuditEntry {
+	e := store.AuditEntry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
 	if r.Who.Person != nil {
 		e.Actor = r.Who.Person.ID
 	}
@@ -59,12 +59,12 @@ func (r *Request) Entry(action, object, detail string) store.Entry {
 }
 
 // Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one is named
-// (somebody's address as it was typed; it is not stored). Too many are Limited.
+// (somebody's address as it was typed; it is not stored). Too many are RateLimited.
 func (r *Request) Allow(what, account string) error {
 	limits := store.FromNetworks(what, r.Site.Sessions.Address(r.Request), store.Guesses)
 	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {
 		d := sha256.Sum256([]byte(account))
-		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.Letters})
+		limits = append(limits, store.Limit{Key: what + ":account:" + hex.EncodeToString(d[:16]), Rates: store.MailRates})
 	}
 	return r.Count(limits...)
 }

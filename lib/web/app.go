@@ -99,7 +99,7 @@ func (a *App) make(ctx context.Context) error {
 func closed(err error) error {
 	if f := new(apperr.Error); errors.As(err, &f) && f.Kind == apperr.Unavailable {
 		return err
-	} else if f.Kind != "" && f.Kind != apperr.Broken {
+	} else if f.Kind != "" && f.Kind != apperr.Internal {
 		return apperr.Wrap(apperr.Unavailable, err, f.Message, f.Advice)
 	}
 	return apperr.Wrap(apperr.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
@@ -192,7 +192,7 @@ func (r *Request) answer(w *response) error {
 	if route == nil {
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(slices.Compact(allowed), ", "))
-		return &statusFault{apperr.New(apperr.Invalid, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
+		return &statusFault{apperr.New(apperr.InvalidArgument, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
 	}
 	r.route, r.parameters = route, parameters
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
@@ -239,7 +239,7 @@ func (r *Request) straighten(w *response) error {
 // logInFirst sends a browser to the log-in page and back. A form is kept for its sender.
 func (r *Request) logInFirst(w *response) error {
 	if r.JSON() {
-		return apperr.New(apperr.Unauthorised, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
+		return apperr.New(apperr.Unauthenticated, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
 	}
 	next := address(&url.URL{Path: r.app.own() + r.path, RawQuery: r.Request.URL.RawQuery})
 	if r.Method == http.MethodPost {
@@ -249,7 +249,7 @@ func (r *Request) logInFirst(w *response) error {
 			if id == "" {
 				// What can't be kept must not be lost: the page that says so has it.
 				if len(r.typed()) > 0 {
-					return apperr.New(apperr.Unauthorised, "You are not logged in, and what you sent can't be kept on the server.",
+					return apperr.New(apperr.Unauthenticated, "You are not logged in, and what you sent can't be kept on the server.",
 						"Copy it from below, log in, and send it again.")
 				}
 			}

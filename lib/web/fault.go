@@ -6,27 +6,30 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/view"
 )
 
-// statuses are the answers to each kind of fault.
-var statuses = map[apperr.Kind]int{
-	apperr.Invalid:      http.StatusUnprocessableEntity,
-	apperr.TooLarge:     http.StatusRequestEntityTooLarge,
-	apperr.Unauthorised: http.StatusUnauthorized,
-	apperr.Denied:       http.StatusForbidden,
-	apperr.Quota:        http.StatusForbidden,
-	apperr.NotFound:     http.StatusNotFound,
-	apperr.Gone:         http.StatusGone,
-	apperr.Conflict:     http.StatusConflict,
-	apperr.Limited:      http.StatusTooManyRequests,
-	apperr.Unavailable:  http.StatusServiceUnavailable,
-	apperr.Full:         http.StatusInsufficientStorage,
-	apperr.Broken:       http.StatusInternalServerError,
+// answers are, for each kind of error, the HTTP status, and the code that a program is sent.
+var answers = map[apperr.Kind]struct {
+	status int
+	code   string
+}{
+	apperr.InvalidArgument:    {http.StatusUnprocessableEntity, "invalid"},
+	apperr.TooLarge:           {http.StatusRequestEntityTooLarge, "too_large"},
+	apperr.Unauthenticated:    {http.StatusUnauthorized, "unauthorised"},
+	apperr.PermissionDenied:   {http.StatusForbidden, "denied"},
+	apperr.ResourceExhausted:  {http.StatusForbidden, "quota"},
+	apperr.NotFound:           {http.StatusNotFound, "not_found"},
+	apperr.Gone:               {http.StatusGone, "gone"},
+	apperr.AlreadyExists:      {http.StatusConflict, "conflict"},
+	apperr.FailedPrecondition: {http.StatusConflict, "conflict"},
+	apperr.RateLimited:        {http.StatusTooManyRequests, "limited"},
+	apperr.Unavailable:        {http.StatusServiceUnavailable, "unavailable"},
+	apperr.StorageFull:        {http.StatusInsufficientStorage, "full"},
+	apperr.Internal:           {http.StatusInternalServerError, "broken"},
 }
 
 // statusFault is a fault whose status its kind doesn't tell.
@@ -40,7 +43,7 @@ func (s *statusFault) Unwrap() error { return s.fault }
 
 // malformed is the fault of a request that no browser sends.
 func malformed(status int, cause error) error {
-	return &statusFault{apperr.Wrap(apperr.Invalid, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
+	return &statusFault{apperr.Wrap(apperr.InvalidArgument, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
 }
 
 // Status is the HTTP status for an error.
@@ -49,7 +52,7 @@ func Status(err error) int {
 	if errors.As(err, &s) {
 		return s.status
 	}
-	return statuses[apperr.KindOf(err)]
+	return answers[apperr.KindOf(err)].status
 }
 
 // Repeatable tells whether who sent a form is helped by getting it back with the error: they can correct it, or send
@@ -150,11 +153,11 @@ func Problems(r *Request, faults []*apperr.Error) []map[string]string {
 
 // Code is what happened, for programs.
 func Code(f *apperr.Error) string {
-	return cmp.Or(f.Code, strings.ReplaceAll(string(f.Kind), " ", "_"))
+	return cmp.Or(f.Code, answers[f.Kind].code)
 }
 
 // crash is what a panic becomes.
 func (r *Request) crash(w *response, what any, stack []byte) {
 	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
-	r.fail(w, apperr.New(apperr.Broken, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
+	r.fail(w, apperr.New(apperr.Internal, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
 }

@@ -218,7 +218,7 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 			text = ""
 		case map[string]any, []any:
 			if known {
-				all = append(all, apperr.New(apperr.Invalid, "“"+name+"” must be a string.", "").At(name))
+				all = append(all, apperr.New(apperr.InvalidArgument, "“"+name+"” must be a string.", "").At(name))
 				continue
 			}
 		}
@@ -247,7 +247,7 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 		} else if utf8.Valid(content) && !bytes.ContainsRune(content, 0) {
 			f.Values[name] = string(content)
 		} else {
-			return apperr.New(apperr.Invalid, "This is not UTF-8 text.", "Send it as UTF-8.").At(name)
+			return apperr.New(apperr.InvalidArgument, "This is not UTF-8 text.", "Send it as UTF-8.").At(name)
 		}
 	}
 	if size > limit.Most {
@@ -260,7 +260,7 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 func (l Limit) exceeded(field string, begin []byte) *apperr.Error {
 	if l.Mistaken != nil {
 		if message, advice := l.Mistaken(begin); message != "" {
-			return apperr.New(apperr.Invalid, message, advice).At(field)
+			return apperr.New(apperr.InvalidArgument, message, advice).At(field)
 		}
 	}
 	return apperr.New(apperr.TooLarge, "This is too large: at most "+size(l.Most)+" are taken.",

@@ -76,11 +76,11 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 	asked := r.digest(form)
 	o = store.Once{Request: asked[:], Owner: r.ID, At: r.Site.Sessions.Now()}
 	if p := r.Who.Person; p != nil {
-		o.Person = p.ID
+		o.UserID = p.ID
 	}
-	if key := r.Header.Get(idempotencyKey); key != "" && o.Person != 0 {
+	if key := r.Header.Get(idempotencyKey); key != "" && o.UserID != 0 {
 		if len(key) > longKey {
-			return "", o, apperr.New(apperr.Invalid, "The Idempotency-Key is longer than 255 characters.",
+			return "", o, apperr.New(apperr.InvalidArgument, "The Idempotency-Key is longer than 255 characters.",
 				"Send a random one, such as a UUID.").Coded("idempotency_key_invalid")
 		}
 		name = "key\x00" + key
@@ -89,7 +89,7 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 		name = "form\x00" + string(asked[:]) + v
 	}
 	var person [8]byte
-	binary.BigEndian.PutUint64(person[:], uint64(o.Person))
+	binary.BigEndian.PutUint64(person[:], uint64(o.UserID))
 	d := sha256.Sum256(slices.Concat(person[:], []byte(name)))
 	o.Key = d[:]
 	return name, o, nil
@@ -173,7 +173,7 @@ func (r *Request) doOnce(w *response, name string, o store.Once) error {
 // repeat answers a request that was sent before, as soon as that one is answered.
 func (r *Request) repeat(w *response, name string, o store.Once, before *store.Done) (err error) {
 	if !before.Same {
-		return r.refuse(w, apperr.New(apperr.Invalid, "This Idempotency-Key was sent with another request.",
+		return r.refuse(w, apperr.New(apperr.InvalidArgument, "This Idempotency-Key was sent with another request.",
 			"Take a new key for each thing that you ask for.").Coded("idempotency_key_reused"))
 	}
 	deadline := o.At.Add(onceWait)
@@ -198,7 +198,7 @@ func (r *Request) repeat(w *response, name string, o store.Once, before *store.D
 	case before.Location != "":
 		return r.answerLost(w, before.Location)
 	}
-	return r.refuse(w, apperr.New(apperr.Conflict, "This was sent before, and is still being done.",
+	return r.refuse(w, apperr.New(apperr.FailedPrecondition, "This was sent before, and is still being done.",
 		"See in a minute what has come of it.").Coded("in_progress"))
 }
 
@@ -232,7 +232,7 @@ func (r *Request) answerLost(w *response, location string) error {
 			return route.Do(w, r)
 		}
 	}
-	return apperr.New(apperr.Conflict, "This was done before, and its answer is lost.",
+	return apperr.New(apperr.FailedPrecondition, "This was done before, and its answer is lost.",
 		"Look for what it has made before you send it again.").Coded("answer_lost")
 }
 
@@ -244,7 +244,7 @@ func (r *Request) knownQuery() error {
 			if _, ok := r.route.fields(r.Site)[name]; ok {
 				advice = "Send it in the body, as a field of the form."
 			}
-			return apperr.New(apperr.Invalid, "“"+Short(name)+"” can't stand in the address here.",
+			return apperr.New(apperr.InvalidArgument, "“"+Short(name)+"” can't stand in the address here.",
 				advice).At(Short(name)).Coded("unknown_parameter")
 		}
 	}
@@ -261,7 +261,7 @@ func unknownField(name string, fields Fields) error {
 			best, advice = n, "Did you mean “"+known+"”?"
 		}
 	}
-	return apperr.New(apperr.Invalid, "There is no field “"+name+"” here.", advice).At(name).Coded("unknown_field")
+	return apperr.New(apperr.InvalidArgument, "There is no field “"+name+"” here.", advice).At(name).Coded("unknown_field")
 }
 
 // distance is how many letters have to be put in, left out, changed or swapped with their neighbour to make b of a

@@ -18,11 +18,11 @@ func (r *Request) noticeProxy() {
 		return
 	}
 	now, db := time.Now(), r.Site.DB
-	text, err := db.Fact(r.Context(), session.ProxyFact)
+	text, err := db.Setting(r.Context(), session.ProxyFact)
 	if last, _ := time.Parse(time.RFC3339, text); err != nil || now.Sub(last) < noticing {
 		return
 	}
-	if db.SetFact(store.Patience(r.Context(), 0), session.ProxyFact, now.UTC().Format(time.RFC3339)) == nil {
+	if db.SetSetting(store.Patience(r.Context(), 0), session.ProxyFact, now.UTC().Format(time.RFC3339)) == nil {
 		r.Log().Warn("a proxy hides who sends requests: run “toasterctl doctor”",
 			slog.String("proxy", r.RemoteAddr))
 	}

@@ -120,7 +120,7 @@ func (r *Request) Page(w http.ResponseWriter, status int, name string, v view.Vi
 		if v.Person == "" {
 			v.Person = p.Email
 		}
-		v.Admin = p.Role == "admin"
+		v.Admin = p.IsAdmin()
 	}
 	if v.Notice == "" {
 		v.Notice = r.Notice

@@ -380,9 +380,9 @@ func TestDispositionCanNotBeForged(t *testing.T) {
 }
 
 func TestEveryKindOfFaultHasAStatus(t *testing.T) {
-	for _, k := range []apperr.Kind{apperr.Invalid, apperr.TooLarge, apperr.Unauthorised, apperr.Denied, apperr.Quota,
-		apperr.NotFound, apperr.Conflict, apperr.Limited, apperr.Unavailable, apperr.Full, apperr.Broken} {
-		if http.StatusText(Status(apperr.New(k, "", ""))) == "" {
+	for _, k := range []apperr.Kind{apperr.InvalidArgument, apperr.TooLarge, apperr.Unauthenticated, apperr.PermissionDenied, apperr.ResourceExhausted,
+		apperr.NotFound, apperr.Gone, apperr.AlreadyExists, apperr.FailedPrecondition, apperr.RateLimited, apperr.Unavailable, apperr.StorageFull, apperr.Internal} {
+		if e := apperr.New(k, "", ""); http.StatusText(Status(e)) == "" || Code(e) == "" {
 			t.Errorf("%s has none", k)
 		}
 	}

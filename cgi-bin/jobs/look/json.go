@@ -9,14 +9,14 @@ import (
 
 // Job is a job in JSON. The names are a contract with programs.
 type Job struct {
-	ID       string  `json:"id"`
-	Name     string  `json:"name"`
-	Target   string  `json:"target"`
-	Title    string  `json:"target_title"` // for people
-	State    string  `json:"state"`
-	Enabled  bool    `json:"enabled"`
-	Revision int     `json:"revision"`
-	Builds   []Build `json:"builds"`
+	ID       string           `json:"id"`
+	Name     string           `json:"name"`
+	Target   string           `json:"target"`
+	Title    string           `json:"target_title"` // for people
+	State    store.BuildState `json:"state"`
+	Enabled  bool             `json:"enabled"`
+	Revision int              `json:"revision"`
+	Builds   []Build          `json:"builds"`
 
 	RootPassword string      `json:"root_password,omitempty"` // a new one, in the answer to what made it
 	StartError   *StartError `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that
@@ -31,41 +31,41 @@ type StartError struct {
 
 // Build is a build in JSON.
 type Build struct {
-	Number      int        `json:"number"`
-	Revision    int        `json:"revision"`
-	State       string     `json:"state"`
-	Reason      string     `json:"reason,omitempty"`
-	QueuedAt    *time.Time `json:"queued_at"`
-	StartedAt   *time.Time `json:"started_at"`
-	EndedAt     *time.Time `json:"ended_at"`
-	Step        int        `json:"step"`
-	Steps       int        `json:"steps"`
-	ExpectedEnd *time.Time `json:"expected_end"`
-	QueuePlace  int        `json:"queue_place"` // 0: it doesn't wait, or that is unknown
-	Stopping    bool       `json:"stopping"`
-	Kept        bool       `json:"kept"`
-	Repeats     int        `json:"repeats,omitempty"`     // the interrupted build that this one was queued for by itself
-	RepeatedBy  int        `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
-	Timeline    []Span     `json:"timeline,omitempty"`
-	Artifacts   []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
-	Failure     *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+	Number      int              `json:"number"`
+	Revision    int              `json:"revision"`
+	State       store.BuildState `json:"state"`
+	Reason      string           `json:"reason,omitempty"`
+	QueuedAt    *time.Time       `json:"queued_at"`
+	StartedAt   *time.Time       `json:"started_at"`
+	EndedAt     *time.Time       `json:"ended_at"`
+	Step        int              `json:"step"`
+	Steps       int              `json:"steps"`
+	ExpectedEnd *time.Time       `json:"expected_end"`
+	QueuePlace  int              `json:"queue_place"` // 0: it doesn't wait, or that is unknown
+	Stopping    bool             `json:"stopping"`
+	Kept        bool             `json:"kept"`
+	Repeats     int              `json:"repeats,omitempty"`     // the interrupted build that this one was queued for by itself
+	RepeatedBy  int              `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
+	Timeline    []Span           `json:"timeline,omitempty"`
+	Artifacts   []Artifact       `json:"artifacts,omitzero"` // left out in the list of jobs
+	Failure     *Failure         `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
 }
 
 // Span is a phase of a build in JSON.
 type Span struct {
-	Name        string   `json:"name"`           // prepare, step, pack, check
-	Step        int      `json:"step,omitempty"` // of "step", from 1
-	Line        int      `json:"line,omitempty"` // in the Dockerfile
-	Instruction string   `json:"instruction,omitempty"`
-	State       string   `json:"state"`
-	Seconds     *float64 `json:"seconds"` // null: unknown
-	Cached      bool     `json:"cached"`
+	Name        string           `json:"name"`           // prepare, step, pack, check
+	Step        int              `json:"step,omitempty"` // of "step", from 1
+	Line        int              `json:"line,omitempty"` // in the Dockerfile
+	Instruction string           `json:"instruction,omitempty"`
+	State       store.BuildState `json:"state"`
+	Seconds     *float64         `json:"seconds"` // null: unknown
+	Cached      bool             `json:"cached"`
 }
 
 // TimelineOf is a build's timeline.
 func TimelineOf(list []reconcile.Span) (out []Span) {
 	for _, s := range list {
-		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: string(s.State),
+		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: s.State,
 			Cached: s.Cached}
 		if s.Timed {
 			seconds := float64(s.Took.Milliseconds()) / 1000
@@ -116,7 +116,7 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
 		Stopping: b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}
-	if b.State == "queued" {
+	if b.State == store.Queued {
 		out.QueuePlace = b.Position
 	}
 	if artifacts != nil {

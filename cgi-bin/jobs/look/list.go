@@ -23,12 +23,10 @@ type listing struct {
 	Page, Pages   int
 	First, Latest int
 	Newer, Older  string // addresses of the pages before and after, below the prefix; empty: there is none
-	States        []string
+	States        []store.BuildState
 	Search        bool // there is enough to search in
 	Live          bool // something on the page will change by itself
 }
-
-var states = []string{"new", "queued", "running", "succeeded", "failed", "aborted", "lost"}
 
 // list shows a person's jobs, a page at a time.
 func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
@@ -36,7 +34,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	l := listing{States: states}
+	l := listing{States: store.JobStates}
 	l.Query, l.Page = jobQuery(r.URL.Query())
 	if l.JobPage, err = s.Jobs(r.Context(), r.Who.Person.ID, l.Query); err != nil {
 		return err
@@ -57,7 +55,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 		l.Older = l.address(l.Page + 1)
 	}
 	l.Search = l.Total > fewJobs || l.Filtered()
-	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Settled })
+	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Finalized })
 	return r.Page(w, http.StatusOK, "jobs", view.View{Here: "jobs", Notice: Notice(r), Data: l})
 }
 
@@ -71,8 +69,8 @@ func jobQuery(v url.Values) (q store.JobQuery, number int) {
 		number = 1
 	}
 	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * pageLength, Limit: pageLength}
-	if slices.Contains(states, v.Get("state")) {
-		q.State = v.Get("state")
+	if state := store.BuildState(v.Get("state")); slices.Contains(store.JobStates, state) {
+		q.State = state
 	}
 	if sort := v.Get("sort"); sort == "name" || sort == "activity" {
 		q.Sort = sort
@@ -83,7 +81,7 @@ func jobQuery(v url.Values) (q store.JobQuery, number int) {
 // address is another page of the same list.
 func (l listing) address(number int) string {
 	v := url.Values{}
-	for key, value := range map[string]string{"q": l.Query.Text, "state": l.Query.State, "sort": l.Query.Sort} {
+	for key, value := range map[string]string{"q": l.Query.Text, "state": string(l.Query.State), "sort": l.Query.Sort} {
 		if value != "" {
 			v.Set(key, value)
 		}

@@ -115,7 +115,7 @@ func wholeLog(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, nu
 	defer log.Close()
 	file, err := os.CreateTemp("", "toaster-log-")
 	if err != nil {
-		return apperr.Wrap(apperr.Full, err, "The log can't be kept while it is sent.", "Tell the administrator.")
+		return apperr.Wrap(apperr.StorageFull, err, "The log can't be kept while it is sent.", "Tell the administrator.")
 	}
 	defer file.Close()
 	os.Remove(file.Name())
@@ -140,7 +140,7 @@ func offset(s string) (int64, error) {
 	}
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n < 0 || n == math.MaxInt64 {
-		return 0, apperr.New(apperr.Invalid, "“offset” must be a number from X-Next-Offset, or 0.", "").At("offset")
+		return 0, apperr.New(apperr.InvalidArgument, "“offset” must be a number from X-Next-Offset, or 0.", "").At("offset")
 	}
 	return n, nil
 }

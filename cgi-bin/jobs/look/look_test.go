@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
 )
 
 func FuzzOffset(f *testing.F) {
@@ -104,7 +105,7 @@ func FuzzJobQuery(f *testing.F) {
 		if number < 1 || number > 1e6 || q.Offset != (number-1)*pageLength || q.Limit != pageLength {
 			t.Errorf("page %d, %+v", number, q)
 		}
-		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(states, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
+		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(store.JobStates, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
 			t.Errorf("%+v", q)
 		}
 		to, err := url.Parse(listing{Query: q}.address(number))

@@ -23,17 +23,17 @@ const (
 	draftAll                = 64 << 20
 )
 
-// drafting are the rates for forms of people of whom nothing is known.
+// drafting are the rates for forms of users of whom nothing is known.
 var drafting = []store.Rate{{Count: 10, Within: time.Minute}, {Count: 60, Within: time.Hour}}
 
-// SaveDraft keeps a form of a person for a day. Keys are the form's fields. It returns the id to ask for. A person has
+// SaveDraft keeps a form of a user for a day. Keys are the form's fields. It returns the id to ask for. A user has
 // at most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
-func (m *Manager) SaveDraft(ctx context.Context, person int64, form map[string][]byte) (id string, err error) {
-	return m.saveDraft(ctx, store.Draft{PersonID: person}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
+func (m *Manager) SaveDraft(ctx context.Context, user int64, form map[string][]byte) (id string, err error) {
+	return m.saveDraft(ctx, store.Draft{UserID: user}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
 }
 
 // SaveDraftFor is SaveDraft for a sender of whom nothing is known: whoever logs in with this browser, which gets a
-// cookie for it, has the form. From each network few are taken (Limited), and small ones only (TooLarge).
+// cookie for it, has the form. From each network few are taken (RateLimited), and small ones only (TooLarge).
 func (m *Manager) SaveDraftFor(w http.ResponseWriter, r *http.Request, form map[string][]byte) (id string, err error) {
 	limits := store.FromNetworks("draft", m.Address(r), drafting)
 	if _, err := m.db.Try(r.Context(), m.Now(), limits...); err != nil {
@@ -63,17 +63,17 @@ func (m *Manager) saveDraft(ctx context.Context, d store.Draft, form map[string]
 		return "", err
 	}
 	d.ID, d.CreatedAt, d.Form = rand.Text(), m.Now(), text
-	return d.ID, m.db.AddDraft(ctx, d, store.DraftRoom{Since: d.CreatedAt.Add(-draftLife), Each: draftKeep,
+	return d.ID, m.db.AddDraft(ctx, d, store.DraftQuota{Since: d.CreatedAt.Add(-draftLife), Each: draftKeep,
 		Bytes: draftAll})
 }
 
-// Draft returns a form that is kept for a person who has sent r. NotFound: it is too old, or somebody else's.
-func (m *Manager) Draft(r *http.Request, person int64, id string) (form map[string][]byte, err error) {
+// Draft returns a form that is kept for a user who has sent r. NotFound: it is too old, or somebody else's.
+func (m *Manager) Draft(r *http.Request, user int64, id string) (form map[string][]byte, err error) {
 	secret := ""
 	if c, err := r.Cookie(m.cookie(r).Name + "-draft-" + id); err == nil {
 		secret = c.Value
 	}
-	text, err := m.db.Draft(r.Context(), person, id, secret, m.Now().Add(-draftLife))
+	text, err := m.db.Draft(r.Context(), user, id, secret, m.Now().Add(-draftLife))
 	if err != nil {
 		return nil, err
 	}

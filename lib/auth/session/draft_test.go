@@ -16,7 +16,7 @@ func TestAFormWaitsForItsSender(t *testing.T) {
 	r := httptest.NewRequest("GET", "/", nil)
 	id, err := s.SaveDraft(t.Context(), s.anna.ID, form)
 	must(t, err)
-	eve := s.person("eve@example.org")
+	eve := s.user("eve@example.org")
 	if _, err := s.Draft(r, eve.ID, id); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("somebody else gets it: %v", err)
 	}
@@ -87,7 +87,7 @@ func TestANobodysFormWaitsInTheirBrowser(t *testing.T) {
 	if back, err := s.Draft(same, s.anna.ID, id); err != nil || string(back["text"]) != "FROM x" {
 		t.Errorf("%q, %v", back, err)
 	}
-	if _, err := s.Draft(same, s.person("eve@example.org").ID, id); apperr.KindOf(err) != apperr.NotFound {
+	if _, err := s.Draft(same, s.user("eve@example.org").ID, id); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("somebody who logs in later: %v", err)
 	}
 	if _, err := s.SaveDraftFor(w, httptest.NewRequest("POST", "/jobs", nil),
@@ -97,7 +97,7 @@ func TestANobodysFormWaitsInTheirBrowser(t *testing.T) {
 	for range 20 {
 		_, err = s.SaveDraftFor(w, httptest.NewRequest("POST", "/jobs", nil), nil)
 	}
-	if apperr.KindOf(err) != apperr.Limited {
+	if apperr.KindOf(err) != apperr.RateLimited {
 		t.Errorf("many: %v", err)
 	}
 }

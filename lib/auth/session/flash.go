@@ -15,14 +15,14 @@ const flashLife = 10 * time.Minute
 const flashMark = "-shown-"
 
 // Flash gives the browser something to carry to the next page, sealed: a secret that is shown there once. Only the page
-// for what, asked for by the same person (0: nobody), opens it, with the id that is returned.
-func (m *Manager) Flash(w http.ResponseWriter, r *http.Request, what string, person int64, value []byte) (id string,
+// for what, asked for by the same user (0: nobody), opens it, with the id that is returned.
+func (m *Manager) Flash(w http.ResponseWriter, r *http.Request, what string, user int64, value []byte) (id string,
 	err error) {
 	id = rand.Text()[:12]
 	c := m.cookie(r)
 	c.Name += flashMark + id
 	c.MaxAge = int(flashLife / time.Second)
-	if c.Value, err = m.Seal(flashPurpose(what, person, id), value); err != nil {
+	if c.Value, err = m.Seal(flashPurpose(what, user, id), value); err != nil {
 		return "", err
 	}
 	http.SetCookie(w, c)
@@ -30,12 +30,12 @@ func (m *Manager) Flash(w http.ResponseWriter, r *http.Request, what string, per
 }
 
 // Flashed returns what the browser carries; nil: nothing any more.
-func (m *Manager) Flashed(r *http.Request, what string, person int64, id string) []byte {
+func (m *Manager) Flashed(r *http.Request, what string, user int64, id string) []byte {
 	c, err := r.Cookie(m.cookie(r).Name + flashMark + id)
 	if err != nil || id == "" {
 		return nil
 	}
-	value, ok := m.Unseal(flashPurpose(what, person, id), c.Value, flashLife)
+	value, ok := m.Unseal(flashPurpose(what, user, id), c.Value, flashLife)
 	if !ok {
 		return nil
 	}
@@ -56,6 +56,6 @@ func IsFlash(setCookie string) bool {
 	return strings.Contains(name, flashMark)
 }
 
-func flashPurpose(what string, person int64, id string) string {
-	return fmt.Sprintf("flash:%s:%d:%s", what, person, id)
+func flashPurpose(what string, user int64, id string) string {
+	return fmt.Sprintf("flash:%s:%d:%s", what, user, id)
 }

@@ -7,10 +7,10 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Guard keeps pages of other sites from sending forms in the name of a person who is logged in here. What it
-// refuses goes to refuse, with a fault of kind Denied. The site's public address, where one is configured, is its own also where a proxy
-// calls it by another name. Requests with a Bearer token pass: a browser never adds one
-// by itself, and Who looks at nothing else then.
+// Guard keeps pages of other sites from sending forms in the name of a user who is logged in here. What it refuses goes
+// to refuse, with an error of kind PermissionDenied. The site's public address, where one is configured, is its own
+// also where a proxy calls it by another name. Requests with a Bearer token pass: a browser never adds one by itself,
+// and Who looks at nothing else then.
 func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	if u, err := url.Parse(public); err == nil && u.Host != "" {
@@ -19,7 +19,7 @@ func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !HasToken(r) {
 			if err := protection.Check(r); err != nil {
-				refuse(w, r, apperr.Wrap(apperr.Denied, err, "This form was sent from a page of another site, so nothing was done.", "Open the page on this site and send it from there."))
+				refuse(w, r, apperr.Wrap(apperr.PermissionDenied, err, "This form was sent from a page of another site, so nothing was done.", "Open the page on this site and send it from there."))
 				return
 			}
 		}

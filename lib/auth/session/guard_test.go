@@ -40,7 +40,7 @@ func TestOtherSitesCannotSendForms(t *testing.T) {
 		r := request(nil, c.headers...)
 		r.Method = c.method
 		h.ServeHTTP(httptest.NewRecorder(), r)
-		if passed != c.passes || passed == (refused != nil) || refused != nil && apperr.KindOf(refused) != apperr.Denied {
+		if passed != c.passes || passed == (refused != nil) || refused != nil && apperr.KindOf(refused) != apperr.PermissionDenied {
 			t.Errorf("%s: passed %v, %v", c.what, passed, refused)
 		}
 	}
@@ -54,7 +54,7 @@ func TestTriesAreSlowed(t *testing.T) {
 		s.now = s.now.Add(time.Second)
 	}
 	err := allow("a")
-	if f := apperr.Of(err); f.Kind != apperr.Limited || !strings.Contains(f.Advice, "Wait 5 seconds") {
+	if f := apperr.Of(err); f.Kind != apperr.RateLimited || !strings.Contains(f.Advice, "Wait 5 seconds") {
 		t.Errorf("the sixth within ten seconds: %v: %s", err, f.Advice)
 	}
 	must(t, allow("b")) // somebody else isn't concerned

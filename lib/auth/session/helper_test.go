@@ -12,13 +12,13 @@ import (
 	"toaster.do/lib/store"
 )
 
-// site is a site with one person, and a clock that only the test moves.
+// site is a site with one user, and a clock that only the test moves.
 type site struct {
 	*Manager
 	t    *testing.T
 	cfg  *config.Config
 	now  time.Time
-	anna *store.Person
+	anna *store.User
 }
 
 func newSite(t *testing.T) *site {
@@ -33,7 +33,7 @@ func newSite(t *testing.T) *site {
 	t.Cleanup(func() { db.Close() })
 	s := &site{t: t, cfg: cfg, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.open(db)
-	s.anna = s.person("anna@example.org")
+	s.anna = s.user("anna@example.org")
 	return s
 }
 
@@ -46,10 +46,10 @@ func (s *site) open(db *store.DB) {
 	s.Manager = m
 }
 
-func (s *site) person(email string) *store.Person {
+func (s *site) user(email string) *store.User {
 	s.t.Helper()
-	p := &store.Person{Email: email, Role: "user", State: "active", MaxJobs: -1, CreatedAt: s.now}
-	must(s.t, s.db.AddPerson(s.t.Context(), p))
+	p := &store.User{Email: email, Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: s.now}
+	must(s.t, s.db.AddUser(s.t.Context(), p))
 	return p
 }
 

@@ -14,15 +14,15 @@ import (
 	"strings"
 )
 
-// Once is a new value for a form of a person, 0 for nobody: what is sent with it is done once. It also proves for whom
+// Once is a new value for a form of a user, 0 for nobody: what is sent with it is done once. It also proves for whom
 // the form was shown.
-func (m *Manager) Once(person int64) string {
-	value := rand.Text() + "." + strconv.FormatInt(person, 36)
+func (m *Manager) Once(user int64) string {
+	value := rand.Text() + "." + strconv.FormatInt(user, 36)
 	return value + "." + onceMAC(m.keys[0], value)
 }
 
 // Shown tells for whom a form with this value was shown; 0: for nobody, or the value is not genuine.
-func (m *Manager) Shown(once string) (person int64) {
+func (m *Manager) Shown(once string) (user int64) {
 	once, _, _ = strings.Cut(once, "~") // a script may add something, to make another value of it
 	i := strings.LastIndexByte(once, '.')
 	if i < 0 {
@@ -31,10 +31,10 @@ func (m *Manager) Shown(once string) (person int64) {
 	for pair := range slices.Chunk(m.keys, 2) {
 		if hmac.Equal([]byte(onceMAC(pair[0], once[:i])), []byte(once[i+1:])) {
 			_, number, _ := strings.Cut(once[:i], ".")
-			person, _ = strconv.ParseInt(number, 36, 64)
+			user, _ = strconv.ParseInt(number, 36, 64)
 		}
 	}
-	return person
+	return user
 }
 
 func onceMAC(key []byte, value string) string {

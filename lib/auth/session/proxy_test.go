@@ -47,7 +47,7 @@ func TestWhatAProxySaysIsCountedAndNotBelieved(t *testing.T) {
 	for range 5 {
 		must(t, try("203.0.113.5"))
 	}
-	if err := try("203.0.113.5"); apperr.KindOf(err) != apperr.Limited {
+	if err := try("203.0.113.5"); apperr.KindOf(err) != apperr.RateLimited {
 		t.Error("one client goes on: ", err)
 	}
 	must(t, try("203.0.113.6"))

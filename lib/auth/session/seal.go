@@ -12,8 +12,8 @@ type sealed struct {
 	Value []byte `json:"v"`
 }
 
-// Seal returns value in a form that a page can carry in a hidden field and only Unseal can read. The purpose keeps one page's
-// from being used on another.
+// Seal returns value in a form that a page can carry in a hidden field and only Unseal can read. The purpose keeps one
+// page's from being used on another.
 func (m *Manager) Seal(purpose string, value []byte) (string, error) {
 	return securecookie.EncodeMulti("seal:"+purpose, sealed{m.Now().Unix(), value}, m.codecs...)
 }

@@ -1,5 +1,5 @@
 // Package session knows who is asking: it ties a signed cookie to a row in the database, or a Bearer token
-// to its person, and keeps other sites' pages and guessers out.
+// to its user, and keeps other sites' pages and guessers out.
 package session
 
 import (
@@ -18,15 +18,15 @@ import (
 
 // Identity says who sent a request. The zero Identity is nobody.
 type Identity struct {
-	Person  *store.Person // nil: nobody
-	Session int64         // the session's row; 0 with a token
-	Token   *store.Token  // nil with a cookie
-	Expired *store.Person // the cookie is genuine, but its session is over: whose it was
+	Person  *store.User  // nil: nobody
+	Session int64        // the session's row; 0 with a token
+	Token   *store.Token // nil with a cookie
+	Expired *store.User  // the cookie is genuine, but its session is over: whose it was
 }
 
-// MayWrite tells whether the request may change something: a session may, a token with the scope "write" too.
+// MayWrite tells whether the request may change something: a session may, a token with ScopeWrite too.
 func (i Identity) MayWrite() bool {
-	return i.Person != nil && (i.Token == nil || i.Token.Scope == "write")
+	return i.Person != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
 }
 
 // Manager makes, finds and ends sessions.
@@ -40,7 +40,7 @@ type Manager struct {
 	codecs []securecookie.Codec
 }
 
-// New reads the keys of cfg. An error is a fault that tells the administrator what to do.
+// New reads the keys of cfg. An error tells the administrator what to do.
 func New(cfg *config.Config, db *store.DB) (*Manager, error) {
 	keys, err := cfg.KeyPairs()
 	if err != nil {
@@ -51,7 +51,7 @@ func New(cfg *config.Config, db *store.DB) (*Manager, error) {
 }
 
 // Who tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
-// Unauthorised, or Limited after too many, whatever the cookie says. Without a token, a cookie that isn't good
+// Unauthenticated, or RateLimited after too many, whatever the cookie says. Without a token, a cookie that isn't good
 // makes the request nobody's; that is no error.
 func (m *Manager) Who(r *http.Request) (Identity, error) {
 	if plain, ok := bearer(r); ok {
@@ -86,7 +86,7 @@ const precision = time.Minute
 
 // tolerable forgives that a use can't be noted: pages can be read while the disk is full.
 func tolerable(err error) error {
-	if k := apperr.KindOf(err); err != nil && k != apperr.Full && k != apperr.Unavailable {
+	if k := apperr.KindOf(err); err != nil && k != apperr.StorageFull && k != apperr.Unavailable {
 		return err
 	}
 	return nil
@@ -94,12 +94,12 @@ func tolerable(err error) error {
 
 // Begin logs p in: a new random id, always; the session that the request came with ends. The lines are for the audit
 // trail.
-func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person, by ...store.Entry) error {
+func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.User, by ...store.AuditEntry) error {
 	id := make([]byte, 32)
 	rand.Read(id) // never fails (crypto/rand)
 	now := m.Now()
 	s := &store.Session{
-		PersonID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
+		UserID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
 		Address: m.Address(r), Agent: agent(r),
 	}
 	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r), by...); err != nil {
@@ -109,7 +109,7 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.Person,
 }
 
 // End logs out: the session is over on the server, and the browser is told to forget its cookie.
-func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.Entry) error {
+func (m *Manager) End(w http.ResponseWriter, r *http.Request, by ...store.AuditEntry) error {
 	if digest := m.digest(r); digest != nil {
 		if err := m.db.EndSession(r.Context(), digest, m.Now(), by...); err != nil {
 			return err
@@ -131,7 +131,7 @@ func (m *Manager) Address(r *http.Request) string {
 	return host
 }
 
-// Allow counts a try of something from an address. Too many are Limited: 5 in 10 seconds, then slower.
+// Allow counts a try of something from an address. Too many are RateLimited: 5 in 10 seconds, then slower.
 func (m *Manager) Allow(ctx context.Context, what, address string) error {
 	_, err := m.db.Try(ctx, m.Now(), store.FromNetworks(what, address, store.Guesses)...)
 	return err

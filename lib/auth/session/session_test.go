@@ -53,7 +53,7 @@ func TestEachLogInHasANewIdAndEndsTheOldSession(t *testing.T) {
 
 func TestACookieSetBeforehandIsWorthNothing(t *testing.T) {
 	s := newSite(t)
-	eve := s.person("eve@example.org")
+	eve := s.user("eve@example.org")
 	w := httptest.NewRecorder()
 	must(t, s.Begin(w, request(nil), eve))
 	planted := w.Result().Cookies()[0]
@@ -107,7 +107,7 @@ func TestTheLastUseIsWrittenOnceAMinute(t *testing.T) {
 }
 
 func TestPagesCanBeReadWhileTheDiskIsFull(t *testing.T) {
-	for kind, tolerated := range map[apperr.Kind]bool{apperr.Full: true, apperr.Unavailable: true, apperr.Broken: false} {
+	for kind, tolerated := range map[apperr.Kind]bool{apperr.StorageFull: true, apperr.Unavailable: true, apperr.Internal: false} {
 		if err := tolerable(apperr.New(kind, "", "")); (err == nil) != tolerated {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -117,16 +117,16 @@ func TestPagesCanBeReadWhileTheDiskIsFull(t *testing.T) {
 func TestSuspensionAndANewPasswordEndSessions(t *testing.T) {
 	s := newSite(t)
 	c := s.logIn(nil)
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Suspended, s.now))
 	s.expect("suspended", c, "", "")
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Active, s.now))
 	s.expect("active again, with the cookie from before", c, "", anna)
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Suspended, s.now))
 	s.expect("logged in while suspended", s.logIn(nil), "", "")
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "active", s.now))
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Active, s.now))
 	c = s.logIn(nil)
 	s.expect("logged in again", c, anna, "")
-	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.Entry{At: s.now}))
+	must(t, s.db.SetPassword(t.Context(), s.anna.ID, "x", store.AuditEntry{At: s.now}))
 	s.expect("with a new password", c, "", anna)
 }
 

@@ -21,7 +21,7 @@ func HasToken(r *http.Request) bool {
 	return ok
 }
 
-// byToken finds the person of a token. Only wrong ones count as tries, so that one client's mistakes don't keep
+// byToken finds the user of a token. Only wrong ones count as tries, so that one client's mistakes don't keep
 // others behind the same address out.
 func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 	t, p, err := m.token(r, plain)
@@ -34,7 +34,7 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 		if tolerable(err) != nil {
 			return Identity{}, err
 		}
-		return Identity{}, apperr.New(apperr.Unauthorised, "This token is wrong or has expired.", "Make a new one on your account's page, at “API tokens”.")
+		return Identity{}, apperr.New(apperr.Unauthenticated, "This token is wrong or has expired.", "Make a new one on your account's page, at “API tokens”.")
 	}
 	if now := m.Now(); now.Sub(t.UsedAt) >= precision {
 		err = tolerable(m.db.TouchToken(r.Context(), t.ID, now))
@@ -43,7 +43,7 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 }
 
 // token finds a token that is good now; nil if it isn't.
-func (m *Manager) token(r *http.Request, plain string) (*store.Token, *store.Person, error) {
+func (m *Manager) token(r *http.Request, plain string) (*store.Token, *store.User, error) {
 	digest, ok := store.TokenDigest(plain)
 	if !ok {
 		return nil, nil, nil

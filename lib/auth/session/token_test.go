@@ -9,20 +9,20 @@ import (
 	"toaster.do/lib/store"
 )
 
-func (s *site) token(scope string, life time.Duration) string {
+func (s *site) token(scope store.Scope, life time.Duration) string {
 	s.t.Helper()
-	t := &store.Token{PersonID: s.anna.ID, Name: "test", Scope: scope, CreatedAt: s.now}
+	t := &store.Token{UserID: s.anna.ID, Name: "test", Scope: scope, CreatedAt: s.now}
 	if life > 0 {
 		t.ExpiresAt = s.now.Add(life)
 	}
-	plain, err := s.db.AddToken(s.t.Context(), t, store.Letter{}, store.Entry{})
+	plain, err := s.db.AddToken(s.t.Context(), t, store.Mail{}, store.AuditEntry{})
 	must(s.t, err)
 	return plain
 }
 
-func TestATokenActsForItsPersonWithinItsScope(t *testing.T) {
+func TestATokenActsForItsUserWithinItsScope(t *testing.T) {
 	s := newSite(t)
-	for scope, may := range map[string]bool{"read": false, "write": true} {
+	for scope, may := range map[store.Scope]bool{store.ScopeRead: false, store.ScopeWrite: true} {
 		for _, scheme := range []string{"Bearer ", "bearer ", "BEARER  "} {
 			i, err := s.Who(request(nil, "Authorization", scheme+s.token(scope, 0)))
 			must(t, err)
@@ -42,10 +42,10 @@ func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 	s := newSite(t)
 	c := s.logIn(nil)
 	i, err := s.Who(request(c, "Authorization", "Bearer wrong"))
-	if apperr.KindOf(err) != apperr.Unauthorised || i.Person != nil {
+	if apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
 		t.Errorf("a wrong token beside a good cookie: %+v, %v", i, err)
 	}
-	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token("read", 0)))
+	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token(store.ScopeRead, 0)))
 	if err != nil || i.Token == nil || i.Session != 0 || i.MayWrite() {
 		t.Errorf("a read token beside a good cookie: %+v, %v", i, err)
 	}
@@ -57,7 +57,7 @@ func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 
 func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 	s := newSite(t)
-	good, short := s.token("write", 0), s.token("write", time.Hour)
+	good, short := s.token(store.ScopeWrite, 0), s.token(store.ScopeWrite, time.Hour)
 	s.now = s.now.Add(time.Hour)
 	last := byte('A')
 	if good[len(good)-1] == last {
@@ -69,43 +69,43 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 	} {
 		r := request(nil, "Authorization", header)
 		r.RemoteAddr = what + ":1" // tries are counted by address
-		if i, err := s.Who(r); apperr.KindOf(err) != apperr.Unauthorised || i.Person != nil {
+		if i, err := s.Who(r); apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
 			t.Errorf("%s: %+v, %v", what, i, err)
 		}
 	}
-	must(t, s.db.SetState(t.Context(), s.anna.ID, "suspended", s.now))
-	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthorised {
+	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Suspended, s.now))
+	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthenticated {
 		t.Errorf("a suspended person's token: %v", err)
 	}
 }
 
 func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 	s := newSite(t)
-	good := s.token("read", 0)
+	good := s.token(store.ScopeRead, 0)
 	wrong := func() apperr.Kind {
 		_, err := s.Who(request(nil, "Authorization", "Bearer wrong"))
 		return apperr.KindOf(err)
 	}
 	for range 5 {
-		if k := wrong(); k != apperr.Unauthorised {
+		if k := wrong(); k != apperr.Unauthenticated {
 			t.Fatal(k)
 		}
 	}
-	if k := wrong(); k != apperr.Limited {
+	if k := wrong(); k != apperr.RateLimited {
 		t.Errorf("the sixth: %s", k)
 	}
 	if i, err := s.Who(request(nil, "Authorization", "Bearer "+good)); err != nil || i.Person == nil {
 		t.Errorf("a good token from the same address: %v", err)
 	}
 	s.now = s.now.Add(10 * time.Second)
-	if k := wrong(); k != apperr.Unauthorised {
+	if k := wrong(); k != apperr.Unauthenticated {
 		t.Errorf("ten seconds later: %s", k)
 	}
 }
 
 func TestATokensLastUseIsWrittenOnceAMinute(t *testing.T) {
 	s := newSite(t)
-	plain, begin := s.token("read", 0), s.now
+	plain, begin := s.token(store.ScopeRead, 0), s.now
 	for _, step := range []struct{ at, used time.Duration }{{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}} {
 		s.now = begin.Add(step.at)
 		_, err := s.Who(request(nil, "Authorization", "Bearer "+plain))

@@ -149,7 +149,7 @@ func keep(j *job) {
 	for _, again := range []string{"", " again"} {
 		j.must("Keep"+again, e.Keep(j.Context(), j.name, b.Number, true))
 	}
-	j.wants(apperr.Conflict, "Expire of a kept build", expirer.Expire(j.Context(), j.name, b.Number))
+	j.wants(apperr.FailedPrecondition, "Expire of a kept build", expirer.Expire(j.Context(), j.name, b.Number))
 	if text, _ := j.read(b.Number, "image", engine.Range{}); text != fmt.Sprintln(b.Number) {
 		j.Errorf("the kept build left %q", text)
 	}
@@ -179,7 +179,7 @@ func expire(j *job) {
 	}
 	j.create(long)
 	b := j.running(j.start())
-	j.wants(apperr.Conflict, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
+	j.wants(apperr.FailedPrecondition, "Expire of a running build", e.Expire(j.Context(), j.name, b.Number))
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, b.Number))
 	if b = j.ends(b.Ticket, engine.Aborted); b.Number <= second.Number {
 		j.Errorf("the number %d was given again", b.Number)

@@ -186,13 +186,13 @@ func ranges(j *job) {
 	}
 	for _, r := range []engine.Range{{Start: 10}, {Start: 11, Length: 1}, {Start: 1 << 40}} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, "ten", r)
-		j.wants(apperr.Invalid, fmt.Sprintf("%+v", r), err)
+		j.wants(apperr.InvalidArgument, fmt.Sprintf("%+v", r), err)
 	}
 	if text, s := j.read(b.Number, "empty", engine.Range{}); text != "" || s.Size != 0 {
 		j.Errorf("the empty file has %d bytes", s.Size)
 	}
 	_, err := j.Engine.Open(j.Context(), j.name, b.Number, "empty", engine.Range{Start: -1})
-	j.wants(apperr.Invalid, "the last byte of the empty file", err)
+	j.wants(apperr.InvalidArgument, "the last byte of the empty file", err)
 }
 
 func unknownArtifact(j *job) {

@@ -45,7 +45,7 @@ func letterCase(j *job) {
 	// An engine either takes both for the same job, or refuses the second; a second job there is never.
 	err := j.Engine.Create(j.Context(), engine.Job{Name: upper.name, Script: []byte("echo two\n"), TimeLimit: time.Minute})
 	if err != nil {
-		j.wants(apperr.Conflict, "Create in upper case", err)
+		j.wants(apperr.AlreadyExists, "Create in upper case", err)
 		return
 	}
 	if s := upper.status(); len(s.Builds) != 1 || s.Builds[0].Ticket != b.Ticket {
@@ -76,7 +76,7 @@ func disable(j *job) {
 		j.Error("it is not disabled")
 	}
 	_, err := j.Engine.Start(j.Context(), j.name)
-	j.wants(apperr.Conflict, "Start", err)
+	j.wants(apperr.FailedPrecondition, "Start", err)
 	j.create("echo two")
 	if j.status().Enabled {
 		j.Error("a new script has enabled it")

@@ -65,26 +65,26 @@ func responseError(resp *http.Response, c call) error {
 	switch e.status {
 	case http.StatusBadRequest:
 		if strings.Contains(e.text, "already exists") {
-			return apperr.Wrap(apperr.Conflict, e, "The build engine has another job of this name.", askAdmin)
+			return apperr.Wrap(apperr.AlreadyExists, e, "The build engine has another job of this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.Denied, outageError{e}, "The build engine doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
-		return apperr.Wrap(apperr.Denied, e, "The build engine doesn't allow this site to do that.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, e, "The build engine doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
 		return apperr.Wrap(apperr.NotFound, e, "The build engine doesn't have that.", "")
 	case http.StatusConflict:
-		return apperr.Wrap(apperr.Conflict, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
+		return apperr.Wrap(apperr.FailedPrecondition, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
 		return apperr.Wrap(apperr.Unavailable, outageError{e}, unavailableMessage(e.text), tryLater)
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Broken, outageError{e}, "The build engine answers with a page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine answers with a page instead of data.", askAdmin)
 	case e.status <= 399:
 		return redirectError(resp, e)
 	}
-	return apperr.Wrap(apperr.Broken, e, "The build engine failed to do that.", askAdmin)
+	return apperr.Wrap(apperr.Internal, e, "The build engine failed to do that.", askAdmin)
 }
 
 // unavailableMessage says what a Jenkins that is not ready is about.
@@ -102,14 +102,14 @@ func redirectError(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && isLoginURL(u) {
-		return apperr.Wrap(apperr.Denied, outageError{e}, "The build engine asks this site to log in.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine asks this site to log in.", askAdmin)
 	}
-	return apperr.Wrap(apperr.Broken, outageError{e}, "The build engine sends this site somewhere else.", askAdmin)
+	return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine sends this site somewhere else.", askAdmin)
 }
 
 func tooLongError(c call) error {
 	err := fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer)
-	return apperr.Wrap(apperr.Broken, err, "The build engine's answer is too long.", askAdmin)
+	return apperr.Wrap(apperr.Internal, err, "The build engine's answer is too long.", askAdmin)
 }
 
 // truncatedError is a fault for an answer that began as it should and did not end so.
@@ -127,7 +127,7 @@ func connectionError(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Broken, outageError{err}, "The build engine's certificate can't be trusted.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{err}, "The build engine's certificate can't be trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return timeoutError(err)
 	}

@@ -100,7 +100,7 @@ func TestArtifactsOfABuildThatSucceeded(t *testing.T) {
 			}
 		}
 		for _, r := range []engine.Range{{Start: 10}, {Start: 1 << 40}, {Start: 1, Length: -1}} {
-			if _, err := e.Open(t.Context(), "demo", 1, "image", r); apperr.KindOf(err) != apperr.Invalid {
+			if _, err := e.Open(t.Context(), "demo", 1, "image", r); apperr.KindOf(err) != apperr.InvalidArgument {
 				t.Errorf("%+v: %v", r, err)
 			}
 		}
@@ -135,10 +135,10 @@ func TestAPageOfSomebodyElsesIsNoArtifact(t *testing.T) {
 		}
 		h(w, r)
 	})
-	if _, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{}); apperr.KindOf(err) != apperr.Broken {
+	if _, err := e.Open(t.Context(), "demo", 1, "image", engine.Range{}); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("Open: %v", err)
 	}
-	if list, err := e.Artifacts(t.Context(), "demo", 1); apperr.KindOf(err) != apperr.Broken {
+	if list, err := e.Artifacts(t.Context(), "demo", 1); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("Artifacts: %v, %v", list, err)
 	}
 }

@@ -15,11 +15,11 @@ import (
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name),
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
 			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
-		return apperr.New(apperr.Invalid, "A job's time limit isn't negative.", "")
+		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
 	}
 	if err := e.createOrUpdate(ctx, job); err != nil {
 		return err
@@ -48,7 +48,7 @@ func (e *Engine) createOrUpdate(ctx context.Context, job engine.Job) error {
 		if err == nil {
 			return nil
 		}
-		if k := apperr.KindOf(err); k != apperr.Conflict && statusOf(err) != http.StatusInternalServerError {
+		if k := apperr.KindOf(err); k != apperr.AlreadyExists && statusOf(err) != http.StatusInternalServerError {
 			return err
 		}
 		failed = err
@@ -103,7 +103,7 @@ func (e *Engine) getJob(ctx context.Context, name, fields string) (*jobInfo, err
 
 var (
 	errNoJob     = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
-	errOtherCase = apperr.New(apperr.Conflict, "The build engine has another job whose name differs in letter case only.", askAdmin)
+	errOtherCase = apperr.New(apperr.AlreadyExists, "The build engine has another job whose name differs in letter case only.", askAdmin)
 )
 
 // checkOwner tells whether a job is toaster's and is called so; else it is somebody else's.
@@ -113,7 +113,7 @@ func (e *Engine) checkOwner(ctx context.Context, j *jobInfo, name string) error 
 	}
 	// Somebody may have edited the description.
 	text, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", name)}).GetConfig(ctx)
-	if err != nil && apperr.KindOf(err) != apperr.Denied {
+	if err != nil && apperr.KindOf(err) != apperr.PermissionDenied {
 		return err
 	}
 	if isMarked(text, name) {
@@ -122,7 +122,7 @@ func (e *Engine) checkOwner(ctx context.Context, j *jobInfo, name string) error 
 	return errNotOurs
 }
 
-var errNotOurs = apperr.New(apperr.Conflict, "The build engine has another job of this name, which is not toaster's.", askAdmin)
+var errNotOurs = apperr.New(apperr.AlreadyExists, "The build engine has another job of this name, which is not toaster's.", askAdmin)
 
 // SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job
 // (ParameterizedJobMixIn.makeDisabled). See engine.Engine.

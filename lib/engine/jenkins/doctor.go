@@ -72,7 +72,7 @@ func errorDetails(err error) string {
 func fix(err error, r *requester) string {
 	var e *answerError
 	if !errors.As(err, &e) {
-		if apperr.KindOf(err) == apperr.Broken {
+		if apperr.KindOf(err) == apperr.Internal {
 			return "Set ca in [jenkins] to the file of the authority that signed Jenkins's certificate."
 		}
 		return "See whether Jenkins runs, and url in [jenkins]."

@@ -65,7 +65,7 @@ func (t *trial) try(what, lacks string, err error) bool {
 	f := Finding{What: "permission " + what, OK: err == nil}
 	switch kind := apperr.KindOf(err); {
 	case f.OK:
-	case kind == apperr.Denied || kind == apperr.NotFound:
+	case kind == apperr.PermissionDenied || kind == apperr.NotFound:
 		f.Problem, f.Advice = "The account may not do that.", "Give it the permission "+lacks+"."
 	default:
 		f.Problem, f.Advice = errorDetails(err), fix(err, t.requester)
@@ -81,7 +81,7 @@ func (t *trial) create(ctx context.Context) error {
 		return err
 	}
 	err := make()
-	if apperr.KindOf(err) != apperr.Conflict || err == nil {
+	if apperr.KindOf(err) != apperr.AlreadyExists {
 		return err
 	}
 	if _, err := (&gojenkins.Job{Jenkins: t.jenkins, Base: path("job", trialName)}).Delete(ctx); err != nil {

@@ -21,7 +21,7 @@ func (e *Engine) checkView(ctx context.Context) []Finding {
 		f.OK, f.Problem = true, "takes the jobs that match "+pattern
 	case kind == apperr.NotFound:
 		f.Problem, f.Advice = "is not there, or the account may not see it.", "Make it from conf/jenkins/view.xml, and give the account View/Read."
-	case kind == apperr.Denied:
+	case kind == apperr.PermissionDenied:
 		f.Problem, f.Advice = errorDetails(err), "Give the account View/Read."
 	default:
 		f.Problem, f.Advice = errorDetails(err), fix(err, e.requester)

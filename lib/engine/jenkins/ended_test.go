@@ -81,7 +81,7 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 					t.Fatal("it stays open")
 				}
 			}
-			if b := h.first(job); b.State != "lost" || !strings.Contains(b.Why(), says) {
+			if b := h.first(job); b.State != store.Lost || !strings.Contains(b.Why(), says) {
 				t.Errorf("%s: %q", b.State, b.Why())
 			}
 		})
@@ -96,7 +96,7 @@ func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	job := h.add()
 	h.starts(job)
 	h.quiets()
-	if b := h.first(job); b.State != "failed" || b.Why() != "Line 3 did not work out" {
+	if b := h.first(job); b.State != store.Failed || b.Why() != "Line 3 did not work out" {
 		t.Errorf("%s: %q", b.State, b.Why())
 	}
 }

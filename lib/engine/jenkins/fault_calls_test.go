@@ -26,9 +26,9 @@ var sick = []struct {
 	{"503 of a proxy", (*jenkinstest.Server).Unavailable, []apperr.Kind{apperr.Unavailable}},
 	{"is stopping", func(s *jenkinstest.Server) { s.Pause(jenkinstest.Stopping) }, []apperr.Kind{apperr.Unavailable}},
 	{"is starting", func(s *jenkinstest.Server) { s.Pause(jenkinstest.Starting) }, []apperr.Kind{apperr.Unavailable}},
-	{"HTML", (*jenkinstest.Server).HTML, []apperr.Kind{apperr.Broken, apperr.Unavailable}},
-	{"a page to log in", (*jenkinstest.Server).LoginRedirect, []apperr.Kind{apperr.Denied}},
-	{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") }, []apperr.Kind{apperr.Denied}},
+	{"HTML", (*jenkinstest.Server).HTML, []apperr.Kind{apperr.Internal, apperr.Unavailable}},
+	{"a page to log in", (*jenkinstest.Server).LoginRedirect, []apperr.Kind{apperr.PermissionDenied}},
+	{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") }, []apperr.Kind{apperr.PermissionDenied}},
 }
 
 // calls are all calls of an engine that ask the controller, on a job that is there and has one finished build.
@@ -160,7 +160,7 @@ func TestWhatIsMissingSaysWhichPermission(t *testing.T) {
 		jenkinstest.JobConfigure: func() error { return e.SetEnabled(t.Context(), name, false) },
 	} {
 		s.Permit("toaster", permission, false)
-		if err := call(); apperr.KindOf(err) != apperr.Denied {
+		if err := call(); apperr.KindOf(err) != apperr.PermissionDenied {
 			t.Errorf("without %s: %v", permission, err)
 		}
 		s.Permit("toaster", permission, true)

@@ -109,10 +109,10 @@ func TestAJobDisabledByHand(t *testing.T) {
 		t.Errorf("the build is %q", got)
 	}
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || !strings.Contains(page.Problem, "was disabled on the build service itself") || page.Last.Why() != page.Problem {
+	if err != nil || !strings.Contains(page.EngineError, "was disabled on the build service itself") || page.Last.Why() != page.EngineError {
 		t.Errorf("nobody is told why it waits: %+v, %v", page, err)
 	}
-	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.Why() != page.Problem {
+	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.Why() != page.EngineError {
 		t.Errorf("the build's page says %+v, %v", b, err)
 	}
 	h.controller.Requests()
@@ -124,8 +124,8 @@ func TestAJobDisabledByHand(t *testing.T) {
 	}
 	h.byHand("POST", "/job/"+job.EngineName+"/enable", "")
 	h.settles(job, "succeeded", 1)
-	if page, err = h.Job(t.Context(), h.ann.ID, job.ID); err != nil || page.Problem != "" {
-		t.Errorf("afterwards: %q, %v", page.Problem, err)
+	if page, err = h.Job(t.Context(), h.ann.ID, job.ID); err != nil || page.EngineError != "" {
+		t.Errorf("afterwards: %q, %v", page.EngineError, err)
 	}
 }
 

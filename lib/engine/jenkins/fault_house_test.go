@@ -28,7 +28,7 @@ type house struct {
 	controller *jenkinstest.Server
 	database   string
 	engine     *scripted
-	ann        *store.Person
+	ann        *store.User
 	ahead      atomic.Int64
 }
 
@@ -65,8 +65,8 @@ func newHouse(t *testing.T, opt jenkinstest.Options) *house {
 	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
 	h.Service = service(t, path, h.engine)
 	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
-	h.ann = &store.Person{Email: "ann@example.org", Name: "Ann", Role: "user", State: "active", Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
-	if err := h.Store.AddPerson(t.Context(), h.ann); err != nil {
+	h.ann = &store.User{Email: "ann@example.org", Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
+	if err := h.Store.AddUser(t.Context(), h.ann); err != nil {
 		t.Fatal(err)
 	}
 	return h
@@ -145,7 +145,7 @@ func (h *house) at(job *store.Job) string {
 	}
 	var words []string
 	for _, b := range builds {
-		words = append([]string{b.State}, words...)
+		words = append([]string{string(b.State)}, words...)
 	}
 	return strings.Join(words, ", ")
 }

@@ -39,7 +39,7 @@ func TestErrand(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := &house{T: t, Service: service(t, e.Database, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
-	if h.ann, err = h.Store.PersonByEmail(t.Context(), "ann@example.org"); err != nil {
+	if h.ann, err = h.Store.UserByEmail(t.Context(), "ann@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	switch e.Do {

@@ -113,7 +113,7 @@ func (h *house) accounted(job *store.Job) {
 	ours := map[int]bool{}
 	for _, b := range builds {
 		words = append(words, fmt.Sprintf("%d is %d %s", b.Number, b.EngineNumber, b.State))
-		if b.State != "succeeded" && b.State != "failed" && b.State != "lost" || b.EngineNumber == 0 || ours[b.EngineNumber] {
+		if b.State != store.Succeeded && b.State != store.Failed && b.State != store.Lost || b.EngineNumber == 0 || ours[b.EngineNumber] {
 			h.Errorf("build %d is %s and number %d in Jenkins: %s", b.Number, b.State, b.EngineNumber, b.Reason)
 		}
 		ours[b.EngineNumber] = true

@@ -18,7 +18,7 @@ package jenkins
 //	Job.InvokeSimple                 three requests for one start; says ticket 0 and no error where a start waits already
 //	Jenkins.GetBuildFromQueueID      asks until there is a build, whatever the context says
 //	Job.GetBuild                     takes addresses from the answer, which are those of Jenkins's own configuration
-//	Build.Stop                       says that it has stopped a build that is not there
+//	Build.StopRequested                       says that it has stopped a build that is not there
 //	Build.IsRunning, Job.IsRunning   say no when the question could not be asked
 //	Build.GetConsoleOutput…          no offset for the next part; an error page is taken for a log
 //	Artifact.GetData, Save…          hold the whole file in memory

@@ -76,7 +76,7 @@ func TestSomebodyElsesJobIsLeftAlone(t *testing.T) {
 	e := engineOn(t, s)
 	admin(t, s, "POST", "/createItem?name=demo", theirs)
 	for _, name := range []string{"demo", "DEMO"} {
-		if err := e.Create(t.Context(), simple(name, "true")); apperr.KindOf(err) != apperr.Conflict {
+		if err := e.Create(t.Context(), simple(name, "true")); apperr.KindOf(err) != apperr.AlreadyExists {
 			t.Errorf("Create %s: %v", name, err)
 		}
 		must(t, e.Remove(t.Context(), name))

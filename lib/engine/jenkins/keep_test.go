@@ -72,7 +72,7 @@ func TestAKeptBuildIsKeptInJenkins(t *testing.T) {
 	keepLog := func(number int) bool {
 		t.Helper()
 		err := h.engine.Engine.Expire(t.Context(), job.EngineName, number)
-		return err != nil && apperr.KindOf(err) == apperr.Conflict
+		return apperr.KindOf(err) == apperr.FailedPrecondition
 	}
 	build("succeeded")
 	h.controller.DropRequest("POST", "/1/toggleLogKeep$")

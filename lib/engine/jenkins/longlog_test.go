@@ -55,11 +55,11 @@ func TestASyncReadsALongLogOnce(t *testing.T) {
 	if n, spooled := h.reads(h.quiets); n > 3 || spooled > 0 {
 		t.Errorf("%d questions, %d MiB read before", n, spooled)
 	}
-	if b := h.first(job); b.State != "failed" || b.StepLine != 133 || b.Failure != "Line 133 did not work out (exit code 2)" {
+	if b := h.first(job); b.State != store.Failed || b.StepLine != 133 || b.Failure != "Line 133 did not work out (exit code 2)" {
 		t.Errorf("%+v", b)
 	}
 	// Every part of it can be looked at now.
-	end := h.first(job).Scanned
+	end := h.first(job).LogOffset
 	for _, at := range []int64{0, 1 << 20, end / 3, end/2 - 1, end - 100<<10} {
 		var w buildlog.Window
 		n, spooled := h.reads(func() {

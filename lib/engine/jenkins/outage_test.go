@@ -153,7 +153,7 @@ func TestARefusalIsNoOutage(t *testing.T) {
 	h.starts(job)
 	h.controller.Permit("toaster", jenkinstest.JobBuild, true)
 	h.controller.Answer(http.MethodGet, "^/job/", http.StatusInternalServerError, "Oops!")
-	if _, err := h.engine.Status(t.Context(), job.EngineName); apperr.KindOf(err) != apperr.Broken {
+	if _, err := h.engine.Status(t.Context(), job.EngineName); apperr.KindOf(err) != apperr.Internal {
 		t.Error(err)
 	}
 	if o := h.engine.Outage(t.Context()); o != nil {

@@ -90,7 +90,7 @@ func (e *Engine) deleteJob(ctx context.Context, name string) error {
 	job := &gojenkins.Job{Jenkins: e.jenkins, Base: path("job", name)}
 	for try := 0; ; try++ {
 		_, err := job.Delete(ctx)
-		if err != nil && statusOf(err) == 0 || apperr.KindOf(err) == apperr.Denied {
+		if err != nil && statusOf(err) == 0 || apperr.KindOf(err) == apperr.PermissionDenied {
 			return err
 		}
 		if _, lookErr := e.findJob(ctx, name, "disabled"); apperr.KindOf(lookErr) == apperr.NotFound {

@@ -114,7 +114,7 @@ func (r *requester) target(c call) (*url.URL, error) {
 	u, err := url.Parse(r.base.String() + c.path)
 	if err != nil || !strings.HasPrefix(c.path, "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
 		u.Host != r.base.Host || hasDotSegment(c.path) {
-		return nil, apperr.New(apperr.Invalid, "There is nothing with such a name.", "")
+		return nil, apperr.New(apperr.InvalidArgument, "There is nothing with such a name.", "")
 	}
 	u.RawQuery = c.query.Encode()
 	return u, nil
@@ -300,7 +300,7 @@ func (r *requester) PostJSON(ctx context.Context, endpoint string, payload io.Re
 
 // PostFiles is for builds with file parameters, which toaster's jobs don't have.
 func (r *requester) PostFiles(context.Context, string, io.Reader, any, map[string]string, []string) (*http.Response, error) {
-	return nil, apperr.New(apperr.Broken, "toaster sends no files to Jenkins.", "")
+	return nil, apperr.New(apperr.Internal, "toaster sends no files to Jenkins.", "")
 }
 
 func queryValues(query map[string]string) url.Values {

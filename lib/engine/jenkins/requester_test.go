@@ -64,27 +64,27 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 		log     string // for the administrator
 	}{
 		"J, unknown job":          {page(404, "HTTP ERROR 404 Not Found"), apperr.NotFound, "has no such job", ""},
-		"E, name taken":           {page(400, "Error", "X-Error", "A job already exists with the name  demo "), apperr.Conflict, "another job of this name", "already exists"},
-		"E, anything else":        {page(400, "Error", "X-Error", "No mode given"), apperr.Broken, "failed", "No mode given"},
-		"O":                       {page(500, "Oops! A problem occurred. Logging ID=f8add986"), apperr.Broken, "failed", "Logging ID=f8add986"},
-		"O, disabled":             {page(409, "Oops!"), apperr.Conflict, "disabled", "409"},
-		"D":                       {page(403, "Access Denied toaster is missing the Job/Build permission", "X-Required-Permission", "hudson.model.Item.Build"), apperr.Denied, "doesn't allow", "missing the Job/Build permission"},
-		"J, no crumb":             {page(403, "No valid crumb was included in the request"), apperr.Denied, "doesn't allow", "No valid crumb"},
-		"anonymous":               {page(403, "Authentication required", "X-You-Are-Authenticated-As", "anonymous"), apperr.Denied, "doesn't allow", "Authentication required"},
-		"a wrong token":           {page(401, "Invalid password/token for user: toaster"), apperr.Denied, "doesn't accept this site's account", "Invalid password/token"},
-		"cancel without Cancel":   {page(422, "Oops!"), apperr.Denied, "doesn't allow", "422"},
+		"E, name taken":           {page(400, "Error", "X-Error", "A job already exists with the name  demo "), apperr.AlreadyExists, "another job of this name", "already exists"},
+		"E, anything else":        {page(400, "Error", "X-Error", "No mode given"), apperr.Internal, "failed", "No mode given"},
+		"O":                       {page(500, "Oops! A problem occurred. Logging ID=f8add986"), apperr.Internal, "failed", "Logging ID=f8add986"},
+		"O, disabled":             {page(409, "Oops!"), apperr.FailedPrecondition, "disabled", "409"},
+		"D":                       {page(403, "Access Denied toaster is missing the Job/Build permission", "X-Required-Permission", "hudson.model.Item.Build"), apperr.PermissionDenied, "doesn't allow", "missing the Job/Build permission"},
+		"J, no crumb":             {page(403, "No valid crumb was included in the request"), apperr.PermissionDenied, "doesn't allow", "No valid crumb"},
+		"anonymous":               {page(403, "Authentication required", "X-You-Are-Authenticated-As", "anonymous"), apperr.PermissionDenied, "doesn't allow", "Authentication required"},
+		"a wrong token":           {page(401, "Invalid password/token for user: toaster"), apperr.PermissionDenied, "doesn't accept this site's account", "Invalid password/token"},
+		"cancel without Cancel":   {page(422, "Oops!"), apperr.PermissionDenied, "doesn't allow", "422"},
 		"restarting":              {page(503, "Please wait while Jenkins is restarting"), apperr.Unavailable, "is restarting", "503"},
 		"starting":                {page(503, "Please wait while Jenkins is getting ready to work"), apperr.Unavailable, "is starting", "503"},
 		"a proxy without Jenkins": {page(502, "Bad Gateway"), apperr.Unavailable, "not available", "502"},
 		"a proxy that lost it":    {page(504, "Gateway Time-out"), apperr.Unavailable, "not available", "504"},
-		"a page to log in":        {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"), apperr.Denied, "asks this site to log in", "sso.example"},
-		"somewhere else":          {page(301, "", "Location", "https://jenkins.example/"), apperr.Broken, "somewhere else", "https://jenkins.example/"},
-		"a page instead of JSON":  {page(200, "Welcome to nginx!"), apperr.Broken, "page instead of data", "Welcome to nginx!"},
+		"a page to log in":        {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"), apperr.PermissionDenied, "asks this site to log in", "sso.example"},
+		"somewhere else":          {page(301, "", "Location", "https://jenkins.example/"), apperr.Internal, "somewhere else", "https://jenkins.example/"},
+		"a page instead of JSON":  {page(200, "Welcome to nginx!"), apperr.Internal, "page instead of data", "Welcome to nginx!"},
 		"half a JSON": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json;charset=utf-8")
 			io.WriteString(w, `{"name":"demo","builds":[{"numb`)
 		}, apperr.Unavailable, "cut off", "/job/demo/api/json"},
-		"a long address": {page(414, "URI Too Long"), apperr.Broken, "failed", "414"},
+		"a long address": {page(414, "URI Too Long"), apperr.Internal, "failed", "414"},
 		"a connection cut": {func(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)
 		}, apperr.Unavailable, "can't be reached", "EOF"},
@@ -274,7 +274,7 @@ func TestOwnAuthority(t *testing.T) {
 	if err := os.WriteFile(ca, block, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for file, want := range map[string]apperr.Kind{ca: apperr.NotFound, "": apperr.Broken} {
+	for file, want := range map[string]apperr.Kind{ca: apperr.NotFound, "": apperr.Internal} {
 		e, err := New(Options{URL: s.URL, User: "u", Token: "t", CA: file})
 		if err != nil {
 			t.Fatal(err)
@@ -304,7 +304,7 @@ func TestAnEndlessAnswerIsGivenUp(t *testing.T) {
 			}
 		}
 	}, func(o *Options) { o.Call = time.Minute })
-	if _, err := e.Status(t.Context(), "a", "b"); apperr.KindOf(err) != apperr.Broken || !strings.Contains(err.Error(), "too long") {
+	if _, err := e.Status(t.Context(), "a", "b"); apperr.KindOf(err) != apperr.Internal || !strings.Contains(err.Error(), "too long") {
 		t.Error(err)
 	}
 }
@@ -312,12 +312,12 @@ func TestAnEndlessAnswerIsGivenUp(t *testing.T) {
 func TestNamesThatReachSomethingElseAreRefused(t *testing.T) {
 	e := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.URL) })
 	for _, endpoint := range []string{"/job/a?b", "/job/a#b", "/job/../x", "/job/./x", "x", "@evil.example/", "//evil/..", "/job/%zz"} {
-		if _, err := e.requester.Get(t.Context(), endpoint, nil, nil); apperr.KindOf(err) != apperr.Invalid {
+		if _, err := e.requester.Get(t.Context(), endpoint, nil, nil); apperr.KindOf(err) != apperr.InvalidArgument {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}
 	for _, name := range []string{"", ".", "..", "a/b", "a?b", "a b", strings.Repeat("x", 201), "ä"} {
-		if err := e.Create(t.Context(), engine.Job{Name: name}); apperr.KindOf(err) != apperr.Invalid {
+		if err := e.Create(t.Context(), engine.Job{Name: name}); apperr.KindOf(err) != apperr.InvalidArgument {
 			t.Errorf("Create %q: %v", name, err)
 		}
 		if _, err := e.Start(t.Context(), name); apperr.KindOf(err) != apperr.NotFound {

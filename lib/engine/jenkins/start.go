@@ -40,7 +40,7 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 	case statusOf(err) == http.StatusBadRequest:
 		// It wants parameters: it was edited by hand. The caller defines it again.
 		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build engine; it is set up again.", tryLater)
-	case apperr.KindOf(err) == apperr.Broken && statusOf(err) != 0:
+	case apperr.KindOf(err) == apperr.Internal && statusOf(err) != 0:
 		// Such an answer doesn't prove that nothing was started.
 		return "", apperr.Wrap(apperr.Unavailable, err, "The build engine failed to say whether it starts the build.", "toaster looks for it, and asks again where there is none.")
 	case err != nil:

@@ -68,7 +68,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 		}
 		err := e.addStatuses(ctx, list, wanted, all)
 		kind := apperr.KindOf(err)
-		if err != nil && (list == "" || kind != apperr.NotFound && kind != apperr.Denied) {
+		if err != nil && (list == "" || kind != apperr.NotFound && kind != apperr.PermissionDenied) {
 			return nil, err
 		}
 	}

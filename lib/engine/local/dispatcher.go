@@ -190,7 +190,7 @@ func (d *dispatcher) poll(ctx context.Context) error {
 		known[b.Ticket] = b
 	}
 	for ticket, stopped := range d.running {
-		if b, ok := known[ticket]; !stopped && (!ok || b.Stop) {
+		if b, ok := known[ticket]; !stopped && (!ok || b.StopRequested) {
 			// One that is not there any more has ended just now, or its job was removed.
 			d.call(request{Op: opStop, Ticket: ticket})
 			d.running[ticket] = true
@@ -291,7 +291,7 @@ func (d *dispatcher) buildRequest(b store.LocalBuild, j store.LocalJob) request 
 func (d *dispatcher) recordEnd(b store.LocalBuild, e end) {
 	for {
 		_, err := d.DB.LocalFinish(context.Background(), store.LocalEnd{
-			Ticket: b.Ticket, Runner: d.id, State: string(e.State), Reason: e.Reason,
+			Ticket: b.Ticket, Runner: d.id, State: e.State, Reason: e.Reason,
 			EndedAt: b.StartedAt.Add(e.Took), Artifacts: e.Artifacts,
 		}, func() error {
 			if len(e.Artifacts) == 0 {
@@ -357,7 +357,7 @@ func (d *dispatcher) reap(ctx context.Context, id string, running []store.LocalB
 			continue
 		}
 		ended := lastActivity(d.Dir, b)
-		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: string(engine.Lost),
+		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: engine.Lost,
 			Reason: lostReason, EndedAt: ended}
 		_, err := d.DB.LocalFinish(ctx, lost, func() error {
 			d.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", id)

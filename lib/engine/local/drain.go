@@ -13,7 +13,7 @@ import (
 
 // Drain has the runners of this host that live take no more builds, and returns when all have ended, which they do with
 // the builds that they have. One that begins meanwhile is none of them. Say is told what it waits for. After the limit,
-// unless that is 0, or when ctx ends, it is a Conflict that names the builds that still run: the runners go on as they
+// unless that is 0, or when ctx ends, it is a FailedPrecondition that names the builds that still run: the runners go on as they
 // were asked to.
 func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, say func(string)) error {
 	alive := func() (ids []string) {
@@ -56,7 +56,7 @@ func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, s
 			if len(builds) > 0 {
 				what = "The runner has not ended yet. These builds run: " + strings.Join(builds, ", ") + "."
 			}
-			return apperr.New(apperr.Conflict, what, "It takes no more builds, and ends with them: wait again. "+
+			return apperr.New(apperr.FailedPrecondition, what, "It takes no more builds, and ends with them: wait again. "+
 				"Stopping it interrupts them; they are then queued again by themselves, once.")
 		case <-time.After(tick):
 		}

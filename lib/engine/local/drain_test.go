@@ -29,7 +29,7 @@ func TestADrainInterruptsNothing(t *testing.T) {
 	h.create("waits", "echo hello")
 	b := h.becomes("runs", h.start("runs"), engine.Running)
 	said, err := h.drain(t.Context(), time.Second)
-	if f := apperr.Of(err); f.Kind != apperr.Conflict || !strings.Contains(f.Message, "build 1 of runs") ||
+	if f := apperr.Of(err); f.Kind != apperr.FailedPrecondition || !strings.Contains(f.Message, "build 1 of runs") ||
 		!strings.Contains(said, "It ends with those that run: build 1 of runs.") {
 		t.Errorf("after the limit: %q, %+v", said, f)
 	}
@@ -40,7 +40,7 @@ func TestADrainInterruptsNothing(t *testing.T) {
 	})
 	cut, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := h.drain(cut, 0); apperr.KindOf(err) != apperr.Conflict {
+	if _, err := h.drain(cut, 0); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Errorf("interrupted: %v", err)
 	}
 	if err := os.WriteFile(filepath.Join(h.Dir, "go"), nil, 0o600); err != nil {

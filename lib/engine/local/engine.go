@@ -43,11 +43,11 @@ func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name),
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
 			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
-		return apperr.New(apperr.Invalid, "A job's time limit isn't negative.", "")
+		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
 	}
 	source, err := json.Marshal(job.Source)
 	if err != nil {

@@ -21,7 +21,7 @@ func folder(job string, number int) string { return filepath.Join(job, strconv.I
 // Log reads a part of a build's log. See engine.Engine.
 func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (engine.Chunk, error) {
 	if offset < 0 {
-		return engine.Chunk{}, apperr.New(apperr.Invalid, "A log's offset can't be negative.", "")
+		return engine.Chunk{}, apperr.New(apperr.InvalidArgument, "A log's offset can't be negative.", "")
 	}
 	// The state is read before the log: what is written in between is fetched by the next call.
 	b, err := e.db.LocalBuild(ctx, name, number)
@@ -38,7 +38,7 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 		return engine.Chunk{}, apperr.Wrap(apperr.NotFound, err, "The log is not on the disk any more.", "")
 	}
 	if err != nil {
-		return engine.Chunk{}, apperr.Wrap(apperr.Broken, err, "The log can't be read.", "Tell the administrator.")
+		return engine.Chunk{}, apperr.Wrap(apperr.Internal, err, "The log can't be read.", "Tell the administrator.")
 	}
 	defer f.Close()
 	return chunk(f, offset, runs)
@@ -91,7 +91,7 @@ func (e *Engine) Open(
 		return nil, apperr.Wrap(apperr.NotFound, err, fmt.Sprintf("%s is not on the disk any more.", path), "")
 	}
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Broken, err, fmt.Sprintf("%s is listed, but can't be read.", path),
+		return nil, apperr.Wrap(apperr.Internal, err, fmt.Sprintf("%s is listed, but can't be read.", path),
 			"Build again, and tell the administrator.")
 	}
 	s, err := section(f, r)
@@ -145,7 +145,7 @@ func cut(r engine.Range, size int64) (start, length int64, err error) {
 		start = max(size+start, 0)
 	}
 	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.Invalid,
+		return 0, 0, apperr.New(apperr.InvalidArgument,
 			fmt.Sprintf("The file has no such part: it is %d bytes long.", size), "Ask for the whole file.")
 	}
 	length = size - start

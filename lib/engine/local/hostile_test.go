@@ -66,7 +66,7 @@ func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 			if string(src.Dockerfile) == "set -e\npanic\n" {
 				panic("the translator is broken")
 			}
-			return nil, apperr.New(apperr.Invalid, "There is no target \"x\".", "Pick one from the list.")
+			return nil, apperr.New(apperr.InvalidArgument, "There is no target \"x\".", "Pick one from the list.")
 		}
 	})
 	for name, want := range map[string]string{"refused": `There is no target "x". Pick one from the list.`,

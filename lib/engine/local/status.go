@@ -40,7 +40,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 // status is what is known of a build. One whose runner is dead is lost, also before another runner says so.
 func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *liveRunners) engine.BuildStatus {
 	s := engine.BuildStatus{
-		Number: b.Number, Ticket: ticketOf(b.Ticket), State: engine.State(b.State), Reason: b.Reason,
+		Number: b.Number, Ticket: ticketOf(b.Ticket), State: b.State, Reason: b.Reason,
 		StartedAt: b.StartedAt, EndedAt: b.EndedAt, Expected: expected,
 	}
 	if s.State == engine.Running && !alive.has(b.Runner) {

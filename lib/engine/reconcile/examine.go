@@ -12,13 +12,13 @@ import (
 // here wanted stopped. It reports false where the engine has to be asked again.
 func (r *Reconciler) examineEnded(ctx context.Context, job *store.Job, b *store.Build) bool {
 	examiner, ok := r.Engine.(engine.Examiner)
-	if !ok || b.Stop || b.EngineNumber == 0 || b.State != string(engine.Lost) && b.State != string(engine.Aborted) {
+	if !ok || b.StopRequested || b.EngineNumber == 0 || b.State != engine.Lost && b.State != engine.Aborted {
 		return true
 	}
 	state, reason, err := examiner.Examine(ctx, job.EngineName, b.EngineNumber)
 	switch {
 	case err == nil:
-		b.State, b.Reason = string(state), reason
+		b.State, b.Reason = state, reason
 	case apperr.KindOf(err) == apperr.Unavailable:
 		return false
 	default:

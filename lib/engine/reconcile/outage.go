@@ -30,7 +30,7 @@ const outageKey = "outage"
 
 // Outage returns what is known; nil: the engine has answered last.
 func (s *OutageStore) Outage(ctx context.Context) *engine.Outage {
-	text, err := s.Store.Fact(ctx, outageKey)
+	text, err := s.Store.Setting(ctx, outageKey)
 	if err != nil || text == "" {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *OutageStore) write(ctx context.Context, o *engine.Outage) {
 	if o != nil {
 		text, _ = json.Marshal(o)
 	}
-	if err := s.Store.SetFact(ctx, outageKey, string(text)); err != nil {
+	if err := s.Store.SetSetting(ctx, outageKey, string(text)); err != nil {
 		s.Logger.Warn("that the build service is away, or back, was not noted", "error", err)
 	}
 }
@@ -116,8 +116,8 @@ func (r *Reconciler) explainOutage(ctx context.Context, jobs []*store.Job, build
 
 // applyEngineError gives a build that the engine has not been asked for the reason why its job is refused.
 func applyEngineError(j *store.Job, b *store.Build) {
-	if b.State == string(engine.Queued) && b.Ticket == "" && j.Problem != "" {
-		b.Reason = j.Problem
+	if b.State == engine.Queued && b.Ticket == "" && j.EngineError != "" {
+		b.Reason = j.EngineError
 	}
 }
 
@@ -128,10 +128,10 @@ func outageReason(o *engine.Outage, b *store.Build) string {
 	at := o.Since.UTC().Format(outageTime)
 	if o.Kind != apperr.Unavailable {
 		switch {
-		case b.Stop:
+		case b.StopRequested:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
 				"The build is stopped after that.", at)
-		case b.State == string(engine.Queued):
+		case b.State == engine.Queued:
 			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
 				"The build waits, and starts by itself after that.", at)
 		}
@@ -139,9 +139,9 @@ func outageReason(o *engine.Outage, b *store.Build) string {
 			"How far the build is now is not known.", at)
 	}
 	switch {
-	case b.Stop:
+	case b.StopRequested:
 		return fmt.Sprintf("The build service has not answered since %s. The build is stopped as soon as it does.", at)
-	case b.State == string(engine.Queued):
+	case b.State == engine.Queued:
 		return fmt.Sprintf("The build service has not answered since %s. "+
 			"The build waits, and starts by itself as soon as it does.", at)
 	}

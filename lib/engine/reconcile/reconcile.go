@@ -27,13 +27,13 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 		}
 		return r.Store.DeleteJob(ctx, job.ID, r.Now())
 	}
-	if job.Defined < job.Revision && r.Define == nil {
+	if job.EngineRevision < job.Revision && r.Define == nil {
 		return nil
 	}
 	if err := r.defineJob(ctx, job); err != nil {
 		return err
 	}
-	pending, err := r.Store.Pending(ctx, job.ID)
+	pending, err := r.Store.UnfinalizedBuilds(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -41,12 +41,12 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 	stopping := false
 	for _, b := range pending {
 		switch {
-		case b.Open() && b.Stop:
+		case b.Open() && b.StopRequested:
 			stopping = true
 			err = r.stopBuild(ctx, job, b)
-		case b.State == string(engine.Queued) && b.Ticket == "" && stopping:
+		case b.State == engine.Queued && b.Ticket == "" && stopping:
 			err = nil // the engine would join it to the start that is to be given up
-		case b.State == string(engine.Queued) && b.Ticket == "":
+		case b.State == engine.Queued && b.Ticket == "":
 			err = r.startBuild(ctx, job, b)
 		case !b.Open():
 			err = r.finalize(ctx, job, b)
@@ -64,7 +64,7 @@ func (r *Reconciler) syncKept(ctx context.Context, job *store.Job) error {
 	if !ok {
 		return nil
 	}
-	untold, err := r.Store.Untold(ctx, job.ID)
+	untold, err := r.Store.KeptOutOfSync(ctx, job.ID)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (r *Reconciler) syncKept(ctx context.Context, job *store.Job) error {
 		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
 			return err
 		}
-		if err := r.Store.ToldKept(context.WithoutCancel(ctx), b); err != nil {
+		if err := r.Store.SetEngineKept(context.WithoutCancel(ctx), b); err != nil {
 			return err
 		}
 	}
@@ -81,7 +81,7 @@ func (r *Reconciler) syncKept(ctx context.Context, job *store.Job) error {
 
 // defineJob gives the engine the newest revision, and tells it whether builds may start.
 func (r *Reconciler) defineJob(ctx context.Context, job *store.Job) error {
-	if job.Defined < job.Revision {
+	if job.EngineRevision < job.Revision {
 		if err := r.createJob(ctx, job); err != nil {
 			return err
 		}
@@ -92,11 +92,11 @@ func (r *Reconciler) defineJob(ctx context.Context, job *store.Job) error {
 	if err := r.Engine.SetEnabled(ctx, job.EngineName, job.Enabled); err != nil {
 		return err
 	}
-	return r.Store.JobEngineEnabled(ctx, job.ID, job.Enabled)
+	return r.Store.SetEngineEnabled(ctx, job.ID, job.Enabled)
 }
 
 func (r *Reconciler) createJob(ctx context.Context, job *store.Job) error {
-	rev, err := r.Store.Revision(ctx, job.PersonID, job.ID, job.Revision)
+	rev, err := r.Store.Revision(ctx, job.UserID, job.ID, job.Revision)
 	if err != nil {
 		return err
 	}
@@ -107,13 +107,13 @@ func (r *Reconciler) createJob(ctx context.Context, job *store.Job) error {
 	if err := r.Engine.Create(ctx, defined); err != nil {
 		return err
 	}
-	return r.Store.JobDefined(context.WithoutCancel(ctx), job.ID, job.Revision)
+	return r.Store.SetEngineRevision(context.WithoutCancel(ctx), job.ID, job.Revision)
 }
 
 // startBuild asks the engine for a build, unless another process is at it. When that one never wrote the answer
 // down, the engine may have started the build all the same: look before asking again.
 func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Build) error {
-	if job.Problem == engine.DisabledThere {
+	if job.EngineError == engine.DisabledThere {
 		return nil // until the engine shows that it is enabled
 	}
 	if !b.AskedAt.IsZero() {
@@ -132,7 +132,7 @@ func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Bu
 			if err := r.updateFromEngine(ctx, job); err != nil {
 				return err
 			}
-			if now, err := r.Store.Build(ctx, job.PersonID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
+			if now, err := r.Store.Build(ctx, job.UserID, job.ID, b.Number); err != nil || now.Ticket != "" || !now.Open() {
 				return err
 			}
 		}
@@ -147,7 +147,7 @@ func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Bu
 		return r.Store.SetTicket(context.WithoutCancel(ctx), b, string(ticket))
 	case apperr.KindOf(err) == apperr.NotFound:
 		// Somebody removed the job from the engine: the next round defines it again.
-		return errors.Join(r.Store.JobUndefined(ctx, job.ID), r.Store.UnclaimStart(ctx, b))
+		return errors.Join(r.Store.ClearEngineRevision(ctx, job.ID), r.Store.UnclaimStart(ctx, b))
 	case isRefused(err):
 		return errors.Join(err, r.Store.UnclaimStart(ctx, b))
 	}
@@ -157,7 +157,7 @@ func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Bu
 // isRefused tells an error after which the engine has certainly not done what it was asked for.
 func isRefused(err error) bool {
 	k := apperr.KindOf(err)
-	return k == apperr.Conflict || k == apperr.Denied || k == apperr.Invalid
+	return k == apperr.FailedPrecondition || k == apperr.PermissionDenied || k == apperr.InvalidArgument
 }
 
 // stopBuild ends a build where it is now: a start that waited when its owner looked may run by the time that the
@@ -170,7 +170,7 @@ func (r *Reconciler) stopBuild(ctx context.Context, job *store.Job, b *store.Bui
 		if err := r.updateFromEngine(ctx, job); err != nil {
 			return err
 		}
-		now, err := r.Store.Build(ctx, job.PersonID, job.ID, b.Number)
+		now, err := r.Store.Build(ctx, job.UserID, job.ID, b.Number)
 		if err != nil || !now.Open() {
 			return err
 		}
@@ -192,7 +192,7 @@ const resumeKey = "reconcile.stopped"
 // It returns how many jobs needed something, and what could not be done. An engine that is away is asked once; where
 // ctx ends, or the engine is away, before all jobs had their turn, the next Reconcile begins with those that had none.
 func (r *Reconciler) Reconcile(ctx context.Context) (jobs int, err error) {
-	unsettled, err := r.Store.Unsettled(ctx)
+	unsettled, err := r.Store.UnfinishedJobs(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -203,7 +203,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (jobs int, err error) {
 		}
 		errs = append(errs, err)
 	}
-	last, err := r.Store.Fact(ctx, resumeKey)
+	last, err := r.Store.Setting(ctx, resumeKey)
 	if err != nil {
 		return len(unsettled), err
 	}
@@ -220,7 +220,7 @@ func (r *Reconciler) Reconcile(ctx context.Context) (jobs int, err error) {
 		}
 	}
 	if last != before {
-		errs = append(errs, r.Store.SetFact(context.WithoutCancel(ctx), resumeKey, last))
+		errs = append(errs, r.Store.SetSetting(context.WithoutCancel(ctx), resumeKey, last))
 	}
 	return len(unsettled), errors.Join(errs...)
 }
@@ -231,7 +231,7 @@ func (r *Reconciler) reconcileWithTimeout(ctx context.Context, job *store.Job) (
 	defer cancel()
 	// Read again: what was observed may have left less to do, or more.
 	if job.RemovedAt.IsZero() {
-		if job, err = r.Store.Job(ctx, job.PersonID, job.ID); err != nil {
+		if job, err = r.Store.Job(ctx, job.UserID, job.ID); err != nil {
 			if apperr.KindOf(err) == apperr.NotFound {
 				return nil
 			}
@@ -249,7 +249,7 @@ func (r *Reconciler) reconcileWithTimeout(ctx context.Context, job *store.Job) (
 }
 
 // errJobTimeout is of a job that has had its time.
-var errJobTimeout = apperr.New(apperr.Limited, "The job needs more time than it may have at once.",
+var errJobTimeout = apperr.New(apperr.RateLimited, "The job needs more time than it may have at once.",
 	"The next sync goes on with it.")
 
 // isUnavailable tells an engine that can't be asked now from one that refused something, and from a job that takes

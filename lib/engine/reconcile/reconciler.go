@@ -83,7 +83,7 @@ func (r *Reconciler) Builds(ctx context.Context, owner int64, id string) ([]*sto
 func (r *Reconciler) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
 	ctx = RequestContext(ctx)
 	b, err := r.Store.Build(ctx, owner, id, number)
-	if err != nil || b.Settled {
+	if err != nil || b.Finalized {
 		return b, err
 	}
 	job, err := r.Job(ctx, owner, id)
@@ -123,7 +123,7 @@ func (r *Reconciler) recordError(ctx context.Context, job *store.Job, err error)
 	if f.Kind == apperr.Unavailable || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, engine.ErrOutage) {
 		return // it comes back by itself, or it is no matter of this job
 	}
-	if err := r.Store.JobProblem(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
+	if err := r.Store.SetEngineError(context.WithoutCancel(ctx), job.ID, f.Message); err != nil {
 		r.Logger.Error("the engine's refusal was not stored", "job", job.ID, "error", err)
 	}
 }

@@ -14,7 +14,7 @@ import (
 // to do. It reports whether the database may have changed.
 func (r *Reconciler) refreshJob(ctx context.Context, job *store.Job) bool {
 	asked := r.refreshStale(ctx, []*store.Job{job})
-	ended := job.Last != nil && !job.Last.Open() && !job.Last.Settled
+	ended := job.Last != nil && !job.Last.Open() && !job.Last.Finalized
 	if !asked && !ended {
 		return false
 	}
@@ -23,7 +23,7 @@ func (r *Reconciler) refreshJob(ctx context.Context, job *store.Job) bool {
 	if err := r.scanRunningLogs(ctx, job); err != nil {
 		r.Logger.Warn("the log was not searched for steps", "job", job.ID, "error", err)
 	}
-	if job, err := r.Store.Job(ctx, job.PersonID, job.ID); err == nil {
+	if job, err := r.Store.Job(ctx, job.UserID, job.ID); err == nil {
 		if err := r.reconcileJob(ctx, job); err != nil {
 			r.recordError(ctx, job, err)
 		}
@@ -37,7 +37,7 @@ func (r *Reconciler) refreshJob(ctx context.Context, job *store.Job) bool {
 func (r *Reconciler) refreshStale(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job
 	for _, job := range jobs {
-		if job.Last != nil && !job.Last.Settled && elapsed(r.Now(), job.SeenAt) >= cmp.Or(r.MaxAge, defaultMaxAge) {
+		if job.Last != nil && !job.Last.Finalized && elapsed(r.Now(), job.SeenAt) >= cmp.Or(r.MaxAge, defaultMaxAge) {
 			stale = append(stale, job)
 		}
 	}
@@ -88,7 +88,7 @@ type knownStatus struct {
 
 func (r *Reconciler) loadStatus(ctx context.Context, job *store.Job) (k knownStatus, err error) {
 	k.job = job
-	if k.pending, err = r.Store.Pending(ctx, job.ID); err != nil {
+	if k.pending, err = r.Store.UnfinalizedBuilds(ctx, job.ID); err != nil {
 		return k, err
 	}
 	k.highest, err = r.Store.HighestEngineNumber(ctx, job.ID)
@@ -119,10 +119,10 @@ func (r *Reconciler) applyStatus(
 	if err := r.Store.Observe(ctx, k.job.ID, now, seen); err != nil {
 		return err
 	}
-	if !there && k.job.Defined > 0 {
+	if !there && k.job.EngineRevision > 0 {
 		r.Logger.Warn("the build service no longer has a job, which somebody deleted or renamed there; it is set up again",
 			"job", k.job.ID, "engine_job", k.job.EngineName)
-		return r.Store.JobUndefined(ctx, k.job.ID)
+		return r.Store.ClearEngineRevision(ctx, k.job.ID)
 	}
 	return nil
 }
@@ -134,10 +134,10 @@ func (r *Reconciler) noteDisabled(ctx context.Context, job *store.Job, st engine
 	if there && !st.Enabled && job.EngineEnabled && job.Enabled {
 		problem = engine.DisabledThere
 	}
-	if !there || problem == job.Problem || problem == "" && job.Problem != engine.DisabledThere {
+	if !there || problem == job.EngineError || problem == "" && job.EngineError != engine.DisabledThere {
 		return nil
 	}
-	return r.Store.JobProblem(context.WithoutCancel(ctx), job.ID, problem)
+	return r.Store.SetEngineError(context.WithoutCancel(ctx), job.ID, problem)
 }
 
 // traceStart asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether
@@ -154,11 +154,11 @@ func (r *Reconciler) traceStart(ctx context.Context, job *store.Job, b *store.Bu
 	}
 	switch state {
 	case engine.Running:
-		b.EngineNumber, b.State, b.StartedAt = number, string(engine.Running), now
+		b.EngineNumber, b.State, b.StartedAt = number, engine.Running, now
 		b.Position, b.Reason = 0, ""
 	case engine.Aborted:
 		reason := "It was taken out of the build engine's queue."
-		if b.Stop {
+		if b.StopRequested {
 			reason = b.Reason
 		}
 		endBuild(b, engine.Aborted, reason, now)

@@ -18,7 +18,7 @@ import (
 // finalize fetches what is left to know of a build that has ended: its last step and its artifacts.
 func (r *Reconciler) finalize(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.EngineNumber == 0 {
-		return r.Store.Settle(ctx, b, nil)
+		return r.Store.Finalize(ctx, b, nil)
 	}
 	if err := r.scanLog(ctx, job, b); err != nil && apperr.KindOf(err) != apperr.NotFound {
 		return err
@@ -40,7 +40,7 @@ func (r *Reconciler) finalize(ctx context.Context, job *store.Job, b *store.Buil
 		}
 		artifacts[i] = store.Artifact(a)
 	}
-	return r.Store.Settle(ctx, b, artifacts)
+	return r.Store.Finalize(ctx, b, artifacts)
 }
 
 // checksums reads a build's SHA256SUMS, as sha256sum(1) writes it. A build without one has no checksums.
@@ -83,7 +83,7 @@ func (r *Reconciler) Log(ctx context.Context, owner int64, id string, number int
 	if gone := b.Gone(); gone != nil {
 		return engine.Chunk{}, gone
 	}
-	if streamer, ok := r.Engine.(engine.Streamer); ok && b.Settled {
+	if streamer, ok := r.Engine.(engine.Streamer); ok && b.Finalized {
 		return r.finalizedLog(ctx, streamer, name, b, offset)
 	}
 	ctx, cancel := CallContext(ctx)
@@ -97,12 +97,12 @@ func (r *Reconciler) Log(ctx context.Context, owner int64, id string, number int
 func (r *Reconciler) finalizedLog(
 	ctx context.Context, from engine.Streamer, name string, b *store.Build, offset int64,
 ) (engine.Chunk, error) {
-	if offset >= b.Scanned {
-		return engine.Chunk{Next: b.Scanned}, nil
+	if offset >= b.LogOffset {
+		return engine.Chunk{Next: b.LogOffset}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, longLogTime)
 	defer cancel()
-	if b.Scanned > longLog && offset < b.Scanned/2 {
+	if b.LogOffset > longLog && offset < b.LogOffset/2 {
 		if state, err := r.Store.ScanState(ctx, b); err != nil || state.Hidden > 0 {
 			return readLogFromStart(ctx, from, name, b, offset, state.Hidden)
 		}
@@ -236,7 +236,7 @@ func explainNotFound(b *store.Build, err error) error {
 		return err
 	}
 	message := "The build engine no longer has the log and the files of this build: they were removed there."
-	if b.State == string(engine.Lost) {
+	if b.State == engine.Lost {
 		message = "The build engine lost this build, and its log with it."
 	}
 	return apperr.Wrap(apperr.Gone, err, message, "Build again to have new ones.")

@@ -13,14 +13,14 @@ func updateBuild(b *store.Build, st engine.Status, highest int, now time.Time) (
 	if b.Ticket == "" {
 		attachBuild(b, st, highest)
 		if b.Ticket == "" {
-			if b.Stop && elapsed(now, b.AskedAt) >= startTimeout {
+			if b.StopRequested && elapsed(now, b.AskedAt) >= startTimeout {
 				endBuild(b, engine.Aborted, b.Reason, now)
 			}
 			return true
 		}
 	}
 	if w := st.Waiting; w != nil && b.EngineNumber == 0 && string(w.Ticket) == b.Ticket {
-		b.State, b.Position, b.Reason = string(engine.Queued), w.Position, w.Reason
+		b.State, b.Position, b.Reason = engine.Queued, w.Position, w.Reason
 		return true
 	}
 	for _, e := range st.Builds {
@@ -52,10 +52,10 @@ func attachBuild(b *store.Build, st engine.Status, highest int) {
 }
 
 func applyBuildStatus(b *store.Build, e engine.BuildStatus, now time.Time) {
-	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, string(e.State), e.Reason, 0
+	b.EngineNumber, b.State, b.Reason, b.Position = e.Number, e.State, e.Reason, 0
 	b.StartedAt, b.EndedAt, b.Expected = e.StartedAt, e.EndedAt, e.Expected
-	if e.State == engine.Lost && b.Stop { // it was to end, and has
-		b.State = string(engine.Aborted)
+	if e.State == engine.Lost && b.StopRequested { // it was to end, and has
+		b.State = engine.Aborted
 	}
 	if e.State.Ended() && b.EndedAt.IsZero() {
 		b.EndedAt = notBefore(b.StartedAt, now)
@@ -66,13 +66,13 @@ func applyBuildStatus(b *store.Build, e engine.BuildStatus, now time.Time) {
 // one that was to be stopped is aborted, and one that only waited is started again.
 func markLost(b *store.Build, there bool, now time.Time) {
 	switch {
-	case b.EngineNumber > 0 && !b.Stop && !there:
+	case b.EngineNumber > 0 && !b.StopRequested && !there:
 		endBuild(b, engine.Lost,
 			"The build service no longer has this job: somebody deleted or renamed it there. It is set up again.", now)
-	case b.EngineNumber > 0 && !b.Stop:
+	case b.EngineNumber > 0 && !b.StopRequested:
 		endBuild(b, engine.Lost,
 			"The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
-	case b.Stop:
+	case b.StopRequested:
 		endBuild(b, engine.Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
@@ -81,5 +81,5 @@ func markLost(b *store.Build, there bool, now time.Time) {
 }
 
 func endBuild(b *store.Build, state engine.State, reason string, now time.Time) {
-	b.State, b.Reason, b.Position, b.EndedAt = string(state), reason, 0, notBefore(b.StartedAt, now)
+	b.State, b.Reason, b.Position, b.EndedAt = state, reason, 0, notBefore(b.StartedAt, now)
 }

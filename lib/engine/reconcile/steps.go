@@ -12,12 +12,12 @@ import (
 
 // scanRunningLogs searches what is new in the logs of a job's open builds for steps.
 func (r *Reconciler) scanRunningLogs(ctx context.Context, job *store.Job) error {
-	pending, err := r.Store.Pending(ctx, job.ID)
+	pending, err := r.Store.UnfinalizedBuilds(ctx, job.ID)
 	if err != nil {
 		return err
 	}
 	for _, b := range pending {
-		if b.EngineNumber > 0 && b.State == string(engine.Running) {
+		if b.EngineNumber > 0 && b.State == engine.Running {
 			if err := r.scanLog(ctx, job, b); err != nil {
 				return err
 			}
@@ -43,10 +43,10 @@ func (r *Reconciler) scanLog(ctx context.Context, job *store.Job, b *store.Build
 		}
 	}
 	store := func(next int64, whole bool) error {
-		b.Scanned, b.Foreseen = max(next, b.Scanned), expectedDuration(state.Phases, past)
-		return r.Store.Scanned(ctx, b, state, whole)
+		b.LogOffset, b.Foreseen = max(next, b.LogOffset), expectedDuration(state.Phases, past)
+		return r.Store.SaveScan(ctx, b, state, whole)
 	}
-	if streamer, ok := r.Engine.(engine.Streamer); ok && b.Scanned == 0 && !b.Open() {
+	if streamer, ok := r.Engine.(engine.Streamer); ok && b.LogOffset == 0 && !b.Open() {
 		next, err := r.scanWhole(ctx, l, streamer, job.EngineName)
 		if err != nil {
 			return err
@@ -56,11 +56,11 @@ func (r *Reconciler) scanLog(ctx context.Context, job *store.Job, b *store.Build
 		return r.scanRest(ctx, l, streamer, job.EngineName, store)
 	}
 	for range maxScan {
-		c, err := r.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.Scanned)
+		c, err := r.Engine.Log(ctx, job.EngineName, b.EngineNumber, b.LogOffset)
 		if err != nil {
 			return err
 		}
-		if c.More && c.Next <= b.Scanned {
+		if c.More && c.Next <= b.LogOffset {
 			return nil
 		}
 		l.read(c.Text, !c.More)
@@ -100,7 +100,7 @@ func (r *Reconciler) scanRest(
 	ctx context.Context, l stepScanner, from engine.Streamer, name string, store func(int64, bool) error,
 ) error {
 	for range maxScan {
-		begin := l.Scanned
+		begin := l.LogOffset
 		next, more, err := l.stream(ctx, from, name)
 		if err == nil {
 			err = store(next, !more)
@@ -114,7 +114,7 @@ func (r *Reconciler) scanRest(
 
 // stream reads all that is new in one answer.
 func (l stepScanner) stream(ctx context.Context, from engine.Streamer, name string) (next int64, more bool, err error) {
-	log, err := from.Stream(ctx, name, l.EngineNumber, l.Scanned)
+	log, err := from.Stream(ctx, name, l.EngineNumber, l.LogOffset)
 	if err != nil {
 		return 0, false, err
 	}

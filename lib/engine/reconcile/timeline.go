@@ -38,7 +38,7 @@ func Timeline(b *store.Build, phases []store.Phase, now time.Time) []Span {
 		s := Span{Name: p.Name, Step: p.Step, Line: p.Line, Text: p.Text, Cached: p.Cached, State: engine.Succeeded}
 		last := i == len(phases)-1
 		if last || phases[i+1].Name == "end" {
-			s.State, s.Running = engine.State(b.State), b.Open()
+			s.State, s.Running = b.State, b.Open()
 		}
 		switch {
 		case p.At.IsZero():

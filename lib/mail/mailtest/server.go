@@ -15,13 +15,13 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// Letter is one that the server has taken.
-type Letter struct {
+// Mail is one that the server has taken.
+type Mail struct {
 	From, To string
 	Text     string // header and body as they were sent
 }
 
-// Server keeps the letters that it takes. Its fields are set before Start.
+// Server keeps the emails that it takes. Its fields are set before Start.
 type Server struct {
 	TLS            *tls.Config // STARTTLS is offered; nil: it isn't
 	Wrapped        bool        // TLS from the first byte
@@ -31,7 +31,7 @@ type Server struct {
 	t       *testing.T
 	address string
 	mu      sync.Mutex
-	letters []Letter
+	mails   []Mail
 	server  *smtp.Server
 	listen  net.Listener
 }
@@ -77,19 +77,19 @@ func (s *Server) Port() int {
 	return a.Port
 }
 
-// Letters returns what the server has taken, and forgets it.
-func (s *Server) Letters() []Letter {
+// Mails returns what the server has taken, and forgets it.
+func (s *Server) Mails() []Mail {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := s.letters
-	s.letters = nil
+	all := s.mails
+	s.mails = nil
 	return all
 }
 
 type session struct {
 	server *Server
 	known  bool
-	letter Letter
+	mail   Mail
 }
 
 func (c *session) AuthMechanisms() []string { return []string{sasl.Plain} }
@@ -107,7 +107,7 @@ func (c *session) Mail(from string, _ *smtp.MailOptions) error {
 	if c.server.User != "" && !c.known {
 		return smtp.ErrAuthRequired
 	}
-	c.letter = Letter{From: from}
+	c.mail = Mail{From: from}
 	return nil
 }
 
@@ -115,7 +115,7 @@ func (c *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	if to == c.server.Refuse {
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "No such user"}
 	}
-	c.letter.To = to
+	c.mail.To = to
 	return nil
 }
 
@@ -124,10 +124,10 @@ func (c *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	c.letter.Text = strings.ReplaceAll(string(text), "\r\n", "\n")
+	c.mail.Text = strings.ReplaceAll(string(text), "\r\n", "\n")
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
-	c.server.letters = append(c.server.letters, c.letter)
+	c.server.mails = append(c.server.mails, c.mail)
 	return nil
 }
 

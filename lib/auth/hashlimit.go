@@ -17,21 +17,21 @@ import (
 // patience is how long a log-in waits for its turn to hash.
 const patience = 5 * time.Second
 
-// slots bounds how many passwords are hashed at once, over all processes of the host: each takes memory and a
+// hashLimit bounds how many passwords are hashed at once, over all processes of the host: each takes memory and a
 // processor, and each request is a process of its own. Who holds the lock of a file hashes; the kernel gives the
 // lock back when a process dies.
-type slots struct {
+type hashLimit struct {
 	folder   string
 	count    int
 	patience time.Duration
 }
 
-func newSlots(database string) slots {
-	return slots{filepath.Dir(database), max(1, runtime.NumCPU()), patience}
+func newHashLimit(database string) hashLimit {
+	return hashLimit{filepath.Dir(database), max(1, runtime.NumCPU()), patience}
 }
 
 // do runs f when a slot is free. Unavailable: none became free in time.
-func (s slots) do(ctx context.Context, f func()) error {
+func (s hashLimit) do(ctx context.Context, f func()) error {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	for {
@@ -55,7 +55,7 @@ func (s slots) do(ctx context.Context, f func()) error {
 	}
 }
 
-func (s slots) lock(i int) (*os.File, error) {
+func (s hashLimit) lock(i int) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(s.folder, fmt.Sprintf("password.%d.lock", i)), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err

@@ -10,13 +10,14 @@ import (
 	"toaster.do/lib/store"
 )
 
-// How long somebody who signed up is remembered who doesn't go on; where no mail is set up it is the administrator who has to.
+// How long somebody who signed up is remembered who doesn't go on; where no mail is set up it is the administrator who
+// has to.
 const (
 	unproven  = 48 * time.Hour
 	unknownTo = 30 * 24 * time.Hour
 )
 
-// Tidy forgets people who were removed or never went on after they had signed up, and after a day forms that wait and
+// Tidy forgets users who were removed or never went on after they had signed up, and after a day forms that wait and
 // what requests that name themselves did.
 func (a *Accounts) Tidy(ctx context.Context) error {
 	patience := unproven
@@ -26,32 +27,32 @@ func (a *Accounts) Tidy(ctx context.Context) error {
 	return errors.Join(a.db.Purge(ctx, a.Now(), a.Now().Add(-patience)), a.db.ForgetOnce(ctx, a.Now().Add(-24*time.Hour)))
 }
 
-// TellEnds posts the letters about builds that have ended, to those who want them.
-func (a *Accounts) TellEnds(ctx context.Context) error {
+// NotifyEnds posts the emails about builds that have ended, to those who want them.
+func (a *Accounts) NotifyEnds(ctx context.Context) error {
 	ended, err := a.db.Unnotified(ctx, 100)
 	if err != nil {
 		return err
 	}
 	for _, e := range ended {
-		if err := a.db.Notified(ctx, e.Build, a.Now(), a.endLetter(e)); err != nil {
+		if err := a.db.Notified(ctx, e.Build, a.Now(), a.endMail(e)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endLetter says how a build ended, and where to go on.
-func (a *Accounts) endLetter(e store.Ended) store.Letter {
+// endMail says how a build ended, and where to go on.
+func (a *Accounts) endMail(e store.Ended) store.Mail {
 	b := e.Build
 	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.TargetTitle, b.State)
 	if !b.StartedAt.IsZero() && !b.EndedAt.IsZero() {
 		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
 	}
 	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
-	if b.State != "succeeded" && b.Why() != "" {
+	if b.State != store.Succeeded && b.Why() != "" {
 		paragraphs = append(paragraphs[:1], append([]string{b.Why()}, paragraphs[1:]...)...)
 	}
-	if len(e.Files) > 0 && b.State == "succeeded" {
+	if len(e.Files) > 0 && b.State == store.Succeeded {
 		var list strings.Builder
 		for _, f := range e.Files {
 			fmt.Fprintf(&list, "%s\n    %d bytes\n", f.Path, f.Size)
@@ -62,5 +63,5 @@ func (a *Accounts) endLetter(e store.Ended) store.Letter {
 		paragraphs = append(paragraphs, strings.TrimSuffix(list.String(), "\n"))
 	}
 	paragraphs = append(paragraphs, "When you get such letters is set here:", a.page("/account", ""))
-	return a.letter(store.BuildLetter, e.Owner, fmt.Sprintf("%s: build %d %s", e.Job.Name, b.Number, b.State), paragraphs...)
+	return a.mail(store.BuildMail, e.Owner, fmt.Sprintf("%s: build %d %s", e.Job.Name, b.Number, b.State), paragraphs...)
 }

@@ -9,19 +9,19 @@ import (
 	"toaster.do/lib/store"
 )
 
-// The letters that the site writes. Those to an address that nobody has proven yet have nothing in them that a stranger
+// The emails that the site writes. Those to an address that nobody has proven yet have nothing in them that a stranger
 // could have typed.
 
-// letter makes a letter from paragraphs; without mail set up it is none.
-func (a *Accounts) letter(class store.LetterClass, to, subject string, paragraphs ...string) store.Letter {
+// mail makes an email from paragraphs; without mail set up it is none.
+func (a *Accounts) mail(class store.MailClass, to, subject string, paragraphs ...string) store.Mail {
 	if !a.cfg.Mail.On() {
-		return store.Letter{}
+		return store.Mail{}
 	}
 	for i := range paragraphs {
 		paragraphs[i] = wrapped(paragraphs[i])
 	}
 	text := strings.Join(append(paragraphs, "-- \n"+a.cfg.Site.Name+"\n"+a.cfg.Site.URL+"/"), "\n\n")
-	return store.Letter{Class: class, Recipient: to, Subject: subject, Body: text + "\n"}
+	return store.Mail{Class: class, Recipient: to, Subject: subject, Body: text + "\n"}
 }
 
 // wrapped breaks a paragraph into lines of at most 72 characters, where it has spaces. What is indented stays as it is.
@@ -56,16 +56,16 @@ func (a *Accounts) page(path, secret string) string {
 	return "    " + a.cfg.Site.URL + path
 }
 
-func (a *Accounts) invitation(to, secret string) store.Letter {
-	return a.letter(store.LinkLetter, to, "Activate your account at "+a.cfg.Site.Name,
+func (a *Accounts) invitation(to, secret string) store.Mail {
+	return a.mail(store.TokenMail, to, "Activate your account at "+a.cfg.Site.Name,
 		"Somebody, most likely you, wants an account at "+a.cfg.Site.Name+" with this address.",
 		fmt.Sprintf("To activate it, open this page within %s and type the password that you chose:", hours(activateLife)),
 		a.page("/account/activate", secret),
 		"If it wasn't you, do nothing: there will be no account.")
 }
 
-func (a *Accounts) secondInvitation(to, secret string) store.Letter {
-	return a.letter(store.LinkLetter, to, "Activate your account at "+a.cfg.Site.Name,
+func (a *Accounts) secondInvitation(to, secret string) store.Mail {
+	return a.mail(store.TokenMail, to, "Activate your account at "+a.cfg.Site.Name,
 		"Somebody, most likely you, has signed up at "+a.cfg.Site.Name+
 			" with this address, and asked for another link.",
 		fmt.Sprintf("To activate the account, open this page within %s and choose a password:", hours(activateLife)),
@@ -73,8 +73,8 @@ func (a *Accounts) secondInvitation(to, secret string) store.Letter {
 		"If it wasn't you, do nothing: there will be no account.")
 }
 
-func (a *Accounts) takenLetter(to string) store.Letter {
-	return a.letter(store.LinkLetter, to, "You have an account at "+a.cfg.Site.Name,
+func (a *Accounts) takenMail(to string) store.Mail {
+	return a.mail(store.TokenMail, to, "You have an account at "+a.cfg.Site.Name,
 		"Somebody, most likely you, wanted an account at "+a.cfg.Site.Name+" with this address. It has one already. To log in:",
 		a.page("/account/login", ""),
 		"If you have forgotten the password:",
@@ -82,37 +82,37 @@ func (a *Accounts) takenLetter(to string) store.Letter {
 		"If it wasn't you, there is nothing to do: nothing was changed.")
 }
 
-func (a *Accounts) waitingLetter(to, email string) store.Letter {
-	return a.letter(store.NewsLetter, to, "An account waits for you at "+a.cfg.Site.Name,
+func (a *Accounts) approvalMail(to, email string) store.Mail {
+	return a.mail(store.AccountMail, to, "An account waits for you at "+a.cfg.Site.Name,
 		email+" has signed up and proven the address. The account can be used as soon as you activate it:",
 		a.page("/admin/people", ""))
 }
 
-func (a *Accounts) activatedLetter(to string) store.Letter {
-	return a.letter(store.NewsLetter, to, "Your account at "+a.cfg.Site.Name+" is active",
+func (a *Accounts) activatedMail(to string) store.Mail {
+	return a.mail(store.AccountMail, to, "Your account at "+a.cfg.Site.Name+" is active",
 		"An administrator has activated your account. To log in:",
 		a.page("/account/login", ""))
 }
 
-func (a *Accounts) recoverLetter(to, secret string) store.Letter {
-	return a.letter(store.LinkLetter, to, "A new password for "+a.cfg.Site.Name,
+func (a *Accounts) recoverMail(to, secret string) store.Mail {
+	return a.mail(store.TokenMail, to, "A new password for "+a.cfg.Site.Name,
 		"Somebody, most likely you, has forgotten the password of this address's account at "+a.cfg.Site.Name+".",
 		fmt.Sprintf("To choose a new one, open this page within %s:", hours(recoverLife)),
 		a.page("/account/reset", secret),
 		"If it wasn't you, do nothing: the password stays as it is.")
 }
 
-func (a *Accounts) addressLetter(to, secret string) store.Letter {
-	return a.letter(store.LinkLetter, to, "Your new address at "+a.cfg.Site.Name,
+func (a *Accounts) addressMail(to, secret string) store.Mail {
+	return a.mail(store.TokenMail, to, "Your new address at "+a.cfg.Site.Name,
 		"Somebody, most likely you, wants to use this address for their account at "+a.cfg.Site.Name+".",
 		fmt.Sprintf("If so, open this page within %s:", hours(addressLife)),
 		a.page("/account/address", secret),
 		"If it wasn't you, do nothing.")
 }
 
-// news tells a person that something about their account has changed.
-func (a *Accounts) news(to, subject, what string) store.Letter {
-	return a.letter(store.NewsLetter, to, subject+" at "+a.cfg.Site.Name, what,
+// news tells a user that something about their account has changed.
+func (a *Accounts) news(to, subject, what string) store.Mail {
+	return a.mail(store.AccountMail, to, subject+" at "+a.cfg.Site.Name, what,
 		"If it wasn't you, somebody else uses your account. Choose a new password at once, which logs everybody out:",
 		a.page("/account/recover", ""),
 		"Then look through your API tokens and your second factor, and tell the administrator.")

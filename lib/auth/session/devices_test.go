@@ -16,7 +16,7 @@ func TestABrowserIsKnown(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	known := s.Known(request(c))
-	if known.Person != s.anna.ID || known.ID == "" || known.Factor {
+	if known.UserID != s.anna.ID || known.ID == "" || known.Factor {
 		t.Error(known)
 	}
 	if who, err := s.Who(request(c)); err != nil || who.Person != nil {
@@ -28,11 +28,11 @@ func TestABrowserIsKnown(t *testing.T) {
 		t.Error("every log-in makes a new browser of it")
 	}
 	s.now = s.now.Add(remembering - time.Minute)
-	if s.Known(request(c)).Person == 0 {
+	if s.Known(request(c)).UserID == 0 {
 		t.Error("forgotten too early")
 	}
 	s.now = s.now.Add(2 * time.Minute)
-	if s.Known(request(c)).Person != 0 {
+	if s.Known(request(c)).UserID != 0 {
 		t.Error("known for ever")
 	}
 }
@@ -42,7 +42,7 @@ func TestNobodyMakesThemselvesKnown(t *testing.T) {
 	session := httptest.NewRecorder()
 	must(t, s.Begin(session, request(nil), s.anna))
 	for _, value := range []string{"", "x", session.Result().Cookies()[0].Value} {
-		if s.Known(request(&http.Cookie{Name: "__Host-toaster-known", Value: value})).Person != 0 {
+		if s.Known(request(&http.Cookie{Name: "__Host-toaster-known", Value: value})).UserID != 0 {
 			t.Errorf("%q is known", value)
 		}
 	}

@@ -12,15 +12,15 @@ import (
 
 func digits(n int) string { return strconv.Itoa(n) }
 
-func TestLettersAreReadable(t *testing.T) {
+func TestMailsAreReadable(t *testing.T) {
 	a := &Accounts{cfg: config.Default()}
 	if l := a.invitation("a@b.c", "s"); l.Recipient != "" {
 		t.Error("there is a letter without mail: ", l)
 	}
 	a.cfg.Mail.From, a.cfg.Site.URL, a.cfg.Site.Name = "t@b.c", "https://b.c/toaster", "Größter Toaster"
-	letters := []store.Letter{a.invitation("a@b.c", "s"), a.takenLetter("a@b.c"), a.recoverLetter("a@b.c", "s"), a.addressLetter("a@b.c", "s"),
-		a.news("a@b.c", "New password", "The password was changed."), a.waitingLetter("a@b.c", "x@y.z"), a.activatedLetter("a@b.c")}
-	for _, l := range letters {
+	mails := []store.Mail{a.invitation("a@b.c", "s"), a.takenMail("a@b.c"), a.recoverMail("a@b.c", "s"), a.addressMail("a@b.c", "s"),
+		a.news("a@b.c", "New password", "The password was changed."), a.approvalMail("a@b.c", "x@y.z"), a.activatedMail("a@b.c")}
+	for _, l := range mails {
 		for line := range strings.Lines(l.Body) {
 			if utf8.RuneCountInString(line) > 73 && !strings.HasPrefix(line, "    https://") {
 				t.Errorf("%s: a long line: %s", l.Subject, line)
@@ -32,7 +32,7 @@ func TestLettersAreReadable(t *testing.T) {
 	}
 }
 
-func TestWhatIsKnownOfThePersonIsGuessedFirst(t *testing.T) {
+func TestWhatIsKnownOfTheUserIsGuessedFirst(t *testing.T) {
 	a := &Accounts{cfg: config.Default()}
 	words := strings.Join(a.words("ada.lovelace@example.org", "Ada King"), " ")
 	for _, want := range []string{"ada.lovelace@example.org", " lovelace ", " example ", " King", "toaster", "devuan"} {

@@ -14,87 +14,83 @@ import (
 
 var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-func addPerson(t *testing.T, db *DB, email string) *Person {
+func addUser(t *testing.T, db *DB, email string) *User {
 	t.Helper()
-	p := &Person{Email: email, Name: "Somebody", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day}
-	if err := db.AddPerson(t.Context(), p); err != nil {
+	p := &User{Email: email, Name: "Somebody", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1, CreatedAt: day}
+	if err := db.AddUser(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	return p
 }
 
-// kind is an error's kind, "" for none.
-func kind(err error) apperr.Kind {
-	if err == nil {
-		return ""
-	}
-	return apperr.KindOf(err)
-}
-
-func TestAPersonComesBackAsStored(t *testing.T) {
+func TestAUserComesBackAsStored(t *testing.T) {
 	db := test(t)
-	for _, p := range []*Person{
-		{Email: "anna@example.org", Name: "Anna", Role: "user", State: "active", Password: "phc", MaxJobs: -1, CreatedAt: day},
-		{Email: "ben@example.org", Role: "admin", State: "pending", Password: "phc", MaxJobs: 0, CreatedAt: day},
+	for _, p := range []*User{
+		{Email: "anna@example.org", Name: "Anna", Role: RoleUser, State: Active, Password: "phc", MaxJobs: -1,
+			CreatedAt: day},
+		{Email: "ben@example.org", Role: RoleAdmin, State: Pending, Password: "phc", MaxJobs: 0, CreatedAt: day},
 	} {
-		if err := db.AddPerson(t.Context(), p); err != nil {
+		if err := db.AddUser(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
-		byEmail, err := db.PersonByEmail(t.Context(), p.Email)
+		byEmail, err := db.UserByEmail(t.Context(), p.Email)
 		if err != nil || !reflect.DeepEqual(byEmail, p) {
 			t.Errorf("%+v\ncame back as\n%+v, %v", p, byEmail, err)
 		}
-		byID, err := db.PersonByID(t.Context(), p.ID)
+		byID, err := db.UserByID(t.Context(), p.ID)
 		if err != nil || !reflect.DeepEqual(byID, p) {
 			t.Errorf("by id: %+v, %v", byID, err)
 		}
 	}
-	again := &Person{Email: "ANNA@example.org", Role: "user", State: "active", CreatedAt: day}
-	if err := db.AddPerson(t.Context(), again); kind(err) != apperr.Conflict || apperr.Of(err).Field != "email" {
+	again := &User{Email: "ANNA@example.org", Role: RoleUser, State: Active, CreatedAt: day}
+	if err := db.AddUser(t.Context(), again); apperr.KindOf(err) != apperr.AlreadyExists ||
+		apperr.Of(err).Field != "email" {
 		t.Errorf("the same address in capitals: %v", err)
 	}
 	for what, err := range map[string]error{
-		"a new password": db.SetPassword(t.Context(), 99, "x", Entry{At: day}),
-		"suspension":     db.SetState(t.Context(), 99, "suspended", day),
+		"a new password": db.SetPassword(t.Context(), 99, "x", AuditEntry{At: day}),
+		"suspension":     db.SetState(t.Context(), 99, Suspended, day),
 	} {
-		if kind(err) != apperr.NotFound {
+		if apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s for nobody: %v", what, err)
 		}
 	}
-	if _, err := db.PersonByID(t.Context(), 99); kind(err) != apperr.NotFound {
+	if _, err := db.UserByID(t.Context(), 99); apperr.KindOf(err) != apperr.NotFound {
 		t.Error(err)
 	}
 }
 
 func TestAPasswordThatChangedMeanwhileIsNotHashedBack(t *testing.T) {
 	db := test(t)
-	p := addPerson(t, db, "anna@example.org")
-	if err := db.SetPassword(t.Context(), p.ID, "new", Entry{At: day}); err != nil {
+	p := addUser(t, db, "anna@example.org")
+	if err := db.SetPassword(t.Context(), p.ID, "new", AuditEntry{At: day}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Rehash(t.Context(), p.ID, "phc", "old, rehashed"); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := db.PersonByID(t.Context(), p.ID); err != nil || p.Password != "new" {
+	if p, err := db.UserByID(t.Context(), p.ID); err != nil || p.Password != "new" {
 		t.Errorf("%+v, %v", p, err)
 	}
 }
 
 func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 	db := test(t)
-	p := addPerson(t, db, "anna@example.org")
+	p := addUser(t, db, "anna@example.org")
 	digest := func(i int) []byte { return bytes.Repeat([]byte{byte(i)}, 32) }
 	for i, begin := range []time.Time{day, day.Add(time.Hour), day.Add(remembered + time.Hour)} {
-		s := &Session{PersonID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute), Address: fmt.Sprintf("2001:db8:0:%d::1", i)}
+		s := &Session{UserID: p.ID, CreatedAt: begin, SeenAt: begin, ExpiresAt: begin.Add(time.Minute),
+			Address: fmt.Sprintf("2001:db8:0:%d::1", i)}
 		if err := db.AddSession(t.Context(), s, digest(i), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for i, want := range []apperr.Kind{apperr.NotFound, "", ""} {
-		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); kind(err) != want {
+	for i, want := range []apperr.Kind{apperr.NotFound, apperr.None, apperr.None} {
+		if _, _, err := db.SessionByDigest(t.Context(), digest(i)); apperr.KindOf(err) != want {
 			t.Errorf("session %d: %v", i, err)
 		}
-		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil || known != (want == "") {
+		if known, err := db.KnowsNetwork(t.Context(), p.ID, fmt.Sprintf("2001:db8:0:%d::99", i)); err != nil ||
+			known != (want == apperr.None) {
 			t.Errorf("network %d is known: %v, %v", i, known, err)
 		}
 	}
@@ -102,9 +98,9 @@ func TestSessionsThatAreLongOverAreForgotten(t *testing.T) {
 
 func TestATokenIsStoredAsItsDigest(t *testing.T) {
 	db := test(t)
-	p := addPerson(t, db, "anna@example.org")
-	want := &Token{PersonID: p.ID, Name: "nightly", Scope: "write", CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
-	plain, err := db.AddToken(t.Context(), want, Letter{}, Entry{})
+	p := addUser(t, db, "anna@example.org")
+	want := &Token{UserID: p.ID, Name: "nightly", Scope: ScopeWrite, CreatedAt: day, ExpiresAt: day.Add(time.Hour)}
+	plain, err := db.AddToken(t.Context(), want, Mail{}, AuditEntry{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +136,7 @@ func TestTriesThatNoLongerCountAreRemoved(t *testing.T) {
 		}
 	}
 	var rows int
-	if err := db.r.QueryRow("SELECT count(*) FROM attempt").Scan(&rows); err != nil || rows != 30 {
+	if err := db.r.QueryRow("SELECT count(*) FROM rate_limit_event").Scan(&rows); err != nil || rows != 30 {
 		t.Errorf("%d rows are left, %v", rows, err)
 	}
 }
@@ -153,7 +149,7 @@ func TestATryIsAllowedByAllLimitsOrCountedByNone(t *testing.T) {
 	if err != nil || len(tried.ids) != 2 {
 		t.Fatal(tried, err)
 	}
-	if _, err := db.Try(t.Context(), day, open, shut); kind(err) != apperr.Limited {
+	if _, err := db.Try(t.Context(), day, open, shut); apperr.KindOf(err) != apperr.RateLimited {
 		t.Fatal(err)
 	}
 	if n, _ := db.Tries(t.Context(), day, "open", 99); n != 1 {
@@ -180,45 +176,51 @@ func TestANetworkIsWhatOneSubscriberHas(t *testing.T) {
 
 func TestANumberIsNeverGivenAgain(t *testing.T) {
 	db := test(t)
-	first, last := addPerson(t, db, "anna@example.org"), addPerson(t, db, "ben@example.org")
-	if err := db.RemovePerson(t.Context(), last.ID, day, Letter{}, Entry{At: day, Means: "web", Action: "account.remove"}); err != nil {
+	first, last := addUser(t, db, "anna@example.org"), addUser(t, db, "ben@example.org")
+	if err := db.RemoveUser(t.Context(), last.ID, day, Mail{},
+		AuditEntry{At: day, Means: "web", Action: "account.remove"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Purge(t.Context(), day.Add(time.Second), day.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if next := addPerson(t, db, "ben@example.org"); next.ID != last.ID+1 || last.ID != first.ID+1 {
+	if next := addUser(t, db, "ben@example.org"); next.ID != last.ID+1 || last.ID != first.ID+1 {
 		t.Errorf("numbers %d, %d, and then %d", first.ID, last.ID, next.ID)
 	}
 }
 
-func TestALinkChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
+func TestAnEmailTokenChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 	db := test(t)
-	for i, use := range []func(*Person, *Link) error{
-		func(p *Person, l *Link) error { return db.SetAddress(t.Context(), l, day, Letter{}, Entry{At: day}) },
-		func(p *Person, l *Link) error {
-			return db.ResetPassword(t.Context(), l, "new", "active", false, day, Letter{}, nil, Entry{At: day})
+	for i, use := range []func(*User, *EmailToken) error{
+		func(p *User, l *EmailToken) error {
+			return db.SetAddress(t.Context(), l, day, Mail{}, AuditEntry{At: day})
 		},
-		func(p *Person, l *Link) error {
-			return db.Activate(t.Context(), l, "active", day, nil, Entry{At: day})
+		func(p *User, l *EmailToken) error {
+			return db.ResetPassword(t.Context(), l, "new", Active, false, day, Mail{}, nil, AuditEntry{At: day})
+		},
+		func(p *User, l *EmailToken) error {
+			return db.Activate(t.Context(), l, Active, day, nil, AuditEntry{At: day})
 		},
 	} {
-		p := addPerson(t, db, fmt.Sprintf("person%d@example.org", i))
-		l, secret := NewLink([]string{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day, time.Hour)
+		p := addUser(t, db, fmt.Sprintf("person%d@example.org", i))
+		l, secret := NewEmailToken([]string{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day,
+			time.Hour)
 		if i > 0 {
 			l.Email = p.Email
 		}
-		if err := errors.Join(db.SendLink(t.Context(), p.ID, l), db.SetState(t.Context(), p.ID, "suspended", day)); err != nil {
+		if err := errors.Join(db.SendEmailToken(t.Context(), p.ID, l),
+			db.SetState(t.Context(), p.ID, Suspended, day)); err != nil {
 			t.Fatal(err)
 		}
-		found, _, err := db.FindLink(t.Context(), l.Kind, secret, day)
+		found, _, err := db.FindEmailToken(t.Context(), l.Kind, secret, day)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := use(p, found); kind(err) != apperr.NotFound {
+		if err := use(p, found); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s: %v", l.Kind, err)
 		}
-		if now, err := db.PersonByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != "suspended" || now.Password != p.Password {
+		if now, err := db.UserByID(t.Context(), p.ID); err != nil || now.Email != p.Email || now.State != Suspended ||
+			now.Password != p.Password {
 			t.Errorf("%s: %+v, %v", l.Kind, now, err)
 		}
 	}

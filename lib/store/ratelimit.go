@@ -21,18 +21,18 @@ type Limit struct {
 	Rates []Rate
 
 	// InARow is how many tries may fail one after the other, however slowly; 0: any number. They count for a
-	// person's log-in, say, until that succeeds: see Succeeded.
+	// user's log-in, say, until that succeeds: see Succeeded.
 	InARow int
-	Person int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
+	UserID int64 // whose tries in a row they are; 0: nobody's, who are forgotten in the end
 	What   string
 }
 
-// Guesses are the rates for what somebody could find by trying: a person who mistypes doesn't meet them, and who
+// Guesses are the rates for what somebody could find by trying: a user who mistypes doesn't meet them, and who
 // goes on is slowed.
 var Guesses = []Rate{{5, 10 * time.Second}, {15, 5 * time.Minute}, {60, time.Hour}}
 
-// Letters are the rates for what sends somebody a mail whenever it is asked for.
-var Letters = []Rate{{2, time.Minute}, {5, time.Hour}}
+// MailRates are the rates for what sends somebody an email whenever it is asked for.
+var MailRates = []Rate{{2, time.Minute}, {5, time.Hour}}
 
 // Checks are the rates for what is asked for while one types, each time that one pauses for longer than half a second.
 var Checks = []Rate{{120, time.Minute}}
@@ -47,8 +47,8 @@ type Tried struct {
 }
 
 // Try counts one try for each limit, if all of them still allow it. Otherwise nothing is counted, and the error is
-// Limited, with advice that says how long to wait; or Denied, where too many have failed in a row, which no waiting
-// changes.
+// RateLimited, with advice that says how long to wait; or PermissionDenied, where too many have failed in a row, which
+// no waiting changes.
 func (db *DB) Try(ctx context.Context, now time.Time, limits ...Limit) (t Tried, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		for _, l := range limits {
@@ -72,18 +72,18 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 	if l.InARow > 0 {
 		t.inARow = append(t.inARow, l.Key)
 		r, err := tx.ExecContext(ctx,
-			`INSERT INTO failure (key, person_id, what, count, at) VALUES (?, nullif(?, 0), ?, 1, ?)
-			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, l.Person, l.What,
-			millis(now), l.InARow)
+			`INSERT INTO failure (key, user_id, what, count, at) VALUES (?, ?, ?, 1, ?)
+			ON CONFLICT DO UPDATE SET count = count + 1, at = excluded.at WHERE count < ?`, l.Key, null(l.UserID), l.What,
+			timestamp(now), l.InARow)
 		if err != nil {
 			return err
 		}
 		if n, err := r.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		return apperr.New(apperr.Denied, "Too many tries have failed.", "Ask the administrator.")
+		return apperr.New(apperr.PermissionDenied, "Too many tries have failed.", "Ask the administrator.")
 	}
-	r, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
+	r, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, l.Key, timestamp(now))
 	if err != nil {
 		return err
 	}
@@ -95,8 +95,9 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 // Tries tells how many tries of what key names count at present, up to most.
 func (db *DB) Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM attempt WHERE key = ? AND at > ? LIMIT ?)`,
-			key, millis(now.Add(-counted)), most).Scan(&n)
+		return tx.QueryRowContext(ctx,
+			`SELECT count(*) FROM (SELECT 1 FROM rate_limit_event WHERE key = ? AND at > ? LIMIT ?)`,
+			key, timestamp(now.Add(-counted)), most).Scan(&n)
 	})
 	return n, err
 }
@@ -106,20 +107,20 @@ func (db *DB) Forgive(ctx context.Context, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error { return t.forgive(ctx, tx) })
 }
 
-// Succeeded is Forgive for what a person does who knows the right password or code: none has failed in a row any
+// Succeeded is Forgive for what a user does who knows the right password or code: none has failed in a row any
 // more.
-func (db *DB) Succeeded(ctx context.Context, person int64, what string, t Tried) error {
+func (db *DB) Succeeded(ctx context.Context, user int64, what string, t Tried) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if err := t.forgive(ctx, tx); err != nil {
 			return err
 		}
-		return endRow(ctx, tx, person, what)
+		return endRow(ctx, tx, user, what)
 	})
 }
 
 func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 	for _, id := range t.ids {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid = ?`, id); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM rate_limit_event WHERE rowid = ?`, id); err != nil {
 			return err
 		}
 	}
@@ -132,29 +133,33 @@ func (t Tried) forgive(ctx context.Context, tx *sql.Tx) error {
 	return nil
 }
 
-func endRow(ctx context.Context, tx *sql.Tx, person int64, what string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE person_id = ? AND what = ?`, person, what)
+func endRow(ctx context.Context, tx *sql.Tx, user int64, what string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM failure WHERE user_id = ? AND what = ?`, user, what)
 	return err
 }
 
 // allows looks at the Count-th newest try: once it is older than the span, there is room for another.
 // Tries that lie further ahead than the span are of a clock that was set back.
 func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time) error {
-	var at int64
-	err := tx.QueryRowContext(ctx, `SELECT at FROM attempt WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
-		key, millis(now.Add(-r.Within)), millis(now.Add(r.Within)), r.Count-1).Scan(&at)
+	var at time.Time
+	err := tx.QueryRowContext(ctx,
+		`SELECT at FROM rate_limit_event WHERE key = ? AND at > ? AND at < ? ORDER BY at DESC LIMIT 1 OFFSET ?`,
+		key, timestamp(now.Add(-r.Within)), timestamp(now.Add(r.Within)), r.Count-1).Scan((*timestamp)(&at))
 	if err == sql.ErrNoRows {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	wait := time.UnixMilli(at).Add(r.Within).Sub(now)
-	return apperr.New(apperr.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
+	wait := at.Add(r.Within).Sub(now)
+	return apperr.New(apperr.RateLimited, "Too many tries.",
+		fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.
 func forget(ctx context.Context, tx *sql.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM attempt WHERE rowid IN (SELECT rowid FROM attempt WHERE at <= ? ORDER BY at LIMIT 20)`, millis(now.Add(-counted)))
+	_, err := tx.ExecContext(ctx,
+		`DELETE FROM rate_limit_event WHERE rowid IN
+			(SELECT rowid FROM rate_limit_event WHERE at <= ? ORDER BY at LIMIT 20)`, timestamp(now.Add(-counted)))
 	return err
 }

@@ -4,27 +4,34 @@
 package apperr
 
 import (
+	"cmp"
 	"errors"
 	"time"
 )
 
-// Kind is what an error means to the one who asked. It decides the HTTP status and whether trying again helps.
+// Kind is what an error means to the one who asked, in gRPC's words where gRPC has one. It decides the HTTP status and
+// whether trying again helps.
 type Kind string
 
 const (
-	Invalid      Kind = "invalid"      // the input is wrong: 422, or 400 where the request itself is malformed
-	TooLarge     Kind = "too large"    // the input is over a limit: 413
-	Unauthorised Kind = "unauthorised" // nobody is logged in, or the token is wrong: 401
-	Denied       Kind = "denied"       // known, but not allowed: 403
-	NotFound     Kind = "not found"    // not there, or somebody else's: 404
-	Gone         Kind = "gone"         // it was there, and is not kept any more: 410
-	Conflict     Kind = "conflict"     // it has changed meanwhile, or exists already: 409
-	Quota        Kind = "quota"        // one of the person's limits is reached, and waiting alone doesn't help: 403
-	Limited      Kind = "limited"      // too often: 429
-	Unavailable  Kind = "unavailable"  // try again later: 503
-	Full         Kind = "full"         // no room on the disk: 507
-	Broken       Kind = "broken"       // our fault, or the engine's: 500
+	None               Kind = ""                    // the kind of nil
+	InvalidArgument    Kind = "invalid argument"    // the input is wrong: 422, or a malformed request: 400
+	TooLarge           Kind = "too large"           // the input is over a limit: 413
+	Unauthenticated    Kind = "unauthenticated"     // nobody is logged in, or the token is wrong: 401
+	PermissionDenied   Kind = "permission denied"   // known, but not allowed: 403
+	NotFound           Kind = "not found"           // not there, or somebody else's: 404
+	Gone               Kind = "gone"                // it was there, and is not kept any more: 410
+	AlreadyExists      Kind = "already exists"      // what was to be made is there, or another has its name: 409
+	FailedPrecondition Kind = "failed precondition" // the state of things forbids it, or they have changed meanwhile: 409
+	ResourceExhausted  Kind = "resource exhausted"  // a limit of the user's, and waiting alone doesn't help: 403
+	RateLimited        Kind = "rate limited"        // too often: 429
+	Unavailable        Kind = "unavailable"         // try again later: 503
+	StorageFull        Kind = "storage full"        // no space left on the disk: 507
+	Internal           Kind = "internal"            // our mistake, or the engine's: 500
 )
+
+// String is the kind's name, "none" of None.
+func (k Kind) String() string { return cmp.Or(string(k), "none") }
 
 // Error is an error made for a person.
 type Error struct {
@@ -69,8 +76,8 @@ func (e *Error) Coded(code string) *Error {
 	return &c
 }
 
-// All returns the faults in err's tree, in order: several where a form has several. One that was not made for a person
-// is Broken.
+// All returns the errors in err's tree, in order: several where a form has several. One that was not made for a person
+// is Internal.
 func All(err error) []*Error {
 	var list []*Error
 	var walk func(error)
@@ -96,7 +103,7 @@ func All(err error) []*Error {
 	return list
 }
 
-// At returns the first of the faults that belongs to the form's field; nil: none does.
+// At returns the first of the errors that belongs to the form's field; nil: none does.
 func At(list []*Error, field string) *Error {
 	for _, e := range list {
 		if e.Field == field {
@@ -116,20 +123,21 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// KindOf returns the kind of the first fault in err's chain; an error that was not made for a person is Broken.
+// KindOf returns the kind of the first error in err's chain; an error that was not made for a person is Internal,
+// and nil is None.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
-		return e.Kind
+	if err == nil {
+		return None
 	}
-	return Broken
+	return Of(err).Kind
 }
 
-// Of returns the first fault in err's chain, or a Broken one that hides err from the reader.
+// Of returns the first error in err's chain, or an Internal one that hides err from the reader.
 func Of(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e
 	}
-	return Wrap(Broken, err, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id.")
+	return Wrap(Internal, err, "Something went wrong on this server.",
+		"Try again; if it stays, tell the administrator the request's id.")
 }

@@ -21,7 +21,7 @@ func (s *site) run(c *client, id string, number int, script string) {
 	s.t.Helper()
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error)
-	r := local.Runner{DB: s.db, Keeper: local.Keeper{
+	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler),
 	}}

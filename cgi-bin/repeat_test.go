@@ -16,7 +16,7 @@ import (
 func (s *site) runner(script string) (shutDown func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error, 1)
-	r := local.Runner{DB: s.db, Keeper: local.Keeper{
+	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler),
 	}}

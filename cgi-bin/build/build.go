@@ -8,6 +8,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/buildlog"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -21,7 +22,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	number, err := look.Number(r, &s.Follower, false)
+	number, err := look.Number(r, &s.Reconciler, false)
 	if err != nil {
 		return err
 	}
@@ -38,7 +39,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	timeline := engine.Timeline(b, phases.Phases, s.Now())
+	timeline := reconcile.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
 		out := look.BuildOf(b, append([]store.Artifact{}, artifacts...))
 		out.Timeline = look.TimelineOf(timeline)
@@ -70,7 +71,7 @@ type buildPage struct {
 	Job        *store.Job
 	Build      *store.Build
 	Now        time.Time
-	Timeline   []engine.Span
+	Timeline   []reconcile.Span
 	Failure    *failure
 	Artifacts  []store.Artifact
 	Next       []target.Step
@@ -114,7 +115,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 }
 
 // Phase is what the build does now; nil: it doesn't run, or that is unknown.
-func (p *buildPage) Phase() *engine.Span {
+func (p *buildPage) Phase() *reconcile.Span {
 	if n := len(p.Timeline); n > 0 && p.Build.State == engine.Running && p.Timeline[n-1].Running {
 		return &p.Timeline[n-1]
 	}
@@ -152,7 +153,7 @@ func (l *logPart) end() *buildlog.Window {
 
 // logOf reads the part of a log that was asked for. An engine that is away leaves the rest of the page usable.
 func logOf(r *web.Request, s *jobs.Service, b *store.Build) logPart {
-	window, asked, err := look.WindowOf(r, &s.Follower, b.Number)
+	window, asked, err := look.WindowOf(r, &s.Reconciler, b.Number)
 	switch {
 	case err != nil && apperr.KindOf(err) == apperr.Gone:
 		return logPart{Gone: apperr.Of(err)}

@@ -33,7 +33,7 @@ func failureOf(r *web.Request, s *jobs.Service, b *store.Build, end *buildlog.Wi
 		return nil
 	}
 	if end == nil {
-		w, err := buildlog.End(look.Reader(r, &s.Follower, b.Number))
+		w, err := buildlog.End(look.Reader(r, &s.Reconciler, b.Number))
 		if kind := apperr.KindOf(err); err != nil && kind != apperr.NotFound && kind != apperr.Gone {
 			r.Note(err)
 		}

@@ -2,7 +2,7 @@ package main
 
 import (
 	"toaster.do/cgi-bin/jobs/look"
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -40,7 +40,7 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (look.Job, error) {
 	}
 	for _, b := range builds {
 		one := look.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
-		one.Timeline = look.TimelineOf(engine.Timeline(b, phases[b.Number], s.Now()))
+		one.Timeline = look.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))
 		out.Builds = append(out.Builds, one)
 	}
 	return out, nil

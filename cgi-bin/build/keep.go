@@ -24,7 +24,7 @@ func (j *handlers) setKept(w http.ResponseWriter, r *web.Request, kept bool, not
 	if err != nil {
 		return err
 	}
-	number, err := look.Number(r, &s.Follower, false)
+	number, err := look.Number(r, &s.Reconciler, false)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
@@ -21,7 +21,7 @@ func main() { os.Exit(web.Main("jobs", routes())) }
 func routes() []web.Route {
 	j := &handlers{}
 	const get, post = http.MethodGet, http.MethodPost
-	return append(look.Routes(j.follower), []web.Route{
+	return append(look.Routes(j.reconciler), []web.Route{
 		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new", Query: []string{"upsert"}},
 		{Method: get, Path: "/new", Access: web.Person, Do: j.newForm},
 		{Method: post, Path: "/check", Access: web.Person, Do: j.check, Fields: fields, Again: "/new", Repeat: true},
@@ -64,7 +64,7 @@ type handlers struct {
 }
 
 func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
-	r.Request = r.WithContext(engine.Budget(r.Context()))
+	r.Request = r.WithContext(reconcile.RequestContext(r.Context()))
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.service == nil || j.site != r.Site {
@@ -77,10 +77,10 @@ func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
 	return j.service, nil
 }
 
-func (j *handlers) follower(r *web.Request) (*engine.Follower, error) {
+func (j *handlers) reconciler(r *web.Request) (*reconcile.Reconciler, error) {
 	s, err := j.open(r)
 	if err != nil {
 		return nil, err
 	}
-	return &s.Follower, nil
+	return &s.Reconciler, nil
 }

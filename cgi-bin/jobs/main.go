@@ -13,6 +13,7 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/web"
 )
 
@@ -23,16 +24,16 @@ const fresh = 10 * time.Second
 
 func main() {
 	here := func(cfg *config.Config, route *web.Route) bool { return cfg.Engine == "local" || route.Path == "" }
-	os.Exit(web.Front("jobs", look.Routes(follower), rest, here))
+	os.Exit(web.Front("jobs", look.Routes(reconciler), rest, here))
 }
 
-func follower(r *web.Request) (*engine.Follower, error) {
-	r.Request = r.WithContext(engine.Budget(r.Context()))
-	f := &engine.Follower{Store: r.Site.DB, Now: time.Now, Logger: r.Log()}
+func reconciler(r *web.Request) (*reconcile.Reconciler, error) {
+	r.Request = r.WithContext(reconcile.RequestContext(r.Context()))
+	f := &reconcile.Reconciler{Store: r.Site.DB, Now: time.Now, Logger: r.Log()}
 	if r.Site.Config.Engine == "local" {
 		f.Engine = local.New(r.Site.DB, r.Site.Config.Paths.Builds)
 	} else {
-		f.Engine, f.Fresh = elsewhere{}, fresh
+		f.Engine, f.MaxAge = elsewhere{}, fresh
 	}
 	return f, nil
 }

@@ -41,12 +41,12 @@ free_disk = "3 MiB"
 		"TOASTER_CPUS=1.5",
 		"TOASTER_FILES=1024", "TOASTER_DISK=10737418240", "TOASTER_FREE_DISK=3145728",
 	}
-	if got := Keeper(cfg, []int{100000}, slog.Default()).Env; !slices.Equal(got, want) {
+	if got := Executor(cfg, []int{100000}, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	want = []string{"TOASTER_SANDBOX_ALLOW=", "TOASTER_MEMORY=0", "TOASTER_PIDS=4096", "TOASTER_CPUS=0",
 		"TOASTER_FILES=65536", "TOASTER_DISK=0", "TOASTER_FREE_DISK=1073741824"}
-	if got := Keeper(configured(t, ""), nil, slog.Default()).Env; !slices.Equal(got, want) {
+	if got := Executor(configured(t, ""), nil, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -23,8 +23,8 @@ var Version = "devel"
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
 	service := jobs.Service{
-		Follower: engine.Follower{Store: db, Now: time.Now, Logger: logger},
-		Targets:  targets(cfg),
+		Reconciler: reconcile.Reconciler{Store: db, Now: time.Now, Logger: logger},
+		Targets:    targets(cfg),
 		Limits: jobs.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
@@ -35,11 +35,11 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			},
 			Keep: cfg.Local.Keep,
 		},
-		Version: Version, Room: func() error { return Room(cfg) },
+		Version: Version, DiskSpace: func() error { return DiskSpace(cfg) },
 	}
 	service.Engine = local.New(db, cfg.Paths.Builds)
 	if cfg.Engine == "jenkins" {
-		controller, err := Jenkins(cfg, logger, &engine.Memory{Store: db, Now: time.Now, Logger: logger})
+		controller, err := Jenkins(cfg, logger, &reconcile.OutageStore{Store: db, Now: time.Now, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
@@ -73,9 +73,9 @@ func targets(cfg *config.Config) func() (*target.Targets, error) {
 	}
 }
 
-// Jenkins returns the engine on the controller that the configuration names, which remembers that it is away where there
-// is a memory. It doesn't use the network.
-func Jenkins(cfg *config.Config, logger *slog.Logger, memory *engine.Memory) (*jenkins.Engine, error) {
+// Jenkins returns the engine on the controller that the configuration names, which remembers outages where there
+// is a store of them. It doesn't use the network.
+func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStore) (*jenkins.Engine, error) {
 	token, password, err := cfg.Secret()
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, memory *engine.Memory) (*j
 	j := cfg.Jenkins
 	e, err := jenkins.New(jenkins.Options{
 		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
-		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Memory: memory,
+		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Outages: outages,
 	})
 	if err != nil {
 		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's build engine is not set up.", "Administrator: see the log.")

@@ -1,12 +1,15 @@
-// Package engine is what runs build scripts, as toaster sees it, and how the database is kept in step with it.
+// Package engine is what runs build scripts, as toaster sees it. Package reconcile keeps the database in step with it.
 package engine
 
 import (
 	"context"
+	"errors"
 	"io"
 	"time"
 
 	"toaster.do/lib/store"
+
+	"toaster.do/lib/apperr"
 )
 
 // State is the state of a build.
@@ -144,8 +147,8 @@ type Health struct {
 
 // Engine runs builds. One conformance suite (package enginetest) holds for every implementation.
 //
-// Errors are *apperr.Error of the kinds NotFound, FailedPrecondition, PermissionDenied, Unavailable (try again), InvalidArgument (a range
-// that can't be satisfied) and Internal. Calls keep to ctx's deadline.
+// Errors are *apperr.Error of the kinds NotFound, Conflict, Denied, Unavailable (try again), Invalid (a range
+// that can't be satisfied) and Broken. Calls keep to ctx's deadline.
 type Engine interface {
 	// Create defines the job and its script. Doing it twice is no error; a job of the same name gets the new
 	// script, and builds that run already go on with theirs.
@@ -153,7 +156,7 @@ type Engine interface {
 	// Remove stops a running build, forgets a waiting start, and deletes the job with its logs and artifacts.
 	// A job that is gone is no error.
 	Remove(ctx context.Context, name string) error
-	// SetEnabled lets a job start builds or not. A disabled job's Start is a FailedPrecondition; running builds go on, and
+	// SetEnabled lets a job start builds or not. A disabled job's Start is a Conflict; running builds go on, and
 	// a start that waits is forgotten.
 	SetEnabled(ctx context.Context, name string, enabled bool) error
 	// Start asks for a build. While a start of this job waits, another gives the same ticket.
@@ -177,7 +180,7 @@ type Engine interface {
 // Expirer is an Engine that can remove the log and the artifacts of a single build.
 type Expirer interface {
 	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs, or that
-	// somebody has the engine keep, is a FailedPrecondition.
+	// somebody has the engine keep, is a Conflict.
 	Expire(ctx context.Context, name string, number int) error
 }
 
@@ -198,4 +201,23 @@ type Tracer interface {
 	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's number (which
 	// may have ended by now), Aborted (somebody took it out of the queue), or Lost (the engine doesn't know the ticket).
 	Trace(ctx context.Context, name string, ticket Ticket) (state State, number int, err error)
+}
+
+// ErrOutage is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this site's
+// account, or something else answers in its place.
+var ErrOutage = errors.New("the build service is unavailable")
+
+// Outage is a time in which an engine is away.
+type Outage struct {
+	Since   time.Time   `json:"since"`
+	Seen    time.Time   `json:"seen"` // when it was found so last
+	Kind    apperr.Kind `json:"kind"`
+	Message string      `json:"message"` // for a person
+	Advice  string      `json:"advice"`
+}
+
+// OutageReporter is an Engine that remembers when it is away.
+type OutageReporter interface {
+	// Outage returns since when it is away, and why; nil: it has answered last.
+	Outage(ctx context.Context) *Outage
 }

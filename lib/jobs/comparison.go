@@ -12,7 +12,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
 
@@ -123,7 +123,7 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	case len(list) == 0:
 		return fmt.Sprintf("Build %d left no image.", b.Number)
 	}
-	ctx, cancel := engine.Context(ctx)
+	ctx, cancel := reconcile.CallContext(ctx)
 	defer cancel()
 	packages, err := s.readFile(ctx, job, b, "packages.txt")
 	var provenance []byte

@@ -7,6 +7,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
 
@@ -52,12 +53,12 @@ func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Ex
 
 // Keep has log and artifacts of a build kept for good, or lets it go again.
 func (s *Service) Keep(ctx context.Context, owner int64, id string, number int, keep bool) (*store.Build, error) {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	_, told := s.Engine.(engine.Keeper)
 	if err := s.Store.SetKept(ctx, owner, id, number, keep, !told); err != nil {
 		return nil, err
 	}
-	if _, err := s.Changed(ctx, owner, id); err != nil {
+	if _, err := s.PushByID(ctx, owner, id); err != nil {
 		return nil, err
 	}
 	return s.Store.Build(ctx, owner, id, number)

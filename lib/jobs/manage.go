@@ -3,7 +3,7 @@ package jobs
 import (
 	"context"
 
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
 
@@ -14,7 +14,7 @@ func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.A
 	if err := s.Store.StopJob(ctx, owner, id, e); err != nil {
 		return err
 	}
-	_, err := s.Changed(ctx, owner, id)
+	_, err := s.PushByID(ctx, owner, id)
 	return err
 }
 
@@ -27,7 +27,7 @@ func (s *Service) Suspend(ctx context.Context, person int64, e store.AuditEntry)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := engine.Context(ctx)
+	ctx, cancel := reconcile.CallContext(ctx)
 	defer cancel()
 	for _, job := range unsettled {
 		if job.UserID == person && ctx.Err() == nil {

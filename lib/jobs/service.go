@@ -8,7 +8,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -29,12 +29,12 @@ type Limits struct {
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
-	engine.Follower
-	Targets func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
-	Limits  Limits
-	Version string       // toaster's, for provenance.json
-	made    *handover    // the script of the revision that is being stored
-	Room    func() error // an error while no build may start, because a disk is nearly full; nil: never
+	reconcile.Reconciler
+	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
+	Limits    Limits
+	Version   string       // toaster's, for provenance.json
+	made      *handover    // the script of the revision that is being stored
+	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.
@@ -50,7 +50,7 @@ func (s *Service) Add(ctx context.Context, owner *store.User, sub Submission) (*
 	return s.add(ctx, owner, sub, s.Store.AddJob)
 }
 
-// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is an AlreadyExists.
+// AddNamed is Add for a name that no job of that target has: one that has come meanwhile is a Conflict.
 func (s *Service) AddNamed(ctx context.Context, owner *store.User, sub Submission) (*store.Job, error) {
 	return s.add(ctx, owner, sub, s.Store.AddNamedJob)
 }
@@ -73,7 +73,7 @@ func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*stor
 type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
 func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	w, err := s.prepare(ctx, sub)
 	if err != nil {
 		return nil, err
@@ -104,9 +104,9 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 }
 
 // Update stores new sources for a job, made from revision base. A base that is not the newest any more is a
-// FailedPrecondition, wrong input a *Rejected. The target stays.
+// Conflict, wrong input a *Rejected. The target stays.
 func (s *Service) Update(ctx context.Context, owner int64, id string, base int, sub Submission) (*store.Job, error) {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 
 // changed is Changed after what is stored already: that the job can't be looked at is no error then. It returns nil.
 func (s *Service) changed(ctx context.Context, owner int64, id string) *store.Job {
-	job, err := s.Changed(ctx, owner, id)
+	job, err := s.PushByID(ctx, owner, id)
 	if err != nil {
 		s.Logger.Warn("a change is stored, and carried on with later", slog.String("job", id), slog.Any("error", err))
 		return nil
@@ -166,13 +166,13 @@ func (s *Service) Source(ctx context.Context, owner int64, id string, revision i
 
 // Start asks for a build. While one is queued it is that one, and already is true.
 func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	// The one that was queued when a page last looked may run by now.
 	if _, err := s.Job(ctx, owner, id); err != nil {
 		return nil, false, err
 	}
-	if s.Room != nil {
-		if err := s.Room(); err != nil {
+	if s.DiskSpace != nil {
+		if err := s.DiskSpace(); err != nil {
 			return nil, false, err
 		}
 	}
@@ -189,7 +189,7 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.
 func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	if err := s.Store.RequestStop(ctx, owner, id, s.Now()); err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (s *Service) Stop(ctx context.Context, owner int64, id string) error {
 
 // SetEnabled lets a job start builds or not; switching off gives up a build that waits.
 func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enabled bool) error {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	if err := s.Store.SetEnabled(ctx, owner, id, enabled, s.Now()); err != nil {
 		return err
 	}
@@ -209,7 +209,7 @@ func (s *Service) SetEnabled(ctx context.Context, owner int64, id string, enable
 
 // Remove takes a job away, stops its builds, and deletes logs and artifacts.
 func (s *Service) Remove(ctx context.Context, owner int64, id string, by ...store.AuditEntry) error {
-	ctx = engine.Budget(ctx)
+	ctx = reconcile.RequestContext(ctx)
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return err

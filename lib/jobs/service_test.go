@@ -11,6 +11,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -46,8 +47,8 @@ func build(t *testing.T) *house {
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
-		Follower: engine.Follower{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
-		Targets:  func() (*target.Targets, error) { return targets, nil }, Version: "test",
+		Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
 	h.ann = h.user("ann@example.org")

@@ -37,7 +37,7 @@ func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 	e := local.New(db, builds)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
-	r := local.Runner{DB: db, Keeper: local.Keeper{
+	r := local.Runner{DB: db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return script, nil },
 		Dir:  builds, WorkDir: work, Slots: 1, TimeLimit: time.Second, Log: slog.New(slog.DiscardHandler),
 	}}

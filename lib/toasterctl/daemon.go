@@ -109,8 +109,8 @@ func (c runnerCommand) Run(w *world) error {
 	if c.Drain {
 		return drain(w, cfg, c.Limit)
 	}
-	k := app.Keeper(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
-	user, err := local.Foreign(filepath.Dir(cfg.Paths.Database))
+	k := app.Executor(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
+	user, err := local.ForeignOwner(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return err
 	}
@@ -120,14 +120,14 @@ func (c runnerCommand) Run(w *world) error {
 			return err
 		}
 		defer db.Close()
-		r := local.Runner{Keeper: *k, DB: db}
+		r := local.Runner{Executor: *k, DB: db}
 		return r.Run(w.ctx)
 	}
 	// This very program, also where an upgrade has just replaced its file.
 	half := exec.Command("/proc/self/exe", "runner", "--queue", "--config", cfg.Path)
 	half.Args[0] = os.Args[0]
 	half.Dir, half.Stdout, half.Stderr = "/", w.out, w.err
-	err = k.RunApart(w.ctx, half, user)
+	err = k.RunSeparate(w.ctx, half, user)
 	if ended := (*exec.ExitError)(nil); errors.As(err, &ended) && ended.Exited() {
 		return errSaid
 	}
@@ -149,7 +149,7 @@ func drain(w *world, cfg *config.Config, limit time.Duration) error {
 
 // runQueue is the half of the runner that knows the database.
 func runQueue(w *world) error {
-	conn, err := local.QueueEnd()
+	conn, err := local.DispatcherConn()
 	if err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func runQueue(w *world) error {
 		return err
 	}
 	defer db.Close()
-	q := local.Queue{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Log: cfg.Log.Logger(w.err)}
+	q := local.Dispatcher{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Log: cfg.Log.Logger(w.err)}
 	return q.Run(conn)
 }
 

@@ -145,7 +145,7 @@ func (d doubled) finding(what, name string) finding {
 func ownersFinding(cfg *config.Config) finding {
 	const what = "isolation: owners"
 	data, builds := filepath.Dir(cfg.Paths.Database), cfg.Paths.Builds
-	foreign, err := local.Foreign(data)
+	foreign, err := local.ForeignOwner(data)
 	if err != nil {
 		return unknown(what, err.Error())
 	}
@@ -189,7 +189,7 @@ func ownersFinding(cfg *config.Config) finding {
 			Advice:  command("chmod", "g-w,o=", []string{builds}),
 		}
 	}
-	if err := local.RootsOwn(cfg.Local.WorkDir); err != nil {
+	if err := local.CheckRootOwned(cfg.Local.WorkDir); err != nil {
 		return finding{What: what, Problem: err.Error(), Advice: cureOf(err.Error())}
 	}
 	return fine(

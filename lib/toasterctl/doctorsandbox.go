@@ -39,7 +39,7 @@ func (w *world) isolation(cfg *config.Config) (all []finding) {
 	if os.Getuid() != 0 {
 		all = append(all, namespacesFinding()...)
 	}
-	if err := app.Room(cfg); err != nil {
+	if err := app.DiskSpace(cfg); err != nil {
 		return append(all, unknown(what, "see the room on the disk."))
 	}
 	dir, err := trialFolder(cfg)
@@ -61,8 +61,8 @@ func trialFolder(cfg *config.Config) (string, error) {
 	for !there(near) {
 		near = filepath.Dir(near)
 	}
-	if foreign, err := local.Foreign(filepath.Dir(cfg.Paths.Database)); err == nil && foreign != nil &&
-		local.RootsOwn(near) != nil {
+	if foreign, err := local.ForeignOwner(filepath.Dir(cfg.Paths.Database)); err == nil && foreign != nil &&
+		local.CheckRootOwned(near) != nil {
 		return "", fmt.Errorf("see the owners")
 	}
 	near, err := filepath.EvalSymlinks(near)

@@ -79,7 +79,7 @@ func breachedFinding(cfg *config.Config) finding {
 }
 
 func room(cfg *config.Config) finding {
-	if err := app.Room(cfg); err != nil {
+	if err := app.DiskSpace(cfg); err != nil {
 		advice := "Free some space, or lower limits.free_disk."
 		if errors.Is(err, fs.ErrPermission) {
 			advice = "See the rights."

@@ -115,7 +115,7 @@ func twoOwners(database string) error {
 
 // actAsOwner makes root act as the owner of a database, and refuses anybody else.
 func actAsOwner(database string) error {
-	if err := local.Become(filepath.Dir(database)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := local.DropPrivileges(filepath.Dir(database)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return asOwner(database)

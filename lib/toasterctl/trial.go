@@ -181,7 +181,7 @@ func (t *trial) furnish(script []byte) error {
 
 // environment is what the runner would give the script, with limits in all places, to see whether they hold.
 func (t *trial) environment() []string {
-	env := append(app.Keeper(t.cfg, nil, nil).Env, "PATH="+t.path+":"+runnersPath, "HOME="+t.dir, "LANG=C.UTF-8",
+	env := append(app.Executor(t.cfg, nil, nil).Env, "PATH="+t.path+":"+runnersPath, "HOME="+t.dir, "LANG=C.UTF-8",
 		fmt.Sprintf("TOASTER_DISK=%d", trialShare<<20))
 	if t.cfg.Sandbox.Memory == 0 {
 		env = append(env, fmt.Sprintf("TOASTER_MEMORY=%d", spareRAM))

@@ -34,7 +34,7 @@ var silent = map[string]string{
 // speakers are the functions whose arguments people read, by the folder where it matters, and which arguments those are.
 var speakers = map[string][]int{
 	"apperr.New": {1, 2}, "apperr.Wrap": {2, 3},
-	"lib/jobs refuse": {2, 3}, "lib/engine end": {2}, "lib/jobs say": {1}, "lib/buildlog v.text": {0}, "lib/health add": {1},
+	"lib/jobs refuse": {2, 3}, "lib/engine/reconcile endBuild": {2}, "lib/jobs say": {1}, "lib/buildlog v.text": {0}, "lib/health add": {1},
 	"lib/dockerfile t.fail": {2, 3}, "lib/dockerfile whichOne": {0, 1}, "lib/dockerfile t.failIn": {3, 4}, "lib/dockerfile t.warn": {3, 4}, "lib/dockerfile t.warnIn": {2, 3},
 	"cgi-bin/build add": {0}, "lib/store giveUp": {4},
 }
@@ -46,13 +46,13 @@ var told = []string{"Message", "Advice", "Notice", "message", "advice", "Reason"
 // answers are functions, constants and variables all of whose texts are read. What programs type stands in lists, and is left out.
 var answers = []string{
 	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
-	"lib/jobs choose", "lib/jobs Why", "lib/engine/local reason", "lib/engine/local lostReason", "lib/engine/local noRunner", "lib/engine/local outcome", "lib/engine says", "lib/engine DisabledThere",
+	"lib/jobs choose", "lib/jobs Why", "lib/engine/local waitingReason", "lib/engine/local lostReason", "lib/engine/local noRunner", "lib/engine/local outcome", "lib/engine/reconcile outageReason", "lib/engine DisabledThere",
 	"lib/target next", "lib/target Login", "lib/target groups", "lib/target titles", "lib/target singleBoard", "lib/target phone", "lib/target otherARM",
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",
 }
 
 // returns are functions that return what people read, and have other texts, too.
-var returns = []string{"lib/engine/jenkins reason", "lib/engine/jenkins phase", "lib/engine/jenkins Examine", "lib/jobs readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
+var returns = []string{"lib/engine/jenkins waitingReason", "lib/engine/jenkins unavailableMessage", "lib/engine/jenkins Examine", "lib/jobs readFiles", "lib/dockerfile daemonises", "lib/dockerfile zipKind", "lib/dockerfile notText", "lib/dockerfile check", "cgi-bin/account agentName"}
 
 // states are words of the database and of configuration files that pages show.
 var states = []string{

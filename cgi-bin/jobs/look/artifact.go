@@ -11,6 +11,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -65,7 +66,7 @@ func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *s
 }
 
 // find returns the artifact that the path names, and when it was made.
-func (d *desk) find(r *web.Request, s *engine.Follower, number int) (a store.Artifact, modified time.Time, err error) {
+func (d *desk) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time, err error) {
 	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {

@@ -3,7 +3,7 @@ package look
 import (
 	"time"
 
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
 
@@ -63,7 +63,7 @@ type Span struct {
 }
 
 // TimelineOf is a build's timeline.
-func TimelineOf(list []engine.Span) (out []Span) {
+func TimelineOf(list []reconcile.Span) (out []Span) {
 	for _, s := range list {
 		j := Span{Name: s.Name, Step: s.Step, Line: s.Line, Instruction: s.Text, State: s.State,
 			Cached: s.Cached}

@@ -10,6 +10,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/buildlog"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -52,7 +53,7 @@ func goesOn(w http.ResponseWriter, next int64, more bool) {
 }
 
 // follow answers with the next lines of a log for a page that shows what is before them.
-func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int, offset int64) error {
+func follow(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, number int, offset int64) error {
 	b, err := s.Build(r.Context(), r.Who.Person.ID, r.Param("id"), number)
 	if err != nil {
 		return err
@@ -71,7 +72,7 @@ func follow(w http.ResponseWriter, r *web.Request, s *engine.Follower, number in
 	return err
 }
 
-func Reader(r *web.Request, s *engine.Follower, number int) buildlog.Read {
+func Reader(r *web.Request, s *reconcile.Reconciler, number int) buildlog.Read {
 	return func(offset int64) (engine.Chunk, error) {
 		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
 	}
@@ -82,7 +83,7 @@ func ViewOf(r *web.Request, b *store.Build) buildlog.View {
 }
 
 // WindowOf is the part of a log that a build's page shows: from ?from= on, what is before ?to=, or else its end.
-func WindowOf(r *web.Request, s *engine.Follower, number int) (w buildlog.Window, asked bool, err error) {
+func WindowOf(r *web.Request, s *reconcile.Reconciler, number int) (w buildlog.Window, asked bool, err error) {
 	read, q := Reader(r, s, number), r.URL.Query()
 	switch {
 	case q.Has("from"):
@@ -106,7 +107,7 @@ func WindowOf(r *web.Request, s *engine.Follower, number int) (w buildlog.Window
 
 // wholeLog sends what there is of a log now. A program behind a web server can't break a connection off, so the log is
 // read to its end before: what can't be is an error, and what breaks off after that is shorter than its length.
-func wholeLog(w http.ResponseWriter, r *web.Request, s *engine.Follower, number int) error {
+func wholeLog(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, number int) error {
 	log, err := s.WholeLog(r.Context(), r.Who.Person.ID, r.Param("id"), number)
 	if err != nil {
 		return err

@@ -7,12 +7,12 @@ import (
 	"strconv"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/engine"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/web"
 )
 
 // Routes are the routes of looking, below /jobs. open is asked by each request for what it looks through.
-func Routes(open func(*web.Request) (*engine.Follower, error)) []web.Route {
+func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route {
 	d := &desk{open}
 	return []web.Route{
 		{Method: http.MethodGet, Path: "", Access: web.Person, Do: d.list},
@@ -22,12 +22,12 @@ func Routes(open func(*web.Request) (*engine.Follower, error)) []web.Route {
 }
 
 type desk struct {
-	open func(*web.Request) (*engine.Follower, error)
+	open func(*web.Request) (*reconcile.Reconciler, error)
 }
 
 // Number is the number of the build that the path names. “latest” is the newest, where good is true that of those that
 // succeeded.
-func Number(r *web.Request, s *engine.Follower, good bool) (int, error) {
+func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 	if r.Param("number") == "latest" {
 		return s.Store.LatestBuild(r.Context(), r.Who.Person.ID, r.Param("id"), good)
 	}

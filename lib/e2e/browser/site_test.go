@@ -172,7 +172,7 @@ func (s *site) serve(conf string) {
 func (s *site) builds(script string) (stop func()) {
 	ctx, cancel := context.WithCancel(s.Context())
 	ended := make(chan error, 1)
-	r := local.Runner{DB: s.db, Keeper: local.Keeper{
+	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: filepath.Join(s.dir, "work"), Slots: 1, Log: slog.New(slog.DiscardHandler),
 	}}

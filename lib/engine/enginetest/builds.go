@@ -227,7 +227,7 @@ func outputLimit(j *job) {
 	if int64(len(log)) < j.OutputLimit || int64(len(log)) > j.OutputLimit+64<<10 || strings.Contains(log, "after") {
 		j.Errorf("its log has %d bytes", len(log))
 	}
-	if why := "t was stopped: it wrote more than " + engine.InBytes(j.OutputLimit) + " to its log."; !strings.Contains(b.Reason+log, why) {
+	if why := "t was stopped: it wrote more than " + engine.FormatBytes(j.OutputLimit) + " to its log."; !strings.Contains(b.Reason+log, why) {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log[max(0, len(log)-500):])
 	}
 	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {

@@ -22,8 +22,8 @@ type answerError struct {
 	method, path string
 	status       int
 	text         string // what Jenkins says, in one line
-	lacks        string // the permission that the account lacks
-	parts        string // Content-Range: Jenkins tells a file's size also when it can't give a part of it
+	permission   string // the permission that the account lacks
+	contentRange string // Content-Range: Jenkins tells a file's size also when it can't give a part of it
 }
 
 func (e *answerError) Error() string {
@@ -39,12 +39,12 @@ func statusOf(err error) int {
 	return 0
 }
 
-// away marks an error that is not about what was asked: any other question would end so, too.
-type away struct{ error }
+// outageError marks an error that is not about what was asked: any other question would end so, too.
+type outageError struct{ error }
 
-func (e away) Unwrap() []error { return []error{e.error, engine.ErrAway} }
+func (e outageError) Unwrap() []error { return []error{e.error, engine.ErrOutage} }
 
-func isCrumb(err error) bool {
+func isInvalidCrumb(err error) bool {
 	var e *answerError
 	return errors.As(err, &e) && e.status == http.StatusForbidden && strings.Contains(e.text, "No valid crumb")
 }
@@ -55,19 +55,20 @@ const (
 	pageBytes = 64 << 10 // that much is read of an error page
 )
 
-// refusal makes a fault of an answer that is no success, which a page where data should be is neither: then the address belongs to
-// something else, or something stands in front. It reads the body, and doesn't close it.
-func refusal(resp *http.Response, c call) error {
-	e := &answerError{method: c.method, path: c.path, status: resp.StatusCode, lacks: resp.Header.Get("X-Required-Permission"), parts: resp.Header.Get("Content-Range")}
+// responseError makes a fault of an answer that is no success, which a page where data should be is neither: then the
+// address belongs to something else, or something stands in front. It reads the body, and doesn't close it.
+func responseError(resp *http.Response, c call) error {
+	e := &answerError{method: c.method, path: c.path, status: resp.StatusCode,
+		permission: resp.Header.Get("X-Required-Permission"), contentRange: resp.Header.Get("Content-Range")}
 	page, _ := io.ReadAll(io.LimitReader(resp.Body, pageBytes))
-	e.text = said(resp, string(page))
+	e.text = pageText(resp, string(page))
 	switch e.status {
 	case http.StatusBadRequest:
 		if strings.Contains(e.text, "already exists") {
 			return apperr.Wrap(apperr.AlreadyExists, e, "The build engine has another job of this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.PermissionDenied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
 		return apperr.Wrap(apperr.PermissionDenied, e, "The build engine doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
@@ -75,19 +76,19 @@ func refusal(resp *http.Response, c call) error {
 	case http.StatusConflict:
 		return apperr.Wrap(apperr.FailedPrecondition, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
-		return apperr.Wrap(apperr.Unavailable, away{e}, phase(e.text), tryLater)
+		return apperr.Wrap(apperr.Unavailable, outageError{e}, unavailableMessage(e.text), tryLater)
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Internal, away{e}, "The build engine answers with a page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine answers with a page instead of data.", askAdmin)
 	case e.status <= 399:
-		return redirected(resp, e)
+		return redirectError(resp, e)
 	}
 	return apperr.Wrap(apperr.Internal, e, "The build engine failed to do that.", askAdmin)
 }
 
-// phase says what a Jenkins that is not ready is about.
-func phase(text string) string {
+// unavailableMessage says what a Jenkins that is not ready is about.
+func unavailableMessage(text string) string {
 	switch {
 	case strings.Contains(text, "restarting"):
 		return "The build engine is restarting."
@@ -97,47 +98,48 @@ func phase(text string) string {
 	return "The build engine is not available."
 }
 
-func redirected(resp *http.Response, e *answerError) error {
+func redirectError(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
-	if u, err := url.Parse(where); err == nil && asksToLogIn(u) {
-		return apperr.Wrap(apperr.PermissionDenied, away{e}, "The build engine asks this site to log in.", askAdmin)
+	if u, err := url.Parse(where); err == nil && isLoginURL(u) {
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine asks this site to log in.", askAdmin)
 	}
-	return apperr.Wrap(apperr.Internal, away{e}, "The build engine sends this site somewhere else.", askAdmin)
+	return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine sends this site somewhere else.", askAdmin)
 }
 
-func tooLong(c call) error {
-	return apperr.Wrap(apperr.Internal, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The build engine's answer is too long.", askAdmin)
+func tooLongError(c call) error {
+	err := fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer)
+	return apperr.Wrap(apperr.Internal, err, "The build engine's answer is too long.", askAdmin)
 }
 
-// cutOff is a fault for an answer that began as it should and did not end so.
-func cutOff(ctx context.Context, c call, err error) error {
+// truncatedError is a fault for an answer that began as it should and did not end so.
+func truncatedError(ctx context.Context, c call, err error) error {
 	err = fmt.Errorf("%s %s: %w", c.method, c.path, err)
 	if ctx.Err() != nil {
-		return late(err)
+		return timeoutError(err)
 	}
 	return apperr.Wrap(apperr.Unavailable, err, "The build engine's answer was cut off.", tryLater)
 }
 
-// unreached is a fault for a call without any answer.
-func unreached(ctx context.Context, err error) error {
+// connectionError is a fault for a call without any answer.
+func connectionError(ctx context.Context, err error) error {
 	var cert *tls.CertificateVerificationError
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Internal, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{err}, "The build engine's certificate can't be trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
-		return late(err)
+		return timeoutError(err)
 	}
-	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine can't be reached.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build engine can't be reached.", tryLater)
 }
 
-func late(err error) error {
-	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine didn't answer in time.", tryLater)
+func timeoutError(err error) error {
+	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build engine didn't answer in time.", tryLater)
 }
 
-// said returns what an error page says, in one line.
-func said(resp *http.Response, page string) string {
+// pageText returns what an error page says, in one line.
+func pageText(resp *http.Response, page string) string {
 	if text := resp.Header.Get("X-Error"); text != "" {
 		return text
 	}

@@ -18,10 +18,10 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// Artifacts lists what a build left. Jenkins lists names only, and links that it doesn't give out; so each is asked for its
-// first byte, which tells its size. See engine.Engine.
+// Artifacts lists what a build left. Jenkins lists names only, and links that it doesn't give out; so each is asked for
+// its first byte, which tells its size. See engine.Engine.
 func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engine.Artifact, error) {
-	paths, err := e.left(ctx, name, number)
+	paths, err := e.artifactPaths(ctx, name, number)
 	if err != nil {
 		return nil, err
 	}
@@ -33,7 +33,7 @@ func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engi
 		wait.Go(func() {
 			defer func() { <-slots }()
 			list[i].Path = p
-			list[i].Size, errs[i] = e.size(ctx, address(name, number, p))
+			list[i].Size, errs[i] = e.size(ctx, artifactURL(name, number, p))
 			if apperr.KindOf(errs[i]) == apperr.NotFound {
 				list[i].Path, errs[i] = "", nil
 			}
@@ -44,15 +44,16 @@ func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engi
 	return list, errors.Join(errs...)
 }
 
-// left returns the paths below dist/ that a build has left; none if it did not succeed.
-func (e *Engine) left(ctx context.Context, name string, number int) ([]string, error) {
+// artifactPaths returns the paths below dist/ that a build has left; none if it did not succeed.
+func (e *Engine) artifactPaths(ctx context.Context, name string, number int) ([]string, error) {
 	if number < 1 || !valid(name) {
-		return nil, noBuild
+		return nil, errNoBuild
 	}
 	var b gojenkins.BuildResponse
-	_, err := e.ask.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b, map[string]string{"tree": "building,result,artifacts[relativePath]"})
+	_, err := e.requester.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
+		map[string]string{"tree": "building,result,artifacts[relativePath]"})
 	if apperr.KindOf(err) == apperr.NotFound {
-		return nil, noBuild
+		return nil, errNoBuild
 	}
 	if err != nil || b.Building || b.Result != "SUCCESS" {
 		return nil, err
@@ -66,32 +67,32 @@ func (e *Engine) left(ctx context.Context, name string, number int) ([]string, e
 	return paths, nil
 }
 
-func address(name string, number int, p string) string {
+func artifactURL(name string, number int, p string) string {
 	return path(append([]string{"job", name, strconv.Itoa(number), "artifact", "dist"}, strings.Split(p, "/")...)...)
 }
 
 // size asks for an artifact's first byte: an answer to HEAD takes Jenkins as long as reading the whole file.
 func (e *Engine) size(ctx context.Context, address string) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.ask.limit)
+	ctx, cancel := context.WithTimeout(ctx, e.requester.limit)
 	defer cancel()
 	c := call{method: http.MethodGet, path: address, header: http.Header{"Range": {"bytes=0-0"}}}
-	resp, err := e.ask.do(ctx, c)
+	resp, err := e.requester.do(ctx, c)
 	var refused *answerError
 	switch {
-	case errors.As(err, &refused) && refused.parts != "":
-		return total(refused.parts)
+	case errors.As(err, &refused) && refused.contentRange != "":
+		return totalSize(refused.contentRange)
 	case err != nil:
 		return 0, err
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode == http.StatusPartialContent {
-		return total(resp.Header.Get("Content-Range"))
+		return totalSize(resp.Header.Get("Content-Range"))
 	}
-	return resp.ContentLength, sized(resp, c)
+	return resp.ContentLength, checkLength(resp, c)
 }
 
-// total reads a file's size from a Content-Range: "bytes 0-0/300000"; of an empty file "bytes 0--1/0".
-func total(parts string) (int64, error) {
+// totalSize reads a file's size from a Content-Range: "bytes 0-0/300000"; of an empty file "bytes 0--1/0".
+func totalSize(parts string) (int64, error) {
 	_, size, _ := strings.Cut(parts, "/")
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil || n < 0 {
@@ -100,62 +101,64 @@ func total(parts string) (int64, error) {
 	return n, nil
 }
 
-// sized returns an error for an answer that is no file of Jenkins's, such as another's page.
-func sized(resp *http.Response, c call) error {
+// checkLength returns an error for an answer that is no file of Jenkins's, such as another's page.
+func checkLength(resp *http.Response, c call) error {
 	if resp.ContentLength < 0 || resp.Header.Get("Accept-Ranges") == "" {
 		return apperr.Wrap(apperr.Internal, errors.New(c.path+": not a file with a length"), "The build engine doesn't give the file.", askAdmin)
 	}
 	return nil
 }
 
-// Open streams a part of an artifact. Only what the build lists is opened: Jenkins would answer other paths as well, with pages about
-// folders, archives of them, or what a link leads to. See engine.Engine.
+// Open streams a part of an artifact. Only what the build lists is opened: Jenkins would answer other paths as well,
+// with pages about folders, archives of them, or what a link leads to. See engine.Engine.
 func (e *Engine) Open(ctx context.Context, name string, number int, p string, r engine.Range) (*engine.Stream, error) {
-	paths, err := e.left(ctx, name, number)
+	paths, err := e.artifactPaths(ctx, name, number)
 	if err != nil {
 		return nil, err
 	}
 	if !slices.Contains(paths, p) {
-		return nil, noFile
+		return nil, errNoFile
 	}
-	c := call{method: http.MethodGet, path: address(name, number, p)}
+	c := call{method: http.MethodGet, path: artifactURL(name, number, p)}
 	s := &engine.Stream{}
 	if r != (engine.Range{}) {
 		if s.Size, err = e.size(ctx, c.path); err != nil {
-			return nil, file(err)
+			return nil, artifactError(err)
 		}
-		if s.Start, s.Length, err = within(r, s.Size); err != nil {
+		if s.Start, s.Length, err = resolveRange(r, s.Size); err != nil {
 			return nil, err
 		}
 		c.header = http.Header{"Range": {"bytes=" + strconv.FormatInt(s.Start, 10) + "-" + strconv.FormatInt(s.Start+s.Length-1, 10)}}
 	}
 	if err := e.stream(ctx, c, s); err != nil {
-		return nil, file(err)
+		return nil, artifactError(err)
 	}
 	return s, nil
 }
 
-var noFile = apperr.New(apperr.NotFound, "This build has no such file.", "Look at the build's page for what it has.")
+var errNoFile = apperr.New(apperr.NotFound, "This build has no such file.", "Look at the build's page for what it has.")
 
-func file(err error) error {
+func artifactError(err error) error {
 	if apperr.KindOf(err) == apperr.NotFound {
-		return noFile
+		return errNoFile
 	}
 	return err
 }
 
-// stream makes the call and fills s. A Jenkins behind something that takes no ranges sends all: then what comes before is skipped.
+// stream makes the call and fills s. A Jenkins behind something that takes no ranges sends all: then what comes before
+// is skipped.
 func (e *Engine) stream(ctx context.Context, c call, s *engine.Stream) error {
 	ctx, cancel := context.WithCancel(ctx)
-	resp, err := e.ask.do(ctx, c)
+	resp, err := e.requester.do(ctx, c)
 	if err != nil {
 		cancel()
 		return err
 	}
-	body := &watched{body: resp.Body, cancel: cancel, timer: time.AfterFunc(e.ask.limit, cancel), patience: e.ask.limit}
+	body := &timeoutReader{body: resp.Body, cancel: cancel,
+		timer: time.AfterFunc(e.requester.limit, cancel), timeout: e.requester.limit}
 	s.ReadCloser, s.ModTime = body, modified(resp)
 	if c.header == nil {
-		s.Size, s.Length, err = resp.ContentLength, resp.ContentLength, sized(resp, c)
+		s.Size, s.Length, err = resp.ContentLength, resp.ContentLength, checkLength(resp, c)
 	} else if resp.StatusCode != http.StatusPartialContent {
 		_, err = io.CopyN(io.Discard, body, s.Start)
 		body.left = s.Length
@@ -171,8 +174,8 @@ func modified(resp *http.Response) time.Time {
 	return t
 }
 
-// within returns the part of a file of that size that r means.
-func within(r engine.Range, size int64) (start, length int64, err error) {
+// resolveRange returns the part of a file of that size that r means.
+func resolveRange(r engine.Range, size int64) (start, length int64, err error) {
 	start = r.Start
 	if start < 0 {
 		start = max(0, size+start)
@@ -186,24 +189,25 @@ func within(r engine.Range, size int64) (start, length int64, err error) {
 	return start, length, nil
 }
 
-// watched is a body that is given up when nothing comes for too long. It has no other time limit: images are large.
-type watched struct {
-	body     io.ReadCloser
-	cancel   context.CancelFunc
-	timer    *time.Timer // calls cancel
-	patience time.Duration
-	left     int64 // bytes to give; 0: all
-	given    int64
+// timeoutReader is a body that is given up when nothing comes for too long. It has no other time limit: images are
+// large.
+type timeoutReader struct {
+	body    io.ReadCloser
+	cancel  context.CancelFunc
+	timer   *time.Timer // calls cancel
+	timeout time.Duration
+	left    int64 // bytes to give; 0: all
+	given   int64
 }
 
-func (w *watched) Read(p []byte) (int, error) {
+func (w *timeoutReader) Read(p []byte) (int, error) {
 	if w.left > 0 {
 		if w.given == w.left {
 			return 0, io.EOF
 		}
 		p = p[:min(int64(len(p)), w.left-w.given)]
 	}
-	w.timer.Reset(w.patience)
+	w.timer.Reset(w.timeout)
 	n, err := w.body.Read(p)
 	w.timer.Stop() // a reader may take its time
 	if w.left > 0 {
@@ -212,7 +216,7 @@ func (w *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (w *watched) Close() error {
+func (w *timeoutReader) Close() error {
 	w.timer.Stop()
 	defer w.cancel()
 	return w.body.Close()

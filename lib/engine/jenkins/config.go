@@ -58,24 +58,24 @@ func config(job engine.Job, disabled bool) string {
 		SCM:         class{"hudson.scm.NullSCM"},
 		Label:       job.Label, CanRoam: job.Label == "",
 		Disabled: disabled,
-		Shell:    shell{string(command(job)), failedStatus},
+		Shell:    shell{string(shellStep(job)), failedStatus},
 		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true},
 	}
-	return document(p)
+	return marshalXML(p)
 }
 
-// document encodes v as XML 1.0.
-func document(v any) string {
+// marshalXML encodes v as XML 1.0.
+func marshalXML(v any) string {
 	var b bytes.Buffer
 	b.WriteString("<?xml version='1.0' encoding='UTF-8'?>\n")
 	if err := xml.NewEncoder(&b).Encode(v); err != nil {
 		panic(err) // the types above can't be encoded
 	}
-	return ascii(b.String())
+	return toASCII(b.String())
 }
 
-// ascii writes all other characters as references. Names of elements and attributes have none.
-func ascii(s string) string {
+// toASCII writes all other characters as references. Names of elements and attributes have none.
+func toASCII(s string) string {
 	var b strings.Builder
 	for _, r := range s {
 		if r < 0x80 {

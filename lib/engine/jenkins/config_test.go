@@ -64,7 +64,7 @@ func runStep(t testing.TB, step, workspace string) (string, int) {
 }
 
 func step(script string, limit time.Duration) string {
-	return string(command(engine.Job{Name: "demo", Script: []byte(script), TimeLimit: limit}))
+	return string(shellStep(engine.Job{Name: "demo", Script: []byte(script), TimeLimit: limit}))
 }
 
 func TestTheStepLeavesDistAlone(t *testing.T) {
@@ -118,7 +118,7 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 	ws := t.TempDir()
 	job := engine.Job{Name: "demo", Script: []byte("trap 'exit 0' TERM; echo begun; mkdir dist; yes; echo more\n"),
 		TimeLimit: time.Minute, OutputLimit: 5 << 20}
-	out, status := runStep(t, string(command(job)), ws)
+	out, status := runStep(t, string(shellStep(job)), ws)
 	const last = "\ntoaster: failed: it was stopped: it wrote more than 5 MiB to its log.\n"
 	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) || len(out) != 5<<20+len(last) {
 		t.Errorf("it ended with %d and said %d bytes, %q", status, len(out), out[max(0, len(out)-200):])
@@ -128,7 +128,7 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 	}
 	job.OutputLimit = 0
 	job.Script = []byte("yes | head -c 10000000\n")
-	if out, status := runStep(t, string(command(job)), ws); status != 0 || len(out) != 10_000_000 {
+	if out, status := runStep(t, string(shellStep(job)), ws); status != 0 || len(out) != 10_000_000 {
 		t.Errorf("without a limit it ended with %d and said %d bytes", status, len(out))
 	}
 }
@@ -175,7 +175,7 @@ func FuzzConfig(f *testing.F) {
 			t.Fatalf("it holds %q", text[i:i+1])
 		}
 		p := read(t, text)
-		if p.Shell.Command != string(command(job)) {
+		if p.Shell.Command != string(shellStep(job)) {
 			t.Fatalf("the step is %q", p.Shell.Command)
 		}
 		if strings.Contains(p.Shell.Command, "\r") {
@@ -184,7 +184,7 @@ func FuzzConfig(f *testing.F) {
 		if strings.ContainsAny(strings.Split(p.Description, "\n(toaster job")[0], "<>\"") {
 			t.Fatalf("its description is HTML: %q", p.Description)
 		}
-		out, err := exec.Command("/bin/sh", "-c", string(carried(script))).Output()
+		out, err := exec.Command("/bin/sh", "-c", string(embedScript(script))).Output()
 		if err != nil || !bytes.Equal(out, script) {
 			t.Fatalf("the shell gets %q, %v", out, err)
 		}

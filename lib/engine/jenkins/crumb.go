@@ -8,16 +8,17 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// crumb is what Jenkins wants with each POST of an account that logs in with a password: a field that belongs to a session.
+// crumb is what Jenkins wants with each POST of an account that logs in with a password: a field that belongs to a
+// session.
 type crumb struct {
 	Field  string `json:"crumbRequestField"`
 	Value  string `json:"crumb"`
 	cookie string // the session's
 }
 
-// sign puts the crumb on a request.
-func (r *requester) sign(ctx context.Context, req *http.Request) error {
-	c, err := r.obtain(ctx)
+// addCrumb puts the crumb on a request.
+func (r *requester) addCrumb(ctx context.Context, req *http.Request) error {
+	c, err := r.getCrumb(ctx)
 	if err != nil {
 		return err
 	}
@@ -28,8 +29,8 @@ func (r *requester) sign(ctx context.Context, req *http.Request) error {
 	return nil
 }
 
-// obtain returns the crumb, which it asks for once. A Jenkins that wants no crumbs has none.
-func (r *requester) obtain(ctx context.Context) (*crumb, error) {
+// getCrumb returns the crumb, which it asks for once. A Jenkins that wants no crumbs has none.
+func (r *requester) getCrumb(ctx context.Context) (*crumb, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.crumb != nil {
@@ -51,8 +52,8 @@ func (r *requester) obtain(ctx context.Context) (*crumb, error) {
 	return c, nil
 }
 
-// forget makes the next POST ask for a new crumb.
-func (r *requester) forget() {
+// dropCrumb makes the next POST ask for a new crumb.
+func (r *requester) dropCrumb() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.crumb = nil

@@ -15,15 +15,16 @@ import (
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
+			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
 		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
 	}
-	if err := e.define(ctx, job); err != nil {
+	if err := e.createOrUpdate(ctx, job); err != nil {
 		return err
 	}
-	e.show(ctx, job.Name)
+	e.addToView(ctx, job.Name)
 	return nil
 }
 
@@ -38,12 +39,12 @@ func valid(name string) bool {
 	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
-// define makes a job, or gives the one that is there its new definition. Whether a createItem that failed has made the job
-// is never guessed: Jenkins is asked.
-func (e *Engine) define(ctx context.Context, job engine.Job) error {
+// createOrUpdate makes a job, or gives the one that is there its new definition. Whether a createItem that failed has
+// made the job is never guessed: Jenkins is asked.
+func (e *Engine) createOrUpdate(ctx context.Context, job engine.Job) error {
 	var failed error
 	for range 3 {
-		_, err := e.ask.PostXML(ctx, "/createItem", config(job, false), nil, map[string]string{"name": job.Name})
+		_, err := e.requester.PostXML(ctx, "/createItem", config(job, false), nil, map[string]string{"name": job.Name})
 		if err == nil {
 			return nil
 		}
@@ -51,17 +52,17 @@ func (e *Engine) define(ctx context.Context, job engine.Job) error {
 			return err
 		}
 		failed = err
-		there, err := e.look(ctx, job.Name, "description,disabled")
+		there, err := e.getJob(ctx, job.Name, "description,disabled")
 		if apperr.KindOf(err) == apperr.NotFound {
 			continue // it was removed meanwhile, or was never made
 		}
 		if err != nil {
 			return err
 		}
-		if err := e.owns(ctx, there, job.Name); err != nil {
+		if err := e.checkOwner(ctx, there, job.Name); err != nil {
 			return err
 		}
-		_, err = e.ask.PostXML(ctx, path("job", job.Name, "config.xml"), config(job, there.Disabled), nil, nil)
+		_, err = e.requester.PostXML(ctx, path("job", job.Name, "config.xml"), config(job, there.Disabled), nil, nil)
 		if apperr.KindOf(err) != apperr.NotFound || err == nil {
 			return err
 		}
@@ -69,28 +70,28 @@ func (e *Engine) define(ctx context.Context, job engine.Job) error {
 	return failed
 }
 
-// item is a job as Jenkins tells of it. See hudson.model.Job and AbstractProject.
-type item struct {
-	Name        string  `json:"name"`
-	FullName    string  `json:"fullName"` // with the folders that it is in
-	Description string  `json:"description"`
-	Disabled    bool    `json:"disabled"`
-	Label       string  `json:"labelExpression"`
-	NextNumber  int     `json:"nextBuildNumber"`
-	Queued      *queued `json:"queueItem"`
-	Builds      []run   `json:"builds"`
-	Last        *run    `json:"lastBuild"`
+// jobInfo is a job as Jenkins tells of it. See hudson.model.Job and AbstractProject.
+type jobInfo struct {
+	Name        string      `json:"name"`
+	FullName    string      `json:"fullName"` // with the folders that it is in
+	Description string      `json:"description"`
+	Disabled    bool        `json:"disabled"`
+	Label       string      `json:"labelExpression"`
+	NextNumber  int         `json:"nextBuildNumber"`
+	Queued      *queueItem  `json:"queueItem"`
+	Builds      []buildInfo `json:"builds"`
+	Last        *buildInfo  `json:"lastBuild"`
 }
 
-// look asks for fields of a job. Jenkins finds a job also by its name in other letter case: that one is another.
-func (e *Engine) look(ctx context.Context, name, fields string) (*item, error) {
-	j := &item{}
+// getJob asks for fields of a job. Jenkins finds a job also by its name in other letter case: that one is another.
+func (e *Engine) getJob(ctx context.Context, name, fields string) (*jobInfo, error) {
+	j := &jobInfo{}
 	if !valid(name) {
-		return nil, noJob
+		return nil, errNoJob
 	}
-	if _, err := e.ask.GetJSON(ctx, path("job", name), j, map[string]string{"tree": "name," + fields}); err != nil {
+	if _, err := e.requester.GetJSON(ctx, path("job", name), j, map[string]string{"tree": "name," + fields}); err != nil {
 		if apperr.KindOf(err) == apperr.NotFound {
-			return nil, noJob
+			return nil, errNoJob
 		}
 		return nil, err
 	}
@@ -101,12 +102,12 @@ func (e *Engine) look(ctx context.Context, name, fields string) (*item, error) {
 }
 
 var (
-	noJob        = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
+	errNoJob     = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
 	errOtherCase = apperr.New(apperr.AlreadyExists, "The build engine has another job whose name differs in letter case only.", askAdmin)
 )
 
-// owns tells whether a job is toaster's and is called so; else it is somebody else's.
-func (e *Engine) owns(ctx context.Context, j *item, name string) error {
+// checkOwner tells whether a job is toaster's and is called so; else it is somebody else's.
+func (e *Engine) checkOwner(ctx context.Context, j *jobInfo, name string) error {
 	if isMarked(j.Description, name) {
 		return nil
 	}
@@ -123,10 +124,10 @@ func (e *Engine) owns(ctx context.Context, j *item, name string) error {
 
 var errNotOurs = apperr.New(apperr.AlreadyExists, "The build engine has another job of this name, which is not toaster's.", askAdmin)
 
-// SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job (ParameterizedJobMixIn.makeDisabled).
-// See engine.Engine.
+// SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job
+// (ParameterizedJobMixIn.makeDisabled). See engine.Engine.
 func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) error {
-	if _, err := e.mine(ctx, name, "disabled"); err != nil {
+	if _, err := e.findJob(ctx, name, "disabled"); err != nil {
 		return err
 	}
 	job := &gojenkins.Job{Jenkins: e.jenkins, Base: path("job", name)}
@@ -139,11 +140,11 @@ func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) erro
 	return err
 }
 
-// mine is look where a job in other letter case counts as none.
-func (e *Engine) mine(ctx context.Context, name, fields string) (*item, error) {
-	j, err := e.look(ctx, name, fields)
+// findJob is getJob where a job in other letter case counts as none.
+func (e *Engine) findJob(ctx context.Context, name, fields string) (*jobInfo, error) {
+	j, err := e.getJob(ctx, name, fields)
 	if errors.Is(err, errOtherCase) {
-		return nil, noJob
+		return nil, errNoJob
 	}
 	return j, err
 }

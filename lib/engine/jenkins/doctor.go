@@ -20,36 +20,36 @@ type Finding struct {
 	Advice  string // what to change
 }
 
-// oldest is the oldest release that this engine was tried with; the newest was 2.452.
-const oldest = "2.263"
+// oldestRelease is the oldest release that this engine was tried with; the newest was 2.452.
+const oldestRelease = "2.263"
 
-// Doctor looks at all that the engine needs of the controller: that it answers, its release, the account and its permissions,
-// the view, for each label an agent that is online, and jobs that were renamed. To try the permissions and the agents it makes
-// a job, starts and cancels a build of it that no agent can take, lets one run on an agent of each label that is free, and
-// deletes the job.
+// Doctor looks at all that the engine needs of the controller: that it answers, its release, the account and its
+// permissions, the view, for each label an agent that is online, and jobs that were renamed. To try the permissions and
+// the agents it makes a job, starts and cancels a build of it that no agent can take, lets one run on an agent of each
+// label that is free, and deletes the job.
 func (e *Engine) Doctor(ctx context.Context, labels []string) []Finding {
-	reached, version := e.reach(ctx)
+	reached, version := e.checkConnection(ctx)
 	if !reached.OK {
 		return []Finding{reached}
 	}
 	labels = slices.Compact(slices.Sorted(slices.Values(labels)))
-	agents, free := e.agents(ctx, labels)
-	all := append([]Finding{reached, release(version)}, e.permissions(ctx, free)...)
-	all = append(all, e.viewFindings(ctx)...)
+	agents, free := e.checkAgents(ctx, labels)
+	all := append([]Finding{reached, checkRelease(version)}, e.checkPermissions(ctx, free)...)
+	all = append(all, e.checkView(ctx)...)
 	all = append(all, agents...)
-	return append(all, e.renamed(ctx)...)
+	return append(all, e.checkRenamedJobs(ctx)...)
 }
 
-func (e *Engine) reach(ctx context.Context) (Finding, string) {
-	f := Finding{What: "Jenkins at " + e.ask.base.String()}
+func (e *Engine) checkConnection(ctx context.Context) (Finding, string) {
+	f := Finding{What: "Jenkins at " + e.requester.base.String()}
 	var me struct {
 		Name      string `json:"name"`
 		Anonymous bool   `json:"anonymous"`
 	}
-	resp, err := e.ask.GetJSON(ctx, "/whoAmI", &me, nil)
+	resp, err := e.requester.GetJSON(ctx, "/whoAmI", &me, nil)
 	switch {
 	case err != nil:
-		f.Problem, f.Advice = cause(err), cure(err, e.ask)
+		f.Problem, f.Advice = errorDetails(err), fix(err, e.requester)
 		return f, ""
 	case me.Anonymous:
 		f.Problem, f.Advice = "takes toaster for an anonymous visitor.", "Set user and token in [jenkins]."
@@ -59,8 +59,8 @@ func (e *Engine) reach(ctx context.Context) (Finding, string) {
 	return f, resp.Header.Get("X-Jenkins")
 }
 
-// cause says why a call failed, with the details that a page keeps to itself.
-func cause(err error) string {
+// errorDetails says why a call failed, with the details that a page keeps to itself.
+func errorDetails(err error) string {
 	f := apperr.Of(err)
 	if f.Err == nil {
 		return f.Message
@@ -68,8 +68,8 @@ func cause(err error) string {
 	return f.Message + " (" + f.Err.Error() + ")"
 }
 
-// cure says what to do about a call that failed.
-func cure(err error, r *requester) string {
+// fix says what to do about a call that failed.
+func fix(err error, r *requester) string {
 	var e *answerError
 	if !errors.As(err, &e) {
 		if apperr.KindOf(err) == apperr.Internal {
@@ -80,8 +80,8 @@ func cure(err error, r *requester) string {
 	switch {
 	case e.status == http.StatusUnauthorized:
 		return "Set user and token in [jenkins]: user " + strconv.Quote(r.user) + " has no such token or password."
-	case e.lacks != "":
-		return "Give the account the permission " + permission(e.lacks) + "."
+	case e.permission != "":
+		return "Give the account the permission " + permission(e.permission) + "."
 	case apperr.KindOf(err) == apperr.Unavailable:
 		return "Wait until Jenkins has started."
 	}
@@ -104,18 +104,19 @@ func permission(id string) string {
 	return group + "/" + words[len(words)-1]
 }
 
-func release(version string) Finding {
+func checkRelease(version string) Finding {
 	f := Finding{What: "Jenkins's release", OK: true, Problem: version}
 	switch {
 	case version == "":
 		f.OK, f.Problem, f.Advice = false, "The answer doesn't say.", "See whether url in [jenkins] is that of a Jenkins."
-	case older(version, oldest):
-		f.OK, f.Problem, f.Advice = false, version+" is older than "+oldest+", the oldest that toaster was tried with.", "Update Jenkins."
+	case olderThan(version, oldestRelease):
+		f.OK, f.Problem = false, version+" is older than "+oldestRelease+", the oldest that toaster was tried with."
+		f.Advice = "Update Jenkins."
 	}
 	return f
 }
 
-func older(version, than string) bool {
+func olderThan(version, than string) bool {
 	a, b := strings.Split(version, "."), strings.Split(than, ".")
 	for i := range b {
 		if i >= len(a) {

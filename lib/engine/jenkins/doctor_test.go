@@ -188,7 +188,7 @@ func without(permission string) func(*jenkinstest.Server) {
 
 // What conf/jenkins holds is what the engine relies on.
 func TestTheInstalledView(t *testing.T) {
-	text, err := os.ReadFile("../../conf/jenkins/view.xml")
+	text, err := os.ReadFile("../../../conf/jenkins/view.xml")
 	must(t, err)
 	s := jenkinstest.Start(t, jenkinstest.Options{})
 	admin(t, s, "POST", "/createView?name=web-sdk-builds", string(text))
@@ -201,7 +201,7 @@ func TestTheInstalledView(t *testing.T) {
 
 // What conf/jenkins/permissions.txt gives is what toaster needs, and no more: all of it goes into the matrix as it is.
 func TestTheInstalledPermissions(t *testing.T) {
-	text, err := os.ReadFile("../../conf/jenkins/permissions.txt")
+	text, err := os.ReadFile("../../../conf/jenkins/permissions.txt")
 	must(t, err)
 	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds", Users: []jenkinstest.User{jenkinstest.NewUser("admin", jenkinstest.Administer), jenkinstest.NewUser("toaster")}})
 	for line := range strings.Lines(string(text)) {

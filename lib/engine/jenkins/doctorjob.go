@@ -37,8 +37,8 @@ type trial struct {
 	all []Finding
 }
 
-// permissions goes through the life of a job, with builds on agents of the labels.
-func (e *Engine) permissions(ctx context.Context, labels []string) []Finding {
+// checkPermissions goes through the life of a job, with builds on agents of the labels.
+func (e *Engine) checkPermissions(ctx context.Context, labels []string) []Finding {
 	t := &trial{Engine: e, job: engine.Job{
 		Name: trialName, Description: "“toasterctl doctor” tries its permissions; it may be deleted",
 		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"), TimeLimit: time.Minute,
@@ -68,7 +68,7 @@ func (t *trial) try(what, lacks string, err error) bool {
 	case kind == apperr.PermissionDenied || kind == apperr.NotFound:
 		f.Problem, f.Advice = "The account may not do that.", "Give it the permission "+lacks+"."
 	default:
-		f.Problem, f.Advice = cause(err), cure(err, t.ask)
+		f.Problem, f.Advice = errorDetails(err), fix(err, t.requester)
 	}
 	t.all = append(t.all, f)
 	return f.OK
@@ -77,7 +77,7 @@ func (t *trial) try(what, lacks string, err error) bool {
 // create makes the job. One that is there is an earlier doctor's: then whether one can be made is seen when it is gone.
 func (t *trial) create(ctx context.Context) error {
 	make := func() error {
-		_, err := t.ask.PostXML(ctx, "/createItem", config(t.job, false), nil, map[string]string{"name": trialName})
+		_, err := t.requester.PostXML(ctx, "/createItem", config(t.job, false), nil, map[string]string{"name": trialName})
 		return err
 	}
 	err := make()
@@ -91,22 +91,22 @@ func (t *trial) create(ctx context.Context) error {
 }
 
 func (t *trial) see(ctx context.Context) error {
-	_, err := t.look(ctx, trialName, "description")
+	_, err := t.getJob(ctx, trialName, "description")
 	return err
 }
 
 func (t *trial) configure(ctx context.Context) error {
-	_, err := t.ask.PostXML(ctx, path("job", trialName, "config.xml"), config(t.job, false), nil, nil)
+	_, err := t.requester.PostXML(ctx, path("job", trialName, "config.xml"), config(t.job, false), nil, nil)
 	return err
 }
 
 func (t *trial) post(ctx context.Context, action string) error {
-	_, err := t.ask.Post(ctx, path("job", trialName)+action, nil, nil, map[string]string{"delay": "0sec"})
+	_, err := t.requester.Post(ctx, path("job", trialName)+action, nil, nil, map[string]string{"delay": "0sec"})
 	return err
 }
 
 func (t *trial) cancelAll(ctx context.Context) error {
-	j, err := t.look(ctx, trialName, "queueItem[id]")
+	j, err := t.getJob(ctx, trialName, "queueItem[id]")
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (t *trial) build(ctx context.Context, label string) (*engine.BuildStatus, s
 		ticket, err = t.Start(ctx, trialName)
 	}
 	why := "it did not start in time"
-	for end := time.Now().Add(trialTime); err == nil && time.Now().Before(end) && pause(ctx, 50*time.Millisecond); {
+	for end := time.Now().Add(trialTime); err == nil && time.Now().Before(end) && sleep(ctx, 50*time.Millisecond); {
 		var all map[string]engine.Status
 		if all, err = t.Status(ctx, trialName); err != nil {
 			break
@@ -172,25 +172,25 @@ func (t *trial) build(ctx context.Context, label string) (*engine.BuildStatus, s
 			if b.Ticket != ticket || !b.State.Ended() {
 				continue
 			}
-			return &b, t.ending(ctx, b)
+			return &b, t.failureReason(ctx, b)
 		}
 	}
 	if err != nil {
-		return nil, cause(err)
+		return nil, errorDetails(err)
 	}
 	t.cancelAll(ctx)
 	return nil, why
 }
 
-// ending is why a build has ended, by the last mark in its log.
-func (t *trial) ending(ctx context.Context, b engine.BuildStatus) (why string) {
+// failureReason is why a build has ended, by the last mark in its log.
+func (t *trial) failureReason(ctx context.Context, b engine.BuildStatus) (why string) {
 	if b.State == engine.Lost {
 		_, why, _ = t.Examine(ctx, trialName, b.Number)
 		return why
 	}
 	c, err := t.Log(ctx, trialName, b.Number, 0)
 	if err != nil {
-		return cause(err)
+		return errorDetails(err)
 	}
 	var lines engine.Scanner
 	lines.Scan(c.Text, func(_ []byte, m engine.Mark) {

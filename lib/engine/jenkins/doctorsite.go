@@ -9,8 +9,8 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// viewFindings look at the view. One that has a job can also be seen by who may see the job.
-func (e *Engine) viewFindings(ctx context.Context) []Finding {
+// checkView looks at the view. One that has a job can also be seen by who may see the job.
+func (e *Engine) checkView(ctx context.Context) []Finding {
 	f := Finding{What: "view " + e.view}
 	pattern, err := e.viewPattern(ctx)
 	switch kind := apperr.KindOf(err); {
@@ -22,28 +22,29 @@ func (e *Engine) viewFindings(ctx context.Context) []Finding {
 	case kind == apperr.NotFound:
 		f.Problem, f.Advice = "is not there, or the account may not see it.", "Make it from conf/jenkins/view.xml, and give the account View/Read."
 	case kind == apperr.PermissionDenied:
-		f.Problem, f.Advice = cause(err), "Give the account View/Read."
+		f.Problem, f.Advice = errorDetails(err), "Give the account View/Read."
 	default:
-		f.Problem, f.Advice = cause(err), cure(err, e.ask)
+		f.Problem, f.Advice = errorDetails(err), fix(err, e.requester)
 	}
 	var shown struct {
-		Jobs []named `json:"jobs"`
+		Jobs []nameOnly `json:"jobs"`
 	}
 	if !f.OK {
 		return []Finding{f}
 	}
-	if _, err := e.ask.GetJSON(ctx, path("view", e.view), &shown, map[string]string{"tree": "jobs[name]{0,1}"}); err == nil && len(shown.Jobs) == 0 {
+	_, err = e.requester.GetJSON(ctx, path("view", e.view), &shown, map[string]string{"tree": "jobs[name]{0,1}"})
+	if err == nil && len(shown.Jobs) == 0 {
 		return []Finding{f}
 	}
 	return []Finding{f, {What: "permission to see views", OK: true, Unknown: true,
 		Problem: "not checked: a view that has jobs can be seen without it. Give the account View/Read all the same"}}
 }
 
-// agents looks for an agent for each label, and returns the labels of which one is free.
-func (e *Engine) agents(ctx context.Context, labels []string) (all []Finding, free []string) {
+// checkAgents looks for an agent for each label, and returns the labels of which one is free.
+func (e *Engine) checkAgents(ctx context.Context, labels []string) (all []Finding, free []string) {
 	agents, err := e.computers(ctx)
 	if err != nil {
-		return []Finding{{What: "agents", Problem: cause(err), Advice: cure(err, e.ask)}}, nil
+		return []Finding{{What: "agents", Problem: errorDetails(err), Advice: fix(err, e.requester)}}, nil
 	}
 	for _, label := range labels {
 		f := Finding{What: agentWith(label)}
@@ -89,8 +90,8 @@ func (c *computer) idle() bool {
 	return false
 }
 
-// isExclusive tells whether an agent takes only jobs with one of its labels: Node.Mode.EXCLUSIVE. Only a label's page tells,
-// and each node's own name is a label.
+// isExclusive tells whether an agent takes only jobs with one of its labels: Node.Mode.EXCLUSIVE. Only a label's page
+// tells, and each node's own name is a label.
 func (e *Engine) isExclusive(ctx context.Context, c computer) bool {
 	var label struct {
 		Mode  string `json:"mode"`
@@ -102,19 +103,19 @@ func (e *Engine) isExclusive(ctx context.Context, c computer) bool {
 	if c.Class == "hudson.model.Hudson$MasterComputer" {
 		at, tree = "", "mode"
 	}
-	if _, err := e.ask.GetJSON(ctx, at, &label, map[string]string{"tree": tree}); err != nil {
+	if _, err := e.requester.GetJSON(ctx, at, &label, map[string]string{"tree": tree}); err != nil {
 		return false
 	}
 	return label.Mode == "EXCLUSIVE" || len(label.Nodes) > 0 && label.Nodes[0].Mode == "EXCLUSIVE"
 }
 
-// renamed finds jobs that carry the mark of another one: toaster has made that anew, and leaves these alone.
-func (e *Engine) renamed(ctx context.Context) (all []Finding) {
+// checkRenamedJobs finds jobs that carry the mark of another one: toaster has made that anew, and leaves these alone.
+func (e *Engine) checkRenamedJobs(ctx context.Context) (all []Finding) {
 	var root struct {
-		Jobs []item `json:"jobs"`
+		Jobs []jobInfo `json:"jobs"`
 	}
-	if _, err := e.ask.GetJSON(ctx, "", &root, map[string]string{"tree": "jobs[name,description]"}); err != nil {
-		return []Finding{{What: "renamed jobs", Problem: cause(err), Advice: cure(err, e.ask)}}
+	if _, err := e.requester.GetJSON(ctx, "", &root, map[string]string{"tree": "jobs[name,description]"}); err != nil {
+		return []Finding{{What: "renamed jobs", Problem: errorDetails(err), Advice: fix(err, e.requester)}}
 	}
 	mark := regexp.MustCompile(`\(toaster job ([A-Za-z0-9._+-]{1,200})\)`)
 	for _, j := range root.Jobs {

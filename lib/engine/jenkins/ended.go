@@ -17,9 +17,9 @@ var _ engine.Examiner = (*Engine)(nil)
 // endedByJenkins is said of a build that its script has not ended.
 const endedByJenkins = "The build service ended this build before its script did: it was restarted, or its agent was lost."
 
-// endings are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told. The
-// first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
-var endings = []struct{ words, reason string }{
+// endReasons are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told.
+// The first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
+var endReasons = []struct{ words, reason string }{
 	{words: "No space left on device", reason: "A disk of the build service is full, its agent's or its own: the administrator has to make room."},
 	{words: "Agent went offline during the build", reason: agentLost},
 	{words: "ChannelClosedException", reason: agentLost},
@@ -50,7 +50,7 @@ const (
 // interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
 func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, string, error) {
 	if number < 1 || !valid(name) {
-		return "", "", noBuild
+		return "", "", errNoBuild
 	}
 	var b struct {
 		Result  string `json:"result"`
@@ -58,7 +58,7 @@ func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.S
 			Class string `json:"_class"`
 		} `json:"actions"`
 	}
-	_, err := e.ask.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
+	_, err := e.requester.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
 		map[string]string{"tree": "result,actions[causes[_class]]"})
 	if apperr.KindOf(err) == apperr.NotFound {
 		return engine.Lost, endedByJenkins, nil
@@ -81,12 +81,12 @@ func (e *Engine) whyEnded(ctx context.Context, name string, number int) (string,
 	if err != nil {
 		return endedByJenkins, err
 	}
-	c, err := e.Log(ctx, name, number, max(0, end.Next-lastWords))
+	c, err := e.Log(ctx, name, number, max(0, end.Next-tailBytes))
 	if err != nil {
 		return endedByJenkins, err
 	}
-	text := string(jenkinsOwn(c.Text))
-	for _, end := range endings {
+	text := string(ownOutput(c.Text))
+	for _, end := range endReasons {
 		if strings.Contains(text, end.words) {
 			return end.reason, nil
 		}
@@ -98,8 +98,8 @@ func (e *Engine) whyEnded(ctx context.Context, name string, number int) (string,
 var ownLines = []string{"\tat ", "\t... ", "\tSuppressed", "Caused", "Also:", "FATAL", "ERROR", "java.", "hudson.", "jenkins.", "org.",
 	"Build ", "Agent went", "Finished:", "Archiving", "Skipped", "Terminated", "toaster: this build was"}
 
-// jenkinsOwn leaves out what is before Jenkins's last words: the build's programs may have printed anything.
-func jenkinsOwn(text []byte) []byte {
+// ownOutput leaves out what is before Jenkins's last words: the build's programs may have printed anything.
+func ownOutput(text []byte) []byte {
 	for end := len(text); end > 0; {
 		begin := bytes.LastIndexByte(text[:end-1], '\n') + 1
 		line := string(text[begin:end])
@@ -111,5 +111,5 @@ func jenkinsOwn(text []byte) []byte {
 	return text
 }
 
-// lastWords is how much of a log Jenkins's words about its end take: two stack traces.
-const lastWords = 16 << 10
+// tailBytes is how much of a log Jenkins's words about its end take: two stack traces.
+const tailBytes = 16 << 10

@@ -1,9 +1,9 @@
-// Package jenkins is the engine that builds on a Jenkins controller: a freestyle job for each of toaster's jobs, on agents by
-// label. It speaks to Jenkins through gojenkins, behind a requester of its own; instead.go tells which of gojenkins's calls it
-// uses, and why it does not use the others.
+// Package jenkins is the engine that builds on a Jenkins controller: a freestyle job for each of toaster's jobs, on
+// agents by label. It speaks to Jenkins through gojenkins, behind a requester of its own; gojenkins.go tells which of
+// gojenkins's calls it uses, and why it does not use the others.
 //
-// What it relies on was observed on Jenkins 2.263.4 and read in the source of that release, whose classes are named where a
-// rule comes from one. The account needs no administrator's rights, and the controller no plugin.
+// What it relies on was observed on Jenkins 2.263.4 and read in the source of that release, whose classes are named
+// where a rule comes from one. The account needs no administrator's rights, and the controller no plugin.
 package jenkins
 
 import (
@@ -30,15 +30,25 @@ import (
 
 // Options say where a controller is and who toaster is there.
 type Options struct {
-	URL           string         // the controller's base address; a path in it is allowed
-	User          string         // an account of toaster's own
-	Token         string         // its API token
-	Password      string         // its password, where there is no token; slower, because Jenkins hashes it for each request
-	View          string         // the view that shows the jobs; empty: DefaultView
-	CA            string         // a PEM file with the certificate authorities to trust; empty: the system's
-	Connect, Call time.Duration  // limits of connecting and of a whole call; 0: 2 s and 10 s
-	Logger        *slog.Logger   // nil: slog.Default()
-	Memory        *engine.Memory // of a controller that is away; nil: none
+	URL           string        // the controller's base address; a path in it is allowed
+	User          string        // an account of toaster's own
+	Token         string        // its API token
+	Password      string        // its password, where there is no token; slower, because Jenkins hashes it for each request
+	View          string        // the view that shows the jobs; empty: DefaultView
+	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
+	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
+	Logger        *slog.Logger  // nil: slog.Default()
+	Outages       OutageStore   // when the controller was away; nil: none
+}
+
+// OutageStore remembers between processes that a controller is away.
+type OutageStore interface {
+	// Outage returns what is known; nil: the controller has answered last.
+	Outage(ctx context.Context) *engine.Outage
+	// Check returns why the controller is not to be asked now; known says that it was away when it was asked last.
+	Check(ctx context.Context) (known bool, err error)
+	// Record notes what asking has led to: an error that is engine.ErrOutage, or an answer.
+	Record(ctx context.Context, known bool, err error)
 }
 
 // DefaultView is the view that toaster.do showed its jobs in (design: § Names).
@@ -47,25 +57,25 @@ const DefaultView = "web-sdk-builds"
 // Engine is a engine.Engine on a Jenkins controller. It keeps no state but a crumb and connections: any number of
 // processes may use the same controller at once.
 type Engine struct {
-	jenkins *gojenkins.Jenkins
-	ask     *requester
-	view    string
-	logger  *slog.Logger
+	jenkins   *gojenkins.Jenkins
+	requester *requester
+	view      string
+	logger    *slog.Logger
 }
 
 var (
 	_ engine.Engine = (*Engine)(nil)
 	_ engine.Tracer = (*Engine)(nil)
 
-	_ engine.Rememberer = (*Engine)(nil)
+	_ engine.OutageReporter = (*Engine)(nil)
 )
 
-// Outage returns since when the controller is away. See engine.Rememberer.
+// Outage returns since when the controller is away. See engine.OutageReporter.
 func (e *Engine) Outage(ctx context.Context) *engine.Outage {
-	if e.ask.memory == nil {
+	if e.requester.outages == nil {
 		return nil
 	}
-	return e.ask.memory.Outage(ctx)
+	return e.requester.outages.Outage(ctx)
 }
 
 // New returns the engine on the controller that o names. It reads the CA file and doesn't use the network.
@@ -77,7 +87,7 @@ func New(o Options) (*Engine, error) {
 	if o.User == "" || o.Token == "" && o.Password == "" {
 		return nil, errors.New("an account on Jenkins is missing: a user, and an API token or a password")
 	}
-	pool, err := authorities(o.CA)
+	pool, err := loadCA(o.CA)
 	if err != nil {
 		return nil, err
 	}
@@ -93,9 +103,9 @@ func New(o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	quiet()
+	silenceGojenkins()
 	r := &requester{
-		base: base, user: o.User, secret: o.Token, limit: o.Call, memory: o.Memory,
+		base: base, user: o.User, secret: o.Token, limit: o.Call, outages: o.Outages,
 		client: &http.Client{
 			Transport:     transport(pool, o.Connect, o.Call),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -104,7 +114,8 @@ func New(o Options) (*Engine, error) {
 	if o.Token == "" {
 		r.secret, r.crumbs = o.Password, true
 	}
-	return &Engine{jenkins: &gojenkins.Jenkins{Server: base.String(), Requester: r}, ask: r, view: o.View, logger: o.Logger}, nil
+	jenkins := &gojenkins.Jenkins{Server: base.String(), Requester: r}
+	return &Engine{jenkins: jenkins, requester: r, view: o.View, logger: o.Logger}, nil
 }
 
 // baseURL reads the controller's address; it ends without a slash.
@@ -116,8 +127,8 @@ func baseURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// authorities reads a PEM file; nil stands for the system's.
-func authorities(path string) (*x509.CertPool, error) {
+// loadCA reads a PEM file; nil stands for the system's.
+func loadCA(path string) (*x509.CertPool, error) {
 	if path == "" {
 		return nil, nil
 	}
@@ -148,9 +159,9 @@ func transport(pool *x509.CertPool, connect, call time.Duration) *http.Transport
 	}
 }
 
-// quiet gives gojenkins's loggers, which are nil, a place where they can't harm: Init would point them at standard output,
-// which in a CGI program is the response.
-var quiet = sync.OnceFunc(func() {
+// silenceGojenkins gives gojenkins's loggers, which are nil, a place where they can't harm: Init would point them at
+// standard output, which in a CGI program is the response.
+var silenceGojenkins = sync.OnceFunc(func() {
 	none := log.New(io.Discard, "", 0)
 	gojenkins.Info, gojenkins.Warning, gojenkins.Error = none, none, none
 })

@@ -13,14 +13,15 @@ var (
 	_ engine.Keeper  = (*Engine)(nil)
 )
 
-// Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a FailedPrecondition. See engine.Expirer.
+// Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a Conflict. See
+// engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	if !valid(name) || number < 1 {
-		return noBuild
+		return errNoBuild
 	}
 	at := path("job", name, strconv.Itoa(number))
 	var b keptRun
-	_, err := e.ask.GetJSON(ctx, at, &b, map[string]string{"tree": "number,building,keepLog"})
+	_, err := e.requester.GetJSON(ctx, at, &b, map[string]string{"tree": "number,building,keepLog"})
 	switch {
 	case apperr.KindOf(err) == apperr.NotFound:
 		return nil
@@ -31,7 +32,7 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	case b.KeepLog:
 		return apperr.New(apperr.FailedPrecondition, "Somebody has Jenkins keep this build.", "Let it go there first.")
 	}
-	if _, err = e.ask.Post(ctx, at+"/doDelete", nil, nil, nil); apperr.KindOf(err) == apperr.NotFound {
+	if _, err = e.requester.Post(ctx, at+"/doDelete", nil, nil, nil); apperr.KindOf(err) == apperr.NotFound {
 		return nil
 	}
 	return err
@@ -39,20 +40,20 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 
 // keptRun is a build, and whether Jenkins refuses to delete it.
 type keptRun struct {
-	run
+	buildInfo
 	KeepLog bool `json:"keepLog"`
 }
 
 // Keep marks a build as kept, or not. Jenkins has a switch for that alone, so it is looked at first. See engine.Keeper.
 func (e *Engine) Keep(ctx context.Context, name string, number int, keep bool) error {
 	if !valid(name) || number < 1 {
-		return noBuild
+		return errNoBuild
 	}
 	at := path("job", name, strconv.Itoa(number))
 	var b keptRun
-	_, err := e.ask.GetJSON(ctx, at, &b, map[string]string{"tree": "number,keepLog"})
+	_, err := e.requester.GetJSON(ctx, at, &b, map[string]string{"tree": "number,keepLog"})
 	if err == nil && b.KeepLog != keep {
-		_, err = e.ask.Post(ctx, at+"/toggleLogKeep", nil, nil, nil)
+		_, err = e.requester.Post(ctx, at+"/toggleLogKeep", nil, nil, nil)
 	}
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil

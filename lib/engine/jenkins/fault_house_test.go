@@ -15,6 +15,7 @@ import (
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/jenkins/jenkinstest"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -84,8 +85,8 @@ func service(t *testing.T, database string, e engine.Engine) *jobs.Service {
 		t.Fatal(err)
 	}
 	return jobs.New(jobs.Service{
-		Follower: engine.Follower{Store: db, Engine: e, Now: time.Now, Logger: quietly},
-		Targets:  func() (*target.Targets, error) { return targets, nil }, Version: "test",
+		Reconciler: reconcile.Reconciler{Store: db, Engine: e, Now: time.Now, Logger: quietly},
+		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 	})
 }

@@ -18,16 +18,16 @@ type computer struct {
 	Executors []struct {
 		Idle bool `json:"idle"`
 	} `json:"executors"`
-	Labels []named `json:"assignedLabels"`
+	Labels []nameOnly `json:"assignedLabels"`
 }
 
-type named struct {
+type nameOnly struct {
 	Name string `json:"name"`
 }
 
 // can tells whether the agent takes builds with that label; any takes those without.
 func (c *computer) can(label string) bool {
-	return c.Slots > 0 && (label == "" || slices.Contains(c.Labels, named{label}))
+	return c.Slots > 0 && (label == "" || slices.Contains(c.Labels, nameOnly{label}))
 }
 
 // labels are the agent's, without the one that every agent has: its own name.
@@ -46,15 +46,15 @@ func (e *Engine) computers(ctx context.Context) ([]computer, error) {
 	var answer struct {
 		Computers []computer `json:"computer"`
 	}
-	_, err := e.ask.GetJSON(ctx, "/computer", &answer,
+	_, err := e.requester.GetJSON(ctx, "/computer", &answer,
 		map[string]string{"tree": "computer[displayName,offline,numExecutors,executors[idle],assignedLabels[name]]"})
 	return answer.Computers, err
 }
 
-// Health tells of the agents, by the labels that they have: an agent with two labels counts once, under both together. See
-// engine.Engine.
+// Health tells of the agents, by the labels that they have: an agent with two labels counts once, under both together.
+// See engine.Engine.
 func (e *Engine) Health(ctx context.Context) engine.Health {
-	h, err := e.health(ctx)
+	h, err := e.getHealth(ctx)
 	if err != nil {
 		f := apperr.Of(err)
 		return engine.Health{Reachable: f.Kind != apperr.Unavailable, Message: f.Message, Version: h.Version}
@@ -62,19 +62,19 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 	return h
 }
 
-func (e *Engine) health(ctx context.Context) (h engine.Health, err error) {
+func (e *Engine) getHealth(ctx context.Context) (h engine.Health, err error) {
 	var root struct {
 		Quieting bool `json:"quietingDown"`
 	}
-	resp, err := e.ask.GetJSON(ctx, "", &root, map[string]string{"tree": "quietingDown"})
+	resp, err := e.requester.GetJSON(ctx, "", &root, map[string]string{"tree": "quietingDown"})
 	if err != nil {
 		return h, err
 	}
 	h.Version = resp.Header.Get("X-Jenkins")
 	var queue struct {
-		Items []queued `json:"items"`
+		Items []queueItem `json:"items"`
 	}
-	if _, err := e.ask.GetJSON(ctx, "/queue", &queue, map[string]string{"tree": "items[id]"}); err != nil {
+	if _, err := e.requester.GetJSON(ctx, "/queue", &queue, map[string]string{"tree": "items[id]"}); err != nil {
 		return h, err
 	}
 	agents, err := e.computers(ctx)

@@ -45,7 +45,7 @@ func (h *house) reads(act func()) (requests int, spooled int64) {
 
 func (h *house) log(job *store.Job) buildlog.Read {
 	return func(offset int64) (engine.Chunk, error) {
-		return h.Follower.Log(h.Context(), h.ann.ID, job.ID, 1, offset)
+		return h.Reconciler.Log(h.Context(), h.ann.ID, job.ID, 1, offset)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestALongLogIsWholePartByPart(t *testing.T) {
 	h.quiets()
 	var all strings.Builder
 	for c := (engine.Chunk{More: true}); c.More; {
-		next, err := h.Follower.Log(h.Context(), h.ann.ID, job.ID, 1, c.Next)
+		next, err := h.Reconciler.Log(h.Context(), h.ann.ID, job.ID, 1, c.Next)
 		if err != nil || next.More && next.Next <= c.Next || len(next.Text) > engine.MaxChunk {
 			t.Fatal(next.Next, err)
 		}

@@ -7,16 +7,16 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/jenkins/jenkinstest"
+	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
 
 // remembers lets the house's programs remember together, as a real site's do.
 func (h *house) remembers() {
-	memory := &engine.Memory{Store: h.Store, Now: h.Now, Logger: quietly}
-	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Memory, o.Call = memory, 900*time.Millisecond })
+	outages := &reconcile.OutageStore{Store: h.Store, Now: h.Now, Logger: quietly}
+	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
 }
 
 // opened is what a job's page, a build's and the list say of its newest build.

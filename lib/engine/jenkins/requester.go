@@ -15,20 +15,19 @@ import (
 	"github.com/bndr/gojenkins"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/engine"
 )
 
-// requester is gojenkins's way to the controller. An endpoint is a path below the base address, escaped already. Every answer
-// that is not a success is a *apperr.Error; a redirect that a POST is answered with by a Jenkins that obeyed is returned with
-// the status 200, which is what gojenkins takes for success.
+// requester is gojenkins's way to the controller. An endpoint is a path below the base address, escaped already. Every
+// answer that is not a success is a *apperr.Error; a redirect that a POST is answered with by a Jenkins that obeyed is
+// returned with the status 200, which is what gojenkins takes for success.
 type requester struct {
-	base   *url.URL
-	user   string
-	secret string // an API token, or a password
-	crumbs bool   // the secret is a password: POSTs need a crumb
-	limit  time.Duration
-	client *http.Client
-	memory *engine.Memory // nil: each call asks
+	base    *url.URL
+	user    string
+	secret  string // an API token, or a password
+	crumbs  bool   // the secret is a password: POSTs need a crumb
+	limit   time.Duration
+	client  *http.Client
+	outages OutageStore // nil: each call asks
 
 	mu    sync.Mutex
 	crumb *crumb // nil: none yet
@@ -48,26 +47,27 @@ type call struct {
 	header       http.Header
 }
 
-// do makes a call and returns its answer, whose body the caller closes; ctx has to live that long. A controller that was
-// away a moment ago is not asked.
+// do makes a call and returns its answer, whose body the caller closes; ctx has to live that long. A controller that
+// was away a moment ago is not asked.
 func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
-	if r.memory == nil {
+	if r.outages == nil {
 		return r.send(ctx, c, false)
 	}
-	known, err := r.memory.Away(ctx)
+	known, err := r.outages.Check(ctx)
 	if err != nil {
 		return nil, err
 	}
 	begin := time.Now()
 	resp, err := r.send(ctx, c, known)
-	if ctx.Err() == nil || time.Since(begin) >= min(patience, r.limit) { // else it had hardly any time
-		r.memory.Found(ctx, known, err)
+	if ctx.Err() == nil || time.Since(begin) >= min(unresponsiveAfter, r.limit) { // else it had hardly any time
+		r.outages.Record(ctx, known, err)
 	}
 	return resp, err
 }
 
-// patience is after what time a controller that says nothing is away, also when its caller gives up earlier than it would.
-const patience = 1500 * time.Millisecond
+// unresponsiveAfter is after what time a controller that says nothing is away, also when its caller gives up earlier
+// than it would.
+const unresponsiveAfter = 1500 * time.Millisecond
 
 // send makes a call; hasty is one to a controller that was away when it was asked last.
 func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Response, error) {
@@ -84,25 +84,25 @@ func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Respons
 		}
 		resp, err := r.client.Do(req)
 		if err != nil {
-			return nil, unreached(ctx, err)
+			return nil, connectionError(ctx, err)
 		}
-		if r.succeeded(resp, c) {
+		if r.isSuccess(resp, c) {
 			return resp, nil
 		}
-		f := refusal(resp, c)
+		f := responseError(resp, c)
 		resp.Body.Close()
 		switch {
 		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses) && !hasty:
 			// While it restarts Jenkins says this to a right token, too, for about 0.3 s; nothing was done.
-			if !pause(ctx, pauses[try]) {
-				return nil, late(f)
+			if !sleep(ctx, pauses[try]) {
+				return nil, timeoutError(f)
 			}
 			try++
-		case isCrumb(f) && c.method == http.MethodPost && r.crumbs && !fresh:
+		case isInvalidCrumb(f) && c.method == http.MethodPost && r.crumbs && !fresh:
 			fresh = true // the session that the crumb belonged to has ended
-			r.forget()
+			r.dropCrumb()
 		case resp.StatusCode == http.StatusNotFound && c.path != alivePath:
-			return nil, r.confirm(ctx, f)
+			return nil, r.confirmNotFound(ctx, f)
 		default:
 			return nil, f
 		}
@@ -112,14 +112,15 @@ func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Respons
 // target returns the address that a call goes to. A path that would not reach what its caller means is refused.
 func (r *requester) target(c call) (*url.URL, error) {
 	u, err := url.Parse(r.base.String() + c.path)
-	if err != nil || !strings.HasPrefix(c.path, "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Host != r.base.Host || climbs(c.path) {
+	if err != nil || !strings.HasPrefix(c.path, "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
+		u.Host != r.base.Host || hasDotSegment(c.path) {
 		return nil, apperr.New(apperr.InvalidArgument, "There is nothing with such a name.", "")
 	}
 	u.RawQuery = c.query.Encode()
 	return u, nil
 }
 
-func climbs(path string) bool {
+func hasDotSegment(path string) bool {
 	for part := range strings.SplitSeq(path, "/") {
 		if part == "." || part == ".." {
 			return true
@@ -143,30 +144,30 @@ func (r *requester) request(ctx context.Context, c call, target *url.URL) (*http
 	req.Header.Set("User-Agent", "toaster")
 	req.Header.Set("Accept-Language", "en") // reasons are read
 	if c.method == http.MethodPost && r.crumbs {
-		return req, r.sign(ctx, req)
+		return req, r.addCrumb(ctx, req)
 	}
 	return req, nil
 }
 
-// succeeded tells whether an answer means that Jenkins has done what it was asked for.
-func (r *requester) succeeded(resp *http.Response, c call) bool {
+// isSuccess tells whether an answer means that Jenkins has done what it was asked for.
+func (r *requester) isSuccess(resp *http.Response, c call) bool {
 	switch {
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
 		// Jenkins says nothing to a POST that it obeys; a page is somebody else's, also where data was asked for.
 		return c.method != http.MethodPost && !strings.HasSuffix(c.path, alivePath) ||
 			!strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html")
-	case resp.StatusCode == http.StatusFound && c.method == http.MethodPost && obeyed(resp, c):
+	case resp.StatusCode == http.StatusFound && c.method == http.MethodPost && isRedirectToJob(resp, c):
 		resp.StatusCode, resp.Status = http.StatusOK, "200 OK"
 		return true
 	}
 	return false
 }
 
-// obeyed tells a redirect to what was acted upon, or to the front page, from one to a page for logging in. Its host and the
-// path in front come from the request, through proxies: they don't count.
-func obeyed(resp *http.Response, c call) bool {
+// isRedirectToJob tells a redirect to what was acted upon, or to the front page, from one to a page for logging in. Its
+// host and the path in front come from the request, through proxies: they don't count.
+func isRedirectToJob(resp *http.Response, c call) bool {
 	u, err := url.Parse(resp.Header.Get("Location"))
-	if err != nil || asksToLogIn(u) {
+	if err != nil || isLoginURL(u) {
 		return false
 	}
 	job, _, _ := strings.Cut(strings.TrimPrefix(c.path, "/job/"), "/")
@@ -175,7 +176,7 @@ func obeyed(resp *http.Response, c call) bool {
 	return onJob || strings.HasSuffix(c.path, "/doDelete") && strings.HasSuffix(u.Path, "/")
 }
 
-func asksToLogIn(u *url.URL) bool {
+func isLoginURL(u *url.URL) bool {
 	path := strings.ToLower(u.Path) + "/"
 	if strings.HasSuffix(path, "/login/") || strings.Contains(path, "/securityrealm/") {
 		return true
@@ -186,9 +187,9 @@ func asksToLogIn(u *url.URL) bool {
 // alivePath is what only a Jenkins that is up and running answers.
 const alivePath = "/api/json"
 
-// confirm returns missing when Jenkins is up: its servlet container says 404 to everything before Jenkins has come, and after
-// it has gone.
-func (r *requester) confirm(ctx context.Context, missing error) error {
+// confirmNotFound returns missing when Jenkins is up: its servlet container says 404 to everything before Jenkins has
+// come, and after it has gone.
+func (r *requester) confirmNotFound(ctx context.Context, missing error) error {
 	var root struct {
 		Class string `json:"_class"`
 	}
@@ -198,7 +199,7 @@ func (r *requester) confirm(ctx context.Context, missing error) error {
 	return missing
 }
 
-func pause(ctx context.Context, d time.Duration) bool {
+func sleep(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
 		return false
@@ -207,9 +208,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// into makes a call within the time limit and reads its answer: as text into a *string, as JSON into anything else, not at
-// all into nil.
-func (r *requester) into(ctx context.Context, c call, answer any) (*http.Response, error) {
+// doDecode makes a call within the time limit and reads its answer: as text into a *string, as JSON into anything else,
+// not at all into nil.
+func (r *requester) doDecode(ctx context.Context, c call, answer any) (*http.Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.limit)
 	defer cancel()
 	resp, err := r.do(ctx, c)
@@ -230,23 +231,23 @@ func (r *requester) into(ctx context.Context, c call, answer any) (*http.Respons
 		*answer = string(text)
 	default:
 		if kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); kind != "application/json" {
-			return nil, refusal(resp, c)
+			return nil, responseError(resp, c)
 		}
-		err = json.NewDecoder(printable{body}).Decode(answer)
+		err = json.NewDecoder(controlFilter{body}).Decode(answer)
 	}
 	switch {
 	case body.N <= 0:
-		return nil, tooLong(c)
+		return nil, tooLongError(c)
 	case err != nil:
-		return nil, cutOff(ctx, c, err)
+		return nil, truncatedError(ctx, c, err)
 	}
 	return resp, nil
 }
 
-// printable makes spaces of control characters. Jenkins leaves those in names as they are, which is no JSON.
-type printable struct{ io.Reader }
+// controlFilter makes spaces of control characters. Jenkins leaves those in names as they are, which is no JSON.
+type controlFilter struct{ io.Reader }
 
-func (r printable) Read(p []byte) (int, error) {
+func (r controlFilter) Read(p []byte) (int, error) {
 	n, err := r.Reader.Read(p)
 	for i, c := range p[:n] {
 		if c < ' ' {
@@ -258,12 +259,13 @@ func (r printable) Read(p []byte) (int, error) {
 
 // GetJSON asks for the api/json of an endpoint.
 func (r *requester) GetJSON(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
-	return r.into(ctx, call{method: http.MethodGet, path: strings.TrimRight(endpoint, "/") + "/api/json", query: values(query)}, pointee(response))
+	c := call{method: http.MethodGet, path: strings.TrimRight(endpoint, "/") + "/api/json", query: queryValues(query)}
+	return r.doDecode(ctx, c, unwrap(response))
 }
 
 // Get asks for an endpoint as it is.
 func (r *requester) Get(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
-	return r.into(ctx, call{method: http.MethodGet, path: endpoint, query: values(query)}, pointee(response))
+	return r.doDecode(ctx, call{method: http.MethodGet, path: endpoint, query: queryValues(query)}, unwrap(response))
 }
 
 // GetXML is Get: the only answers in XML are config.xml's, which gojenkins takes as text.
@@ -273,7 +275,7 @@ func (r *requester) GetXML(ctx context.Context, endpoint string, response any, q
 
 // Post posts a form.
 func (r *requester) Post(ctx context.Context, endpoint string, payload io.Reader, response any, query map[string]string) (*http.Response, error) {
-	c := call{method: http.MethodPost, path: endpoint, query: values(query), kind: "application/x-www-form-urlencoded"}
+	c := call{method: http.MethodPost, path: endpoint, query: queryValues(query), kind: "application/x-www-form-urlencoded"}
 	if payload != nil {
 		var err error
 		if c.body, err = io.ReadAll(payload); err != nil {
@@ -281,13 +283,14 @@ func (r *requester) Post(ctx context.Context, endpoint string, payload io.Reader
 		}
 	}
 	// gojenkins expects JSON of a POST nowhere that this package calls it.
-	return r.into(ctx, c, nil)
+	return r.doDecode(ctx, c, nil)
 }
 
 // PostXML posts XML.
 func (r *requester) PostXML(ctx context.Context, endpoint string, xml string, _ any, query map[string]string) (*http.Response, error) {
-	c := call{method: http.MethodPost, path: endpoint, query: values(query), body: []byte(xml), kind: "application/xml; charset=utf-8"}
-	return r.into(ctx, c, nil)
+	c := call{method: http.MethodPost, path: endpoint, query: queryValues(query),
+		body: []byte(xml), kind: "application/xml; charset=utf-8"}
+	return r.doDecode(ctx, c, nil)
 }
 
 // PostJSON posts a form to an endpoint's api/json.
@@ -300,7 +303,7 @@ func (r *requester) PostFiles(context.Context, string, io.Reader, any, map[strin
 	return nil, apperr.New(apperr.Internal, "toaster sends no files to Jenkins.", "")
 }
 
-func values(query map[string]string) url.Values {
+func queryValues(query map[string]string) url.Values {
 	v := url.Values{}
 	for key, value := range query {
 		v.Set(key, value)
@@ -308,8 +311,8 @@ func values(query map[string]string) url.Values {
 	return v
 }
 
-// pointee takes the pointers off that gojenkins puts around what to decode into.
-func pointee(response any) any {
+// unwrap takes the pointers off that gojenkins puts around what to decode into.
+func unwrap(response any) any {
 	if p, ok := response.(*any); ok {
 		return *p
 	}

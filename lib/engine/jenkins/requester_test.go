@@ -91,7 +91,7 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := serve(t, c.answer)
-			_, err := e.mine(t.Context(), "demo", "disabled")
+			_, err := e.findJob(t.Context(), "demo", "disabled")
 			f := apperr.Of(err)
 			if f.Kind != c.kind || !strings.Contains(f.Message, c.message) || !strings.Contains(err.Error(), c.log) {
 				t.Errorf("%s: %v", f.Kind, err)
@@ -260,7 +260,7 @@ func TestNothingGoesToStandardOutput(t *testing.T) {
 // HTTP_PROXY is a header of the request in a CGI program (CVE-2016-5385).
 func TestNoProxyIsAsked(t *testing.T) {
 	e := serve(t, page(404, ""))
-	if e.ask.client.Transport.(*http.Transport).Proxy != nil {
+	if e.requester.client.Transport.(*http.Transport).Proxy != nil {
 		t.Error("it would ask a proxy")
 	}
 }
@@ -312,7 +312,7 @@ func TestAnEndlessAnswerIsGivenUp(t *testing.T) {
 func TestNamesThatReachSomethingElseAreRefused(t *testing.T) {
 	e := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.URL) })
 	for _, endpoint := range []string{"/job/a?b", "/job/a#b", "/job/../x", "/job/./x", "x", "@evil.example/", "//evil/..", "/job/%zz"} {
-		if _, err := e.ask.Get(t.Context(), endpoint, nil, nil); apperr.KindOf(err) != apperr.InvalidArgument {
+		if _, err := e.requester.Get(t.Context(), endpoint, nil, nil); apperr.KindOf(err) != apperr.InvalidArgument {
 			t.Errorf("%s: %v", endpoint, err)
 		}
 	}

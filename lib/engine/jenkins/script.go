@@ -22,28 +22,29 @@ const failedStatus = 99
 //go:embed wrapper.sh
 var wrapper string
 
-// command returns the shell step of a job. It begins with an interpreter's line, so that Jenkins doesn't run it with -xe.
-func command(job engine.Job) []byte {
+// shellStep returns the shell step of a job. It begins with an interpreter's line, so that Jenkins doesn't run it with
+// -xe.
+func shellStep(job engine.Job) []byte {
 	seconds := max(1, int64((job.TimeLimit+time.Second-1)/time.Second))
 	most := int64(math.MaxInt64)
 	if job.OutputLimit > 0 {
 		most = job.OutputLimit
 	}
 	head := strings.NewReplacer("@MARK@", mark(job.Name), "@FAILED@", fmt.Sprint(failedStatus),
-		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.InWords(time.Duration(seconds)*time.Second),
-		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.InBytes(most))
+		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.FormatDuration(time.Duration(seconds)*time.Second),
+		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.FormatBytes(most))
 	before, after, _ := strings.Cut(wrapper, "@SCRIPT@\n")
 	var b bytes.Buffer
 	b.WriteString(head.Replace(before))
-	b.Write(carried(job.Script))
+	b.Write(embedScript(job.Script))
 	b.WriteString(head.Replace(after))
 	return b.Bytes()
 }
 
-// carried returns shell code that prints script, byte for byte. Jenkins stores the step as XML, turns CR LF into LF, and
-// writes it on the agent in the encoding that the agent has: plain text goes through that as it is, and can be read in
-// Jenkins; anything else goes as base64.
-func carried(script []byte) []byte {
+// embedScript returns shell code that prints script, byte for byte. Jenkins stores the step as XML, turns CR LF into
+// LF, and writes it on the agent in the encoding that the agent has: plain text goes through that as it is, and can be
+// read in Jenkins; anything else goes as base64.
+func embedScript(script []byte) []byte {
 	const end = "TOASTER-END-OF-SCRIPT"
 	var b bytes.Buffer
 	if isPlain(script) && !bytes.Contains(script, []byte(end)) {

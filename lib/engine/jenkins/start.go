@@ -14,29 +14,29 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// queued is an item of Jenkins's queue. See hudson.model.Queue.Item.
-type queued struct {
-	ID         int64  `json:"id"`
-	Why        string `json:"why"`
-	Since      int64  `json:"inQueueSince"` // ms since 1970
-	Blocked    bool   `json:"blocked"`      // by a build of its own job
-	Cancelled  bool   `json:"cancelled"`
-	Task       named  `json:"task"`
+// queueItem is an item of Jenkins's queue. See hudson.model.Queue.Item.
+type queueItem struct {
+	ID         int64    `json:"id"`
+	Why        string   `json:"why"`
+	Since      int64    `json:"inQueueSince"` // ms since 1970
+	Blocked    bool     `json:"blocked"`      // by a build of its own job
+	Cancelled  bool     `json:"cancelled"`
+	Task       nameOnly `json:"task"`
 	Executable *struct {
 		Number int `json:"number"`
 	} `json:"executable"`
 }
 
-// Start asks for a build, in one request. The ticket is the id of the queue's item, which the build has later as its queueId; while
-// an item of the job waits Jenkins gives the same one. See engine.Engine.
+// Start asks for a build, in one request. The ticket is the id of the queue's item, which the build has later as its
+// queueId; while an item of the job waits Jenkins gives the same one. See engine.Engine.
 func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) {
 	if !valid(name) {
-		return "", noJob
+		return "", errNoJob
 	}
-	resp, err := e.ask.Post(ctx, path("job", name, "build"), nil, nil, map[string]string{"delay": "0sec"})
+	resp, err := e.requester.Post(ctx, path("job", name, "build"), nil, nil, map[string]string{"delay": "0sec"})
 	switch {
 	case apperr.KindOf(err) == apperr.NotFound:
-		return "", noJob
+		return "", errNoJob
 	case statusOf(err) == http.StatusBadRequest:
 		// It wants parameters: it was edited by hand. The caller defines it again.
 		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build engine; it is set up again.", tryLater)
@@ -59,9 +59,9 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 // Stop ends a build, or takes the item that waits out of the queue. See engine.Engine.
 func (e *Engine) Stop(ctx context.Context, name string, number int) error {
 	if number < 0 {
-		return noBuild
+		return errNoBuild
 	}
-	j, err := e.mine(ctx, name, "nextBuildNumber,queueItem[id],builds[number,building]{0,5}")
+	j, err := e.findJob(ctx, name, "nextBuildNumber,queueItem[id],builds[number,building]{0,5}")
 	if err != nil {
 		return err
 	}
@@ -74,16 +74,16 @@ func (e *Engine) Stop(ctx context.Context, name string, number int) error {
 		}
 	}
 	if number >= j.NextNumber {
-		return noBuild
+		return errNoBuild
 	}
 	return nil
 }
 
-var noBuild = apperr.New(apperr.NotFound, "The build engine has no such build.", "")
+var errNoBuild = apperr.New(apperr.NotFound, "The build engine has no such build.", "")
 
 // stop ends a running build; Jenkins says the same to one that has ended meanwhile.
 func (e *Engine) stop(ctx context.Context, name string, number int) error {
-	_, err := e.ask.Post(ctx, path("job", name, strconv.Itoa(number), "stop"), nil, nil, nil)
+	_, err := e.requester.Post(ctx, path("job", name, strconv.Itoa(number), "stop"), nil, nil, nil)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil
 	}
@@ -91,15 +91,15 @@ func (e *Engine) stop(ctx context.Context, name string, number int) error {
 }
 
 // cancel takes what waits out of the queue. An item that has just left is none any more.
-func (e *Engine) cancel(ctx context.Context, j *item) error {
+func (e *Engine) cancel(ctx context.Context, j *jobInfo) error {
 	if j.Queued == nil {
 		return nil
 	}
-	_, err := e.ask.Post(ctx, "/queue/cancelItem", nil, nil, map[string]string{"id": strconv.FormatInt(j.Queued.ID, 10)})
+	_, err := e.requester.Post(ctx, "/queue/cancelItem", nil, nil, map[string]string{"id": strconv.FormatInt(j.Queued.ID, 10)})
 	if apperr.KindOf(err) != apperr.NotFound && statusOf(err) != http.StatusInternalServerError {
 		return err
 	}
-	now, lookErr := e.mine(ctx, j.Name, "queueItem[id]")
+	now, lookErr := e.findJob(ctx, j.Name, "queueItem[id]")
 	switch {
 	case apperr.KindOf(lookErr) == apperr.NotFound:
 		return nil
@@ -111,18 +111,19 @@ func (e *Engine) cancel(ctx context.Context, j *item) error {
 	return nil
 }
 
-// Trace tells what became of a start that Status shows nowhere: Queued when it waits, or is on its way from the queue to its
-// number; Running and the number when it has one; Aborted when somebody took it out of the queue; Lost when Jenkins doesn't know
-// it, because it left the queue more than 300 s ago or the queue was lost.
+// Trace tells what became of a start that Status shows nowhere: Queued when it waits, or is on its way from the queue
+// to its number; Running and the number when it has one; Aborted when somebody took it out of the queue; Lost when
+// Jenkins doesn't know it, because it left the queue more than 300 s ago or the queue was lost.
 //
-// A Status can miss a start that is well: Executor.run takes it from the queue before the build is listed, and before the build
-// has its queueId.
+// A Status can miss a start that is well: Executor.run takes it from the queue before the build is listed, and before
+// the build has its queueId.
 func (e *Engine) Trace(ctx context.Context, name string, ticket engine.Ticket) (engine.State, int, error) {
 	if n, err := strconv.ParseInt(string(ticket), 10, 64); err != nil || n < 1 {
 		return engine.Lost, 0, nil
 	}
-	var q queued
-	_, err := e.ask.GetJSON(ctx, path("queue", "item", string(ticket)), &q, map[string]string{"tree": "id,cancelled,task[name],executable[number]"})
+	var q queueItem
+	_, err := e.requester.GetJSON(ctx, path("queue", "item", string(ticket)), &q,
+		map[string]string{"tree": "id,cancelled,task[name],executable[number]"})
 	switch {
 	case apperr.KindOf(err) == apperr.NotFound:
 		return engine.Lost, 0, nil

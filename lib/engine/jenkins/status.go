@@ -13,8 +13,8 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// run is a build as Jenkins tells of it. See hudson.model.Run.
-type run struct {
+// buildInfo is a build as Jenkins tells of it. See hudson.model.Run.
+type buildInfo struct {
 	Number    int    `json:"number"`
 	QueueID   int64  `json:"queueId"` // -1 until the build knows it
 	Building  bool   `json:"building"`
@@ -24,32 +24,34 @@ type run struct {
 	Estimated int64  `json:"estimatedDuration"` // ms; -1 when unknown
 }
 
-// fields are all that Status needs to know of a job, besides its name. How long builds take is worked out once per job, not once per build.
-var fields = fmt.Sprintf("fullName,description,disabled,labelExpression,queueItem[id,why,inQueueSince,blocked],lastBuild[number,estimatedDuration],"+
+// statusFields are all that Status needs to know of a job, besides its name. How long builds take is worked out once
+// per job, not once per build.
+var statusFields = fmt.Sprintf("fullName,description,disabled,labelExpression,"+
+	"queueItem[id,why,inQueueSince,blocked],lastBuild[number,estimatedDuration],"+
 	"builds[number,queueId,building,result,timestamp,duration]{0,%d}", engine.RecentBuilds)
 
 // Status asks for one job by its name, for several by their view, which is one request however many they are. Jobs that
-// are not in the view are looked for among all of the controller's: one more request. A job that has one of the names, but isn't
-// toaster's, is not known. See engine.Engine.
+// are not in the view are looked for among all of the controller's: one more request. A job that has one of the names,
+// but isn't toaster's, is not known. See engine.Engine.
 func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine.Status, error) {
 	all := make(map[string]engine.Status, len(names))
 	switch len(names) {
 	case 0:
 		return all, nil
 	case 1:
-		j, err := e.mine(ctx, names[0], fields)
+		j, err := e.findJob(ctx, names[0], statusFields)
 		if apperr.KindOf(err) == apperr.NotFound {
 			return all, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		if err := e.owns(ctx, j, j.Name); err == errNotOurs {
+		if err := e.checkOwner(ctx, j, j.Name); err == errNotOurs {
 			return all, nil
 		} else if err != nil {
 			return nil, err
 		}
-		places, err := e.places(ctx, j)
+		places, err := e.queuePositions(ctx, j)
 		if err != nil {
 			return nil, err
 		}
@@ -64,35 +66,40 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 		if len(all) == len(wanted) {
 			break
 		}
-		if err := e.list(ctx, list, wanted, all); err != nil && (list == "" || apperr.KindOf(err) != apperr.NotFound && apperr.KindOf(err) != apperr.PermissionDenied) {
+		err := e.addStatuses(ctx, list, wanted, all)
+		kind := apperr.KindOf(err)
+		if err != nil && (list == "" || kind != apperr.NotFound && kind != apperr.PermissionDenied) {
 			return nil, err
 		}
 	}
 	return all, nil
 }
 
-// list asks for all jobs of a view, and adds those that are wanted.
-func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, all map[string]engine.Status) error {
+// addStatuses asks for all jobs of a view, and adds those that are wanted.
+func (e *Engine) addStatuses(
+	ctx context.Context, view string, wanted map[string]bool, all map[string]engine.Status,
+) error {
 	var answer struct {
-		Jobs []item `json:"jobs"`
+		Jobs []jobInfo `json:"jobs"`
 	}
-	if _, err := e.ask.GetJSON(ctx, view, &answer, map[string]string{"tree": "jobs[name," + fields + "]"}); err != nil {
+	tree := map[string]string{"tree": "jobs[name," + statusFields + "]"}
+	if _, err := e.requester.GetJSON(ctx, view, &answer, tree); err != nil {
 		return err
 	}
-	var waiting []queued
+	var waiting []queueItem
 	for i := range answer.Jobs {
 		if q := answer.Jobs[i].Queued; q != nil {
 			waiting = append(waiting, *q)
 		}
 	}
-	slices.SortFunc(waiting, func(a, b queued) int { return cmp.Compare(a.ID, b.ID) })
-	places := placesOf(waiting)
+	slices.SortFunc(waiting, func(a, b queueItem) int { return cmp.Compare(a.ID, b.ID) })
+	places := positions(waiting)
 	for i := range answer.Jobs {
 		j := &answer.Jobs[i]
 		if _, known := all[j.Name]; known || !wanted[j.Name] || j.FullName != j.Name {
 			continue
 		}
-		if err := e.owns(ctx, j, j.Name); err == errNotOurs {
+		if err := e.checkOwner(ctx, j, j.Name); err == errNotOurs {
 			continue
 		} else if err != nil {
 			return err
@@ -102,23 +109,23 @@ func (e *Engine) list(ctx context.Context, view string, wanted map[string]bool, 
 	return nil
 }
 
-// places asks where in the queue a job is, if it waits there.
-func (e *Engine) places(ctx context.Context, j *item) (map[int64]int, error) {
+// queuePositions asks where in the queue a job is, if it waits there.
+func (e *Engine) queuePositions(ctx context.Context, j *jobInfo) (map[int64]int, error) {
 	if j.Queued == nil || j.Queued.Blocked {
 		return nil, nil
 	}
 	var answer struct {
-		Items []queued `json:"items"`
+		Items []queueItem `json:"items"`
 	}
-	if _, err := e.ask.GetJSON(ctx, "/queue", &answer, map[string]string{"tree": "items[id,blocked]"}); err != nil {
+	if _, err := e.requester.GetJSON(ctx, "/queue", &answer, map[string]string{"tree": "items[id,blocked]"}); err != nil {
 		return nil, err
 	}
 	slices.Reverse(answer.Items) // what is next comes last: Queue.getItems
-	return placesOf(answer.Items), nil
+	return positions(answer.Items), nil
 }
 
-// placesOf counts those that wait, next first. A build that waits for another of its own job is in nobody's way.
-func placesOf(waiting []queued) map[int64]int {
+// positions counts those that wait, next first. A build that waits for another of its own job is in nobody's way.
+func positions(waiting []queueItem) map[int64]int {
 	places := make(map[int64]int, len(waiting))
 	for _, q := range waiting {
 		if !q.Blocked {
@@ -128,7 +135,7 @@ func placesOf(waiting []queued) map[int64]int {
 	return places
 }
 
-func status(j *item, places map[int64]int) engine.Status {
+func status(j *jobInfo, places map[int64]int) engine.Status {
 	s := engine.Status{Enabled: !j.Disabled}
 	for _, r := range j.Builds {
 		b := buildStatus(r)
@@ -138,12 +145,13 @@ func status(j *item, places map[int64]int) engine.Status {
 		s.Builds = append(s.Builds, b)
 	}
 	if q := j.Queued; q != nil {
-		s.Waiting = &engine.Waiting{Ticket: ticketOf(q.ID), Since: time.UnixMilli(q.Since).UTC(), Position: places[q.ID], Reason: reason(q, j.Label)}
+		s.Waiting = &engine.Waiting{Ticket: ticketOf(q.ID), Since: time.UnixMilli(q.Since).UTC(),
+			Position: places[q.ID], Reason: waitingReason(q, j.Label)}
 	}
 	return s
 }
 
-func buildStatus(r run) engine.BuildStatus {
+func buildStatus(r buildInfo) engine.BuildStatus {
 	b := engine.BuildStatus{Number: r.Number, Ticket: ticketOf(r.QueueID), StartedAt: time.UnixMilli(r.Timestamp).UTC()}
 	if r.Building { // for a moment with a result already
 		b.State = engine.Running
@@ -171,8 +179,8 @@ func ticketOf(id int64) engine.Ticket {
 	return engine.Ticket(fmt.Sprint(id))
 }
 
-// reason says for a person why an item waits. What Jenkins says is in English, because it is asked so.
-func reason(q *queued, label string) string {
+// waitingReason says for a person why an item waits. What Jenkins says is in English, because it is asked so.
+func waitingReason(q *queueItem, label string) string {
 	why := strings.ToLower(q.Why)
 	says := func(words string) bool { return strings.Contains(why, words) }
 	if m := regexp.MustCompile(`build #([0-9]+) is already in progress`).FindStringSubmatch(why); m != nil {

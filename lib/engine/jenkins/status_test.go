@@ -91,11 +91,11 @@ func TestWhyAStartWaits(t *testing.T) {
 		"Something of\na plugin":                                  "waits: Something of a plugin",
 		"":                                                        "starts in a moment",
 	} {
-		if got := reason(&queued{Why: why}, "arm64"); got != want {
+		if got := waitingReason(&queueItem{Why: why}, "arm64"); got != want {
 			t.Errorf("%q: %q, want %q", why, got, want)
 		}
 	}
-	if got := reason(&queued{Why: "Waiting for next available executor"}, ""); got != "waits for an agent: all are busy" {
+	if got := waitingReason(&queueItem{Why: "Waiting for next available executor"}, ""); got != "waits for an agent: all are busy" {
 		t.Errorf("without a label: %q", got)
 	}
 }

@@ -21,7 +21,7 @@ var _ engine.Streamer = (*Engine)(nil)
 // its end before.
 func (e *Engine) Stream(ctx context.Context, name string, number int, offset int64) (*engine.LogStream, error) {
 	if number < 1 || !valid(name) {
-		return nil, noBuild
+		return nil, errNoBuild
 	}
 	c := call{method: http.MethodGet, path: path("job", name, strconv.Itoa(number), "consoleText")}
 	if offset >= 0 {
@@ -29,24 +29,26 @@ func (e *Engine) Stream(ctx context.Context, name string, number int, offset int
 		c.query = url.Values{"start": {strconv.FormatInt(offset, 10)}}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	resp, err := e.ask.do(ctx, c)
+	resp, err := e.requester.do(ctx, c)
 	if err != nil {
 		cancel()
 		if apperr.KindOf(err) == apperr.NotFound {
-			return nil, noBuild
+			return nil, errNoBuild
 		}
 		return nil, err
 	}
-	from := &watched{body: resp.Body, cancel: cancel, timer: time.AfterFunc(e.ask.limit, cancel), patience: e.ask.limit}
+	from := &timeoutReader{body: resp.Body, cancel: cancel,
+		timer: time.AfterFunc(e.requester.limit, cancel), timeout: e.requester.limit}
 	s := &engine.LogStream{Next: -1}
-	b := &plain{bufio.NewReaderSize(from, 64<<10), from, func(err error) error { return cutOff(ctx, c, err) }, &s.Raw}
+	cutOff := func(err error) error { return truncatedError(ctx, c, err) }
+	b := &lfReader{bufio.NewReaderSize(from, 64<<10), from, cutOff, &s.Raw}
 	s.ReadCloser = b
 	if offset < 0 {
 		return s, nil
 	}
 	if s.Next, err = strconv.ParseInt(resp.Header.Get("X-Text-Size"), 10, 64); err != nil {
 		b.Close()
-		return nil, refusal(resp, c)
+		return nil, responseError(resp, c)
 	}
 	s.More = resp.Header.Get("X-More-Data") == "true"
 	if s.Next < offset { // past the end: then Jenkins sends all from the beginning
@@ -59,15 +61,15 @@ type eof struct{}
 
 func (eof) Read([]byte) (int, error) { return 0, io.EOF }
 
-// plain is a text with LF for CR LF. What can't be read to its end is an error, never a shorter text.
-type plain struct {
+// lfReader is a text with LF for CR LF. What can't be read to its end is an error, never a shorter text.
+type lfReader struct {
 	text *bufio.Reader
 	io.Closer
 	cutOff func(error) error
 	raw    *int64 // bytes of the text as it came
 }
 
-func (b *plain) Read(p []byte) (n int, err error) {
+func (b *lfReader) Read(p []byte) (n int, err error) {
 	for n < len(p) && (n == 0 || b.text.Buffered() > 0) { // what there is, is shown
 		c, err := b.text.ReadByte()
 		if err == nil {

@@ -19,20 +19,20 @@ type listView struct {
 	Pattern string   `xml:"includeRegex"`
 }
 
-// Pattern matches the names of toaster's jobs, EMAIL-TARGET-TIMESTAMP (design: § Names), and of hardly any others. A view
-// that takes its jobs by it needs no call per job, and nothing that several calls could break.
+// Pattern matches the names of toaster's jobs, EMAIL-TARGET-TIMESTAMP (design: § Names), and of hardly any others. A
+// view that takes its jobs by it needs no call per job, and nothing that several calls could break.
 const Pattern = `.*AT.*-[a-z]+_[a-z0-9]+_[A-Za-z0-9_.+-]+-[0-9]{9,}`
 
-// show sees to it that the view shows a job: a view by pattern does so anyway, and is made where there is none; to one by name the
-// job is added. A job that is not in the view works as well, so what goes wrong here is only logged.
-func (e *Engine) show(ctx context.Context, name string) {
+// addToView sees to it that the view shows a job: a view by pattern does so anyway, and is made where there is none; to
+// one by name the job is added. A job that is not in the view works as well, so what goes wrong here is only logged.
+func (e *Engine) addToView(ctx context.Context, name string) {
 	pattern, err := e.viewPattern(ctx)
 	if apperr.KindOf(err) == apperr.NotFound {
 		err = e.makeView(ctx)
 		pattern = Pattern
 	}
 	if err == nil && !matches(pattern, name) {
-		err = e.addToView(ctx, name)
+		err = e.addJobToView(ctx, name)
 	}
 	if err != nil {
 		e.logger.Warn("the view doesn't show a job", "view", e.view, "job", name, "error", err)
@@ -42,7 +42,7 @@ func (e *Engine) show(ctx context.Context, name string) {
 // viewPattern returns the pattern by which the view takes its jobs; empty for one that lists them by name.
 func (e *Engine) viewPattern(ctx context.Context) (string, error) {
 	var text string
-	if _, err := e.ask.GetXML(ctx, path("view", e.view, "config.xml"), &text, nil); err != nil {
+	if _, err := e.requester.GetXML(ctx, path("view", e.view, "config.xml"), &text, nil); err != nil {
 		return "", err
 	}
 	var v struct {
@@ -59,20 +59,21 @@ func (e *Engine) viewPattern(ctx context.Context) (string, error) {
 }
 
 func (e *Engine) makeView(ctx context.Context) error {
-	_, err := e.ask.PostXML(ctx, "/createView", document(listView{Name: e.view, Pattern: Pattern}), nil, map[string]string{"name": e.view})
+	config := marshalXML(listView{Name: e.view, Pattern: Pattern})
+	_, err := e.requester.PostXML(ctx, "/createView", config, nil, map[string]string{"name": e.view})
 	if statusOf(err) == http.StatusBadRequest {
 		return nil // somebody else has just made it
 	}
 	return err
 }
 
-// addToView adds a job to a view that lists by name. Such a view answers 500 to several changes at once; the job may be in it
-// all the same, and adding it again does no harm.
-func (e *Engine) addToView(ctx context.Context, name string) error {
+// addJobToView adds a job to a view that lists by name. Such a view answers 500 to several changes at once; the job may
+// be in it all the same, and adding it again does no harm.
+func (e *Engine) addJobToView(ctx context.Context, name string) error {
 	v := &gojenkins.View{Jenkins: e.jenkins, Base: path("view", e.view)}
 	for try := 0; ; try++ {
 		_, err := v.AddJob(ctx, name)
-		if statusOf(err) != http.StatusInternalServerError || try == 4 || !pause(ctx, jitter(try)) {
+		if statusOf(err) != http.StatusInternalServerError || try == 4 || !sleep(ctx, jitter(try)) {
 			return err
 		}
 	}

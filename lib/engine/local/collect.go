@@ -28,13 +28,13 @@ const (
 )
 
 // collect takes what a script that succeeded has left in dist: regular files, checked against its SHA256SUMS, safely on
-// the disk. They wait in the stage for settle.
-func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
-	c := collection{ctx: ctx, limit: a.ArtifactLimit, uid: os.Geteuid(), gid: os.Getegid(), note: a.note}
-	there, err := a.takeOut(&c)
+// the disk. They wait in the stage for publish.
+func (r *buildRun) collect(ctx context.Context) ([]store.Artifact, *outcome) {
+	c := collection{ctx: ctx, limit: r.ArtifactLimit, uid: os.Geteuid(), gid: os.Getegid(), note: r.logLine}
+	there, err := r.takeDist(&c)
 	if err == nil && there {
 		if err = c.verify(); err == nil {
-			err = a.stage(&c)
+			err = r.stage(&c)
 		}
 		c.root.Close()
 	}
@@ -43,26 +43,26 @@ func (a *attempt) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 	case errors.As(err, &why):
 		return nil, why
 	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
-		return nil, full
+		return nil, errDiskFull
 	case err != nil:
-		return nil, a.trouble("storing artifacts", err)
+		return nil, r.internalError("storing artifacts", err)
 	}
 	return c.list, &outcome{state: engine.Succeeded}
 }
 
-var full = &outcome{engine.Failed,
+var errDiskFull = &outcome{engine.Failed,
 	"What it made can't be stored: the disk for builds is full. Delete builds that are not needed, then build again."}
 
-// takeOut moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
+// takeDist moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
 // followed out of the folder that is looked at.
-func (a *attempt) takeOut(c *collection) (there bool, err error) {
+func (r *buildRun) takeDist(c *collection) (there bool, err error) {
 	err = AsRoot(func() error {
-		work, err := os.OpenRoot(a.workFolder())
+		work, err := os.OpenRoot(r.workFolder())
 		if err != nil {
 			return err
 		}
 		defer work.Close()
-		dist, out := fmt.Sprintf("%d/workspace/dist", a.ticket), filepath.Base(a.outFolder())
+		dist, out := fmt.Sprintf("%d/workspace/dist", r.ticket), filepath.Base(r.outFolder())
 		fi, err := work.Lstat(dist)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -95,31 +95,31 @@ func (a *attempt) takeOut(c *collection) (there bool, err error) {
 }
 
 // stage moves or, from another file system, copies what was collected beside the builds.
-func (a *attempt) stage(c *collection) error {
-	if err := os.MkdirAll(filepath.Join(a.Dir, stageFolder, a.id), 0o750); err != nil {
+func (r *buildRun) stage(c *collection) error {
+	if err := os.MkdirAll(filepath.Join(r.Dir, stageFolder, r.id), 0o750); err != nil {
 		return err
 	}
-	err := os.Rename(filepath.Join(a.outFolder(), "dist"), a.staged())
+	err := os.Rename(filepath.Join(r.outFolder(), "dist"), r.stagePath())
 	if !errors.Is(err, syscall.EXDEV) {
 		return err
 	}
-	if err := os.Mkdir(a.staged(), 0o750); err != nil {
+	if err := os.Mkdir(r.stagePath(), 0o750); err != nil {
 		return err
 	}
-	to, err := os.OpenRoot(a.staged())
+	to, err := os.OpenRoot(r.stagePath())
 	if err != nil {
 		return err
 	}
 	defer to.Close()
 	for _, artifact := range c.list {
 		if c.ctx.Err() != nil {
-			return because(c.ctx)
+			return stopReason(c.ctx)
 		}
-		if err := copyFile(to, c.root, artifact.Path, a.FreeDisk); err != nil {
+		if err := copyFile(to, c.root, artifact.Path, r.FreeDisk); err != nil {
 			return err
 		}
 	}
-	return flush(a.staged())
+	return syncToDisk(r.stagePath())
 }
 
 // copyFile copies a file that must not take what has to stay free. Its holes stay holes.
@@ -146,7 +146,7 @@ func copyFile(to, from *os.Root, name string, keep int64) error {
 		return err
 	}
 	if int64(disk.Bavail)*int64(disk.Bsize)-fi.Sys().(*syscall.Stat_t).Blocks*512 < keep {
-		return full
+		return errDiskFull
 	}
 	const seekData, seekHole = 3, 4 // lseek(2)
 	for at := int64(0); ; {
@@ -169,19 +169,19 @@ func copyFile(to, from *os.Root, name string, keep int64) error {
 // stageFolder holds a folder for each runner, with what is on its way to a build's place.
 const stageFolder = "@stage"
 
-func (a *attempt) staged() string {
-	return filepath.Join(a.Dir, stageFolder, a.id, fmt.Sprint(a.ticket))
+func (r *buildRun) stagePath() string {
+	return filepath.Join(r.Dir, stageFolder, r.id, fmt.Sprint(r.ticket))
 }
 
-// settle puts the artifacts where the engine looks for them.
-func (a *attempt) settle() error {
-	place := filepath.Join(a.Dir, folder(a.job, a.number))
+// publish puts the artifacts where the engine looks for them.
+func (r *buildRun) publish() error {
+	place := filepath.Join(r.Dir, folder(r.job, r.number))
 	dist := filepath.Join(place, "dist")
 	// An earlier try may have got this far.
-	if err := os.Rename(a.staged(), dist); err != nil && !(errors.Is(err, fs.ErrNotExist) && isDir(dist)) {
+	if err := os.Rename(r.stagePath(), dist); err != nil && !(errors.Is(err, fs.ErrNotExist) && isDir(dist)) {
 		return err
 	}
-	return flush(place)
+	return syncToDisk(place)
 }
 
 func isDir(path string) bool {
@@ -189,8 +189,8 @@ func isDir(path string) bool {
 	return err == nil && fi.IsDir()
 }
 
-// flush waits until a file or directory is on the disk.
-func flush(path string) error {
+// syncToDisk waits until a file or directory is on the disk.
+func syncToDisk(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -208,8 +208,8 @@ type collection struct {
 	note     func(string)
 	list     []store.Artifact
 	bytes    int64
-	seen     int // also folders, and what was dropped
-	dropped  int
+	seen     int // also folders, and what was rejected
+	rejected int
 }
 
 func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
@@ -224,16 +224,16 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 		return &outcome{engine.Failed, fmt.Sprintf("dist has a path of more than %d bytes.", maxPath)}
 	case entry.IsDir():
 		// Before it is read, and in case its owner can't.
-		if err := c.own(name, 0o750); err != nil {
+		if err := c.chown(name, 0o750); err != nil {
 			return err
 		}
-		return c.flush(name)
+		return c.sync(name)
 	case !entry.Type().IsRegular():
-		return c.drop(name, "only regular files are")
+		return c.reject(name, "only regular files are")
 	case !printable(name):
-		return c.drop(name, "its name has characters that can't be shown")
+		return c.reject(name, "its name has characters that can't be shown")
 	}
-	if err := c.own(name, 0o640); err != nil {
+	if err := c.chown(name, 0o640); err != nil {
 		return err
 	}
 	fi, err := entry.Info()
@@ -242,21 +242,21 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 	}
 	if c.bytes += fi.Size(); c.limit > 0 && c.bytes > c.limit {
 		return &outcome{engine.Failed,
-			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", engine.InBytes(c.limit))}
+			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", engine.FormatBytes(c.limit))}
 	}
 	size, sum, err := c.digest(name)
 	c.list = append(c.list, store.Artifact{Path: name, Size: size, SHA256: sum})
 	return err
 }
 
-func (c *collection) own(name string, mode fs.FileMode) error {
+func (c *collection) chown(name string, mode fs.FileMode) error {
 	if err := c.root.Lchown(name, c.uid, c.gid); err != nil {
 		return err
 	}
 	return c.root.Chmod(name, mode)
 }
 
-func (c *collection) flush(name string) error {
+func (c *collection) sync(name string) error {
 	f, err := c.root.Open(name)
 	if err != nil {
 		return err
@@ -265,9 +265,9 @@ func (c *collection) flush(name string) error {
 	return f.Sync()
 }
 
-// drop deletes what can't be an artifact, and says so in the log, if not too often.
-func (c *collection) drop(name, why string) error {
-	if c.dropped++; c.dropped <= 20 {
+// reject deletes what can't be an artifact, and says so in the log, if not too often.
+func (c *collection) reject(name, why string) error {
+	if c.rejected++; c.rejected <= 20 {
 		c.note(fmt.Sprintf("dist/%s is not kept: %s.", strings.Trim(fmt.Sprintf("%q", name), `"`), why))
 	}
 	return c.root.Remove(name)
@@ -287,7 +287,7 @@ func (c *collection) digest(name string) (size int64, sum string, err error) {
 	h := sha256.New()
 	for buf := make([]byte, 256<<10); ; {
 		if c.ctx.Err() != nil {
-			return 0, "", because(c.ctx)
+			return 0, "", stopReason(c.ctx)
 		}
 		n, err := f.Read(buf)
 		h.Write(buf[:n])
@@ -319,8 +319,8 @@ func (c *collection) verify() error {
 		return &outcome{engine.Failed, "dist/SHA256SUMS is too long."}
 	}
 	have := map[string]string{}
-	for _, a := range c.list {
-		have[a.Path] = a.SHA256
+	for _, r := range c.list {
+		have[r.Path] = r.SHA256
 	}
 	for line := range strings.Lines(string(sums)) {
 		name, sum, ok := parseSum(strings.TrimSuffix(line, "\n"))

@@ -17,7 +17,7 @@ import (
 // were asked to.
 func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, say func(string)) error {
 	alive := func() (ids []string) {
-		AsRoot(func() error { ids = living(dir); return nil })
+		AsRoot(func() error { ids = liveRunnerIDs(dir); return nil })
 		return ids
 	}
 	left := alive()

@@ -1,10 +1,10 @@
 // Package local is the engine that builds on this host: a queue in SQLite, and a runner that takes builds
 // from it. The Engine only reads and writes the queue and reads files, so a CGI program may use it.
 //
-// The runner has two halves. The Queue works with the database, as its owner. The Keeper makes and runs the build
-// scripts, and keeps logs and artifacts; it knows no database, and believes nothing that the Queue says. Where root
-// starts the runner they are two processes, so that neither the rows of the database nor a hole in SQLite lead to
-// root.
+// The runner has two halves. The Dispatcher works with the database, as its owner. The Executor makes and runs the
+// build scripts, and keeps logs and artifacts; it knows no database, and believes nothing that the Dispatcher says.
+// Where root starts the runner they are two processes, so that neither the rows of the database nor a hole in SQLite
+// lead to root.
 //
 // A runner holds a lock on a file as long as it lives. So everybody can tell, without clocks, whether a build
 // that stands as running still has somebody who runs it; one that has not is lost.
@@ -43,7 +43,8 @@ func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
+			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
 		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
@@ -115,7 +116,7 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 	h := engine.Health{Reachable: true, Queue: waiting, Message: noRunner}
 	for _, r := range runners(e.dir) {
 		slots.Total += r.slots
-		if r.awake() {
+		if r.responsive() {
 			slots.Online += r.slots
 			h.Message = ""
 		}
@@ -123,7 +124,7 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 	if slots.Total > 0 && slots.Online == 0 {
 		h.Message = "The runner hangs: see its log, and start “toasterctl runner” again."
 	}
-	alive := census{dir: e.dir}
+	alive := liveRunners{dir: e.dir}
 	for _, b := range running {
 		if alive.has(b.Runner) {
 			slots.Busy++

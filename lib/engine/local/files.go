@@ -28,7 +28,7 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 	if err != nil {
 		return engine.Chunk{}, err
 	}
-	alive := census{dir: e.dir}
+	alive := liveRunners{dir: e.dir}
 	runs := e.status(b, 0, &alive).State == engine.Running
 	f, err := os.OpenInRoot(e.dir, filepath.Join(folder(b.Job, b.Number), "log"))
 	if errors.Is(err, fs.ErrNotExist) && runs {
@@ -60,7 +60,7 @@ func chunk(f *os.File, offset int64, runs bool) (engine.Chunk, error) {
 	return engine.Chunk{Text: text[:n], Next: next, More: runs || next < size}, nil
 }
 
-// Artifacts lists what a build that succeeded left; a build that ended otherwise leaves its log only. See engine.Engine.
+// Artifacts lists what a build that succeeded left; one that ended otherwise leaves its log only. See engine.Engine.
 func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engine.Artifact, error) {
 	b, err := e.db.LocalBuild(ctx, name, number)
 	if err != nil {
@@ -75,7 +75,9 @@ func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engi
 }
 
 // Open streams a part of an artifact. See engine.Engine.
-func (e *Engine) Open(ctx context.Context, name string, number int, path string, r engine.Range) (*engine.Stream, error) {
+func (e *Engine) Open(
+	ctx context.Context, name string, number int, path string, r engine.Range,
+) (*engine.Stream, error) {
 	b, err := e.db.LocalBuild(ctx, name, number)
 	if err != nil {
 		return nil, err
@@ -89,7 +91,8 @@ func (e *Engine) Open(ctx context.Context, name string, number int, path string,
 		return nil, apperr.Wrap(apperr.NotFound, err, fmt.Sprintf("%s is not on the disk any more.", path), "")
 	}
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, fmt.Sprintf("%s is listed, but can't be read.", path), "Build again, and tell the administrator.")
+		return nil, apperr.Wrap(apperr.Internal, err, fmt.Sprintf("%s is listed, but can't be read.", path),
+			"Build again, and tell the administrator.")
 	}
 	s, err := section(f, r)
 	if err != nil {
@@ -142,7 +145,8 @@ func cut(r engine.Range, size int64) (start, length int64, err error) {
 		start = max(size+start, 0)
 	}
 	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The file has no such part: it is %d bytes long.", size), "Ask for the whole file.")
+		return 0, 0, apperr.New(apperr.InvalidArgument,
+			fmt.Sprintf("The file has no such part: it is %d bytes long.", size), "Ask for the whole file.")
 	}
 	length = size - start
 	if r.Length > 0 {

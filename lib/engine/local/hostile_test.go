@@ -79,7 +79,7 @@ func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 	h.clean()
 }
 
-// hostile is a Queue in a stranger's hands.
+// hostile is a Dispatcher in a stranger's hands.
 type hostile struct {
 	*testing.T
 	*wire
@@ -88,9 +88,9 @@ type hostile struct {
 	early *end // a build's end that came before the answer which was waited for
 }
 
-func newHostile(t *testing.T, k Keeper) *hostile {
+func newHostile(t *testing.T, k Executor) *hostile {
 	t.Helper()
-	queue, keeper, err := Pair()
+	dispatcherConn, executorConn, err := connPair()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,21 +99,21 @@ func newHostile(t *testing.T, k Keeper) *hostile {
 		k.Make = theDockerfile
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- k.Run(t.Context(), keeper) }()
-	h := &hostile{T: t, wire: &wire{ReadWriteCloser: queue}}
+	go func() { ended <- k.Run(t.Context(), executorConn) }()
+	h := &hostile{T: t, wire: &wire{ReadWriteCloser: dispatcherConn}}
 	var first reply
 	if err := h.receive(&first); err != nil || first.Hello == nil {
 		t.Fatalf("%+v, %v", first, err)
 	}
 	h.hello = *first.Hello
 	t.Cleanup(func() {
-		queue.Close()
+		dispatcherConn.Close()
 		<-ended
 	})
 	return h
 }
 
-// asks sends a request, and returns what the Keeper says to it.
+// asks sends a request, and returns what the Executor says to it.
 func (h *hostile) asks(r request) (a reply) {
 	h.Helper()
 	h.last++
@@ -159,31 +159,31 @@ func TestAHostileQueue(t *testing.T) {
 	if err := os.WriteFile(canary, []byte("alive"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	k := Keeper{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work")}
+	k := Executor{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work")}
 	h := newHostile(t, k)
 	sum := strings.Repeat("0", 64)
 	for what, r := range map[string]request{
 		"no request":                    {Op: "exec", Job: "x"},
-		"a path for a job":              {Op: opPlace, Ticket: 1, Job: "../../etc", Number: 1},
-		"a folder of the runner's own":  {Op: opDiscard, Job: "@stage", Number: 1},
-		"the folder above":              {Op: opDiscard, Job: "..", Number: 1},
-		"a number that is none":         {Op: opDiscard, Job: "job", Number: -1},
-		"another folder as a runner":    {Op: opClear, Runners: []string{"../.."}},
-		"a runner with a path":          {Op: opDead, Runners: []string{"runner-AAAAAAAAAAAAAAAAAAAAAAAAA/"}},
+		"a path for a job":              {Op: opPrepare, Ticket: 1, Job: "../../etc", Number: 1},
+		"a folder of the runner's own":  {Op: opDelete, Job: "@stage", Number: 1},
+		"the folder above":              {Op: opDelete, Job: "..", Number: 1},
+		"a number that is none":         {Op: opDelete, Job: "job", Number: -1},
+		"another folder as a runner":    {Op: opCleanUp, Runners: []string{"../.."}},
+		"a runner with a path":          {Op: opFindDead, Runners: []string{"runner-AAAAAAAAAAAAAAAAAAAAAAAAA/"}},
 		"a build without a place":       {Op: opBuild, Ticket: 7, SHA256: sum},
-		"an end of what never began":    {Op: opSettle, Ticket: 7},
+		"an end of what never began":    {Op: opPublish, Ticket: 7},
 		"a limit of time below nothing": {Op: opBuild, Ticket: 7, SHA256: sum, TimeLimit: -1},
-		"a lost build elsewhere":        {Op: opLose, Job: "a/../../../canary", Number: 1},
+		"a lost build elsewhere":        {Op: opMarkLost, Job: "a/../../../canary", Number: 1},
 		"a job where none belongs":      {Op: opStop, Job: "../x"},
 	} {
 		if a := h.asks(r); a.Error == "" {
 			t.Errorf("%s is no error", what)
 		}
 	}
-	if a := h.asks(request{Op: opPlace, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {
+	if a := h.asks(request{Op: opPrepare, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {
 		t.Fatal(a.Error)
 	}
-	if a := h.asks(request{Op: opPlace, Ticket: 2, Job: "job", Number: 2}); !strings.Contains(a.Error, "no slot") {
+	if a := h.asks(request{Op: opPrepare, Ticket: 2, Job: "job", Number: 2}); !strings.Contains(a.Error, "no slot") {
 		t.Errorf("a second build at once: %q", a.Error)
 	}
 	// A script other than the source's is not run, whatever checksum comes with it.
@@ -194,7 +194,7 @@ func TestAHostileQueue(t *testing.T) {
 	if a := h.asks(request{Op: opBuild, Ticket: 1, SHA256: sum}); a.Error == "" {
 		t.Error("a build begins twice")
 	}
-	h.asks(request{Op: opClear, Runners: []string{h.Runner}})
+	h.asks(request{Op: opCleanUp, Runners: []string{h.Runner}})
 	if _, err := os.Stat(filepath.Join(k.Dir, runnersFolder, h.Runner)); err != nil {
 		t.Errorf("a living runner was cleared away: %v", err)
 	}
@@ -210,19 +210,19 @@ func TestFramesThatCantBe(t *testing.T) {
 		"no JSON":   append(binary.BigEndian.AppendUint32(nil, 4), "true"...),
 	} {
 		dir := t.TempDir()
-		queue, keeper, err := Pair()
+		dispatcherConn, executorConn, err := connPair()
 		if err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 1)
-		k := Keeper{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), Make: theDockerfile,
+		k := Executor{Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), Make: theDockerfile,
 			Log: slog.New(slog.DiscardHandler)}
-		go func() { ended <- k.Run(t.Context(), keeper) }()
-		go io.Copy(io.Discard, queue)
-		if _, err := queue.Write(frame); err != nil {
+		go func() { ended <- k.Run(t.Context(), executorConn) }()
+		go io.Copy(io.Discard, dispatcherConn)
+		if _, err := dispatcherConn.Write(frame); err != nil {
 			t.Fatal(err)
 		}
-		if err := syscall.Shutdown(int(queue.Fd()), syscall.SHUT_WR); err != nil {
+		if err := syscall.Shutdown(int(dispatcherConn.Fd()), syscall.SHUT_WR); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -233,13 +233,13 @@ func TestFramesThatCantBe(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Fatalf("%s: the runner goes on", what)
 		}
-		queue.Close()
+		dispatcherConn.Close()
 	}
 }
 
 func FuzzRequests(f *testing.F) {
-	for _, r := range []request{{Op: opPlace, Job: "job", Number: 1},
-		{Op: opClear, Runners: []string{"runner-" + strings.Repeat("A", 26)}},
+	for _, r := range []request{{Op: opPrepare, Job: "job", Number: 1},
+		{Op: opCleanUp, Runners: []string{"runner-" + strings.Repeat("A", 26)}},
 		{Op: opBuild, SHA256: strings.Repeat("0", 64)}} {
 		text, err := json.Marshal(r)
 		if err != nil {

@@ -26,17 +26,17 @@ func TestSlotsShareNoIDs(t *testing.T) {
 		t.Errorf("the ids are %q", seen)
 	}
 	// A second runner gets what is left, and a third nothing.
-	second := newHostile(t, Keeper{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids, Slots: 2})
+	second := newHostile(t, Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids, Slots: 2})
 	if second.Slots != 1 {
 		t.Errorf("it has %d slots", second.Slots)
 	}
-	queue, keeper, err := Pair()
+	dispatcherConn, executorConn, err := connPair()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer queue.Close()
-	third := Keeper{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, Make: theDockerfile, IDs: ids}
-	if err := third.Run(t.Context(), keeper); err == nil || !strings.Contains(err.Error(), "another runner uses all") {
+	defer dispatcherConn.Close()
+	third := Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, Make: theDockerfile, IDs: ids}
+	if err := third.Run(t.Context(), executorConn); err == nil || !strings.Contains(err.Error(), "another runner uses all") {
 		t.Errorf("the third runner: %v", err)
 	}
 }

@@ -44,7 +44,7 @@ func runnerMain(settings string) error {
 		return err
 	}
 	if os.Getenv(asQueue) != "" {
-		conn, err := QueueEnd()
+		conn, err := DispatcherConn()
 		if err != nil {
 			return err
 		}
@@ -53,29 +53,29 @@ func runnerMain(settings string) error {
 			return err
 		}
 		defer db.Close()
-		q := Queue{DB: db, Dir: h.Dir, Make: theDockerfile}
-		return q.Run(conn)
+		d := Dispatcher{DB: db, Dir: h.Dir, Make: theDockerfile}
+		return d.Run(conn)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	user, err := Foreign(filepath.Dir(h.Database))
+	user, err := ForeignOwner(filepath.Dir(h.Database))
 	if err != nil {
 		return err
 	}
 	if user != nil {
-		k := Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+		k := Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
 			OutputLimit: h.OutputLimit, IDs: h.IDs}
 		cmd := exec.Command("/proc/self/exe")
 		cmd.Env = append(os.Environ(), asQueue+"=1")
 		cmd.Stderr = os.Stderr
-		return k.RunApart(ctx, cmd, user)
+		return k.RunSeparate(ctx, cmd, user)
 	}
 	db, err := store.Open(ctx, h.Database)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	r := Runner{DB: db, Keeper: Keeper{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+	r := Runner{DB: db, Executor: Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
 		OutputLimit: h.OutputLimit, Log: slog.Default()}}
 	return r.Run(ctx)
 }
@@ -128,7 +128,7 @@ func houseIn(t *testing.T, dir string) *house {
 func (h *house) runner(change func(*Runner)) (end func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := Runner{DB: h.db, Keeper: Keeper{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2,
+	r := Runner{DB: h.db, Executor: Executor{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2,
 		OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}}
 	if change != nil {
 		change(&r)

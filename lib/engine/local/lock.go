@@ -15,10 +15,10 @@ import (
 // time is the runner's last sign of life, and the runner holds a lock on it.
 const runnersFolder = "@runners"
 
-// sleepy is how old a runner's last sign of life may be before it counts as hanging; it gives one each beat.
+// hangTimeout is how old a runner's last sign of life may be before it counts as hanging; it gives one each heartbeat.
 const (
-	beat   = 5 * time.Second
-	sleepy = 3 * beat
+	heartbeat   = 5 * time.Second
+	hangTimeout = 3 * heartbeat
 )
 
 // runner is a runner that lives.
@@ -28,14 +28,14 @@ type runner struct {
 	seen  time.Time
 }
 
-func (r runner) awake() bool { return time.Since(r.seen) < sleepy }
+func (r runner) responsive() bool { return time.Since(r.seen) < hangTimeout }
 
 // runners returns the runners that live.
 func runners(dir string) (all []runner) {
 	entries, _ := os.ReadDir(filepath.Join(dir, runnersFolder))
 	for _, entry := range entries {
 		path := filepath.Join(dir, runnersFolder, entry.Name())
-		if free(path) {
+		if isUnlocked(path) {
 			continue
 		}
 		text, _ := os.ReadFile(path)
@@ -47,24 +47,24 @@ func runners(dir string) (all []runner) {
 	return all
 }
 
-// living returns the ids of the runners that live.
-func living(dir string) (ids []string) {
+// liveRunnerIDs returns the ids of the runners that live.
+func liveRunnerIDs(dir string) (ids []string) {
 	for _, r := range runners(dir) {
 		ids = append(ids, r.id)
 	}
 	return ids
 }
 
-// census remembers which runners live, so that each is asked for once.
-type census struct {
+// liveRunners remembers which runners live, so that each is asked for once.
+type liveRunners struct {
 	dir  string
 	live map[string]bool
 }
 
-func (c *census) has(id string) bool {
+func (c *liveRunners) has(id string) bool {
 	live, asked := c.live[id]
 	if !asked {
-		live = !free(filepath.Join(c.dir, runnersFolder, id))
+		live = !isUnlocked(filepath.Join(c.dir, runnersFolder, id))
 		if c.live == nil {
 			c.live = map[string]bool{}
 		}
@@ -73,8 +73,8 @@ func (c *census) has(id string) bool {
 	return live
 }
 
-// free tells whether nobody holds path: it is gone, or its lock can be had.
-func free(path string) bool {
+// isUnlocked tells whether nobody holds path: it is gone, or its lock can be had.
+func isUnlocked(path string) bool {
 	f, err := os.Open(path)
 	if err != nil {
 		// What can't be opened for another reason may well be held.
@@ -84,8 +84,8 @@ func free(path string) bool {
 	return flock(f, syscall.LOCK_SH|syscall.LOCK_NB) == nil
 }
 
-// hold makes path with create, and locks it until the file is closed or the process dies.
-func hold(path string, create func() error) (*os.File, error) {
+// lockFile makes path with create, and locks it until the file is closed or the process dies.
+func lockFile(path string, create func() error) (*os.File, error) {
 	for {
 		if err := create(); err != nil {
 			return nil, err

@@ -13,11 +13,11 @@ import (
 // process is a build's script that runs, in a session and process group of its own, and with root also in a process
 // namespace of its own: whatever the build has begun ends with the script, wherever it has hidden.
 type process struct {
-	cmd      *exec.Cmd
-	watchdog *exec.Cmd
-	leash    *os.File // open as long as this process lives: the watchdog's standard input
-	stdin    *os.File // likewise: the script's. It ends its sandbox when this closes
-	ended    chan struct{}
+	cmd          *exec.Cmd
+	watchdog     *exec.Cmd
+	watchdogPipe *os.File // open as long as this process lives: the watchdog's standard input
+	stdin        *os.File // likewise: the script's. It ends its sandbox when this closes
+	ended        chan struct{}
 }
 
 const (
@@ -46,7 +46,7 @@ const grace = 5 * time.Second
 func start(script, dir string, env []string, log *os.File, contain bool) (*process, error) {
 	p := &process{ended: make(chan struct{})}
 	var err error
-	if p.watchdog, p.leash, err = gated(exec.Command("/bin/sh", "-c", watchdog), true); err != nil {
+	if p.watchdog, p.watchdogPipe, err = gated(exec.Command("/bin/sh", "-c", watchdog), true); err != nil {
 		return nil, err
 	}
 	args := []string{"-c", gate, "gate"}
@@ -68,7 +68,7 @@ func start(script, dir string, env []string, log *os.File, contain bool) (*proce
 		return nil, err
 	}
 	defer open.Close()
-	_, err = fmt.Fprintln(p.leash, p.cmd.Process.Pid)
+	_, err = fmt.Fprintln(p.watchdogPipe, p.cmd.Process.Pid)
 	if err == nil {
 		_, err = fmt.Fprintln(open)
 	}
@@ -96,7 +96,7 @@ func gated(cmd *exec.Cmd, stdin bool) (*exec.Cmd, *os.File, error) {
 		cmd.ExtraFiles = []*os.File{r}
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if twoFaced() || os.Getegid() != os.Getgid() {
+	if privilegesDropped() || os.Getegid() != os.Getgid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{}
 	}
 	if err := AsRoot(cmd.Start); err != nil {
@@ -114,22 +114,22 @@ func (p *process) signal(s syscall.Signal) {
 // stop asks the group to end, and waits until all of the build has, but not too long.
 func (p *process) stop(mark string) {
 	p.signal(syscall.SIGTERM)
-	for end := time.Now().Add(grace); p.alive(mark) && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(grace); p.running(mark) && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 	}
 }
 
-// alive does not ask whether the group exists: one of zombies does, where nobody reaps them.
-func (p *process) alive(mark string) bool {
+// running does not ask whether the group exists: one of zombies does, where nobody reaps them.
+func (p *process) running(mark string) bool {
 	select {
 	case <-p.ended:
-		return len(withMark(append([]byte(mark), 0))) > 0
+		return len(processesWithMark(append([]byte(mark), 0))) > 0
 	default:
 		return true
 	}
 }
 
-// clear ends whatever is left of a script, and forgets it.
-func (p *process) clear(mark string) {
+// killAll ends whatever is left of a script, and forgets it.
+func (p *process) killAll(mark string) {
 	p.stdin.Close()
 	p.signal(syscall.SIGKILL)
 	<-p.ended
@@ -138,8 +138,8 @@ func (p *process) clear(mark string) {
 }
 
 func (p *process) release() {
-	fmt.Fprintln(p.leash)
-	p.leash.Close()
+	fmt.Fprintln(p.watchdogPipe)
+	p.watchdogPipe.Close()
 	p.stdin.Close() // nil is an error only
 	p.watchdog.Wait()
 }
@@ -161,7 +161,7 @@ func killMarked(mark string, prefix bool) {
 		wanted = []byte(mark)
 	}
 	for end := time.Now().Add(grace / 2); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		all := withMark(wanted)
+		all := processesWithMark(wanted)
 		if len(all) == 0 {
 			return
 		}
@@ -186,8 +186,8 @@ func kill(pid int, wanted []byte) {
 	}
 }
 
-// withMark returns the processes with wanted in their environment. A zombie has none.
-func withMark(wanted []byte) (all []int) {
+// processesWithMark returns the processes with wanted in their environment. A zombie has none.
+func processesWithMark(wanted []byte) (all []int) {
 	AsRoot(func() error {
 		entries, err := os.ReadDir("/proc")
 		for _, entry := range entries {

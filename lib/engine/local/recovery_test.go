@@ -64,12 +64,12 @@ func TestALostBuildEndsWithItsRunner(t *testing.T) {
 	if err := os.Chtimes(filepath.Join(h.Dir, folder("silent", b.Number), "log"), long, long); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2 * beat)
+	time.Sleep(2 * heartbeat)
 	r.Process.Kill()
 	r.Wait()
 	died := time.Now()
 	if lost := h.becomes("silent", b.Ticket, engine.Lost); died.Sub(lost.EndedAt) > time.Minute ||
-		lost.EndedAt.After(died) || lost.EndedAt.Sub(lost.StartedAt) < beat/2 {
+		lost.EndedAt.After(died) || lost.EndedAt.Sub(lost.StartedAt) < heartbeat/2 {
 		t.Errorf("it ended %s before its runner, %s after its start", died.Sub(lost.EndedAt),
 			lost.EndedAt.Sub(lost.StartedAt))
 	}
@@ -180,7 +180,7 @@ func (h *house) consistent(final map[engine.Ticket]engine.State, tickets map[str
 			h.Fatal(err)
 		}
 		k := known[name]
-		alive := census{dir: h.Dir}
+		alive := liveRunners{dir: h.Dir}
 		seen := map[engine.Ticket]bool{}
 		if k.Waiting != nil {
 			seen[ticketOf(k.Waiting.Ticket)] = true

@@ -7,10 +7,10 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Runner is Queue and Keeper in one process. It takes builds from the queue and runs them; several runners may share a
-// queue.
+// Runner is Dispatcher and Executor in one process. It takes builds from the queue and runs them; several runners may
+// share a queue.
 type Runner struct {
-	Keeper
+	Executor
 	DB *store.DB
 }
 
@@ -21,13 +21,13 @@ type Runner struct {
 // as the runner is gone. Another runner, at its start or while it runs, then marks them as lost and removes
 // what they left behind.
 func (r *Runner) Run(ctx context.Context) error {
-	queue, keeper, err := Pair()
+	dispatcherConn, executorConn, err := connPair()
 	if err != nil {
 		return err
 	}
-	kept := make(chan error, 1)
-	go func() { kept <- r.Keeper.Run(ctx, keeper) }()
-	q := Queue{DB: r.DB, Dir: r.Dir, Make: r.Make, Log: r.Log}
-	err = q.Run(queue)
-	return errors.Join(<-kept, err)
+	ended := make(chan error, 1)
+	go func() { ended <- r.Executor.Run(ctx, executorConn) }()
+	d := Dispatcher{DB: r.DB, Dir: r.Dir, Make: r.Make, Log: r.Log}
+	err = d.Run(dispatcherConn)
+	return errors.Join(<-ended, err)
 }

@@ -363,14 +363,14 @@ func TestNothingIsRemovedAcrossAMount(t *testing.T) {
 	} else if err := syscall.Mount("tmpfs", path, "tmpfs", 0, "size=64k"); err != nil {
 		t.Log("no mounting here:", err)
 	} else {
-		if err := remove(h.WorkDir); err == nil {
+		if err := removeWorkDirs(h.WorkDir); err == nil {
 			t.Error("it was removed although something is mounted there")
 		}
 		if err := syscall.Unmount(path, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := remove(h.WorkDir); err != nil {
+	if err := removeWorkDirs(h.WorkDir); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,7 +18,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 	if err != nil {
 		return nil, err
 	}
-	alive := census{dir: e.dir}
+	alive := liveRunners{dir: e.dir}
 	all := make(map[string]engine.Status, len(known))
 	reason := ""
 	for name, k := range known {
@@ -28,7 +28,7 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 		}
 		if k.Waiting != nil {
 			if reason == "" {
-				reason = e.reason(ctx)
+				reason = e.waitingReason(ctx)
 			}
 			s.Waiting = waiting(k, s.Builds, reason)
 		}
@@ -38,21 +38,21 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 }
 
 // status is what is known of a build. One whose runner is dead is lost, also before another runner says so.
-func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *census) engine.BuildStatus {
+func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *liveRunners) engine.BuildStatus {
 	s := engine.BuildStatus{
 		Number: b.Number, Ticket: ticketOf(b.Ticket), State: b.State, Reason: b.Reason,
 		StartedAt: b.StartedAt, EndedAt: b.EndedAt, Expected: expected,
 	}
 	if s.State == engine.Running && !alive.has(b.Runner) {
-		s.State, s.Reason, s.EndedAt = engine.Lost, lostReason, lastWord(e.dir, b)
+		s.State, s.Reason, s.EndedAt = engine.Lost, lostReason, lastActivity(e.dir, b)
 	}
 	return s
 }
 
 const lostReason = "The runner died while this build ran."
 
-// lastWord is when a build whose runner died last wrote to its log, or when that runner was last seen.
-func lastWord(dir string, b store.LocalBuild) time.Time {
+// lastActivity is when a build whose runner died last wrote to its log, or when that runner was last seen.
+func lastActivity(dir string, b store.LocalBuild) time.Time {
 	last := b.StartedAt
 	for _, file := range []string{filepath.Join(folder(b.Job, b.Number), "log"),
 		filepath.Join(runnersFolder, b.Runner)} {
@@ -64,7 +64,9 @@ func lastWord(dir string, b store.LocalBuild) time.Time {
 }
 
 func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason string) *engine.Waiting {
-	w := &engine.Waiting{Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason}
+	w := &engine.Waiting{
+		Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason,
+	}
 	for _, b := range builds {
 		if b.State == engine.Running {
 			w.Reason = fmt.Sprintf("waits for build %d of this job", b.Number)
@@ -73,8 +75,8 @@ func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason string) *
 	return w
 }
 
-// reason is why any start waits.
-func (e *Engine) reason(ctx context.Context) string {
+// waitingReason is why any start waits.
+func (e *Engine) waitingReason(ctx context.Context) string {
 	h := e.Health(ctx)
 	switch s := h.Slots; {
 	case len(s) == 0:
@@ -83,7 +85,7 @@ func (e *Engine) reason(ctx context.Context) string {
 		return "no runner is running: start “toasterctl runner”"
 	case s[0].Online == 0:
 		return "the runner hangs: start “toasterctl runner” again"
-	case e.drains(ctx):
+	case e.allDraining(ctx):
 		return "waits until the runner has restarted"
 	case s[0].Busy >= s[0].Online:
 		return "waits for a free slot"
@@ -91,8 +93,10 @@ func (e *Engine) reason(ctx context.Context) string {
 	return "starts in a moment"
 }
 
-// drains tells whether all runners that live take no more builds.
-func (e *Engine) drains(ctx context.Context) bool {
+// allDraining tells whether all runners that live take no more builds.
+func (e *Engine) allDraining(ctx context.Context) bool {
 	draining, err := e.db.LocalDraining(ctx)
-	return err == nil && !slices.ContainsFunc(living(e.dir), func(id string) bool { return !slices.Contains(draining, id) })
+	return err == nil && !slices.ContainsFunc(liveRunnerIDs(e.dir), func(id string) bool {
+		return !slices.Contains(draining, id)
+	})
 }

@@ -16,12 +16,12 @@ import (
 	"toaster.do/lib/store"
 )
 
-// What Queue and Keeper tell each other: frames of JSON, each behind its length in four bytes.
+// What Dispatcher and Executor tell each other: frames of JSON, each behind its length in four bytes.
 
 // maxFrame bounds a frame. What the largest source takes is far below, and so is a list of maxArtifacts.
 const maxFrame = 256 << 20
 
-// request is what the Queue asks of the Keeper, who answers each with a reply of the same ID.
+// request is what the Dispatcher asks of the Executor, who answers each with a reply of the same ID.
 type request struct {
 	ID        int64
 	Op        op
@@ -30,7 +30,7 @@ type request struct {
 	Number    int           `json:",omitempty"`
 	TimeLimit time.Duration `json:",omitempty"`
 	Source    engine.Source `json:",omitzero"`
-	SHA256    string        `json:",omitempty"` // of the script that the Queue expects
+	SHA256    string        `json:",omitempty"` // of the script that the Dispatcher expects
 	Changed   bool          `json:",omitempty"` // the database has another source than was handed in
 	Runners   []string      `json:",omitempty"`
 	Ended     time.Time     `json:",omitzero"`
@@ -39,17 +39,17 @@ type request struct {
 type op string
 
 const (
-	opPlace   op = "place"   // make the place of a build's log and artifacts
-	opBuild   op = "build"   // make the script, and run it: an end follows
-	opStop    op = "stop"    // end a build that runs
-	opSettle  op = "settle"  // put the artifacts of a build that has ended in their place
-	opForget  op = "forget"  // give up a build's slot
-	opDiscard op = "discard" // delete a build's files
-	opAlive   op = "alive"   // give a sign of life
-	opDead    op = "dead"    // say which runners are dead, of these and of others, and end what is left of their builds
-	opLose    op = "lose"    // end the log of a build that was lost, and delete its artifacts
-	opClear   op = "clear"   // remove the files of a dead runner
-	opEnd     op = "end"     // end: nothing is to be built any more
+	opPrepare   op = "prepare"   // make the place of a build's log and artifacts
+	opBuild     op = "build"     // make the script, and run it: an end follows
+	opStop      op = "stop"      // end a build that runs
+	opPublish   op = "publish"   // put the artifacts of a build that has ended in their place
+	opRelease   op = "release"   // give up a build's slot
+	opDelete    op = "delete"    // delete a build's files
+	opHeartbeat op = "heartbeat" // give a sign of life
+	opFindDead  op = "find-dead" // say which runners are dead, and end what is left of their builds
+	opMarkLost  op = "mark-lost" // end the log of a build that was lost, and delete its artifacts
+	opCleanUp   op = "clean-up"  // remove the files of a dead runner
+	opShutDown  op = "shut-down" // end: nothing is to be built any more
 )
 
 // reply answers a request; one with ID 0 is an event.
@@ -62,7 +62,7 @@ type reply struct {
 	Closes bool     `json:",omitempty"` // the runner is to end: nothing more is taken
 }
 
-// hello is the Keeper's first word.
+// hello is the Executor's first word.
 type hello struct {
 	Runner string
 	Slots  int
@@ -125,23 +125,23 @@ func (r *request) check() error {
 		}
 		return nil
 	}
-	if r.Op != opPlace && r.Op != opDiscard && r.Op != opLose && r.Job != "" {
+	if r.Op != opPrepare && r.Op != opDelete && r.Op != opMarkLost && r.Job != "" {
 		return errors.New("a job is named where none belongs")
 	}
 	switch r.Op {
-	case opPlace, opDiscard, opLose:
+	case opPrepare, opDelete, opMarkLost:
 		return build()
 	case opBuild:
 		if r.TimeLimit < 0 || len(r.SHA256) != 64 && !r.Changed {
 			return errors.New("the limit of time or the checksum can't be")
 		}
-	case opDead, opClear:
+	case opFindDead, opCleanUp:
 		for _, id := range r.Runners {
 			if !isRunner(id) {
 				return fmt.Errorf("%.100q is no runner", id)
 			}
 		}
-	case opStop, opSettle, opForget, opAlive, opEnd:
+	case opStop, opPublish, opRelease, opHeartbeat, opShutDown:
 	default:
 		return fmt.Errorf("%.100q is no request", string(r.Op))
 	}
@@ -156,11 +156,12 @@ func isRunner(id string) bool {
 	return ok && len(random) == 26 && strings.Trim(random, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-// Pair returns the two ends of a connection between Queue and Keeper, neither of which a program inherits unasked.
-func Pair() (queue, keeper *os.File, err error) {
+// connPair returns the two ends of a connection between Dispatcher and Executor, neither of which a program inherits
+// unasked.
+func connPair() (dispatcher, executor *os.File, err error) {
 	fds, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	return os.NewFile(uintptr(fds[0]), "queue"), os.NewFile(uintptr(fds[1]), "keeper"), nil
+	return os.NewFile(uintptr(fds[0]), "dispatcher"), os.NewFile(uintptr(fds[1]), "executor"), nil
 }

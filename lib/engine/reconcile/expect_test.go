@@ -1,4 +1,4 @@
-package engine
+package reconcile
 
 import (
 	"testing"
@@ -31,7 +31,7 @@ func TestExpectedEndKnowsWhetherTheBaseWasCached(t *testing.T) {
 		"a build without times": {warm[:2],
 			[][]store.Phase{{{Name: "step", Step: 1}}, nil, cold[:3], warm}, 23},
 	} {
-		if got := foresee(c.now, c.past); got != time.Duration(c.want)*time.Second {
+		if got := expectedDuration(c.now, c.past); got != time.Duration(c.want)*time.Second {
 			t.Errorf("%s: %s, want %d s", name, got, c.want)
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"toaster.do/lib/config"
 )
 
-// Room is an error of kind StorageFull when less is free than limits.free_disk says on a disk that builds need: the
+// DiskSpace is an error of kind Full when less is free than limits.free_disk says on a disk that builds need: the
 // database's, and with the local engine those where builds run and leave what they made.
-func Room(cfg *config.Config) error {
+func DiskSpace(cfg *config.Config) error {
 	paths := []string{filepath.Dir(cfg.Paths.Database)}
 	if cfg.Engine == "local" {
 		paths = append(paths, cfg.Paths.Builds, cfg.Local.WorkDir)

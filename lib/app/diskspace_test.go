@@ -19,17 +19,17 @@ func TestNoBuildStartsOnADiskThatIsNearlyFull(t *testing.T) {
 		t.Fatalf("%d, %v", free, err)
 	}
 	cfg.Limits.FreeDisk = 1
-	if err := Room(cfg); err != nil {
+	if err := DiskSpace(cfg); err != nil {
 		t.Error(err)
 	}
 	cfg.Limits.FreeDisk = config.Size(free * 2)
-	err = Room(cfg)
+	err = DiskSpace(cfg)
 	if apperr.KindOf(err) != apperr.StorageFull || !strings.Contains(apperr.Of(err).Advice, "free some space") ||
 		!strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}
 	cfg.Limits.FreeDisk = 0
-	if err := Room(cfg); err != nil {
+	if err := DiskSpace(cfg); err != nil {
 		t.Errorf("with no limit: %v", err)
 	}
 }

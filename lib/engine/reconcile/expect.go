@@ -1,4 +1,4 @@
-package engine
+package reconcile
 
 import (
 	"time"
@@ -6,9 +6,9 @@ import (
 	"toaster.do/lib/store"
 )
 
-// foresee is how long a build takes, going by what it has done and by the job's good builds, newest first: the
+// expectedDuration is how long a build takes, going by what it has done and by the job's good builds, newest first: the
 // preparation takes much longer without a cached base than with one, the rest doesn't. It is 0 where nothing is known.
-func foresee(now []store.Phase, past [][]store.Phase) time.Duration {
+func expectedDuration(now []store.Phase, past [][]store.Phase) time.Duration {
 	took, cached, done := preparation(now)
 	var alike, rest time.Duration
 	for _, phases := range past {

@@ -1,11 +1,11 @@
 package jenkins
 
 // What is used of gojenkins v1.2.0, and what is not, and why. Everything goes through requester, which is a
-// gojenkins.JenkinsRequester: it repairs in one place what gojenkins's own lacks, which is a time limit, the look at the
-// status, the escaping, crumbs, and a client that no proxy of the environment gets hold of.
+// gojenkins.JenkinsRequester: it repairs in one place what gojenkins's own lacks, which is a time limit, the look at
+// the status, the escaping, crumbs, and a client that no proxy of the environment gets hold of.
 //
-// Used as they are: the types Jenkins, Job, View, BuildResponse and JenkinsRequester; Job.Enable, Job.Disable, Job.Delete,
-// Job.GetConfig, View.AddJob.
+// Used as they are: the types Jenkins, Job, View, BuildResponse and JenkinsRequester; Job.Enable, Job.Disable,
+// Job.Delete, Job.GetConfig, View.AddJob.
 //
 // Replaced by a call on the same requester:
 //
@@ -18,7 +18,7 @@ package jenkins
 //	Job.InvokeSimple                 three requests for one start; says ticket 0 and no error where a start waits already
 //	Jenkins.GetBuildFromQueueID      asks until there is a build, whatever the context says
 //	Job.GetBuild                     takes addresses from the answer, which are those of Jenkins's own configuration
-//	Build.Stop                       says that it has stopped a build that is not there
+//	Build.StopRequested                       says that it has stopped a build that is not there
 //	Build.IsRunning, Job.IsRunning   say no when the question could not be asked
 //	Build.GetConsoleOutput…          no offset for the next part; an error page is taken for a log
 //	Artifact.GetData, Save…          hold the whole file in memory

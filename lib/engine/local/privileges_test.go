@@ -196,18 +196,18 @@ func TestNoLinkLeadsRootAstray(t *testing.T) {
 		os.Symlink(mine, filepath.Join(theirs, "work")), os.Lchown(theirs, webUser, webUser)); err != nil {
 		t.Fatal(err)
 	}
-	for what, k := range map[string]Keeper{
+	for what, k := range map[string]Executor{
 		"a link for the builds": {Dir: filepath.Join(theirs, "builds"), WorkDir: filepath.Join(mine, "work")},
 		"a link for the work":   {Dir: mine, WorkDir: filepath.Join(theirs, "work", "deeper")},
 		"work in their folder":  {Dir: mine, WorkDir: filepath.Join(theirs, "deeper")},
 	} {
-		queue, keeper, err := Pair()
+		dispatcherConn, executorConn, err := connPair()
 		if err != nil {
 			t.Fatal(err)
 		}
-		k.Apart = true
-		err = k.Run(t.Context(), keeper)
-		queue.Close()
+		k.Separate = true
+		err = k.Run(t.Context(), executorConn)
+		dispatcherConn.Close()
 		if err == nil {
 			t.Errorf("%s: the runner begins", what)
 		}
@@ -215,7 +215,7 @@ func TestNoLinkLeadsRootAstray(t *testing.T) {
 	if names, err := os.ReadDir(mine); err != nil || len(names) > 1 { // the runners' own folder may be there
 		t.Errorf("root has made %v, %v", names, err)
 	}
-	k := Keeper{Dir: filepath.Join(theirs, "real"), WorkDir: filepath.Join(mine, "work"), Apart: true}
+	k := Executor{Dir: filepath.Join(theirs, "real"), WorkDir: filepath.Join(mine, "work"), Separate: true}
 	if err := os.Mkdir(k.Dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +224,7 @@ func TestNoLinkLeadsRootAstray(t *testing.T) {
 		os.Mkdir(filepath.Join(mine, "target"), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	if a := h.asks(request{Op: opPlace, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {
+	if a := h.asks(request{Op: opPrepare, Ticket: 1, Job: "job", Number: 1}); a.Error != "" {
 		t.Error(a.Error)
 	}
 	if names, err := os.ReadDir(filepath.Join(mine, "target")); err != nil || len(names) > 0 {

@@ -10,18 +10,18 @@ import (
 	"syscall"
 )
 
-// Become makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link planted
-// there leads root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the group.
-// For any other user it does nothing.
-func Become(folder string) error {
+// DropPrivileges makes root act as the owner of a folder, so that nothing it makes there becomes root's and no link
+// planted there leads root astray; AsRoot is the way back. A folder of root's own leaves root what it is, but for the
+// group. For any other user it does nothing.
+func DropPrivileges(folder string) error {
 	fi, err := os.Stat(folder)
 	if err != nil {
 		return err
 	}
-	return become(fi)
+	return actAs(fi)
 }
 
-func become(folder os.FileInfo) error {
+func actAs(folder os.FileInfo) error {
 	owner := folder.Sys().(*syscall.Stat_t)
 	if os.Geteuid() != 0 {
 		return nil
@@ -39,33 +39,33 @@ func become(folder os.FileInfo) error {
 	return nil
 }
 
-// pin opens the folder of logs and artifacts and becomes its owner. From then on it is reached by what was opened:
+// openDir opens the folder of logs and artifacts and becomes its owner. From then on it is reached by what was opened:
 // whoever has the folder above may put another in its place.
-func (w *keeper) pin() error {
-	dir, err := filepath.Abs(w.Dir)
+func (e *executor) openDir() error {
+	dir, err := filepath.Abs(e.Dir)
 	if err != nil {
 		return err
 	}
 	how := syscall.O_DIRECTORY
-	if w.Apart {
+	if e.Separate {
 		how |= syscall.O_NOFOLLOW
 	} else if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	if w.dirs, err = os.OpenFile(dir, how, 0); err != nil {
+	if e.dirs, err = os.OpenFile(dir, how, 0); err != nil {
 		return fmt.Errorf("the folder of the builds: %w: toasterctl init makes it; a link it may not be", err)
 	}
-	fi, err := w.dirs.Stat()
+	fi, err := e.dirs.Stat()
 	if err != nil {
 		return err
 	}
-	w.Dir = fmt.Sprintf("/proc/self/fd/%d", w.dirs.Fd())
-	return become(fi)
+	e.Dir = fmt.Sprintf("/proc/self/fd/%d", e.dirs.Fd())
+	return actAs(fi)
 }
 
-// RootsOwn tells whether nobody but root can put anything else in the place of a path, or of what a link in it leads
-// to.
-func RootsOwn(path string) error {
+// CheckRootOwned is an error where somebody but root can put anything else in the place of a path, or of what a link in
+// it leads to.
+func CheckRootOwned(path string) error {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func RootsOwn(path string) error {
 			if err != nil {
 				return err
 			}
-			if err := RootsOwn(real); err != nil {
+			if err := CheckRootOwned(real); err != nil {
 				return err
 			}
 		}
@@ -95,13 +95,13 @@ func RootsOwn(path string) error {
 	}
 }
 
-// twoFaced tells whether Become has made this process another user's.
-func twoFaced() bool { return os.Getuid() == 0 && os.Geteuid() != 0 }
+// privilegesDropped tells whether DropPrivileges has made this process another user's.
+func privilegesDropped() bool { return os.Getuid() == 0 && os.Geteuid() != 0 }
 
-// AsRoot calls f as root after Become, else as whoever this is. Only f's own thread is root: f must not leave
+// AsRoot calls f as root after DropPrivileges, else as whoever this is. Only f's own thread is root: f must not leave
 // its work to another goroutine.
 func AsRoot(f func() error) error {
-	if !twoFaced() {
+	if !privilegesDropped() {
 		return f()
 	}
 	runtime.LockOSThread()

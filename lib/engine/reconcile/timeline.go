@@ -1,8 +1,9 @@
-package engine
+package reconcile
 
 import (
 	"time"
 
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -12,7 +13,7 @@ type Span struct {
 	Step    int    // of "step", from 1
 	Line    int    // in the Dockerfile
 	Text    string // the instruction
-	State   State
+	State   engine.State
 	Took    time.Duration // until now, where it goes on
 	Timed   bool          // Took is known
 	Cached  bool
@@ -34,7 +35,7 @@ func Timeline(b *store.Build, phases []store.Phase, now time.Time) []Span {
 		if p.Name == "end" {
 			break
 		}
-		s := Span{Name: p.Name, Step: p.Step, Line: p.Line, Text: p.Text, Cached: p.Cached, State: Succeeded}
+		s := Span{Name: p.Name, Step: p.Step, Line: p.Line, Text: p.Text, Cached: p.Cached, State: engine.Succeeded}
 		last := i == len(phases)-1
 		if last || phases[i+1].Name == "end" {
 			s.State, s.Running = b.State, b.Open()

@@ -1,0 +1,149 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
+	"toaster.do/lib/store"
+)
+
+// OutageStore keeps in the database that an engine is away, so that not every request waits for it again.
+type OutageStore struct {
+	Store  *store.DB
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// How long an engine that is away is left alone. What only an administrator can mend is not mended in seconds.
+const (
+	retryUnavailable = 10 * time.Second
+	retryRefused     = 30 * time.Second
+)
+
+const outageKey = "outage"
+
+// Outage returns what is known; nil: the engine has answered last.
+func (s *OutageStore) Outage(ctx context.Context) *engine.Outage {
+	text, err := s.Store.Setting(ctx, outageKey)
+	if err != nil || text == "" {
+		return nil
+	}
+	o := &engine.Outage{}
+	if json.Unmarshal([]byte(text), o) != nil {
+		return nil
+	}
+	return o
+}
+
+// Check returns why the engine is not to be asked now; known says that it was away when it was asked last. Of several
+// that ask after a while one is let through.
+func (s *OutageStore) Check(ctx context.Context) (known bool, err error) {
+	o := s.Outage(ctx)
+	if o == nil {
+		return false, nil
+	}
+	rest := retryUnavailable
+	if o.Kind != apperr.Unavailable {
+		rest = retryRefused
+	}
+	if elapsed(s.Now(), o.Seen) < rest {
+		return true, apperr.Wrap(o.Kind, engine.ErrOutage, o.Message, o.Advice)
+	}
+	o.Seen = s.Now()
+	s.write(ctx, o)
+	return true, nil
+}
+
+// Record notes what asking the engine has led to. Errors that are not ErrOutage are answers.
+func (s *OutageStore) Record(ctx context.Context, known bool, err error) {
+	ctx = context.WithoutCancel(ctx) // it may have ended with the wait for the engine
+	switch {
+	case !errors.Is(err, engine.ErrOutage) && known:
+		s.write(ctx, nil)
+	case errors.Is(err, engine.ErrOutage):
+		f := apperr.Of(err)
+		o := s.Outage(ctx)
+		if o == nil || o.Kind != f.Kind {
+			o = &engine.Outage{Since: s.Now()}
+		}
+		o.Seen, o.Kind, o.Message, o.Advice = s.Now(), f.Kind, f.Message, f.Advice
+		s.write(ctx, o)
+	}
+}
+
+func (s *OutageStore) write(ctx context.Context, o *engine.Outage) {
+	text := []byte{}
+	if o != nil {
+		text, _ = json.Marshal(o)
+	}
+	if err := s.Store.SetSetting(ctx, outageKey, string(text)); err != nil {
+		s.Logger.Warn("that the build service is away, or back, was not noted", "error", err)
+	}
+}
+
+// explainOutage gives open builds the outage of an engine that is away as their reason.
+func (r *Reconciler) explainOutage(ctx context.Context, jobs []*store.Job, builds ...*store.Build) {
+	for _, j := range jobs {
+		if j.Last != nil {
+			applyEngineError(j, j.Last)
+			builds = append(builds, j.Last)
+		}
+	}
+	reporter, ok := r.Engine.(engine.OutageReporter)
+	if !ok {
+		return
+	}
+	var o *engine.Outage
+	asked := false
+	for _, b := range builds {
+		if !b.Open() {
+			continue
+		}
+		if !asked {
+			o, asked = reporter.Outage(ctx), true
+		}
+		if o != nil {
+			b.Reason, b.Position = outageReason(o, b), 0
+		}
+	}
+}
+
+// applyEngineError gives a build that the engine has not been asked for the reason why its job is refused.
+func applyEngineError(j *store.Job, b *store.Build) {
+	if b.State == engine.Queued && b.Ticket == "" && j.EngineError != "" {
+		b.Reason = j.EngineError
+	}
+}
+
+const outageTime = "2006-01-02 15:04 UTC"
+
+// outageReason is what a build's owner reads.
+func outageReason(o *engine.Outage, b *store.Build) string {
+	at := o.Since.UTC().Format(outageTime)
+	if o.Kind != apperr.Unavailable {
+		switch {
+		case b.StopRequested:
+			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
+				"The build is stopped after that.", at)
+		case b.State == engine.Queued:
+			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
+				"The build waits, and starts by itself after that.", at)
+		}
+		return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
+			"How far the build is now is not known.", at)
+	}
+	switch {
+	case b.StopRequested:
+		return fmt.Sprintf("The build service has not answered since %s. The build is stopped as soon as it does.", at)
+	case b.State == engine.Queued:
+		return fmt.Sprintf("The build service has not answered since %s. "+
+			"The build waits, and starts by itself as soon as it does.", at)
+	}
+	return fmt.Sprintf("The build service has not answered since %s. How far the build is now is not known.", at)
+}

@@ -61,6 +61,6 @@ func (a *Accounts) endLetter(e store.Ended) store.Letter {
 		}
 		paragraphs = append(paragraphs, strings.TrimSuffix(list.String(), "\n"))
 	}
-	paragraphs = append(paragraphs, "When you get such letters is set here:", a.page("/account", ""))
+	paragraphs = append(paragraphs, "To change when you get these emails, open:", a.page("/account", ""))
 	return a.letter(store.BuildLetter, e.Owner, fmt.Sprintf("%s: build %d %s", e.Job.Name, b.Number, b.State), paragraphs...)
 }

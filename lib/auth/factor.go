@@ -89,12 +89,12 @@ func tidy(code string) string {
 // the person's app has the secret. Invalid: the Field "confirm" or "code".
 func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password string, secret []byte, code string, by store.Entry) (codes []string, err error) {
 	if len(secret) != secretLength {
-		return nil, apperr.New(apperr.Invalid, "The set-up took too long.", "Begin again.")
+		return nil, apperr.New(apperr.Invalid, "The setup took too long.", "Start again.")
 	}
 	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		wrong = apperr.New(apperr.Invalid, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+		wrong = apperr.New(apperr.Invalid, "The code is wrong.", "Enter the current six digits from the app. The clock of your device must be correct.").At("code")
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return nil, err
@@ -107,25 +107,25 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.Person, password s
 	if err != nil {
 		return nil, err
 	}
-	letter := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
+	letter := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is enabled. Logging in to your account now takes a code from your authenticator app.")
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), letter, by)
 }
 
 // DisableFactor takes a person's second factor away. Invalid: the Field "confirm". Denied: the account needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.Person, password string, by store.Entry) error {
 	if a.cfg.NeedsFactor(p.Role) {
-		return apperr.New(apperr.Denied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+		return apperr.New(apperr.Denied, "Your account requires two-factor authentication on this site.", "If you have a new device, set it up instead.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	letter := a.news(p.Email, "Second factor", "Logging in to your account takes the password alone now.")
+	letter := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is disabled. Logging in to your account now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
 }
 
 // ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has made sure that it is them.
 func (a *Accounts) ResetFactor(ctx context.Context, p *store.Person, by store.Entry) error {
-	letter := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
+	letter := a.news(p.Email, "Two-factor authentication", "An administrator has disabled two-factor authentication for your account. Logging in now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), letter, by)
 }
 
@@ -142,7 +142,7 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.Person, password str
 	if err != nil {
 		return nil, err
 	}
-	letter := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
+	letter := a.news(p.Email, "Recovery codes", "New recovery codes were generated for your account. The old ones no longer work.")
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), letter, by)
 }
 
@@ -168,8 +168,8 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.Person, code, addre
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	wrong := apperr.New(apperr.Unauthorised, "The code is wrong, or was used already.",
-		"Wait for the next one, then type that.")
+	wrong := apperr.New(apperr.Unauthorised, "The code is wrong or already used.",
+		"Wait for the next code, then enter that.")
 	return wrong.At("code")
 }
 

@@ -23,8 +23,8 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” can't be a limit.",
-				"Write a whole number, 0 for no limit, or nothing for the site's own.").At(name))
+			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” is not a valid limit.",
+				"Enter a whole number. Leave blank for the default; 0 means unlimited.").At(name))
 			continue
 		}
 		v := int(n)
@@ -34,7 +34,7 @@ func ParseLimits(field func(name string) string) (own store.Own, err error) {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
 			wrong = append(wrong, apperr.New(apperr.Invalid, "“"+text+"” is not a size.",
-				"Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts"))
+				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.").At("artifacts"))
 		}
 		n := int64(size)
 		own.Bytes = &n

@@ -23,7 +23,7 @@ func (a *Accounts) Recover(ctx context.Context, email string) error {
 // mailed finds the person of an address that a letter shall go to; nil if there is none.
 func (a *Accounts) mailed(ctx context.Context, email string) (*store.Person, error) {
 	if !a.cfg.Mail.On() {
-		return nil, apperr.New(apperr.Denied, "This site sends no mail.", "Ask the administrator.")
+		return nil, apperr.New(apperr.Denied, "This site sends no emails.", "Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
 	if err := checkEmail(email); err != nil {
@@ -47,7 +47,7 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bo
 	if err != nil {
 		return nil, err
 	}
-	letter := a.news(p.Email, "New password", "The password of your account was changed by a link that was sent to this address.")
+	letter := a.news(p.Email, "New password", "The password of your account was changed with a link that was sent to this address.")
 	by.Actor = p.ID
 	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), letter, letters, by); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 	if err != nil {
 		return err
 	}
-	letter := a.news(p.Email, "New password", "The password of your account was changed by somebody who was logged in.")
+	letter := a.news(p.Email, "New password", "The password of your account was changed in a session that was logged in.")
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), letter, by)
 }
 
@@ -98,7 +98,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.Person, keep int
 func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string) error {
 	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
 	if err != nil && apperr.KindOf(err) == apperr.Denied {
-		return apperr.New(apperr.Denied, "Too many wrong passwords were typed.", "Log out and log in again.")
+		return apperr.New(apperr.Denied, "Too many wrong passwords.", "Log out and log in again.")
 	}
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (a *Accounts) Confirm(ctx context.Context, p *store.Person, password string
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Invalid, "The password is wrong.", "Type the one that you log in with.").At("confirm")
+		return apperr.New(apperr.Invalid, "The password is wrong.", "Enter the password that you log in with.").At("confirm")
 	}
 	return a.db.Forgive(ctx, tries)
 }

@@ -64,8 +64,8 @@ func (s seals) open(p *store.Person) (secret []byte, newest bool, err error) {
 			}
 		}
 	}
-	return nil, false, apperr.New(apperr.Broken, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
-		"Ask the administrator, who can switch it off.")
+	return nil, false, apperr.New(apperr.Broken, "The authentication code can't be checked: this site no longer has the keys for it.",
+		"Ask the administrator to disable two-factor authentication for your account.")
 }
 
 // secret returns the secret of a person's second factor, and the seals to store it with.

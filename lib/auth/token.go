@@ -15,14 +15,14 @@ func CheckToken(name, scope string, ttl time.Duration) error {
 	var wrong []error
 	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
 		wrong = append(wrong, apperr.New(apperr.Invalid, "The token needs a name of at most 100 characters.",
-			"Say what it is for.").At("name"))
+			"Enter a name.").At("name"))
 	}
 	if scope != "read" && scope != "write" && scope != "metrics" {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "There is no such scope.", "Take “read” or “write”.").At("scope"))
+		wrong = append(wrong, apperr.New(apperr.Invalid, "This scope does not exist.", "Use “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
-		wrong = append(wrong, apperr.New(apperr.Invalid, "The token would have expired already.",
-			"Take a longer time, or 0 for ever.").At("ttl"))
+		wrong = append(wrong, apperr.New(apperr.Invalid, "The expiration date of the token is in the past.",
+			"Enter a longer time, or 0 for unlimited.").At("ttl"))
 	}
 	return errors.Join(wrong...)
 }
@@ -41,7 +41,7 @@ func (a *Accounts) AddToken(ctx context.Context, email, name, scope string, ttl 
 		return "", err
 	}
 	if scope == "metrics" && p.Role != "admin" {
-		return "", apperr.New(apperr.Denied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
+		return "", apperr.New(apperr.Denied, "The metrics of this site are for administrators.", "Use “read” or “write”.").At("scope")
 	}
 	t := &store.Token{PersonID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {

@@ -15,7 +15,7 @@ func explain(err error, data []byte, path string) error {
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := &unknown.Errors[0]
 		line, _ := first.Position()
-		return fmt.Errorf("%s:%d: %s: there is no such key", path, line, strings.Join(first.Key(), "."))
+		return fmt.Errorf("%s:%d: %s: unknown key", path, line, strings.Join(first.Key(), "."))
 	}
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {

@@ -243,7 +243,7 @@ func (s *Follower) reconcileJob(ctx context.Context, job *store.Job) (err error)
 }
 
 // errSlow is of a job that has had its time.
-var errSlow = apperr.New(apperr.Limited, "The job needs more time than it may have at once.", "The next sync goes on with it.")
+var errSlow = apperr.New(apperr.Limited, "The job needs more time than its limit.", "The next sync continues with it.")
 
 // isAway tells an engine that can't be asked now from one that refused something, and from a job that takes long.
 func isAway(err error) bool {
@@ -358,7 +358,7 @@ func (s *Follower) learn(ctx context.Context, k knowledge, st Status, there bool
 		return err
 	}
 	if !there && k.job.Defined > 0 {
-		s.Logger.Warn("the build service no longer has a job, which somebody deleted or renamed there; it is set up again",
+		s.Logger.Warn("a job was deleted or renamed on the build service, and is created again",
 			"job", k.job.ID, "engine_job", k.job.EngineName)
 		return s.Store.JobUndefined(ctx, k.job.ID)
 	}
@@ -393,7 +393,7 @@ func (s *Follower) trace(ctx context.Context, job *store.Job, b *store.Build, no
 	case Running:
 		b.EngineNumber, b.State, b.StartedAt, b.Position, b.Reason = number, string(Running), now, 0, ""
 	case Aborted:
-		reason := "It was taken out of the build engine's queue."
+		reason := "Removed from the queue of the build service."
 		if b.Stop {
 			reason = b.Reason
 		}

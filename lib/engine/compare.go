@@ -65,14 +65,14 @@ func follow(b *store.Build, e BuildStatus, now time.Time) {
 func vanish(b *store.Build, there bool, now time.Time) {
 	switch {
 	case b.EngineNumber > 0 && !b.Stop && !there:
-		end(b, Lost, "The build service no longer has this job: somebody deleted or renamed it there. It is set up again.", now)
+		end(b, Lost, "This job was deleted or renamed on the build service. It is created there again.", now)
 	case b.EngineNumber > 0 && !b.Stop:
-		end(b, Lost, "The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
+		end(b, Lost, "The build service no longer has this build: it was restarted, or the build was deleted there.", now)
 	case b.Stop:
 		end(b, Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
-		b.Reason = "The build engine forgot that this build waits; it is asked again."
+		b.Reason = "The build service lost the queued build. It is queued again."
 	}
 }
 

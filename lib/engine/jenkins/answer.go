@@ -50,7 +50,7 @@ func isCrumb(err error) bool {
 }
 
 const (
-	askAdmin  = "The administrator finds the reason in the log, and with “toasterctl doctor”."
+	askAdmin  = "The administrator finds the reason in the log, or with “toasterctl doctor”."
 	tryLater  = "Try again in a minute."
 	pageBytes = 64 << 10 // that much is read of an error page
 )
@@ -64,14 +64,14 @@ func refusal(resp *http.Response, c call) error {
 	switch e.status {
 	case http.StatusBadRequest:
 		if strings.Contains(e.text, "already exists") {
-			return apperr.Wrap(apperr.Conflict, e, "The build engine has another job of this name.", askAdmin)
+			return apperr.Wrap(apperr.Conflict, e, "The build service has another job with this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.Denied, away{e}, "The build engine doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.Denied, away{e}, "The build service doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
-		return apperr.Wrap(apperr.Denied, e, "The build engine doesn't allow this site to do that.", askAdmin)
+		return apperr.Wrap(apperr.Denied, e, "The build service doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
-		return apperr.Wrap(apperr.NotFound, e, "The build engine doesn't have that.", "")
+		return apperr.Wrap(apperr.NotFound, e, "The build service does not have that.", "")
 	case http.StatusConflict:
 		return apperr.Wrap(apperr.Conflict, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
@@ -79,35 +79,35 @@ func refusal(resp *http.Response, c call) error {
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Broken, away{e}, "The build engine answers with a page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Broken, away{e}, "The build service answers with a web page instead of data.", askAdmin)
 	case e.status <= 399:
 		return redirected(resp, e)
 	}
-	return apperr.Wrap(apperr.Broken, e, "The build engine failed to do that.", askAdmin)
+	return apperr.Wrap(apperr.Broken, e, "The build service failed.", askAdmin)
 }
 
 // phase says what a Jenkins that is not ready is about.
 func phase(text string) string {
 	switch {
 	case strings.Contains(text, "restarting"):
-		return "The build engine is restarting."
+		return "The build service is restarting."
 	case strings.Contains(text, "getting ready"):
-		return "The build engine is starting."
+		return "The build service is starting."
 	}
-	return "The build engine is not available."
+	return "The build service is unavailable."
 }
 
 func redirected(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && asksToLogIn(u) {
-		return apperr.Wrap(apperr.Denied, away{e}, "The build engine asks this site to log in.", askAdmin)
+		return apperr.Wrap(apperr.Denied, away{e}, "The build service requires this site to log in.", askAdmin)
 	}
-	return apperr.Wrap(apperr.Broken, away{e}, "The build engine sends this site somewhere else.", askAdmin)
+	return apperr.Wrap(apperr.Broken, away{e}, "The build service redirects this site to another address.", askAdmin)
 }
 
 func tooLong(c call) error {
-	return apperr.Wrap(apperr.Broken, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The build engine's answer is too long.", askAdmin)
+	return apperr.Wrap(apperr.Broken, fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer), "The answer of the build service is too long.", askAdmin)
 }
 
 // cutOff is a fault for an answer that began as it should and did not end so.
@@ -116,7 +116,7 @@ func cutOff(ctx context.Context, c call, err error) error {
 	if ctx.Err() != nil {
 		return late(err)
 	}
-	return apperr.Wrap(apperr.Unavailable, err, "The build engine's answer was cut off.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, err, "The answer of the build service is incomplete.", tryLater)
 }
 
 // unreached is a fault for a call without any answer.
@@ -125,15 +125,15 @@ func unreached(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Broken, away{err}, "The build engine's certificate can't be trusted.", askAdmin)
+		return apperr.Wrap(apperr.Broken, away{err}, "The certificate of the build service is not trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return late(err)
 	}
-	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine can't be reached.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, away{err}, "The build service can't be reached.", tryLater)
 }
 
 func late(err error) error {
-	return apperr.Wrap(apperr.Unavailable, away{err}, "The build engine didn't answer in time.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, away{err}, "The build service didn't answer in time.", tryLater)
 }
 
 // said returns what an error page says, in one line.

@@ -95,7 +95,7 @@ func total(parts string) (int64, error) {
 	_, size, _ := strings.Cut(parts, "/")
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil || n < 0 {
-		return 0, apperr.Wrap(apperr.Broken, fmt.Errorf("Content-Range: %q", parts), "The build engine doesn't tell how long the file is.", askAdmin)
+		return 0, apperr.Wrap(apperr.Broken, fmt.Errorf("Content-Range: %q", parts), "The build service doesn't report the size of the file.", askAdmin)
 	}
 	return n, nil
 }
@@ -103,7 +103,7 @@ func total(parts string) (int64, error) {
 // sized returns an error for an answer that is no file of Jenkins's, such as another's page.
 func sized(resp *http.Response, c call) error {
 	if resp.ContentLength < 0 || resp.Header.Get("Accept-Ranges") == "" {
-		return apperr.Wrap(apperr.Broken, errors.New(c.path+": not a file with a length"), "The build engine doesn't give the file.", askAdmin)
+		return apperr.Wrap(apperr.Broken, errors.New(c.path+": not a file with a length"), "The build service doesn't provide the file.", askAdmin)
 	}
 	return nil
 }
@@ -135,7 +135,7 @@ func (e *Engine) Open(ctx context.Context, name string, number int, p string, r 
 	return s, nil
 }
 
-var noFile = apperr.New(apperr.NotFound, "This build has no such file.", "Look at the build's page for what it has.")
+var noFile = apperr.New(apperr.NotFound, "This build has no such file.", "See the page of the build for its files.")
 
 func file(err error) error {
 	if apperr.KindOf(err) == apperr.NotFound {
@@ -178,7 +178,7 @@ func within(r engine.Range, size int64) (start, length int64, err error) {
 		start = max(0, size+start)
 	}
 	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.Invalid, "The file has no such part.", "Ask for one within its "+strconv.FormatInt(size, 10)+" bytes.")
+		return 0, 0, apperr.New(apperr.Invalid, "The requested range is not in the file.", "Request a range within its "+strconv.FormatInt(size, 10)+" bytes.")
 	}
 	if length = size - start; r.Length > 0 {
 		length = min(length, r.Length)

@@ -15,10 +15,10 @@ import (
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.Invalid, fmt.Sprintf("%q can't be a job's name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
+		return apperr.New(apperr.Invalid, fmt.Sprintf("%q is not a valid job name.", job.Name), "Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
-		return apperr.New(apperr.Invalid, "A job's time limit isn't negative.", "")
+		return apperr.New(apperr.Invalid, "The time limit of a job can't be negative.", "")
 	}
 	if err := e.define(ctx, job); err != nil {
 		return err
@@ -101,8 +101,8 @@ func (e *Engine) look(ctx context.Context, name, fields string) (*item, error) {
 }
 
 var (
-	noJob        = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
-	errOtherCase = apperr.New(apperr.Conflict, "The build engine has another job whose name differs in letter case only.", askAdmin)
+	noJob        = apperr.New(apperr.NotFound, "The build service has no such job.", "")
+	errOtherCase = apperr.New(apperr.Conflict, "The build service has another job with a name that only differs in upper and lower case.", askAdmin)
 )
 
 // owns tells whether a job is toaster's and is called so; else it is somebody else's.
@@ -121,7 +121,7 @@ func (e *Engine) owns(ctx context.Context, j *item, name string) error {
 	return errNotOurs
 }
 
-var errNotOurs = apperr.New(apperr.Conflict, "The build engine has another job of this name, which is not toaster's.", askAdmin)
+var errNotOurs = apperr.New(apperr.Conflict, "The build service has another job with this name, which was not created by toaster.", askAdmin)
 
 // SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job (ParameterizedJobMixIn.makeDisabled).
 // See engine.Engine.

@@ -79,7 +79,7 @@ func service(t *testing.T, database string, e engine.Engine) *jobs.Service {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	targets, err := target.LoadTargets("../../conf/targets.toml")
+	targets, err := target.LoadTargets("../../../conf/targets.toml")
 	if err != nil {
 		t.Fatal(err)
 	}

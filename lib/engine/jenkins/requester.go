@@ -113,7 +113,7 @@ func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Respons
 func (r *requester) target(c call) (*url.URL, error) {
 	u, err := url.Parse(r.base.String() + c.path)
 	if err != nil || !strings.HasPrefix(c.path, "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || u.Host != r.base.Host || climbs(c.path) {
-		return nil, apperr.New(apperr.Invalid, "There is nothing with such a name.", "")
+		return nil, apperr.New(apperr.Invalid, "Nothing has this name.", "")
 	}
 	u.RawQuery = c.query.Encode()
 	return u, nil

@@ -76,18 +76,18 @@ func (a *attempt) run(ctx context.Context) end {
 func (a *attempt) make() *outcome {
 	if a.Changed {
 		return &outcome{engine.Failed,
-			"What the job is made from was changed in the database, and is not what was handed in. Save the job again."}
+			"The sources of the job were changed in the database. Save the job again."}
 	}
 	script, err := safely(a.Make, a.Source)
 	if err != nil {
 		a.Log.Error("making a build's script", "job", a.job, "number", a.number, "error", err)
 		f := apperr.Of(err)
 		return &outcome{engine.Failed,
-			strings.TrimSpace("Its build script can't be made. " + f.Message + " " + f.Advice)}
+			strings.TrimSpace("Its build script can't be created. " + f.Message + " " + f.Advice)}
 	}
 	if fmt.Sprintf("%x", sha256.Sum256(script)) != a.SHA256 {
 		return &outcome{engine.Failed,
-			"Its build script is not the one that was expected: the targets have just been changed. Build again."}
+			"The targets have just been changed, so the build script differs from the expected one. Build again."}
 	}
 	a.script = script
 	return nil
@@ -131,7 +131,7 @@ func (a *attempt) build(ctx context.Context) *outcome {
 // trouble logs what is not the build's fault.
 func (a *attempt) trouble(doing string, err error) *outcome {
 	a.Log.Error(doing, "job", a.job, "number", a.number, "error", err)
-	return &outcome{engine.Failed, "The runner had trouble with this build: its own log says why."}
+	return &outcome{engine.Failed, "The runner failed to process this build. See the log of the runner."}
 }
 
 func (a *attempt) furnish() error {
@@ -186,7 +186,7 @@ func (a *attempt) watch(ctx context.Context, p *process) *outcome {
 	limit := cmp.Or(a.request.TimeLimit, a.Keeper.TimeLimit)
 	if limit > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("It was stopped: it ran longer than %s.", engine.InWords(limit))})
+		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed, fmt.Sprintf("Timed out after %s.", engine.InWords(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -214,7 +214,7 @@ func (a *attempt) tooLong() *outcome {
 	if err != nil || a.OutputLimit == 0 || fi.Size() <= a.OutputLimit {
 		return nil
 	}
-	return &outcome{engine.Failed, fmt.Sprintf("It was stopped: it wrote more than %s to its log.", engine.InBytes(a.OutputLimit))}
+	return &outcome{engine.Failed, fmt.Sprintf("Stopped: the log exceeded %s.", engine.InBytes(a.OutputLimit))}
 }
 
 // because is why ctx has ended.
@@ -223,14 +223,14 @@ func because(ctx context.Context) *outcome {
 	if errors.As(context.Cause(ctx), &why) {
 		return why
 	}
-	return &outcome{engine.Aborted, "It was stopped."}
+	return &outcome{engine.Aborted, "Stopped."}
 }
 
 // ended is how the script ended by itself.
 func ended(p *process) *outcome {
 	switch code, signal := p.result(); {
 	case signal != 0:
-		return &outcome{engine.Failed, fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
+		return &outcome{engine.Failed, fmt.Sprintf("The build script was killed by signal %d (%v), not by toaster.", signal, signal)}
 	case code != 0:
 		return &outcome{state: engine.Failed} // the script has said why
 	}

@@ -50,7 +50,7 @@ type keeper struct {
 	active sync.WaitGroup
 }
 
-var interrupted = &outcome{engine.Lost, "The runner was shut down while this build ran."}
+var interrupted = &outcome{engine.Lost, "The runner was shut down during this build."}
 
 // patience is how long a Queue has to write down the ends of builds when the runner ends.
 const patience = 15 * time.Second
@@ -219,7 +219,7 @@ func (w *keeper) answer(r request) {
 	case opBuild:
 		err = w.build(r)
 	case opStop:
-		w.stop(r.Ticket, &outcome{engine.Aborted, "It was stopped."})
+		w.stop(r.Ticket, &outcome{engine.Aborted, "Stopped."})
 	case opSettle:
 		err = w.settle(r.Ticket)
 	case opForget:

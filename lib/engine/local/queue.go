@@ -261,7 +261,7 @@ func (w *worker) build(b store.LocalBuild, j store.LocalJob) {
 	}
 	if _, err := w.call(w.order(b, j)); err != nil {
 		w.Log.Error("a build was refused", "job", b.Job, "number", b.Number, "error", err)
-		w.commit(b, end{State: engine.Failed, Reason: "The runner refused this build: its own log says why."})
+		w.commit(b, end{State: engine.Failed, Reason: "The runner rejected this build. See the log of the runner."})
 		return
 	}
 	if r, ok := <-ended; ok {

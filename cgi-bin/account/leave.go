@@ -10,8 +10,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// word is what has to be typed for an account to be removed: no slip of the finger does it.
-const word = "remove"
+// word has to be typed to confirm that an account is deleted.
+const word = "delete"
 
 // export sends all that the site knows of a person, as a .zip, piece by piece.
 func export(w http.ResponseWriter, r *web.Request) error {
@@ -40,7 +40,7 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) er
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		missing := apperr.New(apperr.Invalid, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		missing := apperr.New(apperr.Invalid, "The confirmation is missing.", "To confirm, enter “"+word+"”.").At("word")
 		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
 	}
 	if err == nil {

@@ -131,5 +131,5 @@ func Of(err error) *Error {
 	if errors.As(err, &e) {
 		return e
 	}
-	return Wrap(Broken, err, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id.")
+	return Wrap(Broken, err, "Something went wrong on this server.", "Try again. If the problem persists, contact the administrator, and include the request ID.")
 }

@@ -81,7 +81,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		if n, err := r.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		return apperr.New(apperr.Denied, "Too many tries have failed.", "Ask the administrator.")
+		return apperr.New(apperr.Denied, "Too many failed attempts.", "Ask the administrator.")
 	}
 	r, err := tx.ExecContext(ctx, `INSERT INTO attempt (key, at) VALUES (?, ?)`, l.Key, millis(now))
 	if err != nil {
@@ -150,7 +150,7 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 		return err
 	}
 	wait := time.UnixMilli(at).Add(r.Within).Sub(now)
-	return apperr.New(apperr.Limited, "Too many tries.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
+	return apperr.New(apperr.Limited, "Too many attempts.", fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.

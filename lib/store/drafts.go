@@ -45,7 +45,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE person_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
-				err = apperr.New(apperr.Limited, "Too many forms wait for their senders.", "Log in first, then send the form again.")
+				err = apperr.New(apperr.Limited, "Too many unsent forms are stored.", "Log in first, then send the form again.")
 			}
 			return err
 		}
@@ -59,7 +59,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftRoom) error {
 // Draft returns the form of a person's draft, or of one that is nobody's for who has its secret: it is theirs from
 // then on. NotFound: there is none, it is from before since, or somebody else's.
 func (db *DB) Draft(ctx context.Context, person int64, id, secret string, since time.Time) (form []byte, err error) {
-	const gone = "The form that was kept for you isn't there any more."
+	const gone = "The form has expired."
 	var owner sql.NullInt64
 	var digest []byte
 	err = db.read(ctx, func(tx *sql.Tx) error {

@@ -74,7 +74,7 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, person int64, now time.Ti
 	var p Person
 	to, done := p.fields()
 	if err := tx.QueryRowContext(ctx, "SELECT "+personColumns+" FROM person p WHERE p.id = ?", person).Scan(to...); err != nil {
-		return missing(err, "There is no such account.")
+		return missing(err, "This account does not exist.")
 	}
 	done()
 	l = l.For(&p)
@@ -116,8 +116,8 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, person int64, _ time.Tim
 	if err := tx.QueryRowContext(ctx, running, person).Scan(&n); err != nil || l.Running == 0 || n < l.Running {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
-		"Wait until one has ended, or stop one.")
+	return apperr.New(apperr.Quota, fmt.Sprintf("You have %d builds queued or running. Your limit is %d.", n, l.Running),
+		"Wait until one has finished, or stop one.")
 }
 
 func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Time) error {
@@ -134,9 +134,9 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, person int64, now time.Tim
 		return err
 	}
 	free := time.UnixMilli(at).Add(daily)
-	return apperr.New(apperr.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+	return apperr.New(apperr.Quota, fmt.Sprintf("You have started %d builds in the last 24 hours, which is your limit.",
 		l.Daily),
-		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
 func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time) error {
@@ -151,11 +151,11 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, person int64, _ time.Time
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
-	advice := fmt.Sprintf("Remove a job that you no longer need: “%s” has %s.", name, size(most))
+	advice := fmt.Sprintf("Delete a job that you no longer need: “%s” uses %s.", name, size(most))
 	if l.KeepDays > 0 {
-		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
+		advice += fmt.Sprintf(" Files are deleted automatically after %d days.", l.KeepDays)
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+	return apperr.New(apperr.Quota, fmt.Sprintf("The files of your builds take %s. Your limit is %s.", size(n),
 		size(l.Bytes)), advice)
 }
 
@@ -170,8 +170,8 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, person int64, now time.
 	}
 	free := ran.below(most, now).Add(daily)
 	return apperr.New(apperr.Quota,
-		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
-		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		fmt.Sprintf("Your builds took %d minutes in the last 24 hours, which is your limit.", l.Minutes),
+		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
 // spans are times in which builds ran.
@@ -223,8 +223,8 @@ func roomForSources(ctx context.Context, tx *sql.Tx, person, most int64) error {
 	if err != nil {
 		return err
 	}
-	return apperr.New(apperr.Quota, fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, and %s is your limit.", size(n), size(most)),
-		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
+	return apperr.New(apperr.Quota, fmt.Sprintf("The Dockerfiles and contexts of all built revisions of your jobs would take %s. Your limit is %s.", size(n), size(most)),
+		fmt.Sprintf("Delete a job that you no longer need, or create it again: “%s” uses %s.", name, size(largest)))
 }
 
 func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) error {
@@ -233,8 +233,8 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 	if err != nil || l.Queue == 0 || n < l.Queue {
 		return err
 	}
-	return apperr.New(apperr.Unavailable, fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
-		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
+	return apperr.New(apperr.Unavailable, fmt.Sprintf("%d builds are queued, and this site takes no more at the moment.", n),
+		"Try again in a few minutes. Your job is saved.").In(5 * time.Minute)
 }
 
 // size writes a number of bytes for people.

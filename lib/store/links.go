@@ -39,7 +39,7 @@ func LinkDigest(secret string) []byte {
 }
 
 func noLink() error {
-	return apperr.New(apperr.NotFound, "This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
+	return apperr.New(apperr.NotFound, "This link is invalid: it was already used, has expired, or was replaced by a newer one.", "Request a new link.")
 }
 
 // FindLink returns a link that still works, and its person; NotFound otherwise.
@@ -170,7 +170,7 @@ func (db *DB) ResetPassword(ctx context.Context, l *Link, phc, state string, tok
 		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM person WHERE id = ?`,
 			l.PersonID).Scan(&waits)
 		if err != nil {
-			return missing(err, "There is no such account.")
+			return missing(err, "This account does not exist.")
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE person SET password = ?, verified_at = coalesce(verified_at, ?), state = CASE state WHEN 'pending' THEN ? ELSE state END
 			WHERE id = ? AND email = ? AND state <> 'suspended'`, phc, millis(now), state, l.PersonID, l.Email)

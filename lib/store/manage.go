@@ -145,7 +145,7 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 	if err != nil || is == 0 || others > 0 {
 		return err
 	}
-	return apperr.New(apperr.Conflict, "This is the only administrator.", "Make somebody else an administrator first.")
+	return apperr.New(apperr.Conflict, "This is the only administrator.", "Grant administrator rights to another user first.")
 }
 
 // PeopleQuery chooses from the accounts.

@@ -110,7 +110,7 @@ func insertPerson(ctx context.Context, tx *sql.Tx, p *Person) error {
 }
 
 func addressTaken(err error) error {
-	return apperr.Wrap(apperr.Conflict, err, "This e-mail address has an account already.", "Log in, or take another address.").At("email")
+	return apperr.Wrap(apperr.Conflict, err, "An account with this email address already exists.", "Log in, or use another address.").At("email")
 }
 
 // PersonByEmail finds an account by its address, letter case ignored; NotFound if there is none.
@@ -126,7 +126,7 @@ func (db *DB) PersonByID(ctx context.Context, id int64) (*Person, error) {
 func (db *DB) person(ctx context.Context, where string, arg any) (*Person, error) {
 	found, err := db.people(ctx, `WHERE p.removed_at IS NULL AND `+where, arg)
 	if err == nil && len(found) == 0 {
-		err = apperr.New(apperr.NotFound, "There is no such account.", "")
+		err = apperr.New(apperr.NotFound, "This account does not exist.", "")
 	}
 	if err != nil {
 		return nil, err
@@ -184,5 +184,5 @@ func changed(r sql.Result, err error) error {
 	if n, err := r.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	return apperr.New(apperr.NotFound, "It isn't there any more.", "")
+	return apperr.New(apperr.NotFound, "It no longer exists.", "")
 }

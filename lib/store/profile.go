@@ -86,7 +86,7 @@ func (db *DB) RemovePerson(ctx context.Context, person int64, now time.Time, let
 		var email string
 		err := tx.QueryRowContext(ctx, `SELECT email FROM person WHERE id = ? AND removed_at IS NULL`, person).Scan(&email)
 		if err != nil {
-			return missing(err, "There is no such account.")
+			return missing(err, "This account does not exist.")
 		}
 		if err := anotherAdmin(ctx, tx, person); err != nil {
 			return err

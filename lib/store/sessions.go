@@ -66,7 +66,7 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Pe
 			FROM session s JOIN person p ON p.id = s.person_id WHERE s.digest = ?`, digest).Scan(to...)
 		done()
 		s.CreatedAt, s.SeenAt, s.ExpiresAt, s.EndedAt = when(created), when(seen), when(expires), when(ended)
-		return missing(err, "There is no such session.")
+		return missing(err, "This session does not exist.")
 	})
 	if err != nil {
 		return nil, nil, err

@@ -93,7 +93,7 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *Person
 			Scan(append(person, token...)...)
 		personDone()
 		tokenDone()
-		return missing(err, "There is no such token.")
+		return missing(err, "This token does not exist.")
 	})
 	if err != nil {
 		return nil, nil, err

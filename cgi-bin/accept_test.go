@@ -61,7 +61,7 @@ func TestPageOrJSONIsNegotiatedByAcceptAndToken(t *testing.T) {
 		// Only a token keeps other sites' forms out by itself.
 		c.header.Set("Sec-Fetch-Site", "cross-site")
 		a := c.post("/jobs/missing/start")
-		if forged := x.cookie != "" && !strings.HasPrefix(strings.ToLower(x.authorization), "bearer "); forged != strings.Contains(a.body, "page of another site") {
+		if forged := x.cookie != "" && !strings.HasPrefix(strings.ToLower(x.authorization), "bearer "); forged != strings.Contains(a.body, "from another site") {
 			t.Errorf("%s, from another site: %d %s", x.what, a.status, a.body)
 		}
 	}

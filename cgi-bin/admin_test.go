@@ -107,7 +107,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
 	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB",
-		"keep_days", "9"), "The limits are changed")
+		"keep_days", "9"), "The limits are saved")
 	p, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
 	if p.MaxJobs != 7 || p.MaxRunning != -1 || p.MaxDaily != 0 || p.MaxBytes != 2<<30 || p.KeepDays != 9 {
@@ -167,7 +167,7 @@ func TestSigningSomebodyOut(t *testing.T) {
 	s := newSite(t)
 	c, hers, token := s.admin(), s.browser(ada), s.token(ada, store.ScopeRead)
 	path := fmt.Sprintf("/admin/people/%d/signout", s.id(ada))
-	c.done(c.post(path), "All sessions of the person are over")
+	c.done(c.post(path), "All sessions of the user have ended")
 	if a := hers.get("/jobs"); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
@@ -185,10 +185,10 @@ func TestAnAdministratorRemovesAPerson(t *testing.T) {
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d/remove", s.id(ada))
 	s.program(s.token(ada, store.ScopeWrite)).addJob()
-	if a := c.get(path); a.status != 200 || !strings.Contains(a.body, "Remove "+ada+"?") {
+	if a := c.get(path); a.status != 200 || !strings.Contains(a.body, "Delete "+ada+"?") {
 		t.Error(a.status, a.body)
 	}
-	c.done(c.post(path), "The account is removed")
+	c.done(c.post(path), "The account and its data are deleted")
 	if a := c.get("/admin/people"); strings.Contains(a.body, ada) {
 		t.Error("still listed")
 	}
@@ -208,7 +208,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 	if !strings.Contains(list.body, "/admin/jobs/"+id) || !strings.Contains(list.body, "1 job") {
 		t.Error(list.body)
 	}
-	if a := c.get("/admin/jobs?state=failed"); !strings.Contains(a.body, "No job is like that") {
+	if a := c.get("/admin/jobs?state=failed"); !strings.Contains(a.body, "No jobs match") {
 		t.Error(a.body)
 	}
 	c.done(c.post("/admin/jobs/"+id+"/stop"), "are being stopped")
@@ -218,7 +218,7 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 	if a := c.get("/admin/jobs/" + id + "/remove"); !strings.Contains(a.body, "of "+bob+"?") {
 		t.Error(a.body)
 	}
-	c.done(c.post("/admin/jobs/"+id+"/remove"), "The job is removed")
+	c.done(c.post("/admin/jobs/"+id+"/remove"), "The job is deleted")
 	if a := c.get("/admin/jobs/" + id); a.status != http.StatusNotFound {
 		t.Error(a.status)
 	}

@@ -10,7 +10,7 @@ import (
 
 func TestAdministratorsMayNeedASecondFactor(t *testing.T) {
 	s := newSite(t, "[admin]\nsecond_factor = true")
-	if a := s.admin().get("/admin/people"); a.status != http.StatusForbidden || !strings.Contains(a.body, "second factor") {
+	if a := s.admin().get("/admin/people"); a.status != http.StatusForbidden || !strings.Contains(a.body, "two-factor authentication") {
 		t.Error(a.status, a.body)
 	}
 }
@@ -22,14 +22,14 @@ func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 		t.Error("the log-in leads to ", a.header.Get("Location"))
 	}
 	for _, path := range []string{"/jobs", "/jobs/new", "/account/tokens"} {
-		if a := c.get(path); a.status != http.StatusForbidden || !strings.Contains(a.body, "second factor") {
+		if a := c.get(path); a.status != http.StatusForbidden || !strings.Contains(a.body, "two-factor authentication") {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
 	if a := program.get("/jobs"); a.status != http.StatusForbidden {
 		t.Error("a token: ", a.status)
 	}
-	if a := c.get("/account"); a.status != http.StatusOK || !strings.Contains(a.body, "needs a second factor") {
+	if a := c.get("/account"); a.status != http.StatusOK || !strings.Contains(a.body, "requires two-factor authentication") {
 		t.Error(a.status)
 	}
 	key, state := c.key()
@@ -67,7 +67,7 @@ func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
 	}
 	b := s.browser(ada)
 	if a := b.post("/jobs/" + second + "/start"); a.status != http.StatusForbidden ||
-		a.header.Get("Retry-After") != "" || !strings.Contains(a.body, "1 is your limit") {
+		a.header.Get("Retry-After") != "" || !strings.Contains(a.body, "Your limit is 1") {
 		t.Error(a.status, a.header, a.body)
 	}
 }
@@ -116,7 +116,7 @@ func TestAnAdministratorSwitchesALostSecondFactorOff(t *testing.T) {
 	if a := c.get(path); !strings.Contains(a.body, path+"/factor") {
 		t.Error("there is no button")
 	}
-	c.done(c.post(path+"/factor"), "The second factor is off")
+	c.done(c.post(path+"/factor"), "Two-factor authentication is disabled")
 	if p, err := s.db.UserByEmail(t.Context(), ada); err != nil || p.HasFactor() {
 		t.Error(p, err)
 	}

@@ -75,7 +75,7 @@ func TestABuildThatSucceeded(t *testing.T) {
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1")
 	for _, want := range []string{"succeeded", `<h3>Step 1 of 2 <code>COPY hello.txt /srv/</code></h3>`, `#L2">Line 2 of the Dockerfile</a>`, `bell ␇, &lt;b&gt;, <span class="term-fg31">red</span>` + "\n",
-		"Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again", "sha256sum --check --ignore-missing SHA256SUMS", "5 newer builds of this job have succeeded", `/script?revision=1"`, `/copy?revision=1"`} {
+		"Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again", "sha256sum --check --ignore-missing SHA256SUMS", "5 newer builds of this job succeed", `/script?revision=1"`, `/copy?revision=1"`} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%q is not on the page: %s", want, page.body)
 		}
@@ -214,7 +214,7 @@ func TestABuildThatWasStopped(t *testing.T) {
 		t.Fatal(a.status, a.body)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1")
-	if !strings.Contains(page.body, "aborted") || !strings.Contains(page.body, "Stopped by its owner.") {
+	if !strings.Contains(page.body, "aborted") || !strings.Contains(page.body, "Stopped by the owner.") {
 		t.Error(page.body)
 	}
 }

@@ -32,8 +32,8 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 	s, c, id := twice(t)
 	page := s.browser(ada).get("/jobs/" + id + "/compare").body
 	for _, want := range []string{
-		"Builds 1 and 2 compared", "The Dockerfile was changed.", "The build arguments were changed.", "3 packages differ.", "toaster itself was another version.",
-		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>", "<ins>2.6.2</ins>", ">gone<", ">new<", "(3 bytes)", "(12 bytes)",
+		"Builds 1 and 2 compared", "The Dockerfile has changed.", "The build arguments have changed.", "3 packages differ.", "toaster has another version.",
+		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>", "<ins>2.6.2</ins>", ">removed<", ">new<", "(3 bytes)", "(12 bytes)",
 		`<option value="1" selected>`, `<th scope="row">toaster_version</th>`,
 	} {
 		if !strings.Contains(page, want) {
@@ -51,7 +51,7 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 			t.Errorf("%q is not on the job's page: %s", want, history)
 		}
 	}
-	if same := c.get("/jobs/" + id + "/compare?from=2&to=2").json(t); same["why"].([]any)[0] != "The images are the same, byte for byte." || len(same["dockerfile"].([]any)) != 0 {
+	if same := c.get("/jobs/" + id + "/compare?from=2&to=2").json(t); same["why"].([]any)[0] != "The images are identical." || len(same["dockerfile"].([]any)) != 0 {
 		t.Error(same)
 	}
 }
@@ -64,11 +64,11 @@ func TestABuildWithoutItsFilesIsComparedAllTheSame(t *testing.T) {
 		t.Error(j)
 	}
 	b := s.browser(ada)
-	if page := b.get("/jobs/" + id + "/compare").body; !strings.Contains(page, "The files of build 1 are not kept any more.") || !strings.Contains(page, "3 bytes") {
+	if page := b.get("/jobs/" + id + "/compare").body; !strings.Contains(page, "The files of build 1 are no longer available.") || !strings.Contains(page, "3 bytes") {
 		t.Error(page)
 	}
 	page := b.get("/jobs/" + id + "/builds/1")
-	if page.status != 410 || !strings.Contains(page.body, "they were removed there") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
+	if page.status != 410 || !strings.Contains(page.body, "were deleted on the build service") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 }
@@ -82,13 +82,13 @@ func TestABuildThatIsTooOldSaysSo(t *testing.T) {
 	s.sql("UPDATE build SET expired_at = ended_at, gone_why = 'days', gone_limit = 30 WHERE number = 1")
 	s.sql("DELETE FROM artifact WHERE build = 1")
 	page := b.get("/jobs/" + id + "/builds/1")
-	if page.status != 410 || !strings.Contains(page.body, "they were kept for 30 days") || strings.Contains(page.body, `class="log"`) {
+	if page.status != 410 || !strings.Contains(page.body, "after 30 days") || strings.Contains(page.body, `class="log"`) {
 		t.Errorf("%d %s", page.status, page.body)
 	}
-	if page := b.get("/jobs/" + id); strings.Count(page.body, "not kept any more") != 1 {
+	if page := b.get("/jobs/" + id); strings.Count(page.body, "log and files deleted") != 1 {
 		t.Error(page.body)
 	}
-	if j := c.get("/jobs/" + id + "/compare").json(t); j["from"].(map[string]any)["missing"] != "The files of build 1 are not kept any more." {
+	if j := c.get("/jobs/" + id + "/compare").json(t); j["from"].(map[string]any)["missing"] != "The files of build 1 are no longer available." {
 		t.Error(j["from"])
 	}
 }
@@ -101,7 +101,7 @@ func TestWhatCannotBeComparedIsSaid(t *testing.T) {
 		t.Error(a.status, a.body)
 	}
 	c.post("/jobs/" + id + "/start")
-	if a := s.browser(ada).get("/jobs/" + id + "/compare"); a.status != 200 || !strings.Contains(a.body, "Build 1 has not ended.") {
+	if a := s.browser(ada).get("/jobs/" + id + "/compare"); a.status != 200 || !strings.Contains(a.body, "Build 1 has not finished.") {
 		t.Error(a.status, a.body)
 	}
 	for _, query := range []string{"?from=7", "?to=x", "?from=-1"} {
@@ -131,7 +131,7 @@ func TestAJobIsCopiedToAnotherTarget(t *testing.T) {
 	if a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
-	if page := b.get(a.header.Get("Location")); !strings.Contains(page.body, "With a build context") {
+	if page := b.get(a.header.Get("Location")); !strings.Contains(page.body, "Build context: ") {
 		t.Error(page.body)
 	}
 	if a := b.get("/jobs/" + id + "/copy?revision=9"); a.status != 404 {

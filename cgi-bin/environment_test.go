@@ -39,7 +39,7 @@ func TestRuntimeEnvironment(t *testing.T) {
 		t.Fatal(a.status, a.body)
 	}
 	s.run(c, id, 2, image("two", "", "1.0"))
-	shown("/jobs/"+id+"/compare", "The runtime environment was changed.")
+	shown("/jobs/"+id+"/compare", "The runtime environment has changed.")
 	if list := c.get("/jobs/" + id + "/compare").json(t)["environment"].([]any); len(list) != 2 || list[0].(map[string]any)["to"] != "db" {
 		t.Error(list)
 	}

@@ -201,8 +201,8 @@ func TestAFullQueueDoesNotLoseTheJob(t *testing.T) {
 	}
 	describe(t).holds("POST /jobs", nil, a)
 	page := browser.follow(browser.post("/jobs", "text", simple, "target", target, "start", "1"))
-	if page.status != 200 || !strings.Contains(page.body, "not being built") ||
-		!strings.Contains(page.body, "1 builds are waiting") {
+	if page.status != 200 || !strings.Contains(page.body, "the build did not start") ||
+		!strings.Contains(page.body, "1 builds are queued") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 	// A start alone has stored nothing: waiting cures that.
@@ -380,7 +380,7 @@ func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 			for range 2 { // the page may be loaded again
 				page = c.follow(a)
 				for _, want := range []string{"COPY hello.txt /srv/", "kept &lt;name&gt;", "A=b", "files.tgz",
-					"Nothing was done yet", `value="1" checked`} {
+					"it was not processed", `value="1" checked`} {
 					if !strings.Contains(page.body, want) {
 						t.Fatalf("no %q in %s", want, page.body)
 					}
@@ -409,7 +409,7 @@ func TestAFormOfNobodyIsKeptInTheirBrowser(t *testing.T) {
 		t.Error("another browser has it")
 	}
 	page := c.follow(c.post("/account/login", "email", ada, "password", password, "next", next))
-	for _, want := range []string{"COPY hello.txt", "mine", "files.tgz (", "choose it again"} {
+	for _, want := range []string{"COPY hello.txt", "mine", "files.tgz (", "Choose this file again"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("no %q in %s", want, page.body)
 		}
@@ -610,7 +610,7 @@ func TestTheCheckKeepsItsWord(t *testing.T) {
 	c.addJob()
 	for _, fields := range [][]string{{"text", simple, "target", target}} {
 		a := c.post("/jobs/check", fields...)
-		if a.status != 200 || a.json(t)["ok"] != false || !strings.Contains(a.body, "2 is your limit") {
+		if a.status != 200 || a.json(t)["ok"] != false || !strings.Contains(a.body, "Your limit is 2") {
 			t.Errorf("all jobs are taken: %d %s", a.status, a.body)
 		}
 		describe(t).holds("POST /jobs/check", nil, a)

@@ -10,7 +10,7 @@ func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 	m := newMailed(t)
 	m.sql("UPDATE user SET totp = x'000102030405060708090a0b0c0d0e0f10111213' WHERE email = ?", ada)
 	m.anybody().post("/account/recover", "email", ada)
-	path := m.link(ada, "A new password")
+	path := m.link(ada, "Reset your password")
 	if a := m.anybody().post("/account/reset", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
@@ -29,7 +29,7 @@ func TestAPersonSeesWhatTheyMayHave(t *testing.T) {
 	s.program(s.token(ada, "write")).addJob("start", "1")
 	s.sql("UPDATE user SET max_daily = 0 WHERE email = ?", ada)
 	page := s.browser(ada).get("/account").body
-	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>", "9 days, of the newest builds"} {
+	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>", "9 days, for the newest builds"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in %s", want, page)
 		}

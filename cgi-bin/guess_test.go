@@ -69,11 +69,11 @@ func TestStrangersTriesEndAndTheOwnerStillLogsIn(t *testing.T) {
 	}
 	m.later()
 	a := m.at("203.0.113.1").post("/account/login", "email", ada, "password", password)
-	if a.status != http.StatusForbidden || looked > 60 || !strings.Contains(a.body, "new password by email") {
+	if a.status != http.StatusForbidden || looked > 60 || !strings.Contains(a.body, "reset your password with") {
 		t.Fatalf("%d wrong passwords were looked at; the right one then: %d", looked, a.status)
 	}
 	m.anybody().post("/account/recover", "email", ada)
-	link := secret(m.link(ada, "A new password"))
+	link := secret(m.link(ada, "Reset your password"))
 	own.from = "203.0.113.2"
 	if status := own.tryPassword(ada, password); status != http.StatusSeeOther {
 		t.Error("the owner's browser, elsewhere: ", status)
@@ -107,7 +107,7 @@ func TestABrowserIsKnownNoMoreAfterANewPassword(t *testing.T) {
 		},
 		"reset": func(m *mailed, c *client) {
 			c.post("/account/recover", "email", ada)
-			c.post("/account/reset", "link", secret(m.link(ada, "A new password")), "password", phrase)
+			c.post("/account/reset", "link", secret(m.link(ada, "Reset your password")), "password", phrase)
 		},
 		"logged out": func(m *mailed, c *client) { c.post("/account/sessions/end", "confirm", password) },
 		"by an administrator": func(m *mailed, c *client) {
@@ -173,7 +173,7 @@ func TestNoSecretOfAnAddressIsInTheLog(t *testing.T) {
 	c.post("/jobs/feed", "feed", "1")
 	feed := regexp.MustCompile(`/jobs/feed/1-([\w-]{24})\.atom`).FindStringSubmatch(c.get("/jobs/feed").body)
 	c.post("/account/recover", "email", ada)
-	link := m.link(ada, "A new password")
+	link := m.link(ada, "Reset your password")
 	for _, path := range []string{feed[0], feed[0] + "/", feed[0] + "/more",
 		"/jobs/" + strings.TrimPrefix(feed[0], "/jobs"), link, link + "&x"} {
 		for _, method := range []string{"GET", "HEAD", "POST", "TRACE"} {
@@ -201,7 +201,7 @@ func TestATokenThatMayReadGetsNoSecret(t *testing.T) {
 	}
 	a := reader.get("/jobs/" + id + "/script")
 	if a.status != http.StatusForbidden || strings.Contains(a.body, "$6$") ||
-		!strings.Contains(a.body, "hash of root's password") {
+		!strings.Contains(a.body, "hash of the root password") {
 		t.Errorf("the script: %d %.200s", a.status, a.body)
 	}
 	s.browser(ada).post("/jobs/feed", "feed", "1")

@@ -25,26 +25,26 @@ func rejected(t *testing.T) map[string]struct {
 		return []string{"dockerfile:Dockerfile", good, "context:c.tar", context, "target", target}
 	}
 	return map[string]c{
-		"no file":             {[]string{"target", target}, 422, "dockerfile", "There is no Dockerfile"},
-		"an empty file":       {one(""), 422, "dockerfile", "no Dockerfile"},
-		"white space":         {one(" \n\n"), 422, "dockerfile", "empty"},
-		"64 KiB + 1":          {one("FROM debian:bookworm\n#" + strings.Repeat("x", 64<<10-21)), 413, "dockerfile", "64 KiB"},
-		"much too large":      {one(strings.Repeat("x", 1<<20)), 413, "dockerfile", ""},
-		"not UTF-8":           {one("FROM debian:bookworm\nRUN echo \xff\n"), 422, "dockerfile", "Line 2"},
-		"a NUL":               {one("FROM debian:bookworm\nRUN echo \x00\n"), 422, "dockerfile", "Line 2"},
-		"a syntax error":      {one("FROM debian:bookworm\nRUNN true\n"), 422, "dockerfile", "RUN"},
-		"no FROM":             {one("RUN true\n"), 422, "dockerfile", ""},
-		"an unknown target":   {[]string{"dockerfile:Dockerfile", good, "target", "vm_z80_potato"}, 422, "target", "vm_z80_potato"},
-		"no target":           {[]string{"dockerfile:Dockerfile", good}, 422, "target", ""},
-		"a target that's off": {[]string{"dockerfile:Dockerfile", good, "target", "rootfs_i386_daedalus"}, 422, "target", "rootfs_i386_daedalus"},
-		"no archive":          {with("this is no archive"), 422, "context", ""},
-		"a hostile archive":   {with(archive(t, "../../etc/passwd", "x")), 422, "context", "../../etc/passwd"},
-		"a large archive":     {with(strings.Repeat("x", 1<<20+1)), 413, "context", "1 MiB"},
-		"a missing source":    {with(archive(t, "other.txt", "x")), 422, "dockerfile", "hello.txt"},
-		"build arguments":     {append(one(good), "build_args", "no equals sign"), 422, "build_args", "Line 1"},
-		"an environment":      {append(one(good), "environment", "A=1\nno equals sign"), 422, "environment", "Line 2"},
-		"a name too long":     {append(one("FROM debian:bookworm\n"), "name", strings.Repeat("n", 101)), 422, "name", "100"},
-		"a name that hides":   {append(one("FROM debian:bookworm\n"), "name", "a\x1b[2Jb"), 422, "name", ""},
+		"no file":                {[]string{"target", target}, 422, "dockerfile", "There is no Dockerfile"},
+		"an empty file":          {one(""), 422, "dockerfile", "no Dockerfile"},
+		"white space":            {one(" \n\n"), 422, "dockerfile", "empty"},
+		"64 KiB + 1":             {one("FROM debian:bookworm\n#" + strings.Repeat("x", 64<<10-21)), 413, "dockerfile", "64 KiB"},
+		"much too large":         {one(strings.Repeat("x", 1<<20)), 413, "dockerfile", ""},
+		"not UTF-8":              {one("FROM debian:bookworm\nRUN echo \xff\n"), 422, "dockerfile", "Line 2"},
+		"a NUL":                  {one("FROM debian:bookworm\nRUN echo \x00\n"), 422, "dockerfile", "Line 2"},
+		"a syntax error":         {one("FROM debian:bookworm\nRUNN true\n"), 422, "dockerfile", "RUN"},
+		"no FROM":                {one("RUN true\n"), 422, "dockerfile", ""},
+		"an unknown target":      {[]string{"dockerfile:Dockerfile", good, "target", "vm_z80_potato"}, 422, "target", "vm_z80_potato"},
+		"no target":              {[]string{"dockerfile:Dockerfile", good}, 422, "target", ""},
+		"a target that's off":    {[]string{"dockerfile:Dockerfile", good, "target", "rootfs_i386_daedalus"}, 422, "target", "rootfs_i386_daedalus"},
+		"not a readable archive": {with("this is not a readable archive"), 422, "context", ""},
+		"a hostile archive":      {with(archive(t, "../../etc/passwd", "x")), 422, "context", "../../etc/passwd"},
+		"a large archive":        {with(strings.Repeat("x", 1<<20+1)), 413, "context", "1 MiB"},
+		"a missing source":       {with(archive(t, "other.txt", "x")), 422, "dockerfile", "hello.txt"},
+		"build arguments":        {append(one(good), "build_args", "no equals sign"), 422, "build_args", "Line 1"},
+		"a virtual environment":  {append(one(good), "environment", "A=1\nno equals sign"), 422, "environment", "Line 2"},
+		"a name too long":        {append(one("FROM debian:bookworm\n"), "name", strings.Repeat("n", 101)), 422, "name", "100"},
+		"a name that hides":      {append(one("FROM debian:bookworm\n"), "name", "a\x1b[2Jb"), 422, "name", ""},
 	}
 }
 
@@ -142,7 +142,7 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 	}
 	a = c.post("/account/login", "email", ada, "password", password, "next", next)
 	page := c.get(a.header.Get("Location"))
-	for _, want := range []string{"COPY hello.txt /srv/", "kept name", "files.tgz", "when you were not logged in",
+	for _, want := range []string{"COPY hello.txt /srv/", "kept name", "files.tgz", "while you were logged out",
 		`selected>`} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%q is not in the form: %s", want, page.body)

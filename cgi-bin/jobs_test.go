@@ -60,7 +60,7 @@ func TestAPersonAddsAJob(t *testing.T) {
 		t.Errorf("the browser's line ends stay: %q", a.body)
 	}
 	a = c.get(path)
-	if a.status != 200 || !strings.Contains(a.body, `id="L4"`) || !strings.Contains(a.body, "The job is stored.") || !strings.Contains(a.body, target) {
+	if a.status != 200 || !strings.Contains(a.body, `id="L4"`) || !strings.Contains(a.body, "The job is saved.") || !strings.Contains(a.body, target) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	a = c.post("/jobs", "text", good[:20]+"\n", "target", target, "start", "1")
@@ -84,7 +84,7 @@ func TestStartTwiceIsOneBuild(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/jobs/"+id+"/builds/1?note=already" {
 		t.Error(a.status, a.header)
 	}
-	if page := browser.get(a.header.Get("Location")); !strings.Contains(page.body, "queued already") {
+	if page := browser.get(a.header.Get("Location")); !strings.Contains(page.body, "already has a queued build") {
 		t.Error(page.body)
 	}
 	if got := s.stored(); got != "1 jobs, 1 revisions, 1 builds" {
@@ -182,7 +182,7 @@ func TestAChangeIsARevision(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/jobs/"+id+"?note=updated" {
 		t.Fatal(a.status, a.body)
 	}
-	if page := c.get("/jobs/" + id).body; !strings.Contains(page, "renamed") || !strings.Contains(page, "With a build context") {
+	if page := c.get("/jobs/" + id).body; !strings.Contains(page, "renamed") || !strings.Contains(page, "Build context: ") {
 		t.Error(page)
 	}
 	if a := c.get("/jobs/" + id + "/dockerfile?revision=1"); a.body != good {
@@ -229,7 +229,7 @@ func TestAFullListOfJobsSaysSo(t *testing.T) {
 	fields := []string{"text", "FROM debian:bookworm\nRUN true\n", "target", target}
 	c.post("/jobs", fields...)
 	a := c.post("/jobs", fields...)
-	if a.status != http.StatusForbidden || !strings.Contains(a.body, "your limit") ||
+	if a.status != http.StatusForbidden || !strings.Contains(a.body, "Your limit is") ||
 		!strings.Contains(a.body, "RUN true") {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -53,15 +53,15 @@ func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 	}
 	page := s.browser(ada)
 	for path, want := range map[string]string{
-		"/builds/1": "2 newer builds of this job have succeeded.", "/builds/4": "the next build of this job has ended without success.",
-		"": "the newest 2 builds that succeeded and the newest 2 others are kept",
+		"/builds/1": "2 newer builds of this job succeed.", "/builds/4": "the next build of this job fails.",
+		"": "the newest 2 successful builds and of the newest 2 other builds are kept",
 	} {
 		if a := page.get("/jobs/" + id + path); a.status != 200 || !strings.Contains(a.body, want) {
 			t.Errorf("%s does not say %q: %d %s", path, want, a.status, a.body)
 		}
 	}
 	for _, path := range []string{"/builds/2", "/builds/2/log", "/builds/2/log?whole=1", "/builds/2/log?as=html", "/builds/3/artifacts/image"} {
-		const why = "the newest 2 builds that succeeded and the newest 2 others are kept."
+		const why = "the newest 2 successful builds and the newest 2 other builds are kept."
 		a := c.get("/jobs/" + id + path)
 		if problem := a.json(t); a.status != 410 || problem["code"] != "gone" || !strings.HasSuffix(problem["detail"].(string), why) || problem["advice"] == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
@@ -88,10 +88,10 @@ func TestKeepThisBuild(t *testing.T) {
 	if kept.status != 303 || !strings.HasSuffix(kept.header.Get("Location"), path+"?note=kept") {
 		t.Fatal(kept.status, kept.header)
 	}
-	if a := page.get(path); !strings.Contains(a.body, "For good, as you wanted.") || !strings.Contains(a.body, `action="`+path+`/unkeep"`) {
+	if a := page.get(path); !strings.Contains(a.body, "Permanently.") || !strings.Contains(a.body, `action="`+path+`/unkeep"`) {
 		t.Error(a.body)
 	}
-	if a := page.get("/jobs/" + id); !strings.Contains(a.body, "kept for good") {
+	if a := page.get("/jobs/" + id); !strings.Contains(a.body, "kept permanently") {
 		t.Error(a.body)
 	}
 	c.builds(id, succeeds, fails, succeeds)
@@ -129,11 +129,11 @@ func TestFilesThatSomebodyRemoved(t *testing.T) {
 	page := s.browser(ada)
 	for _, path := range []string{"/log", "/artifacts/image"} {
 		a := c.get("/jobs/" + id + "/builds/1" + path)
-		if a.status != 410 || !strings.Contains(a.body, "they were removed there") || strings.Contains(a.body, "newest") {
+		if a.status != 410 || !strings.Contains(a.body, "were deleted on the build service") || strings.Contains(a.body, "newest") {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	if a := page.get("/jobs/" + id + "/builds/1"); a.status != 410 || !strings.Contains(a.body, "they were removed there") ||
+	if a := page.get("/jobs/" + id + "/builds/1"); a.status != 410 || !strings.Contains(a.body, "were deleted on the build service") ||
 		strings.Contains(a.body, "/artifacts/image\"") {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -34,22 +34,22 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 	program := s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1")
 	s.run(program, id, 1, "echo 'TOASTER-STEP 1/2 3 RUN apt-get install nonsense'; echo 'E: Unable to locate package nonsense'\n"+
-		"echo 'toaster: failed: line 3 of the Dockerfile did not work out (exit code 100): RUN apt-get install nonsense'; exit 6")
+		"echo 'toaster: failed: line 3 of the Dockerfile failed (exit code 100): RUN apt-get install nonsense'; exit 6")
 	c := s.admin().with("Accept-Language", "de-DE,de;q=0.9,en;q=0.5")
 	owner := s.browser(ada).with("Accept-Language", "de")
 	for path, says := range map[string]string{
-		"/": "Dein Dockerfile, als Devuan-Image", "/help": "Läuft im Dateisystem des Images", "/missing": "Diese Seite gibt es nicht.",
-		"/account": "Wo du angemeldet bist", "/account/tokens": "Du hast keine Tokens.", "/account/factor": "Zweiter Faktor", "/account/sessions": "Dieser Browser",
-		"/account/password": "Das Passwort, das du hast", "/account/remove": "Tippe „remove“", "/account/sent?for=recover": "eine Mail unterwegs",
-		"/admin/people": "Adresse oder Name", "/admin/jobs": "Alle Aufträge", "/admin/health": "„toasterctl sync“ lief noch nie", "/admin/audit": "Prüfpfad",
-		"/jobs": "Noch kein Auftrag", "/jobs/new": "Füge es hier ein", "/jobs/new?note=added": "Der Auftrag ist gespeichert.",
+		"/": "Baue ein Devuan-Image aus deinem Dockerfile", "/help": "Läuft im Dateisystem des Images", "/missing": "Diese Seite gibt es nicht.",
+		"/account": "Aktive Sitzungen", "/account/tokens": "Du hast keine Tokens.", "/account/factor": "Zwei-Faktor-Authentifizierung", "/account/sessions": "Dieser Browser",
+		"/account/password": "Aktuelles Passwort", "/account/remove": "Gib zur Bestätigung „delete“ ein", "/account/sent?for=recover": "haben wir eine E-Mail an",
+		"/admin/people": "E-Mail oder Name", "/admin/jobs": "Alle Jobs", "/admin/health": "„toasterctl sync“ lief noch nie", "/admin/audit": "Audit-Protokoll",
+		"/jobs": "Noch keine Jobs", "/jobs/new": "Füge es hier ein", "/jobs/new?note=added": "Der Job ist gespeichert.",
 	} {
 		german(t, c.get(path), path, says)
 	}
 	for path, says := range map[string]string{
-		"/jobs": "fehlgeschlagen", "/jobs/" + id: "Von jedem Auftrag werden die neuesten 5 gelungenen Builds", "/jobs/" + id + "/remove": "Endgültig entfernen", "/jobs/" + id + "/update": "Auftrag ändern",
-		"/jobs/" + id + "/compare": "Build 1 hat kein Image hinterlassen.", "/jobs/feed": "für einen Feedreader", "/account/tokens": "gilt, bis es entfernt wird",
-		"/jobs/" + id + "/builds/1": "Zeile 3 des Dockerfiles ist gescheitert (exit code 100): RUN apt-get install nonsense",
+		"/jobs": "fehlgeschlagen", "/jobs/" + id: "Für jeden Job werden Protokolle und Dateien der neuesten 5", "/jobs/" + id + "/remove": "Endgültig löschen", "/jobs/" + id + "/update": "Job bearbeiten",
+		"/jobs/" + id + "/compare": "Build 1 hat kein Image.", "/jobs/feed": "Der Atom-Feed", "/account/tokens": "läuft nie ab",
+		"/jobs/" + id + "/builds/1": "Zeile 3 des Dockerfiles ist fehlgeschlagen (exit code 100): RUN apt-get install nonsense",
 	} {
 		german(t, owner.get(path), path, says)
 	}
@@ -57,7 +57,7 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 		t.Error(page)
 	}
 	german(t, s.anybody().with("Accept-Language", "de").get("/account/signup"), "/account/signup", "Registrieren")
-	german(t, owner.post("/jobs", "text", "FROM debian:bookworm\nRUN\n", "target", target), "a form with a fault", "Nichts wurde gespeichert: In einem Feld ist etwas zu ändern.")
+	german(t, owner.post("/jobs", "text", "FROM debian:bookworm\nRUN\n", "target", target), "a form with a fault", "Nichts wurde gespeichert. Korrigiere ein Feld.")
 	german(t, owner.post("/account/login", "email", ada, "password", "wrong"), "a wrong password", "E-Mail-Adresse oder Passwort ist falsch.")
 }
 
@@ -79,7 +79,7 @@ func TestOthersReadEnglish(t *testing.T) {
 	s := newSite(t)
 	for _, language := range []string{"fr", "en, de;q=0.5", "", "*"} {
 		a := s.anybody().with("Accept-Language", language).get("/")
-		if !strings.Contains(a.body, `<html lang="en">`) || !strings.Contains(a.body, "Your Dockerfile, as a Devuan image") || strings.Contains(a.body, "words.") {
+		if !strings.Contains(a.body, `<html lang="en">`) || !strings.Contains(a.body, "Build a Devuan image from your Dockerfile") || strings.Contains(a.body, "words.") {
 			t.Errorf("%q: %s", language, a.body)
 		}
 	}
@@ -88,14 +88,14 @@ func TestOthersReadEnglish(t *testing.T) {
 func TestProgramsAreToldInEnglishUnlessTheyAskOtherwise(t *testing.T) {
 	c := newSite(t)
 	p := c.program(c.token(ada, "write")).with("Accept-Language", "de")
-	if a := p.get("/jobs/aaaaaaaaaaaa"); a.json(t)["detail"] != "There is no such job." {
+	if a := p.get("/jobs/aaaaaaaaaaaa"); a.json(t)["detail"] != "This job does not exist." {
 		t.Error(a.body)
 	}
-	if a := p.get("/jobs/aaaaaaaaaaaa?lang=de"); a.json(t)["detail"] != "Diesen Auftrag gibt es nicht." {
+	if a := p.get("/jobs/aaaaaaaaaaaa?lang=de"); a.json(t)["detail"] != "Diesen Job gibt es nicht." {
 		t.Error(a.body)
 	}
 	const text = "FROM debian:bookworm\nRUN apt-get install x\n"
-	for query, says := range map[string]string{"": "apt-get install without -y stops to ask", "?lang=de": "apt-get install ohne -y hält an"} {
+	for query, says := range map[string]string{"": "apt-get install without -y stops and waits", "?lang=de": "apt-get install ohne -y wartet auf"} {
 		if a := p.post("/jobs/check"+query, "text", text, "target", target); a.status != 200 || !strings.Contains(a.body, says) {
 			t.Errorf("%s: %s", query, a.body)
 		}

@@ -112,13 +112,13 @@ func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
 		fields     []string
 	}{
 		{"/account/login", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password"}},
-		{"/account/signup", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password", "name", "typed"}},
+		{"/account/signup", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password", "name", "Too many wrong codes"}},
 		{"/account/recover", "typed@example.org", []string{"email", "typed@example.org"}},
 		{"/account/recover", ada, []string{"email", ada}},
 		{"/account", "typed name", []string{"name", "typed name", "notify", "never"}},
 		{"/account/address", "typed@example.org", []string{"email", "typed@example.org", "confirm", password}},
 		{"/account/tokens", "typed name", []string{"name", "typed name", "scope", "read", "days", "7"}},
-		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "name", "typed", "target", target}},
+		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "name", "Too many wrong codes", "target", target}},
 		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "target", target, "context:c.tar.gz", archive(t, "a", "b")}},
 		{"/jobs/check", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "target", target}},
 		{job + "/update", "RUN echo typed", []string{"revision", "1", "text", "FROM debian:bookworm\nRUN echo typed\n"}},

@@ -49,7 +49,7 @@ func TestALongLogIsShownPartByPart(t *testing.T) {
 		page = b.get(path + "?to=" + before[1] + before[2])
 		shown = lineOf.FindAllStringSubmatch(page.body, -1)
 	}
-	if end != 0 || !strings.Contains(page.body, "Later lines") || !strings.Contains(page.body, "The log's end") {
+	if end != 0 || !strings.Contains(page.body, "Later lines") || !strings.Contains(page.body, "End of the log") {
 		t.Errorf("%d bytes are left", end)
 	}
 	// A line's own address leads to a window that has it.
@@ -108,14 +108,14 @@ func TestARunningBuildSaysHowFarItIs(t *testing.T) {
 	s.sql("UPDATE job SET seen_at = ?", now+50_000) // the engine was just asked
 	s.sql("UPDATE build SET state = 'running', engine_number = 1, started_at = ?, expected_ms = ?, step = 2, steps = 3, step_line = 3", now, 600_000)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="4" value="1" aria-label="Steps done">`,
-		"Expected to end", "in about ", `#L3">line 3</a>`} {
+	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="4" value="1" aria-label="Completed steps">`,
+		"Expected to finish", "in about ", `#L3">line 3</a>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
 	}
 	s.sql("UPDATE build SET started_at = ?", now-700_000)
-	if page := s.browser(ada).get("/jobs/" + id + "/builds/1").body; !strings.Contains(page, "It takes longer than earlier builds did.") {
+	if page := s.browser(ada).get("/jobs/" + id + "/builds/1").body; !strings.Contains(page, "This build takes longer than earlier ones.") {
 		t.Error(page)
 	}
 }
@@ -126,10 +126,10 @@ func TestAFailureIsExplained(t *testing.T) {
 	id := c.addJob("start", "1")
 	s.run(c, id, 1, `echo "TOASTER-STEP 1/2 2 COPY hello.txt /srv/"; echo fine
 echo "TOASTER-STEP 2/2 3 RUN echo hello"; printf 'Reading <package> lists...\nE: Unable to locate package \033[1mno-such\033[0m\n'
-echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Dockerfile did not work out (exit code 100): RUN echo hello"; exit 6`)
+echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Dockerfile failed (exit code 100): RUN echo hello"; exit 6`)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
 	for _, want := range []string{
-		"Why it failed", "Line 3 of the Dockerfile did not work out (exit code 100)", "There is no package “no-such” in this release.", "Failed in step 2 of 2",
+		"Why the build failed", "Line 3 of the Dockerfile failed (exit code 100)", "There is no package “no-such” in this release.", "Failed in step 2 of 2",
 		`#L3">line 3 of the Dockerfile</a>`, `<li class="at" data-line="3">`, "Reading &lt;package&gt; lists...\n", `<details class="part failed" open>`,
 	} {
 		if !strings.Contains(page, want) {

@@ -57,7 +57,7 @@ func TestSecondFactor(t *testing.T) {
 	if a.status != 200 || len(codes) != 10 {
 		t.Fatal(a.status, a.body)
 	}
-	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "Second factor") {
+	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "Two-factor authentication") {
 		t.Error(l)
 	}
 
@@ -86,7 +86,7 @@ func TestSecondFactor(t *testing.T) {
 	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now.Add(30*time.Second)), "next", "/jobs/new"); a.header.Get("Location") != "/jobs/new" {
 		t.Fatal(a.status, a.body)
 	}
-	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, "10 recovery codes are left") {
+	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, "10 recovery codes left") {
 		t.Error(a.status)
 	}
 
@@ -227,12 +227,12 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 	program := m.program(m.token(ada, "write"))
 	id := program.addJob("start", "1")
 	c, elsewhere := m.browser(ada), m.browser(ada)
-	for _, bad := range [][]string{{"confirm", "wrong", "word", "remove"}, {"confirm", password, "word", ""}} {
+	for _, bad := range [][]string{{"confirm", "wrong", "word", "delete"}, {"confirm", password, "word", ""}} {
 		if a := c.post("/account/remove", bad...); a.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", bad, a.status)
 		}
 	}
-	if a := c.post("/account/remove", "confirm", password, "word", "Remove"); a.status != http.StatusSeeOther {
+	if a := c.post("/account/remove", "confirm", password, "word", "Delete"); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
 	for what, status := range map[string]int{
@@ -245,7 +245,7 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 			t.Errorf("%s: %d", what, status)
 		}
 	}
-	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "last letter") {
+	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "no more emails") {
 		t.Error(l)
 	}
 	// The job waits for the engine to be told; the person goes after it.

@@ -124,10 +124,10 @@ func TestNoLimitForAPersonIsAccepted(t *testing.T) {
 	if a := c.post(path+"/limits", "jobs", "0", "running", "0", "daily", "0", "build_minutes", "0", "artifacts", "0", "keep_days", "0"); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
-	if a := c.get(path); !strings.Contains(a.body, "0 is no limit") || strings.Count(a.body, `value="0`) != 6 {
+	if a := c.get(path); !strings.Contains(a.body, "0 means unlimited") || strings.Count(a.body, `value="0`) != 6 {
 		t.Error(a.body)
 	}
-	if a := s.browser(ada).get("/account"); !strings.Contains(a.body, "for ever") {
+	if a := s.browser(ada).get("/account"); !strings.Contains(a.body, "unlimited") {
 		t.Error(a.body)
 	}
 }

@@ -10,7 +10,7 @@ func TestRecovery(t *testing.T) {
 	m := newMailed(t)
 	elsewhere := m.browser(ada)
 	m.anybody().post("/account/recover", "email", ada)
-	path := m.link(ada, "A new password")
+	path := m.link(ada, "Reset your password")
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, ada) {
 		t.Fatal(a.status, a.body)
 	}
@@ -33,7 +33,7 @@ func TestRecovery(t *testing.T) {
 		t.Error(l)
 	}
 	m.anybody().post("/account/recover", "email", bob)
-	path = m.link(bob, "A new password")
+	path = m.link(bob, "Reset your password")
 	m.sql("UPDATE email_token SET expires_at = 0")
 	if a := m.anybody().get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "/account/recover") {
 		t.Error("a link of long ago: ", a.status)
@@ -54,7 +54,7 @@ func TestChangeOfPassword(t *testing.T) {
 	if a := c.post("/account/password", "old", password, "password", phrase); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
-	if a := c.get("/account?note=password"); a.status != 200 || !strings.Contains(a.body, "new password is stored") {
+	if a := c.get("/account?note=password"); a.status != 200 || !strings.Contains(a.body, "new password is saved") {
 		t.Error(a.status)
 	}
 	if a := elsewhere.get("/account"); a.status != http.StatusSeeOther {

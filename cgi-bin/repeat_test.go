@@ -49,7 +49,7 @@ func TestARestartOfTheRunnerLosesNoWish(t *testing.T) {
 	shutDown := s.runner("echo begun; sleep 600")
 	c.reaches(id, 1, "running")
 	shutDown()
-	if b := c.reaches(id, 1, "lost"); b["reason"] != "The runner was shut down while this build ran." || b["repeated_by"] != 2.0 {
+	if b := c.reaches(id, 1, "lost"); b["reason"] != "The runner was shut down during this build." || b["repeated_by"] != 2.0 {
 		t.Errorf("%v", b)
 	}
 	defer s.runner("mkdir dist; echo image >dist/image")()
@@ -58,8 +58,8 @@ func TestARestartOfTheRunnerLosesNoWish(t *testing.T) {
 	}
 	page := s.browser(ada)
 	for path, want := range map[string]string{
-		"/builds/1": `It was queued again by itself: <a href="/jobs/` + id + `/builds/2">build 2</a>.`,
-		"/builds/2": `It was queued by itself, in place of an interrupted one: <a href="/jobs/` + id + `/builds/1">build 1</a>.`,
+		"/builds/1": `The build was interrupted and queued again: <a href="/jobs/` + id + `/builds/2">build 2</a>.`,
+		"/builds/2": `This build replaces an interrupted one: <a href="/jobs/` + id + `/builds/1">build 1</a>.`,
 	} {
 		if a := page.get("/jobs/" + id + path); !strings.Contains(a.body, want) {
 			t.Errorf("%s does not say %q: %s", path, want, a.body)

@@ -100,7 +100,7 @@ func TestThePasswordIsToldAlthoughNothingIsBuilt(t *testing.T) {
 	}
 	c := s.browser(ada)
 	a = c.follow(c.post("/jobs", "text", devuan, "target", machine, "start", "1"))
-	if shown(a.body) == "" || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, "not being built") {
+	if shown(a.body) == "" || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, "the build did not start") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
@@ -151,7 +151,7 @@ func TestAPersonSeesRootsPasswordOnce(t *testing.T) {
 func TestAFinishedBuildSaysHowRootLogsIn(t *testing.T) {
 	s := newSite(t)
 	program, c := s.program(s.token(ada, "write")), s.browser(ada)
-	for name, want := range map[string]string{"": "password that was shown once", sshKey: "SSH key that was given"} {
+	for name, want := range map[string]string{"": "password that was shown once", sshKey: "SSH key of the job"} {
 		a := program.post("/jobs", "text", devuan, "target", machine, "start", "1", "root_keys", name)
 		id := a.json(t)["id"].(string)
 		s.run(program, id, 1, "mkdir dist; echo x >dist/vm_amd64_daedalus.qcow2\n")
@@ -160,7 +160,7 @@ func TestAFinishedBuildSaysHowRootLogsIn(t *testing.T) {
 		}
 		if name == "" { // of a job of earlier times nothing is known
 			s.sql("DELETE FROM root_access")
-			if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page, "Root's password is locked") {
+			if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page, "The root password is locked") {
 				t.Error(page)
 			}
 		}

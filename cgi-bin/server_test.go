@@ -175,7 +175,7 @@ func TestAFullDiskAndAReadOnlyDatabase(t *testing.T) {
 		says   string
 	}{
 		"full": {"mount -t tmpfs -o size=600k tmpfs work && cp -a db/. work/ && mount --bind work db && dd if=/dev/zero of=db/filler bs=1k 2>/dev/null || :",
-			http.StatusInsufficientStorage, "disk is full"},
+			http.StatusInsufficientStorage, "disk of the server is full"},
 		"read-only": {"mount --bind db db && mount -o remount,bind,ro db", http.StatusServiceUnavailable, "can&#39;t be written"},
 	} {
 		t.Run(name, func(t *testing.T) {

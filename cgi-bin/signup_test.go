@@ -80,7 +80,7 @@ func TestSignUp(t *testing.T) {
 	if a := c.signUp(carl, phrase); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/sent?for=signup" {
 		t.Fatal(a.status, a.header, a.body)
 	}
-	if a := c.get("/account/sent?for=signup"); a.status != 200 || !strings.Contains(a.body, "on its way") {
+	if a := c.get("/account/sent?for=signup"); a.status != 200 || !strings.Contains(a.body, "Check your email") {
 		t.Error(a.body)
 	}
 	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden || !strings.Contains(a.body, "not active yet") {
@@ -227,7 +227,7 @@ func TestWhoMaySignUp(t *testing.T) {
 		t.Error("the log-in page leads to sign-up")
 	}
 	domains := newMailed(t, "[signup]\nmode = \"open\"\ndomains = [\"example.org\"]")
-	if a := domains.anybody().signUp("carl@example.com", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Only addresses of example.org") {
+	if a := domains.anybody().signUp("carl@example.com", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "need an address of example.org") {
 		t.Error(a.status, a.body)
 	}
 	if a := domains.anybody().signUp("carl@EXAMPLE.org", phrase); a.status != http.StatusSeeOther {
@@ -252,13 +252,13 @@ func TestWhoMaySignUp(t *testing.T) {
 func TestWithoutMailThePagesSaySo(t *testing.T) {
 	s := newSite(t)
 	c := s.anybody()
-	if a := c.get("/account/signup"); !strings.Contains(a.body, "administrator activates every new account by hand") {
+	if a := c.get("/account/signup"); !strings.Contains(a.body, "An administrator has to activate new accounts") {
 		t.Error(a.body)
 	}
 	if a := c.signUp(carl, phrase); a.status != http.StatusSeeOther {
 		t.Error(a.status, a.body)
 	}
-	if a := c.get("/account/sent?for=signup"); !strings.Contains(a.body, "activates accounts by hand") {
+	if a := c.get("/account/sent?for=signup"); !strings.Contains(a.body, "when an administrator has activated your account") {
 		t.Error(a.body)
 	}
 	// Nobody can show whose an address is: who comes later with the same one chooses no password for it.
@@ -270,7 +270,7 @@ func TestWithoutMailThePagesSaySo(t *testing.T) {
 		t.Error(a.status)
 	}
 	for _, path := range []string{"/account/recover", "/account/resend"} {
-		if a := c.get(path); !strings.Contains(a.body, "sends no mail") {
+		if a := c.get(path); !strings.Contains(a.body, "sends no emails") {
 			t.Errorf("%s: %s", path, a.body)
 		}
 	}

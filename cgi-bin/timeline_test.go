@@ -33,7 +33,7 @@ echo TOASTER-PHASE end 1700000060.000; mkdir dist; echo x >dist/image`)
 		t.Errorf("with the job: %s", got)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	for _, want := range []string{"How long each part took", `Preparation (cached)<span class="took">`,
+	for _, want := range []string{"Timeline", `Preparation (cached)<span class="took">`,
 		`<code>COPY hello.txt /srv/</code>`, "Packing the image"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
@@ -62,7 +62,7 @@ echo TOASTER-PHASE end 1700000009.000; echo 'toaster: failed: the image does not
 		t.Error(f)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	if _, check, ok := strings.Cut(page, "<h3>Boot check"); !ok || !strings.Contains(check, "booting") {
+	if _, check, ok := strings.Cut(page, "<h3>Boot test"); !ok || !strings.Contains(check, "booting") {
 		t.Error(page)
 	}
 }
@@ -108,7 +108,7 @@ func TestARunningBuildSaysWhatItDoes(t *testing.T) {
 				`max="4" value="2"`}},
 		{"pack", prepare + step + `,{"name":"pack","at":"2023-11-14T22:15:20Z"}`, 3,
 			[]string{`<span id="step">Packing the image</span>, for 1`, `max="4" value="3"`}},
-		{"check", prepare + step + `,{"name":"check"}`, 3, []string{`<span id="step">Boot check</span><br>`}},
+		{"check", prepare + step + `,{"name":"check"}`, 3, []string{`<span id="step">Boot test</span><br>`}},
 	} {
 		s.sql("UPDATE build SET phase = ?, step = ?, steps = ?", c.phase, c.step, c.step)
 		s.sql("UPDATE scan SET state = ?", []byte(`{"phases":[`+c.phases+`]}`))
@@ -134,11 +134,11 @@ func TestAMarkAcrossAChunkIsFound(t *testing.T) {
 		id := c.addJob("start", "1")
 		s.run(c, id, 1,
 			fmt.Sprintf(`echo TOASTER-STEP 1/2 2 COPY hello.txt /srv/; head -c %d /dev/zero | tr '\0' x; echo
-echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 did not work out'; exit 6`,
+echo TOASTER-STEP 2/2 133 RUN echo hello; echo 'toaster: failed: line 133 failed'; exit 6`,
 				256<<10-len("TOASTER-STEP 1/2 2 COPY hello.txt /srv/\n")-1-before))
 		b := c.get("/jobs/" + id + "/builds/1").json(t)
 		f, _ := b["failure"].(map[string]any)
-		if b["step"] != 2.0 || f["line"] != 133.0 || b["reason"] != "Line 133 did not work out" {
+		if b["step"] != 2.0 || f["line"] != 133.0 || b["reason"] != "Line 133 failed" {
 			t.Errorf("%d bytes before: %v", before, b)
 		}
 	}

@@ -216,7 +216,7 @@ func TestAFullDiskLosesNothingAndHealsByItself(t *testing.T) {
 	}
 	id := filepath.Base(first.Header.Get("Location"))
 	if resp, text, err := v.ask("POST", "/jobs/"+id+"/start", "", nil); err != nil || resp.StatusCode != http.StatusInsufficientStorage ||
-		!strings.Contains(string(text), "no more builds start") {
+		!strings.Contains(string(text), "No more builds start") {
 		t.Errorf("%v %s", err, text)
 	}
 	v.must(t, http.StatusOK, "GET", "/jobs", "", nil)
@@ -238,7 +238,7 @@ func TestADatabaseThatIsMadeReadOnlySaysSoAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	kind, body := form("greeter", small)
-	if _, text := v.must(t, http.StatusServiceUnavailable, "POST", "/jobs", kind, body); !strings.Contains(string(text), "nothing was stored") {
+	if _, text := v.must(t, http.StatusServiceUnavailable, "POST", "/jobs", kind, body); !strings.Contains(string(text), "Nothing was saved") {
 		t.Errorf("%s", text)
 	}
 	// What SQLite has made beside it meanwhile is read-only, too: doctor names one file after the other.

@@ -164,7 +164,7 @@ func uploadsArriveUpToTheServersLimit(t *testing.T, s *server) {
 		if answer["status"] != fmt.Sprint(status) || status == 200 && answer["body length"] != fmt.Sprint(size) {
 			t.Errorf("%d bytes: %v", size, answer)
 		}
-		if status != 200 && !strings.Contains(answer["body"], "Go back with your browser: what you typed is still in the form.") {
+		if status != 200 && !strings.Contains(answer["body"], "Go back in your browser: your text is still in the form.") {
 			t.Errorf("%d bytes: the page doesn't say what to do: %v", size, answer)
 		}
 	}

@@ -113,9 +113,9 @@
     const one = { error: say("1 error"), warning: say("1 warning"), note: say("1 note") };
     const more = { error: say("%s errors", n.error), warning: say("%s warnings", n.warning), note: say("%s notes", n.note) };
     const parts = Object.keys(n).filter((k) => n[k]).map((k) => (n[k] === 1 ? one[k] : more[k]));
-    let text = say("It can't be built as it is.");
-    if (steps === true) text = say("It can be built."); // how many steps that are is known when the form is sent
-    else if (steps) text = steps === 1 ? say("It can be built, in one step.") : say("It can be built, in %s steps.", steps);
+    let text = say("Your Dockerfile can't be built.");
+    if (steps === true) text = say("Your Dockerfile can be built."); // how many steps that are is known when the form is sent
+    else if (steps) text = steps === 1 ? say("Your Dockerfile can be built, in one step.") : say("Your Dockerfile can be built, in %s steps.", steps);
     return text + (parts.length ? " " + parts.join(", ") + "." : "");
   }
 
@@ -139,7 +139,7 @@
     try {
       const answer = await fetch(form.dataset.check, { method: "POST", body: data, headers: { Accept: "application/json" }, signal: asking.signal });
       if (answer.status === 401) {
-        says.textContent = say("You are logged out. What you wrote is kept: log in when you send it.");
+        says.textContent = say("You are logged out. Your text is kept: log in to continue.");
         return;
       }
       const got = await answer.json();
@@ -152,14 +152,14 @@
       const unread = !sent && (context || form.dataset.stored || form.elements.kept);
       if (unread) findings = findings.filter((f) => f.rule !== "MissingSource"); // that is known when the form is sent
       says.textContent = sum(findings, (got.ok && got.steps) || (unread && !findings.some((f) => f.level === "error")));
-      if (large) says.textContent = say("%s is larger than a build context may be.", context.name);
+      if (large) says.textContent = say("%s is too large for a build context.", context.name);
       for (const e of got.errors || []) says.textContent += " " + [e.detail, e.advice].filter(Boolean).join(" ");
       show(findings);
       if (follows && got.target) target.value = got.target;
       if (docker) docker.textContent = got.docker_build;
     } catch (e) {
       if (e.name === "AbortError") return;
-      says.textContent = say("The server can't be reached. What you wrote is still here.");
+      says.textContent = say("The server can't be reached. Your text is still here.");
       clearTimeout(timer);
       timer = setTimeout(check, 10000); // it may be back
     }
@@ -189,7 +189,7 @@
       const is = (got.errors || []).find((e) => e.field === "dockerfile") || got;
       says.textContent = [f.name + ":", is.detail, is.advice].filter(Boolean).join(" ");
     } catch {
-      says.textContent = say("The server can't be reached. What you wrote is still here.");
+      says.textContent = say("The server can't be reached. Your text is still here.");
     }
   }
 
@@ -197,7 +197,7 @@
     if (!f) return;
     if ((await read(f.slice(0, 4096))) === null) return name(f);
     if (f.size > Number(text.dataset.most)) {
-      says.textContent = say("%s is larger than a Dockerfile may be.", f.name);
+      says.textContent = say("%s is too large for a Dockerfile.", f.name);
       return;
     }
     text.value = (await f.text()).replace(/\r\n/g, "\n");
@@ -221,7 +221,7 @@
   text.addEventListener("scroll", () => { gutter.scrollTop = text.scrollTop; });
   form.elements.context.addEventListener("change", () => {
     const f = form.elements.context.files[0];
-    if (f && f.size > Number(form.elements.context.dataset.most)) says.textContent = say("%s is larger than a build context may be.", f.name);
+    if (f && f.size > Number(form.elements.context.dataset.most)) says.textContent = say("%s is too large for a build context.", f.name);
   });
   for (const name of ["build_args", "environment", "context"]) form.elements[name].addEventListener(name === "context" ? "change" : "input", soon);
   if (target) target.addEventListener("change", () => { follows = !target.value; soon(); });

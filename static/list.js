@@ -51,7 +51,7 @@
       else says.textContent = "";
     } catch {
       wait = Math.min(wait * 2, 30000);
-      says.textContent = say("The server can't be reached; trying again in %s seconds.", Math.round(wait / 1000));
+      says.textContent = say("The server can't be reached. Retrying in %s seconds.", Math.round(wait / 1000));
     }
     busy = false;
     if (goesOn) timer = setTimeout(turn, wait);

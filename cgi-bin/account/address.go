@@ -24,7 +24,7 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 	}
 	switch {
 	case r.Who.Token != nil:
-		return apperr.New(apperr.PermissionDenied, "A token doesn't open this page.", "Log in with a browser.")
+		return apperr.New(apperr.PermissionDenied, "This page does not accept tokens.", "Log in with a browser.")
 	case r.Who.Person == nil:
 		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
 	}

@@ -15,7 +15,7 @@ func agentName(agent string) string {
 	browser, system := named(agent, browsers), named(agent, systems)
 	switch {
 	case browser == "" && agent == "":
-		return "An unknown browser"
+		return "Unknown browser"
 	case browser == "":
 		return agent
 	case system == "":

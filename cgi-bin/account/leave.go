@@ -10,8 +10,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// word is what has to be typed for an account to be removed: no slip of the finger does it.
-const word = "remove"
+// word has to be typed to confirm that an account is deleted.
+const word = "delete"
 
 // leavePage is the form that removes an account.
 type leavePage struct {
@@ -45,7 +45,7 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) er
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		missing := apperr.New(apperr.InvalidArgument, "The word is missing.", "Type “"+word+"” if you mean it.").At("word")
+		missing := apperr.New(apperr.InvalidArgument, "The confirmation is missing.", "To confirm, enter “"+word+"”.").At("word")
 		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
 	}
 	if err == nil {

@@ -57,11 +57,11 @@ func checked(r *web.Request, next string) string {
 // withoutCookie is why somebody who has just logged in is not.
 func withoutCookie(r *web.Request) *apperr.Error {
 	if r.Site.Config.Session.Secure == "always" && r.TLS == nil {
-		return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
-			"Open this site by https://, and allow cookies for it. Then log in again.")
+		return apperr.New(apperr.PermissionDenied, "Your browser does not send this site's cookie, so you are not logged in.",
+			"Open this site with https://, and allow cookies for it. Then log in again.")
 	}
-	return apperr.New(apperr.PermissionDenied, "Your browser doesn't send this site's cookie, so you are not logged in.",
-		"Allow cookies for this site in your browser's settings. Then log in again.")
+	return apperr.New(apperr.PermissionDenied, "Your browser does not send this site's cookie, so you are not logged in.",
+		"Allow cookies for this site in the settings of your browser. Then log in again.")
 }
 
 func showLogin(w http.ResponseWriter, r *web.Request, status int, f form) error {
@@ -159,7 +159,7 @@ func halfway(r *web.Request, p *store.User) (string, error) {
 
 // whoIsHalfway returns the person of a state that halfway made.
 func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
-	late := apperr.New(apperr.Unauthenticated, "The log-in took too long.", "Begin again.")
+	late := apperr.New(apperr.Unauthenticated, "The login took too long.", "Start again.")
 	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
 	var h half
 	if !ok || json.Unmarshal(b, &h) != nil {

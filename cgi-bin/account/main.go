@@ -125,16 +125,16 @@ func done(w http.ResponseWriter, r *web.Request, path, note string) error {
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
 var notices = map[string]string{
-	"profile":   "Stored.",
-	"password":  "The new password is stored. You are logged out everywhere else.",
-	"reset":     "The new password is stored. Log in with it.",
+	"profile":   "Saved.",
+	"password":  "Your new password is saved. All your other sessions have ended.",
+	"reset":     "Your new password is saved. Log in with it.",
 	"active":    "Your account is active. Log in.",
-	"address":   "The new address is stored: log in with it from now on.",
-	"session":   "Logged out there.",
-	"sessions":  "You are logged out everywhere else.",
-	"factor":    "The second factor is switched off.",
-	"token":     "The token was removed: who has it is out.",
-	"removed":   "Your account is removed.",
+	"address":   "Your email address is changed. Use it to log in from now on.",
+	"session":   "The session has ended.",
+	"sessions":  "All your other sessions have ended.",
+	"factor":    "Two-factor authentication is disabled.",
+	"token":     "The token is revoked.",
+	"removed":   "Your account is deleted.",
 	"logged-in": "You are logged in.",
 }
 

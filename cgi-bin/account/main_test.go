@@ -15,7 +15,7 @@ func TestBrowsersAreNamed(t *testing.T) {
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1": "Safari (iPhone)",
 		"curl/8.5.0":    "curl",
 		"something new": "something new",
-		"":              "An unknown browser",
+		"":              "Unknown browser",
 	} {
 		if got := agentName(agent); got != want {
 			t.Errorf("%q is %q", agent, got)
@@ -49,7 +49,7 @@ func FuzzDays(f *testing.F) {
 func FuzzAgent(f *testing.F) {
 	f.Add("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	f.Fuzz(func(t *testing.T, agent string) {
-		if name := agentName(agent); name == "" || len(name) > max(len(agent), len("An unknown browser")) {
+		if name := agentName(agent); name == "" || len(name) > max(len(agent), len("Unknown browser")) {
 			t.Errorf("%q is %q", agent, name)
 		}
 	})

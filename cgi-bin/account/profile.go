@@ -169,7 +169,7 @@ func endThose(w http.ResponseWriter, r *web.Request, note string, end func() err
 func number(r *web.Request) (int64, error) {
 	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
 	if err != nil {
-		return 0, apperr.New(apperr.NotFound, "It isn't there any more.", "")
+		return 0, apperr.New(apperr.NotFound, "It no longer exists.", "")
 	}
 	return id, nil
 }

@@ -19,7 +19,7 @@ func evenly() func() {
 	return func() { time.Sleep(time.Until(end)) }
 }
 
-var recoverPage = ask{Title: "Forgotten your password?", Lead: "Type your address. You get a letter with a link that lets you choose a new password.", Button: "Send the letter", Action: "/account/recover"}
+var recoverPage = ask{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
 
 func recoverForm(w http.ResponseWriter, r *web.Request) error {
 	return showAsk(w, r, http.StatusOK, recoverPage)

@@ -77,27 +77,27 @@ type message struct {
 var toldTemplate = view.Template[message]{Name: "told"}
 
 func told(r *web.Request, what string) message {
-	const late = "If none comes within a few minutes, look among what was sorted out as spam."
+	const late = "If you don't get an email within a few minutes, check your spam folder."
 	switch {
 	case what == "signup" && !r.Site.Config.Mail.On():
-		return message{"Almost done", "Your account waits for an administrator.",
-			[]string{"This site sends no mail. An administrator activates accounts by hand; then you can log in."}, "", ""}
+		return message{"Almost done", "Your account is waiting for approval.",
+			[]string{"This site sends no emails. You can log in when an administrator has activated your account."}, "", ""}
 	case what == "signup":
-		return message{"Look into your mail", "A letter is on its way to you.",
-			[]string{"It has a link that activates the account. " + late}, "/account/resend", "Send it again"}
+		return message{"Check your email", "We sent you an email.",
+			[]string{"Open the link in it to activate the account. " + late}, "/account/resend", "Send again"}
 	case what == "resend":
-		return message{"Look into your mail", "If an account waits for its activation, a letter is on its way.", []string{late}, "/account/signup", "Sign up again"}
+		return message{"Check your email", "If an account is waiting for activation, we sent an email to its address.", []string{late}, "/account/signup", "Sign up again"}
 	case what == "recover":
-		return message{"Look into your mail", "If the address has an account, a letter is on its way.",
-			[]string{"Its link lets you choose a new password. It works for an hour. " + late}, "/account/login", "Log in"}
+		return message{"Check your email", "If the address belongs to an account, we sent an email to it.",
+			[]string{"Open the link in it to choose a new password. The link expires after one hour. " + late}, "/account/login", "Log in"}
 	case what == "address":
-		return message{"Look into your mail", "A letter is on its way to the new address.",
-			[]string{"As soon as you open its link, the address is changed. Until then, log in with the old one. " + late}, "/account", "Your account"}
+		return message{"Check your email", "We sent an email to the new address.",
+			[]string{"The address changes when you open the link in the email. Until then, log in with the old one. " + late}, "/account", "Your account"}
 	case what == "approval":
-		return message{"Almost done", "The address is proven. An administrator has to approve the account.",
-			[]string{"You get a letter as soon as that has happened."}, "", ""}
+		return message{"Almost done", "Your email address is confirmed. An administrator has to approve your account.",
+			[]string{"You get an email when it is approved."}, "", ""}
 	}
-	return message{"Nothing was sent", "This page tells what happens after a form was sent.", nil, "/", "Front page"}
+	return message{"Nothing was sent", "This page shows the result of a form.", nil, "/", "Front page"}
 }
 
 // linkPage is a page for a link in a letter.
@@ -180,7 +180,7 @@ func showAsk(w http.ResponseWriter, r *web.Request, status int, a ask) error {
 	return r.Page(w, status, askTemplate.With(a), view.View{Here: "login"})
 }
 
-var resendPage = ask{Title: "The activation letter, again", Lead: "Type the address that you signed up with.", Button: "Send it again", Action: "/account/resend"}
+var resendPage = ask{Title: "Resend the activation email", Lead: "Enter the address that you signed up with.", Button: "Send again", Action: "/account/resend"}
 
 func resendForm(w http.ResponseWriter, r *web.Request) error {
 	return showAsk(w, r, http.StatusOK, resendPage)

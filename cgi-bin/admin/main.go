@@ -64,7 +64,7 @@ func (a *admin) open(r *web.Request) (*jobs.Service, error) {
 	if a.service == nil || a.site != r.Site {
 		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
 		}
 		a.site, a.service = r.Site, s
 	}
@@ -79,14 +79,14 @@ func (a *admin) start(w http.ResponseWriter, r *web.Request) error {
 // notices are what a page can say has just been done: the page before names one in its redirect.
 var notices = map[string]string{
 	"activated":  "The account is active.",
-	"suspended":  "The account is suspended: its sessions and tokens are dead, its builds are being stopped.",
-	"role":       "The role is changed. The person has to log in again.",
-	"limits":     "The limits are changed.",
-	"factor":     "The second factor is off. The person is told by mail, where the site sends any.",
-	"signedout":  "All sessions of the person are over.",
-	"jobstopped": "The job's builds are being stopped.",
-	"jobremoved": "The job is removed, with its builds, logs and artifacts.",
-	"removed":    "The account is removed, with all that it had.",
+	"suspended":  "The account is suspended. Its sessions and tokens are revoked, and its builds are being stopped.",
+	"role":       "The role is changed. The user has to log in again.",
+	"limits":     "The limits are saved.",
+	"factor":     "Two-factor authentication is disabled. The user is notified by email, if this site sends emails.",
+	"signedout":  "All sessions of the user have ended.",
+	"jobstopped": "The builds of the job are being stopped.",
+	"jobremoved": "The job is deleted, with its builds, logs and artifacts.",
+	"removed":    "The account and its data are deleted.",
 }
 
 func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }

@@ -89,7 +89,7 @@ func showPerson(w http.ResponseWriter, r *web.Request, p *store.User, limits []l
 func find(r *web.Request) (*store.User, error) {
 	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
 	if err != nil {
-		return nil, apperr.New(apperr.NotFound, "There is no such account.", "See the list of people.")
+		return nil, apperr.New(apperr.NotFound, "This account does not exist.", "See the list of users.")
 	}
 	return r.Site.DB.UserByID(r.Context(), id)
 }
@@ -144,7 +144,7 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 	return a.change(w, r, "role", func(p *store.User) error {
 		role := store.Role(in.Values["role"])
 		if !role.Valid() {
-			return apperr.New(apperr.InvalidArgument, "There is no such role.", "Take “user” or “admin”.").At("role")
+			return apperr.New(apperr.InvalidArgument, "This role does not exist.", "Use “user” or “admin”.").At("role")
 		}
 		if err := notSelf(r, p); err != nil {
 			return err
@@ -209,12 +209,12 @@ func limitsOf(cfg *config.Config, p *store.User) []limit {
 	c := cfg.Limits
 	return []limit{
 		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
-		{Name: "running", Title: "Builds at once", Value: own["running"], Default: strconv.Itoa(c.Running)},
-		{Name: "daily", Title: "Builds in 24 hours", Value: own["daily"], Default: strconv.Itoa(c.Daily)},
-		{Name: "build_minutes", Title: "Minutes of building in 24 hours", Value: own["build_minutes"],
+		{Name: "running", Title: "Concurrent builds", Value: own["running"], Default: strconv.Itoa(c.Running)},
+		{Name: "daily", Title: "Builds per day", Value: own["daily"], Default: strconv.Itoa(c.Daily)},
+		{Name: "build_minutes", Title: "Build minutes per day", Value: own["build_minutes"],
 			Default: strconv.Itoa(c.Minutes)},
-		{Name: "artifacts", Title: "Artifacts kept", Value: own["artifacts"], Default: c.Artifacts.String()},
-		{Name: "keep_days", Title: "Days kept", Value: own["keep_days"], Default: strconv.Itoa(c.KeepDays)},
+		{Name: "artifacts", Title: "Size of artifacts", Value: own["artifacts"], Default: c.Artifacts.String()},
+		{Name: "keep_days", Title: "Retention in days", Value: own["keep_days"], Default: strconv.Itoa(c.KeepDays)},
 	}
 }
 

@@ -60,7 +60,7 @@ func pair(r *web.Request, builds []*store.Build) (from, to int, err error) {
 	for name, number := range map[string]*int{"from": &from, "to": &to} {
 		if asked := r.URL.Query().Get(name); asked != "" {
 			if *number, err = strconv.Atoi(asked); err != nil {
-				return 0, 0, apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+				return 0, 0, apperr.New(apperr.NotFound, "This build does not exist.", "See the page of the job for its builds.")
 			}
 		}
 	}
@@ -99,7 +99,7 @@ func facts(c *jobs.Comparison, lang string) []fact {
 		}
 		return s.Image.SHA256
 	})
-	add("Took", func(s *jobs.Side) string {
+	add("Duration", func(s *jobs.Side) string {
 		if s.Took() == 0 {
 			return ""
 		}

@@ -46,7 +46,7 @@ func feedMACs(r *web.Request, person, count int64) (macs []string, err error) {
 
 // owner of the feed that a name says, if the name is genuine.
 func feedOwner(r *web.Request, name string) (int64, error) {
-	wrong := apperr.New(apperr.NotFound, "There is no such feed.", "Its owner may have given it another address; see the list of jobs.")
+	wrong := apperr.New(apperr.NotFound, "This feed does not exist.", "Its owner may have generated a new address. See the list of jobs.")
 	name, ok := strings.CutSuffix(name, ".atom")
 	number, mac, found := strings.Cut(name, "-")
 	person, err := strconv.ParseInt(number, 10, 64)

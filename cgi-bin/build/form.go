@@ -105,10 +105,10 @@ func (f *form) Refused() *apperr.Error {
 	case len(f.faults) == 0 || none != nil:
 		return none
 	case len(f.faults) == 1:
-		return apperr.New(f.faults[0].Kind, "Nothing was stored: one field needs a change.", f.faults[0].Message)
+		return apperr.New(f.faults[0].Kind, "Nothing was saved. Correct one field.", f.faults[0].Message)
 	}
-	return apperr.New(f.faults[0].Kind, fmt.Sprintf("Nothing was stored: %d fields need a change.", len(f.faults)),
-		"Each says what is wrong with it.")
+	return apperr.New(f.faults[0].Kind, fmt.Sprintf("Nothing was saved. Correct %d fields.", len(f.faults)),
+		"The message at each field has the details.")
 }
 
 // NewestText is the Dockerfile that somebody else stored.
@@ -129,7 +129,7 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 		f.kept, f.Kept = f.Kept, ""
 		if err != nil {
 			f.kept = ""
-			return f, apperr.Wrap(apperr.InvalidArgument, err, "The build context that you sent before isn't kept any more.", "Choose its file again.").At("context")
+			return f, apperr.Wrap(apperr.InvalidArgument, err, "The build context that you uploaded before is no longer available.", "Choose the file again.").At("context")
 		}
 		file := web.FromDraft(draft).Files["context"]
 		f.context, f.KeptName = file.Content, file.Name

@@ -70,7 +70,7 @@ func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
 	if j.service == nil || j.site != r.Site {
 		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up well.", "Administrator: the log says what is wrong.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
 		}
 		j.site, j.service = r.Site, s
 	}

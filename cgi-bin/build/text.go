@@ -41,7 +41,7 @@ func (j *handlers) script(w http.ResponseWriter, r *web.Request) error {
 		}
 		if rev.Root.Password != "" && !r.Who.MayWrite() {
 			return nil, apperr.New(apperr.PermissionDenied,
-				"The build script has the hash of root's password, so this token doesn't get it.",
+				"The build script contains the hash of the root password, so this token can't read it.",
 				"Use a token with the scope “write”.")
 		}
 		return s.Script(ctx, owner, id, revision)
@@ -72,7 +72,7 @@ func revision(r *web.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(asked)
 	if err != nil || n < 1 {
-		return 0, apperr.New(apperr.NotFound, "There is no such revision.", "See the job's page.")
+		return 0, apperr.New(apperr.NotFound, "This revision does not exist.", "See the page of the job.")
 	}
 	return n, nil
 }

@@ -42,8 +42,8 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	if missing != nil {
 		if apperr.KindOf(missing) == apperr.NotFound && !r.JSON() { // what was typed can become another job
 			f.Kept, f.Revision = "", 0
-			return j.reject(w, r, f, apperr.New(apperr.NotFound, "The job is not there any more.",
-				"What you sent stands here as a new one: choose a target to store it."))
+			return j.reject(w, r, f, apperr.New(apperr.NotFound, "The job no longer exists.",
+				"Your changes are shown as a new job. Choose a target to save it."))
 		}
 		return missing
 	}

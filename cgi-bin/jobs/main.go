@@ -45,5 +45,5 @@ type elsewhere struct{ engine.Engine }
 // Status is engine.Engine's, and all that a list asks for.
 func (elsewhere) Status(context.Context, ...string) (map[string]engine.Status, error) {
 	err := web.HandOver(rest)
-	return nil, apperr.Wrap(apperr.Unavailable, err, "A part of this site is missing.", "Administrator: install toaster anew.")
+	return nil, apperr.Wrap(apperr.Unavailable, err, "A part of this site is missing.", "Administrator: reinstall toaster.")
 }

@@ -26,7 +26,7 @@ func DiskSpace(cfg *config.Config) error {
 		if free < int64(cfg.Limits.FreeDisk) {
 			return apperr.Wrap(apperr.StorageFull, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
 				cfg.Limits.FreeDisk),
-				"The server's disk is nearly full: no more builds start.", "Remove jobs that you don't need, and try again later. Administrator: free some space, or lower limits.free_disk.")
+				"The disk of the server is nearly full. No more builds start.", "Delete jobs that you no longer need, and try again later. Administrator: free some space, or lower limits.free_disk.")
 		}
 	}
 	return nil

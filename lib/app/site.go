@@ -86,7 +86,7 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStor
 		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Outages: outages,
 	})
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's build engine is not set up.", "Administrator: see the log.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "The build service of this site is not set up.", "Administrator: see the log.")
 	}
 	return e, nil
 }

@@ -139,5 +139,5 @@ func Of(err error) *Error {
 		return e
 	}
 	return Wrap(Internal, err, "Something went wrong on this server.",
-		"Try again; if it stays, tell the administrator the request's id.")
+		"Try again. If the problem persists, contact the administrator, and include the request ID.")
 }

@@ -93,8 +93,8 @@ func (a *Accounts) SetPassword(ctx context.Context, email, password string, by s
 
 // Remove takes an account away, with all that it has: see store.RemoveUser. The engine is told by the next sync.
 func (a *Accounts) Remove(ctx context.Context, p *store.User, by store.AuditEntry) error {
-	mail := a.mail(store.AccountMail, p.Email, "Your account at "+a.cfg.Site.Name+" is removed",
-		"Your account was removed, with its jobs, builds and artifacts. This is the last letter.")
+	mail := a.mail(store.AccountMail, p.Email, "Your account at "+a.cfg.Site.Name+" is deleted",
+		"Your account was deleted, with its jobs, builds and artifacts. You get no more emails.")
 	return a.db.RemoveUser(ctx, p.ID, a.Now(), mail, by)
 }
 
@@ -106,7 +106,7 @@ func (a *Accounts) Leave(ctx context.Context, p *store.User, password string, by
 	}
 	if p.IsAdmin() {
 		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
-			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Make somebody else one first."))
+			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Grant administrator rights to another user first."))
 		}
 	}
 	return a.Remove(ctx, p, by)

@@ -61,7 +61,7 @@ func breached(path, password string) (bool, error) {
 	return false, nil
 }
 
-var errNoList = errors.New("this is no list of SHA-1, a line each")
+var errNoList = errors.New("not a list of SHA-1 hashes, one per line")
 
 // lineFrom returns the first line that begins at an offset or after it, and where; at the end of the file where none
 // does.

@@ -89,12 +89,12 @@ func tidy(code string) string {
 // only. The code shows that the user's app has the secret. InvalidArgument: the Field "confirm" or "code".
 func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password string, secret []byte, code string, by store.AuditEntry) (codes []string, err error) {
 	if len(secret) != secretLength {
-		return nil, apperr.New(apperr.InvalidArgument, "The set-up took too long.", "Begin again.")
+		return nil, apperr.New(apperr.InvalidArgument, "The setup took too long.", "Start again.")
 	}
 	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.", "Type the six digits that the app shows now; the telephone's clock must be right.").At("code")
+		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.", "Enter the current six digits from the app. The clock of your device must be correct.").At("code")
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return nil, err
@@ -107,7 +107,7 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password str
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "Second factor", "Logging in to your account takes a code from an app now.")
+	mail := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is enabled. Logging in to your account now takes a code from your authenticator app.")
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), mail, by)
 }
 
@@ -115,19 +115,19 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password str
 // needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
 	if a.cfg.NeedsFactor(p.IsAdmin()) {
-		return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set it up anew instead, if you have a new telephone.")
+		return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.", "If you have a new device, set it up instead.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	mail := a.news(p.Email, "Second factor", "Logging in to your account takes the password alone now.")
+	mail := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is disabled. Logging in to your account now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
 // ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has
 // made sure that it is them.
 func (a *Accounts) ResetFactor(ctx context.Context, p *store.User, by store.AuditEntry) error {
-	mail := a.news(p.Email, "Second factor", "An administrator has taken the second factor away: logging in to your account takes the password alone now.")
+	mail := a.news(p.Email, "Two-factor authentication", "An administrator has disabled two-factor authentication for your account. Logging in now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
@@ -144,7 +144,7 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password strin
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "Recovery codes", "Your account has new recovery codes; the old ones no longer work.")
+	mail := a.news(p.Email, "Recovery codes", "New recovery codes were generated for your account. The old ones no longer work.")
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), mail, by)
 }
 
@@ -170,8 +170,8 @@ func (a *Accounts) CheckFactor(ctx context.Context, p *store.User, code, address
 	if good, err := take(ctx, p, secret, code, address); err != nil || good {
 		return err
 	}
-	wrong := apperr.New(apperr.Unauthenticated, "The code is wrong, or was used already.",
-		"Wait for the next one, then type that.")
+	wrong := apperr.New(apperr.Unauthenticated, "The code is wrong or already used.",
+		"Wait for the next code, then enter that.")
 	return wrong.At("code")
 }
 

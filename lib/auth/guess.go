@@ -94,13 +94,11 @@ func (a *Accounts) knows(p *store.User, what string) bool {
 // shut is what strangers are told, the owner in a browser that is new among them.
 func shut(what string) error {
 	if what == "factor" {
-		return apperr.New(apperr.PermissionDenied, "Too many wrong codes were typed for this account.",
-			"Type a recovery code, or log in with a browser that you have used here before. "+
-				"Somebody knows your password: choose another.")
+		return apperr.New(apperr.PermissionDenied, "Too many wrong codes for this account.",
+			"Enter a recovery code, or log in with a browser that you have used here before. Somebody knows your password: change it.")
 	}
-	return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this account.",
-		"Log in with a browser that you have used here before, or choose a new password by email: "+
-			"“Forgotten your password?”. Or ask the administrator.")
+	return apperr.New(apperr.PermissionDenied, "Too many wrong passwords for this account.",
+		"Log in with a browser that you have used here before, reset your password with “Forgot your password?”, or ask the administrator.")
 }
 
 // confirmations keeps whoever sits at a browser that was left alone from guessing: logging in again ends the row.

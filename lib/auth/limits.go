@@ -24,8 +24,8 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” can't be a limit.",
-				"Write a whole number, 0 for no limit, or nothing for the site's own.").At(name))
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a valid limit.",
+				"Enter a whole number. Leave blank for the default; 0 means unlimited.").At(name))
 			continue
 		}
 		v := int(n)
@@ -35,7 +35,7 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
 			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a size.",
-				"Write “20 GiB” or “500 MiB”, 0 for no limit, or nothing for the site's own.").At("artifacts"))
+				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.").At("artifacts"))
 		}
 		n := int64(size)
 		own.Bytes = &n

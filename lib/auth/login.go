@@ -35,7 +35,7 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		return nil, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok || p == nil {
-		return nil, apperr.New(apperr.Unauthenticated, "The e-mail address or the password is wrong.", "Check both, then try again.")
+		return nil, apperr.New(apperr.Unauthenticated, "The email address or the password is wrong.", "Check both, then try again.")
 	}
 	if !p.Active() {
 		return nil, a.inactive(p)
@@ -87,7 +87,7 @@ func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, ad
 		store.Limit{Key: key, InARow: trusted, UserID: l.UserID, What: "link"})
 	tries, err := a.db.Try(ctx, a.Now(), limits...)
 	if apperr.KindOf(err) == apperr.PermissionDenied && err != nil {
-		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed for this link.", "Sign up again.")
+		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords for this link.", "Sign up again.")
 	}
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, ad
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Unauthenticated, "The password is wrong.", "Type the one that you chose when you signed up. If you have forgotten it, sign up again.").At("password")
+		return apperr.New(apperr.Unauthenticated, "The password is wrong.", "Enter the password that you chose when you signed up. If you forgot it, sign up again.").At("password")
 	}
 	return a.db.Forgive(ctx, tries)
 }
@@ -128,9 +128,9 @@ func (a *Accounts) rehash(ctx context.Context, p *store.User, password string) e
 func (a *Accounts) inactive(p *store.User) error {
 	switch {
 	case p.State == store.Pending && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
-		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the letter that was sent to you, or ask for another one below.")
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the email that was sent to you, or request another one below.")
 	case p.State == store.Pending:
 		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "An administrator has to activate it.")
 	}
-	return apperr.New(apperr.PermissionDenied, "This account is suspended.", "Ask the administrator why.")
+	return apperr.New(apperr.PermissionDenied, "This account is suspended.", "Ask the administrator for the reason.")
 }

@@ -58,33 +58,33 @@ func (a *Accounts) page(path, secret string) string {
 
 func (a *Accounts) invitation(to, secret string) store.Mail {
 	return a.mail(store.TokenMail, to, "Activate your account at "+a.cfg.Site.Name,
-		"Somebody, most likely you, wants an account at "+a.cfg.Site.Name+" with this address.",
-		fmt.Sprintf("To activate it, open this page within %s and type the password that you chose:", hours(activateLife)),
+		"Somebody, probably you, signed up at "+a.cfg.Site.Name+" with this email address.",
+		fmt.Sprintf("To activate the account, open this page within %s and enter the password that you chose:", hours(activateLife)),
 		a.page("/account/activate", secret),
-		"If it wasn't you, do nothing: there will be no account.")
+		"If this wasn't you, ignore this email. No account is activated.")
 }
 
 func (a *Accounts) secondInvitation(to, secret string) store.Mail {
 	return a.mail(store.TokenMail, to, "Activate your account at "+a.cfg.Site.Name,
-		"Somebody, most likely you, has signed up at "+a.cfg.Site.Name+
-			" with this address, and asked for another link.",
+		"Somebody, probably you, signed up at "+a.cfg.Site.Name+
+			" with this email address and requested another link.",
 		fmt.Sprintf("To activate the account, open this page within %s and choose a password:", hours(activateLife)),
 		a.page("/account/reset", secret),
-		"If it wasn't you, do nothing: there will be no account.")
+		"If this wasn't you, ignore this email. No account is activated.")
 }
 
 func (a *Accounts) takenMail(to string) store.Mail {
-	return a.mail(store.TokenMail, to, "You have an account at "+a.cfg.Site.Name,
-		"Somebody, most likely you, wanted an account at "+a.cfg.Site.Name+" with this address. It has one already. To log in:",
+	return a.mail(store.TokenMail, to, "You already have an account at "+a.cfg.Site.Name,
+		"Somebody, probably you, tried to sign up at "+a.cfg.Site.Name+" with this email address, which already has an account. To log in:",
 		a.page("/account/login", ""),
-		"If you have forgotten the password:",
+		"If you forgot your password:",
 		a.page("/account/recover", ""),
-		"If it wasn't you, there is nothing to do: nothing was changed.")
+		"If this wasn't you, ignore this email. Nothing was changed.")
 }
 
 func (a *Accounts) approvalMail(to, email string) store.Mail {
-	return a.mail(store.AccountMail, to, "An account waits for you at "+a.cfg.Site.Name,
-		email+" has signed up and proven the address. The account can be used as soon as you activate it:",
+	return a.mail(store.AccountMail, to, "New account waiting for approval at "+a.cfg.Site.Name,
+		email+" signed up and confirmed the email address. To approve the account, open:",
 		a.page("/admin/people", ""))
 }
 
@@ -95,25 +95,25 @@ func (a *Accounts) activatedMail(to string) store.Mail {
 }
 
 func (a *Accounts) recoverMail(to, secret string) store.Mail {
-	return a.mail(store.TokenMail, to, "A new password for "+a.cfg.Site.Name,
-		"Somebody, most likely you, has forgotten the password of this address's account at "+a.cfg.Site.Name+".",
-		fmt.Sprintf("To choose a new one, open this page within %s:", hours(recoverLife)),
+	return a.mail(store.TokenMail, to, "Reset your password for "+a.cfg.Site.Name,
+		"Somebody, probably you, requested a new password for your account at "+a.cfg.Site.Name+".",
+		fmt.Sprintf("To choose a new password, open this page within %s:", hours(recoverLife)),
 		a.page("/account/reset", secret),
-		"If it wasn't you, do nothing: the password stays as it is.")
+		"If this wasn't you, ignore this email. Your password is not changed.")
 }
 
 func (a *Accounts) addressMail(to, secret string) store.Mail {
-	return a.mail(store.TokenMail, to, "Your new address at "+a.cfg.Site.Name,
-		"Somebody, most likely you, wants to use this address for their account at "+a.cfg.Site.Name+".",
-		fmt.Sprintf("If so, open this page within %s:", hours(addressLife)),
+	return a.mail(store.TokenMail, to, "Confirm your new email address at "+a.cfg.Site.Name,
+		"Somebody, probably you, wants to use this email address for an account at "+a.cfg.Site.Name+".",
+		fmt.Sprintf("To confirm it, open this page within %s:", hours(addressLife)),
 		a.page("/account/address", secret),
-		"If it wasn't you, do nothing.")
+		"If this wasn't you, ignore this email.")
 }
 
 // news tells a user that something about their account has changed.
 func (a *Accounts) news(to, subject, what string) store.Mail {
 	return a.mail(store.AccountMail, to, subject+" at "+a.cfg.Site.Name, what,
-		"If it wasn't you, somebody else uses your account. Choose a new password at once, which logs everybody out:",
+		"If this wasn't you, somebody else uses your account. Choose a new password now to end all sessions:",
 		a.page("/account/recover", ""),
-		"Then look through your API tokens and your second factor, and tell the administrator.")
+		"Then check your API tokens and two-factor authentication, and contact the administrator.")
 }

@@ -62,6 +62,6 @@ func (a *Accounts) endMail(e store.Ended) store.Mail {
 		}
 		paragraphs = append(paragraphs, strings.TrimSuffix(list.String(), "\n"))
 	}
-	paragraphs = append(paragraphs, "When you get such letters is set here:", a.page("/account", ""))
+	paragraphs = append(paragraphs, "To change when you get these emails, open:", a.page("/account", ""))
 	return a.mail(store.BuildMail, e.Owner, fmt.Sprintf("%s: build %d %s", e.Job.Name, b.Number, b.State), paragraphs...)
 }

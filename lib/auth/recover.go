@@ -23,7 +23,7 @@ func (a *Accounts) Recover(ctx context.Context, email string) error {
 // mailed finds the user of an address that an email shall go to; nil if there is none.
 func (a *Accounts) mailed(ctx context.Context, email string) (*store.User, error) {
 	if !a.cfg.Mail.On() {
-		return nil, apperr.New(apperr.PermissionDenied, "This site sends no mail.", "Ask the administrator.")
+		return nil, apperr.New(apperr.PermissionDenied, "This site sends no emails.", "Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
 	if err := checkEmail(email); err != nil {
@@ -48,7 +48,7 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bo
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "New password", "The password of your account was changed by a link that was sent to this address.")
+	mail := a.news(p.Email, "New password", "The password of your account was changed with a link that was sent to this address.")
 	by.Actor = p.ID
 	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), mail, mails, by); err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64
 	if err != nil {
 		return err
 	}
-	mail := a.news(p.Email, "New password", "The password of your account was changed by somebody who was logged in.")
+	mail := a.news(p.Email, "New password", "The password of your account was changed in a session that was logged in.")
 	return a.db.ChangePassword(ctx, p.ID, keep, phc, tokens, a.Now(), mail, by)
 }
 
@@ -99,7 +99,7 @@ func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64
 func (a *Accounts) Confirm(ctx context.Context, p *store.User, password string) error {
 	tries, err := a.db.Try(ctx, a.Now(), confirmations(p)...)
 	if err != nil && apperr.KindOf(err) == apperr.PermissionDenied {
-		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords were typed.", "Log out and log in again.")
+		return apperr.New(apperr.PermissionDenied, "Too many wrong passwords.", "Log out and log in again.")
 	}
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (a *Accounts) Confirm(ctx context.Context, p *store.User, password string) 
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.InvalidArgument, "The password is wrong.", "Type the one that you log in with.").At("confirm")
+		return apperr.New(apperr.InvalidArgument, "The password is wrong.", "Enter the password that you log in with.").At("confirm")
 	}
 	return a.db.Forgive(ctx, tries)
 }

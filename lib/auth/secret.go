@@ -65,8 +65,8 @@ func (s seals) open(p *store.User) (secret []byte, newest bool, err error) {
 			}
 		}
 	}
-	return nil, false, apperr.New(apperr.Internal, "The second factor can't be checked: this site has no longer the keys that it was stored with.",
-		"Ask the administrator, who can switch it off.")
+	return nil, false, apperr.New(apperr.Internal, "The authentication code can't be checked: this site no longer has the keys for it.",
+		"Ask the administrator to disable two-factor authentication for your account.")
 }
 
 // secret returns the secret of a user's second factor, and the seals to store it with.

@@ -34,7 +34,7 @@ func (a *Accounts) Open() bool { return a.cfg.Signup.Mode != "closed" }
 // sign up.
 func (a *Accounts) SignUp(ctx context.Context, n NewUser, by store.AuditEntry) error {
 	if !a.Open() {
-		return apperr.New(apperr.PermissionDenied, "Nobody can sign up here.", "Ask the administrator for an account.")
+		return apperr.New(apperr.PermissionDenied, "Sign-up is disabled.", "Ask the administrator for an account.")
 	}
 	n.Email, n.Name = strings.TrimSpace(n.Email), strings.TrimSpace(n.Name)
 	wrong := n.check()
@@ -71,7 +71,7 @@ func (a *Accounts) admitDomain(email string) error {
 	if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
 		return nil
 	}
-	return apperr.New(apperr.InvalidArgument, "Only addresses of "+strings.Join(domains, ", ")+" have accounts here.", "Take such an address, or ask the administrator.").At("email")
+	return apperr.New(apperr.InvalidArgument, "Accounts on this site need an address of "+strings.Join(domains, ", ")+".", "Use such an address, or ask the administrator.").At("email")
 }
 
 // Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of

@@ -59,10 +59,10 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	if path := a.cfg.Signup.Breached; path != "" {
 		known, err := breached(path, password)
 		if err != nil {
-			return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+			return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.", "Try again later. Administrator: see the log.")
 		}
 		if known {
-			return apperr.New(apperr.InvalidArgument, "This password is known from a breach of another site.", "Take another one, and change it wherever else you use it.").At("password")
+			return apperr.New(apperr.InvalidArgument, "This password was exposed in a data breach of another site.", "Choose another one, and change it wherever else you use it.").At("password")
 		}
 	}
 	if a.Strength == nil {
@@ -74,10 +74,10 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 		return slotErr
 	}
 	if err != nil {
-		return apperr.Wrap(apperr.Internal, err, "The password can't be judged just now.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.", "Try again later. Administrator: see the log.")
 	}
 	if score < hardEnough {
-		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.", "Take a longer one, such as four or five words that have nothing to do with each other or with you.").At("password")
+		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.", "Choose a longer one, such as four or five words that are unrelated to each other and to you.").At("password")
 	}
 	return nil
 }

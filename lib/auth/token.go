@@ -15,14 +15,14 @@ func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 	var wrong []error
 	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
 		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token needs a name of at most 100 characters.",
-			"Say what it is for.").At("name"))
+			"Enter a name.").At("name"))
 	}
 	if !scope.Valid() {
-		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "There is no such scope.", "Take “read” or “write”.").At("scope"))
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "This scope does not exist.", "Use “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
-		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token would have expired already.",
-			"Take a longer time, or 0 for ever.").At("ttl"))
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The expiration date of the token is in the past.",
+			"Enter a longer time, or 0 for unlimited.").At("ttl"))
 	}
 	return errors.Join(wrong...)
 }
@@ -40,7 +40,7 @@ func (a *Accounts) AddToken(ctx context.Context, email, name string, scope store
 		return "", err
 	}
 	if scope == store.ScopeMetrics && !p.IsAdmin() {
-		return "", apperr.New(apperr.PermissionDenied, "Only administrators read the site's metrics.", "Take “read” or “write”.").At("scope")
+		return "", apperr.New(apperr.PermissionDenied, "The metrics of this site are for administrators.", "Use “read” or “write”.").At("scope")
 	}
 	t := &store.Token{UserID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {

@@ -223,7 +223,7 @@ one
 TOASTER-STEP 2/2 5 COPY . .
 toaster: .: not found
 TOASTER-FAILED 2/2 5 exit 1
-toaster: failed: line 5 did not work out
+toaster: failed: line 5 failed
 `
 
 func TestALogIsFoldedByStep(t *testing.T) {
@@ -260,7 +260,7 @@ func TestTheBootCheckHasASectionOfItsOwn(t *testing.T) {
 	for _, from := range []int{0, strings.Index(log, "packed\n"), strings.Index(log, "TOASTER-PHASE check")} {
 		w, err := From(written(log, false), int64(from))
 		page := render(View{State: engine.Failed}, w)
-		_, check, found := strings.Cut(page, "<h3>Boot check <span")
+		_, check, found := strings.Cut(page, "<h3>Boot test <span")
 		if err != nil || !found || !strings.Contains(check, "login:") || strings.Contains(check, "packed") || strings.Contains(page, "TOASTER-") {
 			t.Errorf("from %d: %v %s", from, err, page)
 		}

@@ -65,7 +65,7 @@ func (v View) sections(w Window) []section {
 			put(section{title: v.text("Packing the image")})
 		case engine.PhaseBegins, engine.WasCached: // the timeline shows them
 			if m.Phase == "check" {
-				put(section{title: v.text("Boot check")})
+				put(section{title: v.text("Boot test")})
 			}
 			continue
 		}

@@ -93,8 +93,8 @@ func TestTheEnvironmentNamesTheFile(t *testing.T) {
 
 func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 	for file, want := range map[string]string{
-		"[limits]\njobs = 3\njbos = 3\n":                          ":3: limits.jbos: there is no such key",
-		"# one\n[limit]\njobs = 3\n":                              ":2: limit: there is no such key",
+		"[limits]\njobs = 3\njbos = 3\n":                          ":3: limits.jbos: unknown key",
+		"# one\n[limit]\njobs = 3\n":                              ":2: limit: unknown key",
 		"[sandbox]\nallow = [\"10.1.2.3\"]\n":                     ":2: sandbox.allow: must be a list of IPv4 addresses with ports",
 		"[sandbox]\nallow = [\"10.1.2.3:80; id\"]\n":              ":2: sandbox.allow: must be",
 		"[sandbox]\nallow = [\"127.0.0.1:3128\"]\n":               ":2: sandbox.allow: must be a list",
@@ -175,7 +175,7 @@ func TestMailNeedsAWayAndAnAddressForItsLinks(t *testing.T) {
 	const site = "[site]\nurl = \"https://toaster.example.org\"\n"
 	for text, want := range map[string]string{
 		"":                                "",
-		site + "[mail]\nfrom = \"a@b.c\"": "mail.from: needs mail.host",
+		site + "[mail]\nfrom = \"a@b.c\"": "mail.from: also needs mail.host",
 		site + "[mail]\nhost = \"b.c\"":   "mail.from: must be set",
 		"[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"":                                             "site.url: must be set",
 		site + "[mail]\nfrom = \"a@b.c\"\nhost = \"b.c\"":                                      "",

@@ -16,7 +16,7 @@ func (c *Config) Secret() (token, password string, err error) {
 		_, err = readSecret(c.Path)
 	}
 	if err != nil {
-		return "", "", apperr.Wrap(apperr.Unavailable, err, "This site can't log in to its build engine.", "Administrator: see the log.")
+		return "", "", apperr.Wrap(apperr.Unavailable, err, "This site can't log in to its build service.", "Administrator: see the log.")
 	}
 	return token, password, nil
 }
@@ -33,4 +33,4 @@ func readToken(path string) (string, error) {
 	return token, nil
 }
 
-var errNoToken = fmt.Errorf("it must hold an API token of Jenkins and nothing else")
+var errNoToken = fmt.Errorf("it must contain an API token of Jenkins and nothing else")

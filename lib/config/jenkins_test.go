@@ -40,7 +40,7 @@ func TestASecretThatEverybodyCanReadIsNone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || err == nil || !strings.Contains(err.Error(), path+" is open to everybody") {
+		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || err == nil || !strings.Contains(err.Error(), path+" is readable by everybody") {
 			t.Errorf("%s: %v", open, err)
 		}
 	}
@@ -63,8 +63,8 @@ func TestMistakesAboutJenkinsAreNamed(t *testing.T) {
 		"[jenkins]\nurl = \"jenkins:8080\"\n":           ":2: jenkins.url: must be an address",
 		"[jenkins]\nkeep = 0\n":                         ":2: jenkins.keep: must be at least 1",
 		"[jenkins]\ncall_timeout = \"1s\"\n":            ":2: jenkins.call_timeout: must not be shorter",
-		onJenkins:                                       ":1: jenkins.token_file: must be set, or else token or password",
-		onJenkins + "token = \"a\"\npassword = \"b\"\n": ":1: jenkins.token_file: must be set, or else token or password",
+		onJenkins:                                       ":1: jenkins.token_file: must be set, unless token or password is",
+		onJenkins + "token = \"a\"\npassword = \"b\"\n": ":1: jenkins.token_file: must be set, unless token or password is",
 	} {
 		path := write(t, "toaster.toml", file)
 		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), path+want) {

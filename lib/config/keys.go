@@ -21,8 +21,8 @@ const (
 	blockKey = 32
 )
 
-const keysHead = `# Secret keys of toaster, newest first; one generation a line: a hash key and a block key, base64.
-# Cookies and second factors are sealed with the first line's and opened with any. Who can read this file can forge log-ins.
+const keysHead = `# Secret keys of toaster, newest first. One generation per line: a hash key and a block key, in base64.
+# Session cookies and two-factor secrets are encrypted with the first line and decrypted with all. Anyone who can read this file can forge sessions.
 `
 
 // KeyPairs reads the site's keys from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest
@@ -45,7 +45,7 @@ func readSecret(path string) ([]byte, error) {
 		return nil, err
 	}
 	if fi.Mode().Perm()&0o007 != 0 {
-		return nil, fmt.Errorf("%s is open to everybody (%v): chmod 0640 it", path, fi.Mode().Perm())
+		return nil, fmt.Errorf("%s is readable by everybody (%v): chmod 0640 it", path, fi.Mode().Perm())
 	}
 	return os.ReadFile(path)
 }

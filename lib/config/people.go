@@ -49,13 +49,13 @@ func (c *Config) peopleRules() []rule {
 	return []rule{
 		{c.Signup.Mode == "open" || c.Signup.Mode == "approval" || c.Signup.Mode == "closed", "signup.mode", `must be "open", "approval" or "closed"`},
 		{allOf(c.Signup.Domains, isDomain), "signup.domains", `must be a list of domains such as ["example.org"]`},
-		{!m.On() || way, "mail.from", "needs mail.host or mail.sendmail as well"},
-		{m.On() || !way, "mail.from", "must be set where mail.host or mail.sendmail is"},
-		{!m.On() || c.Site.URL != "", "site.url", "must be set where mail is: letters have links"},
+		{!m.On() || way, "mail.from", "also needs mail.host or mail.sendmail"},
+		{m.On() || !way, "mail.from", "must be set if mail.host or mail.sendmail is"},
+		{!m.On() || c.Site.URL != "", "site.url", "must be set if emails are sent, because they contain links"},
 		{m.Host == "" || m.Sendmail == "", "mail.sendmail", "can't be used together with mail.host"},
 		{m.Port > 0 && m.Port < 1<<16, "mail.port", "must be a port, such as 587"},
 		{m.TLS == "starttls" || m.TLS == "tls" || m.TLS == "none", "mail.tls", `must be "starttls", "tls" or "none"`},
-		{(m.User == "") == (m.PasswordFile == ""), "mail.user", "needs mail.password_file, and the other way round"},
+		{(m.User == "") == (m.PasswordFile == ""), "mail.user", "needs mail.password_file, and vice versa"},
 	}
 }
 

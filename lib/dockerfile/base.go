@@ -24,8 +24,8 @@ func (t *translator) checkBase() {
 	last := t.stages[len(t.stages)-1]
 	var first image
 	if base, at := last.baseImage(); base == "" && at.scratch {
-		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that could boot.",
-			"Make the last stage FROM "+t.plain()+", and COPY --from the stage that makes your files.")
+		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that can boot.",
+			"Start the last stage with FROM "+t.plain()+", and copy your files from the other stage with COPY --from.")
 	} else {
 		first = parseImage(base)
 	}
@@ -69,19 +69,19 @@ func (t *translator) checkImage(s *stage, last image) {
 	d, c := i.distribution(), i.codename()
 	switch {
 	case d == "" && i.registry == "localhost":
-		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s is known on your machine only; the build takes it to be the plain system of the target.", s.image),
-			"Name the release that it is made of, such as FROM "+t.plain()+".")
+		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s exists only on your computer. The build uses the target's plain system instead.", s.image),
+			"Name the release that the image is based on, such as FROM "+t.plain()+".")
 		return
 	case d == "":
-		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image; the build starts from the target's own system, and would lack what is in that image.", s.image),
+		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image. The build starts from the target's own system, so the contents of that image would be missing.", s.image),
 			"Start FROM "+t.plain()+" and install what you need with apt-get.")
 		return
 	}
 	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
-		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s means another release one day.", s.image), "Name the release, such as "+t.plain()+".")
+		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s is a moving tag: it will point to another release in the future.", s.image), "Name the release, such as "+t.plain()+".")
 	}
 	if c == "" {
-		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s names no release that is known, so it cannot be compared with the target's.", s.image),
+		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s does not name a known release, so it can't be compared with the target's.", s.image),
 			"Name the release that you test with, such as "+t.plain()+".")
 	}
 	if s.in.Location == nil || c == "" || t.source.Codename == "" {
@@ -98,11 +98,11 @@ func (t *translator) checkRelease(s *stage, distribution, codename string) {
 	switch {
 	case target == wanted:
 	case distribution == "debian" && targetIsDevuan && debianOf[target] == wanted:
-		t.warnIn(s, "BaseDistribution", fmt.Sprintf("%s is Debian; the target is Devuan %s, made from the same release but without systemd, so some packages differ.", s.image, target),
+		t.warnIn(s, "BaseDistribution", fmt.Sprintf("%s is Debian. The target is Devuan %s, which is based on the same release but has no systemd: some packages differ.", s.image, target),
 			"Test with FROM devuan/devuan:"+target+".")
 	default:
-		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: packages have other versions.", s.image, map[string]string{"debian": "Debian", "devuan": "Devuan"}[distribution], wanted, target),
-			"Pick the target of the release that you test with, or change FROM.")
+		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: package versions differ.", s.image, map[string]string{"debian": "Debian", "devuan": "Devuan"}[distribution], wanted, target),
+			"Choose the target of the release that you test with, or change FROM.")
 	}
 }
 
@@ -118,13 +118,13 @@ func (t *translator) checkPlatform(s *stage) {
 	r, err := t.replace(t.lex, s.in.Platform, &t.globals)
 	t.lintPlatform(s, r)
 	if err != nil || r.Result == "" {
-		t.failIn(s, s.in.Location, "Syntax", fmt.Sprintf("FROM --platform=%s is empty once its variables are replaced.", s.in.Platform), "Remove the flag.")
+		t.failIn(s, s.in.Location, "Syntax", fmt.Sprintf("FROM --platform=%s is empty after its variables are replaced.", s.in.Platform), "Remove the flag.")
 		return
 	}
 	target, _ := t.globals.Get("TARGETPLATFORM")
 	if !samePlatform(r.Result, target) {
 		t.failIn(s, s.in.Location, "FromPlatform", fmt.Sprintf("The stage is for %s, the target for %s.", r.Result, target),
-			"Pick a target of that architecture, or remove --platform.")
+			"Choose a target of that architecture, or remove --platform.")
 	}
 }
 

@@ -61,7 +61,7 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	t.over, t.report.plain = t.tooComplex, t.plain()
 	defer func() {
 		if p := recover(); p != nil {
-			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile cannot be translated: %v.", p), Advice: "Please report it."})
+			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile can't be translated: %v.", p), Advice: "Please report it."})
 			blend = nil
 		}
 		findings, spent = t.sorted(), t.spent
@@ -104,7 +104,7 @@ func (t *translator) readContext() {
 	}
 	if folder := t.source.Context.folder; folder != "" {
 		t.add(Finding{Rule: "ContextFolder", Level: Note, Message: fmt.Sprintf("The build context is the folder %s of the archive.", show(folder)),
-			Advice: "COPY and ADD name what is in it without the folder's name."})
+			Advice: "Omit the name of this folder in COPY and ADD."})
 	}
 	name := t.source.Context.ignoreFile(t.source, t.budget)
 	left, ignored, err := t.source.Context.ignore(name, t.budget)
@@ -113,10 +113,10 @@ func (t *translator) readContext() {
 	}
 	if err != nil {
 		f := Finding{Rule: "Dockerignore", Level: Error,
-			Message: "The build context's " + name + " cannot be read: " + sentence(err.Error()),
+			Message: name + " of the build context can't be read: " + sentence(err.Error()),
 			Advice:  "Correct it.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
-			f.Message = fmt.Sprintf("Line %d of the build context's %s has a pattern that cannot be read: %s.",
+			f.Message = fmt.Sprintf("Line %d of %s in the build context has an invalid pattern: %s.",
 				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
 			f.Advice = "Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor a \\ at the end means anything."
 		}
@@ -131,7 +131,7 @@ func (t *translator) newLinter(text []byte) *linter.Linter {
 	options, _, loc, _ := parser.ParseDirective("check", text)
 	config, err := linter.ParseLintOptions(options)
 	if err != nil {
-		t.fail(loc, "Syntax", "The check directive cannot be read: "+err.Error(), "Write it as # check=skip=RuleName.")
+		t.fail(loc, "Syntax", "The check directive is invalid: "+err.Error(), "Write it as # check=skip=RuleName.")
 		config = &linter.Config{}
 	}
 	config.Warn = func(rule, _, url, message string, loc []parser.Range) {

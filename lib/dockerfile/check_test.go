@@ -124,7 +124,7 @@ func TestFindings(t *testing.T) {
 // TestSystemdItself: the package is not said to need itself.
 func TestSystemdItself(t *testing.T) {
 	f := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]")})
-	if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Devuan has no systemd as its init") {
+	if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Devuan does not use systemd as its init system") {
 		t.Error(f)
 	}
 }

@@ -86,7 +86,7 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 	for p := path.Dir(name); p != "."; p = path.Dir(p) {
 		up, ok := c.entries[p]
 		if ok && up.kind != dir {
-			return refuse(name, "lies below "+p+", which is not a folder")
+			return refuse(name, "is below "+p+", which is not a folder")
 		}
 		if ok {
 			break // and so are those above it
@@ -94,12 +94,12 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 		c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
 	}
 	if old, ok := c.entries[name]; ok && old.kind != e.kind {
-		return refuse(name, "is there twice, as things of different kinds")
+		return refuse(name, "exists twice, with different types")
 	}
 	c.entries[name] = e
 	c.size += int64(len(e.data))
 	if l.Entries > 0 && len(c.entries)-1 > l.Entries {
-		return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List what the build does not need in .dockerignore, and leave it out of the archive.")
+		return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List files that the build does not need in .dockerignore, and omit them from the archive.")
 	}
 	return nil
 }
@@ -116,7 +116,7 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 	var data bytes.Buffer
 	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
 	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, fmt.Sprintf("The build context's archive is damaged at %s.", show(name)), "Pack it again.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, fmt.Sprintf("The archive of the build context is damaged at %s.", show(name)), "Pack it again.")
 	}
 	if int64(data.Len()) > room {
 		return nil, tooLarge(l)
@@ -125,7 +125,7 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 }
 
 func tooLarge(l Limits) error {
-	return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when it is unpacked.", l.Unpacked>>20), "Leave out what the build does not need.")
+	return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when unpacked.", l.Unpacked>>20), "Omit files that the build does not need.")
 }
 
 // finish sorts and sums up.
@@ -171,7 +171,7 @@ func checkName(name string) error {
 	case name == "":
 		return refuse(name, "has no name")
 	case strings.ContainsRune(name, 0):
-		return refuse(name, "has a NUL in its name")
+		return refuse(name, "has a NUL character in its name")
 	case strings.HasPrefix(name, "/"):
 		return refuse(name, "has an absolute name")
 	case len(name) > 4096:
@@ -189,8 +189,8 @@ func checkName(name string) error {
 }
 
 func refuse(name, why string) error {
-	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context cannot be used: %s %s.", show(name), why),
-		"Pack the context with tar or zip in the folder that docker build is run in, so that all its names are relative.")
+	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context can't be used: %s %s.", show(name), why),
+		"Pack the context with tar or zip in the folder where docker build runs, so that all names are relative.")
 }
 
 func show(name string) string {

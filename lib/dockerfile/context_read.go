@@ -29,8 +29,8 @@ import (
 // is over a limit (0 is none), by InvalidArgument or TooLarge. Links may point anywhere: COPY follows none out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
-		return nil, apperr.New(apperr.TooLarge, "The build context's archive is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
-			"Leave out what the build does not need; fetch large files with ADD or RUN instead.")
+		return nil, apperr.New(apperr.TooLarge, "The archive of the build context is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
+			"Omit files that the build does not need. Download large files with ADD or RUN instead.")
 	}
 	c := newContext()
 	var err error
@@ -68,7 +68,7 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 const zstdWindow = 8 << 20
 
 func notArchive(err error) error {
-	return apperr.Wrap(apperr.InvalidArgument, err, "The build context is no archive that can be read.", "Send a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file of the folder that docker build is run in.")
+	return apperr.Wrap(apperr.InvalidArgument, err, "The build context is not a readable archive.", "Upload the folder where docker build runs as a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file.")
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
@@ -234,12 +234,12 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		return e, nil
 	}
 	if f.Flags&1 != 0 {
-		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context's archive is encrypted: %s.", show(name)), "Pack it again without a password.")
+		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The archive of the build context is encrypted: %s.", show(name)), "Pack it again without a password.")
 	}
 	r, err := f.Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context's archive has %s in a compression that is not taken.", show(name)),
-			"Pack it again as any program does by default (deflate), or as .tar.gz.")
+		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The archive of the build context has %s with an unsupported compression.", show(name)),
+			"Pack it again with the default compression (deflate), or as .tar.gz.")
 	}
 	if err != nil {
 		return nil, err
@@ -324,7 +324,7 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 		if f := (*apperr.Error)(nil); errors.As(err, &f) {
 			return nil, f
 		}
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The build context's folder cannot be read: "+err.Error()+".", "Check its name and permissions.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: "+err.Error()+".", "Check the name and the permissions.")
 	}
 	return c.finish()
 }
@@ -338,7 +338,7 @@ type counted struct {
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		return 0, apperr.New(apperr.TooLarge, "The build context unpacks to far more than is allowed.", "Leave out what the build does not need.")
+		return 0, apperr.New(apperr.TooLarge, "The build context is much larger than the limit when unpacked.", "Omit files that the build does not need.")
 	}
 	return n, err
 }

@@ -87,8 +87,8 @@ func TestReadContextRefuses(t *testing.T) {
 		kind    apperr.Kind
 		says    string
 	}{
-		"empty":                  {nil, apperr.InvalidArgument, "no archive"},
-		"text":                   {[]byte("hello, this is a text file\n"), apperr.InvalidArgument, "no archive"},
+		"empty":                  {nil, apperr.InvalidArgument, "not a readable archive"},
+		"text":                   {[]byte("hello, this is a text file\n"), apperr.InvalidArgument, "not a readable archive"},
 		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.InvalidArgument, "f"},
 		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.InvalidArgument, ""},
 		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), apperr.InvalidArgument, "a/../../x"},
@@ -141,7 +141,7 @@ func TestOddEntries(t *testing.T) {
 		"RUN --mount=target=/c true":                   "",
 		"COPY . /c":                                    `COPY: "odd/hard" of the build context is a hard link to "../../x"`,
 		"ADD odd/n* /":                                 `ADD: "odd/null" of the build context is a device.`,
-		"COPY odd/link /":                              `COPY: "odd/link" of the build context is a link to nowhere.`,
+		"COPY odd/link /":                              `COPY: "odd/link" of the build context is a broken link.`,
 		"COPY venv/python /":                           `"venv/python" is not in the build context.`,
 		"FROM debian:bookworm AS unused\nCOPY . /":     "",
 		"COPY --exclude=nothing --exclude=!odd odd /c": "odd/hard",
@@ -200,9 +200,9 @@ func TestDockerignoreOfTheDockerfile(t *testing.T) {
 // TestBadPattern: a pattern that can't be read is named, with its file and line.
 func TestBadPattern(t *testing.T) {
 	for text, want := range map[string]string{
-		"# c\n\na\n[b\n":   `Line 4 of the build context's .dockerignore has a pattern that cannot be read: "[b".`,
-		"\ufeffa\r\n!\r\n": `Line 2 of the build context's .dockerignore has a pattern that cannot be read: "!".`,
-		"ok\na[]-]b\n":     `Line 2 of the build context's .dockerignore has a pattern that cannot be read: "a[]-]b".`,
+		"# c\n\na\n[b\n":   `Line 4 of .dockerignore in the build context has an invalid pattern: "[b".`,
+		"\ufeffa\r\n!\r\n": `Line 2 of .dockerignore in the build context has an invalid pattern: "!".`,
+		"ok\na[]-]b\n":     `Line 2 of .dockerignore in the build context has an invalid pattern: "a[]-]b".`,
 	} {
 		c := newContext()
 		c.add(".dockerignore", &entry{kind: file, data: []byte(text)}, Limits{})

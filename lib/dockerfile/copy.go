@@ -88,7 +88,7 @@ func (c copying) check() (mode, message, advice string) {
 	case c.link && !chownNumbers().MatchString(c.chown):
 		return "", "--chown with names cannot be used with --link.", "Use numbers, or remove --link."
 	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])):
-		return "", "--checksum is for a single source that is a URL.", "Remove --checksum, or give each URL an ADD of its own."
+		return "", "--checksum needs a single source that is a URL.", "Remove --checksum, or use a separate ADD for each URL."
 	}
 	return mode, "", ""
 }
@@ -140,9 +140,9 @@ func gitAdvice(src, dest string) string {
 	if ref != "" {
 		command += " && git -C " + dest + " checkout " + ref
 	}
-	advice := "Install git with apt-get, and write RUN " + command + " instead; or put the checkout in the build context, and COPY it."
+	advice := "Install git with apt-get, and write RUN " + command + " instead. Or add the checkout to the build context, and COPY it."
 	if folder != "" {
-		advice += " Only its folder " + folder + " is wanted."
+		advice += " Only its folder " + folder + " is used."
 	}
 	return advice
 }
@@ -152,10 +152,10 @@ func (t *translator) source1(s *stage, c copying, src string) {
 	switch {
 	case isGit(src):
 		if !c.add {
-			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD of the forge's archive for the commit.")
+			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD with the archive of the commit.")
 			return
 		}
-		t.failIn(s, c.loc, "AddGit", "ADD of a Git repository is not possible here.", gitAdvice(src, c.DestPath))
+		t.failIn(s, c.loc, "AddGit", "ADD does not support Git repositories here.", gitAdvice(src, c.DestPath))
 	case isURL(src):
 		t.fetch(s, c, src)
 	case c.from != nil:
@@ -265,7 +265,7 @@ func (t *translator) fetch(s *stage, c copying, src string) {
 		return
 	}
 	if strings.ContainsAny(src, " \n\t") {
-		t.failIn(s, c.loc, "Syntax", "The URL has white space in it.", "Escape it as %20.")
+		t.failIn(s, c.loc, "Syntax", "The URL contains white space.", "Escape it as %20.")
 		return
 	}
 	name := "__unnamed__"

@@ -102,7 +102,7 @@ func portRange(s string) (first, last int, err error) {
 func portNumber(s string) (int, error) {
 	n, err := strconv.ParseUint(s, 10, 16)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no port number", s)
+		return 0, fmt.Errorf("%q is not a port number", s)
 	}
 	return int(n), nil
 }

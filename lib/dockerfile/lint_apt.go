@@ -29,11 +29,11 @@ func (t *translator) lintApt(s *stage, c command, text string) {
 		line, known := t.expanded(s, " "+line+" ")
 		s.updated = s.updated || aptUpdates().MatchString(line)
 		if !s.updated {
-			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the lists of packages may be missing or old.",
+			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the package lists may be missing or outdated.",
 				"Write RUN apt-get update && apt-get install -y … in one line.")
 		}
 		if known && !aptYes().MatchString(line) && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
-			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops to ask, and nobody is there.", "Add -y.")
+			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops and waits for input, which a build does not have.", "Add -y.")
 		}
 	}
 }
@@ -60,19 +60,19 @@ func (t *translator) lintSystemd(c command, text string) {
 	for _, word := range shellWords(strings.Join(apt(text, "install"), "\n")) {
 		switch {
 		case word == "systemd" || word == "systemd-sysv":
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("Devuan has no systemd as its init, so the package %s cannot be what starts the image.", word),
-				"Leave it out: the image boots with its own init, and toaster's script starts CMD.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("Devuan does not use systemd as its init system, so the package %s can't start the image.", word),
+				"Omit it: the image boots with its own init system, and toaster's script starts CMD.")
 			return
 		case slices.Contains(systemdPackages, word):
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("The package %s needs systemd, and Devuan has another init.", word),
-				"Use a package that works without it, such as libpam-elogind for libpam-systemd or ntpsec for systemd-timesyncd.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("The package %s needs systemd, but Devuan uses another init system.", word),
+				"Use a package that does not need it, such as libpam-elogind instead of libpam-systemd or ntpsec instead of systemd-timesyncd.")
 			return
 		}
 	}
 	for _, word := range shellWords(text) {
 		if slices.Contains(systemdCommands, word) {
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, and Devuan has another init.", word),
-				"Use service, update-rc.d or the package's sysvinit script; CMD is started by toaster's own script.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, but Devuan uses another init system.", word),
+				"Use service, update-rc.d or the package's sysvinit script. toaster's own script starts CMD.")
 			return
 		}
 	}

@@ -69,8 +69,8 @@ func (t *translator) lintDownload(c command, url string) {
 			continue
 		}
 		if namesArch(url, a.arch) {
-			t.warn(c.Location(), Warning, "ForeignArchitecture", fmt.Sprintf("%s is for %s, the target is %s.", url, a.arch, target),
-				"Use $TARGETARCH in the address, or pick the target of that architecture.")
+			t.warn(c.Location(), Warning, "ForeignArchitecture", fmt.Sprintf("%s is for %s, but the target is %s.", url, a.arch, target),
+				"Use $TARGETARCH in the address, or choose the target of that architecture.")
 			return
 		}
 	}
@@ -118,12 +118,12 @@ func (t *translator) lintApplication() {
 	for _, c := range last.commands {
 		switch in := c.Command.(type) {
 		case *instructions.ExposeCommand:
-			t.warn(c.Location(), Note, "ExposeFirewall", "EXPOSE opens and closes nothing in an image that boots: whatever listens on the network can be reached.",
-				"Let the application listen on 127.0.0.1 where it should not be reached, or install a firewall.")
+			t.warn(c.Location(), Note, "ExposeFirewall", "EXPOSE has no effect in an image that boots: all open ports are reachable.",
+				"If the application should not be reachable, let it listen on 127.0.0.1, or install a firewall.")
 		case *instructions.OnbuildCommand:
-			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one; nothing is done with it here.", "It can stay.")
+			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.", "You can keep it.")
 		case *instructions.VolumeCommand:
-			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.", "It can stay.")
+			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.", "You can keep it.")
 		case *instructions.AddCommand:
 			for _, src := range in.SourcePaths {
 				if isURL(src) {
@@ -147,20 +147,20 @@ func (t *translator) lintCommand(s *stage) {
 	switch {
 	case (!s.config.runs || len(argv) == 0) && len(t.source.Environment) > 0:
 		t.warn(s.in.Location, Warning, "EnvironmentUnused",
-			"There is a runtime environment, but no CMD or ENTRYPOINT that would see it.", "Give the application as CMD.")
+			"There is a runtime environment, but no CMD or ENTRYPOINT that uses it.", "Set the application as CMD.")
 	case !s.config.runs || len(argv) == 0:
-		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile is started when the image boots.", "Give the application as CMD, if it has one.")
+		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when the image boots.", "Set the application as CMD, if there is one.")
 	case isInit(argv):
-		t.warn(loc, Note, "CmdIsInit", fmt.Sprintf("%s is an init system: the image boots its own, and no service is made of this one.", show(strings.Join(argv, " "))),
-			"Nothing, if the packages' own services are what shall run; else give the application as CMD.")
+		t.warn(loc, Note, "CmdIsInit", fmt.Sprintf("%s is an init system. The image boots its own init system, so this one does not become a service.", show(strings.Join(argv, " "))),
+			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.")
 	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
-		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it ends at once.", argv[0]), "Nothing, if you want to log in; else give the application as CMD.")
+		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it exits immediately.", argv[0]), "Nothing, if you log in to the image. Otherwise set the application as CMD.")
 	default:
 		t.lintServices(s)
 		t.lintServiceLabels(s)
 		t.lintVariables(s, argv)
 		if how := daemonises(argv); how != "" {
-			t.warn(loc, Warning, "CmdDaemonises", how, "Start it in the foreground: when its first process ends, all of it does, as in a container.")
+			t.warn(loc, Warning, "CmdDaemonises", how, "Run it in the foreground: when its first process exits, the service ends, as in a container.")
 		}
 	}
 }
@@ -180,17 +180,17 @@ func daemonises(argv []string) string {
 	}
 	switch {
 	case program == "nginx" && !has("daemon off"):
-		return "nginx goes to the background without -g 'daemon off;'."
+		return "nginx runs in the background without -g 'daemon off;'."
 	case (program == "apache2" || program == "apache2ctl" || program == "apachectl" || program == "httpd") && !has("FOREGROUND", "NO_DETACH", " -f", " -X ", "-foreground"):
-		return program + " goes to the background without -D FOREGROUND."
+		return program + " runs in the background without -D FOREGROUND."
 	case program == "sshd" && !has(" -D", " -d ", " -e -D"):
-		return "sshd goes to the background without -D."
+		return "sshd runs in the background without -D."
 	case (program == "cron" || program == "crond") && !has(" -f"):
-		return program + " goes to the background without -f."
+		return program + " runs in the background without -f."
 	case program == "service" || program == "invoke-rc.d" || strings.Contains(argv[0], "/etc/init.d/") || has(" /etc/init.d/", " service ") && !has("tail ", "sleep ", " wait", "while "):
-		return "A script of the init system starts a daemon and ends."
+		return "An init script starts a daemon and exits."
 	case has(" --daemon ", " --daemonize ", " -daemon ", " --background ", " daemonize yes "):
-		return program + " is told to go to the background."
+		return program + " is configured to run in the background."
 	}
 	return ""
 }

@@ -39,10 +39,8 @@ func (t *translator) lintServices(s *stage) {
 			}
 			if len(found) > 0 {
 				t.warn(c.Location(), Note, "ServicesLeftOut",
-					fmt.Sprintf("The services of these packages are not started at boot, "+
-						"as in a container the command runs alone: %s.", strings.Join(found, ", ")),
-					"Nothing, if the command starts what it needs; else name the services to start: "+
-						"LABEL toaster.services=\"…\". The build's log lists them.")
+					fmt.Sprintf("The services of these packages don't start at boot, because the command runs alone, as in a container: %s.", strings.Join(found, ", ")),
+					"Nothing, if the command starts the services that it needs. Otherwise name the services to start: LABEL toaster.services=\"…\". The log of the build lists them.")
 			}
 		}
 	}
@@ -55,8 +53,8 @@ func (t *translator) lintServiceLabels(s *stage) {
 	}
 	if n, err := strconv.Atoi(text); err != nil || n < 0 || n > 3600 {
 		t.warn(s.in.Location, Warning, "ServiceLabel",
-			"LABEL toaster.stop-timeout is not a number of seconds up to 3600, and counts for nothing.",
-			"Write the seconds between STOPSIGNAL and KILL, such as 30.")
+			"LABEL toaster.stop-timeout is not a number of seconds up to 3600, and is ignored.",
+			"Write the number of seconds between STOPSIGNAL and KILL, such as 30.")
 	}
 }
 
@@ -109,10 +107,9 @@ func (t *translator) lintVariables(s *stage, argv []string) {
 		loc = s.entrypoint.loc
 	}
 	t.warn(loc, Note, "EntrypointVariables",
-		fmt.Sprintf("%s reads variables that nothing sets: %s.", show(name),
+		fmt.Sprintf("%s uses variables that are not set: %s.", show(name),
 			strings.Join(missing[:min(8, len(missing))], ", ")),
-		"Give them as the job's runtime environment, as with docker run -e; "+
-			"or set them in /etc/default/toaster-app of the image.")
+		"Set them in the runtime environment of the job, as with docker run -e, or in /etc/default/toaster-app in the image.")
 }
 
 // copiedScript finds the shell script that a command begins with in the build context, by its name.

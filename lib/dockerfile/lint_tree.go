@@ -29,14 +29,14 @@ func (t *translator) lintLost(c command, text string) {
 	if m := lostFile().FindStringSubmatch(text); m != nil {
 		t.warn(c.Location(), Warning, "LostFile",
 			fmt.Sprintf(
-				"What RUN writes to %s is gone after the step, as with docker build: the build has a file of its own there.",
+				"Changes that RUN makes to %s are lost after the step, as with docker build: the build uses its own file there.",
 				m[1]+m[2]),
 			"COPY the file instead.")
 	}
 	if slices.Contains(shellWords(strings.Join(apt(text, "install"), "\n")), "resolvconf") {
 		t.warn(c.Location(), Warning, "LostFile",
-			"resolvconf cannot be installed in a build: it replaces /etc/resolv.conf, where the build has a file of its own.",
-			"Leave it out, or install it when the image runs.")
+			"resolvconf can't be installed in a build: it replaces /etc/resolv.conf, where the build has its own file.",
+			"Omit it, or install it when the image is running.")
 	}
 }
 
@@ -63,16 +63,16 @@ func (t *translator) lintHeredocs(c command, in *instructions.RunCommand) {
 	}
 	if lines > 1 {
 		t.warn(c.Location(), Note, "HeredocGoesOn",
-			"The shell goes on after a line of the heredoc that fails, and only the last one decides whether RUN has failed.",
-			"Begin the heredoc with set -e.")
+			"The shell continues after a line of the heredoc fails. RUN only fails if the last line does.",
+			"Start the heredoc with set -e.")
 	}
 }
 
 func (t *translator) lintLineEnds(loc []parser.Range, data string) {
 	if strings.Contains(data, "\r\n") {
 		t.warn(loc, Warning, "HeredocLineEnds",
-			"The heredoc's lines end with CR LF, and keep that: most programs of Linux cannot read them.",
-			"Save the Dockerfile with the line ends of Unix.")
+			"The lines of the heredoc end with CR LF, which most Linux programs can't read.",
+			"Save the Dockerfile with Unix line endings.")
 	}
 }
 
@@ -90,7 +90,7 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 			if above == folder || strings.HasPrefix(above, folder+"/") {
 				t.warn(c.loc, Warning, "LinkMode",
 					fmt.Sprintf(
-						"%s --link makes the folders above the file anew: %s gets the mode 755, as with docker build.",
+						"%s --link creates the parent folders again: %s gets the mode 755, as with docker build.",
 						c.name, folder),
 					"Remove --link, or copy to another folder.")
 			}
@@ -104,16 +104,16 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 		if _, e, _ := t.find(src, true); c.from == nil && !hasWildcards(src) && !isURL(src) &&
 			e != nil && e.kind == dir {
 			t.warn(c.loc, Warning, "ChmodFolder",
-				fmt.Sprintf("--chmod=%s is for folders too: nobody but root can enter those that are copied.", c.chmod),
-				"Write --chmod=u=rwX,go=rX, whose X is for folders only.")
+				fmt.Sprintf("--chmod=%s applies to folders, too: only root can enter the copied folders.", c.chmod),
+				"Write --chmod=u=rwX,go=rX: X applies to folders only.")
 			return
 		}
 	}
 	if !usualFolder(above) && (s.config.WorkingDir != above) {
 		t.warn(c.loc, Note, "ChmodFolder",
-			fmt.Sprintf("--chmod=%s is for new folders too: if %s is not there yet, nobody but root can enter it.",
+			fmt.Sprintf("--chmod=%s applies to new folders, too: if %s does not exist yet, only root can enter it.",
 				c.chmod, above),
-			"Make the folder before, with RUN mkdir -p or WORKDIR; or write --chmod=u=rwX,go=rX.")
+			"Create the folder before, with RUN mkdir -p or WORKDIR. Or write --chmod=u=rwX,go=rX.")
 	}
 }
 

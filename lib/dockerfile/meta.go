@@ -30,7 +30,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	case *instructions.VolumeCommand:
 		for _, v := range in.Volumes {
 			if v == "" {
-				t.failIn(s, in.Location(), "Syntax", "VOLUME needs a path.", "Give it one, or remove the line.")
+				t.failIn(s, in.Location(), "Syntax", "VOLUME needs a path.", "Set a value, or delete the line.")
 				continue
 			}
 			if c.Volumes == nil {
@@ -62,7 +62,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 			c.Cmd = nil
 		}
 	default:
-		t.failIn(s, in.Location(), "NotTranslated", in.Name()+" is not translated yet.", "Remove the line, if the image can do without it.")
+		t.failIn(s, in.Location(), "NotTranslated", in.Name()+" is not supported yet.", "Remove the line, if the image does not need it.")
 	}
 }
 

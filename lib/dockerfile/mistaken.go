@@ -31,11 +31,11 @@ func Mistaken(text []byte) (message, advice string) {
 }
 
 const (
-	asContext   = "Choose it as the build context: its Dockerfile is found in it."
-	inContext   = "Put it into the build context; COPY it in the Dockerfile, and RUN what installs it."
-	packAnew    = "Pack the folder anew as .zip or .tar.gz, and choose that as the build context."
-	sendText    = "Choose the Dockerfile itself: a text file that begins with FROM."
-	writeOne    = "Write a Dockerfile that begins with FROM, and COPY or RUN this there."
+	asContext   = "Choose it as the build context: the Dockerfile in it is used."
+	inContext   = "Add it to the build context. In the Dockerfile, COPY it, and install it with RUN."
+	packAnew    = "Pack the folder again as .zip or .tar.gz, and choose that as the build context."
+	sendText    = "Choose a Dockerfile: a text file that begins with FROM."
+	writeOne    = "Write a Dockerfile that begins with FROM, and COPY or RUN this file in it."
 	notAnything = "Choose another file: a Dockerfile is plain text that begins with FROM."
 )
 
@@ -56,8 +56,8 @@ var magic = []struct {
 	{bytes: "\x00\x00\x01\x00", message: "This is a picture (an icon), not a Dockerfile.", advice: notAnything},
 	{bytes: "%PDF-", message: "This is a PDF document, not a Dockerfile.", advice: sendText},
 	{bytes: "\x7fELF", message: "This is a program (ELF), not a Dockerfile.", advice: writeOne},
-	{bytes: "MZ", message: "This is a program for Windows, not a Dockerfile.", advice: notAnything},
-	{bytes: "\xcf\xfa\xed\xfe", message: "This is a program for macOS, not a Dockerfile.", advice: notAnything},
+	{bytes: "MZ", message: "This is a Windows program, not a Dockerfile.", advice: notAnything},
+	{bytes: "\xcf\xfa\xed\xfe", message: "This is a macOS program, not a Dockerfile.", advice: notAnything},
 	{bytes: "\xca\xfe\xba\xbe", message: "This is a Java class or a program for macOS, not a Dockerfile.", advice: notAnything},
 	{bytes: "\x1f\x8b", message: "This is an archive or a compressed file (gzip), not a Dockerfile.", advice: asContext},
 	{bytes: "BZh", message: "This is an archive or a compressed file (bzip2), not a Dockerfile.", advice: asContext},
@@ -68,14 +68,14 @@ var magic = []struct {
 	{at: 257, bytes: "ustar", message: "This is an archive (tar), not a Dockerfile.", advice: asContext},
 	{bytes: "!<arch>\n", message: "This is a Debian package or a library, not a Dockerfile.", advice: inContext},
 	{bytes: "\xed\xab\xee\xdb", message: "This is an RPM package, not a Dockerfile.", advice: notAnything},
-	{bytes: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", message: "This is an old Word or Excel document, not a Dockerfile.", advice: "Save its text as plain UTF-8 text, and send that."},
+	{bytes: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", message: "This is an old Word or Excel document, not a Dockerfile.", advice: "Save its text as plain UTF-8 text, and upload that."},
 	{bytes: "SQLite format 3\x00", message: "This is an SQLite database, not a Dockerfile.", advice: notAnything},
 	{at: 32769, bytes: "CD001", message: "This is a disc image (ISO), not a Dockerfile.", advice: notAnything},
 	{bytes: "QFI\xfb", message: "This is a disk image (qcow2), not a Dockerfile.", advice: notAnything},
-	{bytes: "RIFF", message: "This is a sound or a film, not a Dockerfile.", advice: notAnything},
-	{bytes: "ID3", message: "This is a sound (MP3), not a Dockerfile.", advice: notAnything},
-	{bytes: "OggS", message: "This is a sound or a film (Ogg), not a Dockerfile.", advice: notAnything},
-	{at: 4, bytes: "ftyp", message: "This is a film (MP4) or a picture (HEIC), not a Dockerfile.", advice: notAnything},
+	{bytes: "RIFF", message: "This is an audio or video file, not a Dockerfile.", advice: notAnything},
+	{bytes: "ID3", message: "This is an audio file (MP3), not a Dockerfile.", advice: notAnything},
+	{bytes: "OggS", message: "This is an audio or video file (Ogg), not a Dockerfile.", advice: notAnything},
+	{at: 4, bytes: "ftyp", message: "This is a video (MP4) or a picture (HEIC), not a Dockerfile.", advice: notAnything},
 	{bytes: "\x00asm", message: "This is a WebAssembly program, not a Dockerfile.", advice: notAnything},
 }
 
@@ -85,7 +85,7 @@ func notText(text []byte) (message, advice string) {
 	case bytes.HasPrefix(text, []byte("PK\x03\x04")), bytes.HasPrefix(text, []byte("PK\x05\x06")):
 		return zipKind(text)
 	case isUTF16(text):
-		return "This is text in UTF-16, not a Dockerfile.", "Save it as UTF-8: in the editor, “Save as”, then the encoding UTF-8."
+		return "This is text in UTF-16, not a Dockerfile.", "Save it as UTF-8: in the editor, “Save as”, then select the encoding UTF-8."
 	}
 	for _, m := range magic {
 		if len(text) >= m.at+len(m.bytes) && string(text[m.at:m.at+len(m.bytes)]) == m.bytes {
@@ -104,11 +104,11 @@ func zipKind(text []byte) (message, advice string) {
 	has := func(name string) bool { return bytes.Contains(head, []byte(name)) }
 	switch {
 	case has("word/document.xml") || has("word/_rels"):
-		return "This is a Word document, not a Dockerfile.", "Save its text as plain UTF-8 text, and send that."
+		return "This is a Word document, not a Dockerfile.", "Save its text as plain UTF-8 text, and upload that."
 	case has("xl/workbook.xml") || has("xl/_rels"):
 		return "This is an Excel document, not a Dockerfile.", notAnything
 	case has("mimetypeapplication/vnd.oasis.opendocument"):
-		return "This is a document of LibreOffice, not a Dockerfile.", "Save its text as plain UTF-8 text, and send that."
+		return "This is a LibreOffice document, not a Dockerfile.", "Save its text as plain UTF-8 text, and upload that."
 	case has("META-INF/MANIFEST.MF"):
 		return "This is a Java archive (JAR), not a Dockerfile.", inContext
 	}
@@ -220,8 +220,8 @@ func jsonWith(keys string) func(string, string) bool {
 // textKinds come in the order in which they are tried: what says more comes first.
 var textKinds = []textKind{
 	{
-		message: "This is a page of a website (HTML), not a Dockerfile.",
-		advice:  "It may be what the site answered in place of the file: download the “raw” file, and send that.",
+		message: "This is a web page (HTML), not a Dockerfile.",
+		advice:  "You may have saved the web page of the file. Download the “raw” file, and upload that.",
 		is:      begins("<!doctype html", "<html", "<head", "<body"),
 	},
 	{
@@ -231,32 +231,32 @@ var textKinds = []textKind{
 	},
 	{
 		message: "This is an RTF document, not a Dockerfile.",
-		advice:  "Save its text as plain UTF-8 text, and send that.",
+		advice:  "Save its text as plain UTF-8 text, and upload that.",
 		is:      begins(`{\rtf`),
 	},
 	{
-		message: "This is a pointer of Git LFS, not the file itself.",
-		advice:  "Fetch the file with “git lfs pull”, and send that.",
+		message: "This is a Git LFS pointer, not the file itself.",
+		advice:  "Fetch the file with “git lfs pull”, and upload that.",
 		is:      begins("version https://git-lfs.github.com"),
 	},
 	{
 		message: "This is a patch, not a Dockerfile.",
-		advice:  "Apply it to the Dockerfile, and send the result.",
+		advice:  "Apply it to the Dockerfile, and upload the result.",
 		is:      begins("diff --git", "--- a/"),
 	},
 	{
 		message: "This is a private key, not a Dockerfile.",
-		advice:  "Keep it to yourself: whoever has it can use it. " + sendText,
+		advice:  "Keep it secret: anyone who has it can use it. " + sendText,
 		is:      begins("-----begin "),
 	},
 	{
-		message: "This is a configuration for cloud-init, not a Dockerfile.",
+		message: "This is a cloud-init configuration, not a Dockerfile.",
 		advice:  writeOne,
 		is:      begins("#cloud-config"),
 	},
 	{
 		message: "This is a devcontainer.json, not a Dockerfile.",
-		advice:  "Send the Dockerfile that its “build” names, or one that begins FROM its “image”.",
+		advice:  "Upload the Dockerfile that “build” refers to, or one that begins with FROM and its “image”.",
 		is:      jsonWith(`dockerComposeFile|postCreateCommand|customizations|remoteUser|devcontainerId|forwardPorts|features`),
 	},
 	{
@@ -271,17 +271,17 @@ var textKinds = []textKind{
 	},
 	{
 		message: "This is a Compose file (docker-compose.yml), not a Dockerfile.",
-		advice:  "Send the Dockerfile that “build:” names in one of its services: each becomes an image of its own.",
+		advice:  "Upload the Dockerfile that “build:” of a service refers to. Create one job for each service.",
 		is:      all(matching(`^services:\s*(#.*)?$`), matching(`^ +[\w.-]+:`)),
 	},
 	{
-		message: "This is a file for Kubernetes, not a Dockerfile.",
-		advice:  "Send the Dockerfile that its image is built from.",
+		message: "This is a Kubernetes file, not a Dockerfile.",
+		advice:  "Upload the Dockerfile that its image is built from.",
 		is:      all(matching(`^apiVersion:\s`), matching(`^kind:\s`)),
 	},
 	{
 		message: "This is a workflow of a CI service, not a Dockerfile.",
-		advice:  "Send the Dockerfile that it builds.",
+		advice:  "Upload the Dockerfile that it builds.",
 		is: either(all(matching(`^("on"|on|'on'):`), matching(`^jobs:`)), all(matching(`^stages?:`), matching(`^ +(- )?script:`)),
 			matching(`^(steps|pipeline):\s*$`)),
 	},
@@ -292,33 +292,33 @@ var textKinds = []textKind{
 	},
 	{
 		message: "This is a Vagrantfile, not a Dockerfile.",
-		advice:  "Write a Dockerfile: FROM in place of the box, RUN in place of the provisioning.",
+		advice:  "Write a Dockerfile: use FROM instead of the box, and RUN instead of the provisioning.",
 		is:      matching(`^\s*Vagrant\.configure`),
 	},
 	{
 		message: "This is a Jenkinsfile, not a Dockerfile.",
-		advice:  "Send the Dockerfile that it builds.",
+		advice:  "Upload the Dockerfile that it builds.",
 		is: either(firsts(`^(pipeline|node)\b.*\{`),
 			all(firsts(`^(@Library|def |import |properties\()`), matching(`^\s*(pipeline|node)\b.*\{`))),
 	},
 	{
-		message: "This is a file for Terraform, not a Dockerfile.",
+		message: "This is a Terraform file, not a Dockerfile.",
 		advice:  writeOne,
 		is:      firsts(`^(terraform|provider|resource|variable|module|data)( "[^"]*")* \{$`),
 	},
 	{
 		message: "This is a Makefile, not a Dockerfile.",
-		advice:  "Send the Dockerfile that it builds.",
+		advice:  "Upload the Dockerfile that it builds.",
 		is:      all(matching(`^[\w./-]+( [\w./-]+)*:([^=]|$)`), matching("^\t\\S")),
 	},
 	{
 		message: "This is a docker command, not a Dockerfile.",
-		advice:  "Send the Dockerfile itself. What “docker run -p” and “-e” say belongs into EXPOSE and ENV.",
+		advice:  "Upload the Dockerfile itself. Add the options of “docker run -p” and “-e” to EXPOSE and ENV.",
 		is:      firsts(`^(\$ )?(sudo )?(docker|podman|buildah)( |-compose )(run|build|pull|compose|up|exec)`),
 	},
 	{
 		message: "This is a shell script, not a Dockerfile.",
-		advice:  "Write a Dockerfile that begins with FROM, and put the script's commands into RUN.",
+		advice:  "Write a Dockerfile that begins with FROM, and put the commands of the script into RUN.",
 		is: either(begins("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "#!/usr/bin/env sh", "#!/bin/zsh", "#!/usr/bin/bash",
 			"#! /bin/sh", "#! /bin/bash", "#!/bin/dash", "#!/bin/ash", "#!/usr/bin/sh", "#!/usr/bin/env zsh"),
 			firsts(`^set -[a-z]*[eux]|^(sudo )?apt(-get)? (-\S+ )*(update|install)\b`)),
@@ -334,12 +334,12 @@ var textKinds = []textKind{
 		is:      firsts(`^(import [\w.]+( as \w+)?(,|$)|def \w+\(|class \w+.*:$)`),
 	},
 	{
-		message: "This is a program in Go, not a Dockerfile.",
+		message: "This is a Go source file, not a Dockerfile.",
 		advice:  writeOne,
 		is:      firsts(`^package \w+$`),
 	},
 	{
-		message: "This is a batch file of Windows, not a Dockerfile.",
+		message: "This is a Windows batch file, not a Dockerfile.",
 		advice:  notAnything,
 		is:      begins("@echo off", "rem "),
 	},
@@ -350,17 +350,17 @@ var textKinds = []textKind{
 	},
 	{
 		message: "This is a file of environment variables, not a Dockerfile.",
-		advice:  "Write ENV lines into a Dockerfile that begins with FROM.",
+		advice:  "Write ENV lines in a Dockerfile that begins with FROM.",
 		is:      isEnvironment,
 	},
 	{
 		message: "This is a .dockerignore or .gitignore, not a Dockerfile.",
-		advice:  "Put it into the build context, and send the Dockerfile.",
+		advice:  "Add the file to the build context, and upload the Dockerfile.",
 		is:      isIgnore,
 	},
 	{
-		message: "This is a Markdown text, not a Dockerfile.",
-		advice:  "Copy the Dockerfile's lines out of it, those between the ``` marks, and send them.",
+		message: "This is a Markdown file, not a Dockerfile.",
+		advice:  "Copy the lines between the ``` marks, and paste them.",
 		is:      isMarkdown,
 	},
 	{

@@ -31,16 +31,16 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if at := bytes.IndexByte(text, 0); at >= 0 {
-		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: 1 + bytes.Count(text[:at], []byte("\n")), Message: "The Dockerfile has a NUL in it.", Advice: "Save it as plain UTF-8 text."})
+		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: 1 + bytes.Count(text[:at], []byte("\n")), Message: "The Dockerfile contains a NUL character.", Advice: "Save it as plain UTF-8 text."})
 		return nil
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Begin with a FROM line, such as FROM " + r.plain + "."})
+		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Start with a FROM line, such as FROM " + r.plain + "."})
 		return nil
 	}
 	if line := tooDeep(text); line > 0 {
 		r.add(Finding{Rule: "TooComplex", Level: Error, Line: line,
-			Message: fmt.Sprintf("More than %d ${ are inside of each other.", deepest),
+			Message: fmt.Sprintf("More than %d ${ are nested.", deepest),
 			Advice:  "Set a variable to the inner part first."})
 		return nil
 	}
@@ -60,7 +60,7 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if len(stages) == 0 {
-		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Begin with a FROM line, such as FROM " + r.plain + "."})
+		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Start with a FROM line, such as FROM " + r.plain + "."})
 		return nil
 	}
 	return &parsed{escape: result.EscapeToken, stages: stages, args: args}

@@ -56,7 +56,7 @@ func (t *translator) plan(p *parsed) {
 	byName := map[string]*stage{}
 	for i, in := range p.stages {
 		if i == 100 {
-			t.fail(in.Location, "TooManyStages", "There are more than 100 stages.", "Write fewer.")
+			t.fail(in.Location, "TooManyStages", "There are more than 100 stages.", "Use fewer.")
 			break
 		}
 		t.here = in.Location
@@ -110,7 +110,7 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 	s.image = base
 	switch {
 	case base == "":
-		t.fail(s.in.Location, "Syntax", fmt.Sprintf("The base name (%s) is blank once its variables are replaced.", s.in.BaseName), "Give the ARG before FROM a default, or pass it as a build argument.")
+		t.fail(s.in.Location, "Syntax", fmt.Sprintf("The base name (%s) is empty after its variables are replaced.", s.in.BaseName), "Give the ARG before FROM a default value, or set it as a build argument.")
 	case byName[base] != nil: // also one that is named scratch
 		s.base = byName[base]
 	case base == "scratch":
@@ -118,9 +118,9 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 	case !validReference(base):
 		advice := "Write a name such as " + t.plain() + "."
 		if strings.Contains(s.in.BaseName, "$") {
-			advice = "Give the ARG before FROM a default that makes a valid image name, or pass it as a build argument."
+			advice = "Give the ARG before FROM a default value that is a valid image name, or set it as a build argument."
 		}
-		t.fail(s.in.Location, "Syntax", fmt.Sprintf("FROM %s: this is no valid name of an image.", show(base)), advice)
+		t.fail(s.in.Location, "Syntax", fmt.Sprintf("FROM %s: invalid image name.", show(base)), advice)
 		s.image = ""
 	}
 }
@@ -194,17 +194,17 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 	d := t.byName[strings.ToLower(name)]
 	if n, err := strconv.Atoi(name); err == nil && number {
 		if n < 0 || n >= len(t.stages) {
-			t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("There is no stage number %d.", n), "Stages are counted from 0, in the order of their FROM lines.")
+			t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("Stage number %d does not exist.", n), "Stages are counted from 0, in the order of their FROM lines.")
 			return nil
 		}
 		d = t.stages[n]
 	}
 	switch {
 	case d == nil:
-		t.failIn(s, loc, "CopyFromImage", what+" names no stage of this Dockerfile, so it means an image of a registry; images are not fetched here.",
-			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage; if a stage was meant, check its name.")
+		t.failIn(s, loc, "CopyFromImage", what+" is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
+			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.")
 	case d.index >= s.index:
-		t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("%s: stage %q comes after this one, or is this one.", what, d.name()), "Move that stage before this one.")
+		t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("%s: stage %q is this stage or comes after it.", what, d.name()), "Move the other stage before this one.")
 		return nil
 	}
 	return d

@@ -27,22 +27,22 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 	if asked != "" && asked != "." {
 		place, e, _ := root.find(asked, true, &budget{})
 		if e == nil || e.kind != file {
-			return "", nil, whichOne(fmt.Sprintf("The archive has no file %s.", show(asked)), "Write its name as it is in the archive.")
+			return "", nil, whichOne(fmt.Sprintf("The archive does not contain the file %s.", show(asked)), "Enter its path in the archive.")
 		}
 		return place, e.data, nil
 	}
 	names := root.dockerfiles()
 	if len(names) == 0 {
-		return "", nil, apperr.New(apperr.InvalidArgument, "There is no Dockerfile, and the archive has none either.",
-			"Paste it, choose its file, or put it into the archive.").At("dockerfile")
+		return "", nil, apperr.New(apperr.InvalidArgument, "There is no Dockerfile, and the archive contains none.",
+			"Paste it, choose a file, or add it to the archive.").At("dockerfile")
 	}
 	if len(names) > 1 || strings.Contains(names[0], "/") {
-		return "", nil, whichOne("No Dockerfile was sent, and the archive has: "+strings.Join(names, ", ")+".",
-			"Say which one it is, in the field “Dockerfile in the archive” (dockerfile_path).")
+		return "", nil, whichOne("No Dockerfile was uploaded, and the archive contains: "+strings.Join(names, ", ")+".",
+			"Enter its path in the field “Dockerfile in the archive” (dockerfile_path).")
 	}
 	place, e, _ := root.find(names[0], true, &budget{})
 	if e == nil || e.kind != file {
-		return "", nil, whichOne(fmt.Sprintf("The archive has no file %s.", show(names[0])), "Write its name as it is in the archive.")
+		return "", nil, whichOne(fmt.Sprintf("The archive does not contain the file %s.", show(names[0])), "Enter its path in the archive.")
 	}
 	return place, e.data, nil
 }
@@ -189,7 +189,7 @@ func notTaken(archive []byte) error {
 		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
 	} {
 		if bytes.HasPrefix(archive, []byte(k.bytes)) {
-			return apperr.New(apperr.InvalidArgument, "The build context is packed by "+k.name+", which is not taken.",
+			return apperr.New(apperr.InvalidArgument, "The build context is compressed with "+k.name+", which is not supported.",
 				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.")
 		}
 	}

@@ -73,7 +73,7 @@ func TestAProjectsArchiveIsAllThatIsNeeded(t *testing.T) {
 		wrong string
 	}{
 		"in the root":                    {files: []string{"Dockerfile", projectFile, "app.py", "x"}, name: "Dockerfile"},
-		"of a forge":                     {files: []string{"app-main/", "", "app-main/Dockerfile", projectFile, "app-main/app.py", "x"}, name: "Dockerfile"},
+		"from GitLab or GitHub":          {files: []string{"app-main/", "", "app-main/Dockerfile", projectFile, "app-main/app.py", "x"}, name: "Dockerfile"},
 		"in lower case":                  {files: []string{"app/dockerfile", projectFile, "app/app.py", "x"}, name: "dockerfile"},
 		"of podman":                      {files: []string{"./Containerfile", projectFile, "./app.py", "x"}, name: "Containerfile"},
 		"of macOS":                       {files: []string{"app/Dockerfile", projectFile, "app/app.py", "x", "__MACOSX/app/._Dockerfile", "", ".DS_Store", ""}, name: "Dockerfile"},
@@ -83,8 +83,8 @@ func TestAProjectsArchiveIsAllThatIsNeeded(t *testing.T) {
 		"asked for with the folder":      {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, asked: "a/docker/Dockerfile", name: "docker/Dockerfile"},
 		"below":                          {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, wrong: "docker/Dockerfile"},
 		"below, and asked for":           {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, asked: "docker/Dockerfile", name: "docker/Dockerfile"},
-		"none":                           {files: []string{"a/app.py", "x"}, wrong: "none either"},
-		"asked for what is not there":    {files: []string{"Dockerfile", projectFile}, asked: "Other", wrong: `no file "Other"`},
+		"none":                           {files: []string{"a/app.py", "x"}, wrong: "contains none"},
+		"asked for what is not there":    {files: []string{"Dockerfile", projectFile}, asked: "Other", wrong: `does not contain the file "Other"`},
 		"asked for what leads out of it": {files: []string{"Dockerfile", projectFile, "app.py", "x"}, asked: "../../Dockerfile", name: "Dockerfile"},
 	} {
 		for form, archive := range map[string][]byte{"zip": zipped(t, commit, c.files...), "tar": tarred(t, commit, c.files...)} {

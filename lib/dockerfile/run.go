@@ -18,14 +18,14 @@ func (t *translator) run(s *stage, c command, in *instructions.RunCommand) {
 	args, script, ok := runArgs(in)
 	name := path.Base(strings.Join(args, ""))
 	if !ok {
-		t.failIn(s, c.Location(), "Syntax", "This RUN has a heredoc and a JSON list.", "Use one of them.")
+		t.failIn(s, c.Location(), "Syntax", "This RUN has a heredoc and a JSON list.", "Use only one of them.")
 		return
 	}
 	if in.PrependShell && (len(in.Files) > 0 || strings.TrimSpace(strings.Join(args, "")) != "") {
 		args = append(s.config.shell(), strings.Join(args, " "))
 	}
 	if len(args) == 0 || args[0] == "" {
-		t.failIn(s, c.Location(), "EmptyRun", "RUN has no command.", "Remove the line, or write the command.")
+		t.failIn(s, c.Location(), "EmptyRun", "RUN has no command.", "Remove the line, or add the command.")
 		return
 	}
 	t.lintRun(s, c, in)
@@ -75,17 +75,17 @@ func runArgs(in *instructions.RunCommand) (args []string, script string, ok bool
 func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
 	if instructions.GetNetwork(in) == instructions.NetworkHost {
 		t.failIn(s, in.Location(), "RunNetwork",
-			"RUN --network=host is not allowed here: the network of the build machine is not the build's.",
-			"Remove the flag: RUN reaches the internet without it.")
+			"RUN --network=host is not allowed here: builds can't use the network of the build host.",
+			"Remove the flag: RUN can reach the internet without it.")
 		return false
 	}
 	if instructions.GetSecurity(in) == instructions.SecurityInsecure {
-		t.failIn(s, in.Location(), "RunSecurity", "RUN --security=insecure is not allowed here.", "Do what needs full rights when the image runs.")
+		t.failIn(s, in.Location(), "RunSecurity", "RUN --security=insecure is not allowed here.", "Run commands that need full privileges when the image is running.")
 		return false
 	}
 	for _, f := range in.FlagsUsed {
 		if f == "device" {
-			t.failIn(s, in.Location(), "RunDevice", "RUN --device is not possible here: the build machine lends no devices.", "Do what needs the device when the image runs.")
+			t.failIn(s, in.Location(), "RunDevice", "RUN --device is not supported here: builds have no access to devices.", "Run commands that need the device when the image is running.")
 			return false
 		}
 	}
@@ -133,15 +133,15 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
 		t.warn(c.Location(), Warning, "SecretMissing",
 			fmt.Sprintf(
-				"RUN --mount=type=%s: nothing is given to the build, and RUN goes on without it, as docker build does.",
+				"RUN --mount=type=%s: the build gets none, and RUN continues without it, as with docker build.",
 				m.Type),
-			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.")
 		return true
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
-		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not possible: toaster keeps no secrets of yours.", m.Type),
-			"Fetch what needs the secret before, and put it in the build context; or let the running system fetch it.")
+		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not supported: toaster does not store secrets.", m.Type),
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.")
 	case target == "/":
-		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path; without a target, or with a relative one, it is below WORKDIR.")
+		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path. A relative path, or none, is below WORKDIR.")
 	case m.From != "" && m.From != "scratch" && from == nil: // reported already
 	case target == "/proc" || target == "/sys" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
 		t.failIn(s, c.Location(), "RunMountTarget", "--mount on "+target+" is not possible.", "Choose another target.")

@@ -157,7 +157,7 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
 		if kv.Key == "" || strings.Contains(kv.Key, "=") {
-			t.failIn(s, in.Location(), "Syntax", "ENV has a name that is blank, or has an equals sign, once its variables are replaced.", "Correct the name.")
+			t.failIn(s, in.Location(), "Syntax", "ENV has a name that is empty or contains an equals sign after its variables are replaced.", "Correct the name.")
 			continue
 		}
 		s.set(kv.Key, kv.Value)

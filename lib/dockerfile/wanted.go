@@ -63,7 +63,7 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	}
 	nothing := func() {
 		t.warn(c.loc, Warning, "EmptyWildcard",
-			fmt.Sprintf("%s: nothing in the build context matches %s, and so nothing is copied, as with docker build.",
+			fmt.Sprintf("%s: nothing in the build context matches %s, so nothing is copied, as with docker build.",
 				c.name, show(src)),
 			"Correct the pattern, or remove it.")
 	}
@@ -127,13 +127,13 @@ func (t *translator) usable(s *stage, c copying, place string) bool {
 		message := fmt.Sprintf("%s: %s of the build context is a device.", c.name, show(name))
 		switch {
 		case e.link == nowhere:
-			message = fmt.Sprintf("%s: %s of the build context is a link to nowhere.", c.name, show(name))
+			message = fmt.Sprintf("%s: %s of the build context is a broken link.", c.name, show(name))
 		case e.link != "":
 			message = fmt.Sprintf(
-				"%s: %s of the build context is a hard link to %s, which is no file before it in the archive.", c.name,
+				"%s: %s of the build context is a hard link to %s, which does not come before it in the archive.", c.name,
 				show(name), show(e.link))
 		}
-		t.failIn(s, c.loc, "OddSource", message, "List it in .dockerignore, or leave it out of the context.")
+		t.failIn(s, c.loc, "OddSource", message, "List it in .dockerignore, or remove it from the context.")
 		return false
 	}
 	return true
@@ -174,11 +174,11 @@ func (t *translator) tooComplex() {
 		Advice: "Use fewer instructions, variables and patterns, or a smaller build context."}
 	switch {
 	case t.here != nil:
-		f.Message = "This Dockerfile takes too long to translate; it was given up at this instruction."
+		f.Message = "This Dockerfile takes too long to translate. The translation stopped at this instruction."
 		f.Advice = "Use fewer or shorter variables and patterns here and in the lines before, or a smaller build context."
 	case t.stages == nil && t.source.Context != nil:
-		f.Message = "The build context's .dockerignore takes too long: it has too many patterns for so many files."
-		f.Advice = "Write fewer patterns in it: name a folder instead of what is in it."
+		f.Message = "The .dockerignore of the build context takes too long: it has too many patterns for so many files."
+		f.Advice = "Use fewer patterns: exclude a folder instead of its files."
 	}
 	t.at(t.here, f)
 }
@@ -187,10 +187,10 @@ func (t *translator) tooComplex() {
 func (t *translator) missingAdvice(src string) string {
 	switch {
 	case t.source.Context == nil:
-		return "Upload the build context: an archive of the folder that docker build is run in."
+		return "Upload the build context: an archive of the folder where docker build runs."
 	case t.ignored != nil:
 		if _, e, _ := t.source.Context.find(src, true, t.budget); e != nil {
-			return "The " + t.ignored.file + " leaves it out; correct that, or the instruction."
+			return t.ignored.file + " excludes it. Correct that file, or the instruction."
 		}
 	}
 	if _, e, via := t.find(src, true); e == nil && len(via) > 0 {
@@ -209,9 +209,9 @@ func (t *translator) missingAdvice(src string) string {
 		}
 	}
 	if near != "" {
-		return "The context has " + near + "; paths are relative to the context, and upper and lower case differ."
+		return "The context contains " + near + ". Paths are relative to the context, and case-sensitive."
 	}
-	return "Add it to the context; only what is in the context can be copied, by its path from there."
+	return "Add the file to the build context. Paths are relative to the context."
 }
 
 // archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block

@@ -125,7 +125,7 @@ func TestTheClockIsSetWhileABuildRuns(t *testing.T) {
 			page := s.get(job)
 			s.status(page, http.StatusOK)
 			out, _ := exec.Command(s.bin+"/toasterctl", "doctor", "--quick", "--config", config).Output()
-			return strings.Contains(string(out), "ok      the local engine's runner") && strings.Contains(string(out), "ok      cron")
+			return strings.Contains(string(out), "ok      runner of the local engine") && strings.Contains(string(out), "ok      cron")
 		})
 	}
 	log := s.follow(job + "/builds/1/log")

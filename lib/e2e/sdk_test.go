@@ -148,7 +148,7 @@ func findImage(t *testing.T, dir string) (image string) {
 	return image
 }
 
-// provenance: what the build's own boot check says, if qemu was there for it.
+// provenance: what the build's own boot test says, if qemu was there for it.
 func provenance(t *testing.T, dir string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "dist", "provenance.json"))

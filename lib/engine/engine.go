@@ -26,7 +26,7 @@ const (
 )
 
 // DisabledThere is what an engine says of a start of a job that somebody has disabled on the engine itself.
-const DisabledThere = "This job was disabled on the build service itself. Builds wait until it is enabled there again."
+const DisabledThere = "This job was disabled on the build service. Builds wait until it is enabled there."
 
 // Ticket is what an engine gives for a start: it leads to the build's number once the build has one.
 // It is unique within the engine, for ever. Jenkins's is the queue item's id.

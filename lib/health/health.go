@@ -96,14 +96,14 @@ func (r *Report) Problems() (list []string) {
 			list = append(list, fmt.Sprintf(format, args...))
 		}
 	}
-	add(r.Sync.IsZero(), "“toasterctl sync” has never run: mail is not sent, and states are not kept up to date. Let cron run it every minute.")
-	add(!r.Sync.IsZero() && r.Late(), "“toasterctl sync” ran last on %s. See whether cron runs it, and what it says.", r.Sync.Format("2 Jan 2006, 15:04 UTC"))
-	add(!r.Engine.Reachable, "The build engine can't be reached: builds wait. %s", r.Engine.Message)
+	add(r.Sync.IsZero(), "“toasterctl sync” has never run: emails are not sent, and states are not updated. Run it with cron every minute.")
+	add(!r.Sync.IsZero() && r.Late(), "“toasterctl sync” ran last on %s. Check that cron runs it, and its output.", r.Sync.Format("2 Jan 2006, 15:04 UTC"))
+	add(!r.Engine.Reachable, "The build service can't be reached, so builds wait. %s", r.Engine.Message)
 	add(r.Engine.Reachable && r.Engine.Message != "", "%s", r.Engine.Message)
 	for _, d := range r.Disks {
 		add(d.Low(), "The disk with the %s (%s) is nearly full.", d.Use, d.Path)
 	}
-	add(r.Mail.Failing > 0, "Mail can't be sent: %d of %d letters have failed at least once. %s", r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem)
-	add(r.Stats.Users[store.Pending] > 0, "%d people wait to be let in.", r.Stats.Users[store.Pending])
+	add(r.Mail.Failing > 0, "Emails can't be sent: %d of %d have failed at least once. %s", r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem)
+	add(r.Stats.Users[store.Pending] > 0, "%d accounts are waiting for activation.", r.Stats.Users[store.Pending])
 	return list
 }

@@ -16,14 +16,14 @@ func TestProblemsAreNamed(t *testing.T) {
 		t.Error(p)
 	}
 	for want, spoil := range map[string]func(*Report){
-		"has never run":         func(r *Report) { r.Sync = time.Time{} },
-		"ran last on 2 Jan":     func(r *Report) { r.Sync = now.Add(-6 * time.Minute) },
-		"can't be reached":      func(r *Report) { r.Engine = engine.Health{Message: "It is away."} },
-		"No agent is online":    func(r *Report) { r.Engine.Message = "No agent is online." },
-		"(/b) is nearly full":   func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
-		"1 of 3 letters":        func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
-		"2 people wait":         func(r *Report) { r.Stats.Users = map[store.UserState]int{store.Pending: 2} },
-		"disk with the builds ": func(r *Report) { r.Disks = []Disk{{"builds", "/b", 500 << 20, 1 << 30}} },
+		"has never run":          func(r *Report) { r.Sync = time.Time{} },
+		"ran last on 2 Jan":      func(r *Report) { r.Sync = now.Add(-6 * time.Minute) },
+		"can't be reached":       func(r *Report) { r.Engine = engine.Health{Message: "It is away."} },
+		"No agent is online":     func(r *Report) { r.Engine.Message = "No agent is online." },
+		"(/b) is nearly full":    func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
+		"1 of 3 have failed":     func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
+		"2 accounts are waiting": func(r *Report) { r.Stats.Users = map[store.UserState]int{store.Pending: 2} },
+		"disk with the builds ":  func(r *Report) { r.Disks = []Disk{{"builds", "/b", 500 << 20, 1 << 30}} },
 	} {
 		r := well
 		spoil(&r)

@@ -13,29 +13,29 @@ import (
 // Metrics writes the report for Prometheus (text format 0.0.4).
 func (r *Report) Metrics() []byte {
 	m := &metrics{}
-	m.gauge("toaster_info", "The version that runs.", sample{labels{"version", r.Version}, 1})
-	m.gauge("toaster_people", "Accounts by state.", by("state", r.Stats.Users, store.UserStates)...)
+	m.gauge("toaster_info", "The running version.", sample{labels{"version", r.Version}, 1})
+	m.gauge("toaster_people", "Users by state.", by("state", r.Stats.Users, store.UserStates)...)
 	m.gauge("toaster_jobs", "Jobs.", one(float64(r.Stats.Jobs)))
-	m.gauge("toaster_builds", "Builds that are listed, by state.", by("state", r.Stats.Builds, store.BuildStates)...)
-	m.gauge("toaster_builds_day", "Builds that were asked for in the last 24 hours, by state.", by("state", r.Stats.Day, store.BuildStates)...)
-	m.gauge("toaster_queue_oldest_seconds", "How long the oldest queued build waits.", one(r.since(r.Stats.Waiting)))
-	m.gauge("toaster_artifact_bytes", "Artifacts that are kept.", one(float64(r.Stats.Bytes)))
-	m.gauge("toaster_sessions", "Sessions that were used in the last hour.", one(float64(r.Stats.Sessions)))
+	m.gauge("toaster_builds", "Builds by state.", by("state", r.Stats.Builds, store.BuildStates)...)
+	m.gauge("toaster_builds_day", "Builds queued in the last 24 hours, by state.", by("state", r.Stats.Day, store.BuildStates)...)
+	m.gauge("toaster_queue_oldest_seconds", "Age of the oldest queued build.", one(r.since(r.Stats.Waiting)))
+	m.gauge("toaster_artifact_bytes", "Size of all artifacts.", one(float64(r.Stats.Bytes)))
+	m.gauge("toaster_sessions", "Sessions used in the last hour.", one(float64(r.Stats.Sessions)))
 	m.gauge("toaster_tokens", "API tokens.", one(float64(r.Stats.Tokens)))
 	m.engine(r)
-	m.gauge("toaster_mail_waiting", "Letters that are still to be sent.", one(float64(r.Mail.Waiting)))
-	m.gauge("toaster_mail_failing", "Letters that could not be sent at least once.", one(float64(r.Mail.Failing)))
-	m.gauge("toaster_mail_oldest_seconds", "How long the oldest letter waits.", one(r.since(r.Mail.Oldest)))
+	m.gauge("toaster_mail_waiting", "Queued emails.", one(float64(r.Mail.Waiting)))
+	m.gauge("toaster_mail_failing", "Emails that failed at least once.", one(float64(r.Mail.Failing)))
+	m.gauge("toaster_mail_oldest_seconds", "Age of the oldest queued email.", one(r.since(r.Mail.Oldest)))
 	if !r.Sync.IsZero() {
-		m.gauge("toaster_sync_timestamp_seconds", "When sync ran last, in Unix time.", one(float64(r.Sync.Unix())))
+		m.gauge("toaster_sync_timestamp_seconds", "Time of the last sync, in Unix time.", one(float64(r.Sync.Unix())))
 	}
-	m.gauge("toaster_database_bytes", "The database's files.", one(float64(r.Database)))
+	m.gauge("toaster_database_bytes", "Size of the database.", one(float64(r.Database)))
 	var free, total []sample
 	for _, d := range r.Disks {
 		free = append(free, sample{labels{"use", d.Use}, float64(d.Free)})
 		total = append(total, sample{labels{"use", d.Use}, float64(d.Total)})
 	}
-	m.gauge("toaster_disk_free_bytes", "Free space for a normal user.", free...)
+	m.gauge("toaster_disk_free_bytes", "Free space for unprivileged users.", free...)
 	m.gauge("toaster_disk_bytes", "Size of the file system.", total...)
 	return m.Bytes()
 }
@@ -45,8 +45,8 @@ func (m *metrics) engine(r *Report) {
 	if r.Engine.Reachable {
 		up = 1
 	}
-	m.gauge("toaster_engine_up", "Whether the build engine answers.", one(up))
-	m.gauge("toaster_engine_queue", "Starts that wait in the engine's queue.", one(float64(r.Engine.Queue)))
+	m.gauge("toaster_engine_up", "Whether the build service is reachable.", one(up))
+	m.gauge("toaster_engine_queue", "Builds in the queue of the build service.", one(float64(r.Engine.Queue)))
 	var slots []sample
 	for _, s := range r.Engine.Slots {
 		for _, v := range []struct {
@@ -56,7 +56,7 @@ func (m *metrics) engine(r *Report) {
 			slots = append(slots, sample{labels{"label", s.Label, "kind", v.kind}, float64(v.n)})
 		}
 	}
-	m.gauge("toaster_engine_slots", "How many builds the engine can run at once, by label of its agents.", slots...)
+	m.gauge("toaster_engine_slots", "Concurrent builds of the build service, by label of its agents.", slots...)
 }
 
 // since is how long ago a moment was, in seconds; 0 for none.

@@ -117,11 +117,11 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	b := side.Build
 	switch {
 	case b.Open():
-		return fmt.Sprintf("Build %d has not ended.", b.Number)
+		return fmt.Sprintf("Build %d has not finished.", b.Number)
 	case !b.ExpiredAt.IsZero():
-		return fmt.Sprintf("The files of build %d are not kept any more.", b.Number)
+		return fmt.Sprintf("The files of build %d are no longer available.", b.Number)
 	case len(list) == 0:
-		return fmt.Sprintf("Build %d left no image.", b.Number)
+		return fmt.Sprintf("Build %d has no image.", b.Number)
 	}
 	ctx, cancel := reconcile.CallContext(ctx)
 	defer cancel()
@@ -138,10 +138,10 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	case err == nil:
 		return ""
 	case apperr.KindOf(err) == apperr.NotFound || apperr.KindOf(err) == apperr.Gone:
-		return fmt.Sprintf("The files of build %d are not kept any more.", b.Number)
+		return fmt.Sprintf("The files of build %d are no longer available.", b.Number)
 	}
 	s.Logger.Warn("a build's files were not read", "job", job.ID, "build", b.Number, "error", err)
-	return fmt.Sprintf("The files of build %d can't be read now.", b.Number)
+	return fmt.Sprintf("The files of build %d can't be read at the moment.", b.Number)
 }
 
 func buildArgs(s *Side) map[string]string {
@@ -208,7 +208,7 @@ func without(findings, others []dockerfile.Finding) (list []dockerfile.Finding) 
 func (c *Comparison) Why() []string {
 	from, to := c.From.Image, c.To.Image
 	if from != nil && to != nil && from.SHA256 != "" && from.SHA256 == to.SHA256 {
-		return []string{"The images are the same, byte for byte."}
+		return []string{"The images are identical."}
 	}
 	var why []string
 	say := func(differs bool, sentence string) {
@@ -216,17 +216,17 @@ func (c *Comparison) Why() []string {
 			why = append(why, sentence)
 		}
 	}
-	say(len(c.Dockerfile) > 0, "The Dockerfile was changed.")
-	say(len(c.BuildArgs) > 0, "The build arguments were changed.")
-	say(len(c.Environment) > 0, "The runtime environment was changed.")
-	say(c.Context, "The build context was changed.")
-	say(c.Root, "Root's SSH keys or its password were changed.")
+	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
+	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
+	say(len(c.Environment) > 0, "The runtime environment has changed.")
+	say(c.Context, "The build context has changed.")
+	say(c.Root, "The SSH keys or the password of root have changed.")
 	say(len(c.Packages) == 1, "One package differs.")
 	say(len(c.Packages) > 1, fmt.Sprintf("%d packages differ.", len(c.Packages)))
-	say(c.provenanceDiffers("toaster_version"), "toaster itself was another version.")
-	say(c.provenanceDiffers("builder"), "The base was made by another program or version.")
+	say(c.provenanceDiffers("toaster_version"), "toaster has another version.")
+	say(c.provenanceDiffers("builder"), "The base system was created by another program or version.")
 	if len(why) == 0 && from != nil && to != nil && c.Both() {
-		why = append(why, "Dockerfile, arguments, context and packages are the same, but the images are not: a step does something at random, by the clock, or with a file from the network that has changed.")
+		why = append(why, "Dockerfile, arguments, context and packages are the same, but the images differ: a step uses random data, the clock, or a file from the network that has changed.")
 	}
 	return why
 }

@@ -93,10 +93,10 @@ func TestProvenanceIsComparedByName(t *testing.T) {
 func TestAComparisonSaysWhyImagesDiffer(t *testing.T) {
 	side := func(sum string) *Side { return &Side{Image: &store.Artifact{SHA256: sum}} }
 	for want, c := range map[string]*Comparison{
-		"The images are the same, byte for byte.": {From: side("a"), To: side("a"), Dockerfile: []Hunk{{}}},
-		"The Dockerfile was changed. The build arguments were changed. 2 packages differ.": {From: side("a"), To: side("b"),
+		"The images are identical.": {From: side("a"), To: side("a"), Dockerfile: []Hunk{{}}},
+		"The Dockerfile has changed. The build arguments have changed. 2 packages differ.": {From: side("a"), To: side("b"),
 			Dockerfile: []Hunk{{}}, BuildArgs: []Change{{}}, Packages: []Change{{}, {}}},
-		"The build context was changed. Root's SSH keys or its password were changed. One package differs. toaster itself was another version.": {From: side("a"), To: side("b"),
+		"The build context has changed. The SSH keys or the password of root have changed. One package differs. toaster has another version.": {From: side("a"), To: side("b"),
 			Context: true, Root: true, Packages: []Change{{}}, Provenance: []Change{{Name: "toaster_version"}}},
 		"": {From: &Side{}, To: side("b")},
 	} {

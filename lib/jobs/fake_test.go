@@ -105,7 +105,7 @@ func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error
 		}
 		if j.waiting == nil {
 			f.ticket++
-			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a free slot"}
+			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a runner"}
 		}
 		t = j.waiting.Ticket
 		return nil

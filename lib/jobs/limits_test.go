@@ -53,7 +53,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 	h.Limits.Builds.Running = 1
 	first, second := h.add(), h.add()
 	b := h.begin(first)
-	h.refused(second, apperr.ResourceExhausted, "1 is your limit")
+	h.refused(second, apperr.ResourceExhausted, "Your limit is 1")
 	if _, already, err := h.Start(t.Context(), h.ann.ID, first.ID); err != nil || !already {
 		t.Error("the build that waits is not found any more: ", err)
 	}
@@ -78,7 +78,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	}
 	h.begin(h.add())
 	h.begin(h.add())
-	h.refused(h.add(), apperr.ResourceExhausted, "2 is your limit")
+	h.refused(h.add(), apperr.ResourceExhausted, "Your limit is 2")
 }
 
 func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
@@ -105,8 +105,8 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 	h.Limits.Builds.Bytes = 3 << 30
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
-	f := h.refused(job, apperr.ResourceExhausted, "3.0 GiB is your limit")
-	if !strings.Contains(f.Advice, "“"+job.Name+"” has 3.0 GiB") {
+	f := h.refused(job, apperr.ResourceExhausted, "Your limit is 3.0 GiB")
+	if !strings.Contains(f.Advice, "“"+job.Name+"” uses 3.0 GiB") {
 		t.Error(f.Advice)
 	}
 	if err := h.Remove(t.Context(), h.ann.ID, job.ID); err != nil {
@@ -149,7 +149,7 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
-	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were removed on") {
+	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were deleted on") {
 		t.Error(err)
 	}
 	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
@@ -219,7 +219,7 @@ func TestSourcesAreLimited(t *testing.T) {
 			continue
 		}
 		if f := apperr.Of(err); base != 3 || f.Kind != apperr.ResourceExhausted || !strings.Contains(f.Advice,
-			"“"+job.Name+"” has 30.1 KiB") {
+			"“"+job.Name+"” uses 30.1 KiB") {
 			t.Fatalf("%d: %+v", base, f)
 		}
 		break

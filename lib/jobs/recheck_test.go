@@ -110,7 +110,7 @@ func TestTheSyncChecksAgainWhatAnotherVersionHasTranslated(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := h.Findings(t.Context(), job, 0); apperr.KindOf(err) != apperr.InvalidArgument ||
-		!strings.Contains(err.Error(), "3 is the limit") {
+		!strings.Contains(err.Error(), "The limit is 3") {
 		t.Error(err)
 	}
 }

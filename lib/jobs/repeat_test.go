@@ -78,7 +78,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 		{"its owner has stopped it while the engine was asked", func(h *house, job *store.Job) {
 			h.fake.during = func() { h.Store.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
 		}, store.Aborted, 1},
-		{"its job was switched off", func(h *house, job *store.Job) {
+		{"its job was disabled", func(h *house, job *store.Job) {
 			h.SetEnabled(h.Context(), h.ann.ID, job.ID, false)
 		}, store.Lost, 1},
 		{"another one waits already", func(h *house, job *store.Job) {

@@ -33,7 +33,7 @@ const mostKeys = 16 << 10
 // what is not a public key: a *Rejected of the field root_keys.
 func ParseRootKeys(text string) (string, error) {
 	if strings.Contains(text, "PRIVATE KEY") {
-		return "", refuse(apperr.InvalidArgument, "root_keys", "This is a private key. Keep it to yourself.", "Paste the public one: the file beside it that ends in .pub.")
+		return "", refuse(apperr.InvalidArgument, "root_keys", "This is a private key. Keep it secret.", "Paste the public key: the file with the same name that ends in .pub.")
 	}
 	var keys strings.Builder
 	for i, line := range itemLines(text) {
@@ -43,12 +43,12 @@ func ParseRootKeys(text string) (string, error) {
 		}
 		if !isKey(line) {
 			return "", refuse(apperr.InvalidArgument, "root_keys", fmt.Sprintf("Line %d of the SSH keys is not a public key.", i+1),
-				"Paste the whole line of a .pub file; it begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or the like.")
+				"Paste the whole line of a .pub file. It begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or a similar word.")
 		}
 		keys.WriteString(line + "\n")
 	}
 	if keys.Len() > mostKeys {
-		return "", refuse(apperr.TooLarge, "root_keys", fmt.Sprintf("The SSH keys have %d bytes; %d is the limit.", keys.Len(), mostKeys), "Leave out those that are not needed.")
+		return "", refuse(apperr.TooLarge, "root_keys", fmt.Sprintf("The SSH keys have %d bytes. The limit is %d.", keys.Len(), mostKeys), "Omit files that are not needed.")
 	}
 	return keys.String(), nil
 }

@@ -211,10 +211,10 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 	if got := change(3, Submission{RootKeys: key, RootPassword: NewPassword()}); got != (target.Access{Keys: key}) {
 		t.Errorf("a key, and %+v", got)
 	}
-	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil || !strings.Contains(login, "key that was given") {
+	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil || !strings.Contains(login, "SSH key of the job") {
 		t.Error(login, err)
 	}
-	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "key that was given") {
+	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "SSH key of the job") {
 		t.Error("another person reads of it: ", login, err)
 	}
 }

@@ -153,7 +153,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 func (s *Service) changed(ctx context.Context, owner int64, id string) *store.Job {
 	job, err := s.PushByID(ctx, owner, id)
 	if err != nil {
-		s.Logger.Warn("a change is stored, and carried on with later", slog.String("job", id), slog.Any("error", err))
+		s.Logger.Warn("a change is saved, and completed later", slog.String("job", id), slog.Any("error", err))
 		return nil
 	}
 	return job

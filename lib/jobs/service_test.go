@@ -156,13 +156,13 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 
 func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 	h := build(t)
-	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile did not work out (exit code 1): RUN \x1b[31mfalse\n"
+	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN \x1b[31mfalse\n"
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Failed)
 	h.syncs(1)
-	if b := h.last(job); b.Why() != "Line 7 of the Dockerfile did not work out (exit code 1): RUN [31mfalse" || b.StepLine != 7 {
+	if b := h.last(job); b.Why() != "Line 7 of the Dockerfile failed (exit code 1): RUN [31mfalse" || b.StepLine != 7 {
 		t.Errorf("%q, %+v", b.Why(), b)
 	}
 }

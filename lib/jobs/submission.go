@@ -160,7 +160,7 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 		return err != nil
 	}
 	if sub.Target == "" {
-		bad("target", apperr.New(apperr.InvalidArgument, "No target is chosen.", s.choose(sub.Dockerfile)))
+		bad("target", apperr.New(apperr.InvalidArgument, "Choose a target.", s.choose(sub.Dockerfile)))
 	} else if w.target, err = s.Target(sub.Target); err != nil && apperr.KindOf(err) != apperr.InvalidArgument {
 		return nil, nil, err
 	} else {
@@ -211,7 +211,7 @@ func (s *Service) choose(text []byte) string {
 	if suggested := s.Suggest(text); suggested != "" {
 		return "The Dockerfile's FROM suggests " + suggested + "."
 	}
-	return "Say what you want to run it on."
+	return "Choose what you want to run it on."
 }
 
 // unbuildable says which lines can't be built; nil: all can.
@@ -232,7 +232,7 @@ func unbuildable(findings []dockerfile.Finding) *apperr.Error {
 	case 1:
 		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
 	}
-	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%d lines can't be built; the first is line %d: %s", n, first.Line, first.Message), first.Advice)
+	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%d lines can't be built. The first is line %d: %s", n, first.Line, first.Message), first.Advice)
 }
 
 // source turns a submission's files into the translator's input, within the limits.
@@ -266,10 +266,10 @@ func (s *Service) checkDockerfile(text []byte) error {
 	case message != "":
 		return refuse(apperr.InvalidArgument, "dockerfile", message, advice)
 	case int64(len(text)) > s.Limits.Dockerfile:
-		return refuse(apperr.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes; %d is the limit.", len(text), s.Limits.Dockerfile),
-			"Move large heredocs into files of the build context.")
+		return refuse(apperr.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes. The limit is %d.", len(text), s.Limits.Dockerfile),
+			"Move large heredocs to files in the build context.")
 	case len(bytes.TrimSpace(text)) == 0:
-		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.", "It needs a FROM line at least.")
+		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.", "A Dockerfile needs at least a FROM line.")
 	}
 	if line, ok := notUTF8(text); ok {
 		return refuse(apperr.InvalidArgument, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
@@ -296,7 +296,7 @@ func cleanName(name, otherwise string) (string, error) {
 		return "", refuse(apperr.InvalidArgument, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
 	}
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", refuse(apperr.InvalidArgument, "name", "The name has characters that can't be shown.", "Use letters, digits and punctuation.")
+		return "", refuse(apperr.InvalidArgument, "name", "The name contains characters that can't be displayed.", "Use letters, digits and punctuation.")
 	}
 	return name, nil
 }
@@ -316,10 +316,10 @@ func ParseBuildArgs(text string) (map[string]string, error) {
 		case wrong != nil:
 		case !ok || !identifier(key):
 			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
-				"Write one argument a line, such as VERSION=1.2.")
+				"Enter one argument per line, such as VERSION=1.2.")
 		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
 			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
-				"Write it as text.")
+				"Send it as text.")
 		}
 		if ok && identifier(key) {
 			args[key] = value

@@ -58,7 +58,7 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 		}
 	}
 	if last != nil {
-		return sent, apperr.Wrap(apperr.Unavailable, last, "A letter could not be sent.", "It is tried again, and less often from time to time: see the log for the reason.")
+		return sent, apperr.Wrap(apperr.Unavailable, last, "An email could not be sent.", "It is retried, less and less often. See the log for the reason.")
 	}
 	return sent, nil
 }
@@ -71,11 +71,11 @@ func book(ctx context.Context, db *store.DB, now time.Time, l store.Mail, proble
 	case problem == nil:
 		return db.DeleteMail(ctx, l.ID)
 	case errors.As(problem, &refused) || now.Sub(l.CreatedAt) >= patience:
-		log.Error("a letter is given up", "recipient", l.Recipient, "subject", l.Subject, "tries", l.Tries+1, "error", problem)
+		log.Error("an email is given up", "recipient", l.Recipient, "subject", l.Subject, "tries", l.Tries+1, "error", problem)
 		return db.DeleteMail(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)
-	log.Warn("a letter was not sent, and waits", "letter", l.ID, "tries", l.Tries+1, "error", problem)
+	log.Warn("an email was not sent, and is retried", "letter", l.ID, "tries", l.Tries+1, "error", problem)
 	return db.DeferMail(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
 }
 

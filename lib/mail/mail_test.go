@@ -196,7 +196,7 @@ func TestLogInByTLS(t *testing.T) {
 	if err := os.WriteFile(p.cfg.Mail.PasswordFile, []byte("s3cret"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(t.Context(), p.cfg.Mail); err == nil || !strings.Contains(err.Error(), "open to everybody") {
+	if err := Check(t.Context(), p.cfg.Mail); err == nil || !strings.Contains(err.Error(), "readable by everybody") {
 		t.Error(err)
 	}
 	// A server without TLS gets neither email nor password.

@@ -63,7 +63,7 @@ func Check(ctx context.Context, path string) (version int, err error) {
 		err = errors.New(verdict)
 	}
 	if err != nil {
-		return 0, apperr.Wrap(apperr.Internal, err, path+" is damaged, or no database.", "Take another backup.")
+		return 0, apperr.Wrap(apperr.Internal, err, path+" is damaged, or is not a database.", "Use another backup.")
 	}
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
@@ -90,7 +90,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 // newer is the error of a database that a newer toaster has made.
 func newer(path string, version int) error {
 	return apperr.New(apperr.FailedPrecondition,
-		fmt.Sprintf("%s was made by a newer toaster (schema %d, this one knows %d).", path, version,
+		fmt.Sprintf("%s was created by a newer toaster (schema %d; this version supports %d).", path, version,
 			schemaVersion), "Install the newer version.")
 }
 

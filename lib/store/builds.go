@@ -59,7 +59,7 @@ func (b *Build) Why() string {
 	case b.Failure != "":
 		return b.Failure
 	}
-	return "The build script ended with an error; the last lines of the log say which."
+	return "The build script failed. See the last lines of the log."
 }
 
 // Done is how many of its Work parts are done: the steps, and the packing after them.
@@ -136,7 +136,7 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
 			return err
 		}
 		if !j.Enabled {
-			return apperr.New(apperr.FailedPrecondition, "This job is switched off.", "Switch it on, then build.")
+			return apperr.New(apperr.FailedPrecondition, "This job is disabled.", "Enable it, then build.")
 		}
 		if j.Last != nil && j.Last.State == Queued && !j.Last.StopRequested {
 			b, already = j.Last, true
@@ -201,7 +201,7 @@ func (db *DB) EngineBuild(ctx context.Context, owner int64, id string, number in
 }
 
 func noBuild() error {
-	return apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+	return apperr.New(apperr.NotFound, "This build does not exist.", "See the page of the job for its builds.")
 }
 
 // LatestBuild returns the number of the newest build of an owner's job, of those that succeeded where good is true.
@@ -215,9 +215,9 @@ func (db *DB) LatestBuild(ctx context.Context, owner int64, id string, good bool
 			id, good).Scan(&number)
 	})
 	if err == nil && number == 0 {
-		err = apperr.New(apperr.NotFound, "No build of this job has succeeded yet.", "Build it, and see the log.")
+		err = apperr.New(apperr.NotFound, "No build of this job has succeeded yet.", "Build it, and check the log.")
 		if !good {
-			err = apperr.New(apperr.NotFound, "This job was not built yet.", "Build it first.")
+			err = apperr.New(apperr.NotFound, "This job has no builds yet.", "Build it first.")
 		}
 	}
 	return number, err
@@ -240,7 +240,7 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		return giveUp(ctx, tx, id, "state IN ('queued', 'running')", "Stopped by its owner.", now)
+		return giveUp(ctx, tx, id, "state IN ('queued', 'running')", "Stopped by the owner.", now)
 	})
 }
 

@@ -45,7 +45,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE user_id IS NULL`).Scan(&n)
 			if err == nil && n > room.Bytes {
-				err = apperr.New(apperr.RateLimited, "Too many forms wait for their senders.",
+				err = apperr.New(apperr.RateLimited, "Too many unsent forms are stored.",
 					"Log in first, then send the form again.")
 			}
 			return err
@@ -60,7 +60,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 // Draft returns the form of a user's draft, or of one that is nobody's for who has its secret: it is theirs from
 // then on. NotFound: there is none, it is from before since, or somebody else's.
 func (db *DB) Draft(ctx context.Context, user int64, id, secret string, since time.Time) (form []byte, err error) {
-	const gone = "The form that was kept for you isn't there any more."
+	const gone = "The form has expired."
 	var owner int64 // 0: nobody
 	var digest []byte
 	err = db.read(ctx, func(tx *sql.Tx) error {

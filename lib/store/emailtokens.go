@@ -41,7 +41,7 @@ func EmailTokenDigest(secret string) []byte {
 
 func noEmailToken() error {
 	return apperr.New(apperr.NotFound,
-		"This link doesn't work any more: it was used already, is too old, or a newer one was sent.", "Ask for a new one.")
+		"This link is invalid: it was already used, has expired, or was replaced by a newer one.", "Request a new link.")
 }
 
 // FindEmailToken returns a token that still works, and its user; NotFound otherwise.
@@ -174,7 +174,7 @@ func (db *DB) ResetPassword(ctx context.Context, l *EmailToken, phc string, stat
 		err := tx.QueryRowContext(ctx, `SELECT state = 'pending' AND verified_at IS NULL FROM user WHERE id = ?`,
 			l.UserID).Scan(&waits)
 		if err != nil {
-			return missing(err, "There is no such account.")
+			return missing(err, "This account does not exist.")
 		}
 		r, err := tx.ExecContext(ctx, `UPDATE user SET password = ?, verified_at = coalesce(verified_at, ?),
 			state = CASE state WHEN 'pending' THEN ? ELSE state END

@@ -112,8 +112,8 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 			return gone
 		}
 		if kept && expiring {
-			return apperr.New(apperr.Gone, "The log and the files of this build are just being removed.",
-				"Build again to have new ones.")
+			return apperr.New(apperr.Gone, "The log and the files of this build are being deleted.",
+				"Build again to create new ones.")
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE build SET kept = ?1, engine_kept = iif(?2, ?1, engine_kept)
 			WHERE job_id = ?3 AND number = ?4`, kept, told, id, number)
@@ -142,20 +142,17 @@ func (b *Build) Gone() error {
 	if b.ExpiredAt.IsZero() {
 		return nil
 	}
-	on, again := b.ExpiredAt.UTC().Format("2 Jan 2006"), "Build again to have new ones."
+	on, again := b.ExpiredAt.UTC().Format("2 Jan 2006"), "Build again to create new ones."
 	switch b.GoneWhy {
 	case "days":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
-			"they were kept for %d days.", on, b.GoneLimit), again)
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s, after %d days.", on, b.GoneLimit), again)
 	case "backup":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were not in the backup "+
-			"that this site was restored from on %s.", on), again)
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build are not in the backup that this site was restored from on %s.", on), again)
 	case "count":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s: "+
-			"of each job the newest %d builds that succeeded and the newest %d others are kept.",
+		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s: for each job, the newest %d successful builds and the newest %d other builds are kept.",
 			on, b.GoneLimit, b.GoneLimit), again)
 	}
-	return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were removed on %s.", on), again)
+	return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s.", on), again)
 }
 
 // Stay is how long log and artifacts of a build stay.

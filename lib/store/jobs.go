@@ -80,7 +80,7 @@ func scanJob(rs *sql.Rows) (*Job, error) {
 }
 
 func noJob() error {
-	return apperr.New(apperr.NotFound, "There is no such job.", "It may have been removed; see the list of your jobs.")
+	return apperr.New(apperr.NotFound, "This job does not exist.", "It may have been deleted. See the list of your jobs.")
 }
 
 // AddJob stores a job with its first revision, unless its owner has limit jobs already (ResourceExhausted); 0 is no
@@ -93,7 +93,7 @@ func (db *DB) AddJob(ctx context.Context, j *Job, r *Revision, limit int) error 
 func (db *DB) AddNamedJob(ctx context.Context, j *Job, r *Revision, limit int) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if other, err := namedJob(ctx, tx, j.UserID, j.Name, j.Target); other != nil || err != nil {
-			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job of this name was made at the same moment.",
+			return errors.Join(err, apperr.New(apperr.AlreadyExists, "A job with this name was created at the same moment.",
 				"Try again."))
 		}
 		return addJob(ctx, tx, j, r, limit)
@@ -131,7 +131,7 @@ func addJob(ctx context.Context, tx *sql.Tx, j *Job, r *Revision, limit int) err
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		j.ID, j.UserID, j.Name, j.Target, j.TargetTitle, j.EngineName, r.Number, timestamp(j.CreatedAt))
 	if unique(err) {
-		return apperr.Wrap(apperr.AlreadyExists, err, "A job of this name was made at the same moment.",
+		return apperr.Wrap(apperr.AlreadyExists, err, "A job with this name was created at the same moment.",
 			"Try again.").Coded(NameTaken)
 	}
 	if err != nil {
@@ -155,8 +155,8 @@ func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) erro
 	if err != nil || limit == 0 || have < limit {
 		return err
 	}
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d jobs, and %d is your limit.", have, limit),
-		"Remove a job that you no longer need, or ask the administrator for more.")
+	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d jobs. Your limit is %d.", have, limit),
+		"Delete a job that you no longer need, or ask the administrator for a higher limit.")
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
@@ -213,8 +213,8 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 // Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
 	return apperr.New(apperr.FailedPrecondition,
-		fmt.Sprintf("This job was changed meanwhile: you started from revision %d, it is at %d now.", base, newest),
-		"Compare your text with the newest one, then send it again.")
+		fmt.Sprintf("Somebody else edited this job: you started from revision %d, and revision %d is current.", base, newest),
+		"Compare your text with the newest revision, then save again.")
 }
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
@@ -345,7 +345,7 @@ func (db *DB) SetEnabled(ctx context.Context, owner int64, id string, enabled bo
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET enabled = ? WHERE id = ?", enabled, id); err != nil || enabled {
 			return err
 		}
-		return giveUp(ctx, tx, id, "state = 'queued'", "The job was switched off while this build waited.", now)
+		return giveUp(ctx, tx, id, "state = 'queued'", "The job was disabled while this build was queued.", now)
 	})
 }
 

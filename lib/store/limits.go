@@ -78,7 +78,7 @@ func (l Limits) admit(ctx context.Context, tx *sql.Tx, user int64, now time.Time
 	var p User
 	if err := tx.QueryRowContext(ctx, "SELECT "+userColumns+" FROM user p WHERE p.id = ?",
 		user).Scan(p.fields()...); err != nil {
-		return missing(err, "There is no such account.")
+		return missing(err, "This account does not exist.")
 	}
 	l = l.For(&p)
 	for _, check := range []func(context.Context, *sql.Tx, int64, time.Time) error{l.atOnce, l.aDay, l.minutes,
@@ -120,8 +120,8 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, user int64, _ time.Time)
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("You have %d builds queued or running, and %d is your limit.", n, l.Running),
-		"Wait until one has ended, or stop one.")
+		fmt.Sprintf("You have %d builds queued or running. Your limit is %d.", n, l.Running),
+		"Wait until one has finished, or stop one.")
 }
 
 func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
@@ -140,9 +140,9 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time)
 	}
 	free := at.Add(daily)
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("You have started %d builds in the last 24 hours, and that is your limit.",
+		fmt.Sprintf("You have started %d builds in the last 24 hours, which is your limit.",
 			l.Daily),
-		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
 func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
@@ -158,12 +158,12 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) 
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
-	advice := fmt.Sprintf("Remove a job that you no longer need: “%s” has %s.", name, size(most))
+	advice := fmt.Sprintf("Delete a job that you no longer need: “%s” uses %s.", name, size(most))
 	if l.KeepDays > 0 {
-		advice += fmt.Sprintf(" Files are removed by themselves after %d days.", l.KeepDays)
+		advice += fmt.Sprintf(" Files are deleted automatically after %d days.", l.KeepDays)
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("The files of your builds take %s, and %s is your limit.", size(n),
+		fmt.Sprintf("The files of your builds take %s. Your limit is %s.", size(n),
 			size(l.Bytes)), advice)
 }
 
@@ -178,8 +178,8 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Ti
 	}
 	free := ran.below(most, now).Add(daily)
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("Your builds have run for %d minutes in the last 24 hours, and that is your limit.", l.Minutes),
-		"The next one can start on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		fmt.Sprintf("Your builds took %d minutes in the last 24 hours, which is your limit.", l.Minutes),
+		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
 }
 
 // spans are times in which builds ran.
@@ -232,9 +232,9 @@ func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("The Dockerfiles and contexts of your jobs, in all revisions that were built, would take %s, "+
-			"and %s is your limit.", size(n), size(most)),
-		fmt.Sprintf("Remove a job that you no longer need, or make it anew: “%s” has %s.", name, size(largest)))
+		fmt.Sprintf("The Dockerfiles and contexts of all built revisions of your jobs would take %s. Your limit is %s.",
+			size(n), size(most)),
+		fmt.Sprintf("Delete a job that you no longer need, or create it again: “%s” uses %s.", name, size(largest)))
 }
 
 func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) error {
@@ -244,8 +244,8 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 		return err
 	}
 	return apperr.New(apperr.Unavailable,
-		fmt.Sprintf("%d builds are waiting already, and this site takes no more just now.", n),
-		"Try again in some minutes; your job is stored.").In(5 * time.Minute)
+		fmt.Sprintf("%d builds are queued, and this site takes no more at the moment.", n),
+		"Try again in a few minutes. Your job is saved.").In(5 * time.Minute)
 }
 
 // size writes a number of bytes for people.

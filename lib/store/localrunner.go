@@ -90,7 +90,7 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 			return err
 		}
 		if b.State == Running {
-			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s runs.", number, name), "Stop it first.")
+			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s is running.", number, name), "Stop it first.")
 		}
 		return forgetLocal(ctx, tx, b.Ticket)
 	})

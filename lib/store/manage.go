@@ -149,7 +149,7 @@ func anotherAdmin(ctx context.Context, tx *sql.Tx, id int64) error {
 		return err
 	}
 	return apperr.New(apperr.FailedPrecondition, "This is the only administrator.",
-		"Make somebody else an administrator first.")
+		"Grant administrator rights to another user first.")
 }
 
 // UserQuery chooses from the accounts.

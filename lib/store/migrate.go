@@ -125,7 +125,7 @@ func writable(path string) error {
 	}
 	if owner := int(dir.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
 		return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner),
-			fmt.Sprintf("Run this as its owner: sudo -u '#%d' …", owner))
+			fmt.Sprintf("Run this as the owner: sudo -u '#%d' …", owner))
 	}
 	return nil
 }

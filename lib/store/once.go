@@ -111,6 +111,6 @@ func made(ctx context.Context, tx *sql.Tx, location string) error {
 	if n, err := r.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return apperr.New(apperr.FailedPrecondition, "This was sent twice, and the other one is being done.",
-		"See what it has made before you send it again.")
+	return apperr.New(apperr.FailedPrecondition, "This request was sent twice. The other one is being processed.",
+		"Check the result before you send it again.")
 }

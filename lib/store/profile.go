@@ -93,7 +93,7 @@ func (db *DB) RemoveUser(ctx context.Context, user int64, now time.Time, mail Ma
 		var email string
 		err := tx.QueryRowContext(ctx, `SELECT email FROM user WHERE id = ? AND removed_at IS NULL`, user).Scan(&email)
 		if err != nil {
-			return missing(err, "There is no such account.")
+			return missing(err, "This account does not exist.")
 		}
 		if err := anotherAdmin(ctx, tx, user); err != nil {
 			return err

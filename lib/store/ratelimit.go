@@ -81,7 +81,7 @@ func (t *Tried) count(ctx context.Context, tx *sql.Tx, l Limit, now time.Time) e
 		if n, err := r.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		return apperr.New(apperr.PermissionDenied, "Too many tries have failed.", "Ask the administrator.")
+		return apperr.New(apperr.PermissionDenied, "Too many failed attempts.", "Ask the administrator.")
 	}
 	r, err := tx.ExecContext(ctx, `INSERT INTO rate_limit_event (key, at) VALUES (?, ?)`, l.Key, timestamp(now))
 	if err != nil {
@@ -152,7 +152,7 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 		return err
 	}
 	wait := at.Add(r.Within).Sub(now)
-	return apperr.New(apperr.RateLimited, "Too many tries.",
+	return apperr.New(apperr.RateLimited, "Too many attempts.",
 		fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
 }
 

@@ -24,8 +24,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 		return h, rs.Scan(&h.Job.ID, &h.Job.Name, &h.Owner)
 	}
 	const (
-		waited = "This site was restored from a backup while this build waited: it was not started again by itself."
-		ran    = "This site was restored from a backup while this build ran: it was not started again by itself."
+		waited = "This site was restored from a backup while the build was queued. The build was not started again."
+		ran    = "This site was restored from a backup while the build was running. The build was not started again."
 	)
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var err error

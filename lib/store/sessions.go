@@ -67,7 +67,7 @@ func (db *DB) SessionByDigest(ctx context.Context, digest []byte) (*Session, *Us
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,
 			s.id, s.user_id, s.created_at, s.seen_at, s.expires_at, s.ended_at, s.address, s.agent
 			FROM session s JOIN user p ON p.id = s.user_id WHERE s.digest = ?`, digest).Scan(to...)
-		return missing(err, "There is no such session.")
+		return missing(err, "This session does not exist.")
 	})
 	if err != nil {
 		return nil, nil, err

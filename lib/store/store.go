@@ -64,7 +64,7 @@ func (db *DB) Fits(ctx context.Context) error {
 	if err == nil && version != schemaVersion {
 		advice := "Try again in a minute. Administrator: run “toasterctl migrate”."
 		if version > schemaVersion {
-			advice = "Try again in a minute. Administrator: install the newer version, which has been here."
+			advice = "Try again in a minute. Administrator: install the newer version, which has changed the database."
 		}
 		err = apperr.Wrap(apperr.Unavailable, fmt.Errorf("%s has schema version %d, this program needs %d", db.path,
 			version, schemaVersion), "This site is being updated.", advice)
@@ -107,7 +107,7 @@ func owned(path string) error {
 			return apperr.Wrap(apperr.Unavailable,
 				fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
 				"The site's database belongs to another user.",
-				fmt.Sprintf("Administrator: run this as its owner: sudo -u '#%d' …", owner))
+				fmt.Sprintf("Administrator: run this as the owner: sudo -u '#%d' …", owner))
 		}
 	}
 	return nil
@@ -167,13 +167,13 @@ func mapSQLiteError(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr:
-		return apperr.Wrap(apperr.StorageFull, err, "The server's disk is full or failing; nothing was stored.",
+		return apperr.Wrap(apperr.StorageFull, err, "The disk of the server is full or failing. Nothing was saved.",
 			"Try again later. Administrator: free some space.")
 	case sqlite3.ErrReadonly, sqlite3.ErrCantOpen, sqlite3.ErrPerm:
-		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written; nothing was stored.",
+		return apperr.Wrap(apperr.Unavailable, err, "The site's database can't be written. Nothing was saved.",
 			"Try again later. Administrator: see the log.")
 	case sqlite3.ErrBusy, sqlite3.ErrLocked:
-		return apperr.Wrap(apperr.Unavailable, err, "The server is very busy; nothing was stored.", "Try again in a minute.")
+		return apperr.Wrap(apperr.Unavailable, err, "The server is very busy. Nothing was saved.", "Try again in a minute.")
 	}
 	return err
 }

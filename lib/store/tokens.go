@@ -87,7 +87,7 @@ func (db *DB) TokenByDigest(ctx context.Context, digest []byte) (*Token, *User, 
 		err := tx.QueryRowContext(ctx,
 			`SELECT `+userColumns+`, `+tokenColumns+` FROM token t JOIN user p ON p.id = t.user_id WHERE t.digest = ?`, digest).
 			Scan(append(p.fields(), t.fields()...)...)
-		return missing(err, "There is no such token.")
+		return missing(err, "This token does not exist.")
 	})
 	if err != nil {
 		return nil, nil, err

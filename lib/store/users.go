@@ -91,8 +91,8 @@ func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
 }
 
 func addressTaken(err error) error {
-	return apperr.Wrap(apperr.AlreadyExists, err, "This e-mail address has an account already.",
-		"Log in, or take another address.").At("email")
+	return apperr.Wrap(apperr.AlreadyExists, err, "An account with this email address already exists.",
+		"Log in, or use another address.").At("email")
 }
 
 // UserByEmail finds an account by its address, letter case ignored; NotFound if there is none.
@@ -108,7 +108,7 @@ func (db *DB) UserByID(ctx context.Context, id int64) (*User, error) {
 func (db *DB) user(ctx context.Context, where string, arg any) (*User, error) {
 	found, err := db.users(ctx, `WHERE p.removed_at IS NULL AND `+where, arg)
 	if err == nil && len(found) == 0 {
-		err = apperr.New(apperr.NotFound, "There is no such account.", "")
+		err = apperr.New(apperr.NotFound, "This account does not exist.", "")
 	}
 	if err != nil {
 		return nil, err
@@ -167,5 +167,5 @@ func changed(r sql.Result, err error) error {
 	if n, err := r.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	return apperr.New(apperr.NotFound, "It isn't there any more.", "")
+	return apperr.New(apperr.NotFound, "It no longer exists.", "")
 }

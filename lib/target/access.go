@@ -33,11 +33,11 @@ func (t Target) HasPassword() bool { return t.SDK != "rootfs" }
 func (t Target) Login(a Access) string {
 	switch {
 	case a.Keys != "":
-		return "With the SSH key that was given with the job, if an SSH server is in the image: the password is locked, unless the Dockerfile sets one."
+		return "Use the SSH key of the job, if the image has an SSH server. The password is locked, unless the Dockerfile sets one."
 	case !t.HasPassword():
 		return ""
 	case a.Hash != "":
-		return "With the password that was shown once, when this revision of the job was stored. If it is lost, change the job: a new one is made there. A Dockerfile can set another."
+		return "Use the password that was shown once, when this revision of the job was saved. If you lost it, edit the job to generate a new one. The Dockerfile can set another password."
 	}
-	return "Root's password is locked, unless the Dockerfile sets one. Change the job: there it can get an SSH key or a password."
+	return "The root password is locked, unless the Dockerfile sets one. Edit the job to add an SSH key or a password."
 }

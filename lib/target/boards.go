@@ -8,8 +8,8 @@ type board struct {
 }
 
 const (
-	singleBoard = "Single-board computer: Raspberry Pi and others, from a memory card"
-	phone       = "Phone or tablet: from a memory card"
+	singleBoard = "Single-board computer: Raspberry Pi and others, on a memory card"
+	phone       = "Phone or tablet: on a memory card"
 	otherARM    = "ARM laptop or console"
 )
 

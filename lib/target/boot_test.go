@@ -49,9 +49,9 @@ func TestBootCheck(t *testing.T) {
 		qemu, dockerfile, says, answer string
 		prompt                         bool
 	}{
-		"a service":       {machine, page, "toaster: boot check: port 8080: \"HTTP/1.1 200 OK\"\n", "HTTP/1.1 200 OK", true},
-		"no port":         {machine, "FROM devuan/devuan:daedalus\nEXPOSE 53/udp\n", "toaster: boot check: a prompt after ", "", true},
-		"it does not run": {"#!/bin/sh\necho no machine; exit 1\n", page, "toaster: boot check: no prompt after ", "", false},
+		"a service":       {machine, page, "toaster: boot test: port 8080: \"HTTP/1.1 200 OK\"\n", "HTTP/1.1 200 OK", true},
+		"no port":         {machine, "FROM devuan/devuan:daedalus\nEXPOSE 53/udp\n", "toaster: boot test: a prompt after ", "", true},
+		"it does not run": {"#!/bin/sh\necho no machine; exit 1\n", page, "toaster: boot test: no prompt after ", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tools := t.TempDir()
@@ -108,7 +108,7 @@ func TestNoBootCheck(t *testing.T) {
 	b.start(t)
 	b.end()
 	b.wants(t, 0, "toaster: done: dist/live_amd64_daedalus.iso")
-	if strings.Contains(b.log.String(), "boot check") {
+	if strings.Contains(b.log.String(), "boot test") {
 		t.Error(b.log.String())
 	}
 }

@@ -185,20 +185,20 @@ func TestBrokenBuilds(t *testing.T) {
 			(exec sleep 987654) &
 			print -r -- "TOASTER-FAILED 2/2 12 exit 3"
 			return 1
-		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile did not work out (exit code 3): RUN exit 3; "quoted"`},
+		`, ExitBlend, `toaster: failed: line 12 of the Dockerfile failed (exit code 3): RUN exit 3; "quoted"`},
 		{"an instruction says much of what is known as a trouble", `
 			print -r -- "TOASTER-STEP 1/1 4 RUN many"
 			repeat 40 print "Connection refused"
 			repeat 20000 print -rn -- "one long line without an end, and more of it than anybody wants to keep in memory; "
 			print "\nTOASTER-FAILED 1/1 4 exit 9"
 			return 1
-		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile did not work out (exit code 9): RUN many`},
-		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend did not work out."},
-		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
+		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile failed (exit code 9): RUN many`},
+		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend failed."},
+		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the instructions of the Dockerfile did not all run."},
 		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,
-			"toaster: failed: the stamp in the image is another blend's: the Dockerfile's instructions did not run."},
+			"toaster: failed: the stamp in the image belongs to another blend: the instructions of the Dockerfile did not run."},
 		{"a stamp of the host", "print $TOASTER_BLEND_SHA256 >$workdir/stamp; ln -s $workdir $strapdir/etc/toaster\n", ExitStamp,
-			"toaster: failed: the image has no stamp: the Dockerfile's instructions did not run to their end."},
+			"toaster: failed: the image has no stamp: the instructions of the Dockerfile did not all run."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := start(t, scriptOf(t, blend(c.body)))
@@ -247,11 +247,11 @@ func TestFullDisk(t *testing.T) {
 		"customising": {"dd if=/dev/zero of=$strapdir/fill bs=1M\n" + stamp, "toaster: failed: the disk is full: ",
 			"TOASTER_FREE_DISK=0"},
 		"packing": {"dd if=/dev/urandom of=$strapdir/fill bs=1M count=5 || return 1\n" + stamp,
-			"toaster: failed: the image could not be packed", "TOASTER_FREE_DISK=0"},
+			"toaster: failed: the image can't be packed", "TOASTER_FREE_DISK=0"},
 		"the host's reserve": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
-			"toaster: failed: the disk is full: only 4 MiB would be free in ", "TOASTER_FREE_DISK=4194304"},
+			"toaster: failed: the disk is full: only 4 MiB would remain free in ", "TOASTER_FREE_DISK=4194304"},
 		"the build's share": {"dd if=/dev/zero of=$strapdir/fill bs=1M count=5; sleep 30\n" + stamp,
-			"toaster: failed: the disk is full: the build took more than the 4 MiB that it may use in ",
+			"toaster: failed: the disk is full: the build used more than its limit of 4 MiB in ",
 			"TOASTER_FREE_DISK=0 TOASTER_DISK=4194304"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -300,7 +300,7 @@ func TestMirrorAway(t *testing.T) {
 	}
 	b := start(t, script)
 	b.end()
-	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is just being changed. Its answer stands above; try again later.")
+	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is being updated. See its answer above, and try again later.")
 	b.isClean(t)
 }
 
@@ -334,7 +334,7 @@ func TestHost(t *testing.T) {
 		t.Setenv("PATH", bare)
 		r := start(t, script)
 		r.end()
-		r.wants(t, ExitHost, "toaster: failed: this host lacks programs. Install them, as root: apt-get install ")
+		r.wants(t, ExitHost, "toaster: failed: programs are missing on this host. As root, install them: apt-get install ")
 		for _, want := range []string{" mmdebstrap", " zsh", " dpkg"} {
 			if !strings.Contains(r.log.String(), want) {
 				t.Errorf("%s is not named: %s", want, r.log.String())

@@ -18,9 +18,9 @@ type problem struct{ key, why string }
 // groups are the SDKs, and what a person thinks of when choosing one; an ARM board has its own.
 var groups = map[string]string{
 	"rootfs": "Root filesystem: for containers, LXC and chroots",
-	"vm":     "Virtual machine: for qemu, libvirt and VirtualBox",
-	"live":   "Live ISO: starts from a stick or a disc",
-	"arm":    "ARM board: for a memory card",
+	"vm":     "Virtual machine: for QEMU, libvirt and VirtualBox",
+	"live":   "Live ISO: boots from a USB stick or a disc",
+	"arm":    "ARM board: on a memory card",
 }
 
 // titles are a target's line for people, by its SDK: what it makes, of which release and architecture.
@@ -42,23 +42,23 @@ func (d named) check(others []named) *problem {
 		return &problem{d.key + ".security", "must be an address, or empty"}
 	}
 	if !path.IsAbs(d.Keyring) || !isWord(d.Keyring, "/._+-") {
-		return &problem{d.key + ".keyring", "must be a file's whole path"}
+		return &problem{d.key + ".keyring", "must be an absolute path"}
 	}
 	if !isName(d.KeyringPackage) {
-		return &problem{d.key + ".keyring_package", "must be a package's name"}
+		return &problem{d.key + ".keyring_package", "must be the name of a package"}
 	}
 	if d.KeyringSource != "" && !isMirror(d.KeyringSource) {
 		return &problem{d.key + ".keyring_source", "must be an address, or empty"}
 	}
 	if len(d.Components) == 0 || !all(d.Components, isName) {
-		return &problem{d.key + ".components", `must name sections of the archive, such as "main"`}
+		return &problem{d.key + ".components", `must be components of the archive, such as "main"`}
 	}
 	for codename := range d.Releases {
 		if !isName(codename) {
-			return &problem{d.key + ".releases." + codename, "is no codename"}
+			return &problem{d.key + ".releases." + codename, "is not a codename"}
 		}
 		if other := home(others, codename); other.key != "" {
-			return &problem{d.key + ".releases." + codename, "is a release of " + other.key + " already"}
+			return &problem{d.key + ".releases." + codename, "is already a release of " + other.key}
 		}
 	}
 	for _, codename := range d.Rolling {
@@ -86,7 +86,7 @@ func (f *family) check(key string, distributions []named) *problem {
 	}
 	for _, arch := range f.Arch {
 		if !slices.Contains(architectures, arch) {
-			return &problem{key + ".arch", fmt.Sprintf("%q is none of %s", arch, strings.Join(architectures, ", "))}
+			return &problem{key + ".arch", fmt.Sprintf("%q is not one of %s", arch, strings.Join(architectures, ", "))}
 		}
 	}
 	if bad := f.checkBoards(key); bad != nil {
@@ -112,7 +112,7 @@ func (f *family) check(key string, distributions []named) *problem {
 
 func (f *family) checkBoards(key string) *problem {
 	if (f.SDK == "arm") != (len(f.Board) > 0) {
-		return &problem{key + ".board", `must be there for the SDK "arm", and only there`}
+		return &problem{key + ".board", `is required for the SDK "arm", and not allowed for others`}
 	}
 	for _, name := range f.Board {
 		b, ok := boards[name]
@@ -128,7 +128,7 @@ func (f *family) checkBoards(key string) *problem {
 	}
 	for _, arch := range f.Arch {
 		if f.SDK != "rootfs" && arch != "amd64" && arch != "i386" {
-			return &problem{key + ".arch", fmt.Sprintf("%s-sdk knows amd64 and i386 only", f.SDK)}
+			return &problem{key + ".arch", fmt.Sprintf("%s-sdk only supports amd64 and i386", f.SDK)}
 		}
 	}
 	return nil
@@ -137,21 +137,21 @@ func (f *family) checkBoards(key string) *problem {
 // checkImage looks at what an entry says of the image's contents.
 func (f *family) checkImage(key string) *problem {
 	if f.Mirror != "" && !isMirror(f.Mirror) {
-		return &problem{key + ".mirror", "must be an address, or left out"}
+		return &problem{key + ".mirror", "must be an address, or omitted"}
 	}
 	if !all(f.Components, isName) {
-		return &problem{key + ".components", "must name sections of the archive"}
+		return &problem{key + ".components", "must be components of the archive"}
 	}
 	if !all(f.Packages, isName) {
-		return &problem{key + ".packages", "must be packages' names"}
+		return &problem{key + ".packages", "must be names of packages"}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Replace)) {
 		if !isName(name) || f.Replace[name] != "" && !isName(f.Replace[name]) {
-			return &problem{key + ".replace", "must be packages' names"}
+			return &problem{key + ".replace", "must be names of packages"}
 		}
 	}
 	if f.Size != 0 && (f.SDK != "vm" && f.SDK != "arm" || f.Size < 1024 || f.Size > 1<<20) {
-		return &problem{key + ".size", `is the disk's size in MB, from 1024 to 1048576, for "vm" and "arm" only`}
+		return &problem{key + ".size", `must be the size of the disk in MB, from 1024 to 1048576, for "vm" and "arm" only`}
 	}
 	if f.BootCheck && f.SDK != "vm" && f.SDK != "live" {
 		return &problem{key + ".boot_check", `is for "vm" and "live" only`}

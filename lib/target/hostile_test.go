@@ -63,7 +63,7 @@ var hostileTrees = map[string]struct {
 	"the folder above": {"live vm", `rm -rf /etc/apt /var/lib/dpkg &&
 		ln -s HOST /etc/apt && ln -s HOST /var/lib/dpkg`, "toaster: done", 0},
 	"/boot": {"live", `rm -rf /boot && ln -s HOST /boot`,
-		"toaster: failed: the SDK could not go on after", ExitFailed},
+		"toaster: failed: the SDK failed after", ExitFailed},
 	"/etc":           {"live", linkedEtc, "toaster: failed: the image has no stamp", ExitStamp},
 	"/etc on a disk": {"vm", linkedEtc, "toaster: done", 0}, // it leads to the stamp in the image
 	"the stamp's folder": {"live", `ln -s HOST /etc/toaster`,

@@ -257,7 +257,7 @@ func TestBrokenImages(t *testing.T) {
 		last   string
 		change func(*Recipe, *string)
 	}{
-		"an instruction fails": {"vm", ExitBlend, "toaster: failed: line 2 of the Dockerfile did not work out (exit code 3): RUN exit 3", func(r *Recipe, _ *string) {
+		"an instruction fails": {"vm", ExitBlend, "toaster: failed: line 2 of the Dockerfile failed (exit code 3): RUN exit 3", func(r *Recipe, _ *string) {
 			*r = sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN exit 3\n")
 		}},
 		"the blend does nothing": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {
@@ -267,18 +267,18 @@ func TestBrokenImages(t *testing.T) {
 			otherBlend(r, stamp) // strapdir was copied before
 		}},
 		"a stage fails": {"live", ExitFailed,
-			"toaster: failed: the SDK could not go on after \"Chrooting to execute 'thirdstage' ...\".",
+			"toaster: failed: the SDK failed after \"Chrooting to execute 'thirdstage' ...\".",
 			func(r *Recipe, _ *string) { r.Target.Mirror = "http://fails.example/merged" }},
-		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK could not go on: the SDK could not be loaded.", func(r *Recipe, _ *string) { r.Target.Board = "none" }},
+		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK failed: the SDK could not be loaded.", func(r *Recipe, _ *string) { r.Target.Board = "none" }},
 		"the SDK is not whole": {"live", ExitHost, "toaster: failed: TOASTER_SDK_DIR, ", func(_ *Recipe, sdk *string) {
 			if err := os.RemoveAll(filepath.Join(*sdk, "lib/zuper")); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		"another SDK": {"live", ExitFailed, "toaster: failed: the SDK could not go on: this is no live-sdk.", func(_ *Recipe, sdk *string) {
+		"another SDK": {"live", ExitFailed, "toaster: failed: the SDK failed: this is no live-sdk.", func(_ *Recipe, sdk *string) {
 			write(t, filepath.Join(*sdk, "lib/kind"), "vm", 0o644)
 		}},
-		"the SDK can't be fetched": {"live", ExitMirror, "toaster: failed: the SDK could not be fetched from http://127.0.0.1:1/sdk", func(_ *Recipe, sdk *string) { *sdk = "" }},
+		"the SDK can't be fetched": {"live", ExitMirror, "toaster: failed: the SDK can't be fetched from http://127.0.0.1:1/sdk", func(_ *Recipe, sdk *string) { *sdk = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sdk, r := miniSDK(t, c.kind, "new"), sdkRecipe(t, c.kind, page)
@@ -364,6 +364,6 @@ func TestMirrorAwayImage(t *testing.T) {
 	b := image(t, miniSDK(t, "live", "new"), r)
 	b.start(t)
 	b.end()
-	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is just being changed.")
+	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is being updated.")
 	b.isClean(t)
 }

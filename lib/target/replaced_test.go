@@ -30,7 +30,7 @@ func TestUnknownSDK(t *testing.T) {
 			b := image(t, sdk, sdkRecipe(t, "vm", page))
 			b.start(t)
 			b.end()
-			b.wants(t, ExitFailed, "toaster: failed: the SDK could not go on: this vm-sdk is not known")
+			b.wants(t, ExitFailed, "toaster: failed: the SDK failed: this vm-sdk is not known")
 			b.isClean(t)
 			if strings.Contains(b.log.String(), "Bootstrapping") {
 				t.Error("it was driven all the same")
@@ -55,7 +55,7 @@ func TestListOfReplacedFunctions(t *testing.T) {
 			write(t, script, strings.Replace(readFile(t, script), c.old, c.new, 1), 0o600)
 			b.start(t)
 			b.end()
-			b.wants(t, ExitFailed, "toaster: failed: the SDK could not go on: "+c.last)
+			b.wants(t, ExitFailed, "toaster: failed: the SDK failed: "+c.last)
 		})
 	}
 }

@@ -36,7 +36,7 @@ const (
 	ExitHost    = 3   // the host lacks a program, a keyring or a permission
 	ExitMirror  = 4   // the package archive can't be reached
 	ExitFull    = 5   // the disk is full
-	ExitBlend   = 6   // an instruction of the Dockerfile did not work out
+	ExitBlend   = 6   // an instruction of the Dockerfile failed
 	ExitStamp   = 7   // the customisation did not run to its end
 	ExitSilent  = 8   // nothing was printed for too long
 	ExitStopped = 143 // HUP, INT or TERM
@@ -96,14 +96,14 @@ func assemble(names []string) string {
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {
-		return nil, apperr.New(apperr.InvalidArgument, "The target "+r.Target.Name+" can't be built.", "Pick another target.").At("target")
+		return nil, apperr.New(apperr.InvalidArgument, "The target "+r.Target.Name+" can't be built.", "Choose another target.").At("target")
 	}
 	if err := cmp.Or(checkBlend(r), r.Root.check()); err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, "The build script could not be made.", "Tell the administrator the request's id.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.", "Contact the administrator, and include the request ID.")
 	}
 	facts, err := factsOf(r)
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, "The build script could not be made.", "Tell the administrator the request's id.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.", "Contact the administrator, and include the request ID.")
 	}
 	var b bytes.Buffer
 	shell, drive := assemble(part.shell), assemble(part.drive)
@@ -156,7 +156,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 # "sh FILE check" builds nothing, and says what this host lacks for it.
 #
 # Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
-# can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile did not work out; 7 the customisation did
+# can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile failed; 7 the customisation did
 # not run to its end; 8 nothing was printed for too long; 143 stopped. The last line says what happened.
 
 `, t.Name, who)

@@ -45,14 +45,14 @@ func (t *Targets) where(ok func(Target) bool) (found []Target) {
 func (t *Targets) Find(name string) (Target, error) {
 	i := slices.IndexFunc(t.list, func(x Target) bool { return x.Name == name })
 	if i < 0 {
-		return Target{}, apperr.New(apperr.InvalidArgument, fmt.Sprintf("There is no target %q.", name), "Pick one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, fmt.Sprintf("There is no target %q.", name), "Choose one from the list.").At("target")
 	}
 	if x := t.list[i]; !x.On {
-		message := "The target " + name + " is switched off."
+		message := "The target " + name + " is disabled."
 		if x.Remark != "" {
-			message = "The target " + name + " is switched off: " + x.Remark + "."
+			message = "The target " + name + " is disabled: " + x.Remark + "."
 		}
-		return Target{}, apperr.New(apperr.InvalidArgument, message, "Pick another one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, message, "Choose another one from the list.").At("target")
 	}
 	return t.list[i], nil
 }
@@ -90,7 +90,7 @@ func LoadTargets(path string) (*Targets, error) {
 }
 
 func unusable(err error) error {
-	return apperr.Wrap(apperr.Unavailable, err, "This site's list of targets can't be used.", "Administrator: see the log.")
+	return apperr.Wrap(apperr.Unavailable, err, "The list of targets of this site is invalid.", "Administrator: see the log.")
 }
 
 // file is targets.toml as it is written.

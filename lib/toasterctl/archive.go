@@ -185,13 +185,13 @@ func (b *backup) take(h *tar.Header, r io.Reader) error {
 	below, isBuild := strings.CutPrefix(h.Name, buildsName)
 	switch {
 	case h.Typeflag != tar.TypeReg || b.manifest == nil && h.Name != manifestName:
-		return b.damaged(errors.New(h.Name + " does not belong here"))
+		return b.damaged(errors.New(h.Name + " is unexpected"))
 	case h.Name == manifestName:
 		return b.takeManifest(r)
 	case h.Name == databaseName && b.takeDatabase != nil:
 		return b.either(b.takeDatabase(r), r)
 	case isBuild && (!fs.ValidPath(below) || below == "." || path.Base(below)[0] == '@'):
-		return b.damaged(errors.New("a build's file has a strange name"))
+		return b.damaged(errors.New("a file of a build has an invalid name"))
 	case isBuild && b.takeBuild != nil:
 		return b.either(b.takeBuild(below, h.ModTime, r), r)
 	}
@@ -236,7 +236,7 @@ func (b *backup) damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return apperr.Wrap(apperr.InvalidArgument, err, b.path+" is no whole backup of toaster.", "Nothing was changed. Take another file.")
+	return apperr.Wrap(apperr.InvalidArgument, err, b.path+" is not a complete backup of toaster.", "Nothing was changed. Use another file.")
 }
 
 // unpacked returns the tar archive that a file is, whether it is compressed or not.

@@ -49,7 +49,7 @@ func (w *world) askSecret() (string, error) {
 		return "", misused("missing: --password-stdin, which reads the password from standard input")
 	}
 	var typed [2]string
-	for i, question := range []string{"Password", "The same again"} {
+	for i, question := range []string{"Password", "Repeat the password"} {
 		var err error
 		if typed[i], err = w.hidden(f, question); err != nil {
 			return "", err
@@ -57,9 +57,9 @@ func (w *world) askSecret() (string, error) {
 	}
 	switch {
 	case typed[0] != typed[1]:
-		return "", misused("these were two different passwords: nothing was done")
+		return "", misused("the passwords are different: nothing was changed")
 	case typed[0] == "":
-		return "", misused("an empty password: nothing was done")
+		return "", misused("the password is empty: nothing was changed")
 	}
 	return typed[0], nil
 }
@@ -97,7 +97,7 @@ func (w *world) hidden(f *os.File, question string) (string, error) {
 		return a.line, a.err
 	case <-interrupted:
 		fmt.Fprintln(w.err)
-		return "", misused("interrupted: nothing was done")
+		return "", misused("interrupted: nothing was changed")
 	}
 }
 
@@ -113,7 +113,7 @@ func readLine(f *os.File) (string, error) {
 		case n == 1:
 			line = append(line, one[0])
 		case err == io.EOF:
-			return "", misused("the input ended: nothing was done")
+			return "", misused("unexpected end of input: nothing was changed")
 		case err != nil:
 			return "", err
 		}

@@ -63,23 +63,23 @@ func typing(t *testing.T, args []string, answers ...[2]string) (shown string, st
 func TestATerminalIsAskedForWhatIsMissing(t *testing.T) {
 	config := newSite(t)
 	const phrase = "a phrase for bob to remember"
-	shown, status := typing(t, []string{"user", "add", "--config", config}, [2]string{"E-mail address: ", "bob@example.org\n"},
-		[2]string{"Password: ", phrase + "\n"}, [2]string{"The same again: ", phrase + "\n"})
+	shown, status := typing(t, []string{"user", "add", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"},
+		[2]string{"Password: ", phrase + "\n"}, [2]string{"Repeat the password: ", phrase + "\n"})
 	if status != 0 || !strings.Contains(shown, "bob@example.org can log in now") || strings.Contains(shown, phrase) {
 		t.Fatalf("%d: %s", status, shown)
 	}
-	shown, status = typing(t, []string{"user", "passwd", "--config", config}, [2]string{"E-mail address: ", "bob@example.org\n"},
-		[2]string{"Password: ", phrase + " 2\n"}, [2]string{"The same again: ", phrase + " 2\n"})
-	if status != 0 || !strings.Contains(shown, "The password was set") || strings.Contains(shown, phrase) {
+	shown, status = typing(t, []string{"user", "passwd", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"},
+		[2]string{"Password: ", phrase + " 2\n"}, [2]string{"Repeat the password: ", phrase + " 2\n"})
+	if status != 0 || !strings.Contains(shown, "The password is set") || strings.Contains(shown, phrase) {
 		t.Errorf("%d: %s", status, shown)
 	}
-	shown, status = typing(t, []string{"token", "add", "--config", config}, [2]string{"E-mail address: ", "bob@example.org\n"})
+	shown, status = typing(t, []string{"token", "add", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"})
 	if status != 0 || !strings.Contains(shown, "toaster_") {
 		t.Errorf("%d: %s", status, shown)
 	}
-	two := [][2]string{{"Password: ", phrase + "\n"}, {"The same again: ", "another\n"}}
+	two := [][2]string{{"Password: ", phrase + "\n"}, {"Repeat the password: ", "another\n"}}
 	shown, status = typing(t, []string{"user", "add", "--config", config, "--email", "eve@example.org"}, two...)
-	if status != 2 || !strings.Contains(shown, "two different passwords") {
+	if status != 2 || !strings.Contains(shown, "the passwords are different") {
 		t.Errorf("%d: %s", status, shown)
 	}
 	shown, status = typing(t, []string{"user", "add", "--config", config, "--email", "eve@example.org"}, [2]string{"Password: ", "half\x03"})

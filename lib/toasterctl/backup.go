@@ -23,15 +23,15 @@ import (
 )
 
 type backupCommand struct {
-	Artifacts bool   `help:"Take along what the local engine has built, logs and artifacts: it may be large."`
-	File      string `arg:"" help:"The file to make, such as toaster.tar.gz; without .gz it is not compressed. -: standard output, compressed."`
+	Artifacts bool   `help:"Include the logs and artifacts of the local engine. They may be large."`
+	File      string `arg:"" help:"The file to create, such as toaster.tar.gz. Without .gz it is not compressed. “-” writes to standard output, compressed."`
 }
 
 func (backupCommand) Help() string {
-	return "Puts the configuration, all files that it names and one consistent state of the database into one file, while everything runs. " +
-		"What is larger than 64 MiB is left out, which is said. " +
-		"The file has mode 0600: who can read it can forge log-ins. One that is there is replaced when the new one is whole. " +
-		"“toasterctl restore” reads it. In a crontab of root's:\n\n" +
+	return "Saves the configuration, all files that it refers to, and a consistent copy of the database in one file. The site can keep running. " +
+		"Files larger than 64 MiB are skipped, with a message. " +
+		"The file has mode 0600: anyone who can read it can forge sessions. An existing file is replaced when the new one is complete. " +
+		"To restore it, use “toasterctl restore”. In the crontab of root:\n\n" +
 		"    5 3 * * * root toasterctl backup /var/backups/toaster-$(date +\\%u).tar.gz"
 }
 
@@ -106,7 +106,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 			return err
 		}
 		if size > maxSmall {
-			fmt.Fprintf(w.err, "%s is not in the backup: it has %s. Keep a copy of your own.\n", *file.Path, view.Bytes("en", size))
+			fmt.Fprintf(w.err, "%s is not in the backup: it has %s. Keep a separate copy.\n", *file.Path, view.Bytes("en", size))
 		}
 	}
 	if err := a.file(databaseName, database); err != nil {

@@ -45,7 +45,7 @@ func TestBackupAndRestore(t *testing.T) {
 		t.Fatalf("%v, %v", fi.Mode(), err)
 	}
 	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("is as it was at")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("was restored to its state of")
 	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
 	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "builds/job-1/1/log"} {
 		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
@@ -95,7 +95,7 @@ func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
 	ctl(t, "", "backup", "--config", config, file).exits(0)
 	fresh := filepath.Join(t.TempDir(), "toaster.toml")
 	write(t, filepath.Join(filepath.Dir(fresh), "builds", name, "2", "log"), "it is still there\n")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("1 build left without log and files")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("1 build without log and files")
 	if db, err = sql.Open("sqlite3", filepath.Join(filepath.Dir(fresh), "toaster.db")); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func states(t *testing.T, config string) (states string) {
 func TestARestoredSiteBuildsNothingByItself(t *testing.T) {
 	_, file, job := under(t)
 	fresh := filepath.Join(t.TempDir(), "toaster.toml")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("builds of 1 job and 1 email waited or went on", "--force --resume",
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("builds of 1 job and 1 email were queued or running", "--force --resume",
 		"toasterctl job start "+job+"    # greeter, of "+email)
 	runUntilReady(t, fresh)
 	for range 2 {
@@ -162,7 +162,7 @@ func TestARestoredSiteBuildsNothingByItself(t *testing.T) {
 	if got := states(t, fresh); got != "lost lost, 0, 0" {
 		t.Errorf("the restored site has %q", got)
 	}
-	ctl(t, "", "job", "status", "--config", fresh, job).exits(0).says("restored from a backup while this build waited")
+	ctl(t, "", "job", "status", "--config", fresh, job).exits(0).says("restored from a backup while the build was queued")
 	ctl(t, "", "job", "start", "--config", fresh, job).exits(0)
 	if got := states(t, fresh); !strings.HasPrefix(got, "lost lost ") {
 		t.Errorf("after a start it has %q", got)
@@ -214,7 +214,7 @@ func TestRestoreReplacesOnlyByForceAndWhileOthersRead(t *testing.T) {
 	config, file := kept(t)
 	ctl(t, secret, "user", "add", "--config", config, "--email", "late@example.org", "--password-stdin").exits(0)
 	s := newServer(t, "--config", config)
-	refused := ctl(t, "", "restore", "--config", config, file).exits(1).complains("There is a site already", "toaster.db", "--force")
+	refused := ctl(t, "", "restore", "--config", config, file).exits(1).complains("A site already exists", "toaster.db", "--force")
 	ctl(t, "", "user", "list", "--config", config).exits(0).says("late@example.org")
 	if strings.Count(refused.err, "\n") > 2 {
 		t.Errorf("%s", refused.err)
@@ -261,7 +261,7 @@ func TestABackupThatIsNotWholeChangesNothing(t *testing.T) {
 			}
 			return text
 		}),
-		"no database": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
+		"not a database": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
 			if h.Name == databaseName {
 				return []byte("nothing")
 			}
@@ -270,7 +270,7 @@ func TestABackupThatIsNotWholeChangesNothing(t *testing.T) {
 	} {
 		fresh := filepath.Join(t.TempDir(), "toaster.toml")
 		path := write(t, filepath.Join(t.TempDir(), "bad"), string(content))
-		ctl(t, "", "restore", "--config", fresh, path).exits(1).complains("no whole backup", "Nothing was changed")
+		ctl(t, "", "restore", "--config", fresh, path).exits(1).complains("not a complete backup", "Nothing was changed")
 		for _, made := range []string{"toaster.toml", "keys", "toaster.db"} {
 			if _, err := os.Lstat(filepath.Join(filepath.Dir(fresh), made)); err == nil {
 				t.Errorf("%s: it made %s", name, made)
@@ -352,7 +352,7 @@ func TestBackupIsMadeByTheOwnerOrRootAlone(t *testing.T) {
 }
 
 func TestMigrateCheck(t *testing.T) {
-	ctl(t, "", "migrate", "--check", "--config", newSite(t)).exits(0).says("nothing is to do")
+	ctl(t, "", "migrate", "--check", "--config", newSite(t)).exits(0).says("No migration is needed")
 }
 
 // When the disk is full, a backup to another one may be wanted most.

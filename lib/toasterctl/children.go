@@ -37,7 +37,7 @@ func endChildren(stderr io.Writer) error {
 	if len(killed) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(stderr, "%s did not end and was killed\n", count(len(killed), "CGI program"))
+	_, err := fmt.Fprintf(stderr, "%s did not exit and was killed\n", count(len(killed), "CGI program"))
 	return err
 }
 

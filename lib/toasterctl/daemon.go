@@ -17,12 +17,12 @@ import (
 )
 
 type migrateCommand struct {
-	Check bool `help:"Only say whether there is something to do: the exit status is 1 when there is."`
+	Check bool `help:"Only check whether a migration is needed: the exit code is 1 if it is."`
 }
 
 func (migrateCommand) Help() string {
-	return "The database is copied first, to a file beside it. There is no way back but that copy, or a backup: " +
-		"a database of a newer version is refused."
+	return "The database is first copied to a file in the same folder. To go back, you need that copy or a backup: " +
+		"an older version rejects a newer database."
 }
 
 func (c migrateCommand) Run(w *world) error {
@@ -45,16 +45,16 @@ func (c migrateCommand) Run(w *world) error {
 		return err
 	}
 	if n.Stale > 0 {
-		if _, err := fmt.Fprintf(w.out, "%s sealed.\n", wereDone(n.Stale)); err != nil {
+		if _, err := fmt.Fprintf(w.out, "%s encrypted.\n", wereDone(n.Stale)); err != nil {
 			return err
 		}
 	}
 	if from == to {
-		_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing was to do.\n", to)
+		_, err = fmt.Fprintf(w.out, "The database has schema version %d. No migration was needed.\n", to)
 	} else {
-		_, err = fmt.Fprintf(w.out, "The database was brought from schema version %d to %d.\n", from, to)
+		_, err = fmt.Fprintf(w.out, "The database was migrated from schema version %d to %d.\n", from, to)
 		if from > 0 {
-			_, err = fmt.Fprintf(w.out, "It is kept as it was in %s.\n", store.CopyOf(cfg.Paths.Database, from))
+			_, err = fmt.Fprintf(w.out, "A copy of the old database is in %s.\n", store.CopyOf(cfg.Paths.Database, from))
 		}
 	}
 	return err
@@ -66,27 +66,27 @@ func migrationDue(w *world, cfg *config.Config) error {
 		return err
 	}
 	if have < want {
-		return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("The database is at schema version %d, this version works with %d.", have, want), "Run “toasterctl migrate”.")
+		return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("The database has schema version %d. This version needs %d.", have, want), "Run “toasterctl migrate”.")
 	}
 	if err := sealingDue(w, cfg); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "The database is at schema version %d: nothing is to do.\n", have)
+	_, err = fmt.Fprintf(w.out, "The database has schema version %d. No migration is needed.\n", have)
 	return err
 }
 
 type runnerCommand struct {
-	Drain bool          `help:"Have the runner that is running take no more builds and end when those that it has have ended, and wait for that."`
-	Limit time.Duration `placeholder:"DURATION" help:"With --drain: wait no longer than this, such as 30m. Default: as long as builds run."`
-	Queue bool          `hidden:"" help:"Be the half that knows the database; the runner starts it."`
+	Drain bool          `help:"Stop the running runner after its current builds, and wait for it. It takes no new builds."`
+	Limit time.Duration `placeholder:"DURATION" help:"With --drain: maximum time to wait, such as 30m. Default: until all builds have finished."`
+	Queue bool          `hidden:"" help:"Internal: the process of the runner that uses the database."`
 }
 
 func (runnerCommand) Help() string {
-	return "Started by root it is two processes: one that works with the database, as its owner, and one that runs builds, keeps their logs " +
-		"and artifacts as the owner of the folder, and is root only where a build needs it. SIGINT or SIGTERM ends both, and interrupts the builds that run: they are queued again by themselves, once.\n\n" +
-		"Before an upgrade or a restart, --drain interrupts nothing. Its exit status is 0 when the runner has ended, or none was running, and 1 when " +
-		"builds still run after the limit, or it was interrupted itself; the runner still takes no more builds then, and ends with them. " +
-		"Builds that wait go on waiting for the next runner:\n\n    toasterctl runner --drain --limit 1h && service toaster-runner restart"
+	return "If root starts it, it runs as two processes: one uses the database as its owner; the other runs builds and stores their logs " +
+		"and artifacts as the owner of the folder, and uses root privileges only where a build needs them. SIGINT or SIGTERM stops both and interrupts running builds, which are queued again once.\n\n" +
+		"Use --drain before an upgrade or a restart to let running builds finish. The exit code is 0 if the runner has stopped or none was running, and 1 if " +
+		"builds are still running after the limit or the command was interrupted. In that case, the runner still takes no new builds, and stops after the running ones. " +
+		"Queued builds wait for the next runner:\n\n    toasterctl runner --drain --limit 1h && service toaster-runner restart"
 }
 
 func (c runnerCommand) Run(w *world) error {
@@ -94,7 +94,7 @@ func (c runnerCommand) Run(w *world) error {
 		return runQueue(w)
 	}
 	if c.Limit < 0 || c.Limit > 0 && !c.Drain {
-		return misused("--limit is for --drain, and not negative")
+		return misused("--limit needs --drain, and can't be negative")
 	}
 	defer w.untilSignal()()
 	cfg, err := w.load()
@@ -103,7 +103,7 @@ func (c runnerCommand) Run(w *world) error {
 	}
 	if cfg.Engine != "local" {
 		// No failure: init systems start it on every host.
-		_, err := fmt.Fprintf(w.err, "%s: the engine is %q, which needs no runner.\n", cfg.Path, cfg.Engine)
+		_, err := fmt.Fprintf(w.err, "%s: the engine %q needs no runner.\n", cfg.Path, cfg.Engine)
 		return err
 	}
 	if c.Drain {
@@ -173,7 +173,7 @@ func (w *world) slots(cfg *config.Config) []int {
 	_, ids := ofUser()
 	slots := max(1, min(cfg.Local.Slots, len(ids)))
 	if command := addIDs(cfg.Local.Slots); command != nil {
-		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user ids for %s at once, and local.slots is %d: as root, %s",
+		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.slots is %d: as root, run %s",
 			count(len(ids), "build"), cfg.Local.Slots, strings.Join(command, " ")))
 	}
 	cfg.Local.Slots = slots

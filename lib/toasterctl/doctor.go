@@ -16,17 +16,17 @@ import (
 )
 
 type doctorCommand struct {
-	Quick bool `help:"Leave out what takes more than a second: the trial build of the local engine, and what its targets need."`
+	Quick bool `help:"Skip checks that take more than a second: the test build of the local engine, and the requirements of its targets."`
 }
 
 func (doctorCommand) Help() string {
-	return "Looks at the database, its rights and its schema, the keys, the disk, cron, mail, the address with its static files, " +
-		"and says what mends each. And whether the engine can build what is offered: of the local one, whether a runner runs, " +
-		"and what a build can see, do and use up on this host, which a trial build tries out; of a Jenkins, whether it " +
-		"answers, its release, the account's permissions, the view, and for each target's label an agent that is online. For the " +
-		"permissions it makes a job there and deletes it again.\n\n" +
-		"What could not be looked at is “not checked”, with the reason. Exit status 1: something is to be changed; 3: nothing is, " +
-		"but not all was checked."
+	return "Checks the installation and suggests fixes: the database with its permissions and schema, the keys, the disk, cron, email, the address and static files, " +
+		"and whether the engine can build all enabled targets. For the local engine, it checks that a runner is running, " +
+		"and runs a test build to verify its isolation from this host. For Jenkins, it checks that the controller " +
+		"can be reached, its release, the permissions of the account, the view, and that an agent is online for each label. To check the " +
+		"permissions, it creates a job in Jenkins and deletes it again.\n\n" +
+		"Checks that can't run are reported as “not checked”, with the reason. Exit code 1: problems found; 3: no problems found, " +
+		"but some checks did not run."
 }
 
 func (c doctorCommand) Run(w *world) error {
@@ -46,7 +46,7 @@ func (c doctorCommand) Run(w *world) error {
 	case !c.Quick:
 		isolation = w.isolation(cfg) // as root, who builds
 	case cfg.Engine == "local":
-		isolation = []finding{unknown("isolation", "--quick leaves the trial build out.")}
+		isolation = []finding{unknown("isolation", "--quick skips the test build.")}
 	}
 	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
@@ -65,10 +65,10 @@ func (c doctorCommand) Run(w *world) error {
 	}
 	var said []string
 	if bad > 0 {
-		said = append(said, count(bad, "thing")+" to change")
+		said = append(said, count(bad, "problem"))
 	}
 	if open > 0 {
-		said = append(said, count(open, "thing")+" not checked")
+		said = append(said, count(open, "check")+" skipped")
 	}
 	if len(said) > 0 {
 		fmt.Fprintf(w.err, "toasterctl: %s.\n", strings.Join(said, ", "))
@@ -91,7 +91,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 		case errors.Is(err, fs.ErrNotExist):
 			advice = "toasterctl init"
 		case errors.Is(err, fs.ErrPermission):
-			advice = "See the rights."
+			advice = "Check the permissions."
 		}
 		return []finding{sick("targets", err, advice)}
 	}
@@ -104,7 +104,7 @@ func (w *world) examine(cfg *config.Config) []finding {
 	}
 	db, err := openDatabase(w, cfg)
 	if err != nil {
-		return []finding{unknown("the local engine's runner", "the database can't be used.")}
+		return []finding{unknown("runner of the local engine", "the database can't be opened.")}
 	}
 	defer db.Close()
 	f := runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))
@@ -124,7 +124,7 @@ func labels(targets *target.Targets) (all []string) {
 
 // runnerFinding says whether somebody runs the local engine's builds.
 func runnerFinding(h engine.Health) finding {
-	f := finding{What: "the local engine's runner", OK: h.Message == "", Problem: h.Message}
+	f := finding{What: "runner of the local engine", OK: h.Message == "", Problem: h.Message}
 	if f.OK {
 		slots := 0
 		for _, s := range h.Slots {
@@ -140,7 +140,7 @@ func (w *world) tell(f finding) error {
 	sign := "ok      "
 	switch {
 	case !f.OK:
-		sign = "change  "
+		sign = "problem "
 	case f.Unknown:
 		sign = "unknown "
 	}

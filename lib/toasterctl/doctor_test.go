@@ -18,17 +18,17 @@ import (
 
 func TestDoctorOfTheLocalEngine(t *testing.T) {
 	config := newSite(t)
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the local engine's runner",
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem runner of the local engine",
 		"start “toasterctl runner”", bin+"/toasterctl runner --config "+config,
-		"change  cron: “toasterctl sync” has never run", "crontab -u").complains("2 things to change, 4 things not checked")
+		"problem cron: “toasterctl sync” has never run", "crontab -u").complains("2 problems, 4 checks skipped")
 	ctl(t, "", "sync", "--config", config).exits(0)
 	runUntilReady(t, config)
 	// Nothing is to change, but not all was looked at.
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).
-		says("ok      the local engine's runner: 1 build at once", "unknown isolation: not checked: --quick", "unknown the address: not checked: site.url is not set",
-			"unknown static files: not checked", "ok      letters that wait: 0").complains("4 things not checked")
+		says("ok      runner of the local engine: 1 build at once", "unknown isolation: not checked: --quick", "unknown the address: not checked: site.url is not set",
+			"unknown static files: not checked", "ok      queued emails: 0").complains("4 checks skipped")
 	changeSite(t, config, "INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES ('eve@example.org', 's', 'b', 1, 1)")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  letters that wait: 1, the oldest of 1970-01-01")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem queued emails: 1, the oldest of 1970-01-01")
 }
 
 func TestDoctorOfJenkins(t *testing.T) {
@@ -45,13 +45,13 @@ func TestDoctorOfJenkins(t *testing.T) {
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).says("ok      Jenkins at "+s.URL+
 		": answers user toaster", "ok      permission to start a build")
 	s.Permit("toaster", jenkinstest.JobBuild, false)
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  permission to start a build",
-		"Give it the permission Job/Build.").complains("1 thing to change, 3 things not checked")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem permission to start a build",
+		"Give it the permission Job/Build.").complains("1 problem, 3 checks skipped")
 	if err := os.Chmod(token, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).
-		says("jenkins-token is open to everybody", "chmod 0640")
+		says("jenkins-token is readable by everybody", "chmod 0640")
 }
 
 func TestDoctorOfTheSite(t *testing.T) {
@@ -66,26 +66,26 @@ func TestDoctorOfTheSite(t *testing.T) {
 	doctor().exits(3).says("ok      the database: schema version", "ok      the address "+s.url+"/: without HTTPS", "ok      static files", "ok      cron: “toasterctl sync” ran ")
 
 	adjusted(t, config, `breached_passwords = ""`, `breached_passwords = "breached"`)
-	doctor().exits(1).says("change  breached passwords", "breached: no such file")
+	doctor().exits(1).says("problem breached passwords", "breached: no such file")
 	write(t, filepath.Join(dir, "breached"), strings.Repeat("0", 40)+":1\n")
 	doctor().exits(3).says("ok      breached passwords")
 
 	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`, `url = "`+s.url+`"`, `url = "`+s.url+`/elsewhere"`)
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o644)
-	doctor().exits(1).says("change  room on the disk", "Free some space", "answers 404", "chmod o= "+dir+"/toaster.db").complains("3 things to change")
+	doctor().exits(1).says("problem disk space", "Free some space", "answers 404", "chmod o= "+dir+"/toaster.db").complains("3 problems")
 	os.Chmod(filepath.Join(dir, "keys"), 0o644)
 	doctor().exits(1).says("chmod 0640 "+dir+"/keys", "answers 503")
 	write(t, filepath.Join(dir, "keys"), "cut off\n")
 	os.Chmod(filepath.Join(dir, "keys"), 0o640)
 	doctor().exits(1).says("keys:1: key 1 is not 64 bytes", "mv "+dir+"/keys "+dir+"/keys.bad && toasterctl init")
 	os.Remove(filepath.Join(dir, "keys"))
-	doctor().exits(1).says("change  keys", "toasterctl init")
+	doctor().exits(1).says("problem keys", "toasterctl init")
 	os.Remove(filepath.Join(dir, "targets.toml"))
-	doctor().exits(1).says("change  targets", "toasterctl init")
+	doctor().exits(1).says("problem targets", "toasterctl init")
 
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o640)
 	s.end(os.Interrupt)
-	doctor().exits(1).says("connection refused", "conf/README.md", "unknown programs: not checked: the address doesn't answer", "unknown static files: not checked")
+	doctor().exits(1).says("connection refused", "conf/README.md", "unknown programs: not checked: the address does not respond", "unknown static files: not checked")
 }
 
 func TestDoctorFindsFilesOfAnotherUser(t *testing.T) {
@@ -98,20 +98,20 @@ func TestDoctorFindsFilesOfAnotherUser(t *testing.T) {
 // Root's mistakes, and the words that mend them, typed as they stand there.
 func TestDoctorsCommandsMend(t *testing.T) {
 	for name, spoil := range map[string]func(dir string) error{
-		"the database is root's":      func(dir string) error { return os.Chown(filepath.Join(dir, "toaster.db"), 0, 0) },
-		"the folder is root's":        func(dir string) error { return os.Chown(dir, 0, 0) },
-		"the database can be read":    func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o644) },
-		"the database is read-only":   func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o440) },
-		"the keys are root's":         func(dir string) error { return os.Chown(filepath.Join(dir, "keys"), 0, 0) },
-		"the keys can be read":        func(dir string) error { return os.Chmod(filepath.Join(dir, "keys"), 0o644) },
-		"the targets can't be read":   func(dir string) error { return os.Chmod(filepath.Join(dir, "targets.toml"), 0o600) },
-		"a folder can't be entered":   func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o700) },
-		"the keys have become random": func(dir string) error { return os.WriteFile(filepath.Join(dir, "keys"), []byte{0xff}, 0o640) },
+		"the database belongs to root": func(dir string) error { return os.Chown(filepath.Join(dir, "toaster.db"), 0, 0) },
+		"the folder is root's":         func(dir string) error { return os.Chown(dir, 0, 0) },
+		"the database can be read":     func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o644) },
+		"the database is read-only":    func(dir string) error { return os.Chmod(filepath.Join(dir, "toaster.db"), 0o440) },
+		"the keys are root's":          func(dir string) error { return os.Chown(filepath.Join(dir, "keys"), 0, 0) },
+		"the keys can be read":         func(dir string) error { return os.Chmod(filepath.Join(dir, "keys"), 0o644) },
+		"the targets can't be read":    func(dir string) error { return os.Chmod(filepath.Join(dir, "targets.toml"), 0o600) },
+		"a folder can't be entered":    func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o700) },
+		"the keys have become random":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "keys"), []byte{0xff}, 0o640) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := foreignSite(t)
 			// The runner and cron's sync are others' tests.
-			ctl(t, "", "doctor", "--quick", "--config", config).exits(1).complains("2 things to change")
+			ctl(t, "", "doctor", "--quick", "--config", config).exits(1).complains("2 problems")
 			if err := spoil(filepath.Dir(config)); err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +122,7 @@ func TestDoctorsCommandsMend(t *testing.T) {
 			}
 			mend := strings.Replace(command[1], "toasterctl init", filepath.Join(bin, "toasterctl")+" init --dir "+filepath.Dir(config), 1)
 			ended(t, "", exec.Command("sh", "-c", mend)).exits(0)
-			ctl(t, "", "doctor", "--quick", "--config", config).exits(1).complains("2 things to change")
+			ctl(t, "", "doctor", "--quick", "--config", config).exits(1).complains("2 problems")
 		})
 	}
 }
@@ -130,7 +130,7 @@ func TestDoctorsCommandsMend(t *testing.T) {
 func TestDoctorOfADamagedDatabase(t *testing.T) {
 	config := newSite(t)
 	write(t, filepath.Join(filepath.Dir(config), "toaster.db"), "this is no database, but it has more than a hundred bytes, which is where SQLite begins to look closer\n")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("change  the database: ",
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem the database: ",
 		"toasterctl restore --force FILE")
 }
 
@@ -158,6 +158,6 @@ func TestDoctorOfWhatAnswers(t *testing.T) {
 	for path, what := range map[string]string{"/jobs/new": "programs", "/account/login": "programs", "/admin/health": "programs", "/static/logo.svg": "static files"} {
 		lacking.Store(&path)
 		ctl(t, "", "doctor", "--quick", "--config",
-			config).exits(1).says("change  " + what + ": " + front.URL + path + " answers 403 Forbidden")
+			config).exits(1).says("problem " + what + ": " + front.URL + path + " answers 403 Forbidden")
 	}
 }

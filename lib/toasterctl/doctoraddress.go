@@ -25,15 +25,15 @@ func address(ctx context.Context, cfg *config.Config) []finding {
 	}
 	header, _, err := fetch(ctx, url+"/")
 	if err == nil && header.Get("X-Request-Id") == "" {
-		err = errors.New("something else than toaster answers")
+		err = errors.New("another program responds")
 	}
 	if err != nil {
-		return []finding{sick(what+" "+url+"/", err, "Enable toaster's snippet at the web server (conf/README.md), or correct site.url; the web server's error log says more."),
-			unknown("programs", "the address doesn't answer."), unknown("static files", "the address doesn't answer.")}
+		return []finding{sick(what+" "+url+"/", err, "Enable toaster's snippet in the web server (conf/README.md), or correct site.url. See the error log of the web server."),
+			unknown("programs", "the address does not respond."), unknown("static files", "the address does not respond.")}
 	}
 	front := fine(what+" "+url+"/", "")
 	if strings.HasPrefix(url, "http://") {
-		front.Problem = "without HTTPS, passwords can be read on the way"
+		front.Problem = "without HTTPS, passwords are sent unencrypted"
 	}
 	return []finding{front, answering(ctx, url), statics(ctx, url)}
 }
@@ -44,10 +44,10 @@ func answering(ctx context.Context, url string) finding {
 	for _, page := range []string{"account/login", "admin/health", "jobs", "jobs/new"} {
 		header, _, err := fetch(ctx, url+"/"+page)
 		if err == nil && header.Get("X-Request-Id") == "" {
-			err = fmt.Errorf("%s/%s is answered by something else than toaster", url, page)
+			err = fmt.Errorf("another program responds at %s/%s", url, page)
 		}
 		if err != nil {
-			return sick(what, err, "Install all of them, executable for the web server's user, and its newest snippet (conf/README.md); its error log says more.")
+			return sick(what, err, "Install all programs, executable for the user of the web server, and the newest snippet (conf/README.md). See the error log of the web server.")
 		}
 	}
 	return fine(what, "")
@@ -63,14 +63,14 @@ func statics(ctx context.Context, url string) finding {
 		}
 		_, got, err = fetch(ctx, url+"/static/"+name)
 		if err == nil && !bytes.Equal(got, want) {
-			err = fmt.Errorf("%s is of another version", name)
+			err = fmt.Errorf("%s has another version", name)
 		}
 		if err != nil {
 			break
 		}
 	}
 	if err != nil {
-		return sick(what, err, "Install static files and programs of one version, with make install or the package.")
+		return sick(what, err, "Install static files and programs of the same version, with make install or the package.")
 	}
 	return fine(what, "")
 }

@@ -50,13 +50,13 @@ const (
 // cronAdvice is what lets cron run sync, for root to type.
 func cronAdvice(cfg *config.Config) string {
 	if usual(cfg) && there(cronTable) {
-		return "Cron has it in " + cronTable + ", but does not run: service cron start"
+		return "It is in " + cronTable + ", but cron is not running: service cron start"
 	}
 	if example := share("cron/toaster"); usual(cfg) && there(example) {
-		return "Let cron run it: cp " + shellWord(example) + " /etc/cron.d/"
+		return "Run it with cron: cp " + shellWord(example) + " /etc/cron.d/"
 	}
 	who, line := shellWord(userName(os.Geteuid())), "* * * * * "+itself(cfg, "sync")+" >/dev/null"
-	return fmt.Sprintf("Let cron run it: (crontab -u %s -l 2>/dev/null; echo %s) | crontab -u %[1]s -", who, shellWord(line))
+	return fmt.Sprintf("Run it with cron: (crontab -u %s -l 2>/dev/null; echo %s) | crontab -u %[1]s -", who, shellWord(line))
 }
 
 // runnerAdvice is what starts the runner, for root to type.
@@ -70,7 +70,7 @@ func runnerAdvice(cfg *config.Config) string {
 	case there(runitFolder):
 		return "ln -s " + runitFolder + " /etc/service/"
 	}
-	return "Let an init script of " + shellWord(share("init")) + " run it (conf/README.md), or try it: " + itself(cfg, "runner")
+	return "Install an init script of " + shellWord(share("init")) + " (conf/README.md), or start it by hand: " + itself(cfg, "runner")
 }
 
 // share is where "make install" has put a file of conf/.

@@ -20,7 +20,7 @@ const noRange = 2000000000
 
 // idsFinding says whether each slot has ids of its own, and whether anybody else has them, too.
 func idsFinding(cfg *config.Config) finding {
-	const what = "isolation: user ids"
+	const what = "isolation: user IDs"
 	uids, _ := os.ReadFile(subUIDs)
 	gids, _ := os.ReadFile(subGIDs)
 	name, firsts := ofUser()
@@ -32,7 +32,7 @@ func idsFinding(cfg *config.Config) finding {
 			return fine(
 				what,
 				fmt.Sprintf(
-					"builds use those from %d, which nobody has; toasterctl init --ids gives them some of their own",
+					"builds use unassigned IDs from %d; assign a range with toasterctl init --ids",
 					noRange,
 				),
 			)
@@ -40,7 +40,7 @@ func idsFinding(cfg *config.Config) finding {
 		return finding{
 			What: what,
 			Problem: fmt.Sprintf(
-				"%s gives %s ids for %s at once, and local.slots is %d.",
+				"%s assigns %s IDs for %s at once, but local.slots is %d.",
 				subUIDs,
 				name,
 				count(len(firsts), "build"),
@@ -52,7 +52,7 @@ func idsFinding(cfg *config.Config) finding {
 	return fine(
 		what,
 		fmt.Sprintf(
-			"%d for each of %s, which are %s's and nobody else's",
+			"%d for each of %s, assigned to %s only",
 			idsOfABuild,
 			count(cfg.Local.Slots, "build"),
 			name,
@@ -124,8 +124,8 @@ func (d doubled) finding(what, name string) finding {
 	return finding{
 		What: what,
 		Problem: fmt.Sprintf(
-			"%s has some of the ids %d-%d, too, with which builds run: each could change the other's files. Stop the runner, "+
-				"and start it again when builds have others.",
+			"%s also has some of the IDs %d-%d that builds use, so each can change the other's files. Stop the runner, "+
+				"and start it again after builds have other IDs.",
 			d.who,
 			d.first,
 			d.end-1,
@@ -152,7 +152,7 @@ func ownersFinding(cfg *config.Config) finding {
 	if foreign == nil {
 		return fine(
 			what,
-			fmt.Sprintf("%s runs builds and has the database: whoever can change it is %[1]s", userName(os.Getuid())),
+			fmt.Sprintf("%s runs builds and owns the database: anyone who can change the database can run programs as %[1]s", userName(os.Getuid())),
 		)
 	}
 	fi, err := os.Lstat(builds)
@@ -168,7 +168,7 @@ func ownersFinding(cfg *config.Config) finding {
 		return finding{
 			What: what,
 			Problem: fmt.Sprintf(
-				"%s belongs to %s, as the database does: the web programs could change what was built.",
+				"%s belongs to %s, like the database, so the web programs can change artifacts.",
 				builds,
 				userName(int(st.Uid)),
 			),
@@ -185,7 +185,7 @@ func ownersFinding(cfg *config.Config) finding {
 	case fi.Mode().Perm()&0o027 != 0:
 		return finding{
 			What:    what,
-			Problem: builds + " is open to more than its owner and its readers.",
+			Problem: builds + " has too permissive permissions.",
 			Advice:  command("chmod", "g-w,o=", []string{builds}),
 		}
 	}
@@ -195,7 +195,7 @@ func ownersFinding(cfg *config.Config) finding {
 	return fine(
 		what,
 		fmt.Sprintf(
-			"the database is %s's, builds are %s's, and %s is root's",
+			"the database belongs to %s, builds to %s, and %s to root",
 			userName(int(foreign.Uid)),
 			userName(owner(fi)),
 			cfg.Local.WorkDir,
@@ -216,7 +216,7 @@ func namespacesFinding() (all []finding) {
 				all,
 				finding{
 					What:    "isolation: user namespaces",
-					Problem: fmt.Sprintf("%s is %s: the kernel makes none.", s.name, s.closed),
+					Problem: fmt.Sprintf("%s is %s: the kernel does not allow any.", s.name, s.closed),
 					Advice: fmt.Sprintf(
 						"echo %s=%s >/etc/sysctl.d/60-toaster.conf && sysctl -p /etc/sysctl.d/60-toaster.conf",
 						s.name,

@@ -13,10 +13,10 @@ import (
 // signupFinding says who may make an account, and what that means for this host.
 func signupFinding(cfg *config.Config) finding {
 	note := map[string]string{
-		"open": "open to everybody", "approval": "an administrator activates each account", "closed": "closed",
+		"open": "open", "approval": "requires approval", "closed": "closed",
 	}[cfg.Signup.Mode]
 	if cfg.Signup.Mode == "open" && cfg.Engine == "local" {
-		note += ", who can then run programs in builds on this host; signup.mode = \"approval\" has an administrator decide"
+		note += ": everybody can run programs in builds on this host. To require approval, set signup.mode = \"approval\""
 	}
 	return fine("sign-up", note)
 }
@@ -28,7 +28,7 @@ const proxied = 2 * time.Hour
 // proxyFinding says whether requests come through a proxy that the web server doesn't know of: all people have one
 // address then.
 func proxyFinding(ctx context.Context, cfg *config.Config) finding {
-	const what = "addresses of browsers"
+	const what = "client addresses"
 	db, err := store.Open(ctx, cfg.Paths.Database)
 	if err != nil {
 		return sick(what, err, "")
@@ -44,9 +44,9 @@ func proxyFinding(ctx context.Context, cfg *config.Config) finding {
 	}
 	return finding{
 		What: what,
-		Problem: fmt.Sprintf("a proxy hides them, at %s last: those who guess passwords can't be told from others.",
+		Problem: fmt.Sprintf("hidden by a proxy, last at %s: login attempts can't be limited per client.",
 			last.Local().Format(time.DateTime)),
-		Advice: "Tell the web server of the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and RemoteIPInternalProxy ADDRESS; " +
-			"lighttpd: mod_extforward, with extforward.forwarder = ( \"ADDRESS\" => \"trust\" ). Two hours later this line is gone.",
+		Advice: "Configure the web server for the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and RemoteIPInternalProxy ADDRESS; " +
+			"lighttpd: mod_extforward, with extforward.forwarder = ( \"ADDRESS\" => \"trust\" ). This message disappears after two hours.",
 	}
 }

@@ -14,18 +14,18 @@ func TestDoctorSaysWhoMaySignUp(t *testing.T) {
 		t.Error("init does not write it into toaster.toml")
 	}
 	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--quick", "--config", config) }
-	doctor().says("ok      sign-up: an administrator activates each account")
+	doctor().says("ok      sign-up: requires approval")
 	adjusted(t, config, `mode = "approval"`, `mode = "open"`)
-	doctor().says("ok      sign-up: open to everybody", "run programs in builds on this host")
+	doctor().says("ok      sign-up: open", "run programs in builds on this host")
 }
 
 func TestDoctorFindsAProxyThatHidesBrowsers(t *testing.T) {
 	config := newSite(t)
 	s := newServer(t, "--config", config)
 	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--quick", "--config", config) }
-	doctor().says("ok      addresses of browsers")
+	doctor().says("ok      client addresses")
 	s.get("/account/login")
-	doctor().says("ok      addresses of browsers")
+	doctor().says("ok      client addresses")
 	s.get("/account/login", "X-Forwarded-For", "203.0.113.5")
-	doctor().exits(1).says("change  addresses of browsers: a proxy hides them", "a2enmod remoteip", "mod_extforward")
+	doctor().exits(1).says("problem client addresses: hidden by a proxy", "a2enmod remoteip", "mod_extforward")
 }

@@ -69,7 +69,7 @@ func waysOut(
 			reach = append(reach, address)
 		} else {
 			all = append(all,
-				unknown("isolation: "+address, "[sandbox] allow names it, and it does not answer this host."))
+				unknown("isolation: "+address, "it is in [sandbox] allow, but does not respond to this host."))
 		}
 	}
 	return all, reach
@@ -82,7 +82,7 @@ func (w way) look(ctx context.Context, cfg *config.Config) *finding {
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(limited, "ip4", w.host)
 	if err != nil || len(found) == 0 {
-		f = unknown(f.What, "this host finds no IPv4 address of it, and builds have no IPv6.")
+		f = unknown(f.What, "it has no IPv4 address on this host, and builds have no IPv6.")
 		return &f
 	}
 	var closed []string
@@ -93,11 +93,11 @@ func (w way) look(ctx context.Context, cfg *config.Config) *finding {
 			if dials(ctx, endpoint) {
 				return nil
 			}
-			f = unknown(f.What, "it does not answer this host.")
+			f = unknown(f.What, "it does not respond to this host.")
 			return &f
 		case a.IsLoopback():
-			f.Problem = "it listens on this host's loopback, where builds have another."
-			f.Advice = "Let it listen on an address of this host, name that in its place, and add it to [sandbox] allow in " + cfg.Path + "."
+			f.Problem = "it listens on the loopback interface of this host, which builds can't reach."
+			f.Advice = "Let it listen on another address of this host, use that address instead, and add it to [sandbox] allow in " + cfg.Path + "."
 			return &f
 		}
 		closed = append(closed, endpoint)

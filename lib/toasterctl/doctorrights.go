@@ -17,7 +17,7 @@ import (
 
 // rights looks for what is not the owner's beside the database, and for what others could read there.
 func rights(cfg *config.Config) finding {
-	const what = "rights of the database"
+	const what = "permissions of the database"
 	folder := filepath.Dir(cfg.Paths.Database)
 	files, _ := filepath.Glob(cfg.Paths.Database + "*")
 	me := userName(os.Geteuid())
@@ -50,7 +50,7 @@ func rights(cfg *config.Config) finding {
 	case locked != nil:
 		return finding{What: what, Problem: locked[0] + " can't be written by its owner.", Advice: command("chmod", "u+w", locked)}
 	case open != nil:
-		return finding{What: what, Problem: open[0] + " is open to everybody.", Advice: command("chmod", "o=", open)}
+		return finding{What: what, Problem: open[0] + " is readable by everybody.", Advice: command("chmod", "o=", open)}
 	}
 	return fine(what, "")
 }
@@ -73,11 +73,11 @@ func keysFinding(ctx context.Context, cfg *config.Config) finding {
 		switch fi, _ := os.Stat(cfg.Paths.Keys); {
 		case f.Advice != "":
 		case errors.Is(err, fs.ErrNotExist):
-			f.Advice = "Put those of a backup there, or make new ones: toasterctl init"
+			f.Advice = "Restore the keys from a backup, or create new ones: toasterctl init"
 		case fi.Mode().Perm()&0o007 != 0:
 			f.Advice = "chmod 0640 " + word
 		default:
-			f.Advice = fmt.Sprintf("Put those of a backup there, or make new ones: mv %s %[1]s.bad && toasterctl init", word)
+			f.Advice = fmt.Sprintf("Restore the keys from a backup, or create new ones: mv %s %[1]s.bad && toasterctl init", word)
 		}
 		return f
 	}
@@ -91,10 +91,10 @@ func keysFinding(ctx context.Context, cfg *config.Config) finding {
 	case err != nil:
 		return fine(what, "") // the same
 	case n.Lost > 0:
-		return finding{What: what, Problem: count(n.Lost, "second factor") + " can't be opened with them.",
-			Advice: "Restore the right ones from a backup, or: toasterctl user factor --off EMAIL"}
+		return finding{What: what, Problem: count(n.Lost, "two-factor secret") + " can't be decrypted with them.",
+			Advice: "Restore the correct keys from a backup, or run: toasterctl user factor --off EMAIL"}
 	case n.Stale > 0:
-		return finding{What: what, Problem: count(n.Stale, "second factor") + " not sealed with the newest of them.", Advice: "toasterctl migrate"}
+		return finding{What: what, Problem: count(n.Stale, "two-factor secret") + " not encrypted with the newest key.", Advice: "toasterctl migrate"}
 	}
 	return fine(what, "")
 }
@@ -109,7 +109,7 @@ func reach(path string) (f finding, ok bool) {
 		return f, true
 	}
 	who := shellWord(userName(os.Geteuid()))
-	f = finding{What: "files that " + who + " has to read", Problem: err.Error(),
+	f = finding{What: "files readable by " + who, Problem: err.Error(),
 		Advice: fmt.Sprintf("chgrp $(id -g %s) %s && chmod g+r,o= %[2]s", who, shellWord(path))}
 	// A folder that can't be entered hides what is in it: the topmost one comes first.
 	for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {

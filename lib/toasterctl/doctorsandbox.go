@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ func (w *world) isolation(cfg *config.Config) (all []finding) {
 		return nil // said elsewhere, or an agent's
 	}
 	if os.Getuid() != 0 && usual(cfg) {
-		f := unknown(what, "builds are root's, and only root can try them.")
+		f := unknown(what, "builds run as root, so only root can test them.")
 		f.Advice = commandAs(0)
 		return []finding{f}
 	}
@@ -40,7 +41,7 @@ func (w *world) isolation(cfg *config.Config) (all []finding) {
 		all = append(all, namespacesFinding()...)
 	}
 	if err := app.DiskSpace(cfg); err != nil {
-		return append(all, unknown(what, "see the room on the disk."))
+		return append(all, unknown(what, "see “disk space”."))
 	}
 	dir, err := trialFolder(cfg)
 	if err != nil {
@@ -63,7 +64,7 @@ func trialFolder(cfg *config.Config) (string, error) {
 	}
 	if foreign, err := local.ForeignOwner(filepath.Dir(cfg.Paths.Database)); err == nil && foreign != nil &&
 		local.CheckRootOwned(near) != nil {
-		return "", fmt.Errorf("see the owners")
+		return "", fmt.Errorf("see “owners”")
 	}
 	near, err := filepath.EvalSymlinks(near)
 	if err != nil {
@@ -88,7 +89,7 @@ var probed = []struct{ row, what string }{
 	}, {"limits", "limits of a process"}, {"network", "network"}, {"outside", "the way out"},
 }
 
-const unsafe = "Stop the runner until this holds: builds are not safe here. Update the kernel, crun, runc and slirp4netns."
+const unsafe = "Builds are not isolated on this host. Stop the runner until this is fixed. Update the kernel, crun, runc and slirp4netns."
 
 // triedOut runs a trial, and says what was found in each row.
 func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []string) (all []finding) {
@@ -98,12 +99,12 @@ func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []strin
 	}
 	began := time.Now()
 	if err := t.run(ctx); err != nil {
-		return []finding{sick("isolation: a trial build", err, "See the lines above.")}
+		return []finding{sick("isolation: test build", err, "See the lines above.")}
 	}
 	if len(t.rows) == 0 {
 		return []finding{
 			{
-				What:    "isolation: a trial build",
+				What:    "isolation: test build",
 				Problem: strings.TrimPrefix(t.why(), "toaster: failed: "),
 				Advice:  cureOf(t.why()),
 			},
@@ -112,7 +113,7 @@ func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []strin
 	all = append(
 		all,
 		fine(
-			"isolation: a trial build",
+			"isolation: test build",
 			fmt.Sprintf("it took %.1f s, with %s", time.Since(began).Seconds(), sandboxPrograms()),
 		),
 	)
@@ -121,13 +122,13 @@ func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []strin
 		f.What = "isolation: " + p.what
 		switch {
 		case !ok:
-			f.Problem, f.Advice = "the trial build ended before: "+t.why(), "See the other lines."
+			f.Problem, f.Advice = "the test build ended early: "+t.why(), "See the other messages."
 		case p.row == "network" && t.reached.Load() > 0:
-			f.OK, f.Problem, f.Advice = false, "a build came through to this host.", unsafe
+			f.OK, f.Problem, f.Advice = false, "a build reached this host.", unsafe
 		case p.row == "outside" && len(reach) == 0:
-			f = unknown(f.What, "this host itself reaches no archive of its targets.")
+			f = unknown(f.What, "this host can't reach the package archives of its targets.")
 		case p.row == "outside" && !f.OK:
-			f.Advice = "See that a firewall of this host lets root's programs out, and which name servers /etc/resolv.conf has."
+			f.Advice = "Check that a firewall of this host allows outgoing connections of root, and the name servers in /etc/resolv.conf."
 		case !f.OK:
 			f.Advice = unsafe
 		}
@@ -138,17 +139,17 @@ func triedOut(ctx context.Context, cfg *config.Config, dir string, reach []strin
 
 func (t *trial) diskFinding() finding {
 	const what = "isolation: disk"
-	if t.code == target.ExitFull && strings.Contains(t.last, "took more than") {
+	if t.code == target.ExitFull && strings.Contains(t.last, "used more than its limit") {
 		reserve := ", and this host keeps " + t.cfg.Limits.FreeDisk.String()
 		if t.cfg.Limits.FreeDisk == 0 {
 			reserve = ", and limits.free_disk keeps nothing"
 		}
-		return fine(what, "a build that takes more than its share ends"+reserve)
+		return fine(what, "builds that exceed their share are stopped"+reserve)
 	}
 	if f, ok := t.rows["disk"]; ok {
-		return unknown(what, f.Problem+": this file system says late how full it is.")
+		return unknown(what, f.Problem+": this file system reports its free space late.")
 	}
-	return finding{What: what, Problem: "the trial build ended otherwise: " + t.why(), Advice: "See the other lines."}
+	return finding{What: what, Problem: "the test build ended unexpectedly: " + t.why(), Advice: "See the other messages."}
 }
 
 // cgroupFinding says which limits of a whole build the kernel has taken.
@@ -169,20 +170,20 @@ func (t *trial) cgroupFinding() finding {
 		f.OK = f.OK && (l.held || !l.set)
 	}
 	if len(not) == 0 {
-		f.Problem = "this host's cgroups hold the limits of a build"
+		f.Problem = "the cgroups of this host enforce the limits of builds"
 		return f
 	}
-	f.Problem = "no cgroup holds " + strings.Join(
+	f.Problem = "no cgroup enforces " + strings.Join(
 		not,
 		", ",
-	) + " of [sandbox] here (processes are counted for each user)."
+	) + " of [sandbox] on this host (processes are limited per user)."
 	switch v2, v1 := there("/sys/fs/cgroup/cgroup.controllers"), there("/sys/fs/cgroup/memory"); {
 	case os.Getuid() != 0:
-		f.Advice = "Only root's builds have cgroups: let root start the runner, or take memory and cpus out of [sandbox]."
+		f.Advice = "Only builds of root have cgroups: start the runner as root, or remove memory and cpus from [sandbox]."
 	case !v1 && !v2:
 		f.Advice = "mount -t cgroup2 cgroup2 /sys/fs/cgroup"
 	default:
-		f.Advice = "Give the container of the runner cgroups that it can write; on hardware, boot with cgroup_enable=memory."
+		f.Advice = "Give the container of the runner writable cgroups. On hardware, boot with cgroup_enable=memory."
 	}
 	return f
 }
@@ -209,16 +210,16 @@ const enterTree = `zsh -f -c 'source $1 && toaster_tools $2' toaster "$1" "$2" &
 
 // wholeImages tries what images with a kernel need: a tree whose ids the kernel maps.
 func wholeImages(ctx context.Context, targets *target.Targets, dir string) finding {
-	const what = "isolation: trees of vm, live and arm"
+	const what = "isolation: file systems of vm, live and arm"
 	wanted := false
 	for _, t := range targets.On() {
 		wanted = wanted || t.SDK != "rootfs"
 	}
 	switch {
 	case !wanted:
-		return fine(what, "no such target is on")
+		return fine(what, "no such target is enabled")
 	case os.Getuid() != 0:
-		return unknown(what, "only root can.")
+		return unknown(what, "only root can check this.")
 	}
 	blend := filepath.Join(dir, "app.blend")
 	work, tree := filepath.Join(dir, "enter"), filepath.Join(dir, "tree")
@@ -243,7 +244,7 @@ func wholeImages(ctx context.Context, targets *target.Targets, dir string) findi
 	cmd.Env, cmd.WaitDelay = []string{"PATH=" + runnersPath}, time.Second
 	out, err := cmd.CombinedOutput()
 	if err == nil {
-		return fine(what, "they can be given to a build's ids")
+		return fine(what, "they can be mapped to the IDs of builds")
 	}
 	text := strings.TrimSpace(string(out))
 	for line := range strings.Lines(text) {
@@ -254,7 +255,7 @@ func wholeImages(ctx context.Context, targets *target.Targets, dir string) findi
 	return finding{
 		What:    what,
 		Problem: text,
-		Advice:  "See that local.work_dir has room and takes owners and extended attributes; or switch these targets off: on = false in targets.toml.",
+		Advice:  "Check that local.work_dir has free space and supports owners and extended attributes. Or disable these targets: on = false in targets.toml.",
 	}
 }
 
@@ -288,18 +289,18 @@ func lacking(ctx context.Context, targets *target.Targets, dir string, env []str
 	for _, why := range order {
 		advice := cureOf(why)
 		if advice == "" {
-			advice = "Or switch them off: on = false in targets.toml."
+			advice = "Or disable them: on = false in targets.toml."
 		}
 		what := "target " + names[why][0]
 		if others := len(names[why]) - 1; others > 0 {
-			what += fmt.Sprintf(" and %s like it", count(others, "target"))
+			what += fmt.Sprintf(" and %s more", count(others, "target"))
 		}
 		all = append(all, finding{What: what, Problem: why, Advice: advice})
 	}
 	if len(all) == 0 {
 		all = append(
 			all,
-			fine("targets", "this host has what the builds of all "+count(len(targets.On()), "target")+" need"),
+			fine("targets", "this host meets the requirements of all "+count(len(targets.On()), "target")),
 		)
 	}
 	return all
@@ -307,16 +308,18 @@ func lacking(ctx context.Context, targets *target.Targets, dir string, env []str
 
 // why is what the script said at last, or before that, where it only names the line of the Dockerfile.
 func (t *trial) why() string {
-	if t.cause != "" && strings.Contains(t.last, " did not work out") {
+	if t.cause != "" && (strings.Contains(t.last, " of the Dockerfile failed") || strings.Contains(t.last, "the blend failed")) {
 		return t.cause
 	}
 	return t.last
 }
 
+var rootCommand = regexp.MustCompile(`[Aa]s root(?:, [^:]+)?: (.+)`)
+
 // cureOf finds in words of a script the command that they end in.
 func cureOf(words string) string {
-	if _, command, ok := strings.Cut(words, "s root: "); ok {
-		return command
+	if m := rootCommand.FindStringSubmatch(words); m != nil {
+		return m[1]
 	}
 	if strings.Contains(words, "namespace") {
 		for _, f := range namespacesFinding() {

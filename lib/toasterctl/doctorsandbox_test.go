@@ -21,7 +21,7 @@ func apart(t *testing.T, config, program string) answer {
 set -eu
 doctor() { "$ctl" doctor --config "$config" >"$dir/said" 2>&1 || :; cat "$dir/said"; }
 fix() {
-	sed -n "/^change  $1/{n;s/^ *//p;q}" "$dir/said" >"$dir/fix"
+	sed -n "/^problem $1/{n;s/^ *//p;q}" "$dir/said" >"$dir/fix"
 	test -s "$dir/fix" && sh -e "$dir/fix"
 }
 hide() {
@@ -77,11 +77,11 @@ func TestDoctorTriesWhatABuildCanDo(t *testing.T) {
 		"--config",
 		config,
 	).says("ok      isolation: owners", "limits of a process: 65536 open files, 1000 processes",
-		"ok      isolation: disk: a build that takes more than its share ends, and this host keeps 1 GiB",
-		"ok      targets: this host has what")
+		"ok      isolation: disk: builds that exceed their share are stopped, and this host keeps 1 GiB",
+		"ok      targets: this host meets the requirements")
 	for _, p := range probed {
 		if !strings.Contains(said.out, "isolation: "+p.what+": ") ||
-			strings.Contains(said.out, "change  isolation: "+p.what) {
+			strings.Contains(said.out, "problem isolation: "+p.what) {
 			t.Errorf("%s:\n%s", p.what, said.out)
 		}
 	}
@@ -89,7 +89,7 @@ func TestDoctorTriesWhatABuildCanDo(t *testing.T) {
 		t.Errorf("it left %v", left)
 	}
 	if there("/sys/fs/cgroup/memory") || there("/sys/fs/cgroup/cgroup.controllers") {
-		said.says("ok      isolation: memory, processes and processors: this host's cgroups hold")
+		said.says("ok      isolation: memory, processes and processors: the cgroups of this host enforce")
 	}
 }
 
@@ -101,19 +101,19 @@ func TestDoctorFindsWhatTheSandboxLacks(t *testing.T) {
 		t,
 		config,
 		"hide crun runc; doctor",
-	).says("change  isolation: a trial build: this host lacks programs", "\n        apt-get install crun\n",
-		"change  target rootfs_")
+	).says("problem isolation: test build: programs are missing on this host", "\n        apt-get install crun\n",
+		"problem target rootfs_")
 	apart(
 		t,
 		config,
 		"hide slirp4netns mmdebstrap; doctor",
-	).says("change  isolation: a trial build", "\n        apt-get install slirp4netns\n",
+	).says("problem isolation: test build", "\n        apt-get install slirp4netns\n",
 		"apt-get install slirp4netns mmdebstrap")
 	apart(
 		t,
 		config,
 		"mount -t tmpfs none /sys/fs/cgroup; doctor",
-	).says("change  isolation: memory, processes and processors: no cgroup holds memory, cpus, processes",
+	).says("problem isolation: memory, processes and processors: no cgroup enforces memory, cpus, processes",
 		"\n        mount -t cgroup2 cgroup2 /sys/fs/cgroup\n")
 }
 
@@ -136,9 +136,9 @@ END
 	chmod -R a+rx "$dir"; d=$dir; while [ "$d" != / ]; do chmod a+x "$d"; d=$(dirname "$d"); done
 	mount --bind "$dir/$name" "/usr/bin/$name"
 done
-doctor`, "change  isolation: system calls: no seccomp filter holds"},
+doctor`, "problem isolation: system calls: no seccomp filter"},
 	} {
-		t.Run(what, func(t *testing.T) { apart(t, config, c[0]).says(c[1], "Stop the runner until this holds") })
+		t.Run(what, func(t *testing.T) { apart(t, config, c[0]).says(c[1], "Stop the runner until this is fixed") })
 	}
 }
 
@@ -150,10 +150,10 @@ func TestDoctorFindsIDsThatTwoHave(t *testing.T) {
 cp -a /etc "$dir/etc" && mount --bind "$dir/etc" /etc
 for f in subuid subgid; do printf 'root:1048576:65536\nann:1100000:65536\n' >/etc/$f; done
 hide crun runc # they are others' tests
-doctor; fix 'isolation: user ids'; doctor; cat /etc/subuid`)
+doctor; fix 'isolation: user IDs'; doctor; cat /etc/subuid`)
 	said.says(
-		"change  isolation: user ids: ann has some of the ids 1048576-1114111, too",
-		"ok      isolation: user ids: 65536 for each of 1 build, which are root's",
+		"problem isolation: user IDs: ann also has some of the IDs 1048576-1114111",
+		"ok      isolation: user IDs: 65536 for each of 1 build, assigned to root only",
 		"root:1179648:65536",
 	)
 	adjusted(t, config, "slots = 1", "slots = 2")
@@ -161,9 +161,9 @@ doctor; fix 'isolation: user ids'; doctor; cat /etc/subuid`)
 cp -a /etc "$dir/etc" && mount --bind "$dir/etc" /etc
 for f in subuid subgid; do printf 'root:1048576:65536\n' >/etc/$f; done
 hide crun runc
-doctor; fix 'isolation: user ids'; doctor`).says(
-		"change  isolation: user ids: /etc/subuid gives root ids for 1 build at once, and local.slots is 2",
-		"ok      isolation: user ids: 65536 for each of 2 builds")
+doctor; fix 'isolation: user IDs'; doctor`).says(
+		"problem isolation: user IDs: /etc/subuid assigns root IDs for 1 build at once, but local.slots is 2",
+		"ok      isolation: user IDs: 65536 for each of 2 builds")
 }
 
 func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
@@ -171,8 +171,8 @@ func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
 	lackNot(t, config)
 	builds := filepath.Join(filepath.Dir(config), "builds")
 	apart(t, config, `hide crun runc; chown -R nobody: '`+builds+`'; doctor; fix 'isolation: owners'; doctor`).says(
-		"change  isolation: owners: "+builds+" belongs to nobody, as the database does",
-		"ok      isolation: owners: the database is nobody's")
+		"problem isolation: owners: "+builds+" belongs to nobody, like the database",
+		"ok      isolation: owners: the database belongs to nobody")
 	work := filepath.Join(t.TempDir(), "work")
 	if err := os.Mkdir(work, 0o777); err != nil {
 		t.Fatal(err)
@@ -180,8 +180,8 @@ func TestDoctorFindsBuildsOfTheWebServersUser(t *testing.T) {
 	os.Chmod(work, 0o777)
 	adjusted(t, config, `work_dir = "/var/lib/toaster-runner"`, `work_dir = "`+work+`"`)
 	apart(t, config, `hide crun runc; doctor; fix 'isolation: owners'; doctor`).says(
-		"change  isolation: owners: "+work+": local.work_dir has to lie where nobody but root can write",
-		"ok      isolation: owners: the database is nobody's")
+		"problem isolation: owners: "+work+": only root may write to the parent folders of local.work_dir",
+		"ok      isolation: owners: the database belongs to nobody")
 }
 
 // A user without ids is told how to get some, and root's installation is root's to try.
@@ -201,7 +201,7 @@ func TestDoctorOfAUserWithoutIDs(t *testing.T) {
 		"",
 		as(1, "doctor", "--config", filepath.Join(site, "toaster.toml")),
 	).exits(1).
-		says("change  isolation: user ids: /etc/subuid gives daemon ids for 0 builds at once",
+		says("problem isolation: user IDs: /etc/subuid assigns daemon IDs for 0 builds at once",
 			"        usermod --add-subuids ", " daemon\n")
 }
 
@@ -212,17 +212,17 @@ func TestDoctorFindsAProxyThatBuildsCantReach(t *testing.T) {
 		t,
 		config,
 		`hide crun runc; http_proxy=http://10.1.2.3:3128 doctor`,
-	).says("change  isolation: the proxy 10.1.2.3:3128: it is at 10.1.2.3:3128, in a network that builds can't reach.",
+	).says("problem isolation: the proxy 10.1.2.3:3128: it is at 10.1.2.3:3128, in a network that builds can't reach.",
 		"In "+config+`, below [sandbox]: allow = ["10.1.2.3:3128"]`)
 	apart(
 		t,
 		config,
 		`hide crun runc; http_proxy=http://127.0.0.1:3128 doctor`,
-	).says("change  isolation: the proxy 127.0.0.1:3128: it listens on this host's loopback")
+	).says("problem isolation: the proxy 127.0.0.1:3128: it listens on the loopback interface")
 	adjusted(t, config, "allow = []", `allow = ["10.1.2.3:3128"]`)
 	if out := apart(t, config, `hide crun runc; http_proxy=http://10.1.2.3:3128 doctor`).out; strings.Contains(
 		out,
-		"change  isolation: the proxy",
+		"problem isolation: the proxy",
 	) {
 		t.Error(out)
 	}

@@ -39,8 +39,8 @@ func (w *world) examineSite(cfg *config.Config) []finding {
 	if all[0].OK {
 		all = append(all, cron(w.ctx, cfg), proxyFinding(w.ctx, cfg), outboxFinding(w.ctx, cfg))
 	} else {
-		for _, what := range []string{"cron", "addresses of browsers", "letters that wait"} {
-			all = append(all, unknown(what, "the database can't be used."))
+		for _, what := range []string{"cron", "client addresses", "queued emails"} {
+			all = append(all, unknown(what, "the database can't be opened."))
 		}
 	}
 	all = append(all, signupFinding(cfg))
@@ -59,21 +59,21 @@ func database(ctx context.Context, cfg *config.Config) finding {
 	case err != nil && apperr.KindOf(err) != apperr.Internal:
 		return sick(what, err, "")
 	case err == nil && have < want:
-		return finding{What: what, Problem: fmt.Sprintf("has schema version %d, this toaster works with %d.", have, want), Advice: "toasterctl migrate"}
+		return finding{What: what, Problem: fmt.Sprintf("has schema version %d, but this version of toaster needs %d.", have, want), Advice: "toasterctl migrate"}
 	case err == nil:
 		_, err = store.Check(ctx, path)
 	}
 	if err != nil {
 		problem, _ := explain(err)
-		return finding{What: what, Problem: problem, Advice: "Put a backup back: toasterctl restore --force FILE"}
+		return finding{What: what, Problem: problem, Advice: "Restore a backup: toasterctl restore --force FILE"}
 	}
-	return fine(what, fmt.Sprintf("schema version %d, whole, of user %s", have, userName(os.Geteuid())))
+	return fine(what, fmt.Sprintf("schema version %d, intact, owned by %s", have, userName(os.Geteuid())))
 }
 
 func breachedFinding(cfg *config.Config) finding {
 	const what = "breached passwords"
 	if err := auth.New(cfg, nil).CheckBreached(); err != nil {
-		return sick(what, err, "Put the list there, readable by "+userName(os.Geteuid())+", or empty signup.breached_passwords: nobody can choose a password until then.")
+		return sick(what, err, "Install the list, readable by "+userName(os.Geteuid())+", or clear signup.breached_passwords. Until then, no password can be set.")
 	}
 	return fine(what, cfg.Signup.Breached)
 }
@@ -82,9 +82,9 @@ func room(cfg *config.Config) finding {
 	if err := app.DiskSpace(cfg); err != nil {
 		advice := "Free some space, or lower limits.free_disk."
 		if errors.Is(err, fs.ErrPermission) {
-			advice = "See the rights."
+			advice = "Check the permissions."
 		}
-		return sick("room on the disk", err, advice)
+		return sick("disk space", err, advice)
 	}
-	return fine("room on the disk", "")
+	return fine("disk space", "")
 }

@@ -27,9 +27,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, below := strings.CutPrefix(r.URL.Path, f.prefix)
 	switch {
 	case strings.ContainsFunc(r.URL.Path, unicode.IsControl): // no environment holds a NUL
-		http.Error(w, "There are control characters in this address.", http.StatusBadRequest)
+		http.Error(w, "This address contains control characters.", http.StatusBadRequest)
 	case !below || path != "" && path[0] != '/':
-		http.Error(w, "The site is at "+f.prefix+"/", http.StatusNotFound)
+		http.Error(w, "The address of the site is "+f.prefix+"/", http.StatusNotFound)
 	case path == "":
 		w.Header().Set("Location", f.prefix+"/")
 		w.WriteHeader(http.StatusMovedPermanently)
@@ -53,7 +53,7 @@ func isProgram(path, name string) bool {
 func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
-		http.Error(w, "Files can only be read.", http.StatusMethodNotAllowed)
+		http.Error(w, "Static files are read-only.", http.StatusMethodNotAllowed)
 		return
 	}
 	if strings.HasSuffix(r.URL.Path, "/") {
@@ -71,7 +71,7 @@ func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
 // run answers with a CGI program that is mounted at script, which becomes its SCRIPT_NAME.
 func (f *front) run(w http.ResponseWriter, r *http.Request, program, script string) {
 	if r.ContentLength > maxBody {
-		http.Error(w, "This is more than anybody may send.", http.StatusRequestEntityTooLarge)
+		http.Error(w, "The request is too large.", http.StatusRequestEntityTooLarge)
 		return
 	}
 	h := cgi.Handler{

@@ -2,7 +2,7 @@ package main
 
 // helpCommand stands in the list of commands; asksForHelp makes --help of it.
 type helpCommand struct {
-	Command []string `arg:"" optional:"" help:"Whose usage: “user add”."`
+	Command []string `arg:"" optional:"" help:"The command, such as “user add”."`
 }
 
 func (*helpCommand) Run(*world) error { return nil }

@@ -29,14 +29,14 @@ func (c *initCommand) owner(data string) (identity, error) {
 	}
 	a, lookup := lookUp(cmp.Or(c.Owner, "www-data"))
 	if lookup != nil && c.Owner == "" {
-		return a, apperr.New(apperr.InvalidArgument, "There is no user www-data on this host.", "Say who the web server runs as: toasterctl init --owner USER")
+		return a, apperr.New(apperr.InvalidArgument, "There is no user www-data on this host.", "Specify the user of the web server: toasterctl init --owner USER")
 	}
 	if lookup != nil {
 		return a, lookup
 	}
 	if err == nil && owner(fi) != a.uid {
-		return a, apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s belongs to %s already.", data, userName(owner(fi))),
-			fmt.Sprintf("Run it without --owner, or give the folder away first: chown -R %s: %s", shellWord(c.Owner), shellWord(data)))
+		return a, apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s already belongs to %s.", data, userName(owner(fi))),
+			fmt.Sprintf("Omit --owner, or change the owner of the folder first: chown -R %s: %s", shellWord(c.Owner), shellWord(data)))
 	}
 	return a, nil
 }

@@ -15,33 +15,33 @@ import (
 )
 
 type initCommand struct {
-	Dir   string `placeholder:"DIR" help:"Make a site that lives in this folder alone, owned by who runs this."`
-	Owner string `placeholder:"USER" help:"Who the web server runs as: owns the database, and reads the builds. Default: www-data, or with --dir who runs this."`
-	IDs   bool   `name:"ids" help:"As root: give builds user ids of their own in /etc/subuid and /etc/subgid, as an installed site has them always."`
+	Dir   string `placeholder:"DIR" help:"Create a site in this folder, owned by the current user."`
+	Owner string `placeholder:"USER" help:"The user of the web server, who owns the database and reads the builds. Default: www-data, or with --dir the current user."`
+	IDs   bool   `name:"ids" help:"As root: assign user IDs for builds in /etc/subuid and /etc/subgid, as for an installed site."`
 }
 
 func (c *initCommand) Help() string {
-	return "Makes the configuration, targets.toml, the keys, and the database: each where it is missing. " +
-		"What is there stays as it is, so that it may be run again at any time.\n\n" +
-		"An installed site is made by root: /etc/toaster, and /var/lib/toaster for the web server's user; " +
-		"the builds there belong to the user toaster, which is made."
+	return "Creates the configuration, targets.toml, the keys and the database if they are missing. " +
+		"Existing files are not changed, so you can run it again at any time.\n\n" +
+		"Run it as root for an installed site: it creates /etc/toaster, /var/lib/toaster for the user of the web server, " +
+		"and the user toaster, who owns the builds."
 }
 
 func (c *initCommand) Run(w *world) error {
 	if c.Dir != "" && w.config != "" {
-		return misused("--dir and --config say two things: the configuration of --dir DIR is DIR/toaster.toml")
+		return misused("--dir can't be used together with --config: the configuration is DIR/toaster.toml")
 	}
 	s := setup{world: w}
 	err := s.make(c)
 	if errors.Is(err, fs.ErrPermission) && c.Dir+w.config+os.Getenv("TOASTER_CONF") == "" && os.Geteuid() != 0 {
-		return apperr.New(apperr.PermissionDenied, "An installed site is made by root: "+err.Error()+".",
-			"Run “"+commandAs(0)+"”, or make a site of your own: toasterctl init --dir DIR")
+		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: "+err.Error()+".",
+			"Run “"+commandAs(0)+"”, or create a site in a folder: toasterctl init --dir DIR")
 	}
 	if err == nil && s.made > 0 && w.terminal() != nil {
-		fmt.Fprintln(w.err, "Next: the first account (toasterctl user add --admin), then a look at everything (toasterctl doctor).")
+		fmt.Fprintln(w.err, "Next steps: create the first account (toasterctl user add --admin), then check the installation (toasterctl doctor).")
 	}
 	if err == nil && s.made == 0 {
-		_, err = fmt.Fprintln(w.out, "Everything is there already: nothing was changed.")
+		_, err = fmt.Fprintln(w.out, "Everything exists already. Nothing was changed.")
 	}
 	return err
 }

@@ -11,19 +11,19 @@ import (
 )
 
 type jobCommands struct {
-	Add     jobAdd     `cmd:"" help:"Add a job for a person; prints its ID."`
+	Add     jobAdd     `cmd:"" help:"Create a job for a user, and print its ID."`
 	List    jobList    `cmd:"" help:"List jobs."`
 	Status  jobStatus  `cmd:"" help:"Show a job and its builds."`
-	Start   jobStart   `cmd:"" help:"Ask for a build."`
-	Stop    jobStop    `cmd:"" help:"Stop a job's builds, the running one and the one that waits."`
-	Enable  jobEnable  `cmd:"" help:"Let a job start builds again."`
-	Disable jobDisable `cmd:"" help:"Let a job start no more builds; one that waits is given up."`
-	Remove  jobRemove  `cmd:"" help:"Remove a job with its builds, logs and artifacts."`
+	Start   jobStart   `cmd:"" help:"Start a build."`
+	Stop    jobStop    `cmd:"" help:"Stop the running and the queued build of a job."`
+	Enable  jobEnable  `cmd:"" help:"Enable a job."`
+	Disable jobDisable `cmd:"" help:"Disable a job: it starts no builds. A queued build is canceled."`
+	Remove  jobRemove  `cmd:"" help:"Delete a job with its builds, logs and artifacts."`
 }
 
 // aJob is a command's job, whoever owns it.
 type aJob struct {
-	ID string `arg:"" name:"ID" help:"As “job list” shows it."`
+	ID string `arg:"" name:"ID" help:"The ID from “job list”."`
 }
 
 // found is a job and whose it is.
@@ -54,7 +54,7 @@ func foreign(err error) error {
 // change is a command that changes a job.
 type change struct {
 	aJob
-	DryRun bool `help:"Say what would be done, and do nothing."`
+	DryRun bool `help:"Show what would be done, without doing it."`
 }
 
 // do finds the job and does something to it. will says what: "stop"; done says it afterwards.
@@ -108,7 +108,7 @@ func (c change) set(w *world, enabled bool, verb string) error {
 type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
-	return c.do(w, "remove", "removed", func(s *jobs.Service, f found) error {
+	return c.do(w, "delete", "deleted", func(s *jobs.Service, f found) error {
 		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
 	})
 }

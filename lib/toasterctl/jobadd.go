@@ -9,11 +9,11 @@ import (
 )
 
 type jobAdd struct {
-	Owner  string `required:"" placeholder:"EMAIL" help:"Whose job it is to be."`
-	Target string `required:"" placeholder:"TARGET" help:"What is to be built."`
-	Name   string `placeholder:"N" help:"What the job is called. Default: the target's name."`
-	Start  bool   `help:"Build at once."`
-	DryRun bool   `help:"Say what would be done, and do nothing."`
+	Owner  string `required:"" placeholder:"EMAIL" help:"The owner of the job."`
+	Target string `required:"" placeholder:"TARGET" help:"The target to build."`
+	Name   string `placeholder:"N" help:"The name of the job. Default: the name of the target."`
+	Start  bool   `help:"Build the image now."`
+	DryRun bool   `help:"Show what would be done, without doing it."`
 	rootKey
 	source
 }
@@ -89,8 +89,8 @@ func (c *jobAdd) foretell(w *world, owner string, checked *jobs.Checked) error {
 	}
 	start := ""
 	if c.Start {
-		start = ", and build it"
+		start = ", and start a build"
 	}
-	_, err := fmt.Fprintf(w.out, "would add a job of %s for %s: %s%s\n", printable(owner), c.Target, count(checked.Steps, "step"), start)
+	_, err := fmt.Fprintf(w.out, "would create a job of %s for %s: %s%s\n", printable(owner), c.Target, count(checked.Steps, "step"), start)
 	return err
 }

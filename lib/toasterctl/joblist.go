@@ -9,7 +9,7 @@ import (
 )
 
 type jobList struct {
-	Owner string `placeholder:"EMAIL" help:"Only this person's jobs."`
+	Owner string `placeholder:"EMAIL" help:"Only list the jobs of this user."`
 	JSON  bool   `help:"Print a JSON array."`
 }
 
@@ -62,7 +62,7 @@ func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
 }
 
 func (jobList) Help() string {
-	return "Shows what the database has: “toasterctl sync” brings it up to date every minute. “job status” asks the engine."
+	return "Shows the states in the database, which “toasterctl sync” updates every minute. “job status” asks the engine."
 }
 
 func (c *jobList) Run(w *world) error {
@@ -74,7 +74,7 @@ func (c *jobList) Run(w *world) error {
 		if c.JSON {
 			return writeJSON(w.out, views)
 		}
-		rows := [][]string{{"ID", "OWNER", "TARGET", "STATE", "MADE", "NAME"}}
+		rows := [][]string{{"ID", "OWNER", "TARGET", "STATE", "CREATED", "NAME"}}
 		for _, v := range views {
 			state := string(v.State)
 			if !v.Enabled {

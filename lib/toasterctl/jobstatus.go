@@ -61,9 +61,9 @@ func (w *world) status(v jobView) error {
 	}
 	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Title), v.State, enabled)
 	if v.Problem != "" {
-		fmt.Fprintf(w.out, "the engine refused it: %s\n", printable(v.Problem))
+		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable(v.Problem))
 	}
-	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "ENDED", "WHY"}}
+	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "FINISHED", "REASON"}}
 	for _, b := range v.Builds {
 		step := ""
 		if b.Steps > 0 {

@@ -14,18 +14,18 @@ import (
 )
 
 type keysCommand struct {
-	Keep int `default:"2" placeholder:"N" help:"How many generations of keys are good from now on, the new one counted in. 1 ends all log-ins: for keys that somebody else has seen."`
+	Keep int `default:"2" placeholder:"N" help:"How many generations of keys stay valid, including the new one. 1 ends all sessions: use it if somebody else has seen the keys."`
 }
 
 func (keysCommand) Help() string {
-	return "Makes new keys, for the cookies of all log-ins from now on, and seals all second factors with them. " +
-		"On an installed site root does this."
+	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets with them. " +
+		"Run it as root on an installed site."
 }
 
 // Run keeps the old keys until nothing needs them: whenever it is stopped, nothing is lost.
 func (c *keysCommand) Run(w *world) error {
 	if c.Keep < 1 {
-		return misused("--keep has to be 1 or more")
+		return misused("--keep must be 1 or more")
 	}
 	cfg, err := w.load()
 	if err != nil {
@@ -51,15 +51,15 @@ func (c *keysCommand) Run(w *world) error {
 	if err := change(config.DropKeys, c.Keep); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "%s has new keys; %s sealed with them.\n", cfg.Paths.Keys, wereDone(n.Stale))
+	_, err = fmt.Fprintf(w.out, "%s has new keys; %s encrypted with them.\n", cfg.Paths.Keys, wereDone(n.Stale))
 	return err
 }
 
 func wereDone(n int) string {
 	if n == 1 {
-		return "1 second factor was"
+		return "1 two-factor secret was"
 	}
-	return fmt.Sprintf("%d second factors were", n)
+	return fmt.Sprintf("%d two-factor secrets were", n)
 }
 
 // sealFactors seals second factors with the newest keys, and warns of those that can't be opened any more.
@@ -77,7 +77,7 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 }
 
 func lost(n auth.Sealing) string {
-	return count(n.Lost, "second factor") + " can't be opened with these keys: restore the right ones, or toasterctl user factor --off EMAIL."
+	return count(n.Lost, "two-factor secret") + " can't be decrypted with these keys: restore the correct keys, or run toasterctl user factor --off EMAIL."
 }
 
 // sealingDue is a FailedPrecondition where “toasterctl migrate” would seal second factors.
@@ -89,7 +89,7 @@ func sealingDue(w *world, cfg *config.Config) error {
 	defer db.Close()
 	n, err := auth.New(cfg, db).Sealing(w.ctx)
 	if err == nil && n.Stale > 0 {
-		err = apperr.New(apperr.FailedPrecondition, count(n.Stale, "second factor")+" to be sealed with the newest keys.", "Run “toasterctl migrate”.")
+		err = apperr.New(apperr.FailedPrecondition, count(n.Stale, "two-factor secret")+" not encrypted with the newest keys.", "Run “toasterctl migrate”.")
 	}
 	return err
 }

@@ -44,14 +44,14 @@ func withFactor(t *testing.T, path string, plain []byte) (stored func() []byte) 
 func TestMigrateSealsSecondFactors(t *testing.T) {
 	site, plain := newSite(t), []byte("12345678901234567890")
 	stored := withFactor(t, site, plain)
-	ctl(t, "", "migrate", "--check", "--config", site).exits(1).complains("1 second factor", "toasterctl migrate")
-	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("change  keys", "toasterctl migrate")
-	ctl(t, "", "migrate", "--config", site).exits(0).says("1 second factor was sealed")
+	ctl(t, "", "migrate", "--check", "--config", site).exits(1).complains("1 two-factor secret", "toasterctl migrate")
+	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("problem keys", "toasterctl migrate")
+	ctl(t, "", "migrate", "--config", site).exits(0).says("1 two-factor secret was encrypted")
 	if bytes.Contains(stored(), plain) {
 		t.Error("it is as it was")
 	}
 	ctl(t, "", "migrate", "--check", "--config", site).exits(0)
-	ctl(t, "", "migrate", "--config", site).exits(0).says("nothing was to do")
+	ctl(t, "", "migrate", "--config", site).exits(0).says("No migration was needed")
 }
 
 func TestNewKeys(t *testing.T) {
@@ -73,7 +73,7 @@ func TestNewKeys(t *testing.T) {
 		return lines
 	}
 	first := generations()
-	ctl(t, "", "keys", "--config", site).exits(0).says("1 second factor was sealed")
+	ctl(t, "", "keys", "--config", site).exits(0).says("1 two-factor secret was encrypted")
 	second := generations()
 	if len(second) != 2 || second[1] != first[0] {
 		t.Errorf("%d generations, or the old keys don't come second", len(second))
@@ -96,9 +96,9 @@ func TestNewKeys(t *testing.T) {
 	// Keys of another site are none.
 	os.Remove(keys)
 	ctl(t, "", "init", "--dir", filepath.Dir(site)).exits(0)
-	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("change  keys: 1 second factor can't be opened",
+	ctl(t, "", "doctor", "--quick", "--config", site).exits(1).says("problem keys: 1 two-factor secret can't be decrypted",
 		"toasterctl user factor --off")
-	ctl(t, "", "migrate", "--config", site).exits(0).complains("1 second factor can't be opened")
+	ctl(t, "", "migrate", "--config", site).exits(0).complains("1 two-factor secret can't be decrypted")
 	ctl(t, "", "user", "factor", "--off", email, "--config", site).exits(0)
 	ctl(t, "", "migrate", "--config", site).exits(0)
 }

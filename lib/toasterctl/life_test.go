@@ -14,7 +14,7 @@ func TestInitTwiceChangesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "site")
 	ctl(t, "", "init", "--dir", dir).exits(0).says("toaster.toml", "targets.toml", "keys", "builds", "toaster.db")
 	before := contents(t, dir)
-	ctl(t, "", "init", "--dir", dir).exits(0).says("nothing was changed")
+	ctl(t, "", "init", "--dir", dir).exits(0).says("Nothing was changed")
 	for name, text := range contents(t, dir) {
 		if before[name] != text {
 			t.Errorf("%s was changed", name)
@@ -63,7 +63,7 @@ func contents(t *testing.T, dir string) map[string]string {
 }
 
 func TestMigrateASiteThatIsUpToDate(t *testing.T) {
-	ctl(t, "", "migrate", "--config", newSite(t)).exits(0).says("nothing was to do")
+	ctl(t, "", "migrate", "--config", newSite(t)).exits(0).says("No migration was needed")
 }
 
 func TestPeople(t *testing.T) {
@@ -72,10 +72,10 @@ func TestPeople(t *testing.T) {
 	ctl(t, "", "user", "list", "--config", config).exits(0).says("EMAIL", email, "Ann", "bob@example.org", "admin")
 	ctl(t, "another good password\n", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(0)
 
-	ctl(t, secret, "user", "add", "--config", config, "--email", email, "--password-stdin").exits(1).complains("account already")
+	ctl(t, secret, "user", "add", "--config", config, "--email", email, "--password-stdin").exits(1).complains("already exists")
 	ctl(t, "toaster2026", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("easy to guess")
 	ctl(t, "short", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("password")
-	ctl(t, secret, "user", "passwd", "--config", config, "--email", "nobody@example.org", "--password-stdin").exits(1).complains("no such account", "user list")
+	ctl(t, secret, "user", "passwd", "--config", config, "--email", "nobody@example.org", "--password-stdin").exits(1).complains("account does not exist", "user list")
 	ctl(t, "", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(2).complains("standard input")
 }
 
@@ -108,7 +108,7 @@ func TestLifeOfAJob(t *testing.T) {
 		return ctl(t, "", append(append([]string{"job"}, args...), "--config", config)...)
 	}
 
-	job("add", "--owner", email, "--target", rootfs, "--dry-run", "--start", dockerfile).exits(0).says("would add", email, rootfs)
+	job("add", "--owner", email, "--target", rootfs, "--dry-run", "--start", dockerfile).exits(0).says("would create", email, rootfs)
 	if list := job("list").exits(0); list.out != "" {
 		t.Fatalf("the dry run added a job:\n%s", list.out)
 	}
@@ -136,12 +136,12 @@ func TestLifeOfAJob(t *testing.T) {
 
 	job("stop", id).exits(0).says("stopped", id)
 	job("disable", id).exits(0).says("disabled", id)
-	job("start", id).exits(1).complains("switched off")
+	job("start", id).exits(1).complains("disabled")
 	job("enable", id).exits(0).says("enabled", id)
-	job("remove", id, "--dry-run").exits(0).says("would remove", id)
+	job("remove", id, "--dry-run").exits(0).says("would delete", id)
 	job("list", "--json").exits(0).says(id)
-	job("remove", id).exits(0).says("removed", id)
-	job("status", id).exits(1).complains("no such job", "job list")
+	job("remove", id).exits(0).says("deleted", id)
+	job("status", id).exits(1).complains("job does not exist", "job list")
 	ctl(t, "", "sync", "--config", config).exits(0)
 }
 
@@ -159,7 +159,7 @@ func TestJobWithAContext(t *testing.T) {
 		id := ctl(t, "", append(add, "--context", context)...).exits(0).word()
 		ctl(t, "", "job", "status", id, "--config", config).exits(0).says(id)
 	}
-	ctl(t, "", append(add, "--context", dockerfile)...).exits(1).complains("no archive")
+	ctl(t, "", append(add, "--context", dockerfile)...).exits(1).complains("not a readable archive")
 }
 
 func TestJobThatCannotBe(t *testing.T) {
@@ -173,8 +173,8 @@ func TestJobThatCannotBe(t *testing.T) {
 	}
 	add("--owner", email, "--target", rootfs, bad).exits(1).complains(bad+":2: error", "RUN")
 	add("--owner", email, "--target", rootfs, "--dry-run", bad).exits(1).complains(bad + ":2: error")
-	add("--owner", email, "--target", "vm_amd64_slink", good).exits(1).complains("vm_amd64_slink", "Pick one of", rootfs)
-	add("--owner", "who@example.org", "--target", rootfs, good).exits(1).complains("no such account", "user list")
+	add("--owner", email, "--target", "vm_amd64_slink", good).exits(1).complains("vm_amd64_slink", "Choose one of", rootfs)
+	add("--owner", "who@example.org", "--target", rootfs, good).exits(1).complains("account does not exist", "user list")
 	add("--owner", email, "--target", rootfs, filepath.Join(dir, "none")).exits(1).complains("none")
 	if list := ctl(t, "", "job", "list", "--config", config).exits(0); list.out != "" {
 		t.Errorf("something was stored:\n%s", list.out)

@@ -15,14 +15,14 @@ import (
 
 type lintCommand struct {
 	JSON   bool   `help:"Print the findings as a JSON array."`
-	Target string `help:"Judge it for this target." placeholder:"TARGET"`
+	Target string `help:"Check the Dockerfile for this target." placeholder:"TARGET"`
 	source
 }
 
 func (c *lintCommand) Help() string {
-	return "Prints FILE:LINE: LEVEL RULE: what is wrong, and below it what to do. " +
-		"The exit status is 1 where a build would fail, or leave other files than a real builder; warnings and notes leave it 0. " +
-		"Without --context, what COPY and ADD take from it is not looked up."
+	return "Prints FILE:LINE: LEVEL RULE: and the finding, with the suggested fix below it. " +
+		"The exit code is 1 if the build would fail or differ from Docker's; it is 0 if there are only warnings and notes. " +
+		"Without --context, the files of COPY and ADD are not checked."
 }
 
 func (c *lintCommand) Run(w *world) error {
@@ -45,12 +45,12 @@ func (c *lintCommand) Run(w *world) error {
 }
 
 type blendCommand struct {
-	Target string `help:"Translate for this target's architecture and release; else for amd64." placeholder:"TARGET"`
+	Target string `help:"Translate for the architecture and release of this target. Default: amd64." placeholder:"TARGET"`
 	source
 }
 
 func (c *blendCommand) Help() string {
-	return "The blend, alone, is printed on standard output, findings on standard error. Where it can't be translated, nothing is printed on standard output, and the exit status is 1."
+	return "Prints the blend to standard output, and findings to standard error. If the Dockerfile can't be translated, nothing is printed to standard output, and the exit code is 1."
 }
 
 func (c *blendCommand) Run(w *world) error {
@@ -75,15 +75,15 @@ func (s *source) blend(w *world, target string) (target.Target, *dockerfile.Blen
 }
 
 type scriptCommand struct {
-	Target string `required:"" help:"The target that the script builds." placeholder:"TARGET"`
+	Target string `required:"" help:"The target to build." placeholder:"TARGET"`
 	rootKey
-	RootPassword bool `help:"Make a password for root, and print it to standard error: the script has its hash alone."`
+	RootPassword bool `help:"Generate a password for root, and print it to standard error. The script only contains its hash."`
 	source
 }
 
 func (c *scriptCommand) Help() string {
-	return "The script is POSIX sh and self-contained. Run it in an empty folder, as an agent would; it leaves the image in dist/. " +
-		"Without --root-key and --root-password nobody logs in as root, unless the Dockerfile sees to it; with --root-password each script has another password."
+	return "Prints a self-contained POSIX sh script. Run it in an empty folder; it creates the image in dist/. " +
+		"Without --root-key and --root-password, nobody can log in as root, unless the Dockerfile allows it. With --root-password, each script gets another password."
 }
 
 func (c *scriptCommand) Run(w *world) error {

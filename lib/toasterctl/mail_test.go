@@ -39,12 +39,12 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	write(t, path, strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `from = ""`, `from = "toaster@example.org"`, `host = ""`, `host = "127.0.0.1"`,
 		"port = 587", fmt.Sprint("port = ", server.Port()), `tls = "starttls"`, `tls = "none"`).Replace(string(text)))
 	ctl(t, "", "doctor", "--quick", "--config", path).
-		says("ok      mail by 127.0.0.1: letters come from toaster@example.org")
+		says("ok      email by 127.0.0.1: sender toaster@example.org")
 	signUp(t, path, "eve@example.org")
 	server.Stop()
-	ctl(t, "", "doctor", "--quick", "--config", path).exits(1).says("change  mail by 127.0.0.1",
+	ctl(t, "", "doctor", "--quick", "--config", path).exits(1).says("problem email by 127.0.0.1",
 		"connection refused", "[mail]")
-	ctl(t, "", "sync", "--config", path).exits(1).complains("A letter could not be sent", "connection refused", "tries again")
+	ctl(t, "", "sync", "--config", path).exits(1).complains("An email could not be sent", "connection refused", "tries again")
 
 	server.Start()
 	changeSite(t, path, "UPDATE outbox SET next_at = 0")

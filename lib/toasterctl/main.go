@@ -18,33 +18,33 @@ import (
 
 // commands are all commands, in the order of their help.
 type commands struct {
-	Config  string           `placeholder:"FILE" help:"The site's configuration: $TOASTER_CONF or /etc/toaster/toaster.toml where this is left out."`
+	Config  string           `placeholder:"FILE" help:"The configuration of the site. Default: $TOASTER_CONF, or /etc/toaster/toaster.toml."`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Lint   lintCommand   `cmd:"" group:"dockerfile" help:"Say what is wrong with a Dockerfile, line by line."`
-	Blend  blendCommand  `cmd:"" group:"dockerfile" help:"Print the blend that a Dockerfile becomes."`
-	Script scriptCommand `cmd:"" group:"dockerfile" help:"Print the build script that a Dockerfile becomes for a target."`
+	Lint   lintCommand   `cmd:"" group:"dockerfile" help:"Check a Dockerfile, and print the findings."`
+	Blend  blendCommand  `cmd:"" group:"dockerfile" help:"Translate a Dockerfile to a blend, and print it."`
+	Script scriptCommand `cmd:"" group:"dockerfile" help:"Print the build script of a Dockerfile for a target."`
 
-	Init    initCommand    `cmd:"" group:"site" help:"Set a site up: make what is missing, leave what is there."`
-	Migrate migrateCommand `cmd:"" group:"site" help:"Bring the database to the schema of this version."`
-	Keys    keysCommand    `cmd:"" group:"site" help:"Make new keys for cookies and second factors; the old ones are good until the next time."`
-	Backup  backupCommand  `cmd:"" group:"site" help:"Put configuration, keys and database into one file, while everything runs."`
-	Restore restoreCommand `cmd:"" group:"site" help:"Make the site what it was when a backup was made."`
-	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server, for trying out and developing."`
-	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine, until a signal ends it."`
-	Sync    syncCommand    `cmd:"" group:"site" help:"Bring database and engine together again: for cron, every minute."`
-	Metrics metricsCommand `cmd:"" group:"site" help:"Print metrics of the site, for Prometheus."`
-	Doctor  doctorCommand  `cmd:"" group:"site" help:"Look at the whole site, and say what mends what is wrong."`
+	Init    initCommand    `cmd:"" group:"site" help:"Set up a site."`
+	Migrate migrateCommand `cmd:"" group:"site" help:"Migrate the database to the schema of this version."`
+	Keys    keysCommand    `cmd:"" group:"site" help:"Create new keys for session cookies and two-factor authentication. The previous keys stay valid until the next time."`
+	Backup  backupCommand  `cmd:"" group:"site" help:"Back up the configuration, keys and database."`
+	Restore restoreCommand `cmd:"" group:"site" help:"Restore a backup."`
+	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server for testing and development."`
+	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine."`
+	Sync    syncCommand    `cmd:"" group:"site" help:"Synchronize with the engine, send emails, and delete old builds. For cron, every minute."`
+	Metrics metricsCommand `cmd:"" group:"site" help:"Print the metrics of the site for Prometheus."`
+	Doctor  doctorCommand  `cmd:"" group:"site" help:"Check the installation and suggest fixes."`
 
-	Help helpCommand `cmd:"" group:"site" help:"Say how a command is used, as --help does."`
+	Help helpCommand `cmd:"" group:"site" help:"Show the usage of a command, like --help."`
 
-	Probe probeCommand `cmd:"" hidden:"" help:"Try what a hostile build would; doctor runs it in a build."`
+	Probe probeCommand `cmd:"" hidden:"" help:"Internal: the isolation tests that doctor runs in a build."`
 
 	Man manCommand `cmd:"" hidden:"" help:"Print a manual page, for make install."`
 
-	User  userCommands  `cmd:"" group:"people" help:"Keep accounts."`
-	Token tokenCommands `cmd:"" group:"people" help:"Keep API tokens."`
-	Job   jobCommands   `cmd:"" group:"people" help:"Keep anybody's jobs."`
+	User  userCommands  `cmd:"" group:"users" help:"Manage users."`
+	Token tokenCommands `cmd:"" group:"users" help:"Manage API tokens."`
+	Job   jobCommands   `cmd:"" group:"users" help:"Manage the jobs of all users."`
 }
 
 // world is what a command works with.
@@ -72,14 +72,14 @@ func (w *world) run(args []string) int {
 	var c commands
 	parser, err := kong.New(&c,
 		kong.Name("toasterctl"),
-		kong.Description("Devuan images from Dockerfiles: the administrator's command."),
+		kong.Description("Builds Devuan images from Dockerfiles. Command for administrators."),
 		kong.Writers(w.out, w.err),
 		kong.Vars{"version": "toaster " + app.Version},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
 		kong.ExplicitGroups([]kong.Group{
-			{Key: "dockerfile", Title: "Dockerfiles (these need no site):"},
-			{Key: "site", Title: "The site:"},
-			{Key: "people", Title: "People and jobs:"},
+			{Key: "dockerfile", Title: "Dockerfiles (no site needed):"},
+			{Key: "site", Title: "Site:"},
+			{Key: "users", Title: "Users and jobs:"},
 		}),
 	)
 	if err != nil {
@@ -101,7 +101,7 @@ func (u usage) Error() string { return u.message }
 func misused(format string, args ...any) error { return usage{fmt.Sprintf(format, args...)} }
 
 // errUnchecked ends doctor where nothing is to be changed, as far as it could look.
-var errUnchecked = errors.New("not all was checked")
+var errUnchecked = errors.New("some checks did not run")
 
 // errSaid ends a command that has said already why it failed.
 var errSaid = errors.New("said already")

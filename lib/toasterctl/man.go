@@ -11,7 +11,7 @@ import (
 )
 
 type manCommand struct {
-	Page string `arg:"" enum:"toasterctl.8,toaster.toml.5,targets.toml.5" help:"Which page."`
+	Page string `arg:"" enum:"toasterctl.8,toaster.toml.5,targets.toml.5" help:"The page to print."`
 }
 
 func (c *manCommand) Run(w *world, app *kong.Kong) error {

@@ -31,7 +31,7 @@ func rendered(t *testing.T, name string) string {
 func TestTheManualSaysWhatHelpSays(t *testing.T) {
 	text := rendered(t, "toasterctl.8")
 	for _, want := range []string{
-		"toasterctl user add", "toasterctl backup", "--artifacts", "Put configuration, keys and database into one file",
+		"toasterctl user add", "toasterctl backup", "--artifacts", "Back up the configuration, keys and database.",
 		"$(date +\\%u)", "--config=FILE", "EXIT STATUS", "TOASTER_CONF",
 	} {
 		if !strings.Contains(text, want) {

@@ -9,7 +9,7 @@ import (
 type metricsCommand struct{}
 
 func (metricsCommand) Help() string {
-	return "The same as /admin/metrics, for the textfile collector of Prometheus's node exporter."
+	return "Prints the same metrics as /admin/metrics, for the textfile collector of the Prometheus node exporter."
 }
 
 func (metricsCommand) Run(w *world) error {

@@ -39,7 +39,7 @@ func notYours(path string) error {
 		fi, err := os.Stat(path)
 		if err == nil {
 			return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
-				"Run it as its owner: "+commandAs(owner(fi)))
+				"Run the command as the owner: "+commandAs(owner(fi)))
 		}
 		path = filepath.Dir(path)
 	}

@@ -67,7 +67,7 @@ func TestRootMakesASiteForTheWebServersUser(t *testing.T) {
 	if st.Uid != 0 || strconv.Itoa(int(st.Gid)) != nobody.Gid {
 		t.Errorf("the keys belong to %d:%d, not to 0:%s", st.Uid, st.Gid, nobody.Gid)
 	}
-	ctl(t, "", "init", "--dir", dir, "--owner", "nobody").exits(0).says("nothing was changed")
+	ctl(t, "", "init", "--dir", dir, "--owner", "nobody").exits(0).says("Nothing was changed")
 	ctl(t, "", "init", "--dir", dir, "--owner", "root").exits(1).complains("belongs to nobody", "chown")
 }
 
@@ -85,7 +85,7 @@ func TestWrongUserIsToldTheExactCommand(t *testing.T) {
 		if args[0] == "serve" {
 			continue
 		}
-		command := regexp.MustCompile(`Run it as its owner: (.*)\n`).FindStringSubmatch(refused.err)
+		command := regexp.MustCompile(`Run the command as the owner: (.*)\n`).FindStringSubmatch(refused.err)
 		if command == nil {
 			t.Fatalf("no command in %q", refused.err)
 		}

@@ -94,7 +94,7 @@ func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
 		for i, one := range patterns {
 			if _, err := patternmatcher.New([]string{one}); err != nil {
 				return nil, apperr.New(apperr.InvalidArgument,
-					fmt.Sprintf("%s:%d: the pattern %q cannot be read.", filepath.Join(folder, name),
+					fmt.Sprintf("%s:%d: invalid pattern %q.", filepath.Join(folder, name),
 						dockerfile.PatternLine(text, i+1), one),
 					"Correct the pattern.")
 			}
@@ -183,7 +183,7 @@ func (p *packer) add(name string) error {
 		p.inodes[at] = name
 	}
 	if p.left -= h.Size; p.left < 0 {
-		return apperr.New(apperr.TooLarge, p.folder+" is too large for a build context.", "Name in .dockerignore what the build doesn't need.")
+		return apperr.New(apperr.TooLarge, p.folder+" is too large for a build context.", "List files that the build does not need in .dockerignore.")
 	}
 	if err := p.WriteHeader(h); err != nil || !info.Mode().IsRegular() {
 		return err

@@ -54,7 +54,7 @@ func (c probeCommand) files() (string, error) {
 			return "", fmt.Errorf("a build can see %s of this host", path)
 		}
 	}
-	return "a build sees the image's files, and none of this host's", nil
+	return "a build sees the files of the image, and none of this host", nil
 }
 
 // usualDevices are what every container has.
@@ -76,7 +76,7 @@ func devices() (string, error) {
 			path := filepath.Join(dir, fmt.Sprintf("device-%d", kind))
 			if unix.Mknod(path, kind|0o600, int(number)) == nil {
 				os.Remove(path)
-				return "", fmt.Errorf("a build can make devices in %s", dir)
+				return "", fmt.Errorf("a build can create devices in %s", dir)
 			}
 		}
 	}
@@ -86,7 +86,7 @@ func devices() (string, error) {
 		}
 		return nil
 	})
-	return "none but null, zero, full, random and terminals of its own; it can't make any", err
+	return "only null, zero, full, random and its own terminals; it can't create others", err
 }
 
 func processes() (string, error) {
@@ -95,9 +95,9 @@ func processes() (string, error) {
 		return "", err
 	}
 	if os.Getpid() != 1 || len(all) != 1 {
-		return "", fmt.Errorf("a build sees %d processes that are not its own", len(all)-1)
+		return "", fmt.Errorf("a build sees %d processes of others", len(all)-1)
 	}
-	return "a build sees its own alone", nil
+	return "a build sees only its own", nil
 }
 
 func users() (string, error) {
@@ -117,11 +117,11 @@ func users() (string, error) {
 	}
 	switch {
 	case first == 0:
-		return "", errors.New("root of a build is this host's root")
+		return "", errors.New("root in a build is root on this host")
 	case all < idsOfABuild:
-		return "", fmt.Errorf("a build has %d user ids, which is less than %d", all, idsOfABuild)
+		return "", fmt.Errorf("a build has %d user IDs, which is less than %d", all, idsOfABuild)
 	}
-	return fmt.Sprintf("root of a build is user %d of this host, and no other", first), nil
+	return fmt.Sprintf("root in a build is the unprivileged user %d on this host", first), nil
 }
 
 // dockers are Docker's capabilities, as bits.
@@ -143,7 +143,7 @@ func rightsOfRUN() (string, error) {
 		}
 	}
 	if seccomp != 2 {
-		return "", errors.New("no seccomp filter holds: a build may make any system call")
+		return "", errors.New("no seccomp filter: a build can make any system call")
 	}
 	if bounding&^dockers != 0 {
 		return "", fmt.Errorf("a build has capabilities beyond Docker's: %x", bounding&^dockers)
@@ -157,10 +157,10 @@ func rightsOfRUN() (string, error) {
 	} {
 		_, _, errno := syscall.RawSyscall6(call[0], call[1], 0, 0, 0, 0, 0)
 		if errno != unix.EPERM && errno != unix.ENOSYS {
-			return "", fmt.Errorf("the seccomp filter lets %s through (%v)", name, errno)
+			return "", fmt.Errorf("the seccomp filter allows %s (%v)", name, errno)
 		}
 	}
-	return "Docker's seccomp filter and no capability beyond Docker's", nil
+	return "Docker's seccomp filter, and no capabilities beyond Docker's", nil
 }
 
 func kernel() (string, error) {
@@ -181,7 +181,7 @@ func kernel() (string, error) {
 			}
 		}
 	}
-	return "/proc/sys, /sys and what Docker hides are closed", nil
+	return "/proc/sys, /sys and the paths that Docker hides are not accessible", nil
 }
 
 func (c probeCommand) limits() (string, error) {
@@ -194,7 +194,7 @@ func (c probeCommand) limits() (string, error) {
 			return "", err
 		}
 		if has.Max > limit.most {
-			return "", fmt.Errorf("a build may have %d %s, and [sandbox] says %d", has.Max, what, limit.most)
+			return "", fmt.Errorf("a build can have %d %s, but [sandbox] allows %d", has.Max, what, limit.most)
 		}
 	}
 	return fmt.Sprintf("%d open files, %d processes", c.Files, c.Threads), nil
@@ -207,14 +207,14 @@ func (c probeCommand) closed() (string, error) {
 			return "", fmt.Errorf("a build can reach %s", address)
 		}
 	}
-	return "this host's addresses, its loopback and private networks can't be reached", nil
+	return "the addresses of this host, its loopback and private networks can't be reached", nil
 }
 
 func (c probeCommand) outside() (string, error) {
 	for _, address := range c.Reach {
 		conn, err := net.DialTimeout("tcp", address, 10*time.Second)
 		if err != nil {
-			return "", fmt.Errorf("a build can't reach %s, which this host can: %w", address, err)
+			return "", fmt.Errorf("a build can't reach %s, but this host can: %w", address, err)
 		}
 		conn.Close()
 	}
@@ -234,5 +234,5 @@ func (c probeCommand) disk() (string, error) {
 		}
 	}
 	time.Sleep(10 * time.Second)
-	return "", fmt.Errorf("a build took %d MiB of the disk, and was not stopped", c.Fill)
+	return "", fmt.Errorf("a build used %d MiB of the disk, and was not stopped", c.Fill)
 }

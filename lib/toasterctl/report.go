@@ -91,5 +91,5 @@ func orSee(err error, command string) error {
 	if f.Kind != apperr.NotFound || f.Advice != "" {
 		return err
 	}
-	return apperr.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” shows what there is.")
+	return apperr.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” lists them.")
 }

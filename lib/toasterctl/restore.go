@@ -21,17 +21,17 @@ import (
 )
 
 type restoreCommand struct {
-	Force  bool   `help:"Replace what is there. What is in the backup takes the place of configuration, keys and database; other builds' files stay."`
-	Resume bool   `help:"Let builds and emails that were under way go on: only where the site that the backup was made of does not run any more."`
-	Owner  string `placeholder:"USER" help:"Who the web server runs as, where the folder of the database is not there yet. Default: www-data."`
-	File   string `arg:"" help:"A file that “toasterctl backup” has made."`
+	Force  bool   `help:"Replace the existing configuration, keys and database. Files of other builds are kept."`
+	Resume bool   `help:"Resume queued builds and emails. Only use it if the original site no longer runs."`
+	Owner  string `placeholder:"USER" help:"The user of the web server, if the folder of the database does not exist yet. Default: www-data."`
+	File   string `arg:"" help:"A file from “toasterctl backup”."`
 }
 
 func (restoreCommand) Help() string {
-	return "Reads the whole backup first and changes nothing unless it is whole. A database of an older version is brought up to date. " +
-		"The site may go on running meanwhile: its database is replaced in one transaction.\n\n" +
-		"The site that the backup was made of may still run somewhere. So nothing that was under way is done a second time: builds that waited or ran " +
-		"are lost and not started again, and emails that waited are not sent. It names the jobs, and how to build them."
+	return "Checks the whole backup before it changes anything. A database of an older version is migrated. " +
+		"The site can keep running: its database is replaced in one transaction.\n\n" +
+		"The original site may still be running. Therefore queued and running builds are marked as lost " +
+		"and not started again, and queued emails are not sent. The command lists the jobs and how to build them."
 }
 
 func (c *restoreCommand) Run(w *world) error {
@@ -52,13 +52,13 @@ func (c *restoreCommand) Run(w *world) error {
 		return err
 	}
 	if lost > 0 {
-		fmt.Fprintf(w.out, "%s left without log and files: they are not in this backup (“toasterctl backup --artifacts”), nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
+		fmt.Fprintf(w.out, "%s without log and files: they are neither in this backup (“toasterctl backup --artifacts”) nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
 	}
 	for _, path := range r.missing() {
-		fmt.Fprintf(w.out, "%s is not in this backup: the configuration names it, so put it there.\n", path)
+		fmt.Fprintf(w.out, "%s is not in this backup, but the configuration refers to it: copy it there.\n", path)
 	}
 	r.tellHeld()
-	_, err = fmt.Fprintf(w.out, "%s is as it was at %s. Run “toasterctl doctor” next.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
+	_, err = fmt.Fprintf(w.out, "%s was restored to its state of %s. Next step: run “toasterctl doctor”.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
 	return err
 }
 
@@ -74,8 +74,8 @@ func (r *restorer) tellHeld() {
 	if r.emails > 0 {
 		what = append(what, count(r.emails, "email"))
 	}
-	fmt.Fprintf(r.out, "%s waited or went on when the backup was made. They are not taken up again: the site that it was made of may have done so. "+
-		"Where it does not run any more, restore again with --force --resume", strings.Join(what, " and "))
+	fmt.Fprintf(r.out, "%s were queued or running when the backup was created. They are not resumed, because the original site may have done so. "+
+		"If it no longer runs, restore again with --force --resume", strings.Join(what, " and "))
 	if len(r.held) == 0 {
 		fmt.Fprintln(r.out, ".")
 		return
@@ -200,7 +200,7 @@ func (r *restorer) refuse() error {
 	if len(there) == 0 || r.force {
 		return nil
 	}
-	return apperr.New(apperr.AlreadyExists, "There is a site already: "+strings.Join(there, ", ")+".", "Make a backup of it, then run this again with --force.")
+	return apperr.New(apperr.AlreadyExists, "A site already exists: "+strings.Join(there, ", ")+".", "Back it up, then run this again with --force.")
 }
 
 // check takes the database out, to look at it and to bring it up to date before anything is replaced.

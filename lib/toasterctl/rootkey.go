@@ -9,7 +9,7 @@ import (
 
 // rootKey is how root gets into an image, as the command line names it.
 type rootKey struct {
-	RootKey string `placeholder:"FILE" help:"SSH keys that log in as root, a line each, such as ~/.ssh/id_ed25519.pub; root's password is locked then."`
+	RootKey string `placeholder:"FILE" help:"A file of SSH public keys for root, one per line, such as ~/.ssh/id_ed25519.pub. The root password is locked."`
 }
 
 // readKeys returns the file's text; empty: none is named.
@@ -31,7 +31,7 @@ func (c *scriptCommand) access(w *world, t target.Target) (a target.Access, err 
 		return a, err
 	}
 	if a.Keys != "" || !t.HasPassword() {
-		return a, misused("--root-password is for images of an SDK, and without --root-key")
+		return a, misused("--root-password needs a target of an SDK, and can't be used together with --root-key")
 	}
 	password := jobs.NewPassword()
 	if a.Hash, err = jobs.HashPassword(password); err != nil {
@@ -41,6 +41,6 @@ func (c *scriptCommand) access(w *world, t target.Target) (a target.Access, err 
 }
 
 func (w *world) showPassword(password string) error {
-	_, err := fmt.Fprintf(w.err, "root's password in this image, shown once: %s\n", password)
+	_, err := fmt.Fprintf(w.err, "Root password of this image (not shown again): %s\n", password)
 	return err
 }

@@ -13,7 +13,7 @@ const (
 	sshKey  = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f ada"
 )
 
-var shown = regexp.MustCompile(`(?m)^root's password in this image, shown once: ([a-z2-9]{20})$`)
+var shown = regexp.MustCompile(`(?m)^Root password of this image \(not shown again\): ([a-z2-9]{20})$`)
 
 func TestAScriptForRootsKey(t *testing.T) {
 	key := write(t, filepath.Join(t.TempDir(), "id.pub"), sshKey+"\n")
@@ -32,7 +32,7 @@ func TestAScriptForRootsKey(t *testing.T) {
 	}
 	ctl(t, simple, "script", "--target", rootfs, "--root-key", write(t, filepath.Join(t.TempDir(), "id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n"), "-").
 		exits(1).complains("private key", ".pub")
-	ctl(t, simple, "script", "--target", rootfs, "--root-key", key, "--root-password", "-").exits(2).complains("without --root-key")
+	ctl(t, simple, "script", "--target", rootfs, "--root-key", key, "--root-password", "-").exits(2).complains("together with --root-key")
 	ctl(t, simple, "script", "--target", rootfs, "--root-password", "-").exits(2).complains("--root-password")
 }
 

@@ -74,7 +74,7 @@ func TestDrain(t *testing.T) {
 				t.Fatal(err)
 			}
 			late := ctl(t, "", "runner", "--drain", "--limit", "1s", "--config", config).exits(1)
-			if !strings.Contains(late.err, "has not ended yet") || !strings.Contains(late.err, "queued again by themselves, once") {
+			if !strings.Contains(late.err, "has not ended yet") || !strings.Contains(late.err, "queued again once") {
 				t.Error(late.err)
 			}
 			if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
@@ -211,8 +211,8 @@ func TestTheRunnerRefusesFoldersThatOthersCanReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := ctl(t, "", "runner", "--config", config).exits(1)
-	if !strings.Contains(refused.err, "local.work_dir has to lie where nobody but root can write, and "+
-		filepath.Dir(config)+" is not") {
+	if !strings.Contains(refused.err, "only root may write to the parent folders of local.work_dir, but others can write to "+
+		filepath.Dir(config)) {
 		t.Error(refused.err)
 	}
 	ofRoot(t, config)

@@ -20,15 +20,15 @@ import (
 )
 
 type serveCommand struct {
-	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address and port. Default: ${default}; port 0 takes a free one."`
-	Prefix string `placeholder:"PATH" help:"Mount the site under this path, such as /toaster. Default: the configuration's, else the root."`
-	CGI    string `name:"cgi" placeholder:"DIR" help:"Where the CGI programs are. Default: cgi-bin beside toasterctl, else /usr/lib/cgi-bin/toaster."`
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address and port. Default: ${default}. Port 0 chooses a free one."`
+	Prefix string `placeholder:"PATH" help:"Path of the site, such as /toaster. Default: site.prefix of the configuration, or /."`
+	CGI    string `name:"cgi" placeholder:"DIR" help:"Folder of the CGI programs. Default: cgi-bin next to toasterctl, or /usr/lib/cgi-bin/toaster."`
 }
 
 func (serveCommand) Help() string {
-	return "Runs the same CGI programs, with the same paths, as Apache and lighttpd do with the snippets that are installed, and reconciles " +
-		"database and engine every minute, as cron does with “toasterctl sync”. Builds need “toasterctl runner” beside it.\n\n" +
-		"It speaks plain HTTP: for trying out and developing, on this host. SIGINT or SIGTERM ends it."
+	return "Runs the same CGI programs under the same paths as Apache and lighttpd, and synchronizes " +
+		"with the engine every minute, like “toasterctl sync”. To run builds, also start “toasterctl runner”.\n\n" +
+		"It uses plain HTTP: only use it for testing and development on this host. Stop it with SIGINT or SIGTERM."
 }
 
 // How long the requests that run may take to end, and how often cron would run sync.
@@ -50,7 +50,7 @@ func (c *serveCommand) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w.out, "toaster is at http://%s%s/ until Ctrl-C\n", reachable(l.Addr()), h.prefix); err != nil {
+		if _, err := fmt.Fprintf(w.out, "toaster is running at http://%s%s/ (Ctrl-C to stop)\n", reachable(l.Addr()), h.prefix); err != nil {
 			return err
 		}
 		ctx, stop := context.WithCancel(w.ctx)
@@ -77,7 +77,7 @@ func (c *serveCommand) programs() (string, error) {
 			return filepath.Abs(folder)
 		}
 	}
-	return "", apperr.New(apperr.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or say where they are with --cgi DIR.")
+	return "", apperr.New(apperr.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or specify the folder with --cgi DIR.")
 }
 
 // cgiFolders are where the CGI programs are, as "make build" and "make install" lay them.
@@ -92,7 +92,7 @@ func cgiFolders() ([]string, error) {
 func (c *serveCommand) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, apperr.New(apperr.AlreadyExists, c.Listen+" is taken by another program.", "Choose another port: --listen 127.0.0.1:0 takes a free one.")
+		return nil, apperr.New(apperr.AlreadyExists, c.Listen+" is used by another program.", "Choose another port. --listen 127.0.0.1:0 chooses a free one.")
 	}
 	return l, err
 }

@@ -147,7 +147,7 @@ func TestPortThatIsTaken(t *testing.T) {
 	config := newSite(t)
 	s := newServer(t, "--config", config)
 	address := strings.TrimPrefix(s.url, "http://")
-	ctl(t, "", "serve", "--config", config, "--listen", address).exits(1).complains(address+" is taken", "--listen")
+	ctl(t, "", "serve", "--config", config, "--listen", address).exits(1).complains(address+" is used", "--listen")
 	ctl(t, "", "serve", "--config", config, "--cgi", t.TempDir()).exits(1).complains("no CGI programs", "make build")
 }
 

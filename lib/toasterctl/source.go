@@ -14,10 +14,10 @@ import (
 
 // source is what an image is made from, as the command line names it.
 type source struct {
-	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder, or an archive of it (.zip; .tar, also packed by gzip, bzip2 or zstd)."`
-	BuildArg   []string `placeholder:"K=V" sep:"none" help:"The value of an ARG; can be given more than once."`
-	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e; can be given more than once."`
-	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile; “-” is standard input. Left out: the one in the context."`
+	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder or an archive (.zip, or .tar, also compressed with gzip, bzip2 or zstd)."`
+	BuildArg   []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
+	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e. Can be repeated."`
+	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input. Default: the one in the context."`
 }
 
 // find names the Dockerfile that the context has, where the command line names none. One in an archive is returned as text.
@@ -26,7 +26,7 @@ func (s *source) find(limits dockerfile.Limits) (text []byte, err error) {
 	case s.Dockerfile != "":
 		return nil, nil
 	case s.Context == "":
-		return nil, misused("name a Dockerfile, or the --context that has one")
+		return nil, misused("specify a Dockerfile, or a --context that contains one")
 	case err != nil:
 		return nil, err
 	case fi.IsDir():
@@ -57,17 +57,17 @@ func inFolder(folder string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", misused("%s has no Dockerfile: name it", folder)
+		return "", misused("%s contains no Dockerfile: specify one", folder)
 	case 1:
 		return found[0], nil
 	}
-	return "", misused("%s has %s: name one of them", folder, strings.Join(found, ", "))
+	return "", misused("%s contains %s: specify one of them", folder, strings.Join(found, ", "))
 }
 
 // toName says in a command's words that one of several is to be named.
 func toName(err error) error {
 	if err != nil && apperr.Of(err).Field == "dockerfile_path" {
-		return misused("%s Unpack it, and name the folder and the Dockerfile.", apperr.Of(err).Message)
+		return misused("%s Unpack it, and specify the folder and the Dockerfile.", apperr.Of(err).Message)
 	}
 	return err
 }
@@ -102,10 +102,10 @@ func (s *source) readDockerfile(w *world, r jobs.Limits) ([]byte, error) {
 func (s *source) buildArgs() (string, error) {
 	for _, arg := range s.BuildArg {
 		if strings.ContainsAny(arg, "\r\n") {
-			return "", misused("a --build-arg has to be a single line: %q", arg)
+			return "", misused("--build-arg must be a single line: %q", arg)
 		}
 		if _, err := jobs.ParseBuildArgs(arg); err != nil || arg == "" {
-			return "", misused("--build-arg is NAME=VALUE, not %q", arg)
+			return "", misused("--build-arg must be NAME=VALUE, not %q", arg)
 		}
 	}
 	return strings.Join(s.BuildArg, "\n"), nil
@@ -115,10 +115,10 @@ func (s *source) buildArgs() (string, error) {
 func (s *source) environment() (string, error) {
 	for _, one := range s.Env {
 		if strings.ContainsAny(one, "\r\n") {
-			return "", misused("an --env has to be a single line: %q", one)
+			return "", misused("--env must be a single line: %q", one)
 		}
 		if list, err := jobs.ParseEnvironment(one); err != nil || len(list) == 0 {
-			return "", misused("--env is NAME=VALUE, not %q", one)
+			return "", misused("--env must be NAME=VALUE, not %q", one)
 		}
 	}
 	return strings.Join(s.Env, "\n"), nil

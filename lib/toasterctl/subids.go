@@ -128,11 +128,11 @@ func (s *setup) ids(slots int) error {
 	}
 	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 		_, err = fmt.Fprintf(s.err,
-			"The builds could not be given user ids of their own, and fail without: %s%v\nAs root: %s\n",
+			"User IDs for builds can't be assigned, and builds fail without them: %s%v\nAs root: %s\n",
 			out, err, strings.Join(command, " "))
 		return err
 	}
-	return s.say("%d user and group ids for builds, in %s and %s", slots*idsOfABuild, subUIDs, subGIDs)
+	return s.say("%d user and group IDs for builds, in %s and %s", slots*idsOfABuild, subUIDs, subGIDs)
 }
 
 // keeper returns who the logs and artifacts of a site belong to, whose database is the owner's: a user of their own,
@@ -148,10 +148,10 @@ func (s *setup) keeper(owner identity, installed bool) (identity, error) {
 			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", keeperName).CombinedOutput()
 		if err != nil {
 			return a, apperr.Wrap(apperr.Unavailable, fmt.Errorf("%w: %s", err, out),
-				fmt.Sprintf("The user %s could not be made: %s %v.", keeperName, bytes.TrimSpace(out), err),
-				"Make it by hand, a system user without a log-in, then run this again.")
+				fmt.Sprintf("The user %s can't be created: %s %v.", keeperName, bytes.TrimSpace(out), err),
+				"Create it by hand as a system user without login, then run this again.")
 		}
-		if err := s.say("the user %s, whose the builds are", keeperName); err != nil {
+		if err := s.say("the user %s, who owns the builds", keeperName); err != nil {
 			return a, err
 		}
 		if a, err = lookUp(keeperName); err != nil {

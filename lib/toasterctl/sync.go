@@ -28,9 +28,9 @@ const (
 type syncCommand struct{}
 
 func (syncCommand) Help() string {
-	return "Sends mail, removes what is kept no longer, tells the engine what it was not told when it was away, and writes down what it has done since; " +
-		"prints nothing where nothing is open. It ends within a minute: what is left is for the next one. " +
-		"The exit status is 1 when something could not be done; it is tried again next time. Where another sync runs, it says so and leaves all to it. In a crontab:\n\n" +
+	return "Sends emails, deletes old builds, and synchronizes the jobs and builds of the database with the engine. " +
+		"It prints nothing if there is nothing to do. It ends within a minute: the next run does the rest. " +
+		"The exit code is 1 if something failed; the next run tries it again. If another sync is running, it does nothing. In a crontab:\n\n" +
 		"    * * * * * www-data toasterctl sync >/dev/null"
 }
 
@@ -38,15 +38,15 @@ func (syncCommand) Run(w *world) error {
 	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
 		jobs, err := synchronise(w.ctx, cfg, s)
 		if errors.Is(err, errOther) {
-			_, err = fmt.Fprintln(w.out, "Another sync is running: this one leaves all to it.")
+			_, err = fmt.Fprintln(w.out, "Another sync is running. Nothing was done.")
 			return err
 		}
 		if err != nil {
 			message, _ := explain(first(err))
-			return apperr.New(apperr.KindOf(err), "Not all could be done: "+message, "The next sync tries again.")
+			return apperr.New(apperr.KindOf(err), "Sync failed partly: "+message, "The next sync tries again.")
 		}
 		if jobs > 0 {
-			_, err = fmt.Fprintf(w.out, "Brought up to date: %s.\n", count(jobs, "job"))
+			_, err = fmt.Fprintf(w.out, "Updated: %s.\n", count(jobs, "job"))
 		}
 		return err
 	})
@@ -73,20 +73,20 @@ func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs
 	accounts := auth.New(cfg, s.Store)
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
 	errs := []error{
-		timed(all, mailTime, "Mail was not sent", send),
-		timed(all, mailTime, "Old accounts were not removed", accounts.Tidy),
+		timed(all, mailTime, "Emails were not sent", send),
+		timed(all, mailTime, "Old accounts were not deleted", accounts.Tidy),
 	}
-	gone := timed(all, expireTime, "Old builds were not removed", s.Expire)
+	gone := timed(all, expireTime, "Old builds were not deleted", s.Expire)
 	errs = append(errs, gone)
 	if gone == nil || apperr.KindOf(gone) != apperr.Unavailable {
-		errs = append(errs, timed(all, engineTime, "Not all jobs were brought up to date", func(ctx context.Context) (err error) {
+		errs = append(errs, timed(all, engineTime, "Not all jobs were updated", func(ctx context.Context) (err error) {
 			jobs, err = s.Reconcile(ctx)
 			return err
 		}))
 	}
 	errs = append(errs,
-		timed(all, mailTime, "Letters about builds were not written", accounts.NotifyEnds),
-		timed(all, mailTime, "Mail was not sent", send),
+		timed(all, mailTime, "Emails about builds were not written", accounts.NotifyEnds),
+		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),
 	)
 	if ctx.Err() == nil {
@@ -101,7 +101,7 @@ func timed(ctx context.Context, d time.Duration, unfinished string, step func(co
 	defer cancel()
 	err := step(limited)
 	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		return apperr.Wrap(apperr.Unavailable, err, unfinished+" in the time that sync has.", "The next sync goes on.")
+		return apperr.Wrap(apperr.Unavailable, err, unfinished+" in time.", "The next sync continues.")
 	}
 	return err
 }
@@ -115,7 +115,7 @@ func deliver(ctx context.Context, cfg *config.Config, s *jobs.Service) error {
 func everyMinute(ctx context.Context, cfg *config.Config, s *jobs.Service) {
 	for tick := time.NewTicker(between); ; {
 		if _, err := synchronise(ctx, cfg, s); err != nil && ctx.Err() == nil && !errors.Is(err, errOther) {
-			s.Logger.Error("not all could be done; it is tried again in a minute", slog.Any("error", err))
+			s.Logger.Error("sync failed partly; the next one tries again in a minute", slog.Any("error", err))
 		}
 		select {
 		case <-ctx.Done():

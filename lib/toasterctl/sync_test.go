@@ -25,7 +25,7 @@ func TestSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, targets, strings.ReplaceAll(string(text), "on = true", "on = false"))
-	ctl(t, "", "sync", "--config", config).exits(1).complains("job="+id, rootfs+" is switched off", "tries again")
+	ctl(t, "", "sync", "--config", config).exits(1).complains("job="+id, rootfs+" is disabled", "tries again")
 }
 
 // forget makes a job one of which the engine knows nothing.

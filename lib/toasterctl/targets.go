@@ -38,9 +38,9 @@ func pick(targets *target.Targets, name string) (target.Target, error) {
 	for _, other := range targets.On() {
 		names = append(names, other.Name)
 	}
-	advice := "Pick one of: " + strings.Join(names, ", ") + "."
+	advice := "Choose one of: " + strings.Join(names, ", ") + "."
 	if len(names) == 0 {
-		advice = "No target is switched on: see targets.toml."
+		advice = "No target is enabled: see targets.toml."
 	}
 	return t, apperr.New(apperr.InvalidArgument, apperr.Of(err).Message, advice)
 }

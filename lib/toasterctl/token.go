@@ -13,24 +13,24 @@ import (
 )
 
 type tokenCommands struct {
-	Add    tokenAdd    `cmd:"" help:"Make a token and print it, this once."`
-	List   tokenList   `cmd:"" help:"List a person's tokens."`
-	Remove tokenRemove `cmd:"" help:"Remove a token: who has it is out."`
+	Add    tokenAdd    `cmd:"" help:"Create a token, and print it once."`
+	List   tokenList   `cmd:"" help:"List the tokens of a user."`
+	Remove tokenRemove `cmd:"" help:"Revoke a token."`
 }
 
 type tokenAdd struct {
-	Email   string      `arg:"" optional:"" help:"Whose account the token opens. On a terminal it is asked for."`
-	Name    string      `default:"toasterctl" placeholder:"N" help:"What it is for."`
-	Scope   store.Scope `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"What it may do: read, write, or read /admin/metrics alone: metrics. Default: ${default}."`
-	Expires lifetime    `placeholder:"DURATION" help:"How long it is good for: “90d”, “12h”. Default: until it is removed."`
+	Email   string      `arg:"" optional:"" help:"The owner of the token. On a terminal, you are prompted for it."`
+	Name    string      `default:"toasterctl" placeholder:"N" help:"The name of the token."`
+	Scope   store.Scope `enum:"read,write,metrics" default:"write" placeholder:"SCOPE" help:"The scope: read, write, or metrics (only /admin/metrics). Default: ${default}."`
+	Expires lifetime    `placeholder:"DURATION" help:"The expiration: “90d”, “12h”. Default: it never expires."`
 }
 
 func (tokenAdd) Help() string {
-	return "The token, alone, is printed on standard output; only its digest is kept. Programs send it as “Authorization: Bearer TOKEN”."
+	return "Prints the token to standard output. Only its digest is stored. Programs send it as “Authorization: Bearer TOKEN”."
 }
 
 func (c *tokenAdd) Run(w *world) error {
-	if err := w.ask(&c.Email, "E-mail address", "EMAIL"); err != nil {
+	if err := w.ask(&c.Email, "Email address", "EMAIL"); err != nil {
 		return err
 	}
 	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
@@ -44,7 +44,7 @@ func (c *tokenAdd) Run(w *world) error {
 }
 
 type tokenList struct {
-	Email string `arg:"" help:"Whose."`
+	Email string `arg:"" help:"The email address of the user."`
 }
 
 func (c *tokenList) Run(w *world) error {
@@ -62,8 +62,8 @@ func (c *tokenList) Run(w *world) error {
 }
 
 type tokenRemove struct {
-	Email string `arg:"" help:"Whose."`
-	ID    int64  `arg:"" name:"ID" help:"As “token list” shows it."`
+	Email string `arg:"" help:"The email address of the user."`
+	ID    int64  `arg:"" name:"ID" help:"The ID from “token list”."`
 }
 
 func (c *tokenRemove) Run(w *world) error {
@@ -71,7 +71,7 @@ func (c *tokenRemove) Run(w *world) error {
 		if err := a.RemoveToken(w.ctx, c.Email, c.ID, deed("", "", "")); err != nil {
 			return orSee(err, "token list "+c.Email)
 		}
-		_, err := fmt.Fprintln(w.out, "The token was removed.")
+		_, err := fmt.Fprintln(w.out, "The token is revoked.")
 		return err
 	})
 }

@@ -82,10 +82,10 @@ func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Bl
 		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
-		return fail(apperr.New(apperr.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs into files of the build context."))
+		return fail(apperr.New(apperr.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs to files in the build context."))
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
-		return fail(apperr.New(apperr.InvalidArgument, s.fileLabel()+" is empty.", "It needs a FROM line at least."))
+		return fail(apperr.New(apperr.InvalidArgument, s.fileLabel()+" is empty.", "A Dockerfile needs at least a FROM line."))
 	}
 	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
 		return fail(err)

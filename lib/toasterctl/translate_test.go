@@ -73,7 +73,7 @@ func TestBlend(t *testing.T) {
 	if lacking.out != "" {
 		t.Errorf("a blend all the same: %s", lacking.out)
 	}
-	ctl(t, "", "blend", "--context", dockerfile, dockerfile).exits(1).complains("no archive")
+	ctl(t, "", "blend", "--context", dockerfile, dockerfile).exits(1).complains("not a readable archive")
 	ctl(t, "", "blend", "--context", filepath.Join(dir, "none"), dockerfile).exits(1).complains("none")
 }
 
@@ -86,5 +86,5 @@ func TestScriptIsPosixSh(t *testing.T) {
 	if again := ctl(t, simple, "script", "--target", rootfs, "-"); again.out != script.out {
 		t.Error("the same input gives other bytes")
 	}
-	ctl(t, simple, "script", "--target", "toast", "-").exits(1).complains("toast", "Pick one of", rootfs)
+	ctl(t, simple, "script", "--target", "toast", "-").exits(1).complains("toast", "Choose one of", rootfs)
 }

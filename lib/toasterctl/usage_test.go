@@ -46,7 +46,7 @@ func TestHelpAndVersion(t *testing.T) {
 // TestHelpInAnyWay: however somebody asks, the answer is the usage, on standard output.
 func TestHelpInAnyWay(t *testing.T) {
 	for _, args := range [][]string{{"help"}, {"-h"}, {"--help"}} {
-		ctl(t, "", args...).exits(0).says("lint", "serve", "user add", "help       Say")
+		ctl(t, "", args...).exits(0).says("lint", "serve", "user add", "help       Show")
 	}
 	for _, args := range [][]string{{"help", "user"}, {"user", "help"}, {"user", "-h"}, {"user", "--help"}} {
 		ctl(t, "", args...).exits(0).says("user add", "user limit")

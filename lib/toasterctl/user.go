@@ -12,16 +12,16 @@ import (
 )
 
 type userCommands struct {
-	Add      userAdd      `cmd:"" help:"Make an account."`
-	List     userList     `cmd:"" help:"List the accounts."`
-	Limit    userLimit    `cmd:"" help:"Set what an account may have."`
-	Role     userRole     `cmd:"" help:"Make an account a user's or an administrator's."`
-	Activate userActivate `cmd:"" help:"Let somebody in who waits for it, or who was suspended."`
-	Suspend  userSuspend  `cmd:"" help:"Shut somebody out: sessions, tokens and builds end."`
-	Passwd   userPasswd   `cmd:"" help:"Set an account's password, and end its sessions."`
-	Signout  userSignout  `cmd:"" help:"End all sessions of an account."`
-	Factor   userFactor   `cmd:"" help:"Switch the second factor of an account off: for who has lost it, and the recovery codes."`
-	Remove   userRemove   `cmd:"" help:"Remove an account with all that it has."`
+	Add      userAdd      `cmd:"" help:"Create an account."`
+	List     userList     `cmd:"" help:"List the users."`
+	Limit    userLimit    `cmd:"" help:"Show or set the limits of a user."`
+	Role     userRole     `cmd:"" help:"Set the role of a user."`
+	Activate userActivate `cmd:"" help:"Activate a new or a suspended account."`
+	Suspend  userSuspend  `cmd:"" help:"Suspend an account: its sessions, tokens and builds end."`
+	Passwd   userPasswd   `cmd:"" help:"Set the password of a user, and end the sessions."`
+	Signout  userSignout  `cmd:"" help:"Log out all sessions of a user."`
+	Factor   userFactor   `cmd:"" help:"Disable two-factor authentication of a user who has lost the authenticator app and the recovery codes."`
+	Remove   userRemove   `cmd:"" help:"Delete an account and all its data."`
 }
 
 // withAccounts runs f with the accounts of the site.
@@ -38,7 +38,7 @@ func (w *world) withAccounts(f func(*auth.Accounts, *store.DB) error) error {
 
 // password is how a command gets one: never as an argument, which every user of the host can read.
 type password struct {
-	PasswordStdin bool `help:"Read the password from standard input, on one line. Without it, a terminal is asked."`
+	PasswordStdin bool `help:"Read the password from standard input, as one line. Default: prompt on the terminal."`
 }
 
 func (p password) read(w *world) (string, error) {
@@ -51,15 +51,15 @@ func (p password) read(w *world) (string, error) {
 	}
 	secret := strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 	if secret == "" || strings.ContainsAny(secret, "\r\n") {
-		return "", misused("standard input has to be the password, on one line")
+		return "", misused("standard input must be the password, as one line")
 	}
 	return secret, nil
 }
 
 type userAdd struct {
-	Email string `placeholder:"E" help:"The e-mail address, for logging in."`
-	Name  string `placeholder:"N" help:"How the person is called."`
-	Admin bool   `help:"Make the person an administrator."`
+	Email string `placeholder:"E" help:"The email address."`
+	Name  string `placeholder:"N" help:"The name of the user."`
+	Admin bool   `help:"Grant administrator rights."`
 	password
 }
 
@@ -68,7 +68,7 @@ func (userAdd) Help() string {
 }
 
 func (c *userAdd) Run(w *world) error {
-	if err := w.ask(&c.Email, "E-mail address", "--email=E"); err != nil {
+	if err := w.ask(&c.Email, "Email address", "--email=E"); err != nil {
 		return err
 	}
 	secret, err := c.read(w)
@@ -87,12 +87,12 @@ func (c *userAdd) Run(w *world) error {
 }
 
 type userPasswd struct {
-	Email string `placeholder:"E" help:"Whose password. On a terminal it is asked for, as is the password."`
+	Email string `placeholder:"E" help:"The email address of the user. On a terminal, you are prompted for it and for the password."`
 	password
 }
 
 func (c *userPasswd) Run(w *world) error {
-	if err := w.ask(&c.Email, "E-mail address", "--email=E"); err != nil {
+	if err := w.ask(&c.Email, "Email address", "--email=E"); err != nil {
 		return err
 	}
 	secret, err := c.read(w)
@@ -103,13 +103,13 @@ func (c *userPasswd) Run(w *world) error {
 		if err := a.SetPassword(w.ctx, c.Email, secret, deed("", "", "")); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintln(w.out, "The password was set; who was logged in with the old one is logged out.")
+		_, err := fmt.Fprintln(w.out, "The password is set, and all sessions have ended.")
 		return err
 	})
 }
 
 type userList struct {
-	State store.UserState `enum:",pending,active,suspended" default:"" placeholder:"STATE" help:"Only these: pending, active or suspended."`
+	State store.UserState `enum:",pending,active,suspended" default:"" placeholder:"STATE" help:"Only list this state: pending, active or suspended."`
 }
 
 func (c *userList) Run(w *world) error {

@@ -12,7 +12,7 @@ import (
 
 // somebody is a command's person.
 type somebody struct {
-	Email string `arg:"" help:"Whose account."`
+	Email string `arg:"" help:"The email address of the user."`
 }
 
 // deed is a line for the audit trail about what the command does.
@@ -64,49 +64,49 @@ func (c *userRole) Run(w *world) error {
 
 type userSignout struct {
 	somebody
-	Tokens bool `help:"Remove the API tokens, too."`
+	Tokens bool `help:"Also revoke the API tokens."`
 }
 
 func (c *userSignout) Run(w *world) error {
-	return c.do(w, "%s is logged out everywhere.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
+	return c.do(w, "All sessions of %s have ended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
 		return s.Store.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
 	})
 }
 
 type userFactor struct {
 	somebody
-	Off bool `required:"" help:"Switch it off."`
+	Off bool `required:"" help:"Disable it."`
 }
 
 func (c *userFactor) Run(w *world) error {
-	return c.do(w, "The second factor of %s is off.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
+	return c.do(w, "Two-factor authentication of %s is disabled.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
 		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("user.factor", "", "off"))
 	})
 }
 
 type userRemove struct {
 	somebody
-	Yes bool `required:"" help:"It can't be undone: jobs, builds and artifacts go, too."`
+	Yes bool `required:"" help:"Confirm the deletion. Jobs, builds and artifacts are also deleted. This can't be undone."`
 }
 
 func (c *userRemove) Run(w *world) error {
-	return c.do(w, "%s is removed.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
+	return c.do(w, "%s is deleted.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
 		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("user.remove", "", ""))
 	})
 }
 
 type userLimit struct {
 	somebody
-	Jobs      *string `placeholder:"N" help:"How many jobs."`
-	Running   *string `placeholder:"N" help:"How many builds queued or running at once."`
-	Daily     *string `placeholder:"N" help:"How many builds started in 24 hours."`
-	Minutes   *string `name:"build-minutes" placeholder:"N" help:"How many minutes of building in 24 hours."`
-	Artifacts *string `placeholder:"SIZE" help:"How much the artifacts of all builds may take: “20 GiB”."`
-	KeepDays  *string `placeholder:"N" help:"After how many days log and artifacts of a build are removed; 0: never."`
+	Jobs      *string `placeholder:"N" help:"Maximum number of jobs."`
+	Running   *string `placeholder:"N" help:"Maximum number of concurrent builds, queued or running."`
+	Daily     *string `placeholder:"N" help:"Maximum number of builds per day."`
+	Minutes   *string `name:"build-minutes" placeholder:"N" help:"Maximum build minutes per day."`
+	Artifacts *string `placeholder:"SIZE" help:"Maximum size of all artifacts: “20 GiB”."`
+	KeepDays  *string `placeholder:"N" help:"Days until the log and artifacts of a build are deleted. 0: never."`
 }
 
 func (userLimit) Help() string {
-	return "0 is no limit, and is shown as “none”; “default” is the configuration's again. What is left out stays as it is; without any option the limits are printed."
+	return "0 means unlimited, and is shown as “none”. “default” resets a limit to the configuration's. Other limits are not changed. Without options, the limits are printed."
 }
 
 func (c *userLimit) Run(w *world) error {
@@ -149,7 +149,7 @@ func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store
 		return err
 	}
 	l := cfg.Limits
-	rows := [][]string{{"LIMIT", "OF THEIR OWN", "THE SITE'S", "TAKEN"}}
+	rows := [][]string{{"LIMIT", "OVERRIDE", "DEFAULT", "TAKEN"}}
 	for _, r := range []struct {
 		name        string
 		site, taken any

@@ -20,10 +20,10 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("role", email, "admin").exits(0)
 	user("role", email, "king").exits(2)
 	user("suspend", email).exits(1).complains("only administrator")
-	user("role", email, "user").exits(1).complains("only administrator", "somebody else")
-	user("factor", email, "--off").exits(0).says("is off")
-	user("signout", email, "--tokens").exits(0).says("logged out everywhere")
-	user("suspend", "nobody@example.org").exits(1).complains("no such account", "user list")
+	user("role", email, "user").exits(1).complains("only administrator", "another user")
+	user("factor", email, "--off").exits(0).says("is disabled")
+	user("signout", email, "--tokens").exits(0).says("All sessions of")
+	user("suspend", "nobody@example.org").exits(1).complains("account does not exist", "user list")
 
 	user("limit", email, "--jobs", "9", "--artifacts", "2 GiB",
 		"--daily=0").exits(0).says(
@@ -41,7 +41,7 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("remove", email).exits(2)
 	user("remove", email, "--yes").exits(1).complains("only administrator")
 	ctl(t, secret+"\n", "user", "add", "--config", config, "--email", "bob@example.org", "--admin", "--password-stdin").exits(0)
-	user("remove", email, "--yes").exits(0).says("is removed")
+	user("remove", email, "--yes").exits(0).says("is deleted")
 	if a := user("list").exits(0).says("bob@example.org"); strings.Contains(a.out, email) {
 		t.Error(a.out)
 	}

@@ -14,7 +14,7 @@ import (
 func Explain(err error, path string) error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
-		return at(&unknown.Errors[0], path, "there is no such key")
+		return at(&unknown.Errors[0], path, "unknown key")
 	}
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {

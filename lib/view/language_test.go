@@ -49,7 +49,7 @@ code make test
 }
 
 func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
-	c := readCatalog("de", "You have %s jobs, and %s is your limit.\n\tDu hast %s Aufträge, erlaubt sind %s.\nThere is no such job.\n\tDiesen Auftrag gibt es nicht.\n")
+	c := readCatalog("de", "You have %s jobs, and %s is your limit.\n\tDu hast %s Aufträge, erlaubt sind %s.\nThis job does not exist.\n\tDiesen Job gibt es nicht.\n")
 	for text, want := range map[string]string{"You have 3 jobs, and 3 is your limit.": "Du hast 3 Aufträge, erlaubt sind 3.", "You have 3 jobs.": ""} {
 		got := ""
 		for _, p := range c.patterns {
@@ -61,22 +61,22 @@ func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
-	if c.whole["There is no such job."] != "Diesen Auftrag gibt es nicht." {
+	if c.whole["This job does not exist."] != "Diesen Job gibt es nicht." {
 		t.Error(c.whole)
 	}
 }
 
 func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
 	for text, want := range map[string]string{
-		"Line 2 can't be built: RUN has no command.":                          "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
-		"RUN has no command. (Its stage is not part of the image.)":           "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
-		"There is no target \"new\".":                                         "Es gibt kein Ziel \"new\".",
-		"The next one can start on 4 Mar 2026, 15:04:05 UTC.":                 "Der nächste kann am 4. März 2026, 15:04:05 UTC beginnen.",
-		"waits for an agent with label arm64: all are busy":                   "wartet auf einen Agenten mit Label arm64: alle sind belegt",
-		"devuan/devuan:latest means another release one day.":                 "devuan/devuan:latest bedeutet eines Tages ein anderes Release.",
-		"The build context cannot be used: a/b has an absolute name.":         "Der Build-Kontext ist nicht zu gebrauchen: a/b hat einen absoluten Namen.",
-		"BuildKit says what is in no catalog.":                                "BuildKit says what is in no catalog.",
-		"Line 3 of the Dockerfile did not work out (exit code 1): RUN false.": "Zeile 3 des Dockerfiles ist gescheitert (exit code 1): RUN false.",
+		"Line 2 can't be built: RUN has no command.":                                            "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
+		"RUN has no command. (Its stage is not part of the image.)":                             "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
+		"There is no target \"new\".":                                                           "Es gibt kein Ziel \"new\".",
+		"You can start the next one on 4 Mar 2026, 15:04:05 UTC.":                               "Den nächsten kannst du am 4. März 2026, 15:04:05 UTC starten.",
+		"waits for an agent with label arm64: all are busy":                                     "wartet auf einen Agenten mit Label arm64: alle sind belegt",
+		"devuan/devuan:latest is a moving tag: it will point to another release in the future.": "devuan/devuan:latest ist ein beweglicher Tag: Er zeigt künftig auf ein anderes Release.",
+		"The build context can't be used: a/b has an absolute name.":                            "Der Build-Kontext lässt sich nicht verwenden: a/b hat einen absoluten Namen.",
+		"BuildKit says what is in no catalog.":                                                  "BuildKit says what is in no catalog.",
+		"Line 3 of the Dockerfile failed (exit code 1): RUN false.":                             "Zeile 3 des Dockerfiles ist fehlgeschlagen (exit code 1): RUN false.",
 	} {
 		if got := Text("de", text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)

@@ -166,7 +166,7 @@ func (s *program) visit(n ast.Node) bool {
 		}
 		if s.folder == "lib/dockerfile" && name == "refuse" {
 			for _, text := range s.literal(n.Args[1]) {
-				s.list = append(s.list, "The build context cannot be used: %s "+text+".")
+				s.list = append(s.list, "The build context can't be used: %s "+text+".")
 			}
 		}
 	case *ast.KeyValueExpr:

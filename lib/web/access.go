@@ -19,11 +19,11 @@ func (a Access) admits(r *Request) error {
 	p, token := r.Who.Person, r.Who.Token
 	switch {
 	case token != nil && (token.Scope == store.ScopeMetrics) != (a == Metrics):
-		return apperr.New(apperr.PermissionDenied, "This token is for something else.", "A token with the scope “metrics” reads /admin/metrics, and nothing else does with a token.")
+		return apperr.New(apperr.PermissionDenied, "This token has another scope.", "/admin/metrics needs a token with the scope “metrics”. Such a token can read nothing else.")
 	case a == Writer && !r.Who.MayWrite():
-		return apperr.New(apperr.PermissionDenied, "This token may only read.", "Use a token with the scope “write”.")
+		return apperr.New(apperr.PermissionDenied, "This token has the scope “read”.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
-		return apperr.New(apperr.PermissionDenied, "A token doesn't open this page.", "Log in with a browser.")
+		return apperr.New(apperr.PermissionDenied, "This page does not accept tokens.", "Log in with a browser.")
 	case r.Site.Config.Session.SecondFactor && !p.HasFactor() && !r.setsUp():
 		return needsFactor()
 	case a != Admin && a != Metrics:
@@ -37,7 +37,7 @@ func (a Access) admits(r *Request) error {
 }
 
 func needsFactor() error {
-	return apperr.New(apperr.PermissionDenied, "Your account needs a second factor on this site.", "Set one up on your account's page, then come back.")
+	return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.", "Set it up in your account, then try again.")
 }
 
 // setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but tokens, which would be a

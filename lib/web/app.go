@@ -102,7 +102,7 @@ func closed(err error) error {
 	} else if f.Kind != "" && f.Kind != apperr.Internal {
 		return apperr.Wrap(apperr.Unavailable, err, f.Message, f.Advice)
 	}
-	return apperr.Wrap(apperr.Unavailable, err, "This site can't be opened.", "Administrator: the log says why.")
+	return apperr.Wrap(apperr.Unavailable, err, "This site can't be opened.", "Administrator: the log has the reason.")
 }
 
 // about is what the configuration says of the site, as far as it could be read.
@@ -187,12 +187,12 @@ func (a *App) locate(r *Request) {
 func (r *Request) answer(w *response) error {
 	route, parameters, allowed := find(r.app.Routes, r.Method, strings.TrimSuffix(r.path, "/"))
 	if route == nil && len(allowed) == 0 {
-		return apperr.New(apperr.NotFound, "There is no such page.", "Go back, or start from the front page.")
+		return apperr.New(apperr.NotFound, "This page does not exist.", "Go back, or start from the front page.")
 	}
 	if route == nil {
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(slices.Compact(allowed), ", "))
-		return &statusFault{apperr.New(apperr.InvalidArgument, "This page can't be asked for in this way.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
+		return &statusFault{apperr.New(apperr.InvalidArgument, "This method is not allowed for this page.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
 	}
 	r.route, r.parameters = route, parameters
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
@@ -239,7 +239,7 @@ func (r *Request) straighten(w *response) error {
 // logInFirst sends a browser to the log-in page and back. A form is kept for its sender.
 func (r *Request) logInFirst(w *response) error {
 	if r.JSON() {
-		return apperr.New(apperr.Unauthenticated, "This needs a log-in.", "Send “Authorization: Bearer TOKEN”.")
+		return apperr.New(apperr.Unauthenticated, "You have to log in first.", "Send “Authorization: Bearer TOKEN”.")
 	}
 	next := address(&url.URL{Path: r.app.own() + r.path, RawQuery: r.Request.URL.RawQuery})
 	if r.Method == http.MethodPost {
@@ -249,8 +249,8 @@ func (r *Request) logInFirst(w *response) error {
 			if id == "" {
 				// What can't be kept must not be lost: the page that says so has it.
 				if len(r.typed()) > 0 {
-					return apperr.New(apperr.Unauthenticated, "You are not logged in, and what you sent can't be kept on the server.",
-						"Copy it from below, log in, and send it again.")
+					return apperr.New(apperr.Unauthenticated, "You are not logged in, and your form can't be kept on the server.",
+						"Copy it from below, log in, and try again.")
 				}
 			}
 			next = WithDraft(next, id)

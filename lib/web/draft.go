@@ -55,13 +55,13 @@ func (r *Request) Kept() (*Form, error) {
 	}
 	draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, id)
 	if apperr.KindOf(err) == apperr.NotFound {
-		r.Notice = "The form that was sent from this browser is kept for another account, or isn't there any more. Log in with that account to see it."
+		r.Notice = "The form that you sent from this browser belongs to another account or has expired. To see it, log in with that account."
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	r.Notice = "This is what you sent when you were not logged in. Nothing was done yet: look it over, then send it again."
+	r.Notice = "You sent this form while you were logged out, and it was not processed. Check it, then send it again."
 	return FromDraft(draft), nil
 }
 

@@ -51,7 +51,7 @@ func (a *App) serve() error {
 	select {
 	case <-done:
 	case <-time.After(patience):
-		a.logger().Warn("requests were broken off: this program was told to end", slog.String("program", a.Program))
+		a.logger().Warn("requests were interrupted: the program was terminated", slog.String("program", a.Program))
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func (s *statusFault) Unwrap() error { return s.fault }
 
 // malformed is the fault of a request that no browser sends.
 func malformed(status int, cause error) error {
-	return &statusFault{apperr.Wrap(apperr.InvalidArgument, cause, "The server could not read this request.", "Load the page again and send the form from there."), status}
+	return &statusFault{apperr.Wrap(apperr.InvalidArgument, cause, "The server can't read this request.", "Reload the page, and send the form again."), status}
 }
 
 // Status is the HTTP status for an error.
@@ -164,5 +164,5 @@ func Code(f *apperr.Error) string {
 // crash is what a panic becomes.
 func (r *Request) crash(w *response, what any, stack []byte) {
 	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
-	r.fail(w, apperr.New(apperr.Internal, "Something went wrong on this server.", "Try again; if it stays, tell the administrator the request's id."))
+	r.fail(w, apperr.New(apperr.Internal, "Something went wrong on this server.", "Try again. If the problem persists, contact the administrator, and include the request ID."))
 }

@@ -31,7 +31,7 @@ func (r *Request) FlashOf(w http.ResponseWriter, what string) ([]byte, error) {
 		return nil, nil
 	}
 	if r.ahead() {
-		return nil, apperr.New(apperr.PermissionDenied, "This page is shown when it is opened, not before.", "Open it.")
+		return nil, apperr.New(apperr.PermissionDenied, "This page is only shown when it is opened.", "Open it.")
 	}
 	if r.Method != http.MethodHead {
 		r.Site.Sessions.Unflash(w, r.Request, id)

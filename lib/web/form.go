@@ -263,8 +263,8 @@ func (l Limit) exceeded(field string, begin []byte) *apperr.Error {
 			return apperr.New(apperr.InvalidArgument, message, advice).At(field)
 		}
 	}
-	return apperr.New(apperr.TooLarge, "This is too large: at most "+size(l.Most)+" are taken.",
-		"Nothing was stored. Send less.").At(field)
+	return apperr.New(apperr.TooLarge, "This is too large. The limit is "+size(l.Most)+".",
+		"Nothing was saved. Send less.").At(field)
 }
 
 // unreadable is an error after which nothing more of a body can be read.
@@ -279,7 +279,7 @@ func unread(err error) error {
 	}
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return &unreadable{apperr.Wrap(apperr.TooLarge, err, "What you sent is too large: a form takes at most "+size(tooLong.Limit)+".", "Nothing was stored. Send less.")}
+		return &unreadable{apperr.Wrap(apperr.TooLarge, err, "The form is too large. The limit is "+size(tooLong.Limit)+".", "Nothing was saved. Send less.")}
 	}
 	var already *statusFault
 	if errors.As(err, &already) {

@@ -21,9 +21,9 @@ import (
 
 // What ends a request before it is answered.
 var (
-	errBusy = apperr.New(apperr.Unavailable, "This took more of the server's processor than a request may.",
-		"Ask for less at once, or try again later.")
-	errGone = apperr.New(apperr.Unavailable, "Nobody waits for this answer any more.", "Try again.")
+	errBusy = apperr.New(apperr.Unavailable, "The request exceeded its CPU time.",
+		"Request less at once, or try again later.")
+	errGone = apperr.New(apperr.Unavailable, "The request was canceled.", "Try again.")
 )
 
 // leash bounds what a CGI program takes for its one request: web servers do it in part, each another.

@@ -44,7 +44,7 @@ func Front(program string, routes []Route, rest string, suits func(*config.Confi
 		}
 	}
 	err := HandOver(rest)
-	slog.Error("a program is missing: install toaster anew", "program", rest, "error", err)
+	slog.Error("a program is missing: reinstall toaster", "program", rest, "error", err)
 	fmt.Print("Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nA part of this site is missing. Administrator: see the log.\n")
 	return 1
 }

@@ -81,7 +81,7 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 	if key := r.Header.Get(idempotencyKey); key != "" && o.UserID != 0 {
 		if len(key) > longKey {
 			return "", o, apperr.New(apperr.InvalidArgument, "The Idempotency-Key is longer than 255 characters.",
-				"Send a random one, such as a UUID.").Coded("idempotency_key_invalid")
+				"Send a random key, such as a UUID.").Coded("idempotency_key_invalid")
 		}
 		name = "key\x00" + key
 	} else if v := form.Values[onceField]; v != "" {
@@ -173,8 +173,8 @@ func (r *Request) doOnce(w *response, name string, o store.Once) error {
 // repeat answers a request that was sent before, as soon as that one is answered.
 func (r *Request) repeat(w *response, name string, o store.Once, before *store.Done) (err error) {
 	if !before.Same {
-		return r.refuse(w, apperr.New(apperr.InvalidArgument, "This Idempotency-Key was sent with another request.",
-			"Take a new key for each thing that you ask for.").Coded("idempotency_key_reused"))
+		return r.refuse(w, apperr.New(apperr.InvalidArgument, "This Idempotency-Key was already used for another request.",
+			"Use a new key for each request.").Coded("idempotency_key_reused"))
 	}
 	deadline := o.At.Add(onceWait)
 	if o.At.Sub(before.At) > onceStuck {
@@ -198,8 +198,8 @@ func (r *Request) repeat(w *response, name string, o store.Once, before *store.D
 	case before.Location != "":
 		return r.answerLost(w, before.Location)
 	}
-	return r.refuse(w, apperr.New(apperr.FailedPrecondition, "This was sent before, and is still being done.",
-		"See in a minute what has come of it.").Coded("in_progress"))
+	return r.refuse(w, apperr.New(apperr.FailedPrecondition, "This request was already sent, and is still being processed.",
+		"Check the result in a minute.").Coded("in_progress"))
 }
 
 func (r *Request) answerAgain(w *response, name string, sealed []byte) error {
@@ -232,19 +232,19 @@ func (r *Request) answerLost(w *response, location string) error {
 			return route.Do(w, r)
 		}
 	}
-	return apperr.New(apperr.FailedPrecondition, "This was done before, and its answer is lost.",
-		"Look for what it has made before you send it again.").Coded("answer_lost")
+	return apperr.New(apperr.FailedPrecondition, "This request was already processed, but its answer is lost.",
+		"Check the result before you send it again.").Coded("answer_lost")
 }
 
 // knownQuery refuses a query that the route has no use for.
 func (r *Request) knownQuery() error {
 	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
 		if name != "lang" && !slices.Contains(r.route.Query, name) {
-			advice := "Leave it out."
+			advice := "Omit it."
 			if _, ok := r.route.fields(r.Site)[name]; ok {
 				advice = "Send it in the body, as a field of the form."
 			}
-			return apperr.New(apperr.InvalidArgument, "“"+Short(name)+"” can't stand in the address here.",
+			return apperr.New(apperr.InvalidArgument, "“"+Short(name)+"” is not allowed in this address.",
 				advice).At(Short(name)).Coded("unknown_parameter")
 		}
 	}
@@ -254,14 +254,14 @@ func (r *Request) knownQuery() error {
 // unknownField refuses a field that the form doesn't have.
 func unknownField(name string, fields Fields) error {
 	name = Short(name)
-	advice := "Leave it out."
+	advice := "Omit it."
 	best := 3 // how many letters may be wrong
 	for _, known := range slices.Sorted(maps.Keys(fields)) {
 		if n := distance(strings.ToLower(name), known); !fields[known].Hidden && n < min(best, cmp.Or(len(known)/2, 1)) {
 			best, advice = n, "Did you mean “"+known+"”?"
 		}
 	}
-	return apperr.New(apperr.InvalidArgument, "There is no field “"+name+"” here.", advice).At(name).Coded("unknown_field")
+	return apperr.New(apperr.InvalidArgument, "The field “"+name+"” is not supported here.", advice).At(name).Coded("unknown_field")
 }
 
 // distance is how many letters have to be put in, left out, changed or swapped with their neighbour to make b of a

@@ -84,7 +84,7 @@ func (d *desk) find(r *web.Request, s *reconcile.Reconciler, number int) (a stor
 			return a, b.EndedAt, nil
 		}
 	}
-	return a, modified, apperr.New(apperr.NotFound, "This build left no such file.", "See the build's page for the files that it left.")
+	return a, modified, apperr.New(apperr.NotFound, "This build has no such file.", "See the page of the build for its files.")
 }
 
 // stream is an artifact for http.ServeContent: seeking costs nothing until something is read.

@@ -115,13 +115,13 @@ func wholeLog(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, nu
 	defer log.Close()
 	file, err := os.CreateTemp("", "toaster-log-")
 	if err != nil {
-		return apperr.Wrap(apperr.StorageFull, err, "The log can't be kept while it is sent.", "Tell the administrator.")
+		return apperr.Wrap(apperr.StorageFull, err, "The log can't be buffered while it is sent.", "Contact the administrator.")
 	}
 	defer file.Close()
 	os.Remove(file.Name())
 	size, err := io.Copy(file, log)
 	if err != nil {
-		return apperr.Wrap(apperr.Unavailable, err, "The log could not be read to its end.", "Try again later.")
+		return apperr.Wrap(apperr.Unavailable, err, "The log can't be read to its end.", "Try again later.")
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err

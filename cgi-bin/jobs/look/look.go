@@ -33,23 +33,23 @@ func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {
-		return 0, apperr.New(apperr.NotFound, "There is no such build.", "See the job's page for the builds that it has.")
+		return 0, apperr.New(apperr.NotFound, "This build does not exist.", "See the page of the job for its builds.")
 	}
 	return n, nil
 }
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
 var notices = map[string]string{
-	"already":  "A build of this job was queued already: this is it.",
+	"already":  "This job already has a queued build. This is the one.",
 	"stopped":  "The build is being stopped.",
-	"enabled":  "The job is switched on.",
-	"disabled": "The job is switched off: it starts no builds.",
-	"updated":  "The change is stored as a new revision. The next build is made from it.",
-	"added":    "The job is stored. Build it when you like.",
-	"badge":    "Stored.",
-	"kept":     "This build is kept, with log and files.",
-	"unkept":   "This build is kept no longer than others are.",
-	"removed":  "The job is removed, with its builds, logs and artifacts.",
+	"enabled":  "The job is enabled.",
+	"disabled": "The job is disabled. It starts no builds.",
+	"updated":  "Your changes are saved as a new revision. The next build uses it.",
+	"added":    "The job is saved. Select “Build image” to build it.",
+	"badge":    "Saved.",
+	"kept":     "The build is kept permanently, with its log and files.",
+	"unkept":   "The build is no longer kept permanently.",
+	"removed":  "The job is deleted, with its builds, logs and artifacts.",
 }
 
 // Notice is what the page before has done, for a page to say.

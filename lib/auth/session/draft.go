@@ -56,7 +56,7 @@ func (m *Manager) saveDraft(ctx context.Context, d store.Draft, form map[string]
 		size += config.Size(len(name) + len(value))
 	}
 	if size > limit {
-		return "", apperr.New(apperr.TooLarge, fmt.Sprintf("The form is larger than %s, so it can't be kept until you have logged in.", limit), "Log in, then send it again.")
+		return "", apperr.New(apperr.TooLarge, fmt.Sprintf("The form is larger than %s, so it can't be kept while you log in.", limit), "Log in, then try again.")
 	}
 	text, err := json.Marshal(form)
 	if err != nil {

@@ -19,7 +19,7 @@ func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !HasToken(r) {
 			if err := protection.Check(r); err != nil {
-				refuse(w, r, apperr.Wrap(apperr.PermissionDenied, err, "This form was sent from a page of another site, so nothing was done.", "Open the page on this site and send it from there."))
+				refuse(w, r, apperr.Wrap(apperr.PermissionDenied, err, "The form was sent from another site, so it was rejected.", "Open the page on this site, and send the form from there."))
 				return
 			}
 		}

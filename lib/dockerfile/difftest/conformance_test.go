@@ -66,7 +66,7 @@ const (
 	refused  verdict = "refused with a right reason"
 	other    verdict = "as BuildKit"
 	wrong    verdict = "wrong"
-	notTaken verdict = "not taken"
+	notTaken verdict = "not supported"
 )
 
 // table counts, and prints what is not equal.

@@ -38,7 +38,7 @@ func TestAJobByMouse(t *testing.T) {
 			w.do(keys("#text", "FROM debian:bookworm\nRUNN x\n"))
 			w.says("unknown instruction")
 			w.do(empty("#text"), keys("#text", simple))
-			w.says("It can be built")
+			w.says("can be built")
 			if chosen := get(w, cdp.Value(cdp.CSS("#target"))); chosen != target {
 				t.Errorf("FROM chose the target %q", chosen)
 			}

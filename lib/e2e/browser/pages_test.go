@@ -111,7 +111,7 @@ func (s *site) states(w *tab) {
 	for _, state := range []string{"queued", "running", "aborted", "lost"} {
 		s.sql("INSERT INTO build (job_id, number, revision, state, reason, queued_at, started_at, ended_at, step, steps, step_line, finalized) SELECT id, 1, 1, ?, ?, 1900000000000, "+
 			"CASE ? WHEN 'queued' THEN NULL ELSE 1900000001000 END, CASE WHEN ? IN ('queued', 'running') THEN NULL ELSE 1900000002000 END, 1, 2, 1, 1 FROM job WHERE name = ?",
-			state, "waits for a free slot", state, state, jobs[state]+" <job>")
+			state, "waits for a runner", state, state, jobs[state]+" <job>")
 	}
 }
 

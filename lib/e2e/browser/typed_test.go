@@ -59,7 +59,7 @@ func TestWhatIsTypedStays(t *testing.T) {
 			}
 			w.do(keys("#build_args", "\nnone"))
 			w.follow(click("form.form div.actions button"))
-			w.says("needs a change")
+			w.says("Correct one field")
 			w.back("/jobs/new")
 			w.until("the form is back", func() bool { return strings.Contains(w.value("#build_args"), "none") })
 			w.do(empty("#build_args"), keys("#build_args", "A=b"))
@@ -71,7 +71,7 @@ func TestWhatIsTypedStays(t *testing.T) {
 			w.do(keys("#email", email), keys("#password", password))
 			w.follow(click("main button[type=submit]"))
 			stays("a log-out elsewhere")
-			w.says("Nothing was done yet")
+			w.says("it was not processed")
 			w.follow(click("form.form div.actions button"))
 			w.says("mine")
 		})
@@ -117,7 +117,7 @@ func TestATooLargeContextIsToldBeforeItIsSent(t *testing.T) {
 	w.logIn()
 	w.visit("/jobs/new?target=" + target)
 	w.do(keys("#text", typed), cdp.SetUploadFiles(cdp.CSS("#context"), []string{big}))
-	w.says("big.tar is larger than a build context may be")
+	w.says("big.tar is too large for a build context")
 	w.follow(click("form.form div.actions button"))
 	w.says("At most 1 MiB")
 	if got := w.value("#text"); got != typed {

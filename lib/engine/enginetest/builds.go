@@ -211,10 +211,10 @@ func timeLimit(j *job) {
 	j.define(engine.Job{TimeLimit: 2 * time.Second}, long, "echo after")
 	b := j.ends(j.start(), engine.Failed)
 	log := j.log(b.Number)
-	if !strings.Contains(log, "begun") || strings.Contains(log, "after") {
+	if !strings.Contains(log, "begun") || strings.Contains(log, "after\n") {
 		j.Errorf("its log is %q", log)
 	}
-	if !strings.Contains(b.Reason+log, "t was stopped: it ran longer than 2s.") {
+	if !strings.Contains(b.Reason+log, "imed out after 2s.") {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log)
 	}
 }
@@ -227,7 +227,7 @@ func outputLimit(j *job) {
 	if int64(len(log)) < j.OutputLimit || int64(len(log)) > j.OutputLimit+64<<10 || strings.Contains(log, "after") {
 		j.Errorf("its log has %d bytes", len(log))
 	}
-	if why := "t was stopped: it wrote more than " + engine.FormatBytes(j.OutputLimit) + " to its log."; !strings.Contains(b.Reason+log, why) {
+	if why := "topped: the log exceeded " + engine.FormatBytes(j.OutputLimit) + "."; !strings.Contains(b.Reason+log, why) {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log[max(0, len(log)-500):])
 	}
 	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {

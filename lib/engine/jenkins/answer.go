@@ -50,7 +50,7 @@ func isInvalidCrumb(err error) bool {
 }
 
 const (
-	askAdmin  = "The administrator finds the reason in the log, and with “toasterctl doctor”."
+	askAdmin  = "The administrator finds the reason in the log, or with “toasterctl doctor”."
 	tryLater  = "Try again in a minute."
 	pageBytes = 64 << 10 // that much is read of an error page
 )
@@ -65,14 +65,14 @@ func responseError(resp *http.Response, c call) error {
 	switch e.status {
 	case http.StatusBadRequest:
 		if strings.Contains(e.text, "already exists") {
-			return apperr.Wrap(apperr.AlreadyExists, e, "The build engine has another job of this name.", askAdmin)
+			return apperr.Wrap(apperr.AlreadyExists, e, "The build service has another job with this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service doesn't accept this site's account.", askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
-		return apperr.Wrap(apperr.PermissionDenied, e, "The build engine doesn't allow this site to do that.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, e, "The build service doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
-		return apperr.Wrap(apperr.NotFound, e, "The build engine doesn't have that.", "")
+		return apperr.Wrap(apperr.NotFound, e, "The build service does not have that.", "")
 	case http.StatusConflict:
 		return apperr.Wrap(apperr.FailedPrecondition, e, engine.DisabledThere, "Enable it there, or ask the administrator.")
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusTooManyRequests:
@@ -80,36 +80,36 @@ func responseError(resp *http.Response, c call) error {
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine answers with a page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{e}, "The build service answers with a web page instead of data.", askAdmin)
 	case e.status <= 399:
 		return redirectError(resp, e)
 	}
-	return apperr.Wrap(apperr.Internal, e, "The build engine failed to do that.", askAdmin)
+	return apperr.Wrap(apperr.Internal, e, "The build service failed.", askAdmin)
 }
 
 // unavailableMessage says what a Jenkins that is not ready is about.
 func unavailableMessage(text string) string {
 	switch {
 	case strings.Contains(text, "restarting"):
-		return "The build engine is restarting."
+		return "The build service is restarting."
 	case strings.Contains(text, "getting ready"):
-		return "The build engine is starting."
+		return "The build service is starting."
 	}
-	return "The build engine is not available."
+	return "The build service is unavailable."
 }
 
 func redirectError(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && isLoginURL(u) {
-		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build engine asks this site to log in.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service requires this site to log in.", askAdmin)
 	}
-	return apperr.Wrap(apperr.Internal, outageError{e}, "The build engine sends this site somewhere else.", askAdmin)
+	return apperr.Wrap(apperr.Internal, outageError{e}, "The build service redirects this site to another address.", askAdmin)
 }
 
 func tooLongError(c call) error {
 	err := fmt.Errorf("%s %s: the answer is longer than %d bytes", c.method, c.path, maxAnswer)
-	return apperr.Wrap(apperr.Internal, err, "The build engine's answer is too long.", askAdmin)
+	return apperr.Wrap(apperr.Internal, err, "The answer of the build service is too long.", askAdmin)
 }
 
 // truncatedError is a fault for an answer that began as it should and did not end so.
@@ -118,7 +118,7 @@ func truncatedError(ctx context.Context, c call, err error) error {
 	if ctx.Err() != nil {
 		return timeoutError(err)
 	}
-	return apperr.Wrap(apperr.Unavailable, err, "The build engine's answer was cut off.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, err, "The answer of the build service is incomplete.", tryLater)
 }
 
 // connectionError is a fault for a call without any answer.
@@ -127,15 +127,15 @@ func connectionError(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Internal, outageError{err}, "The build engine's certificate can't be trusted.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{err}, "The certificate of the build service is not trusted.", askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return timeoutError(err)
 	}
-	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build engine can't be reached.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build service can't be reached.", tryLater)
 }
 
 func timeoutError(err error) error {
-	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build engine didn't answer in time.", tryLater)
+	return apperr.Wrap(apperr.Unavailable, outageError{err}, "The build service didn't answer in time.", tryLater)
 }
 
 // pageText returns what an error page says, in one line.

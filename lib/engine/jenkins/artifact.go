@@ -96,7 +96,7 @@ func totalSize(parts string) (int64, error) {
 	_, size, _ := strings.Cut(parts, "/")
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil || n < 0 {
-		return 0, apperr.Wrap(apperr.Internal, fmt.Errorf("Content-Range: %q", parts), "The build engine doesn't tell how long the file is.", askAdmin)
+		return 0, apperr.Wrap(apperr.Internal, fmt.Errorf("Content-Range: %q", parts), "The build service doesn't report the size of the file.", askAdmin)
 	}
 	return n, nil
 }
@@ -104,7 +104,7 @@ func totalSize(parts string) (int64, error) {
 // checkLength returns an error for an answer that is no file of Jenkins's, such as another's page.
 func checkLength(resp *http.Response, c call) error {
 	if resp.ContentLength < 0 || resp.Header.Get("Accept-Ranges") == "" {
-		return apperr.Wrap(apperr.Internal, errors.New(c.path+": not a file with a length"), "The build engine doesn't give the file.", askAdmin)
+		return apperr.Wrap(apperr.Internal, errors.New(c.path+": not a file with a length"), "The build service doesn't provide the file.", askAdmin)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (e *Engine) Open(ctx context.Context, name string, number int, p string, r 
 	return s, nil
 }
 
-var errNoFile = apperr.New(apperr.NotFound, "This build has no such file.", "Look at the build's page for what it has.")
+var errNoFile = apperr.New(apperr.NotFound, "This build has no such file.", "See the page of the build for its files.")
 
 func artifactError(err error) error {
 	if apperr.KindOf(err) == apperr.NotFound {
@@ -181,7 +181,7 @@ func resolveRange(r engine.Range, size int64) (start, length int64, err error) {
 		start = max(0, size+start)
 	}
 	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.InvalidArgument, "The file has no such part.", "Ask for one within its "+strconv.FormatInt(size, 10)+" bytes.")
+		return 0, 0, apperr.New(apperr.InvalidArgument, "The requested range is not in the file.", "Request a range within its "+strconv.FormatInt(size, 10)+" bytes.")
 	}
 	if length = size - start; r.Length > 0 {
 		length = min(length, r.Length)

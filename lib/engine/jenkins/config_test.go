@@ -97,9 +97,9 @@ func TestTheStepsStatusTellsWhoEndedTheBuild(t *testing.T) {
 		{"echo hello", 0, "hello\n"},
 		{"echo x; exit 7", failedStatus, "x\n"},
 		{"echo x; exit 124", failedStatus, "x\n"},
-		{"echo begun; sleep 60", failedStatus, "begun\ntoaster: failed: it was stopped: it ran longer than 5s.\n"},
+		{"echo begun; sleep 60", failedStatus, "begun\ntoaster: failed: timed out after 5s.\n"},
 		{"trap 'echo late; exit 143' TERM; echo begun; sleep 60 & wait", failedStatus,
-			"begun\nlate\ntoaster: failed: it was stopped: it ran longer than 5s.\n"},
+			"begun\nlate\ntoaster: failed: timed out after 5s.\n"},
 		{"kill -9 $$", 1, "toaster: this build was ended from outside (exit code 137).\n"},
 		{"kill -9 $PPID", 1, "toaster: this build was ended from outside (exit code 137).\n"},
 		{"exit 143", 1, "toaster: this build was ended from outside (exit code 143).\n"},
@@ -119,7 +119,7 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 	job := engine.Job{Name: "demo", Script: []byte("trap 'exit 0' TERM; echo begun; mkdir dist; yes; echo more\n"),
 		TimeLimit: time.Minute, OutputLimit: 5 << 20}
 	out, status := runStep(t, string(shellStep(job)), ws)
-	const last = "\ntoaster: failed: it was stopped: it wrote more than 5 MiB to its log.\n"
+	const last = "\ntoaster: failed: stopped: the log exceeded 5 MiB.\n"
 	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) || len(out) != 5<<20+len(last) {
 		t.Errorf("it ended with %d and said %d bytes, %q", status, len(out), out[max(0, len(out)-200):])
 	}

@@ -15,11 +15,11 @@ import (
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q is not a valid job name.", job.Name),
 			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
-		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
+		return apperr.New(apperr.InvalidArgument, "The time limit of a job can't be negative.", "")
 	}
 	if err := e.createOrUpdate(ctx, job); err != nil {
 		return err
@@ -102,8 +102,8 @@ func (e *Engine) getJob(ctx context.Context, name, fields string) (*jobInfo, err
 }
 
 var (
-	errNoJob     = apperr.New(apperr.NotFound, "The build engine has no such job.", "")
-	errOtherCase = apperr.New(apperr.AlreadyExists, "The build engine has another job whose name differs in letter case only.", askAdmin)
+	errNoJob     = apperr.New(apperr.NotFound, "The build service has no such job.", "")
+	errOtherCase = apperr.New(apperr.AlreadyExists, "The build service has another job with a name that only differs in upper and lower case.", askAdmin)
 )
 
 // checkOwner tells whether a job is toaster's and is called so; else it is somebody else's.
@@ -122,7 +122,7 @@ func (e *Engine) checkOwner(ctx context.Context, j *jobInfo, name string) error 
 	return errNotOurs
 }
 
-var errNotOurs = apperr.New(apperr.AlreadyExists, "The build engine has another job of this name, which is not toaster's.", askAdmin)
+var errNotOurs = apperr.New(apperr.AlreadyExists, "The build service has another job with this name, which was not created by toaster.", askAdmin)
 
 // SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job
 // (ParameterizedJobMixIn.makeDisabled). See engine.Engine.

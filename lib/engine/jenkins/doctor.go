@@ -52,7 +52,7 @@ func (e *Engine) checkConnection(ctx context.Context) (Finding, string) {
 		f.Problem, f.Advice = errorDetails(err), fix(err, e.requester)
 		return f, ""
 	case me.Anonymous:
-		f.Problem, f.Advice = "takes toaster for an anonymous visitor.", "Set user and token in [jenkins]."
+		f.Problem, f.Advice = "treats toaster as an anonymous user.", "Set user and token in [jenkins]."
 		return f, ""
 	}
 	f.OK, f.Problem = true, "answers user "+me.Name+"."
@@ -75,7 +75,7 @@ func fix(err error, r *requester) string {
 		if apperr.KindOf(err) == apperr.Internal {
 			return "Set ca in [jenkins] to the file of the authority that signed Jenkins's certificate."
 		}
-		return "See whether Jenkins runs, and url in [jenkins]."
+		return "Check that Jenkins is running, and url in [jenkins]."
 	}
 	switch {
 	case e.status == http.StatusUnauthorized:
@@ -85,7 +85,7 @@ func fix(err error, r *requester) string {
 	case apperr.KindOf(err) == apperr.Unavailable:
 		return "Wait until Jenkins has started."
 	}
-	return "See whether url in [jenkins] is that of Jenkins itself, with the path that it has."
+	return "Check that url in [jenkins] is the address of Jenkins, including its path."
 }
 
 // permission turns Jenkins's name of a permission into what its pages call it: hudson.model.Item.Build is Job/Build.
@@ -108,9 +108,9 @@ func checkRelease(version string) Finding {
 	f := Finding{What: "Jenkins's release", OK: true, Problem: version}
 	switch {
 	case version == "":
-		f.OK, f.Problem, f.Advice = false, "The answer doesn't say.", "See whether url in [jenkins] is that of a Jenkins."
+		f.OK, f.Problem, f.Advice = false, "Unknown.", "Check that url in [jenkins] is the address of Jenkins."
 	case olderThan(version, oldestRelease):
-		f.OK, f.Problem = false, version+" is older than "+oldestRelease+", the oldest that toaster was tried with."
+		f.OK, f.Problem = false, version+" is older than "+oldestRelease+", the oldest release that toaster was tested with."
 		f.Advice = "Update Jenkins."
 	}
 	return f

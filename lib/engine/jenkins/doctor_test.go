@@ -55,25 +55,25 @@ func TestDoctorSaysWhatToChange(t *testing.T) {
 		account func(*jenkins.Options)
 		want    []string // of each finding
 	}{
-		"down":          {sick: (*jenkinstest.Server).Down, want: []string{"See whether Jenkins runs, and url"}},
+		"down":          {sick: (*jenkinstest.Server).Down, want: []string{"Check that Jenkins is running, and url"}},
 		"restarting":    {sick: func(s *jenkinstest.Server) { s.Pause(jenkinstest.Starting) }, want: []string{"Wait until Jenkins has started"}},
 		"somebody else": {sick: (*jenkinstest.Server).HTML, want: []string{"url in [jenkins]"}},
 		"a login page":  {sick: (*jenkinstest.Server).LoginRedirect, want: []string{"url in [jenkins]"}},
 		"a wrong token": {account: func(o *jenkins.Options) { o.Token = "x" }, want: []string{`user "toaster" has no such token or password`}},
 		"no authority":  {opt: jenkinstest.Options{TLS: true}, account: func(o *jenkins.Options) { o.CA = "" }, want: []string{"Set ca in [jenkins]"}},
-		"no view":       {opt: jenkinstest.Options{View: "other"}, want: []string{"Make it from conf/jenkins/view.xml"}},
+		"no view":       {opt: jenkinstest.Options{View: "other"}, want: []string{"Create it from conf/jenkins/view.xml"}},
 		"no Create":     {sick: without(jenkinstest.JobCreate), want: []string{"Give it the permission Job/Create"}},
 		"no Configure":  {sick: without(jenkinstest.JobConfigure), want: []string{"Give it the permission Job/Configure"}},
 		"no Build":      {sick: without(jenkinstest.JobBuild), want: []string{"Give it the permission Job/Build"}},
 		"no Cancel":     {sick: without(jenkinstest.JobCancel), want: []string{"Give it the permission Job/Cancel"}},
-		"no Delete":     {sick: without(jenkinstest.JobDelete), want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until then"}},
-		"no Read":       {sick: without(jenkinstest.JobRead), want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until then"}},
+		"no Delete":     {sick: without(jenkinstest.JobDelete), want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until the next"}},
+		"no Read":       {sick: without(jenkinstest.JobRead), want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until the next"}},
 		"no Run/Delete": {sick: without(jenkinstest.RunDelete), want: []string{"Give it the permission Run/Delete."}},
 		"no Run/Update": {sick: without(jenkinstest.RunUpdate), want: []string{"Give it the permission Run/Update."}},
 		"no View/Read":  {sick: func(s *jenkinstest.Server) { without(jenkinstest.ViewRead)(s); without(jenkinstest.ViewConfigure)(s) }, want: []string{"give the account View/Read"}},
-		"a reserved one": {want: []string{"an agent for targets without a label: is not there: a1 take only jobs with their label."},
+		"a reserved one": {want: []string{"an agent for targets without a label: does not exist: a1 only take jobs with their label."},
 			opt: jenkinstest.Options{Executors: -1, Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"}, Exclusive: true}}}},
-		"no agent":       {want: []string{"an agent with label arm64: is not there. Prepare one"}, opt: jenkinstest.Options{View: "web-sdk-builds"}},
+		"no agent":       {want: []string{"an agent with label arm64: does not exist. Prepare one"}, opt: jenkinstest.Options{View: "web-sdk-builds"}},
 		"agent is away":  {opt: jenkinstest.Options{View: "web-sdk-builds", Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"}, Offline: true}}}, want: []string{"is offline: a1. Bring it online."}},
 		"password alone": {account: func(o *jenkins.Options) { o.Token, o.Password = "", "toaster-password" }, want: nil},
 	} {
@@ -137,7 +137,7 @@ func TestDoctorLetsABuildRun(t *testing.T) {
 		{"lacks a program", func(*jenkinstest.Server) {
 			t.Setenv("PATH", withPrograms(t, "sh rm find timeout perl cat mktemp mkfifo date tar zsh ip unshare tr grep"))
 		},
-			"It failed: it lacks slirp4netns crun."},
+			"It failed: missing: slirp4netns crun."},
 		{"all are busy", func(s *jenkinstest.Server) {
 			admin(t, s, "POST", "/createItem?name=long", "<project><builders><hudson.tasks.Shell><command>sleep 600</command></hudson.tasks.Shell></builders></project>")
 			admin(t, s, "POST", "/job/long/build", "")
@@ -193,7 +193,7 @@ func TestTheInstalledView(t *testing.T) {
 	s := jenkinstest.Start(t, jenkinstest.Options{})
 	admin(t, s, "POST", "/createView?name=web-sdk-builds", string(text))
 	for _, f := range engineOn(t, s).Doctor(t.Context(), nil) {
-		if f.What == "view web-sdk-builds" && (!f.OK || f.Problem != "takes the jobs that match "+jenkins.Pattern) {
+		if f.What == "view web-sdk-builds" && (!f.OK || f.Problem != "includes jobs that match "+jenkins.Pattern) {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -27,7 +27,7 @@ done <<-END
 	zsh zsh
 END
 command -v crun >/dev/null || command -v runc >/dev/null || missing="$missing crun"
-[ -z "$missing" ] || { echo "toaster: failed: it lacks$missing."; exit 3; }
+[ -z "$missing" ] || { echo "toaster: failed: missing:$missing."; exit 3; }
 `
 
 // trial is what a doctor tries with a job of its own.
@@ -40,14 +40,14 @@ type trial struct {
 // checkPermissions goes through the life of a job, with builds on agents of the labels.
 func (e *Engine) checkPermissions(ctx context.Context, labels []string) []Finding {
 	t := &trial{Engine: e, job: engine.Job{
-		Name: trialName, Description: "“toasterctl doctor” tries its permissions; it may be deleted",
+		Name: trialName, Description: "Created by “toasterctl doctor” to test permissions. It can be deleted.",
 		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"), TimeLimit: time.Minute,
 	}}
 	if !t.try("to create a job", "Job/Create", t.create(ctx)) {
 		return t.all
 	}
 	if !t.try("to see a job", "Job/Read", t.see(ctx)) {
-		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until then: the next “toasterctl doctor” deletes it."
+		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
 		return append(t.all, Finding{What: "other permissions", OK: true, Unknown: true, Problem: "not checked, as they need Job/Read"})
 	}
 	if t.try("to change a job", "Job/Configure", t.configure(ctx)) && t.try("to start a build", "Job/Build", t.post(ctx, "/build")) {
@@ -55,7 +55,7 @@ func (e *Engine) checkPermissions(ctx context.Context, labels []string) []Findin
 		t.builds(ctx, labels)
 	}
 	if _, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", trialName)}).Delete(ctx); !t.try("to delete a job", "Job/Delete", err) {
-		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until then: the next “toasterctl doctor” deletes it."
+		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
 	}
 	return t.all
 }
@@ -66,7 +66,7 @@ func (t *trial) try(what, lacks string, err error) bool {
 	switch kind := apperr.KindOf(err); {
 	case f.OK:
 	case kind == apperr.PermissionDenied || kind == apperr.NotFound:
-		f.Problem, f.Advice = "The account may not do that.", "Give it the permission "+lacks+"."
+		f.Problem, f.Advice = "The account is not allowed to do that.", "Give it the permission "+lacks+"."
 	default:
 		f.Problem, f.Advice = errorDetails(err), fix(err, t.requester)
 	}
@@ -124,7 +124,7 @@ func (t *trial) builds(ctx context.Context, labels []string) {
 			f.Unknown, f.Problem = true, "not checked: "+why
 		case b.State == engine.Succeeded:
 		case b.State == engine.Failed:
-			f.OK, f.Problem, f.Advice = false, "It failed: "+why, "Prepare the agent as conf/jenkins/README.md says."
+			f.OK, f.Problem, f.Advice = false, "It failed: "+why, "Prepare the agent as described in conf/jenkins/README.md."
 		default:
 			f.OK, f.Problem, f.Advice = false, why, "See the log of Jenkins and of its agent."
 		}
@@ -143,7 +143,7 @@ func (t *trial) builds(ctx context.Context, labels []string) {
 		}
 	}
 	if !removed {
-		t.all = append(t.all, Finding{What: "permission to delete a build", OK: true, Unknown: true, Problem: "not checked: no build of the doctor's has run"})
+		t.all = append(t.all, Finding{What: "permission to delete a build", OK: true, Unknown: true, Problem: "not checked: no test build has run"})
 	}
 }
 

@@ -18,9 +18,9 @@ func (e *Engine) checkView(ctx context.Context) []Finding {
 		f.OK = true
 		f.Problem = "lists jobs by name; a pattern is safer: " + Pattern
 	case err == nil:
-		f.OK, f.Problem = true, "takes the jobs that match "+pattern
+		f.OK, f.Problem = true, "includes jobs that match "+pattern
 	case kind == apperr.NotFound:
-		f.Problem, f.Advice = "is not there, or the account may not see it.", "Make it from conf/jenkins/view.xml, and give the account View/Read."
+		f.Problem, f.Advice = "does not exist, or the account can't see it.", "Create it from conf/jenkins/view.xml, and give the account View/Read."
 	case kind == apperr.PermissionDenied:
 		f.Problem, f.Advice = errorDetails(err), "Give the account View/Read."
 	default:
@@ -37,7 +37,7 @@ func (e *Engine) checkView(ctx context.Context) []Finding {
 		return []Finding{f}
 	}
 	return []Finding{f, {What: "permission to see views", OK: true, Unknown: true,
-		Problem: "not checked: a view that has jobs can be seen without it. Give the account View/Read all the same"}}
+		Problem: "not checked: a view that has jobs is visible without it. Give the account View/Read anyway"}}
 }
 
 // checkAgents looks for an agent for each label, and returns the labels of which one is free.
@@ -68,10 +68,10 @@ func (e *Engine) checkAgents(ctx context.Context, labels []string) (all []Findin
 		case len(offline) > 0:
 			f.Problem, f.Advice = "is offline: "+strings.Join(offline, ", ")+".", "Bring it online."
 		case len(exclusive) > 0:
-			f.Problem = "is not there: " + strings.Join(exclusive, ", ") + " take only jobs with their label."
+			f.Problem = "does not exist: " + strings.Join(exclusive, ", ") + " only take jobs with their label."
 			f.Advice = "Give the targets in targets.toml that label, or set the agent's usage to “Use this node as much as possible”."
 		default:
-			f.Problem, f.Advice = "is not there.", "Prepare one as conf/jenkins/README.md says and give it the label, or switch the targets off in targets.toml."
+			f.Problem, f.Advice = "does not exist.", "Prepare one as described in conf/jenkins/README.md and give it the label, or disable the targets in targets.toml."
 		}
 		if idle {
 			free = append(free, label)
@@ -120,8 +120,8 @@ func (e *Engine) checkRenamedJobs(ctx context.Context) (all []Finding) {
 	mark := regexp.MustCompile(`\(toaster job ([A-Za-z0-9._+-]{1,200})\)`)
 	for _, j := range root.Jobs {
 		if m := mark.FindStringSubmatch(j.Description); m != nil && m[1] != j.Name {
-			all = append(all, Finding{What: "job " + j.Name, Problem: "has the mark of toaster's job " + m[1] + ": somebody renamed or copied that. toaster has set " + m[1] + " up again.",
-				Advice: "Delete " + j.Name + ", or take the mark out of its description."})
+			all = append(all, Finding{What: "job " + j.Name, Problem: "has the mark of toaster's job " + m[1] + ": it was renamed or copied. toaster has created " + m[1] + " again.",
+				Advice: "Delete " + j.Name + ", or remove the mark from its description."})
 		}
 	}
 	return all

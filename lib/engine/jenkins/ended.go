@@ -20,7 +20,7 @@ const endedByJenkins = "The build service ended this build before its script did
 // endReasons are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told.
 // The first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
 var endReasons = []struct{ words, reason string }{
-	{words: "No space left on device", reason: "A disk of the build service is full, its agent's or its own: the administrator has to make room."},
+	{words: "No space left on device", reason: "A disk of the build service or of its agent is full. The administrator has to free some space."},
 	{words: "Agent went offline during the build", reason: agentLost},
 	{words: "ChannelClosedException", reason: agentLost},
 	{words: "RequestAbortedException", reason: agentLost},
@@ -35,15 +35,15 @@ var endReasons = []struct{ words, reason string }{
 	{words: "java.lang.ClassNotFoundException", reason: restarted},
 	{words: "ERROR: Failed to archive artifacts", reason: notArchived},
 	{words: "Build step 'Archive the artifacts'", reason: notArchived},
-	{words: "Unable to produce a script file", reason: "The build service's agent could not write the build's script: the administrator has to look at it."},
-	{words: "toaster: this build was ended from outside", reason: "Something on the agent ended this build from outside."},
+	{words: "Unable to produce a script file", reason: "The agent of the build service can't write the build script. The administrator has to check it."},
+	{words: "toaster: this build was ended from outside", reason: "The build was ended on the agent by another process."},
 }
 
 const (
-	agentLost    = "The build service lost the connection to the agent that this build ran on."
-	restarted    = "The build service was restarted while this build ran."
-	stoppedThere = "It was stopped on the build service itself, not here."
-	notArchived  = "The build service could not store what this build made: the administrator has to look at it."
+	agentLost    = "The build service lost the connection to the agent of this build."
+	restarted    = "The build service was restarted during this build."
+	stoppedThere = "Stopped on the build service."
+	notArchived  = "The build service can't store the artifacts of this build. The administrator has to check it."
 )
 
 // Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an

@@ -51,9 +51,9 @@ func (h *house) loses(how string) {
 func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 	for how, says := range map[string]string{
 		"agent":   "lost the connection to the agent",
-		"restart": "was restarted while this build ran",
-		"SIGTERM": "was restarted while this build ran",
-		"kill":    "no longer knows this build",
+		"restart": "was restarted during this build",
+		"SIGTERM": "was restarted during this build",
+		"kill":    "no longer has this build",
 	} {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
@@ -92,11 +92,11 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	h := newHouse(t, onAgents())
 	h.engine.script = `printf '%s\n' 'FATAL: command execution failed' 'hudson.remoting.ChannelClosedException: x' \
-		'Agent went offline during the build' 'Build was aborted' 'Aborted by admin' 'toaster: failed: line 3 did not work out'; exit 6`
+		'Agent went offline during the build' 'Build was aborted' 'Aborted by admin' 'toaster: failed: line 3 failed'; exit 6`
 	job := h.add()
 	h.starts(job)
 	h.quiets()
-	if b := h.first(job); b.State != store.Failed || b.Why() != "Line 3 did not work out" {
+	if b := h.first(job); b.State != store.Failed || b.Why() != "Line 3 failed" {
 		t.Errorf("%s: %q", b.State, b.Why())
 	}
 }
@@ -123,7 +123,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 			h.loses(how)
 			h.well()
 			h.settles(job, "aborted", 1)
-			if why := h.first(job).Why(); why != "Stopped by its owner." {
+			if why := h.first(job).Why(); why != "Stopped by the owner." {
 				t.Error(why)
 			}
 		})
@@ -140,7 +140,7 @@ func TestAStopInJenkinsEndsAborted(t *testing.T) {
 	h.begins(1)
 	h.byHand("POST", "/job/"+job.EngineName+"/1/stop", "")
 	h.settles(job, "aborted", 1)
-	if why := h.first(job).Why(); !strings.Contains(why, "stopped on the build service itself") {
+	if why := h.first(job).Why(); !strings.Contains(why, "topped on the build service") {
 		t.Error(why)
 	}
 }

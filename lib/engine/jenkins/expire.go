@@ -28,9 +28,9 @@ func (e *Engine) Expire(ctx context.Context, name string, number int) error {
 	case err != nil:
 		return err
 	case b.Building:
-		return apperr.New(apperr.FailedPrecondition, "A build that runs can't be removed.", "Stop it first.")
+		return apperr.New(apperr.FailedPrecondition, "A running build can't be deleted.", "Stop it first.")
 	case b.KeepLog:
-		return apperr.New(apperr.FailedPrecondition, "Somebody has Jenkins keep this build.", "Let it go there first.")
+		return apperr.New(apperr.FailedPrecondition, "This build is marked to be kept in Jenkins.", "Release it there first.")
 	}
 	if _, err = e.requester.Post(ctx, at+"/doDelete", nil, nil, nil); apperr.KindOf(err) == apperr.NotFound {
 		return nil

@@ -109,7 +109,7 @@ func TestAJobDisabledByHand(t *testing.T) {
 		t.Errorf("the build is %q", got)
 	}
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || !strings.Contains(page.EngineError, "was disabled on the build service itself") || page.Last.Why() != page.EngineError {
+	if err != nil || !strings.Contains(page.EngineError, "was disabled on the build service") || page.Last.Why() != page.EngineError {
 		t.Errorf("nobody is told why it waits: %+v, %v", page, err)
 	}
 	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.Why() != page.EngineError {
@@ -141,7 +141,7 @@ func TestAJobRenamedByHand(t *testing.T) {
 	h.syncs()
 	h.touch(".go")
 	h.settles(job, "lost", 1)
-	if why := h.first(job).Why(); !strings.Contains(why, "deleted or renamed it there") {
+	if why := h.first(job).Why(); !strings.Contains(why, "deleted or renamed on the build service") {
 		t.Error(why)
 	}
 	var told string

@@ -84,9 +84,9 @@ func (e *Engine) getHealth(ctx context.Context) (h engine.Health, err error) {
 	h.Reachable, h.Queue, h.Slots = true, len(queue.Items), slots(agents)
 	switch online := slices.ContainsFunc(h.Slots, func(s engine.Slots) bool { return s.Online > 0 }); {
 	case root.Quieting:
-		h.Message = "The build engine is about to restart; builds wait until it has."
+		h.Message = "The build service is about to restart. Builds wait until then."
 	case !online:
-		h.Message = "No agent of the build engine is online."
+		h.Message = "No agent of the build service is online."
 	}
 	return h, nil
 }

@@ -48,12 +48,12 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 		fault func(*jenkinstest.Server)
 		says  string
 	}{
-		{"down", (*jenkinstest.Server).Down, "has not answered since"},
-		{"says nothing", (*jenkinstest.Server).Hang, "has not answered since"},
-		{"503 of a proxy", (*jenkinstest.Server).Unavailable, "has not answered since"},
-		{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") }, "refuses this site since"},
-		{"a page to log in", (*jenkinstest.Server).LoginRedirect, "refuses this site since"},
-		{"somebody else", (*jenkinstest.Server).HTML, "refuses this site since"},
+		{"down", (*jenkinstest.Server).Down, "is unavailable since"},
+		{"says nothing", (*jenkinstest.Server).Hang, "is unavailable since"},
+		{"503 of a proxy", (*jenkinstest.Server).Unavailable, "is unavailable since"},
+		{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") }, "rejects this site since"},
+		{"a page to log in", (*jenkinstest.Server).LoginRedirect, "rejects this site since"},
+		{"somebody else", (*jenkinstest.Server).HTML, "rejects this site since"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -70,13 +70,13 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 			h.controller.Requests()
 			for range 5 {
 				for _, said := range h.opened(waits) {
-					if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "The build waits, and starts by itself") {
+					if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "The build starts when it is available") {
 						t.Errorf("of what waits: %q", said)
 					}
 				}
 			}
 			for _, said := range h.opened(runs)[:2] {
-				if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "How far the build is") {
+				if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "The progress of the build is") {
 					t.Errorf("of what runs: %q", said)
 				}
 			}
@@ -86,7 +86,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 			if err := h.Stop(t.Context(), h.ann.ID, runs.ID); err != nil {
 				t.Error(err)
 			}
-			if said := h.opened(runs)[0]; !strings.Contains(said, "The build is stopped") {
+			if said := h.opened(runs)[0]; !strings.Contains(said, "The build stops") {
 				t.Errorf("of what is to end: %q", said)
 			}
 			// A while later one asks again.

@@ -99,7 +99,7 @@ func (e *Engine) deleteJob(ctx context.Context, name string) error {
 			return lookErr
 		}
 		if err == nil || statusOf(err) == http.StatusBadRequest {
-			err = apperr.Wrap(apperr.Unavailable, err, "The build engine is still removing the job.", tryLater)
+			err = apperr.Wrap(apperr.Unavailable, err, "The build service is still deleting the job.", tryLater)
 		}
 		if try == 2 || !sleep(ctx, jitter(try+2)) {
 			return err

@@ -114,7 +114,7 @@ func (r *requester) target(c call) (*url.URL, error) {
 	u, err := url.Parse(r.base.String() + c.path)
 	if err != nil || !strings.HasPrefix(c.path, "/") || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" ||
 		u.Host != r.base.Host || hasDotSegment(c.path) {
-		return nil, apperr.New(apperr.InvalidArgument, "There is nothing with such a name.", "")
+		return nil, apperr.New(apperr.InvalidArgument, "Nothing has this name.", "")
 	}
 	u.RawQuery = c.query.Encode()
 	return u, nil

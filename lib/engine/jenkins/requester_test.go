@@ -64,7 +64,7 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 		log     string // for the administrator
 	}{
 		"J, unknown job":          {page(404, "HTTP ERROR 404 Not Found"), apperr.NotFound, "has no such job", ""},
-		"E, name taken":           {page(400, "Error", "X-Error", "A job already exists with the name  demo "), apperr.AlreadyExists, "another job of this name", "already exists"},
+		"E, name taken":           {page(400, "Error", "X-Error", "A job already exists with the name  demo "), apperr.AlreadyExists, "another job with this name", "already exists"},
 		"E, anything else":        {page(400, "Error", "X-Error", "No mode given"), apperr.Internal, "failed", "No mode given"},
 		"O":                       {page(500, "Oops! A problem occurred. Logging ID=f8add986"), apperr.Internal, "failed", "Logging ID=f8add986"},
 		"O, disabled":             {page(409, "Oops!"), apperr.FailedPrecondition, "disabled", "409"},
@@ -75,15 +75,15 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 		"cancel without Cancel":   {page(422, "Oops!"), apperr.PermissionDenied, "doesn't allow", "422"},
 		"restarting":              {page(503, "Please wait while Jenkins is restarting"), apperr.Unavailable, "is restarting", "503"},
 		"starting":                {page(503, "Please wait while Jenkins is getting ready to work"), apperr.Unavailable, "is starting", "503"},
-		"a proxy without Jenkins": {page(502, "Bad Gateway"), apperr.Unavailable, "not available", "502"},
-		"a proxy that lost it":    {page(504, "Gateway Time-out"), apperr.Unavailable, "not available", "504"},
-		"a page to log in":        {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"), apperr.PermissionDenied, "asks this site to log in", "sso.example"},
-		"somewhere else":          {page(301, "", "Location", "https://jenkins.example/"), apperr.Internal, "somewhere else", "https://jenkins.example/"},
+		"a proxy without Jenkins": {page(502, "Bad Gateway"), apperr.Unavailable, "unavailable", "502"},
+		"a proxy that lost it":    {page(504, "Gateway Time-out"), apperr.Unavailable, "unavailable", "504"},
+		"a page to log in":        {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"), apperr.PermissionDenied, "requires this site to log in", "sso.example"},
+		"to another address":      {page(301, "", "Location", "https://jenkins.example/"), apperr.Internal, "to another address", "https://jenkins.example/"},
 		"a page instead of JSON":  {page(200, "Welcome to nginx!"), apperr.Internal, "page instead of data", "Welcome to nginx!"},
 		"half a JSON": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json;charset=utf-8")
 			io.WriteString(w, `{"name":"demo","builds":[{"numb`)
-		}, apperr.Unavailable, "cut off", "/job/demo/api/json"},
+		}, apperr.Unavailable, "incomplete", "/job/demo/api/json"},
 		"a long address": {page(414, "URI Too Long"), apperr.Internal, "failed", "414"},
 		"a connection cut": {func(w http.ResponseWriter, r *http.Request) {
 			panic(http.ErrAbortHandler)

@@ -39,10 +39,10 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 		return "", errNoJob
 	case statusOf(err) == http.StatusBadRequest:
 		// It wants parameters: it was edited by hand. The caller defines it again.
-		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build engine; it is set up again.", tryLater)
+		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build service. It is set up again.", tryLater)
 	case apperr.KindOf(err) == apperr.Internal && statusOf(err) != 0:
 		// Such an answer doesn't prove that nothing was started.
-		return "", apperr.Wrap(apperr.Unavailable, err, "The build engine failed to say whether it starts the build.", "toaster looks for it, and asks again where there is none.")
+		return "", apperr.Wrap(apperr.Unavailable, err, "The build service did not confirm the start of the build.", "toaster finds the Dockerfile automatically, or asks for it.")
 	case err != nil:
 		return "", err
 	}
@@ -53,7 +53,7 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 		}
 	}
 	return "", apperr.Wrap(apperr.Unavailable, errors.New("POST build: no queue item in the answer, but "+resp.Header.Get("Location")),
-		"The build engine takes no builds at the moment.", tryLater)
+		"The build service takes no builds at the moment.", tryLater)
 }
 
 // Stop ends a build, or takes the item that waits out of the queue. See engine.Engine.
@@ -79,7 +79,7 @@ func (e *Engine) Stop(ctx context.Context, name string, number int) error {
 	return nil
 }
 
-var errNoBuild = apperr.New(apperr.NotFound, "The build engine has no such build.", "")
+var errNoBuild = apperr.New(apperr.NotFound, "The build service has no such build.", "")
 
 // stop ends a running build; Jenkins says the same to one that has ended meanwhile.
 func (e *Engine) stop(ctx context.Context, name string, number int) error {

@@ -188,9 +188,9 @@ func waitingReason(q *queueItem, label string) string {
 	}
 	switch {
 	case q.Why == "" || says("quiet period") || says("finished waiting"):
-		return "starts in a moment"
+		return "starts soon"
 	case says("about to shut down"):
-		return "waits until the build engine has restarted"
+		return "waits for the build service to restart"
 	case says("label") && !says("waiting for next available"), says("is offline"), says("are offline"), says("no nodes"):
 		if label == "" {
 			return "waits for an agent: none is online"

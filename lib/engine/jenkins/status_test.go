@@ -59,7 +59,7 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 		t.Fatalf("%d jobs, %v, %d requests", len(all), err, asked.Load())
 	}
 	s := all["job0"]
-	if !s.Enabled || all["job1"].Enabled || s.Waiting.Ticket != "5" || s.Waiting.Position != 1 || s.Waiting.Reason != "starts in a moment" {
+	if !s.Enabled || all["job1"].Enabled || s.Waiting.Ticket != "5" || s.Waiting.Position != 1 || s.Waiting.Reason != "starts soon" {
 		t.Errorf("%+v, waiting %+v", s, s.Waiting)
 	}
 	began := time.UnixMilli(1795404334777).UTC()
@@ -78,7 +78,7 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 
 func TestWhyAStartWaits(t *testing.T) {
 	for why, want := range map[string]string{
-		"In the quiet period. Expires in 4.7 sec":                 "starts in a moment",
+		"In the quiet period. Expires in 4.7 sec":                 "starts soon",
 		"Build #12 is already in progress (ETA: 3 min)":           "waits for build 12 of this job",
 		"Waiting for next available executor":                     "waits for an agent with label arm64: all are busy",
 		"Waiting for next available executor on ‘arm64’":          "waits for an agent with label arm64: all are busy",
@@ -87,9 +87,9 @@ func TestWhyAStartWaits(t *testing.T) {
 		"All nodes of label ‘arm64’ are offline":                  "waits for an agent with label arm64: none is online",
 		"‘agent1’ is offline":                                     "waits for an agent with label arm64: none is online",
 		"‘Jenkins’ doesn’t have label ‘arm64’; ‘arm1’ is offline": "waits for an agent with label arm64: none is online",
-		"Jenkins is about to shut down":                           "waits until the build engine has restarted",
+		"Jenkins is about to shut down":                           "waits for the build service to restart",
 		"Something of\na plugin":                                  "waits: Something of a plugin",
-		"":                                                        "starts in a moment",
+		"":                                                        "starts soon",
 	} {
 		if got := waitingReason(&queueItem{Why: why}, "arm64"); got != want {
 			t.Errorf("%q: %q, want %q", why, got, want)

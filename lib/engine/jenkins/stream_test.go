@@ -13,7 +13,7 @@ import (
 // printing is a script that says as much before its step fails.
 func printing(lines int) string {
 	return fmt.Sprintf(`echo 'TOASTER-PHASE step 5'; echo 'TOASTER-STEP 12/13 133 RUN make'
-seq -f 'line %%06.0f of a log that is long enough' %d; printf 'no end'; printf '\nTOASTER-FAILED 12/13 133 exit 2\ntoaster: failed: line 133 did not work out (exit code 2)\n'; exit 6`, lines)
+seq -f 'line %%06.0f of a log that is long enough' %d; printf 'no end'; printf '\nTOASTER-FAILED 12/13 133 exit 2\ntoaster: failed: line 133 failed (exit code 2)\n'; exit 6`, lines)
 }
 
 // TestAFailureNobodyWatchedIsKnown: however long its log is, and with a note of Jenkins's at its head, one question
@@ -28,7 +28,7 @@ func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 			h.quiets()
 			b, err := h.Build(h.Context(), h.ann.ID, job.ID, 1)
 			if err != nil || b.State != "failed" || b.Step != 12 || b.Steps != 13 || b.StepLine != 133 ||
-				b.Failure != "Line 133 did not work out (exit code 2)" {
+				b.Failure != "Line 133 failed (exit code 2)" {
 				t.Errorf("%v, step %d of %d, line %d, %q, %v", b.State, b.Step, b.Steps, b.StepLine, b.Failure, err)
 			}
 			state, err := h.Store.ScanState(h.Context(), b)

@@ -53,7 +53,7 @@ func (e *Engine) viewPattern(ctx context.Context) (string, error) {
 		text = body
 	}
 	if err := xml.Unmarshal([]byte(text), &v); err != nil {
-		return "", apperr.Wrap(apperr.Internal, err, "The build engine's view can't be read.", askAdmin)
+		return "", apperr.Wrap(apperr.Internal, err, "The view of the build service can't be read.", askAdmin)
 	}
 	return v.Pattern, nil
 }

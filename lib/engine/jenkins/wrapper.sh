@@ -60,12 +60,12 @@ limit() {
 }
 
 for tool in timeout:coreutils perl:perl-base; do
-	command -v "${tool%:*}" >/dev/null || fail "this agent lacks ${tool%:*}. Install it, as root: apt-get install ${tool#*:}"
+	command -v "${tool%:*}" >/dev/null || fail "this agent lacks ${tool%:*}. As root, install it: apt-get install ${tool#*:}"
 done
 cd "$WORKSPACE" || fail "this agent has no folder $WORKSPACE."
 running=$PWD@toaster
 end_orphan
-work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || fail "this agent's temporary folder can't be written to; mktemp says why above."
+work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || fail "the temporary folder of this agent is not writable; see the message of mktemp above."
 complaints=$work/complaints
 script=
 # leave forgets this build's script, but not that of a next build that has begun already.
@@ -74,10 +74,10 @@ leave() {
 	[ "$(cat "$running" 2>/dev/null)" != "$script $work" ] || rm -f "$running"
 }
 trap leave EXIT
-empty || fail "this agent's workspace can't be emptied: remove $PWD there."
+empty || fail "the workspace of this agent can't be emptied: delete $PWD there."
 {
 @SCRIPT@
-} >"$work/script" && mkfifo "$work/output" || fail "this agent's temporary folder can't be written to; the lines above say why."
+} >"$work/script" && mkfifo "$work/output" || fail "the temporary folder of this agent is not writable; see the lines above."
 
 begin=$(date +%s)
 timeout -k 30 @SECONDS@ sh -c 'sh "$1"; echo $? >"$2"' toaster "$work/script" "$work/status" \
@@ -100,9 +100,9 @@ fi
 empty
 if [ -e "$work/full" ]; then
 	echo
-	fail "it was stopped: it wrote more than @MOST@ to its log."
+	fail "stopped: the log exceeded @MOST@."
 elif [ -z "$status" ] && [ $(($(date +%s) - begin)) -ge @SECONDS@ ]; then
-	fail "it was stopped: it ran longer than @LIMIT@."
+	fail "timed out after @LIMIT@."
 elif [ "${status:-143}" -gt 128 ]; then
 	say "this build was ended from outside (exit code ${status:-$ended})."
 	exit 1

@@ -51,7 +51,7 @@ func (r *buildRun) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 }
 
 var errDiskFull = &outcome{engine.Failed,
-	"What it made can't be stored: the disk for builds is full. Delete builds that are not needed, then build again."}
+	"The artifacts can't be stored: the disk for builds is full. Delete builds that you no longer need, then build again."}
 
 // takeDist moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
 // followed out of the folder that is looked at.
@@ -68,7 +68,7 @@ func (r *buildRun) takeDist(c *collection) (there bool, err error) {
 			return nil
 		}
 		if err == nil && !fi.IsDir() {
-			err = &outcome{engine.Failed, "dist is not a directory."}
+			err = &outcome{engine.Failed, "dist is not a folder."}
 		}
 		if err != nil {
 			return err
@@ -326,9 +326,9 @@ func (c *collection) verify() error {
 		name, sum, ok := parseSum(strings.TrimSuffix(line, "\n"))
 		switch {
 		case !ok:
-			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS has a line that is none of sha256sum's: %.80q.", line)}
+			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS has an invalid line: %.80q.", line)}
 		case have[name] == "":
-			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS names %q, which is not in dist.", name)}
+			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS lists %q, which is not in dist.", name)}
 		case have[name] != sum:
 			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS does not match %q.", name)}
 		}

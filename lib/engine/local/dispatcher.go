@@ -262,7 +262,7 @@ func (d *dispatcher) build(b store.LocalBuild, j store.LocalJob) {
 	}
 	if _, err := d.call(d.buildRequest(b, j)); err != nil {
 		d.Log.Error("a build was refused", "job", b.Job, "number", b.Number, "error", err)
-		d.recordEnd(b, end{State: engine.Failed, Reason: "The runner refused this build: its own log says why."})
+		d.recordEnd(b, end{State: engine.Failed, Reason: "The runner rejected this build. See the log of the runner."})
 		return
 	}
 	if r, ok := <-ended; ok {

@@ -56,8 +56,7 @@ func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, s
 			if len(builds) > 0 {
 				what = "The runner has not ended yet. These builds run: " + strings.Join(builds, ", ") + "."
 			}
-			return apperr.New(apperr.FailedPrecondition, what, "It takes no more builds, and ends with them: wait again. "+
-				"Stopping it interrupts them; they are then queued again by themselves, once.")
+			return apperr.New(apperr.FailedPrecondition, what, "The runner takes no new builds, and stops after the running ones. Wait again. If you stop it now, its builds are interrupted and queued again once.")
 		case <-time.After(tick):
 		}
 	}

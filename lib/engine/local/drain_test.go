@@ -36,7 +36,7 @@ func TestADrainInterruptsNothing(t *testing.T) {
 	waiting := h.start("waits")
 	h.until("the page says why it waits", func() bool {
 		w := h.status("waits").Waiting
-		return w != nil && w.Reason == "waits until the runner has restarted"
+		return w != nil && w.Reason == "waits for the runner to restart"
 	})
 	cut, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -43,11 +43,11 @@ func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q can't be a job's name.", job.Name),
+		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q is not a valid job name.", job.Name),
 			"Use 1 to 200 letters, digits and . _ + -")
 	}
 	if job.TimeLimit < 0 {
-		return apperr.New(apperr.InvalidArgument, "A job's time limit isn't negative.", "")
+		return apperr.New(apperr.InvalidArgument, "The time limit of a job can't be negative.", "")
 	}
 	source, err := json.Marshal(job.Source)
 	if err != nil {
@@ -122,7 +122,7 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 		}
 	}
 	if slots.Total > 0 && slots.Online == 0 {
-		h.Message = "The runner hangs: see its log, and start “toasterctl runner” again."
+		h.Message = "The runner does not respond. Check its log, and restart “toasterctl runner”."
 	}
 	alive := liveRunners{dir: e.dir}
 	for _, b := range running {

@@ -50,7 +50,7 @@ type executor struct {
 	active sync.WaitGroup
 }
 
-var shutdownOutcome = &outcome{engine.Lost, "The runner was shut down while this build ran."}
+var shutdownOutcome = &outcome{engine.Lost, "The runner was shut down during this build."}
 
 // shutdownGrace is how long a Dispatcher has to write down the ends of builds when the runner ends.
 const shutdownGrace = 15 * time.Second
@@ -219,7 +219,7 @@ func (e *executor) handle(r request) {
 	case opBuild:
 		err = e.startBuild(r)
 	case opStop:
-		e.stopBuild(r.Ticket, &outcome{engine.Aborted, "It was stopped."})
+		e.stopBuild(r.Ticket, &outcome{engine.Aborted, "Stopped."})
 	case opPublish:
 		err = e.publish(r.Ticket)
 	case opRelease:

@@ -21,7 +21,7 @@ func folder(job string, number int) string { return filepath.Join(job, strconv.I
 // Log reads a part of a build's log. See engine.Engine.
 func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (engine.Chunk, error) {
 	if offset < 0 {
-		return engine.Chunk{}, apperr.New(apperr.InvalidArgument, "A log's offset can't be negative.", "")
+		return engine.Chunk{}, apperr.New(apperr.InvalidArgument, "The offset of a log can't be negative.", "")
 	}
 	// The state is read before the log: what is written in between is fetched by the next call.
 	b, err := e.db.LocalBuild(ctx, name, number)
@@ -35,10 +35,10 @@ func (e *Engine) Log(ctx context.Context, name string, number int, offset int64)
 		return engine.Chunk{More: true}, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return engine.Chunk{}, apperr.Wrap(apperr.NotFound, err, "The log is not on the disk any more.", "")
+		return engine.Chunk{}, apperr.Wrap(apperr.NotFound, err, "The log is no longer on the disk.", "")
 	}
 	if err != nil {
-		return engine.Chunk{}, apperr.Wrap(apperr.Internal, err, "The log can't be read.", "Tell the administrator.")
+		return engine.Chunk{}, apperr.Wrap(apperr.Internal, err, "The log can't be read.", "Contact the administrator.")
 	}
 	defer f.Close()
 	return chunk(f, offset, runs)
@@ -88,11 +88,11 @@ func (e *Engine) Open(
 	inside := filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path))
 	f, err := os.OpenInRoot(e.dir, inside)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, apperr.Wrap(apperr.NotFound, err, fmt.Sprintf("%s is not on the disk any more.", path), "")
+		return nil, apperr.Wrap(apperr.NotFound, err, fmt.Sprintf("%s is no longer on the disk.", path), "")
 	}
 	if err != nil {
 		return nil, apperr.Wrap(apperr.Internal, err, fmt.Sprintf("%s is listed, but can't be read.", path),
-			"Build again, and tell the administrator.")
+			"Build again, and contact the administrator.")
 	}
 	s, err := section(f, r)
 	if err != nil {
@@ -114,7 +114,7 @@ func (e *Engine) listed(ctx context.Context, b store.LocalBuild, path string) er
 			return nil
 		}
 	}
-	return apperr.New(apperr.NotFound, fmt.Sprintf("Build %d left no file of this name.", b.Number), "")
+	return apperr.New(apperr.NotFound, fmt.Sprintf("Build %d has no file with this name.", b.Number), "")
 }
 
 // section is the part r of f.
@@ -146,7 +146,7 @@ func cut(r engine.Range, size int64) (start, length int64, err error) {
 	}
 	if start >= size || r.Length < 0 {
 		return 0, 0, apperr.New(apperr.InvalidArgument,
-			fmt.Sprintf("The file has no such part: it is %d bytes long.", size), "Ask for the whole file.")
+			fmt.Sprintf("The requested range is not in the file: it has %d bytes.", size), "Request the whole file.")
 	}
 	length = size - start
 	if r.Length > 0 {

@@ -66,11 +66,11 @@ func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 			if string(src.Dockerfile) == "set -e\npanic\n" {
 				panic("the translator is broken")
 			}
-			return nil, apperr.New(apperr.InvalidArgument, "There is no target \"x\".", "Pick one from the list.")
+			return nil, apperr.New(apperr.InvalidArgument, "There is no target \"x\".", "Choose one from the list.")
 		}
 	})
-	for name, want := range map[string]string{"refused": `There is no target "x". Pick one from the list.`,
-		"panic": "can't be made"} {
+	for name, want := range map[string]string{"refused": `There is no target "x". Choose one from the list.`,
+		"panic": "can't be created"} {
 		h.create(name, name)
 		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, want) {
 			t.Errorf("%s: %q", name, b.Reason)
@@ -188,7 +188,7 @@ func TestAHostileQueue(t *testing.T) {
 	}
 	// A script other than the source's is not run, whatever checksum comes with it.
 	h.asks(request{Op: opBuild, Ticket: 1, SHA256: sum, Source: engine.Source{Dockerfile: []byte("rm " + canary)}})
-	if e := h.ends(); e.State != engine.Failed || !strings.Contains(e.Reason, "not the one that was expected") {
+	if e := h.ends(); e.State != engine.Failed || !strings.Contains(e.Reason, "differs from the expected one") {
 		t.Errorf("it ended as %+v", e)
 	}
 	if a := h.asks(request{Op: opBuild, Ticket: 1, SHA256: sum}); a.Error == "" {
@@ -333,7 +333,7 @@ func TestArtifactsAreBounded(t *testing.T) {
 		"deep": {"mkdir dist; cd dist; for i in $(seq 300); do mkdir deeper; cd deeper; done",
 			"path of more than 1000 bytes"},
 		"sums": {"mkdir dist; yes x | head -c 900000 >dist/SHA256SUMS; truncate -s 1000000 dist/SHA256SUMS",
-			"SHA256SUMS has a line"},
+			"SHA256SUMS has an invalid line"},
 	} {
 		h.create(name, c.script)
 		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, c.reason) {

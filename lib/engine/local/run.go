@@ -76,18 +76,18 @@ func (r *buildRun) run(ctx context.Context) end {
 func (r *buildRun) makeScript() *outcome {
 	if r.Changed {
 		return &outcome{engine.Failed,
-			"What the job is made from was changed in the database, and is not what was handed in. Save the job again."}
+			"The sources of the job were changed in the database. Save the job again."}
 	}
 	script, err := safely(r.Make, r.Source)
 	if err != nil {
 		r.Log.Error("making a build's script", "job", r.job, "number", r.number, "error", err)
 		f := apperr.Of(err)
 		return &outcome{engine.Failed,
-			strings.TrimSpace("Its build script can't be made. " + f.Message + " " + f.Advice)}
+			strings.TrimSpace("Its build script can't be created. " + f.Message + " " + f.Advice)}
 	}
 	if fmt.Sprintf("%x", sha256.Sum256(script)) != r.SHA256 {
 		return &outcome{engine.Failed,
-			"Its build script is not the one that was expected: the targets have just been changed. Build again."}
+			"The targets have just been changed, so the build script differs from the expected one. Build again."}
 	}
 	r.script = script
 	return nil
@@ -131,7 +131,7 @@ func (r *buildRun) runScript(ctx context.Context) *outcome {
 // internalError logs what is not the build's fault.
 func (r *buildRun) internalError(doing string, err error) *outcome {
 	r.Log.Error(doing, "job", r.job, "number", r.number, "error", err)
-	return &outcome{engine.Failed, "The runner had trouble with this build: its own log says why."}
+	return &outcome{engine.Failed, "The runner failed to process this build. See the log of the runner."}
 }
 
 func (r *buildRun) prepare() error {
@@ -187,7 +187,7 @@ func (r *buildRun) wait(ctx context.Context, p *process) *outcome {
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed,
-			fmt.Sprintf("It was stopped: it ran longer than %s.", engine.FormatDuration(limit))})
+			fmt.Sprintf("Timed out after %s.", engine.FormatDuration(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -216,7 +216,7 @@ func (r *buildRun) checkOutput() *outcome {
 		return nil
 	}
 	return &outcome{engine.Failed,
-		fmt.Sprintf("It was stopped: it wrote more than %s to its log.", engine.FormatBytes(r.OutputLimit))}
+		fmt.Sprintf("Stopped: the log exceeded %s.", engine.FormatBytes(r.OutputLimit))}
 }
 
 // stopReason is why ctx has ended.
@@ -225,7 +225,7 @@ func stopReason(ctx context.Context) *outcome {
 	if errors.As(context.Cause(ctx), &why) {
 		return why
 	}
-	return &outcome{engine.Aborted, "It was stopped."}
+	return &outcome{engine.Aborted, "Stopped."}
 }
 
 // exitReason is how the script ended by itself.
@@ -233,7 +233,7 @@ func exitReason(p *process) *outcome {
 	switch code, signal := p.result(); {
 	case signal != 0:
 		return &outcome{engine.Failed,
-			fmt.Sprintf("Its script was killed by signal %d (%v), not by toaster.", signal, signal)}
+			fmt.Sprintf("The build script was killed by signal %d (%v), not by toaster.", signal, signal)}
 	case code != 0:
 		return &outcome{state: engine.Failed} // the script has said why
 	}

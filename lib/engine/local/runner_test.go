@@ -97,10 +97,10 @@ func TestShutdownLosesBuildsAndKeepsStarts(t *testing.T) {
 	waiting := h.start("waits")
 	h.until("it waits for a slot", func() bool {
 		w := h.status("waits").Waiting
-		return w != nil && w.Position == 1 && w.Reason == "waits for a free slot"
+		return w != nil && w.Position == 1 && w.Reason == "waits for a runner"
 	})
 	end()
-	if b := h.status("runs").Builds[0]; b.State != engine.Lost || b.Reason != "The runner was shut down while this build ran." {
+	if b := h.status("runs").Builds[0]; b.State != engine.Lost || b.Reason != "The runner was shut down during this build." {
 		t.Errorf("the build that ran: %+v", b)
 	}
 	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting || w.Reason != "no runner is running: start “toasterctl runner”" {
@@ -163,7 +163,7 @@ func TestSumsAreVerified(t *testing.T) {
 	for name, c := range map[string]struct{ line, reason string }{
 		"wrong":   {"echo image >image; sha256sum image >SHA256SUMS; echo changed >image", "does not match"},
 		"missing": {"echo image >image; sha256sum image >SHA256SUMS; rm image", "not in dist"},
-		"broken":  {"echo nonsense >SHA256SUMS", "none of sha256sum's"},
+		"broken":  {"echo nonsense >SHA256SUMS", "has an invalid line"},
 	} {
 		h.create(name, "mkdir dist; cd dist", c.line)
 		b := h.becomes(name, h.start(name), engine.Failed)
@@ -340,10 +340,10 @@ func TestRunnerThatHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 		hl := h.Health(t.Context())
-		return strings.Contains(hl.Message, "hangs") && hl.Slots[0].Online == 0 && hl.Slots[0].Total == 2
+		return strings.Contains(hl.Message, "does not respond") && hl.Slots[0].Online == 0 && hl.Slots[0].Total == 2
 	})
 	ticket := h.start("job")
-	if w := h.status("job").Waiting; w == nil || !strings.Contains(w.Reason, "hangs") {
+	if w := h.status("job").Waiting; w == nil || !strings.Contains(w.Reason, "does not respond") {
 		t.Errorf("the start waits as %+v", w)
 	}
 	if err := r.Process.Signal(syscall.SIGCONT); err != nil {

@@ -49,7 +49,7 @@ func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *liveR
 	return s
 }
 
-const lostReason = "The runner died while this build ran."
+const lostReason = "The runner crashed during this build."
 
 // lastActivity is when a build whose runner died last wrote to its log, or when that runner was last seen.
 func lastActivity(dir string, b store.LocalBuild) time.Time {
@@ -80,17 +80,17 @@ func (e *Engine) waitingReason(ctx context.Context) string {
 	h := e.Health(ctx)
 	switch s := h.Slots; {
 	case len(s) == 0:
-		return "waits for the engine"
+		return "waits for the build service"
 	case s[0].Total == 0:
 		return "no runner is running: start “toasterctl runner”"
 	case s[0].Online == 0:
-		return "the runner hangs: start “toasterctl runner” again"
+		return "the runner does not respond: restart “toasterctl runner”"
 	case e.allDraining(ctx):
-		return "waits until the runner has restarted"
+		return "waits for the runner to restart"
 	case s[0].Busy >= s[0].Online:
-		return "waits for a free slot"
+		return "waits for a runner"
 	}
-	return "starts in a moment"
+	return "starts soon"
 }
 
 // allDraining tells whether all runners that live take no more builds.

@@ -129,21 +129,21 @@ func outageReason(o *engine.Outage, b *store.Build) string {
 	if o.Kind != apperr.Unavailable {
 		switch {
 		case b.StopRequested:
-			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
-				"The build is stopped after that.", at)
+			return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
+				"The build stops after that.", at)
 		case b.State == engine.Queued:
-			return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
-				"The build waits, and starts by itself after that.", at)
+			return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
+				"The build starts after that.", at)
 		}
-		return fmt.Sprintf("The build service refuses this site since %s: tell the administrator. "+
-			"How far the build is now is not known.", at)
+		return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
+			"The progress of the build is unknown.", at)
 	}
 	switch {
 	case b.StopRequested:
-		return fmt.Sprintf("The build service has not answered since %s. The build is stopped as soon as it does.", at)
+		return fmt.Sprintf("The build service is unavailable since %s. The build stops when it is available again.", at)
 	case b.State == engine.Queued:
-		return fmt.Sprintf("The build service has not answered since %s. "+
-			"The build waits, and starts by itself as soon as it does.", at)
+		return fmt.Sprintf("The build service is unavailable since %s. "+
+			"The build starts when it is available again.", at)
 	}
-	return fmt.Sprintf("The build service has not answered since %s. How far the build is now is not known.", at)
+	return fmt.Sprintf("The build service is unavailable since %s. The progress of the build is unknown.", at)
 }

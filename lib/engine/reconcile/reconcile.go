@@ -249,8 +249,8 @@ func (r *Reconciler) reconcileWithTimeout(ctx context.Context, job *store.Job) (
 }
 
 // errJobTimeout is of a job that has had its time.
-var errJobTimeout = apperr.New(apperr.RateLimited, "The job needs more time than it may have at once.",
-	"The next sync goes on with it.")
+var errJobTimeout = apperr.New(apperr.RateLimited, "The job needs more time than its limit.",
+	"The next sync continues with it.")
 
 // isUnavailable tells an engine that can't be asked now from one that refused something, and from a job that takes
 // long.

@@ -120,7 +120,7 @@ func (r *Reconciler) applyStatus(
 		return err
 	}
 	if !there && k.job.EngineRevision > 0 {
-		r.Logger.Warn("the build service no longer has a job, which somebody deleted or renamed there; it is set up again",
+		r.Logger.Warn("a job was deleted or renamed on the build service, and is created again",
 			"job", k.job.ID, "engine_job", k.job.EngineName)
 		return r.Store.ClearEngineRevision(ctx, k.job.ID)
 	}
@@ -157,7 +157,7 @@ func (r *Reconciler) traceStart(ctx context.Context, job *store.Job, b *store.Bu
 		b.EngineNumber, b.State, b.StartedAt = number, engine.Running, now
 		b.Position, b.Reason = 0, ""
 	case engine.Aborted:
-		reason := "It was taken out of the build engine's queue."
+		reason := "Removed from the queue of the build service."
 		if b.StopRequested {
 			reason = b.Reason
 		}

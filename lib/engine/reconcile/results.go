@@ -207,7 +207,7 @@ func (r *Reconciler) Open(
 		return nil, err
 	}
 	if b.EngineNumber == 0 {
-		return nil, apperr.New(apperr.NotFound, "This build has no artifacts.", "They come when a build has succeeded.")
+		return nil, apperr.New(apperr.NotFound, "This build has no artifacts.", "Artifacts are available after a successful build.")
 	}
 	if gone := b.Gone(); gone != nil {
 		return nil, gone
@@ -235,9 +235,9 @@ func explainNotFound(b *store.Build, err error) error {
 	if err == nil || apperr.KindOf(err) != apperr.NotFound || b.Open() {
 		return err
 	}
-	message := "The build engine no longer has the log and the files of this build: they were removed there."
+	message := "The log and the files of this build were deleted on the build service."
 	if b.State == engine.Lost {
-		message = "The build engine lost this build, and its log with it."
+		message = "The build service lost this build and its log."
 	}
-	return apperr.Wrap(apperr.Gone, err, message, "Build again to have new ones.")
+	return apperr.Wrap(apperr.Gone, err, message, "Build again to create new ones.")
 }

@@ -68,15 +68,15 @@ func markLost(b *store.Build, there bool, now time.Time) {
 	switch {
 	case b.EngineNumber > 0 && !b.StopRequested && !there:
 		endBuild(b, engine.Lost,
-			"The build service no longer has this job: somebody deleted or renamed it there. It is set up again.", now)
+			"This job was deleted or renamed on the build service. It is created there again.", now)
 	case b.EngineNumber > 0 && !b.StopRequested:
 		endBuild(b, engine.Lost,
-			"The build engine no longer knows this build: it was restarted, or the build was removed there.", now)
+			"The build service no longer has this build: it was restarted, or the build was deleted there.", now)
 	case b.StopRequested:
 		endBuild(b, engine.Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
-		b.Reason = "The build engine forgot that this build waits; it is asked again."
+		b.Reason = "The build service lost the queued build. It is queued again."
 	}
 }
 

@@ -35,7 +35,7 @@ mkimage u-boot-tools" ;;
 esac
 
 take_result() {
-	[ -f "$JOB/disk.img" ] || fail 1 "the SDK said that all went well, but left no image."
+	[ -f "$JOB/disk.img" ] || fail 1 "the SDK reported success, but created no image."
 	look_into "$JOB/disk.img"
 	check_stamp
 	say "packing $IMAGE"
@@ -52,7 +52,7 @@ check_board() {
 	*) return 0 ;;
 	esac
 	grep -qw vfat /proc/filesystems || modprobe --dry-run --quiet vfat 2>/dev/null ||
-		fail 3 "this host's kernel has no vfat, which the first partition of $BOARD's card is. Build on a host whose kernel has it."
+		fail 3 "the kernel of this host does not support vfat, which the first partition of the card of $BOARD needs. Build on another host."
 }
 
 qemu_disk() { :; }

@@ -1,5 +1,5 @@
 # ---------------------------------------------------------------------------------------------------
-# The boot check: starts the image in qemu and waits for the prompt, and for the application's port. An image that does
+# The boot test: starts the image in qemu and waits for the prompt, and for the application's port. An image that does
 # not pass is kept, as the check itself may be what failed; provenance.json and the log say how it went.
 
 boot_check() {
@@ -10,16 +10,16 @@ boot_check() {
 	case $ARCH in
 	amd64) qemu='qemu-system-x86_64' ;;
 	i386) qemu='qemu-system-i386' ;;
-	*) say "boot check: not for $ARCH"; return 0 ;;
+	*) say "boot test: not for $ARCH"; return 0 ;;
 	esac
 	if ! command -v "$qemu" >/dev/null; then
-		say "boot check: left out, as this host lacks $qemu (apt-get install qemu-system-x86)"
+		say "boot test: skipped, because this host lacks $qemu (apt-get install qemu-system-x86)"
 		return 0
 	fi
 	port=$(first_port)
 	began=$(date +%s)
 	phase check
-	say "boot check: starting $IMAGE in qemu${port:+, and asking port $port}"
+	say "boot test: starting $IMAGE in qemu${port:+, and asking port $port}"
 	export BOOT="$WORK/tmp/boot" PORT="$port" IMAGE_FILE="$WORK/dist/$IMAGE"
 	QEMU=$(command -v "$qemu")
 	DISK=$(qemu_disk)
@@ -47,14 +47,14 @@ boot_file() { [ -s "$BOOT/$1" ] && [ -f "$BOOT/$1" ] && [ ! -L "$BOOT/$1" ]; }
 boot_result() {
 	if [ "$prompt" = null ]; then
 		tail -n 3 "$WORK/tmp/said"
-		say "boot check: no prompt after $(($(date +%s) - began)) s. See boot.log."
+		say "boot test: no prompt after $(($(date +%s) - began)) s. See boot.log."
 		return 0
 	fi
-	say "boot check: a prompt after $prompt s"
+	say "boot test: a prompt after $prompt s"
 	case $port/$answer in
 	/*) ;;
-	*/null) say "boot check: nothing answers at port $port" ;;
-	*) say "boot check: port $port: $answer" ;;
+	*/null) say "boot test: no answer on port $port" ;;
+	*) say "boot test: port $port: $answer" ;;
 	esac
 }
 

@@ -9,7 +9,7 @@ say() { printf 'toaster: %s\n' "$*"; }
 # phase NAME: what the build does from now on. "end" is none, but when the last one ended.
 phase() { printf 'TOASTER-PHASE %s %s\n' "$1" "$(date +%s.%3N)"; }
 
-# fail CODE WORDS…: the last line of a build that did not work out.
+# fail CODE WORDS…: the last line of a build that failed.
 fail() {
 	fail_code=$1
 	shift
@@ -62,11 +62,11 @@ check_host() {
 		root_or_ids
 	fi
 	[ "$NEEDS_ROOT" = yes ] || [ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
-	[ -z "$MISSING" ] || fail 3 "this host lacks programs. Install them, as root: apt-get install$MISSING"
+	[ -z "$MISSING" ] || fail 3 "programs are missing on this host. As root, install them: apt-get install$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
-		fail 3 "this host lacks $KEYRING, the keys that $MIRROR is checked with. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."
+		fail 3 "this host lacks $KEYRING, the keys to verify $MIRROR. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."
 	[ "$(free_mib .)" -ge "$NEED_MIB" ] ||
-		fail 5 "the disk is full: $(free_mib .) MiB are free in $PWD, and a build needs $NEED_MIB."
+		fail 5 "the disk is full: $(free_mib .) MiB are free in $PWD. A build needs $NEED_MIB."
 	check_arch
 	check_sdk
 	check_namespaces
@@ -79,7 +79,7 @@ root_or_ids() {
 	elif sudo -n true 2>/dev/null; then
 		AS_ROOT='sudo -n'
 	else
-		fail 3 "only root can make this image. Run this script as root, or let $(id -un) use sudo without a password."
+		fail 3 "this image can only be built as root. Run this script as root, or let $(id -un) use sudo without a password."
 	fi
 }
 
@@ -95,7 +95,7 @@ check_arch() {
 	*) qemu=$ARCH ;;
 	esac
 	[ -e "/proc/sys/fs/binfmt_misc/qemu-$qemu" ] ||
-		fail 3 "this host can't run programs for $ARCH. Install them, as root: apt-get install qemu-user-static binfmt-support"
+		fail 3 "this host can't run programs for $ARCH. As root, install: apt-get install qemu-user-static binfmt-support"
 }
 
 NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
@@ -108,16 +108,16 @@ check_namespaces() {
 	if $AS_ROOT unshare $MAPPED $NAMESPACES true; then
 		return
 	elif [ -z "$MAPPED" ]; then
-		fail 3 "root may not make namespaces here. In a container, it needs the capability SYS_ADMIN."
+		fail 3 "root can't create namespaces on this host. In a container, the capability SYS_ADMIN is required."
 	fi
-	fail 3 "$(id -un) may not make user namespaces here. Run this script as root; or give $(id -un) a range in /etc/subuid" \
-		"and /etc/subgid, and see that util-linux is 2.38 or newer and the kernel permits user namespaces."
+	fail 3 "$(id -un) can't create user namespaces on this host. Run this script as root. Or give $(id -un) a range in /etc/subuid" \
+		"and /etc/subgid; util-linux 2.38 or newer and a kernel that permits user namespaces are required."
 }
 
 # The old result makes room, but nothing else that happens to be called dist.
 clear_way() {
 	if [ -e dist ] && [ ! -e dist/provenance.json ]; then
-		rmdir dist 2>/dev/null || fail 2 "$PWD/dist is there and not of a build. Start in another folder."
+		rmdir dist 2>/dev/null || fail 2 "$PWD/dist exists, but was not created by a build. Start in another folder."
 	fi
 	rm -rf dist
 	remove "$WORK"
@@ -162,7 +162,7 @@ check() {
 }
 
 outside() {
-	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file and run that."
+	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file, and run that."
 	check_numbers
 	case $0 in
 	/*) SELF=$0 ;;
@@ -248,15 +248,15 @@ limited() {
 }
 
 finish() {
-	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than the $(mib "$(memory_limit)") MiB that it may use."
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than its limit of $(mib "$(memory_limit)") MiB."
 	case $code in
 	0)
 		phase end
 		say "done: dist/$IMAGE"
 		;;
 	"$SILENT") fail 8 "$silent" ;;
-	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would be free in $PLACE, which stay for others." ;;
-	"$TOOK_SHARE") fail 5 "the disk is full: the build took more than the $(mib "$TOASTER_DISK") MiB that it may use in $PLACE." ;;
+	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would remain free in $PLACE, and these are reserved." ;;
+	"$TOOK_SHARE") fail 5 "the disk is full: the build used more than its limit of $(mib "$TOASTER_DISK") MiB in $PLACE." ;;
 	137 | 143)
 		phase end
 		printf 'toaster: failed: the build was stopped.\n' >&2
@@ -267,7 +267,7 @@ finish() {
 
 # inside PART is process 1 of its namespace: when it ends, all that the build started ends.
 inside() {
-	[ -n "${WORK:-}" ] || fail 2 "\"inside\" is for the script itself. Run it without arguments."
+	[ -n "${WORK:-}" ] || fail 2 "the argument \"inside\" is reserved for the script itself. Run the script without arguments."
 	trap 'exit 143' TERM
 	trap 'exit $SILENT' HUP
 	trap 'exit $TOOK_ALL' USR1
@@ -294,5 +294,5 @@ inside() {
 # A command that nobody expected to fail has ended the build; what it said stands above.
 unexplained() {
 	[ "$(free_mib "$WORK")" -ge 16 ] || disk_full
-	fail 1 "the build could not go on; the lines above say why."
+	fail 1 "the build failed. See the lines above."
 }

@@ -168,7 +168,7 @@ blend_preinst() {
 	if [[ -n $t_ROOT_KEYS ]]; then
 		notice "root logs in with the SSH key that was given; the password is locked (unless the Dockerfile sets one)"
 	elif [[ -n $t_ROOT_HASH ]]; then
-		notice "root's password is the one that was shown when this script was made (unless the Dockerfile sets another)"
+		notice "the root password was shown when this script was created (unless the Dockerfile sets another)"
 	else
 		notice "root's password is locked, and there is no SSH key (unless the Dockerfile sees to it)"
 	fi

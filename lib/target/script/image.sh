@@ -146,16 +146,16 @@ explain_blend() {
 	step=$(grep -a '^TOASTER-STEP ' "$NOTES/signs" | tail -n 1)
 	# shellcheck disable=SC2086 # words of it
 	set -f -- ${step:-- - 0}
-	[ "$3" != 0 ] || explain 6 "the blend did not work out. Its last lines say why."
-	explain 6 "line $3 of the Dockerfile did not work out$status: ${step#* * * }"
+	[ "$3" != 0 ] || explain 6 "the blend failed. Its last lines have the reason."
+	explain 6 "line $3 of the Dockerfile failed$status: ${step#* * * }"
 }
 
 # An image whose customisation did not run is no image.
 check_stamp() {
 	in_image etc/toaster/stamp ||
-		fail 7 "the image has no stamp: the Dockerfile's instructions did not run to their end."
+		fail 7 "the image has no stamp: the instructions of the Dockerfile did not all run."
 	grep -qxF "$BLEND_SHA256" "$R/etc/toaster/stamp" ||
-		fail 7 "the stamp in the image is another blend's: the Dockerfile's instructions did not run."
+		fail 7 "the stamp in the image belongs to another blend: the instructions of the Dockerfile did not run."
 }
 
 # in_image FILE: it is a real one, on a path without links, which could lead to a file of the host.

@@ -10,7 +10,7 @@ unsquashfs squashfs-tools'
 # take_result looks into the ISO as it will be downloaded.
 take_result() {
 	set -- "$JOB/sdk/dist/"*-live.iso
-	[ -f "$1" ] || fail 1 "the SDK said that all went well, but left no ISO."
+	[ -f "$1" ] || fail 1 "the SDK reported success, but created no ISO."
 	mv "$1" "$WORK/dist/$IMAGE"
 	xorriso -osirrox on -indev "$WORK/dist/$IMAGE" -extract /live/filesystem.squashfs "$WORK/tmp/squashfs" >"$NOTES/xorriso" 2>&1 ||
 		{ cat "$NOTES/xorriso"; packing_failed; }

@@ -65,7 +65,7 @@ explain() {
 		disk_full
 	fi
 	if sign 'No space left on device' && no_inodes; then
-		fail 5 "the disk is full: no more files can be made in $PLACE."
+		fail 5 "the disk is full: no more files can be created in $PLACE."
 	fi
 	fail "$@"
 }

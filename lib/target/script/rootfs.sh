@@ -142,7 +142,7 @@ release_sums() { sha256sum "$1"/* | cut -d ' ' -f 1 | sort; }
 run_blend() {
 	blend >"$WORK/job/app.blend"
 	[ "$(sha256sum <"$WORK/job/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
-		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
+		fail 7 "the blend in this script is not the expected one. Download the script again."
 	watched zsh_blend || explain_blend
 }
 
@@ -169,7 +169,7 @@ finish_tree() {
 	# shellcheck disable=SC2016 # zsh expands these
 	zsh -f -c 'source $1/app.blend && toaster_tools $2 && exec zsh -f $2/enter $3 $2 zsh -f program -' toaster \
 		"$WORK/job" "$WORK/finish" "$R" ||
-		fail 1 "the tree could not be finished; the lines above say why."
+		fail 1 "the file system can't be completed. See the lines above."
 }
 
 # newest_package prints the time of the youngest package, which the maintainers gave it: seconds since 1970.
@@ -224,7 +224,7 @@ pack() {
 	[ "$(cat "$NOTES/code")" = 0 ] || packing_failed
 }
 
-packing_failed() { fail 5 "the image could not be packed; tar or gzip says why above. Most often the disk is full."; }
+packing_failed() { fail 5 "the image can't be packed; see the message of tar or gzip above. Most often the disk is full."; }
 
 builder() { echo "mmdebstrap $(mmdebstrap --version | cut -d ' ' -f 2)"; }
 more_provenance() {
@@ -249,7 +249,7 @@ releases_json() {
 
 explain_base() {
 	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
-		explain 4 "the package archive can't be reached, or is just being changed. Its answer stands above; try again later."
+		explain 4 "the package archive can't be reached, or is being updated. See its answer above, and try again later."
 	fi
-	explain 1 "mmdebstrap could not make the base of $CODENAME for $ARCH. Its last lines say why."
+	explain 1 "mmdebstrap could not create the base system of $CODENAME for $ARCH. Its last lines have the reason."
 }

@@ -15,22 +15,22 @@ partx util-linux"
 # What can be said about the SDK before anything is done.
 check_sdk() {
 	case $WORK in
-	*[!A-Za-z0-9@%+=:,./_-]*) fail 2 "the SDK can't work in $WORK: its path has a space or another special character." ;;
+	*[!A-Za-z0-9@%+=:,./_-]*) fail 2 "the SDK can't use $WORK: its path contains a space or another special character." ;;
 	esac
 	if [ -n "${TOASTER_SDK_DIR:-}" ]; then
 		[ ! -d "$TOASTER_SDK_DIR/$SDK-sdk" ] || TOASTER_SDK_DIR=$TOASTER_SDK_DIR/$SDK-sdk
 		export TOASTER_SDK_DIR
 		for part in sdk lib/libdevuansdk/libdevuansdk lib/zuper/zuper; do
 			[ -r "$TOASTER_SDK_DIR/$part" ] ||
-				fail 3 "TOASTER_SDK_DIR, $TOASTER_SDK_DIR, is no complete $SDK-sdk: it lacks $part. Were its submodules fetched?"
+				fail 3 "TOASTER_SDK_DIR, $TOASTER_SDK_DIR, is not a complete $SDK-sdk: $part is missing. Were its submodules fetched?"
 		done
 	else
-		command -v git >/dev/null || fail 3 "this host lacks git, to fetch the SDK with. Install it, as root: apt-get install git"
+		command -v git >/dev/null || fail 3 "this host needs git to fetch the SDK. As root, install it: apt-get install git"
 	fi
 	[ -z "$MIRROR" ] && [ -z "$(sources)" ] &&
-		fail 3 "this target takes packages from where this host gets them, and this host has no source of $DISTRIBUTION $CODENAME."
+		fail 3 "this target uses the package sources of the build host, and the host has no source of $DISTRIBUTION $CODENAME."
 	[ "$SDK" != arm ] || check_board
-	[ "$SDK" = live ] || [ -e /dev/loop-control ] || fail 3 "this host has no loop devices. Load the module, as root: modprobe loop"
+	[ "$SDK" = live ] || [ -e /dev/loop-control ] || fail 3 "this host has no loop devices. As root, load the module: modprobe loop"
 }
 
 image() {
@@ -72,7 +72,7 @@ fetch_sdk() {
 	part=$(mktemp -d "${SDK_DIR%/*}/part.XXXXXX")
 	watched git_sdk "$part" || {
 		rm -rf "$part"
-		explain 4 "the SDK could not be fetched from $SDK_SOURCE; git says why above. Try again later, or set TOASTER_SDK_DIR."
+		explain 4 "the SDK can't be fetched from $SDK_SOURCE; see the message of git above. Try again later, or set TOASTER_SDK_DIR."
 	}
 	chmod 755 "$part"
 	mv -T "$part" "$SDK_DIR" 2>/dev/null || rm -rf "$part"
@@ -106,7 +106,7 @@ job_tree() {
 	[ -e "$JOB/debootstrap/scripts/$CODENAME" ] || stand_in
 	blend >"$JOB/app.blend"
 	[ "$(sha256sum <"$JOB/app.blend" | cut -d ' ' -f 1)" = "$BLEND_SHA256" ] ||
-		fail 7 "the blend in this script is not the one it was made for. Fetch the script again."
+		fail 7 "the blend in this script is not the expected one. Download the script again."
 	drive >"$JOB/drive.zsh"
 	first >"$JOB/first"
 	last >"$JOB/last"
@@ -116,12 +116,12 @@ stand_in() {
 	for script in ceres sid; do
 		[ ! -e "$JOB/debootstrap/scripts/$script" ] || { ln -s "$script" "$JOB/debootstrap/scripts/$CODENAME"; return; }
 	done
-	fail 3 "this host's debootstrap knows neither $CODENAME nor a release like it. Install a newer one."
+	fail 3 "the debootstrap of this host supports neither $CODENAME nor a similar release. Install a newer version."
 }
 
 run_sdk() {
 	if [ -n "${TOASTER_CACHE_DIR:-}" ]; then
-		mkdir -p "$TOASTER_CACHE_DIR" || fail 3 "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, can't be made."
+		mkdir -p "$TOASTER_CACHE_DIR" || fail 3 "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, can't be created."
 	fi
 	watched zsh_sdk || explain_sdk
 }
@@ -146,11 +146,11 @@ explain_sdk() {
 		explain_blend
 	fi
 	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect|unable to resolve|Failed getting|Couldn.t download'; then
-		explain 4 "the package archive can't be reached, or is just being changed. Its answer stands above; try again later."
+		explain 4 "the package archive can't be reached, or is being updated. See its answer above, and try again later."
 	fi
 	step=$(grep -a '^sdk: (' "$NOTES/signs" | tail -n 1 | cut -c 10-)
 	why=$(grep -a '^sdk: \[E\]' "$NOTES/signs" | grep -v ' error in: ' | tail -n 1 | cut -c 10-)
-	explain 1 "the SDK could not go on${step:+ after \"$step\"}${why:+: $why}. The lines above say more."
+	explain 1 "the SDK failed${step:+ after \"$step\"}${why:+: $why}. See the lines above."
 }
 
 # look_into DISK: the files that tell about a finished disk, taken from its last partition.
@@ -175,4 +175,4 @@ more_provenance() {
 	[ ! -s "$NOTES/boot.json" ] || printf '  "boot_check": %s,\n' "$(cat "$NOTES/boot.json")"
 }
 
-packing_failed() { fail 5 "the image could not be packed; the lines above say why. Most often the disk is full."; }
+packing_failed() { fail 5 "the image can't be packed; see the lines above. Most often the disk is full."; }

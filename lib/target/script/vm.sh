@@ -11,7 +11,7 @@ qemu-img qemu-utils'
 
 # take_result looks into the disk, and sees that the files to download have that disk's contents.
 take_result() {
-	[ -f "$JOB/disk.img" ] || fail 1 "the SDK said that all went well, but left no disk."
+	[ -f "$JOB/disk.img" ] || fail 1 "the SDK reported success, but created no disk."
 	look_into "$JOB/disk.img"
 	check_stamp
 	say "packing $IMAGE"

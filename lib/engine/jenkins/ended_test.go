@@ -19,7 +19,7 @@ func onAgents() jenkinstest.Options {
 }
 
 // first is a job's first build.
-func (h *house) first(job *store.Job) *store.Build {
+func (h *fixture) first(job *store.Job) *store.Build {
 	h.Helper()
 	all, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil || len(all) == 0 {
@@ -29,7 +29,7 @@ func (h *house) first(job *store.Job) *store.Build {
 }
 
 // loses lets Jenkins or its agent end the build that runs.
-func (h *house) loses(how string) {
+func (h *fixture) loses(how string) {
 	h.Helper()
 	switch how {
 	case "agent":
@@ -61,7 +61,7 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 			if how == "SIGTERM" {
 				opt.Interrupted = "ABORTED"
 			}
-			h := newHouse(t, opt)
+			h := newFixture(t, opt)
 			said := h.engine.ran + ".said" // an agent that is lost says nothing afterwards
 			h.engine.script = "echo 'toaster: packing'; touch " + said + "; sleep 600"
 			job := h.add()
@@ -90,7 +90,7 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 
 // What a program prints, and that it fails, is the person's: whatever words it has.
 func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
-	h := newHouse(t, onAgents())
+	h := newFixture(t, onAgents())
 	h.engine.script = `printf '%s\n' 'FATAL: command execution failed' 'hudson.remoting.ChannelClosedException: x' \
 		'Agent went offline during the build' 'Build was aborted' 'Aborted by admin' 'toaster: failed: line 3 did not work out'; exit 6`
 	job := h.add()
@@ -110,7 +110,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 			if how == "SIGTERM" {
 				opt.Interrupted = "ABORTED"
 			}
-			h := newHouse(t, opt)
+			h := newFixture(t, opt)
 			h.engine.script = "sleep 600"
 			job := h.add()
 			h.starts(job)
@@ -132,7 +132,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 
 // Somebody who stops it in Jenkins, and only they, make it aborted.
 func TestAStopInJenkinsEndsAborted(t *testing.T) {
-	h := newHouse(t, onAgents())
+	h := newFixture(t, onAgents())
 	h.engine.script = "sleep 600"
 	job := h.add()
 	h.starts(job)
@@ -147,7 +147,7 @@ func TestAStopInJenkinsEndsAborted(t *testing.T) {
 
 // Links in dist lead nowhere, and break nothing: with fingerprints Jenkins followed them, and failed at a dangling one.
 func TestLinksInDistAreNotFollowed(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = "ln -s /etc dist/etc; ln -s nothing dist/dangling; ln -s .. dist/up"
 	job := h.add()
 	h.starts(job)

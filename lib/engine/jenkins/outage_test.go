@@ -13,14 +13,14 @@ import (
 	"toaster.do/lib/store"
 )
 
-// remembers lets the house's programs remember together, as a real site's do.
-func (h *house) remembers() {
+// remembers lets the fixture's programs remember together, as a real site's do.
+func (h *fixture) remembers() {
 	outages := &reconcile.OutageStore{Store: h.Store, Now: h.Now, Logger: quietly}
 	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
 }
 
 // opened is what a job's page, a build's and the list say of its newest build.
-func (h *house) opened(job *store.Job) (reasons []string) {
+func (h *fixture) opened(job *store.Job) (reasons []string) {
 	h.Helper()
 	j, err := h.Job(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -57,7 +57,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.remembers()
 			h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 			runs, waits := h.add(), h.add()
@@ -123,7 +123,7 @@ func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			for range 8 {
 				h.starts(h.add())
 			}
@@ -146,7 +146,7 @@ func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 
 // What Jenkins refuses of one job, or is slow with for a caller in a hurry, is no outage.
 func TestARefusalIsNoOutage(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.remembers()
 	job := h.add()
 	h.controller.Permit("toaster", jenkinstest.JobBuild, false)

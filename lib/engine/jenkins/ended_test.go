@@ -101,7 +101,7 @@ func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	}
 }
 
-// A stop that its owner asked for while Jenkins was away has come true when the build is gone.
+// A stop that its owner asked for while Jenkins was unavailable has come true when the build is gone.
 func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 	for _, how := range []string{"agent", "restart", "SIGTERM", "kill"} {
 		t.Run(how, func(t *testing.T) {

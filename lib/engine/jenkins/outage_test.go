@@ -41,7 +41,7 @@ func (h *fixture) opened(job *store.Job) (reasons []string) {
 	return []string{j.Last.Why(), b.Why(), list.Jobs[0].Last.Why(), all[0].Why()}
 }
 
-// While Jenkins is away each page says so, since when, and what becomes of the build; one question tells all of them.
+// While Jenkins is unavailable each page says so, since when, and what becomes of the build; one question tells all of them.
 func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -114,7 +114,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	}
 }
 
-// A sync asks an engine that is away once, however many jobs wait for it.
+// A sync asks an engine that is unavailable once, however many jobs wait for it.
 func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 	for name, fault := range map[string]func(*jenkinstest.Server){
 		"says nothing":  (*jenkinstest.Server).Hang,

@@ -113,7 +113,7 @@ func (s *Server) Hang() {
 	}, release)
 }
 
-// Unavailable answers 503 to everything, as a proxy in front of a controller that is away does.
+// Unavailable answers 503 to everything, as a proxy in front of a controller that is unavailable does.
 func (s *Server) Unavailable() {
 	s.fault.set(static(http.StatusServiceUnavailable, "<html><body>Service Temporarily Unavailable</body></html>"), nil)
 }

@@ -49,7 +49,7 @@ func (e *scripted) Create(ctx context.Context, job engine.Job) error {
 func quick() jenkinstest.Options {
 	return jenkinstest.Options{
 		Executors: 3, QuietPeriod: time.Millisecond, LeaveWindow: 6 * time.Millisecond, FinishWindow: 4 * time.Millisecond,
-		Phases: jenkinstest.Phases{Stopping: 5 * time.Millisecond, Unauthorised: 5 * time.Millisecond, Refused: 5 * time.Millisecond, Starting: 5 * time.Millisecond},
+		Phase: 5 * time.Millisecond,
 	}
 }
 

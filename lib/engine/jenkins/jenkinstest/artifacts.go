@@ -61,28 +61,20 @@ func (b *build) archive(workspace, result string) ([]string, string) {
 // find lists the files of a folder, in the order of the API. Where links are followed, one that leads nowhere is an
 // error.
 func find(workspace, folder string, follow bool) (names []string, err error) {
-	var walk func(rel string, depth int)
-	walk = func(rel string, depth int) {
-		entries, _ := os.ReadDir(filepath.Join(workspace, rel))
-		for _, e := range entries {
-			name := filepath.Join(rel, e.Name())
-			if e.Type()&fs.ModeSymlink != 0 && !follow {
-				continue
-			}
-			info, failed := os.Stat(filepath.Join(workspace, name))
-			switch {
-			case failed != nil:
-				err = errors.Join(err, failed)
-			case !info.IsDir():
-				names = append(names, name)
-			case depth < 9: // a link that leads up would never end
-				walk(name, depth+1)
-			}
+	filepath.WalkDir(filepath.Join(workspace, folder), func(path string, e fs.DirEntry, failed error) error {
+		if failed != nil {
+			return nil
 		}
-	}
-	walk(folder, 0)
-	slices.SortFunc(names, func(x, y string) int {
-		return slices.Compare(strings.Split(x, "/"), strings.Split(y, "/"))
+		info, failed := e.Info()
+		if e.Type()&fs.ModeSymlink != 0 && follow {
+			info, failed = os.Stat(path)
+			err = errors.Join(err, failed)
+		}
+		if failed == nil && info.Mode().IsRegular() {
+			name, _ := filepath.Rel(workspace, path)
+			names = append(names, name)
+		}
+		return nil
 	})
 	return names, err
 }

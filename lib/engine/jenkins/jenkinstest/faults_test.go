@@ -31,7 +31,7 @@ func (c *client) try(path string) (int, string, error) {
 }
 
 func TestARestartInItsPhases(t *testing.T) {
-	c := begin(t, Options{Phases: Phases{100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond, 100 * time.Millisecond}})
+	c := begin(t, Options{Phase: 100 * time.Millisecond})
 	c.create("demo", "true")
 	done := make(chan error)
 	go func() { done <- c.Restart() }()

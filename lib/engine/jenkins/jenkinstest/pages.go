@@ -35,12 +35,7 @@ func (c *call) page(status int, title, body string) {
 // failure is Jenkins's "Error" page ("E"), with the message in a header too. Jetty writes a space there for what has no
 // place in ISO 8859-1.
 func (c *call) failure(message string) {
-	c.w.Header().Set("X-Error", strings.Map(func(r rune) rune {
-		if r > 255 || r < ' ' {
-			return ' '
-		}
-		return r
-	}, message))
+	c.w.Header().Set("X-Error", strings.NewReplacer("‘", " ", "’", " ", "“", " ", "”", " ").Replace(message))
 	c.page(http.StatusBadRequest, "Jenkins", "<h1>Error</h1><p>"+html.EscapeString(message)+"</p>")
 }
 

@@ -9,14 +9,6 @@ import (
 	"time"
 )
 
-// Phases are the parts of a restart, in their order.
-type Phases struct {
-	Stopping     time.Duration // 503 "Please wait while Jenkins is restarting" on every URL
-	Unauthorised time.Duration // 401 with a correct token
-	Refused      time.Duration // connection refused
-	Starting     time.Duration // 503 "getting ready to work"
-}
-
 // Phase is a part of a restart in which every URL has the same answer.
 type Phase string
 
@@ -32,7 +24,8 @@ func (s *Server) Pause(p Phase) {
 }
 
 // Restart restarts the controller in an orderly way, and returns when it is ready: builds that run fail, the queue is
-// kept, queue items that have left are forgotten, and so are sessions.
+// kept, queue items that have left are forgotten, and so are sessions. Every URL answers 503 at first, then 401 also to
+// a correct token; connections are refused; then it is 503 again.
 func (s *Server) Restart() error {
 	s.StopGracefully()
 	return s.StartAgain()
@@ -68,20 +61,20 @@ func (s *Server) StopGracefully() {
 	}
 	s.forget()
 	s.mu.Unlock()
-	time.Sleep(s.opt.Phases.Stopping)
+	time.Sleep(s.opt.Phase)
 	s.fault.set(unauthorized, nil)
-	time.Sleep(s.opt.Phases.Unauthorised)
+	time.Sleep(s.opt.Phase)
 	s.Down()
 }
 
 // StartAgain is the second half of Restart, and what brings a killed controller back.
 func (s *Server) StartAgain() error {
-	time.Sleep(s.opt.Phases.Refused)
+	time.Sleep(s.opt.Phase)
 	s.Pause(Starting)
 	if err := s.listen(); err != nil {
 		return err
 	}
-	time.Sleep(s.opt.Phases.Starting)
+	time.Sleep(s.opt.Phase)
 	s.mu.Lock()
 	s.maintain()
 	s.mu.Unlock()

@@ -37,7 +37,7 @@ type Options struct {
 	LeaveWindow  time.Duration // how long a left item has no executable yet, default 15 ms
 	FinishWindow time.Duration // how long a result shows while the build still runs, default 28 ms
 	KeepLeft     time.Duration // how long a left queue item can be asked for, default 300 s
-	Phases       Phases        // how long the parts of a restart take
+	Phase        time.Duration // how long each part of a restart takes, default 30 ms
 	Spool        time.Duration // what progressiveText takes before its first byte, for each MiB; default none
 	// Interrupted is the result of builds that a restart has ended: "FAILURE" unless it is set, or "ABORTED".
 	Interrupted string
@@ -181,8 +181,7 @@ func (o Options) withDefaults() Options {
 	o.LeaveWindow = cmp.Or(o.LeaveWindow, 15*time.Millisecond)
 	o.FinishWindow = cmp.Or(o.FinishWindow, 28*time.Millisecond)
 	o.KeepLeft = cmp.Or(o.KeepLeft, 300*time.Second)
-	const phase = 30 * time.Millisecond
-	o.Phases = cmp.Or(o.Phases, Phases{phase, phase, phase, phase})
+	o.Phase = cmp.Or(o.Phase, 30*time.Millisecond)
 	return o
 }
 

@@ -173,7 +173,7 @@ type Engine interface {
 	Artifacts(ctx context.Context, name string, number int) ([]Artifact, error)
 	// Open streams a part of an artifact.
 	Open(ctx context.Context, name string, number int, path string, r Range) (*Stream, error)
-	// Health never fails: an engine that is away says so in its answer.
+	// Health never fails: an engine that is unavailable says so in its answer.
 	Health(ctx context.Context) Health
 }
 
@@ -198,16 +198,17 @@ type Keeper interface {
 
 // Tracer is an Engine whose Status can, for a moment, show neither that a start waits nor the build that it has become.
 type Tracer interface {
-	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's number (which
-	// may have ended by now), Aborted (somebody took it out of the queue), or Lost (the engine doesn't know the ticket).
+	// Trace tells what became of a start: Queued (it waits, or is about to become a build), Running with the build's
+	// number (which may have ended by now), Aborted (somebody took it out of the queue), or Lost (the engine doesn't
+	// know the ticket).
 	Trace(ctx context.Context, name string, ticket Ticket) (state State, number int, err error)
 }
 
-// ErrOutage is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this site's
-// account, or something else answers in its place.
+// ErrOutage is in the errors of an engine that can't be asked for anything now: it doesn't answer, it refuses this
+// site's account, or something else answers in its place.
 var ErrOutage = errors.New("the build service is unavailable")
 
-// Outage is a time in which an engine is away.
+// Outage is a time in which an engine is unavailable.
 type Outage struct {
 	Since   time.Time   `json:"since"`
 	Seen    time.Time   `json:"seen"` // when it was found so last
@@ -216,8 +217,8 @@ type Outage struct {
 	Advice  string      `json:"advice"`
 }
 
-// OutageReporter is an Engine that remembers when it is away.
+// OutageReporter is an Engine that remembers when it is unavailable.
 type OutageReporter interface {
-	// Outage returns since when it is away, and why; nil: it has answered last.
+	// Outage returns since when it is unavailable, and why; nil: it has answered last.
 	Outage(ctx context.Context) *Outage
 }

@@ -164,7 +164,7 @@ func (f *file) expand() ([]Target, *problem) {
 		for _, t := range fam.targets(distributions) {
 			t.Source, t.Commit = from.Address, from.Commit
 			if seen[t.Name] {
-				return nil, &problem{key, "the target " + t.Name + " is there twice"}
+				return nil, &problem{key, "the target " + t.Name + " is defined twice"}
 			}
 			seen[t.Name] = true
 			list = append(list, t)

@@ -169,7 +169,7 @@ commit = "0123456789012345678901234567890123456789"
 		{`release = ["daedalus"]`, `release = ["dedalus"]`, `:18: target[1].release: no distribution has a release "dedalus"`},
 		{`release = ["daedalus"]`, `release = []`, `:18: target[1].release: must name a release`},
 		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "x86_64"]`, `:19: target[1].arch: "x86_64" is not one of`},
-		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "amd64"]`, ":16: target[1]: the target rootfs_amd64_daedalus is there twice"},
+		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "amd64"]`, ":16: target[1]: the target rootfs_amd64_daedalus is defined twice"},
 		{`arch = ["amd64", "i386"]`, ``, ":16: target[1].arch: must name an architecture"},
 		{`"sysvinit-core"`, `"sysvinit core"`, ":20: target[1].packages: must be names of packages"},
 		{`"sysvinit-core"`, `"--hook=id"`, ":20: target[1].packages: must be names of packages"},

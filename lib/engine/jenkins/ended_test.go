@@ -1,7 +1,6 @@
 package jenkins_test
 
 import (
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +18,7 @@ func onAgents() jenkinstest.Options {
 }
 
 // first is a job's first build.
-func (h *house) first(job *store.Job) *store.Build {
+func (h *fixture) first(job *store.Job) *store.Build {
 	h.Helper()
 	all, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil || len(all) == 0 {
@@ -29,7 +28,7 @@ func (h *house) first(job *store.Job) *store.Build {
 }
 
 // loses lets Jenkins or its agent end the build that runs.
-func (h *house) loses(how string) {
+func (h *fixture) loses(how string) {
 	h.Helper()
 	switch how {
 	case "agent":
@@ -61,15 +60,16 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 			if how == "SIGTERM" {
 				opt.Interrupted = "ABORTED"
 			}
-			h := newHouse(t, opt)
-			said := h.engine.ran + ".said" // an agent that is lost says nothing afterwards
-			h.engine.script = "echo 'toaster: packing'; touch " + said + "; sleep 600"
+			h := newFixture(t, opt)
+			h.engine.script = "echo 'toaster: packing'; sleep 600"
 			job := h.add()
 			h.starts(job)
 			h.becomes(job, "running")
 			h.begins(1)
+			// What a lost agent still prints comes after Jenkins's own lines.
 			for end := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
-				if _, err := os.Stat(said); err == nil {
+				c, err := h.Reconciler.Log(h.Context(), h.ann.ID, job.ID, 1, 0)
+				if strings.Contains(string(c.Text), "toaster: packing") {
 					break
 				} else if time.Now().After(end) {
 					t.Fatal(err)
@@ -90,7 +90,7 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 
 // What a program prints, and that it fails, is the person's: whatever words it has.
 func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
-	h := newHouse(t, onAgents())
+	h := newFixture(t, onAgents())
 	h.engine.script = `printf '%s\n' 'FATAL: command execution failed' 'hudson.remoting.ChannelClosedException: x' \
 		'Agent went offline during the build' 'Build was aborted' 'Aborted by admin' 'toaster: failed: line 3 failed'; exit 6`
 	job := h.add()
@@ -101,7 +101,7 @@ func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	}
 }
 
-// A stop that its owner asked for while Jenkins was away has come true when the build is gone.
+// A stop that its owner asked for while Jenkins was unavailable has come true when the build is gone.
 func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 	for _, how := range []string{"agent", "restart", "SIGTERM", "kill"} {
 		t.Run(how, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 			if how == "SIGTERM" {
 				opt.Interrupted = "ABORTED"
 			}
-			h := newHouse(t, opt)
+			h := newFixture(t, opt)
 			h.engine.script = "sleep 600"
 			job := h.add()
 			h.starts(job)
@@ -132,7 +132,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 
 // Somebody who stops it in Jenkins, and only they, make it aborted.
 func TestAStopInJenkinsEndsAborted(t *testing.T) {
-	h := newHouse(t, onAgents())
+	h := newFixture(t, onAgents())
 	h.engine.script = "sleep 600"
 	job := h.add()
 	h.starts(job)
@@ -147,7 +147,7 @@ func TestAStopInJenkinsEndsAborted(t *testing.T) {
 
 // Links in dist lead nowhere, and break nothing: with fingerprints Jenkins followed them, and failed at a dangling one.
 func TestLinksInDistAreNotFollowed(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = "ln -s /etc dist/etc; ln -s nothing dist/dangling; ln -s .. dist/up"
 	job := h.add()
 	h.starts(job)

@@ -38,14 +38,15 @@ type Options struct {
 	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
 	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
 	Logger        *slog.Logger  // nil: slog.Default()
-	Outages       OutageStore   // when the controller was away; nil: none
+	Outages       OutageStore   // when the controller was unavailable; nil: none
 }
 
-// OutageStore remembers between processes that a controller is away.
+// OutageStore remembers between processes that a controller is unavailable.
 type OutageStore interface {
 	// Outage returns what is known; nil: the controller has answered last.
 	Outage(ctx context.Context) *engine.Outage
-	// Check returns why the controller is not to be asked now; known says that it was away when it was asked last.
+	// Check returns why the controller is not to be asked now; known says that it was unavailable when it was asked
+	// last.
 	Check(ctx context.Context) (known bool, err error)
 	// Record notes what asking has led to: an error that is engine.ErrOutage, or an answer.
 	Record(ctx context.Context, known bool, err error)
@@ -70,7 +71,7 @@ var (
 	_ engine.OutageReporter = (*Engine)(nil)
 )
 
-// Outage returns since when the controller is away. See engine.OutageReporter.
+// Outage returns since when the controller is unavailable. See engine.OutageReporter.
 func (e *Engine) Outage(ctx context.Context) *engine.Outage {
 	if e.requester.outages == nil {
 		return nil

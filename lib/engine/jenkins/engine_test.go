@@ -9,7 +9,7 @@ import (
 	"toaster.do/lib/engine/jenkins/jenkinstest"
 )
 
-// engineOn returns an engine on a stand-in for a controller.
+// engineOn returns an engine on a controller that is imitated.
 func engineOn(t testing.TB, s *jenkinstest.Server, change ...func(*jenkins.Options)) *jenkins.Engine {
 	t.Helper()
 	o := jenkins.Options{URL: s.URL, User: "toaster", Token: "toaster-token", CA: s.CA, Logger: quietly}

@@ -11,7 +11,7 @@ import (
 )
 
 // touch makes a file that scripts wait for.
-func (h *house) touch(suffix string) {
+func (h *fixture) touch(suffix string) {
 	h.Helper()
 	if err := os.WriteFile(h.engine.ran+suffix, nil, 0o644); err != nil {
 		h.Fatal(err)
@@ -19,7 +19,7 @@ func (h *house) touch(suffix string) {
 }
 
 // byHand is what an administrator does in Jenkins itself.
-func (h *house) byHand(method, path, body string) {
+func (h *fixture) byHand(method, path, body string) {
 	h.Helper()
 	r, err := http.NewRequestWithContext(h.Context(), method, h.controller.URL+path, strings.NewReader(body))
 	if err != nil {
@@ -51,7 +51,7 @@ func TestAJobDeletedByHand(t *testing.T) {
 			t.Parallel()
 			opt := quick()
 			opt.Agents = []jenkinstest.Agent{{Name: "agent", Labels: []string{"later"}, Offline: true}}
-			h := newHouse(t, opt)
+			h := newFixture(t, opt)
 			h.engine.label, h.engine.script = c.label, c.script
 			job := h.add()
 			h.starts(job)
@@ -76,7 +76,7 @@ func TestAJobEditedByHand(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			job := h.add()
 			h.byHand("POST", "/job/"+job.EngineName+"/config.xml", strings.ReplaceAll(config, "NAME", job.EngineName))
 			h.starts(job)
@@ -98,7 +98,7 @@ func TestAJobEditedByHand(t *testing.T) {
 
 func TestAJobDisabledByHand(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	job := h.add()
 	h.byHand("POST", "/job/"+job.EngineName+"/disable", "")
 	h.starts(job)
@@ -132,7 +132,7 @@ func TestAJobDisabledByHand(t *testing.T) {
 // A build of a job that somebody renames or deletes is lost with that reason, and the job is made again.
 func TestAJobRenamedByHand(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 	job := h.add()
 	h.starts(job)
@@ -160,7 +160,7 @@ func TestAQueueItemThatVanishes(t *testing.T) {
 	opt.Agents = []jenkinstest.Agent{{Name: "agent", Labels: []string{"later"}, Offline: true}}
 	t.Run("cancelled by hand a moment ago", func(t *testing.T) {
 		t.Parallel()
-		h := newHouse(t, opt)
+		h := newFixture(t, opt)
 		h.engine.label = "later"
 		job := h.add()
 		h.starts(job)
@@ -172,7 +172,7 @@ func TestAQueueItemThatVanishes(t *testing.T) {
 		t.Parallel()
 		opt := opt
 		opt.KeepLeft = time.Millisecond
-		h := newHouse(t, opt)
+		h := newFixture(t, opt)
 		h.engine.label = "later"
 		job := h.add()
 		h.starts(job)
@@ -185,7 +185,7 @@ func TestAQueueItemThatVanishes(t *testing.T) {
 		t.Parallel()
 		opt := opt
 		opt.KeepLeft = time.Millisecond
-		h := newHouse(t, opt)
+		h := newFixture(t, opt)
 		job := h.add()
 		h.starts(job)
 		h.begins(1)
@@ -196,7 +196,7 @@ func TestAQueueItemThatVanishes(t *testing.T) {
 
 func TestABuildDeletedByHand(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 	job := h.add()
 	h.starts(job)
@@ -211,7 +211,7 @@ func TestNoAgent(t *testing.T) {
 	t.Parallel()
 	opt := quick()
 	opt.Agents = []jenkinstest.Agent{{Name: "agent", Labels: []string{"arm64"}, Offline: true}}
-	h := newHouse(t, opt)
+	h := newFixture(t, opt)
 	h.engine.label = "arm64"
 	job := h.add()
 	h.starts(job)
@@ -233,7 +233,7 @@ func TestAFullQueue(t *testing.T) {
 	t.Parallel()
 	opt := quick()
 	opt.Executors = 1
-	h := newHouse(t, opt)
+	h := newFixture(t, opt)
 	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 	first := h.add()
 	h.starts(first)
@@ -256,7 +256,7 @@ func TestAFullQueue(t *testing.T) {
 
 func TestAQuietingController(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	job := h.add()
 	h.byHand("POST", "/quietDown", "")
 	h.starts(job)
@@ -275,7 +275,7 @@ func TestAKillWithOneBuildThatRunsAndOthersThatWait(t *testing.T) {
 	t.Parallel()
 	opt := quick()
 	opt.Executors = 1
-	h := newHouse(t, opt)
+	h := newFixture(t, opt)
 	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 	runs, waits := h.add(), h.add()
 	h.starts(runs)
@@ -304,7 +304,7 @@ func TestARestartWithOneBuildThatRunsAndOthersThatWait(t *testing.T) {
 	t.Parallel()
 	opt := quick()
 	opt.Executors = 1
-	h := newHouse(t, opt)
+	h := newFixture(t, opt)
 	h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 	runs, waits := h.add(), h.add()
 	h.starts(runs)

@@ -8,7 +8,7 @@ import (
 // A page waits for the controller once at most: a second question to one that says nothing would keep its reader waiting
 // twice as long.
 func TestAPageAsksASilentControllerOnce(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = "sleep 600"
 	job := h.add()
 	h.starts(job)

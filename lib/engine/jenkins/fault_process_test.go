@@ -38,7 +38,7 @@ func TestErrand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, Service: service(t, e.Database, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
+	h := &fixture{T: t, Service: service(t, e.Database, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
 	if h.ann, err = h.Store.UserByEmail(t.Context(), "ann@example.org"); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestErrand(t *testing.T) {
 
 // runs does an errand in a process, which is killed at its n-th request, before or after that was obeyed. It reports whether
 // it was.
-func (h *house) runs(do, job string, n int, obeyed bool) bool {
+func (h *fixture) runs(do, job string, n int, obeyed bool) bool {
 	h.Helper()
 	text, err := json.Marshal(errand{h.database, h.controller.URL, h.engine.ran, h.engine.script, h.engine.label, do, job})
 	if err != nil {
@@ -97,21 +97,21 @@ func TestAProcessKilledAtEachRequest(t *testing.T) {
 		script string
 		label  string
 		before string // the job's builds before
-		after  func(h *house, job *store.Job)
+		after  func(h *fixture, job *store.Job)
 	}{
-		{"add", "true", "", "", func(h *house, job *store.Job) {
+		{"add", "true", "", "", func(h *fixture, job *store.Job) {
 			h.quiets()
 			h.starts(job)
 			h.settles(job, "succeeded", 1)
 		}},
-		{"start", "true", "", "", func(h *house, job *store.Job) {
+		{"start", "true", "", "", func(h *fixture, job *store.Job) {
 			time.Sleep(60 * time.Millisecond)
 			h.settles(job, "succeeded", 1)
 		}},
-		{"stop", "sleep 600", "", "running", func(h *house, job *store.Job) { h.settles(job, "aborted", 1) }},
-		{"stop", "true", "nobody-has-it", "queued", func(h *house, job *store.Job) { h.settles(job, "aborted", 0) }},
-		{"remove", "sleep 600", "", "running", func(h *house, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
-		{"remove", "true", "nobody-has-it", "queued", func(h *house, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
+		{"stop", "sleep 600", "", "running", func(h *fixture, job *store.Job) { h.settles(job, "aborted", 1) }},
+		{"stop", "true", "nobody-has-it", "queued", func(h *fixture, job *store.Job) { h.settles(job, "aborted", 0) }},
+		{"remove", "sleep 600", "", "running", func(h *fixture, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
+		{"remove", "true", "nobody-has-it", "queued", func(h *fixture, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
 	} {
 		for _, obeyed := range []bool{false, true} {
 			name := c.do + " " + c.before + map[bool]string{false: ", before", true: ", after"}[obeyed]
@@ -120,7 +120,7 @@ func TestAProcessKilledAtEachRequest(t *testing.T) {
 				for n, more := 1, true; more; n++ {
 					t.Run("", func(t *testing.T) {
 						more = false
-						h := newHouse(t, quick())
+						h := newFixture(t, quick())
 						h.engine.script, h.engine.label = c.script, c.label
 						job := &store.Job{}
 						if c.do != "add" {
@@ -146,7 +146,7 @@ func TestAProcessKilledAtEachRequest(t *testing.T) {
 }
 
 // only is the one job that there is.
-func (h *house) only() *store.Job {
+func (h *fixture) only() *store.Job {
 	h.Helper()
 	page, err := h.Store.Jobs(h.Context(), h.ann.ID, store.JobQuery{})
 	if err != nil || len(page.Jobs) != 1 {

@@ -30,7 +30,7 @@ func TestAJobAddedAndStartedWhileJenkinsIsAway(t *testing.T) {
 	for _, c := range away {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.falls(c.name, c.fault)
 			job := h.add()
 			h.starts(job)
@@ -45,7 +45,7 @@ func TestJenkinsGoesAwayWhileABuildRunsAndOneWaits(t *testing.T) {
 	for _, c := range away {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 			job := h.add()
 			h.starts(job)
@@ -69,7 +69,7 @@ func TestStopAndRemoveWhileJenkinsIsAway(t *testing.T) {
 	for _, c := range away {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.engine.script = "sleep 600"
 			one, two := h.add(), h.add()
 			for _, job := range []string{one.ID, two.ID} {
@@ -95,7 +95,7 @@ func TestStopAndRemoveWhileJenkinsIsAway(t *testing.T) {
 }
 
 // gone checks that the controller has no such job.
-func (h *house) gone(name string) {
+func (h *fixture) gone(name string) {
 	h.Helper()
 	if all, err := h.engine.Status(h.Context(), name); err != nil || len(all) != 0 {
 		h.Errorf("the job is still there: %v, %v", all, err)
@@ -139,7 +139,7 @@ func TestAnAddThatGetsNoAnswer(t *testing.T) {
 	for _, l := range lostAnswers {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			l.lose(h.controller, "POST", "^/createItem$")
 			job := h.add()
 			h.starts(job)
@@ -152,7 +152,7 @@ func TestAStartThatGetsNoAnswer(t *testing.T) {
 	for _, l := range lostAnswers {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			l.lose(h.controller, "POST", "^/job/[^/]+/build$")
 			job := h.add()
 			h.starts(job)
@@ -170,7 +170,7 @@ func TestAStopThatGetsNoAnswer(t *testing.T) {
 	for _, l := range lostAnswers {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.engine.script = "sleep 600"
 			job := h.add()
 			h.starts(job)
@@ -189,7 +189,7 @@ func TestAStopOfWhatWaitsThatGetsNoAnswer(t *testing.T) {
 	for _, l := range lostAnswers {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.engine.label = "nobody-has-it"
 			job := h.add()
 			h.starts(job)
@@ -207,7 +207,7 @@ func TestARemovalThatGetsNoAnswer(t *testing.T) {
 		for _, l := range lostAnswers {
 			t.Run(call+": "+l.name, func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, quick())
+				h := newFixture(t, quick())
 				h.engine.script = "sleep 600"
 				job := h.add()
 				h.starts(job)
@@ -228,7 +228,7 @@ func TestAnUpdateThatGetsNoAnswer(t *testing.T) {
 		for _, l := range lostAnswers {
 			t.Run(call+": "+l.name, func(t *testing.T) {
 				t.Parallel()
-				h := newHouse(t, quick())
+				h := newFixture(t, quick())
 				h.engine.script = "echo first"
 				job := h.add()
 				h.engine.script = "echo second"
@@ -252,7 +252,7 @@ func TestDisablingThatGetsNoAnswer(t *testing.T) {
 	for _, l := range lostAnswers {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			job := h.add()
 			for _, action := range []string{"disable", "enable"} {
 				l.lose(h.controller, "POST", "^/job/[^/]+/"+action+"$")
@@ -271,7 +271,7 @@ func TestDisablingThatGetsNoAnswer(t *testing.T) {
 
 func TestAWrongTokenIsForTheAdministrator(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.controller.SetToken("toaster", "another")
 	job := h.add()
 	h.starts(job)

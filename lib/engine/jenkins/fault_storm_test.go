@@ -23,7 +23,7 @@ func TestAStorm(t *testing.T) {
 	for name, crashes := range map[string]bool{"restarts": false, "crashes": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			begin := time.Now()
 			h.Now = func() time.Time { return begin.Add(speed * time.Since(begin)).UTC() }
 			h.engine.script = "sleep 0.02"
@@ -45,7 +45,7 @@ func TestAStorm(t *testing.T) {
 }
 
 // program does what CGI programs and cron do, until stop.
-func (h *house) program(jobs []*store.Job, stop chan struct{}) {
+func (h *fixture) program(jobs []*store.Job, stop chan struct{}) {
 	engine := engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Call = 200 * time.Millisecond })
 	s := service(h.T, h.database, &scripted{ran: h.engine.ran, script: h.engine.script, Engine: engine})
 	s.Now = h.Now
@@ -67,7 +67,7 @@ func (h *house) program(jobs []*store.Job, stop chan struct{}) {
 }
 
 // trouble lets the controller fail in one way after the other.
-func (h *house) trouble(length time.Duration, crashes bool) {
+func (h *fixture) trouble(length time.Duration, crashes bool) {
 	lose := []func(method, pattern string){h.controller.DropAnswer, h.controller.DropRequest, h.controller.Fail}
 	away := []func(){h.controller.Hang, h.controller.HalfJSON, h.controller.Unavailable, h.controller.Unauthorised, h.controller.Down, func() {}, func() {}}
 	for end := time.Now().Add(length); time.Now().Before(end); {
@@ -88,7 +88,7 @@ func (h *house) trouble(length time.Duration, crashes bool) {
 }
 
 // rests lets cron sync until there is nothing left to do, at the clock's own pace.
-func (h *house) rests() {
+func (h *fixture) rests() {
 	h.Helper()
 	for end := time.Now().Add(60 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		jobs, err := h.Reconcile(h.Context())
@@ -103,7 +103,7 @@ func (h *house) rests() {
 
 // accounted checks that each of a job's builds has its own build in Jenkins, and that there are no others but those that a
 // crash took.
-func (h *house) accounted(job *store.Job) {
+func (h *fixture) accounted(job *store.Job) {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil {

@@ -13,7 +13,7 @@ func TestAStartWithoutAnswerThatIsLookedForInTheWrongMoment(t *testing.T) {
 			t.Parallel()
 			opt := quick()
 			opt.LeaveWindow = 200 * time.Millisecond
-			h := newHouse(t, opt)
+			h := newFixture(t, opt)
 			h.controller.DropAnswer("POST", "^/job/[^/]+/build$")
 			job := h.add()
 			h.starts(job)

@@ -12,7 +12,7 @@ import (
 )
 
 // images are the builds of a job whose image Jenkins still has.
-func (h *house) images(job *store.Job) (numbers []int) {
+func (h *fixture) images(job *store.Job) (numbers []int) {
 	h.Helper()
 	for number := 1; number <= len(strings.Split(h.at(job), ", ")); number++ {
 		s, err := h.engine.Open(h.Context(), job.EngineName, number, "image", engine.Range{})
@@ -26,7 +26,7 @@ func (h *house) images(job *store.Job) (numbers []int) {
 	return numbers
 }
 
-func (h *house) expire() {
+func (h *fixture) expire() {
 	h.Helper()
 	if err := h.Expire(h.Context()); err != nil {
 		h.Fatal(err)
@@ -35,7 +35,7 @@ func (h *house) expire() {
 
 func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.Limits.Keep = 1
 	h.engine.script = "test ! -e " + h.engine.ran + ".fail"
 	job := h.add()
@@ -60,7 +60,7 @@ func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 // A kept build is kept in Jenkins, too: also when toaster can't say so at once, and when somebody keeps it there by hand.
 func TestAKeptBuildIsKeptInJenkins(t *testing.T) {
 	t.Parallel()
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.Limits.Keep = 1
 	job := h.add()
 	build := func(wanted string) {

@@ -18,11 +18,11 @@ const longLog = `echo 'TOASTER-PHASE step 5'; echo 'TOASTER-STEP 12/13 133 RUN m
 seq -f 'line %06.0f, of a log that is long enough to be far too long for a page' 120000
 printf 'TOASTER-FAILED 12/13 133 exit 2\ntoaster: failed: line 133 failed (exit code 2)\n'; exit 6`
 
-// slow is a house whose Jenkins takes its time to begin to send long logs, as a real one does.
-func slow(t *testing.T, script string) (*house, *store.Job) {
+// slow is a fixture whose Jenkins takes its time to begin to send long logs, as a real one does.
+func slow(t *testing.T, script string) (*fixture, *store.Job) {
 	opt := quick()
 	opt.Spool = 150 * time.Millisecond
-	h := newHouse(t, opt)
+	h := newFixture(t, opt)
 	h.engine.script = script
 	job := h.add()
 	h.starts(job)
@@ -30,7 +30,7 @@ func slow(t *testing.T, script string) (*house, *store.Job) {
 }
 
 // reads returns how often Jenkins was asked for the log, and how much of it was read before an answer began, in MiB.
-func (h *house) reads(act func()) (requests int, spooled int64) {
+func (h *fixture) reads(act func()) (requests int, spooled int64) {
 	h.Helper()
 	h.controller.Requests()
 	before := h.controller.Spooled()
@@ -43,7 +43,7 @@ func (h *house) reads(act func()) (requests int, spooled int64) {
 	return requests, (h.controller.Spooled() - before) >> 20
 }
 
-func (h *house) log(job *store.Job) buildlog.Read {
+func (h *fixture) log(job *store.Job) buildlog.Read {
 	return func(offset int64) (engine.Chunk, error) {
 		return h.Reconciler.Log(h.Context(), h.ann.ID, job.ID, 1, offset)
 	}
@@ -127,7 +127,7 @@ func TestALongLogThatNobodyHasRead(t *testing.T) {
 
 // What is skipped is exactly what is not read: part by part the log is whole.
 func TestALongLogIsWholePartByPart(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = `printf 'first\r\nno \377\376 UTF-8\r\n'; seq -f 'line %06.0f of a log that is long enough' 60000; exit 6`
 	job := h.add()
 	h.starts(job)

@@ -13,14 +13,14 @@ import (
 	"toaster.do/lib/store"
 )
 
-// remembers lets the house's programs remember together, as a real site's do.
-func (h *house) remembers() {
+// remembers lets the fixture's programs remember together, as a real site's do.
+func (h *fixture) remembers() {
 	outages := &reconcile.OutageStore{Store: h.Store, Now: h.Now, Logger: quietly}
 	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
 }
 
 // opened is what a job's page, a build's and the list say of its newest build.
-func (h *house) opened(job *store.Job) (reasons []string) {
+func (h *fixture) opened(job *store.Job) (reasons []string) {
 	h.Helper()
 	j, err := h.Job(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -41,7 +41,7 @@ func (h *house) opened(job *store.Job) (reasons []string) {
 	return []string{j.Last.Why(), b.Why(), list.Jobs[0].Last.Why(), all[0].Why()}
 }
 
-// While Jenkins is away each page says so, since when, and what becomes of the build; one question tells all of them.
+// While Jenkins is unavailable each page says so, since when, and what becomes of the build; one question tells all of them.
 func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -57,7 +57,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.remembers()
 			h.engine.script = "while ! test -e " + h.engine.ran + ".go; do sleep 0.02; done"
 			runs, waits := h.add(), h.add()
@@ -114,7 +114,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	}
 }
 
-// A sync asks an engine that is away once, however many jobs wait for it.
+// A sync asks an engine that is unavailable once, however many jobs wait for it.
 func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 	for name, fault := range map[string]func(*jenkinstest.Server){
 		"says nothing":  (*jenkinstest.Server).Hang,
@@ -123,7 +123,7 @@ func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			for range 8 {
 				h.starts(h.add())
 			}
@@ -146,7 +146,7 @@ func TestASyncAsksAnEngineThatIsAwayOnce(t *testing.T) {
 
 // What Jenkins refuses of one job, or is slow with for a caller in a hurry, is no outage.
 func TestARefusalIsNoOutage(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.remembers()
 	job := h.add()
 	h.controller.Permit("toaster", jenkinstest.JobBuild, false)

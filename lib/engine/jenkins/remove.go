@@ -75,7 +75,7 @@ func newestNumber(builds []buildInfo) int {
 }
 
 // deleteWorkspace empties the workspace, which Jenkins leaves on the agent when a job is deleted. An agent that is
-// away, or an account that may not, is no reason to keep the job.
+// offline, or an account that may not, is no reason to keep the job.
 func (e *Engine) deleteWorkspace(ctx context.Context, name string) {
 	ctx, cancel := context.WithTimeout(ctx, e.requester.limit/2)
 	defer cancel()

@@ -48,7 +48,7 @@ type call struct {
 }
 
 // do makes a call and returns its answer, whose body the caller closes; ctx has to live that long. A controller that
-// was away a moment ago is not asked.
+// was unavailable a moment ago is not asked.
 func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
 	if r.outages == nil {
 		return r.send(ctx, c, false)
@@ -65,12 +65,12 @@ func (r *requester) do(ctx context.Context, c call) (*http.Response, error) {
 	return resp, err
 }
 
-// unresponsiveAfter is after what time a controller that says nothing is away, also when its caller gives up earlier
-// than it would.
+// unresponsiveAfter is after what time a controller that says nothing is unavailable, also when its caller gives up
+// earlier than it would.
 const unresponsiveAfter = 1500 * time.Millisecond
 
-// send makes a call; hasty is one to a controller that was away when it was asked last.
-func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Response, error) {
+// send makes a call; retry is one to a controller that was unavailable when it was asked last.
+func (r *requester) send(ctx context.Context, c call, retry bool) (*http.Response, error) {
 	target, err := r.target(c)
 	if err != nil {
 		return nil, err
@@ -92,7 +92,7 @@ func (r *requester) send(ctx context.Context, c call, hasty bool) (*http.Respons
 		f := responseError(resp, c)
 		resp.Body.Close()
 		switch {
-		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses) && !hasty:
+		case resp.StatusCode == http.StatusUnauthorized && try < len(pauses) && !retry:
 			// While it restarts Jenkins says this to a right token, too, for about 0.3 s; nothing was done.
 			if !sleep(ctx, pauses[try]) {
 				return nil, timeoutError(f)

@@ -21,7 +21,7 @@ seq -f 'line %%06.0f of a log that is long enough' %d; printf 'no end'; printf '
 func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 	for _, lines := range []int{0, 2000, 8000, 60000} {
 		t.Run(fmt.Sprint(lines), func(t *testing.T) {
-			h := newHouse(t, quick())
+			h := newFixture(t, quick())
 			h.engine.script = printing(lines)
 			job := h.add()
 			h.starts(job)
@@ -45,7 +45,7 @@ func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 
 // TestAWholeLogIsWhole: it comes in one answer, and where Jenkins breaks off, that is an error.
 func TestAWholeLogIsWhole(t *testing.T) {
-	h := newHouse(t, quick())
+	h := newFixture(t, quick())
 	h.engine.script = printing(60000)
 	job := h.add()
 	h.starts(job)

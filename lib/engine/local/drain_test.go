@@ -12,15 +12,15 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// drain drains the house's runners, and returns what is said and how it ends.
-func (h *house) drain(ctx context.Context, limit time.Duration) (said string, err error) {
+// drain drains the fixture's runners, and returns what is said and how it ends.
+func (h *fixture) drain(ctx context.Context, limit time.Duration) (said string, err error) {
 	var lines []string
 	err = Drain(ctx, h.db, h.Dir, limit, func(line string) { lines = append(lines, line) })
 	return strings.Join(lines, "\n"), err
 }
 
 func TestADrainInterruptsNothing(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	if said, err := h.drain(t.Context(), 0); err != nil || said != "No runner is running." {
 		t.Errorf("without a runner: %q, %v", said, err)
 	}

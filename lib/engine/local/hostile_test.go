@@ -20,7 +20,7 @@ import (
 )
 
 // sql changes the database as whoever can write to it.
-func (h *house) sql(statement string, args ...any) {
+func (h *fixture) sql(statement string, args ...any) {
 	h.Helper()
 	db, err := sql.Open("sqlite3", h.Database)
 	if err != nil {
@@ -42,7 +42,7 @@ func TestWhatIsPlantedInTheDatabaseIsNotRun(t *testing.T) {
 	for name, source := range map[string][]byte{"a script": []byte(planted), "another source": asSource,
 		"nothing": {}} {
 		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
+			h := newFixture(t)
 			h.create("job", "echo hello")
 			h.sql("UPDATE local_job SET source = ?", source)
 			h.runner(nil)
@@ -60,7 +60,7 @@ func TestWhatIsPlantedInTheDatabaseIsNotRun(t *testing.T) {
 }
 
 func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(func(r *Runner) {
 		r.Make = func(src engine.Source) ([]byte, error) {
 			if string(src.Dockerfile) == "set -e\npanic\n" {
@@ -267,7 +267,7 @@ func TestNoProcessHides(t *testing.T) {
 	if !canContain() {
 		t.Fatal("this host does not let root make a process namespace")
 	}
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	name := fmt.Sprintf("toaster-hides-%d", os.Getpid())
 	hide := `cp /bin/sleep "$TMPDIR/` + name +
@@ -323,7 +323,7 @@ func runnerOf(t *testing.T, pid int) (names []byte) {
 }
 
 func TestArtifactsAreBounded(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(func(r *Runner) { r.ArtifactLimit = 1 << 20 })
 	for name, c := range map[string]struct{ script, reason string }{
 		"large":   {"mkdir dist; truncate -s 1048577 dist/image", "more than 1 MiB"},
@@ -348,7 +348,7 @@ func TestArtifactsAreBounded(t *testing.T) {
 // From another file system they are copied: not what would fill this one, and holes stay holes.
 func TestArtifactsLeaveTheDiskItsReserve(t *testing.T) {
 	needRoot(t)
-	h := newHouse(t)
+	h := newFixture(t)
 	h.WorkDir = filepath.Join(t.TempDir(), "work")
 	if err := os.MkdirAll(h.WorkDir, 0o755); err != nil {
 		t.Fatal(err)

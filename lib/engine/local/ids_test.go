@@ -10,7 +10,7 @@ import (
 
 // Each build that runs has ids that no other has, whichever runner it is of.
 func TestSlotsShareNoIDs(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	ids := []int{200000, 265536, 331072}
 	h.runner(func(r *Runner) { r.IDs = ids })
 	for _, name := range []string{"one", "two"} {

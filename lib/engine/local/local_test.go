@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func runnerMain(settings string) error {
-	var h house
+	var h fixture
 	if err := json.Unmarshal([]byte(settings), &h); err != nil {
 		return err
 	}
@@ -94,8 +94,8 @@ func (s scripted) Create(ctx context.Context, j engine.Job) error {
 	return s.Engine.Create(ctx, j)
 }
 
-// house is an instance of the local engine.
-type house struct {
+// fixture is an instance of the local engine.
+type fixture struct {
 	Database, Dir, WorkDir string
 	OutputLimit            int64
 	IDs                    []int
@@ -104,14 +104,14 @@ type house struct {
 	*testing.T             `json:"-"`
 }
 
-func newHouse(t *testing.T) *house {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	return houseIn(t, t.TempDir())
+	return fixtureIn(t, t.TempDir())
 }
 
-func houseIn(t *testing.T, dir string) *house {
+func fixtureIn(t *testing.T, dir string) *fixture {
 	t.Helper()
-	h := &house{Database: filepath.Join(dir, "toaster.db"), Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), T: t}
+	h := &fixture{Database: filepath.Join(dir, "toaster.db"), Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), T: t}
 	if _, _, err := store.Migrate(t.Context(), h.Database); err != nil {
 		t.Fatal(err)
 	}
@@ -125,7 +125,7 @@ func houseIn(t *testing.T, dir string) *house {
 }
 
 // runner starts a runner in this process; the function that is returned ends it.
-func (h *house) runner(change func(*Runner)) (end func()) {
+func (h *fixture) runner(change func(*Runner)) (end func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	r := Runner{DB: h.db, Executor: Executor{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2,
@@ -146,7 +146,7 @@ func (h *house) runner(change func(*Runner)) (end func()) {
 }
 
 // process starts a runner in a process of its own.
-func (h *house) process() *exec.Cmd {
+func (h *fixture) process() *exec.Cmd {
 	h.Helper()
 	settings, err := json.Marshal(h)
 	if err != nil {
@@ -166,12 +166,12 @@ func (h *house) process() *exec.Cmd {
 	return cmd
 }
 
-func (h *house) create(name string, script ...string) {
+func (h *fixture) create(name string, script ...string) {
 	h.Helper()
 	h.define(engine.Job{Name: name, TimeLimit: time.Hour}, script...)
 }
 
-func (h *house) define(j engine.Job, script ...string) {
+func (h *fixture) define(j engine.Job, script ...string) {
 	h.Helper()
 	j.Script = []byte("set -e\n" + strings.Join(script, "\n") + "\n")
 	if err := (scripted{h.Engine}).Create(h.Context(), j); err != nil {
@@ -179,7 +179,7 @@ func (h *house) define(j engine.Job, script ...string) {
 	}
 }
 
-func (h *house) start(name string) engine.Ticket {
+func (h *fixture) start(name string) engine.Ticket {
 	h.Helper()
 	ticket, err := h.Start(h.Context(), name)
 	if err != nil {
@@ -188,7 +188,7 @@ func (h *house) start(name string) engine.Ticket {
 	return ticket
 }
 
-func (h *house) until(what string, done func() bool) {
+func (h *fixture) until(what string, done func() bool) {
 	h.Helper()
 	for end := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -197,7 +197,7 @@ func (h *house) until(what string, done func() bool) {
 	}
 }
 
-func (h *house) status(name string) engine.Status {
+func (h *fixture) status(name string) engine.Status {
 	h.Helper()
 	all, err := h.Status(h.Context(), name)
 	if err != nil {
@@ -207,7 +207,7 @@ func (h *house) status(name string) engine.Status {
 }
 
 // becomes waits until the newest build of a job has one of the states.
-func (h *house) becomes(name string, ticket engine.Ticket, states ...engine.State) (b engine.BuildStatus) {
+func (h *fixture) becomes(name string, ticket engine.Ticket, states ...engine.State) (b engine.BuildStatus) {
 	h.Helper()
 	h.until(fmt.Sprintf("%s becomes %v", name, states), func() bool {
 		for _, b = range h.status(name).Builds {
@@ -225,7 +225,7 @@ func (h *house) becomes(name string, ticket engine.Ticket, states ...engine.Stat
 	return b
 }
 
-func (h *house) log(name string, number int) string {
+func (h *fixture) log(name string, number int) string {
 	h.Helper()
 	c, err := h.Log(h.Context(), name, number, 0)
 	if err != nil {
@@ -235,13 +235,13 @@ func (h *house) log(name string, number int) string {
 }
 
 // says waits until the log has text.
-func (h *house) says(name string, number int, text string) {
+func (h *fixture) says(name string, number int, text string) {
 	h.Helper()
 	h.until(fmt.Sprintf("%q in the log", text), func() bool { return strings.Contains(h.log(name, number), text) })
 }
 
 // clean checks that no process, working directory or stage of a build is left.
-func (h *house) clean() {
+func (h *fixture) clean() {
 	h.Helper()
 	h.until("all processes of builds have ended", func() bool { return !someoneMarked(h.WorkDir) })
 	for _, path := range []string{h.WorkDir, filepath.Join(h.Dir, stageFolder), filepath.Join(h.Dir, trashFolder)} {
@@ -270,7 +270,7 @@ func someoneMarked(dir string) bool {
 }
 
 func TestConformance(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.OutputLimit = 4 << 20
 	h.runner(nil)
 	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })

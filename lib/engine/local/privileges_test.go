@@ -32,7 +32,7 @@ const asWebUser = "LOCAL_TEST_WEB_USER"
 // the web user to read.
 func TestRootRunsBuildsForTheWebUser(t *testing.T) {
 	needRoot(t)
-	h := newHouse(t)
+	h := newFixture(t)
 	h.db.Close()
 	h.WorkDir = filepath.Join(t.TempDir(), "work")
 	dir := filepath.Dir(h.Database)
@@ -114,7 +114,7 @@ func webUserMain(settings string) error {
 	if err := syscall.Setresuid(webUser, webUser, webUser); err != nil {
 		return err
 	}
-	var h house
+	var h fixture
 	if err := json.Unmarshal([]byte(settings), &h); err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	r := h.process()
 	h.create("victim", "setsid sleep 600 &", "sleep 600 &", "echo last words", "wait")
 	b := h.becomes("victim", h.start("victim"), engine.Running)
@@ -55,7 +55,7 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 
 // A build that says nothing for long ends when its runner does, and not when it last said something.
 func TestALostBuildEndsWithItsRunner(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	r := h.process()
 	h.create("silent", "echo begun; sleep 600")
 	b := h.becomes("silent", h.start("silent"), engine.Running)
@@ -77,7 +77,7 @@ func TestALostBuildEndsWithItsRunner(t *testing.T) {
 
 // The group of a build ends with its runner, even if no other runner ever comes.
 func TestWatchdogEndsTheGroup(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	r := h.process()
 	h.create("orphan", "sleep 600 &", "echo begun", "sleep 600")
 	b := h.becomes("orphan", h.start("orphan"), engine.Running)
@@ -91,7 +91,7 @@ func TestWatchdogEndsTheGroup(t *testing.T) {
 }
 
 func TestLivingRunnersBuildsAreLeftAlone(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	dead := h.process()
 	h.create("one", "echo begun; sleep 600")
 	one := h.becomes("one", h.start("one"), engine.Running)
@@ -102,7 +102,7 @@ func TestLivingRunnersBuildsAreLeftAlone(t *testing.T) {
 	two := h.becomes("two", h.start("two"), engine.Running)
 	// Another comes, and then one of another database that shares the working directory.
 	end := h.runner(nil)
-	other := newHouse(t)
+	other := newFixture(t)
 	other.WorkDir = h.WorkDir
 	end2 := other.runner(nil)
 	h.becomes("one", one.Ticket, engine.Lost)
@@ -122,7 +122,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		rounds = 5
 	}
-	h := newHouse(t)
+	h := newFixture(t)
 	const jobs = 3
 	tickets := map[string][]engine.Ticket{}
 	for i := range jobs {
@@ -167,7 +167,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 
 // consistent checks what has to hold at any moment: each start is waiting or has become one build, an end stays as it is,
 // a build that succeeded has its artifacts, another has none.
-func (h *house) consistent(final map[engine.Ticket]engine.State, tickets map[string][]engine.Ticket) {
+func (h *fixture) consistent(final map[engine.Ticket]engine.State, tickets map[string][]engine.Ticket) {
 	h.Helper()
 	for name, list := range tickets {
 		// A child that was being started when its runner was killed may hold the lock for a moment.
@@ -208,7 +208,7 @@ func (h *house) consistent(final map[engine.Ticket]engine.State, tickets map[str
 	}
 }
 
-func (h *house) complete(name string, b engine.BuildStatus) {
+func (h *fixture) complete(name string, b engine.BuildStatus) {
 	h.Helper()
 	list, err := h.Artifacts(h.Context(), name, b.Number)
 	if err != nil {

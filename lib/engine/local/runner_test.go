@@ -15,7 +15,7 @@ import (
 )
 
 func TestStopEndsTheWholeProcessTree(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	// One child in the group, one in a session of its own, one that ignores SIGTERM, and one that does both.
 	h.create("tree", "sleep 600 &", "setsid sleep 600 &", "sh -c 'trap \"\" TERM; while :; do sleep 1; done' &",
@@ -36,7 +36,7 @@ func TestStopEndsTheWholeProcessTree(t *testing.T) {
 }
 
 func TestChildrenEndWithTheScript(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.create("daemon", "sleep 600 & setsid sleep 600 &", "echo done")
 	h.becomes("daemon", h.start("daemon"), engine.Succeeded)
@@ -44,7 +44,7 @@ func TestChildrenEndWithTheScript(t *testing.T) {
 }
 
 func TestScriptThatIgnoresSIGTERM(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.create("deaf", "trap '' TERM", "echo begun", "while :; do sleep 600 || :; done")
 	b := h.becomes("deaf", h.start("deaf"), engine.Running)
@@ -57,7 +57,7 @@ func TestScriptThatIgnoresSIGTERM(t *testing.T) {
 }
 
 func TestOutputLimit(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.OutputLimit = 10000
 	h.runner(nil)
 	h.create("flood", "echo begun", "yes")
@@ -74,7 +74,7 @@ func TestOutputLimit(t *testing.T) {
 }
 
 func TestRunnersTimeLimit(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(func(r *Runner) { r.TimeLimit = time.Second })
 	h.define(engine.Job{Name: "unlimited"}, "sleep 600")
 	h.define(engine.Job{Name: "shorter", TimeLimit: time.Millisecond}, "sleep 600")
@@ -88,7 +88,7 @@ func TestRunnersTimeLimit(t *testing.T) {
 }
 
 func TestShutdownLosesBuildsAndKeepsStarts(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	end := h.runner(func(r *Runner) { r.Slots = 1 })
 	h.create("runs", "trap '' TERM", "echo begun", "sleep 600", "sleep 600")
 	h.create("waits", "echo hello")
@@ -118,7 +118,7 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 	t.Setenv("SECRET", "of the runner")
 	t.Setenv("TOASTER_MIRROR", "passed on")
 	t.Setenv("SOURCE_DATE_EPOCH", "1234567890")
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.create("env", "env", "umask", "timeout 0.2 cat || echo stdin stays open", "tty || :",
 		`test "$TMPDIR" != "$WORKSPACE"`, `touch "$TMPDIR/x"`)
@@ -136,7 +136,7 @@ func TestBuildsGetAnEnvironmentOfTheirOwn(t *testing.T) {
 }
 
 func TestPathsMayBeRelativeAndLinks(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	t.Chdir(filepath.Dir(h.Database))
 	if err := os.MkdirAll("elsewhere", 0o755); err != nil {
 		t.Fatal(err)
@@ -158,7 +158,7 @@ func TestPathsMayBeRelativeAndLinks(t *testing.T) {
 }
 
 func TestSumsAreVerified(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	for name, c := range map[string]struct{ line, reason string }{
 		"wrong":   {"echo image >image; sha256sum image >SHA256SUMS; echo changed >image", "does not match"},
@@ -180,7 +180,7 @@ func TestSumsAreVerified(t *testing.T) {
 }
 
 func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.create("odd", "mkdir -p dist/sub/empty; cd dist", "echo image >image; chmod 000 image; mkfifo fifo; ln -s /etc/passwd link; ln image hard",
 		`printf x >"$(printf 'new\nline')"; printf x >"$(printf 'latin\351')"; mkdir shut; echo x >shut/x; chmod 000 shut`)
@@ -208,7 +208,7 @@ func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 // A sparse file of 4 GB goes from the build to a reader without passing through memory.
 func TestLargeArtifact(t *testing.T) {
 	const size = 4<<30 + 10
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.create("large", "mkdir dist; truncate -s 4294967296 dist/image", "printf 0123456789 >>dist/image")
 	b := h.becomes("large", h.start("large"), engine.Succeeded)
@@ -239,7 +239,7 @@ func TestLargeArtifact(t *testing.T) {
 }
 
 func TestExpiredBuildsAreDeletedFromTheDisk(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	h.runner(nil)
 	h.define(engine.Job{Name: "many"}, "mkdir dist; echo image >dist/image")
 	for range 4 {
@@ -268,7 +268,7 @@ func TestExpiredBuildsAreDeletedFromTheDisk(t *testing.T) {
 }
 
 func TestRefusedDefinitions(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	for _, name := range []string{"", ".", "..", "a/b", "@runners", "a b", "ü", "a\x00", strings.Repeat("x", 201)} {
 		if err := h.Create(t.Context(), engine.Job{Name: name}); err == nil {
 			t.Errorf("a job named %q was made", name)
@@ -284,7 +284,7 @@ func TestRefusedDefinitions(t *testing.T) {
 
 // Two runners, as processes of their own, share a queue of many jobs: each start is built once, and no job twice at once.
 func TestTwoRunnersShareAQueue(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	const jobs, rounds = 8, 4
 	built := filepath.Join(t.TempDir(), "built")
 	for i := range jobs {
@@ -322,7 +322,7 @@ func TestTwoRunnersShareAQueue(t *testing.T) {
 }
 
 func TestRunnerThatHangs(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	r := h.process()
 	h.create("job", "echo hello")
 	h.becomes("job", h.start("job"), engine.Succeeded)
@@ -353,7 +353,7 @@ func TestRunnerThatHangs(t *testing.T) {
 }
 
 func TestNothingIsRemovedAcrossAMount(t *testing.T) {
-	h := newHouse(t)
+	h := newFixture(t)
 	path := filepath.Join(h.WorkDir, "a \"quoted\" \\ name", "mnt")
 	if err := os.MkdirAll(path, 0o755); err != nil {
 		t.Fatal(err)

@@ -13,14 +13,14 @@ import (
 	"toaster.do/lib/store"
 )
 
-// OutageStore keeps in the database that an engine is away, so that not every request waits for it again.
+// OutageStore keeps in the database that an engine is unavailable, so that not every request waits for it again.
 type OutageStore struct {
 	Store  *store.DB
 	Now    func() time.Time
 	Logger *slog.Logger
 }
 
-// How long an engine that is away is left alone. What only an administrator can mend is not mended in seconds.
+// How long an engine that is unavailable is left alone. What only an administrator can fix takes longer.
 const (
 	retryUnavailable = 10 * time.Second
 	retryRefused     = 30 * time.Second
@@ -41,8 +41,8 @@ func (s *OutageStore) Outage(ctx context.Context) *engine.Outage {
 	return o
 }
 
-// Check returns why the engine is not to be asked now; known says that it was away when it was asked last. Of several
-// that ask after a while one is let through.
+// Check returns why the engine is not to be asked now; known says that it was unavailable when it was asked last. Of
+// several that ask after a while one is let through.
 func (s *OutageStore) Check(ctx context.Context) (known bool, err error) {
 	o := s.Outage(ctx)
 	if o == nil {
@@ -87,7 +87,7 @@ func (s *OutageStore) write(ctx context.Context, o *engine.Outage) {
 	}
 }
 
-// explainOutage gives open builds the outage of an engine that is away as their reason.
+// explainOutage gives open builds the outage of an engine that is unavailable as their reason.
 func (r *Reconciler) explainOutage(ctx context.Context, jobs []*store.Job, builds ...*store.Build) {
 	for _, j := range jobs {
 		if j.Last != nil {

@@ -188,9 +188,10 @@ const jobTimeout = 15 * time.Second
 // resumeKey is under which name the database has the job at which Reconcile had to stop.
 const resumeKey = "reconcile.stopped"
 
-// Reconcile brings database and engine together again, whatever happened to either: for cron, every minute.
-// It returns how many jobs needed something, and what could not be done. An engine that is away is asked once; where
-// ctx ends, or the engine is away, before all jobs had their turn, the next Reconcile begins with those that had none.
+// Reconcile brings database and engine together again, whatever happened to either: for cron, every minute. It returns
+// how many jobs needed something, and what could not be done. An engine that is unavailable is asked once; where ctx
+// ends, or the engine is unavailable, before all jobs had their turn, the next Reconcile begins with those that had
+// none.
 func (r *Reconciler) Reconcile(ctx context.Context) (jobs int, err error) {
 	unsettled, err := r.Store.UnfinishedJobs(ctx)
 	if err != nil {

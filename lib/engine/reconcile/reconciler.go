@@ -79,7 +79,7 @@ func (r *Reconciler) Builds(ctx context.Context, owner int64, id string) ([]*sto
 	return builds, err
 }
 
-// Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is away.
+// Build returns one build, in the state that the engine gave at most a few seconds ago, unless it is unavailable.
 func (r *Reconciler) Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error) {
 	ctx = RequestContext(ctx)
 	b, err := r.Store.Build(ctx, owner, id, number)
@@ -107,7 +107,7 @@ func (r *Reconciler) PushByID(ctx context.Context, owner int64, id string) (*sto
 	return r.Store.Job(ctx, owner, id)
 }
 
-// Push is reconcileJob for requests: what the person wanted is stored already, so that an engine which is away,
+// Push is reconcileJob for requests: what the person wanted is stored already, so that an engine which is unavailable,
 // slow, or refuses is noted and not an error of theirs.
 func (r *Reconciler) Push(ctx context.Context, job *store.Job) {
 	ctx, cancel := CallContext(ctx)

@@ -32,7 +32,7 @@ func (r *Reconciler) refreshJob(ctx context.Context, job *store.Job) bool {
 }
 
 // refreshStale asks the engine, once, about those of the jobs that can have changed and were not asked about in
-// the last seconds. It reports whether it asked. An engine that is away changes nothing: the page says how
+// the last seconds. It reports whether it asked. An engine that is unavailable changes nothing: the page says how
 // old its states are.
 func (r *Reconciler) refreshStale(ctx context.Context, jobs []*store.Job) bool {
 	var stale []*store.Job

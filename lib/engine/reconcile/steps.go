@@ -201,8 +201,8 @@ func (l stepScanner) handlePhase(m engine.Mark) {
 	}
 }
 
-// beginPhase notes that a phase begins, and so where the build is. A log with more of them than any build has is none of
-// ours.
+// beginPhase notes that a phase begins, and so where the build is. A log with more of them than any build has is none
+// of ours.
 func (l stepScanner) beginPhase(p store.Phase) {
 	if len(l.scan.Phases) < 10000 {
 		l.scan.Phases = append(l.scan.Phases, p)

@@ -1,10 +1,16 @@
 package jenkinstest
 
 import (
+	"encoding/xml"
+	"fmt"
+	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -14,205 +20,163 @@ type job struct {
 	config   string // config.xml
 	project  project
 	disabled bool
-	held     bool // a fresh copy, which must be configured before it builds
 	next     int  // the next build's number
 	starting bool // an executor has taken it, the build isn't there yet
 	deleting bool
-	builds   []*run // newest first
+	builds   []*build // newest first
 }
+
+// project is a freestyle project's config.xml, as far as it matters.
+type project struct {
+	XMLName      xml.Name `xml:"project"`
+	Description  string   `xml:"description"`
+	Disabled     bool     `xml:"disabled"`
+	AssignedNode string   `xml:"assignedNode"`
+	Shell        []struct {
+		Command  string `xml:"command"`
+		Unstable int    `xml:"unstableReturn"` // the exit status that makes the build unstable
+	} `xml:"builders>hudson.tasks.Shell"`
+	Parameters *struct{} `xml:"properties>hudson.model.ParametersDefinitionProperty"`
+	Archiver   *archiver `xml:"publishers>hudson.tasks.ArtifactArchiver"`
+}
+
+// escape is how Jenkins writes a name into a URL.
+func escape(name string) string { return strings.ReplaceAll(url.PathEscape(name), "+", "%2B") }
 
 func (s *Server) job(name string) *job { return s.jobs[strings.ToLower(name)] }
 
 func (s *Server) sortedJobs() []*job {
 	var all []*job
-	for _, j := range s.jobs {
-		all = append(all, j)
+	for _, name := range slices.Sorted(maps.Keys(s.jobs)) {
+		all = append(all, s.jobs[name])
 	}
-	slices.SortFunc(all, func(a, b *job) int { return strings.Compare(strings.ToLower(a.name), strings.ToLower(b.name)) })
 	return all
 }
 
-func (c *call) createItem(v *view) {
-	if !c.postOnly() || !c.require(JobCreate) {
+func (s *Server) jobFields(j *job) fields {
+	return fields{"_class": "hudson.model.FreeStyleProject", "name": j.name, "fullName": j.name,
+		"description": j.project.Description, "disabled": j.disabled, "nextBuildNumber": j.next,
+		"labelExpression": j.project.AssignedNode, "builds": func() any { return list(j.builds, s.buildFields) },
+		"lastBuild": func() any {
+			if len(j.builds) == 0 {
+				return nil
+			}
+			return s.buildFields(j.builds[0])
+		},
+		"queueItem": func() any {
+			if i := s.queue.of(j); i != nil {
+				return s.itemFields(i)
+			}
+			return nil
+		}}
+}
+
+func (c *call) createItem() {
+	if !c.post(JobCreate) {
 		return
 	}
-	contentType, mode := c.r.Header.Get("Content-Type"), c.param("mode")
-	name := c.param("name")
-	trimmed := strings.TrimSpace(name)
+	name, contentType := c.form.Get("name"), c.r.Header.Get("Content-Type")
+	j := &job{name: name, next: 1}
 	switch {
-	case contentType == "" && mode != "copy":
-		c.failure("No Content-Type header set")
-	case !c.form.Has("name"):
-		c.failure("Query parameter 'name' is required")
-	case badName(trimmed) != "":
-		c.failure(badName(trimmed))
-	case c.s.job(trimmed) != nil:
-		c.failure("A job already exists with the name ‘" + trimmed + "’")
-	case mode == "copy":
-		c.copy(trimmed)
-	case strings.HasPrefix(contentType, "application/xml"), strings.HasPrefix(contentType, "text/xml"):
-		c.create(trimmed, v)
-	default:
+	case c.s.job(name) != nil:
+		c.failure("A job already exists with the name ‘" + name + "’")
+	case !strings.HasPrefix(contentType, "application/xml"):
 		c.failure("No mode given")
+	case c.configure(j):
+		c.s.jobs[strings.ToLower(name)] = j
 	}
 }
 
-func (c *call) create(name string, v *view) {
-	p, stored, err := parseConfig(c.body)
-	if err != nil || len(name) > 255 {
+var xmlDeclaration = regexp.MustCompile(`^\s*<\?xml[^>]*\?>`)
+
+// configure gives a job the config.xml that was sent.
+func (c *call) configure(j *job) bool {
+	var p project
+	if err := xml.Unmarshal(xmlDeclaration.ReplaceAll(c.body, nil), &p); err != nil {
 		c.oops(http.StatusInternalServerError)
-		return
+		return false
 	}
-	c.s.jobs[strings.ToLower(name)] = &job{name: name, config: stored, project: p, disabled: p.Disabled, next: 1}
-	if v != nil && !v.save(c, func() { v.names[strings.ToLower(name)] = true }) {
-		return
-	}
-	c.ok()
+	j.config, j.project, j.disabled = string(c.body), p, p.Disabled
+	return true
 }
 
-func (c *call) copy(name string) {
-	from := c.s.job(c.param("from"))
-	if from == nil {
-		c.failure("No such job: " + c.param("from"))
-		return
+// routeJob answers what is below /job/; a job that the user may not read is not there.
+func (c *call) routeJob(path []string) {
+	var j *job
+	if len(path) > 1 && c.user.may(JobRead) {
+		j = c.s.job(path[0])
 	}
-	c.s.jobs[strings.ToLower(name)] = &job{name: name, config: from.config, project: from.project, disabled: from.disabled, held: true, next: 1}
-	c.redirect("/job/" + escape(name) + "/configure")
-}
-
-// jobAt answers what is below /job/; a job that the user may not read is not there.
-func (c *call) jobAt(seg []string) {
-	if len(seg) == 0 || seg[0] == "" {
+	if j == nil {
 		c.notFound()
 		return
 	}
-	j := c.s.job(seg[0])
-	if j == nil || !c.user.may(JobRead) {
-		c.notFound()
-		return
+	if number, err := strconv.Atoi(path[1]); err == nil {
+		for _, b := range j.builds {
+			if b.number == number && len(path) > 2 {
+				c.routeBuild(b, path[2:])
+				return
+			}
+		}
 	}
-	if len(seg) == 1 {
-		c.redirect("/job/" + escape(seg[0]) + "/")
-		return
-	}
-	if b := j.find(seg[1]); b != nil {
-		c.runAt(j, b, seg[1], seg[2:])
-		return
-	}
-	self := "/job/" + escape(seg[0]) + "/"
-	switch seg[1] {
-	case "":
-		c.jobPage(j)
+	switch path[1] {
 	case "api":
-		c.api(seg[1:], c.s.jobBean(j, self))
+		c.api(path[1:], c.s.jobFields(j))
 	case "config.xml":
 		c.config(j)
-	case "build":
-		c.build(j)
-	case "buildWithParameters":
-		if c.postOnly() && c.require(JobBuild) {
-			c.oops(http.StatusInternalServerError)
-		}
-	case "disable", "enable":
-		c.enable(j, self, seg[1] == "enable")
-	case "doDelete":
-		if c.postOnly() && c.require(JobDelete) && c.delete(j) {
-			c.redirect("/")
-		}
-	case "description":
-		c.describe(j)
-	case "doRename":
-		c.rename(j)
-	case "doWipeOutWorkspace":
-		if c.postOnly() && c.require(JobBuild) {
-			os.RemoveAll(c.s.workspace(j))
-			c.redirect(self)
-		}
-	case "ws":
-		c.html("Workspace of " + j.name + " on master")
 	default:
+		c.jobAction(j, "/job/"+escape(path[0])+"/", path[1])
+	}
+}
+
+var jobActions = map[string]string{"build": JobBuild, "doWipeOutWorkspace": JobBuild, "doDelete": JobDelete,
+	"disable": JobConfigure, "enable": JobConfigure, "doRename": JobConfigure}
+
+func (c *call) jobAction(j *job, self, action string) {
+	permission, known := jobActions[action]
+	if !known {
 		c.notFound()
-	}
-}
-
-func (c *call) jobPage(j *job) {
-	switch c.r.Method {
-	case "DELETE":
-		if c.require(JobDelete) && c.delete(j) {
-			c.w.WriteHeader(http.StatusNoContent)
-		}
-	default:
-		c.html(j.name)
-	}
-}
-
-func (c *call) config(j *job) {
-	switch c.r.Method {
-	case "GET", "HEAD":
-		if c.require(JobConfigure) {
-			c.w.Header().Set("Content-Type", "application/xml")
-			c.w.Write([]byte(j.config))
-		}
-	case "POST":
-		if !c.require(JobConfigure) {
-			return
-		}
-		p, stored, err := parseConfig(c.body)
-		if err != nil {
-			c.oops(http.StatusInternalServerError)
-			return
-		}
-		j.project, j.config, j.disabled, j.held = p, stored, p.Disabled, false
-		c.s.maintain()
-		c.ok()
-	default:
-		c.w.WriteHeader(http.StatusBadRequest)
-	}
-}
-
-func (c *call) enable(j *job, self string, yes bool) {
-	if !c.postOnly() || !c.require(JobConfigure) {
 		return
 	}
-	if j.disabled == yes {
-		j.disabled = !yes
-		j.config = withDisabled(j.config, !yes)
+	if !c.post(permission) {
+		return
 	}
-	if !yes {
-		c.s.cancelAll(j)
+	switch action {
+	case "build":
+		c.build(j)
+		return
+	case "doWipeOutWorkspace":
+		os.RemoveAll(filepath.Join(c.s.home, "workspace", j.name))
+	case "doDelete":
+		self = "/"
+		if !c.delete(j) {
+			return
+		}
+	case "disable", "enable":
+		j.disabled = action == "disable"
+		j.config = disabledElement.ReplaceAllLiteralString(j.config, fmt.Sprintf("<disabled>%t</disabled>", j.disabled))
+		if j.disabled {
+			c.s.cancelAll(j)
+		}
+	case "doRename":
+		delete(c.s.jobs, strings.ToLower(j.name))
+		j.name = c.form.Get("newName")
+		c.s.jobs[strings.ToLower(j.name)] = j
 	}
 	c.redirect(self)
 }
 
-func (c *call) describe(j *job) {
-	if c.r.Method != "POST" {
-		d, _ := j.description().(string)
-		c.text("text/plain;charset=utf-8", d)
+func (c *call) config(j *job) {
+	if !c.require(JobConfigure) {
 		return
 	}
-	if c.require(JobConfigure) {
-		d := c.param("description")
-		j.project.Description = &d
-		c.w.WriteHeader(http.StatusNoContent)
+	if c.r.Method != "POST" {
+		c.text("application/xml", j.config)
+	} else if c.configure(j) {
+		c.s.maintain()
 	}
 }
 
-func (c *call) rename(j *job) {
-	to := strings.TrimSpace(c.param("newName"))
-	switch {
-	case !c.postOnly() || !c.require(JobConfigure):
-	case badName(to) != "":
-		c.failure(badName(to))
-	case c.s.job(to) != nil && c.s.job(to) != j:
-		c.failure("A job already exists with the name ‘" + to + "’")
-	default:
-		delete(c.s.jobs, strings.ToLower(j.name))
-		os.Rename(filepath.Join(c.s.home, "jobs", j.name), filepath.Join(c.s.home, "jobs", to))
-		j.name = to
-		c.s.jobs[strings.ToLower(to)] = j
-		c.redirect("/job/" + escape(to))
-	}
-}
+var disabledElement = regexp.MustCompile(`<disabled>\s*\w+\s*</disabled>`)
 
 // delete cancels what waits, stops what runs and deletes the job; its workspace stays. The controller goes on with
 // other requests while a build comes to its end.
@@ -223,9 +187,9 @@ func (c *call) delete(j *job) bool {
 	}
 	j.deleting = true
 	c.s.cancelAll(j)
-	running := c.s.running(j)
+	running := c.s.building(j)
 	for _, b := range running {
-		b.interrupt(c.user.name())
+		b.interrupt(c.user.Name)
 	}
 	c.unlocked(func() {
 		for _, b := range running {

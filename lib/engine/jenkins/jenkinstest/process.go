@@ -2,12 +2,11 @@ package jenkinstest
 
 import (
 	"bytes"
+	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,10 +16,10 @@ import (
 var errStopped, errGone = errors.New("stopped"), errors.New("gone")
 
 // shell runs one shell step: with -xe, unless it begins with "#!".
-func (s *Server) shell(b *run, command, workspace string) error {
+func (s *Server) shell(b *build, command, workspace string) error {
 	command = strings.ReplaceAll(command, "\r\n", "\n")
-	script, err := s.scriptFile(command)
-	if err != nil {
+	script := filepath.Join(s.home, b.cookie+".sh")
+	if err := os.WriteFile(script, []byte(command), 0o600); err != nil {
 		return err
 	}
 	defer os.Remove(script)
@@ -28,10 +27,11 @@ func (s *Server) shell(b *run, command, workspace string) error {
 	if first, _, _ := strings.Cut(command, "\n"); strings.HasPrefix(first, "#!") {
 		args = append(strings.Fields(first[2:]), script)
 	}
-	b.log.say("[" + filepath.Base(workspace) + "] $ " + strings.Join(args, " "))
+	b.say("[" + filepath.Base(workspace) + "] $ " + strings.Join(args, " "))
 	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Dir, cmd.Env = workspace, s.environment(b, workspace)
-	cmd.Stdout, cmd.Stderr = b.log.file, b.log.file
+	cmd.Dir, cmd.Stdout, cmd.Stderr = workspace, b.log, b.log
+	cmd.Env = append(os.Environ(), cookieName+"="+b.cookie, "BUILD_NUMBER="+strconv.Itoa(b.number),
+		"JOB_NAME="+filepath.Base(workspace), "WORKSPACE="+workspace, "NODE_NAME="+b.node.Name)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		return err
@@ -41,52 +41,19 @@ func (s *Server) shell(b *run, command, workspace string) error {
 	select {
 	case err := <-done:
 		return err
-	case <-b.gone:
+	case <-b.ctx.Done():
+	}
+	if context.Cause(b.ctx) == errGone {
 		return errGone
-	case <-b.stop:
 	}
 	signalGroup(cmd.Process.Pid, b.cookie, syscall.SIGTERM)
 	select {
 	case <-done:
-	case <-time.After(s.grace()):
+	case <-time.After(5 * time.Second):
 		signalGroup(cmd.Process.Pid, b.cookie, syscall.SIGKILL)
 		<-done
 	}
 	return errStopped
-}
-
-// grace is how long a build has after SIGTERM: none when all ends.
-func (s *Server) grace() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return 0
-	}
-	return s.opt.Grace
-}
-
-func (s *Server) scriptFile(command string) (string, error) {
-	s.mu.Lock()
-	s.scripts++
-	n := s.scripts
-	s.mu.Unlock()
-	path := filepath.Join(s.home, fmt.Sprintf("jenkins%d.sh", n))
-	return path, os.WriteFile(path, []byte(command), 0o600)
-}
-
-func (s *Server) environment(b *run, workspace string) []string {
-	url := strings.TrimSuffix(s.opt.RootURL, "/") + "/"
-	env := os.Environ()
-	for _, kv := range [][2]string{
-		{cookieName, b.cookie}, {"JENKINS_SERVER_COOKIE", b.cookie[:16]}, {"JENKINS_HOME", s.home}, {"JENKINS_URL", url}, {"HUDSON_URL", url},
-		{"BUILD_NUMBER", strconv.Itoa(b.number)}, {"BUILD_ID", strconv.Itoa(b.number)}, {"BUILD_DISPLAY_NAME", "#" + strconv.Itoa(b.number)},
-		{"BUILD_TAG", fmt.Sprintf("jenkins-%s-%d", filepath.Base(workspace), b.number)}, {"BUILD_URL", url + "job/" + escape(filepath.Base(workspace)) + "/" + strconv.Itoa(b.number) + "/"},
-		{"JOB_NAME", filepath.Base(workspace)}, {"JOB_BASE_NAME", filepath.Base(workspace)}, {"JOB_URL", url + "job/" + escape(filepath.Base(workspace)) + "/"},
-		{"WORKSPACE", workspace}, {"EXECUTOR_NUMBER", strconv.Itoa(b.slot)}, {"NODE_NAME", b.node.Name}, {"NODE_LABELS", strings.Join(slices.Concat(b.node.Labels, []string{b.node.Name}), " ")},
-	} {
-		env = append(env, kv[0]+"="+kv[1])
-	}
-	return env
 }
 
 // cookieName is the variable by which a build's processes are found, also when they have left their group.

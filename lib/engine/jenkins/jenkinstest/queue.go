@@ -3,8 +3,9 @@ package jenkinstest
 import (
 	"fmt"
 	"net/http"
-	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -22,12 +23,12 @@ type item struct {
 	job       *job
 	since     time.Time
 	due       time.Time // the end of the quiet period
-	causes    []string  // the users who asked
-	buildable time.Time // since when the quiet period is over
-	taken     bool      // it has left for an executor
+	user      string
+	buildable bool // the quiet period is over
+	taken     bool // it has left for an executor
 	leftAt    time.Time
 	cancelled bool
-	run       *run // nil for a moment after it has left
+	build     *build // nil for a moment after it has left
 }
 
 func (q *queue) of(j *job) *item {
@@ -49,12 +50,7 @@ func (q *queue) find(id int) *item {
 }
 
 func (q *queue) leave(i *item) {
-	for at, other := range q.items {
-		if other == i {
-			q.items = append(q.items[:at:at], q.items[at+1:]...)
-			break
-		}
-	}
+	q.items = slices.DeleteFunc(q.items, func(other *item) bool { return other == i })
 	if q.left == nil {
 		q.left = map[int]*item{}
 	}
@@ -62,78 +58,33 @@ func (q *queue) leave(i *item) {
 	q.left[i.id] = i
 }
 
-func (q *queue) drop() { q.items, q.left = nil, nil }
-
-var delayForm = regexp.MustCompile(`^(\d+) *(ms|millis|millisecs?|s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?)?$`)
-
 // build puts a job into the queue, or joins the item that waits there already.
 func (c *call) build(j *job) {
-	if c.r.Method != "POST" {
-		c.w.Header().Set("Allow", "POST")
-		c.head(http.StatusMethodNotAllowed, htmlUTF8)
-		c.page("Form post required", "You must use POST method to trigger builds.")
-		return
-	}
-	if !c.require(JobBuild) {
-		return
-	}
-	if j.disabled || j.held {
+	if j.disabled {
 		c.oops(http.StatusConflict)
 		return
 	}
-	if j.project.Parameters != nil && !c.form.Has("json") {
+	if j.project.Parameters != nil {
 		c.jetty(http.StatusBadRequest, "This page expects a form submission")
 		return
 	}
-	delay, ok := c.delay(j)
-	if !ok || j.deleting {
-		c.oops(http.StatusInternalServerError)
-		return
-	}
-	i := c.s.schedule(j, c.user.name(), delay)
-	c.w.Header().Set("Location", fmt.Sprintf("%s/queue/item/%d/", c.here(), i.id))
-	c.w.WriteHeader(http.StatusCreated)
-}
-
-func (c *call) delay(j *job) (time.Duration, bool) {
-	if !c.form.Has("delay") {
-		if q := j.project.QuietPeriod; q != nil {
-			return time.Duration(*q) * time.Second, true
+	delay := c.s.opt.QuietPeriod
+	if c.form.Has("delay") {
+		var err error
+		if delay, err = time.ParseDuration(strings.TrimSuffix(c.form.Get("delay"), "ec")); err != nil { // 0sec
+			c.oops(http.StatusInternalServerError)
+			return
 		}
-		return c.s.opt.QuietPeriod, true
 	}
-	m := delayForm.FindStringSubmatch(c.param("delay"))
-	if m == nil {
-		return 0, false
-	}
-	n, err := strconv.Atoi(m[1])
-	unit := time.Second
-	switch {
-	case len(m[2]) > 1 && m[2][:2] == "ms" || len(m[2]) > 4 && m[2][:5] == "milli":
-		unit = time.Millisecond
-	case m[2] != "" && m[2][0] == 'm':
-		unit = time.Minute
-	case m[2] != "" && m[2][0] == 'h':
-		unit = time.Hour
-	case m[2] != "" && m[2][0] == 'd':
-		unit = 24 * time.Hour
-	}
-	return time.Duration(n) * unit, err == nil
-}
-
-func (s *Server) schedule(j *job, user string, delay time.Duration) *item {
-	now := time.Now()
-	i := s.queue.of(j)
+	i := c.s.queue.of(j)
 	if i == nil {
-		s.queue.last++
-		i = &item{id: s.queue.last, job: j, since: now, due: now.Add(delay)}
-		s.queue.items = append(s.queue.items, i)
-	} else if due := now.Add(delay); due.Before(i.due) {
-		i.due = due
+		c.s.queue.last++
+		i = &item{id: c.s.queue.last, job: j, since: time.Now(), due: time.Now().Add(delay), user: c.user.Name}
+		c.s.queue.items = append(c.s.queue.items, i)
 	}
-	i.causes = append(i.causes, user)
-	s.maintain()
-	return i
+	c.s.maintain()
+	c.w.Header().Set("Location", fmt.Sprintf("%s/queue/item/%d/", c.address(), i.id))
+	c.w.WriteHeader(http.StatusCreated)
 }
 
 func (s *Server) cancelAll(j *job) {
@@ -147,19 +98,17 @@ func (s *Server) cancelAll(j *job) {
 func (s *Server) maintain() {
 	now := time.Now()
 	for id, i := range s.queue.left {
-		if now.Sub(i.leftAt) >= s.opt.KeepLeft && (i.run != nil || i.cancelled) {
+		if now.Sub(i.leftAt) >= s.opt.KeepLeft && (i.build != nil || i.cancelled) {
 			delete(s.queue.left, id)
 		}
 	}
-	for _, i := range append([]*item(nil), s.queue.items...) {
+	for _, i := range slices.Clone(s.queue.items) {
 		if wait := i.due.Sub(now); wait > 0 {
 			s.later(wait, s.maintain)
 			continue
 		}
-		if i.buildable.IsZero() {
-			i.buildable = now
-		}
-		if s.quieting || s.blocking(i.job) != nil || i.job.starting {
+		i.buildable = true
+		if s.quieting || len(s.building(i.job)) > 0 || i.job.starting {
 			continue
 		}
 		if n, slot := s.freeSlot(i.job.project.AssignedNode); n != nil {
@@ -180,24 +129,13 @@ func (s *Server) later(after time.Duration, f func()) {
 	})
 }
 
-// blocking is the build that a job has to wait for.
-func (s *Server) blocking(j *job) *run {
-	if j.project.ConcurrentBuild {
-		return nil
-	}
-	for _, b := range s.running(j) {
-		return b
-	}
-	return nil
-}
-
 // take gives an item to an executor: it has left the queue a moment before there is a build, and there is a build a
 // moment before it is known which item it came from.
 func (s *Server) take(i *item, n *node, slot int) {
 	i.taken = true
 	s.queue.leave(i)
 	i.job.starting = true
-	n.slots[slot] = &run{job: i.job}
+	n.slots[slot] = &build{job: i.job}
 	s.later(s.opt.LeaveWindow*2/3, func() {
 		i.job.starting = false
 		n.slots[slot] = nil
@@ -208,8 +146,93 @@ func (s *Server) take(i *item, n *node, slot int) {
 		}
 		b := s.begin(i, n, slot)
 		s.later(s.opt.LeaveWindow/3, func() {
-			b.queueID, i.run = i.id, b
+			b.queueID, i.build = i.id, b
 			s.launch(b)
 		})
 	})
+}
+
+// routeQueue answers what is below /queue/.
+func (c *call) routeQueue(path []string) {
+	switch {
+	case len(path) > 1 && path[0] == "item":
+		c.s.maintain()
+		id, _ := strconv.Atoi(path[1])
+		if i := c.s.queue.find(id); i != nil {
+			c.api(path[2:], c.s.itemFields(i))
+		} else {
+			c.notFound()
+		}
+	case len(path) > 0 && path[0] == "cancelItem":
+		c.cancelItem()
+	default:
+		c.api(path, fields{"_class": "hudson.model.Queue", "items": func() any { return c.s.queueList() }})
+	}
+}
+
+func (c *call) cancelItem() {
+	id, _ := strconv.Atoi(c.form.Get("id"))
+	i := c.s.queue.find(id)
+	switch {
+	case i == nil:
+		c.oops(http.StatusNotFound)
+	case !c.user.may(JobCancel):
+		c.oops(http.StatusUnprocessableEntity)
+	case i.cancelled || i.taken:
+		c.oops(http.StatusInternalServerError)
+	default:
+		i.cancelled = true
+		c.s.queue.leave(i)
+		c.w.WriteHeader(http.StatusNoContent)
+	}
+}
+
+// queueList has those in the quiet period first, then the blocked ones, then those that wait for an executor, the
+// newest of them first.
+func (s *Server) queueList() []fields {
+	list := []fields{}
+	for _, class := range []string{"WaitingItem", "BlockedItem", "BuildableItem"} {
+		for n, i := range s.queue.items {
+			if class == "BuildableItem" {
+				i = s.queue.items[len(s.queue.items)-1-n]
+			}
+			if is, _ := s.itemState(i); is == class {
+				list = append(list, s.itemFields(i))
+			}
+		}
+	}
+	return list
+}
+
+func (s *Server) itemFields(i *item) fields {
+	class, why := s.itemState(i)
+	f := fields{"_class": "hudson.model.Queue$" + class, "blocked": class == "BlockedItem", "id": i.id,
+		"inQueueSince": i.since.UnixMilli(), "why": why, "task": func() any { return s.jobFields(i.job) }}
+	if class == "LeftItem" {
+		f["cancelled"] = i.cancelled
+		f["executable"] = func() any {
+			if i.build == nil {
+				return nil
+			}
+			return s.buildFields(i.build)
+		}
+	}
+	return f
+}
+
+// itemState is what an item is, and why it waits.
+func (s *Server) itemState(i *item) (class, why string) {
+	switch building := s.building(i.job); {
+	case i.taken || i.cancelled:
+		return "LeftItem", ""
+	case !i.buildable:
+		return "WaitingItem", fmt.Sprintf("In the quiet period. Expires in %.1f sec", time.Until(i.due).Seconds())
+	case len(building) > 0:
+		return "BlockedItem", fmt.Sprintf("Build #%d is already in progress (ETA: N/A)", building[0].number)
+	case s.quieting:
+		return "BuildableItem", "Jenkins is about to shut down"
+	case i.job.project.AssignedNode == "":
+		return "BuildableItem", "Waiting for next available executor"
+	}
+	return "BuildableItem", s.waitsForLabel(i.job.project.AssignedNode)
 }

@@ -12,7 +12,7 @@ import (
 
 // Many who ask at once, while the controller restarts, crashes and fails, find it well afterwards.
 func TestAStorm(t *testing.T) {
-	c := begin(t, Options{QuietPeriod: time.Millisecond, LeaveWindow: 3 * time.Millisecond, FinishWindow: time.Millisecond, Grace: 100 * time.Millisecond, View: "v"})
+	c := begin(t, Options{QuietPeriod: time.Millisecond, LeaveWindow: 3 * time.Millisecond, FinishWindow: time.Millisecond, View: "v"})
 	c.RacingViews(true)
 	stop := make(chan struct{})
 	var all sync.WaitGroup
@@ -26,8 +26,8 @@ func TestAStorm(t *testing.T) {
 				default:
 				}
 				for _, request := range []string{
-					"POST /view/v/createItem?name=" + name, "POST /job/" + name + "/build", "GET /view/v/api/json?tree=jobs[name,builds[number,result]{0,3},queueItem[*]]",
-					"GET /job/" + name + "/lastBuild/logText/progressiveText?start=3", "GET /queue/api/json", "GET /computer/api/json?depth=2", "POST /job/" + name + "/lastBuild/stop",
+					"POST /createItem?name=" + name, "POST /view/v/addJobToView?name=" + name, "POST /job/" + name + "/build", "GET /view/v/api/json?tree=jobs[name,builds[number,result]{0,3},queueItem[id]]",
+					"GET /job/" + name + "/1/logText/progressiveText?start=3", "GET /queue/api/json", "GET /computer/api/json", "POST /job/" + name + "/1/stop",
 					"POST /queue/cancelItem?id=" + fmt.Sprint(n), "POST /job/" + name + "/disable", "POST /job/" + name + "/enable", "POST /job/" + name + "/doDelete",
 				} {
 					c.throw(request)

@@ -21,8 +21,8 @@ import (
 	"toaster.do/lib/target"
 )
 
-// house is a service with a real database, on an engine whose controller can be made to fail. Its clock can be turned.
-type house struct {
+// fixture is a service with a real database, on an engine whose controller can be made to fail. Its clock can be turned.
+type fixture struct {
 	*testing.T
 	*jobs.Service
 	controller *jenkinstest.Server
@@ -49,11 +49,11 @@ func (e *scripted) Create(ctx context.Context, job engine.Job) error {
 func quick() jenkinstest.Options {
 	return jenkinstest.Options{
 		Executors: 3, QuietPeriod: time.Millisecond, LeaveWindow: 6 * time.Millisecond, FinishWindow: 4 * time.Millisecond,
-		Phases: jenkinstest.Phases{Stopping: 5 * time.Millisecond, Unauthorised: 5 * time.Millisecond, Refused: 5 * time.Millisecond, Starting: 5 * time.Millisecond},
+		Phase: 5 * time.Millisecond,
 	}
 }
 
-func newHouse(t *testing.T, opt jenkinstest.Options) *house {
+func newFixture(t *testing.T, opt jenkinstest.Options) *fixture {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "toaster.db")
@@ -61,7 +61,7 @@ func newHouse(t *testing.T, opt jenkinstest.Options) *house {
 		t.Fatal(err)
 	}
 	s := jenkinstest.Start(t, opt)
-	h := &house{T: t, controller: s, database: path}
+	h := &fixture{T: t, controller: s, database: path}
 	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
 	h.Service = service(t, path, h.engine)
 	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
@@ -106,13 +106,13 @@ func hurried(fault string) func(*jenkins.Options) {
 }
 
 // falls lets the controller fail in a way.
-func (h *house) falls(name string, fault func(*jenkinstest.Server)) {
+func (h *fixture) falls(name string, fault func(*jenkinstest.Server)) {
 	h.engine.Engine = engineOn(h.T, h.controller, patient, hurried(name))
 	fault(h.controller)
 }
 
 // add makes a job; what its builds do is the engine's script.
-func (h *house) add() *store.Job {
+func (h *fixture) add() *store.Job {
 	h.Helper()
 	job, err := h.Add(h.Context(), h.ann, jobs.Submission{Target: "rootfs_amd64_bookworm", Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
 	if err != nil {
@@ -122,7 +122,7 @@ func (h *house) add() *store.Job {
 }
 
 // starts presses the button once.
-func (h *house) starts(job *store.Job) {
+func (h *fixture) starts(job *store.Job) {
 	h.Helper()
 	if _, already, err := h.Start(h.Context(), h.ann.ID, job.ID); err != nil || already {
 		h.Fatalf("Start: already %v, %v", already, err)
@@ -130,14 +130,14 @@ func (h *house) starts(job *store.Job) {
 }
 
 // syncs lets a minute pass, with cron's sync in it.
-func (h *house) syncs() error {
+func (h *fixture) syncs() error {
 	h.ahead.Add(int64(time.Minute))
 	_, err := h.Reconcile(h.Context())
 	return err
 }
 
 // at returns a job's builds as the database has them, oldest first, in words: "1 succeeded, 2 queued".
-func (h *house) at(job *store.Job) string {
+func (h *fixture) at(job *store.Job) string {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -151,7 +151,7 @@ func (h *house) at(job *store.Job) string {
 }
 
 // becomes lets cron sync until the job's builds are as wanted, oldest first.
-func (h *house) becomes(job *store.Job, wanted string) {
+func (h *fixture) becomes(job *store.Job, wanted string) {
 	h.Helper()
 	var err error
 	for end := time.Now().Add(30 * time.Second); h.at(job) != wanted; time.Sleep(10 * time.Millisecond) {
@@ -163,7 +163,7 @@ func (h *house) becomes(job *store.Job, wanted string) {
 }
 
 // ended lets cron sync until the job's builds have ended, and returns their states.
-func (h *house) ended(job *store.Job) string {
+func (h *fixture) ended(job *store.Job) string {
 	h.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		err := h.syncs()
@@ -178,7 +178,7 @@ func (h *house) ended(job *store.Job) string {
 }
 
 // settles checks that after a few more syncs nothing has changed: the builds are as wanted, and so many scripts have run.
-func (h *house) settles(job *store.Job, wanted string, ran int) {
+func (h *fixture) settles(job *store.Job, wanted string, ran int) {
 	h.Helper()
 	h.becomes(job, wanted)
 	for range 2 {
@@ -203,7 +203,7 @@ func (h *house) settles(job *store.Job, wanted string, ran int) {
 }
 
 // quiets lets cron sync until there is nothing left to do.
-func (h *house) quiets() {
+func (h *fixture) quiets() {
 	h.Helper()
 	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		h.ahead.Add(int64(time.Minute))
@@ -218,7 +218,7 @@ func (h *house) quiets() {
 }
 
 // ran are the numbers of the builds whose scripts have begun.
-func (h *house) ran() []string {
+func (h *fixture) ran() []string {
 	text, err := os.ReadFile(h.engine.ran)
 	if err != nil && !os.IsNotExist(err) {
 		h.Fatal(err)
@@ -227,7 +227,7 @@ func (h *house) ran() []string {
 }
 
 // begins waits until so many scripts have begun.
-func (h *house) begins(n int) {
+func (h *fixture) begins(n int) {
 	h.Helper()
 	for end := time.Now().Add(20 * time.Second); len(h.ran()) < n; time.Sleep(3 * time.Millisecond) {
 		if time.Now().After(end) {
@@ -237,7 +237,7 @@ func (h *house) begins(n int) {
 }
 
 // well ends whatever is wrong with the controller.
-func (h *house) well() {
+func (h *fixture) well() {
 	h.Helper()
 	if err := h.controller.Well(); err != nil {
 		h.Fatal(err)

@@ -79,7 +79,9 @@ lint:
 		[ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
-	@echo deadcode; dead=$$(go tool deadcode -test ./...) || exit 1; [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
+	@echo deadcode; dead=$$(go tool deadcode -test ./...) || exit 1; \
+		dead=$$(printf '%s\n' "$$dead" | grep -v -e '^lib/view/viewtest/' -e 'Difference\.Error'); \
+		[ -z "$$dead" ] || { echo "$$dead"; exit 1; } # left out: what generated tests use
 	cd lib/dockerfile/oracle && go vet ./...
 
 bench: test-tools build

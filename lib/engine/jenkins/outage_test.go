@@ -70,7 +70,7 @@ func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 			h.controller.Requests()
 			for range 5 {
 				for _, said := range h.opened(waits) {
-					if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "The build starts when it is available") {
+					if !strings.Contains(said, c.says+" "+since) || !strings.Contains(said, "The build starts ") {
 						t.Errorf("of what waits: %q", said)
 					}
 				}

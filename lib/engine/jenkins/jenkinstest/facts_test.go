@@ -166,6 +166,7 @@ func TestAFinishedBuild(t *testing.T) {
 		fact{request: "POST /job/demo/1/stop", status: 302, headers: []string{"Location: HERE/job/demo/1/"}},
 	)
 	c.Permit("toaster", JobCancel, false)
+	c.until("/computer/api/json?tree=busyExecutors", `"busyExecutors":0`) // its slot is free a moment later
 	c.check(fact{request: "POST /job/demo/1/stop", status: 302})
 }
 

@@ -106,7 +106,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
-	c.done(c.post(path+"/limits", "jobs", "7", "running", "", "daily", "0", "build_minutes", "77", "artifacts", "2 GiB",
+	c.done(c.post(path+"/limits", "jobs", "7", "concurrent_builds", "", "builds_per_day", "0", "build_minutes", "77", "artifact_bytes", "2 GiB",
 		"keep_days", "9"), "The limits are saved")
 	p, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
@@ -120,7 +120,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 			t.Errorf("no %s in %s", want, page.body)
 		}
 	}
-	for _, wrong := range [][]string{{"jobs", "-1"}, {"artifacts", "much"}, {"keep_days", "-1"}, {"daily", "99999999999"}} {
+	for _, wrong := range [][]string{{"jobs", "-1"}, {"artifact_bytes", "much"}, {"keep_days", "-1"}, {"builds_per_day", "99999999999"}} {
 		a := c.post(path+"/limits", wrong...)
 		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `class="fault"`) || !strings.Contains(a.body, `value="`+wrong[1]+`"`) {
 			t.Errorf("%v: %d %s", wrong, a.status, a.body)

@@ -121,7 +121,7 @@ func TestNoLimitForAPersonIsAccepted(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	const path = "/admin/people/1"
-	if a := c.post(path+"/limits", "jobs", "0", "running", "0", "daily", "0", "build_minutes", "0", "artifacts", "0", "keep_days", "0"); a.status != http.StatusSeeOther {
+	if a := c.post(path+"/limits", "jobs", "0", "concurrent_builds", "0", "builds_per_day", "0", "build_minutes", "0", "artifact_bytes", "0", "keep_days", "0"); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get(path); !strings.Contains(a.body, "0 means unlimited") || strings.Count(a.body, `value="0`) != 6 {

@@ -234,8 +234,8 @@ func table(t *testing.T) map[string]map[string]int {
 const everything = `
 [limits]
 jobs = 0
-running = 0
-daily = 0
+concurrent_builds = 0
+builds_per_day = 0
 [site]
 url = "http://www.example.org"
 [signup]

@@ -24,7 +24,7 @@ import (
 
 const small = "FROM debian:bookworm\nRUN true\n"
 
-var unlimited = []string{"\njobs = 3\n", "\njobs = 0\n", "\nrunning = 3\n", "\nrunning = 0\n", "\ndaily = 50\n", "\ndaily = 0\n", "\nqueue = 100\n", "\nqueue = 0\n"}
+var unlimited = []string{"\njobs = 3\n", "\njobs = 0\n", "\nconcurrent_builds = 3\n", "\nconcurrent_builds = 0\n", "\nbuilds_per_day = 50\n", "\nbuilds_per_day = 0\n", "\nqueue = 100\n", "\nqueue = 0\n"}
 
 // Fifty clients, five to a person, log in, hand jobs in, start and follow builds, stop and remove them, for a minute, while programs are
 // killed at random: what was answered is true, and nothing else went wrong than what was killed. TOASTER_CROWD is another time, such as

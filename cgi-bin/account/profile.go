@@ -57,7 +57,7 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
 	cfg, p := r.Site.Config, r.Who.Person
-	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.Absolute, cfg.Mail.On(), r.Who.Token == nil
+	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Who.Token == nil
 	v.NeedsFactor = cfg.NeedsFactor(p.IsAdmin()) && !p.HasFactor()
 	var err error
 	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {

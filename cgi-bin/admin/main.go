@@ -25,7 +25,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"), Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields("jobs", "running", "daily", "build_minutes", "artifacts", "keep_days"), Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields("jobs", "concurrent_builds", "builds_per_day", "build_minutes", "artifact_bytes", "keep_days"), Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields("tokens"), Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/factor", Access: web.Admin, Do: a.resetFactor, Again: "/people/{id}"},
 		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePersonForm},

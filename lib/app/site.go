@@ -29,8 +29,8 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),
 			Builds: store.Limits{
-				Running: cfg.Limits.Running, Daily: cfg.Limits.Daily, Minutes: cfg.Limits.Minutes,
-				Bytes:    int64(cfg.Limits.Artifacts),
+				Running: cfg.Limits.ConcurrentBuilds, Daily: cfg.Limits.BuildsPerDay, Minutes: cfg.Limits.Minutes,
+				Bytes:    int64(cfg.Limits.ArtifactBytes),
 				KeepDays: cfg.Limits.KeepDays, Queue: cfg.Limits.Queue,
 			},
 			Keep: cfg.Local.Keep,

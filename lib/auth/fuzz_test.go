@@ -96,7 +96,7 @@ func FuzzLimits(f *testing.F) {
 	f.Add("-1", "1e9", "0")
 	f.Fuzz(func(t *testing.T, jobs, artifacts, days string) {
 		own, err := ParseLimits(func(name string) string {
-			return map[string]string{"jobs": jobs, "artifacts": artifacts, "keep_days": days}[name]
+			return map[string]string{"jobs": jobs, "artifact_bytes": artifacts, "keep_days": days}[name]
 		})
 		if err != nil {
 			if apperr.Of(err).Field == "" {

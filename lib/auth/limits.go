@@ -16,7 +16,7 @@ import (
 // which.
 func ParseLimits(field func(name string) string) (own store.LimitOverrides, err error) {
 	var wrong []error
-	for name, to := range map[string]**int{"jobs": &own.Jobs, "running": &own.Running, "daily": &own.Daily,
+	for name, to := range map[string]**int{"jobs": &own.Jobs, "concurrent_builds": &own.Running, "builds_per_day": &own.Daily,
 		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
 		text := strings.TrimSpace(field(name))
 		if text == "" {
@@ -31,11 +31,11 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 		v := int(n)
 		*to = &v
 	}
-	if text := strings.TrimSpace(field("artifacts")); text != "" {
+	if text := strings.TrimSpace(field("artifact_bytes")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
 			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a size.",
-				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.").At("artifacts"))
+				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.").At("artifact_bytes"))
 		}
 		n := int64(size)
 		own.Bytes = &n
@@ -46,22 +46,22 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 // LimitsOf returns a user's own limits as ParseLimits reads them.
 func LimitsOf(p *store.User) map[string]string {
 	own := map[string]string{}
-	for name, n := range map[string]int{"jobs": p.MaxJobs, "running": p.MaxRunning, "daily": p.MaxDaily,
+	for name, n := range map[string]int{"jobs": p.MaxJobs, "concurrent_builds": p.MaxRunning, "builds_per_day": p.MaxDaily,
 		"build_minutes": p.MaxMinutes, "keep_days": p.KeepDays} {
 		if n >= 0 {
 			own[name] = strconv.Itoa(n)
 		}
 	}
 	if p.MaxBytes >= 0 {
-		own["artifacts"] = config.Size(p.MaxBytes).String()
+		own["artifact_bytes"] = config.Size(p.MaxBytes).String()
 	}
 	return own
 }
 
 // Share is what a user has taken of one of their limits.
 type Share struct {
-	Name        string // "jobs", "running", "daily", "build_minutes", "artifacts"
-	Taken, Most int64  // Most 0: no limit; bytes where the name is "artifacts"
+	Name        string // "jobs", "concurrent_builds", "builds_per_day", "build_minutes", "artifact_bytes"
+	Taken, Most int64  // Most 0: no limit; bytes where the name is "artifact_bytes"
 }
 
 // Full tells whether nothing of it is left.
@@ -78,11 +78,11 @@ func (a *Accounts) Shares(ctx context.Context, p *store.User) (list []Share, kee
 	if p.MaxJobs >= 0 {
 		jobs = p.MaxJobs
 	}
-	l := store.Limits{Running: c.Running, Daily: c.Daily, Minutes: c.Minutes, Bytes: int64(c.Artifacts),
+	l := store.Limits{Running: c.ConcurrentBuilds, Daily: c.BuildsPerDay, Minutes: c.Minutes, Bytes: int64(c.ArtifactBytes),
 		KeepDays: c.KeepDays}.For(p)
 	return []Share{
-		{"jobs", int64(u.Jobs), int64(jobs)}, {"running", int64(u.Running), int64(l.Running)},
-		{"daily", int64(u.Daily), int64(l.Daily)}, {"build_minutes", int64(u.Minutes), int64(l.Minutes)},
-		{"artifacts", u.Bytes, l.Bytes},
+		{"jobs", int64(u.Jobs), int64(jobs)}, {"concurrent_builds", int64(u.Running), int64(l.Running)},
+		{"builds_per_day", int64(u.Daily), int64(l.Daily)}, {"build_minutes", int64(u.Minutes), int64(l.Minutes)},
+		{"artifact_bytes", u.Bytes, l.Bytes},
 	}, l.KeepDays, nil
 }

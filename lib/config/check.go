@@ -35,7 +35,7 @@ func (c *Config) rules() []rule {
 		{c.Paths.Targets != "", "paths.targets", "must not be empty"},
 		{c.Paths.Builds != "", "paths.builds", "must not be empty"},
 		{c.Engine == "local" || c.Engine == "jenkins", "engine", `must be "local" or "jenkins"`},
-		{c.Local.Slots > 0, "local.slots", "must be at least 1"},
+		{c.Local.Concurrency > 0, "local.concurrency", "must be at least 1"},
 		{c.Local.TimeLimit >= time.Second, "local.time_limit", "must be at least a second"},
 		{c.Local.OutputLimit >= 1<<10, "local.output_limit", "must be at least 1 KiB"},
 		{c.Local.Keep > 0, "local.keep", "must be at least 1"},
@@ -65,8 +65,8 @@ func (c *Config) rules() []rule {
 		{c.Limits.ContextUnpacked > 0, "limits.context_unpacked", "must be more than 0"},
 		{c.Limits.ContextEntries > 0, "limits.context_entries", "must be at least 1"},
 		{c.Limits.Jobs >= 0, "limits.jobs", "must not be negative"},
-		{c.Limits.Running >= 0, "limits.running", "must not be negative"},
-		{c.Limits.Daily >= 0, "limits.daily", "must not be negative"},
+		{c.Limits.ConcurrentBuilds >= 0, "limits.concurrent_builds", "must not be negative"},
+		{c.Limits.BuildsPerDay >= 0, "limits.builds_per_day", "must not be negative"},
 		{c.Limits.Minutes >= 0, "limits.build_minutes", "must not be negative"},
 		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
 		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
@@ -75,7 +75,7 @@ func (c *Config) rules() []rule {
 		{c.Log.Format == "text" || c.Log.Format == "json", "log.format", `must be "text" or "json"`},
 		{c.Log.To == "stderr" || c.Log.To == "syslog", "log.to", `must be "stderr" or "syslog"`},
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
-		{c.Session.Absolute >= c.Session.Idle, "session.absolute", "must not be shorter than session.idle"},
+		{c.Session.MaxAge >= c.Session.Idle, "session.max_age", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
 	}, c.peopleRules()...)
 }

@@ -37,7 +37,7 @@ type Paths struct {
 
 // Local configures the local engine and its runner.
 type Local struct {
-	Slots       int           // builds at once
+	Concurrency int           // builds at once
 	TimeLimit   time.Duration // a build running longer has failed
 	OutputLimit Size          // a log longer than this ends its build
 	Keep        int           // newest builds of a job that are kept
@@ -79,13 +79,13 @@ type Limits struct {
 	ContextUnpacked Size `toml:"context_unpacked"`
 	ContextEntries  int  `toml:"context_entries"` // files, folders and links in the archive
 	// Of one person, where nothing else is set for them; 0: no limit.
-	Jobs      int
-	Running   int  // builds queued or running at once
-	Daily     int  // builds started in 24 hours
-	Minutes   int  `toml:"build_minutes"` // minutes of building in 24 hours
-	Sources   Size // Dockerfiles and contexts of all their jobs, in all revisions that were built
-	Artifacts Size // kept by all their builds together; checked before a build starts
-	KeepDays  int  `toml:"keep_days"` // how long a build's log and artifacts are kept
+	Jobs             int
+	ConcurrentBuilds int  `toml:"concurrent_builds"` // builds queued or running at once
+	BuildsPerDay     int  `toml:"builds_per_day"`    // builds started in 24 hours
+	Minutes          int  `toml:"build_minutes"`     // minutes of building in 24 hours
+	Sources          Size // Dockerfiles and contexts of all their jobs, in all revisions that were built
+	ArtifactBytes    Size `toml:"artifact_bytes"` // kept by all their builds together; checked before a build starts
+	KeepDays         int  `toml:"keep_days"`      // how long a build's log and artifacts are kept
 
 	Queue    int  // builds of all people that wait; more are refused. 0: no limit
 	FreeDisk Size `toml:"free_disk"` // with less left on a disk that builds need, none starts; 0: no matter
@@ -95,9 +95,9 @@ type Limits struct {
 
 // Session configures log-ins.
 type Session struct {
-	Idle     time.Duration // without a request for this long, a session is over
-	Absolute time.Duration // a session is over this long after its log-in, whatever happens
-	Secure   string        // the cookie's Secure attribute: "auto" (when the request came by HTTPS), "always", "never"
+	Idle   time.Duration // without a request for this long, a session is over
+	MaxAge time.Duration // a session is over this long after its log-in, whatever happens
+	Secure string        // the cookie's Secure attribute: "auto" (when the request came by HTTPS), "always", "never"
 
 	SecondFactor bool `toml:"second_factor"` // everybody needs one; without it only the account's own pages open
 }

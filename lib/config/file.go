@@ -14,7 +14,7 @@ type file struct {
 	Paths  Paths
 	Limits Limits
 	Local  struct {
-		Slots       int
+		Concurrency int
 		TimeLimit   duration `toml:"time_limit"`
 		OutputLimit Size     `toml:"output_limit"`
 		Keep        int
@@ -34,9 +34,10 @@ type file struct {
 		Keep           int
 	}
 	Session struct {
-		Idle, Absolute duration
-		Secure         string
-		SecondFactor   bool `toml:"second_factor"`
+		Idle         duration
+		MaxAge       duration `toml:"max_age"`
+		Secure       string
+		SecondFactor bool `toml:"second_factor"`
 	}
 	Signup Signup
 	Admin  Admin
@@ -48,7 +49,7 @@ type file struct {
 func fileOf(c *Config) *file {
 	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Limits: c.Limits, Signup: c.Signup,
 		Admin: c.Admin, Mail: c.Mail, Log: c.Log}
-	f.Local.Slots, f.Local.Keep, f.Local.WorkDir = c.Local.Slots, c.Local.Keep, c.Local.WorkDir
+	f.Local.Concurrency, f.Local.Keep, f.Local.WorkDir = c.Local.Concurrency, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit,
 		c.Local.ArtifactLimit
 	j := &f.Jenkins
@@ -56,7 +57,7 @@ func fileOf(c *Config) *file {
 	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
 	j.OutputLimit = c.Jenkins.OutputLimit
 	j.ConnectTimeout, j.CallTimeout = duration{c.Jenkins.ConnectTimeout}, duration{c.Jenkins.CallTimeout}
-	f.Session.Idle, f.Session.Absolute, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.Absolute}, c.Session.Secure
+	f.Session.Idle, f.Session.MaxAge, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.MaxAge}, c.Session.Secure
 	f.Session.SecondFactor = c.Session.SecondFactor
 	return f
 }
@@ -65,14 +66,14 @@ func (f *file) config() *Config {
 	j := &f.Jenkins
 	return &Config{
 		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Limits: f.Limits,
-		Local: Local{f.Local.Slots, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir,
+		Local: Local{f.Local.Concurrency, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir,
 			f.Local.ArtifactLimit},
 		Jenkins: Jenkins{
 			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
 			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
 			OutputLimit: j.OutputLimit,
 		},
-		Session: Session{f.Session.Idle.Duration, f.Session.Absolute.Duration, f.Session.Secure, f.Session.SecondFactor},
+		Session: Session{f.Session.Idle.Duration, f.Session.MaxAge.Duration, f.Session.Secure, f.Session.SecondFactor},
 		Signup:  f.Signup, Admin: f.Admin, Mail: f.Mail, Log: f.Log,
 	}
 }

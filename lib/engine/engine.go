@@ -7,9 +7,8 @@ import (
 	"io"
 	"time"
 
-	"toaster.do/lib/store"
-
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/store"
 )
 
 // State is the state of a build.

@@ -11,10 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/shell"
-
-	"toaster.do/lib/apperr"
 )
 
 // hostile is a FROM that no shell must see.

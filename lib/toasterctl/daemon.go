@@ -171,12 +171,12 @@ func runQueue(w *world) error {
 // one: the build says so, too.
 func (w *world) slots(cfg *config.Config) []int {
 	_, ids := ofUser()
-	slots := max(1, min(cfg.Local.Slots, len(ids)))
-	if command := addIDs(cfg.Local.Slots); command != nil {
-		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.slots is %d: as root, run %s",
-			count(len(ids), "build"), cfg.Local.Slots, strings.Join(command, " ")))
+	slots := max(1, min(cfg.Local.Concurrency, len(ids)))
+	if command := addIDs(cfg.Local.Concurrency); command != nil {
+		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, run %s",
+			count(len(ids), "build"), cfg.Local.Concurrency, strings.Join(command, " ")))
 	}
-	cfg.Local.Slots = slots
+	cfg.Local.Concurrency = slots
 	return ids[:min(slots, len(ids))]
 }
 

@@ -27,8 +27,8 @@ func idsFinding(cfg *config.Config) finding {
 	if taken := overlap(string(uids), string(gids), name, firsts); taken.who != "" {
 		return taken.finding(what, name)
 	}
-	if command := addIDs(cfg.Local.Slots); command != nil {
-		if len(firsts) == 0 && cfg.Local.Slots == 1 && os.Getuid() == 0 && !usual(cfg) {
+	if command := addIDs(cfg.Local.Concurrency); command != nil {
+		if len(firsts) == 0 && cfg.Local.Concurrency == 1 && os.Getuid() == 0 && !usual(cfg) {
 			return fine(
 				what,
 				fmt.Sprintf(
@@ -40,11 +40,11 @@ func idsFinding(cfg *config.Config) finding {
 		return finding{
 			What: what,
 			Problem: fmt.Sprintf(
-				"%s assigns %s IDs for %s at once, but local.slots is %d.",
+				"%s assigns %s IDs for %s at once, but local.concurrency is %d.",
 				subUIDs,
 				name,
 				count(len(firsts), "build"),
-				cfg.Local.Slots,
+				cfg.Local.Concurrency,
 			),
 			Advice: command[0] + " " + strings.Join(command[1:], " "),
 		}
@@ -54,7 +54,7 @@ func idsFinding(cfg *config.Config) finding {
 		fmt.Sprintf(
 			"%d for each of %s, assigned to %s only",
 			idsOfABuild,
-			count(cfg.Local.Slots, "build"),
+			count(cfg.Local.Concurrency, "build"),
 			name,
 		),
 	)

@@ -156,13 +156,13 @@ doctor; fix 'isolation: user IDs'; doctor; cat /etc/subuid`)
 		"ok      isolation: user IDs: 65536 for each of 1 build, assigned to root only",
 		"root:1179648:65536",
 	)
-	adjusted(t, config, "slots = 1", "slots = 2")
+	adjusted(t, config, "concurrency = 1", "concurrency = 2")
 	apart(t, config, `
 cp -a /etc "$dir/etc" && mount --bind "$dir/etc" /etc
 for f in subuid subgid; do printf 'root:1048576:65536\n' >/etc/$f; done
 hide crun runc
 doctor; fix 'isolation: user IDs'; doctor`).says(
-		"problem isolation: user IDs: /etc/subuid assigns root IDs for 1 build at once, but local.slots is 2",
+		"problem isolation: user IDs: /etc/subuid assigns root IDs for 1 build at once, but local.concurrency is 2",
 		"ok      isolation: user IDs: 65536 for each of 2 builds")
 }
 

@@ -109,7 +109,7 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 		return err
 	}
 	if os.Geteuid() == 0 && cfg.Engine == "local" && (c.Dir == "" || c.IDs) {
-		if err := s.ids(cfg.Local.Slots); err != nil {
+		if err := s.ids(cfg.Local.Concurrency); err != nil {
 			return err
 		}
 	}

@@ -97,12 +97,12 @@ func (c *userRemove) Run(w *world) error {
 
 type userLimit struct {
 	somebody
-	Jobs      *string `placeholder:"N" help:"Maximum number of jobs."`
-	Running   *string `placeholder:"N" help:"Maximum number of concurrent builds, queued or running."`
-	Daily     *string `placeholder:"N" help:"Maximum number of builds per day."`
-	Minutes   *string `name:"build-minutes" placeholder:"N" help:"Maximum build minutes per day."`
-	Artifacts *string `placeholder:"SIZE" help:"Maximum size of all artifacts: “20 GiB”."`
-	KeepDays  *string `placeholder:"N" help:"Days until the log and artifacts of a build are deleted. 0: never."`
+	Jobs             *string `placeholder:"N" help:"Maximum number of jobs."`
+	ConcurrentBuilds *string `placeholder:"N" help:"Maximum number of concurrent builds, queued or running."`
+	BuildsPerDay     *string `placeholder:"N" help:"Maximum number of builds per day."`
+	Minutes          *string `name:"build-minutes" placeholder:"N" help:"Maximum build minutes per day."`
+	ArtifactBytes    *string `placeholder:"SIZE" help:"Maximum size of all artifacts: “20 GiB”."`
+	KeepDays         *string `placeholder:"N" help:"Days until the log and artifacts of a build are deleted. 0: never."`
 }
 
 func (userLimit) Help() string {
@@ -116,8 +116,8 @@ func (c *userLimit) Run(w *world) error {
 			return orSee(err, "user list")
 		}
 		now := auth.LimitsOf(p)
-		asked := map[string]*string{"jobs": c.Jobs, "running": c.Running, "daily": c.Daily, "build_minutes": c.Minutes,
-			"artifacts": c.Artifacts, "keep_days": c.KeepDays}
+		asked := map[string]*string{"jobs": c.Jobs, "concurrent_builds": c.ConcurrentBuilds, "builds_per_day": c.BuildsPerDay, "build_minutes": c.Minutes,
+			"artifact_bytes": c.ArtifactBytes, "keep_days": c.KeepDays}
 		changed := false
 		for name, value := range asked {
 			if value != nil {
@@ -154,9 +154,9 @@ func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store
 		name        string
 		site, taken any
 	}{
-		{"jobs", l.Jobs, used.Jobs}, {"running", l.Running, used.Running}, {"daily", l.Daily, used.Daily},
+		{"jobs", l.Jobs, used.Jobs}, {"concurrent_builds", l.ConcurrentBuilds, used.Running}, {"builds_per_day", l.BuildsPerDay, used.Daily},
 		{"build_minutes", l.Minutes, used.Minutes},
-		{"artifacts", l.Artifacts, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
+		{"artifact_bytes", l.ArtifactBytes, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
 	} {
 		rows = append(rows, []string{r.name, unlimited(own[r.name]), unlimited(fmt.Sprint(r.site)), fmt.Sprint(r.taken)})
 	}

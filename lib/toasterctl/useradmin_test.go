@@ -25,18 +25,18 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("signout", email, "--tokens").exits(0).says("All sessions of")
 	user("suspend", "nobody@example.org").exits(1).complains("account does not exist", "user list")
 
-	user("limit", email, "--jobs", "9", "--artifacts", "2 GiB",
-		"--daily=0").exits(0).says(
+	user("limit", email, "--jobs", "9", "--artifact-bytes", "2 GiB",
+		"--builds-per-day=0").exits(0).says(
 		"jobs=9 running=default daily=0 build_minutes=default artifacts=2147483648 keep_days=default")
 	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "daily=0")
 	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "daily=0")
-	user("limit", email).exits(0).says("artifacts", "2 GiB", "20 GiB")
-	user("limit", email, "--keep-days", "0", "--artifacts", "0", "--jobs", "0", "--running", "0", "--build-minutes", "0").exits(0).says(
+	user("limit", email).exits(0).says("artifact_bytes", "2 GiB", "20 GiB")
+	user("limit", email, "--keep-days", "0", "--artifact-bytes", "0", "--jobs", "0", "--concurrent-builds", "0", "--build-minutes", "0").exits(0).says(
 		"jobs=0 running=0 daily=0 build_minutes=0 artifacts=0 keep_days=0")
 	if a := user("limit", email).exits(0); strings.Count(a.out, "none") != 6 {
 		t.Error(a.out)
 	}
-	user("limit", email, "--artifacts", "much").exits(1).complains("not a size")
+	user("limit", email, "--artifact-bytes", "much").exits(1).complains("not a size")
 
 	user("remove", email).exits(2)
 	user("remove", email, "--yes").exits(1).complains("only administrator")

@@ -24,7 +24,7 @@ func codecs(cfg *config.Config, keys [][]byte) []securecookie.Codec {
 
 // maxAge is a cookie's life in seconds.
 func maxAge(cfg *config.Config) int {
-	return int((cfg.Session.Absolute + genuine) / time.Second)
+	return int((cfg.Session.MaxAge + genuine) / time.Second)
 }
 
 // secure tells whether the cookie may travel by HTTPS only.

@@ -99,7 +99,7 @@ func (m *Manager) Begin(w http.ResponseWriter, r *http.Request, p *store.User, b
 	rand.Read(id) // never fails (crypto/rand)
 	now := m.Now()
 	s := &store.Session{
-		UserID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.Absolute),
+		UserID: p.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(m.cfg.Session.MaxAge),
 		Address: m.Address(r), Agent: agent(r),
 	}
 	if err := m.db.AddSession(r.Context(), s, digestOf(id), m.digest(r), by...); err != nil {

@@ -80,7 +80,7 @@ func TestWithoutRequestsASessionEnds(t *testing.T) {
 func TestASessionEndsHoweverMuchItIsUsed(t *testing.T) {
 	s := newSite(t)
 	c := s.logIn(nil)
-	end := s.now.Add(s.cfg.Session.Absolute)
+	end := s.now.Add(s.cfg.Session.MaxAge)
 	for s.now.Add(time.Hour).Before(end) {
 		s.now = s.now.Add(time.Hour)
 		s.expect("used every hour", c, anna, "")
@@ -219,7 +219,7 @@ func TestTheCookieFitsWhereTheSiteIs(t *testing.T) {
 		if got.Name != c.name || got.Path != c.path || got.Secure != c.secure || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Domain != "" {
 			t.Errorf("%+v: %v", c, got)
 		}
-		if limit := int((s.cfg.Session.Absolute + 7*24*time.Hour).Seconds()); got.MaxAge != limit {
+		if limit := int((s.cfg.Session.MaxAge + 7*24*time.Hour).Seconds()); got.MaxAge != limit {
 			t.Errorf("it lives %d seconds, wanted %d", got.MaxAge, limit)
 		}
 	}
@@ -252,7 +252,7 @@ func TestStrangeBrowserNamesDoNoHarm(t *testing.T) {
 func TestACookieOutlivesItsSessionByAWeekOnly(t *testing.T) {
 	s := newSite(t)
 	for age, good := range map[time.Duration]bool{
-		0: true, s.cfg.Session.Absolute + 6*24*time.Hour: true, s.cfg.Session.Absolute + 8*24*time.Hour: false, -time.Hour: true,
+		0: true, s.cfg.Session.MaxAge + 6*24*time.Hour: true, s.cfg.Session.MaxAge + 8*24*time.Hour: false, -time.Hour: true,
 	} {
 		if got := s.digest(request(s.aged(s.logIn(nil), age))); (got != nil) != good {
 			t.Errorf("a cookie made %v ago is taken: %v", age, got != nil)

@@ -323,7 +323,7 @@ func (c *collection) verify() error {
 		have[r.Path] = r.SHA256
 	}
 	for line := range strings.Lines(string(sums)) {
-		name, sum, ok := parseSum(strings.TrimSuffix(line, "\n"))
+		name, sum, ok := engine.ParseChecksum(strings.TrimSuffix(line, "\n"))
 		switch {
 		case !ok:
 			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS has an invalid line: %.80q.", line)}
@@ -334,18 +334,4 @@ func (c *collection) verify() error {
 		}
 	}
 	return nil
-}
-
-// parseSum reads a line of sha256sum: digest, two spaces or a space and an asterisk, and the name; after a backslash at
-// the line's beginning the name is escaped.
-func parseSum(line string) (name, sum string, ok bool) {
-	line, escaped := strings.CutPrefix(line, `\`)
-	if len(line) < 67 || line[64] != ' ' || line[65] != ' ' && line[65] != '*' {
-		return "", "", false
-	}
-	name, sum = line[66:], strings.ToLower(line[:64])
-	if escaped {
-		name = strings.NewReplacer(`\\`, `\`, `\n`, "\n", `\r`, "\r").Replace(name)
-	}
-	return strings.TrimPrefix(name, "./"), sum, true
 }

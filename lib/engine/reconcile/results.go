@@ -3,7 +3,6 @@ package reconcile
 import (
 	"bufio"
 	"context"
-	"encoding/hex"
 	"errors"
 	"io"
 	"slices"
@@ -56,9 +55,8 @@ func (r *Reconciler) checksums(ctx context.Context, job *store.Job, b *store.Bui
 	defer stream.Close()
 	lines := bufio.NewScanner(io.LimitReader(stream, 1<<20))
 	for lines.Scan() {
-		sum, path, ok := strings.Cut(lines.Text(), "  ")
-		if raw, err := hex.DecodeString(sum); ok && err == nil && len(raw) == 32 {
-			sums[strings.TrimPrefix(path, "./")] = sum
+		if name, digest, ok := engine.ParseChecksum(lines.Text()); ok {
+			sums[name] = digest
 		}
 	}
 	return sums, lines.Err()

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -297,13 +299,14 @@ ps -o user= -p $pid --ppid $pid | sort
 	}
 }
 
-// upgrade has a user there, and a configuration that was changed, before the next version comes.
+// upgrade has a user there, and a configuration that was changed, before the next version comes, whose schema is newer.
 func (c *chroot) upgrade(deb string) {
 	c.run("sed", "-i", `s/^name = .*/name = "our own"/`, "/etc/toaster/toaster.toml")
 	c.oldUser()
 	next := filepath.Join(filepath.Dir(deb), "next")
 	sh(c, nil, "dpkg-deb", "-R", deb, next)
 	sh(c, nil, "sed", "-i", "s/^Version: .*/Version: 1.1/; s/^\tversion=1.0/\tversion=1.1/", next+"/DEBIAN/control", next+"/DEBIAN/postinst")
+	newerSchema(c.T, filepath.Join(next, "usr/bin/toasterctl"))
 	sh(c, nil, "dpkg-deb", "-Znone", "-b", next, next+".deb")
 	c.dpkg(next+".deb", "-i", "/root/toaster.deb")
 	if name := lineOf(c, "/etc/toaster/toaster.toml", "name = "); name != `name = "our own"` {
@@ -313,7 +316,35 @@ func (c *chroot) upgrade(deb string) {
 		c.Errorf("the people are gone: %s", people)
 	}
 	c.is("/var/backups/toaster/before-1.1.tar.gz", "root:root 600")
+	c.is("/var/lib/toaster/toaster.db.schema-1", "www-data:www-data 600")
 	c.is("/var/lib/toaster/toaster.db", "www-data:www-data 640")
+}
+
+// newerSchema builds a toasterctl that has one migration more.
+func newerSchema(t *testing.T, program string) {
+	t.Helper()
+	top, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, dir := filepath.Join(top, "lib/store"), t.TempDir()
+	source, err := os.ReadFile(filepath.Join(store, "migrate.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, migrate, overlay := filepath.Join(dir, "more.sql"), filepath.Join(dir, "migrate.go"), filepath.Join(dir, "overlay.json")
+	text, err := json.Marshal(map[string]map[string]string{"Replace": {
+		filepath.Join(store, "migrations/0002_more.sql"): more, filepath.Join(store, "migrate.go"): migrate}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := regexp.MustCompile(`schemaVersion( +)= 1\n`).ReplaceAllString(string(source), "schemaVersion$1= 2\n")
+	for path, content := range map[string]string{more: "ALTER TABLE user ADD COLUMN more TEXT;\n", migrate: newer, overlay: string(text)} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sh(t, nil, "go", "build", "-overlay", overlay, "-ldflags", "-extldflags -static", "-o", program, "../toasterctl")
 }
 
 func (c *chroot) oldUser() {

@@ -23,9 +23,9 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 		return findLink(w, r, "address", &confirmTemplate, "/account/address")
 	}
 	switch {
-	case r.Who.Token != nil:
+	case r.Identity.Token != nil:
 		return apperr.New(apperr.PermissionDenied, "This page does not accept tokens.", "Log in with a browser.")
-	case r.Who.Person == nil:
+	case r.Identity.User == nil:
 		return r.Redirect(w, "/account/login?next=%2Faccount%2Faddress")
 	}
 	form, err := r.Kept()
@@ -40,14 +40,14 @@ func addressForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showAddress(w http.ResponseWriter, r *web.Request, status int, p addressPage) error {
-	p.Old, p.Mailed = r.Who.Person.Email, r.Site.Config.Mail.On()
+	p.Old, p.Mailed = r.Identity.User.Email, r.Site.Config.Mail.On()
 	return r.Page(w, status, addressTemplate.With(p), view.View{Here: "account"})
 }
 
 func changeAddress(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil {
-		err = accounts(r).ChangeAddress(r.Context(), r.Who.Person, in.Values["email"], in.Values["confirm"])
+		err = accounts(r).ChangeAddress(r.Context(), r.Identity.User, in.Values["email"], in.Values["confirm"])
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -68,7 +68,7 @@ func confirmAddress(w http.ResponseWriter, r *web.Request) error {
 	if err := accounts(r).ConfirmAddress(r.Context(), in.Values["link"], r.Entry("address", "", "")); err != nil {
 		return err
 	}
-	if r.Who.Person == nil {
+	if r.Identity.User == nil {
 		return done(w, r, "/account/login", "address")
 	}
 	return done(w, r, "/account", "address")

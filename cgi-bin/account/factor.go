@@ -41,7 +41,7 @@ func factorForm(w http.ResponseWriter, r *web.Request) error {
 
 // showFactor shows the page; secret is the one that is being set up, nil for a new one.
 func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage, secret []byte) error {
-	a, p := accounts(r), r.Who.Person
+	a, p := accounts(r), r.Identity.User
 	v.On, v.Needed = p.HasFactor(), r.Site.Config.NeedsFactor(p.IsAdmin())
 	if v.On {
 		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
@@ -68,7 +68,7 @@ func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage,
 }
 
 // purpose ties a sealed secret to the session that asked for it.
-func purpose(r *web.Request) string { return fmt.Sprintf("factor:%d", r.Who.Session) }
+func purpose(r *web.Request) string { return fmt.Sprintf("factor:%d", r.Identity.Session) }
 
 // picture draws a QR code as an SVG path, a row of dark modules a line, with the margin of four that scanners need.
 func picture(text string) (path string, size int, err error) {
@@ -101,7 +101,7 @@ func enableFactor(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	secret, _ := r.Site.Sessions.Unseal(purpose(r), in.Values["state"], enrolLife)
-	codes, err := accounts(r).EnableFactor(r.Context(), r.Who.Person, in.Values["confirm"], secret, in.Values["code"], r.Entry("totp.on", "", ""))
+	codes, err := accounts(r).EnableFactor(r.Context(), r.Identity.User, in.Values["confirm"], secret, in.Values["code"], r.Entry("totp.on", "", ""))
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
 			return showFactor(w, r, status, factorPage{wrong: bad, Form: "enable"}, secret)
@@ -136,7 +136,7 @@ func codes(w http.ResponseWriter, r *web.Request) error {
 
 func renewCodes(w http.ResponseWriter, r *web.Request) error {
 	codes, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
-		return a.RenewCodes(r.Context(), r.Who.Person, password, r.Entry("totp.codes", "", ""))
+		return a.RenewCodes(r.Context(), r.Identity.User, password, r.Entry("totp.codes", "", ""))
 	})
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -148,7 +148,7 @@ func renewCodes(w http.ResponseWriter, r *web.Request) error {
 
 func disableFactor(w http.ResponseWriter, r *web.Request) error {
 	_, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
-		return nil, a.DisableFactor(r.Context(), r.Who.Person, password, r.Entry("totp.off", "", ""))
+		return nil, a.DisableFactor(r.Context(), r.Identity.User, password, r.Entry("totp.off", "", ""))
 	})
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {

@@ -27,7 +27,7 @@ func export(w http.ResponseWriter, r *web.Request) error {
 	h.Set("Content-Type", "application/zip")
 	h.Set("Content-Disposition", web.Disposition("attachment", "toaster.zip"))
 	h.Set("Content-Security-Policy", "sandbox")
-	err := accounts(r).Export(r.Context(), r.Who.Person, w)
+	err := accounts(r).Export(r.Context(), r.Identity.User, w)
 	if err != nil {
 		h.Del("Content-Disposition") // where nothing was sent yet; else the archive ends early, and is seen to be broken
 	}
@@ -46,10 +46,10 @@ func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
 		missing := apperr.New(apperr.InvalidArgument, "The confirmation is missing.", "To confirm, enter “"+word+"”.").At("word")
-		err = errors.Join(accounts(r).Confirm(r.Context(), r.Who.Person, in.Values["confirm"]), missing)
+		err = errors.Join(accounts(r).Confirm(r.Context(), r.Identity.User, in.Values["confirm"]), missing)
 	}
 	if err == nil {
-		err = accounts(r).Leave(r.Context(), r.Who.Person, in.Values["confirm"], r.Entry("account.remove", "", ""))
+		err = accounts(r).Leave(r.Context(), r.Identity.User, in.Values["confirm"], r.Entry("account.remove", "", ""))
 	}
 	if err == nil {
 		err = r.Site.Sessions.End(w, r.Request)

@@ -30,7 +30,7 @@ const home = "/jobs" // where a log-in leads that was asked for by itself
 
 func loginForm(w http.ResponseWriter, r *web.Request) error {
 	next := web.SafeNext(r.URL.Query().Get("next"), home)
-	if r.Who.Person != nil {
+	if r.Identity.User != nil {
 		return r.Redirect(w, next)
 	}
 	return showLogin(w, r, http.StatusOK, form{Next: next})
@@ -40,7 +40,7 @@ func loginForm(w http.ResponseWriter, r *web.Request) error {
 // missing. It has a path of its own, as w3m takes a second redirect from the same path for a loop.
 func cookieCheck(w http.ResponseWriter, r *web.Request) error {
 	next := web.SafeNext(r.URL.Query().Get("next"), home)
-	if r.Who.Person != nil {
+	if r.Identity.User != nil {
 		return r.Redirect(w, next)
 	}
 	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*apperr.Error{withoutCookie(r)}}})
@@ -107,7 +107,7 @@ func login(w http.ResponseWriter, r *web.Request) error {
 // codeForm is the page for the second factor, in the browser that has sent the right password.
 func codeForm(w http.ResponseWriter, r *web.Request) error {
 	c := code{State: string(r.PeekFlash("login")), Next: web.SafeNext(r.URL.Query().Get("next"), home)}
-	if r.Who.Person != nil || c.State == "" {
+	if r.Identity.User != nil || c.State == "" {
 		return r.Redirect(w, "/account/login?next="+url.QueryEscape(c.Next))
 	}
 	return showCode(w, r, http.StatusOK, c)
@@ -206,7 +206,7 @@ func loginCode(w http.ResponseWriter, r *web.Request) error {
 
 func logout(w http.ResponseWriter, r *web.Request) error {
 	var trail []store.AuditEntry
-	if p := r.Who.Person; p != nil && r.Who.Token == nil {
+	if p := r.Identity.User; p != nil && r.Identity.Token == nil {
 		trail = append(trail, r.Entry("logout", store.UserObject(p.ID), ""))
 	}
 	if err := r.Site.Sessions.End(w, r.Request, trail...); err != nil {

@@ -19,7 +19,7 @@ func main() { os.Exit(web.Main("account", routes)) }
 const get, post = http.MethodGet, http.MethodPost
 
 var routes = []web.Route{
-	{Method: get, Path: "", Access: web.Person, Do: profile},
+	{Method: get, Path: "", Access: web.User, Do: profile},
 	{Method: post, Path: "", Access: web.Browser, Do: setProfile, Fields: fields("name", "notify"), Again: "/"},
 	{Method: get, Path: "/login", Access: web.Anyone, Do: loginForm},
 	{Method: post, Path: "/login", Access: web.Anyone, Do: login, Fields: fields("email", "password", "next", "code"), Repeat: true},

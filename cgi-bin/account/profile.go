@@ -32,7 +32,7 @@ var profileTemplate = view.Template[profilePage]{Name: "account"}
 
 // profile shows who is logged in.
 func profile(w http.ResponseWriter, r *web.Request) error {
-	p := r.Who.Person
+	p := r.Identity.User
 	if r.JSON() {
 		shares, keepDays, err := accounts(r).Shares(r.Context(), p)
 		if err != nil {
@@ -56,8 +56,8 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
-	cfg, p := r.Site.Config, r.Who.Person
-	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Who.Token == nil
+	cfg, p := r.Site.Config, r.Identity.User
+	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Identity.Token == nil
 	v.NeedsFactor = cfg.NeedsFactor(p.IsAdmin()) && !p.HasFactor()
 	var err error
 	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {
@@ -77,13 +77,13 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	v := profilePage{Name: strings.TrimSpace(in.Values["name"]), Notify: in.Values["notify"]}
 	if v.Notify == "" {
-		v.Notify = r.Who.Person.Notify
+		v.Notify = r.Identity.User.Notify
 	}
 	if err == nil {
 		err = auth.CheckProfile(v.Name, v.Notify)
 	}
 	if err == nil {
-		err = r.Site.DB.SetProfile(r.Context(), r.Who.Person.ID, v.Name, v.Notify)
+		err = r.Site.DB.SetProfile(r.Context(), r.Identity.User.ID, v.Name, v.Notify)
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -114,13 +114,13 @@ func sessions(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	found, err := r.Site.DB.Sessions(r.Context(), r.Who.Person.ID, time.Now(), r.Site.Config.Session.Idle)
+	found, err := r.Site.DB.Sessions(r.Context(), r.Identity.User.ID, time.Now(), r.Site.Config.Session.Idle)
 	if err != nil {
 		return err
 	}
 	var list []sessionRow
 	for _, s := range found {
-		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Who.Session})
+		list = append(list, sessionRow{s, agentName(s.Agent), s.ID == r.Identity.Session})
 	}
 	page := sessionsPage{bad, list}
 	return r.Page(w, status, sessionsTemplate.With(page), view.View{Here: "account", Notice: notice(r)})
@@ -131,17 +131,17 @@ func endSession(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if id == r.Who.Session {
+	if id == r.Identity.Session {
 		return logout(w, r)
 	}
 	return endThose(w, r, "session", func() error {
-		return r.Site.DB.EndOneSession(r.Context(), r.Who.Person.ID, id, time.Now())
+		return r.Site.DB.EndOneSession(r.Context(), r.Identity.User.ID, id, time.Now())
 	})
 }
 
 func endSessions(w http.ResponseWriter, r *web.Request) error {
 	return endThose(w, r, "sessions", func() error {
-		if err := r.Site.DB.EndOtherSessions(r.Context(), r.Who.Person.ID, r.Who.Session, time.Now()); err != nil {
+		if err := r.Site.DB.EndOtherSessions(r.Context(), r.Identity.User.ID, r.Identity.Session, time.Now()); err != nil {
 			return err
 		}
 		return rememberAgain(w, r, false)
@@ -151,7 +151,7 @@ func endSessions(w http.ResponseWriter, r *web.Request) error {
 // endThose ends sessions for who gives the password: whoever sits at a browser that was left alone doesn't shut its owner out elsewhere.
 func endThose(w http.ResponseWriter, r *web.Request, note string, end func() error) error {
 	_, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
-		if err := a.Confirm(r.Context(), r.Who.Person, password); err != nil {
+		if err := a.Confirm(r.Context(), r.Identity.User, password); err != nil {
 			return nil, err
 		}
 		return nil, end()

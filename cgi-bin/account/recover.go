@@ -73,13 +73,13 @@ func passwordForm(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, passwordTemplate.With(passwordPage{bad, r.Who.Person.Email}), view.View{Here: "account"})
+	return r.Page(w, status, passwordTemplate.With(passwordPage{bad, r.Identity.User.Email}), view.View{Here: "account"})
 }
 
 func changePassword(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil {
-		err = accounts(r).ChangePassword(r.Context(), r.Who.Person, r.Who.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
+		err = accounts(r).ChangePassword(r.Context(), r.Identity.User, r.Identity.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
 	}
 	if err == nil {
 		err = rememberAgain(w, r, false)
@@ -93,7 +93,7 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 // rememberAgain makes the browser known of somebody who may just have made all of theirs unknown; factor tells
 // whether the second factor was given.
 func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
-	was, k := r.Who.Person, r.Site.Sessions.Known(r.Request)
+	was, k := r.Identity.User, r.Site.Sessions.Known(r.Request)
 	p, err := r.Site.DB.UserByID(r.Context(), was.ID)
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ type signupPage struct {
 var signupTemplate = view.Template[signupPage]{Name: "signup"}
 
 func signupForm(w http.ResponseWriter, r *web.Request) error {
-	if r.Who.Person != nil {
+	if r.Identity.User != nil {
 		return r.Redirect(w, "/account")
 	}
 	return showSignup(w, r, http.StatusOK, signupPage{})

@@ -45,7 +45,7 @@ func tokens(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage) (err error) {
-	if v.Tokens, err = r.Site.DB.Tokens(r.Context(), r.Who.Person.ID); err != nil {
+	if v.Tokens, err = r.Site.DB.Tokens(r.Context(), r.Identity.User.ID); err != nil {
 		return err
 	}
 	if r.JSON() {
@@ -55,7 +55,7 @@ func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage)
 		}
 		return r.Answer(w, status, map[string]any{"tokens": list})
 	}
-	v.Now, v.Admin = time.Now(), r.Who.Person.IsAdmin()
+	v.Now, v.Admin = time.Now(), r.Identity.User.IsAdmin()
 	return r.Page(w, status, tokensTemplate.With(v), view.View{Here: "account", Notice: notice(r)})
 }
 
@@ -91,7 +91,7 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 		err = r.Allow("token.add", "")
 	}
 	if err == nil {
-		v.Plain, err = accounts(r).AddToken(r.Context(), r.Who.Person.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
+		v.Plain, err = accounts(r).AddToken(r.Context(), r.Identity.User.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -122,7 +122,7 @@ func removeToken(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.RemoveToken(r.Context(), r.Who.Person.ID, id, r.Entry("", "", "")); err != nil {
+	if err := r.Site.DB.RemoveToken(r.Context(), r.Identity.User.ID, id, r.Entry("", "", "")); err != nil {
 		return err
 	}
 	return done(w, r, "/account/tokens", "token")

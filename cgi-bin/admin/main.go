@@ -20,7 +20,7 @@ func routes() []web.Route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []web.Route{
 		{Method: get, Path: "", Access: web.Admin, Do: a.start},
-		{Method: get, Path: "/people", Access: web.Admin, Do: a.people},
+		{Method: get, Path: "/people", Access: web.Admin, Do: a.users},
 		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.person},
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
@@ -28,8 +28,8 @@ func routes() []web.Route {
 		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields("jobs", "concurrent_builds", "builds_per_day", "build_minutes", "artifact_bytes", "keep_days"), Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields("tokens"), Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/factor", Access: web.Admin, Do: a.resetFactor, Again: "/people/{id}"},
-		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePersonForm},
-		{Method: post, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removePerson, Again: "/people/{id}/remove"},
+		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removeUserForm},
+		{Method: post, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removeUser, Again: "/people/{id}/remove"},
 		{Method: get, Path: "/jobs", Access: web.Admin, Do: a.jobs},
 		{Method: get, Path: "/jobs/{id}", Access: web.Admin, Do: a.job},
 		{Method: post, Path: "/jobs/{id}/stop", Access: web.Admin, Do: a.stop, Again: "/jobs/{id}"},

@@ -17,7 +17,7 @@ func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	id := r.Param("id")
-	b, already, err := s.Start(r.Context(), r.Who.Person.ID, id)
+	b, already, err := s.Start(r.Context(), r.Identity.User.ID, id)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func (j *handlers) stop(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Stop(r.Context(), r.Who.Person.ID, r.Param("id")); err != nil {
+	if err := s.Stop(r.Context(), r.Identity.User.ID, r.Param("id")); err != nil {
 		return err
 	}
 	return j.done(w, r, http.StatusAccepted, "stopped")
@@ -59,7 +59,7 @@ func (j *handlers) setEnabled(w http.ResponseWriter, r *web.Request, on bool, no
 	if err != nil {
 		return err
 	}
-	if err := s.SetEnabled(r.Context(), r.Who.Person.ID, r.Param("id"), on); err != nil {
+	if err := s.SetEnabled(r.Context(), r.Identity.User.ID, r.Param("id"), on); err != nil {
 		return err
 	}
 	return j.done(w, r, http.StatusOK, note)
@@ -75,7 +75,7 @@ func (j *handlers) done(w http.ResponseWriter, r *web.Request, status int, note 
 	if err != nil {
 		return err
 	}
-	job, err := s.Job(r.Context(), r.Who.Person.ID, id)
+	job, err := s.Job(r.Context(), r.Identity.User.ID, id)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (j *handlers) removeForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	job, err := s.Job(r.Context(), r.Identity.User.ID, r.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (j *handlers) remove(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	id := r.Param("id")
-	if err := s.Remove(r.Context(), r.Who.Person.ID, id, r.Entry("job.remove", "job "+id, "")); err != nil {
+	if err := s.Remove(r.Context(), r.Identity.User.ID, id, r.Entry("job.remove", "job "+id, "")); err != nil {
 		return err
 	}
 	if r.JSON() {

@@ -32,7 +32,7 @@ func (j *handlers) showBadge(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	public := form.Values["public"] == "1"
-	if err := r.Site.DB.SetBadge(r.Context(), r.Who.Person.ID, r.Param("id"), public); err != nil {
+	if err := r.Site.DB.SetBadge(r.Context(), r.Identity.User.ID, r.Param("id"), public); err != nil {
 		return err
 	}
 	if r.JSON() {

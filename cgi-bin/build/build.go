@@ -26,7 +26,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ type buildPage struct {
 }
 
 func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
-	ctx, owner, id := r.Context(), r.Who.Person.ID, p.Build.JobID
+	ctx, owner, id := r.Context(), r.Identity.User.ID, p.Build.JobID
 	if p.Job, err = s.Job(ctx, owner, id); err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 	if err != nil {
 		return err
 	}
-	p.Stay = store.Stays(builds, s.Limits.Keep, s.Limits.Builds.For(r.Who.Person).KeepDays)[p.Build.Number]
+	p.Stay = store.Stays(builds, s.Limits.Keep, s.Limits.Builds.For(r.Identity.User).KeepDays)[p.Build.Number]
 	for _, b := range builds {
 		if b.Number < p.Build.Number {
 			p.Previous = max(p.Previous, b.Number)

@@ -29,7 +29,7 @@ func (j *handlers) compare(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	builds, err := s.Builds(ctx, owner, id)
 	if err != nil {
 		return err

@@ -16,11 +16,11 @@ func (j *handlers) copyForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	job, err := s.Job(r.Context(), r.Identity.User.ID, r.Param("id"))
 	if err != nil {
 		return err
 	}
-	rev, err := s.Source(r.Context(), r.Who.Person.ID, job.ID, number)
+	rev, err := s.Source(r.Context(), r.Identity.User.ID, job.ID, number)
 	if err != nil {
 		return err
 	}

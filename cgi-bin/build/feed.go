@@ -75,7 +75,7 @@ func (j *handlers) setFeed(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.SetFeed(r.Context(), r.Who.Person.ID, form.Values["feed"] == "1"); err != nil {
+	if err := r.Site.DB.SetFeed(r.Context(), r.Identity.User.ID, form.Values["feed"] == "1"); err != nil {
 		return err
 	}
 	return r.Redirect(w, "/jobs/feed")
@@ -85,13 +85,13 @@ var feedTemplate = view.Template[string]{Name: "feed"} // its data is the feed's
 
 // feedPage shows the feed's address to its owner.
 func (j *handlers) feedPage(w http.ResponseWriter, r *web.Request) error {
-	count, err := r.Site.DB.Feed(r.Context(), r.Who.Person.ID)
+	count, err := r.Site.DB.Feed(r.Context(), r.Identity.User.ID)
 	if err != nil {
 		return err
 	}
 	address := ""
 	if count > 0 {
-		if address, err = feedAddress(r, r.Who.Person.ID, count); err != nil {
+		if address, err = feedAddress(r, r.Identity.User.ID, count); err != nil {
 			return err
 		}
 		address = r.Address() + address

@@ -121,8 +121,8 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 	if err != nil {
 		return f, err
 	}
-	if f.context == nil && f.Kept != "" && !f.DropContext && r.Who.Token == nil {
-		draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, f.Kept)
+	if f.context == nil && f.Kept != "" && !f.DropContext && r.Identity.Token == nil {
+		draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, f.Kept)
 		if apperr.KindOf(err) == apperr.Unavailable {
 			return f, err
 		}
@@ -203,7 +203,7 @@ func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *fo
 	f.Kept = f.kept
 	if f.context != nil && f.kept == "" && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
-		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Who.Person.ID, kept.Draft()); err != nil {
+		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Identity.User.ID, kept.Draft()); err != nil {
 			r.Note(err)
 			f.Lost = fmt.Sprintf("%s (%s)", f.KeptName, view.Bytes(r.Lang(), int64(len(f.context))))
 		}
@@ -273,7 +273,7 @@ func (j *handlers) fromDraft(r *web.Request) (*form, error) {
 		f.kept = r.URL.Query().Get("draft")
 	}
 	if f.context == nil && f.Kept != "" {
-		draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, f.Kept)
+		draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, f.Kept)
 		if err == nil {
 			file := web.FromDraft(draft).Files["context"]
 			f.context, f.KeptName, f.kept = file.Content, file.Name, f.Kept

@@ -34,7 +34,7 @@ func historyOf(r *web.Request, s *jobs.Service, job *store.Job, builds []*store.
 	if err != nil {
 		return h, err
 	}
-	stays := store.Stays(builds, h.Keep, s.Limits.Builds.For(r.Who.Person).KeepDays)
+	stays := store.Stays(builds, h.Keep, s.Limits.Builds.For(r.Identity.User).KeepDays)
 	for i, b := range builds {
 		p := past{Build: b, Image: jobs.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(), Until: stays[b.Number].Until}
 		if i+1 < len(builds) {

@@ -28,7 +28,7 @@ func (j *handlers) setKept(w http.ResponseWriter, r *web.Request, kept bool, not
 	if err != nil {
 		return err
 	}
-	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Keep(ctx, owner, id, number, kept)
 	if err != nil {
 		return err

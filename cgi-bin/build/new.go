@@ -67,7 +67,7 @@ func (j *handlers) add(w http.ResponseWriter, r *web.Request) error {
 		return j.upsert(w, r, s, f, sub)
 	}
 	sub.RootPassword = s.RootPassword(sub, nil, false)
-	job, err := s.Add(r.Context(), r.Who.Person, sub)
+	job, err := s.Add(r.Context(), r.Identity.User, sub)
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
@@ -78,7 +78,7 @@ func (j *handlers) add(w http.ResponseWriter, r *web.Request) error {
 func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service, f *form, sub jobs.Submission) error {
 	sub.KeepContext = false // what is sent is all that it is made from
 	for try := 0; ; try++ {
-		job, old, err := s.Named(r.Context(), r.Who.Person.ID, sub)
+		job, old, err := s.Named(r.Context(), r.Identity.User.ID, sub)
 		if err != nil {
 			return j.reject(w, r, f, err)
 		}
@@ -92,9 +92,9 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		status, note := http.StatusOK, "updated"
 		if job == nil {
 			status, note = http.StatusCreated, "added"
-			job, err = s.AddNamed(r.Context(), r.Who.Person, sub)
+			job, err = s.AddNamed(r.Context(), r.Identity.User, sub)
 		} else {
-			job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, old.Number, sub)
+			job, err = s.Update(r.Context(), r.Identity.User.ID, job.ID, old.Number, sub)
 		}
 		kind := apperr.KindOf(err)
 		if (kind == apperr.AlreadyExists || kind == apperr.FailedPrecondition) && try < 5 {
@@ -132,7 +132,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		return err
 	}
 	if f.Start {
-		b, _, err := s.Start(r.Context(), r.Who.Person.ID, d.Job.ID)
+		b, _, err := s.Start(r.Context(), r.Identity.User.ID, d.Job.ID)
 		if err == nil {
 			d.Job.Last, d.Note = b, ""
 		} else {
@@ -206,7 +206,7 @@ func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	job, err := s.Job(r.Context(), r.Identity.User.ID, r.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -222,7 +222,7 @@ func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
 
 // translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
 func translates(r *web.Request) error {
-	return r.Count(store.Limit{Key: "check:" + store.UserObject(r.Who.Person.ID), Rates: store.Checks})
+	return r.Count(store.Limit{Key: "check:" + store.UserObject(r.Identity.User.ID), Rates: store.Checks})
 }
 
 // check says what there is to say of a Dockerfile, and stores nothing.
@@ -238,7 +238,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	owner := r.Who.Person
+	owner := r.Identity.User
 	if f.Revision > 0 { // a job that is there
 		owner = nil
 	}

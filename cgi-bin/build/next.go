@@ -16,7 +16,7 @@ func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int, art
 	if len(list) == 0 {
 		return nil, nil
 	}
-	login, err := s.Login(r.Context(), r.Who.Person.ID, job, revision)
+	login, err := s.Login(r.Context(), r.Identity.User.ID, job, revision)
 	if login != "" {
 		list = append(list, target.Step{Title: "Log in as root", Text: login})
 	}

@@ -39,7 +39,7 @@ func (j *handlers) script(w http.ResponseWriter, r *web.Request) error {
 		if err != nil {
 			return nil, err
 		}
-		if rev.Root.Password != "" && !r.Who.MayWrite() {
+		if rev.Root.Password != "" && !r.Identity.MayWrite() {
 			return nil, apperr.New(apperr.PermissionDenied,
 				"The build script contains the hash of the root password, so this token can't read it.",
 				"Use a token with the scope “write”.")
@@ -57,7 +57,7 @@ func (j *handlers) text(w http.ResponseWriter, r *web.Request, name string, get 
 	if err != nil {
 		return err
 	}
-	text, err := get(s, r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	text, err := get(s, r.Context(), r.Identity.User.ID, r.Param("id"), number)
 	if err != nil {
 		return err
 	}

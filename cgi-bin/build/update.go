@@ -63,7 +63,7 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 		err = translates(r)
 	}
 	if err == nil {
-		job, err = s.Update(r.Context(), r.Who.Person.ID, job.ID, f.Revision, sub)
+		job, err = s.Update(r.Context(), r.Identity.User.ID, job.ID, f.Revision, sub)
 	}
 	if err != nil {
 		return j.notStored(w, r, s, f, err)
@@ -84,10 +84,10 @@ func (j *handlers) notStored(w http.ResponseWriter, r *web.Request, s *jobs.Serv
 }
 
 func (j *handlers) newest(r *web.Request, s *jobs.Service) (*store.Job, *store.Revision, error) {
-	job, err := s.Job(r.Context(), r.Who.Person.ID, r.Param("id"))
+	job, err := s.Job(r.Context(), r.Identity.User.ID, r.Param("id"))
 	if err != nil {
 		return nil, nil, err
 	}
-	rev, err := s.Source(r.Context(), r.Who.Person.ID, job.ID, 0)
+	rev, err := s.Source(r.Context(), r.Identity.User.ID, job.ID, 0)
 	return job, rev, err
 }

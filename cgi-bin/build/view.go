@@ -34,7 +34,7 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	job, err := s.Job(ctx, owner, id)
 	if err != nil {
 		return err

@@ -16,11 +16,11 @@ func (a Access) admits(r *Request) error {
 	if a == Anyone {
 		return nil
 	}
-	p, token := r.Who.Person, r.Who.Token
+	p, token := r.Identity.User, r.Identity.Token
 	switch {
 	case token != nil && (token.Scope == store.ScopeMetrics) != (a == Metrics):
 		return apperr.New(apperr.PermissionDenied, "This token has another scope.", "/admin/metrics needs a token with the scope “metrics”. Such a token can read nothing else.")
-	case a == Writer && !r.Who.MayWrite():
+	case a == Writer && !r.Identity.MayWrite():
 		return apperr.New(apperr.PermissionDenied, "This token has the scope “read”.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
 		return apperr.New(apperr.PermissionDenied, "This page does not accept tokens.", "Log in with a browser.")
@@ -49,10 +49,10 @@ func (r *Request) setsUp() bool {
 // Entry is a line for the audit trail about what the request does.
 func (r *Request) Entry(action, object, detail string) store.AuditEntry {
 	e := store.AuditEntry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
-	if r.Who.Person != nil {
-		e.Actor = r.Who.Person.ID
+	if r.Identity.User != nil {
+		e.Actor = r.Identity.User.ID
 	}
-	if r.Who.Token != nil {
+	if r.Identity.Token != nil {
 		e.Means = "token"
 	}
 	return e

@@ -202,11 +202,11 @@ func (r *Request) answer(w *response) error {
 	if err := r.identify(); err != nil {
 		return err
 	}
-	who := r.Who
-	if who.Person == nil && route.Access == Anyone {
+	who := r.Identity
+	if who.User == nil && route.Access == Anyone {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
-	if who.Person == nil && route.Access != Anyone {
+	if who.User == nil && route.Access != Anyone {
 		return r.logInFirst(w)
 	}
 	if err := route.Access.admits(r); err != nil {
@@ -224,7 +224,7 @@ func (r *Request) identify() (err error) {
 		return nil
 	}
 	r.identified = true
-	r.Who, err = r.Site.Sessions.Who(r.Request)
+	r.Identity, err = r.Site.Sessions.Identify(r.Request)
 	return err
 }
 

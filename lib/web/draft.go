@@ -50,10 +50,10 @@ func FromDraft(d map[string][]byte) *Form {
 // for who asks. It stays for a day, so that the page can be loaded again.
 func (r *Request) Kept() (*Form, error) {
 	id := r.URL.Query().Get("draft")
-	if id == "" || r.Who.Person == nil || r.Who.Token != nil {
+	if id == "" || r.Identity.User == nil || r.Identity.Token != nil {
 		return nil, nil
 	}
-	draft, err := r.Site.Sessions.Draft(r.Request, r.Who.Person.ID, id)
+	draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, id)
 	if apperr.KindOf(err) == apperr.NotFound {
 		r.Notice = "The form that you sent from this browser belongs to another account or has expired. To see it, log in with that account."
 		return nil, nil
@@ -78,8 +78,8 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 		}
 	}
 	whose := r.Site.Sessions.Shown(form.Values[onceField])
-	if whose == 0 && r.Who.Expired != nil {
-		whose = r.Who.Expired.ID
+	if whose == 0 && r.Identity.Expired != nil {
+		whose = r.Identity.Expired.ID
 	}
 	for name, what := range form.Lost {
 		f.Lost[name] = what

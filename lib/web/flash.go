@@ -56,7 +56,7 @@ func (r *Request) ahead() bool {
 }
 
 func (r *Request) person() int64 {
-	if p := r.Who.Person; p != nil {
+	if p := r.Identity.User; p != nil {
 		return p.ID
 	}
 	return 0

@@ -75,7 +75,7 @@ func (r *Request) once(form *Form) (name string, o store.Once, err error) {
 	}
 	asked := r.digest(form)
 	o = store.Once{Request: asked[:], Owner: r.ID, At: r.Site.Sessions.Now()}
-	if p := r.Who.Person; p != nil {
+	if p := r.Identity.User; p != nil {
 		o.UserID = p.ID
 	}
 	if key := r.Header.Get(idempotencyKey); key != "" && o.UserID != 0 {

@@ -19,17 +19,17 @@ import (
 // Request is an HTTP request with what toaster knows of it.
 type Request struct {
 	*http.Request
-	Site   *Site            // the opened site
-	Who    session.Identity // who sent it
-	ID     string           // names it in the log and on error pages
-	Prefix string           // the path the site is mounted under, escaped: "" or "/toaster"
-	Notice string           // what its page says first, unless that has something of its own to say
+	Site     *Site            // the opened site
+	Identity session.Identity // who sent it
+	ID       string           // names it in the log and on error pages
+	Prefix   string           // the path the site is mounted under, escaped: "" or "/toaster"
+	Notice   string           // what its page says first, unless that has something of its own to say
 
 	app        *App
 	path       string // below the program
 	route      *Route
 	parameters map[string]string
-	identified bool  // Who is known, as far as it can be
+	identified bool  // Identity is known, as far as it can be
 	err        error // what it failed with, for the log
 	form       *Form // as it was read; nil: it wasn't
 	formErr    error // what is wrong with it
@@ -76,7 +76,7 @@ func (r *Request) Input() (*Form, error) {
 
 // typed is what the sender typed into the fields of a form, for a page that can't show the form again.
 func (r *Request) typed() (list []typed) {
-	if r.form == nil || r.Who.Person != nil && r.Who.Token != nil {
+	if r.form == nil || r.Identity.User != nil && r.Identity.Token != nil {
 		return nil
 	}
 	fields := r.route.fields(r.Site)
@@ -115,7 +115,7 @@ func (r *Request) Say(text string) string { return view.Text(r.URL.Query().Get("
 // Page answers with a page. The template runs before anything is sent.
 func (r *Request) Page(w http.ResponseWriter, status int, page view.Page, v view.View) error {
 	v.Lang, v.Site, v.Prefix, v.ID = r.Lang(), r.app.about().Name, r.Prefix, r.ID
-	if p := r.Who.Person; p != nil {
+	if p := r.Identity.User; p != nil {
 		v.Person = p.Name
 		if v.Person == "" {
 			v.Person = p.Email

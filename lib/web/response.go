@@ -106,7 +106,7 @@ func (a *App) line(r *Request, w *response, took time.Duration) {
 	if r.route != nil {
 		attrs = append(attrs, slog.String("route", r.route.Path))
 	}
-	if p := r.Who.Person; p != nil {
+	if p := r.Identity.User; p != nil {
 		attrs = append(attrs, slog.Int64("person", p.ID))
 	}
 	level := slog.LevelInfo

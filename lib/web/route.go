@@ -13,7 +13,7 @@ type Access int
 
 const (
 	Anyone  Access = iota // also without an account
-	Person                // somebody who is logged in, or a program with any token
+	User                  // somebody who is logged in, or a program with any token
 	Writer                // somebody who is logged in, or a program whose token may write
 	Browser               // somebody who is logged in here; no token
 	Admin                 // an administrator who is logged in; no token

@@ -32,7 +32,7 @@ func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	content := &stream{size: a.Size, open: func(start int64) (*engine.Stream, error) {
-		return s.Open(context.WithoutCancel(r.Context()), r.Who.Person.ID, r.Param("id"), number, a.Path, engine.Range{Start: start})
+		return s.Open(context.WithoutCancel(r.Context()), r.Identity.User.ID, r.Param("id"), number, a.Path, engine.Range{Start: start})
 	}}
 	defer content.Close()
 	// Opened before the answer begins: an engine that is away can still be told.
@@ -67,7 +67,7 @@ func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *s
 
 // find returns the artifact that the path names, and when it was made.
 func (d *desk) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time, err error) {
-	ctx, owner, id := r.Context(), r.Who.Person.ID, r.Param("id")
+	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {
 		return a, modified, err

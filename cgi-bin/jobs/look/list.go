@@ -38,7 +38,7 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l := listing{States: store.JobStates}
 	l.Query, l.Page = jobQuery(r.URL.Query())
-	if l.JobPage, err = s.Jobs(r.Context(), r.Who.Person.ID, l.Query); err != nil {
+	if l.JobPage, err = s.Jobs(r.Context(), r.Identity.User.ID, l.Query); err != nil {
 		return err
 	}
 	l.Pages = (l.Found + pageLength - 1) / pageLength

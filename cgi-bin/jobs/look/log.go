@@ -37,7 +37,7 @@ func (d *desk) log(w http.ResponseWriter, r *web.Request) error {
 	if r.URL.Query().Get("whole") != "" {
 		return wholeLog(w, r, s, number)
 	}
-	c, err := s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
+	c, err := s.Log(r.Context(), r.Identity.User.ID, r.Param("id"), number, offset)
 	if err != nil {
 		return err
 	}
@@ -54,7 +54,7 @@ func goesOn(w http.ResponseWriter, next int64, more bool) {
 
 // follow answers with the next lines of a log for a page that shows what is before them.
 func follow(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, number int, offset int64) error {
-	b, err := s.Build(r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	b, err := s.Build(r.Context(), r.Identity.User.ID, r.Param("id"), number)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func follow(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, numb
 
 func Reader(r *web.Request, s *reconcile.Reconciler, number int) buildlog.Read {
 	return func(offset int64) (engine.Chunk, error) {
-		return s.Log(r.Context(), r.Who.Person.ID, r.Param("id"), number, offset)
+		return s.Log(r.Context(), r.Identity.User.ID, r.Param("id"), number, offset)
 	}
 }
 
@@ -108,7 +108,7 @@ func WindowOf(r *web.Request, s *reconcile.Reconciler, number int) (w buildlog.W
 // wholeLog sends what there is of a log now. A program behind a web server can't break a connection off, so the log is
 // read to its end before: what can't be is an error, and what breaks off after that is shorter than its length.
 func wholeLog(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, number int) error {
-	log, err := s.WholeLog(r.Context(), r.Who.Person.ID, r.Param("id"), number)
+	log, err := s.WholeLog(r.Context(), r.Identity.User.ID, r.Param("id"), number)
 	if err != nil {
 		return err
 	}

@@ -15,9 +15,9 @@ import (
 func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route {
 	d := &desk{open}
 	return []web.Route{
-		{Method: http.MethodGet, Path: "", Access: web.Person, Do: d.list},
-		{Method: http.MethodGet, Path: "/{id}/builds/{number}/log", Access: web.Person, Do: d.log},
-		{Method: http.MethodGet, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.Person, Do: d.artifact},
+		{Method: http.MethodGet, Path: "", Access: web.User, Do: d.list},
+		{Method: http.MethodGet, Path: "/{id}/builds/{number}/log", Access: web.User, Do: d.log},
+		{Method: http.MethodGet, Path: "/{id}/builds/{number}/artifacts/{path...}", Access: web.User, Do: d.artifact},
 	}
 }
 
@@ -29,7 +29,7 @@ type desk struct {
 // succeeded.
 func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 	if r.Param("number") == "latest" {
-		return s.Store.LatestBuild(r.Context(), r.Who.Person.ID, r.Param("id"), good)
+		return s.Store.LatestBuild(r.Context(), r.Identity.User.ID, r.Param("id"), good)
 	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {

@@ -19,7 +19,7 @@ func TestABrowserIsKnown(t *testing.T) {
 	if known.UserID != s.anna.ID || known.ID == "" || known.Factor {
 		t.Error(known)
 	}
-	if who, err := s.Who(request(c)); err != nil || who.Person != nil {
+	if who, err := s.Identify(request(c)); err != nil || who.User != nil {
 		t.Error("being known opens something: ", who, err)
 	}
 	again := httptest.NewRecorder()

@@ -10,7 +10,7 @@ import (
 // Guard keeps pages of other sites from sending forms in the name of a user who is logged in here. What it refuses goes
 // to refuse, with an error of kind PermissionDenied. The site's public address, where one is configured, is its own
 // also where a proxy calls it by another name. Requests with a Bearer token pass: a browser never adds one by itself,
-// and Who looks at nothing else then.
+// and Identify looks at nothing else then.
 func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *http.Request, error)) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	if u, err := url.Parse(public); err == nil && u.Host != "" {

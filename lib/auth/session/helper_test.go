@@ -81,10 +81,10 @@ func (s *site) logIn(before *http.Cookie) *http.Cookie {
 // who tells whose a request with this cookie is, and whose it was: addresses, or "".
 func (s *site) who(c *http.Cookie) (is, was string) {
 	s.t.Helper()
-	i, err := s.Who(request(c))
+	i, err := s.Identify(request(c))
 	must(s.t, err)
-	if i.Person != nil {
-		is = i.Person.Email
+	if i.User != nil {
+		is = i.User.Email
 	}
 	if i.Expired != nil {
 		was = i.Expired.Email

@@ -18,7 +18,7 @@ import (
 
 // Identity says who sent a request. The zero Identity is nobody.
 type Identity struct {
-	Person  *store.User  // nil: nobody
+	User    *store.User  // nil: nobody
 	Session int64        // the session's row; 0 with a token
 	Token   *store.Token // nil with a cookie
 	Expired *store.User  // the cookie is genuine, but its session is over: whose it was
@@ -26,7 +26,7 @@ type Identity struct {
 
 // MayWrite tells whether the request may change something: a session may, a token with ScopeWrite too.
 func (i Identity) MayWrite() bool {
-	return i.Person != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
+	return i.User != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
 }
 
 // Manager makes, finds and ends sessions.
@@ -50,10 +50,10 @@ func New(cfg *config.Config, db *store.DB) (*Manager, error) {
 	return &Manager{Now: time.Now, Prefix: prefix, cfg: cfg, db: db, keys: keys, codecs: codecs(cfg, keys)}, nil
 }
 
-// Who tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
+// Identify tells who sent the request. One with a Bearer token is judged by that alone: a wrong or expired token is
 // Unauthenticated, or RateLimited after too many, whatever the cookie says. Without a token, a cookie that isn't good
 // makes the request nobody's; that is no error.
-func (m *Manager) Who(r *http.Request) (Identity, error) {
+func (m *Manager) Identify(r *http.Request) (Identity, error) {
 	if plain, ok := bearer(r); ok {
 		return m.byToken(r, plain)
 	}
@@ -78,7 +78,7 @@ func (m *Manager) Who(r *http.Request) (Identity, error) {
 	if now.Sub(s.SeenAt) >= precision {
 		err = tolerable(m.db.TouchSession(r.Context(), s.ID, now))
 	}
-	return Identity{Person: p, Session: s.ID}, err
+	return Identity{User: p, Session: s.ID}, err
 }
 
 // precision is how exactly the last use of sessions and tokens is known: most requests write nothing.

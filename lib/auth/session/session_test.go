@@ -169,7 +169,7 @@ func TestCookiesThatWereChangedAreNobodys(t *testing.T) {
 	s.expect("under another name", &other, "", "")
 	r := request(&http.Cookie{Name: c.Name, Value: "junk"})
 	r.AddCookie(c)
-	if i, err := s.Who(r); err != nil || i.Person == nil {
+	if i, err := s.Identify(r); err != nil || i.User == nil {
 		t.Error("a broken cookie of the same name hides the genuine one")
 	}
 }

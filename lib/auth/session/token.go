@@ -39,7 +39,7 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 	if now := m.Now(); now.Sub(t.UsedAt) >= precision {
 		err = tolerable(m.db.TouchToken(r.Context(), t.ID, now))
 	}
-	return Identity{Person: p, Token: t}, err
+	return Identity{User: p, Token: t}, err
 }
 
 // token finds a token that is good now; nil if it isn't.

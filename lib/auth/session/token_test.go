@@ -24,14 +24,14 @@ func TestATokenActsForItsUserWithinItsScope(t *testing.T) {
 	s := newSite(t)
 	for scope, may := range map[store.Scope]bool{store.ScopeRead: false, store.ScopeWrite: true} {
 		for _, scheme := range []string{"Bearer ", "bearer ", "BEARER  "} {
-			i, err := s.Who(request(nil, "Authorization", scheme+s.token(scope, 0)))
+			i, err := s.Identify(request(nil, "Authorization", scheme+s.token(scope, 0)))
 			must(t, err)
-			if i.Person == nil || i.Person.Email != anna || i.Token == nil || i.Session != 0 || i.MayWrite() != may {
+			if i.User == nil || i.User.Email != anna || i.Token == nil || i.Session != 0 || i.MayWrite() != may {
 				t.Errorf("%s%s: %+v", scheme, scope, i)
 			}
 		}
 	}
-	i, err := s.Who(request(s.logIn(nil)))
+	i, err := s.Identify(request(s.logIn(nil)))
 	must(t, err)
 	if !i.MayWrite() || (Identity{}).MayWrite() {
 		t.Error("a session may write, nobody may not")
@@ -41,16 +41,16 @@ func TestATokenActsForItsUserWithinItsScope(t *testing.T) {
 func TestWithATokenTheCookieDoesNotCount(t *testing.T) {
 	s := newSite(t)
 	c := s.logIn(nil)
-	i, err := s.Who(request(c, "Authorization", "Bearer wrong"))
-	if apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
+	i, err := s.Identify(request(c, "Authorization", "Bearer wrong"))
+	if apperr.KindOf(err) != apperr.Unauthenticated || i.User != nil {
 		t.Errorf("a wrong token beside a good cookie: %+v, %v", i, err)
 	}
-	i, err = s.Who(request(c, "Authorization", "Bearer "+s.token(store.ScopeRead, 0)))
+	i, err = s.Identify(request(c, "Authorization", "Bearer "+s.token(store.ScopeRead, 0)))
 	if err != nil || i.Token == nil || i.Session != 0 || i.MayWrite() {
 		t.Errorf("a read token beside a good cookie: %+v, %v", i, err)
 	}
-	i, err = s.Who(request(c, "Authorization", "Basic YTpi"))
-	if err != nil || i.Person == nil || i.Token != nil {
+	i, err = s.Identify(request(c, "Authorization", "Basic YTpi"))
+	if err != nil || i.User == nil || i.Token != nil {
 		t.Errorf("a web server's own password beside a good cookie: %+v, %v", i, err)
 	}
 }
@@ -69,12 +69,12 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 	} {
 		r := request(nil, "Authorization", header)
 		r.RemoteAddr = what + ":1" // tries are counted by address
-		if i, err := s.Who(r); apperr.KindOf(err) != apperr.Unauthenticated || i.Person != nil {
+		if i, err := s.Identify(r); apperr.KindOf(err) != apperr.Unauthenticated || i.User != nil {
 			t.Errorf("%s: %+v, %v", what, i, err)
 		}
 	}
 	must(t, s.db.SetState(t.Context(), s.anna.ID, store.Suspended, s.now))
-	if _, err := s.Who(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthenticated {
+	if _, err := s.Identify(request(nil, "Authorization", "Bearer "+good)); apperr.KindOf(err) != apperr.Unauthenticated {
 		t.Errorf("a suspended person's token: %v", err)
 	}
 }
@@ -83,7 +83,7 @@ func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 	s := newSite(t)
 	good := s.token(store.ScopeRead, 0)
 	wrong := func() apperr.Kind {
-		_, err := s.Who(request(nil, "Authorization", "Bearer wrong"))
+		_, err := s.Identify(request(nil, "Authorization", "Bearer wrong"))
 		return apperr.KindOf(err)
 	}
 	for range 5 {
@@ -94,7 +94,7 @@ func TestGuessingTokensIsSlowedButGoodOnesPass(t *testing.T) {
 	if k := wrong(); k != apperr.RateLimited {
 		t.Errorf("the sixth: %s", k)
 	}
-	if i, err := s.Who(request(nil, "Authorization", "Bearer "+good)); err != nil || i.Person == nil {
+	if i, err := s.Identify(request(nil, "Authorization", "Bearer "+good)); err != nil || i.User == nil {
 		t.Errorf("a good token from the same address: %v", err)
 	}
 	s.now = s.now.Add(10 * time.Second)
@@ -108,7 +108,7 @@ func TestATokensLastUseIsWrittenOnceAMinute(t *testing.T) {
 	plain, begin := s.token(store.ScopeRead, 0), s.now
 	for _, step := range []struct{ at, used time.Duration }{{0, 0}, {59 * time.Second, 0}, {time.Minute, time.Minute}} {
 		s.now = begin.Add(step.at)
-		_, err := s.Who(request(nil, "Authorization", "Bearer "+plain))
+		_, err := s.Identify(request(nil, "Authorization", "Bearer "+plain))
 		must(t, err)
 		tokens, err := s.db.Tokens(t.Context(), s.anna.ID)
 		must(t, err)

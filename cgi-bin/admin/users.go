@@ -12,8 +12,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// peoplePage is a page of the accounts.
-type peoplePage struct {
+// usersPage is a page of the accounts.
+type usersPage struct {
 	listing
 	Tab    string
 	People []store.UserRow
@@ -21,25 +21,25 @@ type peoplePage struct {
 }
 
 var (
-	peopleTemplate       = view.Template[peoplePage]{Name: "admin_people"}
-	personTemplate       = view.Template[personPage]{Name: "admin_person"}
-	removePersonTemplate = view.Template[*store.User]{Name: "admin_remove_person"}
+	usersTemplate      = view.Template[usersPage]{Name: "admin_people"}
+	userTemplate       = view.Template[userPage]{Name: "admin_person"}
+	removeUserTemplate = view.Template[*store.User]{Name: "admin_remove_person"}
 )
 
-// people lists the accounts.
-func (a *admin) people(w http.ResponseWriter, r *web.Request) error {
+// users lists the accounts.
+func (a *admin) users(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
 	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
 	l.turn("/admin/people", found)
-	page := peoplePage{l, "people", people, store.UserStates}
-	return r.Page(w, http.StatusOK, peopleTemplate.With(page), view.View{Here: "admin", Notice: notice(r)})
+	page := usersPage{l, "people", people, store.UserStates}
+	return r.Page(w, http.StatusOK, usersTemplate.With(page), view.View{Here: "admin", Notice: notice(r)})
 }
 
-// personPage is one person as their page shows them.
-type personPage struct {
+// userPage is one person as their page shows them.
+type userPage struct {
 	Tab     string
 	Person  *store.User
 	Self    bool // it is the administrator's own account
@@ -64,12 +64,12 @@ func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
 			limits[i].Value = form.Values[limits[i].Name]
 		}
 	}
-	return showPerson(w, r, p, limits, nil)
+	return showUser(w, r, p, limits, nil)
 }
 
-// showPerson shows a person. A change that was refused is told above what was asked for.
-func showPerson(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
-	v := personPage{Tab: "people", Person: p, Self: p.ID == r.Who.Person.ID, Limits: limits}
+// showUser shows a person. A change that was refused is told above what was asked for.
+func showUser(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
+	v := userPage{Tab: "people", Person: p, Self: p.ID == r.Identity.User.ID, Limits: limits}
 	var err error
 	if v.Usage, err = r.Site.DB.Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
 		return err
@@ -82,7 +82,7 @@ func showPerson(w http.ResponseWriter, r *web.Request, p *store.User, limits []l
 		r.Note(refused)
 		status, v.Fault = web.Status(refused), apperr.Of(refused)
 	}
-	return r.Page(w, status, personTemplate.With(v), view.View{Here: "admin", Notice: notice(r)})
+	return r.Page(w, status, userTemplate.With(v), view.View{Here: "admin", Notice: notice(r)})
 }
 
 // find returns the person that the path names.
@@ -104,14 +104,14 @@ func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do fu
 		if !web.Repeatable(err) {
 			return err
 		}
-		return showPerson(w, r, p, limitsOf(r.Site.Config, p), err)
+		return showUser(w, r, p, limitsOf(r.Site.Config, p), err)
 	}
 	return r.Redirect(w, "/admin/people/"+strconv.FormatInt(p.ID, 10)+"?note="+note)
 }
 
 // notSelf keeps administrators from shutting themselves out.
 func notSelf(r *web.Request, p *store.User) error {
-	if p.ID == r.Who.Person.ID {
+	if p.ID == r.Identity.User.ID {
 		return apperr.New(apperr.FailedPrecondition, "This is your own account.", "Another administrator can do this.")
 	}
 	return nil
@@ -173,15 +173,15 @@ func (a *admin) resetFactor(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
-func (a *admin) removePersonForm(w http.ResponseWriter, r *web.Request) error {
+func (a *admin) removeUserForm(w http.ResponseWriter, r *web.Request) error {
 	p, err := find(r)
 	if err != nil {
 		return err
 	}
-	return r.Page(w, http.StatusOK, removePersonTemplate.With(p), view.View{Here: "admin"})
+	return r.Page(w, http.StatusOK, removeUserTemplate.With(p), view.View{Here: "admin"})
 }
 
-func (a *admin) removePerson(w http.ResponseWriter, r *web.Request) error {
+func (a *admin) removeUser(w http.ResponseWriter, r *web.Request) error {
 	p, err := find(r)
 	if err != nil {
 		return err
@@ -243,5 +243,5 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 		limits[i].Value = in.Values[limits[i].Name]
 		limits[i].Fault = apperr.At(apperr.All(err), limits[i].Name)
 	}
-	return showPerson(w, r, p, limits, err)
+	return showUser(w, r, p, limits, err)
 }

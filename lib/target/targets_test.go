@@ -99,8 +99,8 @@ func TestFindRefuses(t *testing.T) {
 	for name, want := range map[string]string{
 		"rootfs_vax_daedalus":        `There is no target "rootfs_vax_daedalus".`,
 		"":                           `There is no target "".`,
-		"vm_amd64_bookworm":          "The target vm_amd64_bookworm is switched off: for trying out the SDK.",
-		"arm_armhf_daedalus_raspi2":  "The target arm_armhf_daedalus_raspi2 is switched off: not tested with this release.",
+		"vm_amd64_bookworm":          "The target vm_amd64_bookworm is disabled: for trying out the SDK.",
+		"arm_armhf_daedalus_raspi2":  "The target arm_armhf_daedalus_raspi2 is disabled: not tested with this release.",
 		"rootfs_amd64_daedalus\x00;": `There is no target "rootfs_amd64_daedalus\x00;".`,
 	} {
 		_, err := targets.Find(name)

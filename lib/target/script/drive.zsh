@@ -170,7 +170,7 @@ blend_preinst() {
 	elif [[ -n $t_ROOT_HASH ]]; then
 		notice "the root password was shown when this script was created (unless the Dockerfile sets another)"
 	else
-		notice "root's password is locked, and there is no SSH key (unless the Dockerfile sees to it)"
+		notice "the root password is locked, and there is no SSH key (unless the Dockerfile sets one)"
 	fi
 	app_preinst
 }

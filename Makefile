@@ -78,6 +78,7 @@ lint:
 	@echo gofmt; bad=$$(gofmt -l cgi-bin conf lib static templates) || exit 1; \
 		[ -z "$$bad" ] || { echo "gofmt would change: $$bad"; exit 1; }
 	go vet ./...
+	go vet -tags=e2e_sdk,$(TAGS) ./lib/e2e
 	go tool staticcheck ./...
 	@echo deadcode; dead=$$(go tool deadcode -test ./...) || exit 1; \
 		dead=$$(printf '%s\n' "$$dead" | grep -v -e '^lib/view/viewtest/' -e 'Difference\.Error'); \

@@ -23,7 +23,7 @@ import (
 
 	"toaster.do/conf"
 	translator "toaster.do/lib/dockerfile"
-	"toaster.do/lib/target"
+	sdk "toaster.do/lib/target"
 )
 
 // "make e2e-sdk SDK_DIR=…" builds a live ISO and a virtual machine's disk with the real SDKs, SDK_DIR/live-sdk and
@@ -74,7 +74,7 @@ func TestRealSDK(t *testing.T) {
 }
 
 // recipeFor takes the target from the installed list, where it is off, as it is for this alone.
-func recipeFor(t *testing.T, kind string) target.Recipe {
+func recipeFor(t *testing.T, kind string) sdk.Recipe {
 	t.Helper()
 	text, err := conf.Files.ReadFile("targets.toml")
 	if err != nil {
@@ -84,7 +84,7 @@ func recipeFor(t *testing.T, kind string) target.Recipe {
 	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("\non = false\n"), []byte("\non = true\n")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	targets, err := target.LoadTargets(path)
+	targets, err := sdk.LoadTargets(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,12 +96,12 @@ func recipeFor(t *testing.T, kind string) target.Recipe {
 	if blend == nil {
 		t.Fatal(findings)
 	}
-	return target.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "e2e"}
+	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "e2e"}
 }
 
-func runScript(t *testing.T, dir, sdks string, r target.Recipe) {
+func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {
 	t.Helper()
-	script, err := target.Script(r)
+	script, err := sdk.Script(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func provenance(t *testing.T, dir string) {
 	}
 }
 
-func lookInside(t *testing.T, image string, r target.Recipe) {
+func lookInside(t *testing.T, image string, r sdk.Recipe) {
 	t.Helper()
 	work := t.TempDir()
 	script := `xorriso -osirrox on -indev "$IMAGE" -extract /live/filesystem.squashfs squash 2>/dev/null

@@ -115,7 +115,7 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	}
 	page := c.get(path)
 	for _, want := range []string{`value="2 GiB"`, `value="7"`, `placeholder="3"`,
-		"jobs=7 running=default daily=0 build_minutes=77 artifacts=2147483648 keep_days=9"} {
+		"jobs=7 concurrent_builds=default builds_per_day=0 build_minutes=77 artifact_bytes=2147483648 keep_days=9"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("no %s in %s", want, page.body)
 		}

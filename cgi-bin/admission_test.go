@@ -49,7 +49,7 @@ func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 }
 
 func TestWhoeverIsToWaitIsToldHowLong(t *testing.T) {
-	s := newSite(t, "[limits]\nrunning = 1\n[local]\nkeep = 1")
+	s := newSite(t, "[limits]\nconcurrent_builds = 1\n[local]\nkeep = 1")
 	c := s.program(s.token(ada, "write"))
 	c.addJob("start", "1")
 	second := c.addJob()

@@ -104,7 +104,7 @@ func TestAOnceValueIsOnesOwn(t *testing.T) {
 
 // A program that got no answer sends the same again, with the same key.
 func TestAnIdempotencyKeyIsHonoured(t *testing.T) {
-	s := newSite(t, "[limits]\njobs = 0\nrunning = 0")
+	s := newSite(t, "[limits]\njobs = 0\nconcurrent_builds = 0")
 	plain := s.token(ada, "write")
 	program := s.program(plain)
 	keyed := program.with("Idempotency-Key", "5f0c")

@@ -25,7 +25,7 @@ func TestANewPasswordLeavesTheSecondFactorOn(t *testing.T) {
 }
 
 func TestAPersonSeesWhatTheyMayHave(t *testing.T) {
-	s := newSite(t, "[limits]\nartifacts = \"3 GiB\"\nkeep_days = 9")
+	s := newSite(t, "[limits]\nartifact_bytes = \"3 GiB\"\nkeep_days = 9")
 	s.program(s.token(ada, "write")).addJob("start", "1")
 	s.sql("UPDATE user SET max_daily = 0 WHERE email = ?", ada)
 	page := s.browser(ada).get("/account").body

@@ -90,7 +90,7 @@ func TestAProgramGetsRootsPasswordOnce(t *testing.T) {
 
 // Where the build can't begin, the password is in the answer that says so.
 func TestThePasswordIsToldAlthoughNothingIsBuilt(t *testing.T) {
-	s := newSite(t, "[limits]\nrunning = 1\n")
+	s := newSite(t, "[limits]\nconcurrent_builds = 1\n")
 	program := s.program(s.token(ada, "write"))
 	program.addJob("start", "1")
 	a := program.post("/jobs", "text", devuan, "target", machine, "start", "1")

@@ -47,7 +47,7 @@ func (db *DB) SetLimits(ctx context.Context, id int64, own LimitOverrides, e Aud
 	})
 }
 
-// String lists the limits for the audit trail: "jobs=5 running=default".
+// String lists the limits for the audit trail: "jobs=5 concurrent_builds=default".
 func (o LimitOverrides) String() string {
 	var words []string
 	add := func(name string, set bool, value func() any) {
@@ -58,10 +58,10 @@ func (o LimitOverrides) String() string {
 		words = append(words, fmt.Sprint(name, "=", value()))
 	}
 	add("jobs", o.Jobs != nil, func() any { return *o.Jobs })
-	add("running", o.Running != nil, func() any { return *o.Running })
-	add("daily", o.Daily != nil, func() any { return *o.Daily })
+	add("concurrent_builds", o.Running != nil, func() any { return *o.Running })
+	add("builds_per_day", o.Daily != nil, func() any { return *o.Daily })
 	add("build_minutes", o.Minutes != nil, func() any { return *o.Minutes })
-	add("artifacts", o.Bytes != nil, func() any { return *o.Bytes })
+	add("artifact_bytes", o.Bytes != nil, func() any { return *o.Bytes })
 	add("keep_days", o.KeepDays != nil, func() any { return *o.KeepDays })
 	return strings.Join(words, " ")
 }

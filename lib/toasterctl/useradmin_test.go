@@ -27,12 +27,12 @@ func TestPeopleAreManaged(t *testing.T) {
 
 	user("limit", email, "--jobs", "9", "--artifact-bytes", "2 GiB",
 		"--builds-per-day=0").exits(0).says(
-		"jobs=9 running=default daily=0 build_minutes=default artifacts=2147483648 keep_days=default")
-	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "daily=0")
-	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "daily=0")
+		"jobs=9 concurrent_builds=default builds_per_day=0 build_minutes=default artifact_bytes=2147483648 keep_days=default")
+	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "builds_per_day=0")
+	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "builds_per_day=0")
 	user("limit", email).exits(0).says("artifact_bytes", "2 GiB", "20 GiB")
 	user("limit", email, "--keep-days", "0", "--artifact-bytes", "0", "--jobs", "0", "--concurrent-builds", "0", "--build-minutes", "0").exits(0).says(
-		"jobs=0 running=0 daily=0 build_minutes=0 artifacts=0 keep_days=0")
+		"jobs=0 concurrent_builds=0 builds_per_day=0 build_minutes=0 artifact_bytes=0 keep_days=0")
 	if a := user("limit", email).exits(0); strings.Count(a.out, "none") != 6 {
 		t.Error(a.out)
 	}

@@ -79,6 +79,6 @@ func TestSiteThatIsNotThere(t *testing.T) {
 }
 
 func TestMistakeInTheConfiguration(t *testing.T) {
-	config := write(t, filepath.Join(t.TempDir(), "toaster.toml"), "engine = \"local\"\n[local]\nslots = 0\n")
+	config := write(t, filepath.Join(t.TempDir(), "toaster.toml"), "engine = \"local\"\n[local]\nconcurrency = 0\n")
 	ctl(t, "", "user", "list", "--config", config).exits(1).complains(config+":3", "local.concurrency")
 }

@@ -15,7 +15,7 @@ import (
 const english = "../../templates/messages/en.txt"
 
 // TestEveryMessageIsInEveryLanguage: en.txt lists what the templates and programs say, and each other file has words for all of it.
-// After a change of texts: UPDATE=1 go test ./lib/page -run TestEveryMessage writes en.txt anew.
+// After a change of texts: UPDATE=1 go test ./lib/view -run TestEveryMessage writes en.txt anew.
 func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 	said := map[string]bool{}
 	each(t, func(t *testing.T, name, text string) {
@@ -37,7 +37,7 @@ func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 		}
 	}
 	if got, err := os.ReadFile(english); err != nil || string(got) != want {
-		t.Error("en.txt is not what is said now: UPDATE=1 go test ./lib/page -run TestEveryMessage")
+		t.Error("en.txt is not what is said now: UPDATE=1 go test ./lib/view -run TestEveryMessage")
 	}
 	for _, lang := range Languages[1:] {
 		text, err := templates.Messages.ReadFile("messages/" + lang + ".txt")

@@ -34,6 +34,7 @@ func TestPagesAreGermanForThoseWhoReadIt(t *testing.T) {
 	program := s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1")
 	s.run(program, id, 1, "echo 'TOASTER-STEP 1/2 3 RUN apt-get install nonsense'; echo 'E: Unable to locate package nonsense'\n"+
+		`printf 'TOASTER-WHY line %%s of the Dockerfile failed%%s: %%s\t3\t (exit code 100)\tRUN apt-get install nonsense\n'; `+
 		"echo 'toaster: failed: line 3 of the Dockerfile failed (exit code 100): RUN apt-get install nonsense'; exit 6")
 	c := s.admin().with("Accept-Language", "de-DE,de;q=0.9,en;q=0.5")
 	owner := s.browser(ada).with("Accept-Language", "de")

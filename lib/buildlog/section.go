@@ -63,7 +63,7 @@ func (v View) sections(w Window) []section {
 			put(section{step: &m.Step, title: v.text("Step %d of %d", m.Step.Number, m.Step.Of)})
 		case engine.PackingBegins:
 			put(section{title: v.text("Packing the image")})
-		case engine.PhaseBegins, engine.WasCached: // the timeline shows them
+		case engine.PhaseBegins, engine.WasCached, engine.ScriptReason: // the page shows them elsewhere
 			if m.Phase == "check" {
 				put(section{title: v.text("Boot test")})
 			}

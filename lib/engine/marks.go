@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"toaster.do/lib/i18n"
 )
 
 // What toaster's own lines in a log begin with. No program of a build can print such a line: the sandbox puts a space
@@ -14,6 +16,7 @@ const (
 	brokenMark = "TOASTER-FAILED "   // when a step has failed: n/m LINE exit STATUS
 	phaseMark  = "TOASTER-PHASE "    // when a phase begins: its name, and when, in seconds since 1970
 	cachedMark = "TOASTER-CACHED"    // what the phase makes was there already
+	whyMark    = "TOASTER-WHY "      // before the next: its format and its arguments, with tabs between
 	failMark   = "toaster: failed: " // the last line of a script that gives up: why
 	packMark   = "toaster: packing " // the steps are done, and the image is to be packed
 )
@@ -30,6 +33,7 @@ const (
 	WasCached
 	PackingBegins
 	ScriptFailed
+	ScriptReason // of the ScriptFailed that follows
 )
 
 // Step is what a step's line in a log says.
@@ -41,12 +45,13 @@ type Step struct {
 
 // Mark is a line of toaster's own in a log.
 type Mark struct {
-	Kind  Kind
-	Step  Step      // of StepBegins and StepFailed
-	Exit  int       // of StepFailed
-	Phase string    // of PhaseBegins: prepare, step, pack, check, end
-	At    time.Time // of PhaseBegins
-	Why   string    // of ScriptFailed
+	Kind   Kind
+	Step   Step      // of StepBegins and StepFailed
+	Exit   int       // of StepFailed
+	Phase  string    // of PhaseBegins: prepare, step, pack, check, end
+	At     time.Time // of PhaseBegins
+	Why    string    // of ScriptFailed
+	Reason i18n.Text // of ScriptReason
 }
 
 // ParseMark reads a line of a log, with or without its end. A line that is no mark, or not a whole one, is NoMark.
@@ -72,6 +77,10 @@ func ParseMark(line []byte) (m Mark) {
 		}
 	} else if text == cachedMark {
 		m.Kind = WasCached
+	} else if why, ok := strings.CutPrefix(text, whyMark); ok {
+		if m.Reason = parseReason(why); !m.Reason.IsZero() {
+			m.Kind = ScriptReason
+		}
 	} else if why, ok := strings.CutPrefix(text, failMark); ok {
 		m.Kind, m.Why = ScriptFailed, why
 	} else if strings.HasPrefix(text, packMark) {
@@ -96,6 +105,20 @@ func parsePlace(text string) (s Step, rest string, ok bool) {
 	s.Of, errs[1] = strconv.Atoi(of)
 	s.Line, errs[2] = strconv.Atoi(line)
 	return s, rest, errs == [3]error{} && 0 <= s.Number && s.Number <= s.Of && s.Line >= 0
+}
+
+// parseReason reads "FORMAT⇥ARGUMENT…". Scripts begin in lower case; a text for people does not.
+func parseReason(why string) i18n.Text {
+	words := strings.Split(why, "\t")
+	key := i18n.Key(strings.ToUpper(words[0][:min(1, len(words[0]))]) + words[0][min(1, len(words[0])):])
+	if i18n.Verbs(key) != len(words)-1 {
+		return i18n.Text{}
+	}
+	var args []any
+	for _, w := range words[1:] {
+		args = append(args, Printable(w, 500))
+	}
+	return i18n.T(key, args...)
 }
 
 // Scanner cuts a log, which comes in pieces of any size, into its lines. The zero value is at the beginning of a log.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"toaster.do/lib/i18n"
 )
 
 func TestParseMark(t *testing.T) {
@@ -20,6 +22,8 @@ func TestParseMark(t *testing.T) {
 		"TOASTER-CACHED\r\n":               {Kind: WasCached},
 		"toaster: failed: no \x1b[1mway\n": {Kind: ScriptFailed, Why: "no \x1b[1mway"},
 		"toaster: packing a.tar.gz":        {Kind: PackingBegins},
+		"TOASTER-WHY line %s failed%s: %s\t3\t\tRUN \x1b[1mx %s\n": {Kind: ScriptReason,
+			Reason: i18n.T("Line %s failed%s: %s", "3", "", "RUN [1mx %s")},
 	} {
 		if got := ParseMark([]byte(line)); got != want {
 			t.Errorf("%q gives %+v", line, got)
@@ -29,7 +33,7 @@ func TestParseMark(t *testing.T) {
 		"TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
 		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack",
 		"TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
-		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-CACHED x", "toaster: base"} {
+		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-WHY", "TOASTER-WHY x %s", "TOASTER-WHY x\ty", "TOASTER-CACHED x", "toaster: base"} {
 		if got := ParseMark([]byte(line)); got != (Mark{}) {
 			t.Errorf("%q was taken for %+v", line, got)
 		}

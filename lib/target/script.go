@@ -83,7 +83,8 @@ func assemble(names []string) string {
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
 // SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction",
 // and says when each phase begins: "TOASTER-PHASE NAME SECONDS", where NAME is prepare, step, pack, check or end, and
-// SECONDS are since 1970. A rootfs is made as root, or as a user who may make user namespaces and has a range of ids
+// SECONDS are since 1970. Why it fails is its last line, and before that, in parts, "TOASTER-WHY FORMAT⇥ARGUMENT…".
+// A rootfs is made as root, or as a user who may make user namespaces and has a range of ids
 // in /etc/subuid and /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it
 // takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
 // submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that

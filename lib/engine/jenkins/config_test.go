@@ -89,6 +89,7 @@ func TestTheStepLeavesDistAlone(t *testing.T) {
 
 // What the step ends with tells Jenkins whether the build has failed by itself, or was ended from outside.
 func TestTheStepsStatusTellsWhoEndedTheBuild(t *testing.T) {
+	const timedOut = "TOASTER-WHY timed out after %s.\t5s\ntoaster: failed: timed out after 5s.\n"
 	for _, c := range []struct {
 		script string
 		want   int
@@ -97,9 +98,9 @@ func TestTheStepsStatusTellsWhoEndedTheBuild(t *testing.T) {
 		{"echo hello", 0, "hello\n"},
 		{"echo x; exit 7", failedStatus, "x\n"},
 		{"echo x; exit 124", failedStatus, "x\n"},
-		{"echo begun; sleep 60", failedStatus, "begun\ntoaster: failed: timed out after 5s.\n"},
+		{"echo begun; sleep 60", failedStatus, "begun\n" + timedOut},
 		{"trap 'echo late; exit 143' TERM; echo begun; sleep 60 & wait", failedStatus,
-			"begun\nlate\ntoaster: failed: timed out after 5s.\n"},
+			"begun\nlate\n" + timedOut},
 		{"kill -9 $$", 1, "toaster: this build was ended from outside (exit code 137).\n"},
 		{"kill -9 $PPID", 1, "toaster: this build was ended from outside (exit code 137).\n"},
 		{"exit 143", 1, "toaster: this build was ended from outside (exit code 143).\n"},
@@ -119,7 +120,7 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 	job := engine.Job{Name: "demo", Script: []byte("trap 'exit 0' TERM; echo begun; mkdir dist; yes; echo more\n"),
 		TimeLimit: time.Minute, OutputLimit: 5 << 20}
 	out, status := runStep(t, string(shellStep(job)), ws)
-	const last = "\ntoaster: failed: stopped: the log exceeded 5 MiB.\n"
+	const last = "\nTOASTER-WHY stopped: the log exceeded %s.\t5 MiB\ntoaster: failed: stopped: the log exceeded 5 MiB.\n"
 	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) || len(out) != 5<<20+len(last) {
 		t.Errorf("it ended with %d and said %d bytes, %q", status, len(out), out[max(0, len(out)-200):])
 	}

@@ -3,9 +3,14 @@
 set -u
 say() { printf 'toaster: %s\n' "$*"; }
 
-# fail WORDS…: this status tells that the build has failed by itself. With any other Jenkins, or its agent, has ended it.
+# fail FORMAT ARGUMENT…: this status tells that the build has failed by itself. With any other Jenkins, or its agent, has ended it.
 fail() {
-	say "failed: $*"
+	fail_format=$1
+	shift
+	printf 'TOASTER-WHY %s' "$fail_format"
+	for fail_word; do printf '\t%s' "$fail_word"; done
+	# shellcheck disable=SC2059 # it is a format
+	printf "\ntoaster: failed: $fail_format\n" "$@"
 	exit @FAILED@
 }
 
@@ -60,9 +65,9 @@ limit() {
 }
 
 for tool in timeout:coreutils perl:perl-base; do
-	command -v "${tool%:*}" >/dev/null || fail "this agent lacks ${tool%:*}. As root, install it: apt-get install ${tool#*:}"
+	command -v "${tool%:*}" >/dev/null || fail "this agent lacks %s. As root, install it: apt-get install %s" "${tool%:*}" "${tool#*:}"
 done
-cd "$WORKSPACE" || fail "this agent has no folder $WORKSPACE."
+cd "$WORKSPACE" || fail "this agent has no folder %s." "$WORKSPACE"
 running=$PWD@toaster
 end_orphan
 work=$(mktemp -d "${TMPDIR:-/tmp}/toaster.XXXXXXXX") || fail "the temporary folder of this agent is not writable; see the message of mktemp above."
@@ -74,7 +79,7 @@ leave() {
 	[ "$(cat "$running" 2>/dev/null)" != "$script $work" ] || rm -f "$running"
 }
 trap leave EXIT
-empty || fail "the workspace of this agent can't be emptied: delete $PWD there."
+empty || fail "the workspace of this agent can't be emptied: delete %s there." "$PWD"
 {
 @SCRIPT@
 } >"$work/script" && mkfifo "$work/output" || fail "the temporary folder of this agent is not writable; see the lines above."
@@ -100,9 +105,9 @@ fi
 empty
 if [ -e "$work/full" ]; then
 	echo
-	fail "stopped: the log exceeded @MOST@."
+	fail "stopped: the log exceeded %s." "@MOST@"
 elif [ -z "$status" ] && [ $(($(date +%s) - begin)) -ge @SECONDS@ ]; then
-	fail "timed out after @LIMIT@."
+	fail "timed out after %s." "@LIMIT@"
 elif [ "${status:-143}" -gt 128 ]; then
 	say "this build was ended from outside (exit code ${status:-$ended})."
 	exit 1

@@ -52,7 +52,7 @@ check_board() {
 	*) return 0 ;;
 	esac
 	grep -qw vfat /proc/filesystems || modprobe --dry-run --quiet vfat 2>/dev/null ||
-		fail 3 "the kernel of this host does not support vfat, which the first partition of the card of $BOARD needs. Build on another host."
+		fail 3 "the kernel of this host does not support vfat, which the first partition of the card of %s needs. Build on another host." "$BOARD"
 }
 
 qemu_disk() { :; }

@@ -9,20 +9,25 @@ say() { printf 'toaster: %s\n' "$*"; }
 # phase NAME: what the build does from now on. "end" is none, but when the last one ended.
 phase() { printf 'TOASTER-PHASE %s %s\n' "$1" "$(date +%s.%3N)"; }
 
-# fail CODE WORDS…: the last line of a build that failed.
+# fail CODE FORMAT ARGUMENT…: the last line of a build that failed, and before it a mark that has the same in parts.
 fail() {
-	fail_code=$1
-	shift
+	fail_code=$1 fail_format=$2
+	shift 2
 	trap - EXIT
 	[ -z "${STARTED:-}" ] || phase end
-	printf 'toaster: failed: %s\n' "$*" >&2
+	{
+		printf 'TOASTER-WHY %s' "$fail_format"
+		for fail_word; do printf '\t%s' "$(printf %s "$fail_word" | tr '\t\n' '  ')"; done
+		# shellcheck disable=SC2059 # it is a format
+		printf "\ntoaster: failed: $fail_format\n" "$@"
+	} >&2
 	exit "$fail_code"
 }
 
 # need COMMAND PACKAGE: notes what the host lacks; lacking is asked once for all of them.
 need() { command -v "$1" >/dev/null 2>&1 || MISSING="$MISSING $2"; }
 
-disk_full() { fail 5 "the disk is full: $(free_mib "$WORK") MiB are free in $PLACE."; }
+disk_full() { fail 5 "the disk is full: %s MiB are free in %s." "$(free_mib "$WORK")" "$PLACE"; }
 free_mib() { df -Pk "$1" | awk 'NR == 2 { free = int($4 / 1024) } END { print free + 0 }'; }
 
 # What comes from the environment, and is used in sums.
@@ -62,11 +67,11 @@ check_host() {
 		root_or_ids
 	fi
 	[ "$NEEDS_ROOT" = yes ] || [ "$(dpkg --print-architecture 2>/dev/null || echo "$ARCH")" = "$ARCH" ] || need arch-test arch-test
-	[ -z "$MISSING" ] || fail 3 "programs are missing on this host. As root, install them: apt-get install$MISSING"
+	[ -z "$MISSING" ] || fail 3 "programs are missing on this host. As root, install them: apt-get install%s" "$MISSING"
 	[ -z "$KEYRING" ] || [ -r "$KEYRING" ] || [ -z "$MIRROR" ] ||
-		fail 3 "this host lacks $KEYRING, the keys to verify $MIRROR. Install the package $KEYRING_PACKAGE${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}."
+		fail 3 "this host lacks %s, the keys to verify %s. Install the package %s%s." "$KEYRING" "$MIRROR" "$KEYRING_PACKAGE" "${KEYRING_SOURCE:+ (it is at $KEYRING_SOURCE, too)}"
 	[ "$(free_mib .)" -ge "$NEED_MIB" ] ||
-		fail 5 "the disk is full: $(free_mib .) MiB are free in $PWD. A build needs $NEED_MIB."
+		fail 5 "the disk is full: %s MiB are free in %s. A build needs %s." "$(free_mib .)" "$PWD" "$NEED_MIB"
 	check_arch
 	check_sdk
 	check_namespaces
@@ -79,7 +84,7 @@ root_or_ids() {
 	elif sudo -n true 2>/dev/null; then
 		AS_ROOT='sudo -n'
 	else
-		fail 3 "this image can only be built as root. Run this script as root, or let $(id -un) use sudo without a password."
+		fail 3 "this image can only be built as root. Run this script as root, or let %s use sudo without a password." "$(id -un)"
 	fi
 }
 
@@ -95,7 +100,7 @@ check_arch() {
 	*) qemu=$ARCH ;;
 	esac
 	[ -e "/proc/sys/fs/binfmt_misc/qemu-$qemu" ] ||
-		fail 3 "this host can't run programs for $ARCH. As root, install: apt-get install qemu-user-static binfmt-support"
+		fail 3 "this host can't run programs for %s. As root, install: apt-get install qemu-user-static binfmt-support" "$ARCH"
 }
 
 NAMESPACES='--mount --pid --fork --kill-child --mount-proc'
@@ -110,14 +115,13 @@ check_namespaces() {
 	elif [ -z "$MAPPED" ]; then
 		fail 3 "root can't create namespaces on this host. In a container, the capability SYS_ADMIN is required."
 	fi
-	fail 3 "$(id -un) can't create user namespaces on this host. Run this script as root. Or give $(id -un) a range in /etc/subuid" \
-		"and /etc/subgid; util-linux 2.38 or newer and a kernel that permits user namespaces are required."
+	fail 3 "%s can't create user namespaces on this host. Run this script as root. Or give %s a range in /etc/subuid and /etc/subgid; util-linux 2.38 or newer and a kernel that permits user namespaces are required." "$(id -un)" "$(id -un)"
 }
 
 # The old result makes room, but nothing else that happens to be called dist.
 clear_way() {
 	if [ -e dist ] && [ ! -e dist/provenance.json ]; then
-		rmdir dist 2>/dev/null || fail 2 "$PWD/dist exists, but was not created by a build. Start in another folder."
+		rmdir dist 2>/dev/null || fail 2 "%s/dist exists, but was not created by a build. Start in another folder." "$PWD"
 	fi
 	rm -rf dist
 	remove "$WORK"
@@ -248,15 +252,20 @@ limited() {
 }
 
 finish() {
-	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than its limit of $(mib "$(memory_limit)") MiB."
+	[ "$code" = 0 ] || [ -z "$killed" ] || fail 5 "out of memory: the build needed more than its limit of %s MiB." "$(mib "$(memory_limit)")"
 	case $code in
 	0)
 		phase end
 		say "done: dist/$IMAGE"
 		;;
-	"$SILENT") fail 8 "$silent" ;;
-	"$TOOK_ALL") fail 5 "the disk is full: only $(reserve_mib) MiB would remain free in $PLACE, and these are reserved." ;;
-	"$TOOK_SHARE") fail 5 "the disk is full: the build used more than its limit of $(mib "$TOASTER_DISK") MiB in $PLACE." ;;
+	"$SILENT")
+		IFS='	'
+		set -f
+		# shellcheck disable=SC2086 # format and arguments, with tabs between
+		fail 8 $silent
+		;;
+	"$TOOK_ALL") fail 5 "the disk is full: only %s MiB would remain free in %s, and these are reserved." "$(reserve_mib)" "$PLACE" ;;
+	"$TOOK_SHARE") fail 5 "the disk is full: the build used more than its limit of %s MiB in %s." "$(mib "$TOASTER_DISK")" "$PLACE" ;;
 	137 | 143)
 		phase end
 		printf 'toaster: failed: the build was stopped.\n' >&2

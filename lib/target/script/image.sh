@@ -147,7 +147,7 @@ explain_blend() {
 	# shellcheck disable=SC2086 # words of it
 	set -f -- ${step:-- - 0}
 	[ "$3" != 0 ] || explain 6 "the blend failed. Its last lines have the reason."
-	explain 6 "line $3 of the Dockerfile failed$status: ${step#* * * }"
+	explain 6 "line %s of the Dockerfile failed%s: %s" "$3" "$status" "${step#* * * }"
 }
 
 # An image whose customisation did not run is no image.

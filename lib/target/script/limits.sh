@@ -79,16 +79,16 @@ leave_cgroup() {
 # How the inside ends when a command printed nothing for SILENCE_LIMIT seconds.
 SILENT=98
 
-# fell_silent says so, and where: signs has left the mark of the step. A server that never answers is the usual reason.
+# fell_silent is what to fail with then, which says where: signs has left the mark of the step. A server that never answers is the usual reason.
 fell_silent() {
 	[ -f "$WORK/silent" ] || return 0
 	if [ $((SILENCE_LIMIT % 60)) = 0 ]; then span="$((SILENCE_LIMIT / 60)) min"; else span="$SILENCE_LIMIT s"; fi
 	line=0
 	read -r _ _ line text <"$WORK/silent" || :
 	if [ "${line:-0}" = 0 ]; then
-		echo "nothing was printed for $span while the base was made."
+		printf '%s\t' "nothing was printed for %s while the base was made." "$span"
 	else
-		printf 'nothing was printed for %s at line %s: %s\n' "$span" "$line" "$(printf %s "$text" | tr -d '\000-\037')"
+		printf '%s\t' "nothing was printed for %s at line %s: %s" "$span" "$line" "$(printf %s "$text" | tr -d '\000-\037')"
 	fi
 }
 

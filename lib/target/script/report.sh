@@ -57,7 +57,7 @@ signs() {
 export SIGNS='No space left on device|Disk quota exceeded|Failed to fetch|Could not (resolve|connect)|Temporary failure resolving|Connection (refused|timed out)|Unable to connect|unable to resolve host|Failed getting release file|Couldn.t download'
 sign() { grep -qaE "$1" "$NOTES/signs"; }
 
-# explain CODE WORDS…: fails, with the disk or the network as the reason where that is it.
+# explain CODE FORMAT ARGUMENT…: fails, with the disk or the network as the reason where that is it.
 explain() {
 	explain_free=$(free_mib "$WORK")
 	[ "$explain_free" -ge 1 ] || disk_full
@@ -65,7 +65,7 @@ explain() {
 		disk_full
 	fi
 	if sign 'No space left on device' && no_inodes; then
-		fail 5 "the disk is full: no more files can be created in $PLACE."
+		fail 5 "the disk is full: no more files can be created in %s." "$PLACE"
 	fi
 	fail "$@"
 }

@@ -251,5 +251,5 @@ explain_base() {
 	if sign 'Failed to fetch|Could not|Temporary failure|Connection|Unable to connect'; then
 		explain 4 "the package archive can't be reached, or is being updated. See its answer above, and try again later."
 	fi
-	explain 1 "mmdebstrap could not create the base system of $CODENAME for $ARCH. Its last lines have the reason."
+	explain 1 "mmdebstrap could not create the base system of %s for %s. Its last lines have the reason." "$CODENAME" "$ARCH"
 }

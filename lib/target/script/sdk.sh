@@ -15,20 +15,20 @@ partx util-linux"
 # What can be said about the SDK before anything is done.
 check_sdk() {
 	case $WORK in
-	*[!A-Za-z0-9@%+=:,./_-]*) fail 2 "the SDK can't use $WORK: its path contains a space or another special character." ;;
+	*[!A-Za-z0-9@%+=:,./_-]*) fail 2 "the SDK can't use %s: its path contains a space or another special character." "$WORK" ;;
 	esac
 	if [ -n "${TOASTER_SDK_DIR:-}" ]; then
 		[ ! -d "$TOASTER_SDK_DIR/$SDK-sdk" ] || TOASTER_SDK_DIR=$TOASTER_SDK_DIR/$SDK-sdk
 		export TOASTER_SDK_DIR
 		for part in sdk lib/libdevuansdk/libdevuansdk lib/zuper/zuper; do
 			[ -r "$TOASTER_SDK_DIR/$part" ] ||
-				fail 3 "TOASTER_SDK_DIR, $TOASTER_SDK_DIR, is not a complete $SDK-sdk: $part is missing. Were its submodules fetched?"
+				fail 3 "TOASTER_SDK_DIR, %s, is not a complete %s-sdk: %s is missing. Were its submodules fetched?" "$TOASTER_SDK_DIR" "$SDK" "$part"
 		done
 	else
 		command -v git >/dev/null || fail 3 "this host needs git to fetch the SDK. As root, install it: apt-get install git"
 	fi
 	[ -z "$MIRROR" ] && [ -z "$(sources)" ] &&
-		fail 3 "this target uses the package sources of the build host, and the host has no source of $DISTRIBUTION $CODENAME."
+		fail 3 "this target uses the package sources of the build host, and the host has no source of %s %s." "$DISTRIBUTION" "$CODENAME"
 	[ "$SDK" != arm ] || check_board
 	[ "$SDK" = live ] || [ -e /dev/loop-control ] || fail 3 "this host has no loop devices. As root, load the module: modprobe loop"
 }
@@ -72,7 +72,7 @@ fetch_sdk() {
 	part=$(mktemp -d "${SDK_DIR%/*}/part.XXXXXX")
 	watched git_sdk "$part" || {
 		rm -rf "$part"
-		explain 4 "the SDK can't be fetched from $SDK_SOURCE; see the message of git above. Try again later, or set TOASTER_SDK_DIR."
+		explain 4 "the SDK can't be fetched from %s; see the message of git above. Try again later, or set TOASTER_SDK_DIR." "$SDK_SOURCE"
 	}
 	chmod 755 "$part"
 	mv -T "$part" "$SDK_DIR" 2>/dev/null || rm -rf "$part"
@@ -116,12 +116,12 @@ stand_in() {
 	for script in ceres sid; do
 		[ ! -e "$JOB/debootstrap/scripts/$script" ] || { ln -s "$script" "$JOB/debootstrap/scripts/$CODENAME"; return; }
 	done
-	fail 3 "the debootstrap of this host supports neither $CODENAME nor a similar release. Install a newer version."
+	fail 3 "the debootstrap of this host supports neither %s nor a similar release. Install a newer version." "$CODENAME"
 }
 
 run_sdk() {
 	if [ -n "${TOASTER_CACHE_DIR:-}" ]; then
-		mkdir -p "$TOASTER_CACHE_DIR" || fail 3 "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, can't be created."
+		mkdir -p "$TOASTER_CACHE_DIR" || fail 3 "TOASTER_CACHE_DIR, %s, can't be created." "$TOASTER_CACHE_DIR"
 	fi
 	watched zsh_sdk || explain_sdk
 }
@@ -150,7 +150,7 @@ explain_sdk() {
 	fi
 	step=$(grep -a '^sdk: (' "$NOTES/signs" | tail -n 1 | cut -c 10-)
 	why=$(grep -a '^sdk: \[E\]' "$NOTES/signs" | grep -v ' error in: ' | tail -n 1 | cut -c 10-)
-	explain 1 "the SDK failed${step:+ after \"$step\"}${why:+: $why}. See the lines above."
+	explain 1 "the SDK failed%s%s. See the lines above." "${step:+ after \"$step\"}" "${why:+: $why}"
 }
 
 # look_into DISK: the files that tell about a finished disk, taken from its last partition.

@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strings"
+
+	"toaster.do/lib/i18n"
+)
 
 // Names of browsers and systems by what User-Agent has of them. The order counts: most browsers also claim to be another.
 var (
@@ -11,17 +15,17 @@ var (
 )
 
 // agentName says in a few words which browser it was: "Firefox (Linux)".
-func agentName(agent string) string {
+func agentName(agent string) i18n.Text {
 	browser, system := named(agent, browsers), named(agent, systems)
 	switch {
 	case browser == "" && agent == "":
-		return "Unknown browser"
+		return i18n.T("Unknown browser")
 	case browser == "":
-		return agent
+		return i18n.Plain(agent)
 	case system == "":
-		return browser
+		return i18n.Plain(browser)
 	}
-	return browser + " (" + system + ")"
+	return i18n.Plain(browser + " (" + system + ")")
 }
 
 func named(agent string, names [][2]string) string {

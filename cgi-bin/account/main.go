@@ -11,6 +11,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/web"
 )
 
@@ -124,7 +125,7 @@ func done(w http.ResponseWriter, r *web.Request, path, note string) error {
 }
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
-var notices = map[string]string{
+var notices = map[string]i18n.Key{
 	"profile":   "Saved.",
 	"password":  "Your new password is saved. All your other sessions have ended.",
 	"reset":     "Your new password is saved. Log in with it.",
@@ -138,4 +139,4 @@ var notices = map[string]string{
 	"logged-in": "You are logged in.",
 }
 
-func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }
+func notice(r *web.Request) i18n.Key { return notices[r.URL.Query().Get("note")] }

@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -97,8 +98,8 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 // sessionRow is a place where somebody is logged in.
 type sessionRow struct {
 	*store.Session
-	Browser string // in a few words
-	Here    bool   // this very one
+	Browser i18n.Text // in a few words
+	Here    bool      // this very one
 }
 
 // sessionsPage lists where somebody is logged in.

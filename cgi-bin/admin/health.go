@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toaster.do/lib/health"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -22,7 +23,7 @@ type healthPage struct {
 	Tab string
 	*health.Report
 	Checked bool
-	Wrong   []string
+	Wrong   []i18n.Text
 }
 
 var healthTemplate = view.Template[healthPage]{Name: "admin_health"}
@@ -37,9 +38,13 @@ func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 	if v.Checked {
 		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
 		defer cancel()
-		if v.Wrong, err = r.Site.DB.Check(ctx); err != nil {
+		wrong, err := r.Site.DB.Check(ctx)
+		for _, line := range wrong {
+			v.Wrong = append(v.Wrong, i18n.Plain(line))
+		}
+		if err != nil {
 			r.Note(err)
-			v.Wrong = []string{"The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too."}
+			v.Wrong = []i18n.Text{i18n.T("The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too.")}
 		}
 	}
 	return r.Page(w, http.StatusOK, healthTemplate.With(v), view.View{Here: "admin"})

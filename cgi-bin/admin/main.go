@@ -9,6 +9,7 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
@@ -77,7 +78,7 @@ func (a *admin) start(w http.ResponseWriter, r *web.Request) error {
 }
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
-var notices = map[string]string{
+var notices = map[string]i18n.Key{
 	"activated":  "The account is active.",
 	"suspended":  "The account is suspended. Its sessions and tokens are revoked, and its builds are being stopped.",
 	"role":       "The role is changed. The user has to log in again.",
@@ -89,4 +90,4 @@ var notices = map[string]string{
 	"removed":    "The account and its data are deleted.",
 }
 
-func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }
+func notice(r *web.Request) i18n.Key { return notices[r.URL.Query().Get("note")] }

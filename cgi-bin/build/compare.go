@@ -8,6 +8,7 @@ import (
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
@@ -69,13 +70,14 @@ func pair(r *web.Request, builds []*store.Build) (from, to int, err error) {
 
 // fact is a row of what two builds are, side by side.
 type fact struct {
-	Name, From, To string
-	Differs        bool
+	Name     i18n.Key
+	From, To string
+	Differs  bool
 }
 
 func facts(c *jobs.Comparison, lang string) []fact {
 	var list []fact
-	add := func(name string, of func(*jobs.Side) string) {
+	add := func(name i18n.Key, of func(*jobs.Side) string) {
 		from, to := of(c.From), of(c.To)
 		if from != "" || to != "" {
 			list = append(list, fact{name, from, to, from != to})
@@ -118,7 +120,7 @@ func facts(c *jobs.Comparison, lang string) []fact {
 type comparisonJSON struct {
 	From        sideJSON             `json:"from"`
 	To          sideJSON             `json:"to"`
-	Why         []string             `json:"why"`
+	Why         []i18n.Text          `json:"why"`
 	Dockerfile  []rowJSON            `json:"dockerfile"`
 	BuildArgs   []changeJSON         `json:"build_args"`
 	Environment []changeJSON         `json:"environment"`
@@ -154,7 +156,7 @@ type changeJSON struct {
 
 func comparisonAsJSON(c *jobs.Comparison) comparisonJSON {
 	out := comparisonJSON{
-		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]string{}, c.Why()...), Dockerfile: []rowJSON{},
+		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]i18n.Text{}, c.Why()...), Dockerfile: []rowJSON{},
 		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment), Context: c.Context, Known: c.Both(),
 		Packages: changesAsJSON(c.Packages), Provenance: changesAsJSON(c.Provenance),
 		Gone: append([]dockerfile.Finding{}, c.Gone...), New: append([]dockerfile.Finding{}, c.New...),
@@ -170,7 +172,8 @@ func comparisonAsJSON(c *jobs.Comparison) comparisonJSON {
 }
 
 func sideAsJSON(s *jobs.Side) sideJSON {
-	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State, Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing}
+	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State,
+		Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing.String()}
 	if s.Image != nil {
 		a := look.Artifact(*s.Image)
 		out.Image = &a

@@ -168,6 +168,6 @@ func entry(base string, item store.FeedItem) atomEntry {
 	where := fmt.Sprintf("%s/jobs/%s/builds/%d", base, item.Job.ID, b.Number)
 	return atomEntry{
 		Title: view.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where, Updated: at.UTC().Format(time.RFC3339),
-		Link: atomLink{"", where}, Summary: view.Clean(b.Why()),
+		Link: atomLink{"", where}, Summary: view.Clean(b.Why().String()),
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
@@ -71,13 +72,14 @@ type form struct {
 var formTemplate = view.Template[*form]{Name: "form"}
 
 type group struct {
-	Name    string
+	Name    i18n.Key
 	Targets []option
 }
 
 type option struct {
-	Name, Title string
-	Chosen      bool
+	Name   string
+	Title  i18n.Text
+	Chosen bool
 }
 
 // Fault is what is wrong with a field; with the empty name, what belongs to no field.
@@ -105,10 +107,10 @@ func (f *form) Refused() *apperr.Error {
 	case len(f.faults) == 0 || none != nil:
 		return none
 	case len(f.faults) == 1:
-		return apperr.New(f.faults[0].Kind, "Nothing was saved. Correct one field.", f.faults[0].Message)
+		return apperr.New(f.faults[0].Kind, "Nothing was saved. Correct one field.", "%s", f.faults[0].Message)
 	}
-	return apperr.New(f.faults[0].Kind, fmt.Sprintf("Nothing was saved. Correct %d fields.", len(f.faults)),
-		"The message at each field has the details.")
+	return apperr.New(f.faults[0].Kind, "Nothing was saved. Correct %d fields.",
+		"The message at each field has the details.", len(f.faults))
 }
 
 // NewestText is the Dockerfile that somebody else stored.

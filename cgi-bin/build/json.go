@@ -18,7 +18,7 @@ func failureAsJSON(f *failure) *look.Failure {
 		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
 	}
 	if f.Cause != nil {
-		out.Cause, out.Message, out.Advice = f.Cause.Name, f.Cause.Message, f.Cause.Advice
+		out.Cause, out.Message, out.Advice = f.Cause.Name, f.Cause.Message.String(), f.Cause.Advice.String()
 	}
 	return out
 }

@@ -8,6 +8,7 @@ import (
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
@@ -159,7 +160,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 	}
 	p := passed{Password: d.Password, Next: d.Next()}
 	if d.Problem != nil {
-		p.Problem, p.Advice = d.Problem.Message, d.Problem.Advice
+		p.Problem, p.Advice = i18n.Stored(d.Problem.Message), i18n.Stored(d.Problem.Advice)
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -172,14 +173,17 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 }
 
 // passed is what the page that comes next says of a job that was stored, once.
-type passed struct{ Password, Next, Problem, Advice string }
+type passed struct {
+	Password, Next  string
+	Problem, Advice i18n.Stored
+}
 
 // Fault is why the job is not being built; nil: it is, or that wasn't asked for.
 func (p *passed) Fault() *apperr.Error {
-	if p == nil || p.Problem == "" {
+	if p == nil || i18n.Text(p.Problem).IsZero() {
 		return nil
 	}
-	return apperr.New(apperr.FailedPrecondition, p.Problem, p.Advice)
+	return apperr.New(apperr.FailedPrecondition, "%s", "%s", i18n.Text(p.Problem), i18n.Text(p.Advice))
 }
 
 // passedTo returns what a page of the job is to say once; nil: nothing.
@@ -260,7 +264,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
 	list := []dockerfile.Finding{}
 	for _, f := range findings {
-		f.Message, f.Advice = r.Say(f.Message), r.Say(f.Advice)
+		f.Message, f.Advice = i18n.Plain(r.Say(f.Message)), i18n.Plain(r.Say(f.Advice))
 		list = append(list, f)
 	}
 	return list

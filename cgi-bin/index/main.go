@@ -9,6 +9,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/target"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -24,7 +25,7 @@ var routes = []web.Route{
 
 // group is a heading with its targets.
 type group struct {
-	Name    string
+	Name    i18n.Key
 	Targets []target.Target
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/target"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -34,7 +35,8 @@ func targets(w http.ResponseWriter, r *web.Request) error {
 	}
 	out := []targetJSON{}
 	for _, t := range list.On() {
-		out = append(out, targetJSON{t.Name, t.Title, t.SDK, t.Arch, t.Distribution, t.Codename, t.Version, t.Board, r.Say(t.Remark)})
+		out = append(out, targetJSON{t.Name, t.Title.String(), t.SDK, t.Arch, t.Distribution, t.Codename, t.Version,
+			t.Board, r.Say(i18n.T(t.Remark))})
 	}
 	return r.Answer(w, http.StatusOK, map[string]any{"targets": out})
 }

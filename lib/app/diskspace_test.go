@@ -24,7 +24,8 @@ func TestNoBuildStartsOnADiskThatIsNearlyFull(t *testing.T) {
 	}
 	cfg.Limits.FreeDisk = config.Size(free * 2)
 	err = DiskSpace(cfg)
-	if apperr.KindOf(err) != apperr.StorageFull || !strings.Contains(apperr.Of(err).Advice, "free some space") ||
+	if apperr.KindOf(err) != apperr.StorageFull ||
+		!strings.Contains(apperr.Of(err).Advice.String(), "free some space") ||
 		!strings.Contains(err.Error(), dir) {
 		t.Errorf("%v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"cmp"
 	"errors"
 	"time"
+
+	"toaster.do/lib/i18n"
 )
 
 // Kind is what an error means to the one who asked, in gRPC's words where gRPC has one. It decides the HTTP status and
@@ -36,23 +38,25 @@ func (k Kind) String() string { return cmp.Or(string(k), "none") }
 // Error is an error made for a person.
 type Error struct {
 	Kind    Kind
-	Message string // what happened, one sentence, for the person who asked
-	Advice  string // what to do next, one sentence; may be empty
-	Field   string // the form field it belongs to; empty for the whole form
-	Code    string // what happened, for programs: "unknown_field"; empty: the kind
-	Err     error  // the cause, for the log only; may be nil
+	Message i18n.Text // what happened, one sentence, for the person who asked
+	Advice  i18n.Text // what to do next, one sentence; may be empty
+	Field   string    // the form field it belongs to; empty for the whole form
+	Code    string    // what happened, for programs: "unknown_field"; empty: the kind
+	Err     error     // the cause, for the log only; may be nil
 
 	After time.Duration // when trying again may help: Retry-After; 0: unknown
 }
 
-// New returns an error of a kind with its message and advice.
-func New(kind Kind, message, advice string) *Error {
-	return &Error{Kind: kind, Message: message, Advice: advice}
+// New returns an error of a kind with its message and advice. Of the arguments, the message's come first.
+func New(kind Kind, message, advice i18n.Key, args ...any) *Error {
+	return Wrap(kind, nil, message, advice, args...)
 }
 
 // Wrap is New with a cause. The cause is logged, never shown.
-func Wrap(kind Kind, cause error, message, advice string) *Error {
-	return &Error{Kind: kind, Message: message, Advice: advice, Err: cause}
+func Wrap(kind Kind, cause error, message, advice i18n.Key, args ...any) *Error {
+	e := &Error{Kind: kind, Err: cause}
+	e.Message, e.Advice = i18n.Split(message, advice, args)
+	return e
 }
 
 // At returns a copy of e that belongs to the form field.
@@ -116,9 +120,9 @@ func At(list []*Error, field string) *Error {
 // Error returns message and cause, for logs and the command line's own errors.
 func (e *Error) Error() string {
 	if e.Err == nil {
-		return e.Message
+		return e.Message.String()
 	}
-	return e.Message + ": " + e.Err.Error()
+	return e.Message.String() + ": " + e.Err.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Err }

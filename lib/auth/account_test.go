@@ -40,7 +40,7 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 		if strings.HasPrefix(c.user.Email, "ANNA") {
 			want = apperr.AlreadyExists
 		}
-		if f := apperr.Of(err); err == nil || f.Kind != want || f.Field != c.field || f.Advice == "" {
+		if f := apperr.Of(err); err == nil || f.Kind != want || f.Field != c.field || f.Advice.IsZero() {
 			t.Errorf("%+v: %v at %q, wanted %s at %q", c.user, err, f.Field, want, c.field)
 		}
 	}

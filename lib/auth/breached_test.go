@@ -61,7 +61,8 @@ func TestABreachedPasswordIsRefused(t *testing.T) {
 	s := newSite(t)
 	s.cfg.Signup.Breached = breachedList(t, true, "\n", "horse staple battery correct", "x", "y")
 	_, err := s.Add(t.Context(), NewUser{Email: "ben@example.org", Password: "horse staple battery correct"})
-	if f := apperr.Of(err); f.Kind != apperr.InvalidArgument || f.Field != "password" || !strings.Contains(f.Message, "breach") {
+	if f := apperr.Of(err); f.Kind != apperr.InvalidArgument || f.Field != "password" ||
+		!strings.Contains(f.Message.String(), "breach") {
 		t.Error(err)
 	}
 	_, err = s.Add(t.Context(), NewUser{Email: "ben@example.org", Password: password})

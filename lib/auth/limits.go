@@ -24,8 +24,8 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 		}
 		n, err := strconv.ParseUint(text, 10, 31)
 		if err != nil {
-			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a valid limit.",
-				"Enter a whole number. Leave blank for the default; 0 means unlimited.").At(name))
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“%s” is not a valid limit.",
+				"Enter a whole number. Leave blank for the default; 0 means unlimited.", text).At(name))
 			continue
 		}
 		v := int(n)
@@ -34,8 +34,8 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 	if text := strings.TrimSpace(field("artifact_bytes")); text != "" {
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
-			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“"+text+"” is not a size.",
-				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.").At("artifact_bytes"))
+			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“%s” is not a size.",
+				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.", text).At("artifact_bytes"))
 		}
 		n := int64(size)
 		own.Bytes = &n

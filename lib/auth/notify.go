@@ -49,8 +49,8 @@ func (a *Accounts) endMail(e store.Ended) store.Mail {
 		what += " after " + max(0, b.EndedAt.Sub(b.StartedAt).Round(time.Second)).String()
 	}
 	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
-	if b.State != store.Succeeded && b.Why() != "" {
-		paragraphs = append(paragraphs[:1], append([]string{b.Why()}, paragraphs[1:]...)...)
+	if b.State != store.Succeeded && !b.Why().IsZero() {
+		paragraphs = append(paragraphs[:1], append([]string{b.Why().String()}, paragraphs[1:]...)...)
 	}
 	if len(e.Files) > 0 && b.State == store.Succeeded {
 		var list strings.Builder

@@ -78,7 +78,7 @@ func TestSecondFactorsOutliveTheKeysThatTheyWereSealedWith(t *testing.T) {
 	must(t, config.AddKeys(s.cfg.Paths.Keys, 1))
 	stale(Sealing{Lost: 1})
 	err := s.CheckFactor(t.Context(), s.user(), codes[1], home)
-	if apperr.KindOf(err) != apperr.Internal || !strings.Contains(apperr.Of(err).Advice, "administrator") {
+	if apperr.KindOf(err) != apperr.Internal || !strings.Contains(apperr.Of(err).Advice.String(), "administrator") {
 		t.Errorf("keys that are lost: %v", err)
 	}
 	before := s.user().TOTP

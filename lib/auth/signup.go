@@ -71,7 +71,8 @@ func (a *Accounts) admitDomain(email string) error {
 	if len(domains) == 0 || slices.ContainsFunc(domains, func(d string) bool { return strings.EqualFold(d, domain) }) {
 		return nil
 	}
-	return apperr.New(apperr.InvalidArgument, "Accounts on this site need an address of "+strings.Join(domains, ", ")+".", "Use such an address, or ask the administrator.").At("email")
+	return apperr.New(apperr.InvalidArgument, "Accounts on this site need an address of %s.",
+		"Use such an address, or ask the administrator.", strings.Join(domains, ", ")).At("email")
 }
 
 // Resend posts another link to somebody who has signed up. As nobody knows who asks for it, it stands for none of

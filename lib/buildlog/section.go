@@ -1,12 +1,12 @@
 package buildlog
 
 import (
-	"fmt"
 	"html"
 	"strconv"
 	"strings"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 )
 
@@ -167,6 +167,6 @@ func address(w Window, id string) string {
 }
 
 // text is a text of ours in the reader's language, as HTML.
-func (v View) text(format string, values ...any) string {
-	return html.EscapeString(view.Text(v.Lang, fmt.Sprintf(format, values...)))
+func (v View) text(key i18n.Key, values ...any) string {
+	return html.EscapeString(view.Text(v.Lang, i18n.T(key, values...)))
 }

@@ -140,7 +140,7 @@ func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 func TestAMissingFileSaysWhatToDo(t *testing.T) {
 	_, err := Load(filepath.Join(t.TempDir(), "none.toml"))
 	f := apperr.Of(err)
-	if f.Kind != apperr.Unavailable || !strings.Contains(f.Advice, "toasterctl init") {
+	if f.Kind != apperr.Unavailable || !strings.Contains(f.Advice.String(), "toasterctl init") {
 		t.Errorf("%v: %s", err, f.Advice)
 	}
 }

@@ -18,8 +18,9 @@ func TestAdviceNamesTheTargetsRelease(t *testing.T) {
 			"FROM debian\n", "FROM devuan/devuan\n", "FROM debian:mine\n", "FROM devuan/devuan:mine\n", "FROM Not/Valid:\n", "FROM node AS x\nFROM debian:stable\n",
 		} {
 			for _, f := range dockerfile.Check(dockerfile.Source{Dockerfile: []byte(text), Codename: codename}) {
-				names := strings.Contains(f.Advice, "devuan/devuan:") || strings.Contains(f.Advice, "debian:")
-				if names && !strings.Contains(f.Advice, want) {
+				names := strings.Contains(f.Advice.String(), "devuan/devuan:") ||
+					strings.Contains(f.Advice.String(), "debian:")
+				if names && !strings.Contains(f.Advice.String(), want) {
 					t.Errorf("for %s, %q: %s %s", codename, text, f.Message, f.Advice)
 				}
 			}
@@ -30,7 +31,7 @@ func TestAdviceNamesTheTargetsRelease(t *testing.T) {
 	} {
 		found := false
 		for _, f := range dockerfile.Check(dockerfile.Source{Dockerfile: []byte(text)}) {
-			found = found || strings.Contains(f.Advice, want)
+			found = found || strings.Contains(f.Advice.String(), want)
 		}
 		if !found {
 			t.Errorf("%q: no advice names %s", text, want)

@@ -2,10 +2,11 @@ package dockerfile
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"toaster.do/lib/i18n"
 )
 
 // baseImage returns the image that a stage stands on through other stages: "" for scratch.
@@ -25,7 +26,7 @@ func (t *translator) checkBase() {
 	var first image
 	if base, at := last.baseImage(); base == "" && at.scratch {
 		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that can boot.",
-			"Start the last stage with FROM "+t.plain()+", and copy your files from the other stage with COPY --from.")
+			"Start the last stage with FROM %s, and copy your files from the other stage with COPY --from.", t.plain())
 	} else {
 		first = parseImage(base)
 	}
@@ -69,20 +70,21 @@ func (t *translator) checkImage(s *stage, last image) {
 	d, c := i.distribution(), i.codename()
 	switch {
 	case d == "" && i.registry == "localhost":
-		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s exists only on your computer. The build uses the target's plain system instead.", s.image),
-			"Name the release that the image is based on, such as FROM "+t.plain()+".")
+		t.warnIn(s, "BaseUnknown", "%s exists only on your computer. The build uses the target's plain system instead.",
+			"Name the release that the image is based on, such as FROM %s.", s.image, t.plain())
 		return
 	case d == "":
-		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image. The build starts from the target's own system, so the contents of that image would be missing.", s.image),
-			"Start FROM "+t.plain()+" and install what you need with apt-get.")
+		t.failIn(s, s.in.Location, "BaseDistribution", "%s is not a plain Devuan or Debian image. The build starts from the target's own system, so the contents of that image would be missing.",
+			"Start FROM %s and install what you need with apt-get.", s.image, t.plain())
 		return
 	}
 	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
-		t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s is a moving tag: it will point to another release in the future.", s.image), "Name the release, such as "+t.plain()+".")
+		t.warnIn(s, "BaseTagMoves", "%s is a moving tag: it will point to another release in the future.",
+			"Name the release, such as %s.", s.image, t.plain())
 	}
 	if c == "" {
-		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s does not name a known release, so it can't be compared with the target's.", s.image),
-			"Name the release that you test with, such as "+t.plain()+".")
+		t.warnIn(s, "BaseRelease", "%s does not name a known release, so it can't be compared with the target's.",
+			"Name the release that you test with, such as %s.", s.image, t.plain())
 	}
 	if s.in.Location == nil || c == "" || t.source.Codename == "" {
 		return
@@ -98,16 +100,17 @@ func (t *translator) checkRelease(s *stage, distribution, codename string) {
 	switch {
 	case target == wanted:
 	case distribution == "debian" && targetIsDevuan && debianOf[target] == wanted:
-		t.warnIn(s, "BaseDistribution", fmt.Sprintf("%s is Debian. The target is Devuan %s, which is based on the same release but has no systemd: some packages differ.", s.image, target),
-			"Test with FROM devuan/devuan:"+target+".")
+		t.warnIn(s, "BaseDistribution", "%s is Debian. The target is Devuan %s, which is based on the same release but has no systemd: some packages differ.",
+			"Test with FROM devuan/devuan:%s.", s.image, target, target)
 	default:
-		t.warnIn(s, "BaseRelease", fmt.Sprintf("%s is %s %s, but the target is %s: package versions differ.", s.image, map[string]string{"debian": "Debian", "devuan": "Devuan"}[distribution], wanted, target),
-			"Choose the target of the release that you test with, or change FROM.")
+		t.warnIn(s, "BaseRelease", "%s is %s %s, but the target is %s: package versions differ.",
+			"Choose the target of the release that you test with, or change FROM.",
+			s.image, map[string]string{"debian": "Debian", "devuan": "Devuan"}[distribution], wanted, target)
 	}
 }
 
-func (t *translator) warnIn(s *stage, rule, message, advice string) {
-	t.warn(s.in.Location, Warning, rule, message, advice)
+func (t *translator) warnIn(s *stage, rule string, message, advice i18n.Key, args ...any) {
+	t.warn(s.in.Location, Warning, rule, message, advice, args...)
 }
 
 // checkPlatform refuses FROM --platform of another architecture than the target's.
@@ -118,13 +121,14 @@ func (t *translator) checkPlatform(s *stage) {
 	r, err := t.replace(t.lex, s.in.Platform, &t.globals)
 	t.lintPlatform(s, r)
 	if err != nil || r.Result == "" {
-		t.failIn(s, s.in.Location, "Syntax", fmt.Sprintf("FROM --platform=%s is empty after its variables are replaced.", s.in.Platform), "Remove the flag.")
+		t.failIn(s, s.in.Location, "Syntax", "FROM --platform=%s is empty after its variables are replaced.",
+			"Remove the flag.", s.in.Platform)
 		return
 	}
 	target, _ := t.globals.Get("TARGETPLATFORM")
 	if !samePlatform(r.Result, target) {
-		t.failIn(s, s.in.Location, "FromPlatform", fmt.Sprintf("The stage is for %s, the target for %s.", r.Result, target),
-			"Choose a target of that architecture, or remove --platform.")
+		t.failIn(s, s.in.Location, "FromPlatform", "The stage is for %s, the target for %s.",
+			"Choose a target of that architecture, or remove --platform.", r.Result, target)
 	}
 }
 

@@ -4,12 +4,13 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"toaster.do/lib/i18n"
 )
 
 // Check returns what is to be said about a source, in the order of its lines. It never panics.
@@ -61,7 +62,7 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	t.over, t.report.plain = t.tooComplex, t.plain()
 	defer func() {
 		if p := recover(); p != nil {
-			t.add(Finding{Rule: "Internal", Level: Error, Message: fmt.Sprintf("This Dockerfile can't be translated: %v.", p), Advice: "Please report it."})
+			t.add(finding("Internal", Error, "This Dockerfile can't be translated: %v.", "Please report it.", p))
 			blend = nil
 		}
 		findings, spent = t.sorted(), t.spent
@@ -77,9 +78,8 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 		return nil, nil, 0
 	}
 	if !hostnameForm().MatchString(t.source.BuildArgs[hostnameArg]) {
-		t.add(Finding{Rule: "Syntax", Level: Error,
-			Message: "The build argument " + hostnameArg + " is not a host name.",
-			Advice:  "Use up to 64 letters, digits, dots and hyphens.", URL: reference})
+		t.add(finding("Syntax", Error, "The build argument "+hostnameArg+" is not a host name.",
+			"Use up to 64 letters, digits, dots and hyphens."))
 	}
 	t.plan(p)
 	for _, st := range t.stages {
@@ -103,8 +103,8 @@ func (t *translator) readContext() {
 		return
 	}
 	if folder := t.source.Context.folder; folder != "" {
-		t.add(Finding{Rule: "ContextFolder", Level: Note, Message: fmt.Sprintf("The build context is the folder %s of the archive.", show(folder)),
-			Advice: "Omit the name of this folder in COPY and ADD."})
+		t.add(finding("ContextFolder", Note, "The build context is the folder %s of the archive.",
+			"Omit the name of this folder in COPY and ADD.", show(folder)))
 	}
 	name := t.source.Context.ignoreFile(t.source, t.budget)
 	left, ignored, err := t.source.Context.ignore(name, t.budget)
@@ -113,12 +113,12 @@ func (t *translator) readContext() {
 	}
 	if err != nil {
 		f := Finding{Rule: "Dockerignore", Level: Error,
-			Message: name + " of the build context can't be read: " + sentence(err.Error()),
-			Advice:  "Correct it.", URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
+			Message: i18n.T("%s of the build context can't be read: %s", name, sentence(err.Error())),
+			Advice:  i18n.T("Correct it."), URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
-			f.Message = fmt.Sprintf("Line %d of %s in the build context has an invalid pattern: %s.",
+			f.Message = i18n.T("Line %d of %s in the build context has an invalid pattern: %s.",
 				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
-			f.Advice = "Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor a \\ at the end means anything."
+			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor a \\ at the end means anything.")
 		}
 		t.add(f)
 		return
@@ -131,7 +131,8 @@ func (t *translator) newLinter(text []byte) *linter.Linter {
 	options, _, loc, _ := parser.ParseDirective("check", text)
 	config, err := linter.ParseLintOptions(options)
 	if err != nil {
-		t.fail(loc, "Syntax", "The check directive is invalid: "+err.Error(), "Write it as # check=skip=RuleName.")
+		t.fail(loc, "Syntax", "The check directive is invalid: %s", "Write it as # check=skip=RuleName.",
+			sentence(err.Error()))
 		config = &linter.Config{}
 	}
 	config.Warn = func(rule, _, url, message string, loc []parser.Range) {
@@ -139,26 +140,34 @@ func (t *translator) newLinter(text []byte) *linter.Linter {
 		if config.ReturnAsError {
 			level = Error
 		}
-		t.at(loc, Finding{Rule: rule, URL: url, Level: level, Message: sentence(message), Advice: adviceFor[rule]})
+		t.at(loc, Finding{Rule: rule, URL: url, Level: level,
+			Message: i18n.Plain(sentence(message)), Advice: i18n.T(adviceFor[rule])})
 	}
 	return linter.New(config)
 }
 
 // fail reports an error at a place.
-func (t *translator) fail(loc []parser.Range, rule, message, advice string) {
-	t.failIn(nil, loc, rule, message, advice)
+func (t *translator) fail(loc []parser.Range, rule string, message, advice i18n.Key, args ...any) {
+	t.failIn(nil, loc, rule, message, advice, args...)
 }
 
 // failIn reports an error in a stage. Where the stage is not built, it is only a warning.
-func (t *translator) failIn(s *stage, loc []parser.Range, rule, message, advice string) {
+func (t *translator) failIn(s *stage, loc []parser.Range, rule string, message, advice i18n.Key, args ...any) {
 	if t.spent < enough { // else it was given up, which has been said
-		t.at(loc,
-			Finding{Rule: rule, Level: Error, Message: sentence(message), Advice: advice, URL: ruleURL(rule), stage: s})
+		f := finding(rule, Error, message, advice, args...)
+		f.stage = s
+		t.at(loc, f)
 	}
 }
 
-func (t *translator) warn(loc []parser.Range, level Level, rule, message, advice string) {
-	t.at(loc, Finding{Rule: rule, Level: level, Message: sentence(message), Advice: advice, URL: ruleURL(rule)})
+func (t *translator) warn(loc []parser.Range, level Level, rule string, message, advice i18n.Key, args ...any) {
+	t.at(loc, finding(rule, level, message, advice, args...))
+}
+
+func finding(rule string, level Level, message, advice i18n.Key, args ...any) Finding {
+	f := Finding{Rule: rule, Level: level, URL: ruleURL(rule)}
+	f.Message, f.Advice = i18n.Split(message, advice, args)
+	return f
 }
 
 // mostFindings is how many a person is told; an error is always among them.
@@ -172,7 +181,7 @@ func (r *report) sorted() []Finding {
 	for _, f := range r.findings {
 		if f.stage != nil && !f.stage.needed && f.Level == Error {
 			f.Level = Warning
-			f.Message += " (Its stage is not part of the image.)"
+			f.Message = i18n.T("%s (Its stage is not part of the image.)", f.Message)
 		}
 		f.stage = nil
 		if !seen[f] {
@@ -184,9 +193,7 @@ func (r *report) sorted() []Finding {
 		isError := func(f Finding) bool { return f.Level == Error }
 		rest := out[mostFindings-1:]
 		out = append(out[:mostFindings-1:mostFindings-1],
-			Finding{Rule: "TooManyFindings", Level: Note,
-				Message: fmt.Sprintf("There are %d more findings.", len(rest)),
-				Advice:  "Correct these first."})
+			finding("TooManyFindings", Note, "There are %d more findings.", "Correct these first.", len(rest)))
 		if at := slices.IndexFunc(rest, isError); at >= 0 && !slices.ContainsFunc(out, isError) {
 			out[mostFindings-1] = rest[at]
 		}

@@ -111,7 +111,7 @@ func TestFindings(t *testing.T) {
 		var got []string
 		for _, f := range findings {
 			got = append(got, fmt.Sprintf("%d %s %s", f.Line, f.Rule, f.Level))
-			if f.Advice == "" || f.Message == "" || f.EndLine < f.Line {
+			if f.Advice.IsZero() || f.Message.IsZero() || f.EndLine < f.Line {
 				t.Errorf("%q: incomplete: %+v", test.text, f)
 			}
 		}
@@ -124,7 +124,7 @@ func TestFindings(t *testing.T) {
 // TestSystemdItself: the package is not said to need itself.
 func TestSystemdItself(t *testing.T) {
 	f := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]")})
-	if len(f) != 1 || !strings.HasPrefix(f[0].Message, "Devuan does not use systemd as its init system") {
+	if len(f) != 1 || !strings.HasPrefix(f[0].Message.String(), "Devuan does not use systemd as its init system") {
 		t.Error(f)
 	}
 }
@@ -157,7 +157,7 @@ func TestFindingsAreTheSameInEveryRun(t *testing.T) {
 	} {
 		for range 20 {
 			findings := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nCMD [\"x\"]\n" + line + "\n")})
-			if len(findings) != 1 || !strings.HasSuffix(findings[0].Message, want) {
+			if len(findings) != 1 || !strings.HasSuffix(findings[0].Message.String(), want) {
 				t.Errorf("%s: %v", line, findings)
 				break
 			}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Limits bounds a build context.
@@ -78,7 +79,7 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 	name = strings.TrimPrefix(path.Clean("/"+name), "/")
 	if name == "" {
 		if e.kind != dir {
-			return refuse("/", "is not a folder")
+			return refuse("The build context can't be used: %s is not a folder.", "/")
 		}
 		c.entries[""] = e
 		return nil
@@ -86,7 +87,7 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 	for p := path.Dir(name); p != "."; p = path.Dir(p) {
 		up, ok := c.entries[p]
 		if ok && up.kind != dir {
-			return refuse(name, "is below "+p+", which is not a folder")
+			return refuse("The build context can't be used: %s is below %s, which is not a folder.", name, p)
 		}
 		if ok {
 			break // and so are those above it
@@ -94,12 +95,13 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 		c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
 	}
 	if old, ok := c.entries[name]; ok && old.kind != e.kind {
-		return refuse(name, "exists twice, with different types")
+		return refuse("The build context can't be used: %s exists twice, with different types.", name)
 	}
 	c.entries[name] = e
 	c.size += int64(len(e.data))
 	if l.Entries > 0 && len(c.entries)-1 > l.Entries {
-		return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context has more than %d entries.", l.Entries), "List files that the build does not need in .dockerignore, and omit them from the archive.")
+		return apperr.New(apperr.TooLarge, "The build context has more than %d entries.",
+			"List files that the build does not need in .dockerignore, and omit them from the archive.", l.Entries)
 	}
 	return nil
 }
@@ -116,7 +118,8 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 	var data bytes.Buffer
 	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
 	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, fmt.Sprintf("The archive of the build context is damaged at %s.", show(name)), "Pack it again.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The archive of the build context is damaged at %s.",
+			"Pack it again.", show(name))
 	}
 	if int64(data.Len()) > room {
 		return nil, tooLarge(l)
@@ -125,7 +128,8 @@ func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, 
 }
 
 func tooLarge(l Limits) error {
-	return apperr.New(apperr.TooLarge, fmt.Sprintf("The build context is larger than %d MiB when unpacked.", l.Unpacked>>20), "Omit files that the build does not need.")
+	return apperr.New(apperr.TooLarge, "The build context is larger than %d MiB when unpacked.",
+		"Omit files that the build does not need.", l.Unpacked>>20)
 }
 
 // finish sorts and sums up.
@@ -169,28 +173,29 @@ func (c *Context) hardLink(to *entry) *entry {
 func checkName(name string) error {
 	switch {
 	case name == "":
-		return refuse(name, "has no name")
+		return refuse("The build context can't be used: %s has no name.", name)
 	case strings.ContainsRune(name, 0):
-		return refuse(name, "has a NUL character in its name")
+		return refuse("The build context can't be used: %s has a NUL character in its name.", name)
 	case strings.HasPrefix(name, "/"):
-		return refuse(name, "has an absolute name")
+		return refuse("The build context can't be used: %s has an absolute name.", name)
 	case len(name) > 4096:
-		return refuse(name[:100], "has a name of more than 4096 bytes")
+		return refuse("The build context can't be used: %s has a name of more than 4096 bytes.", name[:100])
 	}
 	for _, part := range strings.Split(name, "/") {
 		if part == ".." {
-			return refuse(name, "leads out of the context with ..")
+			return refuse("The build context can't be used: %s leads out of the context with ...", name)
 		}
 		if len(part) > 255 {
-			return refuse(name, "has a part of more than 255 bytes in its name")
+			return refuse("The build context can't be used: %s has a part of more than 255 bytes in its name.", name)
 		}
 	}
 	return nil
 }
 
-func refuse(name, why string) error {
-	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("The build context can't be used: %s %s.", show(name), why),
-		"Pack the context with tar or zip in the folder where docker build runs, so that all names are relative.")
+func refuse(why i18n.Key, name string, args ...any) error {
+	return apperr.New(apperr.InvalidArgument, why,
+		"Pack the context with tar or zip in the folder where docker build runs, so that all names are relative.",
+		append([]any{show(name)}, args...)...)
 }
 
 func show(name string) string {

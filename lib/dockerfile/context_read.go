@@ -6,14 +6,12 @@ import (
 	"bytes"
 	"compress/bzip2"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"sort"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -29,8 +27,8 @@ import (
 // is over a limit (0 is none), by InvalidArgument or TooLarge. Links may point anywhere: COPY follows none out of the context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
-		return nil, apperr.New(apperr.TooLarge, "The archive of the build context is larger than "+strconv.FormatInt(l.Compressed>>10, 10)+" KiB.",
-			"Omit files that the build does not need. Download large files with ADD or RUN instead.")
+		return nil, apperr.New(apperr.TooLarge, "The archive of the build context is larger than %d KiB.",
+			"Omit files that the build does not need. Download large files with ADD or RUN instead.", l.Compressed>>10)
 	}
 	c := newContext()
 	var err error
@@ -234,12 +232,13 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		return e, nil
 	}
 	if f.Flags&1 != 0 {
-		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The archive of the build context is encrypted: %s.", show(name)), "Pack it again without a password.")
+		return nil, apperr.New(apperr.InvalidArgument, "The archive of the build context is encrypted: %s.",
+			"Pack it again without a password.", show(name))
 	}
 	r, err := f.Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		return nil, apperr.New(apperr.InvalidArgument, fmt.Sprintf("The archive of the build context has %s with an unsupported compression.", show(name)),
-			"Pack it again with the default compression (deflate), or as .tar.gz.")
+		return nil, apperr.New(apperr.InvalidArgument, "The archive of the build context has %s with an unsupported compression.",
+			"Pack it again with the default compression (deflate), or as .tar.gz.", show(name))
 	}
 	if err != nil {
 		return nil, err
@@ -324,7 +323,8 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 		if f := (*apperr.Error)(nil); errors.As(err, &f) {
 			return nil, f
 		}
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: "+err.Error()+".", "Check the name and the permissions.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: %s.",
+			"Check the name and the permissions.", err.Error())
 	}
 	return c.finish()
 }

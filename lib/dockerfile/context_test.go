@@ -109,7 +109,7 @@ func TestReadContextRefuses(t *testing.T) {
 			continue
 		}
 		f := apperr.Of(err)
-		if f.Kind != c.kind || !strings.Contains(f.Message, c.says) || f.Advice == "" {
+		if f.Kind != c.kind || !strings.Contains(f.Message.String(), c.says) || f.Advice.IsZero() {
 			t.Errorf("%s: %s: %q (%s), want %s with %q", name, f.Kind, f.Message, f.Advice, c.kind, c.says)
 		}
 	}
@@ -156,7 +156,7 @@ func TestOddEntries(t *testing.T) {
 		said := ""
 		for _, f := range findings {
 			if f.Level == Error {
-				said += f.Message + " " + f.Advice
+				said += f.Message.String() + " " + f.Advice.String()
 			}
 		}
 		if (says == "") != (said == "") || !strings.Contains(said, says) || (says == "") != (blend != nil) {
@@ -166,7 +166,7 @@ func TestOddEntries(t *testing.T) {
 	_, findings := Translate(Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY venv/python /\n"),
 		Context: context()})
 	if i := slices.IndexFunc(findings, func(f Finding) bool { return f.Rule == "MissingSource" }); i < 0 ||
-		findings[i].Advice != `venv/python is a link to "/usr/bin/python3", which is not in the build context.` {
+		findings[i].Advice.String() != `venv/python is a link to "/usr/bin/python3", which is not in the build context.` {
 		t.Errorf("a link that leads to nothing: %v", findings)
 	}
 }
@@ -209,7 +209,7 @@ func TestBadPattern(t *testing.T) {
 		c.add("axb", &entry{kind: file}, Limits{})
 		c, _ = c.finish()
 		findings := Check(Source{Dockerfile: []byte("FROM debian:bookworm\n"), Context: c})
-		if len(findings) == 0 || findings[0].Message != want || findings[0].Level != Error {
+		if len(findings) == 0 || findings[0].Message.String() != want || findings[0].Level != Error {
 			t.Errorf("%q: %v", text, findings)
 		}
 	}

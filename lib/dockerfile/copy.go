@@ -12,6 +12,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"toaster.do/lib/i18n"
 )
 
 // copying is a COPY or ADD, its variables replaced.
@@ -35,8 +37,8 @@ func (t *translator) copy(s *stage, c copying) {
 		return // reported already
 	}
 	mode, message, advice := c.check()
-	if message != "" {
-		t.failIn(s, c.loc, "Syntax", message, advice)
+	if !message.IsZero() {
+		t.failIn(s, c.loc, "Syntax", "%s", advice, message)
 		return
 	}
 	linked := c.link && c.chmod == ""
@@ -56,7 +58,7 @@ func (t *translator) copy(s *stage, c copying) {
 		re, not, err := patternRegexp(p)
 		switch {
 		case err != nil:
-			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("--exclude=%s: %v", p, err), "Correct the pattern.")
+			t.failIn(s, c.loc, "Syntax", "--exclude=%s: %v", "Correct the pattern.", p, err)
 			return
 		case not:
 			s.emit("except", re, "not")
@@ -78,19 +80,21 @@ func (t *translator) copy(s *stage, c copying) {
 }
 
 // check looks at the flags; mode is --chmod's, spelled out.
-func (c copying) check() (mode, message, advice string) {
+func (c copying) check() (mode string, message i18n.Text, advice i18n.Key) {
 	mode, err := chmodOf(c.chmod)
 	switch {
 	case err != nil:
-		return "", err.Error(), "Write an octal mode such as 0644, or one such as u=rwX,go=rX."
+		return "", i18n.T("--chmod=%s is not a mode: it should be an octal string between 0 and 07777.",
+			c.chmod), "Write an octal mode such as 0644, or one such as u=rwX,go=rX."
 	case !chownForm().MatchString(c.chown):
-		return "", fmt.Sprintf("--chown=%s is not a user and group.", c.chown), "Write --chown=user:group, by names or numbers."
+		return "", i18n.T("--chown=%s is not a user and group.",
+			c.chown), "Write --chown=user:group, by names or numbers."
 	case c.link && !chownNumbers().MatchString(c.chown):
-		return "", "--chown with names cannot be used with --link.", "Use numbers, or remove --link."
+		return "", i18n.T("--chown with names cannot be used with --link."), "Use numbers, or remove --link."
 	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])):
-		return "", "--checksum needs a single source that is a URL.", "Remove --checksum, or use a separate ADD for each URL."
+		return "", i18n.T("--checksum needs a single source that is a URL."), "Remove --checksum, or use a separate ADD for each URL."
 	}
-	return mode, "", ""
+	return mode, i18n.Text{}, ""
 }
 
 var (
@@ -133,16 +137,17 @@ func isGit(src string) bool {
 }
 
 // gitAdvice is what to write instead of ADD REPOSITORY#REF:FOLDER DESTINATION.
-func gitAdvice(src, dest string) string {
+func gitAdvice(src, dest string) i18n.Text {
 	repository, fragment, _ := strings.Cut(src, "#")
 	ref, folder, _ := strings.Cut(fragment, ":")
 	command := "git clone " + repository + " " + dest
 	if ref != "" {
 		command += " && git -C " + dest + " checkout " + ref
 	}
-	advice := "Install git with apt-get, and write RUN " + command + " instead. Or add the checkout to the build context, and COPY it."
+	advice := i18n.T("Install git with apt-get, and write RUN %s instead. Or add the checkout to the build context, and COPY it.",
+		command)
 	if folder != "" {
-		advice += " Only its folder " + folder + " is used."
+		advice = i18n.T("%s Only its folder %s is used.", advice, folder)
 	}
 	return advice
 }
@@ -155,7 +160,7 @@ func (t *translator) source1(s *stage, c copying, src string) {
 			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD with the archive of the commit.")
 			return
 		}
-		t.failIn(s, c.loc, "AddGit", "ADD does not support Git repositories here.", gitAdvice(src, c.DestPath))
+		t.failIn(s, c.loc, "AddGit", "ADD does not support Git repositories here.", "%s", gitAdvice(src, c.DestPath))
 	case isURL(src):
 		t.fetch(s, c, src)
 	case c.from != nil:
@@ -180,7 +185,7 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 		}
 		re, _, err := patternRegexp(strings.TrimPrefix(pattern, "/"))
 		if err != nil {
-			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+			t.failIn(s, c.loc, "Syntax", "%s: %v", "Correct the pattern.", src, err)
 			return
 		}
 		folder, wild := splitWildcards(pivot)
@@ -189,7 +194,7 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 		case wild != "":
 			glob, err := globRegexp(wild)
 			if err != nil {
-				t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+				t.failIn(s, c.loc, "Syntax", "%s: %v", "Correct the pattern.", src, err)
 				return
 			}
 			args = append(args, strconv.Itoa(strings.Count(wild, "/")), glob)
@@ -210,7 +215,7 @@ func (t *translator) put(s *stage, c copying, src, root string) {
 	case wild != "":
 		re, err := globRegexp(wild)
 		if err != nil {
-			t.failIn(s, c.loc, "Syntax", fmt.Sprintf("%s: %v", src, err), "Correct the pattern.")
+			t.failIn(s, c.loc, "Syntax", "%s: %v", "Correct the pattern.", src, err)
 			return
 		}
 		call("put_glob", folder, strconv.Itoa(strings.Count(wild, "/")), re)
@@ -261,7 +266,8 @@ func (t *translator) fetch(s *stage, c copying, src string) {
 		return
 	}
 	if c.checksum != "" && !checksumForm().MatchString(c.checksum) {
-		t.failIn(s, c.loc, "Syntax", fmt.Sprintf("--checksum=%s is not ALGORITHM:HEX.", c.checksum), "Write --checksum=sha256: and 64 hexadecimal digits.")
+		t.failIn(s, c.loc, "Syntax", "--checksum=%s is not ALGORITHM:HEX.",
+			"Write --checksum=sha256: and 64 hexadecimal digits.", c.checksum)
 		return
 	}
 	if strings.ContainsAny(src, " \n\t") {

@@ -103,7 +103,7 @@ func try(t *testing.T, text []byte) (r result) {
 	}
 	last := bytes.Count(text, []byte("\n")) + 1
 	for _, f := range findings {
-		if f.Message == "" || f.Rule == "" || f.Advice == "" && f.Level != dockerfile.Note {
+		if f.Message.IsZero() || f.Rule == "" || f.Advice.IsZero() && f.Level != dockerfile.Note {
 			r.fault("line %d: %s %q says not what to do (%q)", f.Line, f.Rule, f.Message, f.Advice)
 		}
 		if f.Line < 0 || f.EndLine < f.Line || f.EndLine > last || f.Line == 0 && f.Level == dockerfile.Error && refused == nil {

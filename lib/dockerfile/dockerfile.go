@@ -5,6 +5,8 @@
 // The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
 package dockerfile
 
+import "toaster.do/lib/i18n"
+
 // Source is what a person hands in.
 type Source struct {
 	Dockerfile  []byte
@@ -29,13 +31,13 @@ const (
 // Finding is one thing to tell about the lines from Line to EndLine (1-based, both included).
 // A finding about no line in particular has Line 0.
 type Finding struct {
-	Line    int    `json:"line"`
-	EndLine int    `json:"end_line"`
-	Rule    string `json:"rule"`
-	URL     string `json:"url,omitempty"`
-	Level   Level  `json:"level"`
-	Message string `json:"message"`
-	Advice  string `json:"advice,omitempty"`
+	Line    int       `json:"line"`
+	EndLine int       `json:"end_line"`
+	Rule    string    `json:"rule"`
+	URL     string    `json:"url,omitempty"`
+	Level   Level     `json:"level"`
+	Message i18n.Text `json:"message"`
+	Advice  i18n.Text `json:"advice,omitzero"`
 
 	stage *stage // the stage it belongs to; an error there counts only if the stage is built
 }

@@ -15,7 +15,7 @@ func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *lint
 	for _, word := range in.Ports {
 		r, err := t.replaceWords(word, &s.env)
 		if err != nil {
-			t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
+			t.failIn(s, in.Location(), "Syntax", "%s", "Correct the variable.", sentence(err.Error()))
 			return
 		}
 		for _, p := range r.Words {
@@ -24,7 +24,7 @@ func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *lint
 			}
 			list, err := t.parsePort(p, in, lint)
 			if err != nil {
-				t.failIn(s, in.Location(), "Syntax", fmt.Sprintf("EXPOSE %s: %v", p, err), "Write a port as in EXPOSE 8080/tcp.")
+				t.failIn(s, in.Location(), "Syntax", "EXPOSE %s: %v", "Write a port as in EXPOSE 8080/tcp.", p, err)
 				return
 			}
 			if s.config.ExposedPorts == nil {

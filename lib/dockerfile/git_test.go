@@ -14,7 +14,7 @@ func TestAddGit(t *testing.T) {
 		"git@example.org:a/b.git#:in":       "RUN git clone git@example.org:a/b.git /src instead",
 	} {
 		_, findings := Translate(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nADD " + source + " /src\nCMD [\"x\"]\n")})
-		if len(findings) != 1 || findings[0].Rule != "AddGit" || !strings.Contains(findings[0].Advice, want) {
+		if len(findings) != 1 || findings[0].Rule != "AddGit" || !strings.Contains(findings[0].Advice.String(), want) {
 			t.Errorf("%s: %+v", source, findings)
 		}
 	}

@@ -1,7 +1,12 @@
 package dockerfile
 
+import "toaster.do/lib/i18n"
+
 // Kept says how instructions of a Dockerfile are kept in an image, for the help pages.
-type Kept struct{ Name, Text string }
+type Kept struct {
+	Name string
+	Text i18n.Key
+}
 
 // Instructions lists every instruction of the Dockerfile language; those that are kept in the same way stand together.
 func Instructions() []Kept { return append([]Kept{}, kept...) }

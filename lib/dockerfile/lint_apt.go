@@ -1,7 +1,6 @@
 package dockerfile
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -60,19 +59,19 @@ func (t *translator) lintSystemd(c command, text string) {
 	for _, word := range shellWords(strings.Join(apt(text, "install"), "\n")) {
 		switch {
 		case word == "systemd" || word == "systemd-sysv":
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("Devuan does not use systemd as its init system, so the package %s can't start the image.", word),
-				"Omit it: the image boots with its own init system, and toaster's script starts CMD.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", "Devuan does not use systemd as its init system, so the package %s can't start the image.",
+				"Omit it: the image boots with its own init system, and toaster's script starts CMD.", word)
 			return
 		case slices.Contains(systemdPackages, word):
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("The package %s needs systemd, but Devuan uses another init system.", word),
-				"Use a package that does not need it, such as libpam-elogind instead of libpam-systemd or ntpsec instead of systemd-timesyncd.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", "The package %s needs systemd, but Devuan uses another init system.",
+				"Use a package that does not need it, such as libpam-elogind instead of libpam-systemd or ntpsec instead of systemd-timesyncd.", word)
 			return
 		}
 	}
 	for _, word := range shellWords(text) {
 		if slices.Contains(systemdCommands, word) {
-			t.warn(c.Location(), Warning, "NeedsSystemd", fmt.Sprintf("%s needs systemd, but Devuan uses another init system.", word),
-				"Use service, update-rc.d or the package's sysvinit script. toaster's own script starts CMD.")
+			t.warn(c.Location(), Warning, "NeedsSystemd", "%s needs systemd, but Devuan uses another init system.",
+				"Use service, update-rc.d or the package's sysvinit script. toaster's own script starts CMD.", word)
 			return
 		}
 	}

@@ -1,11 +1,12 @@
 package dockerfile
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+
+	"toaster.do/lib/i18n"
 )
 
 // These are our own rules: what works in a container and not in a system that boots.
@@ -69,8 +70,8 @@ func (t *translator) lintDownload(c command, url string) {
 			continue
 		}
 		if namesArch(url, a.arch) {
-			t.warn(c.Location(), Warning, "ForeignArchitecture", fmt.Sprintf("%s is for %s, but the target is %s.", url, a.arch, target),
-				"Use $TARGETARCH in the address, or choose the target of that architecture.")
+			t.warn(c.Location(), Warning, "ForeignArchitecture", "%s is for %s, but the target is %s.",
+				"Use $TARGETARCH in the address, or choose the target of that architecture.", url, a.arch, target)
 			return
 		}
 	}
@@ -151,22 +152,25 @@ func (t *translator) lintCommand(s *stage) {
 	case !s.config.runs || len(argv) == 0:
 		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when the image boots.", "Set the application as CMD, if there is one.")
 	case isInit(argv):
-		t.warn(loc, Note, "CmdIsInit", fmt.Sprintf("%s is an init system. The image boots its own init system, so this one does not become a service.", show(strings.Join(argv, " "))),
-			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.")
+		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not become a service.",
+			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.",
+			show(strings.Join(argv, " ")))
 	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
-		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it exits immediately.", argv[0]), "Nothing, if you log in to the image. Otherwise set the application as CMD.")
+		t.warn(loc, Note, "CmdIsShell", "%s is an interactive program: as a service it exits immediately.",
+			"Nothing, if you log in to the image. Otherwise set the application as CMD.", argv[0])
 	default:
 		t.lintServices(s)
 		t.lintServiceLabels(s)
 		t.lintVariables(s, argv)
-		if how := daemonises(argv); how != "" {
-			t.warn(loc, Warning, "CmdDaemonises", how, "Run it in the foreground: when its first process exits, the service ends, as in a container.")
+		if how := daemonises(argv); !how.IsZero() {
+			t.warn(loc, Warning, "CmdDaemonises", "%s",
+				"Run it in the foreground: when its first process exits, the service ends, as in a container.", how)
 		}
 	}
 }
 
 // daemonises tells why a command would go to the background; "" if it does not look so.
-func daemonises(argv []string) string {
+func daemonises(argv []string) i18n.Text {
 	text := " " + strings.Join(argv, " ") + " "
 	program := argv[0][strings.LastIndexByte(argv[0], '/')+1:]
 	if slices.Contains(shells, program) && len(argv) > 2 {
@@ -180,17 +184,17 @@ func daemonises(argv []string) string {
 	}
 	switch {
 	case program == "nginx" && !has("daemon off"):
-		return "nginx runs in the background without -g 'daemon off;'."
+		return i18n.T("nginx runs in the background without -g 'daemon off;'.")
 	case (program == "apache2" || program == "apache2ctl" || program == "apachectl" || program == "httpd") && !has("FOREGROUND", "NO_DETACH", " -f", " -X ", "-foreground"):
-		return program + " runs in the background without -D FOREGROUND."
+		return i18n.T("%s runs in the background without -D FOREGROUND.", program)
 	case program == "sshd" && !has(" -D", " -d ", " -e -D"):
-		return "sshd runs in the background without -D."
+		return i18n.T("sshd runs in the background without -D.")
 	case (program == "cron" || program == "crond") && !has(" -f"):
-		return program + " runs in the background without -f."
+		return i18n.T("%s runs in the background without -f.", program)
 	case program == "service" || program == "invoke-rc.d" || strings.Contains(argv[0], "/etc/init.d/") || has(" /etc/init.d/", " service ") && !has("tail ", "sleep ", " wait", "while "):
-		return "An init script starts a daemon and exits."
+		return i18n.T("An init script starts a daemon and exits.")
 	case has(" --daemon ", " --daemonize ", " -daemon ", " --background ", " daemonize yes "):
-		return program + " is configured to run in the background."
+		return i18n.T("%s is configured to run in the background.", program)
 	}
-	return ""
+	return i18n.Text{}
 }

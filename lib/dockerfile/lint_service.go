@@ -1,7 +1,6 @@
 package dockerfile
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -39,8 +38,9 @@ func (t *translator) lintServices(s *stage) {
 			}
 			if len(found) > 0 {
 				t.warn(c.Location(), Note, "ServicesLeftOut",
-					fmt.Sprintf("The services of these packages don't start at boot, because the command runs alone, as in a container: %s.", strings.Join(found, ", ")),
-					"Nothing, if the command starts the services that it needs. Otherwise name the services to start: LABEL toaster.services=\"…\". The log of the build lists them.")
+					"The services of these packages don't start at boot, because the command runs alone, as in a container: %s.",
+					"Nothing, if the command starts the services that it needs. Otherwise name the services to start: LABEL toaster.services=\"…\". The log of the build lists them.",
+					strings.Join(found, ", "))
 			}
 		}
 	}
@@ -106,10 +106,9 @@ func (t *translator) lintVariables(s *stage, argv []string) {
 	if s.entrypoint.set {
 		loc = s.entrypoint.loc
 	}
-	t.warn(loc, Note, "EntrypointVariables",
-		fmt.Sprintf("%s uses variables that are not set: %s.", show(name),
-			strings.Join(missing[:min(8, len(missing))], ", ")),
-		"Set them in the runtime environment of the job, as with docker run -e, or in /etc/default/toaster-app in the image.")
+	t.warn(loc, Note, "EntrypointVariables", "%s uses variables that are not set: %s.",
+		"Set them in the runtime environment of the job, as with docker run -e, or in /etc/default/toaster-app in the image.",
+		show(name), strings.Join(missing[:min(8, len(missing))], ", "))
 }
 
 // copiedScript finds the shell script that a command begins with in the build context, by its name.

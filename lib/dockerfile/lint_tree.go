@@ -1,7 +1,6 @@
 package dockerfile
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strconv"
@@ -28,10 +27,8 @@ func (t *translator) lintLost(c command, text string) {
 	}
 	if m := lostFile().FindStringSubmatch(text); m != nil {
 		t.warn(c.Location(), Warning, "LostFile",
-			fmt.Sprintf(
-				"Changes that RUN makes to %s are lost after the step, as with docker build: the build uses its own file there.",
-				m[1]+m[2]),
-			"COPY the file instead.")
+			"Changes that RUN makes to %s are lost after the step, as with docker build: the build uses its own file there.",
+			"COPY the file instead.", m[1]+m[2])
 	}
 	if slices.Contains(shellWords(strings.Join(apt(text, "install"), "\n")), "resolvconf") {
 		t.warn(c.Location(), Warning, "LostFile",
@@ -89,10 +86,8 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 		for _, folder := range []string{"/tmp", "/var/tmp", "/root"} {
 			if above == folder || strings.HasPrefix(above, folder+"/") {
 				t.warn(c.loc, Warning, "LinkMode",
-					fmt.Sprintf(
-						"%s --link creates the parent folders again: %s gets the mode 755, as with docker build.",
-						c.name, folder),
-					"Remove --link, or copy to another folder.")
+					"%s --link creates the parent folders again: %s gets the mode 755, as with docker build.",
+					"Remove --link, or copy to another folder.", c.name, folder)
 			}
 		}
 	}
@@ -104,16 +99,15 @@ func (t *translator) lintCopy(s *stage, c copying, dest, mode string) {
 		if _, e, _ := t.find(src, true); c.from == nil && !hasWildcards(src) && !isURL(src) &&
 			e != nil && e.kind == dir {
 			t.warn(c.loc, Warning, "ChmodFolder",
-				fmt.Sprintf("--chmod=%s applies to folders, too: only root can enter the copied folders.", c.chmod),
-				"Write --chmod=u=rwX,go=rX: X applies to folders only.")
+				"--chmod=%s applies to folders, too: only root can enter the copied folders.",
+				"Write --chmod=u=rwX,go=rX: X applies to folders only.", c.chmod)
 			return
 		}
 	}
 	if !usualFolder(above) && (s.config.WorkingDir != above) {
 		t.warn(c.loc, Note, "ChmodFolder",
-			fmt.Sprintf("--chmod=%s applies to new folders, too: if %s does not exist yet, only root can enter it.",
-				c.chmod, above),
-			"Create the folder before, with RUN mkdir -p or WORKDIR. Or write --chmod=u=rwX,go=rX.")
+			"--chmod=%s applies to new folders, too: if %s does not exist yet, only root can enter it.",
+			"Create the folder before, with RUN mkdir -p or WORKDIR. Or write --chmod=u=rwX,go=rX.", c.chmod, above)
 	}
 }
 

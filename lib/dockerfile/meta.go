@@ -40,7 +40,8 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 		}
 	case *instructions.StopSignalCommand:
 		if !validSignal(in.Signal) {
-			t.failIn(s, in.Location(), "Syntax", "Invalid signal: "+in.Signal, "Write a signal's name such as SIGTERM, or its number.")
+			t.failIn(s, in.Location(), "Syntax", "Invalid signal: %s",
+				"Write a signal's name such as SIGTERM, or its number.", in.Signal)
 			return
 		}
 		c.StopSignal = in.Signal
@@ -62,7 +63,8 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 			c.Cmd = nil
 		}
 	default:
-		t.failIn(s, in.Location(), "NotTranslated", in.Name()+" is not supported yet.", "Remove the line, if the image does not need it.")
+		t.failIn(s, in.Location(), "NotTranslated", "%s is not supported yet.",
+			"Remove the line, if the image does not need it.", in.Name())
 	}
 }
 

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"toaster.do/lib/i18n"
 )
 
 // Mistaken says by its content what a file is that is no Dockerfile, such as a Compose file, and what to do next. Both are
 // empty for a Dockerfile, also for one with faults, and for what can't be told. A Dockerfile's first instruction is FROM or
 // ARG: nothing that begins so is taken for anything else.
-func Mistaken(text []byte) (message, advice string) {
+func Mistaken(text []byte) (message, advice i18n.Key) {
 	if message, advice = notText(text); message != "" {
 		return message, advice
 	}
@@ -43,7 +45,7 @@ const (
 var magic = []struct {
 	at              int
 	bytes           string
-	message, advice string
+	message, advice i18n.Key
 }{
 	{bytes: "\x89PNG\r\n", message: "This is a picture (PNG), not a Dockerfile.", advice: notAnything},
 	{bytes: "\xff\xd8\xff", message: "This is a picture (JPEG), not a Dockerfile.", advice: notAnything},
@@ -80,7 +82,7 @@ var magic = []struct {
 }
 
 // notText tells what a file is that is not UTF-8 text.
-func notText(text []byte) (message, advice string) {
+func notText(text []byte) (message, advice i18n.Key) {
 	switch {
 	case bytes.HasPrefix(text, []byte("PK\x03\x04")), bytes.HasPrefix(text, []byte("PK\x05\x06")):
 		return zipKind(text)
@@ -99,7 +101,7 @@ func notText(text []byte) (message, advice string) {
 }
 
 // zipKind tells documents and packages from other ZIP archives, by the names in them.
-func zipKind(text []byte) (message, advice string) {
+func zipKind(text []byte) (message, advice i18n.Key) {
 	head := text[:min(len(text), 64<<10)]
 	has := func(name string) bool { return bytes.Contains(head, []byte(name)) }
 	switch {
@@ -148,7 +150,7 @@ func firstLine(source string) string {
 
 // textKind is what a text may be. is gets all of it, and its first line that is no comment of a Dockerfile.
 type textKind struct {
-	message, advice string
+	message, advice i18n.Key
 	is              func(source, first string) bool
 }
 

@@ -90,7 +90,7 @@ func TestWhatIsNoDockerfileIsNamed(t *testing.T) {
 		{"key: value\nlist:\n  - a\n", "YAML"},
 	} {
 		what, advice := dockerfile.Mistaken([]byte(c.text))
-		if !strings.Contains(what, c.want) || advice == "" || !strings.HasSuffix(advice, ".") {
+		if !strings.Contains(string(what), c.want) || advice == "" || !strings.HasSuffix(string(advice), ".") {
 			t.Errorf("%.60q is %q (%q), not %s", c.text, what, advice, c.want)
 		}
 	}

@@ -3,13 +3,14 @@ package dockerfile
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"toaster.do/lib/i18n"
 )
 
 // parsed is a Dockerfile after BuildKit's parser: its stages, and the ARGs before the first FROM.
@@ -22,26 +23,25 @@ type parsed struct {
 // parse reads the Dockerfile; what BuildKit's parser warns of goes to lint. Nil means that an error was reported to r.
 func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 	if message, advice := Mistaken(text); message != "" {
-		r.add(Finding{Rule: "NotADockerfile", Level: Error, Line: 1, Message: message, Advice: advice})
+		r.failAt(1, "NotADockerfile", message, advice)
 		return nil
 	}
 	if !utf8.Valid(text) {
-		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: badLine(text), Message: "The Dockerfile is not UTF-8 text.",
-			Advice: "Save it as UTF-8; a compressed or binary file is not a Dockerfile."})
+		r.failAt(badLine(text), "NotUTF8", "The Dockerfile is not UTF-8 text.",
+			"Save it as UTF-8; a compressed or binary file is not a Dockerfile.")
 		return nil
 	}
 	if at := bytes.IndexByte(text, 0); at >= 0 {
-		r.add(Finding{Rule: "NotUTF8", Level: Error, Line: 1 + bytes.Count(text[:at], []byte("\n")), Message: "The Dockerfile contains a NUL character.", Advice: "Save it as plain UTF-8 text."})
+		r.failAt(1+bytes.Count(text[:at], []byte("\n")), "NotUTF8", "The Dockerfile contains a NUL character.",
+			"Save it as plain UTF-8 text.")
 		return nil
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		r.add(Finding{Rule: "Empty", Level: Error, Message: "The Dockerfile is empty.", Advice: "Start with a FROM line, such as FROM " + r.plain + "."})
+		r.failAt(0, "Empty", "The Dockerfile is empty.", "Start with a FROM line, such as FROM %s.", r.plain)
 		return nil
 	}
 	if line := tooDeep(text); line > 0 {
-		r.add(Finding{Rule: "TooComplex", Level: Error, Line: line,
-			Message: fmt.Sprintf("More than %d ${ are nested.", deepest),
-			Advice:  "Set a variable to the inner part first."})
+		r.failAt(line, "TooComplex", "More than %d ${ are nested.", "Set a variable to the inner part first.", deepest)
 		return nil
 	}
 	result, err := parser.Parse(bytes.NewReader(text))
@@ -60,7 +60,7 @@ func parse(text []byte, lint *linter.Linter, r *report) (p *parsed) {
 		return nil
 	}
 	if len(stages) == 0 {
-		r.add(Finding{Rule: "Syntax", Level: Error, Message: "The Dockerfile has no FROM.", Advice: "Start with a FROM line, such as FROM " + r.plain + "."})
+		r.failAt(0, "Syntax", "The Dockerfile has no FROM.", "Start with a FROM line, such as FROM %s.", r.plain)
 		return nil
 	}
 	return &parsed{escape: result.EscapeToken, stages: stages, args: args}
@@ -121,13 +121,20 @@ func (r *report) add(f Finding) {
 	r.findings = append(r.findings, f)
 }
 
+// failAt adds an error at a line; 0: at none.
+func (r *report) failAt(line int, rule string, message, advice i18n.Key, args ...any) {
+	f := finding(rule, Error, message, advice, args...)
+	f.Line = line
+	r.add(f)
+}
+
 // shortened bounds a text that quotes a word, which may be anything.
-func shortened(s string) string {
+func shortened(t i18n.Text) i18n.Text {
 	const most = 1000
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if s := t.String(); len(s) > most {
+		return i18n.Plain(strings.ToValidUTF8(s[:most], "") + "…")
 	}
-	return s
+	return t
 }
 
 func (r *report) at(loc []parser.Range, f Finding) {
@@ -139,8 +146,9 @@ var parseError = lazy(`^dockerfile parse error on line \d+: `)
 
 // syntax reports an error of BuildKit's parser at its line.
 func (r *report) syntax(err error) {
-	f := Finding{Rule: "Syntax", Level: Error, Message: sentence(parseError().ReplaceAllString(err.Error(), "")),
-		Advice: "Correct this line; the Dockerfile reference shows each instruction's form.", URL: "https://docs.docker.com/reference/dockerfile/"}
+	f := Finding{Rule: "Syntax", Level: Error, Message: i18n.Plain(sentence(parseError().ReplaceAllString(err.Error(),
+		""))),
+		Advice: i18n.T("Correct this line; the Dockerfile reference shows each instruction's form."), URL: "https://docs.docker.com/reference/dockerfile/"}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
 		f.Line, f.EndLine = lines(at.Locations[len(at.Locations)-1])

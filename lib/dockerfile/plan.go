@@ -7,6 +7,8 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+
+	"toaster.do/lib/i18n"
 )
 
 // stage is a stage of the Dockerfile on its way into the blend.
@@ -104,23 +106,24 @@ func (t *translator) need(s *stage) {
 func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 	base, err := t.expandFrom(s)
 	if err != nil {
-		t.fail(s.in.Location, "Syntax", err.Error(), "Correct the FROM line.")
+		t.fail(s.in.Location, "Syntax", "%s", "Correct the FROM line.", sentence(err.Error()))
 		return
 	}
 	s.image = base
 	switch {
 	case base == "":
-		t.fail(s.in.Location, "Syntax", fmt.Sprintf("The base name (%s) is empty after its variables are replaced.", s.in.BaseName), "Give the ARG before FROM a default value, or set it as a build argument.")
+		t.fail(s.in.Location, "Syntax", "The base name (%s) is empty after its variables are replaced.",
+			"Give the ARG before FROM a default value, or set it as a build argument.", s.in.BaseName)
 	case byName[base] != nil: // also one that is named scratch
 		s.base = byName[base]
 	case base == "scratch":
 		s.scratch = true
 	case !validReference(base):
-		advice := "Write a name such as " + t.plain() + "."
+		advice := i18n.T("Write a name such as %s.", t.plain())
 		if strings.Contains(s.in.BaseName, "$") {
-			advice = "Give the ARG before FROM a default value that is a valid image name, or set it as a build argument."
+			advice = i18n.T("Give the ARG before FROM a default value that is a valid image name, or set it as a build argument.")
 		}
-		t.fail(s.in.Location, "Syntax", fmt.Sprintf("FROM %s: invalid image name.", show(base)), advice)
+		t.fail(s.in.Location, "Syntax", "FROM %s: invalid image name.", "%s", show(base), advice)
 		s.image = ""
 	}
 }
@@ -140,7 +143,7 @@ func (t *translator) onBuild(s *stage) {
 		}
 		cmd, err := parseTrigger(ob.Expression, s.in.Location)
 		if err != nil {
-			t.fail(ob.Location(), "Syntax", err.Error(), "Correct the ONBUILD instruction.")
+			t.fail(ob.Location(), "Syntax", "%s", "Correct the ONBUILD instruction.", sentence(err.Error()))
 			continue
 		}
 		s.commands = append(s.commands, t.refer(s, command{Command: cmd, onBuild: true}))
@@ -194,17 +197,19 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 	d := t.byName[strings.ToLower(name)]
 	if n, err := strconv.Atoi(name); err == nil && number {
 		if n < 0 || n >= len(t.stages) {
-			t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("Stage number %d does not exist.", n), "Stages are counted from 0, in the order of their FROM lines.")
+			t.failIn(s, loc, "CopyFromStage", "Stage number %d does not exist.",
+				"Stages are counted from 0, in the order of their FROM lines.", n)
 			return nil
 		}
 		d = t.stages[n]
 	}
 	switch {
 	case d == nil:
-		t.failIn(s, loc, "CopyFromImage", what+" is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
-			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.")
+		t.failIn(s, loc, "CopyFromImage", "%s is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
+			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.", what)
 	case d.index >= s.index:
-		t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("%s: stage %q is this stage or comes after it.", what, d.name()), "Move the other stage before this one.")
+		t.failIn(s, loc, "CopyFromStage", "%s: stage %q is this stage or comes after it.",
+			"Move the other stage before this one.", what, d.name())
 		return nil
 	}
 	return d

@@ -2,7 +2,6 @@ package dockerfile
 
 import (
 	"bytes"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // An archive of a whole project has its Dockerfile inside, and often all of it in one folder, as every download of a forge.
@@ -27,7 +27,8 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 	if asked != "" && asked != "." {
 		place, e, _ := root.find(asked, true, &budget{})
 		if e == nil || e.kind != file {
-			return "", nil, whichOne(fmt.Sprintf("The archive does not contain the file %s.", show(asked)), "Enter its path in the archive.")
+			return "", nil, whichOne("The archive does not contain the file %s.", "Enter its path in the archive.",
+				show(asked))
 		}
 		return place, e.data, nil
 	}
@@ -37,18 +38,19 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 			"Paste it, choose a file, or add it to the archive.").At("dockerfile")
 	}
 	if len(names) > 1 || strings.Contains(names[0], "/") {
-		return "", nil, whichOne("No Dockerfile was uploaded, and the archive contains: "+strings.Join(names, ", ")+".",
-			"Enter its path in the field “Dockerfile in the archive” (dockerfile_path).")
+		return "", nil, whichOne("No Dockerfile was uploaded, and the archive contains: %s.",
+			"Enter its path in the field “Dockerfile in the archive” (dockerfile_path).", strings.Join(names, ", "))
 	}
 	place, e, _ := root.find(names[0], true, &budget{})
 	if e == nil || e.kind != file {
-		return "", nil, whichOne(fmt.Sprintf("The archive does not contain the file %s.", show(names[0])), "Enter its path in the archive.")
+		return "", nil, whichOne("The archive does not contain the file %s.", "Enter its path in the archive.",
+			show(names[0]))
 	}
 	return place, e.data, nil
 }
 
-func whichOne(message, advice string) error {
-	return apperr.New(apperr.InvalidArgument, message, advice).At("dockerfile_path")
+func whichOne(message, advice i18n.Key, args ...any) error {
+	return apperr.New(apperr.InvalidArgument, message, advice, args...).At("dockerfile_path")
 }
 
 // usualNames are what a Dockerfile is called that docker build or podman build finds by itself.
@@ -189,8 +191,8 @@ func notTaken(archive []byte) error {
 		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
 	} {
 		if bytes.HasPrefix(archive, []byte(k.bytes)) {
-			return apperr.New(apperr.InvalidArgument, "The build context is compressed with "+k.name+", which is not supported.",
-				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.")
+			return apperr.New(apperr.InvalidArgument, "The build context is compressed with %s, which is not supported.",
+				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.", k.name)
 		}
 	}
 	return nil

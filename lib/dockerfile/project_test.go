@@ -94,7 +94,8 @@ func TestAProjectsArchiveIsAllThatIsNeeded(t *testing.T) {
 			}
 			name, text, err := context.FindDockerfile(c.asked)
 			if c.wrong != "" {
-				if f := apperr.Of(err); err == nil || !strings.Contains(f.Message, c.wrong) || f.Field == "" || f.Advice == "" {
+				if f := apperr.Of(err); err == nil || !strings.Contains(f.Message.String(), c.wrong) || f.Field == "" ||
+					f.Advice.IsZero() {
 					t.Errorf("%s, %s: %q, %v", about, form, name, err)
 				}
 				continue
@@ -142,7 +143,7 @@ func TestWhenTheOnlyFolderIsTheContext(t *testing.T) {
 		}
 		stripped := false
 		for _, f := range dockerfile.Check(dockerfile.Source{Dockerfile: []byte(c.text), Context: context}) {
-			stripped = stripped || f.Rule == "ContextFolder" && strings.Contains(f.Message, `"p"`)
+			stripped = stripped || f.Rule == "ContextFolder" && strings.Contains(f.Message.String(), `"p"`)
 		}
 		if stripped == strings.HasPrefix(c.want, "p/") {
 			t.Errorf("%q: it is said: %v", c.text, stripped)
@@ -179,7 +180,8 @@ func TestArchivesOfEveryKind(t *testing.T) {
 	for text, want := range map[string]string{
 		"\xfd7zXZ\x00\x00": "xz", "7z\xbc\xaf\x27\x1c": "7z", "Rar!\x1a\x07\x00": "RAR", "070701000": "cpio", "\x04\x22\x4d\x18": "lz4",
 	} {
-		if _, err := dockerfile.ReadContext([]byte(text), within); err == nil || !strings.Contains(apperr.Of(err).Message, want) {
+		if _, err := dockerfile.ReadContext([]byte(text), within); err == nil ||
+			!strings.Contains(apperr.Of(err).Message.String(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -223,7 +225,7 @@ func TestNamesAndLinksOfAZip(t *testing.T) {
 	}
 	_, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY link out /\nCMD [\"x\"]"), Context: c})
 	for _, f := range findings {
-		if f.Level == dockerfile.Error && !strings.Contains(f.Message, "out") {
+		if f.Level == dockerfile.Error && !strings.Contains(f.Message.String(), "out") {
 			t.Error(f)
 		}
 	}

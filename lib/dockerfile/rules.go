@@ -1,14 +1,18 @@
 package dockerfile
 
-import "github.com/moby/buildkit/frontend/dockerfile/linter"
+import (
+	"github.com/moby/buildkit/frontend/dockerfile/linter"
+
+	"toaster.do/lib/i18n"
+)
 
 // Rule describes a rule that findings name, for the help pages.
 type Rule struct {
 	Name   string
 	Level  Level
-	Title  string // what it finds, one sentence
-	Advice string // what to do
-	URL    string // BuildKit's page about it; "" for a rule of ours
+	Title  i18n.Key // what it finds, one sentence
+	Advice i18n.Key // what to do
+	URL    string   // BuildKit's page about it; "" for a rule of ours
 }
 
 const reference = "https://docs.docker.com/reference/dockerfile/"
@@ -98,7 +102,7 @@ var ourRules = []Rule{
 }
 
 // adviceFor says what to do about BuildKit's rules, which have no advice of their own.
-var adviceFor = map[string]string{
+var adviceFor = map[string]i18n.Key{
 	"StageNameCasing":                 "Write the stage's name in lower case.",
 	"FromAsCasing":                    "Write FROM and AS both in upper case, or both in lower case.",
 	"NoEmptyContinuation":             "Remove the empty line or the backslash before it.",
@@ -134,5 +138,5 @@ func buildkitRules() []Rule {
 }
 
 func ruleOf[F any](r linter.LinterRule[F]) Rule {
-	return Rule{Name: r.Name, Title: r.Description + ".", URL: r.URL}
+	return Rule{Name: r.Name, Title: i18n.Key(r.Description + "."), URL: r.URL}
 }

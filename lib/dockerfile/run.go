@@ -132,19 +132,17 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	switch {
 	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
 		t.warn(c.Location(), Warning, "SecretMissing",
-			fmt.Sprintf(
-				"RUN --mount=type=%s: the build gets none, and RUN continues without it, as with docker build.",
-				m.Type),
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.")
+			"RUN --mount=type=%s: the build gets none, and RUN continues without it, as with docker build.",
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.", m.Type)
 		return true
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
-		t.failIn(s, c.Location(), "RunSecretMount", fmt.Sprintf("RUN --mount=type=%s is not supported: toaster does not store secrets.", m.Type),
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.")
+		t.failIn(s, c.Location(), "RunSecretMount", "RUN --mount=type=%s is not supported: toaster does not store secrets.",
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.", m.Type)
 	case target == "/":
 		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path. A relative path, or none, is below WORKDIR.")
 	case m.From != "" && m.From != "scratch" && from == nil: // reported already
 	case target == "/proc" || target == "/sys" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
-		t.failIn(s, c.Location(), "RunMountTarget", "--mount on "+target+" is not possible.", "Choose another target.")
+		t.failIn(s, c.Location(), "RunMountTarget", "--mount on %s is not possible.", "Choose another target.", target)
 	case m.Type == instructions.MountTypeTmpfs:
 		size := ""
 		if m.SizeLimit > 0 {
@@ -196,7 +194,8 @@ func (s *stage) cache(m mounting, access string) {
 func (t *translator) bindContext(s *stage, c command, m mounting, mode string) bool {
 	at, e, via := t.find(m.Source, true)
 	if e == nil {
-		t.failIn(s, c.Location(), "MissingSource", fmt.Sprintf("--mount: %s is not in the build context.", show(m.Source)), t.missingAdvice(m.Source))
+		t.failIn(s, c.Location(), "MissingSource", "--mount: %s is not in the build context.", "%s", show(m.Source),
+			t.missingAdvice(m.Source))
 		return false
 	}
 	if s.needed {

@@ -100,7 +100,7 @@ func (t *translator) command(s *stage, c command) {
 	t.step(s, c.Location(), fmt.Sprint(c.Command))
 	lint := t.lint.WithMergedConfigFromComments(c.Comments())
 	if err := t.expand(s, c, lint); err != nil {
-		t.failIn(s, c.Location(), "Syntax", err.Error(), "Correct the variable, or quote the $.")
+		t.failIn(s, c.Location(), "Syntax", "%s", "Correct the variable, or quote the $.", sentence(err.Error()))
 		return
 	}
 	loc := c.Location()
@@ -194,7 +194,7 @@ func (t *translator) argValue(s *stage, a instructions.KeyValuePairOptional, in 
 	r, err := t.replace(t.lex, *a.Value, &s.env)
 	t.lintUnset(s, command{Command: in}, r.Unmatched, lint)
 	if err != nil {
-		t.failIn(s, in.Location(), "Syntax", err.Error(), "Correct the variable.")
+		t.failIn(s, in.Location(), "Syntax", "%s", "Correct the variable.", sentence(err.Error()))
 		return "", false
 	}
 	return r.Result, true

@@ -92,7 +92,7 @@ func (t *translator) globalArgs(p *parsed) {
 				v, err = &given, nil
 			}
 			if err != nil {
-				t.fail(c.Location(), "Syntax", err.Error(), "Correct the variable.")
+				t.fail(c.Location(), "Syntax", "%s", "Correct the variable.", sentence(err.Error()))
 			} else if v != nil {
 				t.globals.set(a.Key, *v)
 			}

@@ -4,11 +4,12 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"fmt"
 	"io"
 	"path"
 	"sort"
 	"strings"
+
+	"toaster.do/lib/i18n"
 )
 
 // mark notes that the blend must bring an entry of the context and what leads to it.
@@ -39,7 +40,8 @@ func (t *translator) want(place string, via []string) {
 // wantSources finds a source of COPY or ADD in the context, and reports it when it is not there.
 func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	missing := func() bool {
-		t.failIn(s, c.loc, "MissingSource", fmt.Sprintf("%s: %s is not in the build context.", c.name, show(src)), t.missingAdvice(src))
+		t.failIn(s, c.loc, "MissingSource", "%s: %s is not in the build context.", "%s", c.name, show(src),
+			t.missingAdvice(src))
 		return false
 	}
 	start, inFolder := path.Join("/", src), ""
@@ -63,9 +65,8 @@ func (t *translator) wantSources(s *stage, c copying, src string) bool {
 	}
 	nothing := func() {
 		t.warn(c.loc, Warning, "EmptyWildcard",
-			fmt.Sprintf("%s: nothing in the build context matches %s, so nothing is copied, as with docker build.",
-				c.name, show(src)),
-			"Correct the pattern, or remove it.")
+			"%s: nothing in the build context matches %s, so nothing is copied, as with docker build.",
+			"Correct the pattern, or remove it.", c.name, show(src))
 	}
 	if wild == "" {
 		t.want(at, via)
@@ -124,16 +125,16 @@ func (t *translator) usable(s *stage, c copying, place string) bool {
 				continue
 			}
 		}
-		message := fmt.Sprintf("%s: %s of the build context is a device.", c.name, show(name))
+		message := i18n.T("%s: %s of the build context is a device.", c.name, show(name))
 		switch {
 		case e.link == nowhere:
-			message = fmt.Sprintf("%s: %s of the build context is a broken link.", c.name, show(name))
+			message = i18n.T("%s: %s of the build context is a broken link.", c.name, show(name))
 		case e.link != "":
-			message = fmt.Sprintf(
+			message = i18n.T(
 				"%s: %s of the build context is a hard link to %s, which does not come before it in the archive.", c.name,
 				show(name), show(e.link))
 		}
-		t.failIn(s, c.loc, "OddSource", message, "List it in .dockerignore, or remove it from the context.")
+		t.failIn(s, c.loc, "OddSource", "%s", "List it in .dockerignore, or remove it from the context.", message)
 		return false
 	}
 	return true
@@ -170,32 +171,32 @@ func (t *translator) matches(folder, wild string) (found []string) {
 
 // tooComplex refuses what takes too long. Where it stands is the instruction that went over the limit.
 func (t *translator) tooComplex() {
-	f := Finding{Rule: "TooComplex", Level: Error, Message: "This Dockerfile takes too long to translate.",
-		Advice: "Use fewer instructions, variables and patterns, or a smaller build context."}
+	message := i18n.Key("This Dockerfile takes too long to translate.")
+	advice := i18n.Key("Use fewer instructions, variables and patterns, or a smaller build context.")
 	switch {
 	case t.here != nil:
-		f.Message = "This Dockerfile takes too long to translate. The translation stopped at this instruction."
-		f.Advice = "Use fewer or shorter variables and patterns here and in the lines before, or a smaller build context."
+		message = "This Dockerfile takes too long to translate. The translation stopped at this instruction."
+		advice = "Use fewer or shorter variables and patterns here and in the lines before, or a smaller build context."
 	case t.stages == nil && t.source.Context != nil:
-		f.Message = "The .dockerignore of the build context takes too long: it has too many patterns for so many files."
-		f.Advice = "Use fewer patterns: exclude a folder instead of its files."
+		message = "The .dockerignore of the build context takes too long: it has too many patterns for so many files."
+		advice = "Use fewer patterns: exclude a folder instead of its files."
 	}
-	t.at(t.here, f)
+	t.at(t.here, finding("TooComplex", Error, message, advice))
 }
 
 // missingAdvice says why a source may be missing.
-func (t *translator) missingAdvice(src string) string {
+func (t *translator) missingAdvice(src string) i18n.Text {
 	switch {
 	case t.source.Context == nil:
-		return "Upload the build context: an archive of the folder where docker build runs."
+		return i18n.T("Upload the build context: an archive of the folder where docker build runs.")
 	case t.ignored != nil:
 		if _, e, _ := t.source.Context.find(src, true, t.budget); e != nil {
-			return t.ignored.file + " excludes it. Correct that file, or the instruction."
+			return i18n.T("%s excludes it. Correct that file, or the instruction.", t.ignored.file)
 		}
 	}
 	if _, e, via := t.find(src, true); e == nil && len(via) > 0 {
 		last := via[len(via)-1]
-		return fmt.Sprintf("%s is a link to %s, which is not in the build context.", last,
+		return i18n.T("%s is a link to %s, which is not in the build context.", last,
 			show(t.context.entries[last].link))
 	}
 	near, base := "", path.Base(src)
@@ -209,9 +210,9 @@ func (t *translator) missingAdvice(src string) string {
 		}
 	}
 	if near != "" {
-		return "The context contains " + near + ". Paths are relative to the context, and case-sensitive."
+		return i18n.T("The context contains %s. Paths are relative to the context, and case-sensitive.", near)
 	}
-	return "Add the file to the build context. Paths are relative to the context."
+	return i18n.T("Add the file to the build context. Paths are relative to the context.")
 }
 
 // archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -25,7 +26,7 @@ const (
 )
 
 // DisabledThere is what an engine says of a start of a job that somebody has disabled on the engine itself.
-const DisabledThere = "This job was disabled on the build service. Builds wait until it is enabled there."
+const DisabledThere i18n.Key = "This job was disabled on the build service. Builds wait until it is enabled there."
 
 // Ticket is what an engine gives for a start: it leads to the build's number once the build has one.
 // It is unique within the engine, for ever. Jenkins's is the queue item's id.
@@ -69,16 +70,16 @@ const RecentBuilds = 5
 type Waiting struct {
 	Ticket   Ticket
 	Since    time.Time
-	Position int    // place in the engine's queue, 1 is next; 0 when the engine can't say
-	Reason   string // why it waits, for a person: "waits for a free slot"
+	Position int       // place in the engine's queue, 1 is next; 0 when the engine can't say
+	Reason   i18n.Text // why it waits, for a person: "waits for a free slot"
 }
 
 // BuildStatus is what an engine knows of one build.
 type BuildStatus struct {
-	Number    int    // the engine's number, from 1, rising within a job; numbers may be left out
-	Ticket    Ticket // the start that led here
-	State     State  // never Queued
-	Reason    string // why it failed or was aborted, for a person; empty when the log says it
+	Number    int       // the engine's number, from 1, rising within a job; numbers may be left out
+	Ticket    Ticket    // the start that led here
+	State     State     // never Queued
+	Reason    i18n.Text // why it failed or was aborted, for a person; empty when the log says it
 	StartedAt time.Time
 	EndedAt   time.Time     // zero while it runs
 	Expected  time.Duration // how long builds of this job take; 0 when unknown
@@ -138,7 +139,7 @@ type Slots struct {
 // Health is an engine's state, for the front page and for the administrator.
 type Health struct {
 	Reachable bool
-	Message   string // for a person; empty when all is well
+	Message   i18n.Text // for a person; empty when all is well
 	Version   string
 	Slots     []Slots
 	Queue     int // starts that wait
@@ -186,7 +187,7 @@ type Expirer interface {
 // Examiner is an Engine whose Status doesn't tell for certain how a build has ended that its script has not ended.
 type Examiner interface {
 	// Examine tells of a build that Status shows as Aborted or Lost which of the two it is, and why, for a person.
-	Examine(ctx context.Context, name string, number int) (state State, reason string, err error)
+	Examine(ctx context.Context, name string, number int) (state State, reason i18n.Text, err error)
 }
 
 // Keeper is an Engine that may remove builds by itself, or for others, and can be told to keep one.
@@ -212,8 +213,8 @@ type Outage struct {
 	Since   time.Time   `json:"since"`
 	Seen    time.Time   `json:"seen"` // when it was found so last
 	Kind    apperr.Kind `json:"kind"`
-	Message string      `json:"message"` // for a person
-	Advice  string      `json:"advice"`
+	Message i18n.Stored `json:"message"` // for a person
+	Advice  i18n.Stored `json:"advice"`
 }
 
 // OutageReporter is an Engine that remembers when it is unavailable.

@@ -3,13 +3,13 @@ package health
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
@@ -29,7 +29,7 @@ type Report struct {
 
 // Disk is a file system.
 type Disk struct {
-	Use         string // "database", "builds"
+	Use         i18n.Key // "database", "builds"
 	Path        string
 	Free, Total int64 // bytes, for a normal user
 }
@@ -64,7 +64,7 @@ func Look(ctx context.Context, cfg *config.Config, s *jobs.Service) (*Report, er
 }
 
 // disk adds the file system of a folder. A folder that isn't there yet is passed over: its maker makes it.
-func (r *Report) disk(use, path string) {
+func (r *Report) disk(use i18n.Key, path string) {
 	var st syscall.Statfs_t
 	if syscall.Statfs(path, &st) == nil {
 		size := int64(st.Bsize)
@@ -90,16 +90,17 @@ func (r *Report) Users(state string) int { return r.Stats.Users[store.UserState(
 func (r *Report) Late() bool { return r.At.Sub(r.Sync) > late }
 
 // Problems says what an administrator should see to, and how; nothing: all is well.
-func (r *Report) Problems() (list []string) {
-	add := func(bad bool, format string, args ...any) {
+func (r *Report) Problems() (list []i18n.Text) {
+	add := func(bad bool, format i18n.Key, args ...any) {
 		if bad {
-			list = append(list, fmt.Sprintf(format, args...))
+			list = append(list, i18n.T(format, args...))
 		}
 	}
 	add(r.Sync.IsZero(), "“toasterctl sync” has never run: emails are not sent, and states are not updated. Run it with cron every minute.")
-	add(!r.Sync.IsZero() && r.Late(), "“toasterctl sync” ran last on %s. Check that cron runs it, and its output.", r.Sync.Format("2 Jan 2006, 15:04 UTC"))
+	add(!r.Sync.IsZero() && r.Late(), "“toasterctl sync” ran last on %s. Check that cron runs it, and its output.",
+		i18n.Time{At: r.Sync, Layout: "2 Jan 2006, 15:04 UTC"})
 	add(!r.Engine.Reachable, "The build service can't be reached, so builds wait. %s", r.Engine.Message)
-	add(r.Engine.Reachable && r.Engine.Message != "", "%s", r.Engine.Message)
+	add(r.Engine.Reachable && !r.Engine.Message.IsZero(), "%s", r.Engine.Message)
 	for _, d := range r.Disks {
 		add(d.Low(), "The disk with the %s (%s) is nearly full.", d.Use, d.Path)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -18,8 +19,8 @@ func TestProblemsAreNamed(t *testing.T) {
 	for want, spoil := range map[string]func(*Report){
 		"has never run":          func(r *Report) { r.Sync = time.Time{} },
 		"ran last on 2 Jan":      func(r *Report) { r.Sync = now.Add(-6 * time.Minute) },
-		"can't be reached":       func(r *Report) { r.Engine = engine.Health{Message: "It is away."} },
-		"No agent is online":     func(r *Report) { r.Engine.Message = "No agent is online." },
+		"can't be reached":       func(r *Report) { r.Engine = engine.Health{Message: i18n.T("It is away.")} },
+		"No agent is online":     func(r *Report) { r.Engine.Message = i18n.T("No agent is online.") },
 		"(/b) is nearly full":    func(r *Report) { r.Disks = []Disk{{"builds", "/b", 4 << 30, 100 << 30}} },
 		"1 of 3 have failed":     func(r *Report) { r.Mail = store.Outbox{Waiting: 3, Failing: 1, Problem: "No route."} },
 		"2 accounts are waiting": func(r *Report) { r.Stats.Users = map[store.UserState]int{store.Pending: 2} },
@@ -27,7 +28,7 @@ func TestProblemsAreNamed(t *testing.T) {
 	} {
 		r := well
 		spoil(&r)
-		if p := r.Problems(); len(p) != 1 || !strings.Contains(p[0], want) {
+		if p := r.Problems(); len(p) != 1 || !strings.Contains(p[0].String(), want) {
 			t.Errorf("%q is not the one problem: %q", want, p)
 		}
 	}

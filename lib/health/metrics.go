@@ -32,8 +32,8 @@ func (r *Report) Metrics() []byte {
 	m.gauge("toaster_database_bytes", "Size of the database.", one(float64(r.Database)))
 	var free, total []sample
 	for _, d := range r.Disks {
-		free = append(free, sample{labels{"use", d.Use}, float64(d.Free)})
-		total = append(total, sample{labels{"use", d.Use}, float64(d.Total)})
+		free = append(free, sample{labels{"use", string(d.Use)}, float64(d.Free)})
+		total = append(total, sample{labels{"use", string(d.Use)}, float64(d.Total)})
 	}
 	m.gauge("toaster_disk_free_bytes", "Free space for unprivileged users.", free...)
 	m.gauge("toaster_disk_bytes", "Size of the file system.", total...)

@@ -7,24 +7,26 @@ import (
 	"sync"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // Cause is a known reason of a failure, and what to do about it.
 type Cause struct {
-	Name    string // for programs: "no-package"
-	Message string // what happened
-	Advice  string // what to do
+	Name    string    // for programs: "no-package"
+	Message i18n.Text // what happened
+	Advice  i18n.Text // what to do
 }
 
 // cause is a row of the table: a line with one of the signs, that the pattern matches where there is one, tells of it. The
 // pattern's group is put in place of %s.
 type cause struct {
-	name, message, advice string
-	signs                 []string
-	pattern               string
-	unless                []string // signs that nothing of the output must have
-	step, stepNot         string   // what the instruction must have, and must not
-	own                   bool     // what programs print is no sign: only what the engine and the build script say
+	name            string
+	message, advice i18n.Key
+	signs           []string
+	pattern         string
+	unless          []string // signs that nothing of the output must have
+	step, stepNot   string   // what the instruction must have, and must not
+	own             bool     // what programs print is no sign: only what the engine and the build script say
 }
 
 // causes are in the order of what explains more: a name server that doesn't answer is why apt finds no package. The signs are
@@ -232,7 +234,7 @@ func Diagnose(reason, said, instruction string, output []byte) *Cause {
 			continue
 		}
 		if name, ok := c.find(text); ok {
-			return &Cause{c.name, strings.ReplaceAll(c.message, "%s", name), c.advice}
+			return &Cause{c.name, i18n.T(c.message, name), i18n.T(c.advice)}
 		}
 	}
 	return nil

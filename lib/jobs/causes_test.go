@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -80,7 +81,8 @@ func TestKnownCausesAreFound(t *testing.T) {
 		c := Diagnose("", "", x.instruction, []byte(x.output))
 		if c == nil {
 			t.Errorf("%s: nothing is known of %s", x.cause, x.output)
-		} else if c.Name != x.cause || !strings.Contains(c.Message, x.says) || c.Advice == "" || strings.Contains(c.Message, "%s") {
+		} else if c.Name != x.cause || !strings.Contains(c.Message.String(), x.says) || c.Advice.IsZero() ||
+			strings.Contains(c.Message.String(), "%s") {
 			t.Errorf("%s, not %s: %s", c.Name, x.cause, c.Message)
 		}
 	}
@@ -122,7 +124,7 @@ func TestWhatIsNotKnownIsNotExplained(t *testing.T) {
 }
 
 func TestAFailureIsOfItsStep(t *testing.T) {
-	b := &store.Build{State: store.Failed, Step: 2, Steps: 4, StepLine: 5, Failure: "Line 5 of the Dockerfile failed (exit code 1): RUN echo: not found"}
+	b := &store.Build{State: store.Failed, Step: 2, Steps: 4, StepLine: 5, Failure: i18n.T("Line 5 of the Dockerfile failed (exit code 1): RUN echo: not found")}
 	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" + strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
 	f := Explain(b, []byte(log))
 	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
@@ -138,10 +140,11 @@ func TestAFailureIsOfItsStep(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	f = Explain(b, []byte("\x1b[1;31mE:\x1b[0m Unable to locate package \x1b[1mx\x1b[0m\n"))
-	if f.Cause.Message != "There is no package “x” in this release." || !strings.Contains(string(f.Output), "\x1b[1m") {
+	if f.Cause.Message.String() != "There is no package “x” in this release." ||
+		!strings.Contains(string(f.Output), "\x1b[1m") {
 		t.Errorf("%+v", f.Cause)
 	}
-	f = Explain(&store.Build{State: store.Failed, Failure: "Programs are missing on this host."}, nil)
+	f = Explain(&store.Build{State: store.Failed, Failure: i18n.T("Programs are missing on this host.")}, nil)
 	if f.Step != nil || f.Cause == nil || f.Cause.Name != "host" || len(f.Output) > 0 {
 		t.Errorf("%+v", f)
 	}
@@ -151,7 +154,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("TOASTER-STEP 1/1 1 RUN x\nE: Unable to locate package \x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		e := Explain(&store.Build{State: store.Failed}, []byte(log))
-		if e.Cause != nil && engine.Printable(e.Cause.Message, 1000) != e.Cause.Message {
+		if e.Cause != nil && engine.Printable(e.Cause.Message.String(), 1000) != e.Cause.Message.String() {
 			t.Errorf("%q", e.Cause.Message)
 		}
 	})
@@ -184,11 +187,11 @@ func TestTheHostsFaultIsNotThePersons(t *testing.T) {
 		"Stopped: the log exceeded 64 MiB.":                        "long-log",
 		"Line 3 of the Dockerfile failed (exit code 1): RUN false": "",
 	} {
-		c := Explain(&store.Build{State: store.Failed, Failure: said}, []byte("Unable to go on\n")).Cause
+		c := Explain(&store.Build{State: store.Failed, Failure: i18n.Plain(said)}, []byte("Unable to go on\n")).Cause
 		if got := nameOf(c); got != want {
 			t.Errorf("%q: %q, want %q", said, got, want)
 		}
-		if strings.HasPrefix(want, "host") && !strings.Contains(c.Advice, "administrator") {
+		if strings.HasPrefix(want, "host") && !strings.Contains(c.Advice.String(), "administrator") {
 			t.Errorf("%q: %q", said, c.Advice)
 		}
 		if printed := Diagnose("", "", "RUN x", []byte(said+"\n")); strings.HasPrefix(nameOf(printed), "host") {

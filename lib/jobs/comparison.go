@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -38,7 +38,7 @@ type Side struct {
 	// What its files say; empty when they can't be read, and Missing says why.
 	Packages   map[string]string // name, or name:architecture, → version
 	Provenance map[string]string
-	Missing    string
+	Missing    i18n.Text
 }
 
 // Took is how long the build ran; 0: it did not, or has not ended.
@@ -82,7 +82,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 }
 
 // Both tells whether the files of both builds could be read.
-func (c *Comparison) Both() bool { return c.From.Missing == "" && c.To.Missing == "" }
+func (c *Comparison) Both() bool { return c.From.Missing.IsZero() && c.To.Missing.IsZero() }
 
 func (s *Service) side(ctx context.Context, job *store.Job, number int) (*Side, error) {
 	b, err := s.Store.Build(ctx, job.UserID, job.ID, number)
@@ -113,15 +113,15 @@ func ImageOf(job *store.Job, list []store.Artifact) *store.Artifact {
 }
 
 // readFiles reads what a build says of its image, and returns why it can't, if so.
-func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, list []store.Artifact) (missing string) {
+func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, list []store.Artifact) (missing i18n.Text) {
 	b := side.Build
 	switch {
 	case b.Open():
-		return fmt.Sprintf("Build %d has not finished.", b.Number)
+		return i18n.T("Build %d has not finished.", b.Number)
 	case !b.ExpiredAt.IsZero():
-		return fmt.Sprintf("The files of build %d are no longer available.", b.Number)
+		return i18n.T("The files of build %d are no longer available.", b.Number)
 	case len(list) == 0:
-		return fmt.Sprintf("Build %d has no image.", b.Number)
+		return i18n.T("Build %d has no image.", b.Number)
 	}
 	ctx, cancel := reconcile.CallContext(ctx)
 	defer cancel()
@@ -136,12 +136,12 @@ func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, lis
 	}
 	switch {
 	case err == nil:
-		return ""
+		return i18n.Text{}
 	case apperr.KindOf(err) == apperr.NotFound || apperr.KindOf(err) == apperr.Gone:
-		return fmt.Sprintf("The files of build %d are no longer available.", b.Number)
+		return i18n.T("The files of build %d are no longer available.", b.Number)
 	}
 	s.Logger.Warn("a build's files were not read", "job", job.ID, "build", b.Number, "error", err)
-	return fmt.Sprintf("The files of build %d can't be read at the moment.", b.Number)
+	return i18n.T("The files of build %d can't be read at the moment.", b.Number)
 }
 
 func buildArgs(s *Side) map[string]string {
@@ -194,10 +194,10 @@ func (s *Service) findingsOf(ctx context.Context, job *store.Job, rev *store.Rev
 func without(findings, others []dockerfile.Finding) (list []dockerfile.Finding) {
 	known := map[[2]string]bool{}
 	for _, o := range others {
-		known[[2]string{o.Rule, o.Message}] = true
+		known[[2]string{o.Rule, o.Message.String()}] = true
 	}
 	for _, f := range findings {
-		if !known[[2]string{f.Rule, f.Message}] {
+		if !known[[2]string{f.Rule, f.Message.String()}] {
 			list = append(list, f)
 		}
 	}
@@ -205,15 +205,15 @@ func without(findings, others []dockerfile.Finding) (list []dockerfile.Finding) 
 }
 
 // Why says in a few sentences why the images differ, or that they don't.
-func (c *Comparison) Why() []string {
+func (c *Comparison) Why() []i18n.Text {
 	from, to := c.From.Image, c.To.Image
 	if from != nil && to != nil && from.SHA256 != "" && from.SHA256 == to.SHA256 {
-		return []string{"The images are identical."}
+		return []i18n.Text{i18n.T("The images are identical.")}
 	}
-	var why []string
-	say := func(differs bool, sentence string) {
+	var why []i18n.Text
+	say := func(differs bool, sentence i18n.Key, args ...any) {
 		if differs {
-			why = append(why, sentence)
+			why = append(why, i18n.T(sentence, args...))
 		}
 	}
 	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
@@ -222,11 +222,12 @@ func (c *Comparison) Why() []string {
 	say(c.Context, "The build context has changed.")
 	say(c.Root, "The SSH keys or the password of root have changed.")
 	say(len(c.Packages) == 1, "One package differs.")
-	say(len(c.Packages) > 1, fmt.Sprintf("%d packages differ.", len(c.Packages)))
+	say(len(c.Packages) > 1, "%d packages differ.", len(c.Packages))
 	say(c.provenanceDiffers("toaster_version"), "toaster has another version.")
 	say(c.provenanceDiffers("builder"), "The base system was created by another program or version.")
 	if len(why) == 0 && from != nil && to != nil && c.Both() {
-		why = append(why, "Dockerfile, arguments, context and packages are the same, but the images differ: a step uses random data, the clock, or a file from the network that has changed.")
+		why = append(why,
+			i18n.T("Dockerfile, arguments, context and packages are the same, but the images differ: a step uses random data, the clock, or a file from the network that has changed."))
 	}
 	return why
 }

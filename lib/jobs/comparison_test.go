@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -100,17 +101,18 @@ func TestAComparisonSaysWhyImagesDiffer(t *testing.T) {
 			Context: true, Root: true, Packages: []Change{{}}, Provenance: []Change{{Name: "toaster_version"}}},
 		"": {From: &Side{}, To: side("b")},
 	} {
-		if got := strings.Join(c.Why(), " "); got != want {
+		if got := strings.Trim(fmt.Sprint(c.Why()), "[]"); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := (&Comparison{From: side("a"), To: side("b")}).Why(); len(got) != 1 || !strings.Contains(got[0], "random") {
+	if got := (&Comparison{From: side("a"), To: side("b")}).Why(); len(got) != 1 ||
+		!strings.Contains(got[0].String(), "random") {
 		t.Error(got)
 	}
 }
 
 func TestFindingsThatCameAndWent(t *testing.T) {
-	a, b := dockerfile.Finding{Line: 1, Rule: "A", Message: "m"}, dockerfile.Finding{Line: 2, Rule: "B", Message: "m"}
+	a, b := dockerfile.Finding{Line: 1, Rule: "A", Message: i18n.T("m")}, dockerfile.Finding{Line: 2, Rule: "B", Message: i18n.T("m")}
 	moved := a
 	moved.Line = 7
 	if got := without([]dockerfile.Finding{a, b}, []dockerfile.Finding{moved}); len(got) != 1 || got[0].Rule != "B" {

@@ -88,7 +88,7 @@ func (s *Service) readFile(ctx context.Context, job *store.Job, b *store.Build, 
 	defer stream.Close()
 	text, err := io.ReadAll(io.LimitReader(stream, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = apperr.New(apperr.TooLarge, fmt.Sprintf("%s is larger than %d bytes.", path, maxFile), "")
+		err = apperr.New(apperr.TooLarge, "%s is larger than %d bytes.", "", path, maxFile)
 	}
 	return text, err
 }

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -21,14 +20,14 @@ func ParseEnvironment(text string) ([]string, error) {
 		}
 		if !utf8.ValidString(line) || strings.Contains(line, "\x00") {
 			return nil, refuse(apperr.InvalidArgument, "environment",
-				fmt.Sprintf("Line %d of the runtime environment is not UTF-8 text.", i+1), "Send it as text.")
+				"Line %d of the runtime environment is not UTF-8 text.", "Send it as text.", i+1)
 		}
 		name, _, ok := strings.Cut(line, "=")
 		odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 		if !ok || name == "" || strings.ContainsFunc(name, odd) {
 			return nil, refuse(apperr.InvalidArgument, "environment",
-				fmt.Sprintf("Line %d of the runtime environment is not NAME=VALUE.", i+1),
-				"Enter one variable per line, such as DB_HOST=10.0.0.5.")
+				"Line %d of the runtime environment is not NAME=VALUE.",
+				"Enter one variable per line, such as DB_HOST=10.0.0.5.", i+1)
 		}
 		list = slices.DeleteFunc(list, func(kv string) bool { return strings.HasPrefix(kv, name+"=") })
 		list = append(list, line)

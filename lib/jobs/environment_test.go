@@ -23,7 +23,8 @@ func TestEnvironment(t *testing.T) {
 	}
 	for text, line := range map[string]string{"A=1\nB\n": "Line 2 ", "=x": "Line 1 ", "\n\nA B=c": "Line 3 ", "A=\x00": "Line 1 ", "A=\xff": "Line 1 ", "\x1b=x": "Line 1 "} {
 		_, err := ParseEnvironment(text)
-		if f := apperr.Of(err); err == nil || f.Field != "environment" || f.Kind != apperr.InvalidArgument || !strings.HasPrefix(f.Message, line) || f.Advice == "" {
+		if f := apperr.Of(err); err == nil || f.Field != "environment" || f.Kind != apperr.InvalidArgument ||
+			!strings.HasPrefix(f.Message.String(), line) || f.Advice.IsZero() {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

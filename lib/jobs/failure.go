@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -56,14 +57,15 @@ func Explain(b *store.Build, log []byte) *Failure {
 	scan.Scan(log, each)
 	scan.End(each)
 	instruction, said := "", b.Failure
-	if strings.HasPrefix(said, "Line ") { // it repeats the instruction
-		said = ""
+	if strings.HasPrefix(said.String(), "Line ") { // it repeats the instruction
+		said = i18n.Text{}
 	}
 	if f.Step != nil {
 		instruction = f.Step.Instruction
 	}
 	output := bytes.Join(lines, []byte("\n"))
-	f.Cause = Diagnose(b.Reason, said, instruction, colourless(output[max(0, len(output)-searchedBytes):]))
+	f.Cause = Diagnose(b.Reason.String(), said.String(), instruction,
+		colourless(output[max(0, len(output)-searchedBytes):]))
 	f.Output = bytes.Join(lines[max(0, len(lines)-shownLines):], []byte("\n"))
 	return f
 }

@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // fake is an engine in memory. It takes the names of calls that are to go wrong, and how.
@@ -105,7 +106,7 @@ func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error
 		}
 		if j.waiting == nil {
 			f.ticket++
-			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: "waits for a runner"}
+			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: i18n.T("waits for a runner")}
 		}
 		t = j.waiting.Ticket
 		return nil

@@ -185,7 +185,7 @@ func TestWhatIsGoneSaysTrulyWhy(t *testing.T) {
 	h.expire()
 	for number, want := range map[int]string{1: "the newest 2 successful builds and the newest 2 other builds are kept", 2: "after 30 days"} {
 		_, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, number, 0)
-		if f := apperr.Of(err); f.Kind != apperr.Gone || !strings.Contains(f.Message, want) {
+		if f := apperr.Of(err); f.Kind != apperr.Gone || !strings.Contains(f.Message.String(), want) {
 			t.Errorf("build %d: %+v", number, f)
 		}
 		if _, err := h.Open(t.Context(), h.ann.ID, job.ID, number, "image", engine.Range{}); apperr.KindOf(err) != apperr.Gone {

@@ -18,7 +18,8 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 	}
 	_, _, err = h.Start(h.Context(), job.UserID, job.ID)
 	f := apperr.Of(err)
-	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || kind == apperr.Unavailable && f.After <= 0 {
+	if err == nil || f.Kind != kind || !strings.Contains(f.Message.String(), say) || f.Advice.IsZero() ||
+		kind == apperr.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
 	if after, _ := h.Store.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
@@ -106,7 +107,7 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
 	f := h.refused(job, apperr.ResourceExhausted, "Your limit is 3.0 GiB")
-	if !strings.Contains(f.Advice, "“"+job.Name+"” uses 3.0 GiB") {
+	if !strings.Contains(f.Advice.String(), "“"+job.Name+"” uses 3.0 GiB") {
 		t.Error(f.Advice)
 	}
 	if err := h.Remove(t.Context(), h.ann.ID, job.ID); err != nil {
@@ -218,7 +219,7 @@ func TestSourcesAreLimited(t *testing.T) {
 		if err == nil && base < 3 {
 			continue
 		}
-		if f := apperr.Of(err); base != 3 || f.Kind != apperr.ResourceExhausted || !strings.Contains(f.Advice,
+		if f := apperr.Of(err); base != 3 || f.Kind != apperr.ResourceExhausted || !strings.Contains(f.Advice.String(),
 			"“"+job.Name+"” uses 30.1 KiB") {
 			t.Fatalf("%d: %+v", base, f)
 		}

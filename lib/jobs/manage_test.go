@@ -25,7 +25,8 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(2)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || !slices.Contains(h.fake.calls, "stop") || b.Why() != "Stopped: the account was suspended." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
+		!slices.Contains(h.fake.calls, "stop") || b.Why().String() != "Stopped: the account was suspended." {
 		t.Error(b.State, b.Why(), h.fake.calls)
 	}
 }
@@ -43,7 +44,8 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted || b.Why() != "Stopped by an administrator." {
+	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
+		b.Why().String() != "Stopped by an administrator." {
 		t.Error(b.State, b.Why())
 	}
 	trail, err := h.Store.AuditEntries(t.Context(), store.AuditQuery{Object: "job " + job.ID, Limit: 9})

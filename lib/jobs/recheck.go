@@ -12,6 +12,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -71,8 +72,19 @@ func (s *Service) translated(w *work) (script []byte, made store.Translation, er
 	return script, made, nil
 }
 
+// kept is a finding as the database has it, for readers of any language.
+type kept struct {
+	dockerfile.Finding
+	Message i18n.Stored `json:"message"`
+	Advice  i18n.Stored `json:"advice"`
+}
+
 func (s *Service) summary(t target.Target, findings []dockerfile.Finding) store.Translation {
-	text, err := json.Marshal(append([]dockerfile.Finding{}, findings...))
+	list := make([]kept, len(findings))
+	for i, f := range findings {
+		list[i] = kept{f, i18n.Stored(f.Message), i18n.Stored(f.Advice)}
+	}
+	text, err := json.Marshal(list)
 	if err != nil {
 		panic(err) // no field of it can fail
 	}

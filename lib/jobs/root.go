@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
-	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,6 +12,7 @@ import (
 	"github.com/GehirnInc/crypt/sha512_crypt"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -42,13 +42,14 @@ func ParseRootKeys(text string) (string, error) {
 			continue
 		}
 		if !isKey(line) {
-			return "", refuse(apperr.InvalidArgument, "root_keys", fmt.Sprintf("Line %d of the SSH keys is not a public key.", i+1),
-				"Paste the whole line of a .pub file. It begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or a similar word.")
+			return "", refuse(apperr.InvalidArgument, "root_keys", "Line %d of the SSH keys is not a public key.",
+				"Paste the whole line of a .pub file. It begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or a similar word.", i+1)
 		}
 		keys.WriteString(line + "\n")
 	}
 	if keys.Len() > mostKeys {
-		return "", refuse(apperr.TooLarge, "root_keys", fmt.Sprintf("The SSH keys have %d bytes. The limit is %d.", keys.Len(), mostKeys), "Omit files that are not needed.")
+		return "", refuse(apperr.TooLarge, "root_keys", "The SSH keys have %d bytes. The limit is %d.",
+			"Omit files that are not needed.", keys.Len(), mostKeys)
 	}
 	return keys.String(), nil
 }
@@ -122,7 +123,7 @@ func accessOf(root store.Root) target.Access {
 }
 
 // Login says how a person becomes root in the image of a build; empty for one that nobody logs in to.
-func (s *Service) Login(ctx context.Context, owner int64, job *store.Job, revision int) (string, error) {
+func (s *Service) Login(ctx context.Context, owner int64, job *store.Job, revision int) (i18n.Key, error) {
 	target, err := s.Target(job.Target)
 	if err != nil {
 		return "", nil // it is not offered any more

@@ -109,7 +109,8 @@ func TestWhatIsNoPublicKeyIsRefused(t *testing.T) {
 	} {
 		_, err := ParseRootKeys(c.text)
 		f := apperr.Of(err)
-		if err == nil || f.Kind != c.kind || f.Field != "root_keys" || !strings.Contains(f.Message, c.says) || f.Advice == "" {
+		if err == nil || f.Kind != c.kind || f.Field != "root_keys" || !strings.Contains(f.Message.String(), c.says) ||
+			f.Advice.IsZero() {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
@@ -211,10 +212,12 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 	if got := change(3, Submission{RootKeys: key, RootPassword: NewPassword()}); got != (target.Access{Keys: key}) {
 		t.Errorf("a key, and %+v", got)
 	}
-	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil || !strings.Contains(login, "SSH key of the job") {
+	if login, err := h.Login(t.Context(), h.ann.ID, job, 4); err != nil ||
+		!strings.Contains(string(string(string(login))), "SSH key of the job") {
 		t.Error(login, err)
 	}
-	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil || strings.Contains(login, "SSH key of the job") {
+	if login, err := h.Login(t.Context(), h.user("bob@example.org").ID, job, 4); err != nil ||
+		strings.Contains(string(string(string(login))), "SSH key of the job") {
 		t.Error("another person reads of it: ", login, err)
 	}
 }

@@ -162,7 +162,8 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Failed)
 	h.syncs(1)
-	if b := h.last(job); b.Why() != "Line 7 of the Dockerfile failed (exit code 1): RUN [31mfalse" || b.StepLine != 7 {
+	if b := h.last(job); b.Why().String() != "Line 7 of the Dockerfile failed (exit code 1): RUN [31mfalse" ||
+		b.StepLine != 7 {
 		t.Errorf("%q, %+v", b.Why(), b)
 	}
 }
@@ -358,7 +359,7 @@ func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 	}
 	delete(h.fake.jobs, job.EngineName) // somebody removed the job there
 	h.syncs(1)
-	if b := h.last(job); b.State != store.Lost || b.Reason == "" {
+	if b := h.last(job); b.State != store.Lost || b.Reason.IsZero() {
 		t.Fatalf("a build that the engine forgot is %+v", b)
 	}
 	h.syncs(1)

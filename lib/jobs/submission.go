@@ -3,7 +3,6 @@ package jobs
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
@@ -11,6 +10,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -160,7 +160,7 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 		return err != nil
 	}
 	if sub.Target == "" {
-		bad("target", apperr.New(apperr.InvalidArgument, "Choose a target.", s.choose(sub.Dockerfile)))
+		bad("target", apperr.New(apperr.InvalidArgument, "Choose a target.", "%s", s.choose(sub.Dockerfile)))
 	} else if w.target, err = s.Target(sub.Target); err != nil && apperr.KindOf(err) != apperr.InvalidArgument {
 		return nil, nil, err
 	} else {
@@ -207,11 +207,11 @@ func (w *work) translate(src dockerfile.Source, write bool) {
 	w.steps = len(steps)
 }
 
-func (s *Service) choose(text []byte) string {
+func (s *Service) choose(text []byte) i18n.Text {
 	if suggested := s.Suggest(text); suggested != "" {
-		return "The Dockerfile's FROM suggests " + suggested + "."
+		return i18n.T("The Dockerfile's FROM suggests %s.", suggested)
 	}
-	return "Choose what you want to run it on."
+	return i18n.T("Choose what you want to run it on.")
 }
 
 // unbuildable says which lines can't be built; nil: all can.
@@ -230,9 +230,11 @@ func unbuildable(findings []dockerfile.Finding) *apperr.Error {
 	case 0:
 		return nil
 	case 1:
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("Line %d can't be built: %s", first.Line, first.Message), first.Advice)
+		return apperr.New(apperr.InvalidArgument, "Line %d can't be built: %s", "%s", first.Line, first.Message,
+			first.Advice)
 	}
-	return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%d lines can't be built. The first is line %d: %s", n, first.Line, first.Message), first.Advice)
+	return apperr.New(apperr.InvalidArgument, "%d lines can't be built. The first is line %d: %s", "%s", n, first.Line,
+		first.Message, first.Advice)
 }
 
 // source turns a submission's files into the translator's input, within the limits.
@@ -266,13 +268,14 @@ func (s *Service) checkDockerfile(text []byte) error {
 	case message != "":
 		return refuse(apperr.InvalidArgument, "dockerfile", message, advice)
 	case int64(len(text)) > s.Limits.Dockerfile:
-		return refuse(apperr.TooLarge, "dockerfile", fmt.Sprintf("The Dockerfile has %d bytes. The limit is %d.", len(text), s.Limits.Dockerfile),
-			"Move large heredocs to files in the build context.")
+		return refuse(apperr.TooLarge, "dockerfile", "The Dockerfile has %d bytes. The limit is %d.",
+			"Move large heredocs to files in the build context.", len(text), s.Limits.Dockerfile)
 	case len(bytes.TrimSpace(text)) == 0:
 		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.", "A Dockerfile needs at least a FROM line.")
 	}
 	if line, ok := notUTF8(text); ok {
-		return refuse(apperr.InvalidArgument, "dockerfile", fmt.Sprintf("Line %d of the Dockerfile is not UTF-8 text.", line), "Save it as UTF-8. Is it the right file?")
+		return refuse(apperr.InvalidArgument, "dockerfile", "Line %d of the Dockerfile is not UTF-8 text.",
+			"Save it as UTF-8. Is it the right file?", line)
 	}
 	return nil
 }
@@ -315,11 +318,11 @@ func ParseBuildArgs(text string) (map[string]string, error) {
 		switch {
 		case wrong != nil:
 		case !ok || !identifier(key):
-			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not NAME=VALUE.", i+1),
-				"Enter one argument per line, such as VERSION=1.2.")
+			wrong = refuse(apperr.InvalidArgument, "build_args", "Line %d of the build arguments is not NAME=VALUE.",
+				"Enter one argument per line, such as VERSION=1.2.", i+1)
 		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-			wrong = refuse(apperr.InvalidArgument, "build_args", fmt.Sprintf("Line %d of the build arguments is not UTF-8 text.", i+1),
-				"Send it as text.")
+			wrong = refuse(apperr.InvalidArgument, "build_args", "Line %d of the build arguments is not UTF-8 text.",
+				"Send it as text.", i+1)
 		}
 		if ok && identifier(key) {
 			args[key] = value
@@ -351,8 +354,8 @@ func identifier(s string) bool {
 	return s != ""
 }
 
-func refuse(kind apperr.Kind, field, message, advice string) *Rejected {
-	return &Rejected{Faults: []*apperr.Error{apperr.New(kind, message, advice).At(field)}}
+func refuse(kind apperr.Kind, field string, message, advice i18n.Key, args ...any) *Rejected {
+	return &Rejected{Faults: []*apperr.Error{apperr.New(kind, message, advice, args...).At(field)}}
 }
 
 // reject says which field a fault belongs to.

@@ -46,7 +46,7 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 	} {
 		_, err := h.Add(t.Context(), h.ann, c.sub)
 		f := apperr.Of(err)
-		if f.Kind != c.kind || f.Field != c.field || f.Message == "" || f.Advice == "" {
+		if f.Kind != c.kind || f.Field != c.field || f.Message.IsZero() || f.Advice.IsZero() {
 			t.Errorf("%s: %+v", c.name, f)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -23,8 +24,13 @@ func (s *Service) Findings(ctx context.Context, job *store.Job,
 	if err != nil || len(made.Findings) == 0 {
 		return nil, err
 	}
-	if err := json.Unmarshal(made.Findings, &findings); err != nil {
+	var list []kept
+	if err := json.Unmarshal(made.Findings, &list); err != nil {
 		return nil, err
+	}
+	for _, k := range list {
+		k.Finding.Message, k.Finding.Advice = i18n.Text(k.Message), i18n.Text(k.Advice)
+		findings = append(findings, k.Finding)
 	}
 	if f := unbuildable(findings); f != nil {
 		return findings, f

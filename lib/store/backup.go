@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"os"
 	"time"
 
@@ -63,7 +62,7 @@ func Check(ctx context.Context, path string) (version int, err error) {
 		err = errors.New(verdict)
 	}
 	if err != nil {
-		return 0, apperr.Wrap(apperr.Internal, err, path+" is damaged, or is not a database.", "Use another backup.")
+		return 0, apperr.Wrap(apperr.Internal, err, "%s is damaged, or is not a database.", "Use another backup.", path)
 	}
 	err = db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version)
 	return version, err
@@ -90,8 +89,7 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 // newer is the error of a database that a newer toaster has made.
 func newer(path string, version int) error {
 	return apperr.New(apperr.FailedPrecondition,
-		fmt.Sprintf("%s was created by a newer toaster (schema %d; this version supports %d).", path, version,
-			schemaVersion), "Install the newer version.")
+		"%s was created by a newer toaster (schema %d; this version supports %d).", "Install the newer version.", path, version, schemaVersion)
 }
 
 // transfer copies all pages of one database over those of another.

@@ -165,7 +165,8 @@ func TestANewersDatabaseIsRefused(t *testing.T) {
 	_, _, migrated := Migrate(t.Context(), db.Path())
 	_, _, looked := Schema(t.Context(), db.Path())
 	for _, err := range []error{migrated, looked} {
-		if apperr.KindOf(err) != apperr.FailedPrecondition || apperr.Of(err).Advice != "Install the newer version." {
+		if apperr.KindOf(err) != apperr.FailedPrecondition ||
+			apperr.Of(err).Advice.String() != "Install the newer version." {
 			t.Errorf("%v", err)
 		}
 	}

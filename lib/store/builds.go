@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Build is one run of a job.
@@ -16,8 +17,8 @@ type Build struct {
 	Number        int // ours, from 1
 	Revision      int // what it is made from
 	State         BuildState
-	Reason        string    // for people: why it waits, failed, or was stopped, as the engine says
-	Failure       string    // for people: why it failed, as the build script says
+	Reason        i18n.Text // for people: why it waits, failed, or was stopped, as the engine says
+	Failure       i18n.Text // for people: why it failed, as the build script says
 	StopRequested bool      // its owner wants it stopped
 	AskedAt       time.Time // when the engine was asked to start it; zero: not yet
 	Ticket        string    // the engine's answer; empty: none yet
@@ -52,14 +53,14 @@ func (b *Build) ExpectedEnd() time.Time {
 
 // Why says, for people, why the build waits, failed or was stopped; empty when there is nothing to say. What
 // the engine knows comes first: a build that was ended by a limit says little itself.
-func (b *Build) Why() string {
+func (b *Build) Why() i18n.Text {
 	switch {
-	case b.State != Failed || b.Reason != "":
+	case b.State != Failed || !b.Reason.IsZero():
 		return b.Reason
-	case b.Failure != "":
+	case !b.Failure.IsZero():
 		return b.Failure
 	}
-	return "The build script failed. See the last lines of the log."
+	return i18n.T("The build script failed. See the last lines of the log.")
 }
 
 // Done is how many of its Work parts are done: the steps, and the packing after them.
@@ -245,10 +246,10 @@ func (db *DB) RequestStop(ctx context.Context, owner int64, id string, now time.
 }
 
 // giveUp asks for builds to be stopped. Who was the first to want it is the reason from now on.
-func giveUp(ctx context.Context, tx *sql.Tx, id, which, reason string, now time.Time) error {
+func giveUp(ctx context.Context, tx *sql.Tx, id, which string, reason i18n.Key, now time.Time) error {
 	if _, err := tx.ExecContext(ctx,
 		"UPDATE build SET stop_requested = 1, reason = ? WHERE job_id = ? AND stop_requested = 0 AND "+which,
-		reason, id); err != nil {
+		i18n.T(reason), id); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1

@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Log and artifacts of a build go when its job has as many newer builds like it as are kept (those that succeeded are
@@ -142,17 +142,21 @@ func (b *Build) Gone() error {
 	if b.ExpiredAt.IsZero() {
 		return nil
 	}
-	on, again := b.ExpiredAt.UTC().Format("2 Jan 2006"), "Build again to create new ones."
+	const again i18n.Key = "Build again to create new ones."
+	on := i18n.Time{At: b.ExpiredAt, Layout: "2 Jan 2006"}
 	switch b.GoneWhy {
 	case "days":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s, after %d days.", on, b.GoneLimit), again)
+		return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s, after %d days.", again,
+			on, b.GoneLimit)
 	case "backup":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build are not in the backup that this site was restored from on %s.", on), again)
+		return apperr.New(apperr.Gone,
+			"The log and the files of this build are not in the backup that this site was restored from on %s.",
+			again, on)
 	case "count":
-		return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s: for each job, the newest %d successful builds and the newest %d other builds are kept.",
-			on, b.GoneLimit, b.GoneLimit), again)
+		return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s: for each job, the newest %d successful builds and the newest %d other builds are kept.",
+			again, on, b.GoneLimit, b.GoneLimit)
 	}
-	return apperr.New(apperr.Gone, fmt.Sprintf("The log and the files of this build were deleted on %s.", on), again)
+	return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s.", again, on)
 }
 
 // Stay is how long log and artifacts of a build stay.

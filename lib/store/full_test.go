@@ -20,7 +20,7 @@ func TestAFullDiskIsSaidAndLosesNothing(t *testing.T) {
 	exhaust(t, db, "PRAGMA max_page_count = 1") // as small as the file is now
 	err := db.AddDraft(t.Context(), Draft{ID: "large", UserID: p.ID, CreatedAt: day, Form: make([]byte, 1<<20)},
 		DraftQuota{Since: day, Each: 5})
-	if apperr.KindOf(err) != apperr.StorageFull || apperr.Of(err).Advice == "" {
+	if apperr.KindOf(err) != apperr.StorageFull || apperr.Of(err).Advice.IsZero() {
 		t.Errorf("%v", err)
 	}
 	if _, err := db.Draft(t.Context(), p.ID, "large", "", day); apperr.KindOf(err) != apperr.NotFound {
@@ -36,7 +36,7 @@ func TestADatabaseThatCannotBeWrittenIsSaid(t *testing.T) {
 	p := addUser(t, db, "anna@example.org")
 	exhaust(t, db, "PRAGMA query_only = 1") // SQLITE_READONLY, as from a file system mounted read-only
 	if err := db.SetPassword(t.Context(), p.ID, "new", AuditEntry{At: day}); apperr.KindOf(err) != apperr.Unavailable ||
-		apperr.Of(err).Advice == "" {
+		apperr.Of(err).Advice.IsZero() {
 		t.Errorf("%v", err)
 	}
 	if got, err := db.UserByID(t.Context(), p.ID); err != nil || got.Password != "phc" {

@@ -4,10 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Job is what a user wants built: a Dockerfile for a target. Its sources are revisions, its results builds.
@@ -16,14 +16,14 @@ type Job struct {
 	UserID         int64
 	Name           string // the user's
 	Target         string
-	TargetTitle    string // the target's line for people; where none is stored, its name
-	EngineName     string // the engine's; unique also when letter case is ignored
+	TargetTitle    i18n.Text // the target's line for people; where none is stored, its name
+	EngineName     string    // the engine's; unique also when letter case is ignored
 	Enabled        bool
-	EngineEnabled  bool   // what the engine was told last
-	Revision       int    // the newest
-	EngineRevision int    // the revision that the engine has; 0: none
-	EngineError    string // why the engine refused what was asked of it, for people; empty: it didn't
-	Badge          bool   // everybody who has its address may see the job's badge
+	EngineEnabled  bool      // what the engine was told last
+	Revision       int       // the newest
+	EngineRevision int       // the revision that the engine has; 0: none
+	EngineError    i18n.Text // why the engine refused what was asked of it, for people; empty: it didn't
+	Badge          bool      // everybody who has its address may see the job's badge
 	CreatedAt      time.Time
 	SeenAt         time.Time // when the engine last answered about it; zero: never
 	RemovedAt      time.Time // zero: it is there
@@ -59,6 +59,10 @@ type Root struct {
 
 // targetTitle is a job's target as people know it.
 const targetTitle = "coalesce(nullif(job.target_title, ''), job.target)"
+
+// englishTitle is its title in English: that is searched.
+const englishTitle = `iif(json_valid(job.target_title),
+	format(job.target_title ->> 0, job.target_title ->> 1, job.target_title ->> 2), '')`
 
 const jobColumns = "job.id, job.user_id, job.name, job.target, " + targetTitle + `, job.engine_name, job.enabled,
 	job.engine_enabled, job.revision, job.engine_revision, job.engine_error, job.badge,
@@ -155,8 +159,8 @@ func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) erro
 	if err != nil || limit == 0 || have < limit {
 		return err
 	}
-	return apperr.New(apperr.ResourceExhausted, fmt.Sprintf("You have %d jobs. Your limit is %d.", have, limit),
-		"Delete a job that you no longer need, or ask the administrator for a higher limit.")
+	return apperr.New(apperr.ResourceExhausted, "You have %d jobs. Your limit is %d.",
+		"Delete a job that you no longer need, or ask the administrator for a higher limit.", have, limit)
 }
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
@@ -213,8 +217,8 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 // Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
 	return apperr.New(apperr.FailedPrecondition,
-		fmt.Sprintf("Somebody else edited this job: you started from revision %d, and revision %d is current.", base, newest),
-		"Compare your text with the newest revision, then save again.")
+		"Somebody else edited this job: you started from revision %d, and revision %d is current.",
+		"Compare your text with the newest revision, then save again.", base, newest)
 }
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
@@ -261,7 +265,7 @@ var jobOrders = map[string]string{
 // Jobs returns a page of an owner's jobs.
 func (db *DB) Jobs(ctx context.Context, owner int64, q JobQuery) (page JobPage, err error) {
 	const chosen = " FROM job" + withLast + ` WHERE job.user_id = ? AND job.removed_at IS NULL
-		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title), lower(?)) > 0)
+		AND (? = '' OR instr(lower(job.name || ' ' || job.target || ' ' || ` + englishTitle + `), lower(?)) > 0)
 		AND (? = '' OR coalesce(build.state, 'new') = ?)`
 	args := []any{owner, q.Text, q.Text, q.State, q.State}
 	order, ok := jobOrders[q.Sort]
@@ -401,7 +405,7 @@ func (db *DB) SetEngineEnabled(ctx context.Context, id string, enabled bool) err
 }
 
 // SetEngineError notes why the engine refused what was asked of it.
-func (db *DB) SetEngineError(ctx context.Context, id, message string) error {
+func (db *DB) SetEngineError(ctx context.Context, id string, message i18n.Text) error {
 	return db.exec(ctx, "UPDATE job SET engine_error = ? WHERE id = ?", message, id)
 }
 

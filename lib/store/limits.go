@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Limits are what a user's builds may take, where nothing else is set for the user, and what may wait. 0: no limit.
@@ -120,8 +121,8 @@ func (l Limits) atOnce(ctx context.Context, tx *sql.Tx, user int64, _ time.Time)
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("You have %d builds queued or running. Your limit is %d.", n, l.Running),
-		"Wait until one has finished, or stop one.")
+		"You have %d builds queued or running. Your limit is %d.",
+		"Wait until one has finished, or stop one.", n, l.Running)
 }
 
 func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
@@ -140,9 +141,9 @@ func (l Limits) aDay(ctx context.Context, tx *sql.Tx, user int64, now time.Time)
 	}
 	free := at.Add(daily)
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("You have started %d builds in the last 24 hours, which is your limit.",
-			l.Daily),
-		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		"You have started %d builds in the last 24 hours, which is your limit.",
+		"You can start the next one on %s.", l.Daily, i18n.Time{At: free,
+			Layout: "2 Jan 2006, 15:04:05 UTC"}).In(free.Sub(now))
 }
 
 func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) error {
@@ -158,13 +159,12 @@ func (l Limits) space(ctx context.Context, tx *sql.Tx, user int64, _ time.Time) 
 	if err != nil && err != sql.ErrNoRows {
 		return err
 	}
-	advice := fmt.Sprintf("Delete a job that you no longer need: “%s” uses %s.", name, size(most))
+	advice := i18n.T("Delete a job that you no longer need: “%s” uses %s.", name, size(most))
 	if l.KeepDays > 0 {
-		advice += fmt.Sprintf(" Files are deleted automatically after %d days.", l.KeepDays)
+		advice = i18n.T("%s Files are deleted automatically after %d days.", advice, l.KeepDays)
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("The files of your builds take %s. Your limit is %s.", size(n),
-			size(l.Bytes)), advice)
+		"The files of your builds take %s. Your limit is %s.", "%s", size(n), size(l.Bytes), advice)
 }
 
 func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Time) error {
@@ -178,8 +178,9 @@ func (l Limits) minutes(ctx context.Context, tx *sql.Tx, user int64, now time.Ti
 	}
 	free := ran.below(most, now).Add(daily)
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("Your builds took %d minutes in the last 24 hours, which is your limit.", l.Minutes),
-		"You can start the next one on "+free.UTC().Format("2 Jan 2006, 15:04:05 UTC")+".").In(free.Sub(now))
+		"Your builds took %d minutes in the last 24 hours, which is your limit.",
+		"You can start the next one on %s.", l.Minutes, i18n.Time{At: free,
+			Layout: "2 Jan 2006, 15:04:05 UTC"}).In(free.Sub(now))
 }
 
 // spans are times in which builds ran.
@@ -232,9 +233,8 @@ func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		fmt.Sprintf("The Dockerfiles and contexts of all built revisions of your jobs would take %s. Your limit is %s.",
-			size(n), size(most)),
-		fmt.Sprintf("Delete a job that you no longer need, or create it again: “%s” uses %s.", name, size(largest)))
+		"The Dockerfiles and contexts of all built revisions of your jobs would take %s. Your limit is %s.",
+		"Delete a job that you no longer need, or create it again: “%s” uses %s.", size(n), size(most), name, size(largest))
 }
 
 func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) error {
@@ -244,8 +244,8 @@ func (l Limits) queue(ctx context.Context, tx *sql.Tx, _ int64, _ time.Time) err
 		return err
 	}
 	return apperr.New(apperr.Unavailable,
-		fmt.Sprintf("%d builds are queued, and this site takes no more at the moment.", n),
-		"Try again in a few minutes. Your job is saved.").In(5 * time.Minute)
+		"%d builds are queued, and this site takes no more at the moment.",
+		"Try again in a few minutes. Your job is saved.", n).In(5 * time.Minute)
 }
 
 // size writes a number of bytes for people.

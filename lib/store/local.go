@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // LocalJob is a job of the local engine.
@@ -35,8 +35,8 @@ type LocalBuild struct {
 	Job           string
 	Number        int // from 1; 0 while it waits
 	State         BuildState
-	Reason        string // for people
-	StopRequested bool   // somebody wants it stopped
+	Reason        i18n.Text // for people
+	StopRequested bool      // somebody wants it stopped
 	QueuedAt      time.Time
 	StartedAt     time.Time
 	EndedAt       time.Time
@@ -66,11 +66,11 @@ func (b *LocalBuild) fields() []any {
 }
 
 func noLocalJob(name string) error {
-	return apperr.New(apperr.NotFound, fmt.Sprintf("There is no job %s.", name), "")
+	return apperr.New(apperr.NotFound, "There is no job %s.", "", name)
 }
 
 func noLocalBuild(name string, number int) error {
-	return apperr.New(apperr.NotFound, fmt.Sprintf("There is no build %d of %s.", number, name), "")
+	return apperr.New(apperr.NotFound, "There is no build %d of %s.", "", number, name)
 }
 
 // LocalCreate defines a job, or gives one of that name a new definition. Numbers of builds whose files wait to be

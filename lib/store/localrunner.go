@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
@@ -46,7 +46,7 @@ type LocalEnd struct {
 	Ticket    int64
 	Runner    string // who had it
 	State     BuildState
-	Reason    string
+	Reason    i18n.Text
 	EndedAt   time.Time
 	Artifacts []Artifact
 }
@@ -90,7 +90,7 @@ func (db *DB) LocalForget(ctx context.Context, name string, number int) error {
 			return err
 		}
 		if b.State == Running {
-			return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("Build %d of %s is running.", number, name), "Stop it first.")
+			return apperr.New(apperr.FailedPrecondition, "Build %d of %s is running.", "Stop it first.", number, name)
 		}
 		return forgetLocal(ctx, tx, b.Ticket)
 	})

@@ -201,7 +201,7 @@ type OwnedJob struct {
 // address and the id, too.
 func (db *DB) FindJobs(ctx context.Context, q JobQuery) (list []OwnedJob, found int, err error) {
 	const chosen = " FROM job JOIN user p ON p.id = job.user_id" + withLast + ` WHERE job.removed_at IS NULL
-		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || job.target_title || ' ' || job.id || ' ' ||
+		AND (?1 = '' OR instr(lower(job.name || ' ' || job.target || ' ' || ` + englishTitle + ` || ' ' || job.id || ' ' ||
 			p.email), lower(?1)) > 0)
 		AND (?2 = '' OR coalesce(build.state, 'new') = ?2)`
 	err = db.read(ctx, func(tx *sql.Tx) error {

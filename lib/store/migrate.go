@@ -124,8 +124,8 @@ func writable(path string) error {
 		return err
 	}
 	if owner := int(dir.Sys().(*syscall.Stat_t).Uid); owner != os.Geteuid() {
-		return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to uid %d.", filepath.Dir(path), owner),
-			fmt.Sprintf("Run this as the owner: sudo -u '#%d' …", owner))
+		return apperr.New(apperr.PermissionDenied, "%s belongs to uid %d.",
+			"Run this as the owner: sudo -u '#%d' …", filepath.Dir(path), owner, owner)
 	}
 	return nil
 }

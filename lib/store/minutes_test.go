@@ -90,8 +90,8 @@ func TestMinutesOfBuildingADay(t *testing.T) {
 	// The first build began 101 minutes ago: from then on less counts.
 	want := b.now.Add(24*time.Hour - 101*time.Minute)
 	f := apperr.Of(err)
-	if f.Message != "Your builds took 60 minutes in the last 24 hours, which is your limit." ||
-		f.Advice != "You can start the next one on "+want.Add(time.Second).UTC().Format("2 Jan 2006, 15:04:05 UTC")+"." {
+	if f.Message.String() != "Your builds took 60 minutes in the last 24 hours, which is your limit." ||
+		f.Advice.String() != "You can start the next one on "+want.Add(time.Second).UTC().Format("2 Jan 2006, 15:04:05 UTC")+"." {
 		t.Errorf("%s %s", f.Message, f.Advice)
 	}
 	// A job that is removed has run all the same.

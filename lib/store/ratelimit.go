@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
@@ -153,7 +152,7 @@ func (r Rate) allows(ctx context.Context, tx *sql.Tx, key string, now time.Time)
 	}
 	wait := at.Add(r.Within).Sub(now)
 	return apperr.New(apperr.RateLimited, "Too many attempts.",
-		fmt.Sprintf("Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second)).In(wait)
+		"Wait %d seconds, then try again.", (wait+time.Second-1)/time.Second).In(wait)
 }
 
 // forget removes some tries that no longer count: a few more than a Try adds.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"toaster.do/lib/i18n"
 )
 
 // Held is a job whose builds were under way when a backup was made.
@@ -24,8 +26,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 		return h, rs.Scan(&h.Job.ID, &h.Job.Name, &h.Owner)
 	}
 	const (
-		waited = "This site was restored from a backup while the build was queued. The build was not started again."
-		ran    = "This site was restored from a backup while the build was running. The build was not started again."
+		waited i18n.Key = "This site was restored from a backup while the build was queued. The build was not started again."
+		ran    i18n.Key = "This site was restored from a backup while the build was running. The build was not started again."
 	)
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var err error
@@ -52,7 +54,8 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			`UPDATE build SET notified = 1 WHERE notified = 0`,
 			`DELETE FROM outbox`,
 		} {
-			if _, err := tx.ExecContext(ctx, statement, timestamp(now), elsewhere, waited, ran); err != nil {
+			if _, err := tx.ExecContext(ctx, statement, timestamp(now), elsewhere, i18n.T(waited),
+				i18n.T(ran)); err != nil {
 				return err
 			}
 		}

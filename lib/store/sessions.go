@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Session is a log-in of a user with one browser. Times that are not set are zero.
@@ -119,7 +120,7 @@ func endSessions(ctx context.Context, tx *sql.Tx, user int64, at time.Time) erro
 }
 
 // missing turns "no rows" into NotFound.
-func missing(err error, message string) error {
+func missing(err error, message i18n.Key) error {
 	if err == sql.ErrNoRows {
 		return apperr.New(apperr.NotFound, message, "")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // DB is an open database. It is safe for use by several goroutines.
@@ -62,7 +63,7 @@ func Open(ctx context.Context, path string) (*DB, error) {
 func (db *DB) Fits(ctx context.Context) error {
 	version, err := db.version(ctx)
 	if err == nil && version != schemaVersion {
-		advice := "Try again in a minute. Administrator: run “toasterctl migrate”."
+		advice := i18n.Key("Try again in a minute. Administrator: run “toasterctl migrate”.")
 		if version > schemaVersion {
 			advice = "Try again in a minute. Administrator: install the newer version, which has changed the database."
 		}
@@ -107,7 +108,7 @@ func owned(path string) error {
 			return apperr.Wrap(apperr.Unavailable,
 				fmt.Errorf("%s belongs to uid %d, this process is uid %d", path, owner, os.Geteuid()),
 				"The site's database belongs to another user.",
-				fmt.Sprintf("Administrator: run this as the owner: sudo -u '#%d' …", owner))
+				"Administrator: run this as the owner: sudo -u '#%d' …", owner)
 		}
 	}
 	return nil

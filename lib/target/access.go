@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"strings"
+
+	"toaster.do/lib/i18n"
 )
 
 // Access is how root gets into an image. The zero Access is none: the password is locked, unless the Dockerfile sets one.
@@ -30,7 +32,7 @@ func (a Access) encoded() string { return base64.StdEncoding.EncodeToString([]by
 func (t Target) HasPassword() bool { return t.SDK != "rootfs" }
 
 // Login says how a person becomes root in an image that was made with this access; empty where a rootfs has no key.
-func (t Target) Login(a Access) string {
+func (t Target) Login(a Access) i18n.Key {
 	switch {
 	case a.Keys != "":
 		return "Use the SSH key of the job, if the image has an SSH server. The password is locked, unless the Dockerfile sets one."

@@ -1,10 +1,12 @@
 package target
 
+import "toaster.do/lib/i18n"
+
 // board is what arm-sdk's name of a board stands for.
 type board struct {
 	arch  string
 	title string // for people
-	group string
+	group i18n.Key
 }
 
 const (

@@ -10,13 +10,15 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"toaster.do/lib/i18n"
 )
 
 // problem is something wrong in targets.toml, at a key: "devuan.mirror", "target[3].arch" for the third [[target]].
 type problem struct{ key, why string }
 
 // groups are the SDKs, and what a person thinks of when choosing one; an ARM board has its own.
-var groups = map[string]string{
+var groups = map[string]i18n.Key{
 	"rootfs": "Root filesystem: for containers, LXC and chroots",
 	"vm":     "Virtual machine: for QEMU, libvirt and VirtualBox",
 	"live":   "Live ISO: boots from a USB stick or a disc",
@@ -24,7 +26,7 @@ var groups = map[string]string{
 }
 
 // titles are a target's line for people, by its SDK: what it makes, of which release and architecture.
-var titles = map[string]string{
+var titles = map[string]i18n.Key{
 	"rootfs": "Root filesystem (tar) · %s",
 	"vm":     "Virtual machine (qcow2, vdi) · %s",
 	"live":   "Live ISO · %s",

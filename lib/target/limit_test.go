@@ -50,7 +50,8 @@ func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 	}()
 	for limit := 8 * time.Second; ; limit *= 2 {
 		log, b := built(t, e, engine.Job{Name: "slow", Script: script, TimeLimit: limit})
-		if b.State != engine.Failed || !strings.Contains(b.Reason, "Timed out after "+limit.String()) || !strings.Contains(log, "toaster: failed: the build was stopped.\n") {
+		if b.State != engine.Failed || !strings.Contains(b.Reason.String(), "Timed out after "+limit.String()) ||
+			!strings.Contains(log, "toaster: failed: the build was stopped.\n") {
 			t.Errorf("%s: %q; log:\n%s", b.State, b.Reason, log)
 		}
 		if list, err := e.Artifacts(t.Context(), "slow", b.Number); err != nil || len(list) > 0 {

@@ -4,13 +4,14 @@ import (
 	"path"
 	"strings"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/shell"
 )
 
 // Step is something a person can do with what a build left.
 type Step struct {
-	Title    string   // "Start it in qemu"
-	Text     string   // a sentence or two; may be empty
+	Title    i18n.Key // "Start it in qemu"
+	Text     i18n.Key // a sentence or two; may be empty
 	Commands []string // each a line for a shell, with the file's real name; may be empty
 }
 

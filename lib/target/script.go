@@ -97,7 +97,8 @@ func assemble(names []string) string {
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {
-		return nil, apperr.New(apperr.InvalidArgument, "The target "+r.Target.Name+" can't be built.", "Choose another target.").At("target")
+		return nil, apperr.New(apperr.InvalidArgument, "The target %s can't be built.", "Choose another target.",
+			r.Target.Name).At("target")
 	}
 	if err := cmp.Or(checkBlend(r), r.Root.check()); err != nil {
 		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.", "Contact the administrator, and include the request ID.")

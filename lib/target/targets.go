@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/tomlerr"
 )
 
@@ -45,14 +46,16 @@ func (t *Targets) where(ok func(Target) bool) (found []Target) {
 func (t *Targets) Find(name string) (Target, error) {
 	i := slices.IndexFunc(t.list, func(x Target) bool { return x.Name == name })
 	if i < 0 {
-		return Target{}, apperr.New(apperr.InvalidArgument, fmt.Sprintf("There is no target %q.", name), "Choose one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, "There is no target %q.", "Choose one from the list.",
+			name).At("target")
 	}
 	if x := t.list[i]; !x.On {
-		message := "The target " + name + " is disabled."
+		message := i18n.T("The target %s is disabled.", name)
 		if x.Remark != "" {
-			message = "The target " + name + " is disabled: " + x.Remark + "."
+			message = i18n.T("The target %s is disabled: %s.", name, x.Remark)
 		}
-		return Target{}, apperr.New(apperr.InvalidArgument, message, "Choose another one from the list.").At("target")
+		return Target{}, apperr.New(apperr.InvalidArgument, "%s", "Choose another one from the list.",
+			message).At("target")
 	}
 	return t.list[i], nil
 }
@@ -199,7 +202,7 @@ func (f *family) target(d named, codename, arch, board string) Target {
 	t := Target{
 		Name: f.SDK + "_" + arch + "_" + codename, SDK: f.SDK, Arch: arch, Board: board,
 		Distribution: d.key, Codename: codename, Version: d.Releases[codename],
-		Group: groups[f.SDK], Label: f.Label, Remark: f.Remark, On: f.On,
+		Group: groups[f.SDK], Label: f.Label, Remark: i18n.Key(f.Remark), On: f.On,
 		Mirror: d.Mirror, Security: d.Security, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
 		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
 		Size: f.Size, BootCheck: f.BootCheck,
@@ -224,7 +227,7 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		t.Group = boards[board].group
 		of = []any{boards[board].title, of[0]}
 	}
-	t.Title = fmt.Sprintf(titles[f.SDK], of...)
+	t.Title = i18n.T(titles[f.SDK], of...)
 	return t
 }
 

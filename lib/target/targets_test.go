@@ -46,7 +46,8 @@ func TestInstalledTargets(t *testing.T) {
 		t.Error(got)
 	}
 	x, err := targets.Find("rootfs_amd64_daedalus")
-	if err != nil || x.Title != "Root filesystem (tar) · Devuan 5 daedalus · amd64" || x.Mirror != "http://deb.devuan.org/merged" ||
+	if err != nil || x.Title.String() != "Root filesystem (tar) · Devuan 5 daedalus · amd64" ||
+		x.Mirror != "http://deb.devuan.org/merged" ||
 		strings.Join(x.Suites, " ") != "daedalus daedalus-updates daedalus-security" {
 		t.Errorf("%+v, %v", x, err)
 	}
@@ -74,10 +75,10 @@ func TestATargetsTitleIsItsOwn(t *testing.T) {
 	}
 	named := map[string]string{}
 	for _, x := range targets.On() {
-		if other := named[x.Title]; other != "" {
+		if other := named[x.Title.String()]; other != "" {
 			t.Errorf("%s and %s are both %q", other, x.Name, x.Title)
 		}
-		named[x.Title] = x.Name
+		named[x.Title.String()] = x.Name
 	}
 	for title, name := range map[string]string{
 		"Virtual machine (qcow2, vdi) · Devuan 5 daedalus · amd64": "vm_amd64_daedalus",
@@ -105,7 +106,7 @@ func TestFindRefuses(t *testing.T) {
 	} {
 		_, err := targets.Find(name)
 		f := apperr.Of(err)
-		if f.Kind != apperr.InvalidArgument || f.Message != want || f.Field != "target" || f.Advice == "" {
+		if f.Kind != apperr.InvalidArgument || f.Message.String() != want || f.Field != "target" || f.Advice.IsZero() {
 			t.Errorf("%q: %+v", name, f)
 		}
 	}

@@ -217,7 +217,8 @@ func (b *backup) takeManifest(r io.Reader) error {
 		return b.damaged(err)
 	}
 	if b.Format != 1 {
-		return apperr.New(apperr.FailedPrecondition, b.path+" was made by a newer toaster.", "Install the newer version.")
+		return apperr.New(apperr.FailedPrecondition, "%s was made by a newer toaster.", "Install the newer version.",
+			b.path)
 	}
 	return b.either(nil, r)
 }
@@ -236,7 +237,8 @@ func (b *backup) damaged(err error) error {
 	if err == nil {
 		return nil
 	}
-	return apperr.Wrap(apperr.InvalidArgument, err, b.path+" is not a complete backup of toaster.", "Nothing was changed. Use another file.")
+	return apperr.Wrap(apperr.InvalidArgument, err, "%s is not a complete backup of toaster.",
+		"Nothing was changed. Use another file.", b.path)
 }
 
 // unpacked returns the tar archive that a file is, whether it is compressed or not.

@@ -66,7 +66,8 @@ func migrationDue(w *world, cfg *config.Config) error {
 		return err
 	}
 	if have < want {
-		return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("The database has schema version %d. This version needs %d.", have, want), "Run “toasterctl migrate”.")
+		return apperr.New(apperr.FailedPrecondition, "The database has schema version %d. This version needs %d.",
+			"Run “toasterctl migrate”.", have, want)
 	}
 	if err := sealingDue(w, cfg); err != nil {
 		return err

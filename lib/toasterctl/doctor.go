@@ -124,7 +124,7 @@ func labels(targets *target.Targets) (all []string) {
 
 // runnerFinding says whether somebody runs the local engine's builds.
 func runnerFinding(h engine.Health) finding {
-	f := finding{What: "runner of the local engine", OK: h.Message == "", Problem: h.Message}
+	f := finding{What: "runner of the local engine", OK: h.Message.IsZero(), Problem: h.Message.String()}
 	if f.OK {
 		slots := 0
 		for _, s := range h.Slots {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"os"
 	"os/user"
 	"strconv"
@@ -35,8 +34,8 @@ func (c *initCommand) owner(data string) (identity, error) {
 		return a, lookup
 	}
 	if err == nil && owner(fi) != a.uid {
-		return a, apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s already belongs to %s.", data, userName(owner(fi))),
-			fmt.Sprintf("Omit --owner, or change the owner of the folder first: chown -R %s: %s", shellWord(c.Owner), shellWord(data)))
+		return a, apperr.New(apperr.FailedPrecondition, "%s already belongs to %s.",
+			"Omit --owner, or change the owner of the folder first: chown -R %s: %s", data, userName(owner(fi)), shellWord(c.Owner), shellWord(data))
 	}
 	return a, nil
 }

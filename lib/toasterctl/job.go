@@ -46,7 +46,7 @@ func (j aJob) find(ctx context.Context, s *jobs.Service) (f found, err error) {
 // foreign leaves out the advice that is meant for a job's owner.
 func foreign(err error) error {
 	if apperr.KindOf(err) == apperr.NotFound {
-		return orSee(apperr.New(apperr.NotFound, apperr.Of(err).Message, ""), "job list")
+		return orSee(apperr.New(apperr.NotFound, "%s", "", apperr.Of(err).Message), "job list")
 	}
 	return err
 }

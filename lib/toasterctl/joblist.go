@@ -47,12 +47,13 @@ type artifactView struct {
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Problem: j.EngineError, Created: j.CreatedAt}
+	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle.String(),
+		State: j.State(), Enabled: j.Enabled, Problem: j.EngineError.String(), Created: j.CreatedAt}
 }
 
 func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
 	v := buildView{
-		Number: b.Number, State: b.State, Reason: b.Why(), QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
+		Number: b.Number, State: b.State, Reason: b.Why().String(), QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
 		ExpectedEnd: b.ExpectedEnd(), Step: b.Step, Steps: b.Steps, Artifacts: []artifactView{},
 	}
 	for _, a := range artifacts {

@@ -89,7 +89,8 @@ func sealingDue(w *world, cfg *config.Config) error {
 	defer db.Close()
 	n, err := auth.New(cfg, db).Sealing(w.ctx)
 	if err == nil && n.Stale > 0 {
-		err = apperr.New(apperr.FailedPrecondition, count(n.Stale, "two-factor secret")+" not encrypted with the newest keys.", "Run “toasterctl migrate”.")
+		err = apperr.New(apperr.FailedPrecondition, "%s not encrypted with the newest keys.",
+			"Run “toasterctl migrate”.", count(n.Stale, "two-factor secret"))
 	}
 	return err
 }

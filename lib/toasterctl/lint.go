@@ -111,9 +111,9 @@ func writeFindings(to io.Writer, file string, findings []dockerfile.Finding) err
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d", file, f.Line)
 		}
-		fmt.Fprintf(w, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message))
-		if f.Advice != "" {
-			fmt.Fprintf(w, "    %s\n", printable(f.Advice))
+		fmt.Fprintf(w, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message.String()))
+		if !f.Advice.IsZero() {
+			fmt.Fprintf(w, "    %s\n", printable(f.Advice.String()))
 		}
 	}
 	return w.Flush() // with the first error of any write

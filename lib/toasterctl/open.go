@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -38,8 +37,8 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, userName(owner(fi)), userName(os.Geteuid())),
-				"Run the command as the owner: "+commandAs(owner(fi)))
+			return apperr.New(apperr.PermissionDenied, "%s belongs to %s, and you are %s.",
+				"Run the command as the owner: %s", path, userName(owner(fi)), userName(os.Geteuid()), commandAs(owner(fi)))
 		}
 		path = filepath.Dir(path)
 	}
@@ -109,8 +108,8 @@ func twoOwners(database string) error {
 	if wanted == 0 {
 		path, wanted = folder, owner(fi)
 	}
-	return apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s belongs to %s, and its folder to %s.", database, userName(owner(fi)), userName(owner(dir))),
-		fmt.Sprintf("As root: chown %s: %s", shellWord(userName(wanted)), shellWord(path)))
+	return apperr.New(apperr.FailedPrecondition, "%s belongs to %s, and its folder to %s.",
+		"As root: chown %s: %s", database, userName(owner(fi)), userName(owner(dir)), shellWord(userName(wanted)), shellWord(path))
 }
 
 // actAsOwner makes root act as the owner of a database, and refuses anybody else.

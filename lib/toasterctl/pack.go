@@ -94,9 +94,8 @@ func readIgnore(folder, name string) (*patternmatcher.PatternMatcher, error) {
 		for i, one := range patterns {
 			if _, err := patternmatcher.New([]string{one}); err != nil {
 				return nil, apperr.New(apperr.InvalidArgument,
-					fmt.Sprintf("%s:%d: invalid pattern %q.", filepath.Join(folder, name),
-						dockerfile.PatternLine(text, i+1), one),
-					"Correct the pattern.")
+					"%s:%d: invalid pattern %q.",
+					"Correct the pattern.", filepath.Join(folder, name), dockerfile.PatternLine(text, i+1), one)
 			}
 		}
 		return patternmatcher.New(patterns)
@@ -183,7 +182,8 @@ func (p *packer) add(name string) error {
 		p.inodes[at] = name
 	}
 	if p.left -= h.Size; p.left < 0 {
-		return apperr.New(apperr.TooLarge, p.folder+" is too large for a build context.", "List files that the build does not need in .dockerignore.")
+		return apperr.New(apperr.TooLarge, "%s is too large for a build context.",
+			"List files that the build does not need in .dockerignore.", p.folder)
 	}
 	if err := p.WriteHeader(h); err != nil || !info.Mode().IsRegular() {
 		return err

@@ -52,11 +52,11 @@ func explain(err error) (message, advice string) {
 	if !errors.As(err, &f) {
 		return err.Error(), ""
 	}
-	message = f.Message
+	message = f.Message.String()
 	if f.Err != nil {
 		message += " (" + f.Err.Error() + ")"
 	}
-	return message, forAdministrator(f.Advice)
+	return message, forAdministrator(f.Advice.String())
 }
 
 // forAdministrator leaves out what an advice says to others: its reader here is the administrator, and the
@@ -88,8 +88,8 @@ func printable(s string) string {
 // orSee adds to a NotFound that gives no advice which command shows what there is.
 func orSee(err error, command string) error {
 	f := apperr.Of(err)
-	if f.Kind != apperr.NotFound || f.Advice != "" {
+	if f.Kind != apperr.NotFound || !f.Advice.IsZero() {
 		return err
 	}
-	return apperr.Wrap(f.Kind, f.Err, f.Message, "“toasterctl "+command+"” lists them.")
+	return apperr.Wrap(f.Kind, f.Err, "%s", "“toasterctl %s” lists them.", f.Message, command)
 }

@@ -200,7 +200,8 @@ func (r *restorer) refuse() error {
 	if len(there) == 0 || r.force {
 		return nil
 	}
-	return apperr.New(apperr.AlreadyExists, "A site already exists: "+strings.Join(there, ", ")+".", "Back it up, then run this again with --force.")
+	return apperr.New(apperr.AlreadyExists, "A site already exists: %s.",
+		"Back it up, then run this again with --force.", strings.Join(there, ", "))
 }
 
 // check takes the database out, to look at it and to bring it up to date before anything is replaced.

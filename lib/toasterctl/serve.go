@@ -77,7 +77,8 @@ func (c *serveCommand) programs() (string, error) {
 			return filepath.Abs(folder)
 		}
 	}
-	return "", apperr.New(apperr.NotFound, "There are no CGI programs in "+strings.Join(folders, " or ")+".", "Run “make build”, or specify the folder with --cgi DIR.")
+	return "", apperr.New(apperr.NotFound, "There are no CGI programs in %s.",
+		"Run “make build”, or specify the folder with --cgi DIR.", strings.Join(folders, " or "))
 }
 
 // cgiFolders are where the CGI programs are, as "make build" and "make install" lay them.
@@ -92,7 +93,8 @@ func cgiFolders() ([]string, error) {
 func (c *serveCommand) listen() (net.Listener, error) {
 	l, err := net.Listen("tcp", c.Listen)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, apperr.New(apperr.AlreadyExists, c.Listen+" is used by another program.", "Choose another port. --listen 127.0.0.1:0 chooses a free one.")
+		return nil, apperr.New(apperr.AlreadyExists, "%s is used by another program.",
+			"Choose another port. --listen 127.0.0.1:0 chooses a free one.", c.Listen)
 	}
 	return l, err
 }

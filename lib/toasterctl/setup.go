@@ -24,7 +24,7 @@ func (s *setup) say(what string, args ...any) error {
 func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
-			return apperr.New(apperr.FailedPrecondition, path+" is not a folder.", "Rename it, then run this again.")
+			return apperr.New(apperr.FailedPrecondition, "%s is not a folder.", "Rename it, then run this again.", path)
 		}
 		return nil
 	}
@@ -41,8 +41,8 @@ func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	defer f.Close()
 	fi, err := f.Stat()
 	if err == nil && owner(fi) != os.Geteuid() {
-		err = apperr.New(apperr.AlreadyExists, path+" was just created by another program.",
-			"Check the existing files, then run this again.")
+		err = apperr.New(apperr.AlreadyExists, "%s was just created by another program.",
+			"Check the existing files, then run this again.", path)
 	}
 	if err == nil {
 		err = f.Chmod(mode)

@@ -148,8 +148,8 @@ func (s *setup) keeper(owner identity, installed bool) (identity, error) {
 			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", keeperName).CombinedOutput()
 		if err != nil {
 			return a, apperr.Wrap(apperr.Unavailable, fmt.Errorf("%w: %s", err, out),
-				fmt.Sprintf("The user %s can't be created: %s %v.", keeperName, bytes.TrimSpace(out), err),
-				"Create it by hand as a system user without login, then run this again.")
+				"The user %s can't be created: %s %v.",
+				"Create it by hand as a system user without login, then run this again.", keeperName, bytes.TrimSpace(out), err)
 		}
 		if err := s.say("the user %s, who owns the builds", keeperName); err != nil {
 			return a, err

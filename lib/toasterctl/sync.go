@@ -43,7 +43,7 @@ func (syncCommand) Run(w *world) error {
 		}
 		if err != nil {
 			message, _ := explain(first(err))
-			return apperr.New(apperr.KindOf(err), "Sync failed partly: "+message, "The next sync tries again.")
+			return apperr.New(apperr.KindOf(err), "Sync failed partly: %s", "The next sync tries again.", message)
 		}
 		if jobs > 0 {
 			_, err = fmt.Fprintf(w.out, "Updated: %s.\n", count(jobs, "job"))
@@ -101,7 +101,7 @@ func timed(ctx context.Context, d time.Duration, unfinished string, step func(co
 	defer cancel()
 	err := step(limited)
 	if err != nil && errors.Is(limited.Err(), context.DeadlineExceeded) {
-		return apperr.Wrap(apperr.Unavailable, err, unfinished+" in time.", "The next sync continues.")
+		return apperr.Wrap(apperr.Unavailable, err, "%s in time.", "The next sync continues.", unfinished)
 	}
 	return err
 }

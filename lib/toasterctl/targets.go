@@ -42,5 +42,5 @@ func pick(targets *target.Targets, name string) (target.Target, error) {
 	if len(names) == 0 {
 		advice = "No target is enabled: see targets.toml."
 	}
-	return t, apperr.New(apperr.InvalidArgument, apperr.Of(err).Message, advice)
+	return t, apperr.New(apperr.InvalidArgument, "%s", "%s", apperr.Of(err).Message, advice)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -82,10 +81,12 @@ func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Bl
 		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
-		return fail(apperr.New(apperr.TooLarge, fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile), "Move large heredocs to files in the build context."))
+		return fail(apperr.New(apperr.TooLarge, "%s is longer than %d bytes.",
+			"Move large heredocs to files in the build context.", s.fileLabel(), r.limits.Dockerfile))
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
-		return fail(apperr.New(apperr.InvalidArgument, s.fileLabel()+" is empty.", "A Dockerfile needs at least a FROM line."))
+		return fail(apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",
+			s.fileLabel()))
 	}
 	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
 		return fail(err)

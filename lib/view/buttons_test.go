@@ -42,9 +42,10 @@ func TestEveryButtonThatIsNamedIsThere(t *testing.T) {
 	if said < 4 {
 		t.Error("nothing names a button: the search has gone wrong")
 	}
-	german := Text("de", "No builds yet. Select “Build image”.")
-	if label := regexp.MustCompile(`„([^“]+)“`).FindStringSubmatch(german); label == nil || label[1] != Text("de", "Build image") {
-		t.Errorf("in German the button is %q: %s", Text("de", "Build image"), german)
+	german := Word("de", "No builds yet. Select “Build image”.")
+	if label := regexp.MustCompile(`„([^“]+)“`).FindStringSubmatch(german); label == nil ||
+		label[1] != Word("de", "Build image") {
+		t.Errorf("in German the button is %q: %s", Word("de", "Build image"), german)
 	}
 }
 

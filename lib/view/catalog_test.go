@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"regexp"
@@ -26,7 +27,7 @@ func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 			said[m[1]] = true
 		}
 	})
-	for _, text := range spokenByPrograms(t) {
+	for _, text := range keysOfPrograms(t) {
 		said[text] = true
 	}
 	list := slices.Sorted(maps.Keys(said))
@@ -69,7 +70,9 @@ func checkTranslation(t *testing.T, lang, text string, said map[string]bool) {
 				t.Errorf("%s: %q is there twice", lang, line)
 			}
 			has[line] = true
-			if a, b := fields(line), fields(other); a != b {
+			if n := strings.Count(line, "%s"); n > 0 {
+				checkArguments(t, line, other, n)
+			} else if a, b := fields(line), fields(other); a != b {
 				t.Errorf("%s: %q\nputs in %s\nnot     %s", lang, line, b, a)
 			}
 		}
@@ -82,24 +85,36 @@ func checkTranslation(t *testing.T, lang, text string, said map[string]bool) {
 }
 
 // actions of a template, and what programs put in.
-var actions = regexp.MustCompile(`\{\{.*?\}\}|%s`)
+var actions = regexp.MustCompile(`\{\{.*?\}\}`)
 
 var control = regexp.MustCompile(`^\{\{(if|else|range|with) `)
 
-// fields are the values that a message puts in: all of a program's, in their order, and those of a template, whose order a translation
-// may change, and which it may use more than once.
+// checkArguments sees to it that a translation puts each argument in once; their order may be its own.
+func checkArguments(t *testing.T, line, other string, n int) {
+	var args []any
+	for i := range n {
+		args = append(args, fmt.Sprintf("<%d>", i))
+	}
+	got := fmt.Sprintf(other, args...)
+	for _, a := range args {
+		if strings.Count(got, a.(string)) != 1 || strings.Contains(got, "%!") {
+			t.Errorf("%q\nputs in other values: %q", line, other)
+			return
+		}
+	}
+}
+
+// fields are the values that a message of a template puts in; a translation may change their order, and use them more
+// than once.
 func fields(s string) string {
 	var list []string
 	for _, a := range actions.FindAllString(s, -1) {
-		if a == "%s" || !strings.Contains(a, `"`) && strings.ContainsAny(a, ".$") && !control.MatchString(a) {
+		if !strings.Contains(a, `"`) && strings.ContainsAny(a, ".$") && !control.MatchString(a) {
 			list = append(list, a)
 		}
 	}
 	slices.Sort(list)
-	if !strings.Contains(s, "%s") {
-		list = slices.Compact(list)
-	}
-	return strings.Join(list, " ")
+	return strings.Join(slices.Compact(list), " ")
 }
 
 // TestEveryWordOfScriptsIsInEveryLanguage: what a script says, by say("…"), is in static/words.LANGUAGE.js.

@@ -82,17 +82,6 @@ func (m manner) write(t time.Time, layout string) string {
 	return t.Format(layout)
 }
 
-// time writes a time that a program has put into a text in English; any other text it leaves as it is.
-func (m manner) time(text string) string {
-	en := manners["en"]
-	for _, clock := range []string{"", ", 15:04 UTC", en.clock} {
-		if t, err := time.Parse(en.date+clock, text); err == nil {
-			return m.write(t, m.date+clock)
-		}
-	}
-	return text
-}
-
 // Clean makes text from strangers safe to look at: terminal sequences go, other control characters, those that
 // turn the direction of writing, and bytes that are no UTF-8 become visible.
 func Clean(s string) string { return CleanBut(s, func(string) bool { return false }) }

@@ -1,11 +1,11 @@
 package view
 
 import (
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/templates"
 )
 
@@ -34,11 +34,8 @@ func Language(accept string) string {
 // catalog holds the messages of a language.
 type catalog struct {
 	language string
-	whole    map[string]string // English → the language's
-	patterns []pattern         // of those with a %s in them, where a program puts something in; what says most comes first
+	messages map[string]string // English → the language's
 }
-
-type pattern struct{ english, other []string } // what stands around each %s
 
 // catalogs are read when they are first needed: most requests are answered in English.
 var catalogs = func() map[string]func() *catalog {
@@ -52,9 +49,9 @@ var catalogs = func() map[string]func() *catalog {
 	return m
 }()
 
-// readCatalog reads messages: a line in English, and below it, after a tab, the same in the other language, with each %s in its place.
+// readCatalog reads messages: a line in English, and below it, after a tab, the same in the other language.
 func readCatalog(language, text string) *catalog {
-	c := &catalog{language: language, whole: map[string]string{}}
+	c := &catalog{language: language, messages: map[string]string{}}
 	english := ""
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\r\n")
@@ -63,83 +60,39 @@ func readCatalog(language, text string) *catalog {
 		case line == "" || strings.HasPrefix(line, "#"):
 		case !indented:
 			english = line
-		case strings.Contains(english, "%s"):
-			c.patterns = append(c.patterns, pattern{strings.Split(english, "%s"), strings.Split(other, "%s")})
 		default:
-			c.whole[english] = other
+			c.messages[english] = other
 		}
 	}
-	slices.SortStableFunc(c.patterns, func(a, b pattern) int { return b.length() - a.length() })
 	return c
 }
 
-// Text is a program's text in a language; as it is where the language has no words for it.
-func Text(language, text string) string {
-	load := catalogs[language]
-	if load == nil || text == "" {
-		return text
+// Text is a text in a language; in English where the language has no words for it.
+func Text(language string, t i18n.Text) string {
+	if load := catalogs[language]; load != nil {
+		return t.In(load())
 	}
-	return load().text(text)
+	return t.String()
 }
 
-func (c *catalog) text(text string) string {
-	if other, ok := c.whole[text]; ok {
+// Word is a text without arguments in a language: a Key, or a word of the database, such as a state.
+func Word[S ~string](language string, word S) string {
+	if load := catalogs[language]; load != nil {
+		return load().Format(string(word))
+	}
+	return string(word)
+}
+
+// Format implements i18n.Language.
+func (c *catalog) Format(key string) string {
+	if other, ok := c.messages[key]; ok {
 		return other
 	}
-	for _, p := range c.patterns {
-		if values, ok := p.match(text); ok {
-			for i, v := range values {
-				values[i] = c.value(v)
-			}
-			return p.fill(values)
-		}
-	}
-	return text
+	return key
 }
 
-// value is what a program has put into a text: a sentence of ours, a time, or something that is the same everywhere.
-func (c *catalog) value(v string) string {
-	if strings.HasSuffix(v, ".") {
-		return c.text(v)
-	}
-	return manners[c.language].time(v)
-}
-
-func (p pattern) length() (n int) {
-	for _, literal := range p.english {
-		n += len(literal)
-	}
-	return n
-}
-
-// match finds what a program has put in.
-func (p pattern) match(text string) (values []string, ok bool) {
-	rest, ok := strings.CutPrefix(text, p.english[0])
-	for i, literal := range p.english[1:] {
-		if !ok {
-			return nil, false
-		}
-		at := strings.Index(rest, literal)
-		if i == len(p.english)-2 { // the last: nothing comes after it
-			at = len(rest) - len(literal)
-			ok = strings.HasSuffix(rest, literal)
-		}
-		if !ok || at < 0 {
-			return nil, false
-		}
-		values = append(values, rest[:at])
-		rest = rest[at+len(literal):]
-	}
-	return values, ok
-}
-
-func (p pattern) fill(values []string) string {
-	var b strings.Builder
-	for i, literal := range p.other {
-		b.WriteString(literal)
-		if i < len(values) && i < len(p.other)-1 {
-			b.WriteString(values[i])
-		}
-	}
-	return b.String()
+// Time implements i18n.Language.
+func (c *catalog) Time(t i18n.Time) string {
+	m, en := manners[c.language], manners["en"]
+	return m.write(t.At.UTC(), strings.Replace(t.Layout, en.date, m.date, 1))
 }

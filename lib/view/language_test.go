@@ -4,7 +4,9 @@ import (
 	"io/fs"
 	"strings"
 	"testing"
+	"time"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/templates"
 )
 
@@ -48,57 +50,36 @@ code make test
 	}
 }
 
-func TestAProgramsTextIsTranslatedWithWhatItPutIn(t *testing.T) {
-	c := readCatalog("de", "You have %s jobs, and %s is your limit.\n\tDu hast %s Aufträge, erlaubt sind %s.\nThis job does not exist.\n\tDiesen Job gibt es nicht.\n")
-	for text, want := range map[string]string{"You have 3 jobs, and 3 is your limit.": "Du hast 3 Aufträge, erlaubt sind 3.", "You have 3 jobs.": ""} {
-		got := ""
-		for _, p := range c.patterns {
-			if values, ok := p.match(text); ok {
-				got = p.fill(values)
-			}
-		}
-		if got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-	if c.whole["This job does not exist."] != "Diesen Job gibt es nicht." {
-		t.Error(c.whole)
-	}
-}
-
-func TestWhatIsPutInIsTranslatedWhereItIsOurs(t *testing.T) {
-	for text, want := range map[string]string{
-		"Line 2 can't be built: RUN has no command.":                                            "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl.",
-		"RUN has no command. (Its stage is not part of the image.)":                             "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)",
-		"There is no target \"new\".":                                                           "Es gibt kein Ziel \"new\".",
-		"You can start the next one on 4 Mar 2026, 15:04:05 UTC.":                               "Den nächsten kannst du am 4. März 2026, 15:04:05 UTC starten.",
-		"waits for an agent with label arm64: all are busy":                                     "wartet auf einen Agenten mit Label arm64: alle sind belegt",
-		"devuan/devuan:latest is a moving tag: it will point to another release in the future.": "devuan/devuan:latest ist ein beweglicher Tag: Er zeigt künftig auf ein anderes Release.",
-		"The build context can't be used: a/b has an absolute name.":                            "Der Build-Kontext lässt sich nicht verwenden: a/b hat einen absoluten Namen.",
-		"BuildKit says what is in no catalog.":                                                  "BuildKit says what is in no catalog.",
-		"Line 3 of the Dockerfile failed (exit code 1): RUN false.":                             "Zeile 3 des Dockerfiles ist fehlgeschlagen (exit code 1): RUN false.",
+func TestATextIsTranslatedWithItsArguments(t *testing.T) {
+	at := time.Date(2026, 3, 4, 15, 4, 5, 0, time.UTC)
+	for _, x := range []struct {
+		text i18n.Text
+		want string
+	}{
+		{i18n.T("This job does not exist."), "Diesen Job gibt es nicht."},
+		{i18n.T("Line %d can't be built: %s", 2, i18n.T("RUN has no command.")), "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl."},
+		{i18n.T("%s (Its stage is not part of the image.)", i18n.Key("RUN has no command.")), "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)"},
+		{i18n.T("There is no target %q.", "new"), "Es gibt kein Ziel \"new\"."},
+		{i18n.T("You can start the next one on %s.", i18n.Time{At: at, Layout: "2 Jan 2006, 15:04:05 UTC"}), "Den nächsten kannst du am 4. März 2026, 15:04:05 UTC starten."},
+		{i18n.T("waits for an agent with label %s: all are busy", "%s"), "wartet auf einen Agenten mit Label %s: alle sind belegt"},
+		{i18n.T("%s is no longer on the disk.", "This job does not exist."), "This job does not exist. ist nicht mehr auf der Platte."},
+		{i18n.Plain("This job does not exist."), "This job does not exist."},
+		{i18n.T("No catalog has %s.", "it"), "No catalog has it."},
 	} {
-		if got := Text("de", text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
+		if got := Text("de", x.text); got != x.want {
+			t.Errorf("%q becomes %q, want %q", x.text, got, x.want)
 		}
-		if got := Text("en", text); got != text {
-			t.Errorf("%q becomes %q in English", text, got)
+		if got := Text("xx", x.text); got != x.text.String() {
+			t.Errorf("%q becomes %q in a language that isn't there", x.text, got)
 		}
 	}
 }
 
-// FuzzText: text is never lost, whatever a program has put in, and a language that isn't there is English.
-func FuzzText(f *testing.F) {
-	f.Add("Line 2 can't be built: RUN has no command.")
-	f.Add("%s%s")
-	f.Fuzz(func(t *testing.T, text string) {
-		if got := Text("de", text); got == "" && text != "" {
-			t.Errorf("%q becomes nothing", text)
-		}
-		if got := Text("xx", text); got != text {
-			t.Errorf("%q becomes %q", text, got)
-		}
-	})
+func TestATranslationMayChangeTheOrder(t *testing.T) {
+	c := readCatalog("de", "%s before %s\n\t%[2]s nach %[1]s\n")
+	if got := i18n.T("%s before %d", "x", 2).In(c); got != "2 nach x" {
+		t.Error(got)
+	}
 }
 
 // FuzzMessages: each message is a part of the source, in order, and translating with no words changes nothing.

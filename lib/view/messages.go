@@ -24,7 +24,7 @@ func translate(source string, c *catalog) string {
 	var b strings.Builder
 	at := 0
 	for _, s := range messages(source) {
-		if other, ok := c.whole[s.text]; ok {
+		if other, ok := c.messages[s.text]; ok {
 			b.WriteString(source[at:s.from])
 			b.WriteString(other)
 			at = s.to

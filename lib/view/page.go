@@ -1,18 +1,22 @@
 // Package view renders pages. It and its generator are the only importers of ace.
 package view
 
-import "fmt"
+import (
+	"fmt"
+
+	"toaster.do/lib/i18n"
+)
 
 // View is what every template can use besides the data of its page.
 type View struct {
-	Lang   string // the language, one of Languages; empty: the first
-	Site   string // the site's name
-	Prefix string // what every path begins with: "" or "/toaster"
-	Person string // who is logged in; empty: nobody
-	Admin  bool   // who is logged in is an administrator
-	Here   string // the entry of the navigation to mark
-	ID     string // the request's id
-	Notice string // what has just been done
+	Lang   string   // the language, one of Languages; empty: the first
+	Site   string   // the site's name
+	Prefix string   // what every path begins with: "" or "/toaster"
+	Person string   // who is logged in; empty: nobody
+	Admin  bool     // who is logged in is an administrator
+	Here   string   // the entry of the navigation to mark
+	ID     string   // the request's id
+	Notice i18n.Key // what has just been done
 }
 
 // Template is the template of a page whose data is a D. Packages declare theirs as variables, which
@@ -39,7 +43,6 @@ func Render(p Page, v View) ([]byte, error) {
 	if v.Lang == "" {
 		v.Lang = Languages[0]
 	}
-	v.Notice = Text(v.Lang, v.Notice)
 	return p.render(v)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/yosssi/ace"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/templates"
 )
 
@@ -77,10 +78,18 @@ func functions(lang string) template.FuncMap {
 		"day":    func(t time.Time) string { return Day(lang, t) },
 		"length": func(d time.Duration) string { return Length(lang, d) },
 		"set":    set,
-		"t":      func(text any) string { return Text(lang, fmt.Sprint(text)) },
+		"t":      func(text any) string { return translated(lang, text) },
 		// Ace's own HTML switches escaping off.
 		"HTML": func(string) (string, error) { return "", errors.New("HTML is not for use") },
 	}
+}
+
+// translated is a Text, a Key, or a word of the database. The generator sees to it that it is no other string.
+func translated(lang string, text any) string {
+	if t, ok := text.(i18n.Text); ok {
+		return Text(lang, t)
+	}
+	return Word(lang, fmt.Sprint(text))
 }
 
 // set makes a map for a part of a page that needs several values: set "name" value ….

@@ -100,7 +100,7 @@ func closed(err error) error {
 	if f := new(apperr.Error); errors.As(err, &f) && f.Kind == apperr.Unavailable {
 		return err
 	} else if f.Kind != "" && f.Kind != apperr.Internal {
-		return apperr.Wrap(apperr.Unavailable, err, f.Message, f.Advice)
+		return apperr.Wrap(apperr.Unavailable, err, "%s", "%s", f.Message, f.Advice)
 	}
 	return apperr.Wrap(apperr.Unavailable, err, "This site can't be opened.", "Administrator: the log has the reason.")
 }

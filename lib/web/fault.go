@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 )
 
@@ -77,8 +78,8 @@ func (d *detailed) Unwrap() error { return d.error }
 // errorPage is the data of the page of an error.
 type errorPage struct {
 	Status        int
-	Title         string
-	Message, Help string
+	Title         i18n.Key
+	Message, Help i18n.Text
 	Typed         []typed // what would be lost otherwise
 }
 
@@ -101,10 +102,10 @@ func (r *Request) fail(w *response, err error) {
 		return
 	}
 	r.identify() // for the menu: nothing is said of it that can't be found out
-	failure := errorPage{status, http.StatusText(status), f.Message, f.Advice, r.typed()}
+	failure := errorPage{status, i18n.Key(http.StatusText(status)), f.Message, f.Advice, r.typed()}
 	if err := r.Page(w, status, errorTemplate.With(failure), view.View{}); err != nil {
 		r.app.logger().Error("the error page failed", "request", r.ID, "error", err)
-		http.Error(w, f.Message+" "+f.Advice+" (request "+r.ID+")", status)
+		http.Error(w, f.Message.String()+" "+f.Advice.String()+" (request "+r.ID+")", status)
 	}
 }
 
@@ -129,7 +130,7 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	}
 	p["type"], p["title"], p["status"], p["instance"] = "about:blank", http.StatusText(status), status, "urn:toaster:request:"+r.ID
 	p["detail"] = r.Say(f.Message)
-	if f.Advice != "" {
+	if !f.Advice.IsZero() {
 		p["advice"] = r.Say(f.Advice)
 	}
 	if f.Field != "" {

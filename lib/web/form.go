@@ -15,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 )
 
 // Fields are the names that a form may have, with their limits in bytes. Others are refused.
@@ -28,7 +29,7 @@ type Limit struct {
 	Secret     bool // a password or a code: it is never kept for its sender
 	Hidden     bool // nobody types it
 	// Mistaken says what somebody has sent by mistake, by its beginning, and what to do; empty: it is just too large.
-	Mistaken func(begin []byte) (message, advice string)
+	Mistaken func(begin []byte) (message, advice i18n.Key)
 }
 
 // Form is what a request's body holds.
@@ -218,7 +219,7 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 			text = ""
 		case map[string]any, []any:
 			if known {
-				all = append(all, apperr.New(apperr.InvalidArgument, "“"+name+"” must be a string.", "").At(name))
+				all = append(all, apperr.New(apperr.InvalidArgument, "“%s” must be a string.", "", name).At(name))
 				continue
 			}
 		}
@@ -263,8 +264,8 @@ func (l Limit) exceeded(field string, begin []byte) *apperr.Error {
 			return apperr.New(apperr.InvalidArgument, message, advice).At(field)
 		}
 	}
-	return apperr.New(apperr.TooLarge, "This is too large. The limit is "+size(l.Most)+".",
-		"Nothing was saved. Send less.").At(field)
+	return apperr.New(apperr.TooLarge, "This is too large. The limit is %s.",
+		"Nothing was saved. Send less.", size(l.Most)).At(field)
 }
 
 // unreadable is an error after which nothing more of a body can be read.
@@ -279,7 +280,8 @@ func unread(err error) error {
 	}
 	var tooLong *http.MaxBytesError
 	if errors.As(err, &tooLong) {
-		return &unreadable{apperr.Wrap(apperr.TooLarge, err, "The form is too large. The limit is "+size(tooLong.Limit)+".", "Nothing was saved. Send less.")}
+		return &unreadable{apperr.Wrap(apperr.TooLarge, err, "The form is too large. The limit is %s.",
+			"Nothing was saved. Send less.", size(tooLong.Limit))}
 	}
 	var already *statusFault
 	if errors.As(err, &already) {

@@ -134,7 +134,7 @@ func (s *single) Addr() net.Addr { return nil }
 // ended is why a request's context has ended, for the answer; err where it goes on.
 func ended(ctx context.Context, err error) error {
 	if f := (*apperr.Error)(nil); errors.As(context.Cause(ctx), &f) {
-		return apperr.Wrap(f.Kind, err, f.Message, f.Advice)
+		return apperr.Wrap(f.Kind, err, "%s", "%s", f.Message, f.Advice)
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth/session"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -240,12 +241,12 @@ func (r *Request) answerLost(w *response, location string) error {
 func (r *Request) knownQuery() error {
 	for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
 		if name != "lang" && !slices.Contains(r.route.Query, name) {
-			advice := "Omit it."
+			advice := i18n.Key("Omit it.")
 			if _, ok := r.route.fields(r.Site)[name]; ok {
 				advice = "Send it in the body, as a field of the form."
 			}
-			return apperr.New(apperr.InvalidArgument, "“"+Short(name)+"” is not allowed in this address.",
-				advice).At(Short(name)).Coded("unknown_parameter")
+			return apperr.New(apperr.InvalidArgument, "“%s” is not allowed in this address.",
+				advice, Short(name)).At(Short(name)).Coded("unknown_parameter")
 		}
 	}
 	return nil
@@ -254,14 +255,15 @@ func (r *Request) knownQuery() error {
 // unknownField refuses a field that the form doesn't have.
 func unknownField(name string, fields Fields) error {
 	name = Short(name)
-	advice := "Omit it."
+	advice := i18n.T("Omit it.")
 	best := 3 // how many letters may be wrong
 	for _, known := range slices.Sorted(maps.Keys(fields)) {
 		if n := distance(strings.ToLower(name), known); !fields[known].Hidden && n < min(best, cmp.Or(len(known)/2, 1)) {
-			best, advice = n, "Did you mean “"+known+"”?"
+			best, advice = n, i18n.T("Did you mean “%s”?", known)
 		}
 	}
-	return apperr.New(apperr.InvalidArgument, "The field “"+name+"” is not supported here.", advice).At(name).Coded("unknown_field")
+	return apperr.New(apperr.InvalidArgument, "The field “%s” is not supported here.", "%s", name,
+		advice).At(name).Coded("unknown_field")
 }
 
 // distance is how many letters have to be put in, left out, changed or swapped with their neighbour to make b of a

@@ -13,6 +13,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth/session"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 )
 
@@ -23,7 +24,7 @@ type Request struct {
 	Identity session.Identity // who sent it
 	ID       string           // names it in the log and on error pages
 	Prefix   string           // the path the site is mounted under, escaped: "" or "/toaster"
-	Notice   string           // what its page says first, unless that has something of its own to say
+	Notice   i18n.Key         // what its page says first, unless that has something of its own to say
 
 	app        *App
 	path       string // below the program
@@ -110,7 +111,7 @@ func (rt *Route) fields(s *Site) Fields {
 func (r *Request) Lang() string { return view.Language(r.Header.Get("Accept-Language")) }
 
 // Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of view.Languages, as our scripts do.
-func (r *Request) Say(text string) string { return view.Text(r.URL.Query().Get("lang"), text) }
+func (r *Request) Say(text i18n.Text) string { return view.Text(r.URL.Query().Get("lang"), text) }
 
 // Page answers with a page. The template runs before anything is sent.
 func (r *Request) Page(w http.ResponseWriter, status int, page view.Page, v view.View) error {

@@ -114,7 +114,7 @@ func (a *App) line(r *Request, w *response, took time.Duration) {
 		attrs = append(attrs, slog.String("error", r.err.Error()))
 		if Status(r.err) >= 500 {
 			level = slog.LevelError
-			if _, advice, ok := strings.Cut(apperr.Of(r.err).Advice, "Administrator: "); ok {
+			if _, advice, ok := strings.Cut(apperr.Of(r.err).Advice.String(), "Administrator: "); ok {
 				attrs = append(attrs, slog.String("advice", advice))
 			}
 		}

@@ -106,13 +106,14 @@ func brief(j *store.Job) Job {
 
 // JobOf is a job without its builds.
 func JobOf(j *store.Job) Job {
-	return Job{ID: j.ID, Name: j.Name, Target: j.Target, Title: j.TargetTitle, State: j.State(), Enabled: j.Enabled, Revision: j.Revision, Builds: []Build{}}
+	return Job{ID: j.ID, Name: j.Name, Target: j.Target, Title: j.TargetTitle.String(), State: j.State(),
+		Enabled: j.Enabled, Revision: j.Revision, Builds: []Build{}}
 }
 
 // BuildOf is a build; artifacts that are nil are left out.
 func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 	out := Build{
-		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why(), Step: b.Step, Steps: b.Steps,
+		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why().String(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
 		Stopping: b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}

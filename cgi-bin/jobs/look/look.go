@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/web"
 )
 
@@ -39,7 +40,7 @@ func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 }
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
-var notices = map[string]string{
+var notices = map[string]i18n.Key{
 	"already":  "This job already has a queued build. This is the one.",
 	"stopped":  "The build is being stopped.",
 	"enabled":  "The job is enabled.",
@@ -53,4 +54,4 @@ var notices = map[string]string{
 }
 
 // Notice is what the page before has done, for a page to say.
-func Notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }
+func Notice(r *web.Request) i18n.Key { return notices[r.URL.Query().Get("note")] }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"time"
 
@@ -56,7 +55,8 @@ func (m *Manager) saveDraft(ctx context.Context, d store.Draft, form map[string]
 		size += config.Size(len(name) + len(value))
 	}
 	if size > limit {
-		return "", apperr.New(apperr.TooLarge, fmt.Sprintf("The form is larger than %s, so it can't be kept while you log in.", limit), "Log in, then try again.")
+		return "", apperr.New(apperr.TooLarge, "The form is larger than %s, so it can't be kept while you log in.",
+			"Log in, then try again.", limit)
 	}
 	text, err := json.Marshal(form)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestTriesAreSlowed(t *testing.T) {
 		s.now = s.now.Add(time.Second)
 	}
 	err := allow("a")
-	if f := apperr.Of(err); f.Kind != apperr.RateLimited || !strings.Contains(f.Advice, "Wait 5 seconds") {
+	if f := apperr.Of(err); f.Kind != apperr.RateLimited || !strings.Contains(f.Advice.String(), "Wait 5 seconds") {
 		t.Errorf("the sixth within ten seconds: %v: %s", err, f.Advice)
 	}
 	must(t, allow("b")) // somebody else isn't concerned

@@ -222,7 +222,7 @@ func (s suiteStage) is(target string, n int) bool {
 func withBases(text []byte, findings []dockerfile.Finding) []byte {
 	lines, found := strings.SplitAfter(string(text), "\n"), false
 	for _, f := range findings {
-		image, _, _ := strings.Cut(f.Message, " ")
+		image, _, _ := strings.Cut(f.Message.String(), " ")
 		m := fromLine.FindStringSubmatch(lines[max(f.Line, 1)-1])
 		if f.Rule == "BaseDistribution" && m != nil && here(image) != image {
 			lines[f.Line-1], found = m[1]+here(image)+m[3], true

@@ -24,7 +24,7 @@ func startToEnd(j *job) {
 		return seen
 	})
 	b := j.ends(ticket, engine.Succeeded)
-	if b.Reason != "" {
+	if !b.Reason.IsZero() {
 		j.Errorf("a build that succeeded has a reason: %q", b.Reason)
 	}
 	if s := j.status(); s.Waiting != nil || len(s.Builds) != 1 {
@@ -85,7 +85,7 @@ func waits(j *job) {
 	ticket := j.start()
 	j.until("the start waits", func() bool { return j.status().Waiting != nil })
 	w := j.status().Waiting
-	if w.Ticket != ticket || w.Reason == "" || w.Since.IsZero() || w.Position < 0 {
+	if w.Ticket != ticket || w.Reason.IsZero() || w.Since.IsZero() || w.Position < 0 {
 		j.Errorf("the start waits as %+v", w)
 	}
 	j.must("Stop", j.Engine.Stop(j.Context(), j.name, 0))
@@ -214,7 +214,7 @@ func timeLimit(j *job) {
 	if !strings.Contains(log, "begun") || strings.Contains(log, "after\n") {
 		j.Errorf("its log is %q", log)
 	}
-	if !strings.Contains(b.Reason+log, "imed out after 2s.") {
+	if !strings.Contains(b.Reason.String()+log, "imed out after 2s.") {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log)
 	}
 }
@@ -227,7 +227,7 @@ func outputLimit(j *job) {
 	if int64(len(log)) < j.OutputLimit || int64(len(log)) > j.OutputLimit+64<<10 || strings.Contains(log, "after") {
 		j.Errorf("its log has %d bytes", len(log))
 	}
-	if why := "topped: the log exceeded " + engine.FormatBytes(j.OutputLimit) + "."; !strings.Contains(b.Reason+log, why) {
+	if why := "topped: the log exceeded " + engine.FormatBytes(j.OutputLimit) + "."; !strings.Contains(b.Reason.String()+log, why) {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log[max(0, len(log)-500):])
 	}
 	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {

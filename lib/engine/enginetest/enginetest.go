@@ -132,7 +132,7 @@ func (j *job) must(what string, err error) {
 func (j *job) wants(kind apperr.Kind, what string, err error) {
 	j.Helper()
 	var f *apperr.Error
-	if !errors.As(err, &f) || f.Kind != kind || f.Message == "" {
+	if !errors.As(err, &f) || f.Kind != kind || f.Message.IsZero() {
 		j.Errorf("%s: %v (%s), want a fault %q", what, err, apperr.KindOf(err), kind)
 	}
 }

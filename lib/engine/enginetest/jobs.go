@@ -173,7 +173,7 @@ func removeAndCreate(j *job) {
 
 func health(j *job) {
 	h := j.Engine.Health(j.Context())
-	if !h.Reachable || h.Message != "" {
+	if !h.Reachable || !h.Message.IsZero() {
 		j.Errorf("the engine is not well: %+v", h)
 	}
 	online := 0

@@ -15,6 +15,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // answerError is an answer that is no success. It is the cause of a fault, for the log.
@@ -88,7 +89,7 @@ func responseError(resp *http.Response, c call) error {
 }
 
 // unavailableMessage says what a Jenkins that is not ready is about.
-func unavailableMessage(text string) string {
+func unavailableMessage(text string) i18n.Key {
 	switch {
 	case strings.Contains(text, "restarting"):
 		return "The build service is restarting."

@@ -181,7 +181,8 @@ func resolveRange(r engine.Range, size int64) (start, length int64, err error) {
 		start = max(0, size+start)
 	}
 	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.InvalidArgument, "The requested range is not in the file.", "Request a range within its "+strconv.FormatInt(size, 10)+" bytes.")
+		return 0, 0, apperr.New(apperr.InvalidArgument, "The requested range is not in the file.",
+			"Request a range within its %s bytes.", strconv.FormatInt(size, 10))
 	}
 	if length = size - start; r.Length > 0 {
 		length = min(length, r.Length)

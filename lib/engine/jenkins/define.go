@@ -3,7 +3,6 @@ package jenkins
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/bndr/gojenkins"
@@ -15,8 +14,8 @@ import (
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q is not a valid job name.", job.Name),
-			"Use 1 to 200 letters, digits and . _ + -")
+		return apperr.New(apperr.InvalidArgument, "%q is not a valid job name.",
+			"Use 1 to 200 letters, digits and . _ + -", job.Name)
 	}
 	if job.TimeLimit < 0 {
 		return apperr.New(apperr.InvalidArgument, "The time limit of a job can't be negative.", "")

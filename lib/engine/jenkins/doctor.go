@@ -63,9 +63,9 @@ func (e *Engine) checkConnection(ctx context.Context) (Finding, string) {
 func errorDetails(err error) string {
 	f := apperr.Of(err)
 	if f.Err == nil {
-		return f.Message
+		return f.Message.String()
 	}
-	return f.Message + " (" + f.Err.Error() + ")"
+	return f.Message.String() + " (" + f.Err.Error() + ")"
 }
 
 // fix says what to do about a call that failed.

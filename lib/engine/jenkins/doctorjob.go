@@ -166,7 +166,7 @@ func (t *trial) build(ctx context.Context, label string) (*engine.BuildStatus, s
 		}
 		s := all[trialName]
 		if s.Waiting != nil {
-			why = "it " + s.Waiting.Reason
+			why = "it " + s.Waiting.Reason.String()
 		}
 		for _, b := range s.Builds {
 			if b.Ticket != ticket || !b.State.Ended() {
@@ -185,8 +185,8 @@ func (t *trial) build(ctx context.Context, label string) (*engine.BuildStatus, s
 // failureReason is why a build has ended, by the last mark in its log.
 func (t *trial) failureReason(ctx context.Context, b engine.BuildStatus) (why string) {
 	if b.State == engine.Lost {
-		_, why, _ = t.Examine(ctx, trialName, b.Number)
-		return why
+		_, why, _ := t.Examine(ctx, trialName, b.Number)
+		return why.String()
 	}
 	c, err := t.Log(ctx, trialName, b.Number, 0)
 	if err != nil {

@@ -10,16 +10,20 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 var _ engine.Examiner = (*Engine)(nil)
 
 // endedByJenkins is said of a build that its script has not ended.
-const endedByJenkins = "The build service ended this build before its script did: it was restarted, or its agent was lost."
+const endedByJenkins i18n.Key = "The build service ended this build before its script did: it was restarted, or its agent was lost."
 
 // endReasons are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told.
 // The first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
-var endReasons = []struct{ words, reason string }{
+var endReasons = []struct {
+	words  string
+	reason i18n.Key
+}{
 	{words: "No space left on device", reason: "A disk of the build service or of its agent is full. The administrator has to free some space."},
 	{words: "Agent went offline during the build", reason: agentLost},
 	{words: "ChannelClosedException", reason: agentLost},
@@ -40,17 +44,17 @@ var endReasons = []struct{ words, reason string }{
 }
 
 const (
-	agentLost    = "The build service lost the connection to the agent of this build."
-	restarted    = "The build service was restarted during this build."
-	stoppedThere = "Stopped on the build service."
-	notArchived  = "The build service can't store the artifacts of this build. The administrator has to check it."
+	agentLost    i18n.Key = "The build service lost the connection to the agent of this build."
+	restarted    i18n.Key = "The build service was restarted during this build."
+	stoppedThere i18n.Key = "Stopped on the build service."
+	notArchived  i18n.Key = "The build service can't store the artifacts of this build. The administrator has to check it."
 )
 
 // Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an
 // interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
-func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, string, error) {
+func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, i18n.Text, error) {
 	if number < 1 || !valid(name) {
-		return "", "", errNoBuild
+		return "", i18n.Text{}, errNoBuild
 	}
 	var b struct {
 		Result  string `json:"result"`
@@ -61,22 +65,22 @@ func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.S
 	_, err := e.requester.GetJSON(ctx, path("job", name, strconv.Itoa(number)), &b,
 		map[string]string{"tree": "result,actions[causes[_class]]"})
 	if apperr.KindOf(err) == apperr.NotFound {
-		return engine.Lost, endedByJenkins, nil
+		return engine.Lost, i18n.T(endedByJenkins), nil
 	}
 	if err != nil {
-		return "", "", err
+		return "", i18n.Text{}, err
 	}
 	for _, a := range b.Actions {
 		if b.Result == "ABORTED" && a.Class == "jenkins.model.InterruptedBuildAction" {
-			return engine.Aborted, stoppedThere, nil
+			return engine.Aborted, i18n.T(stoppedThere), nil
 		}
 	}
 	reason, err := e.whyEnded(ctx, name, number)
-	return engine.Lost, reason, err
+	return engine.Lost, i18n.T(reason), err
 }
 
 // whyEnded finds the reason in the last lines of the log, which are Jenkins's own where the script has not ended.
-func (e *Engine) whyEnded(ctx context.Context, name string, number int) (string, error) {
+func (e *Engine) whyEnded(ctx context.Context, name string, number int) (i18n.Key, error) {
 	end, err := e.Log(ctx, name, number, math.MaxInt64)
 	if err != nil {
 		return endedByJenkins, err

@@ -81,7 +81,7 @@ func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 					t.Fatal("it stays open")
 				}
 			}
-			if b := h.first(job); b.State != store.Lost || !strings.Contains(b.Why(), says) {
+			if b := h.first(job); b.State != store.Lost || !strings.Contains(b.Why().String(), says) {
 				t.Errorf("%s: %q", b.State, b.Why())
 			}
 		})
@@ -96,7 +96,7 @@ func TestABuildThatPrintsJenkinsWordsFails(t *testing.T) {
 	job := h.add()
 	h.starts(job)
 	h.quiets()
-	if b := h.first(job); b.State != store.Failed || b.Why() != "Line 3 failed" {
+	if b := h.first(job); b.State != store.Failed || b.Why().String() != "Line 3 failed" {
 		t.Errorf("%s: %q", b.State, b.Why())
 	}
 }
@@ -123,7 +123,7 @@ func TestAStopDuringAnOutageEndsAborted(t *testing.T) {
 			h.loses(how)
 			h.well()
 			h.settles(job, "aborted", 1)
-			if why := h.first(job).Why(); why != "Stopped by the owner." {
+			if why := h.first(job).Why(); why.String() != "Stopped by the owner." {
 				t.Error(why)
 			}
 		})
@@ -140,7 +140,7 @@ func TestAStopInJenkinsEndsAborted(t *testing.T) {
 	h.begins(1)
 	h.byHand("POST", "/job/"+job.EngineName+"/1/stop", "")
 	h.settles(job, "aborted", 1)
-	if why := h.first(job).Why(); !strings.Contains(why, "topped on the build service") {
+	if why := h.first(job).Why(); !strings.Contains(why.String(), "topped on the build service") {
 		t.Error(why)
 	}
 }

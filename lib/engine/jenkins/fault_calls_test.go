@@ -95,13 +95,13 @@ func TestEveryCallSaysWhatIsWrong(t *testing.T) {
 				all.Go(func() {
 					err := call(t.Context())
 					var f *apperr.Error
-					if !errors.As(err, &f) || !slices.Contains(c.kinds, f.Kind) || f.Message == "" {
+					if !errors.As(err, &f) || !slices.Contains(c.kinds, f.Kind) || f.Message.IsZero() {
 						t.Errorf("%s: %v (%s), want a fault of %q", what, err, apperr.KindOf(err), c.kinds)
 					}
 				})
 			}
 			all.Wait()
-			if h := e.Health(t.Context()); h.Message == "" {
+			if h := e.Health(t.Context()); h.Message.IsZero() {
 				t.Errorf("Health finds nothing wrong: %+v", h)
 			}
 		})

@@ -109,7 +109,8 @@ func TestAJobDisabledByHand(t *testing.T) {
 		t.Errorf("the build is %q", got)
 	}
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || !strings.Contains(page.EngineError, "was disabled on the build service") || page.Last.Why() != page.EngineError {
+	if err != nil || !strings.Contains(page.EngineError.String(), "was disabled on the build service") ||
+		page.Last.Why() != page.EngineError {
 		t.Errorf("nobody is told why it waits: %+v, %v", page, err)
 	}
 	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.Why() != page.EngineError {
@@ -124,7 +125,7 @@ func TestAJobDisabledByHand(t *testing.T) {
 	}
 	h.byHand("POST", "/job/"+job.EngineName+"/enable", "")
 	h.settles(job, "succeeded", 1)
-	if page, err = h.Job(t.Context(), h.ann.ID, job.ID); err != nil || page.EngineError != "" {
+	if page, err = h.Job(t.Context(), h.ann.ID, job.ID); err != nil || !page.EngineError.IsZero() {
 		t.Errorf("afterwards: %q, %v", page.EngineError, err)
 	}
 }
@@ -141,7 +142,7 @@ func TestAJobRenamedByHand(t *testing.T) {
 	h.syncs()
 	h.touch(".go")
 	h.settles(job, "lost", 1)
-	if why := h.first(job).Why(); !strings.Contains(why, "deleted or renamed on the build service") {
+	if why := h.first(job).Why(); !strings.Contains(why.String(), "deleted or renamed on the build service") {
 		t.Error(why)
 	}
 	var told string
@@ -217,7 +218,7 @@ func TestNoAgent(t *testing.T) {
 	h.starts(job)
 	h.syncs()
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || page.Last.State != "queued" || !strings.Contains(page.Last.Reason, "arm64") {
+	if err != nil || page.Last.State != "queued" || !strings.Contains(page.Last.Reason.String(), "arm64") {
 		t.Errorf("it waits because %q, %v", page.Last.Reason, err)
 	}
 	for range 5 {
@@ -244,7 +245,7 @@ func TestAFullQueue(t *testing.T) {
 	h.syncs()
 	for place, id := range []string{second.ID, third.ID} {
 		page, err := h.Job(t.Context(), h.ann.ID, id)
-		if err != nil || page.Last.State != "queued" || page.Last.Position != place+1 || page.Last.Reason == "" {
+		if err != nil || page.Last.State != "queued" || page.Last.Position != place+1 || page.Last.Reason.IsZero() {
 			t.Errorf("number %d in the queue: %+v, %v", place+1, page.Last, err)
 		}
 	}
@@ -262,7 +263,7 @@ func TestAQuietingController(t *testing.T) {
 	h.starts(job)
 	h.syncs()
 	page, err := h.Job(t.Context(), h.ann.ID, job.ID)
-	if err != nil || page.Last.State != "queued" || page.Last.Reason == "" {
+	if err != nil || page.Last.State != "queued" || page.Last.Reason.IsZero() {
 		t.Errorf("%+v, %v", page.Last, err)
 	}
 	if err := h.controller.Restart(); err != nil {

@@ -282,7 +282,7 @@ func TestAWrongTokenIsForTheAdministrator(t *testing.T) {
 	}
 	_, err = h.engine.Status(t.Context(), job.EngineName)
 	f := apperr.Of(err)
-	for _, told := range []string{f.Message, f.Advice, page.Last.Reason} {
+	for _, told := range []string{f.Message.String(), f.Advice.String(), page.Last.Reason.String()} {
 		if strings.Contains(strings.ToLower(told), "token") || strings.Contains(told, "toaster-token") || strings.Contains(told, "401") {
 			t.Errorf("a person is told %q", told)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // computer is an agent, or the controller itself. See hudson.model.Computer.
@@ -84,9 +85,9 @@ func (e *Engine) getHealth(ctx context.Context) (h engine.Health, err error) {
 	h.Reachable, h.Queue, h.Slots = true, len(queue.Items), slots(agents)
 	switch online := slices.ContainsFunc(h.Slots, func(s engine.Slots) bool { return s.Online > 0 }); {
 	case root.Quieting:
-		h.Message = "The build service is about to restart. Builds wait until then."
+		h.Message = i18n.T("The build service is about to restart. Builds wait until then.")
 	case !online:
-		h.Message = "No agent of the build service is online."
+		h.Message = i18n.T("No agent of the build service is online.")
 	}
 	return h, nil
 }

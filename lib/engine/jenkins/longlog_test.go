@@ -55,7 +55,8 @@ func TestASyncReadsALongLogOnce(t *testing.T) {
 	if n, spooled := h.reads(h.quiets); n > 3 || spooled > 0 {
 		t.Errorf("%d questions, %d MiB read before", n, spooled)
 	}
-	if b := h.first(job); b.State != store.Failed || b.StepLine != 133 || b.Failure != "Line 133 failed (exit code 2)" {
+	if b := h.first(job); b.State != store.Failed || b.StepLine != 133 ||
+		b.Failure.String() != "Line 133 failed (exit code 2)" {
 		t.Errorf("%+v", b)
 	}
 	// Every part of it can be looked at now.

@@ -38,7 +38,7 @@ func (h *fixture) opened(job *store.Job) (reasons []string) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	return []string{j.Last.Why(), b.Why(), list.Jobs[0].Last.Why(), all[0].Why()}
+	return []string{j.Last.Why().String(), b.Why().String(), list.Jobs[0].Last.Why().String(), all[0].Why().String()}
 }
 
 // While Jenkins is unavailable each page says so, since when, and what becomes of the build; one question tells all of them.

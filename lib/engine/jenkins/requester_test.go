@@ -93,11 +93,13 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 			e := serve(t, c.answer)
 			_, err := e.findJob(t.Context(), "demo", "disabled")
 			f := apperr.Of(err)
-			if f.Kind != c.kind || !strings.Contains(f.Message, c.message) || !strings.Contains(err.Error(), c.log) {
+			if f.Kind != c.kind || !strings.Contains(f.Message.String(), c.message) ||
+				!strings.Contains(err.Error(), c.log) {
 				t.Errorf("%s: %v", f.Kind, err)
 			}
 			for _, secret := range []string{"Logging", "token for", "sso.", "nginx", "127.0.0.1", "script", "var y"} {
-				if strings.Contains(f.Message+f.Advice, secret) || strings.Contains(err.Error(), "var y") {
+				if strings.Contains(f.Message.String()+f.Advice.String(), secret) ||
+					strings.Contains(err.Error(), "var y") {
 					t.Errorf("the person reads %q %q", f.Message, f.Advice)
 				}
 			}
@@ -127,7 +129,7 @@ func TestJenkinsThatIsDownOrSilent(t *testing.T) {
 	if _, err := e.Start(t.Context(), "demo"); apperr.KindOf(err) != apperr.Unavailable || !strings.Contains(err.Error(), "can't be reached") {
 		t.Errorf("down: %v", err)
 	}
-	if h := e.Health(t.Context()); h.Reachable || h.Message == "" {
+	if h := e.Health(t.Context()); h.Reachable || h.Message.IsZero() {
 		t.Errorf("down: %+v", h)
 	}
 }

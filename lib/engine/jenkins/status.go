@@ -11,6 +11,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // buildInfo is a build as Jenkins tells of it. See hudson.model.Run.
@@ -166,7 +167,7 @@ func buildStatus(r buildInfo) engine.BuildStatus {
 	case "UNSTABLE": // see failedStatus
 		b.State = engine.Failed
 	default:
-		b.State, b.Reason = engine.Lost, endedByJenkins
+		b.State, b.Reason = engine.Lost, i18n.T(endedByJenkins)
 	}
 	return b
 }
@@ -180,27 +181,27 @@ func ticketOf(id int64) engine.Ticket {
 }
 
 // waitingReason says for a person why an item waits. What Jenkins says is in English, because it is asked so.
-func waitingReason(q *queueItem, label string) string {
+func waitingReason(q *queueItem, label string) i18n.Text {
 	why := strings.ToLower(q.Why)
 	says := func(words string) bool { return strings.Contains(why, words) }
 	if m := regexp.MustCompile(`build #([0-9]+) is already in progress`).FindStringSubmatch(why); m != nil {
-		return "waits for build " + m[1] + " of this job"
+		return i18n.T("waits for build %s of this job", m[1])
 	}
 	switch {
 	case q.Why == "" || says("quiet period") || says("finished waiting"):
-		return "starts soon"
+		return i18n.T("starts soon")
 	case says("about to shut down"):
-		return "waits for the build service to restart"
+		return i18n.T("waits for the build service to restart")
 	case says("label") && !says("waiting for next available"), says("is offline"), says("are offline"), says("no nodes"):
 		if label == "" {
-			return "waits for an agent: none is online"
+			return i18n.T("waits for an agent: none is online")
 		}
-		return "waits for an agent with label " + label + ": none is online"
+		return i18n.T("waits for an agent with label %s: none is online", label)
 	case says("waiting for next available executor"):
 		if label == "" {
-			return "waits for an agent: all are busy"
+			return i18n.T("waits for an agent: all are busy")
 		}
-		return "waits for an agent with label " + label + ": all are busy"
+		return i18n.T("waits for an agent with label %s: all are busy", label)
 	}
-	return "waits: " + strings.Join(strings.Fields(q.Why), " ")
+	return i18n.T("waits: %s", strings.Join(strings.Fields(q.Why), " "))
 }

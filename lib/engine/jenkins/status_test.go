@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // jobs answers with n jobs, job0 and so on, and counts what it is asked.
@@ -59,14 +60,15 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 		t.Fatalf("%d jobs, %v, %d requests", len(all), err, asked.Load())
 	}
 	s := all["job0"]
-	if !s.Enabled || all["job1"].Enabled || s.Waiting.Ticket != "5" || s.Waiting.Position != 1 || s.Waiting.Reason != "starts soon" {
+	if !s.Enabled || all["job1"].Enabled || s.Waiting.Ticket != "5" || s.Waiting.Position != 1 ||
+		s.Waiting.Reason.String() != "starts soon" {
 		t.Errorf("%+v, waiting %+v", s, s.Waiting)
 	}
 	began := time.UnixMilli(1795404334777).UTC()
 	for i, want := range []engine.BuildStatus{
 		{Number: 7, Ticket: "7", State: engine.Running, StartedAt: began, Expected: 9 * time.Second},
 		{Number: 6, Ticket: "6", State: engine.Succeeded, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 5, Ticket: "5", State: engine.Lost, Reason: endedByJenkins, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 5, Ticket: "5", State: engine.Lost, Reason: i18n.T(endedByJenkins), StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 		{Number: 4, Ticket: "4", State: engine.Aborted, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 		{Number: 3, Ticket: "3", State: engine.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 	} {
@@ -91,11 +93,11 @@ func TestWhyAStartWaits(t *testing.T) {
 		"Something of\na plugin":                                  "waits: Something of a plugin",
 		"":                                                        "starts soon",
 	} {
-		if got := waitingReason(&queueItem{Why: why}, "arm64"); got != want {
+		if got := waitingReason(&queueItem{Why: why}, "arm64"); got.String() != want {
 			t.Errorf("%q: %q, want %q", why, got, want)
 		}
 	}
-	if got := waitingReason(&queueItem{Why: "Waiting for next available executor"}, ""); got != "waits for an agent: all are busy" {
+	if got := waitingReason(&queueItem{Why: "Waiting for next available executor"}, ""); got.String() != "waits for an agent: all are busy" {
 		t.Errorf("without a label: %q", got)
 	}
 }

@@ -28,7 +28,7 @@ func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 			h.quiets()
 			b, err := h.Build(h.Context(), h.ann.ID, job.ID, 1)
 			if err != nil || b.State != "failed" || b.Step != 12 || b.Steps != 13 || b.StepLine != 133 ||
-				b.Failure != "Line 133 failed (exit code 2)" {
+				b.Failure.String() != "Line 133 failed (exit code 2)" {
 				t.Errorf("%v, step %d of %d, line %d, %q, %v", b.State, b.Step, b.Steps, b.StepLine, b.Failure, err)
 			}
 			state, err := h.Store.ScanState(h.Context(), b)

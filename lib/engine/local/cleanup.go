@@ -75,7 +75,7 @@ func (e *executor) writeLostReason(path string, ended time.Time) {
 	log, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
 	if err == nil {
 		defer log.Close()
-		err = errors.Join(writeLogLine(log, lostReason), os.Chtimes(path, ended, ended))
+		err = errors.Join(writeLogLine(log, string(lostReason)), os.Chtimes(path, ended, ended))
 	}
 	if err != nil {
 		e.Log.Error("writing to a lost build's log", "path", path, "error", err)

@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -51,7 +52,7 @@ func (r *buildRun) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 }
 
 var errDiskFull = &outcome{engine.Failed,
-	"The artifacts can't be stored: the disk for builds is full. Delete builds that you no longer need, then build again."}
+	i18n.T("The artifacts can't be stored: the disk for builds is full. Delete builds that you no longer need, then build again.")}
 
 // takeDist moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
 // followed out of the folder that is looked at.
@@ -68,7 +69,7 @@ func (r *buildRun) takeDist(c *collection) (there bool, err error) {
 			return nil
 		}
 		if err == nil && !fi.IsDir() {
-			err = &outcome{engine.Failed, "dist is not a folder."}
+			err = &outcome{engine.Failed, i18n.T("dist is not a folder.")}
 		}
 		if err != nil {
 			return err
@@ -217,11 +218,11 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 		return err
 	}
 	if c.seen++; c.seen > maxArtifacts+1 { // the first is dist itself
-		return &outcome{engine.Failed, fmt.Sprintf("dist has more than %d files and folders.", maxArtifacts)}
+		return &outcome{engine.Failed, i18n.T("dist has more than %d files and folders.", maxArtifacts)}
 	}
 	switch {
 	case len(name) > maxPath:
-		return &outcome{engine.Failed, fmt.Sprintf("dist has a path of more than %d bytes.", maxPath)}
+		return &outcome{engine.Failed, i18n.T("dist has a path of more than %d bytes.", maxPath)}
 	case entry.IsDir():
 		// Before it is read, and in case its owner can't.
 		if err := c.chown(name, 0o750); err != nil {
@@ -242,7 +243,7 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 	}
 	if c.bytes += fi.Size(); c.limit > 0 && c.bytes > c.limit {
 		return &outcome{engine.Failed,
-			fmt.Sprintf("dist takes more than %s, which is the limit of this site.", engine.FormatBytes(c.limit))}
+			i18n.T("dist takes more than %s, which is the limit of this site.", engine.FormatBytes(c.limit))}
 	}
 	size, sum, err := c.digest(name)
 	c.list = append(c.list, store.Artifact{Path: name, Size: size, SHA256: sum})
@@ -316,7 +317,7 @@ func (c *collection) verify() error {
 		return err
 	}
 	if len(sums) > maxSums {
-		return &outcome{engine.Failed, "dist/SHA256SUMS is too long."}
+		return &outcome{engine.Failed, i18n.T("dist/SHA256SUMS is too long.")}
 	}
 	have := map[string]string{}
 	for _, r := range c.list {
@@ -326,11 +327,11 @@ func (c *collection) verify() error {
 		name, sum, ok := engine.ParseChecksum(strings.TrimSuffix(line, "\n"))
 		switch {
 		case !ok:
-			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS has an invalid line: %.80q.", line)}
+			return &outcome{engine.Failed, i18n.T("dist/SHA256SUMS has an invalid line: %.80q.", line)}
 		case have[name] == "":
-			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS lists %q, which is not in dist.", name)}
+			return &outcome{engine.Failed, i18n.T("dist/SHA256SUMS lists %q, which is not in dist.", name)}
 		case have[name] != sum:
-			return &outcome{engine.Failed, fmt.Sprintf("dist/SHA256SUMS does not match %q.", name)}
+			return &outcome{engine.Failed, i18n.T("dist/SHA256SUMS does not match %q.", name)}
 		}
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -262,7 +263,8 @@ func (d *dispatcher) build(b store.LocalBuild, j store.LocalJob) {
 	}
 	if _, err := d.call(d.buildRequest(b, j)); err != nil {
 		d.Log.Error("a build was refused", "job", b.Job, "number", b.Number, "error", err)
-		d.recordEnd(b, end{State: engine.Failed, Reason: "The runner rejected this build. See the log of the runner."})
+		d.recordEnd(b,
+			end{State: engine.Failed, Reason: i18n.Stored(i18n.T("The runner rejected this build. See the log of the runner."))})
 		return
 	}
 	if r, ok := <-ended; ok {
@@ -291,7 +293,7 @@ func (d *dispatcher) buildRequest(b store.LocalBuild, j store.LocalJob) request 
 func (d *dispatcher) recordEnd(b store.LocalBuild, e end) {
 	for {
 		_, err := d.DB.LocalFinish(context.Background(), store.LocalEnd{
-			Ticket: b.Ticket, Runner: d.id, State: e.State, Reason: e.Reason,
+			Ticket: b.Ticket, Runner: d.id, State: e.State, Reason: i18n.Text(e.Reason),
 			EndedAt: b.StartedAt.Add(e.Took), Artifacts: e.Artifacts,
 		}, func() error {
 			if len(e.Artifacts) == 0 {
@@ -358,7 +360,7 @@ func (d *dispatcher) reap(ctx context.Context, id string, running []store.LocalB
 		}
 		ended := lastActivity(d.Dir, b)
 		lost := store.LocalEnd{Ticket: b.Ticket, Runner: id, State: engine.Lost,
-			Reason: lostReason, EndedAt: ended}
+			Reason: i18n.T(lostReason), EndedAt: ended}
 		_, err := d.DB.LocalFinish(ctx, lost, func() error {
 			d.Log.Warn("a build is lost", "job", b.Job, "number", b.Number, "runner", id)
 			_, err := d.call(request{Op: opMarkLost, Job: b.Job, Number: b.Number, Ended: ended})

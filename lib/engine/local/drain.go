@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -52,11 +53,13 @@ func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, s
 		}
 		select {
 		case <-end.Done():
-			what := "The runner has not ended yet."
+			what := i18n.T("The runner has not ended yet.")
 			if len(builds) > 0 {
-				what = "The runner has not ended yet. These builds run: " + strings.Join(builds, ", ") + "."
+				what = i18n.T("The runner has not ended yet. These builds run: %s.", strings.Join(builds, ", "))
 			}
-			return apperr.New(apperr.FailedPrecondition, what, "The runner takes no new builds, and stops after the running ones. Wait again. If you stop it now, its builds are interrupted and queued again once.")
+			return apperr.New(apperr.FailedPrecondition, "%s",
+				"The runner takes no new builds, and stops after the running ones. Wait again. If you stop it now, its builds are interrupted and queued again once.",
+				what)
 		case <-time.After(tick):
 		}
 	}

@@ -29,14 +29,15 @@ func TestADrainInterruptsNothing(t *testing.T) {
 	h.create("waits", "echo hello")
 	b := h.becomes("runs", h.start("runs"), engine.Running)
 	said, err := h.drain(t.Context(), time.Second)
-	if f := apperr.Of(err); f.Kind != apperr.FailedPrecondition || !strings.Contains(f.Message, "build 1 of runs") ||
+	if f := apperr.Of(err); f.Kind != apperr.FailedPrecondition ||
+		!strings.Contains(f.Message.String(), "build 1 of runs") ||
 		!strings.Contains(said, "It ends with those that run: build 1 of runs.") {
 		t.Errorf("after the limit: %q, %+v", said, f)
 	}
 	waiting := h.start("waits")
 	h.until("the page says why it waits", func() bool {
 		w := h.status("waits").Waiting
-		return w != nil && w.Reason == "waits for the runner to restart"
+		return w != nil && w.Reason.String() == "waits for the runner to restart"
 	})
 	cut, cancel := context.WithCancel(t.Context())
 	cancel()

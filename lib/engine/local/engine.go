@@ -14,7 +14,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,6 +21,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -43,8 +43,8 @@ func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if !valid(job.Name) {
-		return apperr.New(apperr.InvalidArgument, fmt.Sprintf("%q is not a valid job name.", job.Name),
-			"Use 1 to 200 letters, digits and . _ + -")
+		return apperr.New(apperr.InvalidArgument, "%q is not a valid job name.",
+			"Use 1 to 200 letters, digits and . _ + -", job.Name)
 	}
 	if job.TimeLimit < 0 {
 		return apperr.New(apperr.InvalidArgument, "The time limit of a job can't be negative.", "")
@@ -113,16 +113,16 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 		return engine.Health{Message: apperr.Of(err).Message}
 	}
 	slots := engine.Slots{}
-	h := engine.Health{Reachable: true, Queue: waiting, Message: noRunner}
+	h := engine.Health{Reachable: true, Queue: waiting, Message: i18n.T(noRunner)}
 	for _, r := range runners(e.dir) {
 		slots.Total += r.slots
 		if r.responsive() {
 			slots.Online += r.slots
-			h.Message = ""
+			h.Message = i18n.Text{}
 		}
 	}
 	if slots.Total > 0 && slots.Online == 0 {
-		h.Message = "The runner does not respond. Check its log, and restart “toasterctl runner”."
+		h.Message = i18n.T("The runner does not respond. Check its log, and restart “toasterctl runner”.")
 	}
 	alive := liveRunners{dir: e.dir}
 	for _, b := range running {

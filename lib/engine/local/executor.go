@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // Executor is the half of a runner that makes and runs the build scripts, and keeps logs and artifacts. It does what a
@@ -50,7 +51,7 @@ type executor struct {
 	active sync.WaitGroup
 }
 
-var shutdownOutcome = &outcome{engine.Lost, "The runner was shut down during this build."}
+var shutdownOutcome = &outcome{engine.Lost, i18n.T("The runner was shut down during this build.")}
 
 // shutdownGrace is how long a Dispatcher has to write down the ends of builds when the runner ends.
 const shutdownGrace = 15 * time.Second
@@ -219,7 +220,7 @@ func (e *executor) handle(r request) {
 	case opBuild:
 		err = e.startBuild(r)
 	case opStop:
-		e.stopBuild(r.Ticket, &outcome{engine.Aborted, "Stopped."})
+		e.stopBuild(r.Ticket, &outcome{engine.Aborted, i18n.T("Stopped.")})
 	case opPublish:
 		err = e.publish(r.Ticket)
 	case opRelease:

@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -88,11 +87,11 @@ func (e *Engine) Open(
 	inside := filepath.Join(folder(b.Job, b.Number), "dist", filepath.FromSlash(path))
 	f, err := os.OpenInRoot(e.dir, inside)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, apperr.Wrap(apperr.NotFound, err, fmt.Sprintf("%s is no longer on the disk.", path), "")
+		return nil, apperr.Wrap(apperr.NotFound, err, "%s is no longer on the disk.", "", path)
 	}
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, fmt.Sprintf("%s is listed, but can't be read.", path),
-			"Build again, and contact the administrator.")
+		return nil, apperr.Wrap(apperr.Internal, err, "%s is listed, but can't be read.",
+			"Build again, and contact the administrator.", path)
 	}
 	s, err := section(f, r)
 	if err != nil {
@@ -114,7 +113,7 @@ func (e *Engine) listed(ctx context.Context, b store.LocalBuild, path string) er
 			return nil
 		}
 	}
-	return apperr.New(apperr.NotFound, fmt.Sprintf("Build %d has no file with this name.", b.Number), "")
+	return apperr.New(apperr.NotFound, "Build %d has no file with this name.", "", b.Number)
 }
 
 // section is the part r of f.
@@ -146,7 +145,7 @@ func cut(r engine.Range, size int64) (start, length int64, err error) {
 	}
 	if start >= size || r.Length < 0 {
 		return 0, 0, apperr.New(apperr.InvalidArgument,
-			fmt.Sprintf("The requested range is not in the file: it has %d bytes.", size), "Request the whole file.")
+			"The requested range is not in the file: it has %d bytes.", "Request the whole file.", size)
 	}
 	length = size - start
 	if r.Length > 0 {

@@ -17,6 +17,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 )
 
 // sql changes the database as whoever can write to it.
@@ -47,7 +48,8 @@ func TestWhatIsPlantedInTheDatabaseIsNotRun(t *testing.T) {
 			h.sql("UPDATE local_job SET source = ?", source)
 			h.runner(nil)
 			b := h.becomes("job", h.start("job"), engine.Failed)
-			if !strings.Contains(b.Reason, "changed in the database") || !strings.Contains(h.log("job", 1), b.Reason) {
+			if !strings.Contains(b.Reason.String(), "changed in the database") ||
+				!strings.Contains(h.log("job", 1), b.Reason.String()) {
 				t.Errorf("its reason is %q, its log %q", b.Reason, h.log("job", 1))
 			}
 			if _, err := os.Stat(canary); err == nil {
@@ -72,7 +74,7 @@ func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 	for name, want := range map[string]string{"refused": `There is no target "x". Choose one from the list.`,
 		"panic": "can't be created"} {
 		h.create(name, name)
-		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, want) {
+		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason.String(), want) {
 			t.Errorf("%s: %q", name, b.Reason)
 		}
 	}
@@ -188,7 +190,8 @@ func TestAHostileQueue(t *testing.T) {
 	}
 	// A script other than the source's is not run, whatever checksum comes with it.
 	h.asks(request{Op: opBuild, Ticket: 1, SHA256: sum, Source: engine.Source{Dockerfile: []byte("rm " + canary)}})
-	if e := h.ends(); e.State != engine.Failed || !strings.Contains(e.Reason, "differs from the expected one") {
+	if e := h.ends(); e.State != engine.Failed ||
+		!strings.Contains(i18n.Text(e.Reason).String(), "differs from the expected one") {
 		t.Errorf("it ended as %+v", e)
 	}
 	if a := h.asks(request{Op: opBuild, Ticket: 1, SHA256: sum}); a.Error == "" {
@@ -336,7 +339,7 @@ func TestArtifactsAreBounded(t *testing.T) {
 			"SHA256SUMS has an invalid line"},
 	} {
 		h.create(name, c.script)
-		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, c.reason) {
+		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason.String(), c.reason) {
 			t.Errorf("%s: %q", name, b.Reason)
 		}
 	}
@@ -367,7 +370,7 @@ func TestArtifactsLeaveTheDiskItsReserve(t *testing.T) {
 	}
 	end()
 	h.runner(func(r *Runner) { r.FreeDisk = 1 << 60 })
-	if b := h.becomes("job", h.start("job"), engine.Failed); !strings.Contains(b.Reason, "disk for builds is full") {
+	if b := h.becomes("job", h.start("job"), engine.Failed); !strings.Contains(b.Reason.String(), "disk for builds is full") {
 		t.Errorf("its reason is %q", b.Reason)
 	}
 	h.clean()

@@ -273,7 +273,7 @@ func TestConformance(t *testing.T) {
 	h := newFixture(t)
 	h.OutputLimit = 4 << 20
 	h.runner(nil)
-	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message == "" })
+	h.until("a runner is there", func() bool { return h.Health(t.Context()).Message.IsZero() })
 	enginetest.Run(t, enginetest.Fixture{Engine: scripted{h.Engine}, Wait: 30 * time.Second, OutputLimit: 4 << 20})
 	h.clean()
 }

@@ -24,16 +24,17 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 
 	// Without any other runner it is lost, and nobody says that it runs.
 	lost := h.becomes("victim", b.Ticket, engine.Lost)
-	if lost.Reason == "" || lost.EndedAt.Before(lost.StartedAt) {
+	if lost.Reason.IsZero() || lost.EndedAt.Before(lost.StartedAt) {
 		t.Errorf("the lost build: %+v", lost)
 	}
 	if c, err := h.Log(t.Context(), "victim", b.Number, 0); err != nil || c.More || !strings.Contains(string(c.Text), "last words") {
 		t.Errorf("its log: %+v, %v", c, err)
 	}
-	if w := h.status("victim").Waiting; w == nil || w.Ticket != next || w.Reason != "no runner is running: start “toasterctl runner”" {
+	if w := h.status("victim").Waiting; w == nil || w.Ticket != next ||
+		w.Reason.String() != "no runner is running: start “toasterctl runner”" {
 		t.Errorf("the start that waited: %+v", w)
 	}
-	if hl := h.Health(t.Context()); hl.Message != noRunner || hl.Slots[0].Busy != 0 {
+	if hl := h.Health(t.Context()); hl.Message.String() != noRunner || hl.Slots[0].Busy != 0 {
 		t.Errorf("health: %+v", hl)
 	}
 
@@ -44,7 +45,7 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 	if again := h.becomes("victim", b.Ticket, engine.Lost); again.EndedAt != lost.EndedAt || again.Reason != lost.Reason {
 		t.Errorf("lost was %+v, now it is %+v", lost, again)
 	}
-	if log := h.log("victim", b.Number); !strings.HasSuffix(log, "toaster: "+lost.Reason+"\n") {
+	if log := h.log("victim", b.Number); !strings.HasSuffix(log, "toaster: "+lost.Reason.String()+"\n") {
 		t.Errorf("its log is %q", log)
 	}
 	h.clean()

@@ -15,6 +15,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -46,10 +47,10 @@ func (r *buildRun) hasEnded() bool {
 // outcome is how a build ends. As an error it is why a build is stopped.
 type outcome struct {
 	state  engine.State
-	reason string
+	reason i18n.Text
 }
 
-func (o *outcome) Error() string { return o.reason }
+func (o *outcome) Error() string { return o.reason.String() }
 
 // run runs the build from its preparation until nothing of it is left but its log, and its artifacts in the stage.
 func (r *buildRun) run(ctx context.Context) end {
@@ -62,32 +63,33 @@ func (r *buildRun) run(ctx context.Context) end {
 	if how.state == engine.Succeeded {
 		list, how = r.collect(ctx)
 	}
-	if how.reason != "" {
-		r.logLine(how.reason)
+	if !how.reason.IsZero() {
+		r.logLine(how.reason.String())
 	}
 	if err := removeWorkDirs(r.folder(), r.outFolder()); err != nil {
 		r.Log.Error("removing a working directory", "job", r.job, "number", r.number, "error", err)
 	}
 	r.Log.Info("build ended", "job", r.job, "number", r.number, "state", how.state, "reason", how.reason)
-	return end{Ticket: r.ticket, State: how.state, Reason: how.reason, Took: time.Since(r.begun), Artifacts: list}
+	return end{Ticket: r.ticket, State: how.state, Reason: i18n.Stored(how.reason), Took: time.Since(r.begun),
+		Artifacts: list}
 }
 
 // makeScript makes the build's script; it returns why it can't. A script is never taken from anybody else.
 func (r *buildRun) makeScript() *outcome {
 	if r.Changed {
 		return &outcome{engine.Failed,
-			"The sources of the job were changed in the database. Save the job again."}
+			i18n.T("The sources of the job were changed in the database. Save the job again.")}
 	}
 	script, err := safely(r.Make, r.Source)
 	if err != nil {
 		r.Log.Error("making a build's script", "job", r.job, "number", r.number, "error", err)
 		f := apperr.Of(err)
 		return &outcome{engine.Failed,
-			strings.TrimSpace("Its build script can't be created. " + f.Message + " " + f.Advice)}
+			i18n.T("Its build script can't be created. %s %s", f.Message, f.Advice)}
 	}
 	if fmt.Sprintf("%x", sha256.Sum256(script)) != r.SHA256 {
 		return &outcome{engine.Failed,
-			"The targets have just been changed, so the build script differs from the expected one. Build again."}
+			i18n.T("The targets have just been changed, so the build script differs from the expected one. Build again.")}
 	}
 	r.script = script
 	return nil
@@ -131,7 +133,7 @@ func (r *buildRun) runScript(ctx context.Context) *outcome {
 // internalError logs what is not the build's fault.
 func (r *buildRun) internalError(doing string, err error) *outcome {
 	r.Log.Error(doing, "job", r.job, "number", r.number, "error", err)
-	return &outcome{engine.Failed, "The runner failed to process this build. See the log of the runner."}
+	return &outcome{engine.Failed, i18n.T("The runner failed to process this build. See the log of the runner.")}
 }
 
 func (r *buildRun) prepare() error {
@@ -187,7 +189,7 @@ func (r *buildRun) wait(ctx context.Context, p *process) *outcome {
 	if limit > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, limit, &outcome{engine.Failed,
-			fmt.Sprintf("Timed out after %s.", engine.FormatDuration(limit))})
+			i18n.T("Timed out after %s.", engine.FormatDuration(limit))})
 		defer cancel()
 	}
 	ticker := time.NewTicker(100 * time.Millisecond)
@@ -216,7 +218,7 @@ func (r *buildRun) checkOutput() *outcome {
 		return nil
 	}
 	return &outcome{engine.Failed,
-		fmt.Sprintf("Stopped: the log exceeded %s.", engine.FormatBytes(r.OutputLimit))}
+		i18n.T("Stopped: the log exceeded %s.", engine.FormatBytes(r.OutputLimit))}
 }
 
 // stopReason is why ctx has ended.
@@ -225,7 +227,7 @@ func stopReason(ctx context.Context) *outcome {
 	if errors.As(context.Cause(ctx), &why) {
 		return why
 	}
-	return &outcome{engine.Aborted, "Stopped."}
+	return &outcome{engine.Aborted, i18n.T("Stopped.")}
 }
 
 // exitReason is how the script ended by itself.
@@ -233,7 +235,7 @@ func exitReason(p *process) *outcome {
 	switch code, signal := p.result(); {
 	case signal != 0:
 		return &outcome{engine.Failed,
-			fmt.Sprintf("The build script was killed by signal %d (%v), not by toaster.", signal, signal)}
+			i18n.T("The build script was killed by signal %d (%v), not by toaster.", signal, signal)}
 	case code != 0:
 		return &outcome{state: engine.Failed} // the script has said why
 	}

@@ -29,7 +29,8 @@ func TestStopEndsTheWholeProcessTree(t *testing.T) {
 	if someoneMarked(h.WorkDir) {
 		t.Error("some of its processes live")
 	}
-	if log := h.log("tree", b.Number); !strings.HasSuffix(log, "toaster: "+b.Reason+"\n") || b.Reason == "" {
+	if log := h.log("tree", b.Number); !strings.HasSuffix(log, "toaster: "+b.Reason.String()+"\n") ||
+		b.Reason.IsZero() {
 		t.Errorf("its log does not end with the reason %q: %q", b.Reason, log)
 	}
 	h.clean()
@@ -66,7 +67,8 @@ func TestOutputLimit(t *testing.T) {
 	for _, name := range []string{"flood", "burst"} {
 		b := h.becomes(name, h.start(name), engine.Failed)
 		log := h.log(name, b.Number)
-		if note := "toaster: " + b.Reason + "\n"; !strings.HasSuffix(log, note) || !strings.Contains(b.Reason, "10000 bytes") || len(log) > 10001+len(note) {
+		if note := "toaster: " + b.Reason.String() + "\n"; !strings.HasSuffix(log, note) ||
+			!strings.Contains(b.Reason.String(), "10000 bytes") || len(log) > 10001+len(note) {
 			t.Errorf("%s: its log has %d bytes; its reason is %q", name, len(log), b.Reason)
 		}
 	}
@@ -80,7 +82,7 @@ func TestRunnersTimeLimit(t *testing.T) {
 	h.define(engine.Job{Name: "shorter", TimeLimit: time.Millisecond}, "sleep 600")
 	h.define(engine.Job{Name: "longer", TimeLimit: time.Hour}, "sleep 2")
 	for name, limit := range map[string]string{"unlimited": "1s", "shorter": "1ms"} {
-		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason, limit) {
+		if b := h.becomes(name, h.start(name), engine.Failed); !strings.Contains(b.Reason.String(), limit) {
 			t.Errorf("%s: %q", name, b.Reason)
 		}
 	}
@@ -97,16 +99,18 @@ func TestShutdownLosesBuildsAndKeepsStarts(t *testing.T) {
 	waiting := h.start("waits")
 	h.until("it waits for a slot", func() bool {
 		w := h.status("waits").Waiting
-		return w != nil && w.Position == 1 && w.Reason == "waits for a runner"
+		return w != nil && w.Position == 1 && w.Reason.String() == "waits for a runner"
 	})
 	end()
-	if b := h.status("runs").Builds[0]; b.State != engine.Lost || b.Reason != "The runner was shut down during this build." {
+	if b := h.status("runs").Builds[0]; b.State != engine.Lost ||
+		b.Reason.String() != "The runner was shut down during this build." {
 		t.Errorf("the build that ran: %+v", b)
 	}
-	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting || w.Reason != "no runner is running: start “toasterctl runner”" {
+	if w := h.status("waits").Waiting; w == nil || w.Ticket != waiting ||
+		w.Reason.String() != "no runner is running: start “toasterctl runner”" {
 		t.Errorf("the start that waited: %+v", w)
 	}
-	if hl := h.Health(t.Context()); hl.Message != noRunner || hl.Queue != 1 || !hl.Reachable {
+	if hl := h.Health(t.Context()); hl.Message.String() != noRunner || hl.Queue != 1 || !hl.Reachable {
 		t.Errorf("health without a runner: %+v", hl)
 	}
 	h.clean()
@@ -167,7 +171,8 @@ func TestSumsAreVerified(t *testing.T) {
 	} {
 		h.create(name, "mkdir dist; cd dist", c.line)
 		b := h.becomes(name, h.start(name), engine.Failed)
-		if !strings.Contains(b.Reason, c.reason) || !strings.Contains(h.log(name, b.Number), b.Reason) {
+		if !strings.Contains(b.Reason.String(), c.reason) ||
+			!strings.Contains(h.log(name, b.Number), b.Reason.String()) {
 			t.Errorf("%s: the reason is %q", name, b.Reason)
 		}
 		if list, err := h.Artifacts(t.Context(), name, b.Number); err != nil || len(list) != 0 {
@@ -340,10 +345,11 @@ func TestRunnerThatHangs(t *testing.T) {
 			t.Fatal(err)
 		}
 		hl := h.Health(t.Context())
-		return strings.Contains(hl.Message, "does not respond") && hl.Slots[0].Online == 0 && hl.Slots[0].Total == 2
+		return strings.Contains(hl.Message.String(), "does not respond") && hl.Slots[0].Online == 0 &&
+			hl.Slots[0].Total == 2
 	})
 	ticket := h.start("job")
-	if w := h.status("job").Waiting; w == nil || !strings.Contains(w.Reason, "does not respond") {
+	if w := h.status("job").Waiting; w == nil || !strings.Contains(w.Reason.String(), "does not respond") {
 		t.Errorf("the start waits as %+v", w)
 	}
 	if err := r.Process.Signal(syscall.SIGCONT); err != nil {

@@ -2,13 +2,13 @@ package local
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -20,14 +20,14 @@ func (e *Engine) Status(ctx context.Context, names ...string) (map[string]engine
 	}
 	alive := liveRunners{dir: e.dir}
 	all := make(map[string]engine.Status, len(known))
-	reason := ""
+	var reason i18n.Text
 	for name, k := range known {
 		s := engine.Status{Enabled: k.Enabled}
 		for _, b := range k.Builds {
 			s.Builds = append(s.Builds, e.status(b, k.Expected, &alive))
 		}
 		if k.Waiting != nil {
-			if reason == "" {
+			if reason.IsZero() {
 				reason = e.waitingReason(ctx)
 			}
 			s.Waiting = waiting(k, s.Builds, reason)
@@ -44,12 +44,12 @@ func (e *Engine) status(b store.LocalBuild, expected time.Duration, alive *liveR
 		StartedAt: b.StartedAt, EndedAt: b.EndedAt, Expected: expected,
 	}
 	if s.State == engine.Running && !alive.has(b.Runner) {
-		s.State, s.Reason, s.EndedAt = engine.Lost, lostReason, lastActivity(e.dir, b)
+		s.State, s.Reason, s.EndedAt = engine.Lost, i18n.T(lostReason), lastActivity(e.dir, b)
 	}
 	return s
 }
 
-const lostReason = "The runner crashed during this build."
+const lostReason i18n.Key = "The runner crashed during this build."
 
 // lastActivity is when a build whose runner died last wrote to its log, or when that runner was last seen.
 func lastActivity(dir string, b store.LocalBuild) time.Time {
@@ -63,34 +63,34 @@ func lastActivity(dir string, b store.LocalBuild) time.Time {
 	return last
 }
 
-func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason string) *engine.Waiting {
+func waiting(k *store.LocalStatus, builds []engine.BuildStatus, reason i18n.Text) *engine.Waiting {
 	w := &engine.Waiting{
 		Ticket: ticketOf(k.Waiting.Ticket), Since: k.Waiting.QueuedAt, Position: k.Position, Reason: reason,
 	}
 	for _, b := range builds {
 		if b.State == engine.Running {
-			w.Reason = fmt.Sprintf("waits for build %d of this job", b.Number)
+			w.Reason = i18n.T("waits for build %d of this job", b.Number)
 		}
 	}
 	return w
 }
 
 // waitingReason is why any start waits.
-func (e *Engine) waitingReason(ctx context.Context) string {
+func (e *Engine) waitingReason(ctx context.Context) i18n.Text {
 	h := e.Health(ctx)
 	switch s := h.Slots; {
 	case len(s) == 0:
-		return "waits for the build service"
+		return i18n.T("waits for the build service")
 	case s[0].Total == 0:
-		return "no runner is running: start “toasterctl runner”"
+		return i18n.T("no runner is running: start “toasterctl runner”")
 	case s[0].Online == 0:
-		return "the runner does not respond: restart “toasterctl runner”"
+		return i18n.T("the runner does not respond: restart “toasterctl runner”")
 	case e.allDraining(ctx):
-		return "waits for the runner to restart"
+		return i18n.T("waits for the runner to restart")
 	case s[0].Busy >= s[0].Online:
-		return "waits for a runner"
+		return i18n.T("waits for a runner")
 	}
-	return "starts soon"
+	return i18n.T("starts soon")
 }
 
 // allDraining tells whether all runners that live take no more builds.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -72,7 +73,7 @@ type hello struct {
 type end struct {
 	Ticket    int64
 	State     engine.State
-	Reason    string
+	Reason    i18n.Stored
 	Took      time.Duration
 	Artifacts []store.Artifact
 }

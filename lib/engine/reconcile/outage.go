@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -53,7 +53,8 @@ func (s *OutageStore) Check(ctx context.Context) (known bool, err error) {
 		rest = retryRefused
 	}
 	if elapsed(s.Now(), o.Seen) < rest {
-		return true, apperr.Wrap(o.Kind, engine.ErrOutage, o.Message, o.Advice)
+		return true, &apperr.Error{Kind: o.Kind, Err: engine.ErrOutage,
+			Message: i18n.Text(o.Message), Advice: i18n.Text(o.Advice)}
 	}
 	o.Seen = s.Now()
 	s.write(ctx, o)
@@ -72,7 +73,7 @@ func (s *OutageStore) Record(ctx context.Context, known bool, err error) {
 		if o == nil || o.Kind != f.Kind {
 			o = &engine.Outage{Since: s.Now()}
 		}
-		o.Seen, o.Kind, o.Message, o.Advice = s.Now(), f.Kind, f.Message, f.Advice
+		o.Seen, o.Kind, o.Message, o.Advice = s.Now(), f.Kind, i18n.Stored(f.Message), i18n.Stored(f.Advice)
 		s.write(ctx, o)
 	}
 }
@@ -116,7 +117,7 @@ func (r *Reconciler) explainOutage(ctx context.Context, jobs []*store.Job, build
 
 // applyEngineError gives a build that the engine has not been asked for the reason why its job is refused.
 func applyEngineError(j *store.Job, b *store.Build) {
-	if b.State == engine.Queued && b.Ticket == "" && j.EngineError != "" {
+	if b.State == engine.Queued && b.Ticket == "" && !j.EngineError.IsZero() {
 		b.Reason = j.EngineError
 	}
 }
@@ -124,26 +125,25 @@ func applyEngineError(j *store.Job, b *store.Build) {
 const outageTime = "2006-01-02 15:04 UTC"
 
 // outageReason is what a build's owner reads.
-func outageReason(o *engine.Outage, b *store.Build) string {
+func outageReason(o *engine.Outage, b *store.Build) i18n.Text {
 	at := o.Since.UTC().Format(outageTime)
 	if o.Kind != apperr.Unavailable {
 		switch {
 		case b.StopRequested:
-			return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
-				"The build stops after that.", at)
+			return i18n.T("The build service rejects this site since %s: contact the administrator. The build stops after that.",
+				at)
 		case b.State == engine.Queued:
-			return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
-				"The build starts after that.", at)
+			return i18n.T("The build service rejects this site since %s: contact the administrator. The build starts after that.",
+				at)
 		}
-		return fmt.Sprintf("The build service rejects this site since %s: contact the administrator. "+
-			"The progress of the build is unknown.", at)
+		return i18n.T("The build service rejects this site since %s: contact the administrator. The progress of the build is unknown.",
+			at)
 	}
 	switch {
 	case b.StopRequested:
-		return fmt.Sprintf("The build service is unavailable since %s. The build stops when it is available again.", at)
+		return i18n.T("The build service is unavailable since %s. The build stops when it is available again.", at)
 	case b.State == engine.Queued:
-		return fmt.Sprintf("The build service is unavailable since %s. "+
-			"The build starts when it is available again.", at)
+		return i18n.T("The build service is unavailable since %s. The build starts when it is available again.", at)
 	}
-	return fmt.Sprintf("The build service is unavailable since %s. The progress of the build is unknown.", at)
+	return i18n.T("The build service is unavailable since %s. The progress of the build is unknown.", at)
 }

@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -113,7 +114,7 @@ func (r *Reconciler) createJob(ctx context.Context, job *store.Job) error {
 // startBuild asks the engine for a build, unless another process is at it. When that one never wrote the answer
 // down, the engine may have started the build all the same: look before asking again.
 func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Build) error {
-	if job.EngineError == engine.DisabledThere {
+	if job.EngineError == i18n.T(engine.DisabledThere) {
 		return nil // until the engine shows that it is enabled
 	}
 	if !b.AskedAt.IsZero() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -130,11 +131,11 @@ func (r *Reconciler) applyStatus(
 // noteDisabled notes that somebody has disabled a job on the engine itself, which keeps it from being started, or has
 // enabled it again.
 func (r *Reconciler) noteDisabled(ctx context.Context, job *store.Job, st engine.Status, there bool) error {
-	problem := ""
+	var problem i18n.Text
 	if there && !st.Enabled && job.EngineEnabled && job.Enabled {
-		problem = engine.DisabledThere
+		problem = i18n.T(engine.DisabledThere)
 	}
-	if !there || problem == job.EngineError || problem == "" && job.EngineError != engine.DisabledThere {
+	if !there || problem == job.EngineError || problem.IsZero() && job.EngineError != i18n.T(engine.DisabledThere) {
 		return nil
 	}
 	return r.Store.SetEngineError(context.WithoutCancel(ctx), job.ID, problem)
@@ -155,9 +156,9 @@ func (r *Reconciler) traceStart(ctx context.Context, job *store.Job, b *store.Bu
 	switch state {
 	case engine.Running:
 		b.EngineNumber, b.State, b.StartedAt = number, engine.Running, now
-		b.Position, b.Reason = 0, ""
+		b.Position, b.Reason = 0, i18n.Text{}
 	case engine.Aborted:
-		reason := "Removed from the queue of the build service."
+		reason := i18n.T("Removed from the queue of the build service.")
 		if b.StopRequested {
 			reason = b.Reason
 		}

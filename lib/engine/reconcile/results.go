@@ -11,6 +11,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -233,7 +234,7 @@ func explainNotFound(b *store.Build, err error) error {
 	if err == nil || apperr.KindOf(err) != apperr.NotFound || b.Open() {
 		return err
 	}
-	message := "The log and the files of this build were deleted on the build service."
+	message := i18n.Key("The log and the files of this build were deleted on the build service.")
 	if b.State == engine.Lost {
 		message = "The build service lost this build and its log."
 	}

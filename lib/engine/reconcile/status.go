@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -68,18 +69,18 @@ func markLost(b *store.Build, there bool, now time.Time) {
 	switch {
 	case b.EngineNumber > 0 && !b.StopRequested && !there:
 		endBuild(b, engine.Lost,
-			"This job was deleted or renamed on the build service. It is created there again.", now)
+			i18n.T("This job was deleted or renamed on the build service. It is created there again."), now)
 	case b.EngineNumber > 0 && !b.StopRequested:
 		endBuild(b, engine.Lost,
-			"The build service no longer has this build: it was restarted, or the build was deleted there.", now)
+			i18n.T("The build service no longer has this build: it was restarted, or the build was deleted there."), now)
 	case b.StopRequested:
 		endBuild(b, engine.Aborted, b.Reason, now)
 	default:
 		b.Ticket, b.AskedAt, b.Position = "", time.Time{}, 0
-		b.Reason = "The build service lost the queued build. It is queued again."
+		b.Reason = i18n.T("The build service lost the queued build. It is queued again.")
 	}
 }
 
-func endBuild(b *store.Build, state engine.State, reason string, now time.Time) {
+func endBuild(b *store.Build, state engine.State, reason i18n.Text, now time.Time) {
 	b.State, b.Reason, b.Position, b.EndedAt = state, reason, 0, notBefore(b.StartedAt, now)
 }

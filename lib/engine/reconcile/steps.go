@@ -3,10 +3,12 @@ package reconcile
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 	"unicode"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -180,7 +182,11 @@ func (l stepScanner) handleLine(_ []byte, m engine.Mark) {
 			l.scan.Phases[n-1].Cached = true
 		}
 	case engine.ScriptFailed:
-		l.Failure = sentence([]byte(m.Why))
+		if said := sentence([]byte(m.Why)); !strings.EqualFold(said, l.Failure.String()) {
+			l.Failure = i18n.Plain(said)
+		}
+	case engine.ScriptReason:
+		l.Failure = m.Reason
 	}
 }
 

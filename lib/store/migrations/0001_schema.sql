@@ -158,13 +158,13 @@ CREATE TABLE job (
 	user_id         INTEGER NOT NULL REFERENCES user ON DELETE CASCADE, -- the owner
 	name            TEXT NOT NULL CHECK (length(name) BETWEEN 1 AND 100), -- the owner's
 	target          TEXT NOT NULL,                  -- its name in targets.toml
-	target_title    TEXT NOT NULL DEFAULT '',       -- its line for people when the job was stored; empty: the name
+	target_title    TEXT NOT NULL DEFAULT '',       -- its line for people (lib/i18n) when the job was stored; empty: the name
 	engine_name     TEXT NOT NULL COLLATE NOCASE UNIQUE CHECK (length(engine_name) <= 200), -- the job's in the engine
 	enabled         INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)), -- it may start builds
 	engine_enabled  INTEGER NOT NULL DEFAULT 1 CHECK (engine_enabled IN (0, 1)), -- what the engine was told last
 	revision        INTEGER NOT NULL,               -- the newest
 	engine_revision INTEGER NOT NULL DEFAULT 0,     -- the one that the engine has; 0: none
-	engine_error    TEXT NOT NULL DEFAULT '',       -- why the engine refused what it was asked, for people; empty: it didn't
+	engine_error    TEXT NOT NULL DEFAULT '',       -- why the engine refused what it was asked, for people (lib/i18n); empty: it didn't
 	badge           INTEGER NOT NULL DEFAULT 0 CHECK (badge IN (0, 1)), -- everybody who has its address may see the badge
 	created_at      INTEGER NOT NULL,
 	seen_at         INTEGER,                        -- when the engine last answered about it
@@ -213,7 +213,7 @@ CREATE TABLE build (
 	number         INTEGER NOT NULL CHECK (number > 0), -- ours, from 1 in each job
 	revision       INTEGER NOT NULL,                -- what it is made from
 	state          TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'aborted', 'lost')),
-	reason         TEXT NOT NULL DEFAULT '',        -- why it waits, failed or was stopped, as the engine says, for people
+	reason         TEXT NOT NULL DEFAULT '',        -- why it waits, failed or was stopped, as the engine says, for people (lib/i18n)
 	stop_requested INTEGER NOT NULL DEFAULT 0 CHECK (stop_requested IN (0, 1)), -- its owner wants it stopped
 	asked_at       INTEGER,                         -- when the engine was first asked to start it
 	ticket         TEXT,                            -- the engine's answer
@@ -224,7 +224,7 @@ CREATE TABLE build (
 	ended_at       INTEGER,
 	expected_ms    INTEGER NOT NULL DEFAULT 0,      -- how long the engine thinks it takes; 0: unknown
 	foreseen_ms    INTEGER NOT NULL DEFAULT 0,      -- how long it takes, by its log and earlier builds; 0: unknown
-	failure        TEXT NOT NULL DEFAULT '',        -- what the script said of its own end, for people
+	failure        TEXT NOT NULL DEFAULT '',        -- what the script said of its own end, for people (lib/i18n)
 	phase          TEXT NOT NULL DEFAULT '',        -- what the log has reached: prepare, step, pack, check, end
 	step           INTEGER NOT NULL DEFAULT 0,      -- the step that the log has reached, from 1
 	steps          INTEGER NOT NULL DEFAULT 0,      -- of how many; 0: unknown
@@ -295,7 +295,7 @@ CREATE TABLE local_build (
 	job            TEXT NOT NULL COLLATE NOCASE REFERENCES local_job (name) ON DELETE CASCADE,
 	number         INTEGER CHECK ((number IS NULL) = (state = 'queued')), -- from 1 in each job
 	state          TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'aborted', 'lost')),
-	reason         TEXT NOT NULL DEFAULT '',        -- for people
+	reason         TEXT NOT NULL DEFAULT '',        -- for people (lib/i18n)
 	stop_requested INTEGER NOT NULL DEFAULT 0 CHECK (stop_requested IN (0, 1)),
 	queued_at      INTEGER NOT NULL,
 	started_at     INTEGER,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/constant"
 	"go/token"
 	"go/types"
@@ -77,21 +78,26 @@ func (f *function) called(name string, args ...value) value {
 	return value{}
 }
 
-// translated is a text in the page's language. English needs no translation.
+// translated is a Text, or a word that has a type of its own, in the page's language. English needs no translation.
 func (f *function) translated(v value) value {
-	if v.constant != nil {
-		return known(constant.MakeString(view.Text(f.lang, v.text())))
+	switch {
+	case v.constant != nil:
+		return known(constant.MakeString(view.Word(f.lang, v.text())))
+	case !v.isText() && (!v.is(types.IsString) || types.Identical(v.of, types.Typ[types.String])):
+		fail("%s of the type %v is no text that can be translated", v.code, v.of)
+	case f.lang == view.Languages[0]:
+		_, code := v.printed()
+		return value{code: code, of: types.Typ[types.String]}
+	case v.isText():
+		return f.called("Text", known(constant.MakeString(f.lang)), v)
 	}
-	method, code := v.printed()
-	if method != "Text" {
-		fail("%s is no text", v.of)
-	}
-	text := value{code: code, of: types.Typ[types.String]}
-	if f.lang == view.Languages[0] {
-		return text
-	}
-	return f.called("Text", known(constant.MakeString(f.lang)), text)
+	code := fmt.Sprintf("view.Word(%q, %s)", f.lang, v.code)
+	return value{code: code, of: types.Typ[types.String]}
 }
+
+// keyType is i18n.Key.
+var keyType = types.NewNamed(types.NewTypeName(token.NoPos, types.NewPackage(i18nPath, "i18n"), "Key", nil),
+	types.Typ[types.String], nil)
 
 // set is the map that the function set makes of names and values.
 func set(args []value) value {

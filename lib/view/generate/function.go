@@ -59,11 +59,12 @@ func (f *function) page(t *template.Template, data types.Type) (err error) {
 		return err
 	}
 	dot := map[string]value{
-		"Data":  {code: "d", of: data},
-		"Lang":  known(constant.MakeString(f.lang)),
-		"Admin": {code: "v.Admin", of: types.Typ[types.Bool]},
+		"Data":   {code: "d", of: data},
+		"Lang":   known(constant.MakeString(f.lang)),
+		"Admin":  {code: "v.Admin", of: types.Typ[types.Bool]},
+		"Notice": {code: "v.Notice", of: keyType},
 	}
-	for _, name := range []string{"Site", "Prefix", "Person", "Here", "ID", "Notice"} {
+	for _, name := range []string{"Site", "Prefix", "Person", "Here", "ID"} {
 		dot[name] = value{code: "v." + name, of: types.Typ[types.String]}
 	}
 	f.part(f.parts[t.Name()], value{record: dot})

@@ -156,6 +156,7 @@ func TestWhatCannotBecomeGoIsRefused(t *testing.T) {
 		`p {{range .Data.List}}{{break}}{{end}}`: "can't be translated",
 		`p {{printf "%d" .Data.N}}`:              "wrong arguments",
 		`p {{nil}}`:                              "can't be printed",
+		`p {{t .Data.Name}}`:                     "is no text that can be translated",
 	} {
 		if body, err := compile(t, page); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %s\n%s", page, err, want, body)

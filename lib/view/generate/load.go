@@ -22,7 +22,10 @@ import (
 	"toaster.do/templates"
 )
 
-const viewPath = "toaster.do/lib/view"
+const (
+	viewPath = "toaster.do/lib/view"
+	i18nPath = "toaster.do/lib/i18n"
+)
 
 // goPackage is a package that declares templates.
 type goPackage struct {

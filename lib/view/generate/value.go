@@ -51,10 +51,20 @@ func (v value) is(info types.BasicInfo) bool {
 	return ok && b.Info()&info != 0
 }
 
+// isText tells whether the value is an i18n.Text, or where one is.
+func (v value) isText() bool {
+	if p, ok := v.of.(*types.Pointer); ok {
+		v.of = p.Elem()
+	}
+	return v.of != nil && isNamed(v.of, i18nPath, "Text")
+}
+
 // truth is the condition that the value is not empty, as text/template defines it. Fixed: it is
 // always "true", or always "false".
 func (v value) truth() (condition string, fixed bool) {
 	switch {
+	case v.isText():
+		fail("{{if}} takes every Text for true: ask for {{if t …}}")
 	case v.constant != nil:
 		return fmt.Sprint(!slices.Contains([]string{"false", `""`, "0"}, v.code)), true
 	case v.record != nil:

@@ -87,8 +87,8 @@ func newLateFixture(t *testing.T) *fixture {
 	return h
 }
 
-// A crash of Jenkins takes its queue, and Jenkins then gives the same tickets again: a process that saw the first ticket
-// lost must not take the second one for it.
+// A crash of Jenkins takes its queue, and Jenkins then gives the same tickets again: a process that saw the first
+// ticket lost must not take the second one for it.
 func TestATicketThatACrashLetsJenkinsGiveAgain(t *testing.T) {
 	t.Parallel()
 	h := newLateFixture(t)
@@ -106,7 +106,7 @@ func TestATicketThatACrashLetsJenkinsGiveAgain(t *testing.T) {
 	h.accounted(job)
 }
 
-// A start leaves the queue after Jenkins has told of its builds, and Jenkins forgets the ticket before it is asked for it.
+// A start leaves the queue after Jenkins has told of its builds, and Jenkins forgets the ticket before it is asked.
 func TestATicketThatIsForgottenBetweenTwoQuestions(t *testing.T) {
 	t.Parallel()
 	opt := quick()

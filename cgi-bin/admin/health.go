@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/health"
+	"toaster.do/lib/doctor"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -20,7 +20,7 @@ const checkTime = 20 * time.Second
 // healthPage is how the site is.
 type healthPage struct {
 	Tab string
-	*health.Report
+	*doctor.Report
 	Checked bool
 	Wrong   []string
 }
@@ -58,12 +58,12 @@ func (a *admin) metrics(w http.ResponseWriter, r *web.Request) error {
 	return err
 }
 
-func (a *admin) look(r *web.Request) (*health.Report, error) {
+func (a *admin) look(r *web.Request) (*doctor.Report, error) {
 	s, err := a.open(r)
 	if err != nil {
 		return nil, err
 	}
-	return health.Look(r.Context(), r.Site.Config, s)
+	return doctor.Site{Config: r.Site.Config, Program: "toasterctl"}.Look(r.Context(), s)
 }
 
 // auditLength is how many lines of the audit trail a page has.

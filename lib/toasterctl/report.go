@@ -48,28 +48,7 @@ func explain(err error) (message, advice string) {
 	if errors.As(err, &rejected) {
 		err = rejected.Faults[0]
 	}
-	var f *apperr.Error
-	if !errors.As(err, &f) {
-		return err.Error(), ""
-	}
-	message = f.Message
-	if f.Err != nil {
-		message += " (" + f.Err.Error() + ")"
-	}
-	return message, forAdministrator(f.Advice)
-}
-
-// forAdministrator leaves out what an advice says to others: its reader here is the administrator, and the
-// cause that the log would tell is printed.
-func forAdministrator(advice string) string {
-	_, mine, ok := strings.Cut(advice, "Administrator: ")
-	switch {
-	case !ok:
-		return advice
-	case mine == "see the log.":
-		return ""
-	}
-	return strings.ToUpper(mine[:1]) + mine[1:]
+	return apperr.Explain(err)
 }
 
 // printable keeps what others wrote from moving the terminal's cursor, or from looking like a line of its own.

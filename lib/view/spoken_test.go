@@ -34,7 +34,7 @@ var silent = map[string]string{
 // speakers are the functions whose arguments people read, by the folder where it matters, and which arguments those are.
 var speakers = map[string][]int{
 	"apperr.New": {1, 2}, "apperr.Wrap": {2, 3},
-	"lib/jobs refuse": {2, 3}, "lib/engine/reconcile endBuild": {2}, "lib/jobs say": {1}, "lib/buildlog v.text": {0}, "lib/health add": {1},
+	"lib/jobs refuse": {2, 3}, "lib/engine/reconcile endBuild": {2}, "lib/jobs say": {1}, "lib/buildlog v.text": {0}, "lib/doctor say": {0},
 	"lib/dockerfile t.fail": {2, 3}, "lib/dockerfile whichOne": {0, 1}, "lib/dockerfile t.failIn": {3, 4}, "lib/dockerfile t.warn": {3, 4}, "lib/dockerfile t.warnIn": {2, 3},
 	"cgi-bin/build add": {0}, "lib/store giveUp": {4},
 }

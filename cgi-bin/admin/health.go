@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
@@ -63,7 +65,8 @@ func (a *admin) look(r *web.Request) (*doctor.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return doctor.Site{Config: r.Site.Config, Program: "toasterctl"}.Look(r.Context(), s)
+	program, _ := exec.LookPath("toasterctl")
+	return doctor.Site{Config: r.Site.Config, Program: cmp.Or(program, "toasterctl")}.Look(r.Context(), s)
 }
 
 // auditLength is how many lines of the audit trail a page has.

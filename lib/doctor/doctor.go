@@ -85,6 +85,9 @@ func (s Site) itself(command string) string {
 
 // share is where "make install" has put a file of conf/.
 func (s Site) share(name string) string {
+	if !filepath.IsAbs(s.Program) {
+		return "conf/" + name
+	}
 	return filepath.Join(filepath.Dir(s.Program), "../share/toaster/conf", name)
 }
 

@@ -12,13 +12,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 )
 
-// Check returns what is to be said about a source, in the order of its lines. It never panics.
-func Check(s Source) []Finding {
-	_, findings, _ := translate(s, false)
-	return findings
-}
-
-// Steps is Check that also returns what the blend would run; nothing when one of the findings is an error.
+// Steps returns what the blend would run, nothing when one of the findings is an error, and what is to be said about the
+// source, in the order of its lines. It never panics.
 func Steps(s Source) ([]Step, []Finding) {
 	blend, findings, _ := translate(s, false)
 	if blend == nil {

@@ -49,7 +49,7 @@ const (
 // Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an
 // interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
 func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, string, error) {
-	if number < 1 || !valid(name) {
+	if number < 1 || !engine.ValidName(name) {
 		return "", "", errNoBuild
 	}
 	var b struct {

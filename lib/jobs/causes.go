@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"toaster.do/lib/engine"
+	"toaster.do/lib/printable"
 )
 
 // Cause is a known reason of a failure, and what to do about it.
@@ -256,5 +256,5 @@ func (c *cause) find(text string) (name string, ok bool) {
 			name, ok = strings.Join(match[min(1, len(match)):], ""), match != nil // one group at most has matched
 		}
 	}
-	return engine.Printable(name, 80), ok
+	return printable.Shorten(name, 80), ok
 }

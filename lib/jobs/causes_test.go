@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"toaster.do/lib/engine"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -151,7 +152,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("TOASTER-STEP 1/1 1 RUN x\nE: Unable to locate package \x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		e := Explain(&store.Build{State: store.Failed}, []byte(log))
-		if e.Cause != nil && engine.Printable(e.Cause.Message, 1000) != e.Cause.Message {
+		if e.Cause != nil && printable.Shorten(e.Cause.Message, 1000) != e.Cause.Message {
 			t.Errorf("%q", e.Cause.Message)
 		}
 	})

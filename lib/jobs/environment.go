@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/printable"
 )
 
 // ParseEnvironment reads variables for the application, as "docker run --env-file" does: NAME=VALUE a line, whose value
@@ -24,8 +24,7 @@ func ParseEnvironment(text string) ([]string, error) {
 				fmt.Sprintf("Line %d of the runtime environment is not UTF-8 text.", i+1), "Send it as text.")
 		}
 		name, _, ok := strings.Cut(line, "=")
-		odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
-		if !ok || name == "" || strings.ContainsFunc(name, odd) {
+		if !ok || name == "" || strings.Contains(name, " ") || !printable.Is(name) {
 			return nil, refuse(apperr.InvalidArgument, "environment",
 				fmt.Sprintf("Line %d of the runtime environment is not NAME=VALUE.", i+1),
 				"Enter one variable per line, such as DB_HOST=10.0.0.5.")

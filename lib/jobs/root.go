@@ -7,12 +7,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/GehirnInc/crypt/sha512_crypt"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -56,7 +55,7 @@ func ParseRootKeys(text string) (string, error) {
 func isKey(line string) bool {
 	kind, rest, _ := strings.Cut(line, " ")
 	text, comment, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	if !utf8.ValidString(comment) || strings.ContainsFunc(comment, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !printable.Is(comment) {
 		return false
 	}
 	blob, err := base64.StdEncoding.Strict().DecodeString(text)

@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/doctor"
 	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/printable"
 )
 
 type doctorCommand struct {
@@ -89,10 +90,10 @@ func (w *world) tell(r check.Result) error {
 	case r.Message != "":
 		line += ": " + r.Message
 	}
-	if _, err := fmt.Fprintln(w.out, printable(line)); err != nil || r.Fix == "" {
+	if _, err := fmt.Fprintln(w.out, printable.Line(line)); err != nil || r.Fix == "" {
 		return err
 	}
-	_, err := fmt.Fprintln(w.out, "        "+printable(r.Fix))
+	_, err := fmt.Fprintln(w.out, "        "+printable.Line(r.Fix))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -59,9 +60,9 @@ func (w *world) status(v jobView) error {
 	if !v.Enabled {
 		enabled = ", disabled"
 	}
-	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Title), v.State, enabled)
+	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable.Line(v.Name), printable.Line(v.Owner), printable.Line(v.Title), v.State, enabled)
 	if v.Problem != "" {
-		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable(v.Problem))
+		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable.Line(v.Problem))
 	}
 	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "FINISHED", "REASON"}}
 	for _, b := range v.Builds {

@@ -18,6 +18,7 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
 	"toaster.do/lib/host"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -83,7 +84,7 @@ func (r *restorer) tellHeld() {
 	}
 	fmt.Fprintln(r.out, ", or:")
 	for _, h := range r.held {
-		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable(h.Job.Name), printable(h.Owner))
+		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable.Line(h.Job.Name), printable.Line(h.Owner))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 
+	"toaster.do/lib/api"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -40,9 +41,9 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	}
 	l.Pages = web.Pages(l.Found)
 	if r.JSON() {
-		list := []Job{}
+		list := []api.Job{}
 		for _, job := range l.Jobs {
-			list = append(list, brief(job))
+			list = append(list, api.Brief(job))
 		}
 		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page, "pages": l.Pages})
 	}

@@ -25,7 +25,7 @@ import (
 
 // silent are the folders and files whose texts no page shows.
 var silent = map[string]string{
-	"toasterctl": "a terminal's, for the administrator", "config": "what is wrong with the configuration: for the administrator", "strength": "a filter",
+	"toasterctl": "a terminal's, for the administrator", "buildcontext": "likewise", "config": "what is wrong with the configuration: for the administrator", "strength": "a filter",
 	"oracle": "tests", "jenkinstest": "tests", "difftest": "tests", "enginetest": "tests", "e2e": "tests", "mailtest": "tests",
 	"mail": "the log's; letters are English", "doctor.go": "a terminal's, for the administrator", "doctorjob.go": "likewise", "doctorsite.go": "likewise",
 	"feed.go": "a feed's, which is English",

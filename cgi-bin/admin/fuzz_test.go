@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"testing"
 	"unicode/utf8"
+
+	"toaster.do/lib/web"
 )
 
 // FuzzLists: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the same.
@@ -16,8 +18,9 @@ func FuzzLists(f *testing.F) {
 		if l.Page < 1 || l.offset() < 0 || len(l.Text) > 200 || !utf8.ValidString(l.Text+l.State+l.Role) {
 			t.Errorf("%+v", l)
 		}
-		if again, _ := url.ParseQuery(l.query(l.Page)); list(again) != l {
-			t.Errorf("%+v became %+v", l, list(again))
+		to, err := url.Parse(web.PageAddress("/admin/jobs", l.asked(), l.Page))
+		if err != nil || list(to.Query()) != l {
+			t.Errorf("%+v became %v, %v", l, to, err)
 		}
 		q := entryQuery(v)
 		older := entryQuery(olderThan(q, 7))

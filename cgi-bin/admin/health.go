@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
+	"os/exec"
 	"strconv"
 	"strings"
 	"time"
 
-	"toaster.do/lib/health"
+	"toaster.do/lib/doctor"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
@@ -21,7 +23,7 @@ const checkTime = 20 * time.Second
 // healthPage is how the site is.
 type healthPage struct {
 	Tab string
-	*health.Report
+	*doctor.Report
 	Checked bool
 	Wrong   []i18n.Text
 }
@@ -63,12 +65,13 @@ func (a *admin) metrics(w http.ResponseWriter, r *web.Request) error {
 	return err
 }
 
-func (a *admin) look(r *web.Request) (*health.Report, error) {
+func (a *admin) look(r *web.Request) (*doctor.Report, error) {
 	s, err := a.open(r)
 	if err != nil {
 		return nil, err
 	}
-	return health.Look(r.Context(), r.Site.Config, s)
+	program, _ := exec.LookPath("toasterctl")
+	return doctor.Site{Config: r.Site.Config, Program: cmp.Or(program, "toasterctl")}.Look(r.Context(), s)
 }
 
 // auditLength is how many lines of the audit trail a page has.

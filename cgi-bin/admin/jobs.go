@@ -25,7 +25,7 @@ var (
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
+	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: web.PageLength})
 	if err != nil {
 		return err
 	}

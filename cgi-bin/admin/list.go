@@ -2,12 +2,9 @@ package main
 
 import (
 	"net/url"
-	"strconv"
 
 	"toaster.do/lib/web"
 )
-
-const pageLength = 25
 
 // listing is what the pages with lists have in common: what is looked for, and which page of it this is.
 type listing struct {
@@ -19,34 +16,18 @@ type listing struct {
 
 // list reads q, state, role and page; what makes no sense is passed over.
 func list(v url.Values) listing {
-	l := listing{Text: web.Short(v.Get("q")), State: web.Short(v.Get("state")), Role: web.Short(v.Get("role"))}
-	var err error
-	if l.Page, err = strconv.Atoi(v.Get("page")); err != nil || l.Page < 1 || l.Page > 1e6 {
-		l.Page = 1
-	}
-	return l
+	return listing{Text: web.Short(v.Get("q")), State: web.Short(v.Get("state")), Role: web.Short(v.Get("role")),
+		Page: web.PageNumber(v)}
 }
 
-func (l *listing) offset() int { return (l.Page - 1) * pageLength }
+func (l *listing) offset() int { return (l.Page - 1) * web.PageLength }
 
 // turn finds the pages before and after this one.
 func (l *listing) turn(path string, found int) {
-	l.Found, l.Pages = found, (found+pageLength-1)/pageLength
-	if l.Page > 1 {
-		l.Before = path + "?" + l.query(l.Page-1)
-	}
-	if l.Page < l.Pages {
-		l.After = path + "?" + l.query(l.Page+1)
-	}
+	l.Found, l.Pages = found, web.Pages(found)
+	l.Before, l.After = web.PageAddresses(path, l.asked(), l.Page, l.Pages)
 }
 
-func (l *listing) query(page int) string {
-	v := url.Values{}
-	for name, value := range map[string]string{"q": l.Text, "state": l.State, "role": l.Role} {
-		if value != "" {
-			v.Set(name, value)
-		}
-	}
-	v.Set("page", strconv.Itoa(page))
-	return v.Encode()
+func (l *listing) asked() map[string]string {
+	return map[string]string{"q": l.Text, "state": l.State, "role": l.Role}
 }

@@ -30,7 +30,7 @@ var (
 // users lists the accounts.
 func (a *admin) users(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
+	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: web.PageLength})
 	if err != nil {
 		return err
 	}

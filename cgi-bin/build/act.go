@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -25,9 +25,9 @@ func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 	if r.JSON() {
 		w.Header().Set("Location", r.To(path))
 		return r.Answer(w, http.StatusAccepted, struct {
-			look.Build
+			api.Build
 			Already bool `json:"already"`
-		}{look.BuildOf(b, []store.Artifact{}), already})
+		}{api.BuildOf(b, []store.Artifact{}), already})
 	}
 	if already {
 		path += "?note=already"

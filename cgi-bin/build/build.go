@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/buildlog"
 	"toaster.do/lib/engine"
@@ -41,8 +42,8 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	}
 	timeline := reconcile.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
-		out := look.BuildOf(b, append([]store.Artifact{}, artifacts...))
-		out.Timeline = look.TimelineOf(timeline)
+		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...))
+		out.Timeline = api.TimelineOf(timeline)
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		if gone := b.Gone(); gone != nil {
 			return web.WithMembers(gone, map[string]any{"build": out})

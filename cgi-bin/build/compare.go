@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/i18n"
@@ -137,7 +137,7 @@ type sideJSON struct {
 	Revision int              `json:"revision"`
 	State    store.BuildState `json:"state"`
 	Seconds  float64          `json:"seconds,omitempty"`
-	Image    *look.Artifact   `json:"image"`
+	Image    *api.Artifact    `json:"image"`
 	Missing  string           `json:"missing,omitempty"`
 }
 
@@ -175,7 +175,7 @@ func sideAsJSON(s *jobs.Side) sideJSON {
 	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State,
 		Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing.String()}
 	if s.Image != nil {
-		a := look.Artifact(*s.Image)
+		a := api.Artifact(*s.Image)
 		out.Image = &a
 	}
 	return out

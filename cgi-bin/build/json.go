@@ -1,7 +1,7 @@
 package main
 
 import (
-	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
@@ -9,11 +9,11 @@ import (
 )
 
 // failureAsJSON is nil for what has not failed.
-func failureAsJSON(f *failure) *look.Failure {
+func failureAsJSON(f *failure) *api.Failure {
 	if f == nil {
 		return nil
 	}
-	out := &look.Failure{Output: string(f.Output), ExitCode: f.Exit}
+	out := &api.Failure{Output: string(f.Output), ExitCode: f.Exit}
 	if f.Step != nil {
 		out.Step, out.Line, out.Instruction = f.Step.Number, f.Step.Line, f.Step.Instruction
 	}
@@ -24,8 +24,8 @@ func failureAsJSON(f *failure) *look.Failure {
 }
 
 // whole is a job with all its builds and what they left.
-func whole(r *web.Request, s *jobs.Service, j *store.Job) (look.Job, error) {
-	out := look.JobOf(j)
+func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
+	out := api.JobOf(j)
 	builds, err := s.Builds(r.Context(), j.UserID, j.ID)
 	if err != nil {
 		return out, err
@@ -39,8 +39,8 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (look.Job, error) {
 		return out, err
 	}
 	for _, b := range builds {
-		one := look.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
-		one.Timeline = look.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))
+		one := api.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
+		one.Timeline = api.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))
 		out.Builds = append(out.Builds, one)
 	}
 	return out, nil

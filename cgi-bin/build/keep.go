@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
@@ -40,5 +41,5 @@ func (j *handlers) setKept(w http.ResponseWriter, r *web.Request, kept bool, not
 	if err != nil {
 		return err
 	}
-	return r.Answer(w, http.StatusOK, look.BuildOf(b, append([]store.Artifact{}, artifacts...)))
+	return r.Answer(w, http.StatusOK, api.BuildOf(b, append([]store.Artifact{}, artifacts...)))
 }

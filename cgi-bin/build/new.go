@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/i18n"
@@ -147,11 +147,11 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		out, err := whole(r, s, d.Job)
 		if err != nil { // the job is stored all the same
 			r.Note(err)
-			out = look.JobOf(d.Job)
+			out = api.JobOf(d.Job)
 		}
 		out.RootPassword = d.Password
 		if p := d.Problem; p != nil {
-			out.StartError = &look.StartError{Code: web.Code(p), Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
+			out.StartError = &api.StartError{Code: web.Code(p), Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
 		}
 		return r.Answer(w, status, out)
 	}

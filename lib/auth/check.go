@@ -5,10 +5,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
-	"unicode"
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/printable"
 )
 
 // Lengths of a password in characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9).
@@ -22,7 +22,7 @@ func (n NewUser) check() error {
 }
 
 func checkName(name string) error {
-	if !printable(name, 200) {
+	if !isLine(name, 200) {
 		return apperr.New(apperr.InvalidArgument, "The name is longer than 200 characters, or contains characters that can't be displayed.", "Shorten it, or leave it blank.").At("name")
 	}
 	return nil
@@ -65,8 +65,5 @@ func checkPassword(password string) error {
 	return nil
 }
 
-// printable tells whether s has at most some number of characters, all of which can be shown in one line.
-func printable(s string, most int) bool {
-	return utf8.ValidString(s) && utf8.RuneCountInString(s) <= most &&
-		strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) < 0
-}
+// isLine tells whether s has at most some number of characters, all of which can be shown in one line.
+func isLine(s string, most int) bool { return utf8.RuneCountInString(s) <= most && printable.Is(s) }

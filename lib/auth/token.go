@@ -13,7 +13,7 @@ import (
 // CheckToken says all that is wrong with a new token: InvalidArgument at the Field "name", "scope" or "ttl".
 func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 	var wrong []error
-	if name = strings.TrimSpace(name); name == "" || !printable(name, 100) {
+	if name = strings.TrimSpace(name); name == "" || !isLine(name, 100) {
 		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The token needs a name of at most 100 characters.",
 			"Enter a name.").At("name"))
 	}

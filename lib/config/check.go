@@ -106,9 +106,6 @@ func isShare(s Size) bool { return s == 0 || s >= 64<<20 }
 
 // isPrefix tells whether s can stand in front of every path, and in a cookie's Path.
 func isPrefix(s string) bool {
-	return len(s) > 1 && s[0] == '/' && path.Clean(s) == s && !strings.ContainsAny(s, ";,?#%\"\\ ") && isPrintable(s)
-}
-
-func isPrintable(s string) bool {
-	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }) < 0
+	odd := func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(";,?#%\"\\", r) }
+	return len(s) > 1 && s[0] == '/' && path.Clean(s) == s && !strings.ContainsFunc(s, odd)
 }

@@ -13,13 +13,8 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// Check returns what is to be said about a source, in the order of its lines. It never panics.
-func Check(s Source) []Finding {
-	_, findings, _ := translate(s, false)
-	return findings
-}
-
-// Steps is Check that also returns what the blend would run; nothing when one of the findings is an error.
+// Steps returns what the blend would run, nothing when one of the findings is an error, and what is to be said about the
+// source, in the order of its lines. It never panics.
 func Steps(s Source) ([]Step, []Finding) {
 	blend, findings, _ := translate(s, false)
 	if blend == nil {

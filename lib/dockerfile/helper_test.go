@@ -22,3 +22,9 @@ func goFiles(t *testing.T) map[string]string {
 	}
 	return files
 }
+
+// Check returns the findings alone.
+func Check(s Source) []Finding {
+	_, findings := Steps(s)
+	return findings
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"toaster.do/lib/nearest"
 )
 
 // These are the rules of BuildKit's that instructions.Parse does not report by itself, after its dockerfile2llb/validations.go.
@@ -53,15 +54,11 @@ func (t *translator) lintNames(p *parsed) {
 	})
 }
 
-// imageForm is a reference to an image as github.com/distribution/reference takes it.
-var imageForm = lazy(`^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?/)?[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@[A-Za-z][A-Za-z0-9]*([-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$`)
-
 // lintFrom looks at the variables of a FROM line.
 func (t *translator) lintFrom(s *stage, r expansion) {
 	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
 	t.lintFromArgs(s, r.Unmatched, lint)
-	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil &&
-		!(len(def.Result) <= longestReference && imageForm().MatchString(def.Result)) {
+	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil && !validReference(def.Result) {
 		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
 	}
 }
@@ -76,7 +73,7 @@ func (t *translator) lintFromArgs(s *stage, unmatched map[string]struct{}, lint 
 		if slices.Contains(known, name) {
 			continue
 		}
-		near := nearest(name, known)
+		near := nearest.To(name, known)
 		lint.Run(&linter.RuleUndefinedArgInFrom, s.in.Location, linter.RuleUndefinedArgInFrom.Format(name, near))
 	}
 }
@@ -109,7 +106,7 @@ func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{
 		}
 		near := ""
 		if t.spend((20 + len(name)/2) * len(s.env.keys)) {
-			near = nearest(name, s.env.keys)
+			near = nearest.To(name, s.env.keys)
 		}
 		lint.Run(&linter.RuleUndefinedVar, c.Location(), linter.RuleUndefinedVar.Format(name, near))
 	}

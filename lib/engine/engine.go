@@ -4,6 +4,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -54,6 +55,17 @@ type Job struct {
 	Source      Source        // what Script is made from
 	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
 	OutputLimit int64         // bytes; a build that prints more is stopped and has failed; 0: likewise
+}
+
+// ValidName tells whether a job can have a name, which is no path of its own either.
+func ValidName(name string) bool {
+	for _, c := range []byte(name) {
+		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '+' && c != '-' {
+			return false
+		}
+	}
+	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
 // Status is what an engine knows of one job.
@@ -119,6 +131,27 @@ type Artifact struct {
 // Range is the part of an artifact to open. The zero Range is all of it; a negative Start counts from
 // the end; Length 0 reads to the end.
 type Range struct{ Start, Length int64 }
+
+// Of is where the range begins in a file of that size, and how long it is, as RFC 9110, section 14.1.2, has it: what
+// reaches beyond the end is shortened, what lies wholly beyond it can't be satisfied.
+func (r Range) Of(size int64) (start, length int64, err error) {
+	if r == (Range{}) {
+		return 0, size, nil
+	}
+	start = r.Start
+	if start < 0 {
+		start = max(size+start, 0)
+	}
+	if start >= size || r.Length < 0 {
+		return 0, 0, apperr.New(apperr.InvalidArgument,
+			fmt.Sprintf("The requested range is not in the file: it has %d bytes.", size), "Request the whole file.")
+	}
+	length = size - start
+	if r.Length > 0 {
+		length = min(length, r.Length)
+	}
+	return start, length, nil
+}
 
 // Stream is an opened artifact, read once and closed by the caller.
 type Stream struct {

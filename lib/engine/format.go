@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	"unicode"
 )
 
 // FormatDuration is "2h" where a Duration's own String is "2h0m0s".
@@ -25,18 +24,4 @@ func FormatBytes(n int64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	}
 	return fmt.Sprintf("%d bytes", n)
-}
-
-// Printable leaves out what can't be printed, and what is too long.
-func Printable(s string, most int) string {
-	text := []rune(strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, strings.ToValidUTF8(s, "\uFFFD")))
-	if len(text) > most {
-		return string(text[:most]) + "…"
-	}
-	return string(text)
 }

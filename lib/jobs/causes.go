@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"toaster.do/lib/engine"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/i18n"
 )
 
@@ -258,5 +258,5 @@ func (c *cause) find(text string) (name string, ok bool) {
 			name, ok = strings.Join(match[min(1, len(match)):], ""), match != nil // one group at most has matched
 		}
 	}
-	return engine.Printable(name, 80), ok
+	return printable.Shorten(name, 80), ok
 }

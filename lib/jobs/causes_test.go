@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -154,7 +155,7 @@ func FuzzExplain(f *testing.F) {
 	f.Add("TOASTER-STEP 1/1 1 RUN x\nE: Unable to locate package \x1b[31m\u202e\xff\n")
 	f.Fuzz(func(t *testing.T, log string) {
 		e := Explain(&store.Build{State: store.Failed}, []byte(log))
-		if e.Cause != nil && engine.Printable(e.Cause.Message.String(), 1000) != e.Cause.Message.String() {
+		if e.Cause != nil && printable.Shorten(e.Cause.Message.String(), 1000) != e.Cause.Message.String() {
 			t.Errorf("%q", e.Cause.Message)
 		}
 	})

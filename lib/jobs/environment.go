@@ -3,10 +3,10 @@ package jobs
 import (
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/printable"
 )
 
 // ParseEnvironment reads variables for the application, as "docker run --env-file" does: NAME=VALUE a line, whose value
@@ -23,8 +23,7 @@ func ParseEnvironment(text string) ([]string, error) {
 				"Line %d of the runtime environment is not UTF-8 text.", "Send it as text.", i+1)
 		}
 		name, _, ok := strings.Cut(line, "=")
-		odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
-		if !ok || name == "" || strings.ContainsFunc(name, odd) {
+		if !ok || name == "" || strings.Contains(name, " ") || !printable.Is(name) {
 			return nil, refuse(apperr.InvalidArgument, "environment",
 				"Line %d of the runtime environment is not NAME=VALUE.",
 				"Enter one variable per line, such as DB_HOST=10.0.0.5.", i+1)

@@ -40,8 +40,9 @@ func (h *house) begin(job *store.Job) *store.Build {
 // ends lets the running build of a job end well, with a file of some bytes.
 func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
-	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
-		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
+	o := store.Observation{Build: &store.Build{JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number,
+		State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket, AskedAt: b.AskedAt}
+	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{o}); err != nil {
 		h.Fatal(err)
 	}
 	if err := h.Store.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {

@@ -6,13 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/GehirnInc/crypt/sha512_crypt"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -57,7 +56,7 @@ func ParseRootKeys(text string) (string, error) {
 func isKey(line string) bool {
 	kind, rest, _ := strings.Cut(line, " ")
 	text, comment, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	if !utf8.ValidString(comment) || strings.ContainsFunc(comment, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !printable.Is(comment) {
 		return false
 	}
 	blob, err := base64.StdEncoding.Strict().DecodeString(text)

@@ -11,6 +11,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -298,7 +299,7 @@ func cleanName(name, otherwise string) (string, error) {
 	if utf8.RuneCountInString(name) > 100 {
 		return "", refuse(apperr.InvalidArgument, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
 	}
-	if !utf8.ValidString(name) || strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !printable.Is(name) {
 		return "", refuse(apperr.InvalidArgument, "name", "The name contains characters that can't be displayed.", "Use letters, digits and punctuation.")
 	}
 	return name, nil

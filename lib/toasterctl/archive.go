@@ -21,6 +21,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/host"
 )
 
 // A backup is a tar archive: this file first, then the configuration and its secrets, the database, perhaps what the
@@ -101,7 +102,7 @@ func (a *archiver) small(name, path string, site int) (size int64, err error) {
 		return fi.Size(), nil
 	}
 	h := &tar.Header{Name: name, Mode: int64(fi.Mode().Perm()), Size: fi.Size(), ModTime: fi.ModTime()}
-	if owner(fi) == site {
+	if host.Owner(fi) == site {
 		h.Uname = ofTheSite
 	}
 	return h.Size, a.entry(h, f)

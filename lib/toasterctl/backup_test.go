@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"toaster.do/lib/host"
 )
 
 // kept makes a site with a job, and something that a build left, and a backup of it.
@@ -323,7 +325,7 @@ func TestRootsBackupOfTheWebServersSite(t *testing.T) {
 		t.Fatal(err)
 	}
 	fi, err := os.Stat(file)
-	if err != nil || owner(fi) != 0 || fi.Mode().Perm() != 0o600 {
+	if err != nil || host.Owner(fi) != 0 || fi.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", fi, err)
 	}
 	ctl(t, "", "migrate", "--config", config).exits(0)
@@ -331,8 +333,8 @@ func TestRootsBackupOfTheWebServersSite(t *testing.T) {
 	for name, who := range map[string]string{"toaster.db": "nobody", "keys": "root", "toaster.toml": "root",
 		"builds": "uid 4712", "builds/job-1": "uid 4712", "builds/job-1/1/log": "uid 4712"} {
 		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))
-		if err != nil || userName(owner(fi)) != who {
-			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
+		if err != nil || host.UserName(host.Owner(fi)) != who {
+			t.Errorf("%s belongs to %s, %v", name, host.UserName(host.Owner(fi)), err)
 		}
 	}
 	if log := must(os.Stat(filepath.Join(builds, "job-1/1/log"))); int(log.Sys().(*syscall.Stat_t).Gid) != group ||

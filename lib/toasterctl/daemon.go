@@ -13,6 +13,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/host"
 	"toaster.do/lib/store"
 )
 
@@ -171,9 +172,9 @@ func runQueue(w *world) error {
 // slots returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
 // one: the build says so, too.
 func (w *world) slots(cfg *config.Config) []int {
-	_, ids := ofUser()
+	_, ids := host.SlotIDs()
 	slots := max(1, min(cfg.Local.Concurrency, len(ids)))
-	if command := addIDs(cfg.Local.Concurrency); command != nil {
+	if command := host.MissingIDs(cfg.Local.Concurrency); command != nil {
 		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, run %s",
 			count(len(ids), "build"), cfg.Local.Concurrency, strings.Join(command, " ")))
 	}

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
 	"strings"
 
-	"toaster.do/lib/app"
-	"toaster.do/lib/config"
-	"toaster.do/lib/engine"
-	"toaster.do/lib/engine/local"
-	"toaster.do/lib/target"
+	"toaster.do/lib/doctor"
+	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/printable"
 )
 
 type doctorCommand struct {
@@ -41,28 +37,29 @@ func (c doctorCommand) Run(w *world) error {
 	if err := mayLook(cfg.Paths.Database); err != nil {
 		return err
 	}
-	var isolation []finding
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	site := doctor.Site{Config: cfg, Program: program}
+	var isolation []check.Result
 	switch {
 	case !c.Quick:
-		isolation = w.isolation(cfg) // as root, who builds
+		isolation = site.CheckIsolation(w.ctx) // as root, who builds
 	case cfg.Engine == "local":
-		isolation = []finding{unknown("isolation", "--quick skips the test build.")}
+		isolation = []check.Result{check.Skip("isolation", "--quick skips the test build.")}
 	}
 	if err := actAsOwner(cfg.Paths.Database); err != nil {
 		return err
 	}
-	bad, open := 0, 0
-	for _, f := range slices.Concat(w.examineSite(cfg), w.examine(cfg), isolation) {
-		switch {
-		case !f.OK:
-			bad++
-		case f.Unknown:
-			open++
-		}
-		if err := w.tell(f); err != nil {
+	ended := map[check.State]int{}
+	for _, r := range slices.Concat(site.Check(w.ctx), site.CheckEngine(w.ctx, w.logger()), isolation) {
+		ended[r.State]++
+		if err := w.tell(r); err != nil {
 			return err
 		}
 	}
+	bad, open := ended[check.Failed], ended[check.NotChecked]
 	var said []string
 	if bad > 0 {
 		said = append(said, count(bad, "problem"))
@@ -82,75 +79,25 @@ func (c doctorCommand) Run(w *world) error {
 	return nil
 }
 
-// examine looks at the engine that the configuration names, and at what it is to build.
-func (w *world) examine(cfg *config.Config) []finding {
-	targets, err := target.LoadTargets(cfg.Paths.Targets)
-	if err != nil {
-		advice := "Correct " + cfg.Paths.Targets + "."
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			advice = "toasterctl init"
-		case errors.Is(err, fs.ErrPermission):
-			advice = "Check the permissions."
-		}
-		return []finding{sick("targets", err, advice)}
-	}
-	if cfg.Engine == "jenkins" {
-		e, err := app.Jenkins(cfg, w.logger(), nil)
-		if err != nil {
-			return []finding{sick("Jenkins", err, "See [jenkins] in "+cfg.Path+".")}
-		}
-		return e.Doctor(w.ctx, labels(targets))
-	}
-	db, err := openDatabase(w, cfg)
-	if err != nil {
-		return []finding{unknown("runner of the local engine", "the database can't be opened.")}
-	}
-	defer db.Close()
-	f := runnerFinding(local.New(db, cfg.Paths.Builds).Health(w.ctx))
-	if !f.OK {
-		f.Advice = runnerAdvice(cfg)
-	}
-	return []finding{f}
-}
-
-// labels are those of the targets that are offered.
-func labels(targets *target.Targets) (all []string) {
-	for _, t := range targets.On() {
-		all = append(all, t.Label)
-	}
-	return all
-}
-
-// runnerFinding says whether somebody runs the local engine's builds.
-func runnerFinding(h engine.Health) finding {
-	f := finding{What: "runner of the local engine", OK: h.Message.IsZero(), Problem: h.Message.String()}
-	if f.OK {
-		slots := 0
-		for _, s := range h.Slots {
-			slots += s.Online
-		}
-		f.Problem = count(slots, "build") + " at once"
-	}
-	return f
-}
-
-// tell prints a finding: what it is about, what is the matter, what to do.
-func (w *world) tell(f finding) error {
-	sign := "ok      "
+// tell prints a result: what it is about, what is the matter, what to do.
+func (w *world) tell(r check.Result) error {
+	line := map[check.State]string{
+		check.Passed: "ok      ", check.Warning: "warning ", check.Failed: "problem ", check.NotChecked: "unknown ",
+	}[r.State] + r.Name
 	switch {
-	case !f.OK:
-		sign = "problem "
-	case f.Unknown:
-		sign = "unknown "
+	case r.State == check.NotChecked:
+		line += ": not checked: " + r.Message
+	case r.Message != "":
+		line += ": " + r.Message
 	}
-	line := sign + f.What
-	if f.Problem != "" {
-		line += ": " + f.Problem
-	}
-	if _, err := fmt.Fprintln(w.out, printable(line)); err != nil || f.Advice == "" {
+	if _, err := fmt.Fprintln(w.out, printable.Line(line)); err != nil || r.Fix == "" {
 		return err
 	}
-	_, err := fmt.Fprintln(w.out, "        "+printable(f.Advice))
+	_, err := fmt.Fprintln(w.out, "        "+printable.Line(r.Fix))
 	return err
 }
+
+// probeCommand is what doctor runs in a build.
+type probeCommand struct{ doctor.Probe }
+
+func (c probeCommand) Run(w *world) error { return c.Try(w.out) }

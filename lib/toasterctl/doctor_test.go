@@ -28,7 +28,7 @@ func TestDoctorOfTheLocalEngine(t *testing.T) {
 		says("ok      runner of the local engine: 1 build at once", "unknown isolation: not checked: --quick", "unknown the address: not checked: site.url is not set",
 			"unknown static files: not checked", "ok      queued emails: 0").complains("4 checks skipped")
 	changeSite(t, config, "INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES ('eve@example.org', 's', 'b', 1, 1)")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem queued emails: 1, the oldest of 1970-01-01")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem queued emails: Emails are not sent: 1 are queued, the oldest since 1 Jan 1970")
 }
 
 func TestDoctorOfJenkins(t *testing.T) {
@@ -63,7 +63,7 @@ func TestDoctorOfTheSite(t *testing.T) {
 	adjusted(t, config, `url = ""`, `url = "`+s.url+`"`)
 	runUntilReady(t, config)
 	ctl(t, "", "sync", "--config", config).exits(0)
-	doctor().exits(3).says("ok      the database: schema version", "ok      the address "+s.url+"/: without HTTPS", "ok      static files", "ok      cron: “toasterctl sync” ran ")
+	doctor().exits(3).says("ok      the database: schema version", "warning the address "+s.url+"/: without HTTPS", "ok      static files", "ok      cron: “toasterctl sync” ran ")
 
 	adjusted(t, config, `breached_passwords = ""`, `breached_passwords = "breached"`)
 	doctor().exits(1).says("problem breached passwords", "breached: no such file")

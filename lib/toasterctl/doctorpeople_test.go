@@ -16,7 +16,7 @@ func TestDoctorSaysWhoMaySignUp(t *testing.T) {
 	doctor := func() answer { t.Helper(); return ctl(t, "", "doctor", "--quick", "--config", config) }
 	doctor().says("ok      sign-up: requires approval")
 	adjusted(t, config, `mode = "approval"`, `mode = "open"`)
-	doctor().says("ok      sign-up: open", "run programs in builds on this host")
+	doctor().says("warning sign-up: open", "run programs in builds on this host")
 }
 
 func TestDoctorFindsAProxyThatHidesBrowsers(t *testing.T) {
@@ -27,5 +27,5 @@ func TestDoctorFindsAProxyThatHidesBrowsers(t *testing.T) {
 	s.get("/account/login")
 	doctor().says("ok      client addresses")
 	s.get("/account/login", "X-Forwarded-For", "203.0.113.5")
-	doctor().exits(1).says("problem client addresses: hidden by a proxy", "a2enmod remoteip", "mod_extforward")
+	doctor().exits(1).says("problem client addresses: A proxy hides", "a2enmod remoteip", "mod_extforward")
 }

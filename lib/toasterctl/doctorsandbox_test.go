@@ -1,14 +1,13 @@
 package main
 
 import (
-	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
+	"toaster.do/lib/host"
 	"toaster.do/lib/target"
 )
 
@@ -76,19 +75,19 @@ func TestDoctorTriesWhatABuildCanDo(t *testing.T) {
 		"doctor",
 		"--config",
 		config,
-	).says("ok      isolation: owners", "limits of a process: 65536 open files, 1000 processes",
+	).says("warning isolation: owners", "limits of a process: 65536 open files, 1000 processes",
 		"ok      isolation: disk: builds that exceed their share are stopped, and this host keeps 1 GiB",
 		"ok      targets: this host meets the requirements")
-	for _, p := range probed {
-		if !strings.Contains(said.out, "isolation: "+p.what+": ") ||
-			strings.Contains(said.out, "problem isolation: "+p.what) {
-			t.Errorf("%s:\n%s", p.what, said.out)
+	for _, what := range []string{"files", "devices", "processes", "users", "system calls", "kernel interfaces", "network"} {
+		if !strings.Contains(said.out, "isolation: "+what+": ") ||
+			strings.Contains(said.out, "problem isolation: "+what) {
+			t.Errorf("%s:\n%s", what, said.out)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(config), "*doctor-*")); left != nil {
 		t.Errorf("it left %v", left)
 	}
-	if there("/sys/fs/cgroup/memory") || there("/sys/fs/cgroup/cgroup.controllers") {
+	if host.Exists("/sys/fs/cgroup/memory") || host.Exists("/sys/fs/cgroup/cgroup.controllers") {
 		said.says("ok      isolation: memory, processes and processors: the cgroups of this host enforce")
 	}
 }
@@ -225,38 +224,5 @@ func TestDoctorFindsAProxyThatBuildsCantReach(t *testing.T) {
 		"problem isolation: the proxy",
 	) {
 		t.Error(out)
-	}
-}
-
-// Doctor and the sandbox have one idea of what is closed.
-func TestClosedNetworksAreTheSandboxs(t *testing.T) {
-	text, err := os.ReadFile("../dockerfile/zsh/network.zsh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, rest, _ := strings.Cut(string(text), "closed=(")
-	rest, _, found := strings.Cut(rest, "$host_networks)")
-	if !found {
-		t.Fatal("network.zsh has no list")
-	}
-	var have []netip.Prefix
-	for _, word := range strings.Fields(rest) {
-		if !strings.Contains(word, "/") {
-			word += "/32"
-		}
-		have = append(have, netip.MustParsePrefix(word))
-	}
-	if !slices.Equal(have, closedNets) {
-		t.Errorf("the sandbox closes %v, doctor knows %v", have, closedNets)
-	}
-}
-
-func TestIsClosed(t *testing.T) {
-	for address, want := range map[string]bool{"10.1.2.3": true, "127.0.0.1": true, "192.168.0.1": true,
-		"172.31.0.1": true, "172.32.0.1": false,
-		"169.254.169.254": true, "1.1.1.1": false, "151.101.2.132": false, "239.0.0.1": true, "100.127.0.1": true} {
-		if got := isClosed(netip.MustParseAddr(address)); got != want {
-			t.Errorf("%s: %v", address, got)
-		}
 	}
 }

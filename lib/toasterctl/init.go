@@ -12,6 +12,7 @@ import (
 	"toaster.do/conf"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/host"
 )
 
 type initCommand struct {
@@ -34,8 +35,8 @@ func (c *initCommand) Run(w *world) error {
 	s := setup{world: w}
 	err := s.make(c)
 	if errors.Is(err, fs.ErrPermission) && c.Dir+w.config+os.Getenv("TOASTER_CONF") == "" && os.Geteuid() != 0 {
-		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: %s.",
-			"Run “%s”, or create a site in a folder: toasterctl init --dir DIR", err.Error(), commandAs(0))
+		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: "+err.Error()+".",
+			"Run “"+host.CommandAs(0)+"”, or create a site in a folder: toasterctl init --dir DIR")
 	}
 	if err == nil && s.made > 0 && w.terminal() != nil {
 		fmt.Fprintln(w.err, "Next steps: create the first account (toasterctl user add --admin), then check the installation (toasterctl doctor).")
@@ -58,7 +59,7 @@ func (s *setup) make(c *initCommand) error {
 	if err != nil {
 		return err
 	}
-	mode, keeper := fs.FileMode(0o755), self()
+	mode, keeper := fs.FileMode(0o755), host.Self()
 	if c.Dir != "" {
 		if keeper, err = c.owner(c.Dir); err != nil {
 			return err
@@ -92,7 +93,7 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 	if err != nil {
 		return err
 	}
-	if err := s.folder(filepath.Dir(cfg.Paths.Targets), 0o755, self()); err != nil {
+	if err := s.folder(filepath.Dir(cfg.Paths.Targets), 0o755, host.Self()); err != nil {
 		return err
 	}
 	if err := s.file(cfg.Paths.Targets, targets); err != nil {
@@ -117,13 +118,13 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 }
 
 // within makes the configuration's paths lie beside it. But root's builds don't work in a folder of another user.
-func within(text []byte, owner identity) []byte {
+func within(text []byte, owner host.Identity) []byte {
 	d := config.Default().Paths
 	var pairs []string
 	for _, path := range []string{d.Database, d.Keys, d.Targets, d.Builds} {
 		pairs = append(pairs, `"`+path+`"`, `"`+filepath.Base(path)+`"`)
 	}
-	if owner == self() {
+	if owner == host.Self() {
 		pairs = append(pairs, `"`+config.Default().Local.WorkDir+`"`, `"work"`)
 	}
 	return []byte(strings.NewReplacer(pairs...).Replace(string(text)))

@@ -7,6 +7,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -65,13 +66,13 @@ func (c change) do(w *world, will, done string, act func(*jobs.Service, found) e
 			return err
 		}
 		if c.DryRun {
-			_, err = fmt.Fprintf(w.out, "would %s %s, which is %s\n", will, printable(f.String()), condition(f.Job))
+			_, err = fmt.Fprintf(w.out, "would %s %s, which is %s\n", will, printable.Line(f.String()), condition(f.Job))
 			return err
 		}
 		if err := act(s, f); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w.out, "%s %s\n", done, printable(f.String()))
+		_, err = fmt.Fprintf(w.out, "%s %s\n", done, printable.Line(f.String()))
 		return err
 	})
 }

@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 )
 
 type jobAdd struct {
@@ -91,6 +92,6 @@ func (c *jobAdd) foretell(w *world, owner string, checked *jobs.Checked) error {
 	if c.Start {
 		start = ", and start a build"
 	}
-	_, err := fmt.Fprintf(w.out, "would create a job of %s for %s: %s%s\n", printable(owner), c.Target, count(checked.Steps, "step"), start)
+	_, err := fmt.Fprintf(w.out, "would create a job of %s for %s: %s%s\n", printable.Line(owner), c.Target, count(checked.Steps, "step"), start)
 	return err
 }

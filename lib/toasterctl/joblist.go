@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"toaster.do/lib/api"
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
@@ -13,53 +14,16 @@ type jobList struct {
 	JSON  bool   `help:"Print a JSON array."`
 }
 
-// jobView is a job as the site's JSON has it, and whose it is.
+// jobView is a job as the site's JSON has it, and what its administrator wants to know.
 type jobView struct {
-	ID      string           `json:"id"`
-	Name    string           `json:"name"`
-	Owner   string           `json:"owner"`
-	Target  string           `json:"target"`
-	Title   string           `json:"target_title"`
-	State   store.BuildState `json:"state"`
-	Enabled bool             `json:"enabled"`
-	Problem string           `json:"problem,omitempty"`
-	Created time.Time        `json:"created_at"`
-	Builds  []buildView      `json:"builds,omitempty"`
-}
-
-type buildView struct {
-	Number      int              `json:"number"`
-	State       store.BuildState `json:"state"`
-	Reason      string           `json:"reason,omitempty"`
-	QueuedAt    time.Time        `json:"queued_at"`
-	StartedAt   time.Time        `json:"started_at,omitzero"`
-	EndedAt     time.Time        `json:"ended_at,omitzero"`
-	ExpectedEnd time.Time        `json:"expected_end,omitzero"`
-	Step        int              `json:"step"`
-	Steps       int              `json:"steps"`
-	Artifacts   []artifactView   `json:"artifacts"`
-}
-
-type artifactView struct {
-	Path   string `json:"path"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
+	api.Job
+	Owner   string    `json:"owner"`
+	Problem string    `json:"problem,omitempty"`
+	Created time.Time `json:"created_at"`
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{ID: j.ID, Name: j.Name, Owner: owner, Target: j.Target, Title: j.TargetTitle.String(),
-		State: j.State(), Enabled: j.Enabled, Problem: j.EngineError.String(), Created: j.CreatedAt}
-}
-
-func viewBuild(b *store.Build, artifacts []store.Artifact) buildView {
-	v := buildView{
-		Number: b.Number, State: b.State, Reason: b.Why().String(), QueuedAt: b.QueuedAt, StartedAt: b.StartedAt, EndedAt: b.EndedAt,
-		ExpectedEnd: b.ExpectedEnd(), Step: b.Step, Steps: b.Steps, Artifacts: []artifactView{},
-	}
-	for _, a := range artifacts {
-		v.Artifacts = append(v.Artifacts, artifactView(a))
-	}
-	return v
+	return jobView{api.JobOf(j), owner, j.EngineError, j.CreatedAt}
 }
 
 func (jobList) Help() string {

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"strconv"
 
+	"toaster.do/lib/api"
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -49,7 +51,7 @@ func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
 				return v, err
 			}
 		}
-		v.Builds = append(v.Builds, viewBuild(b, artifacts))
+		v.Builds = append(v.Builds, api.BuildOf(b, append([]store.Artifact{}, artifacts...)))
 	}
 	return v, nil
 }
@@ -59,9 +61,9 @@ func (w *world) status(v jobView) error {
 	if !v.Enabled {
 		enabled = ", disabled"
 	}
-	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable(v.Name), printable(v.Owner), printable(v.Title), v.State, enabled)
+	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable.Line(v.Name), printable.Line(v.Owner), printable.Line(v.Title), v.State, enabled)
 	if v.Problem != "" {
-		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable(v.Problem))
+		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable.Line(v.Problem))
 	}
 	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "FINISHED", "REASON"}}
 	for _, b := range v.Builds {
@@ -69,7 +71,8 @@ func (w *world) status(v jobView) error {
 		if b.Steps > 0 {
 			step = fmt.Sprintf("%d/%d", b.Step, b.Steps)
 		}
-		rows = append(rows, []string{strconv.Itoa(b.Number), string(b.State), step, day(b.QueuedAt), day(b.StartedAt), day(b.EndedAt), b.Reason})
+		rows = append(rows, []string{strconv.Itoa(b.Number), string(b.State), step, dayOf(b.QueuedAt), dayOf(b.StartedAt),
+			dayOf(b.EndedAt), b.Reason})
 	}
 	if err := w.table(rows); err != nil || len(v.Builds) == 0 || len(v.Builds[0].Artifacts) == 0 {
 		return err

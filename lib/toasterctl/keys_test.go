@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/host"
 	"toaster.do/lib/store"
 )
 
@@ -113,7 +114,7 @@ func TestRootChangesTheKeysOfTheWebServersSite(t *testing.T) {
 	}
 	ctl(t, "", "keys", "--config", site).exits(0)
 	after, err := os.Stat(keys)
-	if now, again := os.ReadFile(keys); err != nil || again != nil || bytes.Equal(now, text) || owner(after) != owner(before) || after.Mode() != before.Mode() {
+	if now, again := os.ReadFile(keys); err != nil || again != nil || bytes.Equal(now, text) || host.Owner(after) != host.Owner(before) || after.Mode() != before.Mode() {
 		t.Errorf("%v: %v, %v", after, err, again)
 	}
 	ended(t, "", as(65534, "keys", "--config", site)).exits(1).complains("belongs to root")

@@ -10,6 +10,7 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/target"
 )
 
@@ -111,9 +112,9 @@ func writeFindings(to io.Writer, file string, findings []dockerfile.Finding) err
 		if f.Line > 0 {
 			place = fmt.Sprintf("%s:%d", file, f.Line)
 		}
-		fmt.Fprintf(w, "%s: %s %s: %s\n", printable(place), f.Level, f.Rule, printable(f.Message.String()))
+		fmt.Fprintf(w, "%s: %s %s: %s\n", printable.Line(place), f.Level, f.Rule, printable.Line(f.Message.String()))
 		if !f.Advice.IsZero() {
-			fmt.Fprintf(w, "    %s\n", printable(f.Advice.String()))
+			fmt.Fprintf(w, "    %s\n", printable.Line(f.Advice.String()))
 		}
 	}
 	return w.Flush() // with the first error of any write

@@ -2,7 +2,7 @@ package main
 
 import (
 	"toaster.do/lib/config"
-	"toaster.do/lib/health"
+	"toaster.do/lib/doctor"
 	"toaster.do/lib/jobs"
 )
 
@@ -14,7 +14,7 @@ func (metricsCommand) Help() string {
 
 func (metricsCommand) Run(w *world) error {
 	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		report, err := health.Look(w.ctx, cfg, s)
+		report, err := doctor.Site{Config: cfg}.Look(w.ctx, s)
 		if err != nil {
 			return err
 		}

@@ -5,17 +5,15 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
-	"strings"
-	"syscall"
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/host"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/shell"
 	"toaster.do/lib/store"
 )
 
@@ -37,8 +35,8 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return apperr.New(apperr.PermissionDenied, "%s belongs to %s, and you are %s.",
-				"Run the command as the owner: %s", path, userName(owner(fi)), userName(os.Geteuid()), commandAs(owner(fi)))
+			return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, host.UserName(host.Owner(fi)), host.UserName(os.Geteuid())),
+				"Run the command as the owner: "+host.CommandAs(host.Owner(fi)))
 		}
 		path = filepath.Dir(path)
 	}
@@ -86,7 +84,7 @@ func asOwner(database string) error {
 		if err != nil {
 			continue // package store says what is to be done
 		}
-		if owner(fi) != os.Geteuid() {
+		if host.Owner(fi) != os.Geteuid() {
 			return notYours(path)
 		}
 	}
@@ -101,15 +99,15 @@ func twoOwners(database string) error {
 		return nil // as in asOwner
 	}
 	fi, err := os.Stat(database)
-	if err != nil || owner(dir) == owner(fi) {
+	if err != nil || host.Owner(dir) == host.Owner(fi) {
 		return nil
 	}
-	path, wanted := database, owner(dir)
+	path, wanted := database, host.Owner(dir)
 	if wanted == 0 {
-		path, wanted = folder, owner(fi)
+		path, wanted = folder, host.Owner(fi)
 	}
 	return apperr.New(apperr.FailedPrecondition, "%s belongs to %s, and its folder to %s.",
-		"As root: chown %s: %s", database, userName(owner(fi)), userName(owner(dir)), shellWord(userName(wanted)), shellWord(path))
+		"As root: chown %s: %s", database, host.UserName(host.Owner(fi)), host.UserName(host.Owner(dir)), shell.Quote(host.UserName(wanted)), shell.Quote(path))
 }
 
 // actAsOwner makes root act as the owner of a database, and refuses anybody else.
@@ -118,50 +116,4 @@ func actAsOwner(database string) error {
 		return err
 	}
 	return asOwner(database)
-}
-
-func owner(fi fs.FileInfo) int { return int(fi.Sys().(*syscall.Stat_t).Uid) }
-
-func userName(uid int) string {
-	if u, err := user.LookupId(strconv.Itoa(uid)); err == nil {
-		return u.Username
-	}
-	return "uid " + strconv.Itoa(uid)
-}
-
-// commandAs returns this very command line as another user would run it. Root may lack sudo, but has runuser.
-func commandAs(uid int) string {
-	self, err := os.Executable()
-	if err != nil {
-		self = os.Args[0]
-	}
-	words := []string{"sudo", "-u", userName(uid)}
-	u, err := user.LookupId(strconv.Itoa(uid))
-	switch {
-	case err != nil:
-		words = []string{"sudo", "-u", "#" + strconv.Itoa(uid)}
-	case os.Geteuid() == 0:
-		words = []string{"runuser", "-u", u.Username, "--"}
-	case uid == 0:
-		words = []string{"sudo"}
-	}
-	if conf := os.Getenv("TOASTER_CONF"); conf != "" {
-		words = append(words, "env", "TOASTER_CONF="+conf) // sudo keeps no such variable
-	}
-	words = append(append(words, self), os.Args[1:]...)
-	for i, word := range words {
-		words[i] = shellWord(word)
-	}
-	return strings.Join(words, " ")
-}
-
-// shellWord quotes a word for a POSIX shell where it has to be.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"toaster.do/lib/host"
+	"toaster.do/lib/shell"
 )
 
 // asRoot skips a test that has to be root, except where all has to be tested.
@@ -46,8 +49,8 @@ func TestRootMakesASiteForTheWebServersUser(t *testing.T) {
 	}
 	for _, name := range []string{".", "toaster.db"} {
 		fi, err := os.Stat(filepath.Join(dir, name))
-		if err != nil || userName(owner(fi)) != "nobody" {
-			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
+		if err != nil || host.UserName(host.Owner(fi)) != "nobody" {
+			t.Errorf("%s belongs to %s, %v", name, host.UserName(host.Owner(fi)), err)
 		}
 	}
 	// The builds can be read by the web server's group, and written by somebody else.
@@ -55,7 +58,7 @@ func TestRootMakesASiteForTheWebServersUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if st := builds.Sys().(*syscall.Stat_t); userName(int(st.Uid)) == "nobody" ||
+	if st := builds.Sys().(*syscall.Stat_t); host.UserName(int(st.Uid)) == "nobody" ||
 		strconv.Itoa(int(st.Gid)) != nobody.Gid || builds.Mode().Perm() != 0o750 {
 		t.Errorf("the builds belong to %d:%d, with the rights %v", st.Uid, st.Gid, builds.Mode())
 	}
@@ -111,12 +114,12 @@ func as(uid uint32, args ...string) *exec.Cmd {
 
 func TestShellWord(t *testing.T) {
 	for _, word := range []string{"", "a b", "it's", "$HOME `id`", "--config=/x", "é", "a\nb", "*"} {
-		got := ended(t, "", exec.Command("sh", "-c", "printf %s "+shellWord(word))).exits(0)
+		got := ended(t, "", exec.Command("sh", "-c", "printf %s "+shell.Quote(word))).exits(0)
 		if got.out != word {
 			t.Errorf("%q arrives as %q", word, got.out)
 		}
 	}
-	if quoted := shellWord("plain-word"); strings.Contains(quoted, "'") {
+	if quoted := shell.Quote("plain-word"); strings.Contains(quoted, "'") {
 		t.Errorf("needless quotes: %s", quoted)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 )
 
@@ -23,7 +24,7 @@ func TestPackLeavesOutWhatIsIgnored(t *testing.T) {
 	if err := os.Symlink("a", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := pack(dir, "", 1<<20)
+	archive, err := buildcontext.Pack(dir, "", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestPackGoesByTheDockerfile(t *testing.T) {
 	if err := os.Link(filepath.Join(dir, "public"), filepath.Join(dir, "public2")); err != nil {
 		t.Fatal(err)
 	}
-	archive, err := pack(dir, "docker/app.Dockerfile", 1<<20)
+	archive, err := buildcontext.Pack(dir, "docker/app.Dockerfile", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +89,7 @@ func TestPackGoesByADockerfileOutside(t *testing.T) {
 	}
 	lists(write(t, filepath.Join(t.TempDir(), "blend"),
 		ctl(t, "", "blend", "--context", folder, filepath.Join(dir, "outside/app")).exits(0).out))
-	archive, err := pack(folder, "../outside/app", 1<<20)
+	archive, err := buildcontext.Pack(folder, "../outside/app", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +111,7 @@ func TestPackGivesTheSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		if archives[i], err = pack(dir, "", 1<<20); err != nil {
+		if archives[i], err = buildcontext.Pack(dir, "", 1<<20); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -122,10 +123,10 @@ func TestPackGivesTheSameBytes(t *testing.T) {
 func TestPackHasALimit(t *testing.T) {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "a"), "12345678")
-	if _, err := pack(dir, "", 8); err != nil {
+	if _, err := buildcontext.Pack(dir, "", 8); err != nil {
 		t.Error(err)
 	}
-	if _, err := pack(dir, "", 7); apperr.KindOf(err) != apperr.TooLarge {
+	if _, err := buildcontext.Pack(dir, "", 7); apperr.KindOf(err) != apperr.TooLarge {
 		t.Errorf("8 bytes in a context of 7: %v", err)
 	}
 }

@@ -3,13 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"strings"
-	"unicode"
 
 	"github.com/alecthomas/kong"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 )
 
 // report says what went wrong, and what to do next, and returns the exit status.
@@ -28,16 +27,16 @@ func (w *world) report(err error) int {
 		if c := parse.Context.Selected(); c != nil {
 			name = c.FullPath()
 		}
-		fmt.Fprintf(w.err, "toasterctl: %s\nRun “%s --help” for the usage.\n", printable(err.Error()), name)
+		fmt.Fprintf(w.err, "toasterctl: %s\nRun “%s --help” for the usage.\n", printable.Line(err.Error()), name)
 		return 2
 	case errors.As(err, &misuse):
-		fmt.Fprintf(w.err, "toasterctl: %s\n", printable(misuse.message))
+		fmt.Fprintf(w.err, "toasterctl: %s\n", printable.Line(misuse.message))
 		return 2
 	}
 	message, advice := explain(err)
-	fmt.Fprintf(w.err, "toasterctl: %s\n", printable(message))
+	fmt.Fprintf(w.err, "toasterctl: %s\n", printable.Line(message))
 	if advice != "" {
-		fmt.Fprintln(w.err, printable(advice))
+		fmt.Fprintln(w.err, printable.Line(advice))
 	}
 	return 1
 }
@@ -48,41 +47,7 @@ func explain(err error) (message, advice string) {
 	if errors.As(err, &rejected) {
 		err = rejected.Faults[0]
 	}
-	var f *apperr.Error
-	if !errors.As(err, &f) {
-		return err.Error(), ""
-	}
-	message = f.Message.String()
-	if f.Err != nil {
-		message += " (" + f.Err.Error() + ")"
-	}
-	return message, forAdministrator(f.Advice.String())
-}
-
-// forAdministrator leaves out what an advice says to others: its reader here is the administrator, and the
-// cause that the log would tell is printed.
-func forAdministrator(advice string) string {
-	_, mine, ok := strings.Cut(advice, "Administrator: ")
-	switch {
-	case !ok:
-		return advice
-	case mine == "see the log.":
-		return ""
-	}
-	return strings.ToUpper(mine[:1]) + mine[1:]
-}
-
-// printable keeps what others wrote from moving the terminal's cursor, or from looking like a line of its own.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsPrint(r):
-			return r
-		}
-		return unicode.ReplacementChar
-	}, s)
+	return apperr.Explain(err)
 }
 
 // orSee adds to a NotFound that gives no advice which command shows what there is.

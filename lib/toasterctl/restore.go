@@ -17,6 +17,8 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/host"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -82,7 +84,7 @@ func (r *restorer) tellHeld() {
 	}
 	fmt.Fprintln(r.out, ", or:")
 	for _, h := range r.held {
-		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable(h.Job.Name), printable(h.Owner))
+		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable.Line(h.Job.Name), printable.Line(h.Owner))
 	}
 }
 
@@ -95,7 +97,7 @@ type restorer struct {
 	held    []store.Held   // jobs whose builds were under way
 	emails  int            // that waited
 	cfg     *config.Config // the backup's
-	owner   identity
+	owner   host.Identity
 	waiting string // the folder of the database that waits to be put in its place
 }
 
@@ -108,7 +110,7 @@ func (r *restorer) prepare(owner string) error {
 	if err != nil {
 		return err
 	}
-	if err := r.folder(filepath.Dir(target), 0o755, self()); err != nil {
+	if err := r.folder(filepath.Dir(target), 0o755, host.Self()); err != nil {
 		return err
 	}
 	if r.cfg, err = r.parse(target); err != nil {
@@ -122,7 +124,7 @@ func (r *restorer) prepare(owner string) error {
 		return err
 	}
 	for _, path := range r.smallFiles() {
-		if err := r.folder(filepath.Dir(path), 0o755, self()); err != nil {
+		if err := r.folder(filepath.Dir(path), 0o755, host.Self()); err != nil {
 			return err
 		}
 	}
@@ -323,15 +325,15 @@ func (r *restorer) putFile(path string, file smallFile) error {
 	}
 	defer os.Remove(f.Name())
 	_, err = f.Write(file.text)
-	whose := identity{os.Getuid(), os.Getgid()} // also after actAsOwner
+	whose := host.Identity{UID: os.Getuid(), GID: os.Getgid()} // also after actAsOwner
 	if file.mode&0o007 == 0 {
-		whose.gid = r.owner.gid
+		whose.GID = r.owner.GID
 	}
 	if file.owner == ofTheSite {
 		whose = r.owner
 	}
 	if os.Geteuid() == 0 {
-		err = errors.Join(err, f.Chown(whose.uid, whose.gid))
+		err = errors.Join(err, f.Chown(whose.UID, whose.GID))
 	}
 	if err := errors.Join(err, f.Chmod(file.mode), f.Sync(), f.Close()); err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"toaster.do/lib/host"
 )
 
 // runUntilReady starts a runner, returns when it has said so, and ends it with the test.
@@ -117,8 +119,8 @@ func TestRootsRunnerLeavesTheDatabaseToItsOwner(t *testing.T) {
 	}
 	for _, name := range names {
 		fi, err := os.Stat(filepath.Join(filepath.Dir(config), name))
-		if err != nil || userName(owner(fi)) != "nobody" {
-			t.Errorf("%s belongs to %s, %v", name, userName(owner(fi)), err)
+		if err != nil || host.UserName(host.Owner(fi)) != "nobody" {
+			t.Errorf("%s belongs to %s, %v", name, host.UserName(host.Owner(fi)), err)
 		}
 	}
 }

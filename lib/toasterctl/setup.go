@@ -1,15 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/host"
 	"toaster.do/lib/store"
 )
 
@@ -21,7 +25,7 @@ func (s *setup) say(what string, args ...any) error {
 
 // folder makes a folder, and the folders above it. The one above may be another user's, who could put a link in its
 // place.
-func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
+func (s *setup) folder(path string, mode fs.FileMode, a host.Identity) error {
 	if fi, err := os.Stat(path); err == nil {
 		if !fi.IsDir() {
 			return apperr.New(apperr.FailedPrecondition, "%s is not a folder.", "Rename it, then run this again.", path)
@@ -40,15 +44,15 @@ func (s *setup) folder(path string, mode fs.FileMode, a identity) error {
 	}
 	defer f.Close()
 	fi, err := f.Stat()
-	if err == nil && owner(fi) != os.Geteuid() {
+	if err == nil && host.Owner(fi) != os.Geteuid() {
 		err = apperr.New(apperr.AlreadyExists, "%s was just created by another program.",
 			"Check the existing files, then run this again.", path)
 	}
 	if err == nil {
 		err = f.Chmod(mode)
 	}
-	if err == nil && a != self() {
-		err = f.Chown(a.uid, a.gid)
+	if err == nil && a != host.Self() {
+		err = f.Chown(a.UID, a.GID)
 	}
 	if err != nil {
 		return err
@@ -77,11 +81,11 @@ func (s *setup) file(path string, text []byte) error {
 }
 
 // keys makes the site's keys: the web server's group may read them, nobody but their maker may change them.
-func (s *setup) keys(path string, a identity) error {
+func (s *setup) keys(path string, a host.Identity) error {
 	if _, err := os.Lstat(path); err == nil {
 		return nil
 	}
-	if err := s.folder(filepath.Dir(path), 0o755, self()); err != nil {
+	if err := s.folder(filepath.Dir(path), 0o755, host.Self()); err != nil {
 		return err
 	}
 	if err := config.NewKeys(path); err != nil {
@@ -93,8 +97,8 @@ func (s *setup) keys(path string, a identity) error {
 	}
 	defer f.Close()
 	fi, err := f.Stat()
-	if err == nil && fi.Sys().(*syscall.Stat_t).Nlink == 1 && a.gid != os.Getegid() {
-		err = f.Chown(-1, a.gid)
+	if err == nil && fi.Sys().(*syscall.Stat_t).Nlink == 1 && a.GID != os.Getegid() {
+		err = f.Chown(-1, a.GID)
 	}
 	if err != nil {
 		return err
@@ -103,7 +107,7 @@ func (s *setup) keys(path string, a identity) error {
 }
 
 // database makes the database as its owner. This process stays that user: nothing is left to do as root.
-func (s *setup) database(path string, a identity) error {
+func (s *setup) database(path string, a host.Identity) error {
 	if err := become(a); err != nil {
 		return err
 	}
@@ -115,4 +119,52 @@ func (s *setup) database(path string, a identity) error {
 		return err
 	}
 	return s.say("%s, schema version %d", path, to)
+}
+
+// ids gives the builds of a site's slots ids of their own.
+func (s *setup) ids(slots int) error {
+	command := host.MissingIDs(slots)
+	if command == nil {
+		return nil
+	}
+	for _, path := range []string{host.SubUIDs, host.SubGIDs} { // usermod makes none
+		if f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL, 0o644); err == nil {
+			f.Close()
+		}
+	}
+	if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+		_, err = fmt.Fprintf(s.err,
+			"User IDs for builds can't be assigned, and builds fail without them: %s%v\nAs root: %s\n",
+			out, err, strings.Join(command, " "))
+		return err
+	}
+	return s.say("%d user and group IDs for builds, in %s and %s", slots*host.IDsOfABuild, host.SubUIDs, host.SubGIDs)
+}
+
+// keeper returns who the logs and artifacts of a site belong to, whose database is the owner's: a user of their own,
+// so that the web programs can read them and no more. It makes that user for an installed site.
+func (s *setup) keeper(owner host.Identity, installed bool) (host.Identity, error) {
+	if os.Getuid() != 0 || owner.UID == 0 {
+		return owner, nil
+	}
+	a, err := host.LookUp(host.Keeper)
+	if err != nil && installed {
+		out, err := exec.Command("useradd", "--system", "--user-group", "--no-create-home",
+			"--home-dir", "/nonexistent",
+			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", host.Keeper).CombinedOutput()
+		if err != nil {
+			return a, apperr.Wrap(apperr.Unavailable, fmt.Errorf("%w: %s", err, out),
+				fmt.Sprintf("The user %s can't be created: %s %v.", host.Keeper, bytes.TrimSpace(out), err),
+				"Create it by hand as a system user without login, then run this again.")
+		}
+		if err := s.say("the user %s, who owns the builds", host.Keeper); err != nil {
+			return a, err
+		}
+		if a, err = host.LookUp(host.Keeper); err != nil {
+			return a, err
+		}
+	} else if err != nil {
+		a.UID = 0
+	}
+	return host.Identity{UID: a.UID, GID: owner.GID}, nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/jobs"
 )
@@ -148,7 +149,7 @@ func (s *source) readArchive(limits dockerfile.Limits) ([]byte, error) {
 		return nil, err
 	}
 	if fi.IsDir() {
-		return pack(s.Context, s.name(), limits.Unpacked)
+		return buildcontext.Pack(s.Context, s.name(), limits.Unpacked)
 	}
 	return readBounded(s.Context, limits.Compressed)
 }

@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/jobs"
@@ -77,7 +78,7 @@ func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Bl
 		return fail(err)
 	}
 	src.Name = s.name()
-	if isOuter(s.Context, src.Name) {
+	if buildcontext.IsOuter(s.Context, src.Name) {
 		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {

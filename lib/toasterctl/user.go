@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"toaster.do/lib/auth"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -81,7 +82,7 @@ func (c *userAdd) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w.out, "%s can log in now.\n", printable(p.Email))
+		_, err = fmt.Fprintf(w.out, "%s can log in now.\n", printable.Line(p.Email))
 		return err
 	})
 }
@@ -136,7 +137,7 @@ func (w *world) table(rows [][]string) error {
 	t := tabwriter.NewWriter(w.out, 0, 0, 2, ' ', 0)
 	for _, row := range rows {
 		for i := range row {
-			row[i] = printable(row[i])
+			row[i] = printable.Line(row[i])
 			if row[i] == "" {
 				row[i] = "-"
 			}

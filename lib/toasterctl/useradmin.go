@@ -7,6 +7,7 @@ import (
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -30,7 +31,7 @@ func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Servi
 		if err != nil {
 			return orSee(err, "user list")
 		}
-		_, err = fmt.Fprintf(w.out, done+"\n", printable(p.Email))
+		_, err = fmt.Fprintf(w.out, done+"\n", printable.Line(p.Email))
 		return err
 	})
 }
@@ -137,7 +138,7 @@ func (c *userLimit) Run(w *world) error {
 		if err := s.Store.SetLimits(w.ctx, p.ID, own, deed("", "", "")); err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(w.out, "The limits of %s are set: %s\n", printable(p.Email), own)
+		_, err = fmt.Fprintf(w.out, "The limits of %s are set: %s\n", printable.Line(p.Email), own)
 		return err
 	})
 }

@@ -1,7 +1,6 @@
 package web
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -16,6 +15,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth/session"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/nearest"
 	"toaster.do/lib/store"
 )
 
@@ -255,37 +255,15 @@ func (r *Request) knownQuery() error {
 // unknownField refuses a field that the form doesn't have.
 func unknownField(name string, fields Fields) error {
 	name = Short(name)
-	advice := i18n.T("Omit it.")
-	best := 3 // how many letters may be wrong
-	for _, known := range slices.Sorted(maps.Keys(fields)) {
-		if n := distance(strings.ToLower(name), known); !fields[known].Hidden && n < min(best, cmp.Or(len(known)/2, 1)) {
-			best, advice = n, i18n.T("Did you mean “%s”?", known)
+	advice := "Omit it."
+	var known []string
+	for _, field := range slices.Sorted(maps.Keys(fields)) {
+		if !fields[field].Hidden && len(field) > 3 { // short ones are near to everything
+			known = append(known, field)
 		}
 	}
-	return apperr.New(apperr.InvalidArgument, "The field “%s” is not supported here.", "%s", name,
-		advice).At(name).Coded("unknown_field")
-}
-
-// distance is how many letters have to be put in, left out, changed or swapped with their neighbour to make b of a
-// (optimal string alignment).
-func distance(a, b string) int {
-	above, row := make([]int, len(b)+1), make([]int, len(b)+1)
-	var top []int
-	for j := range row {
-		row[j] = j
+	if meant := nearest.To(strings.ToLower(name), known); meant != "" {
+		advice = "Did you mean “" + meant + "”?"
 	}
-	for i := range len(a) {
-		top, above, row = above, row, make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			row[j+1] = min(above[j+1]+1, row[j]+1, above[j])
-			if a[i] != b[j] {
-				row[j+1] = min(above[j+1], row[j], above[j]) + 1
-				if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-					row[j+1] = min(row[j+1], top[j-1]+1)
-				}
-			}
-		}
-	}
-	return row[len(b)]
+	return apperr.New(apperr.InvalidArgument, "The field “"+name+"” is not supported here.", advice).At(name).Coded("unknown_field")
 }

@@ -5,8 +5,8 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"toaster.do/lib/printable"
 )
 
 // place splits what the web server says of a CGI request into the path the site is mounted under and the path
@@ -68,7 +68,7 @@ func escaped(plain string) string { return (&url.URL{Path: plain}).EscapedPath()
 // segments splits a path; ok is false where a segment is empty, "." or "..", or something in it is no text: no route
 // has one.
 func segments(path string) (list []string, ok bool) {
-	if !utf8.ValidString(path) || strings.ContainsFunc(path, unicode.IsControl) {
+	if !printable.IsPath(path) {
 		return nil, false
 	}
 	path = strings.TrimPrefix(path, "/")

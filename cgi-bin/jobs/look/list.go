@@ -4,14 +4,12 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 
+	"toaster.do/lib/api"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
-
-const pageLength = 25
 
 // fewJobs are looked over without a search.
 const fewJobs = 5
@@ -41,21 +39,16 @@ func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
 	if l.JobPage, err = s.Jobs(r.Context(), r.Identity.User.ID, l.Query); err != nil {
 		return err
 	}
-	l.Pages = (l.Found + pageLength - 1) / pageLength
+	l.Pages = web.Pages(l.Found)
 	if r.JSON() {
-		list := []Job{}
+		list := []api.Job{}
 		for _, job := range l.Jobs {
-			list = append(list, brief(job))
+			list = append(list, api.Brief(job))
 		}
 		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page, "pages": l.Pages})
 	}
 	l.First, l.Latest = l.Query.Offset+1, l.Query.Offset+len(l.Jobs)
-	if l.Page > 1 {
-		l.Newer = l.address(l.Page - 1)
-	}
-	if l.Page < l.Pages {
-		l.Older = l.address(l.Page + 1)
-	}
+	l.Newer, l.Older = web.PageAddresses("/jobs", asked(l.Query), l.Page, l.Pages)
 	l.Search = l.Total > fewJobs || l.Filtered()
 	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Finalized })
 	return r.Page(w, http.StatusOK, listTemplate.With(l), view.View{Here: "jobs", Notice: Notice(r)})
@@ -66,11 +59,8 @@ func (l listing) Filtered() bool { return l.Query.Text != "" || l.Query.State !=
 
 // jobQuery reads q, state, sort and page; what makes no sense is passed over.
 func jobQuery(v url.Values) (q store.JobQuery, number int) {
-	number, err := strconv.Atoi(v.Get("page"))
-	if err != nil || number < 1 || number > 1e6 {
-		number = 1
-	}
-	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * pageLength, Limit: pageLength}
+	number = web.PageNumber(v)
+	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * web.PageLength, Limit: web.PageLength}
 	if state := store.BuildState(v.Get("state")); slices.Contains(store.JobStates, state) {
 		q.State = state
 	}
@@ -80,19 +70,6 @@ func jobQuery(v url.Values) (q store.JobQuery, number int) {
 	return q, number
 }
 
-// address is another page of the same list.
-func (l listing) address(number int) string {
-	v := url.Values{}
-	for key, value := range map[string]string{"q": l.Query.Text, "state": string(l.Query.State), "sort": l.Query.Sort} {
-		if value != "" {
-			v.Set(key, value)
-		}
-	}
-	if number > 1 {
-		v.Set("page", strconv.Itoa(number))
-	}
-	if len(v) == 0 {
-		return "/jobs"
-	}
-	return "/jobs?" + v.Encode()
+func asked(q store.JobQuery) map[string]string {
+	return map[string]string{"q": q.Text, "state": string(q.State), "sort": q.Sort}
 }

@@ -13,6 +13,7 @@ import (
 
 	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
+	"toaster.do/lib/web"
 )
 
 func FuzzOffset(f *testing.F) {
@@ -102,13 +103,13 @@ func FuzzJobQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		v, _ := url.ParseQuery(raw)
 		q, number := jobQuery(v)
-		if number < 1 || number > 1e6 || q.Offset != (number-1)*pageLength || q.Limit != pageLength {
+		if number < 1 || number > 1e6 || q.Offset != (number-1)*web.PageLength || q.Limit != web.PageLength {
 			t.Errorf("page %d, %+v", number, q)
 		}
 		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(store.JobStates, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
 			t.Errorf("%+v", q)
 		}
-		to, err := url.Parse(listing{Query: q}.address(number))
+		to, err := url.Parse(web.PageAddress("/jobs", asked(q), number))
 		if err != nil || to.Path != "/jobs" || to.Host != "" {
 			t.Fatal(to, err)
 		}

@@ -86,7 +86,7 @@ func TestContextKeepsAttributes(t *testing.T) {
 	if err := syscall.Setxattr(filepath.Join(folder, "f"), "security.capability", capability, 0); err != nil {
 		lack(t, "no capabilities can be given here")
 	}
-	context, err := dockerfile.ContextFromDir(folder, dockerfile.Limits{})
+	context, err := contextOf(folder)
 	if err != nil {
 		t.Fatal(err)
 	}

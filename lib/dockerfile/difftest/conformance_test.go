@@ -259,7 +259,7 @@ func (s suiteBuild) build(b *builder, work string) (r suiteResult) {
 		source.BuildArgs["TARGETSTAGE"] = text.stage
 	}
 	if s.Context != "" {
-		if source.Context, err = dockerfile.ContextFromDir(s.Context, dockerfile.Limits{}); err != nil {
+		if source.Context, err = contextOf(s.Context); err != nil {
 			return suiteResult{Failed: true, Why: err.Error()}
 		}
 	}

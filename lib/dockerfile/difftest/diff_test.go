@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"syscall"
 	"testing"
 
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 )
 
@@ -119,7 +121,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		t.Fatal(err)
 	}
 	s.Dockerfile = bytes.ReplaceAll(s.Dockerfile, []byte("//127.0.0.1:"), []byte("//10.0.2.2:"))
-	if s.Context, err = dockerfile.ContextFromDir(dir, dockerfile.Limits{}); err != nil {
+	if s.Context, err = contextOf(dir); err != nil {
 		return nil, err.Error(), true
 	}
 	blend, findings := dockerfile.Translate(s)
@@ -297,4 +299,13 @@ func run(t *testing.T, name string, args ...string) {
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
+}
+
+// contextOf reads a folder as toasterctl does.
+func contextOf(folder string) (*dockerfile.Context, error) {
+	archive, err := buildcontext.Pack(folder, "", math.MaxInt64)
+	if err != nil {
+		return nil, err
+	}
+	return dockerfile.ReadContext(archive, dockerfile.Limits{})
 }

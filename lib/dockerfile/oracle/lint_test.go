@@ -77,7 +77,8 @@ func ours(text string) (findings []string, refused bool) {
 	for _, r := range dockerfile.Rules() {
 		theirs[r.Name] = strings.Contains(r.URL, "docs.docker.com/go/dockerfile/rule/")
 	}
-	for _, f := range dockerfile.Check(dockerfile.Source{Dockerfile: []byte(text)}) {
+	_, said := dockerfile.Steps(dockerfile.Source{Dockerfile: []byte(text)})
+	for _, f := range said {
 		refused = refused || f.Level == dockerfile.Error
 		if theirs[f.Rule] {
 			findings = append(findings, fmt.Sprintf("%d %s %s %s", f.Line, f.Rule, f.URL, strings.TrimSuffix(f.Message, ".")))

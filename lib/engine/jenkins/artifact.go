@@ -46,7 +46,7 @@ func (e *Engine) Artifacts(ctx context.Context, name string, number int) ([]engi
 
 // artifactPaths returns the paths below dist/ that a build has left; none if it did not succeed.
 func (e *Engine) artifactPaths(ctx context.Context, name string, number int) ([]string, error) {
-	if number < 1 || !valid(name) {
+	if number < 1 || !engine.ValidName(name) {
 		return nil, errNoBuild
 	}
 	var b gojenkins.BuildResponse
@@ -125,7 +125,7 @@ func (e *Engine) Open(ctx context.Context, name string, number int, p string, r 
 		if s.Size, err = e.size(ctx, c.path); err != nil {
 			return nil, artifactError(err)
 		}
-		if s.Start, s.Length, err = resolveRange(r, s.Size); err != nil {
+		if s.Start, s.Length, err = r.Of(s.Size); err != nil {
 			return nil, err
 		}
 		c.header = http.Header{"Range": {"bytes=" + strconv.FormatInt(s.Start, 10) + "-" + strconv.FormatInt(s.Start+s.Length-1, 10)}}
@@ -172,22 +172,6 @@ func (e *Engine) stream(ctx context.Context, c call, s *engine.Stream) error {
 func modified(resp *http.Response) time.Time {
 	t, _ := http.ParseTime(resp.Header.Get("Last-Modified"))
 	return t
-}
-
-// resolveRange returns the part of a file of that size that r means.
-func resolveRange(r engine.Range, size int64) (start, length int64, err error) {
-	start = r.Start
-	if start < 0 {
-		start = max(0, size+start)
-	}
-	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.InvalidArgument, "The requested range is not in the file.",
-			"Request a range within its %s bytes.", strconv.FormatInt(size, 10))
-	}
-	if length = size - start; r.Length > 0 {
-		length = min(length, r.Length)
-	}
-	return start, length, nil
 }
 
 // timeoutReader is a body that is given up when nothing comes for too long. It has no other time limit: images are

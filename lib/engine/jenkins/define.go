@@ -13,7 +13,7 @@ import (
 
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
-	if !valid(job.Name) {
+	if !engine.ValidName(job.Name) {
 		return apperr.New(apperr.InvalidArgument, "%q is not a valid job name.",
 			"Use 1 to 200 letters, digits and . _ + -", job.Name)
 	}
@@ -25,17 +25,6 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	}
 	e.addToView(ctx, job.Name)
 	return nil
-}
-
-// valid tells whether a name is one of engine.Job: of all that, Jenkins refuses only "." and "..".
-func valid(name string) bool {
-	for _, c := range []byte(name) {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '+' && c != '-' {
-			return false
-		}
-	}
-	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
 // createOrUpdate makes a job, or gives the one that is there its new definition. Whether a createItem that failed has
@@ -85,7 +74,7 @@ type jobInfo struct {
 // getJob asks for fields of a job. Jenkins finds a job also by its name in other letter case: that one is another.
 func (e *Engine) getJob(ctx context.Context, name, fields string) (*jobInfo, error) {
 	j := &jobInfo{}
-	if !valid(name) {
+	if !engine.ValidName(name) {
 		return nil, errNoJob
 	}
 	if _, err := e.requester.GetJSON(ctx, path("job", name), j, map[string]string{"tree": "name," + fields}); err != nil {

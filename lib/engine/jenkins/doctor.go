@@ -9,16 +9,8 @@ import (
 	"strings"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/doctor/check"
 )
-
-// Finding is one thing that Doctor looked at.
-type Finding struct {
-	What    string // "permission to build"
-	OK      bool
-	Unknown bool   // it could not be looked at; Problem says why
-	Problem string // what is wrong, or what is worth knowing, for the administrator; may be empty
-	Advice  string // what to change
-}
 
 // oldestRelease is the oldest release that this engine was tried with; the newest was 2.452.
 const oldestRelease = "2.263"
@@ -27,21 +19,21 @@ const oldestRelease = "2.263"
 // permissions, the view, for each label an agent that is online, and jobs that were renamed. To try the permissions and
 // the agents it makes a job, starts and cancels a build of it that no agent can take, lets one run on an agent of each
 // label that is free, and deletes the job.
-func (e *Engine) Doctor(ctx context.Context, labels []string) []Finding {
+func (e *Engine) Doctor(ctx context.Context, labels []string) []check.Result {
 	reached, version := e.checkConnection(ctx)
-	if !reached.OK {
-		return []Finding{reached}
+	if !reached.OK() {
+		return []check.Result{reached}
 	}
 	labels = slices.Compact(slices.Sorted(slices.Values(labels)))
 	agents, free := e.checkAgents(ctx, labels)
-	all := append([]Finding{reached, checkRelease(version)}, e.checkPermissions(ctx, free)...)
+	all := append([]check.Result{reached, checkRelease(version)}, e.checkPermissions(ctx, free)...)
 	all = append(all, e.checkView(ctx)...)
 	all = append(all, agents...)
 	return append(all, e.checkRenamedJobs(ctx)...)
 }
 
-func (e *Engine) checkConnection(ctx context.Context) (Finding, string) {
-	f := Finding{What: "Jenkins at " + e.requester.base.String()}
+func (e *Engine) checkConnection(ctx context.Context) (check.Result, string) {
+	name := "Jenkins at " + e.requester.base.String()
 	var me struct {
 		Name      string `json:"name"`
 		Anonymous bool   `json:"anonymous"`
@@ -49,23 +41,21 @@ func (e *Engine) checkConnection(ctx context.Context) (Finding, string) {
 	resp, err := e.requester.GetJSON(ctx, "/whoAmI", &me, nil)
 	switch {
 	case err != nil:
-		f.Problem, f.Advice = errorDetails(err), fix(err, e.requester)
-		return f, ""
+		return e.failed(name, err), ""
 	case me.Anonymous:
-		f.Problem, f.Advice = "treats toaster as an anonymous user.", "Set user and token in [jenkins]."
-		return f, ""
+		return check.Fail(name, "treats toaster as an anonymous user.", "Set user and token in [jenkins]."), ""
 	}
-	f.OK, f.Problem = true, "answers user "+me.Name+"."
-	return f, resp.Header.Get("X-Jenkins")
+	return check.OK(name, "answers user "+me.Name+"."), resp.Header.Get("X-Jenkins")
 }
 
-// errorDetails says why a call failed, with the details that a page keeps to itself.
+// failed is a check that a call to Jenkins has ended.
+func (e *Engine) failed(name string, err error) check.Result {
+	return check.Fail(name, errorDetails(err), fix(err, e.requester))
+}
+
 func errorDetails(err error) string {
-	f := apperr.Of(err)
-	if f.Err == nil {
-		return f.Message.String()
-	}
-	return f.Message.String() + " (" + f.Err.Error() + ")"
+	message, _ := apperr.Explain(err)
+	return message
 }
 
 // fix says what to do about a call that failed.
@@ -104,16 +94,16 @@ func permission(id string) string {
 	return group + "/" + words[len(words)-1]
 }
 
-func checkRelease(version string) Finding {
-	f := Finding{What: "Jenkins's release", OK: true, Problem: version}
+func checkRelease(version string) check.Result {
+	const name = "Jenkins's release"
 	switch {
 	case version == "":
-		f.OK, f.Problem, f.Advice = false, "Unknown.", "Check that url in [jenkins] is the address of Jenkins."
+		return check.Fail(name, "Unknown.", "Check that url in [jenkins] is the address of Jenkins.")
 	case olderThan(version, oldestRelease):
-		f.OK, f.Problem = false, version+" is older than "+oldestRelease+", the oldest release that toaster was tested with."
-		f.Advice = "Update Jenkins."
+		return check.Fail(name, version+" is older than "+oldestRelease+", the oldest release that toaster was tested with.",
+			"Update Jenkins.")
 	}
-	return f
+	return check.OK(name, version)
 }
 
 func olderThan(version, than string) bool {

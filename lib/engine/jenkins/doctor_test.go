@@ -9,15 +9,16 @@ import (
 	"strings"
 	"testing"
 
+	"toaster.do/lib/doctor/check"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/jenkins/jenkinstest"
 )
 
 // wrong returns what a doctor would change, a line each.
-func wrong(findings []jenkins.Finding) (all []string) {
+func wrong(findings []check.Result) (all []string) {
 	for _, f := range findings {
-		if !f.OK {
-			all = append(all, f.What+": "+f.Problem+" "+f.Advice)
+		if !f.OK() {
+			all = append(all, f.Name+": "+f.Message+" "+f.Fix)
 		}
 	}
 	return all
@@ -32,7 +33,7 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 	}
 	var what []string
 	for _, f := range findings {
-		what = append(what, f.What)
+		what = append(what, f.Name)
 	}
 	want := []string{
 		"Jenkins at " + s.URL, "Jenkins's release", "permission to create a job", "permission to see a job", "permission to change a job",
@@ -159,7 +160,7 @@ func TestDoctorLetsABuildRun(t *testing.T) {
 			if c.want != "" && !strings.Contains(got, c.want) || c.want == "" && got != "" {
 				t.Errorf("it would change %q", got)
 			}
-			if c.want == "" && !slices.ContainsFunc(findings, func(f jenkins.Finding) bool { return f.Unknown && strings.Contains(f.Problem, "not checked") }) {
+			if c.want == "" && !slices.ContainsFunc(findings, func(f check.Result) bool { return f.State == check.NotChecked }) {
 				t.Errorf("it says nothing of what it didn't check: %+v", findings)
 			}
 		})
@@ -193,7 +194,7 @@ func TestTheInstalledView(t *testing.T) {
 	s := jenkinstest.Start(t, jenkinstest.Options{})
 	admin(t, s, "POST", "/createView?name=web-sdk-builds", string(text))
 	for _, f := range engineOn(t, s).Doctor(t.Context(), nil) {
-		if f.What == "view web-sdk-builds" && (!f.OK || f.Problem != "includes jobs that match "+jenkins.Pattern) {
+		if f.Name == "view web-sdk-builds" && (!f.OK() || f.Message != "includes jobs that match "+jenkins.Pattern) {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/bndr/gojenkins"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/doctor/check"
 	"toaster.do/lib/engine"
 )
 
@@ -34,11 +35,11 @@ command -v crun >/dev/null || command -v runc >/dev/null || missing="$missing cr
 type trial struct {
 	*Engine
 	job engine.Job
-	all []Finding
+	all []check.Result
 }
 
 // checkPermissions goes through the life of a job, with builds on agents of the labels.
-func (e *Engine) checkPermissions(ctx context.Context, labels []string) []Finding {
+func (e *Engine) checkPermissions(ctx context.Context, labels []string) []check.Result {
 	t := &trial{Engine: e, job: engine.Job{
 		Name: trialName, Description: "Created by “toasterctl doctor” to test permissions. It can be deleted.",
 		Label: "toaster-doctor-no-agent-has-this-label", Script: []byte("exit 1\n"), TimeLimit: time.Minute,
@@ -47,31 +48,31 @@ func (e *Engine) checkPermissions(ctx context.Context, labels []string) []Findin
 		return t.all
 	}
 	if !t.try("to see a job", "Job/Read", t.see(ctx)) {
-		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
-		return append(t.all, Finding{What: "other permissions", OK: true, Unknown: true, Problem: "not checked, as they need Job/Read"})
+		t.all[len(t.all)-1].Fix += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
+		return append(t.all, check.Skip("other permissions", "they need Job/Read"))
 	}
 	if t.try("to change a job", "Job/Configure", t.configure(ctx)) && t.try("to start a build", "Job/Build", t.post(ctx, "/build")) {
 		t.try("to cancel a build", "Job/Cancel", t.cancelAll(ctx))
 		t.builds(ctx, labels)
 	}
 	if _, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", trialName)}).Delete(ctx); !t.try("to delete a job", "Job/Delete", err) {
-		t.all[len(t.all)-1].Advice += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
+		t.all[len(t.all)-1].Fix += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
 	}
 	return t.all
 }
 
 // try notes what came of something, and what permission it lacks.
 func (t *trial) try(what, lacks string, err error) bool {
-	f := Finding{What: "permission " + what, OK: err == nil}
+	f := check.OK("permission "+what, "")
 	switch kind := apperr.KindOf(err); {
-	case f.OK:
+	case err == nil:
 	case kind == apperr.PermissionDenied || kind == apperr.NotFound:
-		f.Problem, f.Advice = "The account is not allowed to do that.", "Give it the permission "+lacks+"."
+		f = check.Fail(f.Name, "The account is not allowed to do that.", "Give it the permission "+lacks+".")
 	default:
-		f.Problem, f.Advice = errorDetails(err), fix(err, t.requester)
+		f = t.failed(f.Name, err)
 	}
 	t.all = append(t.all, f)
-	return f.OK
+	return err == nil
 }
 
 // create makes the job. One that is there is an earlier doctor's: then whether one can be made is seen when it is gone.
@@ -117,16 +118,16 @@ func (t *trial) cancelAll(ctx context.Context) error {
 func (t *trial) builds(ctx context.Context, labels []string) {
 	removed := false
 	for _, label := range labels {
-		f := Finding{What: "a build on " + agentWith(label), OK: true}
+		f := check.OK("a build on "+agentWith(label), "")
 		b, why := t.build(ctx, label)
 		switch {
 		case b == nil:
-			f.Unknown, f.Problem = true, "not checked: "+why
+			f = check.Skip(f.Name, why)
 		case b.State == engine.Succeeded:
 		case b.State == engine.Failed:
-			f.OK, f.Problem, f.Advice = false, "It failed: "+why, "Prepare the agent as described in conf/jenkins/README.md."
+			f = check.Fail(f.Name, "It failed: "+why, "Prepare the agent as described in conf/jenkins/README.md.")
 		default:
-			f.OK, f.Problem, f.Advice = false, why, "See the log of Jenkins and of its agent."
+			f = check.Fail(f.Name, why, "See the log of Jenkins and of its agent.")
 		}
 		t.all = append(t.all, f)
 		if b != nil && !removed {
@@ -143,7 +144,7 @@ func (t *trial) builds(ctx context.Context, labels []string) {
 		}
 	}
 	if !removed {
-		t.all = append(t.all, Finding{What: "permission to delete a build", OK: true, Unknown: true, Problem: "not checked: no test build has run"})
+		t.all = append(t.all, check.Skip("permission to delete a build", "no test build has run"))
 	}
 }
 

@@ -53,7 +53,7 @@ const (
 // Examine says how a build was ended that its script has not ended. Only a person's stop is recorded as the cause of an
 // interruption (Executor.recordCauseOfInterruption); a restart has none. See engine.Examiner.
 func (e *Engine) Examine(ctx context.Context, name string, number int) (engine.State, i18n.Text, error) {
-	if number < 1 || !valid(name) {
+	if number < 1 || !engine.ValidName(name) {
 		return "", i18n.Text{}, errNoBuild
 	}
 	var b struct {

@@ -16,7 +16,7 @@ var (
 // Expire deletes a build that has ended. One that runs would go on, and keep its executor: it is a Conflict. See
 // engine.Expirer.
 func (e *Engine) Expire(ctx context.Context, name string, number int) error {
-	if !valid(name) || number < 1 {
+	if !engine.ValidName(name) || number < 1 {
 		return errNoBuild
 	}
 	at := path("job", name, strconv.Itoa(number))
@@ -46,7 +46,7 @@ type keptRun struct {
 
 // Keep marks a build as kept, or not. Jenkins has a switch for that alone, so it is looked at first. See engine.Keeper.
 func (e *Engine) Keep(ctx context.Context, name string, number int, keep bool) error {
-	if !valid(name) || number < 1 {
+	if !engine.ValidName(name) || number < 1 {
 		return errNoBuild
 	}
 	at := path("job", name, strconv.Itoa(number))

@@ -147,8 +147,8 @@ func TestAJobRenamedByHand(t *testing.T) {
 	}
 	var told string
 	for _, f := range h.engine.Doctor(t.Context(), nil) {
-		if !f.OK {
-			told += f.What + ": " + f.Problem + " " + f.Advice + "\n"
+		if !f.OK() {
+			told += f.Name + ": " + f.Message + " " + f.Fix + "\n"
 		}
 	}
 	if !strings.Contains(told, "mine") || !strings.Contains(told, job.EngineName) {

@@ -26,7 +26,7 @@ import (
 // chunk ends where that text begins. It is exact wherever the text differs from its surroundings; where it doesn't, or
 // notes hide the place, lines may come twice. None is ever left out.
 func (e *Engine) Log(ctx context.Context, name string, number int, offset int64) (engine.Chunk, error) {
-	if number < 1 || !valid(name) {
+	if number < 1 || !engine.ValidName(name) {
 		return engine.Chunk{}, errNoBuild
 	}
 	offset = max(0, offset)

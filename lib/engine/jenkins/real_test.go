@@ -21,8 +21,8 @@ func TestRealController(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range e.Doctor(t.Context(), nil) {
-		if !f.OK {
-			t.Errorf("%s: %s %s", f.What, f.Problem, f.Advice)
+		if !f.OK() {
+			t.Errorf("%s: %s %s", f.Name, f.Message, f.Fix)
 		}
 	}
 	enginetest.Run(t, enginetest.Fixture{Engine: e, Wait: 3 * time.Minute, Poll: 200 * time.Millisecond})

@@ -30,7 +30,7 @@ type queueItem struct {
 // Start asks for a build, in one request. The ticket is the id of the queue's item, which the build has later as its
 // queueId; while an item of the job waits Jenkins gives the same one. See engine.Engine.
 func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) {
-	if !valid(name) {
+	if !engine.ValidName(name) {
 		return "", errNoJob
 	}
 	resp, err := e.requester.Post(ctx, path("job", name, "build"), nil, nil, map[string]string{"delay": "0sec"})

@@ -20,7 +20,7 @@ var _ engine.Streamer = (*Engine)(nil)
 // The whole log comes from consoleText, which begins to answer at once; progressiveText reads the rest of the log to
 // its end before.
 func (e *Engine) Stream(ctx context.Context, name string, number int, offset int64) (*engine.LogStream, error) {
-	if number < 1 || !valid(name) {
+	if number < 1 || !engine.ValidName(name) {
 		return nil, errNoBuild
 	}
 	c := call{method: http.MethodGet, path: path("job", name, strconv.Itoa(number), "consoleText")}

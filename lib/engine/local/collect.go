@@ -13,11 +13,10 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"unicode"
-	"unicode/utf8"
 
 	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -231,7 +230,7 @@ func (c *collection) visit(name string, entry fs.DirEntry, err error) error {
 		return c.sync(name)
 	case !entry.Type().IsRegular():
 		return c.reject(name, "only regular files are")
-	case !printable(name):
+	case !printable.IsPath(name):
 		return c.reject(name, "its name has characters that can't be shown")
 	}
 	if err := c.chown(name, 0o640); err != nil {
@@ -272,10 +271,6 @@ func (c *collection) reject(name, why string) error {
 		c.note(fmt.Sprintf("dist/%s is not kept: %s.", strings.Trim(fmt.Sprintf("%q", name), `"`), why))
 	}
 	return c.root.Remove(name)
-}
-
-func printable(name string) bool {
-	return utf8.ValidString(name) && strings.IndexFunc(name, unicode.IsControl) < 0
 }
 
 // digest reads a file to its end and waits until it is on the disk.

@@ -42,7 +42,7 @@ func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
 
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
-	if !valid(job.Name) {
+	if !engine.ValidName(job.Name) {
 		return apperr.New(apperr.InvalidArgument, "%q is not a valid job name.",
 			"Use 1 to 200 letters, digits and . _ + -", job.Name)
 	}
@@ -57,17 +57,6 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 		Name: job.Name, Owner: cmp.Or(job.Owner, job.Name), Description: job.Description, Source: source,
 		TimeLimit: job.TimeLimit,
 	})
-}
-
-// valid tells whether a name is one of engine.Job, and no path of its own.
-func valid(name string) bool {
-	for _, c := range []byte(name) {
-		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '+' && c != '-' {
-			return false
-		}
-	}
-	return name != "" && name != "." && name != ".." && len(name) <= 200
 }
 
 // Remove deletes a job. A build of it that runs is ended by its runner within a second, which also deletes the files.

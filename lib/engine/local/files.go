@@ -122,7 +122,7 @@ func section(f *os.File, r engine.Range) (*engine.Stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	start, length, err := cut(r, fi.Size())
+	start, length, err := r.Of(fi.Size())
 	if err != nil {
 		return nil, err
 	}
@@ -131,25 +131,4 @@ func section(f *os.File, r engine.Range) (*engine.Stream, error) {
 		io.Closer
 	}{io.NewSectionReader(f, start, length), f}
 	return &engine.Stream{ReadCloser: body, Size: fi.Size(), Start: start, Length: length, ModTime: fi.ModTime()}, nil
-}
-
-// cut applies a range to a size, as RFC 9110, section 14.1.2, has it: what reaches beyond the end is shortened,
-// what lies wholly beyond it can't be satisfied.
-func cut(r engine.Range, size int64) (start, length int64, err error) {
-	if r == (engine.Range{}) {
-		return 0, size, nil
-	}
-	start = r.Start
-	if start < 0 {
-		start = max(size+start, 0)
-	}
-	if start >= size || r.Length < 0 {
-		return 0, 0, apperr.New(apperr.InvalidArgument,
-			"The requested range is not in the file: it has %d bytes.", "Request the whole file.", size)
-	}
-	length = size - start
-	if r.Length > 0 {
-		length = min(length, r.Length)
-	}
-	return start, length, nil
 }

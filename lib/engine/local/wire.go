@@ -121,7 +121,7 @@ func (w *wire) receive(v any) error {
 // check sees that nothing in a request can lead anywhere but to a build's or a runner's own place.
 func (r *request) check() error {
 	build := func() error {
-		if !valid(r.Job) || r.Number < 1 || r.Number > 1<<31-1 {
+		if !engine.ValidName(r.Job) || r.Number < 1 || r.Number > 1<<31-1 {
 			return fmt.Errorf("%.100q, %d is no build", r.Job, r.Number)
 		}
 		return nil

@@ -105,8 +105,8 @@ func (r *Reconciler) applyStatus(
 		if !b.Open() {
 			continue
 		}
-		o := store.Observation{Build: b, Ticket: b.Ticket, Removed: !there}
-		if !updateBuild(b, st, k.highest, now) && !(there && r.traceStart(ctx, k.job, b, now)) {
+		o := store.Observation{Build: b, Ticket: b.Ticket, AskedAt: b.AskedAt, Removed: !there}
+		if !updateBuild(b, st, k.highest, now) && !(there && r.traceStart(ctx, k, b, now)) {
 			markLost(b, there, now)
 		} else if !r.examineEnded(ctx, k.job, b) {
 			continue
@@ -143,14 +143,21 @@ func (r *Reconciler) noteDisabled(ctx context.Context, job *store.Job, st engine
 
 // traceStart asks an engine that is a Tracer what became of a start that its status doesn't show. It reports whether
 // the start is accounted for, also when the engine could not be asked.
-func (r *Reconciler) traceStart(ctx context.Context, job *store.Job, b *store.Build, now time.Time) bool {
+func (r *Reconciler) traceStart(ctx context.Context, k knownStatus, b *store.Build, now time.Time) bool {
 	tracer, ok := r.Engine.(engine.Tracer)
 	if !ok || b.EngineNumber > 0 {
 		return false
 	}
-	state, number, err := tracer.Trace(ctx, job.EngineName, engine.Ticket(b.Ticket))
+	state, number, err := tracer.Trace(ctx, k.job.EngineName, engine.Ticket(b.Ticket))
+	if err == nil && state == engine.Lost {
+		// It may have become a build, and its ticket been forgotten, after the engine told of its builds.
+		var all map[string]engine.Status
+		if all, err = r.Engine.Status(ctx, k.job.EngineName); err == nil {
+			return updateBuild(b, all[k.job.EngineName], k.highest, now)
+		}
+	}
 	if err != nil {
-		r.Logger.Warn("a start was not traced", "job", job.ID, "ticket", b.Ticket, "error", err)
+		r.Logger.Warn("a start was not traced", "job", k.job.ID, "ticket", b.Ticket, "error", err)
 		return true
 	}
 	switch state {

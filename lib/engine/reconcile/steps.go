@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )
 
@@ -169,7 +170,7 @@ func (l stepScanner) handleLine(_ []byte, m engine.Mark) {
 		}
 		l.Step, l.Steps, l.StepLine = m.Step.Number, m.Step.Of, m.Step.Line
 		l.beginPhase(store.Phase{Name: "step", Step: m.Step.Number, Line: m.Step.Line,
-			Text: engine.Printable(m.Step.Instruction, textLength), At: l.scan.StepAt})
+			Text: printable.Shorten(m.Step.Instruction, textLength), At: l.scan.StepAt})
 		l.scan.StepAt = time.Time{}
 	case engine.PhaseBegins:
 		l.handlePhase(m)
@@ -218,7 +219,7 @@ func (l stepScanner) beginPhase(p store.Phase) {
 
 // sentence makes a line of a log fit for a page: printable, at most 500 characters, with a capital.
 func sentence(line []byte) string {
-	text := []rune(engine.Printable(string(line), 500))
+	text := []rune(printable.Shorten(string(line), 500))
 	if len(text) > 0 {
 		text[0] = unicode.ToUpper(text[0])
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/target"
 )
@@ -185,7 +187,11 @@ func (b *build) buildContext(t testing.TB) *dockerfile.Context {
 			t.Fatal(err)
 		}
 	}
-	c, err := dockerfile.ContextFromDir(dir, dockerfile.Limits{})
+	archive, err := buildcontext.Pack(dir, "", math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := dockerfile.ReadContext(archive, dockerfile.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,5 @@
-package main
+// Package buildcontext makes a build context's archive of a folder.
+package buildcontext
 
 import (
 	"archive/tar"
@@ -23,9 +24,9 @@ import (
 	"toaster.do/lib/dockerfile"
 )
 
-// pack makes the archive that a person would upload of a folder: as docker build sends it, without what the named
+// Pack makes the archive that a person would upload of a folder: as docker build sends it, without what the named
 // Dockerfile's .dockerignore says. Equal files give equal bytes, whoever owns them; more than limit bytes are an error.
-func pack(folder, name string, limit int64) ([]byte, error) {
+func Pack(folder, name string, limit int64) ([]byte, error) {
 	ignored, err := readIgnore(folder, name)
 	if err != nil {
 		return nil, err
@@ -54,14 +55,14 @@ func ignoreFiles(dockerfile string) []string {
 // outerIgnore is where the archive has NAME.dockerignore of a Dockerfile that is not in the folder. It leaves itself out.
 const outerIgnore = "Dockerfile.dockerignore"
 
-// isOuter tells whether a Dockerfile that is not in the folder has a .dockerignore of its own beside it.
-func isOuter(folder, name string) bool {
+// IsOuter tells whether a Dockerfile that is not in the folder has a .dockerignore of its own beside it.
+func IsOuter(folder, name string) bool {
 	_, err := os.Stat(filepath.Join(folder, name+".dockerignore"))
 	return strings.HasPrefix(name, "../") && err == nil
 }
 
 func (p *packer) addOuter(name string) error {
-	if !isOuter(p.folder, name) {
+	if !IsOuter(p.folder, name) {
 		return nil
 	}
 	text, err := os.ReadFile(filepath.Join(p.folder, name+".dockerignore"))

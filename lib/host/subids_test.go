@@ -1,4 +1,4 @@
-package main
+package host
 
 import (
 	"fmt"
@@ -40,7 +40,7 @@ func TestNewIDsAreNobodys(t *testing.T) {
 		{"", "ann:1100000:65536\n"}:                          1179648,
 		{"a:1048576:65536\nb:1179648:10\n", "c:1300000:1\n"}: 1310720,
 	} {
-		if s := freeSpan(files[0], files[1], 2*idsOfABuild); s.first != want || s.end != want+2*idsOfABuild {
+		if s := FreeSpan(files[0], files[1], 2*IDsOfABuild); s.First != want || s.End != want+2*IDsOfABuild {
 			t.Errorf("%q: %v, want %d", files, s, want)
 		}
 	}
@@ -52,20 +52,20 @@ func FuzzIDs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, uids, gids string) {
 		for _, first := range slotIDs(uids, gids, "toaster") {
 			for _, text := range []string{uids, gids} {
-				if !slices.ContainsFunc(spans(text, "toaster"),
-					func(s span) bool { return s.first <= first && first+idsOfABuild <= s.end }) {
+				if !slices.ContainsFunc(Spans(text, "toaster"),
+					func(s Span) bool { return s.First <= first && first+IDsOfABuild <= s.End }) {
 					t.Errorf("%d is not theirs in %q", first, text)
 				}
 			}
 		}
-		s := freeSpan(uids, gids, idsOfABuild)
+		s := FreeSpan(uids, gids, IDsOfABuild)
 		for line := range strings.Lines(uids + "\n" + gids) {
 			var first, count int
 			if f := strings.Split(strings.TrimSpace(line), ":"); len(f) == 3 {
 				first, _ = strconv.Atoi(f[1])
 				count, _ = strconv.Atoi(f[2])
 			}
-			if first >= lowest && first < 1<<31 && count > 0 && first < s.end && s.first < first+count {
+			if first >= lowest && first < 1<<31 && count > 0 && first < s.End && s.First < first+count {
 				t.Errorf("%v is taken: %s", s, fmt.Sprint(first, count))
 			}
 		}

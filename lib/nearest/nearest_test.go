@@ -1,4 +1,4 @@
-package dockerfile
+package nearest
 
 import (
 	"strings"
@@ -20,8 +20,8 @@ func FuzzNearest(f *testing.F) {
 			return // a Dockerfile is UTF-8
 		}
 		want, _ := suggest.Search(name, strings.Fields(known), true)
-		if got := nearest(name, strings.Fields(known)); got != want {
-			t.Errorf("nearest(%q, %q) = %q, BuildKit says %q", name, known, got, want)
+		if got := To(name, strings.Fields(known)); got != want {
+			t.Errorf("To(%q, %q) = %q, BuildKit says %q", name, known, got, want)
 		}
 	})
 }

@@ -1,10 +1,11 @@
-package dockerfile
+// Package nearest finds what somebody may have meant who mistyped a name.
+package nearest
 
 import "unicode/utf8"
 
-// nearest returns the first of the known names that is nearest to name and fewer than three edits away; empty when none is, or
-// name is one of them. It is what BuildKit's suggest.Search says, without measuring by how much a name is too far away.
-func nearest(name string, known []string) string {
+// To returns the first of the known names that is nearest to name and fewer than three edits away; empty when none is,
+// or name is one of them. It is what BuildKit's suggest.Search says, without measuring by how much a name is too far away.
+func To(name string, known []string) string {
 	match, best := "", 3
 	for _, k := range known {
 		if k == name {
@@ -17,8 +18,8 @@ func nearest(name string, known []string) string {
 	return match
 }
 
-// edits counts the letters to put in, take out or change to make a into b; more than limit when it is more than limit, which
-// is small. Both are UTF-8.
+// edits counts the letters to put in, take out or change to make a into b; more than limit when it is more than limit,
+// which is small. Both are UTF-8.
 func edits(a, b string, limit int) int {
 	for a != "" && b != "" {
 		first, n := utf8.DecodeRuneInString(a)

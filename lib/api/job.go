@@ -1,4 +1,5 @@
-package look
+// Package api is the JSON of jobs: a contract with programs.
+package api
 
 import (
 	"time"
@@ -7,7 +8,7 @@ import (
 	"toaster.do/lib/store"
 )
 
-// Job is a job in JSON. The names are a contract with programs.
+// Job is a job in JSON.
 type Job struct {
 	ID       string           `json:"id"`
 	Name     string           `json:"name"`
@@ -95,8 +96,8 @@ type Artifact struct {
 	SHA256 string `json:"sha256"`
 }
 
-// brief is a job with its newest build, for the list.
-func brief(j *store.Job) Job {
+// Brief is a job with its newest build, for a list.
+func Brief(j *store.Job) Job {
 	out := JobOf(j)
 	if j.Last != nil {
 		out.Builds = append(out.Builds, BuildOf(j.Last, nil))

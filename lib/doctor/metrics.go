@@ -1,4 +1,4 @@
-package health
+package doctor
 
 import (
 	"bytes"
@@ -17,7 +17,8 @@ func (r *Report) Metrics() []byte {
 	m.gauge("toaster_people", "Users by state.", by("state", r.Stats.Users, store.UserStates)...)
 	m.gauge("toaster_jobs", "Jobs.", one(float64(r.Stats.Jobs)))
 	m.gauge("toaster_builds", "Builds by state.", by("state", r.Stats.Builds, store.BuildStates)...)
-	m.gauge("toaster_builds_day", "Builds queued in the last 24 hours, by state.", by("state", r.Stats.Day, store.BuildStates)...)
+	m.gauge("toaster_builds_day", "Builds queued in the last 24 hours, by state.",
+		by("state", r.Stats.Day, store.BuildStates)...)
 	m.gauge("toaster_queue_oldest_seconds", "Age of the oldest queued build.", one(r.since(r.Stats.Waiting)))
 	m.gauge("toaster_artifact_bytes", "Size of all artifacts.", one(float64(r.Stats.Bytes)))
 	m.gauge("toaster_sessions", "Sessions used in the last hour.", one(float64(r.Stats.Sessions)))
@@ -37,15 +38,16 @@ func (r *Report) Metrics() []byte {
 	}
 	m.gauge("toaster_disk_free_bytes", "Free space for unprivileged users.", free...)
 	m.gauge("toaster_disk_bytes", "Size of the file system.", total...)
+	var checks []sample
+	for _, c := range r.Checks() {
+		checks = append(checks, sample{labels{"check", c.Name}, truth(c.OK())})
+	}
+	m.gauge("toaster_check_ok", "Whether a check of the installation passed.", checks...)
 	return m.Bytes()
 }
 
 func (m *metrics) engine(r *Report) {
-	up := 0.0
-	if r.Engine.Reachable {
-		up = 1
-	}
-	m.gauge("toaster_engine_up", "Whether the build service is reachable.", one(up))
+	m.gauge("toaster_engine_up", "Whether the build service is reachable.", one(truth(r.Engine.Reachable)))
 	m.gauge("toaster_engine_queue", "Builds in the queue of the build service.", one(float64(r.Engine.Queue)))
 	var slots []sample
 	for _, s := range r.Engine.Slots {
@@ -78,6 +80,13 @@ type sample struct {
 type labels []string
 
 func one(v float64) sample { return sample{value: v} }
+
+func truth(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
 
 // by gives each name its sample.
 func by[S ~string](label string, counts map[S]int, names []S) (list []sample) {

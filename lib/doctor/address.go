@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bytes"
@@ -12,34 +12,37 @@ import (
 	"strings"
 	"time"
 
-	"toaster.do/lib/config"
+	"toaster.do/lib/doctor/check"
 	"toaster.do/static"
 )
 
 // address asks for the front page and for a static file at the public address.
-func address(ctx context.Context, cfg *config.Config) []finding {
+func (s Site) address(ctx context.Context) []check.Result {
 	const what = "the address"
-	url := cfg.Site.URL
+	url := s.Site.URL
 	if url == "" {
-		return []finding{unknown(what, "site.url is not set."), unknown("programs", "site.url is not set."), unknown("static files", "site.url is not set.")}
+		const why = "site.url is not set."
+		return []check.Result{check.Skip(what, why), check.Skip("programs", why), check.Skip("static files", why)}
 	}
 	header, _, err := fetch(ctx, url+"/")
 	if err == nil && header.Get("X-Request-Id") == "" {
 		err = errors.New("another program responds")
 	}
 	if err != nil {
-		return []finding{sick(what+" "+url+"/", err, "Enable toaster's snippet in the web server (conf/README.md), or correct site.url. See the error log of the web server."),
-			unknown("programs", "the address does not respond."), unknown("static files", "the address does not respond.")}
+		const why = "the address does not respond."
+		return []check.Result{failed(what+" "+url+"/", err, "Enable toaster's snippet in the web server (conf/README.md), "+
+			"or correct site.url. See the error log of the web server."),
+			check.Skip("programs", why), check.Skip("static files", why)}
 	}
-	front := fine(what+" "+url+"/", "")
+	front := check.OK(what+" "+url+"/", "")
 	if strings.HasPrefix(url, "http://") {
-		front.Problem = "without HTTPS, passwords are sent unencrypted"
+		front = check.Warn(front.Name, "without HTTPS, passwords are sent unencrypted.", "")
 	}
-	return []finding{front, answering(ctx, url), statics(ctx, url)}
+	return []check.Result{front, answering(ctx, url), statics(ctx, url)}
 }
 
 // answering asks for a page of each of the programs. What they answer to a stranger may be the way to the log-in.
-func answering(ctx context.Context, url string) finding {
+func answering(ctx context.Context, url string) check.Result {
 	what := "programs"
 	for _, page := range []string{"account/login", "admin/health", "jobs", "jobs/new"} {
 		header, _, err := fetch(ctx, url+"/"+page)
@@ -47,13 +50,14 @@ func answering(ctx context.Context, url string) finding {
 			err = fmt.Errorf("another program responds at %s/%s", url, page)
 		}
 		if err != nil {
-			return sick(what, err, "Install all programs, executable for the user of the web server, and the newest snippet (conf/README.md). See the error log of the web server.")
+			return failed(what, err, "Install all programs, executable for the user of the web server, "+
+				"and the newest snippet (conf/README.md). See the error log of the web server.")
 		}
 	}
-	return fine(what, "")
+	return check.OK(what, "")
 }
 
-func statics(ctx context.Context, url string) finding {
+func statics(ctx context.Context, url string) check.Result {
 	what := "static files"
 	names, err := fs.Glob(static.Files, "*")
 	for _, name := range names {
@@ -70,9 +74,9 @@ func statics(ctx context.Context, url string) finding {
 		}
 	}
 	if err != nil {
-		return sick(what, err, "Install static files and programs of the same version, with make install or the package.")
+		return failed(what, err, "Install static files and programs of the same version, with make install or the package.")
 	}
-	return fine(what, "")
+	return check.OK(what, "")
 }
 
 // fetch gets a page, or the address (303) of the one that it leads to.
@@ -83,7 +87,10 @@ func fetch(ctx context.Context, url string) (http.Header, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}}
+	client := http.Client{
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport:     &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}},
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, err

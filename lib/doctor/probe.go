@@ -1,8 +1,9 @@
-package main
+package doctor
 
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,13 +12,14 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+	"toaster.do/lib/host"
 )
 
 // probeMark begins the lines that a probe says to doctor: then come the row, ok or bad, and words.
 const probeMark = "toaster-probe"
 
-// probeCommand is what the RUN of doctor's trial build starts: it tries what a hostile build would.
-type probeCommand struct {
+// Probe is what the RUN of the trial build starts: it tries what a hostile build would.
+type Probe struct {
 	Canary  string   `help:"A file of the host."`
 	Closed  []string `help:"Addresses that must not answer."`
 	Reach   []string `help:"Addresses that must answer."`
@@ -26,7 +28,8 @@ type probeCommand struct {
 	Fill    int      `help:"MiB to write, which is more than the build may."`
 }
 
-func (c probeCommand) Run(w *world) error {
+// Try prints a line for each of the rows.
+func (c Probe) Try(w io.Writer) error {
 	for _, row := range []struct {
 		name string
 		try  func() (note string, bad error)
@@ -39,7 +42,7 @@ func (c probeCommand) Run(w *world) error {
 		if bad != nil {
 			verdict, note = "bad", bad.Error()
 		}
-		if _, err := fmt.Fprintf(w.out, "%s %s %s %s\n", probeMark, row.name, verdict,
+		if _, err := fmt.Fprintf(w, "%s %s %s %s\n", probeMark, row.name, verdict,
 			strings.ReplaceAll(note, "\n", " ")); err != nil {
 			return err
 		}
@@ -47,7 +50,7 @@ func (c probeCommand) Run(w *world) error {
 	return nil
 }
 
-func (c probeCommand) files() (string, error) {
+func (c Probe) files() (string, error) {
 	for _, path := range []string{c.Canary, "/proc/1/root" + c.Canary, "/../.." + c.Canary,
 		"/proc/1/cwd/../.." + c.Canary} {
 		if _, err := os.Stat(path); err == nil {
@@ -118,8 +121,8 @@ func users() (string, error) {
 	switch {
 	case first == 0:
 		return "", errors.New("root in a build is root on this host")
-	case all < idsOfABuild:
-		return "", fmt.Errorf("a build has %d user IDs, which is less than %d", all, idsOfABuild)
+	case all < host.IDsOfABuild:
+		return "", fmt.Errorf("a build has %d user IDs, which is less than %d", all, host.IDsOfABuild)
 	}
 	return fmt.Sprintf("root in a build is the unprivileged user %d on this host", first), nil
 }
@@ -184,7 +187,7 @@ func kernel() (string, error) {
 	return "/proc/sys, /sys and the paths that Docker hides are not accessible", nil
 }
 
-func (c probeCommand) limits() (string, error) {
+func (c Probe) limits() (string, error) {
 	for what, limit := range map[string]struct {
 		which int
 		most  uint64
@@ -200,7 +203,7 @@ func (c probeCommand) limits() (string, error) {
 	return fmt.Sprintf("%d open files, %d processes", c.Files, c.Threads), nil
 }
 
-func (c probeCommand) closed() (string, error) {
+func (c Probe) closed() (string, error) {
 	for _, address := range c.Closed {
 		if conn, err := net.DialTimeout("tcp", address, 2*time.Second); err == nil {
 			conn.Close()
@@ -210,7 +213,7 @@ func (c probeCommand) closed() (string, error) {
 	return "the addresses of this host, its loopback and private networks can't be reached", nil
 }
 
-func (c probeCommand) outside() (string, error) {
+func (c Probe) outside() (string, error) {
 	for _, address := range c.Reach {
 		conn, err := net.DialTimeout("tcp", address, 10*time.Second)
 		if err != nil {
@@ -222,7 +225,7 @@ func (c probeCommand) outside() (string, error) {
 }
 
 // disk is ended by the build's script before it returns.
-func (c probeCommand) disk() (string, error) {
+func (c Probe) disk() (string, error) {
 	f, err := os.Create("/fill")
 	if err != nil {
 		return "", err

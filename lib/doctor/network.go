@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -13,24 +13,22 @@ import (
 	"time"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/doctor/check"
 	"toaster.do/lib/target"
 )
 
 // closedNets are what the sandbox's network keeps from builds (lib/dockerfile/zsh/network.zsh), beside this host's own.
-var closedNets = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix(
-		"127.0.0.0/8",
-	), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
-	netip.MustParsePrefix(
-		"192.0.0.0/24",
-	), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
-	netip.MustParsePrefix("168.63.129.16/32"),
+var closedNets = []string{
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.168.0.0/16", "224.0.0.0/3", "168.63.129.16/32",
 }
 
 // isClosed tells whether a build can't reach an address unless it is allowed to.
 func isClosed(a netip.Addr) bool {
-	nets := slices.Clone(closedNets)
+	var nets []netip.Prefix
+	for _, text := range closedNets {
+		nets = append(nets, netip.MustParsePrefix(text))
+	}
 	if found, err := net.InterfaceAddrs(); err == nil {
 		for _, n := range found {
 			if p, err := netip.ParsePrefix(n.String()); err == nil && p.Addr().Is4() {
@@ -46,21 +44,18 @@ type way struct{ what, host, port string }
 
 // waysOut looks at the mirrors of the targets, or the proxy, and returns those that this host reaches, for a build to
 // try.
-func waysOut(
-	ctx context.Context,
-	cfg *config.Config,
-	targets *target.Targets,
-	env []string,
-) (all []finding, reach []string) {
+func (s Site) waysOut(
+	ctx context.Context, targets *target.Targets, env []string,
+) (all []check.Result, reach []string) {
 	for _, w := range ways(ctx, targets, env) {
-		f := w.look(ctx, cfg)
+		f := w.look(ctx, s.Config)
 		if f == nil {
 			reach = append(reach, net.JoinHostPort(w.host, w.port))
 			continue
 		}
 		all = append(all, *f)
 	}
-	for _, address := range cfg.Sandbox.Allow {
+	for _, address := range s.Sandbox.Allow {
 		// This host's loopback has another address in a build.
 		if strings.HasPrefix(address, "10.0.2.2:") || slices.Contains(reach, address) {
 			continue
@@ -69,21 +64,20 @@ func waysOut(
 			reach = append(reach, address)
 		} else {
 			all = append(all,
-				unknown("isolation: "+address, "it is in [sandbox] allow, but does not respond to this host."))
+				check.Skip("isolation: "+address, "it is in [sandbox] allow, but does not respond to this host."))
 		}
 	}
 	return all, reach
 }
 
 // look returns nil where a build can be expected to get there.
-func (w way) look(ctx context.Context, cfg *config.Config) *finding {
-	f := finding{What: fmt.Sprintf("isolation: %s %s:%s", w.what, w.host, w.port)}
+func (w way) look(ctx context.Context, cfg *config.Config) *check.Result {
+	name := fmt.Sprintf("isolation: %s %s:%s", w.what, w.host, w.port)
 	limited, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	found, err := net.DefaultResolver.LookupNetIP(limited, "ip4", w.host)
 	if err != nil || len(found) == 0 {
-		f = unknown(f.What, "it has no IPv4 address on this host, and builds have no IPv6.")
-		return &f
+		return new(check.Skip(name, "it has no IPv4 address on this host, and builds have no IPv6."))
 	}
 	var closed []string
 	for _, a := range found {
@@ -93,19 +87,18 @@ func (w way) look(ctx context.Context, cfg *config.Config) *finding {
 			if dials(ctx, endpoint) {
 				return nil
 			}
-			f = unknown(f.What, "it does not respond to this host.")
-			return &f
+			return new(check.Skip(name, "it does not respond to this host."))
 		case a.IsLoopback():
-			f.Problem = "it listens on the loopback interface of this host, which builds can't reach."
-			f.Advice = "Let it listen on another address of this host, use that address instead, and add it to [sandbox] allow in " + cfg.Path + "."
-			return &f
+			return new(check.Fail(name, "it listens on the loopback interface of this host, which builds can't reach.",
+				"Let it listen on another address of this host, use that address instead, and add it to [sandbox] allow in "+
+					cfg.Path+"."))
 		}
 		closed = append(closed, endpoint)
 	}
 	quoted := fmt.Sprintf("%q", append(slices.Clone(cfg.Sandbox.Allow), closed...))
-	f.Problem = fmt.Sprintf("it is at %s, in a network that builds can't reach.", strings.Join(closed, ", "))
-	f.Advice = fmt.Sprintf("In %s, below [sandbox]: allow = %s", cfg.Path, strings.ReplaceAll(quoted, `" "`, `", "`))
-	return &f
+	return new(check.Fail(name,
+		fmt.Sprintf("it is at %s, in a network that builds can't reach.", strings.Join(closed, ", ")),
+		fmt.Sprintf("In %s, below [sandbox]: allow = %s", cfg.Path, strings.ReplaceAll(quoted, `" "`, `", "`))))
 }
 
 func dials(ctx context.Context, address string) bool {
@@ -115,9 +108,6 @@ func dials(ctx context.Context, address string) bool {
 	}
 	return err == nil
 }
-
-// aptsProxy is in what "apt-config dump" prints.
-var aptsProxy = regexp.MustCompile(`(?im)^Acquire::https?::proxy "([^"]+)";$`)
 
 // ways returns the proxy where builds have one, and else the archives of the targets that are on.
 func ways(ctx context.Context, targets *target.Targets, env []string) (all []way) {
@@ -141,6 +131,7 @@ func ways(ctx context.Context, targets *target.Targets, env []string) (all []way
 		add("the proxy", valueOf(env, name))
 	}
 	settings, _ := exec.CommandContext(ctx, "apt-config", "dump", "Acquire").Output()
+	aptsProxy := regexp.MustCompile(`(?im)^Acquire::https?::proxy "([^"]+)";$`)
 	for _, m := range aptsProxy.FindAllSubmatch(settings, -1) {
 		add("the proxy", string(m[1]))
 	}

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"bufio"
@@ -23,6 +23,8 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/host"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/target"
 )
@@ -35,11 +37,11 @@ type trial struct {
 	reach []string
 	path  string // where the base's program is, for a build
 
-	rows    map[string]finding // by the name of the probe's row
-	cgroup  map[string]string  // what the kernel says of the limits, by file
-	reached atomic.Int64       // how often somebody came through to this host
-	last    string             // the script's last line
-	cause   string             // the builder's last words
+	rows    map[string]check.Result // by the name of the probe's row
+	cgroup  map[string]string       // what the kernel says of the limits, by file
+	reached atomic.Int64            // how often somebody came through to this host
+	last    string                  // the script's last line
+	cause   string                  // the builder's last words
 	code    int
 }
 
@@ -93,7 +95,7 @@ func blendOf(argv ...string) *dockerfile.Blend {
 
 // run runs the build, and the probe in it. An error says why it could not begin; how the build ended is in the trial.
 func (t *trial) run(ctx context.Context) error {
-	t.rows, t.cgroup = map[string]finding{}, map[string]string{}
+	t.rows, t.cgroup = map[string]check.Result{}, map[string]string{}
 	closed, end, err := t.listen()
 	if err != nil {
 		return err
@@ -122,7 +124,7 @@ func (t *trial) run(ctx context.Context) error {
 	}
 	t.path = filepath.Join(t.dir, "bin")
 	for _, place := range []string{"/media", "/srv", "/opt"} {
-		if os.Getuid() == 0 && there(place) {
+		if os.Getuid() == 0 && host.Exists(place) {
 			t.path = place
 		}
 	}
@@ -247,7 +249,10 @@ func (t *trial) listenTo(r io.Reader) {
 			if len(t.rows) == 0 {
 				t.lookUp()
 			}
-			t.rows[words[1]] = finding{OK: words[2] == "ok", Problem: words[3]}
+			t.rows[words[1]] = check.OK(words[1], words[3])
+			if words[2] != "ok" {
+				t.rows[words[1]] = check.Fail(words[1], words[3], "")
+			}
 		}
 		if line != "" {
 			t.last = line

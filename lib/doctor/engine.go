@@ -1,0 +1,48 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+
+	"toaster.do/lib/app"
+	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/engine/local"
+	"toaster.do/lib/store"
+	"toaster.do/lib/target"
+)
+
+// CheckEngine looks at the engine that the configuration names, and at what it is to build. For a Jenkins it makes a
+// job there, and deletes it again.
+func (s Site) CheckEngine(ctx context.Context, logger *slog.Logger) []check.Result {
+	targets, err := target.LoadTargets(s.Paths.Targets)
+	if err != nil {
+		fix := "Correct " + s.Paths.Targets + "."
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			fix = "toasterctl init"
+		case errors.Is(err, fs.ErrPermission):
+			fix = "Check the permissions."
+		}
+		return []check.Result{failed("targets", err, fix)}
+	}
+	if s.Config.Engine == "jenkins" {
+		e, err := app.Jenkins(s.Config, logger, nil)
+		if err != nil {
+			return []check.Result{failed("Jenkins", err, "See [jenkins] in "+s.Path+".")}
+		}
+		var labels []string
+		for _, t := range targets.On() {
+			labels = append(labels, t.Label)
+		}
+		return e.Doctor(ctx, labels)
+	}
+	db, err := store.Open(ctx, s.Paths.Database)
+	if err != nil {
+		return []check.Result{check.Skip("runner of the local engine", "the database can't be opened.")}
+	}
+	defer db.Close()
+	r := Report{site: s, Engine: local.New(db, s.Paths.Builds).Health(ctx)}
+	return []check.Result{r.engineCheck()}
+}

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -138,6 +139,11 @@ func (t *translator) lintApplication() {
 // shells are commands that end at once without a terminal.
 var shells = strings.Fields("bash sh zsh ash dash fish python python3 irb node")
 
+// isShell tells whether a command waits for somebody to type.
+func isShell(argv []string) bool {
+	return len(argv) == 1 && slices.Contains(shells, path.Base(argv[0]))
+}
+
 func (t *translator) lintCommand(s *stage) {
 	argv := s.config.argv()
 	loc := s.cmd.loc
@@ -153,7 +159,7 @@ func (t *translator) lintCommand(s *stage) {
 	case isInit(argv):
 		t.warn(loc, Note, "CmdIsInit", fmt.Sprintf("%s is an init system. The image boots its own init system, so this one does not become a service.", show(strings.Join(argv, " "))),
 			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.")
-	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
+	case isShell(argv):
 		t.warn(loc, Note, "CmdIsShell", fmt.Sprintf("%s is an interactive program: as a service it exits immediately.", argv[0]), "Nothing, if you log in to the image. Otherwise set the application as CMD.")
 	default:
 		t.lintServices(s)

@@ -16,6 +16,7 @@ type stage struct {
 	base     *stage // the stage it is based on; nil: an image, or scratch
 	image    string // what FROM names, variables replaced
 	scratch  bool
+	foreign  bool // its image is fetched from a registry
 	commands []command
 	deps     []*stage // stages it copies or mounts from
 	needed   bool     // the last stage needs it
@@ -77,7 +78,8 @@ func (t *translator) plan(p *parsed) {
 		}
 	}
 	last := t.stages[len(t.stages)-1]
-	for s := last; s != nil; s = s.base {
+	t.appliance = last.isAppliance()
+	for s := last; s != nil && !t.appliance; s = s.base {
 		s.inTree = true
 	}
 	t.need(last)
@@ -122,25 +124,20 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 		}
 		t.fail(s.in.Location, "Syntax", fmt.Sprintf("FROM %s: invalid image name.", show(base)), advice)
 		s.image = ""
+	default:
+		s.foreign = isForeign(base)
 	}
 }
 
-// onBuild puts the ONBUILD instructions of the stage that s is based on before its own.
+// onBuild puts the ONBUILD instructions of the stage or image that s is based on before its own.
 func (t *translator) onBuild(s *stage) {
-	if s.base == nil {
-		return
-	}
-	for _, c := range s.base.in.Commands {
-		ob, ok := c.(*instructions.OnbuildCommand)
-		if !ok {
-			continue
-		}
-		if !t.spend(500 + 5*len(ob.Expression)) {
+	for _, text := range t.triggers(s) {
+		if !t.spend(500 + 5*len(text)) {
 			return
 		}
-		cmd, err := parseTrigger(ob.Expression, s.in.Location)
+		cmd, err := parseTrigger(text, s.in.Location)
 		if err != nil {
-			t.fail(ob.Location(), "Syntax", err.Error(), "Correct the ONBUILD instruction.")
+			t.fail(s.in.Location, "Syntax", "ONBUILD "+text+": "+err.Error(), "Correct the ONBUILD instruction.")
 			continue
 		}
 		s.commands = append(s.commands, t.refer(s, command{Command: cmd, onBuild: true}))
@@ -200,9 +197,11 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 		d = t.stages[n]
 	}
 	switch {
+	case d == nil && !validReference(name):
+		t.failIn(s, loc, "CopyFromImage", what+": there is no stage of this name, and it is no valid name of an image.",
+			"Correct the name.")
 	case d == nil:
-		t.failIn(s, loc, "CopyFromImage", what+" is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
-			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.")
+		return t.imageStage(name, loc)
 	case d.index >= s.index:
 		t.failIn(s, loc, "CopyFromStage", fmt.Sprintf("%s: stage %q is this stage or comes after it.", what, d.name()), "Move the other stage before this one.")
 		return nil

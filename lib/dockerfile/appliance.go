@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	_ "embed"
+	"path"
 	"strings"
 )
 
@@ -37,7 +38,7 @@ func applianceRunner(c *config, before string, argv []string) string {
 func applianceVolumes(c *config) string {
 	text := ""
 	for _, v := range sortedKeys(c.Volumes) {
-		text += "volume " + sh(v) + "\n"
+		text += "volume " + sh(path.Join("/", v)) + "\n"
 	}
 	return text
 }

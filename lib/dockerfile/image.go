@@ -3,6 +3,7 @@ package dockerfile
 import (
 	"encoding/json"
 	"fmt"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,8 +93,9 @@ func (t *translator) beginImage(s *stage) {
 		c.Env = append(c.Env, "PATH="+defaultPath)
 	}
 	s.workdirSet = c.WorkingDir != ""
-	if c.WorkingDir == "" {
-		c.WorkingDir = "/"
+	c.WorkingDir = path.Join("/", c.WorkingDir)
+	if !validSignal(c.StopSignal) {
+		c.StopSignal = ""
 	}
 	c.runs = len(c.argv()) > 0 && !isShell(c.argv())
 	c.OnBuild = nil
@@ -138,7 +140,7 @@ func (t *translator) roots() string {
 				strconv.FormatInt(i.MaxLayer, 10)}, i.Layers...)...) + "\n")
 		}
 	}
-	w.WriteString("zf_rm -f registry.auth\n")
+	w.WriteString("forget_account\n")
 	return w.String()
 }
 

@@ -70,8 +70,10 @@ func (b *builder) buildImages(t *testing.T) {
 			"--build-arg", "REGISTRY="+b.registry, "-f", name, "-t", tag, "testdata/images")
 		b.buildah(t, "push", "--tls-verify=false", tag)
 	}
-	run(t, "skopeo", "copy", "--src-tls-verify=false", "--dest-tls-verify=false", "--format=oci", "--dest-compress-format=zstd",
-		"--dest-compress", "docker://"+b.registry+"/layers", "docker://"+b.registry+"/zstd")
+	plain := "dir:" + t.TempDir()
+	run(t, "skopeo", "copy", "--src-tls-verify=false", "--dest-decompress", "docker://"+b.registry+"/layers", plain)
+	run(t, "skopeo", "copy", "--dest-tls-verify=false", "--format=oci", "--dest-compress-format=zstd", plain,
+		"docker://"+b.registry+"/zstd")
 	b.buildah(t, "tag", b.registry+"/layers", b.registry+"/zstd")
 }
 
@@ -116,4 +118,3 @@ func (b *builder) lock(t *testing.T, names []string) map[string]dockerfile.Image
 	}
 	return list
 }
-

@@ -32,8 +32,8 @@ fetch_layers() {
 	mark "toaster: fetching $reference"
 	local new=$(mktemp -d $BLOBS/fetch.XXXXXX)
 	# A registry can send more than it has said.
-	( ulimit -f $(( most / 512 + 2048 )) && nsenter --net=$network skopeo --insecure-policy \
-		--registries-conf $WORK/registries.conf --tmpdir $new copy --quiet --retry-times 2 $account \
+	( ulimit -f $(( most / 512 + 2048 )) && HOME=$new nsenter --net=$network skopeo --insecure-policy \
+		--registries-conf $WORK/registries.conf --tmpdir $new copy --quiet --remove-signatures --retry-times 2 $account \
 		--dest-shared-blob-dir $BLOBS docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
 	integer code=$pipestatus[1]
 	zf_rm -rf $new
@@ -75,6 +75,9 @@ insecure = ${${${(M)place:#http://*}:+true}:-false}"
 		done
 	} >$WORK/registries.conf
 }
+
+# forget_account: all is fetched.
+forget_account() { zf_rm -f $WORK/registry.auth }
 
 # unpack_layer FILE FOLDER
 unpack_layer() {
@@ -232,7 +235,7 @@ apply_layer() {
 			grep { /^GNU\.sparse\./ } keys %pax and stop("$path is stored with holes, which is not supported");
 			$size =~ /^\d+\z/ && "@owner" =~ /^\d+ \d+\z/ or stop("$path has a number that is none");
 
-			my $data = $type =~ /[\0007]/ ? $size : 0;
+			my $data = $type =~ /[\x{0}07]/ ? $size : 0;
 			my $skip = sub { take($size + -$size % 512, sub {}) };
 			if ($path eq "/") { $skip->(); next }
 			my ($in, $base) = $path =~ m{^(.*)/([^/]*)\z};
@@ -246,7 +249,7 @@ apply_layer() {
 			parents($path);
 			my $there = lstat $path;
 			remove($path) if $there && !(-d _ && $type eq "5");
-			if ($type =~ /[\0007]/) {
+			if ($type =~ /[\x{0}07]/) {
 				sysopen my $file, $path, POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0600
 					or stop("$path cannot be made: $!");
 				take($data, sub {

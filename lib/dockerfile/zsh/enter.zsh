@@ -89,7 +89,7 @@ move_out() {
 }
 
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
-	[[ -z $TOASTER_CACHE_DIR ]] || { mkdir -p $TOASTER_CACHE_DIR/layers && export TOASTER_BLOBS=$TOASTER_CACHE_DIR/layers }
+	[[ -z $TOASTER_CACHE_DIR || -n $TOASTER_BLOBS ]] || { mkdir -p $TOASTER_CACHE_DIR/layers && export TOASTER_BLOBS=$TOASTER_CACHE_DIR/layers }
 	keep_account
 	cd -- $WORK && exec $isolate "$@"
 fi
@@ -107,6 +107,7 @@ new_place
 chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's ids"
 map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
+[[ -z $TOASTER_REGISTRY_AUTH ]] || export TOASTER_REGISTRY_AUTH=$WORK/registry.auth
 if [[ -n $TREE ]]; then
 	typeset -r origin=$TREE
 	TREE=$REPLY/tree

@@ -119,6 +119,16 @@ func (t *translator) triggers(s *stage) (list []string) {
 	return list
 }
 
+// references are those of the images that are fetched, each once.
+func (t *translator) references() (list []string) {
+	for _, s := range slices.Concat(t.stages, t.extra) {
+		if r := t.source.Images[s.image].Reference; s.needed && s.foreign && !slices.Contains(list, r) {
+			list = append(list, r)
+		}
+	}
+	return list
+}
+
 // roots writes what makes the roots that stages begin with, but for those of other stages.
 func (t *translator) roots() string {
 	var w strings.Builder

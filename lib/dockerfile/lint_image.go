@@ -124,6 +124,9 @@ func (t *translator) lintApplication() {
 		case *instructions.OnbuildCommand:
 			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.", "You can keep it.")
 		case *instructions.VolumeCommand:
+			if t.appliance {
+				continue
+			}
 			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.", "You can keep it.")
 		case *instructions.AddCommand:
 			for _, src := range in.SourcePaths {

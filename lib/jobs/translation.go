@@ -140,7 +140,7 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version, Root: access,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images, Version: version, Root: access,
 		Environment: blend.Environment,
 	})
 }

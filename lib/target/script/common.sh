@@ -56,6 +56,7 @@ check_host() {
 		dpkg-query dpkg
 		$NEEDS
 	END
+	[ -z "$IMAGES" ] || need skopeo skopeo
 	command -v runc >/dev/null 2>&1 || need crun crun
 	AS_ROOT=
 	if [ "$(id -u)" != 0 ]; then

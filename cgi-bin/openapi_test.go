@@ -92,6 +92,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\nRUN true\n"}, 200},
 		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\n", "revision", "1"}, 409},
 		{"POST /jobs/{id}/disable", "/jobs/" + second + "/disable", write, nil, 200},
+		{"POST /jobs/{id}/lock", "/jobs/" + second + "/lock", write, nil, 409},
 		{"POST /jobs/{id}/start", "/jobs/" + second + "/start", write, nil, 409},
 		{"POST /jobs/{id}/enable", "/jobs/" + second + "/enable", write, nil, 200},
 		{"POST /jobs/{id}/start", "/jobs/" + second + "/start", write, nil, 202},

@@ -72,6 +72,8 @@ func (t *translator) checkImage(s *stage, last image) {
 		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s exists only on your computer. The build uses the target's plain system instead.", s.image),
 			"Name the release that the image is based on, such as FROM "+t.plain()+".")
 		return
+	case d == "" && t.source.TakeImages:
+		return
 	case d == "":
 		t.failIn(s, s.in.Location, "BaseDistribution", fmt.Sprintf("%s is not a plain Devuan or Debian image. The build starts from the target's own system, so the contents of that image would be missing.", s.image),
 			"Start FROM "+t.plain()+" and install what you need with apt-get.")

@@ -5,6 +5,8 @@
 // The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
 package dockerfile
 
+import images "toaster.do/lib/image"
+
 // Source is what a person hands in.
 type Source struct {
 	Dockerfile  []byte
@@ -15,6 +17,8 @@ type Source struct {
 	Arch        string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
 	Cancel      <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename    string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+	Lock        images.Lock       // what the images of registries are; without one that is named, nothing is known of it
+	TakeImages  bool              // images of registries are no error: they are in Lock
 }
 
 // Level says what a finding means for a build.

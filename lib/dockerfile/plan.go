@@ -200,6 +200,8 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 		d = t.stages[n]
 	}
 	switch {
+	case d == nil && t.source.TakeImages:
+		return nil
 	case d == nil:
 		t.failIn(s, loc, "CopyFromImage", what+" is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
 			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.")

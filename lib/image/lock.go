@@ -31,8 +31,8 @@ type Locked struct {
 const (
 	longestReference = 600
 	MostImages       = 100
-	LargestConfig    = 256 << 10 // as a lock has it: there is a lock in each revision of a job
-	largestLock      = 16 << 20
+	LargestConfig    = 64 << 10 // as a lock has it: there is a lock in each revision of a job
+	largestLock      = 8 << 20
 )
 
 // file is a lock as it is written.

@@ -25,7 +25,8 @@ func parseAccounts(text []byte) (accounts, error) {
 		return nil, fmt.Errorf("registry.auth_file: %w", err)
 	}
 	for where, a := range file.Auths {
-		login := authn.AuthConfig{Username: a.Username, Password: a.Password, IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}
+		login := authn.AuthConfig{Username: a.Username, Password: a.Password,
+			IdentityToken: a.IdentityToken, RegistryToken: a.RegistryToken}
 		if a.Auth != "" {
 			pair, err := base64.StdEncoding.DecodeString(a.Auth)
 			user, password, ok := strings.Cut(strings.TrimRight(string(pair), "\x00"), ":")

@@ -65,7 +65,7 @@ func (t *tooLarge) Error() string { return fmt.Sprintf("%d bytes of at most %d",
 var errSchema1 = errors.New("schema 1")
 
 // explain says to people why an image could not be looked up, and what to do. What is behind it goes to the log.
-func (c *Client) explain(err error, reference, platform string, ref name.Reference) error {
+func explain(err error, reference, platform string, ref name.Reference) error {
 	host := hostOf(ref.Context())
 	var (
 		failed *failure
@@ -78,65 +78,73 @@ func (c *Client) explain(err error, reference, platform string, ref name.Referen
 
 		untrusted *tls.CertificateVerificationError
 	)
-	fault := func(kind apperr.Kind, code, message, advice string) *apperr.Error {
-		return apperr.Wrap(kind, err, message, advice).Coded(code)
-	}
-	corrupt := fault(apperr.Unavailable, "image_corrupt", host+" sent a wrong answer for "+reference+".",
-		"Try again. If the problem persists, tell whoever runs the registry.")
-	away := fault(apperr.Unavailable, "registry_unavailable", host+" did not answer in time, or can't be reached.",
-		"Check the name of the registry, or look up the image again later.")
+	corrupt := apperr.Wrap(apperr.Unavailable, err, host+" sent a wrong answer for "+reference+".",
+		"Try again. If the problem persists, contact the operator of the registry.").Coded("image_corrupt")
+	away := apperr.Wrap(apperr.Unavailable, err, host+" did not answer in time, or can't be reached.",
+		"Check the name of the registry, or look up the image again later.").Coded("registry_unavailable")
 	errors.As(err, &failed)
 	switch {
 	case errors.As(err, &other):
-		return fault(apperr.InvalidArgument, "image_platform", reference+" has no image for "+platform+". It has: "+other.list()+".",
-			"Choose a target of one of these architectures, or another image.")
+		return apperr.Wrap(apperr.InvalidArgument, err, reference+" has no image for "+platform+". It has: "+other.list()+".",
+			"Choose a target of one of these architectures, or another image.").Coded("image_platform")
 	case errors.As(err, &large):
-		return fault(apperr.TooLarge, "image_too_large",
-			fmt.Sprintf("%s has %d bytes of layers. The limit of this site is %d.", reference, large.size, large.most), "Use a smaller image.")
+		return apperr.Wrap(apperr.TooLarge, err,
+			fmt.Sprintf("%s has %d bytes of layers. The limit of this site is %d.", reference, large.size, large.most),
+			"Use a smaller image.").Coded("image_too_large")
 	case errors.Is(err, errSchema1):
-		return fault(apperr.InvalidArgument, "image_schema1",
-			reference+" has the old manifest format schema 1, which Docker and Podman no longer support.", "Pull it with an old version of Docker, push it again, or use a newer image.")
+		return apperr.Wrap(apperr.InvalidArgument, err,
+			reference+" has the old manifest format schema 1, which Docker and Podman no longer support.",
+			"Pull it with an old version of Docker, push it again, or use a newer image.",
+		).Coded("image_schema1")
 	case errors.As(err, &none):
-		return fault(apperr.InvalidArgument, "image_type", reference+" is not a container image: "+none.Error()+".",
-			"Check the name, or use another image.")
+		return apperr.Wrap(apperr.InvalidArgument, err, reference+" is not a container image: "+none.Error()+".",
+			"Check the name, or use another image.").Coded("image_type")
 	case errors.As(err, &bad):
 		return corrupt
 	case errors.Is(err, errTooLarge):
-		return fault(apperr.TooLarge, "image_too_large", host+" sent an answer for "+reference+" that is too large.",
-			"Use another image.")
+		return apperr.Wrap(apperr.TooLarge, err, host+" sent an answer for "+reference+" that is too large.",
+			"Use another image.").Coded("image_too_large")
 	case errors.Is(err, errPrivate):
-		return fault(apperr.PermissionDenied, "registry_private", host+" has, or leads to, an address in a private network.",
-			"Use a public registry. Administrator: to use this one, add it to registry.allow.")
+		return apperr.Wrap(apperr.PermissionDenied, err, host+" has, or leads to, an address in a private network.",
+			"Use a public registry. Administrator: to use this one, add it to registry.allow.").Coded("registry_private")
 	case errors.As(err, &untrusted):
-		return fault(apperr.Unavailable, "registry_certificate", "This site does not trust the certificate of "+host+".",
-			"Use another registry. Administrator: install the certificate of its authority on this host.")
+		return apperr.Wrap(apperr.Unavailable, err, "This site does not trust the certificate of "+host+".",
+			"Use another registry. Administrator: install the certificate of its authority on this host.",
+		).Coded("registry_certificate")
 	case errors.Is(err, errPlain), errors.Is(err, errTooMany):
-		return fault(apperr.PermissionDenied, "registry_insecure", host+" leads to an address without HTTPS, or to too many.",
-			"Use another registry. Administrator: to use this one without encryption, add it to registry.insecure.")
+		return apperr.Wrap(apperr.PermissionDenied, err, host+" leads to an address without HTTPS, or to too many.",
+			"Use another registry. Administrator: to use this one without encryption, add it to registry.insecure.",
+		).Coded("registry_insecure")
 	case errors.As(err, &status):
-		return c.refused(status.StatusCode, failed, fault, reference, host)
+		return refusal(status.StatusCode, failed, err, reference, host)
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.As(err, &unsent):
 		return away
 	}
 	return corrupt
 }
 
-// refused says what a registry's status means.
-func (c *Client) refused(status int, f *failure, fault func(kind apperr.Kind, code, message, advice string) *apperr.Error,
-	reference, host string) error {
+// refusal says what a registry's status means.
+func refusal(status int, f *failure, err error, reference, host string) error {
 	switch {
 	case status == http.StatusNotFound:
-		return fault(apperr.NotFound, "image_not_found", reference+" does not exist.", "Check the name and the tag.")
+		return apperr.Wrap(apperr.NotFound, err, reference+" does not exist.",
+			"Check the name and the tag.").Coded("image_not_found")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		if f.secret {
-			return fault(apperr.PermissionDenied, "image_denied", host+" does not let this site read "+reference+", or it does not exist.",
-				"Check the name. Administrator: the login in registry.auth_file may have expired, or lack access: run “docker login "+host+"”.")
+			return apperr.Wrap(apperr.PermissionDenied, err,
+				host+" does not let this site read "+reference+", or it does not exist.",
+				"Check the name. Administrator: the login in registry.auth_file may be too old, or lack access: run “docker login "+
+					host+"”.").Coded("image_denied")
 		}
-		return fault(apperr.PermissionDenied, "image_denied", host+" does not let this site read "+reference+", or it does not exist.",
-			"Check the name. Administrator: if it is private, run “docker login "+host+"”, and name the file in registry.auth_file.")
+		return apperr.Wrap(apperr.PermissionDenied, err,
+			host+" does not let this site read "+reference+", or it does not exist.",
+			"Check the name. Administrator: if it is private, run “docker login "+host+
+				"”, and name the file in registry.auth_file.").Coded("image_denied")
 	case status == http.StatusTooManyRequests:
-		return fault(apperr.RateLimited, "registry_rate_limited", host+" limits how often this site can ask.",
-			"Look up the image again later. Administrator: a login in registry.auth_file or a mirror raises the limit.").In(f.after)
+		return apperr.Wrap(apperr.RateLimited, err, host+" limits how often this site can ask.",
+			"Look up the image again later. Administrator: a login in registry.auth_file or a mirror raises the limit.",
+		).Coded("registry_rate_limited").In(f.after)
 	}
-	return fault(apperr.Unavailable, "registry_unavailable", host+" has an internal problem.", "Look up the image again later.")
+	return apperr.Wrap(apperr.Unavailable, err, host+" has an internal problem.",
+		"Look up the image again later.").Coded("registry_unavailable")
 }

@@ -93,7 +93,7 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 			return img, nil
 		}
 	}
-	return image.Image{}, c.explain(err, reference, platform, ref)
+	return image.Image{}, explain(err, reference, platform, ref)
 }
 
 // ask looks an image up at one place, which gets its share of the time that is left.

@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"io"
 	"log"
+	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-containerregistry/pkg/name"
@@ -22,9 +24,21 @@ import (
 // Serve starts a registry, and returns its HOST:PORT.
 func Serve(t testing.TB) string {
 	t.Helper()
-	s := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	host, _ := Count(t)
+	return host
+}
+
+// Count is Serve that counts the requests.
+func Count(t testing.TB) (host string, requests *atomic.Int64) {
+	t.Helper()
+	requests = new(atomic.Int64)
+	inner := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		inner.ServeHTTP(w, r)
+	}))
 	t.Cleanup(s.Close)
-	return strings.TrimPrefix(s.URL, "http://")
+	return strings.TrimPrefix(s.URL, "http://"), requests
 }
 
 // Image makes an image for a platform, whose layers hold these texts.

@@ -71,7 +71,7 @@ func (t *translator) checkImage(s *stage) {
 		t.warnIn(s, "BaseUnknown", fmt.Sprintf("%s exists only on your computer. The build uses the target's plain system instead.", s.image),
 			"Name the release that the image is based on, such as FROM "+t.plain()+".")
 		return
-	case d == "":
+	case s.foreign:
 		if i.digest == "" && (i.tag == "" || i.tag == "latest") {
 			t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s is a moving tag. The job keeps the image that it was found to be, until you look it up again.", s.image),
 				"Name a version.")

@@ -21,6 +21,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
 )
 
 // TestCorpus translates real Dockerfiles: NAME/Dockerfile in the folder $TOASTER_DOCKERFILES, which other people wrote and
@@ -98,9 +99,9 @@ func try(t *testing.T, text []byte) (r result) {
 	if s.Context, err = dockerfile.ReadContext(d.context(t), dockerfile.Limits{}); err != nil {
 		t.Fatal(err)
 	}
-	s.Images = map[string]dockerfile.Image{}
-	for _, name := range dockerfile.Images(s) {
-		s.Images[name] = dockerfile.Image{Reference: "registry.invalid/" + hash(name), Layers: []string{hash(name)}, MaxLayer: 1}
+	for _, n := range dockerfile.Images(s) {
+		s.Lock = append(s.Lock, image.Locked{Reference: n.Reference, Platform: n.Platform, Digest: digest(n.Reference),
+			Layers: []image.Part{{Digest: digest(n.Reference + " layer"), Size: 1}}})
 	}
 	blend, findings := dockerfile.Translate(s)
 	if again, _ := dockerfile.Translate(s); (blend == nil) != (again == nil) || blend != nil && !bytes.Equal(blend.Text, again.Text) {
@@ -344,5 +345,5 @@ func (d *described) cannotKeep(f dockerfile.Finding) bool {
 	}
 }
 
-// hash is a stand-in for the digest of what has a name.
-func hash(name string) string { return fmt.Sprintf("x@sha256:%x", sha256.Sum256([]byte(name))) }
+// digest is a stand-in for the digest of what has a name.
+func digest(name string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))) }

@@ -5,6 +5,8 @@
 // The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
 package dockerfile
 
+import images "toaster.do/lib/image"
+
 // Source is what a person hands in.
 type Source struct {
 	Dockerfile  []byte
@@ -13,9 +15,9 @@ type Source struct {
 	BuildArgs   map[string]string // as with docker build --build-arg
 	Environment []string          // NAME=VALUE, as with docker run -e: for the application, when the image runs
 	Arch        string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
-	Images      map[string]Image  // of registries, by the names in the Dockerfile; nil: they have not been looked up
 	Cancel      <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename    string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+	Lock        images.Lock       // what the images of registries are; without one that is named, nothing is known of it
 }
 
 // Level says what a finding means for a build.

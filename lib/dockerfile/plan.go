@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -81,6 +82,9 @@ func (t *translator) plan(p *parsed) {
 	t.appliance = last.isAppliance()
 	for s := last; s != nil && !t.appliance; s = s.base {
 		s.inTree = true
+	}
+	for _, s := range slices.Concat(t.stages, t.extra) {
+		s.foreign = s.foreign || !s.inTree && t.otherRelease(s)
 	}
 	t.need(last)
 }

@@ -1,13 +1,14 @@
 package dockerfile
 
 import (
-	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	images "toaster.do/lib/image"
 )
 
 // A word of the generated part of the builder: plain, quoted, or one of the builder's own variables.
@@ -58,7 +59,7 @@ func FuzzBlend(f *testing.F) {
 		c.finish()
 		k, v, _ := strings.Cut(arg, "=")
 		s := Source{Dockerfile: []byte(text), Context: c, BuildArgs: map[string]string{k: v, "http_proxy": v}}
-		s.Images = hostileImages(s, name)
+		s.Lock = hostileImages(s, name)
 		b, findings := Translate(s)
 		if (b == nil) != hasError(findings) {
 			t.Fatalf("blend %v, findings %v", b != nil, findings)
@@ -83,16 +84,16 @@ func FuzzBlend(f *testing.F) {
 }
 
 // hostileImages are images for a source whose configurations say what nobody should run.
-func hostileImages(s Source, text string) map[string]Image {
-	list := map[string]Image{}
-	for _, name := range Images(s) {
-		config, _ := json.Marshal(map[string]any{"Env": []string{"X=$(touch pwned)'`touch pwned`" + text, "=", text, "PATH=" + text},
-			"User": text + "$(touch pwned)", "WorkingDir": "/'$(touch pwned)'" + text, "Cmd": []string{"$(touch pwned)", text},
-			"OnBuild": []string{"RUN $(touch pwned)"}, "Shell": []string{text, "`touch pwned`"},
-			"Volumes": map[string]any{text + "';touch pwned;'": struct{}{}}, "StopSignal": text})
-		list[name] = Image{Reference: "x.invalid/x@sha256:0$(touch pwned)" + text, Layers: []string{"$(touch pwned)", text}, Config: config}
+func hostileImages(s Source, text string) images.Lock {
+	var list []images.Locked
+	for _, n := range Images(s) {
+		list = append(list, images.Locked{Reference: n.Reference, Platform: n.Platform, Digest: "sha256:0$(touch pwned)" + text,
+			Layers: []images.Part{{Digest: "$(touch pwned)"}, {Digest: text}}, Config: images.Config{
+				Env: []string{"X=$(touch pwned)'`touch pwned`" + text, "=", text, "PATH=" + text}, User: text + "$(touch pwned)",
+				WorkingDir: "/'$(touch pwned)'" + text, Cmd: []string{"$(touch pwned)", text}, OnBuild: []string{"RUN $(touch pwned)"},
+				Shell: []string{text, "`touch pwned`"}, Volumes: map[string]struct{}{text + "';touch pwned;'": {}}, StopSignal: text}})
 	}
-	return list
+	return images.NewLock(list)
 }
 
 func hasError(findings []Finding) bool {
@@ -123,7 +124,7 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 		}
 		c.finish()
 		s := Source{Dockerfile: []byte(text), Context: c}
-		s.Images = hostileImages(s, "a")
+		s.Lock = hostileImages(s, "a")
 		b, findings := Translate(s)
 		if b == nil {
 			t.Logf("refused: %v", findings)

@@ -71,7 +71,11 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 	}
 	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment})
+	if err != nil {
+		return src, target, err
+	}
 	src.Arch, src.Codename = target.Arch, target.Codename
+	src.Lock, err = lockOf(rev)
 	return src, target, err
 }
 
@@ -113,7 +117,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password, Lock: rev.Lock.Images,
 	}
 }
 
@@ -125,6 +129,9 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
 		Environment: src.Environment, Root: store.Root{Keys: keys, Password: src.RootHash}}
+	if src.Lock != nil {
+		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
+	}
 	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
 }
 

@@ -47,6 +47,9 @@ func (w *world) examineSite(cfg *config.Config) []finding {
 	if cfg.Signup.Breached != "" {
 		all = append(all, breachedFinding(cfg))
 	}
+	if cfg.Registry.AuthFile != "" {
+		all = append(all, registryFinding(cfg))
+	}
 	return append(append(all, mailFinding(w.ctx, cfg)), address(w.ctx, cfg)...)
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/image"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
@@ -25,6 +26,7 @@ type jobView struct {
 	Problem string           `json:"problem,omitempty"`
 	Created time.Time        `json:"created_at"`
 	Builds  []buildView      `json:"builds,omitempty"`
+	Images  image.Lock       `json:"images,omitempty"` // of registries, as “lock” prints them
 }
 
 type buildView struct {

@@ -16,6 +16,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/image/registry"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
@@ -73,6 +74,7 @@ func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
 	if err != nil {
 		return err
 	}
+	s.Images = registry.New(cfg.Registry, app.Version)
 	return f(cfg, s)
 }
 

@@ -26,7 +26,7 @@ func TestAppliance(t *testing.T) {
 	b.startRegistry(t)
 	source := dockerfile.Source{Dockerfile: []byte(strings.ReplaceAll(appliance, "@REGISTRY@", b.registry)), Codename: "daedalus",
 		Environment: []string{"MORE=of it"}}
-	source.Images = b.lock(t, dockerfile.Images(source))
+	source.Lock = b.lock(t, dockerfile.Images(source))
 	blend, findings := dockerfile.Translate(source)
 	if blend == nil {
 		t.Fatal(findings)

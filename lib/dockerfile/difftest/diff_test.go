@@ -123,7 +123,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	if s.Context, err = dockerfile.ContextFromDir(dir, dockerfile.Limits{}); err != nil {
 		return nil, err.Error(), true
 	}
-	s.Images = b.lock(t, dockerfile.Images(s))
+	s.Lock = b.lock(t, dockerfile.Images(s))
 	blend, findings := dockerfile.Translate(s)
 	for _, f := range findings {
 		said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
 )
 
 // layerCases are layers, made by hand, and what must be of them: lines as in the archives of cases, and PATH CONTENT,
@@ -189,12 +190,11 @@ func (b *builder) runImage(t *testing.T, layers [][]byte, answer func(http.Respo
 	}
 	config := `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}`
 	list := make([]string, len(layers))
-	image := dockerfile.Image{}
+	locked := image.Locked{Platform: "linux/amd64"}
 	for i, l := range layers {
-		image.Layers = append(image.Layers, keep(l))
-		image.MaxLayer = max(image.MaxLayer, int64(len(l)))
+		locked.Layers = append(locked.Layers, image.Part{Digest: keep(l), Size: int64(len(l))})
 		list[i] = fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"%s","size":%d}`,
-			image.Layers[i], len(l))
+			locked.Layers[i].Digest, len(l))
 	}
 	const kind = "application/vnd.oci.image.manifest.v1+json"
 	manifest := keep(fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":"%s","config":{"mediaType":`+
@@ -218,9 +218,9 @@ func (b *builder) runImage(t *testing.T, layers [][]byte, answer func(http.Respo
 	}))
 	t.Cleanup(server.Close)
 	host := server.Listener.Addr().String()
-	image.Reference = host + "/x@" + manifest
-	blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM " + host + "/x:1"),
-		Images: map[string]dockerfile.Image{host + "/x:1": image}})
+	locked.Reference, locked.Digest = host+"/x:1", manifest
+	blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM " + locked.Reference),
+		Lock: image.Lock{locked}})
 	if blend == nil {
 		t.Fatal(findings)
 	}

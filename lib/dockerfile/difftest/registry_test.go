@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
 )
 
 // inside is the sandbox's name for an address of this host's loopback.
@@ -78,22 +79,15 @@ func (b *builder) buildImages(t *testing.T) {
 }
 
 // lock looks images up as skopeo sees them.
-func (b *builder) lock(t *testing.T, names []string) map[string]dockerfile.Image {
-	list := map[string]dockerfile.Image{}
-	for _, name := range names {
-		var image dockerfile.Image
-		var manifest struct {
-			Layers []struct {
-				Digest string
-				Size   int64
-			}
-		}
-		var config struct{ Config json.RawMessage }
+func (b *builder) lock(t *testing.T, named []dockerfile.Named) image.Lock {
+	var list []image.Locked
+	for _, n := range named {
+		l := image.Locked{Reference: n.Reference, Platform: n.Platform}
 		inspect := func(into any, args ...string) string {
 			out, err := exec.Command("skopeo", append([]string{"inspect", "--tls-verify=false"},
-				append(args, "docker://"+name)...)...).Output()
+				append(args, "docker://"+n.Reference)...)...).Output()
 			if err != nil {
-				t.Fatalf("skopeo inspect %v %s: %v", args, name, err)
+				t.Fatalf("skopeo inspect %v %s: %v", args, n.Reference, err)
 			}
 			if into != nil {
 				if err := json.Unmarshal(out, into); err != nil {
@@ -102,19 +96,11 @@ func (b *builder) lock(t *testing.T, names []string) map[string]dockerfile.Image
 			}
 			return strings.TrimSpace(string(out))
 		}
-		inspect(&manifest, "--raw")
+		inspect(&l, "--raw") // its layers have the same names
+		var config struct{ Config image.Config }
 		inspect(&config, "--config", "--raw")
-		repository, _, _ := strings.Cut(name, "@")
-		if at := strings.LastIndexByte(repository, ':'); at > strings.LastIndexByte(repository, '/') {
-			repository = repository[:at]
-		}
-		image.Reference = repository + "@" + inspect(nil, "--format", "{{.Digest}}")
-		for _, l := range manifest.Layers {
-			image.Layers = append(image.Layers, l.Digest)
-			image.MaxLayer = max(image.MaxLayer, l.Size)
-		}
-		image.Config = config.Config
-		list[name] = image
+		l.Digest, l.Config = inspect(nil, "--format", "{{.Digest}}"), config.Config
+		list = append(list, l)
 	}
-	return list
+	return image.NewLock(list)
 }

@@ -16,6 +16,9 @@ image() {
 	done
 }
 
+# unknown_image NAME ends a build whose image was not found.
+unknown_image() { fail "the image $1 has not been looked up in its registry: look it up again" }
+
 # fetch_layers REFERENCE BYTES LAYER…: then they are in BLOBS, and are what their digests say.
 fetch_layers() {
 	local reference=$1 one

@@ -76,7 +76,8 @@ func (i imageRow) same(j imageRow) bool {
 // asJSON are the images in JSON.
 func (i *images) asJSON(r *web.Request) (out []look.Image) {
 	for _, row := range i.Rows {
-		one := look.Image{Reference: row.Reference, Platform: row.Platform, Digest: row.Digest, Size: row.Size, LookedAt: i.LookedAt.UTC()}
+		one := look.Image{Reference: row.Reference, Platform: row.Platform, Digest: row.Digest, Size: row.Size,
+			LookedAt: i.LookedAt.UTC()}
 		for _, p := range i.Problems {
 			if row.same(imageRow{Reference: p.Reference, Platform: p.Platform}) {
 				one.Problem = &look.Problem{Code: p.Code, Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}

@@ -39,7 +39,8 @@ func (c *Config) registryRules() []rule {
 		mirrors = mirrors && isHost(host) && len(list) > 0 && allOf(list, isPlace)
 	}
 	return []rule{
-		{mirrors, "registry.mirrors", `must be a table of lists such as { "docker.io" = ["mirror.example.org"] }, without https://`},
+		{mirrors, "registry.mirrors",
+			`must be a table of lists such as { "docker.io" = ["mirror.example.org"] }, without https://`},
 		{allOf(r.Allow, isPlace), "registry.allow", `must be a list such as ["docker.io/library", "ghcr.io"]`},
 		{allOf(r.Insecure, func(s string) bool { return strings.Contains(s, ":") && isHost(s) }), "registry.insecure",
 			`must be a list of hosts with ports, such as ["registry.example.org:5000"]`},

@@ -105,5 +105,6 @@ func parts(platform string) (p [3]string) {
 
 // Platform puts a platform together.
 func Platform(os, architecture, variant string) string {
-	return strings.Join(slices.DeleteFunc([]string{os, architecture, variant}, func(s string) bool { return s == "" }), "/")
+	unsaid := func(s string) bool { return s == "" }
+	return strings.Join(slices.DeleteFunc([]string{os, architecture, variant}, unsaid), "/")
 }

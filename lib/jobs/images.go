@@ -56,7 +56,7 @@ func lockOf(rev *store.Revision) (image.Lock, error) {
 
 // lock looks up the images that a submission names, and translates it with them. An image that can't be had refuses the
 // submission; where a registry is away, it doesn't, and what was known of the image before stays.
-func (s *Service) lock(ctx context.Context, w *work, before image.Lock) error {
+func (s *Service) lock(ctx context.Context, owner int64, w *work, before image.Lock) error {
 	named := dockerfile.Images(w.src)
 	if len(named) == 0 {
 		return nil
@@ -65,7 +65,10 @@ func (s *Service) lock(ctx context.Context, w *work, before image.Lock) error {
 		return &Rejected{Findings: w.findings, Faults: []*apperr.Error{apperr.New(apperr.TooLarge, fmt.Sprintf(
 			"The Dockerfile names %d images. The limit is %d.", len(named), image.MostImages), "Use fewer.").At("dockerfile")}}
 	}
-	lock, problems := s.lookUp(ctx, named, before)
+	lock, problems, err := s.lookUp(ctx, owner, named, before)
+	if err != nil {
+		return err
+	}
 	var faults []*apperr.Error
 	for i, p := range problems {
 		if p != nil && !p.Passes() {
@@ -88,8 +91,13 @@ func (s *Service) lock(ctx context.Context, w *work, before image.Lock) error {
 }
 
 // lookUp asks the registries, and returns the lock with a problem, or nil, for each image that is named. What can't be
-// found now stays as it was before.
-func (s *Service) lookUp(ctx context.Context, named []dockerfile.Named, before image.Lock) (image.Lock, []*image.Problem) {
+// found now stays as it was before. A user who asks too often is RateLimited.
+func (s *Service) lookUp(ctx context.Context, owner int64, named []dockerfile.Named,
+	before image.Lock) (image.Lock, []*image.Problem, error) {
+	limit := store.Limit{Key: "images:" + store.UserObject(owner), Rates: store.LookUps}
+	if _, err := s.Store.Try(ctx, s.Now(), limit); err != nil {
+		return nil, nil, err
+	}
 	wants := make([]image.Want, len(named))
 	for i, n := range named {
 		wants[i] = n.Want
@@ -107,7 +115,7 @@ func (s *Service) lookUp(ctx context.Context, named []dockerfile.Named, before i
 			lock = append(lock, *known)
 		}
 	}
-	return image.NewLock(lock), problems
+	return image.NewLock(lock), problems, nil
 }
 
 func (s *Service) storedLock(lock image.Lock, problems []*image.Problem) store.ImageLock {
@@ -141,7 +149,10 @@ func (s *Service) LookUpImages(ctx context.Context, owner int64, id string) (job
 		return nil, false, apperr.New(apperr.FailedPrecondition, "The Dockerfile of this job names no images of registries.",
 			"There is nothing to look up.")
 	}
-	lock, problems := s.lookUp(ctx, named[:min(len(named), image.MostImages)], src.Lock)
+	lock, problems, err := s.lookUp(ctx, owner, named[:min(len(named), image.MostImages)], src.Lock)
+	if err != nil {
+		return nil, false, err
+	}
 	next := s.storedLock(lock, problems)
 	if bytes.Equal(next.Images, rev.Lock.Images) {
 		return job, false, s.Store.SetLookedAt(ctx, id, rev.Number, next.LookedAt, next.Problems)

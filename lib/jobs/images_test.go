@@ -168,6 +168,29 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 	}
 }
 
+func TestAskingTooOftenIsRefused(t *testing.T) {
+	h := withImages(t, registries{"golang:1.22": "1", "alpine": "2"})
+	job, err := h.Add(t.Context(), h.ann, text(twoStages))
+	for range store.LookUps[0].Count - 1 {
+		if _, _, again := h.LookUpImages(t.Context(), h.ann.ID, job.ID); again != nil {
+			err = again
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := h.LookUpImages(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.RateLimited {
+		t.Error(err)
+	}
+	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, text(twoStages+"RUN x\n")); apperr.KindOf(err) != apperr.RateLimited {
+		t.Error(err)
+	}
+	h.clock = h.clock.Add(2 * time.Minute)
+	if _, _, err := h.LookUpImages(t.Context(), h.ann.ID, job.ID); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAJobWithoutImagesAsksNobody(t *testing.T) {
 	h := build(t)
 	h.Images = nil // asking would panic

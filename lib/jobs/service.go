@@ -75,7 +75,7 @@ type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
 func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
 	ctx = reconcile.RequestContext(ctx)
-	w, err := s.prepare(ctx, sub, nil)
+	w, err := s.prepare(ctx, owner.ID, sub, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +130,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.prepare(ctx, sub, before)
+	w, err := s.prepare(ctx, owner, sub, before)
 	if err != nil {
 		return nil, err
 	}

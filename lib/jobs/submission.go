@@ -137,8 +137,8 @@ func (s *Service) jobs(owner *store.User) int {
 	return s.Limits.Jobs
 }
 
-// prepare makes what is stored of a submission. before is what was known of its images.
-func (s *Service) prepare(ctx context.Context, sub Submission, before image.Lock) (*work, error) {
+// prepare makes what is stored of an owner's submission. before is what was known of its images.
+func (s *Service) prepare(ctx context.Context, owner int64, sub Submission, before image.Lock) (*work, error) {
 	w, wrong, err := s.examine(ctx, sub, true)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func (s *Service) prepare(ctx context.Context, sub Submission, before image.Lock
 	if w.root, err = rootAccess(sub, w.target); err != nil {
 		return nil, err
 	}
-	return w, s.lock(ctx, w, before)
+	return w, s.lock(ctx, owner, w, before)
 }
 
 // unbuildableCode is the code of a fault that findings explain.

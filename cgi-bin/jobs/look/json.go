@@ -17,7 +17,7 @@ type Job struct {
 	Enabled  bool             `json:"enabled"`
 	Revision int              `json:"revision"`
 	Builds   []Build          `json:"builds"`
-	Images   []Image          `json:"images,omitempty"` // of registries that the Dockerfile names; left out in the list of jobs
+	Images   []Image          `json:"images,omitempty"` // of registries, that the Dockerfile names; not in the list
 
 	RootPassword string   `json:"root_password,omitempty"` // a new one, in the answer to what made it
 	StartError   *Problem `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that

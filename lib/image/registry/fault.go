@@ -133,8 +133,8 @@ func refusal(status int, f *failure, err error, reference, host string) error {
 		if f.secret {
 			return apperr.Wrap(apperr.PermissionDenied, err,
 				host+" does not let this site read "+reference+", or it does not exist.",
-				"Check the name. Administrator: the login in registry.auth_file may be too old, or lack access: run “docker login "+
-					host+"”.").Coded("image_denied")
+				"Check the name. Administrator: the login in registry.auth_file may be too old, or lack access: "+
+					"run “docker login "+host+"”.").Coded("image_denied")
 		}
 		return apperr.Wrap(apperr.PermissionDenied, err,
 			host+" does not let this site read "+reference+", or it does not exist.",

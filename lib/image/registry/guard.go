@@ -70,7 +70,8 @@ func (g *guard) RoundTrip(r *http.Request) (*http.Response, error) {
 	switch {
 	case requests > mostRequests:
 		return nil, errTooMany
-	case r.URL.User != nil, r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !slices.Contains(g.plain, withPort(r.URL.Host))):
+	case r.URL.User != nil,
+		r.URL.Scheme != "https" && (r.URL.Scheme != "http" || !slices.Contains(g.plain, withPort(r.URL.Host))):
 		return nil, fmt.Errorf("%s://%s: %w", r.URL.Scheme, r.URL.Host, errPlain)
 	}
 	resp, err := g.base.RoundTrip(r)
@@ -145,8 +146,8 @@ func retryAfter(text string) time.Duration {
 // closedNets are what is no address of the internet, beside what package netip knows: this host's and its neighbours',
 // a provider's, and those that another address is hidden in.
 var closedNets = sync.OnceValue(func() (nets []netip.Prefix) {
-	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
-		"198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24",
+		"192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
 		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10"} {
 		nets = append(nets, netip.MustParsePrefix(s))
 	}

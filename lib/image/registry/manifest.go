@@ -25,7 +25,8 @@ const (
 var (
 	manifestTypes = []string{ociIndex, ociManifest, dockerIndex, dockerManifest}
 	configTypes   = []string{ociConfig, dockerConfig}
-	layerTypes    = []string{ociLayer, ociLayer + "+gzip", ociLayer + "+zstd", dockerLayer, dockerLayer + ".gzip", dockerLayer + ".zstd"}
+	layerTypes    = []string{ociLayer, ociLayer + "+gzip", ociLayer + "+zstd",
+		dockerLayer, dockerLayer + ".gzip", dockerLayer + ".zstd"}
 )
 
 // manifest is a manifest or an index, as it is written.

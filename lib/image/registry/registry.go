@@ -74,11 +74,13 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 	defer cancel()
 	ref, err := parse(reference)
 	if err != nil {
-		return image.Image{}, apperr.Wrap(apperr.InvalidArgument, err, fmt.Sprintf("%.200q is not the name of an image.", reference),
+		return image.Image{}, apperr.Wrap(apperr.InvalidArgument, err,
+			fmt.Sprintf("%.200q is not the name of an image.", reference),
 			"Write it as docker pull takes it, such as alpine:3.20 or ghcr.io/example/image:1.2.").Coded("image_name")
 	}
 	if !c.allowed(ref) {
-		return image.Image{}, apperr.New(apperr.PermissionDenied, reference+" is not one of the images that this site allows.",
+		return image.Image{}, apperr.New(apperr.PermissionDenied,
+			reference+" is not one of the images that this site allows.",
 			"Use one of these: "+strings.Join(c.cfg.Allow, ", ")+".").Coded("image_not_allowed")
 	}
 	places, err := c.places(ref)

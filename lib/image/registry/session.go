@@ -51,7 +51,8 @@ func (c *Client) dial(ctx context.Context, p place) (*session, error) {
 func (s *session) close() { s.guard.base.CloseIdleConnections() }
 
 // get fetches a manifest or a blob, and checks it where its digest is known.
-func (s *session) get(ctx context.Context, what, id string, limit int64, accept ...string) (text []byte, mediaType string, err error) {
+func (s *session) get(ctx context.Context, what, id string, limit int64,
+	accept ...string) (text []byte, mediaType string, err error) {
 	defer func() {
 		if err != nil {
 			err = &failure{s.place, s.guard.asked(), err}

@@ -171,6 +171,26 @@ func (s *Service) LookUpImages(ctx context.Context, owner int64, id string) (job
 	return job, true, nil
 }
 
+// complete is an error when an image that a job names was never found.
+func (s *Service) complete(ctx context.Context, owner int64, id string) error {
+	stored, err := s.Store.ImageLock(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	images, err := ImagesOf(stored)
+	if err != nil {
+		return err
+	}
+	for _, p := range images.Problems {
+		if images.Lock.Find(image.Want{Reference: p.Reference, Platform: p.Platform}) == nil {
+			return apperr.New(apperr.FailedPrecondition,
+				fmt.Sprintf("The image %s has not been found in its registry yet, so there is nothing to build from.", p.Reference),
+				"Look the images up again, on the job's page.").Coded("image_not_locked")
+		}
+	}
+	return nil
+}
+
 // digests are the images of a side by name, for a comparison.
 func (s *Side) digests() map[string]string {
 	lock, _ := lockOf(s.Revision) // it was encoded here

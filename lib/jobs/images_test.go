@@ -132,6 +132,9 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 	if !slices.Equal(list, []string{"alpine=2"}) || len(problems) != 1 || problems[0] != (ImageProblem{"golang:1.22", "linux/amd64", "registry_unavailable", "It is away.", "Later."}) {
 		t.Errorf("%v, %+v", list, problems)
 	}
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.Of(err).Code != "image_not_locked" {
+		t.Errorf("a build without the image: %v", err)
+	}
 	// It is still away: nothing has changed, but the time.
 	h.clock = h.clock.Add(time.Second)
 	again, changed, err := h.LookUpImages(t.Context(), h.ann.ID, job.ID)

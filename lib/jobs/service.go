@@ -181,6 +181,9 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 			return nil, false, err
 		}
 	}
+	if err := s.complete(ctx, owner, id); err != nil {
+		return nil, false, err
+	}
 	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
 	if err != nil || already {
 		return b, already, err

@@ -62,19 +62,30 @@ keep_whole() {
 	lacking=($still)
 }
 
-# registries writes where images are fetched from: TOASTER_REGISTRIES is words PREFIX=[http://]HOST[:PORT][/PATH].
+# registries writes where images are fetched: TOASTER_REGISTRIES is words NAME=[http://]HOST[:PORT][/PATH], places that
+# are asked, in their order, before the registry that an image's name begins with.
 registries() {
-	local one place
+	local one name place
+	local -aU names=(${${=TOASTER_REGISTRIES}%%=*})
+	for one in ${=TOASTER_REGISTRIES}; do
+		place=${${one#*=}#http://}
+		[[ ${one%%=*} == [][A-Za-z0-9._:/-]## && $place == [][A-Za-z0-9._:/-]## ]] ||
+			fail "TOASTER_REGISTRIES: $one is not NAME=HOST or NAME=http://HOST"
+	done
 	{
 		print 'unqualified-search-registries = []'
-		for one in ${=TOASTER_REGISTRIES}; do
-			place=${one#*=}
-			[[ ${one%%=*} == [A-Za-z0-9._:/-]## && ${place#http://} == [A-Za-z0-9._:/-]## ]] ||
-				fail "TOASTER_REGISTRIES: $one is not NAME=HOST or NAME=http://HOST" >&2
-			print -r -- "[[registry]]
-prefix = \"${one%%=*}\"
-location = \"${place#http://}\"
-insecure = ${${${(M)place:#http://*}:+true}:-false}"
+		for name in $names; do
+			print -r -- "[[registry]]"
+			print -r -- "prefix = \"$name\""
+			print -r -- "location = \"$name\""
+			[[ " $TOASTER_REGISTRIES " != *" $name=http://$name "* ]] || print 'insecure = true'
+			for one in ${(M)${=TOASTER_REGISTRIES}:#$name=*}; do
+				place=${one#*=}
+				[[ $place == http://$name ]] && continue
+				print -r -- "[[registry.mirror]]"
+				print -r -- "location = \"${place#http://}\""
+				[[ $place != http://* ]] || print 'insecure = true'
+			done
 		done
 	} >$WORK/registries.conf
 }

@@ -92,6 +92,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\nRUN true\n"}, 200},
 		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\n", "revision", "1"}, 409},
 		{"POST /jobs/{id}/disable", "/jobs/" + second + "/disable", write, nil, 200},
+		{"POST /jobs/{id}/lock", "/jobs/" + second + "/lock", write, nil, 409},
 		{"POST /jobs/{id}/start", "/jobs/" + second + "/start", write, nil, 409},
 		{"POST /jobs/{id}/enable", "/jobs/" + second + "/enable", write, nil, 200},
 		{"POST /jobs/{id}/start", "/jobs/" + second + "/start", write, nil, 202},
@@ -127,6 +128,8 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		}
 		d.holds(c.operation, map[string]string{"id": id, "number": "1", "path": "image.bin"}, a)
 	}
+	s.sql("UPDATE revision SET dockerfile = ? WHERE job_id = ?", []byte("FROM 127.0.0.1:1/image\n"), id)
+	d.holds("POST /jobs/{id}/lock", map[string]string{"id": id}, write.post("/jobs/"+id+"/lock"))
 	s.admin()
 	d.holds("GET /admin/metrics", nil, s.program(s.token(eve, "metrics")).get("/admin/metrics"))
 	d.everyOperation(s, id, read, other, wrong)

@@ -124,6 +124,7 @@ type comparisonJSON struct {
 	Dockerfile  []rowJSON            `json:"dockerfile"`
 	BuildArgs   []changeJSON         `json:"build_args"`
 	Environment []changeJSON         `json:"environment"`
+	Images      []changeJSON         `json:"images"` // digests, by reference and platform
 	Context     bool                 `json:"context_differs"`
 	Known       bool                 `json:"files_known"` // the next two are told only when the files of both builds are still there
 	Packages    []changeJSON         `json:"packages"`
@@ -157,7 +158,8 @@ type changeJSON struct {
 func comparisonAsJSON(c *jobs.Comparison) comparisonJSON {
 	out := comparisonJSON{
 		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]i18n.Text{}, c.Why()...), Dockerfile: []rowJSON{},
-		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment), Context: c.Context, Known: c.Both(),
+		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment),
+		Images: changesAsJSON(c.Images), Context: c.Context, Known: c.Both(),
 		Packages: changesAsJSON(c.Packages), Provenance: changesAsJSON(c.Provenance),
 		Gone: append([]dockerfile.Finding{}, c.Gone...), New: append([]dockerfile.Finding{}, c.New...),
 	}

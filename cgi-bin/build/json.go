@@ -38,6 +38,15 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 	if err != nil {
 		return out, err
 	}
+	stored, err := s.Store.ImageLock(r.Context(), j.UserID, j.ID)
+	if err != nil {
+		return out, err
+	}
+	locked, err := imagesOf(stored)
+	if err != nil {
+		return out, err
+	}
+	out.Images = locked.asJSON(r)
 	for _, b := range builds {
 		one := api.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
 		one.Timeline = api.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))

@@ -12,6 +12,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/image/registry"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/web"
 )
@@ -40,6 +41,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/stop", Access: web.Writer, Do: j.stop, Again: "/{id}"},
 		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
+		{Method: post, Path: "/{id}/lock", Access: web.Writer, Do: j.lock, Again: "/{id}"},
 		{Method: get, Path: "/{id}/dockerfile", Access: web.User, Do: j.dockerfile},
 		{Method: get, Path: "/{id}/blend", Access: web.User, Do: j.blend},
 		{Method: get, Path: "/{id}/script", Access: web.User, Do: j.script},
@@ -72,6 +74,8 @@ func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
 		if err != nil {
 			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
 		}
+		// Only this program asks registries: the client takes each process that has it some time to begin.
+		s.Images = registry.New(r.Site.Config.Registry, app.Version)
 		j.site, j.service = r.Site, s
 	}
 	return j.service, nil

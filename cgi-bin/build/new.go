@@ -151,7 +151,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		}
 		out.RootPassword = d.Password
 		if p := d.Problem; p != nil {
-			out.StartError = &api.StartError{Code: web.Code(p), Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
+			out.StartError = &api.Problem{Code: web.Code(p), Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
 		}
 		return r.Answer(w, status, out)
 	}

@@ -22,6 +22,7 @@ type jobPage struct {
 	Source      source
 	History     history
 	ContextSize int64
+	Images      images
 	Docker      string // the command that tests the same sources in a container
 	Address     string // of the site
 }
@@ -61,8 +62,12 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, err := s.Findings(ctx, job, rev.Number)
 	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile))
+	locked, imageErr := imagesOf(rev.Lock)
+	if imageErr != nil {
+		return imageErr
+	}
 	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(),
-		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), docker, r.Address()}
+		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), locked, docker, r.Address()}
 	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 

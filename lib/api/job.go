@@ -18,13 +18,24 @@ type Job struct {
 	Enabled  bool             `json:"enabled"`
 	Revision int              `json:"revision"`
 	Builds   []Build          `json:"builds"`
+	Images   []Image          `json:"images,omitempty"` // of registries, that the Dockerfile names; not in the list
 
-	RootPassword string      `json:"root_password,omitempty"` // a new one, in the answer to what made it
-	StartError   *StartError `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that
+	RootPassword string   `json:"root_password,omitempty"` // a new one, in the answer to what made it
+	StartError   *Problem `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that
 }
 
-// StartError says in JSON why a job that is stored is not being built.
-type StartError struct {
+// Image is an image of a registry in JSON.
+type Image struct {
+	Reference string    `json:"reference"`
+	Platform  string    `json:"platform"`
+	Digest    string    `json:"digest,omitempty"` // of the platform's manifest; left out: it was not found yet
+	Size      int64     `json:"size"`
+	LookedAt  time.Time `json:"looked_up_at"`
+	Problem   *Problem  `json:"problem,omitempty"` // why it was not found then
+}
+
+// Problem says in JSON why something was not done: a job that is stored is not being built, or an image was not found.
+type Problem struct {
 	Code   string `json:"code"`
 	Detail string `json:"detail"`
 	Advice string `json:"advice,omitempty"`

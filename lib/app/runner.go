@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -45,5 +47,35 @@ func sandbox(cfg *config.Config) []string {
 		fmt.Sprintf("TOASTER_FILES=%d", s.OpenFiles),
 		fmt.Sprintf("TOASTER_DISK=%d", s.Disk),
 		fmt.Sprintf("TOASTER_FREE_DISK=%d", cfg.Limits.FreeDisk),
+		"TOASTER_REGISTRIES=" + strings.Join(registries(cfg.Registry), " "),
+		"TOASTER_REGISTRY_AUTH=" + cfg.Registry.AuthFile,
 	}
+}
+
+// registries are the places where builds fetch images: mirrors, and what may be asked without encryption. A build knows
+// the loopback of this host as 10.0.2.2.
+func registries(cfg config.Registry) (list []string) {
+	place := func(host string) string {
+		name, port, found := strings.Cut(host, ":")
+		if found && (name == "localhost" || strings.HasPrefix(name, "127.")) {
+			return "http://10.0.2.2:" + port
+		}
+		if slices.Contains(cfg.Insecure, host) {
+			return "http://" + host
+		}
+		return host
+	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Mirrors)) {
+		for _, m := range cfg.Mirrors[name] {
+			host, path, found := strings.Cut(m, "/")
+			if m = place(host); found {
+				m += "/" + path
+			}
+			list = append(list, name+"="+m)
+		}
+	}
+	for _, host := range cfg.Insecure {
+		list = append(list, host+"="+place(host))
+	}
+	return list
 }

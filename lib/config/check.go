@@ -77,7 +77,7 @@ func (c *Config) rules() []rule {
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
 		{c.Session.MaxAge >= c.Session.Idle, "session.max_age", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
-	}, c.peopleRules()...)
+	}, append(c.registryRules(), c.peopleRules()...)...)
 }
 
 // secrets counts the ways to log in that are set.

@@ -5,19 +5,20 @@ import "time"
 
 // Config is the whole configuration. Every field has a value: its default where the file says nothing.
 type Config struct {
-	Path    string `file:"toaster.toml"` // the file it came from; empty for the defaults
-	Site    Site
-	Paths   Paths
-	Engine  string // "local" or "jenkins"
-	Local   Local
-	Jenkins Jenkins
-	Sandbox Sandbox
-	Limits  Limits
-	Session Session
-	Signup  Signup
-	Admin   Admin
-	Mail    Mail
-	Log     Log
+	Path     string `file:"toaster.toml"` // the file it came from; empty for the defaults
+	Site     Site
+	Paths    Paths
+	Engine   string // "local" or "jenkins"
+	Local    Local
+	Jenkins  Jenkins
+	Sandbox  Sandbox
+	Registry Registry
+	Limits   Limits
+	Session  Session
+	Signup   Signup
+	Admin    Admin
+	Mail     Mail
+	Log      Log
 }
 
 // Site is what the site says about itself.

@@ -29,10 +29,10 @@ type valueError struct{ text, want string }
 
 func (e *valueError) Error() string { return fmt.Sprintf("%q is not %s", e.text, e.want) }
 
-// lineOf finds the line of a key; 0 where the file leaves it out.
+// lineOf finds the line of a key, or the first in a table of that name; 0 where the file leaves it out.
 func lineOf(data []byte, key string) int {
 	for _, e := range entries(data) {
-		if e.key == key {
+		if e.key == key || strings.HasPrefix(e.key, key+".") {
 			return e.line
 		}
 	}

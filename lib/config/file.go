@@ -22,8 +22,9 @@ type file struct {
 
 		ArtifactLimit Size `toml:"artifact_limit"`
 	}
-	Sandbox Sandbox
-	Jenkins struct {
+	Sandbox  Sandbox
+	Registry Registry
+	Jenkins  struct {
 		URL, User, Token, Password, View, CA string
 
 		TokenFile      string   `toml:"token_file"`
@@ -47,8 +48,8 @@ type file struct {
 
 // fileOf returns c as it would be written, so that what a file leaves out keeps its value.
 func fileOf(c *Config) *file {
-	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Limits: c.Limits, Signup: c.Signup,
-		Admin: c.Admin, Mail: c.Mail, Log: c.Log}
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Registry: c.Registry,
+		Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail, Log: c.Log}
 	f.Local.Concurrency, f.Local.Keep, f.Local.WorkDir = c.Local.Concurrency, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit,
 		c.Local.ArtifactLimit
@@ -65,7 +66,8 @@ func fileOf(c *Config) *file {
 func (f *file) config() *Config {
 	j := &f.Jenkins
 	return &Config{
-		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Limits: f.Limits,
+		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Registry: f.Registry,
+		Limits: f.Limits,
 		Local: Local{f.Local.Concurrency, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir,
 			f.Local.ArtifactLimit},
 		Jenkins: Jenkins{

@@ -31,7 +31,8 @@ func Default() *Config {
 		},
 		Local: Local{Concurrency: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5,
 			WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},
-		Sandbox: Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
+		Sandbox:  Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
+		Registry: defaultRegistry(),
 		Jenkins: Jenkins{
 			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,
 			OutputLimit: 64 << 20,

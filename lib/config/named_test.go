@@ -38,7 +38,7 @@ func TestEveryFileIsNamed(t *testing.T) {
 	walk("", reflect.TypeFor[Config]())
 	want := map[string]string{
 		"Path": "toaster.toml", "Paths.Targets": "targets.toml", "Paths.Keys": "keys", "Jenkins.TokenFile": "jenkins-token",
-		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords",
+		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords", "Registry.AuthFile": "registry-auth",
 		"Paths.Database": "-", "Paths.Builds": "-", "Local.WorkDir": "-",
 	}
 	if !maps.Equal(texts, want) {
@@ -48,7 +48,8 @@ func TestEveryFileIsNamed(t *testing.T) {
 
 func TestRelativePathsStartAtTheFile(t *testing.T) {
 	path := write(t, "toaster.toml", "[paths]\ndatabase = \"a\"\nkeys = \"b\"\ntargets = \"c\"\nbuilds = \"d\"\n[local]\nwork_dir = \"e\"\n"+
-		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = \"h\"\n[signup]\nbreached_passwords = \"i\"\n")
+		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = \"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
+		"[registry]\nauth_file = \"j\"\n")
 	c, err := Load(path)
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,10 @@ func TestZeroIsNoLimitWhereverItCanBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	for table, keys := range map[string]string{
-		"local":   `artifact_limit = "0"`,
-		"sandbox": `cpus = 0 disk = "0" memory = "0"`,
-		"limits":  `jobs = 0 concurrent_builds = 0 builds_per_day = 0 build_minutes = 0 sources = "0" artifact_bytes = "0" keep_days = 0 queue = 0 free_disk = "0"`,
+		"local":    `artifact_limit = "0"`,
+		"sandbox":  `cpus = 0 disk = "0" memory = "0"`,
+		"registry": `max_bytes = "0"`,
+		"limits":   `jobs = 0 concurrent_builds = 0 builds_per_day = 0 build_minutes = 0 sources = "0" artifact_bytes = "0" keep_days = 0 queue = 0 free_disk = "0"`,
 	} {
 		for _, key := range regexp.MustCompile(`\w+ = \S+`).FindAllString(keys, -1) {
 			if _, err := Load(write(t, "toaster.toml", "["+table+"]\n"+key+"\n")); err != nil {

@@ -20,20 +20,19 @@ func (s *stage) baseImage() (image string, at *stage) {
 	return s.image, s
 }
 
-// checkBase refuses stages that stand on anything else than the target's own distribution, as that is what the build starts from.
+// checkBase tells what the stages are based on, and what that means.
 func (t *translator) checkBase() {
 	last := t.stages[len(t.stages)-1]
-	var first image
-	if base, at := last.baseImage(); base == "" && at.scratch {
-		t.failIn(at, at.in.Location, "FromScratch", "The image is built FROM scratch, so it has no system that can boot.",
-			"Start the last stage with FROM %s, and copy your files from the other stage with COPY --from.", t.plain())
-	} else {
-		first = parseImage(base)
-	}
 	for _, s := range t.stages {
 		if s.base == nil && !s.scratch && s.image != "" {
-			t.checkImage(s, first)
+			t.checkImage(s)
 		}
+	}
+	if t.appliance {
+		base, _ := last.baseImage()
+		t.warn(last.in.Location, Note, "Appliance", fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
+			"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot),
+			"To make the whole system with the Dockerfile, start the last stage FROM "+t.plain()+", and install what it needs.")
 	}
 }
 
@@ -65,7 +64,7 @@ func distributionOf(codename, otherwise string) string {
 	return "devuan"
 }
 
-func (t *translator) checkImage(s *stage, last image) {
+func (t *translator) checkImage(s *stage) {
 	i := parseImage(s.image)
 	d, c := i.distribution(), i.codename()
 	switch {
@@ -73,9 +72,11 @@ func (t *translator) checkImage(s *stage, last image) {
 		t.warnIn(s, "BaseUnknown", "%s exists only on your computer. The build uses the target's plain system instead.",
 			"Name the release that the image is based on, such as FROM %s.", s.image, t.plain())
 		return
-	case d == "":
-		t.failIn(s, s.in.Location, "BaseDistribution", "%s is not a plain Devuan or Debian image. The build starts from the target's own system, so the contents of that image would be missing.",
-			"Start FROM %s and install what you need with apt-get.", s.image, t.plain())
+	case s.foreign:
+		if i.digest == "" && (i.tag == "" || i.tag == "latest") {
+			t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s is a moving tag. The job keeps the image that it was found to be, until you look it up again.", s.image),
+				"Name a version.")
+		}
 		return
 	}
 	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {

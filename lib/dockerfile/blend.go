@@ -24,6 +24,8 @@ var (
 	layZsh string
 	//go:embed zsh/add.zsh
 	addZsh string
+	//go:embed zsh/image.zsh
+	imageZsh string
 	//go:embed zsh/stamp.zsh
 	stampZsh string
 	//go:embed zsh/service.zsh
@@ -73,7 +75,7 @@ func (t *translator) blend() *Blend {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Dockerfile: dockerfile, Context: context,
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile, Context: context,
 		Environment: t.source.Environment}
 	b.SHA256 = hash(b.Text)
 	return b
@@ -123,7 +125,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, stampZsh, serviceZsh, applicationZsh} {
+		copyZsh, layZsh, addZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()
@@ -139,22 +141,17 @@ func (t *translator) builder(last *stage) string {
 		w.WriteString("oci_hostname=" + quote(name) + "\n")
 	}
 	service := t.service(last)
-	if service != "" {
+	if service != "" && !t.appliance {
 		w.WriteString("remember\n")
 	}
-	for _, s := range t.stages {
-		if s.needed && !s.inTree && s.base == nil {
-			if s.scratch {
-				fmt.Fprintf(&w, "zf_mkdir -m 755 $STAGES/%d\n", s.index)
-			} else {
-				fmt.Fprintf(&w, "snapshot $TREE $STAGES/%d\n", s.index)
-			}
-		}
-	}
+	w.WriteString(t.roots())
 	for _, s := range t.stages {
 		if s.needed {
 			w.WriteString(s.body.String())
 		}
+	}
+	if t.appliance {
+		fmt.Fprintf(&w, "\nappliance %d\n", last.index)
 	}
 	w.WriteString("\n" + service)
 	w.WriteString("metadata " + quote(t.imageJSON(last)) + "\nfinished=1\n")

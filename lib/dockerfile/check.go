@@ -33,28 +33,28 @@ func Translate(s Source) (*Blend, []Finding) {
 type translator struct {
 	*report
 	*budget
-	source   Source
-	lint     *linter.Linter
-	lex      lexer
-	globals  env             // what FROM lines see
-	defaults env             // the same without build arguments
-	declared map[string]bool // the ARGs before the first FROM
-	stages   []*stage
-	byName   map[string]*stage
-	context  *Context // without what .dockerignore names
-	ignored  *ignore
-	archives map[*entry]string // see archive
-	whole    map[string]bool   // folders of the context that are packed with all that is in them
-	packed   map[string]bool   // entries of the context that the blend must bring
-	steps    []Step
-	inline   int // heredocs and downloads, counted
+	source    Source
+	lint      *linter.Linter
+	lex       lexer
+	globals   env             // what FROM lines see
+	defaults  env             // the same without build arguments
+	declared  map[string]bool // the ARGs before the first FROM
+	stages    []*stage
+	extra     []*stage // images that COPY --from and mounts name
+	byName    map[string]*stage
+	appliance bool
+	context   *Context // without what .dockerignore names
+	ignored   *ignore
+	archives  map[*entry]string // see archive
+	whole     map[string]bool   // folders of the context that are packed with all that is in them
+	packed    map[string]bool   // entries of the context that the blend must bring
+	steps     []Step
+	inline    int // heredocs and downloads, counted
 }
 
 // translate also returns how much of the budget it took. Without write, the blend has no text.
 func translate(s Source, write bool) (blend *Blend, findings []Finding, spent int) {
-	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
-		whole: map[string]bool{}, archives: map[*entry]string{}}
-	t.over, t.report.plain = t.tooComplex, t.plain()
+	t := newTranslator(s)
 	defer func() {
 		if p := recover(); p != nil {
 			t.add(finding("Internal", Error, "This Dockerfile can't be translated: %v.", "Please report it.", p))
@@ -62,7 +62,6 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 		}
 		findings, spent = t.sorted(), t.spent
 	}()
-	t.lint = t.newLinter(s.Dockerfile)
 	p := parse(s.Dockerfile, t.lint, t.report)
 	if p == nil {
 		return nil, nil, 0
@@ -89,6 +88,14 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 		return &Blend{Steps: t.steps}, nil, 0
 	}
 	return t.blend(), nil, 0
+}
+
+func newTranslator(s Source) *translator {
+	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
+		whole: map[string]bool{}, archives: map[*entry]string{}}
+	t.over, t.report.plain = t.tooComplex, t.plain()
+	t.lint = t.newLinter(s.Dockerfile)
+	return t
 }
 
 // readContext applies .dockerignore.

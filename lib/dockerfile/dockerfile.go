@@ -5,7 +5,7 @@
 // The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
 package dockerfile
 
-import "toaster.do/lib/i18n"
+import images "toaster.do/lib/image"
 
 // Source is what a person hands in.
 type Source struct {
@@ -17,6 +17,7 @@ type Source struct {
 	Arch        string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
 	Cancel      <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename    string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+	Lock        images.Lock       // what the images of registries are; without one that is named, nothing is known of it
 }
 
 // Level says what a finding means for a build.
@@ -48,6 +49,7 @@ type Blend struct {
 	SHA256      string   // of Text, hex; the stamp in the image names it
 	Steps       []Step   // as TOASTER-STEP n/m counts them
 	Base        string   // what the last stage's FROM names, its variables replaced
+	Images      []string // the Reference of each image that it fetches, in the order of its stages
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one
 	Environment []string // as in Source

@@ -1,6 +1,8 @@
 package dockerfile
 
 import (
+	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -124,6 +126,9 @@ func (t *translator) lintApplication() {
 		case *instructions.OnbuildCommand:
 			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.", "You can keep it.")
 		case *instructions.VolumeCommand:
+			if t.appliance {
+				continue
+			}
 			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.", "You can keep it.")
 		case *instructions.AddCommand:
 			for _, src := range in.SourcePaths {
@@ -138,6 +143,11 @@ func (t *translator) lintApplication() {
 
 // shells are commands that end at once without a terminal.
 var shells = strings.Fields("bash sh zsh ash dash fish python python3 irb node")
+
+// isShell tells whether a command waits for somebody to type.
+func isShell(argv []string) bool {
+	return len(argv) == 1 && slices.Contains(shells, path.Base(argv[0]))
+}
 
 func (t *translator) lintCommand(s *stage) {
 	argv := s.config.argv()
@@ -155,7 +165,7 @@ func (t *translator) lintCommand(s *stage) {
 		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not become a service.",
 			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.",
 			show(strings.Join(argv, " ")))
-	case len(argv) == 1 && slices.Contains(shells, argv[0][strings.LastIndexByte(argv[0], '/')+1:]):
+	case isShell(argv):
 		t.warn(loc, Note, "CmdIsShell", "%s is an interactive program: as a service it exits immediately.",
 			"Nothing, if you log in to the image. Otherwise set the application as CMD.", argv[0])
 	default:

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ type stage struct {
 	base     *stage // the stage it is based on; nil: an image, or scratch
 	image    string // what FROM names, variables replaced
 	scratch  bool
+	foreign  bool // its image is fetched from a registry
 	commands []command
 	deps     []*stage // stages it copies or mounts from
 	needed   bool     // the last stage needs it
@@ -79,8 +81,12 @@ func (t *translator) plan(p *parsed) {
 		}
 	}
 	last := t.stages[len(t.stages)-1]
-	for s := last; s != nil; s = s.base {
+	t.appliance = last.isAppliance()
+	for s := last; s != nil && !t.appliance; s = s.base {
 		s.inTree = true
+	}
+	for _, s := range slices.Concat(t.stages, t.extra) {
+		s.foreign = s.foreign || !s.inTree && t.otherRelease(s)
 	}
 	t.need(last)
 }
@@ -125,25 +131,20 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 		}
 		t.fail(s.in.Location, "Syntax", "FROM %s: invalid image name.", "%s", show(base), advice)
 		s.image = ""
+	default:
+		s.foreign = isForeign(base)
 	}
 }
 
-// onBuild puts the ONBUILD instructions of the stage that s is based on before its own.
+// onBuild puts the ONBUILD instructions of the stage or image that s is based on before its own.
 func (t *translator) onBuild(s *stage) {
-	if s.base == nil {
-		return
-	}
-	for _, c := range s.base.in.Commands {
-		ob, ok := c.(*instructions.OnbuildCommand)
-		if !ok {
-			continue
-		}
-		if !t.spend(500 + 5*len(ob.Expression)) {
+	for _, text := range t.triggers(s) {
+		if !t.spend(500 + 5*len(text)) {
 			return
 		}
-		cmd, err := parseTrigger(ob.Expression, s.in.Location)
+		cmd, err := parseTrigger(text, s.in.Location)
 		if err != nil {
-			t.fail(ob.Location(), "Syntax", "%s", "Correct the ONBUILD instruction.", sentence(err.Error()))
+			t.fail(s.in.Location, "Syntax", "ONBUILD "+text+": "+err.Error(), "Correct the ONBUILD instruction.")
 			continue
 		}
 		s.commands = append(s.commands, t.refer(s, command{Command: cmd, onBuild: true}))
@@ -204,9 +205,11 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 		d = t.stages[n]
 	}
 	switch {
+	case d == nil && !validReference(name):
+		t.failIn(s, loc, "CopyFromImage", what+": there is no stage of this name, and it is no valid name of an image.",
+			"Correct the name.")
 	case d == nil:
-		t.failIn(s, loc, "CopyFromImage", "%s is not a stage of this Dockerfile, so it refers to an image in a registry. Images are not fetched here.",
-			"Fetch the files in a stage of your own (ADD of a URL, or apt-get install), and copy from that stage. If you meant a stage, check its name.", what)
+		return t.imageStage(name, loc)
 	case d.index >= s.index:
 		t.failIn(s, loc, "CopyFromStage", "%s: stage %q is this stage or comes after it.",
 			"Move the other stage before this one.", what, d.name())

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -37,15 +38,22 @@ func parseImage(ref string) (i image) {
 	return i
 }
 
+// dockerArchitectures are the users under whose names Docker has official images for one architecture.
+var dockerArchitectures = strings.Fields("amd64 arm32v5 arm32v6 arm32v7 arm64v8 i386 mips64le ppc64le riscv64 s390x")
+
 // distribution returns "devuan" or "debian" when the image is a plain base of theirs, else "".
 func (i image) distribution() string {
 	if i.registry != "" && i.registry != "docker.io" && i.registry != "index.docker.io" && i.registry != "registry.hub.docker.com" && i.registry != "git.devuan.dev" && i.registry != "git.devuan.org" && i.registry != "public.ecr.aws" && i.registry != "mirror.gcr.io" && i.registry != "quay.io" && i.registry != "ghcr.io" {
 		return ""
 	}
-	switch strings.TrimPrefix(i.name, "docker/library/") {
+	name := strings.TrimPrefix(i.name, "docker/library/")
+	if arch, rest, ok := strings.Cut(name, "/"); ok && slices.Contains(dockerArchitectures, arch) {
+		name = rest
+	}
+	switch name {
 	case "devuan/devuan", "dyne/devuan", "devuanorg/devuan", "devuan", "devuan/migrated", "devuan/ci", "dyne/devuan-ci":
 		return "devuan"
-	case "debian", "debian/debian":
+	case "debian", "debian/debian", "debian/eol":
 		return "debian"
 	}
 	return ""

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	images "toaster.do/lib/image"
 )
 
 // A word of the generated part of the builder: plain, quoted, or one of the builder's own variables.
@@ -14,7 +16,7 @@ const word = `([A-Za-z0-9/._:+,=-]+|'[ -&(-~]*'|\$'([ -&(-\[\]-~]|\\[nt'\\]|\\x[
 
 // line is all that a line of it can be: a call of one of the builder's functions with such words, or our own fixed text.
 var line = regexp.MustCompile(`^\t*(((step|ROOT=\$TREE|ROOT=\$STAGES/[0-9]+|snapshot|zf_mkdir|variable|variables|variables_of|keep_variables|workdir|run|script|bind|cache|memory|into|into_folder|` +
-	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|remember|service_text|service_keep|service_command|service_environment|application)( ` + word + `)*)|# stage ` + word +
+	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|remember|service_text|service_keep|service_command|service_environment|application|image|forget_account|appliance)( ` + word + `)*)|# stage ` + word +
 	`|finished=1|)$`)
 
 // generated returns the part of a blend's builder that was made from the Dockerfile.
@@ -41,6 +43,8 @@ var nasty = []string{
 	"FROM debian:bookworm\nCOPY a* [b]* \"c d\" $(x) /'\"$(touch pwned)\"'/\nADD --chown=$(id):'x' a /\nVOLUME [\"$(touch pwned)\", \"';touch pwned;'\"]\n",
 	"FROM debian:bookworm\nRUN <<EOF\ncat <<'TOASTER_BUILDER'\nEOF\nCOPY <<'A' /a\n${x} `y` $(z)\n\x01\x02\u00e9\u2028\nA\nCMD [\"$(touch pwned)\", \"a\\nb\"]\nSTOPSIGNAL SIGTERM\nHEALTHCHECK CMD $(touch pwned)\n",
 	"FROM debian:bookworm AS a\nRUN --mount=type=cache,target=/$(x),id='q' --mount=type=tmpfs,target=/t true\nFROM debian:bookworm\nCOPY --from=a --exclude=*$(x) /a?b[c-d] /$(y)\nONBUILD RUN $(touch pwned)\nSHELL [\"$(touch pwned)\"]\nENTRYPOINT $(touch pwned)\n",
+	"FROM x.invalid/a AS b\nRUN true\nFROM scratch\nCOPY --from=b / /\nCOPY --from=y.invalid/z:1 / /\n",
+	"FROM x.invalid/a\nRUN --mount=from=z.invalid/y,target=/y true\nHEALTHCHECK CMD x\n",
 	"FROM debian:bookworm\nADD http://x.invalid/$(touch${IFS}pwned)'\"` /x\nENV =~\nENV ~=~ A==b *=* [=] \nRUN [\"~\", \"=ls\", \"*\", \"!!\", \"{a,b}\", \"#x\", \"\"]\n",
 }
 
@@ -55,6 +59,7 @@ func FuzzBlend(f *testing.F) {
 		c.finish()
 		k, v, _ := strings.Cut(arg, "=")
 		s := Source{Dockerfile: []byte(text), Context: c, BuildArgs: map[string]string{k: v, "http_proxy": v}}
+		s.Lock = hostileImages(s, name)
 		b, findings := Translate(s)
 		if (b == nil) != hasError(findings) {
 			t.Fatalf("blend %v, findings %v", b != nil, findings)
@@ -78,6 +83,19 @@ func FuzzBlend(f *testing.F) {
 	})
 }
 
+// hostileImages are images for a source whose configurations say what nobody should run.
+func hostileImages(s Source, text string) images.Lock {
+	var list []images.Locked
+	for _, n := range Images(s) {
+		list = append(list, images.Locked{Reference: n.Reference, Platform: n.Platform, Digest: "sha256:0$(touch pwned)" + text,
+			Layers: []images.Part{{Digest: "$(touch pwned)"}, {Digest: text}}, Config: images.Config{
+				Env: []string{"X=$(touch pwned)'`touch pwned`" + text, "=", text, "PATH=" + text}, User: text + "$(touch pwned)",
+				WorkingDir: "/'$(touch pwned)'" + text, Cmd: []string{"$(touch pwned)", text}, OnBuild: []string{"RUN $(touch pwned)"},
+				Shell: []string{text, "`touch pwned`"}, Volumes: map[string]struct{}{text + "';touch pwned;'": {}}, StopSignal: text}})
+	}
+	return images.NewLock(list)
+}
+
 func hasError(findings []Finding) bool {
 	for _, f := range findings {
 		if f.Level == Error {
@@ -97,14 +115,17 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 		t.Skip("zsh is not installed")
 	}
 	functions := "step snapshot zf_mkdir variable variables variables_of keep_variables workdir run script bind cache memory into into_folder except " +
-		"put put_glob put_parents unpack inline fetch layer merge metadata remember service_text service_keep service_command service_environment application"
+		"put put_glob put_parents unpack inline fetch layer merge metadata remember service_text service_keep service_command service_environment application " +
+		"image forget_account appliance"
 	for _, text := range nasty {
 		c := newContext()
 		for _, name := range []string{"a", "b", "c d", "$(x)"} {
 			c.add(name, &entry{kind: file, mode: 0o644}, Limits{})
 		}
 		c.finish()
-		b, findings := Translate(Source{Dockerfile: []byte(text), Context: c})
+		s := Source{Dockerfile: []byte(text), Context: c}
+		s.Lock = hostileImages(s, "a")
+		b, findings := Translate(s)
 		if b == nil {
 			t.Logf("refused: %v", findings)
 			continue

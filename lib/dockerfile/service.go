@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +39,12 @@ func (t *translator) service(s *stage) string {
 	}
 	var w strings.Builder
 	line := func(function string, args ...string) { w.WriteString(function + " " + words(args...) + "\n") }
-	line("service_text", "run", runner(c, volumes(c), c.argv()))
+	runner, before := runner, volumes(c)
+	if t.appliance {
+		runner, before = applianceRunner, applianceMounts+applianceVolumes(c)
+		line("service_text", "shell", runner(c, before, c.shell()[:1]))
+	}
+	line("service_text", "run", runner(c, before, c.argv()))
 	if h := c.Healthcheck; h != nil && len(h.Test) > 1 {
 		argv := h.Test[1:]
 		if h.Test[0] == "CMD-SHELL" {
@@ -48,7 +52,11 @@ func (t *translator) service(s *stage) string {
 		}
 		line("service_text", "health", runner(c, "", argv))
 	}
-	line("service_text", "settings", settings(c))
+	settings := settings(c)
+	if t.appliance {
+		settings += "appliance=1\n"
+	}
+	line("service_text", "settings", settings)
 	for _, f := range []struct{ name, text string }{{"supervise", superviseFile}, {"sysv", initFile},
 		{"openrc", openrcFile}, {"runit", runitFile}, {"logrotate", logrotateFile}, {"default", defaultFile}} {
 		line("service_text", f.name, f.text)
@@ -154,11 +162,7 @@ func runner(c *config, before string, argv []string) string {
 	var w strings.Builder
 	w.WriteString(before)
 	fmt.Fprintf(&w, "cd %s || exit 1\n", sh(c.WorkingDir))
-	w.WriteString(`set -- env -i "HOME=$home" "HOSTNAME=$(hostname)"`)
-	for _, kv := range c.Env {
-		w.WriteString(" " + sh(kv))
-	}
-	w.WriteString("\n" + environmentSh + "set -- \"$@\"")
+	w.WriteString(variables(c) + "set -- \"$@\"")
 	if strings.Contains(argv[0], "=") || strings.HasPrefix(argv[0], "-") {
 		w.WriteString(` sh -c 'exec "$0" "$@"'`)
 	}
@@ -170,15 +174,20 @@ func runner(c *config, before string, argv []string) string {
 	return w.String()
 }
 
+// variables is the part of it that begins the command: env, with its variables.
+func variables(c *config) string {
+	var w strings.Builder
+	w.WriteString(`set -- env -i "HOME=$home" "HOSTNAME=$(hostname)"`)
+	for _, kv := range c.Env {
+		w.WriteString(" " + sh(kv))
+	}
+	return w.String() + "\n" + environmentSh
+}
+
 // volumes makes the folders of VOLUME before the application starts, as a container's runtime does.
 func volumes(c *config) string {
-	list := make([]string, 0, len(c.Volumes))
-	for v := range c.Volumes {
-		list = append(list, v)
-	}
-	sort.Strings(list)
 	text := ""
-	for _, v := range list {
+	for _, v := range sortedKeys(c.Volumes) {
 		text += "[ -d " + sh(v) + " ] || mkdir -p -- " + sh(v) + "\n"
 	}
 	return text

@@ -31,9 +31,13 @@ type seen struct {
 	loc []parser.Range
 }
 
-func (s *stage) begin() {
+func (t *translator) begin(s *stage) {
 	s.args, s.fixed = map[string]bool{}, map[string]bool{}
 	if s.base == nil {
+		if s.foreign {
+			t.beginImage(s)
+			return
+		}
 		s.env.set("PATH", defaultPath)
 		s.config = config{Env: []string{"PATH=" + defaultPath}, WorkingDir: "/"}
 		if !s.scratch {
@@ -55,13 +59,17 @@ func (t *translator) stage(s *stage) {
 		len(b.config.Labels)+len(b.config.Volumes)+len(b.config.Env)) {
 		return
 	}
-	s.begin()
+	t.begin(s)
 	t.checkPlatform(s)
 	fmt.Fprintf(&s.body, "\n# stage %s\n", quote(s.name()))
 	if s.base != nil {
 		fmt.Fprintf(&s.body, "variables_of %d\n", s.base.index)
 	} else {
-		s.emit("variables", "PATH="+defaultPath)
+		list := make([]string, len(s.env.keys))
+		for i, k := range s.env.keys {
+			list[i] = k + "=" + s.env.values[k]
+		}
+		s.emit("variables", list...)
 	}
 	t.step(s, s.in.Location, s.in.SourceCode)
 	if s.inTree {

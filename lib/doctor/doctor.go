@@ -21,6 +21,8 @@ import (
 type Site struct {
 	*config.Config
 	Program string // toasterctl, as a fix names it
+
+	Logins func() (int, error) // counts the logins at registries; CGI programs, which don't need them, have none
 }
 
 // Check looks at all but the engine. It runs as the owner of the database, who the web server should be.
@@ -35,6 +37,9 @@ func (s Site) Check(ctx context.Context) []check.Result {
 	all = append(all, s.signup())
 	if s.Signup.Breached != "" {
 		all = append(all, s.breached())
+	}
+	if s.Registry.AuthFile != "" && s.Logins != nil {
+		all = append(all, s.registry())
 	}
 	return append(append(all, s.email(ctx)), s.address(ctx)...)
 }

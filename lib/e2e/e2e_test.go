@@ -19,6 +19,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -113,8 +114,9 @@ func TestFromADockerfileToAnImage(t *testing.T) {
 	s.checkRange(job+"/builds/1/artifacts/"+image, sums[image])
 }
 
-// start builds the programs, makes an instance with a person, and runs web server and runner.
-func start(t *testing.T) *toaster {
+// start builds the programs, makes an instance with a person, and runs web server and runner. Of each pair of texts, the
+// first place in the configuration that has the one gets the other.
+func start(t *testing.T, replace ...string) *toaster {
 	t.Helper()
 	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
 	sh(t, nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
@@ -124,6 +126,16 @@ func start(t *testing.T) *toaster {
 	ctl := s.bin + "/toasterctl"
 	config := s.dir + "/toaster.toml"
 	sh(t, nil, ctl, "init", "--dir", s.dir)
+	text, err := os.ReadFile(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pair := range slices.Chunk(replace, 2) {
+		text = bytes.Replace(text, []byte(pair[0]), []byte(pair[1]), 1)
+	}
+	if err := os.WriteFile(config, text, 0o640); err != nil {
+		t.Fatal(err)
+	}
 	sh(t, strings.NewReader(password+"\n"), ctl, "user", "add", "--config", config, "--email", email, "--password-stdin")
 
 	s.daemon(ctl, "runner", "--config", config)

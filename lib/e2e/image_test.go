@@ -28,8 +28,8 @@ func (s *toaster) checkSums(sums map[string]string) {
 	}
 }
 
-// checkImage looks for what the Dockerfile says in the tarball.
-func (s *toaster) checkImage(name string) {
+// entries reads a tarball: what is in it, and the text of small files.
+func (s *toaster) entries(name string) (got map[string]*tar.Header, text map[string]string) {
 	s.Helper()
 	f, err := os.Open(filepath.Join(s.bin, name))
 	if err != nil {
@@ -40,12 +40,11 @@ func (s *toaster) checkImage(name string) {
 	if err != nil {
 		s.Fatal(err)
 	}
-	got := map[string]*tar.Header{}
-	text := map[string]string{}
+	got, text = map[string]*tar.Header{}, map[string]string{}
 	for archive := tar.NewReader(unzip); ; {
 		h, err := archive.Next()
 		if err == io.EOF {
-			break
+			return got, text
 		}
 		if err != nil {
 			s.Fatal(err)
@@ -57,6 +56,12 @@ func (s *toaster) checkImage(name string) {
 			text[path] = string(content)
 		}
 	}
+}
+
+// checkImage looks for what the Dockerfile says in the tarball.
+func (s *toaster) checkImage(name string) {
+	s.Helper()
+	got, text := s.entries(name)
 	if text["srv/app/greeting.txt"] != "bon jour from /srv/app\n" || text["srv/app/site/index.html"] != "<p>toast</p>\n" {
 		s.Errorf("greeting.txt is %q, index.html is %q", text["srv/app/greeting.txt"], text["srv/app/site/index.html"])
 	}

@@ -43,6 +43,7 @@ type Source struct {
 	Environment string // K=V a line
 	RootKeys    string // lines of authorized_keys
 	RootHash    string // of root's password, crypt(5)
+	Lock        []byte // the images of registries, as package image encodes them; nil: it names none
 }
 
 // Job is what an engine needs to know to build: a script, what that is made from, and where it may run.

@@ -23,6 +23,7 @@ type Comparison struct {
 	Dockerfile  []Hunk   // empty: the same
 	BuildArgs   []Change // by name
 	Environment []Change // by name
+	Images      []Change // digests, by the image's name and platform
 	Context     bool     // the build contexts differ
 	Root        bool     // how root gets in differs
 	Packages    []Change // by name; known when both sides have their list
@@ -69,6 +70,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 	c.Context = !bytes.Equal(c.From.Revision.Context, c.To.Revision.Context)
 	c.Root = c.From.Revision.Root != c.To.Revision.Root
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))
+	c.Images = changes(c.From.digests(), c.To.digests())
 	c.Environment = changes(environment(c.From), environment(c.To))
 	if c.Both() {
 		c.Packages = changes(c.From.Packages, c.To.Packages)
@@ -219,6 +221,8 @@ func (c *Comparison) Why() []i18n.Text {
 	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
 	say(len(c.Environment) > 0, "The runtime environment has changed.")
+	say(len(c.Images) == 1, "An image that the Dockerfile names has changed.")
+	say(len(c.Images) > 1, fmt.Sprintf("%d images that the Dockerfile names have changed.", len(c.Images)))
 	say(c.Context, "The build context has changed.")
 	say(c.Root, "The SSH keys or the password of root have changed.")
 	say(len(c.Packages) == 1, "One package differs.")

@@ -161,6 +161,9 @@ func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.
 		return s.refusal(t, err), nil
 	}
 	src.Arch, src.Codename = t.Arch, t.Codename
+	if src.Lock, err = lockOf(rev); err != nil {
+		return store.Translation{}, err
+	}
 	w := &work{target: t, root: rev.Root}
 	if err := inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) }); err != nil {
 		return store.Translation{}, err

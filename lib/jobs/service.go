@@ -33,6 +33,7 @@ type Service struct {
 	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits    Limits
 	Version   string       // toaster's, for provenance.json
+	Images    Registries   // where there are any: else images can't be looked up
 	made      *handover    // the script of the revision that is being stored
 	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
@@ -74,7 +75,7 @@ type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
 func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
 	ctx = reconcile.RequestContext(ctx)
-	w, err := s.prepare(ctx, sub)
+	w, err := s.prepare(ctx, owner.ID, sub, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +86,7 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 	job := &store.Job{UserID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Environment: w.environment, Root: w.root, Made: made, CreatedAt: job.CreatedAt}
+		Environment: w.environment, Root: w.root, Lock: w.lock, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -125,7 +126,11 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if sub.KeepContext && sub.Context == nil {
 		sub.Context = old.Context
 	}
-	w, err := s.prepare(ctx, sub)
+	before, err := lockOf(old)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.prepare(ctx, owner, sub, before)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +142,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Environment: w.environment, Root: w.root, Made: made, CreatedAt: s.Now()}
+		Environment: w.environment, Root: w.root, Lock: w.lock, Made: made, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}
@@ -175,6 +180,9 @@ func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.B
 		if err := s.DiskSpace(); err != nil {
 			return nil, false, err
 		}
+	}
+	if err := s.complete(ctx, owner, id); err != nil {
+		return nil, false, err
 	}
 	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
 	if err != nil || already {

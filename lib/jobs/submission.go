@@ -11,6 +11,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/image"
 	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -63,6 +64,8 @@ type work struct {
 	environment     string
 	target          target.Target
 	root            store.Root
+	src             dockerfile.Source
+	lock            store.ImageLock
 	blend           *dockerfile.Blend
 	findings        []dockerfile.Finding
 	steps           int
@@ -135,7 +138,8 @@ func (s *Service) jobs(owner *store.User) int {
 	return s.Limits.Jobs
 }
 
-func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
+// prepare makes what is stored of an owner's submission. before is what was known of its images.
+func (s *Service) prepare(ctx context.Context, owner int64, sub Submission, before image.Lock) (*work, error) {
 	w, wrong, err := s.examine(ctx, sub, true)
 	if err != nil {
 		return nil, err
@@ -143,8 +147,10 @@ func (s *Service) prepare(ctx context.Context, sub Submission) (*work, error) {
 	if len(wrong) > 0 {
 		return nil, &Rejected{Faults: wrong, Findings: w.findings}
 	}
-	w.root, err = rootAccess(sub, w.target)
-	return w, err
+	if w.root, err = rootAccess(sub, w.target); err != nil {
+		return nil, err
+	}
+	return w, s.lock(ctx, owner, w, before)
 }
 
 // unbuildableCode is the code of a fault that findings explain.
@@ -195,6 +201,7 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 	}
 	_, err = ParseRootKeys(sub.RootKeys)
 	bad("root_keys", err)
+	w.src, w.src.Cancel = src, nil
 	return w, wrong, nil
 }
 

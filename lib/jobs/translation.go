@@ -77,7 +77,11 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 	}
 	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment})
+	if err != nil {
+		return src, target, err
+	}
 	src.Arch, src.Codename = target.Arch, target.Codename
+	src.Lock, err = lockOf(rev)
 	return src, target, err
 }
 
@@ -119,7 +123,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password,
+		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password, Lock: rev.Lock.Images,
 	}
 }
 
@@ -131,6 +135,9 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
 		Environment: src.Environment, Root: store.Root{Keys: keys, Password: src.RootHash}}
+	if src.Lock != nil {
+		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
+	}
 	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
 }
 
@@ -146,7 +153,7 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: version, Root: access,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images, Version: version, Root: access,
 		Environment: blend.Environment,
 	})
 }

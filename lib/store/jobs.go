@@ -48,6 +48,7 @@ type Revision struct {
 	Environment string // K=V a line
 	Root        Root
 	CreatedAt   time.Time
+	Lock        ImageLock
 	Made        Translation // only when it is stored: see DB.Translation
 }
 
@@ -170,6 +171,9 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, timestamp(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
 		err = r.Made.put(ctx, tx, r.JobID, r.Number)
+	}
+	if err == nil && r.Lock.Images != nil {
+		err = r.Lock.put(ctx, tx, r.JobID, r.Number)
 	}
 	if err != nil || r.Root == (Root{}) {
 		return err
@@ -313,13 +317,14 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx,
 			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.created_at,
-				coalesce(a.keys, ''), coalesce(a.password, '')
+				coalesce(a.keys, ''), coalesce(a.password, ''), l.looked_at, l.problems, l.images
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id
-			AND a.revision = r.number
+			AND a.revision = r.number LEFT JOIN image_lock l ON l.job_id = r.job_id AND l.revision = r.number
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
 			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment,
-			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password)
+			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password,
+			(*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()

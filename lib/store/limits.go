@@ -218,16 +218,16 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 // than most bytes.
 func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
-	const sources = `FROM revision r JOIN job ON job.id = r.job_id WHERE job.user_id = ? AND job.removed_at IS NULL`
-	err := tx.QueryRowContext(ctx,
-		`SELECT coalesce(sum(length(r.dockerfile) + coalesce(length(r.context), 0)), 0) `+sources, user).Scan(&n)
+	const bytes = `sum(length(r.dockerfile) + coalesce(length(r.context), 0) + coalesce(length(l.images), 0))`
+	const sources = ` FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN image_lock l ON l.job_id = r.job_id
+		AND l.revision = r.number WHERE job.user_id = ? AND job.removed_at IS NULL`
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(`+bytes+`, 0)`+sources, user).Scan(&n)
 	if err != nil || most == 0 || n <= most {
 		return err
 	}
 	var name string
 	var largest int64
-	err = tx.QueryRowContext(ctx, `SELECT job.name, sum(length(r.dockerfile) + coalesce(length(r.context), 0)) AS bytes `+
-		sources+`
+	err = tx.QueryRowContext(ctx, `SELECT job.name, `+bytes+` AS bytes`+sources+`
 		GROUP BY job.id ORDER BY bytes DESC LIMIT 1`, user).Scan(&name, &largest)
 	if err != nil {
 		return err

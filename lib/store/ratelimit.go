@@ -36,6 +36,9 @@ var MailRates = []Rate{{2, time.Minute}, {5, time.Hour}}
 // Checks are the rates for what is asked for while one types, each time that one pauses for longer than half a second.
 var Checks = []Rate{{120, time.Minute}}
 
+// LookUps are the rates for what asks registries, whose addresses a user types.
+var LookUps = []Rate{{30, time.Minute}, {300, time.Hour}}
+
 // counted is how long a try is kept: no rate spans more.
 const counted = time.Hour
 

@@ -24,6 +24,7 @@ type Recipe struct {
 	DockerfileSHA256 string   // lower-case hex
 	ContextSHA256    string   // lower-case hex; empty without a context
 	Base             string   // what FROM said
+	Images           []string // the images that the blend fetches, HOST/NAME@sha256:HEX
 	Environment      []string // NAME=VALUE: what the blend gives the application; provenance.json has names and checksum
 	Version          string   // toaster's
 	Root             Access
@@ -88,9 +89,10 @@ func assemble(names []string) string {
 // in /etc/subuid and /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it
 // takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
 // submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that
-// replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; and TOASTER_CACHE_DIR: a folder, whole
-// path, that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB) and
-// the SDK.
+// replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; TOASTER_CACHE_DIR: a folder, whole path, that
+// only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and up to
+// 10 GiB of images' layers; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places that images whose names
+// begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at registries, as docker login makes.
 //
 // It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged, or an
 // Access that is none.
@@ -182,6 +184,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"PACKAGES", strings.Join(t.Packages, ",")},
 		{"REPLACE", strings.Join(t.Replace, " ")},
 		{"SIZE_MB", number(t.Size)},
+		{"IMAGES", number(len(r.Images))},
 		{"BOOT_CHECK", number(t.bootCheck())},
 		{"SILENCE_LIMIT", strconv.FormatInt(int64(t.silence()/time.Second), 10)},
 		{"ROOT_KEYS", r.Root.encoded()},
@@ -253,11 +256,16 @@ func factsOf(r Recipe) (string, error) {
 		name, _, _ := strings.Cut(kv, "=")
 		names = append(names, name)
 	}
-	list, err := json.Marshal(names)
-	if err != nil {
-		return "", err
+	for _, f := range []struct {
+		key  string
+		list []string
+	}{{"environment", names}, {"images", append([]string{}, r.Images...)}} {
+		list, err := json.Marshal(f.list)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(&b, "  %q: %s,\n", f.key, list)
 	}
-	fmt.Fprintf(&b, "  \"environment\": %s,\n", list)
 	if strings.Contains(b.String(), delimiter(r.BlendSHA256)) {
 		return "", fmt.Errorf("a fact holds the here-document's delimiter")
 	}

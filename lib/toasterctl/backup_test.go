@@ -29,9 +29,12 @@ func kept(t *testing.T) (config, file string) {
 	write(t, filepath.Join(filepath.Dir(config), "etc", "ca.pem"), "an authority\n")
 	write(t, filepath.Join(filepath.Dir(config), "breached"), strings.Repeat("0000000000000000000000000000000000000000:1\n", 1<<16))
 	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"", "\nuser = \"toaster\"\npassword_file = \"smtp\"",
-		"\nca = \"\"", "\nca = \"etc/ca.pem\"", "\nbreached_passwords = \"\"", "\nbreached_passwords = \"breached\"").Replace(string(text)))
+		"\nca = \"\"", "\nca = \"etc/ca.pem\"", "\nbreached_passwords = \"\"", "\nbreached_passwords = \"breached\"",
+		"\nauth_file = \"\"", "\nauth_file = \"logins.json\"").Replace(string(text)))
+	write(t, filepath.Join(filepath.Dir(config), "logins.json"), `{"auths": {}}`)
 	os.Chmod(config, 0o640)
 	os.Chmod(filepath.Join(filepath.Dir(config), "smtp"), 0o600)
+	os.Chmod(filepath.Join(filepath.Dir(config), "logins.json"), 0o640)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
 	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, "--name", "greeter", dockerfile).exits(0)
 	write(t, filepath.Join(filepath.Dir(config), "builds", "job-1", "1", "log"), "it was built\n")
@@ -49,14 +52,14 @@ func TestBackupAndRestore(t *testing.T) {
 	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
 	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("was restored to its state of")
 	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
-	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "builds/job-1/1/log"} {
+	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "logins.json", "builds/job-1/1/log"} {
 		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
 		after, again := os.ReadFile(filepath.Join(filepath.Dir(fresh), name))
 		if err != nil || again != nil || !bytes.Equal(before, after) {
 			t.Errorf("%s differs: %v, %v", name, err, again)
 		}
 	}
-	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o640, "targets.toml": 0o644, "smtp": 0o600, "keys": 0o640, "toaster.db": 0o640} {
+	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o640, "targets.toml": 0o644, "smtp": 0o600, "logins.json": 0o640, "keys": 0o640, "toaster.db": 0o640} {
 		if fi, err := os.Stat(filepath.Join(filepath.Dir(fresh), name)); err != nil || fi.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
 		}

@@ -70,6 +70,14 @@ func TestDoctorOfTheSite(t *testing.T) {
 	write(t, filepath.Join(dir, "breached"), strings.Repeat("0", 40)+":1\n")
 	doctor().exits(3).says("ok      breached passwords")
 
+	adjusted(t, config, `auth_file = ""`, `auth_file = "logins.json"`)
+	logins := write(t, filepath.Join(dir, "logins.json"), `{"auths": {"ghcr.io": {}}, "credsStore": "pass"}`)
+	doctor().exits(1).says("problem registry logins", "logins.json is readable by everybody", "chmod 0640 "+logins)
+	os.Chmod(logins, 0o640)
+	doctor().exits(1).says("problem registry logins", "contains no logins", "podman login --authfile "+logins)
+	write(t, logins, `{"auths": {"ghcr.io": {"auth": "YTpi"}}}`)
+	doctor().exits(3).says("ok      registry logins: 1 login")
+
 	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`, `url = "`+s.url+`"`, `url = "`+s.url+`/elsewhere"`)
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o644)
 	doctor().exits(1).says("problem disk space", "Free some space", "answers 404", "chmod o= "+dir+"/toaster.db").complains("3 problems")

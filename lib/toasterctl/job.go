@@ -18,6 +18,7 @@ type jobCommands struct {
 	Start   jobStart   `cmd:"" help:"Start a build."`
 	Stop    jobStop    `cmd:"" help:"Stop the running and the queued build of a job."`
 	Enable  jobEnable  `cmd:"" help:"Enable a job."`
+	Lock    jobLock    `cmd:"" help:"Look up the images of a job in their registries again."`
 	Disable jobDisable `cmd:"" help:"Disable a job: it starts no builds. A queued build is canceled."`
 	Remove  jobRemove  `cmd:"" help:"Delete a job with its builds, logs and artifacts."`
 }
@@ -103,6 +104,32 @@ func (c *jobDisable) Run(w *world) error { return c.set(w, false, "disable") }
 func (c change) set(w *world, enabled bool, verb string) error {
 	return c.do(w, verb, verb+"d", func(s *jobs.Service, f found) error {
 		return s.SetEnabled(w.ctx, f.owner.ID, f.ID, enabled)
+	})
+}
+
+type jobLock struct{ change }
+
+func (c *jobLock) Run(w *world) error {
+	return c.do(w, "look up the images of", "looked up the images of", func(s *jobs.Service, f found) error {
+		_, changed, err := s.LookUpImages(w.ctx, f.owner.ID, f.ID)
+		if err != nil {
+			return err
+		}
+		stored, err := s.Store.ImageLock(w.ctx, f.owner.ID, f.ID)
+		if err != nil {
+			return err
+		}
+		images, err := jobs.ImagesOf(stored)
+		if err != nil {
+			return err
+		}
+		for _, p := range images.Problems {
+			fmt.Fprintf(w.err, "%s\n    %s\n", printable(p.Message), printable(p.Advice))
+		}
+		if changed {
+			fmt.Fprintln(w.out, "the images have changed: the next build uses them")
+		}
+		return nil
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"toaster.do/lib/api"
 	"toaster.do/lib/config"
+	"toaster.do/lib/image"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
@@ -20,6 +21,7 @@ type jobView struct {
 	Owner   string    `json:"owner"`
 	Problem string    `json:"problem,omitempty"`
 	Created time.Time `json:"created_at"`
+	Images  image.Lock `json:"images,omitempty"` // of registries, as “lock” prints them
 }
 
 func viewJob(j *store.Job, owner string) jobView {

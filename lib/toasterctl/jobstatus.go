@@ -40,6 +40,15 @@ func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
 		return v, err
 	}
 	v = viewJob(j, f.owner.Email)
+	stored, err := s.Store.ImageLock(w.ctx, f.owner.ID, c.ID)
+	if err != nil {
+		return v, err
+	}
+	images, err := jobs.ImagesOf(stored)
+	if err != nil {
+		return v, err
+	}
+	v.Images = images.Lock
 	builds, err := s.Builds(w.ctx, f.owner.ID, c.ID)
 	if err != nil {
 		return v, err
@@ -64,6 +73,9 @@ func (w *world) status(v jobView) error {
 	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable.Line(v.Name), printable.Line(v.Owner), printable.Line(v.Title), v.State, enabled)
 	if v.Problem != "" {
 		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable.Line(v.Problem))
+	}
+	for _, i := range v.Images {
+		fmt.Fprintf(w.out, "image %s for %s: %s\n", printable(i.Reference), i.Platform, i.Digest)
 	}
 	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "FINISHED", "REASON"}}
 	for _, b := range v.Builds {

@@ -25,6 +25,8 @@ type commands struct {
 	Blend  blendCommand  `cmd:"" group:"dockerfile" help:"Translate a Dockerfile to a blend, and print it."`
 	Script scriptCommand `cmd:"" group:"dockerfile" help:"Print the build script of a Dockerfile for a target."`
 
+	Lock lockCommand `cmd:"" group:"dockerfile" help:"Look up the images that a Dockerfile names, and print their digests."`
+
 	Init    initCommand    `cmd:"" group:"site" help:"Set up a site."`
 	Migrate migrateCommand `cmd:"" group:"site" help:"Migrate the database to the schema of this version."`
 	Keys    keysCommand    `cmd:"" group:"site" help:"Create new keys for session cookies and two-factor authentication. The previous keys stay valid until the next time."`

@@ -12,6 +12,7 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
 	"toaster.do/lib/host"
+	"toaster.do/lib/image/registry"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/shell"
 	"toaster.do/lib/store"
@@ -70,6 +71,7 @@ func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
 	if err != nil {
 		return err
 	}
+	s.Images = registry.New(cfg.Registry, app.Version)
 	return f(cfg, s)
 }
 

@@ -20,6 +20,8 @@ import (
 type rules struct {
 	limits  jobs.Limits
 	targets *target.Targets
+
+	registry config.Registry
 }
 
 // rules reads the site's rules. Without --config, $TOASTER_CONF and an installed site it takes those that
@@ -33,7 +35,7 @@ func (w *world) rules() (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)}}
+	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)}, registry: cfg.Registry}
 	if builtIn {
 		r.targets, err = builtInTargets()
 	} else {
@@ -45,53 +47,57 @@ func (w *world) rules() (*rules, error) {
 // translate reads the sources and makes their blend, for a target where one is named. The blend is nil when
 // a finding is an error.
 func (s *source) translate(w *world, name string) (target.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
-	var t target.Target
-	fail := func(err error) (target.Target, *dockerfile.Blend, []dockerfile.Finding, error) {
-		return t, nil, nil, err
-	}
 	r, err := w.rules()
 	if err != nil {
-		return fail(err)
+		return target.Target{}, nil, nil, err
 	}
+	t, src, err := s.read(w, r, name)
+	if err != nil {
+		return t, nil, nil, err
+	}
+	blend, findings := dockerfile.Translate(src)
+	return t, blend, findings, nil
+}
+
+// read reads the sources, for a target where one is named.
+func (s *source) read(w *world, r *rules, name string) (t target.Target, src dockerfile.Source, err error) {
 	if name != "" {
 		if t, err = pick(r.targets, name); err != nil {
-			return fail(err)
+			return t, src, err
 		}
 	}
 	debug.SetGCPercent(400) // all this is for one file: collecting often costs a fifth of the time
-	src := dockerfile.Source{Arch: t.Arch, Codename: t.Codename}
+	src = dockerfile.Source{Arch: t.Arch, Codename: t.Codename}
 	args, err := s.buildArgs()
 	if err != nil {
-		return fail(err)
+		return t, src, err
 	}
 	if src.BuildArgs, err = jobs.ParseBuildArgs(args); err != nil {
-		return fail(err)
+		return t, src, err
 	}
 	environment, err := s.environment()
 	if err != nil {
-		return fail(err)
+		return t, src, err
 	}
 	if src.Environment, err = jobs.ParseEnvironment(environment); err != nil {
-		return fail(err)
+		return t, src, err
 	}
 	if src.Dockerfile, err = s.readDockerfile(w, r.limits); err != nil {
-		return fail(err)
+		return t, src, err
 	}
 	src.Name = s.name()
 	if buildcontext.IsOuter(s.Context, src.Name) {
 		src.Name = "Dockerfile" // so that outerIgnore is its
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
-		return fail(apperr.New(apperr.TooLarge, "%s is longer than %d bytes.",
-			"Move large heredocs to files in the build context.", s.fileLabel(), r.limits.Dockerfile))
+		return t, src, apperr.New(apperr.TooLarge,
+			fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile),
+			"Move large heredocs to files in the build context.")
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
-		return fail(apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",
-			s.fileLabel()))
+		return t, src, apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",
+			s.fileLabel())
 	}
-	if src.Context, err = s.readContext(src.Dockerfile, r.limits.Context); err != nil {
-		return fail(err)
-	}
-	blend, findings := dockerfile.Translate(src)
-	return t, blend, findings, nil
+	src.Context, err = s.readContext(src.Dockerfile, r.limits.Context)
+	return t, src, err
 }

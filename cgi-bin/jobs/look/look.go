@@ -50,6 +50,8 @@ var notices = map[string]i18n.Key{
 	"badge":    "Saved.",
 	"kept":     "The build is kept permanently, with its log and files.",
 	"unkept":   "The build is no longer kept permanently.",
+	"locked":   "The images have changed. They are saved as a new revision. The next build uses them.",
+	"same":     "The images are looked up. None has changed.",
 	"removed":  "The job is deleted, with its builds, logs and artifacts.",
 }
 

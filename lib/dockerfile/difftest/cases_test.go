@@ -128,10 +128,11 @@ func parseCase(t *testing.T, name, text string) testCase {
 	return c
 }
 
-// write makes the case's folder. @URL@ in a file stands for the test's own web server.
-func (c testCase) write(t *testing.T, dir, url string) {
+// write makes the case's folder. @URL@ in a file stands for the test's own web server, @REGISTRY@ for its registry.
+func (c testCase) write(t *testing.T, dir, url, registry string) {
 	for _, f := range c.files {
 		f.data = bytes.ReplaceAll(f.data, []byte("@URL@"), []byte(url))
+		f.data = bytes.ReplaceAll(f.data, []byte("@REGISTRY@"), []byte(registry))
 		p := filepath.Join(dir, f.name)
 		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 			t.Fatal(err)

@@ -37,12 +37,13 @@ func TestSame(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	// The sandbox's name for this host's loopback.
-	b.allow = strings.Replace(server.Listener.Addr().String(), "127.0.0.1", "10.0.2.2", 1)
+	b.allow = inside(server.Listener.Addr().String())
+	b.startRegistry(t)
 	for _, c := range readCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			c.write(t, dir, server.URL)
+			c.write(t, dir, server.URL, b.registry)
 			got, said, failed := ours(t, b, c, dir)
 			if c.buildkit != "" {
 				checkBuildKit(t, c, got, said, failed)
@@ -124,6 +125,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	if s.Context, err = contextOf(dir); err != nil {
 		return nil, err.Error(), true
 	}
+	s.Lock = b.lock(t, dockerfile.Images(s))
 	blend, findings := dockerfile.Translate(s)
 	for _, f := range findings {
 		said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
@@ -144,6 +146,9 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		return nil, said, true
 	}
 	tree = snapshot(t, root)
+	if apart := filepath.Join(root, "var/lib/toaster-app/rootfs"); exists(apart) {
+		tree = snapshot(t, apart)
+	}
 	stamp, _ := os.ReadFile(filepath.Join(root, "etc/toaster/stamp"))
 	if strings.TrimSpace(string(stamp)) != blend.SHA256 {
 		t.Errorf("the stamp is %q, want %s", stamp, blend.SHA256)
@@ -162,7 +167,8 @@ func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said s
 		return "", "", err
 	}
 	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
-	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+allow)
+	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
+		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
 	out, err := cmd.CombinedOutput()
 	return root, string(out), err
 }
@@ -224,6 +230,7 @@ type builder struct {
 	program     string // buildah's
 	root, store string
 	allow       string // what the sandbox of the blend may reach beside the internet
+	registry    string // HOST:PORT
 }
 
 // newBuilder makes the base, a small busybox root, and tags it as debian:bookworm.

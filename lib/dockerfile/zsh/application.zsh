@@ -221,6 +221,17 @@ default_environment() {
 	install_file /etc/default/toaster-app 600 ${(F)rows}$'\n'
 }
 
+# appliance STAGE: the tree of the Dockerfile is not the system's; the service finds it in application_root.
+typeset application_root=''
+appliance() {
+	inside $TREE /var/lib/toaster-app/rootfs
+	application_root=$REPLY
+	make_dirs ${REPLY:h} 700 ''
+	snapshot $STAGES/$1 $REPLY
+	zf_rm -rf $STAGES/$1
+	ROOT=$TREE
+}
+
 # application USER
 application() {
 	local uid gid home init
@@ -228,10 +239,12 @@ application() {
 	init_system
 	init=$REPLY
 	[[ -n $init ]] || return 0
+	[[ -n $application_root ]] && ROOT=$application_root
 	identity $1
+	ROOT=$TREE
 	has /usr/bin/perl || mark 'toaster: this image has no perl, without which the application is not started'
 	local who="uid=$uid gid=$gid groups=${(j:,:)groups} home=${(qq)home}" part
-	for part in run health; do
+	for part in run health shell; do
 		[[ -n $service_texts[$part] ]] && install_file /usr/lib/toaster/$part 755 "#!/bin/sh
 # Made by toaster from the image's Dockerfile.
 $who
@@ -243,8 +256,12 @@ gid=$gid
 "
 	install_file /etc/logrotate.d/toaster-app 644 $service_texts[logrotate]
 	default_environment
-	keep_volatile
-	leave_to_application
+	if [[ -n $application_root ]]; then
+		link_file ../lib/toaster/supervise /usr/sbin/toaster-app
+	else
+		keep_volatile
+		leave_to_application
+	fi
 	install_file /etc/init.d/toaster-app 755 $service_texts[$init]
 	case $init in
 	(sysv) enable_sysv ;;

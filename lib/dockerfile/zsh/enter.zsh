@@ -56,6 +56,23 @@ new_place() {
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
 }
 
+# keep_account: the account at registries, which the host's root alone may read, for the fetching of images.
+keep_account() {
+	[[ -n $TOASTER_REGISTRY_AUTH ]] || return 0
+	( umask 077 && cat -- $TOASTER_REGISTRY_AUTH >$WORK/registry.auth ) || fail "$TOASTER_REGISTRY_AUTH cannot be read"
+}
+
+# prune_layers FOLDER removes the layers of images that were not used for longest, down to 10 GiB, and downloads that
+# were broken off.
+prune_layers() {
+	local one
+	integer left=$(( 10 << 30 ))
+	for one in $1/sha256/*(N.om); do
+		(( (left -= $(stat -c %s -- $one)) >= 0 )) || rm -f -- $one
+	done
+	rm -rf -- $1/fetch.*(Nmh+10)
+}
+
 # move_in and move_out: where the kernel or the file system can't map ids, the tree goes to WORK, and back when all
 # went well. Devices, which the build could not make, stay where they are.
 typeset -a pack=(tar --numeric-owner --same-owner --xattrs --xattrs-include='*')
@@ -72,6 +89,8 @@ move_out() {
 }
 
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
+	[[ -z $TOASTER_CACHE_DIR || -n $TOASTER_BLOBS ]] || { mkdir -p $TOASTER_CACHE_DIR/layers && export TOASTER_BLOBS=$TOASTER_CACHE_DIR/layers }
+	keep_account
 	cd -- $WORK && exec $isolate "$@"
 fi
 (( EUID )) && fail 'only root can do this outside of a user namespace'
@@ -81,12 +100,14 @@ fi
 shift
 first_id
 integer first=$REPLY
+keep_account
 user_namespace $first
 typeset -a within=(nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0)
 new_place
 chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's ids"
 map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
+[[ -z $TOASTER_REGISTRY_AUTH ]] || export TOASTER_REGISTRY_AUTH=$WORK/registry.auth
 if [[ -n $TREE ]]; then
 	typeset -r origin=$TREE
 	TREE=$REPLY/tree
@@ -95,6 +116,10 @@ fi
 if [[ -n $TOASTER_CACHE_DIR ]]; then
 	mkdir -p $TOASTER_CACHE_DIR && map $TOASTER_CACHE_DIR $REPLY/cache ||
 		fail "TOASTER_CACHE_DIR, $TOASTER_CACHE_DIR, cannot be used"
+	prune_layers $TOASTER_CACHE_DIR/layers
+	if mkdir -p $TOASTER_CACHE_DIR/layers $REPLY/layers && map $TOASTER_CACHE_DIR/layers $REPLY/layers $holder; then
+		export TOASTER_BLOBS=$REPLY/layers	# where ids can't be mapped, layers are kept for this build alone
+	fi
 	export TOASTER_CACHE_DIR=$REPLY/cache
 fi
 # Where no udev has been, the network's device is for the host's root: the build gets one of its own.

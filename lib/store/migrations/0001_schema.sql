@@ -194,6 +194,17 @@ CREATE TABLE root_access (
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- What the images of registries are that a revision's Dockerfile names. There is a row where it names any.
+CREATE TABLE image_lock (
+	job_id    TEXT NOT NULL,
+	revision  INTEGER NOT NULL,
+	looked_at INTEGER NOT NULL,                     -- when the registries were asked last, Unix milliseconds
+	problems  BLOB NOT NULL,                        -- JSON: why some were not found then
+	images    BLOB NOT NULL,                        -- as package image encodes them; last, as it may be large
+	PRIMARY KEY (job_id, revision),
+	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 -- What a revision was translated to, so that a page shows it without translating.
 CREATE TABLE translation (
 	job_id   TEXT NOT NULL,

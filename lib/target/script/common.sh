@@ -61,6 +61,7 @@ check_host() {
 		dpkg-query dpkg
 		$NEEDS
 	END
+	[ -z "$IMAGES" ] || need skopeo skopeo
 	command -v runc >/dev/null 2>&1 || need crun crun
 	AS_ROOT=
 	if [ "$(id -u)" != 0 ]; then
@@ -154,8 +155,8 @@ remove() {
 }
 
 # What an inner script that sudo starts still gets from the environment.
-PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS TOASTER_SANDBOX_ALLOW TOASTER_MEMORY
-TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
+PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS TOASTER_SANDBOX_ALLOW TOASTER_REGISTRIES
+TOASTER_REGISTRY_AUTH TOASTER_MEMORY TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
 
 # check looks at the host, and does nothing.
 check() {

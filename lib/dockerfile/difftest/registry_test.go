@@ -1,0 +1,109 @@
+package difftest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
+)
+
+// inside is the sandbox's name for an address of this host's loopback.
+func inside(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return "10.0.2.2:" + port
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// startRegistry starts a registry and pushes the images of testdata/images there.
+func (b *builder) startRegistry(t *testing.T) {
+	for _, tool := range []string{"docker-registry", "skopeo", "zstd"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(t, tool+" is not installed")
+		}
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.registry = l.Addr().String()
+	l.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "config.yml")
+	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
+		dir, b.registry)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("docker-registry", "serve", file)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for range 100 {
+		if _, err := http.Get("http://" + b.registry + "/v2/"); err == nil {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	b.buildImages(t)
+}
+
+// buildImages builds each Dockerfile of testdata/images, a layer for each instruction, and the images of layers.txt,
+// whose layers are made by hand.
+func (b *builder) buildImages(t *testing.T) {
+	names, _ := filepath.Glob("testdata/images/*.Dockerfile")
+	for _, name := range names {
+		tag := b.registry + "/" + strings.TrimSuffix(filepath.Base(name), ".Dockerfile")
+		b.buildah(t, "bud", "--isolation", "chroot", "--layers", "--pull-never", "--format", "docker",
+			"--build-arg", "REGISTRY="+b.registry, "-f", name, "-t", tag, "testdata/images")
+		b.buildah(t, "push", "--tls-verify=false", tag)
+	}
+	plain := "dir:" + t.TempDir()
+	run(t, "skopeo", "copy", "--src-tls-verify=false", "--dest-decompress", "docker://"+b.registry+"/layers", plain)
+	run(t, "skopeo", "copy", "--dest-tls-verify=false", "--format=oci", "--dest-compress-format=zstd", plain,
+		"docker://"+b.registry+"/zstd")
+	b.buildah(t, "tag", b.registry+"/layers", b.registry+"/zstd")
+}
+
+// lock looks images up as skopeo sees them.
+func (b *builder) lock(t *testing.T, named []dockerfile.Named) image.Lock {
+	var list []image.Locked
+	for _, n := range named {
+		l := image.Locked{Reference: n.Reference, Platform: n.Platform}
+		if !strings.HasPrefix(n.Reference, b.registry+"/") {
+			continue // no registry has it
+		}
+		inspect := func(into any, args ...string) string {
+			out, err := exec.Command("skopeo", append([]string{"inspect", "--tls-verify=false"},
+				append(args, "docker://"+n.Reference)...)...).Output()
+			if err != nil {
+				t.Fatalf("skopeo inspect %v %s: %v", args, n.Reference, err)
+			}
+			if into != nil {
+				if err := json.Unmarshal(out, into); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return strings.TrimSpace(string(out))
+		}
+		inspect(&l, "--raw") // its layers have the same names
+		var config struct{ Config image.Config }
+		inspect(&config, "--config", "--raw")
+		l.Digest, l.Config = inspect(nil, "--format", "{{.Digest}}"), config.Config
+		list = append(list, l)
+	}
+	return image.NewLock(list)
+}

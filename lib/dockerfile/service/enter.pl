@@ -1,0 +1,10 @@
+my ($root, $dir, $uid, $gid, $groups) = splice @ARGV, 0, 5;
+chroot $root or die "toaster-app: $root: $!\n";
+mkdir $dir if !-d $dir;
+chdir $dir or die "toaster-app: the working directory $dir: $!\n";
+$) = "$gid $gid " . join " ", split /,/, $groups;
+$( = $gid;
+$< = $> = $uid;
+$< == $uid && $> == $uid or die "toaster-app: user $uid: $!\n";
+exec { $ARGV[0] } @ARGV;
+die "toaster-app: $ARGV[0]: $!\n";

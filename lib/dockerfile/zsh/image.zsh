@@ -1,0 +1,320 @@
+# Roots of images from a registry. What comes from there is fetched in the network of RUN, and its layers are unpacked
+# by a process whose root is the folder that they go to.
+
+typeset -r BLOBS=${TOASTER_BLOBS:-$WORK/blobs}	# layers as they were fetched, by digest; other builds use them, too
+
+# image STAGE REFERENCE BYTES LAYER…: makes STAGE's root of an image's layers, the lowest first, each as sha256:HEX.
+# REFERENCE has the digest of the manifest; no layer is larger than BYTES.
+image() {
+	local to=$STAGES/$1 reference=$2 one
+	integer most=$3
+	shift 3
+	fetch_layers $reference $most "$@"
+	zf_mkdir -m 755 $to || fail 'cannot make a folder for the image'
+	for one in "$@"; do
+		unpack_layer $BLOBS/sha256/${one#sha256:} $to || fail "$reference: its layer $one cannot be unpacked"
+	done
+}
+
+# unknown_image NAME ends a build whose image was not found.
+unknown_image() { fail "the image $1 has not been looked up in its registry: look it up again" }
+
+# fetch_layers REFERENCE BYTES LAYER…: then they are in BLOBS, and are what their digests say.
+fetch_layers() {
+	local reference=$1 one
+	integer most=$2
+	shift 2
+	local -a lacking=("$@")
+	keep_whole
+	(( $#lacking )) || return 0
+	(( $+commands[skopeo] )) || fail "this host lacks skopeo, which fetches images from registries"
+	connect
+	registries
+	local -a account=(--src-no-creds)
+	[[ -s $WORK/registry.auth ]] && account=(--src-authfile $WORK/registry.auth)
+	mark "toaster: fetching $reference"
+	local new=$(mktemp -d $BLOBS/fetch.XXXXXX)
+	# A registry can send more than it has said.
+	( ulimit -f $(( most / 512 + 2048 )) && HOME=$new nsenter --net=$network skopeo --insecure-policy \
+		--registries-conf $WORK/registries.conf --tmpdir $new copy --quiet --remove-signatures --retry-times 2 $account \
+		--dest-shared-blob-dir $BLOBS docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
+	integer code=$pipestatus[1]
+	zf_rm -rf $new
+	(( code )) && fail "cannot fetch $reference"
+	keep_whole
+	(( ! $#lacking )) || fail "$reference: the registry's layer $lacking[1] is not the one that was locked"
+}
+
+# keep_whole takes from lacking what BLOBS has; what is damaged there goes.
+keep_whole() {
+	local one file sum
+	local -a still=()
+	zf_mkdir -p -m 755 $BLOBS/sha256 || fail 'cannot make a folder for layers'
+	for one in ${(u)lacking}; do
+		file=$BLOBS/sha256/${one#sha256:}
+		if [[ -f $file ]]; then
+			sum=$(sha256sum <$file)
+			[[ ${sum%% *} == ${one#sha256:} ]] && { touch -c -- $file; continue }
+			zf_rm -f $file
+		fi
+		still+=($one)
+	done
+	lacking=($still)
+}
+
+# registries writes where images are fetched: TOASTER_REGISTRIES is words NAME=[http://]HOST[:PORT][/PATH], places that
+# are asked, in their order, before the registry that an image's name begins with.
+registries() {
+	local one name place
+	local -aU names=(${${=TOASTER_REGISTRIES}%%=*})
+	for one in ${=TOASTER_REGISTRIES}; do
+		place=${${one#*=}#http://}
+		[[ ${one%%=*} == [][A-Za-z0-9._:/-]## && $place == [][A-Za-z0-9._:/-]## ]] ||
+			fail "TOASTER_REGISTRIES: $one is not NAME=HOST or NAME=http://HOST"
+	done
+	{
+		print 'unqualified-search-registries = []'
+		for name in $names; do
+			print -r -- "[[registry]]"
+			print -r -- "prefix = \"$name\""
+			print -r -- "location = \"$name\""
+			[[ " $TOASTER_REGISTRIES " != *" $name=http://$name "* ]] || print 'insecure = true'
+			for one in ${(M)${=TOASTER_REGISTRIES}:#$name=*}; do
+				place=${one#*=}
+				[[ $place == http://$name ]] && continue
+				print -r -- "[[registry.mirror]]"
+				print -r -- "location = \"${place#http://}\""
+				[[ $place != http://* ]] || print 'insecure = true'
+			done
+		done
+	} >$WORK/registries.conf
+}
+
+# forget_account: all is fetched.
+forget_account() { zf_rm -f $WORK/registry.auth }
+
+# unpack_layer FILE FOLDER
+unpack_layer() {
+	local begin
+	local -a open=(cat)
+	sysread -s 4 begin <$1
+	case $begin in
+	($'\x1f\x8b'*) open=(gzip -dc) ;;
+	($'\x28\xb5\x2f\xfd') open=(zstd -dcq)
+		(( $+commands[zstd] )) || fail 'this host lacks zstd, which this layer is packed with' ;;
+	esac
+	$open <$1 2>$WORK/errors | apply_layer $2
+	local -a codes=($pipestatus)
+	[[ $codes == '0 0' ]] && return
+	(( codes[2] )) || mark 'toaster: its compressed data are damaged'
+	return 1
+}
+
+# apply_layer FOLDER unpacks a layer of an image, which is on standard input, onto the layers below it.
+# https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md. What it says is printed; it follows no path of
+# the layer outside of FOLDER, as FOLDER is its root.
+apply_layer() {
+	perl -e '
+		use strict;
+		use POSIX ();
+
+		
+		my $lsetxattr = length(pack("p", "")) == 4 ? 227 : { x86_64 => 189, ppc64le => 210 }->{(POSIX::uname())[4]} // 6;
+		my (%unpacked, @folders);
+		binmode STDIN;
+		chdir $ARGV[0] and chroot "." or stop("its folder cannot be entered: $!");
+		umask 0;
+		$| = 1;
+
+		sub stop { my $text = "toaster: $_[0]"; $text =~ s/[[:cntrl:]]/ /g; print "$text\n"; exit 1 }
+
+		# take LENGTH, CODE: gives as many bytes of the layer to CODE, in parts.
+		sub take {
+			my ($left, $to) = @_;
+			while ($left > 0) {
+				my $n = read STDIN, my $part, $left > 1 << 20 ? 1 << 20 : $left;
+				$n or stop("the layer ends too early");
+				$to->($part);
+				$left -= $n;
+			}
+		}
+
+		sub contents {
+			my $size = shift;
+			my $all = "";
+			$size <= 1 << 20 or stop("the header of an entry is too long");
+			take($size, sub { $all .= $_[0] });
+			take(-$size % 512, sub {});
+			return $all;
+		}
+
+		sub number {
+			my $field = shift;
+			if (ord($field) & 0x80) {
+				my ($n, @bytes) = (0, unpack("C*", $field));
+				$bytes[0] & 0x40 and stop("an entry has a negative number");
+				$bytes[0] &= 0x3f;
+				$n = $n * 256 + $_ for @bytes;
+				$n < 2**53 or stop("an entry has a number that is too large");
+				return $n;
+			}
+			$field =~ s/^[ \0]+//;
+			$field =~ s/[ \0].*//s;
+			$field =~ /^[0-7]*\z/ or stop("the layer is no archive in the format tar");
+			return oct($field || 0);
+		}
+
+		sub text { my $field = shift; $field =~ s/\0.*//s; $field }
+
+		sub remove {
+			my $path = shift;
+			lstat $path or return;
+			if (-d _) {
+				remove("$path/$_") for names($path);
+				rmdir $path or stop("$path cannot be removed: $!");
+			} else {
+				unlink $path or stop("$path cannot be removed: $!");
+			}
+		}
+
+		sub names {
+			opendir my $d, $_[0] or stop("$_[0] cannot be read: $!");
+			return grep { $_ ne "." && $_ ne ".." } readdir $d;
+		}
+
+		sub identity { join ":", (lstat $_[0])[0, 1] }
+
+		# An opaque folder hides what the layers below have in it.
+		sub hide {
+			for my $one (map { "$_[0]/$_" } names($_[0])) {
+				if ($unpacked{identity($one)}) { hide($one) if -d _ } else { remove($one) }
+			}
+		}
+
+		# parents PATH: makes the folders that PATH is in, as far as they are missing.
+		sub parents {
+			my $path = "";
+			for my $part (split m{/}, $_[0] =~ s{/[^/]*\z}{}r) {
+				$path .= "/$part";
+				next if stat $path;
+				lstat $path and stop("$path is a link that leads nowhere, and something is to be below it");
+				mkdir $path, 0755 or stop("$path cannot be made: $!");
+			}
+		}
+
+		sub clean {
+			my @parts;
+			for (split m{/}, $_[0]) {
+				next if $_ eq "" || $_ eq ".";
+				if ($_ eq "..") { pop @parts } else { push @parts, $_ }
+			}
+			return "/" . join "/", @parts;
+		}
+
+		my ($name, $link, %global, %next) = ("", "");
+		while (1) {
+			my $n = read STDIN, my $header, 512;
+			last if !$n || $header =~ /^\0*\z/ && $n == 512;
+			$n == 512 or stop("the layer ends too early");
+			my ($short, $mode, $uid, $gid, $size, $mtime, $sum, $type, $short_link, $magic, $major, $minor, $prefix) =
+				unpack "a100 a8 a8 a8 a12 a12 a8 a a100 a8 x64 a8 a8 a155", $header;
+			unpack("%32C*", substr($header, 0, 148) . " " x 8 . substr($header, 156)) == number($sum)
+				or stop("the layer is no archive in the format tar");
+			$size = number($size);
+			if ($type =~ /[LKxg]/) {
+				my $data = contents($size);
+				if ($type eq "L") { $name = text($data) }
+				elsif ($type eq "K") { $link = text($data) }
+				else {
+					my $into = $type eq "g" ? \%global : \%next;
+					while ($data =~ /\G(\d+) /g) {
+						my $start = pos($data) - length($1) - 1;
+						my $record = substr $data, pos($data), $1 - length($1) - 2;
+						pos($data) = $start + $1;
+						$into->{$1} = $2 if $record =~ /^([^=]+)=(.*)\z/s;
+					}
+				}
+				next;
+			}
+			my %pax = (%global, %next);
+			$short = text($prefix) . "/" . text($short) if $magic =~ /^ustar\0/ && text($prefix) ne "";
+			my $path = clean($pax{path} // ($name || text($short)));
+			my $to = $pax{linkpath} // ($link || text($short_link));
+			$size = $pax{size} if defined $pax{size};
+			my @owner = ($pax{uid} // number($uid), $pax{gid} // number($gid));
+			my $when = int($pax{mtime} // number($mtime));
+			$mode = number($mode) & 07777;
+			my %attributes = map { /^SCHILY\.xattr\.(.*)/s ? ($1 => $pax{$_}) : () } keys %pax;
+			($name, $link, %next) = ("", "");
+			grep { /^GNU\.sparse\./ } keys %pax and stop("$path is stored with holes, which is not supported");
+			$size =~ /^\d+\z/ && "@owner" =~ /^\d+ \d+\z/ or stop("$path has a number that is none");
+
+			my $data = $type =~ /[\x{0}07]/ ? $size : 0;
+			my $skip = sub { take($size + -$size % 512, sub {}) };
+			if ($path eq "/") { $skip->(); next }
+			my ($in, $base) = $path =~ m{^(.*)/([^/]*)\z};
+			if ($base eq ".wh..wh..opq") { hide($in eq "" ? "/" : $in) if -d ($in || "/"); $skip->(); next }
+			if ($base =~ /^\.wh\.(.*)/s) {
+				$1 ne "" && $1 ne "." && $1 ne ".." or stop("$path would remove a folder that it is in");
+				remove("$in/$1");
+				$skip->();
+				next;
+			}
+			parents($path);
+			my $there = lstat $path;
+			remove($path) if $there && !(-d _ && $type eq "5");
+			if ($type =~ /[\x{0}07]/) {
+				sysopen my $file, $path, POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0600
+					or stop("$path cannot be made: $!");
+				take($data, sub {
+					my $at = 0;
+					while ($at < length $_[0]) {
+						my $done = syswrite $file, $_[0], length($_[0]) - $at, $at;
+						$done or stop("$path cannot be written: $!");
+						$at += $done;
+					}
+				});
+				take(-$size % 512, sub {});
+				close $file or stop("$path cannot be written: $!");
+			} else {
+				$skip->();
+				if ($type eq "5") {
+					-d $path && !-l $path or mkdir $path, 0700 or stop("$path cannot be made: $!");
+					push @folders, [$path, $when];
+				} elsif ($type eq "2") {
+					symlink $to, $path or stop("$path cannot be made: $!");
+				} elsif ($type eq "1") {
+					link clean($to), $path or stop("$path cannot be linked to $to: $!");
+					$unpacked{identity($path)} = 1;
+					next;
+				} elsif ($type eq "6") {
+					POSIX::mkfifo($path, 0600) or stop("$path cannot be made: $!");
+				} elsif ($type =~ /[34]/) {
+					$path =~ m{^/dev/} or stop("$path is a device, which the build cannot make");
+					print "toaster: $path is left out: the kernel makes the devices of /dev\n" =~ s/[[:cntrl:]](?!\z)/ /gr;
+					next;
+				} else {
+					stop("$path is an entry of the kind " . ord($type) . ", which is not known");
+				}
+			}
+			POSIX::lchown(@owner, $path) or stop("$path cannot be given to $owner[0]:$owner[1]: $!");
+			for my $key (sort keys %attributes) {
+				my $value = $attributes{$key};
+				next if $key !~ /^(user|security)\./;
+				syscall($lsetxattr, $path, $key, $value, length $value, 0) == 0 || $!{EOPNOTSUPP} || $type eq "2"
+					or stop("$path cannot get the attribute $key: $!");
+			}
+			if ($type ne "2") {
+				chmod $mode, $path or stop("$path cannot get its mode: $!");
+				utime $when, $when, $path if $type ne "5";
+			}
+			$unpacked{identity($path)} = 1;
+		}
+		# What follows the end must be read, or who sends it takes that for an error.
+		1 while read STDIN, my $rest, 1 << 20;
+		for (reverse @folders) {
+			my ($path, $when) = @$_;
+			utime $when, $when, $path if -d $path && !-l $path;
+		}
+	' "$1"
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"toaster.do/lib/app"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
+	"toaster.do/lib/image/registry"
+)
+
+type lockCommand struct {
+	Target   string   `xor:"platform" help:"Look up the images for the architecture of this target." placeholder:"TARGET"`
+	Platform string   `xor:"platform" help:"Look up the images for this platform. Default: linux/amd64." placeholder:"PLATFORM"`
+	BuildArg []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
+
+	Dockerfile string `arg:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input."`
+}
+
+func (lockCommand) Help() string {
+	return "Looks up the images of registries that the Dockerfile names in FROM, COPY --from and RUN --mount, and prints their digests " +
+		"and configurations. The same images give the same output. Plain images of Debian and Devuan are not in it: toaster creates " +
+		"these base systems itself. If an image can't be looked up, nothing is printed to standard output, and the exit code is 1. " +
+		"The section [registry] of the configuration applies."
+}
+
+func (c *lockCommand) Run(w *world) error {
+	r, err := w.rules()
+	if err != nil {
+		return err
+	}
+	from := source{Dockerfile: c.Dockerfile, BuildArg: c.BuildArg}
+	_, src, err := from.read(w, r, c.Target)
+	if err != nil {
+		return err
+	}
+	if c.Platform != "" {
+		var ok bool
+		if src.Arch, ok = dockerfile.Arch(c.Platform); !ok {
+			return misused("--platform must be one that Debian has, such as linux/arm/v7, not %q", c.Platform)
+		}
+	}
+	named := dockerfile.Images(src)
+	if len(named) == 0 {
+		// Without any, it may be because it can't be read. COPY is no matter: there is no context.
+		findings := slices.DeleteFunc(dockerfile.Check(src), func(f dockerfile.Finding) bool {
+			return f.Level != dockerfile.Error || f.Rule == "MissingSource"
+		})
+		if len(findings) > 0 {
+			return errors.Join(writeFindings(w.err, from.fileLabel(), findings), errSaid)
+		}
+	}
+	var wants []image.Want
+	for _, n := range named {
+		wants = append(wants, n.Want)
+	}
+	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants)
+	for _, p := range problems {
+		at := slices.IndexFunc(named, func(n dockerfile.Named) bool { return n.Want == p.Want })
+		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable(from.fileLabel()), named[at].Line, printable(p.Err.Message), printable(p.Err.Advice))
+	}
+	if len(problems) > 0 {
+		return errSaid
+	}
+	_, err = w.out.Write(lock.Encode())
+	return err
+}

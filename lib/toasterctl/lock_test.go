@@ -1,0 +1,75 @@
+package main
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+
+	"toaster.do/lib/image"
+	"toaster.do/lib/image/imagetest"
+)
+
+func TestLock(t *testing.T) {
+	host := imagetest.Serve(t)
+	platforms := []string{"linux/amd64", "linux/arm/v7"}
+	var images []v1.Image
+	for _, p := range platforms {
+		images = append(images, imagetest.Image(t, p, v1.Config{Env: []string{"P=" + p}}, p))
+	}
+	imagetest.Push(t, host+"/base:1", imagetest.Index(t, platforms, images...))
+	config := newSite(t)
+	adjusted(t, config, "insecure = []", `insecure = ["`+host+`"]`)
+	text := "ARG V=0\nFROM " + host + "/base:$V AS a\nFROM debian:bookworm\nCOPY --from=a / /a\n"
+	lock := func(stdin string, args ...string) answer {
+		t.Helper()
+		return ctl(t, stdin, append([]string{"lock", "--config", config, "-"}, args...)...)
+	}
+	for platform, args := range map[string][]string{"linux/amd64": nil, "linux/arm/v7": {"--platform", "linux/arm/v7"}} {
+		out := lock(text, append(args, "--build-arg", "V=1")...).exits(0).out
+		l, err := image.Parse([]byte(out))
+		if err != nil || len(l) != 1 || l[0].Platform != platform || l[0].Config.Env[0] != "P="+platform || string(l.Encode()) != out {
+			t.Errorf("%v: %s", err, out)
+		}
+	}
+	if out := lock(text, "--build-arg", "V=1", "--target", rootfs).exits(0).out; !strings.Contains(out, `"linux/amd64"`) {
+		t.Error(out)
+	}
+	lock(text, "--platform", "linux/s390x", "--build-arg", "V=1").exits(1).complains("Dockerfile:2: ", "has no image for linux/s390x", "linux/arm/v7")
+	if a := lock(text).exits(1).complains("Dockerfile:2: " + host + "/base:0 does not exist."); a.out != "" {
+		t.Errorf("part of a lock: %s", a.out)
+	}
+	if out := lock(simple).exits(0).out; out != string(image.Lock(nil).Encode()) {
+		t.Error(out)
+	}
+	lock("FRUM x\n").exits(1).complains("Dockerfile:1: error")
+	lock("").exits(1).complains("empty")
+	lock(text, "--platform", "linux/sparc").exits(2).complains("--platform")
+	lock(text, "--platform", "linux/amd64", "--target", rootfs).exits(2)
+	ctl(t, text, "lock", filepath.Join(t.TempDir(), "none")).exits(1).complains("no such file")
+}
+
+func TestTheImagesOfAJobOnTheCommandLine(t *testing.T) {
+	config := newSite(t)
+	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
+	id := strings.TrimSpace(ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, dockerfile).exits(0).out)
+	ctl(t, "", "job", "lock", "--config", config, id).exits(1).complains("names no images of registries")
+	host := imagetest.Serve(t)
+	digest := imagetest.Push(t, host+"/base", imagetest.Image(t, "linux/amd64", v1.Config{}, "x"))
+	adjusted(t, config, "insecure = []", `insecure = ["`+host+`"]`)
+	db, err := sql.Open("sqlite3", filepath.Join(filepath.Dir(config), "toaster.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec("UPDATE revision SET dockerfile = ?", []byte("FROM "+host+"/base\n")); err != nil {
+		t.Fatal(err)
+	}
+	ctl(t, "", "job", "lock", "--config", config, "--dry-run", id).exits(0).says("would look up the images of job " + id)
+	ctl(t, "", "job", "lock", "--config", config, id).exits(0).says("the images have changed", "looked up the images of job "+id)
+	ctl(t, "", "job", "lock", "--config", config, id).exits(0).says("looked up the images of job " + id)
+	ctl(t, "", "job", "status", "--config", config, id).exits(0).says("image " + host + "/base for linux/amd64: " + digest)
+	ctl(t, "", "job", "status", "--config", config, "--json", id).exits(0).says(digest)
+}

@@ -44,7 +44,7 @@ func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage,
 	a, p := accounts(r), r.Identity.User
 	v.On, v.Needed = p.HasFactor(), r.Site.Config.NeedsFactor(p.IsAdmin())
 	if v.On {
-		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
+		n, err := db(r).RecoveryCodes(r.Context(), p.ID)
 		if err != nil {
 			return err
 		}

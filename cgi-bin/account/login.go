@@ -165,7 +165,7 @@ func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
 	if !ok || json.Unmarshal(b, &h) != nil {
 		return nil, late
 	}
-	p, err := r.Site.DB.UserByID(r.Context(), h.Person)
+	p, err := db(r).UserByID(r.Context(), h.Person)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, late
 	}

@@ -3,14 +3,17 @@
 package main
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -139,3 +142,17 @@ var notices = map[string]string{
 }
 
 func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }
+
+// pageStore is what these pages need of the database themselves.
+type pageStore interface {
+	EndOneSession(ctx context.Context, user int64, id int64, at time.Time) error
+	EndOtherSessions(ctx context.Context, user int64, keep int64, at time.Time) error
+	RecoveryCodes(ctx context.Context, user int64) (n int, err error)
+	RemoveToken(ctx context.Context, user int64, id int64, e store.AuditEntry) error
+	Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*store.Session, err error)
+	SetProfile(ctx context.Context, user int64, name string, notify string) error
+	Tokens(ctx context.Context, user int64) (found []*store.Token, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
+func db(r *web.Request) pageStore { return r.Site.DB }

@@ -64,7 +64,7 @@ func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePag
 		return err
 	}
 	if p.HasFactor() {
-		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
+		n, err := db(r).RecoveryCodes(r.Context(), p.ID)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 		err = auth.CheckProfile(v.Name, v.Notify)
 	}
 	if err == nil {
-		err = r.Site.DB.SetProfile(r.Context(), r.Identity.User.ID, v.Name, v.Notify)
+		err = db(r).SetProfile(r.Context(), r.Identity.User.ID, v.Name, v.Notify)
 	}
 	if err != nil {
 		return again(r, err, func(status int, bad wrong) error {
@@ -114,7 +114,7 @@ func sessions(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	found, err := r.Site.DB.Sessions(r.Context(), r.Identity.User.ID, time.Now(), r.Site.Config.Session.Idle)
+	found, err := db(r).Sessions(r.Context(), r.Identity.User.ID, time.Now(), r.Site.Config.Session.Idle)
 	if err != nil {
 		return err
 	}
@@ -135,13 +135,13 @@ func endSession(w http.ResponseWriter, r *web.Request) error {
 		return logout(w, r)
 	}
 	return endThose(w, r, "session", func() error {
-		return r.Site.DB.EndOneSession(r.Context(), r.Identity.User.ID, id, time.Now())
+		return db(r).EndOneSession(r.Context(), r.Identity.User.ID, id, time.Now())
 	})
 }
 
 func endSessions(w http.ResponseWriter, r *web.Request) error {
 	return endThose(w, r, "sessions", func() error {
-		if err := r.Site.DB.EndOtherSessions(r.Context(), r.Identity.User.ID, r.Identity.Session, time.Now()); err != nil {
+		if err := db(r).EndOtherSessions(r.Context(), r.Identity.User.ID, r.Identity.Session, time.Now()); err != nil {
 			return err
 		}
 		return rememberAgain(w, r, false)

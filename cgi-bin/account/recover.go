@@ -94,7 +94,7 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 // whether the second factor was given.
 func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
 	was, k := r.Identity.User, r.Site.Sessions.Known(r.Request)
-	p, err := r.Site.DB.UserByID(r.Context(), was.ID)
+	p, err := db(r).UserByID(r.Context(), was.ID)
 	if err != nil {
 		return err
 	}

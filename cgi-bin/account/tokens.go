@@ -45,7 +45,7 @@ func tokens(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage) (err error) {
-	if v.Tokens, err = r.Site.DB.Tokens(r.Context(), r.Identity.User.ID); err != nil {
+	if v.Tokens, err = db(r).Tokens(r.Context(), r.Identity.User.ID); err != nil {
 		return err
 	}
 	if r.JSON() {
@@ -122,7 +122,7 @@ func removeToken(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.RemoveToken(r.Context(), r.Identity.User.ID, id, r.Entry("", "", "")); err != nil {
+	if err := db(r).RemoveToken(r.Context(), r.Identity.User.ID, id, r.Entry("", "", "")); err != nil {
 		return err
 	}
 	return done(w, r, "/account/tokens", "token")

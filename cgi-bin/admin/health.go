@@ -37,7 +37,7 @@ func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 	if v.Checked {
 		ctx, cancel := context.WithTimeout(r.Context(), checkTime)
 		defer cancel()
-		if v.Wrong, err = r.Site.DB.Check(ctx); err != nil {
+		if v.Wrong, err = db(r).Check(ctx); err != nil {
 			r.Note(err)
 			v.Wrong = []string{"The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too."}
 		}
@@ -63,7 +63,7 @@ func (a *admin) look(r *web.Request) (*health.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return health.Look(r.Context(), r.Site.Config, s)
+	return health.Look(r.Context(), r.Site.Config, r.Site.DB, s)
 }
 
 // auditLength is how many lines of the audit trail a page has.
@@ -82,7 +82,7 @@ var auditTemplate = view.Template[auditPage]{Name: "admin_audit"}
 // audit shows the audit trail.
 func (a *admin) audit(w http.ResponseWriter, r *web.Request) error {
 	q := entryQuery(r.URL.Query())
-	entries, err := r.Site.DB.AuditEntries(r.Context(), q)
+	entries, err := db(r).AuditEntries(r.Context(), q)
 	if err != nil {
 		return err
 	}

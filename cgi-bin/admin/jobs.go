@@ -25,7 +25,7 @@ var (
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	jobs, found, err := r.Site.DB.FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
+	jobs, found, err := db(r).FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -45,13 +45,13 @@ type jobPage struct {
 
 func (a *admin) findJob(r *web.Request) (v jobPage, err error) {
 	v.Tab = "jobs"
-	if v.Owner, err = r.Site.DB.JobOwner(r.Context(), r.Param("id")); err != nil {
+	if v.Owner, err = db(r).JobOwner(r.Context(), r.Param("id")); err != nil {
 		return v, err
 	}
-	if v.Job, err = r.Site.DB.Job(r.Context(), v.Owner.ID, r.Param("id")); err != nil {
+	if v.Job, err = db(r).Job(r.Context(), v.Owner.ID, r.Param("id")); err != nil {
 		return v, err
 	}
-	if v.Builds, err = r.Site.DB.Builds(r.Context(), v.Owner.ID, v.Job.ID); err != nil {
+	if v.Builds, err = db(r).Builds(r.Context(), v.Owner.ID, v.Job.ID); err != nil {
 		return v, err
 	}
 	for _, b := range v.Builds {

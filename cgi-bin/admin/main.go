@@ -2,14 +2,17 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -90,3 +93,21 @@ var notices = map[string]string{
 }
 
 func notice(r *web.Request) string { return notices[r.URL.Query().Get("note")] }
+
+// pageStore is what these pages need of the database themselves.
+type pageStore interface {
+	AuditEntries(ctx context.Context, q store.AuditQuery) (found []store.AuditEntry, err error)
+	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
+	Check(ctx context.Context) (wrong []string, err error)
+	FindJobs(ctx context.Context, q store.JobQuery) (list []store.OwnedJob, found int, err error)
+	FindUsers(ctx context.Context, q store.UserQuery) (list []store.UserRow, found int, err error)
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	JobOwner(ctx context.Context, id string) (*store.User, error)
+	LogOut(ctx context.Context, id int64, tokens bool, e store.AuditEntry) error
+	SetLimits(ctx context.Context, id int64, own store.LimitOverrides, e store.AuditEntry) error
+	SetRole(ctx context.Context, id int64, role store.Role, e store.AuditEntry) error
+	Usage(ctx context.Context, user int64, now time.Time) (u store.Usage, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
+func db(r *web.Request) pageStore { return r.Site.DB }

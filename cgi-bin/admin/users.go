@@ -29,7 +29,7 @@ var (
 // users lists the accounts.
 func (a *admin) users(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
+	people, found, err := db(r).FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: pageLength})
 	if err != nil {
 		return err
 	}
@@ -71,10 +71,10 @@ func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
 func showUser(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
 	v := userPage{Tab: "people", Person: p, Self: p.ID == r.Identity.User.ID, Limits: limits}
 	var err error
-	if v.Usage, err = r.Site.DB.Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
+	if v.Usage, err = db(r).Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
 		return err
 	}
-	if v.Entries, err = r.Site.DB.AuditEntries(r.Context(), store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
+	if v.Entries, err = db(r).AuditEntries(r.Context(), store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
 		return err
 	}
 	status := http.StatusOK
@@ -91,7 +91,7 @@ func find(r *web.Request) (*store.User, error) {
 	if err != nil {
 		return nil, apperr.New(apperr.NotFound, "This account does not exist.", "See the list of users.")
 	}
-	return r.Site.DB.UserByID(r.Context(), id)
+	return db(r).UserByID(r.Context(), id)
 }
 
 // change does something to the person that the path names, and leads back to their page. What is refused is told there.
@@ -149,7 +149,7 @@ func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
 		if err := notSelf(r, p); err != nil {
 			return err
 		}
-		return r.Site.DB.SetRole(r.Context(), p.ID, role, r.Entry("", "", ""))
+		return db(r).SetRole(r.Context(), p.ID, role, r.Entry("", "", ""))
 	})
 }
 
@@ -159,7 +159,7 @@ func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return a.change(w, r, "signedout", func(p *store.User) error {
-		return r.Site.DB.LogOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
+		return db(r).LogOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
 	})
 }
 
@@ -230,7 +230,7 @@ func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
 	}
 	own, err := auth.ParseLimits(func(name string) string { return in.Values[name] })
 	if err == nil {
-		err = r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
+		err = db(r).SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
 	}
 	switch {
 	case err == nil:

@@ -3,10 +3,20 @@ package auth
 import (
 	"context"
 	"strings"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
+
+// addressStore is what a change of address needs of the database.
+type addressStore interface {
+	FindEmailToken(ctx context.Context, kind string, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	QueueMail(ctx context.Context, now time.Time, l store.Mail) (posted bool, err error)
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	SetAddress(ctx context.Context, l *store.EmailToken, now time.Time, mail store.Mail, e store.AuditEntry) error
+}
 
 // ChangeAddress posts a link to the address that a user wants to have, and tells the one that they have. Whether the
 // new one has an account already shows in the email that it gets, and in nothing else. InvalidArgument: the Field

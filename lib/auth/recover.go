@@ -4,10 +4,25 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
+
+// recoverStore is what a new password needs of the database.
+type recoverStore interface {
+	ChangePassword(ctx context.Context, user int64, keep int64, phc string, tokens bool, now time.Time,
+		mail store.Mail, e store.AuditEntry) error
+	FindEmailToken(ctx context.Context, kind string, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	Forgive(ctx context.Context, t store.Tried) error
+	ResetPassword(ctx context.Context, l *store.EmailToken, phc string, state store.UserState, tokens bool,
+		now time.Time, mail store.Mail, approvals []store.Mail, e store.AuditEntry) error
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
 
 // Recover posts a link for a new password to an address that has an account. Nothing tells whether it has.
 // InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.

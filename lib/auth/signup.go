@@ -19,6 +19,20 @@ const (
 	addressLife  = 24 * time.Hour
 )
 
+// signupStore is what signing up needs of the database.
+type signupStore interface {
+	Activate(ctx context.Context, l *store.EmailToken, state store.UserState, now time.Time,
+		mails []store.Mail, e store.AuditEntry) error
+	ActivateUser(ctx context.Context, id int64, mail store.Mail, e store.AuditEntry) error
+	Administrators(ctx context.Context) (found []string, err error)
+	FindEmailToken(ctx context.Context, kind string, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	SignUp(ctx context.Context, p *store.User, l store.EmailToken, invitation store.Mail, taken store.Mail,
+		e store.AuditEntry) error
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
 func hours(d time.Duration) string {
 	if d == time.Hour {
 		return "an hour"

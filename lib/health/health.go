@@ -37,20 +37,28 @@ type Disk struct {
 // late is how old the last sync may be: cron runs it every minute.
 const late = 5 * time.Minute
 
+// siteStore is what a report needs of the database.
+type siteStore interface {
+	Outbox(ctx context.Context) (o store.Outbox, err error)
+	Setting(ctx context.Context, name string) (value string, err error)
+	Size() (n int64, err error)
+	Stats(ctx context.Context, now time.Time) (c store.Stats, err error)
+}
+
 // Look looks the site over.
-func Look(ctx context.Context, cfg *config.Config, s *jobs.Service) (*Report, error) {
+func Look(ctx context.Context, cfg *config.Config, db siteStore, s *jobs.Service) (*Report, error) {
 	r := &Report{At: s.Now(), Version: s.Version, MailOn: cfg.Mail.On(), Engine: s.Health(ctx)}
 	var err error
-	if r.Database, err = s.Store.Size(); err != nil {
+	if r.Database, err = db.Size(); err != nil {
 		return nil, err
 	}
-	if r.Mail, err = s.Store.Outbox(ctx); err != nil {
+	if r.Mail, err = db.Outbox(ctx); err != nil {
 		return nil, err
 	}
-	if r.Stats, err = s.Store.Stats(ctx, r.At); err != nil {
+	if r.Stats, err = db.Stats(ctx, r.At); err != nil {
 		return nil, err
 	}
-	last, err := s.Store.Setting(ctx, "sync")
+	last, err := db.Setting(ctx, "sync")
 	if err != nil {
 		return nil, err
 	}

@@ -4,12 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
+
+// expiryStore is what expiring and keeping builds needs of the database.
+type expiryStore interface {
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
+	ClaimExpired(ctx context.Context, a store.ExpiredBuild) (claimed bool, err error)
+	ExpiredBuilds(ctx context.Context, l store.Limits, keep int,
+		now time.Time) (found []store.ExpiredBuild, err error)
+	MarkExpired(ctx context.Context, a store.ExpiredBuild, now time.Time) error
+	SetKept(ctx context.Context, owner int64, id string, number int, kept bool, told bool) error
+	UnclaimExpired(ctx context.Context, a store.ExpiredBuild, kept bool) error
+}
 
 // Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be removed
 // is tried again next time; what somebody has the engine keep is kept here, too.

@@ -104,7 +104,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 	if got := h.there(job); !slices.Equal(got, []int{1, 2}) {
 		t.Errorf("%v are there", got)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 8 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 8 {
 		t.Errorf("what is kept counts for its owner: %+v, %v", u, err)
 	}
 	for range 2 {
@@ -116,7 +116,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 	if got := h.there(job); !slices.Equal(got, []int{1}) {
 		t.Errorf("%v are there", got)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 4 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 4 {
 		t.Errorf("what was let go: %+v, %v", u, err)
 	}
 	if _, err := h.Keep(t.Context(), h.ann.ID, job.ID, 2, true); apperr.KindOf(err) != apperr.Gone {
@@ -170,7 +170,7 @@ func TestAnEngineThatKeepsABuild(t *testing.T) {
 	h.builds(job, engine.Succeeded, engine.Succeeded)
 	h.fake.holds = true
 	h.expire()
-	if b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Kept || !b.ExpiredAt.IsZero() {
+	if b, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Kept || !b.ExpiredAt.IsZero() {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 // refused wants a start that a limit forbids, and returns its fault.
 func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
 	h.Helper()
-	before, err := h.Store.Builds(h.Context(), job.UserID, job.ID)
+	before, err := h.db.Builds(h.Context(), job.UserID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -21,7 +21,7 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 	if err == nil || f.Kind != kind || !strings.Contains(f.Message, say) || f.Advice == "" || kind == apperr.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
-	if after, _ := h.Store.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
+	if after, _ := h.db.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
 		h.Error("a refused build was stored")
 	}
 	return f
@@ -39,11 +39,11 @@ func (h *house) begin(job *store.Job) *store.Build {
 // ends lets the running build of a job end well, with a file of some bytes.
 func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
-	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
+	if err := h.db.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
 		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
 		h.Fatal(err)
 	}
-	if err := h.Store.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
+	if err := h.db.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
 		h.Fatal(err)
 	}
 }
@@ -73,7 +73,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	h := build(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
-	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
+	if err := h.db.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
 		t.Fatal(err)
 	}
 	h.begin(h.add())
@@ -138,21 +138,21 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 	if err := h.Expire(t.Context()); err == nil {
 		t.Error("an engine that is away is no error")
 	}
-	if b, _ := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1); !b.ExpiredAt.IsZero() {
+	if b, _ := h.db.Build(t.Context(), h.ann.ID, job.ID, 1); !b.ExpiredAt.IsZero() {
 		t.Error("it is said to be gone while it is there")
 	}
 	h.expire()
 	if len(h.fake.expired) != 1 || h.fake.expired[0] != job.EngineName+"/1" {
 		t.Error(h.fake.expired)
 	}
-	b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
+	b, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1)
 	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
 	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were deleted on") {
 		t.Error(err)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
 		t.Errorf("%+v %v", u, err)
 	}
 }

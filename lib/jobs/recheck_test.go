@@ -27,7 +27,7 @@ func (h *house) behind(statement string, args ...any) {
 
 func (h *house) rules(job string) string {
 	h.Helper()
-	j, err := h.Store.Job(h.Context(), h.ann.ID, job)
+	j, err := h.db.Job(h.Context(), h.ann.ID, job)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestFindingsAreStoredWithTheRevision(t *testing.T) {
 func TestStepsAndChecksumsAreStoredWithTheRevision(t *testing.T) {
 	h := build(t)
 	job := h.add()
-	made, err := h.Store.Translation(t.Context(), h.ann.ID, job.ID, 0)
+	made, err := h.db.Translation(t.Context(), h.ann.ID, job.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,12 +47,12 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 		t.Fatal("the engine was not asked for the repetition in the same round")
 	}
 	b := h.last(job)
-	first, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
+	first, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1)
 	if err != nil || b.State != store.Queued || b.Number != 2 || b.Repeats != 1 || first.State != store.Lost || first.RepeatedBy != 2 {
 		t.Fatalf("%+v, %+v, %v", first, b, err)
 	}
 	// It counts once for its owner, whatever the site had to do for it.
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Daily != 1 || u.Running != 1 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Daily != 1 || u.Running != 1 {
 		t.Errorf("%+v, %v", u, err)
 	}
 	h.fake.begin(job.EngineName)
@@ -76,7 +76,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 			h.Stop(h.Context(), h.ann.ID, job.ID)
 		}, store.Aborted, 1},
 		{"its owner has stopped it while the engine was asked", func(h *house, job *store.Job) {
-			h.fake.during = func() { h.Store.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
+			h.fake.during = func() { h.db.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
 		}, store.Aborted, 1},
 		{"its job was disabled", func(h *house, job *store.Job) {
 			h.SetEnabled(h.Context(), h.ann.ID, job.ID, false)
@@ -123,7 +123,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 // Nobody gets an email about a build that is built again; its repetition's end is the news.
 func TestTheEmailComesWithTheRepetition(t *testing.T) {
 	h := build(t)
-	db := h.Store
+	db := h.db
 	if err := db.SetProfile(t.Context(), h.ann.ID, "Ann", "failure"); err != nil {
 		t.Fatal(err)
 	}

@@ -184,7 +184,7 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 			!strings.Contains(string(script), "\nROOT_KEYS="+shell.Quote(base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys)))+"\n") {
 			t.Errorf("the script of revision %d: %v", revision, err)
 		}
-		alone, err := h.Store.Root(t.Context(), h.ann.ID, job.ID, revision)
+		alone, err := h.db.Root(t.Context(), h.ann.ID, job.ID, revision)
 		if err != nil || alone != rev.Root {
 			t.Errorf("%+v, %v", alone, err)
 		}

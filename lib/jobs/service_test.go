@@ -22,6 +22,7 @@ const rootfs = "rootfs_amd64_bookworm"
 type house struct {
 	*testing.T
 	*Service
+	db    *store.DB
 	fake  *fake
 	path  string // of the database
 	clock time.Time
@@ -43,12 +44,12 @@ func build(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
+	h := &house{T: t, db: db, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
-		Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
-		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
+		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
 	h.ann = h.user("ann@example.org")
@@ -58,7 +59,7 @@ func build(t *testing.T) *house {
 func (h *house) user(email string) *store.User {
 	h.Helper()
 	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddUser(h.Context(), p); err != nil {
+	if err := h.db.AddUser(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
 	return p
@@ -83,7 +84,7 @@ func (h *house) syncs(n int) {
 
 func (h *house) last(job *store.Job) *store.Build {
 	h.Helper()
-	j, err := h.Store.Job(h.Context(), h.ann.ID, job.ID)
+	j, err := h.db.Job(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -218,7 +219,7 @@ func TestOneWishOneBuild(t *testing.T) {
 					var job *store.Job
 					survive(func() { job = h.add() })
 					if job == nil {
-						page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1})
+						page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1})
 						if err != nil || page.Total != 1 {
 							t.Fatalf("the job was not stored: %+v %v", page, err)
 						}
@@ -305,7 +306,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 					if len(h.fake.jobs) != 0 {
 						t.Errorf("the engine still has %v", h.fake.jobs)
 					}
-					if left, err := h.Store.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
+					if left, err := h.db.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
 						t.Errorf("the database still has %v, %v", left, err)
 					}
 				})

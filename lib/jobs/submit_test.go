@@ -50,7 +50,7 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, f)
 		}
 	}
-	if page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
+	if page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
 		t.Errorf("%d jobs were stored, %v", page.Total, err)
 	}
 }

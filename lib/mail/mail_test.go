@@ -59,8 +59,10 @@ func (p *post) write(to, subject string) {
 	}
 }
 
-func (p *post) deliver() (int, error) {
-	return Deliver(p.Context(), p.cfg, p.db, func() time.Time { return p.now }, slog.New(slog.NewTextHandler(&p.log, nil)))
+func (p *post) deliver() (int, error) { return p.deliverFrom(p.db) }
+
+func (p *post) deliverFrom(db mailStore) (int, error) {
+	return Deliver(p.Context(), p.cfg, db, func() time.Time { return p.now }, slog.New(slog.NewTextHandler(&p.log, nil)))
 }
 
 func (p *post) waiting() store.Outbox {

@@ -19,7 +19,7 @@ type jobAdd struct {
 }
 
 func (c *jobAdd) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
+	return w.withService(func(_ *config.Config, s *site) error {
 		targets, err := s.Targets()
 		if err != nil {
 			return err
@@ -31,7 +31,7 @@ func (c *jobAdd) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		owner, err := s.Store.UserByEmail(w.ctx, c.Owner)
+		owner, err := s.DB.UserByEmail(w.ctx, c.Owner)
 		if err != nil {
 			return orSee(err, "user list")
 		}

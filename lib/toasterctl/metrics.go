@@ -3,7 +3,6 @@ package main
 import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/health"
-	"toaster.do/lib/jobs"
 )
 
 type metricsCommand struct{}
@@ -13,8 +12,8 @@ func (metricsCommand) Help() string {
 }
 
 func (metricsCommand) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		report, err := health.Look(w.ctx, cfg, s)
+	return w.withService(func(cfg *config.Config, s *site) error {
+		report, err := health.Look(w.ctx, cfg, s.DB, s.Service)
 		if err != nil {
 			return err
 		}

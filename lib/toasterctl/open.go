@@ -62,8 +62,14 @@ func openDatabase(w *world, cfg *config.Config) (*store.DB, error) {
 	return store.Open(w.ctx, cfg.Paths.Database)
 }
 
+// site is an open site: the use cases of jobs, and the database for all else.
+type site struct {
+	*jobs.Service
+	DB *store.DB
+}
+
 // withService runs f with the use cases of jobs.
-func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
+func (w *world) withService(f func(*config.Config, *site) error) error {
 	cfg, db, err := w.open()
 	if err != nil {
 		return err
@@ -73,7 +79,7 @@ func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
 	if err != nil {
 		return err
 	}
-	return f(cfg, s)
+	return f(cfg, &site{s, db})
 }
 
 // asOwner refuses to touch a database of another user, and says how to run the same command as its owner:

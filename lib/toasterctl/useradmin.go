@@ -6,7 +6,6 @@ import (
 
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -21,9 +20,9 @@ func deed(action, object, detail string) store.AuditEntry {
 }
 
 // do finds the person, does something to them, and says so.
-func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Service, *store.User) error) error {
-	return w.withService(func(cfg *config.Config, service *jobs.Service) error {
-		p, err := service.Store.UserByEmail(w.ctx, s.Email)
+func (s somebody) do(w *world, done string, act func(*config.Config, *site, *store.User) error) error {
+	return w.withService(func(cfg *config.Config, service *site) error {
+		p, err := service.DB.UserByEmail(w.ctx, s.Email)
 		if err == nil {
 			err = act(cfg, service, p)
 		}
@@ -38,15 +37,15 @@ func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Servi
 type userActivate struct{ somebody }
 
 func (c *userActivate) Run(w *world) error {
-	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
+	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).Approve(w.ctx, p, deed("", "", ""))
 	})
 }
 
 type userSuspend struct{ somebody }
 
 func (c *userSuspend) Run(w *world) error {
-	return c.do(w, "%s is suspended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
+	return c.do(w, "%s is suspended.", func(_ *config.Config, s *site, p *store.User) error {
 		return s.Suspend(w.ctx, p.ID, deed("", "", ""))
 	})
 }
@@ -57,8 +56,8 @@ type userRole struct {
 }
 
 func (c *userRole) Run(w *world) error {
-	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
+	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *site, p *store.User) error {
+		return s.DB.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
 	})
 }
 
@@ -68,8 +67,8 @@ type userSignout struct {
 }
 
 func (c *userSignout) Run(w *world) error {
-	return c.do(w, "All sessions of %s have ended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Store.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
+	return c.do(w, "All sessions of %s have ended.", func(_ *config.Config, s *site, p *store.User) error {
+		return s.DB.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
 	})
 }
 
@@ -79,8 +78,8 @@ type userFactor struct {
 }
 
 func (c *userFactor) Run(w *world) error {
-	return c.do(w, "Two-factor authentication of %s is disabled.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("user.factor", "", "off"))
+	return c.do(w, "Two-factor authentication of %s is disabled.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).ResetFactor(w.ctx, p, deed("user.factor", "", "off"))
 	})
 }
 
@@ -90,8 +89,8 @@ type userRemove struct {
 }
 
 func (c *userRemove) Run(w *world) error {
-	return c.do(w, "%s is deleted.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("user.remove", "", ""))
+	return c.do(w, "%s is deleted.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).Remove(w.ctx, p, deed("user.remove", "", ""))
 	})
 }
 
@@ -110,8 +109,8 @@ func (userLimit) Help() string {
 }
 
 func (c *userLimit) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		p, err := s.Store.UserByEmail(w.ctx, c.Email)
+	return w.withService(func(cfg *config.Config, s *site) error {
+		p, err := s.DB.UserByEmail(w.ctx, c.Email)
 		if err != nil {
 			return orSee(err, "user list")
 		}
@@ -134,7 +133,7 @@ func (c *userLimit) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Store.SetLimits(w.ctx, p.ID, own, deed("", "", "")); err != nil {
+		if err := s.DB.SetLimits(w.ctx, p.ID, own, deed("", "", "")); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(w.out, "The limits of %s are set: %s\n", printable(p.Email), own)
@@ -143,8 +142,8 @@ func (c *userLimit) Run(w *world) error {
 }
 
 // show prints the limits beside what is taken of them.
-func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store.User, own map[string]string) error {
-	used, err := s.Store.Usage(w.ctx, p.ID, time.Now())
+func (c *userLimit) show(w *world, cfg *config.Config, s *site, p *store.User, own map[string]string) error {
+	used, err := s.DB.Usage(w.ctx, p.ID, time.Now())
 	if err != nil {
 		return err
 	}

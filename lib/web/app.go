@@ -37,11 +37,21 @@ type App struct {
 	cfg  *config.Config
 }
 
+// requestStore is what the path of a request needs of the database.
+type requestStore interface {
+	Setting(ctx context.Context, name string) (value string, err error)
+	SetSetting(ctx context.Context, name string, value string) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	onceStore
+}
+
 // Site is what every request needs, opened once in a process.
 type Site struct {
 	Config   *config.Config
 	DB       *store.DB
 	Sessions *session.Manager
+
+	store requestStore // DB, for what this package does with it
 
 	// In a FastCGI program: the files that it was made of, and how many requests use it.
 	files map[string]state
@@ -86,6 +96,7 @@ func (a *App) make(ctx context.Context) error {
 	if s.DB, err = store.Open(ctx, a.cfg.Paths.Database); err != nil {
 		return closed(err)
 	}
+	s.store = s.DB
 	if s.Sessions, err = session.New(a.cfg, s.DB); err != nil {
 		s.DB.Close()
 		return closed(err)

@@ -29,7 +29,7 @@ type desk struct {
 // succeeded.
 func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 	if r.Param("number") == "latest" {
-		return s.Store.LatestBuild(r.Context(), r.Identity.User.ID, r.Param("id"), good)
+		return r.Site.DB.LatestBuild(r.Context(), r.Identity.User.ID, r.Param("id"), good)
 	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {

@@ -17,10 +17,21 @@ import (
 	"toaster.do/lib/store"
 )
 
+// runnerStore is what a runner needs of the database.
+type runnerStore interface {
+	LocalDiscarded(ctx context.Context, d store.Discard) error
+	LocalDiscards(ctx context.Context) (found []store.Discard, err error)
+	LocalDraining(ctx context.Context) (runners []string, err error)
+	LocalFinish(ctx context.Context, e store.LocalEnd, place func() error) (found bool, err error)
+	LocalOpen(ctx context.Context) (running []store.LocalBuild, waiting int, err error)
+	LocalTake(ctx context.Context, runner string, now time.Time,
+		prepare func(store.LocalBuild) error) (b store.LocalBuild, j store.LocalJob, ok bool, err error)
+}
+
 // Dispatcher is the half of a runner that knows the database: it says what is to be built, and writes down what came of
 // it. Several runners may share a queue.
 type Dispatcher struct {
-	DB   *store.DB
+	DB   runnerStore
 	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
 	Log  *slog.Logger                        // nil: the default

@@ -4,13 +4,11 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"os"
 	"slices"
 	"time"
 
-	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/store"
@@ -87,44 +85,6 @@ func accounts(r *web.Request) *auth.Accounts {
 }
 
 func address(r *web.Request) string { return r.Site.Sessions.Address(r.Request) }
-
-// wrong is what a form says of the input that it was sent.
-type wrong struct{ faults []*apperr.Error }
-
-// Fault is what is wrong with a field; nil: nothing.
-func (w wrong) Fault(field string) *apperr.Error { return apperr.At(w.faults, field) }
-
-// Refused is what is wrong with none of the form's own fields.
-func (w wrong) Refused() *apperr.Error {
-	for _, f := range w.faults {
-		if f.Field == "" || f.Code == "unknown_field" {
-			return f
-		}
-	}
-	return nil
-}
-
-// again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
-func again(r *web.Request, err error, show func(status int, w wrong) error) error {
-	status := web.Status(err)
-	if r.JSON() || !web.Repeatable(err) {
-		return err
-	}
-	if status >= 500 {
-		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
-	}
-	r.Note(err)
-	return show(status, wrong{apperr.All(err)})
-}
-
-// done answers a change: a program gets 204, a browser goes to a page, which says what was done.
-func done(w http.ResponseWriter, r *web.Request, path, note string) error {
-	if r.JSON() {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	return r.Redirect(w, path+"?note="+note)
-}
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
 var notices = map[string]string{

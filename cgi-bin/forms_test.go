@@ -232,6 +232,12 @@ func TestUpsert(t *testing.T) {
 	if b := c.post("/jobs", "text", simple, "target", target, "name", "web"); b.status != 201 {
 		t.Errorf("without upsert: %d", b.status)
 	}
+	for i, status := range []int{201, 200} { // a job without a name is found again
+		b := c.post("/jobs", "text", good, "context:shop.tgz", archive(t, "hello.txt", "hi"), "target", target, "upsert", "1")
+		if j := b.json(t); b.status != status || j["name"] != "shop" || j["revision"] != float64(i+1) {
+			t.Errorf("without a name: %d %s", b.status, b.body)
+		}
+	}
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
@@ -241,7 +247,7 @@ func TestUpsert(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if got := s.stored(); !strings.HasPrefix(got, "3 jobs") {
+	if got := s.stored(); !strings.HasPrefix(got, "4 jobs") {
 		t.Error(got)
 	}
 }

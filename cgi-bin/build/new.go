@@ -20,7 +20,7 @@ func (j *handlers) newForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if f == nil {
-		f = &form{Target: r.URL.Query().Get("target"), Start: true}
+		f = &form{Target: r.URL.Query().Get("target")}
 		if r.URL.Query().Get("sample") != "" {
 			if err := j.sample(r, f); err != nil {
 				return err

@@ -82,7 +82,7 @@ func (s *Service) AddNamed(ctx context.Context, owner *store.User, sub Submissio
 // Named returns the newest of an owner's jobs with the name and target of a submission, and its newest revision; nil
 // where there is none.
 func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*store.Job, *store.Revision, error) {
-	name, err := cleanName(sub.Name, sub.Target)
+	name, err := s.nameOf(sub, nil)
 	if err != nil {
 		return nil, nil, nil // Add says what is wrong
 	}

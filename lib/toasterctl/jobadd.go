@@ -11,7 +11,7 @@ import (
 type jobAdd struct {
 	Owner  string `required:"" placeholder:"EMAIL" help:"The owner of the job."`
 	Target string `required:"" placeholder:"TARGET" help:"The target to build."`
-	Name   string `placeholder:"N" help:"The name of the job. Default: the name of the target."`
+	Name   string `placeholder:"N" help:"The name of the job. Default: the name of the folder or the archive, or what CMD runs."`
 	Start  bool   `help:"Build the image now."`
 	DryRun bool   `help:"Show what would be done, without doing it."`
 	rootKey
@@ -78,6 +78,7 @@ func (c *jobAdd) submission(w *world, limits jobs.Limits) (sub jobs.Submission, 
 	if sub.Dockerfile, err = c.readDockerfile(w, limits); err != nil {
 		return sub, err
 	}
+	sub.Origin = c.origin()
 	sub.Context, err = c.readArchive(limits.Context)
 	return sub, err
 }

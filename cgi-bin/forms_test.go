@@ -205,7 +205,7 @@ func TestAFullQueueDoesNotLoseTheJob(t *testing.T) {
 		!strings.Contains(page.body, "1 builds are queued") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
-	// A start alone has stored nothing: waiting cures that.
+	// A start alone has stored nothing: waiting helps.
 	if a := program.post("/jobs/" + fmt.Sprint(j["id"]) + "/start"); a.status != 503 ||
 		a.header.Get("Retry-After") != "300" {
 		t.Errorf("%d %v", a.status, a.header)
@@ -216,7 +216,7 @@ func TestAFullQueueDoesNotLoseTheJob(t *testing.T) {
 }
 
 func TestUpsert(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, "[limits]\njobs = 9")
 	c := s.program(s.token(ada, "write"))
 	fields := []string{"text", simple, "target", target, "name", "web", "upsert", "1"}
 	a := c.post("/jobs", fields...)

@@ -4,13 +4,14 @@ import (
 	"net/http"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
-// linkPage is a page for a link in a letter.
+// linkPage is a page for a link in an email.
 type linkPage struct {
-	wrong
+	formErrors
 	Link  string // the secret
 	Email string // where it was sent
 	Gone  *apperr.Error
@@ -23,8 +24,8 @@ var (
 	resetTemplate    = view.Template[linkPage]{Name: "reset"}
 )
 
-// findLink shows what a link is for; opening it changes nothing, because programs that look through letters do that.
-func findLink(w http.ResponseWriter, r *web.Request, kind string, t *view.Template[linkPage], retry string) error {
+// findLink shows what a link is for; opening it changes nothing, because programs that scan emails do that.
+func findLink(w http.ResponseWriter, r *web.Request, kind store.EmailTokenKind, t *view.Template[linkPage], retry string) error {
 	secret := r.URL.Query().Get("link")
 	if err := r.Allow("link", ""); err != nil {
 		return err
@@ -48,7 +49,7 @@ func showLink(w http.ResponseWriter, r *web.Request, err error, status int, t *v
 }
 
 func activateForm(w http.ResponseWriter, r *web.Request) error {
-	return findLink(w, r, "activate", &activateTemplate, "/account/resend")
+	return findLink(w, r, store.KindActivate, &activateTemplate, "/account/resend")
 }
 
 func activate(w http.ResponseWriter, r *web.Request) error {
@@ -62,9 +63,9 @@ func activate(w http.ResponseWriter, r *web.Request) error {
 	a, secret := accounts(r), in.Values["link"]
 	p, err := a.Activate(r.Context(), secret, in.Values["password"], address(r), r.Entry("activate", "", ""))
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			email, err := a.Linked(r.Context(), "activate", secret)
-			page := linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/resend"}
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			email, err := a.Linked(r.Context(), store.KindActivate, secret)
+			page := linkPage{formErrors: bad, Link: secret, Email: email, Retry: "/account/resend"}
 			return showLink(w, r, err, status, &activateTemplate, page)
 		})
 	}

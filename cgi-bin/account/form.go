@@ -8,14 +8,14 @@ import (
 	"toaster.do/lib/web"
 )
 
-// wrong is what a form says of the input that it was sent.
-type wrong struct{ faults []*apperr.Error }
+// formErrors is what a form says of the input that it was sent.
+type formErrors struct{ faults []*apperr.Error }
 
 // Fault is what is wrong with a field; nil: nothing.
-func (w wrong) Fault(field string) *apperr.Error { return apperr.At(w.faults, field) }
+func (w formErrors) Fault(field string) *apperr.Error { return apperr.At(w.faults, field) }
 
 // Refused is what is wrong with none of the form's own fields.
-func (w wrong) Refused() *apperr.Error {
+func (w formErrors) Refused() *apperr.Error {
 	for _, f := range w.faults {
 		if f.Field == "" || f.Code == "unknown_field" {
 			return f
@@ -24,8 +24,8 @@ func (w wrong) Refused() *apperr.Error {
 	return nil
 }
 
-// again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
-func again(r *web.Request, err error, show func(status int, w wrong) error) error {
+// renderFormError shows a form once more with what is wrong, or returns the error where that is no use to its sender.
+func renderFormError(r *web.Request, err error, show func(status int, w formErrors) error) error {
 	status := web.Status(err)
 	if r.JSON() || !web.Repeatable(err) {
 		return err
@@ -34,7 +34,7 @@ func again(r *web.Request, err error, show func(status int, w wrong) error) erro
 		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
 	}
 	r.Note(err)
-	return show(status, wrong{apperr.All(err)})
+	return show(status, formErrors{apperr.All(err)})
 }
 
 // done answers a change: a program gets 204, a browser goes to a page, which says what was done.

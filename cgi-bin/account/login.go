@@ -15,10 +15,10 @@ import (
 
 // form is the log-in form as it is shown. The password is never sent back.
 type form struct {
-	wrong
+	formErrors
 	Email, Next  string
 	Kept         bool // a form is kept on the server until its sender has logged in
-	Open, Mailed bool // people can sign up; there are letters
+	Open, Mailed bool // people can sign up; the site sends emails
 }
 
 var loginTemplate = view.Template[form]{Name: "login"}
@@ -40,7 +40,7 @@ func cookieCheck(w http.ResponseWriter, r *web.Request) error {
 	if r.Identity.User != nil {
 		return r.Redirect(w, next)
 	}
-	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*apperr.Error{withoutCookie(r)}}})
+	return showLogin(w, r, http.StatusForbidden, form{Next: next, formErrors: formErrors{[]*apperr.Error{withoutCookie(r)}}})
 }
 
 // checked is where a log-in leads: to next, or to the cookie check where the browser has sent no cookie of ours.
@@ -80,8 +80,8 @@ func login(w http.ResponseWriter, r *web.Request) error {
 		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			f.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			f.formErrors = bad
 			return showLogin(w, r, status, f)
 		})
 	}

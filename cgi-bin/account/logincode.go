@@ -15,7 +15,7 @@ import (
 
 // code is the form for the second factor.
 type code struct {
-	wrong
+	formErrors
 	State, Next string
 }
 
@@ -25,7 +25,7 @@ const codeLife = 10 * time.Minute
 
 // half is somebody who has given the right password, and the second factor not yet.
 type half struct {
-	Person   int64
+	User     int64
 	Password []byte // a digest: when the password changes, it has to be given again
 }
 
@@ -38,15 +38,15 @@ func halfway(r *web.Request, p *store.User) (string, error) {
 	return r.Site.Sessions.Seal("login", b)
 }
 
-// whoIsHalfway returns the person of a state that halfway made.
-func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
+// halfwayUser returns the person of a state that halfway made.
+func halfwayUser(r *web.Request, state string) (*store.User, error) {
 	late := apperr.New(apperr.Unauthenticated, "The login took too long.", "Start again.")
 	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
 	var h half
 	if !ok || json.Unmarshal(b, &h) != nil {
 		return nil, late
 	}
-	p, err := db(r).UserByID(r.Context(), h.Person)
+	p, err := db(r).UserByID(r.Context(), h.User)
 	if apperr.KindOf(err) == apperr.NotFound {
 		return nil, late
 	}
@@ -70,15 +70,15 @@ func loginCode(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	c := code{State: in.Values["state"], Next: web.SafeNext(in.Values["next"], home)}
-	p, err := whoIsHalfway(r, c.State)
+	p, err := halfwayUser(r, c.State)
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showLogin(w, r, status, form{wrong: bad, Next: c.Next})
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showLogin(w, r, status, form{formErrors: bad, Next: c.Next})
 		})
 	}
 	if err := accounts(r).CheckFactor(r.Context(), p, in.Values["code"], address(r)); err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			c.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			c.formErrors = bad
 			return showCode(w, r, status, c)
 		})
 	}

@@ -77,7 +77,7 @@ func fields(names ...string) func(*config.Config) web.Fields {
 	}
 }
 
-// accounts are the site's, with the judge of passwords.
+// accounts are those of the site, which check new passwords.
 func accounts(r *web.Request) *auth.Accounts {
 	a := auth.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
 	a.Strength = auth.StrengthBeside
@@ -110,7 +110,7 @@ type pageStore interface {
 	RecoveryCodes(ctx context.Context, user int64) (n int, err error)
 	RemoveToken(ctx context.Context, user int64, id int64, e store.AuditEntry) error
 	Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*store.Session, err error)
-	SetProfile(ctx context.Context, user int64, name string, notify string) error
+	SetProfile(ctx context.Context, user int64, name string, notify store.Notify) error
 	Tokens(ctx context.Context, user int64) (found []*store.Token, err error)
 	UserByID(ctx context.Context, id int64) (*store.User, error)
 }

@@ -9,17 +9,17 @@ import (
 
 // passwordPage is the form for another password.
 type passwordPage struct {
-	wrong
+	formErrors
 	Email string
 }
 
 var passwordTemplate = view.Template[passwordPage]{Name: "password"}
 
 func passwordForm(w http.ResponseWriter, r *web.Request) error {
-	return showPassword(w, r, http.StatusOK, wrong{})
+	return showPassword(w, r, http.StatusOK, formErrors{})
 }
 
-func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
+func showPassword(w http.ResponseWriter, r *web.Request, status int, bad formErrors) error {
 	return r.Page(w, status, passwordTemplate.With(passwordPage{bad, r.Identity.User.Email}), view.View{Here: "account"})
 }
 
@@ -32,7 +32,7 @@ func changePassword(w http.ResponseWriter, r *web.Request) error {
 		err = rememberAgain(w, r, false)
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error { return showPassword(w, r, status, bad) })
+		return renderFormError(r, err, func(status int, bad formErrors) error { return showPassword(w, r, status, bad) })
 	}
 	return done(w, r, "/account", "password")
 }

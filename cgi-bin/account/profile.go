@@ -16,9 +16,10 @@ import (
 
 // profilePage is the overview of an account.
 type profilePage struct {
-	wrong
-	Person         *store.User
-	Name, Notify   string
+	formErrors
+	User           *store.User
+	Name           string
+	Notify         store.Notify
 	Idle, Absolute time.Duration
 	Mailed         bool
 	Codes          int // recovery codes that are left
@@ -47,7 +48,7 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 	v := profilePage{Name: p.Name, Notify: p.Notify}
 	form, err := r.Kept()
 	if form != nil {
-		v.Name, v.Notify = form.Values["name"], cmp.Or(form.Values["notify"], p.Notify)
+		v.Name, v.Notify = form.Values["name"], cmp.Or(store.Notify(form.Values["notify"]), p.Notify)
 	}
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
 	cfg, p := r.Site.Config, r.Identity.User
-	v.Person, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Identity.Token == nil
+	v.User, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Identity.Token == nil
 	v.NeedsFactor = cfg.NeedsFactor(p.IsAdmin()) && !p.HasFactor()
 	var err error
 	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {
@@ -75,7 +76,7 @@ func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePag
 
 func setProfile(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
-	v := profilePage{Name: strings.TrimSpace(in.Values["name"]), Notify: in.Values["notify"]}
+	v := profilePage{Name: strings.TrimSpace(in.Values["name"]), Notify: store.Notify(in.Values["notify"])}
 	if v.Notify == "" {
 		v.Notify = r.Identity.User.Notify
 	}
@@ -86,8 +87,8 @@ func setProfile(w http.ResponseWriter, r *web.Request) error {
 		err = db(r).SetProfile(r.Context(), r.Identity.User.ID, v.Name, v.Notify)
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			v.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			v.formErrors = bad
 			return showProfile(w, r, status, v)
 		})
 	}

@@ -5,11 +5,12 @@ import (
 	"time"
 
 	"toaster.do/lib/auth"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
-// least is how long an answer takes that must not show by its time what was found. A letter takes a few milliseconds to write,
-// a password some 100 to judge and hash.
+// least is how long an answer takes that must not show by its time what was found. An email takes a few milliseconds to write,
+// a password some 100 to check and hash.
 const least = 200 * time.Millisecond
 
 // evenly returns what waits until the answer has taken as long as any.
@@ -18,18 +19,18 @@ func evenly() func() {
 	return func() { time.Sleep(time.Until(end)) }
 }
 
-var recoverPage = ask{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
+var recoverPage = emailForm{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
 
 func recoverForm(w http.ResponseWriter, r *web.Request) error {
-	return showAsk(w, r, http.StatusOK, recoverPage)
+	return showEmailForm(w, r, http.StatusOK, recoverPage)
 }
 
 func recoverAccount(w http.ResponseWriter, r *web.Request) error {
-	return answerAsk(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
+	return answerEmailForm(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
 }
 
 func resetForm(w http.ResponseWriter, r *web.Request) error {
-	return findLink(w, r, "recover", &resetTemplate, "/account/recover")
+	return findLink(w, r, store.KindRecover, &resetTemplate, "/account/recover")
 }
 
 func reset(w http.ResponseWriter, r *web.Request) error {
@@ -43,9 +44,9 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 	a, secret := accounts(r), in.Values["link"]
 	p, err := a.Reset(r.Context(), secret, in.Values["password"], in.Values["tokens"] != "", r.Entry("recover", "", ""))
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			email, err := a.Linked(r.Context(), "recover", secret)
-			page := linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/recover"}
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			email, err := a.Linked(r.Context(), store.KindRecover, secret)
+			page := linkPage{formErrors: bad, Link: secret, Email: email, Retry: "/account/recover"}
 			return showLink(w, r, err, status, &resetTemplate, page)
 		})
 	}

@@ -8,10 +8,10 @@ import (
 	"toaster.do/lib/web"
 )
 
-// accepted answers what may, or may not, have led to a letter: always in the same way.
+// accepted answers what may, or may not, have led to an email: always in the same way.
 func accepted(w http.ResponseWriter, r *web.Request, what string) error {
 	if r.JSON() {
-		t := told(r, what)
+		t := messageFor(r, what)
 		return r.Answer(w, http.StatusAccepted, map[string]any{"message": strings.Join(t.Text, " ")})
 	}
 	return r.Redirect(w, "/account/sent?for="+what)
@@ -19,7 +19,7 @@ func accepted(w http.ResponseWriter, r *web.Request, what string) error {
 
 // sent says what happens next.
 func sent(w http.ResponseWriter, r *web.Request) error {
-	return r.Page(w, http.StatusOK, toldTemplate.With(told(r, r.URL.Query().Get("for"))), view.View{})
+	return r.Page(w, http.StatusOK, messageTemplate.With(messageFor(r, r.URL.Query().Get("for"))), view.View{})
 }
 
 // message is a page that says something, and leads on.
@@ -29,9 +29,9 @@ type message struct {
 	Link, Label string // where it leads; empty: nowhere
 }
 
-var toldTemplate = view.Template[message]{Name: "told"}
+var messageTemplate = view.Template[message]{Name: "message"}
 
-func told(r *web.Request, what string) message {
+func messageFor(r *web.Request, what string) message {
 	const late = "If you don't get an email within a few minutes, check your spam folder."
 	switch {
 	case what == "signup" && !r.Site.Config.Mail.On():

@@ -20,17 +20,17 @@ type sessionRow struct {
 
 // sessionsPage lists where somebody is logged in.
 type sessionsPage struct {
-	wrong
+	formErrors
 	Sessions []sessionRow
 }
 
 var sessionsTemplate = view.Template[sessionsPage]{Name: "sessions"}
 
 func sessions(w http.ResponseWriter, r *web.Request) error {
-	return showSessions(w, r, http.StatusOK, wrong{})
+	return showSessions(w, r, http.StatusOK, formErrors{})
 }
 
-func showSessions(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
+func showSessions(w http.ResponseWriter, r *web.Request, status int, bad formErrors) error {
 	found, err := db(r).Sessions(r.Context(), r.Identity.User.ID, time.Now(), r.Site.Config.Session.Idle)
 	if err != nil {
 		return err
@@ -74,7 +74,7 @@ func endThose(w http.ResponseWriter, r *web.Request, note string, end func() err
 		return nil, end()
 	})
 	if err != nil && apperr.KindOf(err) != apperr.NotFound {
-		return again(r, err, func(status int, bad wrong) error { return showSessions(w, r, status, bad) })
+		return renderFormError(r, err, func(status int, bad formErrors) error { return showSessions(w, r, status, bad) })
 	}
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 
 // signupPage is the form for an account as it is shown. The password is never sent back.
 type signupPage struct {
-	wrong
+	formErrors
 	Name, Email  string
 	Open, Mailed bool
 	Approval     bool // an administrator decides
@@ -43,8 +43,8 @@ func signup(w http.ResponseWriter, r *web.Request) error {
 		err = accounts(r).SignUp(r.Context(), auth.NewUser{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showSignup(w, r, status, signupPage{wrong: bad, Name: v["name"], Email: v["email"]})
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showSignup(w, r, status, signupPage{formErrors: bad, Name: v["name"], Email: v["email"]})
 		})
 	}
 	wait()

@@ -15,7 +15,7 @@ import (
 
 // tokensPage lists a person's tokens, with the form for another.
 type tokensPage struct {
-	wrong
+	formErrors
 	Tokens     []*store.Token
 	Now        time.Time
 	Plain      string // a new token, shown this once
@@ -94,8 +94,8 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 		v.Plain, err = accounts(r).AddToken(r.Context(), r.Identity.User.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			v.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			v.formErrors = bad
 			return showTokens(w, r, status, v)
 		})
 	}

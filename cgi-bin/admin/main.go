@@ -24,7 +24,7 @@ func routes() []web.Route {
 	return []web.Route{
 		{Method: get, Path: "", Access: web.Admin, Do: a.start},
 		{Method: get, Path: "/people", Access: web.Admin, Do: a.users},
-		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.person},
+		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.user},
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"), Again: "/people/{id}"},

@@ -14,7 +14,7 @@ import (
 // userPage is one person as their page shows them.
 type userPage struct {
 	Tab     string
-	Person  *store.User
+	User    *store.User
 	Self    bool // it is the administrator's own account
 	Limits  []limit
 	Usage   store.Usage
@@ -22,7 +22,7 @@ type userPage struct {
 	Fault   *apperr.Error
 }
 
-func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
+func (a *admin) user(w http.ResponseWriter, r *web.Request) error {
 	p, err := find(r)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
 
 // showUser shows a person. A change that was refused is told above what was asked for.
 func showUser(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
-	v := userPage{Tab: "people", Person: p, Self: p.ID == r.Identity.User.ID, Limits: limits}
+	v := userPage{Tab: "people", User: p, Self: p.ID == r.Identity.User.ID, Limits: limits}
 	var err error
 	if v.Usage, err = db(r).Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
 		return err

@@ -17,9 +17,9 @@ type usersPage struct {
 }
 
 var (
-	usersTemplate      = view.Template[usersPage]{Name: "admin_people"}
-	userTemplate       = view.Template[userPage]{Name: "admin_person"}
-	removeUserTemplate = view.Template[*store.User]{Name: "admin_remove_person"}
+	usersTemplate      = view.Template[usersPage]{Name: "admin_users"}
+	userTemplate       = view.Template[userPage]{Name: "admin_user"}
+	removeUserTemplate = view.Template[*store.User]{Name: "admin_remove_user"}
 )
 
 // users lists the accounts.

@@ -1,4 +1,4 @@
-// Package app puts the rooms together as the configuration says. Only programs import it.
+// Package app wires a site together as the configuration says. Only programs import it.
 package app
 
 import (

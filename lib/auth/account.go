@@ -36,7 +36,7 @@ type accountStore interface {
 // Accounts are all accounts of a site.
 type Accounts struct {
 	Now      func() time.Time // the clock
-	Strength Strength         // judges passwords that users choose themselves; nil: nothing does
+	Strength Strength         // rates passwords that users choose themselves; nil: none are rated
 
 	cfg       *config.Config
 	db        accountStore

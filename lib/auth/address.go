@@ -11,7 +11,7 @@ import (
 
 // addressStore is what a change of address needs of the database.
 type addressStore interface {
-	FindEmailToken(ctx context.Context, kind string, secret string, now time.Time) (*store.EmailToken,
+	FindEmailToken(ctx context.Context, kind store.EmailTokenKind, secret string, now time.Time) (*store.EmailToken,
 		*store.User, error)
 	QueueMail(ctx context.Context, now time.Time, l store.Mail) (posted bool, err error)
 	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
@@ -44,7 +44,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 		_, err := a.db.QueueMail(ctx, a.Now(), a.takenMail(other.Email))
 		return err
 	}
-	link, secret := a.link("address", email, addressLife)
+	link, secret := a.link(store.KindAddress, email, addressLife)
 	return a.db.SendEmailToken(ctx, p.ID, link, a.addressMail(email, secret),
 		a.news(p.Email, "New email address", "The email address of your account will change to "+email+" when the link that was sent there is opened."))
 }
@@ -52,7 +52,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 // ConfirmAddress gives the user of a link the address that it was sent to. NotFound: it doesn't work any more.
 // AlreadyExists: the address has an account meanwhile.
 func (a *Accounts) ConfirmAddress(ctx context.Context, secret string, by store.AuditEntry) error {
-	l, p, err := a.db.FindEmailToken(ctx, "address", secret, a.Now())
+	l, p, err := a.db.FindEmailToken(ctx, store.KindAddress, secret, a.Now())
 	if err != nil {
 		return err
 	}

@@ -116,9 +116,9 @@ func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, ad
 
 // check compares a password when a slot is free.
 func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale bool, err error) {
-	slotErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
-	if slotErr != nil {
-		return false, false, slotErr
+	limitErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
+	if limitErr != nil {
+		return false, false, limitErr
 	}
 	return ok, stale, err
 }

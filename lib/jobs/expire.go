@@ -19,7 +19,7 @@ type expiryStore interface {
 	ExpiredBuilds(ctx context.Context, l store.Limits, keep int,
 		now time.Time) (found []store.ExpiredBuild, err error)
 	MarkExpired(ctx context.Context, a store.ExpiredBuild, now time.Time) error
-	SetKept(ctx context.Context, owner int64, id string, number int, kept bool, told bool) error
+	SetKept(ctx context.Context, owner int64, id string, number int, kept bool, synced bool) error
 	UnclaimExpired(ctx context.Context, a store.ExpiredBuild, kept bool) error
 }
 
@@ -66,8 +66,8 @@ func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Ex
 // Keep has log and artifacts of a build kept for good, or lets it go again.
 func (s *Service) Keep(ctx context.Context, owner int64, id string, number int, keep bool) (*store.Build, error) {
 	ctx = reconcile.RequestContext(ctx)
-	_, told := s.Engine.(engine.Keeper)
-	if err := s.Store.SetKept(ctx, owner, id, number, keep, !told); err != nil {
+	_, hasEngineKeeper := s.Engine.(engine.Keeper)
+	if err := s.Store.SetKept(ctx, owner, id, number, keep, !hasEngineKeeper); err != nil {
 		return nil, err
 	}
 	if _, err := s.PushByID(ctx, owner, id); err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // refused wants a start that a limit forbids, and returns its fault.
-func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
+func (h *fixture) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
 	h.Helper()
 	before, err := h.db.Builds(h.Context(), job.UserID, job.ID)
 	if err != nil {
@@ -27,7 +27,7 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 	return f
 }
 
-func (h *house) begin(job *store.Job) *store.Build {
+func (h *fixture) begin(job *store.Job) *store.Build {
 	h.Helper()
 	b, already, err := h.Start(h.Context(), job.UserID, job.ID)
 	if err != nil || already {
@@ -37,7 +37,7 @@ func (h *house) begin(job *store.Job) *store.Build {
 }
 
 // ends lets the running build of a job end well, with a file of some bytes.
-func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
+func (h *fixture) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
 	if err := h.db.Observe(h.Context(), job.ID, h.clock, []store.Observation{{Build: &store.Build{
 		JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number, State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket}}); err != nil {
@@ -49,7 +49,7 @@ func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
 }
 
 func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Running = 1
 	first, second := h.add(), h.add()
 	b := h.begin(first)
@@ -62,7 +62,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 }
 
 func TestAnothersBuildsDontCount(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Running = 1
 	h.begin(h.add())
 	h.ann = h.user("bob@example.org")
@@ -70,7 +70,7 @@ func TestAnothersBuildsDontCount(t *testing.T) {
 }
 
 func TestALimitOfOnesOwnCounts(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
 	if err := h.db.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
@@ -82,7 +82,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 }
 
 func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Daily = 2
 	job := h.add()
 	h.ends(job, h.begin(job), 1)
@@ -101,7 +101,7 @@ func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
 }
 
 func TestWhatBuildsLeaveIsLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Bytes = 3 << 30
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
@@ -116,7 +116,7 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 }
 
 func TestALongQueueTakesNoMore(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Queue = 1
 	h.begin(h.add())
 	h.ann = h.user("bob@example.org")
@@ -124,7 +124,7 @@ func TestALongQueueTakesNoMore(t *testing.T) {
 }
 
 func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.KeepDays = 30
 	job := h.add()
 	h.ends(job, h.begin(job), 7)
@@ -158,7 +158,7 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 }
 
 func TestBuildsBeyondWhatTheEngineKeepsExpire(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep = 2
 	job := h.add()
 	for range 3 {
@@ -171,7 +171,7 @@ func TestBuildsBeyondWhatTheEngineKeepsExpire(t *testing.T) {
 	}
 }
 
-func (h *house) expire() {
+func (h *fixture) expire() {
 	h.Helper()
 	if err := h.Expire(h.Context()); err != nil {
 		h.Fatal(err)
@@ -179,13 +179,13 @@ func (h *house) expire() {
 }
 
 // change stores new sources of some size.
-func (h *house) change(job *store.Job, base, bytes int) error {
+func (h *fixture) change(job *store.Job, base, bytes int) error {
 	_, err := h.Update(h.Context(), h.ann.ID, job.ID, base, Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN true\n" + strings.Repeat("#", bytes))})
 	return err
 }
 
 func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Sources = 25 << 10
 	job := h.add()
 	h.ends(job, h.begin(job), 1)
@@ -209,7 +209,7 @@ func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
 }
 
 func TestSourcesAreLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Sources = 25 << 10
 	job := h.add()
 	for base := 1; ; base++ {
@@ -230,7 +230,7 @@ func TestSourcesAreLimited(t *testing.T) {
 }
 
 func TestAnyNumberOfJobsCanBeAddedInTheSameSecond(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Jobs = 0
 	names := map[string]bool{}
 	for range 300 {

@@ -8,7 +8,7 @@ import (
 )
 
 func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	boss := &store.User{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: h.clock}
 	if err := h.db.AddUser(t.Context(), boss); err != nil {
 		t.Fatal(err)
@@ -31,7 +31,7 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 }
 
 func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)

@@ -143,7 +143,7 @@ func TestPasswordsForRoot(t *testing.T) {
 }
 
 func TestWhoNeedsAPassword(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	key := publicKeys(t)[0]
 	for _, c := range []struct {
 		name    string
@@ -165,7 +165,7 @@ func TestWhoNeedsAPassword(t *testing.T) {
 
 // What is stored is a hash. A change keeps it; another one or a key takes its place.
 func TestRootsAccessStaysWithTheRevision(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	key := publicKeys(t)[0] + "\n"
 	sub := Submission{Target: "vm_amd64_daedalus", Dockerfile: []byte("FROM devuan/devuan:daedalus\n")}
 	sub.RootPassword = h.RootPassword(sub, nil, false)

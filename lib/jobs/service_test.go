@@ -18,8 +18,8 @@ import (
 
 const rootfs = "rootfs_amd64_bookworm"
 
-// house is a service with a database, an engine in memory, and a clock that the test turns.
-type house struct {
+// fixture is a service with a database, an engine in memory, and a clock that the test turns.
+type fixture struct {
 	*testing.T
 	*Service
 	db    *store.DB
@@ -29,7 +29,7 @@ type house struct {
 	ann   *store.User
 }
 
-func build(t *testing.T) *house {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "toaster.db")
 	if _, _, err := store.Migrate(t.Context(), path); err != nil {
@@ -44,7 +44,7 @@ func build(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, db: db, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
+	h := &fixture{T: t, db: db, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
@@ -56,7 +56,7 @@ func build(t *testing.T) *house {
 	return h
 }
 
-func (h *house) user(email string) *store.User {
+func (h *fixture) user(email string) *store.User {
 	h.Helper()
 	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
 	if err := h.db.AddUser(h.Context(), p); err != nil {
@@ -65,7 +65,7 @@ func (h *house) user(email string) *store.User {
 	return p
 }
 
-func (h *house) add() *store.Job {
+func (h *fixture) add() *store.Job {
 	h.Helper()
 	job, err := h.Add(h.Context(), h.ann, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
 	if err != nil {
@@ -75,14 +75,14 @@ func (h *house) add() *store.Job {
 }
 
 // syncs lets minutes pass, with cron's sync in each.
-func (h *house) syncs(n int) {
+func (h *fixture) syncs(n int) {
 	for range n {
 		h.clock = h.clock.Add(time.Minute)
 		h.Reconcile(h.Context())
 	}
 }
 
-func (h *house) last(job *store.Job) *store.Build {
+func (h *fixture) last(job *store.Job) *store.Build {
 	h.Helper()
 	j, err := h.db.Job(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -92,7 +92,7 @@ func (h *house) last(job *store.Job) *store.Build {
 }
 
 func TestABuildFromStartToEnd(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	if !strings.HasPrefix(job.EngineName, "annATexample.org-rootfs_amd64_bookworm-") {
 		t.Errorf("the engine's name is %q", job.EngineName)
@@ -121,7 +121,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 }
 
 func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	for range 3 {
 		h.Start(t.Context(), h.ann.ID, h.add().ID)
 	}
@@ -141,7 +141,7 @@ func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 }
 
 func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
@@ -156,7 +156,7 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 }
 
 func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN \x1b[31mfalse\n"
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
@@ -169,7 +169,7 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 }
 
 func TestAnotherPersonsJobIsNotThere(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	bob := h.user("bob@example.org").ID
@@ -214,7 +214,7 @@ func TestOneWishOneBuild(t *testing.T) {
 					name += ", and the build begins at once"
 				}
 				t.Run(name, func(t *testing.T) {
-					h := build(t)
+					h := newFixture(t)
 					h.fake.faults = []string{call + ":" + how}
 					var job *store.Job
 					survive(func() { job = h.add() })
@@ -257,7 +257,7 @@ func TestOneWishOneBuild(t *testing.T) {
 
 // Without cron, too: whoever next starts or looks carries on, and looks before asking twice.
 func TestAPageCarriesOnAStart(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.fake.faults = []string{"start:killed-after"}
 	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
@@ -280,7 +280,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 		for _, how := range []string{"before", "after", "killed-before", "killed-after"} {
 			for _, running := range []bool{false, true} {
 				t.Run(call+" "+how, func(t *testing.T) {
-					h := build(t)
+					h := newFixture(t)
 					job := h.add()
 					h.Start(t.Context(), h.ann.ID, job.ID)
 					if running {
@@ -327,7 +327,7 @@ func survive(f func()) {
 }
 
 func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName) // nobody has looked since
@@ -347,7 +347,7 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 }
 
 func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.jobs[job.EngineName].waiting = nil // the queue was lost
@@ -369,7 +369,7 @@ func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 }
 
 func TestADisabledJobStartsNothing(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, false); err != nil {

@@ -83,7 +83,7 @@ func book(ctx context.Context, db mailStore, now time.Time, l store.Mail, proble
 		return db.DeleteMail(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)
-	log.Warn("an email was not sent, and is retried", "letter", l.ID, "tries", l.Tries+1, "error", problem)
+	log.Warn("an email was not sent, and is retried", "email", l.ID, "tries", l.Tries+1, "error", problem)
 	return db.DeferMail(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
 }
 

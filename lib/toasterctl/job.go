@@ -86,7 +86,7 @@ type jobStop struct{ change }
 
 func (c *jobStop) Run(w *world) error {
 	return c.do(w, "stop", "stopped the builds of", func(s *site, f found) error {
-		return s.StopFor(w.ctx, f.owner.ID, f.ID, deed("", "", ""))
+		return s.StopFor(w.ctx, f.owner.ID, f.ID, auditEntry("", "", ""))
 	})
 }
 
@@ -108,7 +108,7 @@ type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
 	return c.do(w, "delete", "deleted", func(s *site, f found) error {
-		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
+		return s.Remove(w.ctx, f.owner.ID, f.ID, auditEntry("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
 	})
 }
 

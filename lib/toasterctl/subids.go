@@ -49,8 +49,8 @@ func spans(text string, names ...string) (all []span) {
 	return all
 }
 
-// slotIDs returns the first of each range of idsOfABuild numbers that both files give to a user.
-func slotIDs(uids, gids string, names ...string) (firsts []int) {
+// buildIDs returns the first of each range of idsOfABuild numbers that both files give to a user.
+func buildIDs(uids, gids string, names ...string) (firsts []int) {
 	for _, u := range spans(uids, names...) {
 		for _, g := range spans(gids, names...) {
 			for first := max(u.first, g.first); first+idsOfABuild <= min(u.end, g.end); first += idsOfABuild {
@@ -68,10 +68,10 @@ func ofUser() (name string, firsts []int) {
 	gids, _ := os.ReadFile(subGIDs)
 	if uid := os.Getuid(); uid != 0 {
 		name = userName(uid)
-		return name, slotIDs(string(uids), string(gids), name, strconv.Itoa(uid))
+		return name, buildIDs(string(uids), string(gids), name, strconv.Itoa(uid))
 	}
 	for _, name := range []string{keeperName, "root"} {
-		if firsts = slotIDs(string(uids), string(gids), name); len(firsts) > 0 {
+		if firsts = buildIDs(string(uids), string(gids), name); len(firsts) > 0 {
 			return name, firsts
 		}
 	}
@@ -102,9 +102,9 @@ func freeSpan(uids, gids string, count int) span {
 }
 
 // addIDs is the command that gives a user the ids that are missing for so many slots; nil: none are.
-func addIDs(slots int) []string {
+func addIDs(concurrency int) []string {
 	name, have := ofUser()
-	missing := slots - len(have)
+	missing := concurrency - len(have)
 	if missing <= 0 {
 		return nil
 	}
@@ -116,8 +116,8 @@ func addIDs(slots int) []string {
 }
 
 // ids gives the builds of a site's slots ids of their own.
-func (s *setup) ids(slots int) error {
-	command := addIDs(slots)
+func (s *setup) ids(concurrency int) error {
+	command := addIDs(concurrency)
 	if command == nil {
 		return nil
 	}
@@ -132,7 +132,7 @@ func (s *setup) ids(slots int) error {
 			out, err, strings.Join(command, " "))
 		return err
 	}
-	return s.say("%d user and group IDs for builds, in %s and %s", slots*idsOfABuild, subUIDs, subGIDs)
+	return s.say("%d user and group IDs for builds, in %s and %s", concurrency*idsOfABuild, subUIDs, subGIDs)
 }
 
 // keeper returns who the logs and artifacts of a site belong to, whose database is the owner's: a user of their own,

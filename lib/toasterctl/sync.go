@@ -55,7 +55,7 @@ func (syncCommand) Run(w *world) error {
 var errOther = errors.New("another sync is running")
 
 // synchronise is what cron does every minute: one at a time. A step that fails, or takes too long, doesn't keep the
-// others from being taken: mail comes first, since somebody waits for the letter that activates an account.
+// others from being taken: mail comes first, since somebody waits for the email that activates an account.
 func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, err error) {
 	lock, err := os.Open(filepath.Dir(cfg.Paths.Database))
 	if err != nil {

@@ -45,7 +45,7 @@ var told = []string{"Message", "Advice", "Notice", "message", "advice", "Reason"
 
 // answers are functions, constants and variables all of whose texts are read. What programs type stands in lists, and is left out.
 var answers = []string{
-	"cgi-bin/account told", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
+	"cgi-bin/account messageFor", "cgi-bin/account notices", "cgi-bin/admin notices", "cgi-bin/jobs/look notices",
 	"lib/jobs choose", "lib/jobs Why", "lib/engine/local waitingReason", "lib/engine/local lostReason", "lib/engine/local noRunner", "lib/engine/local outcome", "lib/engine/reconcile outageReason", "lib/engine DisabledThere",
 	"lib/target next", "lib/target Login", "lib/target groups", "lib/target titles", "lib/target singleBoard", "lib/target phone", "lib/target otherARM",
 	"lib/store Why", "lib/dockerfile missingAdvice", "lib/dockerfile chmodOf",

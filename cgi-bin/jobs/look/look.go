@@ -13,7 +13,7 @@ import (
 
 // Routes are the routes of looking, below /jobs. open is asked by each request for what it looks through.
 func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route {
-	d := &desk{open}
+	d := &handlers{open}
 	return []web.Route{
 		{Method: http.MethodGet, Path: "", Access: web.User, Do: d.list},
 		{Method: http.MethodGet, Path: "/{id}/builds/{number}/log", Access: web.User, Do: d.log},
@@ -21,7 +21,7 @@ func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route 
 	}
 }
 
-type desk struct {
+type handlers struct {
 	open func(*web.Request) (*reconcile.Reconciler, error)
 }
 

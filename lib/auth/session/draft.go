@@ -28,7 +28,7 @@ var drafting = []store.Rate{{Count: 10, Within: time.Minute}, {Count: 60, Within
 
 // draftStore is what kept forms need of the database.
 type draftStore interface {
-	AddDraft(ctx context.Context, d store.Draft, room store.DraftQuota) error
+	AddDraft(ctx context.Context, d store.Draft, quota store.DraftQuota) error
 	Draft(ctx context.Context, user int64, id string, secret string, since time.Time) (form []byte, err error)
 	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
 }

@@ -55,8 +55,8 @@ func (q *Dispatcher) Run(conn io.ReadWriteCloser) error {
 	if first.Hello == nil || !isRunner(first.Hello.Runner) {
 		return fmt.Errorf("runner: the half that builds could not begin: %s", first.Error)
 	}
-	d.id, d.slots = first.Hello.Runner, first.Hello.Slots
-	d.done = make(chan int64, d.slots)
+	d.id, d.concurrency = first.Hello.Runner, first.Hello.Concurrency
+	d.done = make(chan int64, d.concurrency)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.ctx, d.closing = ctx, cancel
@@ -75,13 +75,13 @@ func (q *Dispatcher) Run(conn io.ReadWriteCloser) error {
 type dispatcher struct {
 	Dispatcher
 	*wire
-	id      string
-	slots   int
-	running map[int64]bool // by ticket; true: its stop was asked for
-	done    chan int64
-	drains  bool // no more builds are taken: see Drain
-	ctx     context.Context
-	closing func() // ends ctx, when the runner is to end
+	id          string
+	concurrency int
+	running     map[int64]bool // by ticket; true: its stop was asked for
+	done        chan int64
+	drains      bool // no more builds are taken: see Drain
+	ctx         context.Context
+	closing     func() // ends ctx, when the runner is to end
 
 	mu   sync.Mutex
 	last int64
@@ -158,7 +158,7 @@ func (d *dispatcher) receiveReplies() {
 }
 
 func (d *dispatcher) loop(ctx context.Context) {
-	d.Log.Info("runner starts", "runner", d.id, "slots", d.slots)
+	d.Log.Info("runner starts", "runner", d.id, "slots", d.concurrency)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var pause time.Time
@@ -217,7 +217,7 @@ func (d *dispatcher) poll(ctx context.Context) error {
 	if d.drains = slices.Contains(draining, d.id); d.drains {
 		return nil
 	}
-	for ; waiting > 0 && len(d.running) < d.slots && ctx.Err() == nil; waiting-- {
+	for ; waiting > 0 && len(d.running) < d.concurrency && ctx.Err() == nil; waiting-- {
 		if took, err := d.startNext(ctx); err != nil || !took {
 			return err
 		}

@@ -130,9 +130,9 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 	slots := engine.Slots{}
 	h := engine.Health{Reachable: true, Queue: waiting, Message: noRunner}
 	for _, r := range runners(e.dir) {
-		slots.Total += r.slots
+		slots.Total += r.concurrency
 		if r.responsive() {
-			slots.Online += r.slots
+			slots.Online += r.concurrency
 			h.Message = ""
 		}
 	}

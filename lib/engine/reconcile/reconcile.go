@@ -82,11 +82,11 @@ func (r *Reconciler) syncKept(ctx context.Context, job *store.Job) error {
 	if !ok {
 		return nil
 	}
-	untold, err := r.Store.KeptOutOfSync(ctx, job.ID)
+	outdated, err := r.Store.KeptOutOfSync(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	for _, b := range untold {
+	for _, b := range outdated {
 		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (f *function) page(t *template.Template, data types.Type) (err error) {
 		"Lang":  known(constant.MakeString(f.lang)),
 		"Admin": {code: "v.Admin", of: types.Typ[types.Bool]},
 	}
-	for _, name := range []string{"Site", "Prefix", "Person", "Here", "ID", "Notice"} {
+	for _, name := range []string{"Site", "Prefix", "User", "Here", "ID", "Notice"} {
 		dot[name] = value{code: "v." + name, of: types.Typ[types.String]}
 	}
 	f.part(f.parts[t.Name()], value{record: dot})

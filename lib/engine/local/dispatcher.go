@@ -158,7 +158,7 @@ func (d *dispatcher) receiveReplies() {
 }
 
 func (d *dispatcher) loop(ctx context.Context) {
-	d.Log.Info("runner starts", "runner", d.id, "slots", d.concurrency)
+	d.Log.Info("runner starts", "runner", d.id, "concurrency", d.concurrency)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var pause time.Time

@@ -52,8 +52,8 @@ func newID() string {
 	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding).EncodeToString(b[:])[:12]
 }
 
-// defaultName names a job that has no name: as the only folder of its archive, else as its origin, else as what its Dockerfile
-// runs. What can't be displayed is passed over.
+// defaultName names a job that has no name: after the only folder of its archive, else its origin, else what its
+// Dockerfile runs. What can't be displayed is skipped.
 func defaultName(top string, sub Submission) string {
 	origin := path.Base(strings.ReplaceAll(sub.Origin, "\\", "/"))
 	for _, end := range []string{".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".tbz2", ".zip"} {
@@ -67,7 +67,7 @@ func defaultName(top string, sub Submission) string {
 	return "image"
 }
 
-// nameOf returns the name of the job that a submission makes; context is what its archive holds, nil where that is not read.
+// nameOf returns the name of the job that a submission makes; context is what its archive holds, nil: not read yet.
 func (s *Service) nameOf(sub Submission, context *dockerfile.Context) (name string, err error) {
 	if name = strings.TrimSpace(sub.Name); name != "" {
 		return cleanName(name)

@@ -386,7 +386,7 @@ func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 			for range 2 { // the page may be loaded again
 				page = c.follow(a)
 				for _, want := range []string{"COPY hello.txt /srv/", "kept &lt;name&gt;", "A=b", "files.tgz",
-					"it was not processed", `value="1" checked`} {
+					"it was not processed"} {
 					if !strings.Contains(page.body, want) {
 						t.Fatalf("no %q in %s", want, page.body)
 					}

@@ -119,7 +119,7 @@ deb: export SOURCE_DATE_EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || d
 deb:
 	rm -rf '$(BUILD)/deb' '$(BUILD)'/toaster_*.deb
 	$(MAKE) install DESTDIR='$(BUILD)/deb' PREFIX=/usr
-	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_OPTIONS)
+	conf/debian/build '$(BUILD)/deb' '$(DEB_VERSION)' '$(MAINTAINER)' '$(DEB)' $(DEB_LZMA2)
 
 # Dates the changelog, runs all the tests, and makes the package and its checksum.
 release:

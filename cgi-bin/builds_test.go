@@ -23,7 +23,7 @@ func (s *site) run(c *client, id string, number int, script string) {
 	ended := make(chan error)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
-		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler),
+		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()
 	defer func() {

@@ -57,7 +57,7 @@ func TestSecondFactor(t *testing.T) {
 	if a.status != 200 || len(codes) != 10 {
 		t.Fatal(a.status, a.body)
 	}
-	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "Two-factor authentication") {
+	if l := m.emails(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "Two-factor authentication") {
 		t.Error(l)
 	}
 
@@ -245,7 +245,7 @@ func TestRemovalOfOnesAccount(t *testing.T) {
 			t.Errorf("%s: %d", what, status)
 		}
 	}
-	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "no more emails") {
+	if l := m.emails(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "no more emails") {
 		t.Error(l)
 	}
 	// The job waits for the engine to be told; the person goes after it.
@@ -278,19 +278,19 @@ func (s *site) count(query string) (n int) {
 	return n
 }
 
-func TestLettersAboutBuilds(t *testing.T) {
+func TestEmailsAboutBuilds(t *testing.T) {
 	m := newMailed(t)
 	program := m.program(m.token(ada, "write"))
 	id := program.addJob("name", "web")
 	c := m.browser(ada)
-	m.letters() // about the token
+	m.emails() // about the token
 	end := func(number int, state string) []mailtest.Mail {
 		t.Helper()
 		m.sql(`INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, engine_number) VALUES (?, ?, 1, ?, 1000, 2000, 63000, ?)`, id, number, state, number)
 		b := &store.Build{JobID: id, Number: number}
 		m.must(m.db.Finalize(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
 		m.must(m.accounts.NotifyEnds(t.Context()))
-		return m.letters()
+		return m.emails()
 	}
 	if l := end(1, "failed"); len(l) != 0 {
 		t.Error("nobody asked for that: ", l)

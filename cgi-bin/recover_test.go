@@ -29,7 +29,7 @@ func TestRecovery(t *testing.T) {
 	if a := m.anybody().post("/account/login", "email", ada, "password", phrase); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
-	if l := m.letters(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "New password") {
+	if l := m.emails(); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "New password") {
 		t.Error(l)
 	}
 	m.anybody().post("/account/recover", "email", bob)
@@ -40,7 +40,7 @@ func TestRecovery(t *testing.T) {
 	}
 	m.sql("UPDATE user SET state = 'suspended' WHERE email = ?", bob)
 	m.anybody().post("/account/recover", "email", bob)
-	if l := m.letters(); len(l) != 0 {
+	if l := m.emails(); len(l) != 0 {
 		t.Error("a suspended person gets a link: ", l)
 	}
 }
@@ -81,14 +81,14 @@ func TestChangeOfAddress(t *testing.T) {
 	if a := c.post("/account/address", "email", next, "confirm", password); a.header.Get("Location") != "/account/sent?for=address" {
 		t.Fatal(a.status, a.body)
 	}
-	letters := m.letters()
-	if len(letters) != 2 || letters[0].To != next || letters[1].To != ada {
-		t.Fatal(letters)
+	emails := m.emails()
+	if len(emails) != 2 || emails[0].To != next || emails[1].To != ada {
+		t.Fatal(emails)
 	}
 	if a := m.anybody().post("/account/login", "email", next, "password", password); a.status != http.StatusUnauthorized {
 		t.Error("before it is proven: ", a.status)
 	}
-	path := linkInLetter.FindStringSubmatch(strings.ReplaceAll(strings.ReplaceAll(letters[0].Text, "=\n", ""), "=3D", "="))[1]
+	path := linkInEmail.FindStringSubmatch(strings.ReplaceAll(strings.ReplaceAll(emails[0].Text, "=\n", ""), "=3D", "="))[1]
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, next) {
 		t.Fatal(a.status, a.body)
 	}
@@ -98,11 +98,11 @@ func TestChangeOfAddress(t *testing.T) {
 	if a := m.anybody().post("/account/login", "email", next, "password", password); a.status != http.StatusSeeOther {
 		t.Error(a.status)
 	}
-	// An address that has an account gets a letter, and the form says nothing of it.
+	// An address that has an account gets an email, and the form says nothing of it.
 	if a := c.post("/account/address", "email", bob, "confirm", password); a.header.Get("Location") != "/account/sent?for=address" {
 		t.Error(a.status, a.body)
 	}
-	if l := m.letters(); len(l) != 2 || l[1].To != bob || linkInLetter.MatchString(l[1].Text) {
+	if l := m.emails(); len(l) != 2 || l[1].To != bob || linkInEmail.MatchString(l[1].Text) {
 		t.Error(l)
 	}
 }

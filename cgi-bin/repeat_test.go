@@ -18,7 +18,7 @@ func (s *site) runner(script string) (shutDown func()) {
 	ended := make(chan error, 1)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
-		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Slots: 1, Log: slog.New(slog.DiscardHandler),
+		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()
 	return func() {

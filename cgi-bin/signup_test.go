@@ -13,7 +13,7 @@ import (
 	"toaster.do/lib/mail/mailtest"
 )
 
-// mailed is a site whose letters go to a server of the test.
+// mailed is a site whose emails go to a server of the test.
 type mailed struct {
 	*site
 	server *mailtest.Server
@@ -31,31 +31,31 @@ func newMailed(t *testing.T, settings ...string) *mailed {
 	return m
 }
 
-// letters sends what the outbox has, as sync does, and returns what arrived.
-func (m *mailed) letters() []mailtest.Mail {
+// emails sends what the outbox has, as sync does, and returns what arrived.
+func (m *mailed) emails() []mailtest.Mail {
 	m.t.Helper()
 	_, err := mail.Deliver(m.t.Context(), m.cfg, m.db, time.Now, slog.New(slog.DiscardHandler))
 	m.must(err)
 	return m.server.Mails()
 }
 
-var linkInLetter = regexp.MustCompile(`https://www\.example\.org(/account/[a-z]+\?link=[A-Za-z0-9_-]{43})`)
+var linkInEmail = regexp.MustCompile(`https://www\.example\.org(/account/[a-z]+\?link=[A-Za-z0-9_-]{43})`)
 
-// link returns the path that the only letter to somebody leads to.
+// link returns the path that the only email to somebody leads to.
 func (m *mailed) link(to, subject string) string {
 	m.t.Helper()
 	var found []string
-	for _, l := range m.letters() {
+	for _, l := range m.emails() {
 		text := strings.ReplaceAll(strings.ReplaceAll(l.Text, "=\n", ""), "=3D", "=")
 		if l.To != to || !strings.Contains(text, "Subject: "+subject) {
 			continue
 		}
-		if path := linkInLetter.FindStringSubmatch(text); path != nil {
+		if path := linkInEmail.FindStringSubmatch(text); path != nil {
 			found = append(found, path[1])
 		}
 	}
 	if len(found) != 1 {
-		m.t.Fatalf("%d letters with a link to %s", len(found), to)
+		m.t.Fatalf("%d emails with a link to %s", len(found), to)
 	}
 	return found[0]
 }
@@ -134,9 +134,9 @@ func TestNothingTellsWhetherAnAddressHasAnAccount(t *testing.T) {
 			t.Errorf("%s:\n%s\n%s", path, answers[0], answers[1])
 		}
 	}
-	// The letter tells who reads it.
+	// The email tells who reads it.
 	got := map[string]int{}
-	for _, l := range m.letters() {
+	for _, l := range m.emails() {
 		got[l.To]++
 	}
 	if got[ada] != 2 || got["nobody@example.org"] != 3 { // who has signed up gets the other two as well
@@ -183,7 +183,7 @@ func TestAStrangersPasswordNeverOpensAnAccountThatItsOwnerActivates(t *testing.T
 func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
 	m := newMailed(t)
 	m.anybody().signUp(carl, "the stranger knows this one")
-	m.letters()
+	m.emails()
 	m.anybody().post("/account/resend", "email", carl)
 	path := m.link(carl, "Activate")
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, `autocomplete="new-password"`) {
@@ -241,7 +241,7 @@ func TestWhoMaySignUp(t *testing.T) {
 	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.header.Get("Location") != "/account/sent?for=approval" || c.cookie != "" {
 		t.Error(a.status, a.header)
 	}
-	if l := byHand.letters(); len(l) != 1 || l[0].To != bob || !strings.Contains(l[0].Text, carl) {
+	if l := byHand.emails(); len(l) != 1 || l[0].To != bob || !strings.Contains(l[0].Text, carl) {
 		t.Error("the administrator was not told: ", l)
 	}
 	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden || !strings.Contains(a.body, "administrator has to activate") {
@@ -292,6 +292,6 @@ func TestSignUpIsSlowed(t *testing.T) {
 		t.Error(statuses)
 	}
 	if o, err := m.db.Outbox(t.Context()); err != nil || o.Waiting != 3 {
-		t.Errorf("%d letters to one address, %v", o.Waiting, err)
+		t.Errorf("%d emails to one address, %v", o.Waiting, err)
 	}
 }

@@ -4,23 +4,24 @@ import (
 	"net/http"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
 // addressPage is the form for another address.
 type addressPage struct {
-	wrong
+	formErrors
 	Old, Email string
 	Mailed     bool
 }
 
 var addressTemplate = view.Template[addressPage]{Name: "address"}
 
-// addressForm is the page that a letter to a new address leads to, and without a link the form for one.
+// addressForm is the page that an email to a new address leads to, and without a link the form for one.
 func addressForm(w http.ResponseWriter, r *web.Request) error {
 	if r.URL.Query().Has("link") {
-		return findLink(w, r, "address", &confirmTemplate, "/account/address")
+		return findLink(w, r, store.KindAddress, &confirmTemplate, "/account/address")
 	}
 	switch {
 	case r.Identity.Token != nil:
@@ -50,8 +51,8 @@ func changeAddress(w http.ResponseWriter, r *web.Request) error {
 		err = accounts(r).ChangeAddress(r.Context(), r.Identity.User, in.Values["email"], in.Values["confirm"])
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showAddress(w, r, status, addressPage{wrong: bad, Email: in.Values["email"]})
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showAddress(w, r, status, addressPage{formErrors: bad, Email: in.Values["email"]})
 		})
 	}
 	return accepted(w, r, "address")

@@ -17,7 +17,7 @@ const enrolLife = 30 * time.Minute
 
 // factorPage is where the second factor is set up, or switched off.
 type factorPage struct {
-	wrong
+	formErrors
 	On, Needed bool
 	Codes      int    // that are left
 	State      string // the new secret, sealed
@@ -44,7 +44,7 @@ func showFactor(w http.ResponseWriter, r *web.Request, status int, v factorPage,
 	a, p := accounts(r), r.Identity.User
 	v.On, v.Needed = p.HasFactor(), r.Site.Config.NeedsFactor(p.IsAdmin())
 	if v.On {
-		n, err := r.Site.DB.RecoveryCodes(r.Context(), p.ID)
+		n, err := db(r).RecoveryCodes(r.Context(), p.ID)
 		if err != nil {
 			return err
 		}
@@ -103,8 +103,8 @@ func enableFactor(w http.ResponseWriter, r *web.Request) error {
 	secret, _ := r.Site.Sessions.Unseal(purpose(r), in.Values["state"], enrolLife)
 	codes, err := accounts(r).EnableFactor(r.Context(), r.Identity.User, in.Values["confirm"], secret, in.Values["code"], r.Entry("totp.on", "", ""))
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showFactor(w, r, status, factorPage{wrong: bad, Form: "enable"}, secret)
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showFactor(w, r, status, factorPage{formErrors: bad, Form: "enable"}, secret)
 		})
 	}
 	if err := rememberAgain(w, r, true); err != nil {
@@ -139,8 +139,8 @@ func renewCodes(w http.ResponseWriter, r *web.Request) error {
 		return a.RenewCodes(r.Context(), r.Identity.User, password, r.Entry("totp.codes", "", ""))
 	})
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showFactor(w, r, status, factorPage{wrong: bad, Form: "codes"}, nil)
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showFactor(w, r, status, factorPage{formErrors: bad, Form: "codes"}, nil)
 		})
 	}
 	return handCodes(w, r, codes)
@@ -151,8 +151,8 @@ func disableFactor(w http.ResponseWriter, r *web.Request) error {
 		return nil, a.DisableFactor(r.Context(), r.Identity.User, password, r.Entry("totp.off", "", ""))
 	})
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showFactor(w, r, status, factorPage{wrong: bad, Form: "disable"}, nil)
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			return showFactor(w, r, status, factorPage{formErrors: bad, Form: "disable"}, nil)
 		})
 	}
 	return done(w, r, "/account", "factor")

@@ -15,7 +15,7 @@ const word = "delete"
 
 // leavePage is the form that removes an account.
 type leavePage struct {
-	wrong
+	formErrors
 	Word string
 }
 
@@ -35,10 +35,10 @@ func export(w http.ResponseWriter, r *web.Request) error {
 }
 
 func removeForm(w http.ResponseWriter, r *web.Request) error {
-	return showRemove(w, r, http.StatusOK, wrong{})
+	return showRemove(w, r, http.StatusOK, formErrors{})
 }
 
-func showRemove(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
+func showRemove(w http.ResponseWriter, r *web.Request, status int, bad formErrors) error {
 	return r.Page(w, status, leaveTemplate.With(leavePage{bad, word}), view.View{Here: "account"})
 }
 
@@ -55,7 +55,7 @@ func remove(w http.ResponseWriter, r *web.Request) error {
 		err = r.Site.Sessions.End(w, r.Request)
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error { return showRemove(w, r, status, bad) })
+		return renderFormError(r, err, func(status int, bad formErrors) error { return showRemove(w, r, status, bad) })
 	}
 	return done(w, r, "/account/login", "removed")
 }

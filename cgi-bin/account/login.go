@@ -1,14 +1,11 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
@@ -18,10 +15,10 @@ import (
 
 // form is the log-in form as it is shown. The password is never sent back.
 type form struct {
-	wrong
+	formErrors
 	Email, Next  string
 	Kept         bool // a form is kept on the server until its sender has logged in
-	Open, Mailed bool // people can sign up; there are letters
+	Open, Mailed bool // people can sign up; the site sends emails
 }
 
 var loginTemplate = view.Template[form]{Name: "login"}
@@ -43,7 +40,7 @@ func cookieCheck(w http.ResponseWriter, r *web.Request) error {
 	if r.Identity.User != nil {
 		return r.Redirect(w, next)
 	}
-	return showLogin(w, r, http.StatusForbidden, form{Next: next, wrong: wrong{[]*apperr.Error{withoutCookie(r)}}})
+	return showLogin(w, r, http.StatusForbidden, form{Next: next, formErrors: formErrors{[]*apperr.Error{withoutCookie(r)}}})
 }
 
 // checked is where a log-in leads: to next, or to the cookie check where the browser has sent no cookie of ours.
@@ -83,8 +80,8 @@ func login(w http.ResponseWriter, r *web.Request) error {
 		err = errors.Join(err, a.Failed(r.Context(), f.Email, r.Entry("login.fail", "", "")))
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			f.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			f.formErrors = bad
 			return showLogin(w, r, status, f)
 		})
 	}
@@ -104,15 +101,6 @@ func login(w http.ResponseWriter, r *web.Request) error {
 	return r.RedirectOnce(w, "/account/login/code?next="+url.QueryEscape(f.Next), "login", []byte(state))
 }
 
-// codeForm is the page for the second factor, in the browser that has sent the right password.
-func codeForm(w http.ResponseWriter, r *web.Request) error {
-	c := code{State: string(r.PeekFlash("login")), Next: web.SafeNext(r.URL.Query().Get("next"), home)}
-	if r.Identity.User != nil || c.State == "" {
-		return r.Redirect(w, "/account/login?next="+url.QueryEscape(c.Next))
-	}
-	return showCode(w, r, http.StatusOK, c)
-}
-
 // begin logs a person in and leads on.
 func begin(w http.ResponseWriter, r *web.Request, p *store.User, next, by string) error {
 	e := r.Entry("login", store.UserObject(p.ID), by)
@@ -130,78 +118,6 @@ func begin(w http.ResponseWriter, r *web.Request, p *store.User, next, by string
 		next = "/account/factor"
 	}
 	return r.Redirect(w, checked(r, next))
-}
-
-// code is the form for the second factor.
-type code struct {
-	wrong
-	State, Next string
-}
-
-var codeTemplate = view.Template[code]{Name: "code"}
-
-const codeLife = 10 * time.Minute
-
-// half is somebody who has given the right password, and the second factor not yet.
-type half struct {
-	Person   int64
-	Password []byte // a digest: when the password changes, it has to be given again
-}
-
-func halfway(r *web.Request, p *store.User) (string, error) {
-	d := sha256.Sum256([]byte(p.Password))
-	b, err := json.Marshal(half{p.ID, d[:8]})
-	if err != nil {
-		return "", err
-	}
-	return r.Site.Sessions.Seal("login", b)
-}
-
-// whoIsHalfway returns the person of a state that halfway made.
-func whoIsHalfway(r *web.Request, state string) (*store.User, error) {
-	late := apperr.New(apperr.Unauthenticated, "The login took too long.", "Start again.")
-	b, ok := r.Site.Sessions.Unseal("login", state, codeLife)
-	var h half
-	if !ok || json.Unmarshal(b, &h) != nil {
-		return nil, late
-	}
-	p, err := r.Site.DB.UserByID(r.Context(), h.Person)
-	if apperr.KindOf(err) == apperr.NotFound {
-		return nil, late
-	}
-	if err != nil {
-		return nil, err
-	}
-	if d := sha256.Sum256([]byte(p.Password)); string(d[:8]) != string(h.Password) || !p.Active() || !p.HasFactor() {
-		return nil, late
-	}
-	return p, nil
-}
-
-func showCode(w http.ResponseWriter, r *web.Request, status int, c code) error {
-	w.Header().Set("Cache-Control", "no-store")
-	return r.Page(w, status, codeTemplate.With(c), view.View{Here: "login"})
-}
-
-func loginCode(w http.ResponseWriter, r *web.Request) error {
-	in, err := r.Input()
-	if err != nil {
-		return err
-	}
-	c := code{State: in.Values["state"], Next: web.SafeNext(in.Values["next"], home)}
-	p, err := whoIsHalfway(r, c.State)
-	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			return showLogin(w, r, status, form{wrong: bad, Next: c.Next})
-		})
-	}
-	if err := accounts(r).CheckFactor(r.Context(), p, in.Values["code"], address(r)); err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			c.wrong = bad
-			return showCode(w, r, status, c)
-		})
-	}
-	return begin(w, r, p, c.Next, "code")
 }
 
 func logout(w http.ResponseWriter, r *web.Request) error {

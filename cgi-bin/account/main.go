@@ -3,15 +3,16 @@
 package main
 
 import (
-	"log/slog"
+	"context"
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
-	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -77,7 +78,7 @@ func fields(names ...string) func(*config.Config) web.Fields {
 	}
 }
 
-// accounts are the site's, with the judge of passwords.
+// accounts are those of the site, which check new passwords.
 func accounts(r *web.Request) *auth.Accounts {
 	a := auth.New(r.Site.Config, r.Site.DB).From(r.Site.Sessions.Known(r.Request))
 	a.Strength = auth.StrengthBeside
@@ -85,44 +86,6 @@ func accounts(r *web.Request) *auth.Accounts {
 }
 
 func address(r *web.Request) string { return r.Site.Sessions.Address(r.Request) }
-
-// wrong is what a form says of the input that it was sent.
-type wrong struct{ faults []*apperr.Error }
-
-// Fault is what is wrong with a field; nil: nothing.
-func (w wrong) Fault(field string) *apperr.Error { return apperr.At(w.faults, field) }
-
-// Refused is what is wrong with none of the form's own fields.
-func (w wrong) Refused() *apperr.Error {
-	for _, f := range w.faults {
-		if f.Field == "" || f.Code == "unknown_field" {
-			return f
-		}
-	}
-	return nil
-}
-
-// again shows a form once more with what is wrong, or returns the error where that is no use to its sender.
-func again(r *web.Request, err error, show func(status int, w wrong) error) error {
-	status := web.Status(err)
-	if r.JSON() || !web.Repeatable(err) {
-		return err
-	}
-	if status >= 500 {
-		r.Log().Error("failed", slog.String("request", r.ID), slog.Any("error", err))
-	}
-	r.Note(err)
-	return show(status, wrong{apperr.All(err)})
-}
-
-// done answers a change: a program gets 204, a browser goes to a page, which says what was done.
-func done(w http.ResponseWriter, r *web.Request, path, note string) error {
-	if r.JSON() {
-		w.WriteHeader(http.StatusNoContent)
-		return nil
-	}
-	return r.Redirect(w, path+"?note="+note)
-}
 
 // notices are what a page can say has just been done: the page before names one in its redirect.
 var notices = map[string]i18n.Key{
@@ -140,3 +103,17 @@ var notices = map[string]i18n.Key{
 }
 
 func notice(r *web.Request) i18n.Key { return notices[r.URL.Query().Get("note")] }
+
+// pageStore is what these pages need of the database themselves.
+type pageStore interface {
+	EndOneSession(ctx context.Context, user int64, id int64, at time.Time) error
+	EndOtherSessions(ctx context.Context, user int64, keep int64, at time.Time) error
+	RecoveryCodes(ctx context.Context, user int64) (n int, err error)
+	RemoveToken(ctx context.Context, user int64, id int64, e store.AuditEntry) error
+	Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*store.Session, err error)
+	SetProfile(ctx context.Context, user int64, name string, notify store.Notify) error
+	Tokens(ctx context.Context, user int64) (found []*store.Token, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
+func db(r *web.Request) pageStore { return r.Site.DB }

@@ -5,12 +5,12 @@ import (
 	"time"
 
 	"toaster.do/lib/auth"
-	"toaster.do/lib/view"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
-// least is how long an answer takes that must not show by its time what was found. A letter takes a few milliseconds to write,
-// a password some 100 to judge and hash.
+// least is how long an answer takes that must not show by its time what was found. An email takes a few milliseconds to write,
+// a password some 100 to check and hash.
 const least = 200 * time.Millisecond
 
 // evenly returns what waits until the answer has taken as long as any.
@@ -19,18 +19,18 @@ func evenly() func() {
 	return func() { time.Sleep(time.Until(end)) }
 }
 
-var recoverPage = ask{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
+var recoverPage = emailForm{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
 
 func recoverForm(w http.ResponseWriter, r *web.Request) error {
-	return showAsk(w, r, http.StatusOK, recoverPage)
+	return showEmailForm(w, r, http.StatusOK, recoverPage)
 }
 
 func recoverAccount(w http.ResponseWriter, r *web.Request) error {
-	return answerAsk(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
+	return answerEmailForm(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
 }
 
 func resetForm(w http.ResponseWriter, r *web.Request) error {
-	return findLink(w, r, "recover", &resetTemplate, "/account/recover")
+	return findLink(w, r, store.KindRecover, &resetTemplate, "/account/recover")
 }
 
 func reset(w http.ResponseWriter, r *web.Request) error {
@@ -44,9 +44,9 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 	a, secret := accounts(r), in.Values["link"]
 	p, err := a.Reset(r.Context(), secret, in.Values["password"], in.Values["tokens"] != "", r.Entry("recover", "", ""))
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			email, err := a.Linked(r.Context(), "recover", secret)
-			page := linkPage{wrong: bad, Link: secret, Email: email, Retry: "/account/recover"}
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			email, err := a.Linked(r.Context(), store.KindRecover, secret)
+			page := linkPage{formErrors: bad, Link: secret, Email: email, Retry: "/account/recover"}
 			return showLink(w, r, err, status, &resetTemplate, page)
 		})
 	}
@@ -58,46 +58,4 @@ func reset(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return done(w, r, "/account/login", "reset")
-}
-
-// passwordPage is the form for another password.
-type passwordPage struct {
-	wrong
-	Email string
-}
-
-var passwordTemplate = view.Template[passwordPage]{Name: "password"}
-
-func passwordForm(w http.ResponseWriter, r *web.Request) error {
-	return showPassword(w, r, http.StatusOK, wrong{})
-}
-
-func showPassword(w http.ResponseWriter, r *web.Request, status int, bad wrong) error {
-	return r.Page(w, status, passwordTemplate.With(passwordPage{bad, r.Identity.User.Email}), view.View{Here: "account"})
-}
-
-func changePassword(w http.ResponseWriter, r *web.Request) error {
-	in, err := r.Input()
-	if err == nil {
-		err = accounts(r).ChangePassword(r.Context(), r.Identity.User, r.Identity.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
-	}
-	if err == nil {
-		err = rememberAgain(w, r, false)
-	}
-	if err != nil {
-		return again(r, err, func(status int, bad wrong) error { return showPassword(w, r, status, bad) })
-	}
-	return done(w, r, "/account", "password")
-}
-
-// rememberAgain makes the browser known of somebody who may just have made all of theirs unknown; factor tells
-// whether the second factor was given.
-func rememberAgain(w http.ResponseWriter, r *web.Request, factor bool) error {
-	was, k := r.Identity.User, r.Site.Sessions.Known(r.Request)
-	p, err := r.Site.DB.UserByID(r.Context(), was.ID)
-	if err != nil {
-		return err
-	}
-	return r.Site.Sessions.Remember(w, r.Request, p, factor ||
-		k.Factor && k.UserID == was.ID && k.Epoch == was.Browsers)
 }

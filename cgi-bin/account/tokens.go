@@ -15,7 +15,7 @@ import (
 
 // tokensPage lists a person's tokens, with the form for another.
 type tokensPage struct {
-	wrong
+	formErrors
 	Tokens     []*store.Token
 	Now        time.Time
 	Plain      string // a new token, shown this once
@@ -45,7 +45,7 @@ func tokens(w http.ResponseWriter, r *web.Request) error {
 }
 
 func showTokens(w http.ResponseWriter, r *web.Request, status int, v tokensPage) (err error) {
-	if v.Tokens, err = r.Site.DB.Tokens(r.Context(), r.Identity.User.ID); err != nil {
+	if v.Tokens, err = db(r).Tokens(r.Context(), r.Identity.User.ID); err != nil {
 		return err
 	}
 	if r.JSON() {
@@ -94,8 +94,8 @@ func addToken(w http.ResponseWriter, r *web.Request) error {
 		v.Plain, err = accounts(r).AddToken(r.Context(), r.Identity.User.Email, v.Name, v.Scope, life, r.Entry("", "", ""))
 	}
 	if err != nil {
-		return again(r, err, func(status int, bad wrong) error {
-			v.wrong = bad
+		return renderFormError(r, err, func(status int, bad formErrors) error {
+			v.formErrors = bad
 			return showTokens(w, r, status, v)
 		})
 	}
@@ -122,7 +122,7 @@ func removeToken(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.RemoveToken(r.Context(), r.Identity.User.ID, id, r.Entry("", "", "")); err != nil {
+	if err := db(r).RemoveToken(r.Context(), r.Identity.User.ID, id, r.Entry("", "", "")); err != nil {
 		return err
 	}
 	return done(w, r, "/account/tokens", "token")

@@ -2,15 +2,18 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -22,7 +25,7 @@ func routes() []web.Route {
 	return []web.Route{
 		{Method: get, Path: "", Access: web.Admin, Do: a.start},
 		{Method: get, Path: "/people", Access: web.Admin, Do: a.users},
-		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.person},
+		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.user},
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"), Again: "/people/{id}"},
@@ -91,3 +94,21 @@ var notices = map[string]i18n.Key{
 }
 
 func notice(r *web.Request) i18n.Key { return notices[r.URL.Query().Get("note")] }
+
+// pageStore is what these pages need of the database themselves.
+type pageStore interface {
+	AuditEntries(ctx context.Context, q store.AuditQuery) (found []store.AuditEntry, err error)
+	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
+	Check(ctx context.Context) (wrong []string, err error)
+	FindJobs(ctx context.Context, q store.JobQuery) (list []store.OwnedJob, found int, err error)
+	FindUsers(ctx context.Context, q store.UserQuery) (list []store.UserRow, found int, err error)
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	JobOwner(ctx context.Context, id string) (*store.User, error)
+	LogOut(ctx context.Context, id int64, tokens bool, e store.AuditEntry) error
+	SetLimits(ctx context.Context, id int64, own store.LimitOverrides, e store.AuditEntry) error
+	SetRole(ctx context.Context, id int64, role store.Role, e store.AuditEntry) error
+	Usage(ctx context.Context, user int64, now time.Time) (u store.Usage, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
+func db(r *web.Request) pageStore { return r.Site.DB }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"strconv"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
@@ -22,229 +21,19 @@ type usersPage struct {
 }
 
 var (
-	usersTemplate      = view.Template[usersPage]{Name: "admin_people"}
-	userTemplate       = view.Template[userPage]{Name: "admin_person"}
-	removeUserTemplate = view.Template[*store.User]{Name: "admin_remove_person"}
+	usersTemplate      = view.Template[usersPage]{Name: "admin_users"}
+	userTemplate       = view.Template[userPage]{Name: "admin_user"}
+	removeUserTemplate = view.Template[*store.User]{Name: "admin_remove_user"}
 )
 
 // users lists the accounts.
 func (a *admin) users(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := r.Site.DB.FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: web.PageLength})
+	people, found, err := db(r).FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: web.PageLength})
 	if err != nil {
 		return err
 	}
 	l.turn("/admin/people", found)
 	page := usersPage{l, "people", people, store.UserStates}
 	return r.Page(w, http.StatusOK, usersTemplate.With(page), view.View{Here: "admin", Notice: notice(r)})
-}
-
-// userPage is one person as their page shows them.
-type userPage struct {
-	Tab     string
-	Person  *store.User
-	Self    bool // it is the administrator's own account
-	Limits  []limit
-	Usage   store.Usage
-	Entries []store.AuditEntry
-	Fault   *apperr.Error
-}
-
-func (a *admin) person(w http.ResponseWriter, r *web.Request) error {
-	p, err := find(r)
-	if err != nil {
-		return err
-	}
-	limits := limitsOf(r.Site.Config, p)
-	form, err := r.Kept()
-	if err != nil {
-		return err
-	}
-	for i := range limits {
-		if form != nil {
-			limits[i].Value = form.Values[limits[i].Name]
-		}
-	}
-	return showUser(w, r, p, limits, nil)
-}
-
-// showUser shows a person. A change that was refused is told above what was asked for.
-func showUser(w http.ResponseWriter, r *web.Request, p *store.User, limits []limit, refused error) error {
-	v := userPage{Tab: "people", Person: p, Self: p.ID == r.Identity.User.ID, Limits: limits}
-	var err error
-	if v.Usage, err = r.Site.DB.Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
-		return err
-	}
-	if v.Entries, err = r.Site.DB.AuditEntries(r.Context(), store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
-		return err
-	}
-	status := http.StatusOK
-	if refused != nil {
-		r.Note(refused)
-		status, v.Fault = web.Status(refused), apperr.Of(refused)
-	}
-	return r.Page(w, status, userTemplate.With(v), view.View{Here: "admin", Notice: notice(r)})
-}
-
-// find returns the person that the path names.
-func find(r *web.Request) (*store.User, error) {
-	id, err := strconv.ParseInt(r.Param("id"), 10, 64)
-	if err != nil {
-		return nil, apperr.New(apperr.NotFound, "This account does not exist.", "See the list of users.")
-	}
-	return r.Site.DB.UserByID(r.Context(), id)
-}
-
-// change does something to the person that the path names, and leads back to their page. What is refused is told there.
-func (a *admin) change(w http.ResponseWriter, r *web.Request, note string, do func(*store.User) error) error {
-	p, err := find(r)
-	if err != nil {
-		return err
-	}
-	if err := do(p); err != nil {
-		if !web.Repeatable(err) {
-			return err
-		}
-		return showUser(w, r, p, limitsOf(r.Site.Config, p), err)
-	}
-	return r.Redirect(w, "/admin/people/"+strconv.FormatInt(p.ID, 10)+"?note="+note)
-}
-
-// notSelf keeps administrators from shutting themselves out.
-func notSelf(r *web.Request, p *store.User) error {
-	if p.ID == r.Identity.User.ID {
-		return apperr.New(apperr.FailedPrecondition, "This is your own account.", "Another administrator can do this.")
-	}
-	return nil
-}
-
-func (a *admin) activate(w http.ResponseWriter, r *web.Request) error {
-	return a.change(w, r, "activated", func(p *store.User) error {
-		return auth.New(r.Site.Config, r.Site.DB).Approve(r.Context(), p, r.Entry("", "", ""))
-	})
-}
-
-func (a *admin) suspend(w http.ResponseWriter, r *web.Request) error {
-	s, err := a.open(r)
-	if err != nil {
-		return err
-	}
-	return a.change(w, r, "suspended", func(p *store.User) error {
-		if err := notSelf(r, p); err != nil {
-			return err
-		}
-		return s.Suspend(r.Context(), p.ID, r.Entry("", "", ""))
-	})
-}
-
-func (a *admin) role(w http.ResponseWriter, r *web.Request) error {
-	in, err := r.Input()
-	if err != nil {
-		return err
-	}
-	return a.change(w, r, "role", func(p *store.User) error {
-		role := store.Role(in.Values["role"])
-		if !role.Valid() {
-			return apperr.New(apperr.InvalidArgument, "This role does not exist.", "Use “user” or “admin”.").At("role")
-		}
-		if err := notSelf(r, p); err != nil {
-			return err
-		}
-		return r.Site.DB.SetRole(r.Context(), p.ID, role, r.Entry("", "", ""))
-	})
-}
-
-func (a *admin) signOut(w http.ResponseWriter, r *web.Request) error {
-	in, err := r.Input()
-	if err != nil {
-		return err
-	}
-	return a.change(w, r, "signedout", func(p *store.User) error {
-		return r.Site.DB.LogOut(r.Context(), p.ID, in.Values["tokens"] != "", r.Entry("", "", ""))
-	})
-}
-
-// resetFactor helps somebody who has lost both telephone and recovery codes.
-func (a *admin) resetFactor(w http.ResponseWriter, r *web.Request) error {
-	return a.change(w, r, "factor", func(p *store.User) error {
-		if err := notSelf(r, p); err != nil {
-			return err
-		}
-		return auth.New(r.Site.Config, r.Site.DB).ResetFactor(r.Context(), p, r.Entry("user.factor", "", "off"))
-	})
-}
-
-func (a *admin) removeUserForm(w http.ResponseWriter, r *web.Request) error {
-	p, err := find(r)
-	if err != nil {
-		return err
-	}
-	return r.Page(w, http.StatusOK, removeUserTemplate.With(p), view.View{Here: "admin"})
-}
-
-func (a *admin) removeUser(w http.ResponseWriter, r *web.Request) error {
-	p, err := find(r)
-	if err != nil {
-		return err
-	}
-	if err := notSelf(r, p); err != nil {
-		return err
-	}
-	err = auth.New(r.Site.Config, r.Site.DB).Remove(r.Context(), p, r.Entry("user.remove", "", ""))
-	if err != nil {
-		return err
-	}
-	return r.Redirect(w, "/admin/people?note=removed")
-}
-
-// limit is a field of the form with a person's limits.
-type limit struct {
-	Name    string
-	Title   i18n.Key
-	Unit    string
-	Value   string // empty: the configuration's
-	Default string
-	Fault   *apperr.Error
-}
-
-func limitsOf(cfg *config.Config, p *store.User) []limit {
-	own := auth.LimitsOf(p)
-	c := cfg.Limits
-	return []limit{
-		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
-		{Name: "concurrent_builds", Title: "Concurrent builds", Value: own["concurrent_builds"], Default: strconv.Itoa(c.ConcurrentBuilds)},
-		{Name: "builds_per_day", Title: "Builds per day", Value: own["builds_per_day"], Default: strconv.Itoa(c.BuildsPerDay)},
-		{Name: "build_minutes", Title: "Build minutes per day", Value: own["build_minutes"],
-			Default: strconv.Itoa(c.Minutes)},
-		{Name: "artifact_bytes", Title: "Size of artifacts", Value: own["artifact_bytes"], Default: c.ArtifactBytes.String()},
-		{Name: "keep_days", Title: "Retention in days", Value: own["keep_days"], Default: strconv.Itoa(c.KeepDays)},
-	}
-}
-
-// limits sets a person's limits. An empty field is the configuration's.
-func (a *admin) limits(w http.ResponseWriter, r *web.Request) error {
-	p, err := find(r)
-	if err != nil {
-		return err
-	}
-	in, err := r.Input()
-	if err != nil {
-		return err
-	}
-	own, err := auth.ParseLimits(func(name string) string { return in.Values[name] })
-	if err == nil {
-		err = r.Site.DB.SetLimits(r.Context(), p.ID, own, r.Entry("", "", ""))
-	}
-	switch {
-	case err == nil:
-		return r.Redirect(w, "/admin/people/"+strconv.FormatInt(p.ID, 10)+"?note=limits")
-	case !web.Repeatable(err):
-		return err
-	}
-	limits := limitsOf(r.Site.Config, p)
-	for i := range limits {
-		limits[i].Value = in.Values[limits[i].Name]
-		limits[i].Fault = apperr.At(apperr.All(err), limits[i].Name)
-	}
-	return showUser(w, r, p, limits, err)
 }

@@ -12,7 +12,7 @@ import (
 
 // badge is a picture of how the job's newest build ended, for pages of others: to everybody, once its owner has said so.
 func (j *handlers) badge(w http.ResponseWriter, r *web.Request) error {
-	state, err := r.Site.DB.Badge(r.Context(), r.Param("id"))
+	state, err := db(r).Badge(r.Context(), r.Param("id"))
 	if err != nil {
 		return err
 	}
@@ -32,7 +32,7 @@ func (j *handlers) showBadge(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	public := form.Values["public"] == "1"
-	if err := r.Site.DB.SetBadge(r.Context(), r.Identity.User.ID, r.Param("id"), public); err != nil {
+	if err := db(r).SetBadge(r.Context(), r.Identity.User.ID, r.Param("id"), public); err != nil {
 		return err
 	}
 	if r.JSON() {

@@ -36,7 +36,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	phases, err := s.Store.ScanState(ctx, b)
+	phases, err := db(r).ScanState(ctx, b)
 	if err != nil {
 		return err
 	}

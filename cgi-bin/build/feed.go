@@ -53,7 +53,7 @@ func feedOwner(r *web.Request, name string) (int64, error) {
 	if !ok || !found || err != nil {
 		return 0, wrong
 	}
-	count, err := r.Site.DB.Feed(r.Context(), person)
+	count, err := db(r).Feed(r.Context(), person)
 	if err != nil {
 		return 0, err
 	}
@@ -75,7 +75,7 @@ func (j *handlers) setFeed(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.Site.DB.SetFeed(r.Context(), r.Identity.User.ID, form.Values["feed"] == "1"); err != nil {
+	if err := db(r).SetFeed(r.Context(), r.Identity.User.ID, form.Values["feed"] == "1"); err != nil {
 		return err
 	}
 	return r.Redirect(w, "/jobs/feed")
@@ -85,7 +85,7 @@ var feedTemplate = view.Template[string]{Name: "feed"} // its data is the feed's
 
 // feedPage shows the feed's address to its owner.
 func (j *handlers) feedPage(w http.ResponseWriter, r *web.Request) error {
-	count, err := r.Site.DB.Feed(r.Context(), r.Identity.User.ID)
+	count, err := db(r).Feed(r.Context(), r.Identity.User.ID)
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (j *handlers) feed(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	items, err := r.Site.DB.RecentBuilds(r.Context(), owner, feedLength)
+	items, err := db(r).RecentBuilds(r.Context(), owner, feedLength)
 	if err != nil {
 		return err
 	}

@@ -181,8 +181,8 @@ func on(value string) bool {
 
 func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
-		Name: f.Name, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context, BuildArgs: f.BuildArgs,
-		Environment: f.Environment, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		Name: f.Name, Origin: f.KeptName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context,
+		BuildArgs: f.BuildArgs, Environment: f.Environment, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 

@@ -30,7 +30,7 @@ type past struct {
 // historyOf lists builds, which are newest first.
 func historyOf(r *web.Request, s *jobs.Service, job *store.Job, builds []*store.Build) (history, error) {
 	h := history{Total: len(builds), Keep: s.Limits.Keep}
-	artifacts, err := s.Store.JobArtifacts(r.Context(), job.UserID, job.ID)
+	artifacts, err := db(r).JobArtifacts(r.Context(), job.UserID, job.ID)
 	if err != nil {
 		return h, err
 	}

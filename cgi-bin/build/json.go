@@ -30,11 +30,11 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 	if err != nil {
 		return out, err
 	}
-	artifacts, err := s.Store.JobArtifacts(r.Context(), j.UserID, j.ID)
+	artifacts, err := db(r).JobArtifacts(r.Context(), j.UserID, j.ID)
 	if err != nil {
 		return out, err
 	}
-	phases, err := s.Store.Phases(r.Context(), j.ID)
+	phases, err := db(r).Phases(r.Context(), j.ID)
 	if err != nil {
 		return out, err
 	}

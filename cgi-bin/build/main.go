@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"net/http"
 	"os"
 	"sync"
@@ -14,6 +15,7 @@ import (
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/image/registry"
 	"toaster.do/lib/jobs"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -88,3 +90,18 @@ func (j *handlers) reconciler(r *web.Request) (*reconcile.Reconciler, error) {
 	}
 	return &s.Reconciler, nil
 }
+
+// pageStore is what these pages need of the database themselves.
+type pageStore interface {
+	Badge(ctx context.Context, id string) (state store.BuildState, err error)
+	Feed(ctx context.Context, user int64) (n int64, err error)
+	JobArtifacts(ctx context.Context, owner int64, id string) (map[int][]store.Artifact, error)
+	LatestBuild(ctx context.Context, owner int64, id string, good bool) (number int, err error)
+	Phases(ctx context.Context, id string) (map[int][]store.Phase, error)
+	RecentBuilds(ctx context.Context, user int64, limit int) (items []store.FeedItem, err error)
+	ScanState(ctx context.Context, b *store.Build) (s store.Scan, err error)
+	SetBadge(ctx context.Context, owner int64, id string, public bool) error
+	SetFeed(ctx context.Context, user int64, on bool) error
+}
+
+func db(r *web.Request) pageStore { return r.Site.DB }

@@ -11,7 +11,6 @@ import (
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
-	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
 
@@ -22,7 +21,7 @@ func (j *handlers) newForm(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	if f == nil {
-		f = &form{Target: r.URL.Query().Get("target"), Start: true}
+		f = &form{Target: r.URL.Query().Get("target")}
 		if r.URL.Query().Get("sample") != "" {
 			if err := j.sample(r, f); err != nil {
 				return err
@@ -194,83 +193,4 @@ func passedTo(w http.ResponseWriter, r *web.Request) (*passed, error) {
 	}
 	p := new(passed)
 	return p, json.Unmarshal(text, p)
-}
-
-// passwordPage is where root's new password is shown.
-type passwordPage struct {
-	Job *store.Job
-	*passed
-}
-
-var passwordTemplate = view.Template[passwordPage]{Name: "rootpassword"}
-
-// rootPassword shows root's new password once.
-func (j *handlers) rootPassword(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
-	if err != nil {
-		return err
-	}
-	job, err := s.Job(r.Context(), r.Identity.User.ID, r.Param("id"))
-	if err != nil {
-		return err
-	}
-	p, err := passedTo(w, r)
-	if err != nil {
-		return err
-	}
-	if p == nil {
-		p = &passed{}
-	}
-	return r.Page(w, http.StatusOK, passwordTemplate.With(passwordPage{job, p}), view.View{Here: "jobs"})
-}
-
-// translates counts what translates a Dockerfile: each of it is bounded, and so is how often a person may ask for it.
-func translates(r *web.Request) error {
-	return r.Count(store.Limit{Key: "check:" + store.UserObject(r.Identity.User.ID), Rates: store.Checks})
-}
-
-// check says what there is to say of a Dockerfile, and stores nothing.
-func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
-	s, err := j.open(r)
-	if err != nil {
-		return err
-	}
-	f, err := j.read(r)
-	if err == nil {
-		err = translates(r)
-	}
-	if err != nil {
-		return j.reject(w, r, f, err)
-	}
-	owner := r.Identity.User
-	if f.Revision > 0 { // a job that is there
-		owner = nil
-	}
-	checked, err := s.Check(r.Context(), owner, f.submission())
-	if err != nil {
-		return j.reject(w, r, f, err)
-	}
-	if r.JSON() {
-		chosen, _ := s.Target(checked.Target)
-		checked.Findings = say(r, checked.Findings)
-		return r.Answer(w, http.StatusOK, checkJSON(r, checked, jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
-			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
-	}
-	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
-	return j.show(w, r, http.StatusOK, f)
-}
-
-// say puts findings into the language that ?lang= asks for.
-func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
-	list := []dockerfile.Finding{}
-	for _, f := range findings {
-		f.Message, f.Advice = i18n.Plain(r.Say(f.Message)), i18n.Plain(r.Say(f.Advice))
-		list = append(list, f)
-	}
-	return list
-}
-
-func checkJSON(r *web.Request, c *jobs.Checked, docker string) any {
-	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution,
-		"codename": c.Codename, "target": c.Target, "docker_build": docker, "ok": c.OK, "errors": web.Problems(r, c.Wrong)}
 }

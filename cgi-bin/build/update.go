@@ -25,7 +25,7 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 	}
 	if f == nil {
 		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
-			Environment: rev.Environment, RootKeys: rev.Root.Keys, Start: true}
+			Environment: rev.Environment, RootKeys: rev.Root.Keys}
 	}
 	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)

@@ -28,7 +28,7 @@ func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 // Executor returns the half of the local engine's runner that builds, for slots of the ids that begin with each of these.
 func Executor(cfg *config.Config, ids []int, logger *slog.Logger) *local.Executor {
 	return &local.Executor{
-		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Slots: cfg.Local.Concurrency, IDs: ids,
+		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Concurrency: cfg.Local.Concurrency, IDs: ids,
 		Env:       sandbox(cfg),
 		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit),
 		ArtifactLimit: int64(cfg.Local.ArtifactLimit),

@@ -1,4 +1,4 @@
-// Package app puts the rooms together as the configuration says. Only programs import it.
+// Package app wires a site together as the configuration says. Only programs import it.
 package app
 
 import (
@@ -23,8 +23,8 @@ var Version = "devel"
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
 	service := jobs.Service{
-		Reconciler: reconcile.Reconciler{Store: db, Now: time.Now, Logger: logger},
-		Targets:    targets(cfg),
+		Store: db, Reconciler: reconcile.Reconciler{Store: db, Now: time.Now, Logger: logger},
+		Targets: targets(cfg),
 		Limits: jobs.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
 			Sources: int64(cfg.Limits.Sources),

@@ -12,20 +12,41 @@ import (
 	"toaster.do/lib/store"
 )
 
+// accountStore is what accounts need of the database.
+type accountStore interface {
+	AddUser(ctx context.Context, p *store.User, by ...store.AuditEntry) error
+	Administrators(ctx context.Context) (found []string, err error)
+	RemoveUser(ctx context.Context, user int64, now time.Time, mail store.Mail, e store.AuditEntry) error
+	SetPassword(ctx context.Context, id int64, phc string, e store.AuditEntry) error
+	Usage(ctx context.Context, user int64, now time.Time) (u store.Usage, err error)
+	UserByEmail(ctx context.Context, email string) (*store.User, error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+	Users(ctx context.Context) ([]*store.User, error)
+	addressStore
+	exportStore
+	factorStore
+	guessStore
+	loginStore
+	notifyStore
+	recoverStore
+	signupStore
+	tokenStore
+}
+
 // Accounts are all accounts of a site.
 type Accounts struct {
 	Now      func() time.Time // the clock
-	Strength Strength         // judges passwords that users choose themselves; nil: nothing does
+	Strength Strength         // rates passwords that users choose themselves; nil: none are rated
 
 	cfg       *config.Config
-	db        *store.DB
+	db        accountStore
 	hashLimit hashLimit
 
 	browser store.Browser
 }
 
 // New returns the accounts in db.
-func New(cfg *config.Config, db *store.DB) *Accounts {
+func New(cfg *config.Config, db accountStore) *Accounts {
 	return &Accounts{Now: time.Now, cfg: cfg, db: db, hashLimit: newHashLimit(cfg.Paths.Database)}
 }
 

@@ -3,10 +3,20 @@ package auth
 import (
 	"context"
 	"strings"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
+
+// addressStore is what a change of address needs of the database.
+type addressStore interface {
+	FindEmailToken(ctx context.Context, kind store.EmailTokenKind, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	QueueMail(ctx context.Context, now time.Time, l store.Mail) (posted bool, err error)
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	SetAddress(ctx context.Context, l *store.EmailToken, now time.Time, mail store.Mail, e store.AuditEntry) error
+}
 
 // ChangeAddress posts a link to the address that a user wants to have, and tells the one that they have. Whether the
 // new one has an account already shows in the email that it gets, and in nothing else. InvalidArgument: the Field
@@ -34,7 +44,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 		_, err := a.db.QueueMail(ctx, a.Now(), a.takenMail(other.Email))
 		return err
 	}
-	link, secret := a.link("address", email, addressLife)
+	link, secret := a.link(store.KindAddress, email, addressLife)
 	return a.db.SendEmailToken(ctx, p.ID, link, a.addressMail(email, secret),
 		a.news(p.Email, "New email address", "The email address of your account will change to "+email+" when the link that was sent there is opened."))
 }
@@ -42,7 +52,7 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 // ConfirmAddress gives the user of a link the address that it was sent to. NotFound: it doesn't work any more.
 // AlreadyExists: the address has an account meanwhile.
 func (a *Accounts) ConfirmAddress(ctx context.Context, secret string, by store.AuditEntry) error {
-	l, p, err := a.db.FindEmailToken(ctx, "address", secret, a.Now())
+	l, p, err := a.db.FindEmailToken(ctx, store.KindAddress, secret, a.Now())
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/printable"
+	"toaster.do/lib/store"
 )
 
 // Lengths of a password in characters (OWASP ASVS 5.0, 6.2.1 and 6.2.9).
@@ -29,9 +30,9 @@ func checkName(name string) error {
 }
 
 // CheckProfile is InvalidArgument at "name" or "notify" where store.SetProfile couldn't take them.
-func CheckProfile(name, notify string) error {
+func CheckProfile(name string, notify store.Notify) error {
 	var choice error
-	if notify != "never" && notify != "failure" && notify != "always" {
+	if !notify.Valid() {
 		choice = apperr.New(apperr.InvalidArgument, "This choice does not exist.", "Use “never”, “failure” or “always”.").At("notify")
 	}
 	return errors.Join(checkName(name), choice)

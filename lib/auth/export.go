@@ -34,9 +34,19 @@ func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error
 	return z.Close()
 }
 
+// exportStore is what an export reads.
+type exportStore interface {
+	AuditEntries(ctx context.Context, q store.AuditQuery) (found []store.AuditEntry, err error)
+	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
+	Jobs(ctx context.Context, owner int64, q store.JobQuery) (page store.JobPage, err error)
+	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
+	Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*store.Session, err error)
+	Tokens(ctx context.Context, user int64) (found []*store.Token, err error)
+}
+
 type exporter struct {
 	ctx context.Context
-	db  *store.DB
+	db  exportStore
 	z   *zip.Writer
 	p   *store.User
 	now time.Time

@@ -37,6 +37,20 @@ type Enrolment struct {
 	URL    string // otpauth://…, for the QR code
 }
 
+// factorStore is what two-factor authentication needs of the database.
+type factorStore interface {
+	ClearFactor(ctx context.Context, user int64, now time.Time, mail store.Mail, e store.AuditEntry) error
+	Forgive(ctx context.Context, t store.Tried) error
+	Reseal(ctx context.Context, user int64, old []byte, sealed []byte) error
+	SetFactor(ctx context.Context, user int64, secret []byte, step int64, codes [][]byte, now time.Time,
+		mail store.Mail, e store.AuditEntry) error
+	SetRecoveryCodes(ctx context.Context, user int64, codes [][]byte, now time.Time, mail store.Mail,
+		e store.AuditEntry) error
+	TakeRecoveryCode(ctx context.Context, user int64, digest []byte, t store.Tried) (bool, error)
+	TakeStep(ctx context.Context, user int64, step int64, t store.Tried) (bool, error)
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+}
+
 // Enrol returns a new second factor for a user; EnableFactor stores it.
 func (a *Accounts) Enrol(p *store.User) (Enrolment, error) {
 	secret := make([]byte, secretLength)

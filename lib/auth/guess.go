@@ -26,6 +26,13 @@ const (
 	trusted   = 20
 )
 
+// guessStore counts tries.
+type guessStore interface {
+	KnowsNetwork(ctx context.Context, user int64, address string) (known bool, err error)
+	Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error)
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+}
+
 // admit counts the try of something, "login" or "factor", where it is allowed: first as one of a browser that is known,
 // then of a network that is known, then of a stranger. RateLimited: too many at a time. PermissionDenied: too many in a
 // row.

@@ -13,6 +13,7 @@ import (
 // site has accounts, and a clock that only the test moves.
 type site struct {
 	*Accounts
+	db  *store.DB
 	t   *testing.T
 	now time.Time
 }
@@ -36,7 +37,7 @@ func newSite(t *testing.T) *site {
 	db, err := store.Open(t.Context(), cfg.Paths.Database)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	s := &site{Accounts: New(cfg, db), t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	s := &site{Accounts: New(cfg, db), db: db, t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.Now = func() time.Time { return s.now }
 	_, err = s.Add(t.Context(), NewUser{Email: anna, Name: "Anna", Password: password})
 	must(t, err)

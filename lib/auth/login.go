@@ -12,6 +12,18 @@ import (
 	"toaster.do/lib/store"
 )
 
+// loginStore is what logging in needs of the database.
+type loginStore interface {
+	Audit(ctx context.Context, e store.AuditEntry) error
+	Forgive(ctx context.Context, t store.Tried) error
+	Rehash(ctx context.Context, id int64, old string, phc string) error
+	SetSetting(ctx context.Context, name string, value string) error
+	Succeeded(ctx context.Context, user int64, what string, t store.Tried) error
+	Tries(ctx context.Context, now time.Time, key string, most int) (n int, err error)
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	UserByEmail(ctx context.Context, email string) (*store.User, error)
+}
+
 // LogIn returns the user whose address and password these are. A wrong password and an unknown address give the same
 // Unauthenticated after the same time. Too many tries, by network address or by account, are RateLimited; too many in a
 // row that failed, however slowly, are PermissionDenied. A user who isn't active is PermissionDenied, after the right
@@ -104,9 +116,9 @@ func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, ad
 
 // check compares a password when a slot is free.
 func (a *Accounts) check(ctx context.Context, phc, password string) (ok, stale bool, err error) {
-	slotErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
-	if slotErr != nil {
-		return false, false, slotErr
+	limitErr := a.hashLimit.do(ctx, func() { ok, stale, err = CheckPassword(phc, password) })
+	if limitErr != nil {
+		return false, false, limitErr
 	}
 	return ok, stale, err
 }

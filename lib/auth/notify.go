@@ -17,6 +17,14 @@ const (
 	unknownTo = 30 * 24 * time.Hour
 )
 
+// notifyStore is what emails about builds, and tidying up, need of the database.
+type notifyStore interface {
+	ForgetOnce(ctx context.Context, since time.Time) error
+	Notified(ctx context.Context, b *store.Build, now time.Time, l store.Mail) error
+	Purge(ctx context.Context, now time.Time, signedUp time.Time) error
+	Unnotified(ctx context.Context, most int) (found []store.Ended, err error)
+}
+
 // Tidy forgets users who were removed or never went on after they had signed up, and after a day forms that wait and
 // what requests that name themselves did.
 func (a *Accounts) Tidy(ctx context.Context) error {

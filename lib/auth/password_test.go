@@ -115,11 +115,11 @@ func TestWhoWaitsTooLongForASlotIsTold(t *testing.T) {
 	}
 }
 
-// holdSlot makes this test program a process that takes the slot in a folder, says so, and waits to be killed.
-const holdSlot = "TOASTER_TEST_HOLD_SLOT"
+// holdPlace makes this test program a process that takes the slot in a folder, says so, and waits to be killed.
+const holdPlace = "TOASTER_TEST_HOLD_SLOT"
 
 func TestMain(m *testing.M) {
-	if folder := os.Getenv(holdSlot); folder != "" {
+	if folder := os.Getenv(holdPlace); folder != "" {
 		(hashLimit{folder, 1, time.Minute}).do(context.Background(), func() {
 			os.Stdout.WriteString("held\n")
 			time.Sleep(time.Hour)
@@ -131,7 +131,7 @@ func TestMain(m *testing.M) {
 func TestAProcessThatDiesGivesItsSlotBack(t *testing.T) {
 	folder := t.TempDir()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), holdSlot+"="+folder)
+	child.Env = append(os.Environ(), holdPlace+"="+folder)
 	out, err := child.StdoutPipe()
 	must(t, err)
 	must(t, child.Start())

@@ -4,10 +4,25 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
+
+// recoverStore is what a new password needs of the database.
+type recoverStore interface {
+	ChangePassword(ctx context.Context, user int64, keep int64, phc string, tokens bool, now time.Time,
+		mail store.Mail, e store.AuditEntry) error
+	FindEmailToken(ctx context.Context, kind store.EmailTokenKind, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	Forgive(ctx context.Context, t store.Tried) error
+	ResetPassword(ctx context.Context, l *store.EmailToken, phc string, state store.UserState, tokens bool,
+		now time.Time, mail store.Mail, approvals []store.Mail, e store.AuditEntry) error
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
 
 // Recover posts a link for a new password to an address that has an account. Nothing tells whether it has.
 // InvalidArgument: this is no address; the Field "email". PermissionDenied: there is no mail on this site.
@@ -16,7 +31,7 @@ func (a *Accounts) Recover(ctx context.Context, email string) error {
 	if err != nil || p == nil || p.State == store.Suspended {
 		return err
 	}
-	link, secret := a.link("recover", p.Email, recoverLife)
+	link, secret := a.link(store.KindRecover, p.Email, recoverLife)
 	return a.db.SendEmailToken(ctx, p.ID, link, a.recoverMail(p.Email, secret))
 }
 
@@ -36,7 +51,7 @@ func (a *Accounts) mailed(ctx context.Context, email string) (*store.User, error
 // Who had signed up has proven the address by it. InvalidArgument: the Field "password". NotFound: the link doesn't
 // work any more.
 func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.AuditEntry) (*store.User, error) {
-	l, p, err := a.db.FindEmailToken(ctx, "recover", secret, a.Now())
+	l, p, err := a.db.FindEmailToken(ctx, store.KindRecover, secret, a.Now())
 	if err != nil {
 		return nil, err
 	}

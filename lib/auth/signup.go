@@ -19,6 +19,20 @@ const (
 	addressLife  = 24 * time.Hour
 )
 
+// signupStore is what signing up needs of the database.
+type signupStore interface {
+	Activate(ctx context.Context, l *store.EmailToken, state store.UserState, now time.Time,
+		mails []store.Mail, e store.AuditEntry) error
+	ActivateUser(ctx context.Context, id int64, mail store.Mail, e store.AuditEntry) error
+	Administrators(ctx context.Context) (found []string, err error)
+	FindEmailToken(ctx context.Context, kind store.EmailTokenKind, secret string, now time.Time) (*store.EmailToken,
+		*store.User, error)
+	SendEmailToken(ctx context.Context, user int64, l store.EmailToken, mails ...store.Mail) error
+	SignUp(ctx context.Context, p *store.User, l store.EmailToken, invitation store.Mail, taken store.Mail,
+		e store.AuditEntry) error
+	UserByID(ctx context.Context, id int64) (*store.User, error)
+}
+
 func hours(d time.Duration) string {
 	if d == time.Hour {
 		return "an hour"
@@ -52,12 +66,12 @@ func (a *Accounts) SignUp(ctx context.Context, n NewUser, by store.AuditEntry) e
 		return err
 	}
 	p := &store.User{Email: n.Email, Name: n.Name, Role: store.RoleUser, State: store.Pending, Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
-	link, secret := a.link("activate", n.Email, activateLife)
+	link, secret := a.link(store.KindActivate, n.Email, activateLife)
 	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenMail(n.Email), by)
 }
 
 // link makes a link; without mail set up it is none.
-func (a *Accounts) link(kind, email string, life time.Duration) (store.EmailToken, string) {
+func (a *Accounts) link(kind store.EmailTokenKind, email string, life time.Duration) (store.EmailToken, string) {
 	if !a.cfg.Mail.On() {
 		return store.EmailToken{}, ""
 	}
@@ -83,13 +97,13 @@ func (a *Accounts) Resend(ctx context.Context, email string) error {
 	if err != nil || p == nil || p.State != store.Pending || !p.VerifiedAt.IsZero() {
 		return err
 	}
-	link, secret := a.link("recover", p.Email, activateLife)
+	link, secret := a.link(store.KindRecover, p.Email, activateLife)
 	return a.db.SendEmailToken(ctx, p.ID, link, a.secondInvitation(p.Email, secret))
 }
 
-// Linked returns the address that a link was sent to; kind is "activate", "recover" or "address". NotFound: it doesn't
+// Linked returns the address that a link was sent to. NotFound: it doesn't
 // work any more.
-func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email string, err error) {
+func (a *Accounts) Linked(ctx context.Context, kind store.EmailTokenKind, secret string) (email string, err error) {
 	l, _, err := a.db.FindEmailToken(ctx, kind, secret, a.Now())
 	if err != nil {
 		return "", err
@@ -102,7 +116,7 @@ func (a *Accounts) Linked(ctx context.Context, kind, secret string) (email strin
 // still pending where an administrator has to approve. Unauthenticated: the password is wrong. NotFound: the link
 // doesn't work any more.
 func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.AuditEntry) (*store.User, error) {
-	l, p, err := a.db.FindEmailToken(ctx, "activate", secret, a.Now())
+	l, p, err := a.db.FindEmailToken(ctx, store.KindActivate, secret, a.Now())
 	if err != nil {
 		return nil, err
 	}

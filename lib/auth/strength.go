@@ -21,7 +21,7 @@ type Strength func(ctx context.Context, password string, words []string) (score 
 // hardEnough is the least score: "safely unguessable: moderate protection from offline slow-hash scenario" (zxcvbn).
 const hardEnough = 3
 
-// StrengthBeside judges with the program "strength" in the folder of the running one.
+// StrengthBeside asks the program "strength" in the folder of the running one.
 func StrengthBeside(ctx context.Context, password string, words []string) (score int, err error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -30,7 +30,7 @@ func StrengthBeside(ctx context.Context, password string, words []string) (score
 	return StrengthIn(filepath.Dir(self))(ctx, password, words)
 }
 
-// StrengthIn judges with the program "strength" in a folder.
+// StrengthIn asks the program "strength" in a folder.
 func StrengthIn(folder string) Strength {
 	return func(ctx context.Context, password string, words []string) (score int, err error) {
 		return ask(ctx, filepath.Join(folder, "strength"), password, words)
@@ -70,8 +70,8 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	}
 	var score int
 	var err error
-	if slotErr := a.hashLimit.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); slotErr != nil {
-		return slotErr
+	if limitErr := a.hashLimit.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); limitErr != nil {
+		return limitErr
 	}
 	if err != nil {
 		return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.", "Try again later. Administrator: see the log.")

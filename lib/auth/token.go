@@ -10,6 +10,13 @@ import (
 	"toaster.do/lib/store"
 )
 
+// tokenStore is what API tokens need of the database.
+type tokenStore interface {
+	AddToken(ctx context.Context, t *store.Token, mail store.Mail, e store.AuditEntry) (plain string, err error)
+	RemoveToken(ctx context.Context, user int64, id int64, e store.AuditEntry) error
+	Tokens(ctx context.Context, user int64) (found []*store.Token, err error)
+}
+
 // CheckToken says all that is wrong with a new token: InvalidArgument at the Field "name", "scope" or "ttl".
 func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 	var wrong []error

@@ -21,7 +21,7 @@ func (c *Config) NeedsFactor(admin bool) bool {
 	return c.Session.SecondFactor || admin && c.Admin.SecondFactor
 }
 
-// Mail says how letters are sent. Where From is empty there are none.
+// Mail says how emails are sent. Where From is empty there are none.
 type Mail struct {
 	From         string // the sender: "toaster@example.org", or "Toaster <toaster@example.org>"
 	Host         string // the SMTP server
@@ -41,7 +41,7 @@ func (m Mail) Password() (string, error) {
 	return strings.TrimRight(string(b), "\r\n"), err
 }
 
-// On tells whether letters are sent.
+// On tells whether emails are sent.
 func (m Mail) On() bool { return m.From != "" }
 
 func (c *Config) peopleRules() []rule {

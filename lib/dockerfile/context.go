@@ -108,20 +108,20 @@ func (c *Context) add(name string, e *entry, l Limits) error {
 
 // read reads a file of size bytes within the limits; size -1 is unknown.
 func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, error) {
-	room := int64(1) << 40
+	space := int64(1) << 40
 	if l.Unpacked > 0 {
-		room = l.Unpacked - c.size
+		space = l.Unpacked - c.size
 	}
-	if size > room {
+	if size > space {
 		return nil, tooLarge(l)
 	}
 	var data bytes.Buffer
 	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
-	if _, err := data.ReadFrom(io.LimitReader(r, room+1)); err != nil {
+	if _, err := data.ReadFrom(io.LimitReader(r, space+1)); err != nil {
 		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The archive of the build context is damaged at %s.",
 			"Pack it again.", show(name))
 	}
-	if int64(data.Len()) > room {
+	if int64(data.Len()) > space {
 		return nil, tooLarge(l)
 	}
 	return data.Bytes(), nil

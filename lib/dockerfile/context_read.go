@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"sort"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -68,13 +69,13 @@ func notArchive(err error) error {
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
-	counter := &counted{r: r, left: roomFor(l)}
+	counter := &counted{r: r, left: spaceFor(l)}
 	t := tar.NewReader(counter)
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
 			// An archive of nothing is two blocks of zeros, and nothing is no archive.
-			if n == 0 && roomFor(l)-counter.left < 1024 {
+			if n == 0 && spaceFor(l)-counter.left < 1024 {
 				return notArchive(errors.New("no entry"))
 			}
 			return nil
@@ -280,58 +281,9 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func roomFor(l Limits) int64 {
+func spaceFor(l Limits) int64 {
 	if l.Unpacked == 0 {
 		return 1 << 40
 	}
 	return l.Unpacked + int64(l.Entries)*4096 + 1<<20
-}
-
-// pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for the same entries.
-func (c *Context) pack(to io.Writer, names []string) error {
-	z, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
-	if err != nil {
-		return err
-	}
-	t := tar.NewWriter(z)
-	first := map[int]string{}
-	for _, name := range names {
-		e := c.entries[name]
-		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU, Size: int64(len(e.data)), Typeflag: tar.TypeReg}
-		if len(e.xattrs) > 0 {
-			h.Format, h.PAXRecords = tar.FormatPAX, e.xattrs
-		}
-		switch e.kind {
-		case dir:
-			h.Typeflag, h.Name = tar.TypeDir, "./"+name+"/"
-		case link:
-			h.Typeflag, h.Linkname = tar.TypeSymlink, e.link
-		case pipe:
-			h.Typeflag = tar.TypeFifo
-		}
-		data := e.data
-		if other, ok := first[e.inode]; ok && e.inode != 0 {
-			h.Typeflag, h.Linkname, h.Size, data = tar.TypeLink, other, 0, nil
-		}
-		first[e.inode] = h.Name
-		if err := t.WriteHeader(h); err != nil {
-			return err
-		}
-		if _, err := t.Write(data); err != nil {
-			return err
-		}
-	}
-	return errors.Join(t.Close(), z.Close())
-}
-
-// named lists entries in the order in which they are packed, and the bytes that they take at most.
-func (c *Context) named(wanted map[string]bool) (names []string, size int) {
-	for name := range wanted {
-		if e := c.entries[name]; e.kind != odd {
-			names = append(names, name)
-			size += len(e.data)
-		}
-	}
-	sort.Strings(names)
-	return names, size
 }

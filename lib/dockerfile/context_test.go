@@ -14,7 +14,7 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-var roomy = Limits{Compressed: 1 << 20, Unpacked: 1 << 20, Entries: 100}
+var generous = Limits{Compressed: 1 << 20, Unpacked: 1 << 20, Entries: 100}
 
 func tarOf(headers ...tar.Header) []byte {
 	var out bytes.Buffer
@@ -55,7 +55,7 @@ func TestReadContext(t *testing.T) {
 		"tar.gz": {gzipOf(plain), "d d/f h l"},
 		"zip":    {zipped.Bytes(), "d d/f"},
 	} {
-		got, err := ReadContext(c.archive, roomy)
+		got, err := ReadContext(c.archive, generous)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -67,8 +67,8 @@ func TestReadContext(t *testing.T) {
 			t.Errorf("%s: contents %q", name, got.entries["d/f"].data)
 		}
 	}
-	one, _ := ReadContext(plain, roomy)
-	two, _ := ReadContext(gzipOf(plain), roomy)
+	one, _ := ReadContext(plain, generous)
+	two, _ := ReadContext(gzipOf(plain), generous)
 	if one.SHA256() != two.SHA256() || len(one.SHA256()) != 64 {
 		t.Errorf("the checksums of equal contents are %s and %s", one.SHA256(), two.SHA256())
 	}
@@ -101,7 +101,7 @@ func TestReadContextRefuses(t *testing.T) {
 		"links to a large one":   {gzipOf(tarOf(tar.Header{Name: "f", Size: 600 << 10}, tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "f"})), apperr.TooLarge, "1 MiB"},
 	}
 	for name, c := range cases {
-		got, err := ReadContext(c.archive, roomy)
+		got, err := ReadContext(c.archive, generous)
 		if err == nil {
 			t.Errorf("%s: taken: %v", name, got.Paths())
 			continue
@@ -124,7 +124,7 @@ func TestOddEntries(t *testing.T) {
 				{Name: "venv/pipe", Typeflag: tar.TypeFifo},
 				{Name: "odd/null", Typeflag: tar.TypeChar, Devmajor: 1, Devminor: 3},
 				{Name: "odd/link", Typeflag: tar.TypeSymlink},
-				{Name: "odd/hard", Typeflag: tar.TypeLink, Linkname: "../../x"}}, extra...)...), roomy)
+				{Name: "odd/hard", Typeflag: tar.TypeLink, Linkname: "../../x"}}, extra...)...), generous)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -213,9 +213,26 @@ func TestBadPattern(t *testing.T) {
 	}
 }
 
+func TestContextFromDir(t *testing.T) {
+	dir := t.TempDir()
+	os.MkdirAll(filepath.Join(dir, "a/b"), 0o755)
+	os.WriteFile(filepath.Join(dir, "a/b/f"), []byte("f"), 0o640)
+	os.Symlink("/etc/passwd", filepath.Join(dir, "abs"))
+	c, err := ContextFromDir(dir, generous)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Paths(); !slices.Equal(got, []string{"a", "a/b", "a/b/f", "abs"}) {
+		t.Error(got)
+	}
+	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), generous); apperr.KindOf(err) != apperr.InvalidArgument {
+		t.Error(err)
+	}
+}
+
 // TestPackIsReproducible: the archive in the blend depends on the contents alone.
 func TestPackIsReproducible(t *testing.T) {
-	c, _ := ReadContext(tarOf(tar.Header{Name: "b", Size: 3}, tar.Header{Name: "a", Size: 3}), roomy)
+	c, _ := ReadContext(tarOf(tar.Header{Name: "b", Size: 3}, tar.Header{Name: "a", Size: 3}), generous)
 	names, _ := c.named(map[string]bool{"": true, "a": true, "b": true})
 	var one, two bytes.Buffer
 	if err := errors.Join(c.pack(&one, names), c.pack(&two, names)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {

@@ -19,7 +19,7 @@ import (
 // asked is its name where somebody has said it, or empty. Where several fit, the fault, of the field dockerfile_path, names them.
 func (c *Context) FindDockerfile(asked string) (name string, text []byte, err error) {
 	root := c
-	if top := c.top(); top != "" {
+	if top := c.Top(); top != "" {
 		asked = strings.TrimPrefix(path.Clean("/"+asked), "/")
 		asked = strings.TrimPrefix(asked, top+"/")
 		root = c.inside(top)
@@ -87,8 +87,8 @@ func isLitter(name string) bool {
 	return first == "__MACOSX" || first == ".DS_Store" || first == "pax_global_header" || strings.HasPrefix(first, "._")
 }
 
-// top is the only folder in the root; empty: there is more, or less.
-func (c *Context) top() string {
+// Top is the only folder in the root; empty: there is more, or less.
+func (c *Context) Top() string {
 	top := ""
 	for _, name := range c.names {
 		first, _, _ := strings.Cut(name, "/")
@@ -107,7 +107,7 @@ func (c *Context) top() string {
 // project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where COPY finds
 // its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
 func (c *Context) Project(text []byte) *Context {
-	top := c.top()
+	top := c.Top()
 	if top == "" {
 		return c
 	}

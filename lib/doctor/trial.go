@@ -101,40 +101,16 @@ func (t *trial) run(ctx context.Context) error {
 		return err
 	}
 	defer end()
-	argv := []string{
-		"/toasterctl",
-		"probe",
-		"--canary=" + filepath.Join(t.dir, "canary"),
-		fmt.Sprintf("--fill=%d", trialFill),
-		fmt.Sprintf("--files=%d", t.cfg.Sandbox.OpenFiles),
-		fmt.Sprintf("--threads=%d", t.cfg.Sandbox.Processes),
-	}
-	for _, address := range closed {
-		argv = append(argv, "--closed="+address)
-	}
-	for _, address := range t.reach {
-		argv = append(argv, "--reach="+address)
-	}
-	script, err := jobs.Script(trialTarget(), blendOf(argv...), target.Access{}, app.Version)
+	script, err := jobs.Script(trialTarget(), blendOf(t.probe(closed)...), target.Access{}, app.Version)
 	if err != nil {
 		return err
 	}
-	if err := t.furnish(script); err != nil {
+	if err := t.prepare(script); err != nil {
 		return err
-	}
-	t.path = filepath.Join(t.dir, "bin")
-	for _, place := range []string{"/media", "/srv", "/opt"} {
-		if os.Getuid() == 0 && host.Exists(place) {
-			t.path = place
-		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, trialTime)
 	defer cancel()
-	begin := []string{"/bin/sh", filepath.Join(t.dir, "script")}
-	if t.path != t.dir+"/bin" { // a build's ids can't go through every folder above
-		begin = append([]string{"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c",
-			`mount --bind "$1" "$2" && shift 2 && exec "$@"`, "sh", filepath.Join(t.dir, "bin"), t.path}, begin...)
-	}
+	begin := t.command()
 	cmd := exec.CommandContext(ctx, begin[0], begin[1:]...)
 	cmd.Dir, cmd.Env = filepath.Join(t.dir, "workspace"), t.environment()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -157,7 +133,42 @@ func (t *trial) run(ctx context.Context) error {
 	return err
 }
 
-func (t *trial) furnish(script []byte) error {
+// probe is the command that the build runs; closed are the addresses that it must not reach.
+func (t *trial) probe(closed []string) []string {
+	argv := []string{
+		"/toasterctl",
+		"probe",
+		"--canary=" + filepath.Join(t.dir, "canary"),
+		fmt.Sprintf("--fill=%d", trialFill),
+		fmt.Sprintf("--files=%d", t.cfg.Sandbox.OpenFiles),
+		fmt.Sprintf("--threads=%d", t.cfg.Sandbox.Processes),
+	}
+	for _, address := range closed {
+		argv = append(argv, "--closed="+address)
+	}
+	for _, address := range t.reach {
+		argv = append(argv, "--reach="+address)
+	}
+	return argv
+}
+
+// command runs the build script, from a folder that the ids of a build may enter.
+func (t *trial) command() []string {
+	t.path = filepath.Join(t.dir, "bin")
+	for _, place := range []string{"/media", "/srv", "/opt"} {
+		if os.Getuid() == 0 && there(place) {
+			t.path = place
+		}
+	}
+	begin := []string{"/bin/sh", filepath.Join(t.dir, "script")}
+	if t.path != t.dir+"/bin" { // a build's ids can't go through every folder above
+		begin = append([]string{"unshare", "--mount", "--propagation", "private", "--", "/bin/sh", "-c",
+			`mount --bind "$1" "$2" && shift 2 && exec "$@"`, "sh", filepath.Join(t.dir, "bin"), t.path}, begin...)
+	}
+	return begin
+}
+
+func (t *trial) prepare(script []byte) error {
 	if err := os.MkdirAll(filepath.Join(t.dir, "bin"), 0o755); err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func makePackage(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(t, nil, "make", "-C", top, "deb", "BUILD="+build, "VERSION=1.0", "DEB_OPTIONS=-Zgzip -z1", "MAINTAINER=Ann <ann@toaster.do>")
+	sh(t, nil, "make", "-C", top, "deb", "BUILD="+build, "VERSION=1.0", "DEB_LZMA2=preset=0", "MAINTAINER=Ann <ann@toaster.do>")
 	files, _ := filepath.Glob(dir + "/build/toaster_1.0_*.deb")
 	if len(files) != 1 {
 		t.Fatalf("make deb left %v", files)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestEachSlotHasIDsOfItsOwn(t *testing.T) {
+func TestEachBuildHasIDsOfItsOwn(t *testing.T) {
 	for what, c := range map[string]struct {
 		uids, gids string
 		want       []int
@@ -26,7 +26,7 @@ func TestEachSlotHasIDsOfItsOwn(t *testing.T) {
 			"toaster:1:65536\n", nil},
 		"a name that begins so": {"toaster2:100000:65536\n", "toaster2:100000:65536\n", nil},
 	} {
-		if got := slotIDs(c.uids, c.gids, "toaster"); !slices.Equal(got, c.want) {
+		if got := buildIDs(c.uids, c.gids, "toaster"); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", what, got, c.want)
 		}
 	}
@@ -50,7 +50,7 @@ func FuzzIDs(f *testing.F) {
 	f.Add("toaster:100000:65536\nann:1:2\n", "toaster:100000:131072\n")
 	f.Add(":::\n1:2:3:4\ntoaster:99999999999999999999:1", "toaster:9223372036854775807:9223372036854775807")
 	f.Fuzz(func(t *testing.T, uids, gids string) {
-		for _, first := range slotIDs(uids, gids, "toaster") {
+		for _, first := range buildIDs(uids, gids, "toaster") {
 			for _, text := range []string{uids, gids} {
 				if !slices.ContainsFunc(Spans(text, "toaster"),
 					func(s Span) bool { return s.First <= first && first+IDsOfABuild <= s.End }) {

@@ -111,8 +111,8 @@ func parsePackages(text []byte) map[string]string {
 	return packages
 }
 
-// told is what provenance.json says that a comparison tells elsewhere.
-var told = map[string]bool{"build_number": true, "started_at": true, "ended_at": true, "image": true,
+// reported is what provenance.json says that a comparison tells elsewhere.
+var reported = map[string]bool{"build_number": true, "started_at": true, "ended_at": true, "image": true,
 	"environment": true, "environment_sha256": true}
 
 // parseProvenance reads a build's provenance.json as names and values: "releases.bookworm.date".
@@ -125,7 +125,7 @@ func parseProvenance(text []byte) (map[string]string, error) {
 	}
 	flat := map[string]string{}
 	for name, v := range v {
-		if !told[name] {
+		if !reported[name] {
 			flatten(flat, name, v)
 		}
 	}

@@ -4,12 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 )
+
+// expiryStore is what expiring and keeping builds needs of the database.
+type expiryStore interface {
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
+	ClaimExpired(ctx context.Context, a store.ExpiredBuild) (claimed bool, err error)
+	ExpiredBuilds(ctx context.Context, l store.Limits, keep int,
+		now time.Time) (found []store.ExpiredBuild, err error)
+	MarkExpired(ctx context.Context, a store.ExpiredBuild, now time.Time) error
+	SetKept(ctx context.Context, owner int64, id string, number int, kept bool, synced bool) error
+	UnclaimExpired(ctx context.Context, a store.ExpiredBuild, kept bool) error
+}
 
 // Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be removed
 // is tried again next time; what somebody has the engine keep is kept here, too.
@@ -54,8 +66,8 @@ func (s *Service) expire(ctx context.Context, expirer engine.Expirer, a store.Ex
 // Keep has log and artifacts of a build kept for good, or lets it go again.
 func (s *Service) Keep(ctx context.Context, owner int64, id string, number int, keep bool) (*store.Build, error) {
 	ctx = reconcile.RequestContext(ctx)
-	_, told := s.Engine.(engine.Keeper)
-	if err := s.Store.SetKept(ctx, owner, id, number, keep, !told); err != nil {
+	_, hasEngineKeeper := s.Engine.(engine.Keeper)
+	if err := s.Store.SetKept(ctx, owner, id, number, keep, !hasEngineKeeper); err != nil {
 		return nil, err
 	}
 	if _, err := s.PushByID(ctx, owner, id); err != nil {

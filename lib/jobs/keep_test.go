@@ -13,7 +13,7 @@ import (
 )
 
 // builds lets a build of a job end, for each state.
-func (h *house) builds(job *store.Job, states ...engine.State) {
+func (h *fixture) builds(job *store.Job, states ...engine.State) {
 	h.Helper()
 	for _, state := range states {
 		b := h.begin(job)
@@ -25,7 +25,7 @@ func (h *house) builds(job *store.Job, states ...engine.State) {
 }
 
 // there are the builds of a job whose log and artifacts are there.
-func (h *house) there(job *store.Job) (numbers []int) {
+func (h *fixture) there(job *store.Job) (numbers []int) {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -54,7 +54,7 @@ func TestFailuresPushNoGoodBuildOut(t *testing.T) {
 		{"all are good", []engine.State{good, good, good}, []int{2, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := build(t)
+			h := newFixture(t)
 			h.Limits.Keep = 2
 			job := h.add()
 			for _, state := range c.states {
@@ -69,7 +69,7 @@ func TestFailuresPushNoGoodBuildOut(t *testing.T) {
 }
 
 func TestDaysOfTheNewestGoodBuildCountFromTheLastBuild(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.KeepDays = 30
 	job := h.add()
 	h.builds(job, engine.Succeeded, engine.Succeeded)
@@ -89,7 +89,7 @@ func TestDaysOfTheNewestGoodBuildCountFromTheLastBuild(t *testing.T) {
 }
 
 func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep, h.Limits.Builds.KeepDays = 1, 30
 	job := h.add()
 	h.builds(job, engine.Failed, engine.Succeeded)
@@ -104,7 +104,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 	if got := h.there(job); !slices.Equal(got, []int{1, 2}) {
 		t.Errorf("%v are there", got)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 8 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 8 {
 		t.Errorf("what is kept counts for its owner: %+v, %v", u, err)
 	}
 	for range 2 {
@@ -116,7 +116,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 	if got := h.there(job); !slices.Equal(got, []int{1}) {
 		t.Errorf("%v are there", got)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 4 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 4 {
 		t.Errorf("what was let go: %+v, %v", u, err)
 	}
 	if _, err := h.Keep(t.Context(), h.ann.ID, job.ID, 2, true); apperr.KindOf(err) != apperr.Gone {
@@ -130,7 +130,7 @@ func TestAKeptBuildStaysUntilItIsLetGo(t *testing.T) {
 
 // Nobody is told that a build is kept which is removed at the same moment.
 func TestKeepingABuildThatIsJustRemoved(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep = 1
 	job := h.add()
 	h.builds(job, engine.Succeeded, engine.Succeeded)
@@ -148,7 +148,7 @@ func TestKeepingABuildThatIsJustRemoved(t *testing.T) {
 // A process is killed while it removes a build: the next sync goes on.
 func TestARemovalThatWasCutOff(t *testing.T) {
 	for _, how := range []string{"killed-before", "killed-after"} {
-		h := build(t)
+		h := newFixture(t)
 		h.Limits.Keep = 1
 		job := h.add()
 		h.builds(job, engine.Succeeded, engine.Succeeded)
@@ -164,19 +164,19 @@ func TestARemovalThatWasCutOff(t *testing.T) {
 
 // What somebody has the engine keep is kept, and sync has nothing to complain about.
 func TestAnEngineThatKeepsABuild(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep = 1
 	job := h.add()
 	h.builds(job, engine.Succeeded, engine.Succeeded)
 	h.fake.holds = true
 	h.expire()
-	if b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Kept || !b.ExpiredAt.IsZero() {
+	if b, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Kept || !b.ExpiredAt.IsZero() {
 		t.Errorf("%+v, %v", b, err)
 	}
 }
 
 func TestWhatIsGoneSaysTrulyWhy(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep, h.Limits.Builds.KeepDays = 2, 30
 	job := h.add()
 	h.builds(job, engine.Succeeded, engine.Succeeded, engine.Succeeded)
@@ -201,7 +201,7 @@ func TestWhatIsGoneSaysTrulyWhy(t *testing.T) {
 func TestPagesSayHowLongBuildsStay(t *testing.T) {
 	for round := range 20 {
 		random := rand.New(rand.NewPCG(uint64(round), 1))
-		h := build(t)
+		h := newFixture(t)
 		h.Limits.Keep, h.Limits.Builds.KeepDays = 1+random.IntN(3), []int{0, 10}[random.IntN(2)]
 		job := h.add()
 		for range 12 {

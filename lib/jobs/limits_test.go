@@ -10,9 +10,9 @@ import (
 )
 
 // refused wants a start that a limit forbids, and returns its fault.
-func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
+func (h *fixture) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Error {
 	h.Helper()
-	before, err := h.Store.Builds(h.Context(), job.UserID, job.ID)
+	before, err := h.db.Builds(h.Context(), job.UserID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -22,13 +22,13 @@ func (h *house) refused(job *store.Job, kind apperr.Kind, say string) *apperr.Er
 		kind == apperr.Unavailable && f.After <= 0 {
 		h.Fatalf("%+v", f)
 	}
-	if after, _ := h.Store.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
+	if after, _ := h.db.Builds(h.Context(), job.UserID, job.ID); len(after) != len(before) {
 		h.Error("a refused build was stored")
 	}
 	return f
 }
 
-func (h *house) begin(job *store.Job) *store.Build {
+func (h *fixture) begin(job *store.Job) *store.Build {
 	h.Helper()
 	b, already, err := h.Start(h.Context(), job.UserID, job.ID)
 	if err != nil || already {
@@ -38,20 +38,20 @@ func (h *house) begin(job *store.Job) *store.Build {
 }
 
 // ends lets the running build of a job end well, with a file of some bytes.
-func (h *house) ends(job *store.Job, b *store.Build, bytes int64) {
+func (h *fixture) ends(job *store.Job, b *store.Build, bytes int64) {
 	h.Helper()
 	o := store.Observation{Build: &store.Build{JobID: job.ID, Number: b.Number, Ticket: b.Ticket, EngineNumber: b.Number,
 		State: store.Succeeded, StartedAt: h.clock, EndedAt: h.clock}, Ticket: b.Ticket, AskedAt: b.AskedAt}
-	if err := h.Store.Observe(h.Context(), job.ID, h.clock, []store.Observation{o}); err != nil {
+	if err := h.db.Observe(h.Context(), job.ID, h.clock, []store.Observation{o}); err != nil {
 		h.Fatal(err)
 	}
-	if err := h.Store.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
+	if err := h.db.Finalize(h.Context(), b, []store.Artifact{{Path: "image", Size: bytes}}); err != nil {
 		h.Fatal(err)
 	}
 }
 
 func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Running = 1
 	first, second := h.add(), h.add()
 	b := h.begin(first)
@@ -64,7 +64,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 }
 
 func TestAnothersBuildsDontCount(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Running = 1
 	h.begin(h.add())
 	h.ann = h.user("bob@example.org")
@@ -72,10 +72,10 @@ func TestAnothersBuildsDontCount(t *testing.T) {
 }
 
 func TestALimitOfOnesOwnCounts(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
-	if err := h.Store.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
+	if err := h.db.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
 		t.Fatal(err)
 	}
 	h.begin(h.add())
@@ -84,7 +84,7 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 }
 
 func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Daily = 2
 	job := h.add()
 	h.ends(job, h.begin(job), 1)
@@ -103,7 +103,7 @@ func TestBuildsADayAreLimitedAlsoOfJobsThatAreGone(t *testing.T) {
 }
 
 func TestWhatBuildsLeaveIsLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Bytes = 3 << 30
 	job := h.add()
 	h.ends(job, h.begin(job), 3<<30)
@@ -118,7 +118,7 @@ func TestWhatBuildsLeaveIsLimited(t *testing.T) {
 }
 
 func TestALongQueueTakesNoMore(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.Queue = 1
 	h.begin(h.add())
 	h.ann = h.user("bob@example.org")
@@ -126,7 +126,7 @@ func TestALongQueueTakesNoMore(t *testing.T) {
 }
 
 func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds.KeepDays = 30
 	job := h.add()
 	h.ends(job, h.begin(job), 7)
@@ -140,27 +140,27 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 	if err := h.Expire(t.Context()); err == nil {
 		t.Error("an engine that is away is no error")
 	}
-	if b, _ := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1); !b.ExpiredAt.IsZero() {
+	if b, _ := h.db.Build(t.Context(), h.ann.ID, job.ID, 1); !b.ExpiredAt.IsZero() {
 		t.Error("it is said to be gone while it is there")
 	}
 	h.expire()
 	if len(h.fake.expired) != 1 || h.fake.expired[0] != job.EngineName+"/1" {
 		t.Error(h.fake.expired)
 	}
-	b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
+	b, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1)
 	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
 	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were deleted on") {
 		t.Error(err)
 	}
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
 		t.Errorf("%+v %v", u, err)
 	}
 }
 
 func TestBuildsBeyondWhatTheEngineKeepsExpire(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Keep = 2
 	job := h.add()
 	for range 3 {
@@ -173,7 +173,7 @@ func TestBuildsBeyondWhatTheEngineKeepsExpire(t *testing.T) {
 	}
 }
 
-func (h *house) expire() {
+func (h *fixture) expire() {
 	h.Helper()
 	if err := h.Expire(h.Context()); err != nil {
 		h.Fatal(err)
@@ -181,13 +181,13 @@ func (h *house) expire() {
 }
 
 // change stores new sources of some size.
-func (h *house) change(job *store.Job, base, bytes int) error {
+func (h *fixture) change(job *store.Job, base, bytes int) error {
 	_, err := h.Update(h.Context(), h.ann.ID, job.ID, base, Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN true\n" + strings.Repeat("#", bytes))})
 	return err
 }
 
 func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Sources = 25 << 10
 	job := h.add()
 	h.ends(job, h.begin(job), 1)
@@ -211,7 +211,7 @@ func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
 }
 
 func TestSourcesAreLimited(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Sources = 25 << 10
 	job := h.add()
 	for base := 1; ; base++ {
@@ -232,7 +232,7 @@ func TestSourcesAreLimited(t *testing.T) {
 }
 
 func TestAnyNumberOfJobsCanBeAddedInTheSameSecond(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Jobs = 0
 	names := map[string]bool{}
 	for range 300 {

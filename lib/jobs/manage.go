@@ -9,6 +9,13 @@ import (
 
 // What administrators do to other people's jobs.
 
+// adminStore is what administrators' actions need of the database.
+type adminStore interface {
+	StopJob(ctx context.Context, owner int64, id string, e store.AuditEntry) error
+	Suspend(ctx context.Context, id int64, e store.AuditEntry) error
+	UnfinishedJobs(ctx context.Context) (jobs []*store.Job, err error)
+}
+
 // StopFor stops a job's builds in the name of an administrator, which the audit trail tells.
 func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.AuditEntry) error {
 	if err := s.Store.StopJob(ctx, owner, id, e); err != nil {

@@ -8,16 +8,16 @@ import (
 )
 
 func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	boss := &store.User{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddUser(t.Context(), boss); err != nil {
+	if err := h.db.AddUser(t.Context(), boss); err != nil {
 		t.Fatal(err)
 	}
 	job := h.add()
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Running {
+	if b, _ = h.db.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Running {
 		t.Fatal(b.State)
 	}
 	h.fake.calls, h.fake.faults = nil, []string{"status:before"}
@@ -25,14 +25,14 @@ func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(2)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
+	if b, _ = h.db.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
 		!slices.Contains(h.fake.calls, "stop") || b.Why().String() != "Stopped: the account was suspended." {
 		t.Error(b.State, b.Why(), h.fake.calls)
 	}
 }
 
 func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
@@ -44,11 +44,11 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.syncs(1)
-	if b, _ = h.Store.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
+	if b, _ = h.db.Build(t.Context(), h.ann.ID, job.ID, b.Number); b.State != store.Aborted ||
 		b.Why().String() != "Stopped by an administrator." {
 		t.Error(b.State, b.Why())
 	}
-	trail, err := h.Store.AuditEntries(t.Context(), store.AuditQuery{Object: "job " + job.ID, Limit: 9})
+	trail, err := h.db.AuditEntries(t.Context(), store.AuditQuery{Object: "job " + job.ID, Limit: 9})
 	if err != nil || len(trail) != 1 || trail[0].Action != "job.stop" || trail[0].Actor != 9 {
 		t.Errorf("%+v %v", trail, err)
 	}

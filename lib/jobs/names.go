@@ -4,9 +4,12 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"encoding/binary"
+	"path"
 	"strconv"
 	"strings"
 	"time"
+
+	"toaster.do/lib/dockerfile"
 )
 
 // maxName is the longest engine name in bytes; Jenkins fails above 255.
@@ -47,4 +50,36 @@ func newID() string {
 	var b [8]byte
 	rand.Read(b[:])
 	return base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding).EncodeToString(b[:])[:12]
+}
+
+// defaultName names a job that has no name: after the only folder of its archive, else its origin, else what its
+// Dockerfile runs. What can't be displayed is skipped.
+func defaultName(top string, sub Submission) string {
+	origin := path.Base(strings.ReplaceAll(sub.Origin, "\\", "/"))
+	for _, end := range []string{".gz", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".tbz2", ".zip"} {
+		origin = strings.TrimSuffix(origin, end)
+	}
+	for _, name := range []string{top, strings.Trim(origin, "./"), dockerfile.Name(sub.Dockerfile)} {
+		if name, err := cleanName(strings.TrimSpace(name)); err == nil && name != "" {
+			return name
+		}
+	}
+	return "image"
+}
+
+// nameOf returns the name of the job that a submission makes; context is what its archive holds, nil: not read yet.
+func (s *Service) nameOf(sub Submission, context *dockerfile.Context) (name string, err error) {
+	if name = strings.TrimSpace(sub.Name); name != "" {
+		return cleanName(name)
+	}
+	if context == nil && sub.Context != nil {
+		if context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context); err != nil {
+			return "", err
+		}
+	}
+	top := ""
+	if context != nil {
+		top = context.Top()
+	}
+	return defaultName(top, sub), nil
 }

@@ -21,6 +21,15 @@ import (
 // machine's speed.
 const patience = 30 * time.Second
 
+// recheckStore is what checking again needs of the database.
+type recheckStore interface {
+	Outdated(ctx context.Context, target string, madeFor string, limit int) (jobs []*store.Job, err error)
+	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
+	SetSetting(ctx context.Context, name string, value string) error
+	SetTranslation(ctx context.Context, job string, revision int, t store.Translation) error
+	Setting(ctx context.Context, name string) (value string, err error)
+}
+
 // inTime translates while somebody waits for it.
 func inTime(ctx context.Context, src *dockerfile.Source, translate func()) error {
 	limited, cancel := context.WithTimeout(ctx, patience)

@@ -13,7 +13,7 @@ import (
 )
 
 // behind changes the database as none of toaster's programs would.
-func (h *house) behind(statement string, args ...any) {
+func (h *fixture) behind(statement string, args ...any) {
 	h.Helper()
 	db, err := sql.Open("sqlite3", h.path)
 	if err != nil {
@@ -25,9 +25,9 @@ func (h *house) behind(statement string, args ...any) {
 	}
 }
 
-func (h *house) rules(job string) string {
+func (h *fixture) rules(job string) string {
 	h.Helper()
-	j, err := h.Store.Job(h.Context(), h.ann.ID, job)
+	j, err := h.db.Job(h.Context(), h.ann.ID, job)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func (h *house) rules(job string) string {
 }
 
 func TestFindingsAreStoredWithTheRevision(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	if got := h.rules(job.ID); got != "NoCommand" {
 		t.Fatal(got)
@@ -62,9 +62,9 @@ func TestFindingsAreStoredWithTheRevision(t *testing.T) {
 }
 
 func TestStepsAndChecksumsAreStoredWithTheRevision(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
-	made, err := h.Store.Translation(t.Context(), h.ann.ID, job.ID, 0)
+	made, err := h.db.Translation(t.Context(), h.ann.ID, job.ID, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestStepsAndChecksumsAreStoredWithTheRevision(t *testing.T) {
 }
 
 func TestTheSyncChecksAgainWhatAnotherVersionHasTranslated(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job, gone := h.add(), h.add()
 	if err := h.Remove(t.Context(), h.ann.ID, gone.ID); err != nil {
 		t.Fatal(err)
@@ -116,7 +116,7 @@ func TestTheSyncChecksAgainWhatAnotherVersionHasTranslated(t *testing.T) {
 }
 
 func TestATranslationEndsWithItsRequest(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	sub := Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")}

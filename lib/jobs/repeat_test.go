@@ -9,7 +9,7 @@ import (
 )
 
 // running is a job whose first build runs.
-func (h *house) running() *store.Job {
+func (h *fixture) running() *store.Job {
 	h.Helper()
 	job := h.add()
 	if _, _, err := h.Start(h.Context(), h.ann.ID, job.ID); err != nil {
@@ -24,7 +24,7 @@ func (h *house) running() *store.Job {
 }
 
 // states are those of a job's builds, oldest first, and which build each repeats.
-func (h *house) states(job *store.Job) (states []store.BuildState, repeats []int) {
+func (h *fixture) states(job *store.Job) (states []store.BuildState, repeats []int) {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
@@ -38,7 +38,7 @@ func (h *house) states(job *store.Job) (states []store.BuildState, repeats []int
 }
 
 func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Limits.Builds = store.Limits{Daily: 1, Running: 1, Queue: 1}
 	job := h.running()
 	h.fake.end(job.EngineName, 1, engine.Lost)
@@ -47,12 +47,12 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 		t.Fatal("the engine was not asked for the repetition in the same round")
 	}
 	b := h.last(job)
-	first, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 1)
+	first, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1)
 	if err != nil || b.State != store.Queued || b.Number != 2 || b.Repeats != 1 || first.State != store.Lost || first.RepeatedBy != 2 {
 		t.Fatalf("%+v, %+v, %v", first, b, err)
 	}
 	// It counts once for its owner, whatever the site had to do for it.
-	if u, err := h.Store.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Daily != 1 || u.Running != 1 {
+	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Daily != 1 || u.Running != 1 {
 		t.Errorf("%+v, %v", u, err)
 	}
 	h.fake.begin(job.EngineName)
@@ -67,27 +67,27 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		prepare func(*house, *store.Job)
+		prepare func(*fixture, *store.Job)
 		first   store.BuildState
 		builds  int
 	}{
-		{"its owner has stopped it, and the engine was away", func(h *house, job *store.Job) {
+		{"its owner has stopped it, and the engine was away", func(h *fixture, job *store.Job) {
 			h.fake.faults = []string{"status:before", "stop:before"}
 			h.Stop(h.Context(), h.ann.ID, job.ID)
 		}, store.Aborted, 1},
-		{"its owner has stopped it while the engine was asked", func(h *house, job *store.Job) {
-			h.fake.during = func() { h.Store.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
+		{"its owner has stopped it while the engine was asked", func(h *fixture, job *store.Job) {
+			h.fake.during = func() { h.db.RequestStop(h.Context(), h.ann.ID, job.ID, h.clock) }
 		}, store.Aborted, 1},
-		{"its job was disabled", func(h *house, job *store.Job) {
+		{"its job was disabled", func(h *fixture, job *store.Job) {
 			h.SetEnabled(h.Context(), h.ann.ID, job.ID, false)
 		}, store.Lost, 1},
-		{"another one waits already", func(h *house, job *store.Job) {
+		{"another one waits already", func(h *fixture, job *store.Job) {
 			h.clock = h.clock.Add(time.Second)
 			h.Start(h.Context(), h.ann.ID, job.ID)
 		}, store.Lost, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := build(t)
+			h := newFixture(t)
 			job := h.running()
 			c.prepare(h, job)
 			h.fake.end(job.EngineName, 1, engine.Lost)
@@ -99,7 +99,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 		})
 	}
 	t.Run("somebody removed its job from the engine", func(t *testing.T) {
-		h := build(t)
+		h := newFixture(t)
 		job := h.running()
 		delete(h.fake.jobs, job.EngineName)
 		h.syncs(3)
@@ -108,7 +108,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 		}
 	})
 	t.Run("its owner has removed the job", func(t *testing.T) {
-		h := build(t)
+		h := newFixture(t)
 		job := h.running()
 		h.fake.faults = []string{"status:before"}
 		h.Remove(t.Context(), h.ann.ID, job.ID)
@@ -122,8 +122,8 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 
 // Nobody gets an email about a build that is built again; its repetition's end is the news.
 func TestTheEmailComesWithTheRepetition(t *testing.T) {
-	h := build(t)
-	db := h.Store
+	h := newFixture(t)
+	db := h.db
 	if err := db.SetProfile(t.Context(), h.ann.ID, "Ann", "failure"); err != nil {
 		t.Fatal(err)
 	}

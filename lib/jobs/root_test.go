@@ -144,7 +144,7 @@ func TestPasswordsForRoot(t *testing.T) {
 }
 
 func TestWhoNeedsAPassword(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	key := publicKeys(t)[0]
 	for _, c := range []struct {
 		name    string
@@ -166,7 +166,7 @@ func TestWhoNeedsAPassword(t *testing.T) {
 
 // What is stored is a hash. A change keeps it; another one or a key takes its place.
 func TestRootsAccessStaysWithTheRevision(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	key := publicKeys(t)[0] + "\n"
 	sub := Submission{Target: "vm_amd64_daedalus", Dockerfile: []byte("FROM devuan/devuan:daedalus\n")}
 	sub.RootPassword = h.RootPassword(sub, nil, false)
@@ -185,7 +185,7 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 			!strings.Contains(string(script), "\nROOT_KEYS="+shell.Quote(base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys)))+"\n") {
 			t.Errorf("the script of revision %d: %v", revision, err)
 		}
-		alone, err := h.Store.Root(t.Context(), h.ann.ID, job.ID, revision)
+		alone, err := h.db.Root(t.Context(), h.ann.ID, job.ID, revision)
 		if err != nil || alone != rev.Root {
 			t.Errorf("%+v, %v", alone, err)
 		}

@@ -26,10 +26,34 @@ type Limits struct {
 	OutputLimit int64
 }
 
+// jobStore is what the use cases need of the database.
+type jobStore interface {
+	AddBuild(ctx context.Context, owner int64, id string, l store.Limits, now time.Time) (b *store.Build,
+		already bool, err error)
+	AddJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
+	AddNamedJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
+	AddRevision(ctx context.Context, owner int64, base int, name string, r *store.Revision, most int64) error
+	Artifacts(ctx context.Context, owner int64, id string, number int) (list []store.Artifact, err error)
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
+	CheckJobQuota(ctx context.Context, owner int64, limit int) error
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	NamedJob(ctx context.Context, owner int64, name string, target string) (j *store.Job, err error)
+	RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...store.AuditEntry) error
+	RequestStop(ctx context.Context, owner int64, id string, now time.Time) error
+	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
+	Root(ctx context.Context, owner int64, id string, revision int) (root store.Root, err error)
+	SetEnabled(ctx context.Context, owner int64, id string, enabled bool, now time.Time) error
+	Translation(ctx context.Context, owner int64, id string, number int) (t store.Translation, err error)
+	expiryStore
+	adminStore
+	recheckStore
+}
+
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
 	reconcile.Reconciler
+	Store     jobStore
 	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits    Limits
 	Version   string       // toaster's, for provenance.json
@@ -59,7 +83,7 @@ func (s *Service) AddNamed(ctx context.Context, owner *store.User, sub Submissio
 // Named returns the newest of an owner's jobs with the name and target of a submission, and its newest revision; nil
 // where there is none.
 func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*store.Job, *store.Revision, error) {
-	name, err := cleanName(sub.Name, sub.Target)
+	name, err := s.nameOf(sub, nil)
 	if err != nil {
 		return nil, nil, nil // Add says what is wrong
 	}

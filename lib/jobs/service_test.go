@@ -18,17 +18,18 @@ import (
 
 const rootfs = "rootfs_amd64_bookworm"
 
-// house is a service with a database, an engine in memory, and a clock that the test turns.
-type house struct {
+// fixture is a service with a database, an engine in memory, and a clock that the test turns.
+type fixture struct {
 	*testing.T
 	*Service
+	db    *store.DB
 	fake  *fake
 	path  string // of the database
 	clock time.Time
 	ann   *store.User
 }
 
-func build(t *testing.T) *house {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "toaster.db")
 	if _, _, err := store.Migrate(t.Context(), path); err != nil {
@@ -43,28 +44,28 @@ func build(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
+	h := &fixture{T: t, db: db, path: path, clock: time.Unix(1_800_000_000, 0).UTC()}
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
-		Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
-		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
+		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
 	h.ann = h.user("ann@example.org")
 	return h
 }
 
-func (h *house) user(email string) *store.User {
+func (h *fixture) user(email string) *store.User {
 	h.Helper()
 	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
-	if err := h.Store.AddUser(h.Context(), p); err != nil {
+	if err := h.db.AddUser(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
 	return p
 }
 
-func (h *house) add() *store.Job {
+func (h *fixture) add() *store.Job {
 	h.Helper()
 	job, err := h.Add(h.Context(), h.ann, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
 	if err != nil {
@@ -74,16 +75,16 @@ func (h *house) add() *store.Job {
 }
 
 // syncs lets minutes pass, with cron's sync in each.
-func (h *house) syncs(n int) {
+func (h *fixture) syncs(n int) {
 	for range n {
 		h.clock = h.clock.Add(time.Minute)
 		h.Reconcile(h.Context())
 	}
 }
 
-func (h *house) last(job *store.Job) *store.Build {
+func (h *fixture) last(job *store.Job) *store.Build {
 	h.Helper()
-	j, err := h.Store.Job(h.Context(), h.ann.ID, job.ID)
+	j, err := h.db.Job(h.Context(), h.ann.ID, job.ID)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -91,7 +92,7 @@ func (h *house) last(job *store.Job) *store.Build {
 }
 
 func TestABuildFromStartToEnd(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	if !strings.HasPrefix(job.EngineName, "annATexample.org-rootfs_amd64_bookworm-") {
 		t.Errorf("the engine's name is %q", job.EngineName)
@@ -120,7 +121,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 }
 
 func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	for range 3 {
 		h.Start(t.Context(), h.ann.ID, h.add().ID)
 	}
@@ -140,7 +141,7 @@ func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 }
 
 func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
@@ -155,7 +156,7 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 }
 
 func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN \x1b[31mfalse\n"
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
@@ -169,7 +170,7 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 }
 
 func TestAnotherPersonsJobIsNotThere(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	bob := h.user("bob@example.org").ID
@@ -214,12 +215,12 @@ func TestOneWishOneBuild(t *testing.T) {
 					name += ", and the build begins at once"
 				}
 				t.Run(name, func(t *testing.T) {
-					h := build(t)
+					h := newFixture(t)
 					h.fake.faults = []string{call + ":" + how}
 					var job *store.Job
 					survive(func() { job = h.add() })
 					if job == nil {
-						page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1})
+						page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1})
 						if err != nil || page.Total != 1 {
 							t.Fatalf("the job was not stored: %+v %v", page, err)
 						}
@@ -257,7 +258,7 @@ func TestOneWishOneBuild(t *testing.T) {
 
 // Without cron, too: whoever next starts or looks carries on, and looks before asking twice.
 func TestAPageCarriesOnAStart(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.fake.faults = []string{"start:killed-after"}
 	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
@@ -280,7 +281,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 		for _, how := range []string{"before", "after", "killed-before", "killed-after"} {
 			for _, running := range []bool{false, true} {
 				t.Run(call+" "+how, func(t *testing.T) {
-					h := build(t)
+					h := newFixture(t)
 					job := h.add()
 					h.Start(t.Context(), h.ann.ID, job.ID)
 					if running {
@@ -306,7 +307,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 					if len(h.fake.jobs) != 0 {
 						t.Errorf("the engine still has %v", h.fake.jobs)
 					}
-					if left, err := h.Store.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
+					if left, err := h.db.UnfinishedJobs(t.Context()); err != nil || len(left) != 0 {
 						t.Errorf("the database still has %v, %v", left, err)
 					}
 				})
@@ -327,7 +328,7 @@ func survive(f func()) {
 }
 
 func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName) // nobody has looked since
@@ -347,7 +348,7 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 }
 
 func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.jobs[job.EngineName].waiting = nil // the queue was lost
@@ -369,7 +370,7 @@ func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 }
 
 func TestADisabledJobStartsNothing(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, false); err != nil {

@@ -8,7 +8,7 @@ import (
 
 // A job that the engine doesn't answer about keeps the others waiting for one sync at most.
 func TestSyncGoesOnWhereItStopped(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	var names []string
 	for range 3 {
 		h.fake.faults = []string{"create:before"}

@@ -19,7 +19,8 @@ import (
 
 // Submission is a form as a person sent it: raw input.
 type Submission struct {
-	Name        string // empty: the target's name
+	Name        string // empty: see defaultName
+	Origin      string // the folder, repository or archive that it comes from; may be empty
 	Target      string
 	Dockerfile  []byte
 	Context     []byte // the archive; nil: none
@@ -173,17 +174,18 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 	} else {
 		bad("target", err)
 	}
-	w.name, err = cleanName(sub.Name, w.target.Name)
-	bad("name", err)
 	noText := bad("dockerfile", s.checkDockerfile(sub.Dockerfile))
 	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename}
-	noContext := false
+	noContext, archive := false, &dockerfile.Context{}
 	if sub.Context != nil {
 		src.Context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context)
 		if noContext = bad("context", err); !noContext {
+			archive = src.Context
 			src.Context = src.Context.Project(sub.Dockerfile)
 		}
 	}
+	w.name, err = s.nameOf(sub, archive)
+	bad("name", err)
 	src.BuildArgs, err = ParseBuildArgs(sub.BuildArgs)
 	bad("build_args", err)
 	src.Environment, err = ParseEnvironment(sub.Environment)
@@ -298,11 +300,7 @@ func notUTF8(text []byte) (int, bool) {
 	return 0, false
 }
 
-func cleanName(name, otherwise string) (string, error) {
-	name = strings.TrimSpace(name)
-	if name == "" {
-		return otherwise, nil
-	}
+func cleanName(name string) (string, error) {
 	if utf8.RuneCountInString(name) > 100 {
 		return "", refuse(apperr.InvalidArgument, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
 	}

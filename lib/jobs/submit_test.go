@@ -10,7 +10,7 @@ import (
 )
 
 func TestAStalePagesChangeIsAConflict(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	sub := Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN echo two\n")}
 	if j, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, sub); err != nil || j.Revision != 2 || j.EngineRevision != 2 {
@@ -25,7 +25,7 @@ func TestAStalePagesChangeIsAConflict(t *testing.T) {
 }
 
 func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	good := []byte("FROM debian:bookworm\n")
 	for _, c := range []struct {
 		name, field string
@@ -50,13 +50,13 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, f)
 		}
 	}
-	if page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
+	if page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
 		t.Errorf("%d jobs were stored, %v", page.Total, err)
 	}
 }
 
 func TestFROMSuggestsTheTarget(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	for from, want := range map[string]string{
 		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "", "alpine": "",
 	} {
@@ -69,7 +69,7 @@ func TestFROMSuggestsTheTarget(t *testing.T) {
 }
 
 func TestTheFourthJobIsOverTheLimit(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	for range 3 {
 		h.add()
 	}
@@ -97,7 +97,7 @@ func TestEngineNames(t *testing.T) {
 
 // A name is not given again, also when the job that had it was removed a moment ago.
 func TestNamesAreNotGivenTwice(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	seen := map[string]bool{}
 	for range 50 {
 		job := h.add()

@@ -12,7 +12,7 @@ import (
 
 // A target's own time limit goes before the engine's.
 func TestATargetsTimeLimit(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	text, err := os.ReadFile("../../conf/targets.toml")
 	if err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 		{"the engine can't be asked", tracing{state: engine.Lost, err: apperr.New(apperr.Unavailable, "away", "")}, engine.Queued, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			h := build(t)
+			h := newFixture(t)
 			says := c.says
 			says.fake = h.fake
 			h.Engine = &says
@@ -63,7 +63,7 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 
 // TestATicketThatIsGivenAgain after a crash of the engine, does not lead to the build of before.
 func TestATicketThatIsGivenAgain(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)

@@ -21,10 +21,18 @@ const (
 	shown    = 300              // characters of a problem that are stored
 )
 
+// mailStore is what sending needs of the database.
+type mailStore interface {
+	ClaimMail(ctx context.Context, id int64, now time.Time, until time.Time) (mine bool, err error)
+	DeferMail(ctx context.Context, id int64, problem string, next time.Time) error
+	DeleteMail(ctx context.Context, id int64) error
+	DueMails(ctx context.Context, now time.Time, most int) (found []store.Mail, err error)
+}
+
 // Deliver sends the emails that are due. One that fails waits, longer each time; one that the server refuses, or that has
 // failed for three days, is given up, which the log tells. It returns how many were sent. Unavailable: the server was away, or
 // some email failed; all is as it should be for the next run.
-func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() time.Time, log *slog.Logger) (sent int, err error) {
+func Deliver(ctx context.Context, cfg *config.Config, db mailStore, now func() time.Time, log *slog.Logger) (sent int, err error) {
 	if !cfg.Mail.On() {
 		return 0, nil
 	}
@@ -64,7 +72,7 @@ func Deliver(ctx context.Context, cfg *config.Config, db *store.DB, now func() t
 }
 
 // book writes down what became of an email, also when the process is being stopped.
-func book(ctx context.Context, db *store.DB, now time.Time, l store.Mail, problem error, log *slog.Logger) error {
+func book(ctx context.Context, db mailStore, now time.Time, l store.Mail, problem error, log *slog.Logger) error {
 	ctx = context.WithoutCancel(ctx)
 	refused := (*Refused)(nil)
 	switch {
@@ -75,7 +83,7 @@ func book(ctx context.Context, db *store.DB, now time.Time, l store.Mail, proble
 		return db.DeleteMail(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)
-	log.Warn("an email was not sent, and is retried", "letter", l.ID, "tries", l.Tries+1, "error", problem)
+	log.Warn("an email was not sent, and is retried", "email", l.ID, "tries", l.Tries+1, "error", problem)
 	return db.DeferMail(ctx, l.ID, text[:min(len(text), shown)], now.Add(wait(l.Tries)))
 }
 

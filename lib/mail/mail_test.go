@@ -59,8 +59,10 @@ func (p *post) write(to, subject string) {
 	}
 }
 
-func (p *post) deliver() (int, error) {
-	return Deliver(p.Context(), p.cfg, p.db, func() time.Time { return p.now }, slog.New(slog.NewTextHandler(&p.log, nil)))
+func (p *post) deliver() (int, error) { return p.deliverFrom(p.db) }
+
+func (p *post) deliverFrom(db mailStore) (int, error) {
+	return Deliver(p.Context(), p.cfg, db, func() time.Time { return p.now }, slog.New(slog.NewTextHandler(&p.log, nil)))
 }
 
 func (p *post) waiting() store.Outbox {
@@ -300,7 +302,7 @@ func TestARecipientGetsOnlySoManyMailsThatAStrangerAsksFor(t *testing.T) {
 		t.Error(posted, p.waiting())
 	}
 	if ok, err := p.db.QueueMail(t.Context(), p.now, store.Mail{Recipient: "ben@example.org", Subject: "s", Body: "b", Class: store.TokenMail}); !ok || err != nil {
-		t.Error("another's letters count for ben", err)
+		t.Error("another user's emails count for ben", err)
 	}
 }
 
@@ -320,6 +322,6 @@ func TestTwoProcessesSendAMailOnce(t *testing.T) {
 		}
 	}
 	if n := len(p.server.Mails()); n != 20 {
-		t.Errorf("%d letters arrived", n)
+		t.Errorf("%d emails arrived", n)
 	}
 }

@@ -26,10 +26,10 @@ type DraftQuota struct {
 	Bytes int64     // of all those together who are nobody yet
 }
 
-// AddDraft stores d. What is over the room of one user goes; what is over that of nobody is RateLimited.
-func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
+// AddDraft stores d. What is over the quota of one user goes; what is over that of nobody is RateLimited.
+func (db *DB) AddDraft(ctx context.Context, d Draft, quota DraftQuota) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, timestamp(room.Since)); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM draft WHERE created_at < ?`, timestamp(quota.Since)); err != nil {
 			return err
 		}
 		var digest []byte
@@ -44,7 +44,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 		if d.UserID == 0 {
 			var n int64
 			err := tx.QueryRowContext(ctx, `SELECT sum(length(form)) FROM draft WHERE user_id IS NULL`).Scan(&n)
-			if err == nil && n > room.Bytes {
+			if err == nil && n > quota.Bytes {
 				err = apperr.New(apperr.RateLimited, "Too many unsent forms are stored.",
 					"Log in first, then send the form again.")
 			}
@@ -52,7 +52,7 @@ func (db *DB) AddDraft(ctx context.Context, d Draft, room DraftQuota) error {
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM draft WHERE user_id = ? AND rowid NOT IN
 			(SELECT rowid FROM draft WHERE user_id = ? ORDER BY created_at DESC,
-				rowid DESC LIMIT ?)`, d.UserID, d.UserID, room.Each)
+				rowid DESC LIMIT ?)`, d.UserID, d.UserID, quota.Each)
 		return err
 	})
 }

@@ -16,16 +16,16 @@ import (
 type EmailToken struct {
 	Digest    []byte // of its secret
 	UserID    int64
-	Kind      string // "activate", "recover", "address"
+	Kind      EmailTokenKind
 	Email     string // where it was sent to
 	CreatedAt time.Time
 	ExpiresAt time.Time
 
-	Name, Password string // of "activate": what was typed where the link was asked for, the password as a PHC string
+	Name, Password string // of KindActivate: what was typed where the link was requested, the password as a PHC string
 }
 
 // NewEmailToken returns a token for an address, and its secret, which only the email has.
-func NewEmailToken(kind, email string, now time.Time, life time.Duration) (l EmailToken, secret string) {
+func NewEmailToken(kind EmailTokenKind, email string, now time.Time, life time.Duration) (l EmailToken, secret string) {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails (crypto/rand)
 	secret = base64.RawURLEncoding.EncodeToString(b)
@@ -45,7 +45,7 @@ func noEmailToken() error {
 }
 
 // FindEmailToken returns a token that still works, and its user; NotFound otherwise.
-func (db *DB) FindEmailToken(ctx context.Context, kind, secret string, now time.Time) (*EmailToken, *User, error) {
+func (db *DB) FindEmailToken(ctx context.Context, kind EmailTokenKind, secret string, now time.Time) (*EmailToken, *User, error) {
 	l, p := &EmailToken{Digest: EmailTokenDigest(secret), Kind: kind}, new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,

@@ -98,7 +98,7 @@ func (db *DB) Kept(ctx context.Context) (found []ExpiredBuild, err error) {
 
 // SetKept notes whether an owner's build is to be kept for good. One that is gone, or just goes, is Gone. Told says
 // that the engine needs not know.
-func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, kept, told bool) error {
+func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, kept, synced bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		var b Build
 		var expiring bool
@@ -116,7 +116,7 @@ func (db *DB) SetKept(ctx context.Context, owner int64, id string, number int, k
 				"Build again to create new ones.")
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE build SET kept = ?1, engine_kept = iif(?2, ?1, engine_kept)
-			WHERE job_id = ?3 AND number = ?4`, kept, told, id, number)
+			WHERE job_id = ?3 AND number = ?4`, kept, synced, id, number)
 		return err
 	})
 }

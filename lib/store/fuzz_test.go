@@ -32,7 +32,7 @@ func FuzzEmailToken(f *testing.F) {
 	f.Add("recover", secret)
 	f.Add("activate", secret+"=")
 	f.Fuzz(func(t *testing.T, kind, typed string) {
-		_, found, err := db.FindEmailToken(t.Context(), kind, typed, day)
+		_, found, err := db.FindEmailToken(t.Context(), EmailTokenKind(kind), typed, day)
 		switch {
 		case kind == "activate" && typed == secret:
 			if err != nil || found.ID != p.ID {

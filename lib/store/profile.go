@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// SetProfile stores how a user is called, and when they want an email about a build's end: "never", "failure",
-// "always".
-func (db *DB) SetProfile(ctx context.Context, user int64, name, notify string) error {
+// SetProfile stores how a user is called, and when they want an email about the end of a build.
+func (db *DB) SetProfile(ctx context.Context, user int64, name string, notify Notify) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		return changed(tx.ExecContext(ctx, `UPDATE user SET name = ?, notify = ? WHERE id = ?`, name, notify, user))
 	})

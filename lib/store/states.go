@@ -46,6 +46,27 @@ const (
 // Valid tells whether there is such a role.
 func (r Role) Valid() bool { return r == RoleUser || r == RoleAdmin }
 
+// Notify is when a user wants an email about the end of a build.
+type Notify string
+
+const (
+	NotifyNever   Notify = "never"
+	NotifyFailure Notify = "failure"
+	NotifyAlways  Notify = "always"
+)
+
+// Valid tells whether there is such a choice.
+func (n Notify) Valid() bool { return n == NotifyNever || n == NotifyFailure || n == NotifyAlways }
+
+// EmailTokenKind is what the link of an email is for.
+type EmailTokenKind string
+
+const (
+	KindActivate EmailTokenKind = "activate" // an account
+	KindRecover  EmailTokenKind = "recover"  // it, with a new password
+	KindAddress  EmailTokenKind = "address"  // a new email address
+)
+
 // Scope is what an API token may do.
 type Scope string
 

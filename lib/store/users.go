@@ -30,9 +30,9 @@ type User struct {
 	VerifiedAt time.Time // the address was proven; zero: not yet, or made by an administrator
 	TOTP       []byte    // the secret of the second factor, as package auth seals it; nil: there is none
 	TOTPStep   int64     // the time step of the last code that was taken
-	Notify     string    // mail when a build ends: "never", "failure", "always"
-	Feed       int64     // which secret address the feed has; 0: it is off
-	Browsers   int64     // changes when browsers that the user has logged in with are known no more
+	Notify     Notify
+	Feed       int64 // which secret address the feed has; 0: it is off
+	Browsers   int64 // changes when browsers that the user has logged in with are known no more
 }
 
 // Active tells whether the user may use the site.
@@ -76,7 +76,7 @@ func (db *DB) AddUser(ctx context.Context, p *User, by ...AuditEntry) error {
 }
 
 func insertUser(ctx context.Context, tx *sql.Tx, p *User) error {
-	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, "never"
+	p.MaxRunning, p.MaxDaily, p.MaxMinutes, p.MaxBytes, p.KeepDays, p.Notify = -1, -1, -1, -1, -1, NotifyNever
 	r, err := tx.ExecContext(ctx, `INSERT INTO user (email, name, role, state, password, max_jobs, created_at, verified_at)
 		VALUES (?, ?, ?, ?, ?, nullif(?, -1), ?, ?)`,
 		p.Email, p.Name, p.Role, p.State, p.Password, p.MaxJobs, timestamp(p.CreatedAt), timestamp(p.VerifiedAt))
@@ -159,7 +159,7 @@ func (db *DB) SetState(ctx context.Context, id int64, state UserState, at time.T
 	})
 }
 
-// changed is NotFound when a statement met no row.
+// changed is NotFound when a statement changed no row.
 func changed(r sql.Result, err error) error {
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 	ended := make(chan error)
 	r := local.Runner{DB: db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return script, nil },
-		Dir:  builds, WorkDir: work, Slots: 1, TimeLimit: time.Second, Log: slog.New(slog.DiscardHandler),
+		Dir:  builds, WorkDir: work, Concurrency: 1, TimeLimit: time.Second, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()
 	defer func() {

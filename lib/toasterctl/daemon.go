@@ -78,9 +78,9 @@ func migrationDue(w *world, cfg *config.Config) error {
 }
 
 type runnerCommand struct {
-	Drain bool          `help:"Stop the running runner after its current builds, and wait for it. It takes no new builds."`
-	Limit time.Duration `placeholder:"DURATION" help:"With --drain: maximum time to wait, such as 30m. Default: until all builds have finished."`
-	Queue bool          `hidden:"" help:"Internal: the process of the runner that uses the database."`
+	Drain      bool          `help:"Stop the running runner after its current builds, and wait for it. It takes no new builds."`
+	Limit      time.Duration `placeholder:"DURATION" help:"With --drain: maximum time to wait, such as 30m. Default: until all builds have finished."`
+	Dispatcher bool          `hidden:"" help:"Internal: the process of the runner that uses the database."`
 }
 
 func (runnerCommand) Help() string {
@@ -92,8 +92,8 @@ func (runnerCommand) Help() string {
 }
 
 func (c runnerCommand) Run(w *world) error {
-	if c.Queue {
-		return runQueue(w)
+	if c.Dispatcher {
+		return runDispatcher(w)
 	}
 	if c.Limit < 0 || c.Limit > 0 && !c.Drain {
 		return misused("--limit needs --drain, and can't be negative")
@@ -111,7 +111,7 @@ func (c runnerCommand) Run(w *world) error {
 	if c.Drain {
 		return drain(w, cfg, c.Limit)
 	}
-	k := app.Executor(cfg, w.slots(cfg), cfg.Log.Logger(w.err))
+	k := app.Executor(cfg, w.runnerIDs(cfg), cfg.Log.Logger(w.err))
 	user, err := local.ForeignOwner(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func (c runnerCommand) Run(w *world) error {
 		return r.Run(w.ctx)
 	}
 	// This very program, also where an upgrade has just replaced its file.
-	half := exec.Command("/proc/self/exe", "runner", "--queue", "--config", cfg.Path)
+	half := exec.Command("/proc/self/exe", "runner", "--dispatcher", "--config", cfg.Path)
 	half.Args[0] = os.Args[0]
 	half.Dir, half.Stdout, half.Stderr = "/", w.out, w.err
 	err = k.RunSeparate(w.ctx, half, user)
@@ -149,8 +149,8 @@ func drain(w *world, cfg *config.Config, limit time.Duration) error {
 	return local.Drain(w.ctx, db, cfg.Paths.Builds, limit, func(line string) { fmt.Fprintln(w.out, line) })
 }
 
-// runQueue is the half of the runner that knows the database.
-func runQueue(w *world) error {
+// runDispatcher is the half of the runner that knows the database.
+func runDispatcher(w *world) error {
 	conn, err := local.DispatcherConn()
 	if err != nil {
 		return err
@@ -169,17 +169,17 @@ func runQueue(w *world) error {
 	return q.Run(conn)
 }
 
-// slots returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
+// runnerIDs returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
 // one: the build says so, too.
-func (w *world) slots(cfg *config.Config) []int {
+func (w *world) runnerIDs(cfg *config.Config) []int {
 	_, ids := host.SlotIDs()
-	slots := max(1, min(cfg.Local.Concurrency, len(ids)))
+	concurrency := max(1, min(cfg.Local.Concurrency, len(ids)))
 	if command := host.MissingIDs(cfg.Local.Concurrency); command != nil {
 		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, run %s",
 			count(len(ids), "build"), cfg.Local.Concurrency, strings.Join(command, " ")))
 	}
-	cfg.Local.Concurrency = slots
-	return ids[:min(slots, len(ids))]
+	cfg.Local.Concurrency = concurrency
+	return ids[:min(concurrency, len(ids))]
 }
 
 // first returns the first of errors that were joined.

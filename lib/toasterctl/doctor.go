@@ -41,7 +41,7 @@ func (c doctorCommand) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	site := doctor.Site{Config: cfg, Program: program}
+	site := doctor.Site{Config: cfg, Program: program, Logins: registry.New(cfg.Registry, app.Version).CheckAccounts}
 	var isolation []check.Result
 	switch {
 	case !c.Quick:

@@ -37,11 +37,11 @@ type found struct {
 func (f found) String() string { return fmt.Sprintf("job %s (%s) of %s", f.ID, f.Name, f.owner.Email) }
 
 // find returns the job as the database has it.
-func (j aJob) find(ctx context.Context, s *jobs.Service) (f found, err error) {
-	if f.owner, err = s.Store.JobOwner(ctx, j.ID); err != nil {
+func (j aJob) find(ctx context.Context, s *site) (f found, err error) {
+	if f.owner, err = s.DB.JobOwner(ctx, j.ID); err != nil {
 		return f, foreign(err)
 	}
-	f.Job, err = s.Store.Job(ctx, f.owner.ID, j.ID)
+	f.Job, err = s.DB.Job(ctx, f.owner.ID, j.ID)
 	return f, foreign(err)
 }
 
@@ -60,8 +60,8 @@ type change struct {
 }
 
 // do finds the job and does something to it. will says what: "stop"; done says it afterwards.
-func (c change) do(w *world, will, done string, act func(*jobs.Service, found) error) error {
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
+func (c change) do(w *world, will, done string, act func(*site, found) error) error {
+	return w.withService(func(_ *config.Config, s *site) error {
 		f, err := c.find(w.ctx, s)
 		if err != nil {
 			return err
@@ -88,8 +88,8 @@ func condition(j *store.Job) string {
 type jobStop struct{ change }
 
 func (c *jobStop) Run(w *world) error {
-	return c.do(w, "stop", "stopped the builds of", func(s *jobs.Service, f found) error {
-		return s.StopFor(w.ctx, f.owner.ID, f.ID, deed("", "", ""))
+	return c.do(w, "stop", "stopped the builds of", func(s *site, f found) error {
+		return s.StopFor(w.ctx, f.owner.ID, f.ID, auditEntry("", "", ""))
 	})
 }
 
@@ -102,7 +102,7 @@ type jobDisable struct{ change }
 func (c *jobDisable) Run(w *world) error { return c.set(w, false, "disable") }
 
 func (c change) set(w *world, enabled bool, verb string) error {
-	return c.do(w, verb, verb+"d", func(s *jobs.Service, f found) error {
+	return c.do(w, verb, verb+"d", func(s *site, f found) error {
 		return s.SetEnabled(w.ctx, f.owner.ID, f.ID, enabled)
 	})
 }
@@ -136,8 +136,8 @@ func (c *jobLock) Run(w *world) error {
 type jobRemove struct{ change }
 
 func (c *jobRemove) Run(w *world) error {
-	return c.do(w, "delete", "deleted", func(s *jobs.Service, f found) error {
-		return s.Remove(w.ctx, f.owner.ID, f.ID, deed("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
+	return c.do(w, "delete", "deleted", func(s *site, f found) error {
+		return s.Remove(w.ctx, f.owner.ID, f.ID, auditEntry("job.remove", "job "+f.ID, store.UserObject(f.owner.ID)))
 	})
 }
 
@@ -147,7 +147,7 @@ func (c *jobStart) Run(w *world) error {
 	if c.DryRun {
 		return c.do(w, "start", "", nil)
 	}
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
+	return w.withService(func(_ *config.Config, s *site) error {
 		f, err := c.find(w.ctx, s)
 		if err != nil {
 			return err
@@ -157,7 +157,7 @@ func (c *jobStart) Run(w *world) error {
 }
 
 // start asks for a build and says on standard error what came of it: standard output may be a script's.
-func start(w *world, s *jobs.Service, owner int64, id string) error {
+func start(w *world, s *site, owner int64, id string) error {
 	b, already, err := s.Start(w.ctx, owner, id)
 	if err != nil {
 		return err

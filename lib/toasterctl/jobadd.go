@@ -12,7 +12,7 @@ import (
 type jobAdd struct {
 	Owner  string `required:"" placeholder:"EMAIL" help:"The owner of the job."`
 	Target string `required:"" placeholder:"TARGET" help:"The target to build."`
-	Name   string `placeholder:"N" help:"The name of the job. Default: the name of the target."`
+	Name   string `placeholder:"N" help:"The name of the job. Default: the name of the folder or the archive, or what CMD runs."`
 	Start  bool   `help:"Build the image now."`
 	DryRun bool   `help:"Show what would be done, without doing it."`
 	rootKey
@@ -20,7 +20,7 @@ type jobAdd struct {
 }
 
 func (c *jobAdd) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
+	return w.withService(func(_ *config.Config, s *site) error {
 		targets, err := s.Targets()
 		if err != nil {
 			return err
@@ -32,7 +32,7 @@ func (c *jobAdd) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		owner, err := s.Store.UserByEmail(w.ctx, c.Owner)
+		owner, err := s.DB.UserByEmail(w.ctx, c.Owner)
 		if err != nil {
 			return orSee(err, "user list")
 		}
@@ -79,6 +79,7 @@ func (c *jobAdd) submission(w *world, limits jobs.Limits) (sub jobs.Submission, 
 	if sub.Dockerfile, err = c.readDockerfile(w, limits); err != nil {
 		return sub, err
 	}
+	sub.Origin = c.origin()
 	sub.Context, err = c.readArchive(limits.Context)
 	return sub, err
 }

@@ -33,8 +33,8 @@ func (jobList) Help() string {
 }
 
 func (c *jobList) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
-		views, err := c.views(w, s.Store)
+	return w.withService(func(_ *config.Config, s *site) error {
+		views, err := c.views(w, s.DB)
 		if err != nil {
 			return err
 		}

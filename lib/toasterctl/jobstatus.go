@@ -17,7 +17,7 @@ type jobStatus struct {
 }
 
 func (c *jobStatus) Run(w *world) error {
-	return w.withService(func(_ *config.Config, s *jobs.Service) error {
+	return w.withService(func(_ *config.Config, s *site) error {
 		v, err := c.view(w, s)
 		if err != nil {
 			return err
@@ -30,7 +30,7 @@ func (c *jobStatus) Run(w *world) error {
 }
 
 // view asks the engine, unless what the database has is fresh.
-func (c *jobStatus) view(w *world, s *jobs.Service) (v jobView, err error) {
+func (c *jobStatus) view(w *world, s *site) (v jobView, err error) {
 	f, err := c.find(w.ctx, s)
 	if err != nil {
 		return v, err

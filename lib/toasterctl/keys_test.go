@@ -27,7 +27,7 @@ func withFactor(t *testing.T, path string, plain []byte) (stored func() []byte) 
 	t.Cleanup(func() { db.Close() })
 	p, err := db.UserByEmail(t.Context(), email)
 	if err == nil {
-		err = db.SetFactor(t.Context(), p.ID, plain, 1, nil, time.Now(), store.Mail{}, deed("test", "", ""))
+		err = db.SetFactor(t.Context(), p.ID, plain, 1, nil, time.Now(), store.Mail{}, auditEntry("test", "", ""))
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -159,6 +159,7 @@ func TestJobWithAContext(t *testing.T) {
 		id := ctl(t, "", append(add, "--context", context)...).exits(0).word()
 		ctl(t, "", "job", "status", id, "--config", config).exits(0).says(id)
 	}
+	ctl(t, "", "job", "list", "--config", config).exits(0).says(filepath.Base(dir), "context")
 	ctl(t, "", append(add, "--context", dockerfile)...).exits(1).complains("not a readable archive")
 }
 

@@ -49,9 +49,9 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	server.Start()
 	changeSite(t, path, "UPDATE outbox SET next_at = 0")
 	ctl(t, "", "sync", "--config", path).exits(0)
-	letters := server.Mails()
-	if len(letters) != 1 || letters[0].To != "eve@example.org" || !strings.Contains(letters[0].Text, "https://www.example.org/account/activate?link=3D") {
-		t.Fatal(letters)
+	emails := server.Mails()
+	if len(emails) != 1 || emails[0].To != "eve@example.org" || !strings.Contains(emails[0].Text, "https://www.example.org/account/activate?link=3D") {
+		t.Fatal(emails)
 	}
 	if quiet := ctl(t, "", "sync", "--config", path).exits(0); quiet.out+quiet.err != "" || len(server.Mails()) != 0 {
 		t.Errorf("again: %s%s", quiet.out, quiet.err)

@@ -3,7 +3,6 @@ package main
 import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/doctor"
-	"toaster.do/lib/jobs"
 )
 
 type metricsCommand struct{}
@@ -13,8 +12,8 @@ func (metricsCommand) Help() string {
 }
 
 func (metricsCommand) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		report, err := doctor.Site{Config: cfg}.Look(w.ctx, s)
+	return w.withService(func(cfg *config.Config, s *site) error {
+		report, err := doctor.Site{Config: cfg}.Look(w.ctx, s.DB, s.Service)
 		if err != nil {
 			return err
 		}

@@ -60,8 +60,14 @@ func openDatabase(w *world, cfg *config.Config) (*store.DB, error) {
 	return store.Open(w.ctx, cfg.Paths.Database)
 }
 
+// site is an open site: the use cases of jobs, and the database for all else.
+type site struct {
+	*jobs.Service
+	DB *store.DB
+}
+
 // withService runs f with the use cases of jobs.
-func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
+func (w *world) withService(f func(*config.Config, *site) error) error {
 	cfg, db, err := w.open()
 	if err != nil {
 		return err
@@ -72,7 +78,7 @@ func (w *world) withService(f func(*config.Config, *jobs.Service) error) error {
 		return err
 	}
 	s.Images = registry.New(cfg.Registry, app.Version)
-	return f(cfg, s)
+	return f(cfg, &site{s, db})
 }
 
 // asOwner refuses to touch a database of another user, and says how to run the same command as its owner:

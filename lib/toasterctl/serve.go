@@ -16,7 +16,6 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
-	"toaster.do/lib/jobs"
 )
 
 type serveCommand struct {
@@ -39,7 +38,7 @@ const (
 
 func (c *serveCommand) Run(w *world) error {
 	defer w.untilSignal()()
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
+	return w.withService(func(cfg *config.Config, s *site) error {
 		programs, err := c.programs()
 		if err != nil {
 			return err

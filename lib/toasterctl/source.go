@@ -73,6 +73,18 @@ func toName(err error) error {
 	return err
 }
 
+// origin is the name of the folder or the archive that the image is made from; empty where there is neither.
+func (s *source) origin() string {
+	from := s.Context
+	if from == "" && s.Dockerfile != "-" {
+		from = filepath.Dir(s.Dockerfile)
+	}
+	if path, err := filepath.Abs(from); from != "" && err == nil {
+		return filepath.Base(path)
+	}
+	return ""
+}
+
 // fileLabel is how findings name the Dockerfile.
 func (s *source) fileLabel() string {
 	if s.Dockerfile == "-" {

@@ -7,7 +7,7 @@ import (
 	"toaster.do/lib/auth"
 )
 
-// strength judges passwords with the program that lies among the CGI programs; nil where it is not installed.
+// strength checks passwords with the program that lies among the CGI programs; nil where it is not installed.
 func strength() auth.Strength {
 	folders, err := cgiFolders()
 	if err != nil {

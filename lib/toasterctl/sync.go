@@ -13,7 +13,6 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/jobs"
 	"toaster.do/lib/mail"
 )
 
@@ -35,7 +34,7 @@ func (syncCommand) Help() string {
 }
 
 func (syncCommand) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
+	return w.withService(func(cfg *config.Config, s *site) error {
 		jobs, err := synchronise(w.ctx, cfg, s)
 		if errors.Is(err, errOther) {
 			_, err = fmt.Fprintln(w.out, "Another sync is running. Nothing was done.")
@@ -56,8 +55,8 @@ func (syncCommand) Run(w *world) error {
 var errOther = errors.New("another sync is running")
 
 // synchronise is what cron does every minute: one at a time. A step that fails, or takes too long, doesn't keep the
-// others from being taken: mail comes first, since somebody waits for the letter that activates an account.
-func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs int, err error) {
+// others from being taken: mail comes first, since somebody waits for the email that activates an account.
+func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, err error) {
 	lock, err := os.Open(filepath.Dir(cfg.Paths.Database))
 	if err != nil {
 		return 0, err
@@ -70,7 +69,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs
 	}
 	all, cancel := context.WithTimeout(ctx, syncTime)
 	defer cancel()
-	accounts := auth.New(cfg, s.Store)
+	accounts := auth.New(cfg, s.DB)
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
 	errs := []error{
 		timed(all, mailTime, "Emails were not sent", send),
@@ -90,7 +89,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *jobs.Service) (jobs
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),
 	)
 	if ctx.Err() == nil {
-		errs = append(errs, s.Store.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
+		errs = append(errs, s.DB.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
 	}
 	return jobs, errors.Join(errs...)
 }
@@ -106,13 +105,13 @@ func timed(ctx context.Context, d time.Duration, unfinished string, step func(co
 	return err
 }
 
-func deliver(ctx context.Context, cfg *config.Config, s *jobs.Service) error {
-	_, err := mail.Deliver(ctx, cfg, s.Store, time.Now, s.Logger)
+func deliver(ctx context.Context, cfg *config.Config, s *site) error {
+	_, err := mail.Deliver(ctx, cfg, s.DB, time.Now, s.Logger)
 	return err
 }
 
 // everyMinute does what cron does, until ctx ends.
-func everyMinute(ctx context.Context, cfg *config.Config, s *jobs.Service) {
+func everyMinute(ctx context.Context, cfg *config.Config, s *site) {
 	for tick := time.NewTicker(between); ; {
 		if _, err := synchronise(ctx, cfg, s); err != nil && ctx.Err() == nil && !errors.Is(err, errOther) {
 			s.Logger.Error("sync failed partly; the next one tries again in a minute", slog.Any("error", err))

@@ -75,8 +75,8 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	if n := asked.Load(); n != 1 {
 		t.Errorf("a Jenkins that doesn't answer was asked %d times", n)
 	}
-	if letters := server.Mails(); len(letters) != 1 {
-		t.Errorf("%d letters came", len(letters))
+	if emails := server.Mails(); len(emails) != 1 {
+		t.Errorf("%d emails came", len(emails))
 	}
 	if took := time.Since(begin); took > time.Minute {
 		t.Errorf("it took %s: cron has begun the next one", took)

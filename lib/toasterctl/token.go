@@ -34,7 +34,7 @@ func (c *tokenAdd) Run(w *world) error {
 		return err
 	}
 	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
-		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires), deed("", "", ""))
+		token, err := a.AddToken(w.ctx, c.Email, c.Name, c.Scope, time.Duration(c.Expires), auditEntry("", "", ""))
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ type tokenRemove struct {
 
 func (c *tokenRemove) Run(w *world) error {
 	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
-		if err := a.RemoveToken(w.ctx, c.Email, c.ID, deed("", "", "")); err != nil {
+		if err := a.RemoveToken(w.ctx, c.Email, c.ID, auditEntry("", "", "")); err != nil {
 			return orSee(err, "token list "+c.Email)
 		}
 		_, err := fmt.Fprintln(w.out, "The token is revoked.")

@@ -78,7 +78,7 @@ func (c *userAdd) Run(w *world) error {
 	}
 	return w.withAccounts(func(a *auth.Accounts, _ *store.DB) error {
 		n := auth.NewUser{Email: c.Email, Name: c.Name, Password: secret, Admin: c.Admin}
-		p, err := a.Add(w.ctx, n, deed("user.add", "", string(n.Role())))
+		p, err := a.Add(w.ctx, n, auditEntry("user.add", "", string(n.Role())))
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (c *userPasswd) Run(w *world) error {
 		return err
 	}
 	return w.withAccounts(func(a *auth.Accounts, db *store.DB) error {
-		if err := a.SetPassword(w.ctx, c.Email, secret, deed("", "", "")); err != nil {
+		if err := a.SetPassword(w.ctx, c.Email, secret, auditEntry("", "", "")); err != nil {
 			return err
 		}
 		_, err := fmt.Fprintln(w.out, "The password is set, and all sessions have ended.")

@@ -11,20 +11,20 @@ import (
 	"toaster.do/lib/store"
 )
 
-// somebody is a command's person.
-type somebody struct {
+// userArg names the user of a command.
+type userArg struct {
 	Email string `arg:"" help:"The email address of the user."`
 }
 
-// deed is a line for the audit trail about what the command does.
-func deed(action, object, detail string) store.AuditEntry {
+// auditEntry is a line for the audit trail about what the command does.
+func auditEntry(action, object, detail string) store.AuditEntry {
 	return store.AuditEntry{At: time.Now(), Means: "toasterctl", Action: action, Object: object, Detail: detail}
 }
 
 // do finds the person, does something to them, and says so.
-func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Service, *store.User) error) error {
-	return w.withService(func(cfg *config.Config, service *jobs.Service) error {
-		p, err := service.Store.UserByEmail(w.ctx, s.Email)
+func (s userArg) do(w *world, done string, act func(*config.Config, *site, *store.User) error) error {
+	return w.withService(func(cfg *config.Config, service *site) error {
+		p, err := service.DB.UserByEmail(w.ctx, s.Email)
 		if err == nil {
 			err = act(cfg, service, p)
 		}
@@ -36,68 +36,68 @@ func (s somebody) do(w *world, done string, act func(*config.Config, *jobs.Servi
 	})
 }
 
-type userActivate struct{ somebody }
+type userActivate struct{ userArg }
 
 func (c *userActivate) Run(w *world) error {
-	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).Approve(w.ctx, p, deed("", "", ""))
+	return c.do(w, "%s can log in now.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).Approve(w.ctx, p, auditEntry("", "", ""))
 	})
 }
 
-type userSuspend struct{ somebody }
+type userSuspend struct{ userArg }
 
 func (c *userSuspend) Run(w *world) error {
-	return c.do(w, "%s is suspended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Suspend(w.ctx, p.ID, deed("", "", ""))
+	return c.do(w, "%s is suspended.", func(_ *config.Config, s *site, p *store.User) error {
+		return s.Suspend(w.ctx, p.ID, auditEntry("", "", ""))
 	})
 }
 
 type userRole struct {
-	somebody
+	userArg
 	Role store.Role `arg:"" enum:"user,admin" help:"user or admin."`
 }
 
 func (c *userRole) Run(w *world) error {
-	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Store.SetRole(w.ctx, p.ID, c.Role, deed("", "", ""))
+	return c.do(w, "%s is now: "+string(c.Role)+".", func(_ *config.Config, s *site, p *store.User) error {
+		return s.DB.SetRole(w.ctx, p.ID, c.Role, auditEntry("", "", ""))
 	})
 }
 
 type userSignout struct {
-	somebody
+	userArg
 	Tokens bool `help:"Also revoke the API tokens."`
 }
 
 func (c *userSignout) Run(w *world) error {
-	return c.do(w, "All sessions of %s have ended.", func(_ *config.Config, s *jobs.Service, p *store.User) error {
-		return s.Store.LogOut(w.ctx, p.ID, c.Tokens, deed("", "", ""))
+	return c.do(w, "All sessions of %s have ended.", func(_ *config.Config, s *site, p *store.User) error {
+		return s.DB.LogOut(w.ctx, p.ID, c.Tokens, auditEntry("", "", ""))
 	})
 }
 
 type userFactor struct {
-	somebody
+	userArg
 	Off bool `required:"" help:"Disable it."`
 }
 
 func (c *userFactor) Run(w *world) error {
-	return c.do(w, "Two-factor authentication of %s is disabled.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).ResetFactor(w.ctx, p, deed("user.factor", "", "off"))
+	return c.do(w, "Two-factor authentication of %s is disabled.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).ResetFactor(w.ctx, p, auditEntry("user.factor", "", "off"))
 	})
 }
 
 type userRemove struct {
-	somebody
+	userArg
 	Yes bool `required:"" help:"Confirm the deletion. Jobs, builds and artifacts are also deleted. This can't be undone."`
 }
 
 func (c *userRemove) Run(w *world) error {
-	return c.do(w, "%s is deleted.", func(cfg *config.Config, s *jobs.Service, p *store.User) error {
-		return auth.New(cfg, s.Store).Remove(w.ctx, p, deed("user.remove", "", ""))
+	return c.do(w, "%s is deleted.", func(cfg *config.Config, s *site, p *store.User) error {
+		return auth.New(cfg, s.DB).Remove(w.ctx, p, auditEntry("user.remove", "", ""))
 	})
 }
 
 type userLimit struct {
-	somebody
+	userArg
 	Jobs             *string `placeholder:"N" help:"Maximum number of jobs."`
 	ConcurrentBuilds *string `placeholder:"N" help:"Maximum number of concurrent builds, queued or running."`
 	BuildsPerDay     *string `placeholder:"N" help:"Maximum number of builds per day."`
@@ -111,8 +111,8 @@ func (userLimit) Help() string {
 }
 
 func (c *userLimit) Run(w *world) error {
-	return w.withService(func(cfg *config.Config, s *jobs.Service) error {
-		p, err := s.Store.UserByEmail(w.ctx, c.Email)
+	return w.withService(func(cfg *config.Config, s *site) error {
+		p, err := s.DB.UserByEmail(w.ctx, c.Email)
 		if err != nil {
 			return orSee(err, "user list")
 		}
@@ -135,7 +135,7 @@ func (c *userLimit) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		if err := s.Store.SetLimits(w.ctx, p.ID, own, deed("", "", "")); err != nil {
+		if err := s.DB.SetLimits(w.ctx, p.ID, own, auditEntry("", "", "")); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(w.out, "The limits of %s are set: %s\n", printable.Line(p.Email), own)
@@ -144,8 +144,8 @@ func (c *userLimit) Run(w *world) error {
 }
 
 // show prints the limits beside what is taken of them.
-func (c *userLimit) show(w *world, cfg *config.Config, s *jobs.Service, p *store.User, own map[string]string) error {
-	used, err := s.Store.Usage(w.ctx, p.ID, time.Now())
+func (c *userLimit) show(w *world, cfg *config.Config, s *site, p *store.User, own map[string]string) error {
+	used, err := s.DB.Usage(w.ctx, p.ID, time.Now())
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ type View struct {
 	Lang   string   // the language, one of Languages; empty: the first
 	Site   string   // the site's name
 	Prefix string   // what every path begins with: "" or "/toaster"
-	Person string   // who is logged in; empty: nobody
+	User   string   // who is logged in; empty: nobody
 	Admin  bool     // who is logged in is an administrator
 	Here   string   // the entry of the navigation to mark
 	ID     string   // the request's id

@@ -74,7 +74,7 @@ var errorTemplate = Template[failure]{Name: "error"}
 func TestWhatStrangersWroteIsEscaped(t *testing.T) {
 	nasty := `<script>alert(1)</script>"'&`
 	data := failure{404, nasty, nasty, nasty, []struct{ Name, Value string }{{nasty, nasty}}}
-	b, err := Render(errorTemplate.With(data), View{Site: nasty, Prefix: "/x", Person: nasty, ID: nasty, Notice: i18n.Key(nasty)})
+	b, err := Render(errorTemplate.With(data), View{Site: nasty, Prefix: "/x", User: nasty, ID: nasty, Notice: i18n.Key(nasty)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,7 +71,7 @@ func (r *Request) Allow(what, account string) error {
 
 // Count counts the request. A look at a page is counted only where nothing has to be waited for.
 func (r *Request) Count(limits ...store.Limit) error {
-	_, err := r.Site.DB.Try(r.Context(), time.Now(), limits...)
+	_, err := r.Site.store.Try(r.Context(), time.Now(), limits...)
 	if r.Method != http.MethodPost && apperr.KindOf(err) == apperr.Unavailable {
 		return nil
 	}

@@ -37,11 +37,21 @@ type App struct {
 	cfg  *config.Config
 }
 
+// requestStore is what the path of a request needs of the database.
+type requestStore interface {
+	Setting(ctx context.Context, name string) (value string, err error)
+	SetSetting(ctx context.Context, name string, value string) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	onceStore
+}
+
 // Site is what every request needs, opened once in a process.
 type Site struct {
 	Config   *config.Config
 	DB       *store.DB
 	Sessions *session.Manager
+
+	store requestStore // DB, for what this package does with it
 
 	// In a FastCGI program: the files that it was made of, and how many requests use it.
 	files map[string]state
@@ -86,6 +96,7 @@ func (a *App) make(ctx context.Context) error {
 	if s.DB, err = store.Open(ctx, a.cfg.Paths.Database); err != nil {
 		return closed(err)
 	}
+	s.store = s.DB
 	if s.Sessions, err = session.New(a.cfg, s.DB); err != nil {
 		s.DB.Close()
 		return closed(err)
@@ -196,7 +207,7 @@ func (r *Request) answer(w *response) error {
 	}
 	r.route, r.parameters = route, parameters
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {
-		return r.straighten(w)
+		return r.redirectTrailingSlash(w)
 	}
 	r.noticeProxy()
 	if err := r.identify(); err != nil {
@@ -207,7 +218,7 @@ func (r *Request) answer(w *response) error {
 		w.Header().Set("Cache-Control", "no-cache")
 	}
 	if who.User == nil && route.Access != Anyone {
-		return r.logInFirst(w)
+		return r.redirectToLogin(w)
 	}
 	if err := route.Access.admits(r); err != nil {
 		return err
@@ -228,16 +239,16 @@ func (r *Request) identify() (err error) {
 	return err
 }
 
-// straighten leads to the path without the slash at its end.
-func (r *Request) straighten(w *response) error {
+// redirectTrailingSlash leads to the path without the slash at its end.
+func (r *Request) redirectTrailingSlash(w *response) error {
 	to := &url.URL{Path: strings.TrimRight(r.path, "/"), RawQuery: r.Request.URL.RawQuery}
 	w.Header().Set("Location", r.Prefix+r.app.own()+to.String())
 	w.WriteHeader(http.StatusPermanentRedirect)
 	return nil
 }
 
-// logInFirst sends a browser to the log-in page and back. A form is kept for its sender.
-func (r *Request) logInFirst(w *response) error {
+// redirectToLogin sends a browser to the log-in page and back. A form is kept for its sender.
+func (r *Request) redirectToLogin(w *response) error {
 	if r.JSON() {
 		return apperr.New(apperr.Unauthenticated, "You have to log in first.", "Send “Authorization: Bearer TOKEN”.")
 	}

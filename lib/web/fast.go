@@ -33,16 +33,16 @@ func (a *App) serve() error {
 	a.fast = true
 	debug.SetGCPercent(400) // a request leaves little behind: a few megabytes more, for far fewer collections
 	l := &listener{Listener: socket}
-	told, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
+	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1)
 	defer stop()
-	context.AfterFunc(told, l.last)
+	context.AfterFunc(terminated, l.last)
 	for err == nil {
 		var c net.Conn
 		if c, err = l.Accept(); err == nil {
 			go serveConnection(c, a)
 		}
 	}
-	if told.Err() == nil {
+	if terminated.Err() == nil {
 		return err
 	}
 	socket.Close()
@@ -92,8 +92,8 @@ func (c *connection) Close() error {
 
 // fcgiPlace is place for a FastCGI request: where the snippet says so, the site is mounted there.
 func (a *App) fcgiPlace(r *http.Request, configured string) (prefix, path string) {
-	if told, ok := fcgi.ProcessEnv(r)[mounted]; ok {
-		return placeBelow(a.Program, strings.TrimRight(told, "/"), r.URL.Path)
+	if mount, ok := fcgi.ProcessEnv(r)[mounted]; ok {
+		return placeBelow(a.Program, strings.TrimRight(mount, "/"), r.URL.Path)
 	}
 	return placeByURL(a.Program, configured, r.URL.Path)
 }

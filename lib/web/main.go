@@ -66,7 +66,7 @@ func (app *App) once() int {
 		fmt.Fprintln(os.Stderr, app.Program+" is a CGI program: a web server runs it. To try it, run “toasterctl serve”.")
 		return 2
 	}
-	if err := usualLeash.serve(app); err != nil {
+	if err := defaultCPULimit.serve(app); err != nil {
 		var where *url.Error // has the address, in which there may be a secret
 		if errors.As(err, &where) {
 			err = where.Err
@@ -83,22 +83,22 @@ func (app *App) once() int {
 // quick prepares for one request: nobody looks at samples of what it allocates, and it needs more stack than it begins with.
 func quick() {
 	runtime.MemProfileRate = 0
-	ample(false)
+	growStack(false)
 }
 
-// ample grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it doubles from 8 KiB
-// on, each time with everything that calls has left there. It needs the room of the array, and leaves it alone.
+// growStack grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it doubles from 8 KiB
+// on, each time with everything that calls has left there. It needs the space of the array, and does not use it.
 //
 //go:noinline
-func ample(use bool) {
+func growStack(use bool) {
 	if use {
-		var room [48 << 10]byte
-		touch(&room)
+		var stack [48 << 10]byte
+		touch(&stack)
 	}
 }
 
 //go:noinline
-func touch(room *[48 << 10]byte) { room[0]++ }
+func touch(stack *[48 << 10]byte) { stack[0]++ }
 
 // listening tells a socket that waits for connections (FastCGI 1.0, 2.2) from one that is a connection, which
 // Apache's mod_cgid gives to CGI programs.

@@ -33,6 +33,14 @@ const (
 	longKey   = 255                   // bytes
 )
 
+// onceStore keeps what was asked for once.
+type onceStore interface {
+	Answered(ctx context.Context, o store.Once, answer []byte) error
+	Claim(ctx context.Context, o store.Once, since time.Time, stuck time.Time) (before *store.Done, err error)
+	Done(ctx context.Context, o store.Once) (before *store.Done, err error)
+	Unclaim(ctx context.Context, o store.Once) error
+}
+
 // act lets the route do what a POST asks for.
 func (r *Request) act(w *response) error {
 	form, err := r.Input()
@@ -49,7 +57,7 @@ func (r *Request) act(w *response) error {
 	if name == "" {
 		return r.route.Do(w, r)
 	}
-	db, now := r.Site.DB, o.At
+	db, now := r.Site.store, o.At
 	before, err := db.Claim(r.Context(), o, now.Add(-onceLife), now.Add(-onceStuck))
 	switch {
 	case err != nil:
@@ -137,7 +145,7 @@ func (r *Request) doOnce(w *response, name string, o store.Once) error {
 	answered := false
 	defer func() {
 		if !answered {
-			if err := r.Site.DB.Unclaim(ctx, o); err != nil {
+			if err := r.Site.store.Unclaim(ctx, o); err != nil {
 				r.Log().Warn("a request can't be sent again for some minutes", slog.String("request", r.ID), slog.Any("error", err))
 			}
 		}
@@ -163,7 +171,7 @@ func (r *Request) doOnce(w *response, name string, o store.Once) error {
 		text, err = r.Site.Sessions.SealAnswer(name, text)
 	}
 	if err == nil {
-		err = r.Site.DB.Answered(ctx, o, text)
+		err = r.Site.store.Answered(ctx, o, text)
 	}
 	if err != nil {
 		r.Log().Warn("an answer is not kept", slog.String("request", r.ID), slog.Any("error", err))
@@ -187,7 +195,7 @@ func (r *Request) repeat(w *response, name string, o store.Once, before *store.D
 			return r.Context().Err()
 		case <-time.After(onceLook):
 		}
-		if before, err = r.Site.DB.Done(r.Context(), o); err != nil {
+		if before, err = r.Site.store.Done(r.Context(), o); err != nil {
 			return err
 		}
 	}

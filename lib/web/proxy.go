@@ -17,7 +17,7 @@ func (r *Request) noticeProxy() {
 	if _, hidden := session.Proxied(r.Request); !hidden {
 		return
 	}
-	now, db := time.Now(), r.Site.DB
+	now, db := time.Now(), r.Site.store
 	text, err := db.Setting(r.Context(), session.ProxyFact)
 	if last, _ := time.Parse(time.RFC3339, text); err != nil || now.Sub(last) < noticing {
 		return

@@ -117,9 +117,9 @@ func (r *Request) Say(text i18n.Text) string { return view.Text(r.URL.Query().Ge
 func (r *Request) Page(w http.ResponseWriter, status int, page view.Page, v view.View) error {
 	v.Lang, v.Site, v.Prefix, v.ID = r.Lang(), r.app.about().Name, r.Prefix, r.ID
 	if p := r.Identity.User; p != nil {
-		v.Person = p.Name
-		if v.Person == "" {
-			v.Person = p.Email
+		v.User = p.Name
+		if v.User == "" {
+			v.User = p.Email
 		}
 		v.Admin = p.IsAdmin()
 	}

@@ -71,7 +71,7 @@ const sends = "TOASTER_SENDFILE"
 // SendFile leaves it to the web server to send a file of this host, with the headers that are set, and to answer for Range and the like.
 // It is false, and nothing is answered, where the server doesn't do that, or not for this file.
 func (r *Request) SendFile(w http.ResponseWriter, file string) bool {
-	folder := r.told(sends)
+	folder := r.serverVariable(sends)
 	if folder == "" || !strings.HasPrefix(file, strings.TrimRight(folder, "/")+"/") || !plain(file) {
 		return false
 	}
@@ -88,8 +88,8 @@ func plain(name string) bool {
 	})
 }
 
-// told is what the web server's snippet has set in the environment of its programs.
-func (r *Request) told(name string) string {
+// serverVariable is what the web server's snippet has set in the environment of its programs.
+func (r *Request) serverVariable(name string) string {
 	if r.app.fast {
 		return fcgi.ProcessEnv(r.Request)[name]
 	}

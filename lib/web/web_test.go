@@ -52,7 +52,7 @@ func TestPlaceOfAFastCGIRequest(t *testing.T) {
 }
 
 func TestPlaceOfAFastCGIRequestWhoseServerSaysWhereTheSiteIs(t *testing.T) {
-	for _, c := range []struct{ program, told, url, prefix, path string }{
+	for _, c := range []struct{ program, mount, url, prefix, path string }{
 		{"jobs", "", "/jobs", "", ""},
 		{"jobs", "", "/jobs/", "", "/"},
 		{"jobs", "/x", "/x/jobs/new", "/x", "/new"},
@@ -66,7 +66,7 @@ func TestPlaceOfAFastCGIRequestWhoseServerSaysWhereTheSiteIs(t *testing.T) {
 		{"index", "/x", "/x/static/../help", "/x", "/help"},
 		{"index", "/x", "/xhelp", "/x", "/"},
 	} {
-		if prefix, path := placeBelow(c.program, c.told, c.url); prefix != c.prefix || path != c.path {
+		if prefix, path := placeBelow(c.program, c.mount, c.url); prefix != c.prefix || path != c.path {
 			t.Errorf("%+v: prefix %q, path %q", c, prefix, path)
 		}
 	}

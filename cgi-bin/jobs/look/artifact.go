@@ -18,7 +18,7 @@ import (
 
 // artifact sends a file that a build left, or the part of it that Range asks for, never whole in memory. It is a
 // stranger's file: the browser saves it and shows nothing of it.
-func (d *desk) artifact(w http.ResponseWriter, r *web.Request) error {
+func (d *handlers) artifact(w http.ResponseWriter, r *web.Request) error {
 	s, err := d.open(r)
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *s
 }
 
 // find returns the artifact that the path names, and when it was made.
-func (d *desk) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time, err error) {
+func (d *handlers) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time, err error) {
 	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {

@@ -29,7 +29,7 @@ type listing struct {
 var listTemplate = view.Template[listing]{Name: "jobs"}
 
 // list shows a person's jobs, a page at a time.
-func (d *desk) list(w http.ResponseWriter, r *web.Request) error {
+func (d *handlers) list(w http.ResponseWriter, r *web.Request) error {
 	s, err := d.open(r)
 	if err != nil {
 		return err

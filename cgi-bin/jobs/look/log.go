@@ -18,7 +18,7 @@ import (
 // log answers with a part of a build's log, from ?offset= on: X-Next-Offset is what to ask for next, X-More says
 // that there is more to come. With ?whole=1 it answers with all that there is, as a file; with ?as=html, with whole lines as
 // the build's page shows them.
-func (d *desk) log(w http.ResponseWriter, r *web.Request) error {
+func (d *handlers) log(w http.ResponseWriter, r *web.Request) error {
 	s, err := d.open(r)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 // Routes are the routes of looking, below /jobs. open is asked by each request for what it looks through.
 func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route {
-	d := &desk{open}
+	d := &handlers{open}
 	return []web.Route{
 		{Method: http.MethodGet, Path: "", Access: web.User, Do: d.list},
 		{Method: http.MethodGet, Path: "/{id}/builds/{number}/log", Access: web.User, Do: d.log},
@@ -22,7 +22,7 @@ func Routes(open func(*web.Request) (*reconcile.Reconciler, error)) []web.Route 
 	}
 }
 
-type desk struct {
+type handlers struct {
 	open func(*web.Request) (*reconcile.Reconciler, error)
 }
 
@@ -30,7 +30,7 @@ type desk struct {
 // succeeded.
 func Number(r *web.Request, s *reconcile.Reconciler, good bool) (int, error) {
 	if r.Param("number") == "latest" {
-		return s.Store.LatestBuild(r.Context(), r.Identity.User.ID, r.Param("id"), good)
+		return r.Site.DB.LatestBuild(r.Context(), r.Identity.User.ID, r.Param("id"), good)
 	}
 	n, err := strconv.Atoi(r.Param("number"))
 	if err != nil || n < 1 {

@@ -25,6 +25,13 @@ const (
 // drafting are the rates for forms of users of whom nothing is known.
 var drafting = []store.Rate{{Count: 10, Within: time.Minute}, {Count: 60, Within: time.Hour}}
 
+// draftStore is what kept forms need of the database.
+type draftStore interface {
+	AddDraft(ctx context.Context, d store.Draft, quota store.DraftQuota) error
+	Draft(ctx context.Context, user int64, id string, secret string, since time.Time) (form []byte, err error)
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+}
+
 // SaveDraft keeps a form of a user for a day. Keys are the form's fields. It returns the id to ask for. A user has
 // at most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
 func (m *Manager) SaveDraft(ctx context.Context, user int64, form map[string][]byte) (id string, err error) {

@@ -15,6 +15,7 @@ import (
 // site is a site with one user, and a clock that only the test moves.
 type site struct {
 	*Manager
+	db   *store.DB
 	t    *testing.T
 	cfg  *config.Config
 	now  time.Time
@@ -31,7 +32,7 @@ func newSite(t *testing.T) *site {
 	db, err := store.Open(t.Context(), cfg.Paths.Database)
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	s := &site{t: t, cfg: cfg, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	s := &site{db: db, t: t, cfg: cfg, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	s.open(db)
 	s.anna = s.user("anna@example.org")
 	return s

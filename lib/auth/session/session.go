@@ -29,19 +29,30 @@ func (i Identity) MayWrite() bool {
 	return i.User != nil && (i.Token == nil || i.Token.Scope == store.ScopeWrite)
 }
 
+// sessionStore is what sessions need of the database.
+type sessionStore interface {
+	AddSession(ctx context.Context, s *store.Session, digest []byte, old []byte, by ...store.AuditEntry) error
+	EndSession(ctx context.Context, digest []byte, at time.Time, by ...store.AuditEntry) error
+	SessionByDigest(ctx context.Context, digest []byte) (*store.Session, *store.User, error)
+	TouchSession(ctx context.Context, id int64, at time.Time) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
+	draftStore
+	tokenStore
+}
+
 // Manager makes, finds and ends sessions.
 type Manager struct {
 	Now    func() time.Time           // the clock
 	Prefix func(*http.Request) string // the path that the site is mounted under, "" or "/toaster", for the cookie's Path
 
 	cfg    *config.Config
-	db     *store.DB
+	db     sessionStore
 	keys   [][]byte // the site's, in pairs, newest first
 	codecs []securecookie.Codec
 }
 
 // New reads the keys of cfg. An error tells the administrator what to do.
-func New(cfg *config.Config, db *store.DB) (*Manager, error) {
+func New(cfg *config.Config, db sessionStore) (*Manager, error) {
 	keys, err := cfg.KeyPairs()
 	if err != nil {
 		return nil, err

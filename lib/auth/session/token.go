@@ -1,12 +1,20 @@
 package session
 
 import (
+	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/store"
 )
+
+// tokenStore is what API tokens need of the database.
+type tokenStore interface {
+	TokenByDigest(ctx context.Context, digest []byte) (*store.Token, *store.User, error)
+	TouchToken(ctx context.Context, id int64, at time.Time) error
+}
 
 // bearer returns the token of an "Authorization: Bearer" header (RFC 6750, 2.1). Other schemes are not ours: the web
 // server may ask for a password of its own.

@@ -100,7 +100,7 @@ func TestBuildKitConformance(t *testing.T) {
 	result := table{}
 	for name, action := range results {
 		log := logs[name]
-		v, why := judge(action, log)
+		v, why := classify(action, log)
 		if k, ok := known[name]; ok && v == wrong {
 			v, why = k.verdict, k.why
 		}
@@ -150,8 +150,8 @@ var (
 	space        = regexp.MustCompile(`\s+`)
 )
 
-// judge sorts a test by what it printed.
-func judge(action, log string) (verdict, string) {
+// classify sorts a test by what it printed.
+func classify(action, log string) (verdict, string) {
 	if action == "pass" {
 		return equal, ""
 	}

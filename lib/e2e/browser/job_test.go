@@ -92,7 +92,7 @@ func TestAJobWithoutScripts(t *testing.T) {
 	w.follow(click("form.form button[type=submit]"))
 	w.says("unknown instruction")
 	w.do(empty("#text"), keys("#text", simple))
-	w.follow(click("form.form button[type=submit]"))
+	w.follow(keys("#name", "by Enter"+kb.Enter)) // the first button: it builds
 	w.says("Build 1")
 	stop := s.builds(quick)
 	w.until("the build has ended", func() bool {

@@ -92,8 +92,8 @@ func (s *site) states(w *tab) {
 	s.Helper()
 	for _, name := range jobs {
 		w.visit("/jobs/new?target=" + target)
-		w.do(keys("#text", simple), keys("#name", name+" <job>"), cdp.Evaluate[cdp.Void]("document.querySelector('[name=start]').checked = false"))
-		w.follow(click("form.form button[type=submit]"))
+		w.do(keys("#text", simple), keys("#name", name+" <job>"))
+		w.follow(click("form.form button[type=submit]:not([name])"))
 	}
 	w.visit("/jobs/" + s.id("succeeded"))
 	w.follow(click("form[action$='/start'] button"))

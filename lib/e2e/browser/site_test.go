@@ -174,7 +174,7 @@ func (s *site) builds(script string) (stop func()) {
 	ended := make(chan error, 1)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
 		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
-		Dir:  s.cfg.Paths.Builds, WorkDir: filepath.Join(s.dir, "work"), Slots: 1, Log: slog.New(slog.DiscardHandler),
+		Dir:  s.cfg.Paths.Builds, WorkDir: filepath.Join(s.dir, "work"), Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()
 	stopped := false

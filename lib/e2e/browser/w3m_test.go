@@ -49,7 +49,7 @@ func TestAJobInATextBrowser(t *testing.T) {
 	w.sees("[RUN echo hello")
 	w.goTo("Choose a target", "\r")
 	w.choose("Debian 12 bookworm")
-	w.goTo("Create job", "\r")
+	w.goTo("Build image", "\r")
 	w.sees("Build 1")
 	stop := s.builds(quick)
 	for range 60 {

@@ -35,7 +35,7 @@ func TestAPageAsksASilentControllerOnce(t *testing.T) {
 		}
 		h.well()
 	}
-	known, err := h.Store.Job(t.Context(), h.ann.ID, job.ID)
+	known, err := h.db.Job(t.Context(), h.ann.ID, job.ID)
 	if err != nil || known.SeenAt.After(seen.Add(time.Second)) {
 		t.Errorf("the page takes its states for those of %v; they were seen until %v", known.SeenAt, seen)
 	}

@@ -38,8 +38,9 @@ func TestErrand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &fixture{T: t, Service: service(t, e.Database, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
-	if h.ann, err = h.Store.UserByEmail(t.Context(), "ann@example.org"); err != nil {
+	db := openDB(t, e.Database)
+	h := &fixture{T: t, db: db, Service: service(t, db, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
+	if h.ann, err = h.db.UserByEmail(t.Context(), "ann@example.org"); err != nil {
 		t.Fatal(err)
 	}
 	switch e.Do {
@@ -148,7 +149,7 @@ func TestAProcessKilledAtEachRequest(t *testing.T) {
 // only is the one job that there is.
 func (h *fixture) only() *store.Job {
 	h.Helper()
-	page, err := h.Store.Jobs(h.Context(), h.ann.ID, store.JobQuery{})
+	page, err := h.db.Jobs(h.Context(), h.ann.ID, store.JobQuery{})
 	if err != nil || len(page.Jobs) != 1 {
 		h.Fatalf("%+v, %v", page, err)
 	}

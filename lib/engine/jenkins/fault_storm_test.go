@@ -47,7 +47,7 @@ func TestAStorm(t *testing.T) {
 // program does what CGI programs and cron do, until stop.
 func (h *fixture) program(jobs []*store.Job, stop chan struct{}) {
 	engine := engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Call = 200 * time.Millisecond })
-	s := service(h.T, h.database, &scripted{ran: h.engine.ran, script: h.engine.script, Engine: engine})
+	s := service(h.T, openDB(h.T, h.database), &scripted{ran: h.engine.ran, script: h.engine.script, Engine: engine})
 	s.Now = h.Now
 	for {
 		select {

@@ -27,6 +27,7 @@ type fixture struct {
 	*jobs.Service
 	controller *jenkinstest.Server
 	database   string
+	db         *store.DB
 	engine     *scripted
 	ann        *store.User
 	ahead      atomic.Int64
@@ -63,30 +64,36 @@ func newFixture(t *testing.T, opt jenkinstest.Options) *fixture {
 	s := jenkinstest.Start(t, opt)
 	h := &fixture{T: t, controller: s, database: path}
 	h.engine = &scripted{Engine: engineOn(t, s, patient), ran: filepath.Join(dir, "ran")}
-	h.Service = service(t, path, h.engine)
+	h.db = openDB(t, path)
+	h.Service = service(t, h.db, h.engine)
 	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
 	h.ann = &store.User{Email: "ann@example.org", Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
-	if err := h.Store.AddUser(t.Context(), h.ann); err != nil {
+	if err := h.db.AddUser(t.Context(), h.ann); err != nil {
 		t.Fatal(err)
 	}
 	return h
 }
 
-// service is what a program makes of its configuration.
-func service(t *testing.T, database string, e engine.Engine) *jobs.Service {
+func openDB(t *testing.T, path string) *store.DB {
 	t.Helper()
-	db, err := store.Open(t.Context(), database)
+	db, err := store.Open(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// service is what a program makes of its configuration.
+func service(t *testing.T, db *store.DB, e engine.Engine) *jobs.Service {
+	t.Helper()
 	targets, err := target.LoadTargets("../../../conf/targets.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return jobs.New(jobs.Service{
-		Reconciler: reconcile.Reconciler{Store: db, Engine: e, Now: time.Now, Logger: quietly},
-		Targets:    func() (*target.Targets, error) { return targets, nil }, Version: "test",
+		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: e, Now: time.Now, Logger: quietly},
+		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
 		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 	})
 }

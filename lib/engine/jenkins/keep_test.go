@@ -90,7 +90,7 @@ func TestAKeptBuildIsKeptInJenkins(t *testing.T) {
 	if got := h.images(job); !slices.Equal(got, []int{1, 2, 3}) {
 		t.Errorf("Jenkins has the images of %v", got)
 	}
-	if b, err := h.Store.Build(t.Context(), h.ann.ID, job.ID, 2); err != nil || !b.Kept {
+	if b, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 2); err != nil || !b.Kept {
 		t.Errorf("what somebody keeps in Jenkins: %+v, %v", b, err)
 	}
 	for _, number := range []int{1, 2} {

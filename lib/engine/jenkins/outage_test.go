@@ -15,7 +15,7 @@ import (
 
 // remembers lets the fixture's programs remember together, as a real site's do.
 func (h *fixture) remembers() {
-	outages := &reconcile.OutageStore{Store: h.Store, Now: h.Now, Logger: quietly}
+	outages := &reconcile.OutageStore{Store: h.db, Now: h.Now, Logger: quietly}
 	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
 }
 

@@ -31,7 +31,7 @@ func TestAFailureNobodyWatchedIsKnown(t *testing.T) {
 				b.Failure.String() != "Line 133 failed (exit code 2)" {
 				t.Errorf("%v, step %d of %d, line %d, %q, %v", b.State, b.Step, b.Steps, b.StepLine, b.Failure, err)
 			}
-			state, err := h.Store.ScanState(h.Context(), b)
+			state, err := h.db.ScanState(h.Context(), b)
 			if err != nil || len(state.Phases) != 1 || len(state.Rest) > 0 {
 				t.Errorf("%+v, %v", state, err)
 			}

@@ -18,10 +18,21 @@ import (
 	"toaster.do/lib/store"
 )
 
+// runnerStore is what a runner needs of the database.
+type runnerStore interface {
+	LocalDiscarded(ctx context.Context, d store.Discard) error
+	LocalDiscards(ctx context.Context) (found []store.Discard, err error)
+	LocalDraining(ctx context.Context) (runners []string, err error)
+	LocalFinish(ctx context.Context, e store.LocalEnd, place func() error) (found bool, err error)
+	LocalOpen(ctx context.Context) (running []store.LocalBuild, waiting int, err error)
+	LocalTake(ctx context.Context, runner string, now time.Time,
+		prepare func(store.LocalBuild) error) (b store.LocalBuild, j store.LocalJob, ok bool, err error)
+}
+
 // Dispatcher is the half of a runner that knows the database: it says what is to be built, and writes down what came of
 // it. Several runners may share a queue.
 type Dispatcher struct {
-	DB   *store.DB
+	DB   runnerStore
 	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
 	Log  *slog.Logger                        // nil: the default
@@ -45,8 +56,8 @@ func (q *Dispatcher) Run(conn io.ReadWriteCloser) error {
 	if first.Hello == nil || !isRunner(first.Hello.Runner) {
 		return fmt.Errorf("runner: the half that builds could not begin: %s", first.Error)
 	}
-	d.id, d.slots = first.Hello.Runner, first.Hello.Slots
-	d.done = make(chan int64, d.slots)
+	d.id, d.concurrency = first.Hello.Runner, first.Hello.Concurrency
+	d.done = make(chan int64, d.concurrency)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.ctx, d.closing = ctx, cancel
@@ -65,13 +76,13 @@ func (q *Dispatcher) Run(conn io.ReadWriteCloser) error {
 type dispatcher struct {
 	Dispatcher
 	*wire
-	id      string
-	slots   int
-	running map[int64]bool // by ticket; true: its stop was asked for
-	done    chan int64
-	drains  bool // no more builds are taken: see Drain
-	ctx     context.Context
-	closing func() // ends ctx, when the runner is to end
+	id          string
+	concurrency int
+	running     map[int64]bool // by ticket; true: its stop was asked for
+	done        chan int64
+	drains      bool // no more builds are taken: see Drain
+	ctx         context.Context
+	closing     func() // ends ctx, when the runner is to end
 
 	mu   sync.Mutex
 	last int64
@@ -148,7 +159,7 @@ func (d *dispatcher) receiveReplies() {
 }
 
 func (d *dispatcher) loop(ctx context.Context) {
-	d.Log.Info("runner starts", "runner", d.id, "slots", d.slots)
+	d.Log.Info("runner starts", "runner", d.id, "concurrency", d.concurrency)
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var pause time.Time
@@ -207,7 +218,7 @@ func (d *dispatcher) poll(ctx context.Context) error {
 	if d.drains = slices.Contains(draining, d.id); d.drains {
 		return nil
 	}
-	for ; waiting > 0 && len(d.running) < d.slots && ctx.Err() == nil; waiting-- {
+	for ; waiting > 0 && len(d.running) < d.concurrency && ctx.Err() == nil; waiting-- {
 		if took, err := d.startNext(ctx); err != nil || !took {
 			return err
 		}

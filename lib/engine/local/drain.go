@@ -12,11 +12,17 @@ import (
 	"toaster.do/lib/store"
 )
 
+// drainStore is what draining needs of the database.
+type drainStore interface {
+	LocalDrain(ctx context.Context, runners []string) error
+	LocalOpen(ctx context.Context) (running []store.LocalBuild, waiting int, err error)
+}
+
 // Drain has the runners of this host that live take no more builds, and returns when all have ended, which they do with
 // the builds that they have. One that begins meanwhile is none of them. Say is told what it waits for. After the limit,
 // unless that is 0, or when ctx ends, it is a FailedPrecondition that names the builds that still run: the runners go on as they
 // were asked to.
-func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, say func(string)) error {
+func Drain(ctx context.Context, db drainStore, dir string, limit time.Duration, say func(string)) error {
 	alive := func() (ids []string) {
 		AsRoot(func() error { ids = liveRunnerIDs(dir); return nil })
 		return ids
@@ -66,7 +72,7 @@ func Drain(ctx context.Context, db *store.DB, dir string, limit time.Duration, s
 }
 
 // buildsOf names the builds that runners have.
-func buildsOf(ctx context.Context, db *store.DB, runners []string) (names []string, err error) {
+func buildsOf(ctx context.Context, db drainStore, runners []string) (names []string, err error) {
 	running, _, err := db.LocalOpen(ctx)
 	for _, b := range running {
 		if slices.Contains(runners, b.Runner) {

@@ -25,9 +25,24 @@ import (
 	"toaster.do/lib/store"
 )
 
+// queueStore is what the engine needs of the database.
+type queueStore interface {
+	LocalCreate(ctx context.Context, j store.LocalJob) error
+	LocalEnable(ctx context.Context, name string, enabled bool) error
+	LocalForget(ctx context.Context, name string, number int) error
+	LocalOpen(ctx context.Context) (running []store.LocalBuild, waiting int, err error)
+	LocalRemove(ctx context.Context, name string) error
+	LocalStart(ctx context.Context, name string, now time.Time) (ticket int64, err error)
+	LocalStop(ctx context.Context, name string, number int) error
+	LocalBuild(ctx context.Context, name string, number int) (b store.LocalBuild, err error)
+	LocalArtifacts(ctx context.Context, ticket int64) (all []store.Artifact, err error)
+	LocalStatuses(ctx context.Context, names []string, recent int) (map[string]*store.LocalStatus, error)
+	LocalDraining(ctx context.Context) (runners []string, err error)
+}
+
 // Engine is a engine.Engine on this host.
 type Engine struct {
-	db  *store.DB
+	db  queueStore
 	dir string
 }
 
@@ -38,7 +53,7 @@ var (
 
 // New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
 // JOB/NUMBER/dist/; other names in dir begin with @, which no job's name does.
-func New(db *store.DB, dir string) *Engine { return &Engine{db: db, dir: dir} }
+func New(db queueStore, dir string) *Engine { return &Engine{db: db, dir: dir} }
 
 // Create defines a job. See engine.Engine.
 func (e *Engine) Create(ctx context.Context, job engine.Job) error {
@@ -104,9 +119,9 @@ func (e *Engine) Health(ctx context.Context) engine.Health {
 	slots := engine.Slots{}
 	h := engine.Health{Reachable: true, Queue: waiting, Message: i18n.T(noRunner)}
 	for _, r := range runners(e.dir) {
-		slots.Total += r.slots
+		slots.Total += r.concurrency
 		if r.responsive() {
-			slots.Online += r.slots
+			slots.Online += r.concurrency
 			h.Message = i18n.Text{}
 		}
 	}

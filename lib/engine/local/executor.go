@@ -24,7 +24,7 @@ type Executor struct {
 	WorkDir       string                              // where builds work, each in a folder that goes when it ends
 	Make          func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
 	Separate      bool                                // the Dispatcher is another user's, who may own no path
-	Slots         int                                 // builds at once, at least 1
+	Concurrency   int                                 // builds at once, at least 1
 	IDs           []int                               // each slot's first of 65536 subordinate ids; empty: any
 	Env           []string                            // for the scripts, beside what all get
 	TimeLimit     time.Duration                       // a build's, whose job has none of its own; 0: no limit
@@ -69,7 +69,7 @@ func (k *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 		return fmt.Errorf("runner: %w", err)
 	}
 	defer e.close()
-	if err := e.send(reply{Hello: &hello{e.id, e.Slots}}); err != nil {
+	if err := e.send(reply{Hello: &hello{e.id, e.Concurrency}}); err != nil {
 		return fmt.Errorf("runner: the half that knows the database is gone: %w", err)
 	}
 	gone := make(chan error, 1)
@@ -95,7 +95,7 @@ func (k *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 }
 
 func (e *executor) open() (err error) {
-	e.Slots = max(e.Slots, 1)
+	e.Concurrency = max(e.Concurrency, 1)
 	if e.Log == nil {
 		e.Log = slog.Default()
 	}
@@ -122,11 +122,11 @@ func (e *executor) open() (err error) {
 	if err != nil {
 		return err
 	}
-	for i := range e.Slots {
-		e.free = append(e.free, e.Slots-1-i)
+	for i := range e.Concurrency {
+		e.free = append(e.free, e.Concurrency-1-i)
 	}
 	e.lock, err = lockFile(e.runnerFile(),
-		func() error { return os.WriteFile(e.runnerFile(), fmt.Appendln(nil, e.Slots), 0o640) })
+		func() error { return os.WriteFile(e.runnerFile(), fmt.Appendln(nil, e.Concurrency), 0o640) })
 	if err != nil {
 		e.close()
 		return err
@@ -152,7 +152,7 @@ func (e *executor) claimIDs() error {
 			continue
 		}
 		e.claimed = append(e.claimed, f)
-		if mine = append(mine, first); len(mine) == e.Slots {
+		if mine = append(mine, first); len(mine) == e.Concurrency {
 			break
 		}
 	}
@@ -160,7 +160,7 @@ func (e *executor) claimIDs() error {
 		return errors.New(
 			"another runner uses all the user ids that builds have here: add more to /etc/subuid and /etc/subgid")
 	}
-	e.IDs, e.Slots = mine, len(mine)
+	e.IDs, e.Concurrency = mine, len(mine)
 	return nil
 }
 

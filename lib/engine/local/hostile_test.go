@@ -96,7 +96,7 @@ func newHostile(t *testing.T, k Executor) *hostile {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.Log, k.Slots = slog.New(slog.NewTextHandler(t.Output(), nil)), max(k.Slots, 1)
+	k.Log, k.Concurrency = slog.New(slog.NewTextHandler(t.Output(), nil)), max(k.Concurrency, 1)
 	if k.Make == nil {
 		k.Make = theDockerfile
 	}

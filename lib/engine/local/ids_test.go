@@ -9,7 +9,7 @@ import (
 )
 
 // Each build that runs has ids that no other has, whichever runner it is of.
-func TestSlotsShareNoIDs(t *testing.T) {
+func TestBuildsShareNoIDs(t *testing.T) {
 	h := newFixture(t)
 	ids := []int{200000, 265536, 331072}
 	h.runner(func(r *Runner) { r.IDs = ids })
@@ -26,9 +26,9 @@ func TestSlotsShareNoIDs(t *testing.T) {
 		t.Errorf("the ids are %q", seen)
 	}
 	// A second runner gets what is left, and a third nothing.
-	second := newHostile(t, Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids, Slots: 2})
-	if second.Slots != 1 {
-		t.Errorf("it has %d slots", second.Slots)
+	second := newHostile(t, Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids, Concurrency: 2})
+	if second.Concurrency != 1 {
+		t.Errorf("it has %d slots", second.Concurrency)
 	}
 	dispatcherConn, executorConn, err := connPair()
 	if err != nil {

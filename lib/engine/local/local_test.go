@@ -43,7 +43,7 @@ func runnerMain(settings string) error {
 	if err := json.Unmarshal([]byte(settings), &h); err != nil {
 		return err
 	}
-	if os.Getenv(asQueue) != "" {
+	if os.Getenv(asDispatcher) != "" {
 		conn, err := DispatcherConn()
 		if err != nil {
 			return err
@@ -63,10 +63,10 @@ func runnerMain(settings string) error {
 		return err
 	}
 	if user != nil {
-		k := Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+		k := Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Concurrency: 2,
 			OutputLimit: h.OutputLimit, IDs: h.IDs}
 		cmd := exec.Command("/proc/self/exe")
-		cmd.Env = append(os.Environ(), asQueue+"=1")
+		cmd.Env = append(os.Environ(), asDispatcher+"=1")
 		cmd.Stderr = os.Stderr
 		return k.RunSeparate(ctx, cmd, user)
 	}
@@ -75,13 +75,13 @@ func runnerMain(settings string) error {
 		return err
 	}
 	defer db.Close()
-	r := Runner{DB: db, Executor: Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Slots: 2,
+	r := Runner{DB: db, Executor: Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Concurrency: 2,
 		OutputLimit: h.OutputLimit, Log: slog.Default()}}
 	return r.Run(ctx)
 }
 
-// asQueue names the variable that makes a runner the half that knows the database.
-const asQueue = "LOCAL_TEST_QUEUE"
+// asDispatcher names the variable that makes a runner the half that knows the database.
+const asDispatcher = "LOCAL_TEST_DISPATCHER"
 
 // theDockerfile makes scripts as these tests want them: what the source calls a Dockerfile is the script.
 func theDockerfile(src engine.Source) ([]byte, error) { return src.Dockerfile, nil }
@@ -128,7 +128,7 @@ func fixtureIn(t *testing.T, dir string) *fixture {
 func (h *fixture) runner(change func(*Runner)) (end func()) {
 	h.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	r := Runner{DB: h.db, Executor: Executor{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Slots: 2,
+	r := Runner{DB: h.db, Executor: Executor{Make: theDockerfile, Dir: h.Dir, WorkDir: h.WorkDir, Concurrency: 2,
 		OutputLimit: h.OutputLimit, Log: slog.New(slog.NewTextHandler(h.Output(), nil))}}
 	if change != nil {
 		change(&r)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// runnersFolder holds a file for each runner, named by its id. It says how many slots the runner has, its
+// runnersFolder holds a file for each runner, named by its id. It says how many builds the runner runs at once, its
 // time is the runner's last sign of life, and the runner holds a lock on it.
 const runnersFolder = "@runners"
 
@@ -23,9 +23,9 @@ const (
 
 // runner is a runner that lives.
 type runner struct {
-	id    string
-	slots int
-	seen  time.Time
+	id          string
+	concurrency int
+	seen        time.Time
 }
 
 func (r runner) responsive() bool { return time.Since(r.seen) < hangTimeout }
@@ -39,9 +39,9 @@ func runners(dir string) (all []runner) {
 			continue
 		}
 		text, _ := os.ReadFile(path)
-		slots, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+		concurrency, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 		if fi, err := os.Stat(path); err == nil {
-			all = append(all, runner{id: entry.Name(), slots: slots, seen: fi.ModTime()})
+			all = append(all, runner{id: entry.Name(), concurrency: concurrency, seen: fi.ModTime()})
 		}
 	}
 	return all

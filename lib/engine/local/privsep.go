@@ -47,7 +47,7 @@ func (k *Executor) RunSeparate(ctx context.Context, cmd *exec.Cmd, user *syscall
 	kill := time.AfterFunc(shutdownGrace, func() { AsRoot(cmd.Process.Kill) })
 	defer kill.Stop()
 	if ended := cmd.Wait(); ended != nil {
-		return fmt.Errorf("runner: the half that knows the database failed (%w): it has said why", ended)
+		return fmt.Errorf("runner: the half that knows the database failed (%w): its output has the reason", ended)
 	}
 	return err
 }
@@ -60,6 +60,6 @@ func DispatcherConn() (*os.File, error) {
 		return nil, fmt.Errorf("this is for the runner alone: %w", err)
 	}
 	syscall.CloseOnExec(dispatcherFD)
-	os.WriteFile("/proc/self/comm", []byte("toaster-queue"), 0) // what ps calls it
+	os.WriteFile("/proc/self/comm", []byte("runner-dispatch"), 0) // what ps calls it
 	return os.NewFile(dispatcherFD, "queue"), nil
 }

@@ -3,15 +3,13 @@ package local
 import (
 	"context"
 	"errors"
-
-	"toaster.do/lib/store"
 )
 
 // Runner is Dispatcher and Executor in one process. It takes builds from the queue and runs them; several runners may
 // share a queue.
 type Runner struct {
 	Executor
-	DB *store.DB
+	DB runnerStore
 }
 
 // Run takes and runs builds until ctx ends. Then it stops those that run, which end as aborted within ten

@@ -91,7 +91,7 @@ func TestRunnersTimeLimit(t *testing.T) {
 
 func TestShutdownLosesBuildsAndKeepsStarts(t *testing.T) {
 	h := newFixture(t)
-	end := h.runner(func(r *Runner) { r.Slots = 1 })
+	end := h.runner(func(r *Runner) { r.Concurrency = 1 })
 	h.create("runs", "trap '' TERM", "echo begun", "sleep 600", "sleep 600")
 	h.create("waits", "echo hello")
 	b := h.becomes("runs", h.start("runs"), engine.Running)

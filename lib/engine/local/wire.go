@@ -65,8 +65,8 @@ type reply struct {
 
 // hello is the Executor's first word.
 type hello struct {
-	Runner string
-	Slots  int
+	Runner      string
+	Concurrency int
 }
 
 // end is how a build ended.

@@ -13,9 +13,15 @@ import (
 	"toaster.do/lib/store"
 )
 
+// settingStore is what an OutageStore needs of the database.
+type settingStore interface {
+	Setting(ctx context.Context, name string) (value string, err error)
+	SetSetting(ctx context.Context, name string, value string) error
+}
+
 // OutageStore keeps in the database that an engine is unavailable, so that not every request waits for it again.
 type OutageStore struct {
-	Store  *store.DB
+	Store  settingStore
 	Now    func() time.Time
 	Logger *slog.Logger
 }

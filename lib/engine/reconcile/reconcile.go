@@ -13,6 +13,24 @@ import (
 	"toaster.do/lib/store"
 )
 
+// pushStore is what telling the engine needs of the database.
+type pushStore interface {
+	settingStore
+	ClaimStart(ctx context.Context, b *store.Build, now time.Time, patience time.Duration) (bool, error)
+	ClearEngineRevision(ctx context.Context, id string) error
+	DeleteJob(ctx context.Context, id string, now time.Time) error
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	KeptOutOfSync(ctx context.Context, id string) (builds []*store.Build, err error)
+	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
+	SetEngineEnabled(ctx context.Context, id string, enabled bool) error
+	SetEngineKept(ctx context.Context, b *store.Build) error
+	SetEngineRevision(ctx context.Context, id string, revision int) error
+	SetTicket(ctx context.Context, b *store.Build, ticket string) error
+	UnclaimStart(ctx context.Context, b *store.Build) error
+	UnfinalizedBuilds(ctx context.Context, id string) (builds []*store.Build, err error)
+	UnfinishedJobs(ctx context.Context) (jobs []*store.Job, err error)
+}
+
 // reconcileJob tells the engine what the database says of a job and the engine doesn't know yet: remove it, define
 // it, switch it, stop and start its builds, fetch the results of those that have ended. Each step is written
 // down after it was taken, and taking one twice does no harm, so that it can be cut off anywhere and
@@ -65,11 +83,11 @@ func (r *Reconciler) syncKept(ctx context.Context, job *store.Job) error {
 	if !ok {
 		return nil
 	}
-	untold, err := r.Store.KeptOutOfSync(ctx, job.ID)
+	outdated, err := r.Store.KeptOutOfSync(ctx, job.ID)
 	if err != nil {
 		return err
 	}
-	for _, b := range untold {
+	for _, b := range outdated {
 		if err := keeper.Keep(ctx, job.EngineName, b.EngineNumber, b.Kept); err != nil {
 			return err
 		}

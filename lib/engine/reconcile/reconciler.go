@@ -12,10 +12,22 @@ import (
 	"toaster.do/lib/store"
 )
 
+// jobStore is what a Reconciler needs of the database.
+type jobStore interface {
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
+	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	Jobs(ctx context.Context, owner int64, q store.JobQuery) (page store.JobPage, err error)
+	SetEngineError(ctx context.Context, id string, message string) error
+	pushStore
+	refreshStore
+	resultStore
+}
+
 // Reconciler has the engine do what the database says, and writes down what the engine says of it. What cannot be done
 // now is left over for the next request, or for Reconcile.
 type Reconciler struct {
-	Store  *store.DB
+	Store  jobStore
 	Engine engine.Engine
 	Now    func() time.Time
 	Logger *slog.Logger

@@ -11,6 +11,16 @@ import (
 	"toaster.do/lib/store"
 )
 
+// refreshStore is what asking the engine needs of the database.
+type refreshStore interface {
+	ClearEngineRevision(ctx context.Context, id string) error
+	HighestEngineNumber(ctx context.Context, id string) (n int, err error)
+	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
+	Observe(ctx context.Context, id string, seen time.Time, builds []store.Observation) error
+	SetEngineError(ctx context.Context, id string, message string) error
+	UnfinalizedBuilds(ctx context.Context, id string) (builds []*store.Build, err error)
+}
+
 // refreshJob brings one job up to date for its page: what the engine says, how far the log is, what the engine is still
 // to do. It reports whether the database may have changed.
 func (r *Reconciler) refreshJob(ctx context.Context, job *store.Job) bool {

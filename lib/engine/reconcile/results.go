@@ -15,6 +15,17 @@ import (
 	"toaster.do/lib/store"
 )
 
+// resultStore is what logs and artifacts need of the database.
+type resultStore interface {
+	Artifacts(ctx context.Context, owner int64, id string, number int) (list []store.Artifact, err error)
+	EngineBuild(ctx context.Context, owner int64, id string, number int) (name string, b *store.Build, err error)
+	Finalize(ctx context.Context, b *store.Build, artifacts []store.Artifact) error
+	GoodPhases(ctx context.Context, id string) (list [][]store.Phase, err error)
+	SaveScan(ctx context.Context, b *store.Build, s store.Scan, whole bool) error
+	ScanState(ctx context.Context, b *store.Build) (s store.Scan, err error)
+	UnfinalizedBuilds(ctx context.Context, id string) (builds []*store.Build, err error)
+}
+
 // finalize fetches what is left to know of a build that has ended: its last step and its artifacts.
 func (r *Reconciler) finalize(ctx context.Context, job *store.Job, b *store.Build) error {
 	if b.EngineNumber == 0 {

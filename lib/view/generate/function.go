@@ -64,7 +64,7 @@ func (f *function) page(t *template.Template, data types.Type) (err error) {
 		"Admin":  {code: "v.Admin", of: types.Typ[types.Bool]},
 		"Notice": {code: "v.Notice", of: keyType},
 	}
-	for _, name := range []string{"Site", "Prefix", "Person", "Here", "ID"} {
+	for _, name := range []string{"Site", "Prefix", "User", "Here", "ID"} {
 		dot[name] = value{code: "v." + name, of: types.Typ[types.String]}
 	}
 	f.part(f.parts[t.Name()], value{record: dot})

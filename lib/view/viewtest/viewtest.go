@@ -42,7 +42,7 @@ func Compare[D any](t *testing.T, page *view.Template[D]) {
 // render renders a page in each language, with random values of the layout's.
 func (r *random) render(page view.Page) error {
 	v := view.View{Admin: r.IntN(2) == 0}
-	for _, s := range []*string{&v.Site, &v.Prefix, &v.Person, &v.Here, &v.ID, (*string)(&v.Notice)} {
+	for _, s := range []*string{&v.Site, &v.Prefix, &v.User, &v.Here, &v.ID, (*string)(&v.Notice)} {
 		*s = r.text()
 	}
 	for _, v.Lang = range view.Languages {

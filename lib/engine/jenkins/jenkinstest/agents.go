@@ -16,10 +16,10 @@ type Agent struct {
 // node is an agent with its executors.
 type node struct {
 	Agent
-	slots []*build // what each executor does
+	executors []*build // what each executor does
 }
 
-func newNode(a Agent) *node { return &node{Agent: a, slots: make([]*build, max(1, a.Executors))} }
+func newNode(a Agent) *node { return &node{Agent: a, executors: make([]*build, max(1, a.Executors))} }
 
 func (n *node) has(label string) bool { return n.Name == label || slices.Contains(n.Labels, label) }
 
@@ -33,14 +33,14 @@ func (s *Server) labelled(label string) (all []*node) {
 	return all
 }
 
-// freeSlot finds an executor for a job with a label.
-func (s *Server) freeSlot(label string) (*node, int) {
+// freeExecutor finds an executor for a job with a label.
+func (s *Server) freeExecutor(label string) (*node, int) {
 	for _, n := range s.nodes {
 		if n.Offline || label != "" && !n.has(label) || label == "" && n.Exclusive {
 			continue
 		}
-		if slot := slices.Index(n.slots, nil); slot >= 0 {
-			return n, slot
+		if executor := slices.Index(n.executors, nil); executor >= 0 {
+			return n, executor
 		}
 	}
 	return nil, 0
@@ -88,7 +88,7 @@ func (s *Server) LoseAgent(agent string) {
 // allBuilding are the builds that have an executor.
 func (s *Server) allBuilding() (all []*build) {
 	for _, n := range s.nodes {
-		for _, b := range n.slots {
+		for _, b := range n.executors {
 			if b != nil && b.cookie != "" {
 				all = append(all, b)
 			}
@@ -99,7 +99,7 @@ func (s *Server) allBuilding() (all []*build) {
 
 func (s *Server) busyExecutors() (count int) {
 	for _, n := range s.nodes {
-		for _, b := range n.slots {
+		for _, b := range n.executors {
 			if b != nil {
 				count++
 			}
@@ -127,8 +127,8 @@ func (s *Server) computerFields() fields {
 			class = "hudson.model.Hudson$MasterComputer"
 		}
 		labels := append(slices.Clone(n.Labels), n.Name)
-		return fields{"_class": class, "displayName": n.Name, "offline": n.Offline, "numExecutors": len(n.slots),
-			"executors":      list(n.slots, func(b *build) fields { return fields{"idle": b == nil} }),
+		return fields{"_class": class, "displayName": n.Name, "offline": n.Offline, "numExecutors": len(n.executors),
+			"executors":      list(n.executors, func(b *build) fields { return fields{"idle": b == nil} }),
 			"assignedLabels": list(labels, func(name string) fields { return fields{"name": name} })}
 	})
 	return fields{"_class": "hudson.model.ComputerSet", "busyExecutors": s.busyExecutors(), "computer": all}

@@ -15,16 +15,16 @@ import (
 
 // build is one of a job.
 type build struct {
-	job     *job
-	number  int
-	queueID int // -1 for a moment
-	user    string
-	cookie  string // in the environment of all its processes
-	dir     string // what is kept of it
-	node    *node
-	slot    int
-	era     int64
-	project project // the job as it was at the start
+	job      *job
+	number   int
+	queueID  int // -1 for a moment
+	user     string
+	cookie   string // in the environment of all its processes
+	dir      string // what is kept of it
+	node     *node
+	executor int
+	era      int64
+	project  project // the job as it was at the start
 
 	started   time.Time
 	duration  time.Duration
@@ -66,17 +66,17 @@ func (s *Server) building(j *job) []*build {
 }
 
 // begin makes the build of an item. It is called with the controller locked.
-func (s *Server) begin(i *item, n *node, slot int) *build {
+func (s *Server) begin(i *item, n *node, executor int) *build {
 	j := i.job
 	b := &build{
 		job: j, number: j.next, queueID: -1, user: i.user, cookie: randomHex(16),
 		dir:  filepath.Join(s.home, "jobs", j.name, "builds", fmt.Sprint(j.next)),
-		node: n, slot: slot, era: s.era.Load(), project: j.project, started: time.Now(), ended: make(chan struct{}),
+		node: n, executor: executor, era: s.era.Load(), project: j.project, started: time.Now(), ended: make(chan struct{}),
 	}
 	b.ctx, b.end = context.WithCancelCause(context.Background())
 	j.next++
 	j.builds = append([]*build{b}, j.builds...)
-	n.slots[slot] = b
+	n.executors[executor] = b
 	os.MkdirAll(b.dir, 0o755)
 	b.log, _ = os.OpenFile(filepath.Join(b.dir, "log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	return b
@@ -119,7 +119,7 @@ func (s *Server) perform(b *build, workspace string) {
 	b.say("Finished: " + result)
 	s.set(b, func() {
 		b.phase = complete
-		b.node.slots[b.slot] = nil
+		b.node.executors[b.executor] = nil
 		s.maintain()
 	})
 }
@@ -221,7 +221,7 @@ func (c *call) routeBuild(b *build, path []string) {
 	case "artifact":
 		c.artifact(b, path[1:])
 	case "stop":
-		if b.node.slots[b.slot] == b {
+		if b.node.executors[b.executor] == b {
 			if !c.post(JobCancel) {
 				return
 			}

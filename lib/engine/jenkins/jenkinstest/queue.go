@@ -111,8 +111,8 @@ func (s *Server) maintain() {
 		if s.quieting || len(s.building(i.job)) > 0 || i.job.starting {
 			continue
 		}
-		if n, slot := s.freeSlot(i.job.project.AssignedNode); n != nil {
-			s.take(i, n, slot)
+		if n, executor := s.freeExecutor(i.job.project.AssignedNode); n != nil {
+			s.take(i, n, executor)
 		}
 	}
 }
@@ -131,20 +131,20 @@ func (s *Server) later(after time.Duration, f func()) {
 
 // take gives an item to an executor: it has left the queue a moment before there is a build, and there is a build a
 // moment before it is known which item it came from.
-func (s *Server) take(i *item, n *node, slot int) {
+func (s *Server) take(i *item, n *node, executor int) {
 	i.taken = true
 	s.queue.leave(i)
 	i.job.starting = true
-	n.slots[slot] = &build{job: i.job}
+	n.executors[executor] = &build{job: i.job}
 	s.later(s.opt.LeaveWindow*2/3, func() {
 		i.job.starting = false
-		n.slots[slot] = nil
+		n.executors[executor] = nil
 		if i.job.deleting {
 			i.cancelled = true
 			s.maintain()
 			return
 		}
-		b := s.begin(i, n, slot)
+		b := s.begin(i, n, executor)
 		s.later(s.opt.LeaveWindow/3, func() {
 			b.queueID, i.build = i.id, b
 			s.launch(b)

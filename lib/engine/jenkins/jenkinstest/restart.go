@@ -102,7 +102,7 @@ func (s *Server) Kill() {
 // launching tells whether an executor has taken something that doesn't run yet.
 func (s *Server) launching() bool {
 	for _, n := range s.nodes {
-		for _, b := range n.slots {
+		for _, b := range n.executors {
 			if b != nil && !s.live[b] {
 				return true
 			}
@@ -124,7 +124,7 @@ func (s *Server) forget() {
 	s.quieting = false
 	clear(s.crumbs)
 	for _, n := range s.nodes {
-		clear(n.slots)
+		clear(n.executors)
 	}
 	for _, j := range s.jobs {
 		j.starting = false

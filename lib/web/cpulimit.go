@@ -26,18 +26,18 @@ var (
 	errGone = apperr.New(apperr.Unavailable, "The request was canceled.", "Try again.")
 )
 
-// leash bounds what a CGI program takes for its one request: web servers do it in part, each another.
-type leash struct {
+// cpuLimit bounds what a CGI program takes for its one request: web servers do it in part, each another.
+type cpuLimit struct {
 	processor uint64        // seconds: then the request ends with an answer
 	more      uint64        // seconds after these: the kernel ends the process
 	quiet     time.Duration // most requests end before: it watches nothing until then
 	grace     time.Duration // from when nobody waits for the answer until the process ends
 }
 
-var usualLeash = leash{processor: 60, more: 15, quiet: time.Second, grace: 5 * time.Second}
+var defaultCPULimit = cpuLimit{processor: 60, more: 15, quiet: time.Second, grace: 5 * time.Second}
 
 // serve answers the request of the environment.
-func (l leash) serve(h http.Handler) error {
+func (l cpuLimit) serve(h http.Handler) error {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(unix.RLIMIT_CPU, &limit) == nil {
 		limit.Cur, limit.Max = min(limit.Cur, l.processor), min(limit.Max, l.processor+l.more)
@@ -51,7 +51,7 @@ func (l leash) serve(h http.Handler) error {
 }
 
 // watch ends the request when the process has used its time, or when nobody reads its answer.
-func (l leash) watch(end context.CancelCauseFunc) {
+func (l cpuLimit) watch(end context.CancelCauseFunc) {
 	busy := make(chan os.Signal, 1)
 	signal.Notify(busy, syscall.SIGXCPU)
 	go func() {

@@ -19,7 +19,7 @@ import (
 // TestMain lets the test's own program be a CGI program that is busy.
 func TestMain(m *testing.M) {
 	if kind := os.Getenv("TOASTER_TEST_BUSY"); kind != "" {
-		l := leash{processor: 1, more: 1, quiet: 50 * time.Millisecond, grace: 200 * time.Millisecond}
+		l := cpuLimit{processor: 1, more: 1, quiet: 50 * time.Millisecond, grace: 200 * time.Millisecond}
 		_ = l.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { busy(kind, w, r) }))
 		os.Exit(0)
 	}

@@ -9,7 +9,6 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
-	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"

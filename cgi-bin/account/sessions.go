@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -14,8 +15,8 @@ import (
 // sessionRow is a place where somebody is logged in.
 type sessionRow struct {
 	*store.Session
-	Browser string // in a few words
-	Here    bool   // this very one
+	Browser i18n.Text // in a few words
+	Here    bool      // this very one
 }
 
 // sessionsPage lists where somebody is logged in.

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"toaster.do/lib/auth"
-	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )

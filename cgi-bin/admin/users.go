@@ -3,10 +3,6 @@ package main
 import (
 	"net/http"
 
-	"toaster.do/lib/apperr"
-	"toaster.do/lib/auth"
-	"toaster.do/lib/config"
-	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"

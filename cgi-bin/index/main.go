@@ -5,12 +5,6 @@ import (
 	"net/http"
 	"os"
 
-	"toaster.do/lib/app"
-	"toaster.do/lib/apperr"
-	"toaster.do/lib/dockerfile"
-	"toaster.do/lib/engine"
-	"toaster.do/lib/i18n"
-	"toaster.do/lib/target"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )

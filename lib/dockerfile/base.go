@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -30,9 +31,8 @@ func (t *translator) checkBase() {
 	}
 	if t.appliance {
 		base, _ := last.baseImage()
-		t.warn(last.in.Location, Note, "Appliance", fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
-			"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot),
-			"To make the whole system with the Dockerfile, start the last stage FROM "+t.plain()+", and install what it needs.")
+		t.warn(last.in.Location, Note, "Appliance", "%s", "To make the whole system with the Dockerfile, start the last stage FROM %s, and install what it needs.", fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
+			"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot), t.plain())
 	}
 }
 
@@ -74,8 +74,7 @@ func (t *translator) checkImage(s *stage) {
 		return
 	case s.foreign:
 		if i.digest == "" && (i.tag == "" || i.tag == "latest") {
-			t.warnIn(s, "BaseTagMoves", fmt.Sprintf("%s is a moving tag. The job keeps the image that it was found to be, until you look it up again.", s.image),
-				"Name a version.")
+			t.warnIn(s, "BaseTagMoves", "%s is a moving tag. The job keeps the image that it was found to be, until you look it up again.", "Name a version.", s.image)
 		}
 		return
 	}

@@ -71,7 +71,7 @@ func ContextFromDir(folder string, l Limits) (*Context, error) {
 		if f := (*apperr.Error)(nil); errors.As(err, &f) {
 			return nil, f
 		}
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: "+err.Error()+".", "Check the name and the permissions.")
+		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: %s.", "Check the name and the permissions.", err.Error())
 	}
 	return c.finish()
 }

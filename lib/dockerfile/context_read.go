@@ -9,8 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"path"
-	"sort"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"

@@ -5,7 +5,10 @@
 // The language is that of https://docs.docker.com/reference/dockerfile/ as BuildKit v0.34 builds it.
 package dockerfile
 
-import images "toaster.do/lib/image"
+import (
+	"toaster.do/lib/i18n"
+	images "toaster.do/lib/image"
+)
 
 // Source is what a person hands in.
 type Source struct {

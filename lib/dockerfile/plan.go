@@ -144,7 +144,7 @@ func (t *translator) onBuild(s *stage) {
 		}
 		cmd, err := parseTrigger(text, s.in.Location)
 		if err != nil {
-			t.fail(s.in.Location, "Syntax", "ONBUILD "+text+": "+err.Error(), "Correct the ONBUILD instruction.")
+			t.fail(s.in.Location, "Syntax", "ONBUILD %s: %s", "Correct the ONBUILD instruction.", text, err.Error())
 			continue
 		}
 		s.commands = append(s.commands, t.refer(s, command{Command: cmd, onBuild: true}))
@@ -206,8 +206,7 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 	}
 	switch {
 	case d == nil && !validReference(name):
-		t.failIn(s, loc, "CopyFromImage", what+": there is no stage of this name, and it is no valid name of an image.",
-			"Correct the name.")
+		t.failIn(s, loc, "CopyFromImage", "%s: there is no stage of this name, and it is no valid name of an image.", "Correct the name.", what)
 	case d == nil:
 		return t.imageStage(name, loc)
 	case d.index >= s.index:

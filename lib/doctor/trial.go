@@ -24,7 +24,6 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/doctor/check"
-	"toaster.do/lib/host"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/target"
 )

@@ -4,7 +4,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -145,7 +144,7 @@ func (r Range) Of(size int64) (start, length int64, err error) {
 	}
 	if start >= size || r.Length < 0 {
 		return 0, 0, apperr.New(apperr.InvalidArgument,
-			fmt.Sprintf("The requested range is not in the file: it has %d bytes.", size), "Request the whole file.")
+			"The requested range is not in the file: it has %d bytes.", "Request the whole file.", size)
 	}
 	length = size - start
 	if r.Length > 0 {

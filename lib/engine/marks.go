@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 )
 
 // What toaster's own lines in a log begin with. No program of a build can print such a line: the sandbox puts a space
@@ -116,7 +117,7 @@ func parseReason(why string) i18n.Text {
 	}
 	var args []any
 	for _, w := range words[1:] {
-		args = append(args, Printable(w, 500))
+		args = append(args, printable.Shorten(w, 500))
 	}
 	return i18n.T(key, args...)
 }

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"sync"
 
-	"toaster.do/lib/printable"
 	"toaster.do/lib/i18n"
+	"toaster.do/lib/printable"
 )
 
 // Cause is a known reason of a failure, and what to do about it.

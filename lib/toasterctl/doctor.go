@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"toaster.do/lib/app"
 	"toaster.do/lib/doctor"
 	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/image/registry"
 	"toaster.do/lib/printable"
 )
 

@@ -29,8 +29,7 @@ func (c *initCommand) owner(data string) (host.Identity, error) {
 		return a, lookup
 	}
 	if err == nil && host.Owner(fi) != a.UID {
-		return a, apperr.New(apperr.FailedPrecondition, fmt.Sprintf("%s already belongs to %s.", data, host.UserName(host.Owner(fi))),
-			fmt.Sprintf("Omit --owner, or change the owner of the folder first: chown -R %s: %s", shell.Quote(c.Owner), shell.Quote(data)))
+		return a, apperr.New(apperr.FailedPrecondition, "%s already belongs to %s.", "Omit --owner, or change the owner of the folder first: chown -R %s: %s", data, host.UserName(host.Owner(fi)), shell.Quote(c.Owner), shell.Quote(data))
 	}
 	return a, nil
 }

@@ -35,8 +35,7 @@ func (c *initCommand) Run(w *world) error {
 	s := setup{world: w}
 	err := s.make(c)
 	if errors.Is(err, fs.ErrPermission) && c.Dir+w.config+os.Getenv("TOASTER_CONF") == "" && os.Geteuid() != 0 {
-		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: "+err.Error()+".",
-			"Run “"+host.CommandAs(0)+"”, or create a site in a folder: toasterctl init --dir DIR")
+		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: %s.", "Run “%s”, or create a site in a folder: toasterctl init --dir DIR", err.Error(), host.CommandAs(0))
 	}
 	if err == nil && s.made > 0 && w.terminal() != nil {
 		fmt.Fprintln(w.err, "Next steps: create the first account (toasterctl user add --admin), then check the installation (toasterctl doctor).")

@@ -6,7 +6,6 @@ import (
 	"toaster.do/lib/api"
 	"toaster.do/lib/config"
 	"toaster.do/lib/image"
-	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
 
@@ -18,9 +17,9 @@ type jobList struct {
 // jobView is a job as the site's JSON has it, and what its administrator wants to know.
 type jobView struct {
 	api.Job
-	Owner   string    `json:"owner"`
-	Problem string    `json:"problem,omitempty"`
-	Created time.Time `json:"created_at"`
+	Owner   string     `json:"owner"`
+	Problem string     `json:"problem,omitempty"`
+	Created time.Time  `json:"created_at"`
 	Images  image.Lock `json:"images,omitempty"` // of registries, as “lock” prints them
 }
 

@@ -36,8 +36,7 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return apperr.New(apperr.PermissionDenied, fmt.Sprintf("%s belongs to %s, and you are %s.", path, host.UserName(host.Owner(fi)), host.UserName(os.Geteuid())),
-				"Run the command as the owner: "+host.CommandAs(host.Owner(fi)))
+			return apperr.New(apperr.PermissionDenied, "%s belongs to %s, and you are %s.", "Run the command as the owner: %s", path, host.UserName(host.Owner(fi)), host.UserName(os.Geteuid()), host.CommandAs(host.Owner(fi)))
 		}
 		path = filepath.Dir(path)
 	}

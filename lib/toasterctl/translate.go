@@ -91,8 +91,7 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
 		return t, src, apperr.New(apperr.TooLarge,
-			fmt.Sprintf("%s is longer than %d bytes.", s.fileLabel(), r.limits.Dockerfile),
-			"Move large heredocs to files in the build context.")
+			"%s is longer than %d bytes.", "Move large heredocs to files in the build context.", s.fileLabel(), r.limits.Dockerfile)
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
 		return t, src, apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",

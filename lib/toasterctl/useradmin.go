@@ -6,7 +6,6 @@ import (
 
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
-	"toaster.do/lib/jobs"
 	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
 )

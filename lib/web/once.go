@@ -273,5 +273,5 @@ func unknownField(name string, fields Fields) error {
 	if meant := nearest.To(strings.ToLower(name), known); meant != "" {
 		advice = "Did you mean “" + meant + "”?"
 	}
-	return apperr.New(apperr.InvalidArgument, "The field “"+name+"” is not supported here.", advice).At(name).Coded("unknown_field")
+	return apperr.New(apperr.InvalidArgument, "The field “%s” is not supported here.", "%s", name, advice).At(name).Coded("unknown_field")
 }

@@ -13,7 +13,7 @@ func TestBrowsersAreNamed(t *testing.T) {
 		"something new": "something new",
 		"":              "Unknown browser",
 	} {
-		if got := agentName(agent); got != want {
+		if got := agentName(agent); got.String() != want {
 			t.Errorf("%q is %q", agent, got)
 		}
 	}
@@ -23,7 +23,7 @@ func TestBrowsersAreNamed(t *testing.T) {
 func FuzzAgent(f *testing.F) {
 	f.Add("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
 	f.Fuzz(func(t *testing.T, agent string) {
-		if name := agentName(agent); name == "" || len(name) > max(len(agent), len("Unknown browser")) {
+		if name := agentName(agent); name.IsZero() || len(name.String()) > max(len(agent), len("Unknown browser")) {
 			t.Errorf("%q is %q", agent, name)
 		}
 	})

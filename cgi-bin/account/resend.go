@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"toaster.do/lib/auth"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
@@ -11,8 +12,9 @@ import (
 // emailForm is a form for an address.
 type emailForm struct {
 	formErrors
-	Title, Lead, Button, Action, Email string
-	Mailed                             bool
+	Title, Lead, Button i18n.Key
+	Action, Email       string
+	Mailed              bool
 }
 
 var emailFormTemplate = view.Template[emailForm]{Name: "emailform"}

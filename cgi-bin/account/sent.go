@@ -2,8 +2,8 @@ package main
 
 import (
 	"net/http"
-	"strings"
 
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
@@ -12,7 +12,7 @@ import (
 func accepted(w http.ResponseWriter, r *web.Request, what string) error {
 	if r.JSON() {
 		t := messageFor(r, what)
-		return r.Answer(w, http.StatusAccepted, map[string]any{"message": strings.Join(t.Text, " ")})
+		return r.Answer(w, http.StatusAccepted, map[string]any{"message": t.Text})
 	}
 	return r.Redirect(w, "/account/sent?for="+what)
 }
@@ -24,9 +24,10 @@ func sent(w http.ResponseWriter, r *web.Request) error {
 
 // message is a page that says something, and leads on.
 type message struct {
-	Title, Lead string
-	Text        []string
-	Link, Label string // where it leads; empty: nowhere
+	Title, Lead i18n.Key
+	Text        i18n.Key
+	Link        string
+	Label       i18n.Key // where it leads; empty: nowhere
 }
 
 var messageTemplate = view.Template[message]{Name: "message"}
@@ -36,21 +37,21 @@ func messageFor(r *web.Request, what string) message {
 	switch {
 	case what == "signup" && !r.Site.Config.Mail.On():
 		return message{"Almost done", "Your account is waiting for approval.",
-			[]string{"This site sends no emails. You can log in when an administrator has activated your account."}, "", ""}
+			"This site sends no emails. You can log in when an administrator has activated your account.", "", ""}
 	case what == "signup":
 		return message{"Check your email", "We sent you an email.",
-			[]string{"Open the link in it to activate the account. " + late}, "/account/resend", "Send again"}
+			"Open the link in it to activate the account. " + late, "/account/resend", "Send again"}
 	case what == "resend":
-		return message{"Check your email", "If an account is waiting for activation, we sent an email to its address.", []string{late}, "/account/signup", "Sign up again"}
+		return message{"Check your email", "If an account is waiting for activation, we sent an email to its address.", late, "/account/signup", "Sign up again"}
 	case what == "recover":
 		return message{"Check your email", "If the address belongs to an account, we sent an email to it.",
-			[]string{"Open the link in it to choose a new password. The link expires after one hour. " + late}, "/account/login", "Log in"}
+			"Open the link in it to choose a new password. The link expires after one hour. " + late, "/account/login", "Log in"}
 	case what == "address":
 		return message{"Check your email", "We sent an email to the new address.",
-			[]string{"The address changes when you open the link in the email. Until then, log in with the old one. " + late}, "/account", "Your account"}
+			"The address changes when you open the link in the email. Until then, log in with the old one. " + late, "/account", "Your account"}
 	case what == "approval":
 		return message{"Almost done", "Your email address is confirmed. An administrator has to approve your account.",
-			[]string{"You get an email when it is approved."}, "", ""}
+			"You get an email when it is approved.", "", ""}
 	}
-	return message{"Nothing was sent", "This page shows the result of a form.", nil, "/", "Front page"}
+	return message{"Nothing was sent", "This page shows the result of a form.", "", "/", "Front page"}
 }

@@ -7,16 +7,19 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
 // limit is a field of the form with a person's limits.
 type limit struct {
-	Name, Title, Unit string
-	Value             string // empty: the configuration's
-	Default           string
-	Fault             *apperr.Error
+	Name    string
+	Title   i18n.Key
+	Unit    string
+	Value   string // empty: the configuration's
+	Default string
+	Fault   *apperr.Error
 }
 
 func limitsOf(cfg *config.Config, p *store.User) []limit {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -49,7 +50,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
 	list := []dockerfile.Finding{}
 	for _, f := range findings {
-		f.Message, f.Advice = r.Say(f.Message), r.Say(f.Advice)
+		f.Message, f.Advice = i18n.Plain(r.Say(f.Message)), i18n.Plain(r.Say(f.Advice))
 		list = append(list, f)
 	}
 	return list

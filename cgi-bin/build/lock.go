@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/api"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/web"
@@ -74,13 +74,13 @@ func (i imageRow) same(j imageRow) bool {
 }
 
 // asJSON are the images in JSON.
-func (i *images) asJSON(r *web.Request) (out []look.Image) {
+func (i *images) asJSON(r *web.Request) (out []api.Image) {
 	for _, row := range i.Rows {
-		one := look.Image{Reference: row.Reference, Platform: row.Platform, Digest: row.Digest, Size: row.Size,
+		one := api.Image{Reference: row.Reference, Platform: row.Platform, Digest: row.Digest, Size: row.Size,
 			LookedAt: i.LookedAt.UTC()}
 		for _, p := range i.Problems {
 			if row.same(imageRow{Reference: p.Reference, Platform: p.Platform}) {
-				one.Problem = &look.Problem{Code: p.Code, Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
+				one.Problem = &api.Problem{Code: p.Code, Detail: r.Say(p.Message), Advice: r.Say(p.Advice)}
 			}
 		}
 		out = append(out, one)

@@ -6,6 +6,7 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/target"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
@@ -13,7 +14,7 @@ import (
 
 // group is a heading with its targets.
 type group struct {
-	Name    string
+	Name    i18n.Key
 	Targets []target.Target
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"toaster.do/lib/host"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/shell"
 )
 
@@ -16,9 +17,9 @@ const (
 )
 
 // cronFix is what lets cron run sync, for root to type.
-func (s Site) cronFix() string {
+func (s Site) cronFix() i18n.Text {
 	if s.installed() && host.Exists(cronTable) {
-		return say("It is in %s, but cron is not running: %s", cronTable, "service cron start")
+		return i18n.T("It is in %s, but cron is not running: %s", cronTable, "service cron start")
 	}
 	command := "cp " + shell.Quote(s.share("cron/toaster")) + " /etc/cron.d/"
 	if !s.installed() || !host.Exists(s.share("cron/toaster")) {
@@ -26,21 +27,21 @@ func (s Site) cronFix() string {
 		command = fmt.Sprintf("(crontab -u %s -l 2>/dev/null; echo %s) | crontab -u %[1]s -", shell.Quote(me()),
 			shell.Quote(line))
 	}
-	return say("Run it with cron: %s", command)
+	return i18n.T("Run it with cron: %s", command)
 }
 
 // runnerFix is what starts the runner, for root to type.
-func (s Site) runnerFix() string {
+func (s Site) runnerFix() i18n.Text {
 	switch {
 	case !s.installed():
 	case host.Exists("/run/systemd/system") &&
 		(host.Exists("/etc/systemd/system/"+systemdUnit) || host.Exists("/lib/systemd/system/"+systemdUnit)):
-		return "systemctl enable --now toaster-runner"
+		return i18n.Plain("systemctl enable --now toaster-runner")
 	case host.Exists(initScript):
-		return initScript + " start"
+		return i18n.Plain(initScript + " start")
 	case host.Exists(runitFolder):
-		return "ln -s " + runitFolder + " /etc/service/"
+		return i18n.Plain("ln -s " + runitFolder + " /etc/service/")
 	}
-	return say("Install an init script of %s (conf/README.md), or start it by hand: %s",
+	return i18n.T("Install an init script of %s (conf/README.md), or start it by hand: %s",
 		shell.Quote(s.share("init")), s.itself("runner"))
 }

@@ -50,11 +50,14 @@ func (s Site) glance(ctx context.Context, opens bool) (all []check.Result) {
 		if db, err := store.Open(ctx, s.Paths.Database); err == nil {
 			defer db.Close()
 			if r, err := s.look(ctx, db); err == nil {
-				return r.siteChecks()
+				for _, f := range r.siteChecks() {
+					all = append(all, f.Result())
+				}
+				return all
 			}
 		}
 	}
-	all = append(all, (&Report{site: s, full: app.DiskSpace(s.Config)}).diskCheck())
+	all = append(all, (&Report{site: s, full: app.DiskSpace(s.Config)}).diskCheck().Result())
 	for _, name := range []string{cronName, clientsName, emailsName, accountsName} {
 		all = append(all, check.Skip(name, "the database can't be opened."))
 	}

@@ -44,5 +44,5 @@ func (s Site) CheckEngine(ctx context.Context, logger *slog.Logger) []check.Resu
 	}
 	defer db.Close()
 	r := Report{site: s, Engine: local.New(db, s.Paths.Builds).Health(ctx)}
-	return []check.Result{r.engineCheck()}
+	return []check.Result{r.engineCheck().Result()}
 }

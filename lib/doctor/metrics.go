@@ -40,7 +40,7 @@ func (r *Report) Metrics() []byte {
 	m.gauge("toaster_disk_bytes", "Size of the file system.", total...)
 	var checks []sample
 	for _, c := range r.Checks() {
-		checks = append(checks, sample{labels{"check", c.Name}, truth(c.OK())})
+		checks = append(checks, sample{labels{"check", c.Name}, truth(c.Result().OK())})
 	}
 	m.gauge("toaster_check_ok", "Whether a check of the installation passed.", checks...)
 	return m.Bytes()

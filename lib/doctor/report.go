@@ -12,6 +12,7 @@ import (
 	"toaster.do/lib/auth/session"
 	"toaster.do/lib/doctor/check"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 )
@@ -35,14 +36,22 @@ type Report struct {
 
 // Disk is a file system.
 type Disk struct {
-	Use         string // "database", "builds"
+	Use         i18n.Key // "database", "builds"
 	Path        string
 	Free, Total int64 // bytes, for a normal user
 }
 
+// siteStore is what a report needs of the database.
+type siteStore interface {
+	Outbox(ctx context.Context) (store.Outbox, error)
+	Setting(ctx context.Context, name string) (string, error)
+	Size() (int64, error)
+	Stats(ctx context.Context, now time.Time) (store.Stats, error)
+}
+
 // Look looks the site over.
-func (s Site) Look(ctx context.Context, service *jobs.Service) (*Report, error) {
-	r, err := s.look(ctx, service.Store)
+func (s Site) Look(ctx context.Context, db siteStore, service *jobs.Service) (*Report, error) {
+	r, err := s.look(ctx, db)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +60,7 @@ func (s Site) Look(ctx context.Context, service *jobs.Service) (*Report, error) 
 }
 
 // look is Look without the engine.
-func (s Site) look(ctx context.Context, db *store.DB) (r *Report, err error) {
+func (s Site) look(ctx context.Context, db siteStore) (r *Report, err error) {
 	r = &Report{At: time.Now(), MailOn: s.Mail.On(), site: s, full: app.DiskSpace(s.Config)}
 	if r.Database, err = db.Size(); err != nil {
 		return nil, err
@@ -78,7 +87,7 @@ func (s Site) look(ctx context.Context, db *store.DB) (r *Report, err error) {
 }
 
 // disk adds the file system of a folder. A folder that isn't there yet is passed over: its maker makes it.
-func (r *Report) disk(use, path string) {
+func (r *Report) disk(use i18n.Key, path string) {
 	var st syscall.Statfs_t
 	if syscall.Statfs(path, &st) == nil {
 		size := int64(st.Bsize)
@@ -112,20 +121,33 @@ const (
 	accountsName = "accounts"
 )
 
-// say is a sentence that the page shows: it is translated there.
-func say(format string, args ...any) string { return fmt.Sprintf(format, args...) }
+// Finding is the result of a check that the page shows, in its language.
+type Finding struct {
+	Name         string
+	State        check.State
+	Message, Fix i18n.Text // what is wrong, or worth knowing; what to do. May be empty
+}
 
-func moment(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04 UTC") }
+// Result is the finding in English.
+func (f Finding) Result() check.Result {
+	return check.Result{Name: f.Name, State: f.State, Message: f.Message.String(), Fix: f.Fix.String()}
+}
+
+func passed(name, note string) Finding {
+	return Finding{Name: name, State: check.Passed, Message: i18n.Plain(note)}
+}
+
+func moment(t time.Time) i18n.Time { return i18n.Time{At: t.UTC(), Layout: "2 Jan 2006, 15:04 UTC"} }
 
 // Checks are the results of those checks that take no time.
-func (r *Report) Checks() []check.Result { return append(r.siteChecks(), r.engineCheck()) }
+func (r *Report) Checks() []Finding { return append(r.siteChecks(), r.engineCheck()) }
 
-func (r *Report) siteChecks() []check.Result {
-	return []check.Result{r.diskCheck(), r.cronCheck(), r.clientsCheck(), r.emailsCheck(), r.accountsCheck()}
+func (r *Report) siteChecks() []Finding {
+	return []Finding{r.diskCheck(), r.cronCheck(), r.clientsCheck(), r.emailsCheck(), r.accountsCheck()}
 }
 
 // Problems are the checks that an administrator should see to; nothing: all is well.
-func (r *Report) Problems() (list []check.Result) {
+func (r *Report) Problems() (list []Finding) {
 	for _, c := range r.Checks() {
 		if c.State == check.Failed || c.State == check.Warning {
 			list = append(list, c)
@@ -134,73 +156,73 @@ func (r *Report) Problems() (list []check.Result) {
 	return list
 }
 
-func (r *Report) diskCheck() check.Result {
+func (r *Report) diskCheck() Finding {
 	const name = "disk space"
 	if apperr.KindOf(r.full) == apperr.StorageFull {
-		return check.Fail(name, say("No more builds start: %s.", apperr.Of(r.full).Err),
-			say("Free some space, or lower limits.free_disk."))
+		return Finding{name, check.Failed, i18n.T("No more builds start: %s.", apperr.Of(r.full).Err),
+			i18n.T("Free some space, or lower limits.free_disk.")}
 	}
 	if r.full != nil {
-		return failed(name, r.full, "Check the permissions.")
+		return Finding{name, check.Failed, apperr.Of(r.full).Message, i18n.T("Check the permissions.")}
 	}
 	for _, d := range r.Disks {
 		if d.Low() {
-			return check.Warn(name, say("The disk with the %s (%s) is nearly full.", d.Use, d.Path), "")
+			return Finding{name, check.Warning, i18n.T("The disk with the %s (%s) is nearly full.", d.Use, d.Path), i18n.Text{}}
 		}
 	}
-	return check.OK(name, "")
+	return passed(name, "")
 }
 
-func (r *Report) cronCheck() check.Result {
+func (r *Report) cronCheck() Finding {
 	ago := r.At.Sub(r.Sync).Round(time.Second)
 	switch {
 	case r.Sync.IsZero():
-		return check.Fail(cronName,
-			say("“toasterctl sync” has never run: emails are not sent, and states are not updated."), r.site.cronFix())
+		return Finding{cronName, check.Failed,
+			i18n.T("“toasterctl sync” has never run: emails are not sent, and states are not updated."), r.site.cronFix()}
 	case ago > syncAge:
-		return check.Fail(cronName, say("“toasterctl sync” ran last on %s.", moment(r.Sync)), r.site.cronFix())
+		return Finding{cronName, check.Failed, i18n.T("“toasterctl sync” ran last on %s.", moment(r.Sync)), r.site.cronFix()}
 	}
-	return check.OK(cronName, fmt.Sprintf("“toasterctl sync” ran %s ago", max(ago, 0)))
+	return passed(cronName, fmt.Sprintf("“toasterctl sync” ran %s ago", max(ago, 0)))
 }
 
 // clientsCheck says whether requests come through a proxy that the web server doesn't know of: all users have one
 // address then.
-func (r *Report) clientsCheck() check.Result {
+func (r *Report) clientsCheck() Finding {
 	if r.At.Sub(r.Proxied) > proxyAge {
-		return check.OK(clientsName, "")
+		return passed(clientsName, "")
 	}
-	return check.Fail(clientsName,
-		say("A proxy hides the addresses of clients, last on %s: login attempts can't be limited per client.",
+	return Finding{clientsName, check.Failed,
+		i18n.T("A proxy hides the addresses of clients, last on %s: login attempts can't be limited per client.",
 			moment(r.Proxied)),
-		say("Configure the web server for the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and "+
-			"RemoteIPInternalProxy ADDRESS; lighttpd: mod_extforward, with extforward.forwarder = "+
-			"( \"ADDRESS\" => \"trust\" ). This message disappears after two hours."))
+		i18n.T("Configure the web server for the proxy. Apache: a2enmod remoteip, with RemoteIPHeader X-Forwarded-For and " +
+			"RemoteIPInternalProxy ADDRESS; lighttpd: mod_extforward, with extforward.forwarder = " +
+			"( \"ADDRESS\" => \"trust\" ). This message disappears after two hours.")}
 }
 
 // emailsCheck says whether emails are sent.
-func (r *Report) emailsCheck() check.Result {
-	fix := say("Check that “toasterctl sync” runs, and its output; and [mail] in %s.", r.site.Path)
+func (r *Report) emailsCheck() Finding {
+	fix := i18n.T("Check that “toasterctl sync” runs, and its output; and [mail] in %s.", r.site.Path)
 	switch {
 	case r.Mail.Failing > 0:
-		return check.Fail(emailsName, say("Emails can't be sent: %d of %d have failed at least once. %s",
-			r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem), fix)
+		return Finding{emailsName, check.Failed, i18n.T("Emails can't be sent: %d of %d have failed at least once. %s",
+			r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem), fix}
 	case r.Mail.Waiting > 0 && (!r.MailOn || r.At.Sub(r.Mail.Oldest) > emailAge):
-		return check.Fail(emailsName, say("Emails are not sent: %d are queued, the oldest since %s.", r.Mail.Waiting,
-			moment(r.Mail.Oldest)), fix)
+		return Finding{emailsName, check.Failed, i18n.T("Emails are not sent: %d are queued, the oldest since %s.", r.Mail.Waiting,
+			moment(r.Mail.Oldest)), fix}
 	}
-	return check.OK(emailsName, fmt.Sprint(r.Mail.Waiting))
+	return passed(emailsName, fmt.Sprint(r.Mail.Waiting))
 }
 
-func (r *Report) accountsCheck() check.Result {
+func (r *Report) accountsCheck() Finding {
 	if n := r.Stats.Users[store.Pending]; n > 0 {
-		return check.Warn(accountsName, say("%d accounts are waiting for activation.", n), "")
+		return Finding{accountsName, check.Warning, i18n.T("%d accounts are waiting for activation.", n), i18n.Text{}}
 	}
-	return check.OK(accountsName, "")
+	return passed(accountsName, "")
 }
 
 // engineCheck says whether somebody runs the builds.
-func (r *Report) engineCheck() check.Result {
-	name, fix := "build service", ""
+func (r *Report) engineCheck() Finding {
+	name, fix := "build service", i18n.Text{}
 	if r.site.Config.Engine == "local" {
 		name, fix = "runner of the local engine", r.site.runnerFix()
 	}
@@ -210,11 +232,11 @@ func (r *Report) engineCheck() check.Result {
 	}
 	switch {
 	case !r.Engine.Reachable:
-		return check.Fail(name, say("The build service can't be reached, so builds wait. %s", r.Engine.Message), fix)
-	case r.Engine.Message != "":
-		return check.Fail(name, r.Engine.Message, fix)
+		return Finding{name, check.Failed, i18n.T("The build service can't be reached, so builds wait. %s", r.Engine.Message), fix}
+	case !r.Engine.Message.IsZero():
+		return Finding{name, check.Failed, r.Engine.Message, fix}
 	}
-	return check.OK(name, count(slots, "build")+" at once")
+	return passed(name, count(slots, "build")+" at once")
 }
 
 // Users tells how many accounts are in a state.

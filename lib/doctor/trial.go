@@ -24,6 +24,7 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/host"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/target"
 )
@@ -155,7 +156,7 @@ func (t *trial) probe(closed []string) []string {
 func (t *trial) command() []string {
 	t.path = filepath.Join(t.dir, "bin")
 	for _, place := range []string{"/media", "/srv", "/opt"} {
-		if os.Getuid() == 0 && there(place) {
+		if os.Getuid() == 0 && host.Exists(place) {
 			t.path = place
 		}
 	}

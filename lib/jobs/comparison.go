@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -223,7 +222,7 @@ func (c *Comparison) Why() []i18n.Text {
 	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
 	say(len(c.Environment) > 0, "The runtime environment has changed.")
 	say(len(c.Images) == 1, "An image that the Dockerfile names has changed.")
-	say(len(c.Images) > 1, fmt.Sprintf("%d images that the Dockerfile names have changed.", len(c.Images)))
+	say(len(c.Images) > 1, "%d images that the Dockerfile names have changed.", len(c.Images))
 	say(c.Context, "The build context has changed.")
 	say(c.Root, "The SSH keys or the password of root have changed.")
 	say(len(c.Packages) == 1, "One package differs.")

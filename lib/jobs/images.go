@@ -4,15 +4,22 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/image"
 	"toaster.do/lib/store"
 )
+
+// imageStore keeps what images are.
+type imageStore interface {
+	ImageLock(ctx context.Context, owner int64, id string) (store.ImageLock, error)
+	SetLookedAt(ctx context.Context, job string, revision int, at time.Time, problems []byte) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (store.Tried, error)
+}
 
 // Registries say what images are now. Each that is asked for is in the lock or a problem.
 type Registries interface {
@@ -29,11 +36,17 @@ type Images struct {
 // ImageProblem is why an image was not found when registries were asked last. It may be in the lock all the same, as it
 // was before.
 type ImageProblem struct {
-	Reference string `json:"reference"`
-	Platform  string `json:"platform"`
-	Code      string `json:"code"`
-	Message   string `json:"message"`
-	Advice    string `json:"advice"`
+	Reference, Platform, Code string
+	Message, Advice           i18n.Text
+}
+
+// storedProblem is an ImageProblem in the database.
+type storedProblem struct {
+	Reference string      `json:"reference"`
+	Platform  string      `json:"platform"`
+	Code      string      `json:"code"`
+	Message   i18n.Stored `json:"message"`
+	Advice    i18n.Stored `json:"advice"`
 }
 
 // ImagesOf reads what is stored of a revision's images.
@@ -45,7 +58,15 @@ func ImagesOf(stored store.ImageLock) (images Images, err error) {
 	if images.Lock, err = image.Parse(stored.Images); err != nil {
 		return images, err
 	}
-	return images, json.Unmarshal(stored.Problems, &images.Problems)
+	var problems []storedProblem
+	if err := json.Unmarshal(stored.Problems, &problems); err != nil {
+		return images, err
+	}
+	for _, p := range problems {
+		images.Problems = append(images.Problems,
+			ImageProblem{p.Reference, p.Platform, p.Code, i18n.Text(p.Message), i18n.Text(p.Advice)})
+	}
+	return images, nil
 }
 
 // lockOf is the lock of a revision, for the translator.
@@ -72,7 +93,7 @@ func (s *Service) lock(ctx context.Context, owner int64, w *work, before image.L
 	for i, p := range problems {
 		if p != nil && !p.Passes() {
 			e := *p.Err
-			e.Message = fmt.Sprintf("Line %d: %s", named[i].Line, e.Message)
+			e.Message = i18n.T("Line %d: %s", named[i].Line, e.Message)
 			faults = append(faults, e.At("dockerfile"))
 		}
 	}
@@ -118,10 +139,11 @@ func (s *Service) lookUp(ctx context.Context, owner int64, named []dockerfile.Na
 }
 
 func (s *Service) storedLock(lock image.Lock, problems []*image.Problem) store.ImageLock {
-	list := []ImageProblem{}
+	list := []storedProblem{}
 	for _, p := range problems {
 		if p != nil {
-			list = append(list, ImageProblem{p.Reference, p.Platform, p.Err.Code, p.Err.Message, p.Err.Advice})
+			list = append(list, storedProblem{p.Reference, p.Platform, p.Err.Code, i18n.Stored(p.Err.Message),
+				i18n.Stored(p.Err.Advice)})
 		}
 	}
 	text, err := json.Marshal(list)

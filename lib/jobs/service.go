@@ -45,6 +45,7 @@ type jobStore interface {
 	SetEnabled(ctx context.Context, owner int64, id string, enabled bool, now time.Time) error
 	Translation(ctx context.Context, owner int64, id string, number int) (t store.Translation, err error)
 	expiryStore
+	imageStore
 	adminStore
 	recheckStore
 }

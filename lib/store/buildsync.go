@@ -31,8 +31,8 @@ func (db *DB) UnfinalizedBuilds(ctx context.Context, id string) (builds []*Build
 }
 
 // ClaimStart lets one process, of several that may try at once, ask the engine to start a build: the others
-// get false. A claim that led to no ticket can be taken over after the patience has passed,
-// or when it is of the future: the clock was set back.
+// get false. AskedAt tells a claim from a later one. A claim that led to no ticket can be taken over after the
+// patience has passed, or when it is of the future: the clock was set back.
 func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience time.Duration) (bool, error) {
 	var mine bool
 	err := db.write(ctx, func(tx *sql.Tx) error {
@@ -47,21 +47,23 @@ func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience 
 		mine = n == 1
 		return err
 	})
+	if mine {
+		b.AskedAt = now
+	}
 	return mine, err
 }
 
 // UnclaimStart gives a claim back: the engine has certainly not started anything.
 func (db *DB) UnclaimStart(ctx context.Context, b *Build) error {
-	return db.exec(ctx,
-		"UPDATE build SET asked_at = NULL, ticket = NULL WHERE job_id = ? AND number = ? AND state = 'queued'",
-		b.JobID, b.Number)
+	return db.exec(ctx, `UPDATE build SET asked_at = NULL, ticket = NULL
+		WHERE job_id = ? AND number = ? AND state = 'queued' AND asked_at = ?`, b.JobID, b.Number, timestamp(b.AskedAt))
 }
 
-// SetTicket stores the engine's answer to a start.
+// SetTicket stores the engine's answer to a start, unless it comes so late that another process has asked again.
 func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ?", ticket, b.JobID,
-			b.Number); err != nil {
+		if _, err := tx.ExecContext(ctx, "UPDATE build SET ticket = ? WHERE job_id = ? AND number = ? AND asked_at = ?",
+			ticket, b.JobID, b.Number, timestamp(b.AskedAt)); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, "UPDATE job SET engine_error = '' WHERE id = ?", b.JobID)
@@ -72,14 +74,16 @@ func (db *DB) SetTicket(ctx context.Context, b *Build, ticket string) error {
 // Observation is a build as the engine described it.
 type Observation struct {
 	*Build
-	Ticket  string // as it was read before the engine was asked
-	Removed bool   // the engine no longer has the job: somebody removed it there
+	Ticket  string    // as it was read before the engine was asked
+	AskedAt time.Time // likewise: an engine that crashed may give a ticket again
+	Removed bool      // the engine no longer has the job: somebody removed it there
 }
 
 // Observe stores what the engine said of a job's builds: ticket, number, state, reason, position, times, expected
-// length. A build that has ended stays as it is; so does one that another process has given another ticket since it was
-// read. A build that runs never waits again; one that somebody stops keeps who that was as its reason, unless it ends
-// by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued again, once.
+// length. A build that has ended stays as it is; so does one that another process has started or given another ticket
+// since it was read. A build that runs never waits again; one that somebody stops keeps who that was as its reason,
+// unless it ends by itself before. One that is lost is aborted where somebody wanted it stopped, else it is queued
+// again, once.
 func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []Observation) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, "UPDATE job SET seen_at = ? WHERE id = ?", timestamp(seen), id); err != nil {
@@ -92,10 +96,11 @@ func (db *DB) Observe(ctx context.Context, id string, seen time.Time, builds []O
 				state = iif(stop_requested = 1 AND ?4 = 'lost', 'aborted', ?4), position = ?,
 				reason = CASE WHEN stop_requested = 1 AND ? IN ('queued', 'running', 'aborted', 'lost')
 					THEN reason ELSE ? END, started_at = ?, ended_at = ?, expected_ms = ?
-				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ?
+				WHERE job_id = ? AND number = ? AND state IN ('queued', 'running') AND ticket IS ? AND asked_at IS ?
 				AND NOT (state = 'running' AND ? = 'queued')`,
 				null(b.Ticket), timestamp(b.AskedAt), null(b.EngineNumber), b.State, b.Position, b.State, b.Reason,
-				timestamp(b.StartedAt), timestamp(b.EndedAt), milliseconds(b.Expected), b.JobID, b.Number, null(o.Ticket), b.State)
+				timestamp(b.StartedAt), timestamp(b.EndedAt), milliseconds(b.Expected), b.JobID, b.Number,
+				null(o.Ticket), timestamp(o.AskedAt), b.State)
 			if err != nil {
 				return err
 			}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"time"
+
+	"toaster.do/lib/i18n"
 )
 
 // UnfinishedJobs returns the jobs of which something has still to be told to the engine, or asked from it,
@@ -57,7 +59,7 @@ func (db *DB) SetEngineEnabled(ctx context.Context, id string, enabled bool) err
 }
 
 // SetEngineError notes why the engine refused what was asked of it.
-func (db *DB) SetEngineError(ctx context.Context, id, message string) error {
+func (db *DB) SetEngineError(ctx context.Context, id string, message i18n.Text) error {
 	return db.exec(ctx, "UPDATE job SET engine_error = ? WHERE id = ?", message, id)
 }
 

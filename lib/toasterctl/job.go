@@ -110,7 +110,7 @@ func (c change) set(w *world, enabled bool, verb string) error {
 type jobLock struct{ change }
 
 func (c *jobLock) Run(w *world) error {
-	return c.do(w, "look up the images of", "looked up the images of", func(s *jobs.Service, f found) error {
+	return c.do(w, "look up the images of", "looked up the images of", func(s *site, f found) error {
 		_, changed, err := s.LookUpImages(w.ctx, f.owner.ID, f.ID)
 		if err != nil {
 			return err
@@ -124,7 +124,7 @@ func (c *jobLock) Run(w *world) error {
 			return err
 		}
 		for _, p := range images.Problems {
-			fmt.Fprintf(w.err, "%s\n    %s\n", printable(p.Message), printable(p.Advice))
+			fmt.Fprintf(w.err, "%s\n    %s\n", printable.Line(p.Message.String()), printable.Line(p.Advice.String()))
 		}
 		if changed {
 			fmt.Fprintln(w.out, "the images have changed: the next build uses them")

@@ -5,7 +5,6 @@ import (
 
 	"toaster.do/lib/api"
 	"toaster.do/lib/config"
-	"toaster.do/lib/image"
 	"toaster.do/lib/store"
 )
 
@@ -17,14 +16,13 @@ type jobList struct {
 // jobView is a job as the site's JSON has it, and what its administrator wants to know.
 type jobView struct {
 	api.Job
-	Owner   string     `json:"owner"`
-	Problem string     `json:"problem,omitempty"`
-	Created time.Time  `json:"created_at"`
-	Images  image.Lock `json:"images,omitempty"` // of registries, as “lock” prints them
+	Owner   string    `json:"owner"`
+	Problem string    `json:"problem,omitempty"`
+	Created time.Time `json:"created_at"`
 }
 
 func viewJob(j *store.Job, owner string) jobView {
-	return jobView{api.JobOf(j), owner, j.EngineError, j.CreatedAt}
+	return jobView{api.JobOf(j), owner, j.EngineError.String(), j.CreatedAt}
 }
 
 func (jobList) Help() string {

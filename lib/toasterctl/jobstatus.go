@@ -48,7 +48,10 @@ func (c *jobStatus) view(w *world, s *site) (v jobView, err error) {
 	if err != nil {
 		return v, err
 	}
-	v.Images = images.Lock
+	for _, i := range images.Lock {
+		v.Images = append(v.Images, api.Image{Reference: i.Reference, Platform: i.Platform, Digest: i.Digest, Size: i.Size,
+			LookedAt: images.LookedAt.UTC()})
+	}
 	builds, err := s.Builds(w.ctx, f.owner.ID, c.ID)
 	if err != nil {
 		return v, err
@@ -75,7 +78,7 @@ func (w *world) status(v jobView) error {
 		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable.Line(v.Problem))
 	}
 	for _, i := range v.Images {
-		fmt.Fprintf(w.out, "image %s for %s: %s\n", printable(i.Reference), i.Platform, i.Digest)
+		fmt.Fprintf(w.out, "image %s for %s: %s\n", printable.Line(i.Reference), i.Platform, i.Digest)
 	}
 	rows := [][]string{{"BUILD", "STATE", "STEP", "QUEUED", "STARTED", "FINISHED", "REASON"}}
 	for _, b := range v.Builds {

@@ -9,6 +9,7 @@ import (
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/image"
 	"toaster.do/lib/image/registry"
+	"toaster.do/lib/printable"
 )
 
 type lockCommand struct {
@@ -45,7 +46,8 @@ func (c *lockCommand) Run(w *world) error {
 	named := dockerfile.Images(src)
 	if len(named) == 0 {
 		// Without any, it may be because it can't be read. COPY is no matter: there is no context.
-		findings := slices.DeleteFunc(dockerfile.Check(src), func(f dockerfile.Finding) bool {
+		_, findings := dockerfile.Steps(src)
+		findings = slices.DeleteFunc(findings, func(f dockerfile.Finding) bool {
 			return f.Level != dockerfile.Error || f.Rule == "MissingSource"
 		})
 		if len(findings) > 0 {
@@ -59,7 +61,7 @@ func (c *lockCommand) Run(w *world) error {
 	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants)
 	for _, p := range problems {
 		at := slices.IndexFunc(named, func(n dockerfile.Named) bool { return n.Want == p.Want })
-		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable(from.fileLabel()), named[at].Line, printable(p.Err.Message), printable(p.Err.Advice))
+		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable.Line(from.fileLabel()), named[at].Line, printable.Line(p.Err.Message.String()), printable.Line(p.Err.Advice.String()))
 	}
 	if len(problems) > 0 {
 		return errSaid

@@ -154,8 +154,8 @@ func (s *setup) keeper(owner host.Identity, installed bool) (host.Identity, erro
 			"--shell", "/usr/sbin/nologin", "--comment", "builds of toaster", host.Keeper).CombinedOutput()
 		if err != nil {
 			return a, apperr.Wrap(apperr.Unavailable, fmt.Errorf("%w: %s", err, out),
-				fmt.Sprintf("The user %s can't be created: %s %v.", host.Keeper, bytes.TrimSpace(out), err),
-				"Create it by hand as a system user without login, then run this again.")
+				"The user %s can't be created: %s %v.",
+				"Create it by hand as a system user without login, then run this again.", host.Keeper, bytes.TrimSpace(out), err)
 		}
 		if err := s.say("the user %s, who owns the builds", host.Keeper); err != nil {
 			return a, err

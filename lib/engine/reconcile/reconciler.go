@@ -9,6 +9,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
@@ -18,7 +19,7 @@ type jobStore interface {
 	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	Jobs(ctx context.Context, owner int64, q store.JobQuery) (page store.JobPage, err error)
-	SetEngineError(ctx context.Context, id string, message string) error
+	SetEngineError(ctx context.Context, id string, message i18n.Text) error
 	pushStore
 	refreshStore
 	resultStore

@@ -17,7 +17,7 @@ type refreshStore interface {
 	HighestEngineNumber(ctx context.Context, id string) (n int, err error)
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	Observe(ctx context.Context, id string, seen time.Time, builds []store.Observation) error
-	SetEngineError(ctx context.Context, id string, message string) error
+	SetEngineError(ctx context.Context, id string, message i18n.Text) error
 	UnfinalizedBuilds(ctx context.Context, id string) (builds []*store.Build, err error)
 }
 

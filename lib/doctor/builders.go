@@ -24,7 +24,7 @@ func (s Site) ids() check.Result {
 	const what = "isolation: user IDs"
 	uids, _ := os.ReadFile(host.SubUIDs)
 	gids, _ := os.ReadFile(host.SubGIDs)
-	name, firsts := host.SlotIDs()
+	name, firsts := host.BuildIDs()
 	if taken := overlap(string(uids), string(gids), name, firsts); taken.who != "" {
 		return taken.result(what, name)
 	}

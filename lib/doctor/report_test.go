@@ -38,7 +38,7 @@ func TestProblemsAreNamed(t *testing.T) {
 	} {
 		r := well
 		spoil(&r)
-		if p := r.Problems(); len(p) != 1 || !strings.Contains(p[0].Message, want) {
+		if p := r.Problems(); len(p) != 1 || !strings.Contains(p[0].Message.String(), want) {
 			t.Errorf("%q is not the one problem: %+v", want, p)
 		}
 	}

@@ -88,7 +88,7 @@ const unsafe = "Builds are not isolated on this host. Stop the runner until this
 // triedOut runs a trial, and says what was found in each row.
 func (s Site) triedOut(ctx context.Context, dir string, reach []string) (all []check.Result) {
 	t := &trial{cfg: s.Config, dir: dir, reach: reach}
-	if _, ids := host.SlotIDs(); os.Getuid() == 0 && len(ids) > 0 {
+	if _, ids := host.BuildIDs(); os.Getuid() == 0 && len(ids) > 0 {
 		t.first = ids[len(ids)-1] // the one that is in use least
 	}
 	began := time.Now()

@@ -46,8 +46,8 @@ func Spans(text string, names ...string) (all []Span) {
 	return all
 }
 
-// slotIDs returns the first of each range of IDsOfABuild numbers that both files give to a user.
-func slotIDs(uids, gids string, names ...string) (firsts []int) {
+// buildIDs returns the first of each range of IDsOfABuild numbers that both files give to a user.
+func buildIDs(uids, gids string, names ...string) (firsts []int) {
 	for _, u := range Spans(uids, names...) {
 		for _, g := range Spans(gids, names...) {
 			for first := max(u.First, g.First); first+IDsOfABuild <= min(u.End, g.End); first += IDsOfABuild {
@@ -58,17 +58,17 @@ func slotIDs(uids, gids string, names ...string) (firsts []int) {
 	return firsts
 }
 
-// SlotIDs is whose ids the builds use that this process would run: those of the user toaster, else root's; of anybody
+// BuildIDs is whose ids the builds use that this process would run: those of the user toaster, else root's; of anybody
 // else their own.
-func SlotIDs() (name string, firsts []int) {
+func BuildIDs() (name string, firsts []int) {
 	uids, _ := os.ReadFile(SubUIDs)
 	gids, _ := os.ReadFile(SubGIDs)
 	if uid := os.Getuid(); uid != 0 {
 		name = UserName(uid)
-		return name, slotIDs(string(uids), string(gids), name, strconv.Itoa(uid))
+		return name, buildIDs(string(uids), string(gids), name, strconv.Itoa(uid))
 	}
 	for _, name := range []string{Keeper, "root"} {
-		if firsts = slotIDs(string(uids), string(gids), name); len(firsts) > 0 {
+		if firsts = buildIDs(string(uids), string(gids), name); len(firsts) > 0 {
 			return name, firsts
 		}
 	}
@@ -98,10 +98,10 @@ func FreeSpan(uids, gids string, count int) Span {
 	}
 }
 
-// MissingIDs is the command that gives a user the ids that are missing for so many slots; nil: none are.
-func MissingIDs(slots int) []string {
-	name, have := SlotIDs()
-	missing := slots - len(have)
+// MissingIDs is the command that gives a user the ids that are missing for so many builds at once; nil: none are.
+func MissingIDs(concurrency int) []string {
+	name, have := BuildIDs()
+	missing := concurrency - len(have)
 	if missing <= 0 {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/image"
 	"toaster.do/lib/store"
 )
@@ -23,7 +24,7 @@ func (r registries) LookUp(_ context.Context, wants []image.Want) (image.Lock, [
 	for _, w := range wants {
 		switch v := r[w.Reference]; v {
 		case "":
-			problems = append(problems, image.Problem{Want: w, Err: apperr.New(apperr.NotFound, w.Reference+" does not exist.", "Check it.").Coded("image_not_found")})
+			problems = append(problems, image.Problem{Want: w, Err: apperr.New(apperr.NotFound, "%s does not exist.", "Check it.", w.Reference).Coded("image_not_found")})
 		case "away":
 			problems = append(problems, image.Problem{Want: w, Err: apperr.Wrap(apperr.Unavailable, errors.New("dial"), "It is away.", "Later.").Coded("registry_unavailable")})
 		default:
@@ -34,15 +35,15 @@ func (r registries) LookUp(_ context.Context, wants []image.Want) (image.Lock, [
 }
 
 // withImages is a service whose translator takes images of these registries.
-func withImages(t *testing.T, r registries) *house {
+func withImages(t *testing.T, r registries) *fixture {
 	t.Helper()
-	h := build(t)
+	h := newFixture(t)
 	h.Images = r
 	return h
 }
 
 // digests are a stored revision's images, “reference=digit”, and its problems.
-func (h *house) digests(id string) (list []string, problems []ImageProblem) {
+func (h *fixture) digests(id string) (list []string, problems []ImageProblem) {
 	h.Helper()
 	rev, err := h.Store.Revision(h.Context(), h.ann.ID, id, 0)
 	if err != nil {
@@ -94,13 +95,13 @@ func TestAJobLocksItsImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Change{"alpine (linux/amd64)", "sha256:" + strings.Repeat("2", 64), "sha256:" + strings.Repeat("3", 64)}
-	if !slices.Equal(c.Images, []Change{want}) || !slices.Contains(c.Why(), "An image that the Dockerfile names has changed.") {
+	if !slices.Equal(c.Images, []Change{want}) || !slices.Contains(c.Why(), i18n.T("An image that the Dockerfile names has changed.")) {
 		t.Errorf("%v, %v", c.Images, c.Why())
 	}
 }
 
 // start starts a build and ends it.
-func (h *house) start(id string) {
+func (h *fixture) start(id string) {
 	h.Helper()
 	b, _, err := h.Start(h.Context(), h.ann.ID, id)
 	if err != nil {
@@ -113,10 +114,10 @@ func TestAnImageThatIsNotThereIsRefusedAtItsLine(t *testing.T) {
 	h := withImages(t, registries{"alpine": "2"})
 	_, err := h.Add(t.Context(), h.ann, text(twoStages))
 	f := apperr.Of(err)
-	if f.Kind != apperr.NotFound || f.Field != "dockerfile" || f.Message != "Line 1: golang:1.22 does not exist." || f.Code != "image_not_found" {
+	if f.Kind != apperr.NotFound || f.Field != "dockerfile" || f.Message.String() != "Line 1: golang:1.22 does not exist." || f.Code != "image_not_found" {
 		t.Errorf("%+v", f)
 	}
-	if page, err := h.Store.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
+	if page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
 		t.Errorf("%d jobs were stored, %v", page.Total, err)
 	}
 }
@@ -129,7 +130,7 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, problems := h.digests(job.ID)
-	if !slices.Equal(list, []string{"alpine=2"}) || len(problems) != 1 || problems[0] != (ImageProblem{"golang:1.22", "linux/amd64", "registry_unavailable", "It is away.", "Later."}) {
+	if !slices.Equal(list, []string{"alpine=2"}) || len(problems) != 1 || problems[0] != (ImageProblem{"golang:1.22", "linux/amd64", "registry_unavailable", i18n.T("It is away."), i18n.T("Later.")}) {
 		t.Errorf("%v, %+v", list, problems)
 	}
 	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.Of(err).Code != "image_not_locked" {
@@ -195,7 +196,7 @@ func TestAskingTooOftenIsRefused(t *testing.T) {
 }
 
 func TestAJobWithoutImagesAsksNobody(t *testing.T) {
-	h := build(t)
+	h := newFixture(t)
 	h.Images = nil // asking would panic
 	job := h.add()
 	_, changed, err := h.LookUpImages(t.Context(), h.ann.ID, job.ID)

@@ -172,7 +172,7 @@ func runDispatcher(w *world) error {
 // runnerIDs returns the ids of each slot, and takes as many slots as there are ids for. Where there are none it leaves
 // one: the build says so, too.
 func (w *world) runnerIDs(cfg *config.Config) []int {
-	_, ids := host.SlotIDs()
+	_, ids := host.BuildIDs()
 	concurrency := max(1, min(cfg.Local.Concurrency, len(ids)))
 	if command := host.MissingIDs(cfg.Local.Concurrency); command != nil {
 		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, run %s",

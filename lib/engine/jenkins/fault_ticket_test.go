@@ -50,7 +50,7 @@ func (h *fixture) between(call string, then func()) {
 // another is another process of the same site.
 func (h *fixture) another() *fixture {
 	e := &scripted{Engine: engineOn(h.T, h.controller, patient), ran: h.engine.ran, script: h.engine.script}
-	other := &fixture{T: h.T, Service: service(h.T, h.database, e), controller: h.controller, engine: e, ann: h.ann}
+	other := &fixture{T: h.T, Service: service(h.T, h.db, e), controller: h.controller, engine: e, ann: h.ann}
 	other.Now = h.Now
 	return other
 }

@@ -155,7 +155,7 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 				}
 				return
 			}
-			if e := apperr.Of(err); err == nil || e.Code != c.code || e.Err == nil || e.Advice == "" {
+			if e := apperr.Of(err); err == nil || e.Code != c.code || e.Err == nil || e.Advice.IsZero() {
 				t.Errorf("%+v, not %s: %v", e, c.code, err)
 			} else if c.code == "registry_rate_limited" && (e.After != 2*time.Minute || e.Kind != apperr.RateLimited) {
 				t.Errorf("%+v", e)

@@ -104,7 +104,7 @@ func TestARealRegistry(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if e := refused(t, c, host+"/dyne/both:1", "linux/s390x"); !strings.Contains(e.Message, "linux/amd64, linux/arm/v7") {
+	if e := refused(t, c, host+"/dyne/both:1", "linux/s390x"); !strings.Contains(e.Message.String(), "linux/amd64, linux/arm/v7") {
 		t.Errorf("%+v", e)
 	}
 }

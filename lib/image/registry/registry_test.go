@@ -137,7 +137,7 @@ func TestAnIndexIsReadByPlatform(t *testing.T) {
 		{"/v6", "linux/arm/v5", "linux/arm/v6."}, {"/armv7", "linux/amd64", "linux/arm/v7."}, {"/armv7", "linux/arm/v5", "linux/arm/v7."},
 	} {
 		e := refused(t, c, host+r[0], r[1])
-		if e.Kind != apperr.InvalidArgument || e.Code != "image_platform" || !strings.HasSuffix(e.Message, r[2]) {
+		if e.Kind != apperr.InvalidArgument || e.Code != "image_platform" || !strings.HasSuffix(e.Message.String(), r[2]) {
 			t.Errorf("%v: %+v", r, e)
 		}
 	}
@@ -182,7 +182,7 @@ func TestTheAllowListHoldsAtWholeNames(t *testing.T) {
 			t.Errorf("%s: %v", text, !want)
 		}
 	}
-	if e := refused(t, c, "dyne/devuan", "linux/amd64"); e.Kind != apperr.PermissionDenied || e.Code != "image_not_allowed" || !strings.Contains(e.Advice, "quay.io") {
+	if e := refused(t, c, "dyne/devuan", "linux/amd64"); e.Kind != apperr.PermissionDenied || e.Code != "image_not_allowed" || !strings.Contains(e.Advice.String(), "quay.io") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -206,7 +206,7 @@ func TestMirrorsAreAskedFirst(t *testing.T) {
 			t.Errorf("%s: %+v", reference, img)
 		}
 	}
-	if e := refused(t, c, itself+"/library/c", "linux/amd64"); e.Kind != apperr.NotFound || !strings.HasPrefix(e.Message, itself) {
+	if e := refused(t, c, itself+"/library/c", "linux/amd64"); e.Kind != apperr.NotFound || !strings.HasPrefix(e.Message.String(), itself) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -289,7 +289,7 @@ func TestALoginIsSentToItsRegistryOnly(t *testing.T) {
 		cfg := login(t, logins)
 		cfg.Insecure = []string{host}
 		e := refused(t, New(cfg, "test"), host+"/a", "linux/amd64")
-		if e.Kind != apperr.PermissionDenied || e.Code != "image_denied" || !strings.Contains(e.Advice, "docker login "+host) {
+		if e.Kind != apperr.PermissionDenied || e.Code != "image_denied" || !strings.Contains(e.Advice.String(), "docker login "+host) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}

@@ -4,77 +4,11 @@ import (
 	"archive/tar"
 	"errors"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sort"
-	"syscall"
 	"time"
 
 	"github.com/klauspost/compress/gzip" // half of the time of the standard one
-
-	"toaster.do/lib/apperr"
 )
-
-// ContextFromDir reads a folder, as docker build reads the one it is given. Sockets become empty files.
-func ContextFromDir(folder string, l Limits) (*Context, error) {
-	c := newContext()
-	known := map[[2]uint64]*entry{}
-	err := filepath.WalkDir(folder, func(p string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(folder, p)
-		if err != nil || name == "." {
-			return err
-		}
-		info, err := d.Info()
-		if err != nil {
-			return err
-		}
-		e := &entry{kind: file, mode: unixMode(info.Mode()), time: info.ModTime().Truncate(time.Second)}
-		switch st := info.Sys().(*syscall.Stat_t); {
-		case d.IsDir():
-			e.kind = dir
-		case known[[2]uint64{st.Dev, st.Ino}] != nil:
-			e = c.hardLink(known[[2]uint64{st.Dev, st.Ino}])
-		case d.Type()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(p)
-			if err != nil {
-				return err
-			}
-			e.symlink(target)
-		case d.Type()&fs.ModeNamedPipe != 0:
-			e.kind = pipe
-		case d.Type()&fs.ModeSocket != 0:
-		case d.Type().IsRegular():
-			var f *os.File
-			if f, err = os.Open(p); err == nil {
-				e.data, err = c.read(name, f, info.Size(), l)
-				f.Close()
-			}
-			if st.Nlink > 1 {
-				known[[2]uint64{st.Dev, st.Ino}] = e
-			}
-		default:
-			e.kind = odd
-		}
-		if err != nil {
-			return err
-		}
-		if e.kind == file || e.kind == dir {
-			e.xattrs = Attributes(p)
-		}
-		return c.add(name, e, l)
-	})
-	if err != nil {
-		if f := (*apperr.Error)(nil); errors.As(err, &f) {
-			return nil, f
-		}
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The folder of the build context can't be read: %s.", "Check the name and the permissions.", err.Error())
-	}
-	return c.finish()
-}
 
 // pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for the same entries.
 func (c *Context) pack(to io.Writer, names []string) error {

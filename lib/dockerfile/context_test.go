@@ -7,8 +7,6 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -212,23 +210,6 @@ func TestBadPattern(t *testing.T) {
 		if len(findings) == 0 || findings[0].Message.String() != want || findings[0].Level != Error {
 			t.Errorf("%q: %v", text, findings)
 		}
-	}
-}
-
-func TestContextFromDir(t *testing.T) {
-	dir := t.TempDir()
-	os.MkdirAll(filepath.Join(dir, "a/b"), 0o755)
-	os.WriteFile(filepath.Join(dir, "a/b/f"), []byte("f"), 0o640)
-	os.Symlink("/etc/passwd", filepath.Join(dir, "abs"))
-	c, err := ContextFromDir(dir, generous)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := c.Paths(); !slices.Equal(got, []string{"a", "a/b", "a/b/f", "abs"}) {
-		t.Error(got)
-	}
-	if _, err := ContextFromDir(filepath.Join(dir, "nothing"), generous); apperr.KindOf(err) != apperr.InvalidArgument {
-		t.Error(err)
 	}
 }
 

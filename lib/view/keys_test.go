@@ -28,9 +28,10 @@ import (
 
 // silent are the packages whose texts no page shows.
 var silent = map[string]string{
-	"toaster.do/lib/toasterctl": "a terminal's, for the administrator",
-	"toaster.do/lib/config":     "what is wrong with the configuration: for the administrator",
-	"toaster.do/lib/mail":       "the log's",
+	"toaster.do/lib/toasterctl":   "a terminal's, for the administrator",
+	"toaster.do/lib/config":       "what is wrong with the configuration: for the administrator",
+	"toaster.do/lib/mail":         "the log's",
+	"toaster.do/lib/buildcontext": "likewise a terminal's",
 }
 
 // computed are the files that make a Key of what is no constant; keysElsewhere has these.

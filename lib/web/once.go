@@ -263,7 +263,7 @@ func (r *Request) knownQuery() error {
 // unknownField refuses a field that the form doesn't have.
 func unknownField(name string, fields Fields) error {
 	name = Short(name)
-	advice := "Omit it."
+	advice := i18n.T("Omit it.")
 	var known []string
 	for _, field := range slices.Sorted(maps.Keys(fields)) {
 		if !fields[field].Hidden && len(field) > 3 { // short ones are near to everything
@@ -271,7 +271,8 @@ func unknownField(name string, fields Fields) error {
 		}
 	}
 	if meant := nearest.To(strings.ToLower(name), known); meant != "" {
-		advice = "Did you mean “" + meant + "”?"
+		advice = i18n.T("Did you mean “%s”?", meant)
 	}
-	return apperr.New(apperr.InvalidArgument, "The field “%s” is not supported here.", "%s", name, advice).At(name).Coded("unknown_field")
+	return apperr.New(apperr.InvalidArgument, "The field “%s” is not supported here.", "%s", name,
+		advice).At(name).Coded("unknown_field")
 }

@@ -81,7 +81,7 @@ func ours(text string) (findings []string, refused bool) {
 	for _, f := range said {
 		refused = refused || f.Level == dockerfile.Error
 		if theirs[f.Rule] {
-			findings = append(findings, fmt.Sprintf("%d %s %s %s", f.Line, f.Rule, f.URL, strings.TrimSuffix(f.Message, ".")))
+			findings = append(findings, fmt.Sprintf("%d %s %s %s", f.Line, f.Rule, f.URL, strings.TrimSuffix(f.Message.String(), ".")))
 		}
 	}
 	return unique(findings), refused

@@ -31,7 +31,8 @@ func TestPageOrJSONIsNegotiatedByAcceptAndToken(t *testing.T) {
 		{"a browser that says nothing, behind a password", "", basic, cookie, html, html, http.StatusSeeOther},
 		{"another scheme", "*/*", "Digest username=ada", cookie, html, html, http.StatusSeeOther},
 		{"a page's script", json, "", cookie, json, problem, http.StatusUnauthorized},
-		{"a page's script behind a password", "application/json, text/plain, */*", basic, cookie, json, problem, http.StatusUnauthorized},
+		{"a page's script behind a password", "application/json, text/plain, */*", basic, cookie, json, problem,
+			http.StatusUnauthorized},
 		{"curl", "*/*", token, "", json, problem, 0},
 		{"a program that says nothing", "", token, "", json, problem, 0},
 		{"a program that wants pages", "text/html", token, "", html, html, 0},
@@ -47,7 +48,8 @@ func TestPageOrJSONIsNegotiatedByAcceptAndToken(t *testing.T) {
 		}
 		if x.stranger != 0 {
 			a := c.get("/jobs")
-			if a.status != x.stranger || (a.status == http.StatusUnauthorized) != strings.HasPrefix(a.header.Get("Www-Authenticate"), "Bearer") {
+			if a.status != x.stranger ||
+				(a.status == http.StatusUnauthorized) != strings.HasPrefix(a.header.Get("Www-Authenticate"), "Bearer") {
 				t.Errorf("%s, without a cookie: %d %v", x.what, a.status, a.header)
 			}
 		}
@@ -61,7 +63,8 @@ func TestPageOrJSONIsNegotiatedByAcceptAndToken(t *testing.T) {
 		// Only a token keeps other sites' forms out by itself.
 		c.header.Set("Sec-Fetch-Site", "cross-site")
 		a := c.post("/jobs/missing/start")
-		if forged := x.cookie != "" && !strings.HasPrefix(strings.ToLower(x.authorization), "bearer "); forged != strings.Contains(a.body, "from another site") {
+		if forged := x.cookie != "" && !strings.HasPrefix(strings.ToLower(x.authorization),
+			"bearer "); forged != strings.Contains(a.body, "from another site") {
 			t.Errorf("%s, from another site: %d %s", x.what, a.status, a.body)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 func TestLogInAndOut(t *testing.T) {
 	s := newSite(t)
 	c := s.anybody()
-	if a := c.get("/jobs/new?target=" + target); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/login?next=%2Fjobs%2Fnew%3Ftarget%3D"+target {
+	if a := c.get("/jobs/new?target=" + target); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/account/login?next=%2Fjobs%2Fnew%3Ftarget%3D"+target {
 		t.Fatal(a.status, a.header)
 	}
 	form := c.get("/account/login?next=%2Fjobs%2Fnew")
@@ -39,8 +40,10 @@ func TestAWrongPasswordIsToldInTheForm(t *testing.T) {
 	s := newSite(t)
 	for _, email := range []string{ada, "nobody@example.org"} {
 		a := s.anybody().post("/account/login", "email", email, "password", "wrong wrong", "next", "/jobs/new")
-		if a.status != http.StatusUnauthorized || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, `value="`+email+`"`) ||
-			!strings.Contains(a.body, `value="/jobs/new"`) || strings.Contains(a.body, "wrong wrong") || a.header.Get("Set-Cookie") != "" {
+		if a.status != http.StatusUnauthorized || !strings.Contains(a.body, `role="alert"`) ||
+			!strings.Contains(a.body, `value="`+email+`"`) ||
+			!strings.Contains(a.body, `value="/jobs/new"`) || strings.Contains(a.body, "wrong wrong") ||
+			a.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %d %s", email, a.status, a.body)
 		}
 	}
@@ -49,7 +52,8 @@ func TestAWrongPasswordIsToldInTheForm(t *testing.T) {
 func TestTheLogInLeadsNowhereElse(t *testing.T) {
 	s := newSite(t)
 	for _, next := range []string{"//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)"} {
-		if a := s.anybody().get("/account/login?next=" + next); strings.Contains(a.body, "evil") || strings.Contains(a.body, "javascript:") {
+		if a := s.anybody().get("/account/login?next=" + next); strings.Contains(a.body, "evil") ||
+			strings.Contains(a.body, "javascript:") {
 			t.Errorf("%s is in the form", next)
 		}
 	}
@@ -67,12 +71,14 @@ func TestTokens(t *testing.T) {
 	}
 	id := s.program(write).addJob()
 	before := s.stored()
-	for _, path := range []string{"/jobs", "/jobs/" + id + "/start", "/jobs/" + id + "/stop", "/jobs/" + id + "/enable", "/jobs/" + id + "/disable", "/jobs/" + id + "/update", "/jobs/" + id + "/remove"} {
+	for _, path := range []string{"/jobs", "/jobs/" + id + "/start", "/jobs/" + id + "/stop", "/jobs/" + id + "/enable",
+		"/jobs/" + id + "/disable", "/jobs/" + id + "/update", "/jobs/" + id + "/remove"} {
 		if a := s.program(read).post(path, "text", "FROM x"); a.status != http.StatusForbidden {
 			t.Errorf("%s with a token that may only read: %d", path, a.status)
 		}
 	}
-	if a := s.program("toaster_wrong").post("/jobs/" + id + "/start"); a.status != http.StatusUnauthorized || !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+	if a := s.program("toaster_wrong").post("/jobs/" + id + "/start"); a.status != http.StatusUnauthorized ||
+		!strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
 		t.Errorf("a wrong token: %d", a.status)
 	}
 	if after := s.stored(); after != before {

@@ -67,13 +67,16 @@ func TestManyPeopleHaveSeveralPages(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	for i := range 30 {
-		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser,
+			State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
 	}
 	a := c.get("/admin/people?q=example.com")
-	if !strings.Contains(a.body, "p24@") || strings.Contains(a.body, "p25@") || !strings.Contains(a.body, `href="/admin/people?page=2&amp;q=example.com"`) {
+	if !strings.Contains(a.body, "p24@") || strings.Contains(a.body, "p25@") ||
+		!strings.Contains(a.body, `href="/admin/people?page=2&amp;q=example.com"`) {
 		t.Error(a.body)
 	}
-	if a := c.get("/admin/people?page=2&q=example.com"); strings.Contains(a.body, "p24@") || !strings.Contains(a.body, "p29@") {
+	if a := c.get("/admin/people?page=2&q=example.com"); strings.Contains(a.body, "p24@") ||
+		!strings.Contains(a.body, "p29@") {
 		t.Error(a.body)
 	}
 }
@@ -92,7 +95,8 @@ func TestASuspendedPersonIsOutAtOnce(t *testing.T) {
 	if a := s.anybody().post("/account/login", "email", ada, "password", password); a.status != http.StatusForbidden {
 		t.Error("she can log in: ", a.status)
 	}
-	if a := s.anybody().post("/account/login", "email", ada, "password", "wrong wrong"); a.status != http.StatusUnauthorized {
+	if a := s.anybody().post("/account/login", "email", ada, "password",
+		"wrong wrong"); a.status != http.StatusUnauthorized {
 		t.Error("a stranger learns that she is suspended: ", a.status)
 	}
 	if b, err := s.db.Build(t.Context(), s.id(ada), id, 1); err != nil || b.State != store.Aborted {
@@ -106,7 +110,8 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 	s := newSite(t)
 	c := s.admin()
 	path := fmt.Sprintf("/admin/people/%d", s.id(ada))
-	c.done(c.post(path+"/limits", "jobs", "7", "concurrent_builds", "", "builds_per_day", "0", "build_minutes", "77", "artifact_bytes", "2 GiB",
+	c.done(c.post(path+"/limits", "jobs", "7", "concurrent_builds", "", "builds_per_day", "0", "build_minutes", "77",
+		"artifact_bytes", "2 GiB",
 		"keep_days", "9"), "The limits are saved")
 	p, err := s.db.UserByEmail(t.Context(), ada)
 	s.must(err)
@@ -120,9 +125,11 @@ func TestLimitsOfAPersonAreSet(t *testing.T) {
 			t.Errorf("no %s in %s", want, page.body)
 		}
 	}
-	for _, wrong := range [][]string{{"jobs", "-1"}, {"artifact_bytes", "much"}, {"keep_days", "-1"}, {"builds_per_day", "99999999999"}} {
+	for _, wrong := range [][]string{{"jobs", "-1"}, {"artifact_bytes", "much"}, {"keep_days", "-1"},
+		{"builds_per_day", "99999999999"}} {
 		a := c.post(path+"/limits", wrong...)
-		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `class="fault"`) || !strings.Contains(a.body, `value="`+wrong[1]+`"`) {
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `class="fault"`) ||
+			!strings.Contains(a.body, `value="`+wrong[1]+`"`) {
 			t.Errorf("%v: %d %s", wrong, a.status, a.body)
 		}
 	}
@@ -223,7 +230,8 @@ func TestAnAdministratorStopsAndRemovesJobs(t *testing.T) {
 		t.Error(a.status)
 	}
 	trail := c.get("/admin/audit?object=job+" + id)
-	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") || !strings.Contains(trail.body, fmt.Sprintf("user %d", s.id(eve))) {
+	if !strings.Contains(trail.body, "job.stop") || !strings.Contains(trail.body, "job.remove") ||
+		!strings.Contains(trail.body, fmt.Sprintf("user %d", s.id(eve))) {
 		t.Error(trail.body)
 	}
 }
@@ -251,7 +259,8 @@ func TestMetrics(t *testing.T) {
 	if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain; version=0.0.4") {
 		t.Fatal(a.status, a.header, a.body)
 	}
-	for _, want := range []string{"toaster_people{state=\"active\"} 3\n", "toaster_builds{state=\"queued\"} 1\n", "toaster_engine_up 1\n", "# TYPE toaster_jobs gauge\ntoaster_jobs 1\n"} {
+	for _, want := range []string{"toaster_people{state=\"active\"} 3\n", "toaster_builds{state=\"queued\"} 1\n",
+		"toaster_engine_up 1\n", "# TYPE toaster_jobs gauge\ntoaster_jobs 1\n"} {
 		if !strings.Contains(a.body, want) {
 			t.Errorf("no %s in %s", want, a.body)
 		}
@@ -279,11 +288,14 @@ func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
 	c := s.admin()
 	id := s.program(s.token(ada, store.ScopeWrite)).addJob("start", "1")
 	for i := range 60 {
-		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
-		s.must(s.db.Audit(t.Context(), store.AuditEntry{At: time.Now(), Means: "web", Action: "login", Object: "user 1", Detail: "<b>&"}))
+		s.must(s.db.AddUser(t.Context(), &store.User{Email: fmt.Sprintf("p%02d@example.com", i), Role: store.RoleUser,
+			State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}))
+		s.must(s.db.Audit(t.Context(), store.AuditEntry{At: time.Now(), Means: "web", Action: "login", Object: "user 1",
+			Detail: "<b>&"}))
 	}
 	person := fmt.Sprintf("/admin/people/%d", s.id(ada))
-	for _, path := range []string{"/admin/people?page=2", person, person + "/remove", "/admin/jobs", "/admin/jobs/" + id, "/admin/jobs/" + id + "/remove", "/admin/health", "/admin/audit?action=login"} {
+	for _, path := range []string{"/admin/people?page=2", person, person + "/remove", "/admin/jobs", "/admin/jobs/" + id,
+		"/admin/jobs/" + id + "/remove", "/admin/health", "/admin/audit?action=login"} {
 		a := c.get(path)
 		if a.status != 200 || strings.Contains(a.body, "<b>") {
 			t.Errorf("%s: %d", path, a.status)
@@ -295,7 +307,8 @@ func TestEveryLinkOfTheAdministrationStaysBelowThePrefix(t *testing.T) {
 			}
 		}
 		for _, l := range links {
-			if inside, ok := strings.CutPrefix(html.UnescapeString(l[1]), "/x/y/admin"); ok && strings.Contains(a.body, `href="`+l[1]+`"`) {
+			if inside, ok := strings.CutPrefix(html.UnescapeString(l[1]), "/x/y/admin"); ok &&
+				strings.Contains(a.body, `href="`+l[1]+`"`) {
 				if b := c.get("/admin" + inside); b.status != 200 && b.status != http.StatusSeeOther {
 					t.Errorf("%s links to %s, which is a %d", path, l[1], b.status)
 				}

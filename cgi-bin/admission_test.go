@@ -10,7 +10,8 @@ import (
 
 func TestAdministratorsMayNeedASecondFactor(t *testing.T) {
 	s := newSite(t, "[admin]\nsecond_factor = true")
-	if a := s.admin().get("/admin/people"); a.status != http.StatusForbidden || !strings.Contains(a.body, "two-factor authentication") {
+	if a := s.admin().get("/admin/people"); a.status != http.StatusForbidden ||
+		!strings.Contains(a.body, "two-factor authentication") {
 		t.Error(a.status, a.body)
 	}
 }
@@ -18,7 +19,8 @@ func TestAdministratorsMayNeedASecondFactor(t *testing.T) {
 func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 	s := newSite(t, "[session]\nsecond_factor = true")
 	c, program := s.anybody(), s.program(s.token(ada, "write"))
-	if a := c.post("/account/login", "email", ada, "password", password); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/cookie?next=%2Faccount%2Ffactor" {
+	if a := c.post("/account/login", "email", ada, "password", password); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/account/cookie?next=%2Faccount%2Ffactor" {
 		t.Error("the log-in leads to ", a.header.Get("Location"))
 	}
 	for _, path := range []string{"/jobs", "/jobs/new", "/account/tokens"} {
@@ -29,7 +31,8 @@ func TestEverybodyMayNeedASecondFactor(t *testing.T) {
 	if a := program.get("/jobs"); a.status != http.StatusForbidden {
 		t.Error("a token: ", a.status)
 	}
-	if a := c.get("/account"); a.status != http.StatusOK || !strings.Contains(a.body, "requires two-factor authentication") {
+	if a := c.get("/account"); a.status != http.StatusOK ||
+		!strings.Contains(a.body, "requires two-factor authentication") {
 		t.Error(a.status)
 	}
 	key, state := c.key()
@@ -77,14 +80,16 @@ func TestWhoChecksMoreThanOneCanTypeHasToWait(t *testing.T) {
 	c := s.program(s.token(ada, "read"))
 	check := func(c *client) *answer { t.Helper(); return c.post("/jobs/check", "text", "FROM debian:bookworm\n") }
 	check(c)
-	s.sql("WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 118) INSERT INTO rate_limit_event (key, at) SELECT key, at FROM rate_limit_event, more WHERE key LIKE 'check:%'")
+	s.sql("WITH RECURSIVE more (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more WHERE n < 118) INSERT INTO " +
+		"rate_limit_event (key, at) SELECT key, at FROM rate_limit_event, more WHERE key LIKE 'check:%'")
 	if a := check(c); a.status != http.StatusOK {
 		t.Error("the 120th within a minute: ", a.status)
 	}
 	if a := check(c); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
 		t.Error("one more: ", a.status, a.header)
 	}
-	if a := check(s.browser(ada)); a.status != http.StatusTooManyRequests || !strings.Contains(a.body, "FROM debian:bookworm") {
+	if a := check(s.browser(ada)); a.status != http.StatusTooManyRequests ||
+		!strings.Contains(a.body, "FROM debian:bookworm") {
 		t.Error("a browser, which keeps what was typed: ", a.status)
 	}
 	if a := check(s.program(s.token(bob, "read"))); a.status != http.StatusOK {
@@ -99,7 +104,8 @@ func TestAGuesserMakesNobodyWaitWhoHasLoggedInBefore(t *testing.T) {
 	for range 6 {
 		s.anybody().post("/account/login", "email", ada, "password", "wrong wrong")
 	}
-	if a := s.anybody().post("/account/login", "email", ada, "password", password); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
+	if a := s.anybody().post("/account/login", "email", ada, "password",
+		password); a.status != http.StatusTooManyRequests || a.header.Get("Retry-After") == "" {
 		t.Fatal("guesses are not limited: ", a.status, a.header)
 	}
 	hers.logIn(ada)

@@ -57,7 +57,8 @@ mkdir dist; printf `+content+` > dist/image.bin; printf x > 'dist/größe & "co"
 func TestABuildThatSucceeded(t *testing.T) {
 	s, c, id := built(t)
 	b := c.get("/jobs/" + id + "/builds/1").json(t)
-	if b["state"] != "succeeded" || b["step"] != 2.0 || b["steps"] != 2.0 || b["started_at"] == nil || b["ended_at"] == nil {
+	if b["state"] != "succeeded" || b["step"] != 2.0 || b["steps"] != 2.0 || b["started_at"] == nil ||
+		b["ended_at"] == nil {
 		t.Error(b)
 	}
 	sum := sha256.Sum256([]byte(content))
@@ -74,8 +75,11 @@ func TestABuildThatSucceeded(t *testing.T) {
 		t.Error(job)
 	}
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1")
-	for _, want := range []string{"succeeded", `<h3>Step 1 of 2 <code>COPY hello.txt /srv/</code></h3>`, `#L2">Line 2 of the Dockerfile</a>`, `bell ␇, &lt;b&gt;, <span class="term-fg31">red</span>` + "\n",
-		"Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again", "sha256sum --check --ignore-missing SHA256SUMS", "5 newer builds of this job succeed", `/script?revision=1"`, `/copy?revision=1"`} {
+	for _, want := range []string{"succeeded", `<h3>Step 1 of 2 <code>COPY hello.txt /srv/</code></h3>`,
+		`#L2">Line 2 of the Dockerfile</a>`, `bell ␇, &lt;b&gt;, <span class="term-fg31">red</span>` + "\n",
+		"Step 2 of 2", "image.bin</a>", hex.EncodeToString(sum[:]), "16 bytes", "Build again",
+		"sha256sum --check --ignore-missing SHA256SUMS", "5 newer builds of this job succeed", `/script?revision=1"`,
+		`/copy?revision=1"`} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%q is not on the page: %s", want, page.body)
 		}
@@ -89,7 +93,8 @@ func TestALogByOffset(t *testing.T) {
 	s, c, id := built(t)
 	path := "/jobs/" + id + "/builds/1/log"
 	whole := c.get(path)
-	if whole.status != 200 || !strings.Contains(whole.body, "begin\nTOASTER-STEP 1/2") || whole.header.Get("X-More") != "" || whole.header.Get("X-Next-Offset") != fmt.Sprint(len(whole.body)) ||
+	if whole.status != 200 || !strings.Contains(whole.body, "begin\nTOASTER-STEP 1/2") ||
+		whole.header.Get("X-More") != "" || whole.header.Get("X-Next-Offset") != fmt.Sprint(len(whole.body)) ||
 		whole.header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Fatalf("%v %q", whole.header, whole.body)
 	}
@@ -114,11 +119,13 @@ func TestALogThatIsStillToCome(t *testing.T) {
 	s := newSite(t)
 	id := s.program(s.token(ada, "write")).addJob("start", "1")
 	c := s.browser(ada)
-	if a := c.get("/jobs/" + id + "/builds/1/log"); a.status != 200 || a.body != "" || a.header.Get("X-More") != "true" || a.header.Get("X-Next-Offset") != "0" {
+	if a := c.get("/jobs/" + id + "/builds/1/log"); a.status != 200 || a.body != "" || a.header.Get("X-More") != "true" ||
+		a.header.Get("X-Next-Offset") != "0" {
 		t.Errorf("%d %v %q", a.status, a.header, a.body)
 	}
 	page := c.get("/jobs/" + id + "/builds/1")
-	for _, want := range []string{`/static/follow.js?v=`, `data-more="true"`, `data-next="0"`, "<noscript>", "?refresh=1#the-log"} {
+	for _, want := range []string{`/static/follow.js?v=`, `data-more="true"`, `data-next="0"`, "<noscript>",
+		"?refresh=1#the-log"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("%q is not on the page: %s", want, page.body)
 		}
@@ -136,8 +143,10 @@ func TestAnArtifact(t *testing.T) {
 	path := "/jobs/" + id + "/builds/1/artifacts/image.bin"
 	whole := c.get(path)
 	h := whole.header
-	if whole.status != 200 || whole.body != content || h.Get("Content-Length") != "16" || h.Get("Accept-Ranges") != "bytes" || h.Get("Content-Type") != "application/octet-stream" ||
-		h.Get("Content-Disposition") != `attachment; filename="image.bin"; filename*=UTF-8''image.bin` || !strings.Contains(h.Get("Content-Security-Policy"), "sandbox") || h.Get("X-Content-Type-Options") != "nosniff" {
+	if whole.status != 200 || whole.body != content || h.Get("Content-Length") != "16" ||
+		h.Get("Accept-Ranges") != "bytes" || h.Get("Content-Type") != "application/octet-stream" ||
+		h.Get("Content-Disposition") != `attachment; filename="image.bin"; filename*=UTF-8''image.bin` ||
+		!strings.Contains(h.Get("Content-Security-Policy"), "sandbox") || h.Get("X-Content-Type-Options") != "nosniff" {
 		t.Errorf("%d %v %q", whole.status, h, whole.body)
 	}
 	etag := h.Get("ETag")
@@ -146,7 +155,8 @@ func TestAnArtifact(t *testing.T) {
 		t.Errorf("ETag %s, Last-Modified %s", etag, modified)
 	}
 	head := c.do("HEAD", path, "", nil)
-	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != "16" || head.header.Get("ETag") != etag {
+	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != "16" ||
+		head.header.Get("ETag") != etag {
 		t.Errorf("HEAD: %d %v %q", head.status, head.header, head.body)
 	}
 	for _, x := range []struct {
@@ -182,7 +192,8 @@ func TestAnArtifact(t *testing.T) {
 		}
 	}
 	odd := c.get("/jobs/" + id + "/builds/1/artifacts/gr%C3%B6%C3%9Fe%20&%20%22co%22.txt")
-	if odd.status != 200 || odd.body != "x" || odd.header.Get("Content-Disposition") != `attachment; filename="gr____e & _co_.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe%20%26%20%22co%22.txt` {
+	if odd.status != 200 || odd.body != "x" ||
+		odd.header.Get("Content-Disposition") != `attachment; filename="gr____e & _co_.txt"; filename*=UTF-8''gr%C3%B6%C3%9Fe%20%26%20%22co%22.txt` {
 		t.Errorf("%d %v", odd.status, odd.header)
 	}
 	for _, missing := range []string{"none", "SHA256SUMS/x", "%2e%2e/log", "../log", ""} {
@@ -190,7 +201,8 @@ func TestAnArtifact(t *testing.T) {
 			t.Errorf("%s: %d", missing, a.status)
 		}
 	}
-	if page := s.browser(ada).get("/jobs/" + id + "/builds/1"); !strings.Contains(page.body, `/artifacts/gr%c3%b6%c3%9fe%20&amp;%20%22co%22.txt"`) {
+	if page := s.browser(ada).get("/jobs/" + id + "/builds/1"); !strings.Contains(page.body,
+		`/artifacts/gr%c3%b6%c3%9fe%20&amp;%20%22co%22.txt"`) {
 		t.Error(page.body)
 	}
 }

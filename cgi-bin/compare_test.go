@@ -20,7 +20,9 @@ func twice(t *testing.T) (s *site, program *client, id string) {
 	program = s.program(s.token(ada, "write"))
 	id = program.addJob("start", "1", "build_args", "A=1\nB=2")
 	s.run(program, id, 1, image("one", `apt\t2.6.1\tamd64\ngone\t1\tall\n`, "1.0"))
-	a := program.post("/jobs/"+id+"/update", "text", "FROM debian:bookworm\nCOPY hello.txt /srv/\nRUN echo <hallo>\nSTOPSIGNAL 9\n", "build_args", "A=1\nB=3", "start", "1")
+	a := program.post("/jobs/"+id+"/update", "text",
+		"FROM debian:bookworm\nCOPY hello.txt /srv/\nRUN echo <hallo>\nSTOPSIGNAL 9\n", "build_args", "A=1\nB=3", "start",
+		"1")
 	if a.status != http.StatusOK {
 		t.Fatal(a.status, a.body)
 	}
@@ -32,8 +34,10 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 	s, c, id := twice(t)
 	page := s.browser(ada).get("/jobs/" + id + "/compare").body
 	for _, want := range []string{
-		"Builds 1 and 2 compared", "The Dockerfile has changed.", "The build arguments have changed.", "3 packages differ.", "toaster has another version.",
-		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>", "<ins>2.6.2</ins>", ">removed<", ">new<", "(3 bytes)", "(12 bytes)",
+		"Builds 1 and 2 compared", "The Dockerfile has changed.", "The build arguments have changed.", "3 packages differ.",
+		"toaster has another version.",
+		"<del><code>RUN echo hello</code></del>", "<ins><code>RUN echo &lt;hallo&gt;</code></ins>", "<del>2.6.1</del>",
+		"<ins>2.6.2</ins>", ">removed<", ">new<", "(3 bytes)", "(12 bytes)",
 		`<option value="1" selected>`, `<th scope="row">toaster_version</th>`,
 	} {
 		if !strings.Contains(page, want) {
@@ -41,8 +45,10 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 		}
 	}
 	j := c.get("/jobs/" + id + "/compare?from=1&to=2").json(t)
-	if j["files_known"] != true || len(j["packages"].([]any)) != 3 || len(j["build_args"].([]any)) != 1 || len(j["provenance"].([]any)) != 1 || j["context_differs"] != false ||
-		j["from"].(map[string]any)["revision"] != 1.0 || j["to"].(map[string]any)["image"].(map[string]any)["size"] != 12.0 || len(j["dockerfile"].([]any)) != 2 {
+	if j["files_known"] != true || len(j["packages"].([]any)) != 3 || len(j["build_args"].([]any)) != 1 ||
+		len(j["provenance"].([]any)) != 1 || j["context_differs"] != false ||
+		j["from"].(map[string]any)["revision"] != 1.0 || j["to"].(map[string]any)["image"].(map[string]any)["size"] != 12.0 ||
+		len(j["dockerfile"].([]any)) != 2 {
 		t.Error(j)
 	}
 	history := s.browser(ada).get("/jobs/" + id).body
@@ -51,7 +57,9 @@ func TestTwoBuildsAreCompared(t *testing.T) {
 			t.Errorf("%q is not on the job's page: %s", want, history)
 		}
 	}
-	if same := c.get("/jobs/" + id + "/compare?from=2&to=2").json(t); same["why"].([]any)[0] != "The images are identical." || len(same["dockerfile"].([]any)) != 0 {
+	if same := c.get("/jobs/" + id +
+		"/compare?from=2&to=2").json(t); same["why"].([]any)[0] != "The images are identical." ||
+		len(same["dockerfile"].([]any)) != 0 {
 		t.Error(same)
 	}
 }
@@ -60,15 +68,18 @@ func TestABuildWithoutItsFilesIsComparedAllTheSame(t *testing.T) {
 	s, c, id := twice(t)
 	s.sql("DELETE FROM local_build WHERE number = 1")
 	j := c.get("/jobs/" + id + "/compare").json(t)
-	if j["files_known"] != false || len(j["dockerfile"].([]any)) != 2 || j["from"].(map[string]any)["image"].(map[string]any)["size"] != 3.0 {
+	if j["files_known"] != false || len(j["dockerfile"].([]any)) != 2 ||
+		j["from"].(map[string]any)["image"].(map[string]any)["size"] != 3.0 {
 		t.Error(j)
 	}
 	b := s.browser(ada)
-	if page := b.get("/jobs/" + id + "/compare").body; !strings.Contains(page, "The files of build 1 are no longer available.") || !strings.Contains(page, "3 bytes") {
+	if page := b.get("/jobs/" + id + "/compare").body; !strings.Contains(page,
+		"The files of build 1 are no longer available.") || !strings.Contains(page, "3 bytes") {
 		t.Error(page)
 	}
 	page := b.get("/jobs/" + id + "/builds/1")
-	if page.status != 410 || !strings.Contains(page.body, "were deleted on the build service") || strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
+	if page.status != 410 || !strings.Contains(page.body, "were deleted on the build service") ||
+		strings.Contains(page.body, "/artifacts/") || !strings.Contains(page.body, "packages.txt") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 }
@@ -88,7 +99,8 @@ func TestABuildThatIsTooOldSaysSo(t *testing.T) {
 	if page := b.get("/jobs/" + id); strings.Count(page.body, "log and files deleted") != 1 {
 		t.Error(page.body)
 	}
-	if j := c.get("/jobs/" + id + "/compare").json(t); j["from"].(map[string]any)["missing"] != "The files of build 1 are no longer available." {
+	if j := c.get("/jobs/" + id + "/compare").json(t); j["from"].(map[string]any)["missing"] != "The files of build 1 "+
+		"are no longer available." {
 		t.Error(j["from"])
 	}
 }
@@ -101,7 +113,8 @@ func TestWhatCannotBeComparedIsSaid(t *testing.T) {
 		t.Error(a.status, a.body)
 	}
 	c.post("/jobs/" + id + "/start")
-	if a := s.browser(ada).get("/jobs/" + id + "/compare"); a.status != 200 || !strings.Contains(a.body, "Build 1 has not finished.") {
+	if a := s.browser(ada).get("/jobs/" + id + "/compare"); a.status != 200 ||
+		!strings.Contains(a.body, "Build 1 has not finished.") {
 		t.Error(a.status, a.body)
 	}
 	for _, query := range []string{"?from=7", "?to=x", "?from=-1"} {
@@ -124,7 +137,8 @@ func TestAJobIsCopiedToAnotherTarget(t *testing.T) {
 	_, kept, _ := strings.Cut(page, `name="kept"`)
 	_, kept, _ = strings.Cut(kept, `value="`)
 	kept, _, _ = strings.Cut(kept, `"`)
-	if !strings.Contains(page, "COPY hello.txt /srv/") || !strings.Contains(page, `value="mine"`) || !strings.Contains(page, "A=1") || kept == "" {
+	if !strings.Contains(page, "COPY hello.txt /srv/") || !strings.Contains(page, `value="mine"`) ||
+		!strings.Contains(page, "A=1") || kept == "" {
 		t.Fatal(page)
 	}
 	a := b.post("/jobs", "text", good, "target", "rootfs_amd64_daedalus", "name", "mine", "kept", kept)

@@ -17,7 +17,8 @@ func TestAFeedHasASecretAddress(t *testing.T) {
 	s := newSite(t)
 	c, nobody := s.browser(ada), s.anybody()
 	id := c.oneJob("<web>&x")
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, failure, finalized) VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'The disk is full.', 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, failure, finalized) "+
+		"VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'The disk is full.', 1)", id)
 	if a := c.get("/jobs/feed"); strings.Contains(a.body, ".atom") {
 		t.Error("it is on before somebody has switched it on")
 	}
@@ -37,10 +38,12 @@ func TestAFeedHasASecretAddress(t *testing.T) {
 	if err := xml.Unmarshal([]byte(a.body), &feed); err != nil || a.status != 200 || len(feed.Entries) != 1 {
 		t.Fatalf("%d %v\n%s", a.status, err, a.body)
 	}
-	if e := feed.Entries[0]; e.Title != "<web>&x: build 1 failed" || e.Updated != "2030-03-17T17:46:42Z" || e.Summary != "The disk is full." {
+	if e := feed.Entries[0]; e.Title != "<web>&x: build 1 failed" || e.Updated != "2030-03-17T17:46:42Z" ||
+		e.Summary != "The disk is full." {
 		t.Errorf("%+v", e)
 	}
-	for _, wrong := range []string{strings.Replace(address, "/1-", "/2-", 1), strings.TrimSuffix(address, ".atom"), strings.Replace(address, "-", "-A", 1), "/jobs/feed/x", "/jobs/feed/-.atom"} {
+	for _, wrong := range []string{strings.Replace(address, "/1-", "/2-", 1), strings.TrimSuffix(address, ".atom"),
+		strings.Replace(address, "-", "-A", 1), "/jobs/feed/x", "/jobs/feed/-.atom"} {
 		if a := nobody.get(wrong); a.status != http.StatusNotFound {
 			t.Errorf("%s answers %d", wrong, a.status)
 		}
@@ -69,10 +72,13 @@ func TestABadgeIsOffUntilItsOwnerSaysSo(t *testing.T) {
 		t.Errorf("another person's switch answers %d", a.status)
 	}
 	c.post("/jobs/"+id+"/badge", "public", "1")
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', 1, 2, 1)", id)
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, finalized) VALUES (?, 2, 1, 'running', 1, 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, ended_at, finalized) VALUES (?, 1, 1, "+
+		"'succeeded', 1, 2, 1)", id)
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, finalized) VALUES (?, 2, 1, 'running', 1, 1)",
+		id)
 	a := nobody.get(path)
-	if a.status != 200 || a.header.Get("Content-Type") != "image/svg+xml" || a.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || !strings.Contains(a.body, ">succeeded<") {
+	if a.status != 200 || a.header.Get("Content-Type") != "image/svg+xml" ||
+		a.header.Get("Cross-Origin-Resource-Policy") != "cross-origin" || !strings.Contains(a.body, ">succeeded<") {
 		t.Errorf("%d %v %s", a.status, a.header, a.body)
 	}
 	if err := xml.Unmarshal([]byte(a.body), new(struct{})); err != nil {

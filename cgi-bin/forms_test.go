@@ -327,10 +327,13 @@ func TestEverySuccessfulPostRedirects(t *testing.T) {
 	id := strings.Split(c.post("/jobs", "text", simple, "target", target).header.Get("Location"), "/")[2]
 	id, _, _ = strings.Cut(id, "?")
 	for _, form := range [][]string{
-		{"/jobs", "text", devuan, "target", machine, "start", "1"}, {"/jobs/" + id + "/update", "text", simple, "revision", "1"},
+		{"/jobs", "text", devuan, "target", machine, "start", "1"},
+		{"/jobs/" + id + "/update", "text", simple, "revision", "1"},
 		{"/jobs/" + id + "/start"}, {"/account/tokens", "name", "x", "scope", "read"}, {"/account", "name", "Bob"},
-		{"/account/recover", "email", bob}, {"/account/resend", "email", bob}, {"/account/address", "email", "b@example.org", "confirm", password},
-		{"/account/sessions/end", "confirm", password}, {"/account/factor", "state", state, "code", s.code(key, time.Now()), "confirm", password},
+		{"/account/recover", "email", bob}, {"/account/resend", "email", bob},
+		{"/account/address", "email", "b@example.org", "confirm", password},
+		{"/account/sessions/end", "confirm", password},
+		{"/account/factor", "state", state, "code", s.code(key, time.Now()), "confirm", password},
 		{"/account/factor/codes", "confirm", password}, {"/account/login", "email", bob, "password", password},
 		{"/account/factor/disable", "confirm", password}, {"/account/password", "old", password, "password", phrase},
 		{"/account/signup", "name", "New", "email", "new@example.org", "password", phrase},
@@ -429,9 +432,11 @@ func TestOtherFormsOutliveTheirSession(t *testing.T) {
 		path, page, want string
 		fields           []string
 	}{
-		{"/account/tokens", "/account/tokens", `value="nightly"`, []string{"name", "nightly", "scope", "write", "days", "365"}},
+		{"/account/tokens", "/account/tokens", `value="nightly"`,
+			[]string{"name", "nightly", "scope", "write", "days", "365"}},
 		{"/account", "/account", `value="Ada L."`, []string{"name", "Ada L.", "notify", "always"}},
-		{"/account/address", "/account/address", `value="new@example.org"`, []string{"email", "new@example.org", "confirm", password}},
+		{"/account/address", "/account/address", `value="new@example.org"`,
+			[]string{"email", "new@example.org", "confirm", password}},
 	} {
 		c := m.browser(ada)
 		m.sql("UPDATE session SET ended_at = 1")
@@ -473,7 +478,9 @@ func TestAllFaultsAreToldAtOnce(t *testing.T) {
 		path, faults string
 		fields       []string
 	}{
-		{"/jobs", "text name build_args root_keys target context", []string{"text", "FROM debian:bookworm\nRUNN x\n", "name", strings.Repeat("n", 101), "build_args", "x", "root_keys", "y", "target", "none", "context:c.tgz", "z"}},
+		{"/jobs", "text name build_args root_keys target context",
+			[]string{"text", "FROM debian:bookworm\nRUNN x\n", "name", strings.Repeat("n", 101), "build_args", "x", "root_keys",
+				"y", "target", "none", "context:c.tgz", "z"}},
 		{"/account/signup", "email name password", []string{"email", "x", "name", "\x07", "password", "short"}},
 		{"/account/tokens", "name scope days", []string{"name", "", "scope", "all", "days", "-1"}},
 		{"/account", "name notify", []string{"name", "\x07", "notify", "sometimes"}},

@@ -29,7 +29,8 @@ func TestAPersonSeesWhatTheyMayHave(t *testing.T) {
 	s.program(s.token(ada, "write")).addJob("start", "1")
 	s.sql("UPDATE user SET max_daily = 0 WHERE email = ?", ada)
 	page := s.browser(ada).get("/account").body
-	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>", "9 days, for the newest builds"} {
+	for _, want := range []string{"<dd>1 of 3</dd>", "<dd>1</dd>", "<dd>0 bytes of 3 GiB</dd>",
+		"9 days, for the newest builds"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in %s", want, page)
 		}

@@ -33,13 +33,15 @@ func TestTheImagesOfAJobAreLookedUpAgain(t *testing.T) {
 		t.Fatal(a.status, a.body, a.log)
 	}
 	page := browser.get("/jobs/" + id + "?note=locked").body
-	for _, want := range []string{"The images have changed.", `<code>` + host + `/dyne/base:1</code>`, "linux/amd64", first, ">" + first[:19] + "<",
+	for _, want := range []string{"The images have changed.", `<code>` + host + `/dyne/base:1</code>`, "linux/amd64",
+		first, ">" + first[:19] + "<",
 		"30 bytes", "/jobs/" + id + `/lock"`, "Look up again", "Revision 2"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
 	}
-	if a = browser.post("/jobs/" + id + "/lock"); a.status != http.StatusSeeOther || !strings.Contains(a.header.Get("Location"), "note=same") {
+	if a = browser.post("/jobs/" + id + "/lock"); a.status != http.StatusSeeOther ||
+		!strings.Contains(a.header.Get("Location"), "note=same") {
 		t.Error(a.status, a.header)
 	}
 	// The tag moves. Nothing but the button asks about it.
@@ -55,7 +57,8 @@ func TestTheImagesOfAJobAreLookedUpAgain(t *testing.T) {
 		t.Errorf("the pages made %d requests to the registry", n)
 	}
 	one := job["images"].([]any)[0].(map[string]any)
-	if one["reference"] != host+"/dyne/base:1" || one["digest"] != first || one["platform"] != "linux/amd64" || one["size"] != 30.0 || one["looked_up_at"] == nil || one["problem"] != nil {
+	if one["reference"] != host+"/dyne/base:1" || one["digest"] != first || one["platform"] != "linux/amd64" ||
+		one["size"] != 30.0 || one["looked_up_at"] == nil || one["problem"] != nil {
 		t.Error(job["images"])
 	}
 	job = program.post("/jobs/" + id + "/lock").json(t)
@@ -73,7 +76,8 @@ func TestARegistryThatIsAwayIsOnTheJobsPage(t *testing.T) {
 	s, program, id := named(t, gone)
 	a := program.post("/jobs/" + id + "/lock")
 	one := a.json(t)["images"].([]any)[0].(map[string]any)
-	if problem, _ := one["problem"].(map[string]any); a.status != 200 || one["digest"] != nil || problem["code"] != "registry_unavailable" || problem["advice"] == "" {
+	if problem, _ := one["problem"].(map[string]any); a.status != 200 || one["digest"] != nil ||
+		problem["code"] != "registry_unavailable" || problem["advice"] == "" {
 		t.Error(one)
 	}
 	describe(t).holds("POST /jobs/{id}/lock", map[string]string{"id": id}, a)
@@ -81,12 +85,14 @@ func TestARegistryThatIsAwayIsOnTheJobsPage(t *testing.T) {
 		t.Errorf("the log does not say why: %s", a.log)
 	}
 	page := s.browser(ada).get("/jobs/" + id).body
-	for _, want := range []string{"Some images could not be looked up.", gone + " did not answer in time, or can&#39;t be reached.", "not found yet", "Look up again"} {
+	for _, want := range []string{"Some images could not be looked up.",
+		gone + " did not answer in time, or can&#39;t be reached.", "not found yet", "Look up again"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
 	}
-	if page := s.browser(ada).with("Accept-Language", "de").get("/jobs/" + id).body; !strings.Contains(page, "noch nicht gefunden") ||
+	if page := s.browser(ada).with("Accept-Language", "de").get("/jobs/" + id).body; !strings.Contains(page,
+		"noch nicht gefunden") ||
 		!strings.Contains(page, gone+" hat nicht rechtzeitig geantwortet") {
 		t.Error(page)
 	}

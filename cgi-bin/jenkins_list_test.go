@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// With Jenkins the list of jobs is answered without it, and without the program that can ask it, unless a build is open whose state is old.
+// With Jenkins the list of jobs is answered without it, and without the program that can ask it, unless a build is open
+// whose state is old.
 func TestTheListAsksJenkinsOnlyForOldStates(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -37,7 +38,8 @@ func TestTheListAsksJenkinsOnlyForOldStates(t *testing.T) {
 		t.Errorf("states that are fresh: %d, Jenkins was asked %d times\n%s", a.status, asked.Load(), a.log)
 	}
 	s.sql("UPDATE job SET seen_at = 0")
-	if a := program.soon("GET", "/jobs"); a.status != http.StatusOK || !strings.Contains(a.body, id) || asked.Load() != 1 || strings.Count(a.log, "msg=request") != 1 {
+	if a := program.soon("GET", "/jobs"); a.status != http.StatusOK || !strings.Contains(a.body, id) ||
+		asked.Load() != 1 || strings.Count(a.log, "msg=request") != 1 {
 		t.Errorf("states that are old: %d, Jenkins was asked %d times\n%s", a.status, asked.Load(), a.log)
 	}
 	for _, path := range []string{"/", "/jobs/" + id, "/jobs/" + id + "/builds/1"} {

@@ -25,26 +25,30 @@ func rejected(t *testing.T) map[string]struct {
 		return []string{"dockerfile:Dockerfile", good, "context:c.tar", context, "target", target}
 	}
 	return map[string]c{
-		"no file":                {[]string{"target", target}, 422, "dockerfile", "There is no Dockerfile"},
-		"an empty file":          {one(""), 422, "dockerfile", "no Dockerfile"},
-		"white space":            {one(" \n\n"), 422, "dockerfile", "empty"},
-		"64 KiB + 1":             {one("FROM debian:bookworm\n#" + strings.Repeat("x", 64<<10-21)), 413, "dockerfile", "64 KiB"},
-		"much too large":         {one(strings.Repeat("x", 1<<20)), 413, "dockerfile", ""},
-		"not UTF-8":              {one("FROM debian:bookworm\nRUN echo \xff\n"), 422, "dockerfile", "Line 2"},
-		"a NUL":                  {one("FROM debian:bookworm\nRUN echo \x00\n"), 422, "dockerfile", "Line 2"},
-		"a syntax error":         {one("FROM debian:bookworm\nRUNN true\n"), 422, "dockerfile", "RUN"},
-		"no FROM":                {one("RUN true\n"), 422, "dockerfile", ""},
-		"an unknown target":      {[]string{"dockerfile:Dockerfile", good, "target", "vm_z80_potato"}, 422, "target", "vm_z80_potato"},
-		"no target":              {[]string{"dockerfile:Dockerfile", good}, 422, "target", ""},
-		"a target that's off":    {[]string{"dockerfile:Dockerfile", good, "target", "rootfs_i386_daedalus"}, 422, "target", "rootfs_i386_daedalus"},
+		"no file":       {[]string{"target", target}, 422, "dockerfile", "There is no Dockerfile"},
+		"an empty file": {one(""), 422, "dockerfile", "no Dockerfile"},
+		"white space":   {one(" \n\n"), 422, "dockerfile", "empty"},
+		"64 KiB + 1": {one("FROM debian:bookworm\n#" + strings.Repeat("x", 64<<10-21)), 413, "dockerfile",
+			"64 KiB"},
+		"much too large": {one(strings.Repeat("x", 1<<20)), 413, "dockerfile", ""},
+		"not UTF-8":      {one("FROM debian:bookworm\nRUN echo \xff\n"), 422, "dockerfile", "Line 2"},
+		"a NUL":          {one("FROM debian:bookworm\nRUN echo \x00\n"), 422, "dockerfile", "Line 2"},
+		"a syntax error": {one("FROM debian:bookworm\nRUNN true\n"), 422, "dockerfile", "RUN"},
+		"no FROM":        {one("RUN true\n"), 422, "dockerfile", ""},
+		"an unknown target": {[]string{"dockerfile:Dockerfile", good, "target", "vm_z80_potato"}, 422, "target",
+			"vm_z80_potato"},
+		"no target": {[]string{"dockerfile:Dockerfile", good}, 422, "target", ""},
+		"a target that's off": {[]string{"dockerfile:Dockerfile", good, "target", "rootfs_i386_daedalus"}, 422, "target",
+			"rootfs_i386_daedalus"},
 		"not a readable archive": {with("this is not a readable archive"), 422, "context", ""},
 		"a hostile archive":      {with(archive(t, "../../etc/passwd", "x")), 422, "context", "../../etc/passwd"},
 		"a large archive":        {with(strings.Repeat("x", 1<<20+1)), 413, "context", "1 MiB"},
 		"a missing source":       {with(archive(t, "other.txt", "x")), 422, "dockerfile", "hello.txt"},
 		"build arguments":        {append(one(good), "build_args", "no equals sign"), 422, "build_args", "Line 1"},
 		"a virtual environment":  {append(one(good), "environment", "A=1\nno equals sign"), 422, "environment", "Line 2"},
-		"a name too long":        {append(one("FROM debian:bookworm\n"), "name", strings.Repeat("n", 101)), 422, "name", "100"},
-		"a name that hides":      {append(one("FROM debian:bookworm\n"), "name", "a\x1b[2Jb"), 422, "name", ""},
+		"a name too long": {append(one("FROM debian:bookworm\n"), "name", strings.Repeat("n", 101)), 422, "name",
+			"100"},
+		"a name that hides": {append(one("FROM debian:bookworm\n"), "name", "a\x1b[2Jb"), 422, "name", ""},
 	}
 }
 
@@ -54,7 +58,8 @@ func TestWhatIsNotTakenIsToldAtItsFieldAndNothingIsStored(t *testing.T) {
 	for name, c := range rejected(t) {
 		a := program.post("/jobs", c.fields...)
 		p := a.json(t)
-		if a.status != c.status || p["field"] != c.field || !strings.Contains(fmt.Sprint(p["detail"], p["findings"]), c.says) {
+		if a.status != c.status || p["field"] != c.field ||
+			!strings.Contains(fmt.Sprint(p["detail"], p["findings"]), c.says) {
 			t.Errorf("%s, program: %d %s", name, a.status, a.body)
 		}
 		a = browser.post("/jobs", c.fields...)
@@ -63,7 +68,8 @@ func TestWhatIsNotTakenIsToldAtItsFieldAndNothingIsStored(t *testing.T) {
 		if id == "" {
 			id = c.field
 		}
-		if a.status != c.status || !strings.Contains(page, `id="`+id+`-fault" class="fault"`) || !strings.Contains(page, c.says) {
+		if a.status != c.status || !strings.Contains(page, `id="`+id+`-fault" class="fault"`) ||
+			!strings.Contains(page, c.says) {
 			t.Errorf("%s, browser: %d %s", name, a.status, page)
 		}
 		if strings.Contains(a.body, s.dir) {
@@ -78,8 +84,10 @@ func TestWhatIsNotTakenIsToldAtItsFieldAndNothingIsStored(t *testing.T) {
 func TestARejectedFormComesBackFilledIn(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	a := c.post("/jobs", "dockerfile:Dockerfile", "\n"+good, "context:my files.tar.gz", archive(t, "hello.txt", "hi"), "target", "nonsense", "name", `"><script>`, "build_args", "A=<b>", "start", "1")
-	for _, want := range []string{html.EscapeString(good), "my files.tar.gz", `value="&#34;&gt;&lt;script&gt;"`, "A=&lt;b&gt;", `name="start" value="1">Build image<`} {
+	a := c.post("/jobs", "dockerfile:Dockerfile", "\n"+good, "context:my files.tar.gz", archive(t, "hello.txt", "hi"),
+		"target", "nonsense", "name", `"><script>`, "build_args", "A=<b>", "start", "1")
+	for _, want := range []string{html.EscapeString(good), "my files.tar.gz", `value="&#34;&gt;&lt;script&gt;"`,
+		"A=&lt;b&gt;", `name="start" value="1">Build image<`} {
 		if !strings.Contains(a.body, want) {
 			t.Errorf("%q is not in the form: %s", want, a.body)
 		}
@@ -130,7 +138,8 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
 	s.sql("UPDATE session SET expires_at = 1")
-	a := c.post("/jobs", "dockerfile:Dockerfile", good, "context:files.tgz", archive(t, "hello.txt", "hi"), "target", target, "name", "kept name", "start", "1")
+	a := c.post("/jobs", "dockerfile:Dockerfile", good, "context:files.tgz", archive(t, "hello.txt", "hi"), "target",
+		target, "name", "kept name", "start", "1")
 	login := a.header.Get("Location")
 	if a.status != http.StatusSeeOther || !strings.HasPrefix(login, "/account/login?next=%2Fjobs%2Fnew%3Fdraft%3D") {
 		t.Fatal(a.status, login)
@@ -149,7 +158,8 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 		}
 	}
 	kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(page.body)
-	if a := c.post("/jobs", "text", good, "target", target, "kept", kept[1], "context:", ""); a.status != http.StatusSeeOther {
+	if a := c.post("/jobs", "text", good, "target", target, "kept", kept[1], "context:",
+		""); a.status != http.StatusSeeOther {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	if a := s.browser(bob).get(next); a.status != 200 || strings.Contains(a.body, "kept name") {
@@ -170,7 +180,8 @@ func TestAChangeOutlivesItsSession(t *testing.T) {
 	}
 	a = c.post("/account/login", "email", ada, "password", password, "next", next)
 	page := c.get(a.header.Get("Location"))
-	if page.status != 200 || !strings.Contains(page.body, "RUN echo changed") || !strings.Contains(page.body, `name="revision" value="1"`) || !strings.Contains(page.body, "has a build context") {
+	if page.status != 200 || !strings.Contains(page.body, "RUN echo changed") ||
+		!strings.Contains(page.body, `name="revision" value="1"`) || !strings.Contains(page.body, "has a build context") {
 		t.Errorf("%d %s", page.status, page.body)
 	}
 	s.sql("UPDATE session SET expires_at = 1")

@@ -14,15 +14,18 @@ import (
 func TestAProgramAddsAJob(t *testing.T) {
 	s := newSite(t)
 	c := s.program(s.token(ada, "write"))
-	a := c.post("/jobs", "dockerfile:Dockerfile", good, "context:c.tgz", archive(t, "hello.txt", "hi"), "target", target, "name", "mine", "build_args", "A=1\r\nB=2", "start", "1")
+	a := c.post("/jobs", "dockerfile:Dockerfile", good, "context:c.tgz", archive(t, "hello.txt", "hi"), "target", target,
+		"name", "mine", "build_args", "A=1\r\nB=2", "start", "1")
 	j := a.json(t)
 	id, _ := j["id"].(string)
-	if a.status != http.StatusCreated || a.header.Get("Location") != "/jobs/"+id || j["name"] != "mine" || j["target"] != target || j["state"] != "queued" || j["enabled"] != true {
+	if a.status != http.StatusCreated || a.header.Get("Location") != "/jobs/"+id || j["name"] != "mine" ||
+		j["target"] != target || j["state"] != "queued" || j["enabled"] != true {
 		t.Fatalf("%d %v %s", a.status, a.header, a.body)
 	}
 	j = c.get("/jobs/" + id).json(t)
 	b := j["builds"].([]any)[0].(map[string]any)
-	for _, name := range []string{"number", "state", "queued_at", "started_at", "ended_at", "step", "steps", "expected_end", "artifacts"} {
+	for _, name := range []string{"number", "state", "queued_at", "started_at", "ended_at", "step", "steps",
+		"expected_end", "artifacts"} {
 		if _, ok := b[name]; !ok {
 			t.Errorf("a build has no %s: %v", name, b)
 		}
@@ -34,11 +37,13 @@ func TestAProgramAddsAJob(t *testing.T) {
 	if list["total"] != 1.0 || list["jobs"].([]any)[0].(map[string]any)["id"] != id {
 		t.Error(list)
 	}
-	if a := c.get("/jobs/" + id + "/dockerfile"); a.body != good || a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+	if a := c.get("/jobs/" + id + "/dockerfile"); a.body != good ||
+		a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
 		t.Errorf("%q %v", a.body, a.header)
 	}
 	for _, path := range []string{"/blend", "/script"} {
-		if a := c.get("/jobs/" + id + path); a.status != 200 || !strings.Contains(a.body, "TOASTER-STEP") && path == "/blend" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+		if a := c.get("/jobs/" + id + path); a.status != 200 || !strings.Contains(a.body, "TOASTER-STEP") &&
+			path == "/blend" || a.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %.300s", path, a.status, a.body)
 		}
 	}
@@ -47,10 +52,12 @@ func TestAProgramAddsAJob(t *testing.T) {
 func TestAPersonAddsAJob(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	if a := c.get("/jobs/new"); !strings.Contains(a.body, `<option value="`+target+`">`) || !strings.Contains(a.body, "<optgroup") {
+	if a := c.get("/jobs/new"); !strings.Contains(a.body, `<option value="`+target+`">`) ||
+		!strings.Contains(a.body, "<optgroup") {
 		t.Fatal(a.body)
 	}
-	a := c.post("/jobs", "text", "FROM debian:bookworm\r\nRUN <<EOF\r\necho\r\nEOF\r\n", "target", target, "name", "", "dockerfile:", "", "context:", "")
+	a := c.post("/jobs", "text", "FROM debian:bookworm\r\nRUN <<EOF\r\necho\r\nEOF\r\n", "target", target, "name", "",
+		"dockerfile:", "", "context:", "")
 	path := a.header.Get("Location")
 	if a.status != http.StatusSeeOther || !regexp.MustCompile(`^/jobs/[a-z0-9]{12}\?note=added$`).MatchString(path) {
 		t.Fatalf("%d %s %s", a.status, path, a.body)
@@ -60,7 +67,8 @@ func TestAPersonAddsAJob(t *testing.T) {
 		t.Errorf("the browser's line ends stay: %q", a.body)
 	}
 	a = c.get(path)
-	if a.status != 200 || !strings.Contains(a.body, `id="L4"`) || !strings.Contains(a.body, "The job is saved.") || !strings.Contains(a.body, target) {
+	if a.status != 200 || !strings.Contains(a.body, `id="L4"`) || !strings.Contains(a.body, "The job is saved.") ||
+		!strings.Contains(a.body, target) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	a = c.post("/jobs", "text", good[:20]+"\n", "target", target, "start", "1")
@@ -74,7 +82,8 @@ func TestStartTwiceIsOneBuild(t *testing.T) {
 	program, browser := s.program(s.token(ada, "write")), s.browser(ada)
 	id := program.addJob()
 	a := program.post("/jobs/" + id + "/start")
-	if v := a.json(t); a.status != http.StatusAccepted || v["number"] != 1.0 || v["already"] != false || a.header.Get("Location") != "/jobs/"+id+"/builds/1" {
+	if v := a.json(t); a.status != http.StatusAccepted || v["number"] != 1.0 || v["already"] != false ||
+		a.header.Get("Location") != "/jobs/"+id+"/builds/1" {
 		t.Errorf("%d %v %s", a.status, a.header, a.body)
 	}
 	if v := program.post("/jobs/" + id + "/start").json(t); v["number"] != 1.0 || v["already"] != true {
@@ -128,10 +137,12 @@ func TestStopSwitchOffAndRemove(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	browser := s.browser(ada)
-	if a := browser.get("/jobs/" + id + "/remove"); a.status != 200 || !strings.Contains(a.body, "can&#39;t be undone") && !strings.Contains(a.body, "can't be undone") {
+	if a := browser.get("/jobs/" + id + "/remove"); a.status != 200 || !strings.Contains(a.body, "can&#39;t be undone") &&
+		!strings.Contains(a.body, "can't be undone") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if a := browser.post("/jobs/" + id + "/remove"); a.status != http.StatusSeeOther || a.header.Get("Location") != "/jobs?note=removed" {
+	if a := browser.post("/jobs/" + id + "/remove"); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/jobs?note=removed" {
 		t.Error(a.status, a.header)
 	}
 	if a := browser.get("/jobs/" + id); a.status != 404 {
@@ -145,7 +156,9 @@ func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 	before := s.stored()
 	program, browser := s.program(s.token(bob, "write")), s.browser(bob)
 	there, missing := "/jobs/"+id, "/jobs/"+strings.Repeat("z", len(id))
-	for _, path := range []string{"", "/update", "/remove", "/dockerfile", "/blend", "/script", "/builds/1", "/builds/1/log", "/builds/1/log?whole=1", "/builds/1/artifacts/x", "/builds/0", "/builds/x", "/dockerfile?revision=1"} {
+	for _, path := range []string{"", "/update", "/remove", "/dockerfile", "/blend", "/script", "/builds/1",
+		"/builds/1/log", "/builds/1/log?whole=1", "/builds/1/artifacts/x", "/builds/0", "/builds/x",
+		"/dockerfile?revision=1"} {
 		a, b := browser.get(there+path), browser.get(missing+path)
 		if a.status != 404 || b.status != 404 || program.get(there+path).status != 404 {
 			t.Errorf("GET %s: %d, %d", path, a.status, b.status)
@@ -174,7 +187,8 @@ func TestAChangeIsARevision(t *testing.T) {
 	c := s.browser(ada)
 	id := s.program(s.token(ada, "write")).addJob("name", "mine")
 	form := c.get("/jobs/" + id + "/update")
-	if form.status != 200 || !strings.Contains(form.body, `name="revision" value="1"`) || !strings.Contains(form.body, "COPY hello.txt") {
+	if form.status != 200 || !strings.Contains(form.body, `name="revision" value="1"`) ||
+		!strings.Contains(form.body, "COPY hello.txt") {
 		t.Fatal(form.body)
 	}
 	changed := strings.Replace(good, "echo hello", "echo changed", 1)
@@ -182,7 +196,8 @@ func TestAChangeIsARevision(t *testing.T) {
 	if a.status != http.StatusSeeOther || a.header.Get("Location") != "/jobs/"+id+"?note=updated" {
 		t.Fatal(a.status, a.body)
 	}
-	if page := c.get("/jobs/" + id).body; !strings.Contains(page, "renamed") || !strings.Contains(page, "Build context: ") {
+	if page := c.get("/jobs/" + id).body; !strings.Contains(page, "renamed") ||
+		!strings.Contains(page, "Build context: ") {
 		t.Error(page)
 	}
 	if a := c.get("/jobs/" + id + "/dockerfile?revision=1"); a.body != good {
@@ -191,7 +206,8 @@ func TestAChangeIsARevision(t *testing.T) {
 	t.Run("a stale form", func(t *testing.T) {
 		a := c.post("/jobs/"+id+"/update", "text", "FROM debian:bookworm\nRUN echo mine\n", "revision", "1", "context:", "")
 		page := html.UnescapeString(a.body)
-		if a.status != http.StatusConflict || !strings.Contains(page, "echo changed") || !strings.Contains(page, "echo mine") || !strings.Contains(page, `name="revision" value="2"`) {
+		if a.status != http.StatusConflict || !strings.Contains(page, "echo changed") ||
+			!strings.Contains(page, "echo mine") || !strings.Contains(page, `name="revision" value="2"`) {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
 		if now := c.get("/jobs/" + id + "/dockerfile"); now.body != changed {
@@ -204,10 +220,12 @@ func TestTheListIsPaged(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
 	for i := range 30 {
-		s.sql("INSERT INTO job (id, user_id, name, target, engine_name, revision, created_at) VALUES (?, 1, ?, ?, ?, 1, ?)", fmt.Sprintf("aaaaaaaaaa%02d", i), fmt.Sprintf("job number %d", i), target, fmt.Sprint("e", i), i)
+		s.sql("INSERT INTO job (id, user_id, name, target, engine_name, revision, created_at) VALUES (?, 1, ?, ?, ?, 1, ?)",
+			fmt.Sprintf("aaaaaaaaaa%02d", i), fmt.Sprintf("job number %d", i), target, fmt.Sprint("e", i), i)
 	}
 	first, second := c.get("/jobs").body, c.get("/jobs?page=2").body
-	if strings.Count(first, "job number") != 25 || !strings.Contains(first, "job number 29<") || !strings.Contains(first, `href="/jobs?page=2"`) {
+	if strings.Count(first, "job number") != 25 || !strings.Contains(first, "job number 29<") ||
+		!strings.Contains(first, `href="/jobs?page=2"`) {
 		t.Error(first)
 	}
 	if strings.Count(second, "job number") != 5 || !strings.Contains(second, `href="/jobs" rel="prev"`) {

@@ -38,12 +38,14 @@ func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 	s := newSite(t, "[local]\nkeep = 2")
 	c := s.program(s.token(ada, "write"))
 	id := c.addJob()
-	if a := c.get("/jobs/" + id + "/builds/latest/artifacts/image"); a.status != 404 || !strings.Contains(a.body, "has succeeded yet") {
+	if a := c.get("/jobs/" + id + "/builds/latest/artifacts/image"); a.status != 404 ||
+		!strings.Contains(a.body, "has succeeded yet") {
 		t.Errorf("before the first: %d %s", a.status, a.body)
 	}
 	c.builds(id, succeeds, fails, fails, fails, fails)
-	for path, want := range map[string]string{"/builds/1/artifacts/image": "image\n", "/builds/latest/artifacts/image": "image\n",
-		"/builds/1/log": "fine\n", "/builds/latest/log": "sorry\n"} {
+	for path, want := range map[string]string{"/builds/1/artifacts/image": "image\n",
+		"/builds/latest/artifacts/image": "image\n",
+		"/builds/1/log":                  "fine\n", "/builds/latest/log": "sorry\n"} {
 		if a := c.get("/jobs/" + id + path); a.status != 200 || a.body != want {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
@@ -60,17 +62,21 @@ func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 			t.Errorf("%s does not say %q: %d %s", path, want, a.status, a.body)
 		}
 	}
-	for _, path := range []string{"/builds/2", "/builds/2/log", "/builds/2/log?whole=1", "/builds/2/log?as=html", "/builds/3/artifacts/image"} {
+	for _, path := range []string{"/builds/2", "/builds/2/log", "/builds/2/log?whole=1", "/builds/2/log?as=html",
+		"/builds/3/artifacts/image"} {
 		const why = "the newest 2 successful builds and the newest 2 other builds are kept."
 		a := c.get("/jobs/" + id + path)
-		if problem := a.json(t); a.status != 410 || problem["code"] != "gone" || !strings.HasSuffix(problem["detail"].(string), why) || problem["advice"] == "" {
+		if problem := a.json(t); a.status != 410 || problem["code"] != "gone" ||
+			!strings.HasSuffix(problem["detail"].(string), why) || problem["advice"] == "" {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
-		if a := page.get("/jobs/" + id + path); a.status != 410 || !strings.Contains(a.body, why) || strings.Contains(a.body, "Keep this build") {
+		if a := page.get("/jobs/" + id + path); a.status != 410 || !strings.Contains(a.body, why) ||
+			strings.Contains(a.body, "Keep this build") {
 			t.Errorf("%s for a browser: %d %s", path, a.status, a.body)
 		}
 	}
-	if b := c.get("/jobs/" + id + "/builds/2").json(t)["build"].(map[string]any); b["state"] != "failed" || b["number"] != 2.0 {
+	if b := c.get("/jobs/" + id + "/builds/2").json(t)["build"].(map[string]any); b["state"] != "failed" ||
+		b["number"] != 2.0 {
 		t.Errorf("what is still known: %v", b)
 	}
 }
@@ -88,7 +94,8 @@ func TestKeepThisBuild(t *testing.T) {
 	if kept.status != 303 || !strings.HasSuffix(kept.header.Get("Location"), path+"?note=kept") {
 		t.Fatal(kept.status, kept.header)
 	}
-	if a := page.get(path); !strings.Contains(a.body, "Permanently.") || !strings.Contains(a.body, `action="`+path+`/unkeep"`) {
+	if a := page.get(path); !strings.Contains(a.body, "Permanently.") ||
+		!strings.Contains(a.body, `action="`+path+`/unkeep"`) {
 		t.Error(a.body)
 	}
 	if a := page.get("/jobs/" + id); !strings.Contains(a.body, "kept permanently") {
@@ -129,11 +136,13 @@ func TestFilesThatSomebodyRemoved(t *testing.T) {
 	page := s.browser(ada)
 	for _, path := range []string{"/log", "/artifacts/image"} {
 		a := c.get("/jobs/" + id + "/builds/1" + path)
-		if a.status != 410 || !strings.Contains(a.body, "were deleted on the build service") || strings.Contains(a.body, "newest") {
+		if a.status != 410 || !strings.Contains(a.body, "were deleted on the build service") ||
+			strings.Contains(a.body, "newest") {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	if a := page.get("/jobs/" + id + "/builds/1"); a.status != 410 || !strings.Contains(a.body, "were deleted on the build service") ||
+	if a := page.get("/jobs/" + id + "/builds/1"); a.status != 410 ||
+		!strings.Contains(a.body, "were deleted on the build service") ||
 		strings.Contains(a.body, "/artifacts/image\"") {
 		t.Errorf("%d %s", a.status, a.body)
 	}

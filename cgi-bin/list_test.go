@@ -32,7 +32,8 @@ func TestTheListIsSearchedAndSorted(t *testing.T) {
 		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name", name)
 		s.sql("UPDATE job SET created_at = ? WHERE name = ?", 1_800_000_000_000+i*1000, name)
 	}
-	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, finalized) SELECT id, 1, 1, 'failed', 1900000000000, 1900000000000, 1900000000000, 1 FROM job WHERE name = 'mail'")
+	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, finalized) SELECT id, " +
+		"1, 1, 'failed', 1900000000000, 1900000000000, 1900000000000, 1 FROM job WHERE name = 'mail'")
 	for query, want := range map[string][]string{
 		"":                      {"proxy", "100% _x_", "dns", "Web two", "mail", "web"},
 		"?sort=name":            {"100% _x_", "dns", "mail", "proxy", "web", "Web two"},
@@ -64,7 +65,8 @@ func TestAFilterStaysOnTheNextPage(t *testing.T) {
 		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name", fmt.Sprint("one ", i))
 	}
 	a := c.get("/jobs?q=one&sort=name")
-	if !strings.Contains(a.body, `href="/jobs?page=2&amp;q=one&amp;sort=name"`) || !strings.Contains(a.body, "1 to 25 of 28 jobs") {
+	if !strings.Contains(a.body, `href="/jobs?page=2&amp;q=one&amp;sort=name"`) ||
+		!strings.Contains(a.body, "1 to 25 of 28 jobs") {
 		t.Error(a.body)
 	}
 	if got := names(c.get("/jobs?page=2&q=one&sort=name")); len(got) != 3 {
@@ -91,7 +93,8 @@ func TestAListThatStandsStillHasNoScript(t *testing.T) {
 func TestTheFormShowsTheCommandThatTestsTheSameFile(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	if a := c.get("/jobs/new?target=" + target); !strings.Contains(a.body, "docker build --platform linux/amd64 - &lt; Dockerfile") {
+	if a := c.get("/jobs/new?target=" + target); !strings.Contains(a.body,
+		"docker build --platform linux/amd64 - &lt; Dockerfile") {
 		t.Error(a.body)
 	}
 	a := c.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n", "build_args", "A=it's", "target", target)
@@ -99,7 +102,8 @@ func TestTheFormShowsTheCommandThatTestsTheSameFile(t *testing.T) {
 		t.Error(a.body)
 	}
 	p := s.program(s.token(ada, "read"))
-	if a := p.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n"); !strings.Contains(a.body, `"docker_build":"docker build --platform linux/amd64 -`) {
+	if a := p.post("/jobs/check", "text", "FROM debian:bookworm\nRUN true\n"); !strings.Contains(a.body,
+		`"docker_build":"docker build --platform linux/amd64 -`) {
 		t.Error(a.body)
 	}
 }
@@ -109,7 +113,8 @@ func TestTheListIsSmall(t *testing.T) {
 	s := newSite(t, "[limits]\njobs = 40")
 	c := s.browser(ada)
 	for i := range 25 {
-		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name", fmt.Sprint("a job of the name ", i))
+		c.post("/jobs", "text", "FROM debian:bookworm\nRUN true\n", "target", target, "name",
+			fmt.Sprint("a job of the name ", i))
 	}
 	c.post(strings.Split(jobAddress.FindString(c.get("/jobs").body), "?")[0] + "/start")
 	total := packed(t, []byte(c.get("/jobs").body))

@@ -67,17 +67,21 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 	s.sql("UPDATE session SET seen_at = ?", ago)
 	s.sql("UPDATE token SET used_at = ?", ago)
 	s.sql("UPDATE job SET seen_at = 0")
-	s.sql("INSERT INTO setting (name, value) VALUES ('proxy', '2001-01-01T00:00:00Z') ON CONFLICT DO UPDATE SET value = excluded.value")
+	s.sql("INSERT INTO setting (name, value) VALUES ('proxy', '2001-01-01T00:00:00Z') ON CONFLICT DO UPDATE SET value = " +
+		"excluded.value")
 
 	for _, begin := range []string{"BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"} {
 		release := s.lock(begin)
 		proxied := *c
 		proxied.header, proxied.from = http.Header{"X-Forwarded-For": {"198.51.100.1"}}, "127.0.0.1"
 		for _, path := range []string{
-			"/", "/help", "/jobs", "/jobs?q=x", "/jobs/new", "/jobs/new?draft=" + draft, "/jobs/feed", job, job + "/update", job + "/remove", job + "/copy",
+			"/", "/help", "/jobs", "/jobs?q=x", "/jobs/new", "/jobs/new?draft=" + draft, "/jobs/feed", job, job + "/update",
+			job + "/remove", job + "/copy",
 			job + "/dockerfile", job + "/blend", job + "/script", job + "/builds/1", job + "/builds/1/log?offset=0",
-			"/account", "/account/password", "/account/address", "/account/sessions", "/account/factor", "/account/tokens", "/account/export", "/account/remove",
-			"/admin/people", "/admin/people/1", "/admin/jobs", "/admin/jobs/" + id, "/admin/health", "/admin/audit", "/admin/metrics",
+			"/account", "/account/password", "/account/address", "/account/sessions", "/account/factor", "/account/tokens",
+			"/account/export", "/account/remove",
+			"/admin/people", "/admin/people/1", "/admin/jobs", "/admin/jobs/" + id, "/admin/health", "/admin/audit",
+			"/admin/metrics",
 		} {
 			if a := proxied.soon("GET", path); a.status != http.StatusOK {
 				t.Errorf("%s: GET %s: %d\n%s%s", begin, path, a.status, a.body, a.log)
@@ -99,7 +103,8 @@ func TestPagesAnswerWhileTheDatabaseIsLocked(t *testing.T) {
 }
 
 func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
-	s := newSite(t, "[site]", `url = "https://www.example.org"`, "[mail]", `from = "toaster@example.org"`, `sendmail = "/bin/false"`)
+	s := newSite(t, "[site]", `url = "https://www.example.org"`, "[mail]", `from = "toaster@example.org"`,
+		`sendmail = "/bin/false"`)
 	s.sql("UPDATE user SET role = 'admin' WHERE email = ?", ada)
 	c, program := s.browser(ada), s.program(s.token(ada, "write"))
 	id := program.addJob()
@@ -112,14 +117,17 @@ func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
 		fields     []string
 	}{
 		{"/account/login", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password"}},
-		{"/account/signup", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password", "name", "Too many wrong codes"}},
+		{"/account/signup", "typed@example.org", []string{"email", "typed@example.org", "password", "typed password", "name",
+			"Too many wrong codes"}},
 		{"/account/recover", "typed@example.org", []string{"email", "typed@example.org"}},
 		{"/account/recover", ada, []string{"email", ada}},
 		{"/account", "typed name", []string{"name", "typed name", "notify", "never"}},
 		{"/account/address", "typed@example.org", []string{"email", "typed@example.org", "confirm", password}},
 		{"/account/tokens", "typed name", []string{"name", "typed name", "scope", "read", "days", "7"}},
-		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "name", "Too many wrong codes", "target", target}},
-		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "target", target, "context:c.tar.gz", archive(t, "a", "b")}},
+		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "name", "Too many wrong codes",
+			"target", target}},
+		{"/jobs", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "target", target,
+			"context:c.tar.gz", archive(t, "a", "b")}},
 		{"/jobs/check", "RUN echo typed", []string{"text", "FROM debian:bookworm\nRUN echo typed\n", "target", target}},
 		{job + "/update", "RUN echo typed", []string{"revision", "1", "text", "FROM debian:bookworm\nRUN echo typed\n"}},
 		{"/admin/people/2/limits", `value="77"`, []string{"jobs", "77"}},
@@ -130,15 +138,18 @@ func TestWhatMustBeWrittenIsRefusedSoonWhileTheDatabaseIsLocked(t *testing.T) {
 		{"/admin/people/2/suspend", "", nil},
 	} {
 		a := c.soon("POST", x.path, x.fields...)
-		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "very busy") || !strings.Contains(a.body, x.kept) {
-			t.Errorf("POST %s: %d, Retry-After %q, %q kept: %v\n%s%s", x.path, a.status, a.header.Get("Retry-After"), x.kept, strings.Contains(a.body, x.kept), a.body, a.log)
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
+			!strings.Contains(a.body, "very busy") || !strings.Contains(a.body, x.kept) {
+			t.Errorf("POST %s: %d, Retry-After %q, %q kept: %v\n%s%s", x.path, a.status, a.header.Get("Retry-After"), x.kept,
+				strings.Contains(a.body, x.kept), a.body, a.log)
 		}
 	}
 	for path, fields := range map[string][]string{
 		"/jobs": {"text", "FROM debian:bookworm\nRUN true\n", "target", target}, job + "/start": nil, job + "/remove": nil,
 	} {
 		a := program.soon("POST", path, fields...)
-		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/problem+json" {
+		if a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
+			a.header.Get("Content-Type") != "application/problem+json" {
 			t.Errorf("a program's POST %s: %d %v\n%s", path, a.status, a.header, a.body)
 		}
 	}
@@ -160,7 +171,8 @@ func TestADatabaseThatIsLockedAgainstReadersTooIsSaidToBeBusy(t *testing.T) {
 	db.SetMaxOpenConns(1)
 	_, err = db.Exec("UPDATE user SET name = name")
 	s.must(err)
-	if a := c.soon("GET", "/jobs"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" || !strings.Contains(a.body, "very busy") {
+	if a := c.soon("GET", "/jobs"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") == "" ||
+		!strings.Contains(a.body, "very busy") {
 		t.Errorf("%d %s%s", a.status, a.body, a.log)
 	}
 	s.must(db.Close())

@@ -19,7 +19,8 @@ func long(t *testing.T, lines int) (s *site, program *client, path string) {
 	s = newSite(t)
 	program = s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1")
-	s.run(program, id, 1, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do echo "line $i ........."; i=$((i+1)); done; exit 3`, lines))
+	s.run(program, id, 1, fmt.Sprintf(`i=0; while [ $i -lt %d ]; do echo "line $i ........."; i=$((i+1)); done; exit 3`,
+		lines))
 	return s, program, "/jobs/" + id + "/builds/1"
 }
 
@@ -28,7 +29,8 @@ func TestALongLogIsShownPartByPart(t *testing.T) {
 	b := s.browser(ada)
 	page := b.get(path)
 	shown := lineOf.FindAllStringSubmatch(page.body, -1)
-	if len(shown) == 0 || shown[len(shown)-1][3] != "line 19999 ........." || len(page.body) > 300<<10 || !strings.Contains(page.body, "failed") {
+	if len(shown) == 0 || shown[len(shown)-1][3] != "line 19999 ........." || len(page.body) > 300<<10 ||
+		!strings.Contains(page.body, "failed") {
 		t.Fatalf("%d lines, %d bytes: %.2000s", len(shown), len(page.body), page.body)
 	}
 	// Back to the beginning by links alone: every line once, and each at its own address.
@@ -54,11 +56,13 @@ func TestALongLogIsShownPartByPart(t *testing.T) {
 	}
 	// A line's own address leads to a window that has it.
 	first := lineOf.FindAllStringSubmatch(b.get(path).body, -1)[500]
-	if there := b.get(path + "?from=" + first[2]); !strings.Contains(there.body, `id="L`+first[1]+`"`) || strings.Contains(there.body, `data-more="true"`) {
+	if there := b.get(path + "?from=" + first[2]); !strings.Contains(there.body, `id="L`+first[1]+`"`) ||
+		strings.Contains(there.body, `data-more="true"`) {
 		t.Error("the line is not where its link leads")
 	}
 	for _, bad := range []string{"?from=-1", "?to=x", "?from=9223372036854775807"} {
-		if a := b.get(path + bad); a.status != 200 && a.status != 422 || a.status == 200 && strings.Contains(a.body, `class="l"`) {
+		if a := b.get(path + bad); a.status != 200 && a.status != 422 || a.status == 200 &&
+			strings.Contains(a.body, `class="l"`) {
 			t.Errorf("%s: %d", bad, a.status)
 		}
 	}
@@ -106,7 +110,8 @@ func TestARunningBuildSaysHowFarItIs(t *testing.T) {
 	id := s.program(s.token(ada, "write")).addJob("start", "1")
 	now := time.Now().UnixMilli()
 	s.sql("UPDATE job SET seen_at = ?", now+50_000) // the engine was just asked
-	s.sql("UPDATE build SET state = 'running', engine_number = 1, started_at = ?, expected_ms = ?, step = 2, steps = 3, step_line = 3", now, 600_000)
+	s.sql("UPDATE build SET state = 'running', engine_number = 1, started_at = ?, expected_ms = ?, step = 2, steps = 3, "+
+		"step_line = 3", now, 600_000)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
 	for _, want := range []string{"Step 2 of 3", `<progress id="progress" max="4" value="1" aria-label="Completed steps">`,
 		"Expected to finish", "in about ", `#L3">line 3</a>`} {
@@ -115,7 +120,8 @@ func TestARunningBuildSaysHowFarItIs(t *testing.T) {
 		}
 	}
 	s.sql("UPDATE build SET started_at = ?", now-700_000)
-	if page := s.browser(ada).get("/jobs/" + id + "/builds/1").body; !strings.Contains(page, "This build takes longer than earlier ones.") {
+	if page := s.browser(ada).get("/jobs/" + id + "/builds/1").body; !strings.Contains(page,
+		"This build takes longer than earlier ones.") {
 		t.Error(page)
 	}
 }
@@ -129,15 +135,18 @@ echo "TOASTER-STEP 2/2 3 RUN echo hello"; printf 'Reading <package> lists...\nE:
 echo "TOASTER-FAILED 2/2 3 exit 100"; echo "toaster: failed: line 3 of the Dockerfile failed (exit code 100): RUN echo hello"; exit 6`)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
 	for _, want := range []string{
-		"Why the build failed", "Line 3 of the Dockerfile failed (exit code 100)", "There is no package “no-such” in this release.", "Failed in step 2 of 2",
-		`#L3">line 3 of the Dockerfile</a>`, `<li class="at" data-line="3">`, "Reading &lt;package&gt; lists...\n", `<details class="part failed" open>`,
+		"Why the build failed", "Line 3 of the Dockerfile failed (exit code 100)",
+		"There is no package “no-such” in this release.", "Failed in step 2 of 2",
+		`#L3">line 3 of the Dockerfile</a>`, `<li class="at" data-line="3">`, "Reading &lt;package&gt; lists...\n",
+		`<details class="part failed" open>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
 	}
 	f := c.get("/jobs/" + id + "/builds/1").json(t)["failure"].(map[string]any)
-	if f["step"] != 2.0 || f["line"] != 3.0 || f["exit_code"] != 100.0 || f["cause"] != "no-package" || !strings.HasPrefix(f["output"].(string), "Reading <package>") {
+	if f["step"] != 2.0 || f["line"] != 3.0 || f["exit_code"] != 100.0 || f["cause"] != "no-package" ||
+		!strings.HasPrefix(f["output"].(string), "Reading <package>") {
 		t.Error(f)
 	}
 }
@@ -149,7 +158,8 @@ func TestAHostileLogIsText(t *testing.T) {
 	s.run(c, id, 1, `printf 'TOASTER-STEP 1/1 1 <script>alert(1)</script>\n\033]8;;javascript:alert(1)\aclick\033]8;;\a <img src=x onerror=y>\n\033]1338;url=http://a;alt=b\a\033_bk;t=1\a\n'
 echo "toaster: failed: <b>really</b>"; exit 1`)
 	page := s.browser(ada).get("/jobs/" + id + "/builds/1").body
-	for _, bad := range []string{"<script>", "<img src=x", "<b>really", "javascript:", "http://a", "<time datetime=\"1970"} {
+	for _, bad := range []string{"<script>", "<img src=x", "<b>really", "javascript:", "http://a",
+		"<time datetime=\"1970"} {
 		if strings.Contains(page, bad) {
 			t.Errorf("%s is on the page: %s", bad, page)
 		}

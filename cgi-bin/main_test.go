@@ -139,7 +139,8 @@ func (s *site) stored() string {
 	db := s.open()
 	defer db.Close()
 	var jobs, revisions, builds int
-	s.must(db.QueryRow("SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL), (SELECT count(*) FROM revision), (SELECT count(*) FROM build)").Scan(&jobs, &revisions, &builds))
+	s.must(db.QueryRow("SELECT (SELECT count(*) FROM job WHERE removed_at IS NULL), (SELECT count(*) FROM revision), "+
+		"(SELECT count(*) FROM build)").Scan(&jobs, &revisions, &builds))
 	return fmt.Sprintf("%d jobs, %d revisions, %d builds", jobs, revisions, builds)
 }
 
@@ -356,7 +357,8 @@ const good = "FROM debian:bookworm\nCOPY hello.txt /srv/\nRUN echo hello\n"
 // addJob adds a job by the API and returns its id.
 func (c *client) addJob(fields ...string) string {
 	c.t.Helper()
-	fields = append(fields, "dockerfile:Dockerfile", good, "context:c.tar.gz", archive(c.t, "hello.txt", "hi"), "target", target)
+	fields = append(fields, "dockerfile:Dockerfile", good, "context:c.tar.gz", archive(c.t, "hello.txt", "hi"), "target",
+		target)
 	a := c.post("/jobs", fields...)
 	if a.status != http.StatusCreated {
 		c.t.Fatalf("%d %s", a.status, a.body)

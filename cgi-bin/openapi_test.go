@@ -67,8 +67,10 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 	read, other, wrong := s.program(s.token(ada, "read")), s.program(s.token(bob, "write")), s.program("toaster_wrong")
 	second := write.addJob("name", "Second")
 	write.post("/jobs/" + second + "/start")
-	s.sql("UPDATE build SET failure = 'No package named x.', state = 'failed', finalized = 1, engine_number = 1, ended_at = queued_at WHERE job_id = ?", second)
-	s.sql("INSERT INTO build (job_id, number, revision, state, finalized, engine_number, queued_at, ended_at, expired_at, gone_why, gone_limit) "+
+	s.sql("UPDATE build SET failure = 'No package named x.', state = 'failed', finalized = 1, engine_number = 1, "+
+		"ended_at = queued_at WHERE job_id = ?", second)
+	s.sql("INSERT INTO build (job_id, number, revision, state, finalized, engine_number, queued_at, ended_at, "+
+		"expired_at, gone_why, gone_limit) "+
 		"VALUES (?, 3, 1, 'failed', 1, 2, 0, 1, 2, 'days', 30)", second)
 	for _, c := range []struct {
 		operation, path string
@@ -89,8 +91,10 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"POST /jobs", "/jobs", write, []string{"text", strings.Repeat("#", 70<<10), "target", target}, 413},
 		{"GET /jobs/{id}", "/jobs/" + id, read, nil, 200},
 		{"GET /jobs/{id}", "/jobs/" + second, read, nil, 200},
-		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\nRUN true\n"}, 200},
-		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\n", "revision", "1"}, 409},
+		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write, []string{"text", "FROM debian:bookworm\nRUN true\n"},
+			200},
+		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write,
+			[]string{"text", "FROM debian:bookworm\n", "revision", "1"}, 409},
 		{"POST /jobs/{id}/disable", "/jobs/" + second + "/disable", write, nil, 200},
 		{"POST /jobs/{id}/lock", "/jobs/" + second + "/lock", write, nil, 409},
 		{"POST /jobs/{id}/start", "/jobs/" + second + "/start", write, nil, 409},
@@ -113,7 +117,8 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"GET /jobs/{id}/builds/{number}/log", "/jobs/" + id + "/builds/1/log?offset=3", read, nil, 200},
 		{"GET /jobs/{id}/builds/{number}/log", "/jobs/" + id + "/builds/1/log?offset=x", read, nil, 422},
 		{"GET /jobs/{id}/builds/{number}/artifacts/{path}", "/jobs/" + id + "/builds/1/artifacts/image.bin", read, nil, 200},
-		{"GET /jobs/{id}/builds/{number}/artifacts/{path}", "/jobs/" + id + "/builds/1/artifacts/image.bin", read.with("Range", "bytes=3-4"), nil, 206},
+		{"GET /jobs/{id}/builds/{number}/artifacts/{path}", "/jobs/" + id + "/builds/1/artifacts/image.bin",
+			read.with("Range", "bytes=3-4"), nil, 206},
 		{"GET /admin/metrics", "/admin/metrics", read, nil, 403},
 		{"POST /jobs/{id}/remove", "/jobs/" + second + "/remove", write, nil, 204},
 	} {
@@ -177,7 +182,8 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 
 // Pages for browsers, which programs have no use for.
 var pages = []string{
-	"GET /jobs/new", "GET /jobs/{id}/update", "GET /jobs/{id}/remove", "GET /jobs/{id}/copy", "GET /jobs/feed", "POST /jobs/feed", "GET /jobs/feed/{name}",
+	"GET /jobs/new", "GET /jobs/{id}/update", "GET /jobs/{id}/remove", "GET /jobs/{id}/copy", "GET /jobs/feed",
+	"POST /jobs/feed", "GET /jobs/feed/{name}",
 	"GET /jobs/{id}/badge.svg", "POST /jobs/{id}/badge", "GET /jobs/{id}/root-password",
 }
 

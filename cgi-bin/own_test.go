@@ -43,13 +43,16 @@ func TestSecondFactor(t *testing.T) {
 	c := m.browser(ada)
 	key, state := c.key()
 	now := time.Now()
-	if a := c.post("/account/factor", "state", state, "code", "000000", "confirm", password); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="code-fault"`) {
+	if a := c.post("/account/factor", "state", state, "code", "000000", "confirm",
+		password); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="code-fault"`) {
 		t.Error(a.status)
 	}
-	if a := c.post("/account/factor", "state", state, "code", m.code(key, now), "confirm", "wrong"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="confirm-fault"`) {
+	if a := c.post("/account/factor", "state", state, "code", m.code(key, now), "confirm",
+		"wrong"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="confirm-fault"`) {
 		t.Error(a.status)
 	}
-	if a := m.browser(bob).post("/account/factor", "state", state, "code", m.code(key, now), "confirm", password); a.status != http.StatusUnprocessableEntity {
+	if a := m.browser(bob).post("/account/factor", "state", state, "code", m.code(key, now), "confirm",
+		password); a.status != http.StatusUnprocessableEntity {
 		t.Error("another's set-up: ", a.status)
 	}
 	a := c.follow(c.post("/account/factor", "state", state, "code", m.code(key, now), "confirm", password))
@@ -74,16 +77,19 @@ func TestSecondFactor(t *testing.T) {
 	if a := c.get("/account"); a.status != http.StatusSeeOther {
 		t.Error("the password alone opens the account")
 	}
-	if a := c.post("/account/login/code", "state", state, "code", "123456"); a.status != http.StatusUnauthorized || !strings.Contains(a.body, `id="code-fault"`) {
+	if a := c.post("/account/login/code", "state", state, "code", "123456"); a.status != http.StatusUnauthorized ||
+		!strings.Contains(a.body, `id="code-fault"`) {
 		t.Error(a.status, a.body)
 	}
 	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now)); a.status != http.StatusUnauthorized {
 		t.Error("the code that switched it on is taken again: ", a.status)
 	}
-	if a := c.post("/account/login/code", "state", state+"x", "code", m.code(key, now.Add(30*time.Second))); a.status != http.StatusUnauthorized {
+	if a := c.post("/account/login/code", "state", state+"x", "code",
+		m.code(key, now.Add(30*time.Second))); a.status != http.StatusUnauthorized {
 		t.Error(a.status)
 	}
-	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now.Add(30*time.Second)), "next", "/jobs/new"); a.header.Get("Location") != "/jobs/new" {
+	if a := c.post("/account/login/code", "state", state, "code", m.code(key, now.Add(30*time.Second)), "next",
+		"/jobs/new"); a.header.Get("Location") != "/jobs/new" {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, "10 recovery codes left") {
@@ -91,7 +97,8 @@ func TestSecondFactor(t *testing.T) {
 	}
 
 	second, state := half()
-	if a := second.post("/account/login/code", "state", state, "code", strings.ToLower(strings.ReplaceAll(codes[3][1], "-", " "))); a.status != http.StatusSeeOther {
+	if a := second.post("/account/login/code", "state", state, "code",
+		strings.ToLower(strings.ReplaceAll(codes[3][1], "-", " "))); a.status != http.StatusSeeOther {
 		t.Error("a recovery code: ", a.status)
 	}
 	third, state := half()
@@ -117,7 +124,8 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 	elsewhere.logIn(ada)
 	a := c.get("/account/sessions")
 	ids := regexp.MustCompile(`/account/sessions/(\d+)/end`).FindAllStringSubmatch(a.body, -1)
-	if a.status != 200 || len(ids) != 1 || !strings.Contains(a.body, "Elinks &lt;b&gt;") || !strings.Contains(a.body, "192.0.2.7") {
+	if a.status != 200 || len(ids) != 1 || !strings.Contains(a.body, "Elinks &lt;b&gt;") ||
+		!strings.Contains(a.body, "192.0.2.7") {
 		t.Fatal(a.status, a.body)
 	}
 	if a := bobs.post("/account/sessions/"+ids[0][1]+"/end", "confirm", password); a.status != http.StatusNotFound {
@@ -127,7 +135,8 @@ func TestSessionsAreListedAndEnded(t *testing.T) {
 		t.Error(a.status)
 	}
 	for _, path := range []string{"/account/sessions/" + ids[0][1] + "/end", "/account/sessions/end"} {
-		if a := c.post(path, "confirm", "wrong wrong"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "The password is wrong.") {
+		if a := c.post(path, "confirm", "wrong wrong"); a.status != http.StatusUnprocessableEntity ||
+			!strings.Contains(a.body, "The password is wrong.") {
 			t.Error("without the password: ", a.status)
 		}
 	}
@@ -160,18 +169,21 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 	if a.status != 200 || plain == "" || a.header.Get("Cache-Control") != "no-store" {
 		t.Fatal(a.status, a.body)
 	}
-	if a := c.get("/account/tokens"); strings.Contains(a.body, plain) || !strings.Contains(a.body, "nightly &lt;b&gt;") || !strings.Contains(a.body, "never used") {
+	if a := c.get("/account/tokens"); strings.Contains(a.body, plain) || !strings.Contains(a.body, "nightly &lt;b&gt;") ||
+		!strings.Contains(a.body, "never used") {
 		t.Error(a.body)
 	}
 	if a := s.program(plain).get("/jobs"); a.status != 200 {
 		t.Error(a.status)
 	}
-	for _, path := range []string{"/account/tokens", "/account/sessions", "/account/factor", "/account/export", "/account/remove", "/account/password"} {
+	for _, path := range []string{"/account/tokens", "/account/sessions", "/account/factor", "/account/export",
+		"/account/remove", "/account/password"} {
 		if a := s.program(s.token(ada, store.ScopeWrite)).get(path); a.status != http.StatusForbidden {
 			t.Errorf("a token opens %s: %d", path, a.status)
 		}
 	}
-	for _, bad := range [][]string{{"name", "", "scope", "read"}, {"name", "x", "scope", "all"}, {"name", "x", "scope", "metrics"}, {"name", "x", "scope", "read", "days", "-1"}} {
+	for _, bad := range [][]string{{"name", "", "scope", "read"}, {"name", "x", "scope", "all"},
+		{"name", "x", "scope", "metrics"}, {"name", "x", "scope", "read", "days", "-1"}} {
 		m := http.StatusUnprocessableEntity
 		if bad[3] == "metrics" {
 			m = http.StatusForbidden // for administrators only
@@ -198,7 +210,8 @@ func TestExport(t *testing.T) {
 	other := s.program(s.token(bob, store.ScopeWrite)).addJob("name", "secret")
 	a := s.browser(ada).get("/account/export")
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.body)), int64(len(a.body)))
-	if err != nil || a.header.Get("Content-Security-Policy") != "sandbox" || !strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
+	if err != nil || a.header.Get("Content-Security-Policy") != "sandbox" ||
+		!strings.HasPrefix(a.header.Get("Content-Disposition"), "attachment") {
 		t.Fatal(a.status, err)
 	}
 	files := map[string]string{}
@@ -209,8 +222,10 @@ func TestExport(t *testing.T) {
 		s.must(err)
 		files[f.Name] = string(b)
 	}
-	for name, want := range map[string]string{"account.json": ada, "jobs/" + id + "/job.json": `"name": "web"`, "jobs/" + id + "/revision-1/Dockerfile": good,
-		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/root-keys": sshKey, "jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
+	for name, want := range map[string]string{"account.json": ada, "jobs/" + id + "/job.json": `"name": "web"`,
+		"jobs/" + id + "/revision-1/Dockerfile": good,
+		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/root-keys": sshKey,
+		"jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s: %q", name, files[name])
 		}
@@ -288,7 +303,8 @@ func TestEmailsAboutBuilds(t *testing.T) {
 		t.Helper()
 		m.sql(`INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, engine_number) VALUES (?, ?, 1, ?, 1000, 2000, 63000, ?)`, id, number, state, number)
 		b := &store.Build{JobID: id, Number: number}
-		m.must(m.db.Finalize(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42, SHA256: strings.Repeat("ab", 32)}}))
+		m.must(m.db.Finalize(t.Context(), b, []store.Artifact{{Path: "dist/web.img", Size: 42,
+			SHA256: strings.Repeat("ab", 32)}}))
 		m.must(m.accounts.NotifyEnds(t.Context()))
 		return m.emails()
 	}
@@ -301,11 +317,14 @@ func TestEmailsAboutBuilds(t *testing.T) {
 	if l := end(2, "succeeded"); len(l) != 0 {
 		t.Error(l)
 	}
-	if l := end(3, "failed"); len(l) != 1 || l[0].To != ada || !strings.Contains(l[0].Text, "Subject: web: build 3 failed") || !strings.Contains(l[0].Text, "/jobs/"+id+"/builds/3") {
+	if l := end(3, "failed"); len(l) != 1 || l[0].To != ada ||
+		!strings.Contains(l[0].Text, "Subject: web: build 3 failed") ||
+		!strings.Contains(l[0].Text, "/jobs/"+id+"/builds/3") {
 		t.Error(l)
 	}
 	c.post("/account", "name", "Ada", "notify", "always")
-	if l := end(4, "succeeded"); len(l) != 1 || !strings.Contains(l[0].Text, "dist/web.img") || !strings.Contains(l[0].Text, "1m1s") {
+	if l := end(4, "succeeded"); len(l) != 1 || !strings.Contains(l[0].Text, "dist/web.img") ||
+		!strings.Contains(l[0].Text, "1m1s") {
 		t.Error(l)
 	}
 	if l := end(5, "aborted"); len(l) != 0 {

@@ -67,7 +67,8 @@ func TestProgramsLearnTheTargets(t *testing.T) {
 		t.Error(link)
 	}
 	help := s.anybody().get("/help")
-	for _, want := range []string{"vm_amd64_daedalus", "Live ISO · Devuan 5 daedalus · amd64", `href="/static/openapi.json"`, "FROM devuan/devuan:excalibur\nRUN "} {
+	for _, want := range []string{"vm_amd64_daedalus", "Live ISO · Devuan 5 daedalus · amd64",
+		`href="/static/openapi.json"`, "FROM devuan/devuan:excalibur\nRUN "} {
 		if !strings.Contains(help.body, want) {
 			t.Errorf("the help lacks %q", want)
 		}
@@ -99,7 +100,8 @@ func TestAnErrorPageKnowsWhoIsLoggedIn(t *testing.T) {
 		method, path string
 		status       int
 	}{
-		{"GET", "/nowhere", 404}, {"GET", "/jobs/0a1b2c3d4e5f", 404}, {"GET", "/jobs/x/y/z", 404}, {"GET", "/account/none", 404},
+		{"GET", "/nowhere", 404}, {"GET", "/jobs/0a1b2c3d4e5f", 404}, {"GET", "/jobs/x/y/z", 404},
+		{"GET", "/account/none", 404},
 		{"GET", "/admin/none", 404}, {"GET", "/admin", 403}, {"POST", "/help", 405}, {"DELETE", "/jobs", 405},
 	} {
 		a := c.do(at.method, at.path, "", nil)
@@ -127,7 +129,8 @@ func TestALogInWithoutCookiesSaysSo(t *testing.T) {
 		!strings.Contains(a.body, `name="next" value="/jobs/new"`) || !strings.Contains(a.body, `name="password"`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	if a = c.with("Accept-Language", "de").get(where); !strings.Contains(a.body, "Cookies") || strings.Contains(a.body, "cookies for") {
+	if a = c.with("Accept-Language", "de").get(where); !strings.Contains(a.body, "Cookies") ||
+		strings.Contains(a.body, "cookies for") {
 		t.Error("not in German")
 	}
 	c = s.anybody()

@@ -14,10 +14,12 @@ func TestRecovery(t *testing.T) {
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, ada) {
 		t.Fatal(a.status, a.body)
 	}
-	if a := m.anybody().post("/account/reset", "link", secret(path), "password", "password1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) {
+	if a := m.anybody().post("/account/reset", "link", secret(path), "password",
+		"password1"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) {
 		t.Error(a.status)
 	}
-	if a := m.anybody().post("/account/reset", "link", secret(path), "password", phrase); a.header.Get("Location") != "/account/login?note=reset" {
+	if a := m.anybody().post("/account/reset", "link", secret(path), "password",
+		phrase); a.header.Get("Location") != "/account/login?note=reset" {
 		t.Fatal(a.status, a.body)
 	}
 	if a := elsewhere.get("/account"); a.status != http.StatusSeeOther {
@@ -48,7 +50,8 @@ func TestRecovery(t *testing.T) {
 func TestChangeOfPassword(t *testing.T) {
 	m := newMailed(t)
 	c, elsewhere, program := m.browser(ada), m.browser(ada), m.program(m.token(ada, "read"))
-	if a := c.post("/account/password", "old", "wrong", "password", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="old-fault"`) {
+	if a := c.post("/account/password", "old", "wrong", "password", phrase); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, `id="old-fault"`) {
 		t.Error(a.status, a.body)
 	}
 	if a := c.post("/account/password", "old", password, "password", phrase); a.status != http.StatusSeeOther {
@@ -63,7 +66,8 @@ func TestChangeOfPassword(t *testing.T) {
 	if a := program.get("/jobs"); a.status != 200 {
 		t.Error("the token: ", a.status)
 	}
-	if a := c.post("/account/password", "old", phrase, "password", password, "tokens", "1"); a.status != http.StatusSeeOther {
+	if a := c.post("/account/password", "old", phrase, "password", password, "tokens",
+		"1"); a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}
 	if a := program.get("/jobs"); a.status != http.StatusUnauthorized {
@@ -75,10 +79,12 @@ func TestChangeOfAddress(t *testing.T) {
 	m := newMailed(t)
 	c := m.browser(ada)
 	const next = "ada@example.net"
-	if a := c.post("/account/address", "email", next, "confirm", "wrong"); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="confirm-fault"`) {
+	if a := c.post("/account/address", "email", next, "confirm", "wrong"); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, `id="confirm-fault"`) {
 		t.Error(a.status)
 	}
-	if a := c.post("/account/address", "email", next, "confirm", password); a.header.Get("Location") != "/account/sent?for=address" {
+	if a := c.post("/account/address", "email", next, "confirm",
+		password); a.header.Get("Location") != "/account/sent?for=address" {
 		t.Fatal(a.status, a.body)
 	}
 	emails := m.emails()
@@ -88,7 +94,8 @@ func TestChangeOfAddress(t *testing.T) {
 	if a := m.anybody().post("/account/login", "email", next, "password", password); a.status != http.StatusUnauthorized {
 		t.Error("before it is proven: ", a.status)
 	}
-	path := linkInEmail.FindStringSubmatch(strings.ReplaceAll(strings.ReplaceAll(emails[0].Text, "=\n", ""), "=3D", "="))[1]
+	path := linkInEmail.FindStringSubmatch(strings.ReplaceAll(strings.ReplaceAll(emails[0].Text, "=\n", ""), "=3D",
+		"="))[1]
 	if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, next) {
 		t.Fatal(a.status, a.body)
 	}
@@ -99,7 +106,8 @@ func TestChangeOfAddress(t *testing.T) {
 		t.Error(a.status)
 	}
 	// An address that has an account gets an email, and the form says nothing of it.
-	if a := c.post("/account/address", "email", bob, "confirm", password); a.header.Get("Location") != "/account/sent?for=address" {
+	if a := c.post("/account/address", "email", bob, "confirm",
+		password); a.header.Get("Location") != "/account/sent?for=address" {
 		t.Error(a.status, a.body)
 	}
 	if l := m.emails(); len(l) != 2 || l[1].To != bob || linkInEmail.MatchString(l[1].Text) {

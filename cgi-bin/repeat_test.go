@@ -49,7 +49,8 @@ func TestARestartOfTheRunnerLosesNoWish(t *testing.T) {
 	shutDown := s.runner("echo begun; sleep 600")
 	c.reaches(id, 1, "running")
 	shutDown()
-	if b := c.reaches(id, 1, "lost"); b["reason"] != "The runner was shut down during this build." || b["repeated_by"] != 2.0 {
+	if b := c.reaches(id, 1, "lost"); b["reason"] != "The runner was shut down during this build." ||
+		b["repeated_by"] != 2.0 {
 		t.Errorf("%v", b)
 	}
 	defer s.runner("mkdir dist; echo image >dist/image")()

@@ -19,11 +19,14 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 		s.prefix = prefix
 		c := s.browser(ada)
 		id := s.program(s.token(ada, "write")).addJob("start", "1")
-		for _, path := range []string{"/", "/help", "/account", "/account/password", "/account/address", "/account/factor", "/account/sessions", "/account/tokens", "/account/remove",
-			"/account/recover", "/account/activate?link=x", "/account/sent?for=signup", "/jobs", "/jobs/new", "/jobs/" + id, "/jobs/" + id + "/update", "/jobs/" + id + "/remove", "/jobs/" + id + "/builds/1", "/missing"} {
+		for _, path := range []string{"/", "/help", "/account", "/account/password", "/account/address", "/account/factor",
+			"/account/sessions", "/account/tokens", "/account/remove",
+			"/account/recover", "/account/activate?link=x", "/account/sent?for=signup", "/jobs", "/jobs/new", "/jobs/" + id,
+			"/jobs/" + id + "/update", "/jobs/" + id + "/remove", "/jobs/" + id + "/builds/1", "/missing"} {
 			a := c.get(path)
 			for _, l := range link.FindAllStringSubmatch(a.body, -1) {
-				if outside := strings.HasPrefix(l[1], "https://"); !outside && l[1][0] != '#' && l[1][0] != '?' && !strings.HasPrefix(l[1], prefix+"/") {
+				if outside := strings.HasPrefix(l[1], "https://"); !outside && l[1][0] != '#' && l[1][0] != '?' &&
+					!strings.HasPrefix(l[1], prefix+"/") {
 					t.Errorf("below %q, %s links to %s", prefix, path, l[1])
 				}
 			}
@@ -34,7 +37,9 @@ func TestEveryLinkStaysBelowThePrefix(t *testing.T) {
 		if a := s.anybody().get("/jobs"); a.header.Get("Location") != prefix+"/account/login?next=%2Fjobs" {
 			t.Errorf("below %q: %s", prefix, a.header.Get("Location"))
 		}
-		if a := s.anybody().post("/account/login", "email", ada, "password", password); !strings.Contains(a.header.Get("Set-Cookie"), "Path="+prefix+"/") && !strings.Contains(a.header.Get("Set-Cookie"), "Path="+prefix+";") {
+		if a := s.anybody().post("/account/login", "email", ada, "password",
+			password); !strings.Contains(a.header.Get("Set-Cookie"), "Path="+prefix+"/") &&
+			!strings.Contains(a.header.Get("Set-Cookie"), "Path="+prefix+";") {
 			t.Errorf("below %q: %s", prefix, a.header.Get("Set-Cookie"))
 		}
 	}
@@ -54,7 +59,8 @@ func TestSecurityHeadersAreOnEveryAnswer(t *testing.T) {
 	for _, path := range []string{"/", "/jobs", "/missing", "/jobs/aaaaaaaaaaaa", "/jobs/new"} {
 		h := c.get(path).header
 		csp := h.Get("Content-Security-Policy")
-		if !strings.HasPrefix(csp, "default-src 'none';") || strings.Contains(csp, "unsafe") || !strings.Contains(csp, "frame-ancestors 'none'") {
+		if !strings.HasPrefix(csp, "default-src 'none';") || strings.Contains(csp, "unsafe") ||
+			!strings.Contains(csp, "frame-ancestors 'none'") {
 			t.Errorf("%s: %s", path, csp)
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" || h.Get("Referrer-Policy") != "same-origin" {
@@ -79,7 +85,8 @@ func TestOneIdNamesARequest(t *testing.T) {
 	if len(id) != 16 || id == b.header.Get("X-Request-Id") || !strings.Contains(a.body, id) {
 		t.Errorf("id %q, on the page: %v", id, strings.Contains(a.body, id))
 	}
-	if n := strings.Count(a.log, "\n"); n != 1 || !strings.Contains(a.log, "request="+id) || !strings.Contains(a.log, "status=404") {
+	if n := strings.Count(a.log, "\n"); n != 1 || !strings.Contains(a.log, "request="+id) ||
+		!strings.Contains(a.log, "status=404") {
 		t.Errorf("%d lines: %s", n, a.log)
 	}
 }
@@ -107,7 +114,8 @@ func TestMethods(t *testing.T) {
 		}
 	}
 	whole, head := c.get("/jobs"), c.do("HEAD", "/jobs", "", nil)
-	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != whole.header.Get("Content-Length") || whole.header.Get("Content-Length") == "0" {
+	if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != whole.header.Get("Content-Length") ||
+		whole.header.Get("Content-Length") == "0" {
 		t.Errorf("HEAD: %d %v %q", head.status, head.header, head.body)
 	}
 }
@@ -115,12 +123,14 @@ func TestMethods(t *testing.T) {
 func TestPathsThatAreNotThere(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	for _, path := range []string{"/missing", "/help/x", "/jobsx", "/account/signup/x", "/account/tokens/1", "/jobs/a/b", "/jobs/aaaaaaaaaaaa/compare", "/jobs//new", "/jobs/../account", "/favicon.ico"} {
+	for _, path := range []string{"/missing", "/help/x", "/jobsx", "/account/signup/x", "/account/tokens/1", "/jobs/a/b",
+		"/jobs/aaaaaaaaaaaa/compare", "/jobs//new", "/jobs/../account", "/favicon.ico"} {
 		if a := c.get(path); a.status != http.StatusNotFound || !strings.Contains(a.body, "<h1>") {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}
-	for from, to := range map[string]string{"/help/": "/help", "/jobs/new/?target=a%20b": "/jobs/new?target=a%20b", "/account/login/": "/account/login"} {
+	for from, to := range map[string]string{"/help/": "/help", "/jobs/new/?target=a%20b": "/jobs/new?target=a%20b",
+		"/account/login/": "/account/login"} {
 		if a := c.get(from); a.status != http.StatusPermanentRedirect || a.header.Get("Location") != to {
 			t.Errorf("%s: %d %s", from, a.status, a.header.Get("Location"))
 		}
@@ -136,14 +146,15 @@ func TestASiteThatCanNotOpenSaysWhatToDo(t *testing.T) {
 		spoil func(s *site)
 		says  string
 	}{
-		"no database":            {func(s *site) { s.must(os.Remove(s.cfg.Paths.Database)) }, "toasterctl init"},
-		"an older schema":        {func(s *site) { s.sql("PRAGMA user_version = 0") }, "toasterctl migrate"},
-		"a newer schema":         {func(s *site) { s.sql("PRAGMA user_version = 1000") }, "install the newer version"},
-		"another user's":         {func(s *site) { s.must(os.Chown(s.cfg.Paths.Database, 12345, 12345)) }, "another user"},
-		"not a database":         {func(s *site) { s.spoilDatabase() }, "Administrator"},
-		"no configuration":       {func(s *site) { s.must(os.Remove(s.conf())) }, "toasterctl init"},
-		"a broken configuration": {func(s *site) { s.must(os.WriteFile(s.conf(), []byte("engine = 7"), 0o600)) }, "configuration"},
-		"no keys":                {func(s *site) { s.must(os.Remove(s.cfg.Paths.Keys)) }, "toasterctl"},
+		"no database":      {func(s *site) { s.must(os.Remove(s.cfg.Paths.Database)) }, "toasterctl init"},
+		"an older schema":  {func(s *site) { s.sql("PRAGMA user_version = 0") }, "toasterctl migrate"},
+		"a newer schema":   {func(s *site) { s.sql("PRAGMA user_version = 1000") }, "install the newer version"},
+		"another user's":   {func(s *site) { s.must(os.Chown(s.cfg.Paths.Database, 12345, 12345)) }, "another user"},
+		"not a database":   {func(s *site) { s.spoilDatabase() }, "Administrator"},
+		"no configuration": {func(s *site) { s.must(os.Remove(s.conf())) }, "toasterctl init"},
+		"a broken configuration": {func(s *site) { s.must(os.WriteFile(s.conf(), []byte("engine = 7"), 0o600)) },
+			"configuration"},
+		"no keys": {func(s *site) { s.must(os.Remove(s.cfg.Paths.Keys)) }, "toasterctl"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
@@ -155,7 +166,8 @@ func TestASiteThatCanNotOpenSaysWhatToDo(t *testing.T) {
 			}
 			for _, path := range []string{"/", "/jobs", "/account/login"} {
 				a := s.anybody().get(path)
-				if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, c.says) || !strings.Contains(a.body, "<h1>") {
+				if a.status != http.StatusServiceUnavailable || !strings.Contains(a.body, c.says) ||
+					!strings.Contains(a.body, "<h1>") {
 					t.Errorf("%s: %d %s", path, a.status, a.body)
 				}
 				if strings.Contains(a.body, s.dir) || !strings.Contains(a.log, "level=ERROR") {
@@ -206,7 +218,8 @@ func TestAnEnvironmentThatCanNotBeRead(t *testing.T) {
 func TestOtherSitesCanNotSendForms(t *testing.T) {
 	s := newSite(t)
 	c := s.browser(ada)
-	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"}, {"Origin", "null"}} {
+	for _, header := range [][2]string{{"Sec-Fetch-Site", "cross-site"}, {"Origin", "https://evil.example"},
+		{"Origin", "null"}} {
 		a := c.with(header[0], header[1]).post("/jobs", "text", "FROM x")
 		if a.status != http.StatusForbidden || !strings.Contains(a.body, "<h1>") {
 			t.Errorf("%v: %d", header, a.status)
@@ -225,7 +238,8 @@ func TestProblemsForPrograms(t *testing.T) {
 	c := s.program(s.token(ada, "write"))
 	a := c.get("/jobs/aaaaaaaaaaaa")
 	p := a.json(t)
-	if a.header.Get("Content-Type") != "application/problem+json" || a.status != 404 || p["status"] != 404.0 || p["title"] != "Not Found" || p["type"] != "about:blank" ||
+	if a.header.Get("Content-Type") != "application/problem+json" || a.status != 404 || p["status"] != 404.0 ||
+		p["title"] != "Not Found" || p["type"] != "about:blank" ||
 		p["detail"] == "" || p["instance"] != "urn:toaster:request:"+a.header.Get("X-Request-Id") {
 		t.Errorf("%v", p)
 	}
@@ -233,7 +247,8 @@ func TestProblemsForPrograms(t *testing.T) {
 	if findings, ok := p["findings"].([]any); !ok || len(findings) == 0 || p["field"] != "dockerfile" {
 		t.Errorf("%v", p)
 	}
-	if a := c.with("Accept", "text/html").get("/jobs/aaaaaaaaaaaa"); !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") {
+	if a := c.with("Accept", "text/html").get("/jobs/aaaaaaaaaaaa"); !strings.HasPrefix(a.header.Get("Content-Type"),
+		"text/html") {
 		t.Error(a.header)
 	}
 }

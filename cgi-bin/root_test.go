@@ -45,7 +45,8 @@ func TestAProgramGetsRootsPasswordOnce(t *testing.T) {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
 	for _, path := range []string{"", "/script", "/blend", "/builds/1"} {
-		if a := c.get("/jobs/" + id + path); a.status != 200 || strings.Contains(a.body, password) || strings.Contains(a.body, "root_password") {
+		if a := c.get("/jobs/" + id + path); a.status != 200 || strings.Contains(a.body, password) ||
+			strings.Contains(a.body, "root_password") {
 			t.Errorf("%s: %d %.300s", path, a.status, a.body)
 		}
 	}
@@ -100,7 +101,8 @@ func TestThePasswordIsToldAlthoughNothingIsBuilt(t *testing.T) {
 	}
 	c := s.browser(ada)
 	a = c.follow(c.post("/jobs", "text", devuan, "target", machine, "start", "1"))
-	if shown(a.body) == "" || !strings.Contains(a.body, `role="alert"`) || !strings.Contains(a.body, "the build did not start") {
+	if shown(a.body) == "" || !strings.Contains(a.body, `role="alert"`) ||
+		!strings.Contains(a.body, "the build did not start") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }
@@ -132,7 +134,8 @@ func TestAPersonSeesRootsPasswordOnce(t *testing.T) {
 		t.Error(page)
 	}
 	again := c.follow(c.post("/jobs/"+id+"/update", "text", devuan, "revision", "1", "root_keys", "", "new_password", "1"))
-	if again.status != 200 || shown(again.body) == "" || shown(again.body) == shown(a.body) || !strings.Contains(again.body, `href="/jobs/`+id+`?note=updated"`) {
+	if again.status != 200 || shown(again.body) == "" || shown(again.body) == shown(a.body) ||
+		!strings.Contains(again.body, `href="/jobs/`+id+`?note=updated"`) {
 		t.Errorf("%d %s", again.status, again.body)
 	}
 	// With a key there is none to show.
@@ -141,7 +144,8 @@ func TestAPersonSeesRootsPasswordOnce(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	for _, path := range []string{"", "/update", "/copy"} {
-		if page := c.get("/jobs/" + id + path).body; !strings.Contains(page, sshKey+" &lt;me&gt;") || strings.Contains(page, `name="new_password"`) {
+		if page := c.get("/jobs/" + id + path).body; !strings.Contains(page, sshKey+" &lt;me&gt;") ||
+			strings.Contains(page, `name="new_password"`) {
 			t.Errorf("%s: %s", path, page)
 		}
 	}
@@ -155,12 +159,14 @@ func TestAFinishedBuildSaysHowRootLogsIn(t *testing.T) {
 		a := program.post("/jobs", "text", devuan, "target", machine, "start", "1", "root_keys", name)
 		id := a.json(t)["id"].(string)
 		s.run(program, id, 1, "mkdir dist; echo x >dist/vm_amd64_daedalus.qcow2\n")
-		if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page, "Log in as root") || !strings.Contains(page, want) {
+		if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page, "Log in as root") ||
+			!strings.Contains(page, want) {
 			t.Errorf("%q is not on the page: %s", want, page)
 		}
 		if name == "" { // of a job of earlier times nothing is known
 			s.sql("DELETE FROM root_access")
-			if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page, "The root password is locked") {
+			if page := html.UnescapeString(c.get("/jobs/" + id + "/builds/1").body); !strings.Contains(page,
+				"The root password is locked") {
 				t.Error(page)
 			}
 		}
@@ -169,13 +175,17 @@ func TestAFinishedBuildSaysHowRootLogsIn(t *testing.T) {
 
 func TestWhatIsNoPublicKeyIsRefused(t *testing.T) {
 	s := newSite(t)
-	a := s.browser(ada).post("/jobs", "text", devuan, "target", machine, "root_keys", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n")
+	a := s.browser(ada).post("/jobs", "text", devuan, "target", machine, "root_keys",
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\n")
 	page := html.UnescapeString(a.body)
-	if a.status != http.StatusUnprocessableEntity || !strings.Contains(page, `id="root_keys-fault" class="fault"`) || !strings.Contains(page, "private key") || strings.Contains(page, "b3BlbnNzaC1rZXk") {
+	if a.status != http.StatusUnprocessableEntity || !strings.Contains(page, `id="root_keys-fault" class="fault"`) ||
+		!strings.Contains(page, "private key") || strings.Contains(page, "b3BlbnNzaC1rZXk") {
 		t.Errorf("%d %s", a.status, page)
 	}
-	p := s.program(s.token(ada, "write")).post("/jobs", "text", devuan, "target", machine, "root_keys", "ssh-ed25519 AAAA me")
-	if j := p.json(t); p.status != http.StatusUnprocessableEntity || j["field"] != "root_keys" || !strings.Contains(p.body, "Line 1") {
+	p := s.program(s.token(ada, "write")).post("/jobs", "text", devuan, "target", machine, "root_keys",
+		"ssh-ed25519 AAAA me")
+	if j := p.json(t); p.status != http.StatusUnprocessableEntity || j["field"] != "root_keys" ||
+		!strings.Contains(p.body, "Line 1") {
 		t.Errorf("%d %s", p.status, p.body)
 	}
 	if s.stored() != "0 jobs, 0 revisions, 0 builds" {

@@ -20,12 +20,15 @@ import (
 	"toaster.do/lib/store"
 )
 
-// What every route answers to everybody. The columns: nobody; the owner, of the job, or of whatever else the path names; another
-// person; an administrator; the owner's tokens with the scopes read and write; an administrator's token with the scope metrics. All of
-// them send no form. On every route besides, a suspended person's session is nobody's, and their token, like a wrong one, is a 401.
+// What every route answers to everybody. The columns: nobody; the owner, of the job, or of whatever else the path
+// names; another
+// person; an administrator; the owner's tokens with the scopes read and write; an administrator's token with the scope
+// metrics. All of
+// them send no form. On every route besides, a suspended person's session is nobody's, and their token, like a wrong
+// one, is a 401.
 //
-// 303 is the log-in page for nobody, and the page that follows for others; 422 says that the form lacks something, so that
-// the sender may use the route.
+// 303 is the log-in page for nobody, and the page that follows for others; 422 says that the form lacks something, so
+// that the sender may use the route.
 const answers = `
                                                         nobody owner other admin  read write metrics
 GET  /account                                              303   200   200   200   200   200     403
@@ -266,8 +269,10 @@ func newTown(t *testing.T) *town {
 	s.sql("UPDATE user SET state = 'suspended' WHERE email = 'sue@example.org'")
 	w.clients = map[string]*client{
 		"nobody": s.anybody(), "owner": s.browser(ada), "other": s.browser(bob), "admin": eve,
-		"read": s.program(s.token(ada, store.ScopeRead)), "write": program, "metrics": s.program(s.token("eve@example.org", "metrics")),
-		"suspended": sue, "suspended token": s.program(sues), "wrong token": s.program("toaster_" + strings.Repeat("A", 43)), "no token": s.program(""),
+		"read": s.program(s.token(ada, store.ScopeRead)), "write": program,
+		"metrics":   s.program(s.token("eve@example.org", "metrics")),
+		"suspended": sue, "suspended token": s.program(sues), "wrong token": s.program("toaster_" + strings.Repeat("A", 43)),
+		"no token": s.program(""),
 	}
 	return w
 }
@@ -294,7 +299,8 @@ func (w *town) path(route string) string {
 		id = job
 	case strings.HasPrefix(path, "/admin/people/"):
 		w.people++
-		p := &store.User{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: store.RoleUser, State: store.Active, MaxJobs: -1, CreatedAt: time.Now()}
+		p := &store.User{Email: fmt.Sprintf("extra%d@example.org", w.people), Role: store.RoleUser, State: store.Active,
+			MaxJobs: -1, CreatedAt: time.Now()}
 		w.must(w.db.AddUser(w.t.Context(), p))
 		id = strconv.FormatInt(p.ID, 10)
 	case strings.HasPrefix(path, "/account/tokens/"):
@@ -303,11 +309,13 @@ func (w *town) path(route string) string {
 		w.must(err)
 		id = strconv.FormatInt(t.ID, 10)
 	case strings.HasPrefix(path, "/account/sessions/"):
-		s := &store.Session{UserID: w.id(ada), CreatedAt: time.Now(), SeenAt: time.Now(), ExpiresAt: time.Now().Add(time.Hour)}
+		s := &store.Session{UserID: w.id(ada), CreatedAt: time.Now(), SeenAt: time.Now(),
+			ExpiresAt: time.Now().Add(time.Hour)}
 		w.must(w.db.AddSession(w.t.Context(), s, []byte(fmt.Sprintf("%032d", time.Now().UnixNano())), nil))
 		id = strconv.FormatInt(s.ID, 10)
 	}
-	return strings.NewReplacer("{id}", id, "{number}", "1", "{path...}", "image.bin", "{name}", "1-wrong.atom").Replace(path)
+	return strings.NewReplacer("{id}", id, "{number}", "1", "{path...}", "image.bin", "{name}",
+		"1-wrong.atom").Replace(path)
 }
 
 // ask sends what a route wants, without a form, as one of the town.
@@ -348,8 +356,10 @@ func TestEveryRouteAnswersEverybodyAsItShould(t *testing.T) {
 				t.Errorf("%s as %s: %d, not %d", route, who, got, row[who])
 			}
 		}
-		for who, want := range map[string]int{"suspended": row["nobody"], "suspended token": 401, "wrong token": 401, "no token": 401} {
-			if a := w.ask(who, route); a.status != want || strings.HasSuffix(who, "token") && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
+		for who, want := range map[string]int{"suspended": row["nobody"], "suspended token": 401, "wrong token": 401,
+			"no token": 401} {
+			if a := w.ask(who, route); a.status != want || strings.HasSuffix(who, "token") &&
+				!strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer") {
 				t.Errorf("%s with the %s: %d, not %d", route, who, a.status, want)
 			}
 		}
@@ -368,7 +378,8 @@ func TestAnotherSitesPageCanDoNothing(t *testing.T) {
 		if strings.HasPrefix(path, "/admin") {
 			c = w.clients["admin"]
 		}
-		if a := c.with("Sec-Fetch-Site", "cross-site").post(strings.NewReplacer("{id}", w.job, "{number}", "1").Replace(path)); a.status != http.StatusForbidden {
+		if a := c.with("Sec-Fetch-Site", "cross-site").post(strings.NewReplacer("{id}", w.job, "{number}",
+			"1").Replace(path)); a.status != http.StatusForbidden {
 			t.Errorf("%s: %d", path, a.status)
 		}
 	}

@@ -112,12 +112,15 @@ func TestTheSameProgramsAnswerAsFastCGI(t *testing.T) {
 		s := newSite(t, "[site]", `prefix = "`+prefix+`"`)
 		s.prefix = prefix
 		index, account, jobs := s.fastCGI("index"), s.fastCGI("account"), s.fastCGI("jobs")
-		if a := s.anybody().ask(index(), "GET", "/help", "", nil); a.status != 200 || !strings.Contains(a.body, prefix+"/static/") {
+		if a := s.anybody().ask(index(), "GET", "/help", "", nil); a.status != 200 ||
+			!strings.Contains(a.body, prefix+"/static/") {
 			t.Errorf("%q: %d %.200s", prefix, a.status, a.body)
 		}
 		c := s.anybody()
 		login := "email=" + ada + "&password=correct+horse+battery"
-		if a := c.ask(account(), "POST", "/account/login", "application/x-www-form-urlencoded", []byte(login)); a.status != http.StatusSeeOther || a.header.Get("Location") != prefix+"/account/cookie?next=%2Fjobs" {
+		if a := c.ask(account(), "POST", "/account/login", "application/x-www-form-urlencoded",
+			[]byte(login)); a.status != http.StatusSeeOther ||
+			a.header.Get("Location") != prefix+"/account/cookie?next=%2Fjobs" {
 			t.Errorf("%q: %d %v", prefix, a.status, a.header)
 		}
 		program := s.program(s.token(ada, "write"))
@@ -155,7 +158,8 @@ func TestAFastCGIProgramRecoversWhenTheSiteIsMended(t *testing.T) {
 func (c *client) inNamespace(mount, method, path, kind string, body []byte) *answer {
 	c.t.Helper()
 	program, env := c.environment(method, path, kind, len(body))
-	cmd := exec.Command("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mount+"\nexec \"$0\"", filepath.Join(programs, program))
+	cmd := exec.Command("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", mount+"\nexec \"$0\"",
+		filepath.Join(programs, program))
 	cmd.Dir, cmd.Stdin = c.dir, bytes.NewReader(body)
 	cmd.Env = append(env, "PATH=/usr/sbin:/usr/bin:/sbin:/bin")
 	var out, log bytes.Buffer
@@ -174,9 +178,11 @@ func TestAFullDiskAndAReadOnlyDatabase(t *testing.T) {
 		status int
 		says   string
 	}{
-		"full": {"mount -t tmpfs -o size=600k tmpfs work && cp -a db/. work/ && mount --bind work db && dd if=/dev/zero of=db/filler bs=1k 2>/dev/null || :",
+		"full": {"mount -t tmpfs -o size=600k tmpfs work && cp -a db/. work/ && mount --bind work db && dd if=/dev/zero " +
+			"of=db/filler bs=1k 2>/dev/null || :",
 			http.StatusInsufficientStorage, "disk of the server is full"},
-		"read-only": {"mount --bind db db && mount -o remount,bind,ro db", http.StatusServiceUnavailable, "can&#39;t be written"},
+		"read-only": {"mount --bind db db && mount -o remount,bind,ro db", http.StatusServiceUnavailable,
+			"can&#39;t be written"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)

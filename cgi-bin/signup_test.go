@@ -25,7 +25,8 @@ func newMailed(t *testing.T, settings ...string) *mailed {
 	if !strings.Contains(strings.Join(settings, "\n"), "[signup]") {
 		settings = append(settings, "[signup]\nmode = \"open\"")
 	}
-	settings = append(settings, "[site]\nurl = \"https://www.example.org\"\n[mail]\nfrom = \"toaster@example.org\"\nhost = \"127.0.0.1\"\ntls = \"none\"")
+	settings = append(settings, "[site]\nurl = \"https://www.example.org\"\n[mail]\nfrom = "+
+		"\"toaster@example.org\"\nhost = \"127.0.0.1\"\ntls = \"none\"")
 	m := &mailed{newSite(t, settings...), server}
 	m.cfg.Mail.Port = server.Port()
 	return m
@@ -77,32 +78,38 @@ func TestSignUp(t *testing.T) {
 	if a := c.get("/account/signup"); a.status != 200 || !strings.Contains(a.body, `autocomplete="new-password"`) {
 		t.Fatal(a.status, a.body)
 	}
-	if a := c.signUp(carl, phrase); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/sent?for=signup" {
+	if a := c.signUp(carl, phrase); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/account/sent?for=signup" {
 		t.Fatal(a.status, a.header, a.body)
 	}
 	if a := c.get("/account/sent?for=signup"); a.status != 200 || !strings.Contains(a.body, "Check your email") {
 		t.Error(a.body)
 	}
-	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden || !strings.Contains(a.body, "not active yet") {
+	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden ||
+		!strings.Contains(a.body, "not active yet") {
 		t.Error("before the activation: ", a.status)
 	}
 	path := m.link(carl, "Activate your account")
 	// Programs that look through mail follow links: that changes nothing.
 	for range 2 {
-		if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, carl) || a.header.Get("Set-Cookie") != "" {
+		if a := m.anybody().get(path); a.status != 200 || !strings.Contains(a.body, carl) ||
+			a.header.Get("Set-Cookie") != "" {
 			t.Fatal(a.status, a.body)
 		}
 	}
-	if a := m.anybody().post("/account/activate", "link", secret(path), "password", "not the password"); a.status != http.StatusUnauthorized {
+	if a := m.anybody().post("/account/activate", "link", secret(path), "password",
+		"not the password"); a.status != http.StatusUnauthorized {
 		t.Fatal("a stranger who has the link: ", a.status)
 	}
-	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther || a.header.Get("Location") != "/account/cookie?next=%2Fjobs" {
+	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.status != http.StatusSeeOther ||
+		a.header.Get("Location") != "/account/cookie?next=%2Fjobs" {
 		t.Fatal(a.status, a.body)
 	}
 	if a := c.get("/account"); a.status != 200 || !strings.Contains(a.body, carl) {
 		t.Error("not logged in after the activation: ", a.status)
 	}
-	if a := m.anybody().post("/account/activate", "link", secret(path), "password", phrase); a.status != http.StatusNotFound {
+	if a := m.anybody().post("/account/activate", "link", secret(path), "password",
+		phrase); a.status != http.StatusNotFound {
 		t.Error("the link works twice: ", a.status)
 	}
 	c = m.anybody()
@@ -128,7 +135,8 @@ func TestNothingTellsWhetherAnAddressHasAnAccount(t *testing.T) {
 			}
 			next := c.get(a.header.Get("Location"))
 			a.header.Del("X-Request-Id")
-			answers = append(answers, a.header.Get("Location")+a.header.Get("Set-Cookie")+a.body+id.ReplaceAllString(next.body, ""))
+			answers = append(answers, a.header.Get("Location")+a.header.Get("Set-Cookie")+a.body+id.ReplaceAllString(next.body,
+				""))
 		}
 		if answers[0] != answers[1] {
 			t.Errorf("%s:\n%s\n%s", path, answers[0], answers[1])
@@ -203,14 +211,17 @@ func TestAnotherLinkLetsItsReaderChooseThePassword(t *testing.T) {
 
 func TestEasyPasswordsAreRefused(t *testing.T) {
 	m := newMailed(t)
-	for _, password := range []string{"password1", "qwertyuiop", "carl@example.org", "Carl1234", "aaaaaaaaaaaaaaaa", "toaster2026", "short"} {
+	for _, password := range []string{"password1", "qwertyuiop", "carl@example.org", "Carl1234", "aaaaaaaaaaaaaaaa",
+		"toaster2026", "short"} {
 		m.sql("DELETE FROM rate_limit_event")
 		a := m.anybody().signUp(carl, password)
-		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) || !strings.Contains(a.body, `value="Carl"`) || strings.Contains(a.body, `value="`+password+`"`) && password != carl {
+		if a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, `id="password-fault"`) ||
+			!strings.Contains(a.body, `value="Carl"`) || strings.Contains(a.body, `value="`+password+`"`) && password != carl {
 			t.Errorf("%q: %d", password, a.status)
 		}
 	}
-	if a := m.anybody().signUp(carl, strings.Repeat("abcd", 64)); a.status != http.StatusUnprocessableEntity { // the longest that is taken
+	// the longest that is taken
+	if a := m.anybody().signUp(carl, strings.Repeat("abcd", 64)); a.status != http.StatusUnprocessableEntity {
 		t.Error(a.status)
 	}
 	if _, err := m.db.UserByEmail(t.Context(), carl); err == nil {
@@ -227,7 +238,8 @@ func TestWhoMaySignUp(t *testing.T) {
 		t.Error("the log-in page leads to sign-up")
 	}
 	domains := newMailed(t, "[signup]\nmode = \"open\"\ndomains = [\"example.org\"]")
-	if a := domains.anybody().signUp("carl@example.com", phrase); a.status != http.StatusUnprocessableEntity || !strings.Contains(a.body, "need an address of example.org") {
+	if a := domains.anybody().signUp("carl@example.com", phrase); a.status != http.StatusUnprocessableEntity ||
+		!strings.Contains(a.body, "need an address of example.org") {
 		t.Error(a.status, a.body)
 	}
 	if a := domains.anybody().signUp("carl@EXAMPLE.org", phrase); a.status != http.StatusSeeOther {
@@ -238,13 +250,15 @@ func TestWhoMaySignUp(t *testing.T) {
 	byHand.anybody().signUp(carl, phrase)
 	path := byHand.link(carl, "Activate")
 	c := byHand.anybody()
-	if a := c.post("/account/activate", "link", secret(path), "password", phrase); a.header.Get("Location") != "/account/sent?for=approval" || c.cookie != "" {
+	if a := c.post("/account/activate", "link", secret(path), "password",
+		phrase); a.header.Get("Location") != "/account/sent?for=approval" || c.cookie != "" {
 		t.Error(a.status, a.header)
 	}
 	if l := byHand.emails(); len(l) != 1 || l[0].To != bob || !strings.Contains(l[0].Text, carl) {
 		t.Error("the administrator was not told: ", l)
 	}
-	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden || !strings.Contains(a.body, "administrator has to activate") {
+	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden ||
+		!strings.Contains(a.body, "administrator has to activate") {
 		t.Error(a.status)
 	}
 }
@@ -258,7 +272,8 @@ func TestWithoutMailThePagesSaySo(t *testing.T) {
 	if a := c.signUp(carl, phrase); a.status != http.StatusSeeOther {
 		t.Error(a.status, a.body)
 	}
-	if a := c.get("/account/sent?for=signup"); !strings.Contains(a.body, "when an administrator has activated your account") {
+	if a := c.get("/account/sent?for=signup"); !strings.Contains(a.body,
+		"when an administrator has activated your account") {
 		t.Error(a.body)
 	}
 	// Nobody can show whose an address is: who comes later with the same one chooses no password for it.
@@ -277,7 +292,8 @@ func TestWithoutMailThePagesSaySo(t *testing.T) {
 	if o, err := s.db.Outbox(t.Context()); err != nil || o.Waiting != 0 {
 		t.Error(o, err)
 	}
-	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden || !strings.Contains(a.body, "administrator has to activate") {
+	if a := c.post("/account/login", "email", carl, "password", phrase); a.status != http.StatusForbidden ||
+		!strings.Contains(a.body, "administrator has to activate") {
 		t.Error(a.status)
 	}
 }

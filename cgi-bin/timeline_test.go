@@ -55,7 +55,8 @@ echo TOASTER-PHASE pack 1700000003.000; echo toaster: packing the image
 echo TOASTER-PHASE check 1700000005.000; echo booting
 echo TOASTER-PHASE end 1700000009.000; echo 'toaster: failed: the image does not boot.'; exit 1`)
 	answer := c.get("/jobs/" + id + "/builds/1").json(t)
-	if got := fmt.Sprint(answer["timeline"]); !strings.HasSuffix(got, `map[cached:false name:check seconds:4 state:failed]]`) {
+	if got := fmt.Sprint(answer["timeline"]); !strings.HasSuffix(got,
+		`map[cached:false name:check seconds:4 state:failed]]`) {
 		t.Error(got)
 	}
 	if f := answer["failure"].(map[string]any); f["step"] != nil || f["exit_code"] != nil || f["output"] != "booting" {

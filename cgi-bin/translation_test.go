@@ -13,7 +13,8 @@ func TestALookTranslatesNothing(t *testing.T) {
 	b, program := s.browser(ada), s.program(s.token(ada, "write"))
 	id := b.oneJob("web")
 	s.sql("INSERT INTO build (job_id, number, revision, state, queued_at, started_at, ended_at, failure, step, steps, "+
-		"step_line, finalized) VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'It failed.', 2, 2, 2, 1)", id)
+		"step_line, finalized) VALUES (?, 1, 1, 'failed', 1900000000000, 1900000001000, 1900000002000, 'It failed.', 2, 2, "+
+		"2, 1)", id)
 	b.post("/jobs/"+id+"/badge", "public", "1")
 	s.sql("UPDATE revision SET dockerfile = ?", []byte("FROM debian:bookworm\nRUN --network=host true\n"))
 	if page := b.get("/jobs/" + id).body; !strings.Contains(page, "There is no CMD or ENTRYPOINT") ||

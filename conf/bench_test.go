@@ -17,8 +17,9 @@ import (
 
 // What ours are held against: programs that do nothing.
 var empty = map[string]string{
-	"c.c":        "#include <stdio.h>\nint main(void) { puts(\"Content-Type: text/plain\\r\\n\\r\"); return 0; }\n",
-	"go/main.go": "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"Content-Type: text/plain\\r\\n\\r\\n\") }\n",
+	"c.c": "#include <stdio.h>\nint main(void) { puts(\"Content-Type: text/plain\\r\\n\\r\"); return 0; }\n",
+	"go/main.go": "package main\n\nimport \"os\"\n\nfunc main() { os.Stdout.WriteString(\"Content-Type: " +
+		"text/plain\\r\\n\\r\\n\") }\n",
 	"gocgi/main.go": "package main\n\nimport (\"net/http\"; \"net/http/cgi\")\n\n" +
 		"func main() { cgi.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {})) }\n",
 }
@@ -38,8 +39,9 @@ type subject struct {
 	took                     [2][]time.Duration // by one client, by sixteen
 }
 
-// BenchmarkUnderLighttpd prints one table: what a request costs its client, alone and in a crowd of sixteen. The subjects take
-// turns, so that a noisy machine is noisy for all of them. Ratios are to the empty program of Go with net/http/cgi.
+// BenchmarkUnderLighttpd prints one table: what a request costs its client, alone and in a crowd of sixteen. The
+// subjects take turns, so that a noisy machine is noisy for all of them. Ratios are to the empty program of Go with
+// net/http/cgi.
 func BenchmarkUnderLighttpd(b *testing.B) {
 	sizes(b)
 	subjects := subjectsOf(b)
@@ -68,7 +70,8 @@ func BenchmarkUnderLighttpd(b *testing.B) {
 			if len(s.took[i]) == 0 {
 				continue
 			}
-			fmt.Printf(" %9.1f ms %6.2f ×", float64(median(s.took[i]).Microseconds())/1000, float64(median(s.took[i]))/float64(median(base.took[i])))
+			fmt.Printf(" %9.1f ms %6.2f ×", float64(median(s.took[i]).Microseconds())/1000,
+				float64(median(s.took[i]))/float64(median(base.took[i])))
 		}
 		fmt.Println()
 	}
@@ -127,8 +130,10 @@ func subjectsOf(b *testing.B) (list []*subject) {
 		sh(b, "go", "build", "-tags=", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/"+name+".cgi", dir+"/"+name+"/main.go")
 	}
 	// Without the C library, where it does still less.
-	sh(b, "go", "build", "-tags=netgo,osusergo", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/static.cgi", dir+"/gocgi/main.go")
-	compared := [][2]string{{"C, static, empty", "c.cgi"}, {"Go, empty", "go.cgi"}, {"Go, net/http/cgi, empty", "gocgi.cgi"}, {"the same, static", "static.cgi"}}
+	sh(b, "go", "build", "-tags=netgo,osusergo", "-trimpath", "-ldflags", "-s -w", "-o", dir+"/static.cgi",
+		dir+"/gocgi/main.go")
+	compared := [][2]string{{"C, static, empty", "c.cgi"}, {"Go, empty", "go.cgi"},
+		{"Go, net/http/cgi, empty", "gocgi.cgi"}, {"the same, static", "static.cgi"}}
 	compared = append(compared, others(b, dir)...)
 	s := newSite(b, filepath.Join(b.TempDir(), "site"), unlimited...)
 	v := s.serveMore(b, s.sent(kinds[2]), "/toaster", strings.ReplaceAll(othersConfig, "{dir}", dir))
@@ -146,7 +151,8 @@ func subjectsOf(b *testing.B) (list []*subject) {
 		b.Fatal(err)
 	}
 	for _, p := range [][3]string{
-		{"static file", "GET", "/static/toaster.css"}, {"log-in page", "GET", "/account/login"}, {"list of 25 jobs", "GET", "/jobs"}, {"job's page", "GET", job},
+		{"static file", "GET", "/static/toaster.css"}, {"log-in page", "GET", "/account/login"},
+		{"list of 25 jobs", "GET", "/jobs"}, {"job's page", "GET", job},
 		{"log poll", "GET", job + "/builds/1/log?offset=0"}, {"start", "POST", job + "/start"},
 	} {
 		one := &subject{name: "toaster: " + p[0], method: p[1], url: v.base + p[2]}

@@ -24,11 +24,13 @@ import (
 
 const small = "FROM debian:bookworm\nRUN true\n"
 
-var unlimited = []string{"\njobs = 3\n", "\njobs = 0\n", "\nconcurrent_builds = 3\n", "\nconcurrent_builds = 0\n", "\nbuilds_per_day = 50\n", "\nbuilds_per_day = 0\n", "\nqueue = 100\n", "\nqueue = 0\n"}
+var unlimited = []string{"\njobs = 3\n", "\njobs = 0\n", "\nconcurrent_builds = 3\n", "\nconcurrent_builds = 0\n",
+	"\nbuilds_per_day = 50\n", "\nbuilds_per_day = 0\n", "\nqueue = 100\n", "\nqueue = 0\n"}
 
-// Fifty clients, five to a person, log in, hand jobs in, start and follow builds, stop and remove them, for a minute, while programs are
-// killed at random: what was answered is true, and nothing else went wrong than what was killed. TOASTER_CROWD is another time, such as
-// "10m"; the second server gets a quarter of it.
+// Fifty clients, five to a person, log in, hand jobs in, start and follow builds, stop and remove them, for a minute,
+// while programs are
+// killed at random: what was answered is true, and nothing else went wrong than what was killed. TOASTER_CROWD is
+// another time, such as "10m"; the second server gets a quarter of it.
 func TestFiftyClientsAtOnceWhileProgramsAreKilled(t *testing.T) {
 	span := time.Minute
 	if d, err := time.ParseDuration(os.Getenv("TOASTER_CROWD")); err == nil {
@@ -102,11 +104,12 @@ func (s *site) holdsOut(t *testing.T, v *visitor, span time.Duration) {
 	s.whole(t)
 }
 
-// goesAround takes a job from its beginning to its end, or leaves it there. It breaks off where a request is lost: nobody knows then what
-// was done.
+// goesAround takes a job from its beginning to its end, or leaves it there. It breaks off where a request is lost:
+// nobody knows then what was done.
 func (c *crowd) goesAround(v *visitor, email, name string, remove bool) {
 	login := url.Values{"email": {email}, "password": {password}}
-	switch resp := c.ask(v, "POST", "/account/login", "application/x-www-form-urlencoded", strings.NewReader(login.Encode()), http.StatusTooManyRequests, http.StatusServiceUnavailable); {
+	switch resp := c.ask(v, "POST", "/account/login", "application/x-www-form-urlencoded",
+		strings.NewReader(login.Encode()), http.StatusTooManyRequests, http.StatusServiceUnavailable); {
 	case resp == nil:
 		return
 	case resp.StatusCode < 400:
@@ -135,8 +138,8 @@ func (c *crowd) goesAround(v *visitor, email, name string, remove bool) {
 }
 
 // ask returns nil for a request that got no good answer. One whose program was not killed may also have one of the
-// statuses too: a log-in does where many come at once. Where the site is too busy, or says to wait, nothing was done: it
-// asks again.
+// statuses too: a log-in does where many come at once. Where the site is too busy, or says to wait, nothing was done:
+// it asks again.
 func (c *crowd) ask(v *visitor, method, path, kind string, body io.Reader, too ...int) *http.Response {
 	var sent []byte
 	if body != nil {
@@ -144,7 +147,8 @@ func (c *crowd) ask(v *visitor, method, path, kind string, body io.Reader, too .
 	}
 	resp, text, err := v.ask(method, path, kind, bytes.NewReader(sent))
 	c.asked.Add(1)
-	for n := 0; n < 100 && err == nil && (resp.StatusCode == http.StatusServiceUnavailable || resp.StatusCode == http.StatusTooManyRequests) &&
+	for n := 0; n < 100 && err == nil && (resp.StatusCode == http.StatusServiceUnavailable ||
+		resp.StatusCode == http.StatusTooManyRequests) &&
 		resp.Header.Get("X-Request-Id") != "" && !slices.Contains(too, resp.StatusCode); n++ {
 		if resp.Header.Get("Retry-After") == "" || method == "GET" {
 			c.Errorf("%s %s: %s %s", method, path, resp.Status, text)
@@ -194,7 +198,8 @@ func TestAFullDiskLosesNothingAndHealsByItself(t *testing.T) {
 		}
 		t.Cleanup(func() { syscall.Unmount(dir, syscall.MNT_DETACH) })
 	}
-	s := newSite(t, filepath.Join(dir, "site"), append(unlimited, "\nfree_disk = \"1 GiB\"\n", "\nfree_disk = \"64 KiB\"\n")...)
+	s := newSite(t, filepath.Join(dir, "site"), append(unlimited, "\nfree_disk = \"1 GiB\"\n",
+		"\nfree_disk = \"64 KiB\"\n")...)
 	v := s.serve(t, kinds[2], "")
 	add := func(name string) (*http.Response, []byte) {
 		kind, body := form(name, small)
@@ -212,11 +217,13 @@ func TestAFullDiskLosesNothingAndHealsByItself(t *testing.T) {
 	if err := os.WriteFile(filler, make([]byte, 8<<20), 0o600); err == nil {
 		t.Fatal("the disk did not get full")
 	}
-	if resp, text := add("while it is full"); resp.StatusCode != http.StatusInsufficientStorage || !strings.Contains(string(text), "full") {
+	if resp, text := add("while it is full"); resp.StatusCode != http.StatusInsufficientStorage ||
+		!strings.Contains(string(text), "full") {
 		t.Errorf("%s %s", resp.Status, text)
 	}
 	id := filepath.Base(first.Header.Get("Location"))
-	if resp, text, err := v.ask("POST", "/jobs/"+id+"/start", "", nil); err != nil || resp.StatusCode != http.StatusInsufficientStorage ||
+	if resp, text, err := v.ask("POST", "/jobs/"+id+"/start", "", nil); err != nil ||
+		resp.StatusCode != http.StatusInsufficientStorage ||
 		!strings.Contains(string(text), "No more builds start") {
 		t.Errorf("%v %s", err, text)
 	}
@@ -239,7 +246,8 @@ func TestADatabaseThatIsMadeReadOnlySaysSoAndComesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	kind, body := form("greeter", small)
-	if _, text := v.must(t, http.StatusServiceUnavailable, "POST", "/jobs", kind, body); !strings.Contains(string(text), "Nothing was saved") {
+	if _, text := v.must(t, http.StatusServiceUnavailable, "POST", "/jobs", kind, body); !strings.Contains(string(text),
+		"Nothing was saved") {
 		t.Errorf("%s", text)
 	}
 	// What SQLite has made beside it meanwhile is read-only, too: doctor names one file after the other.
@@ -270,8 +278,10 @@ func TestAClockThatWasSetBackIsHarmless(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, change := range []string{
-		"UPDATE job SET created_at = created_at + 86400000, seen_at = seen_at + 86400000", "UPDATE build SET queued_at = queued_at + 86400000, asked_at = asked_at + 86400000",
-		"UPDATE local_build SET queued_at = queued_at + 86400000", "UPDATE token SET created_at = created_at + 86400000, used_at = used_at + 86400000",
+		"UPDATE job SET created_at = created_at + 86400000, seen_at = seen_at + 86400000",
+		"UPDATE build SET queued_at = queued_at + 86400000, asked_at = asked_at + 86400000",
+		"UPDATE local_build SET queued_at = queued_at + 86400000",
+		"UPDATE token SET created_at = created_at + 86400000, used_at = used_at + 86400000",
 		"UPDATE build_start SET queued_at = queued_at + 86400000", "UPDATE setting SET value = '2099-01-01T00:00:00Z'",
 	} {
 		if _, err := db.Exec(change); err != nil {

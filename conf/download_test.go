@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// built gives the site a job with a build that has left a file of a size, full of zeros, and a log. It returns the build's path.
+// built gives the site a job with a build that has left a file of a size, full of zeros, and a log. It returns the
+// build's path.
 func (s *site) built(t testing.TB, v *visitor, size int64) string {
 	t.Helper()
 	kind, body := form("large", small)
@@ -29,9 +30,11 @@ func (s *site) built(t testing.TB, v *visitor, size int64) string {
 		sql  string
 		args []any
 	}{
-		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, 'succeeded', 1, 2, 3)", []any{name}},
+		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, " +
+			"'succeeded', 1, 2, 3)", []any{name}},
 		{"INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (7, 'disk.img', ?, '')", []any{size}},
-		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", []any{id}},
+		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, " +
+			"finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", []any{id}},
 		{"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, 1, 'disk.img', ?, '')", []any{id, size}},
 	} {
 		if _, err := db.Exec(row.sql, row.args...); err != nil {
@@ -47,8 +50,8 @@ func (s *site) built(t testing.TB, v *visitor, size int64) string {
 	return "/jobs/" + id + "/builds/1"
 }
 
-// A large file is sent as fast as its reader takes it: no program and no server has it in memory, or on a disk of theirs.
-// TOASTER_DOWNLOAD is its size in MiB.
+// A large file is sent as fast as its reader takes it: no program and no server has it in memory, or on a disk of
+// theirs. TOASTER_DOWNLOAD is its size in MiB.
 func TestALargeArtifactIsNowhereWhole(t *testing.T) {
 	size := int64(512)
 	if s, err := strconv.ParseInt(os.Getenv("TOASTER_DOWNLOAD"), 10, 64); err == nil {
@@ -82,7 +85,8 @@ func TestALargeArtifactIsNowhereWhole(t *testing.T) {
 			if err != nil || again != nil || n+rest != size {
 				t.Errorf("%d bytes, %v, %v", n+rest, err, again)
 			}
-			t.Logf("%d MiB in %v, 2 s of it a pause; the program took %d MiB of memory; the server had %d MiB on its disk", size>>20, time.Since(begin).Round(time.Millisecond), largest>>10, spooled>>20)
+			t.Logf("%d MiB in %v, 2 s of it a pause; the program took %d MiB of memory; the server had %d MiB on its disk",
+				size>>20, time.Since(begin).Round(time.Millisecond), largest>>10, spooled>>20)
 			if spooled > 16<<20 {
 				t.Errorf("the server keeps %d MiB in files of its own", spooled>>20)
 			}

@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// An upgrade of Debian's package waits for the builds that run, and stops the runner only then. Where it is given up, the
-// runner comes back.
+// An upgrade of Debian's package waits for the builds that run, and stops the runner only then. Where it is given up,
+// the runner comes back.
 func TestTheUpgradeDrainsTheRunner(t *testing.T) {
 	dir := t.TempDir()
 	log := filepath.Join(dir, "log")
-	for _, tool := range []string{"toasterctl", "invoke-rc.d", "deb-systemd-invoke", "deb-systemd-helper", "update-rc.d", "systemctl"} {
+	for _, tool := range []string{"toasterctl", "invoke-rc.d", "deb-systemd-invoke", "deb-systemd-helper", "update-rc.d",
+		"systemctl"} {
 		script := "#!/bin/sh\necho \"${0##*/} $*\" >>" + log + "\n[ \"${0##*/}\" != toasterctl ]\n" // the limit has passed
 		if err := os.WriteFile(filepath.Join(dir, tool), []byte(script), 0o755); err != nil {
 			t.Fatal(err)
@@ -38,7 +39,8 @@ func TestTheUpgradeDrainsTheRunner(t *testing.T) {
 	if len(lines) < 2 || lines[0] != "toasterctl runner --drain --limit 10m" || !strings.Contains(lines[1], " stop") {
 		t.Errorf("at an upgrade it runs %q", lines)
 	}
-	if again := run("postinst", "abort-upgrade", "2.0"); !strings.Contains(again, "toaster-runner") || !strings.Contains(again, "start") {
+	if again := run("postinst", "abort-upgrade", "2.0"); !strings.Contains(again, "toaster-runner") ||
+		!strings.Contains(again, "start") {
 		t.Errorf("given up, it runs %q", again)
 	}
 }

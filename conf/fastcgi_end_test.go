@@ -56,7 +56,8 @@ func TestAFastCGIProgramEndsWhenItIsTold(t *testing.T) {
 	send(t, c, 5, []byte(body[10:]))
 	send(t, c, 5, nil)
 	answer, err := io.ReadAll(c)
-	if err != nil || !strings.Contains(string(answer), "Status: 401") || !strings.Contains(string(answer), `action="/x/account/login"`) {
+	if err != nil || !strings.Contains(string(answer), "Status: 401") ||
+		!strings.Contains(string(answer), `action="/x/account/login"`) {
 		t.Errorf("%v: %.2000s", err, answer)
 	}
 	if err := cmd.Wait(); err != nil {
@@ -72,7 +73,8 @@ func begin(t *testing.T, socket string) net.Conn {
 		t.Fatal(err)
 	}
 	send(t, c, 1, []byte{0, 1, 0, 0, 0, 0, 0, 0}) // as a responder; the connection ends with the request
-	send(t, c, 4, pairs("REQUEST_METHOD", "POST", "REQUEST_URI", "/x/account/login", "SERVER_PROTOCOL", "HTTP/1.1", "HTTP_HOST", "localhost",
+	send(t, c, 4, pairs("REQUEST_METHOD", "POST", "REQUEST_URI", "/x/account/login", "SERVER_PROTOCOL", "HTTP/1.1",
+		"HTTP_HOST", "localhost",
 		"CONTENT_TYPE", "application/x-www-form-urlencoded", "TOASTER_PREFIX", "/x", "REMOTE_ADDR", "192.0.2.1"))
 	send(t, c, 4, nil)
 	return c

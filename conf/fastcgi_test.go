@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Programs that stay answer as those that are run for each request, at the root and below a path, and notice by themselves what is
-// changed below them.
+// Programs that stay answer as those that are run for each request, at the root and below a path, and notice by
+// themselves what is changed below them.
 func TestFastCGI(t *testing.T) {
 	for _, k := range fastKinds {
 		for _, prefix := range []string{"", "/toaster"} {
@@ -55,7 +55,8 @@ func (v *visitor) usesTheSite(t *testing.T, prefix string) {
 		t.Errorf("the log of a build that waits: %v", resp.Header)
 	}
 	v.must(t, http.StatusNotFound, "GET", "/admin/none", "", nil)
-	if resp, _, _ := (&visitor{base: v.base}).ask("GET", "/jobs", "", nil); resp == nil || resp.StatusCode != http.StatusUnauthorized {
+	if resp, _, _ := (&visitor{base: v.base}).ask("GET", "/jobs", "", nil); resp == nil ||
+		resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a token: %v", resp)
 	}
 
@@ -120,7 +121,8 @@ func shown(resp *http.Response) string {
 // What web servers leave in URLs for FastCGI programs is passed over as in those of CGI programs.
 func (v *visitor) getsURLsRight(t *testing.T) {
 	for path, want := range map[string]int{
-		"/jobs//new": http.StatusOK, "/jobs/./new": http.StatusOK, "/jobs/../account": http.StatusOK, "/static/../help": http.StatusOK,
+		"/jobs//new": http.StatusOK, "/jobs/./new": http.StatusOK, "/jobs/../account": http.StatusOK,
+		"/static/../help":          http.StatusOK,
 		"/jobs/x/../../admin/none": http.StatusNotFound, "/jobsy": http.StatusNotFound, "/account/jobs": http.StatusNotFound,
 	} {
 		v.must(t, want, "GET", path, "", nil)
@@ -221,8 +223,9 @@ func status(pid int, name string) (n int) {
 	return n
 }
 
-// isReloaded sends requests all the time while the server is told to read its configuration again. lighttpd answers each; mod_fcgid may
-// leave one without an answer for which it is about to start a program, and answers those that come after it.
+// isReloaded sends requests all the time while the server is told to read its configuration again. lighttpd answers
+// each; mod_fcgid may leave one without an answer for which it is about to start a program, and answers those that come
+// after it.
 func (v *visitor) isReloaded(t *testing.T, lossless bool) {
 	var asked, failed atomic.Int32
 	stop := make(chan struct{})

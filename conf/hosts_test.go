@@ -16,8 +16,8 @@ import (
 	"testing"
 )
 
-// The clock's zone, the language and the place of programs are not for the site's user to have set: pages are the same, with times in UTC.
-// The user may be any, without a home, and files may be made for it alone.
+// The clock's zone, the language and the place of programs are not for the site's user to have set: pages are the same,
+// with times in UTC. The user may be any, without a home, and files may be made for it alone.
 func TestAnyUserAnyTimeZoneAnyLocale(t *testing.T) {
 	if os.Geteuid() != 0 {
 		if os.Getenv("CI") == "true" {
@@ -40,7 +40,8 @@ func TestAnyUserAnyTimeZoneAnyLocale(t *testing.T) {
 	// run is a program as that user's, with umask 077 and nothing else in its environment.
 	run := func(in string, env []string, program string, args ...string) string {
 		t.Helper()
-		cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 077; unset PWD OLDPWD PATH; exec "$0" "$@"`, root + program}, args...)...)
+		cmd := exec.Command("/bin/sh", append([]string{"-c", `umask 077; unset PWD OLDPWD PATH; exec "$0" "$@"`,
+			root + program}, args...)...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 12345, Gid: 12345}}
 		cmd.Dir, cmd.Env, cmd.Stdin = "/", append(env, "TOASTER_CONF="+dir+"/site/toaster.toml"), strings.NewReader(in)
 		var stderr strings.Builder
@@ -56,8 +57,10 @@ func TestAnyUserAnyTimeZoneAnyLocale(t *testing.T) {
 	token := strings.TrimSpace(run("", nil, "/usr/bin/toasterctl", "token", "add", "--name", "test", email))
 	run("", nil, "/usr/bin/toasterctl", "sync")
 	ask := func(method, program, path, kind, body string, env ...string) string {
-		return run(body, append(env, "REQUEST_METHOD="+method, "SERVER_PROTOCOL=HTTP/1.1", "HTTP_HOST=localhost", "SCRIPT_NAME=/"+program, "PATH_INFO="+path,
-			"REQUEST_URI=/"+program+path, "REMOTE_ADDR=192.0.2.1", "HTTP_AUTHORIZATION=Bearer "+token, "HTTP_ACCEPT=text/html", "CONTENT_TYPE="+kind,
+		return run(body, append(env, "REQUEST_METHOD="+method, "SERVER_PROTOCOL=HTTP/1.1", "HTTP_HOST=localhost",
+			"SCRIPT_NAME=/"+program, "PATH_INFO="+path,
+			"REQUEST_URI=/"+program+path, "REMOTE_ADDR=192.0.2.1", "HTTP_AUTHORIZATION=Bearer "+token, "HTTP_ACCEPT=text/html",
+			"CONTENT_TYPE="+kind,
 			fmt.Sprintf("CONTENT_LENGTH=%d", len(body))), "/usr/lib/cgi-bin/toaster/"+program)
 	}
 	kind, body := form("größer", "FROM debian:bookworm\nRUN echo ä\n")
@@ -72,20 +75,23 @@ func TestAnyUserAnyTimeZoneAnyLocale(t *testing.T) {
 		if !strings.Contains(want, "Status: 200") {
 			t.Fatalf("%v: %.300s", page, want)
 		}
-		for _, env := range [][]string{{"TZ=America/St_Johns", "LC_ALL=C"}, {"TZ=Nowhere/At_All", "LANG=tr_TR.UTF-8", "HOME=/nonexistent"}, {"TZ=:/etc/passwd", "PATH="}} {
+		for _, env := range [][]string{{"TZ=America/St_Johns", "LC_ALL=C"},
+			{"TZ=Nowhere/At_All", "LANG=tr_TR.UTF-8", "HOME=/nonexistent"}, {"TZ=:/etc/passwd", "PATH="}} {
 			if got := own.ReplaceAllString(ask("GET", page[0], page[1], "", "", env...), ""); got != want {
 				t.Errorf("with %v, %v is\n%s\nand not\n%s", env, page, got, want)
 			}
 		}
 	}
 	for _, name := range []string{"toaster.db", "keys", "toaster.toml"} {
-		if fi, err := os.Stat(dir + "/site/" + name); err != nil || fi.Mode().Perm()&0o600 != 0o600 || fi.Sys().(*syscall.Stat_t).Uid != 12345 {
+		if fi, err := os.Stat(dir + "/site/" + name); err != nil || fi.Mode().Perm()&0o600 != 0o600 ||
+			fi.Sys().(*syscall.Stat_t).Uid != 12345 {
 			t.Errorf("%s: %v %v", name, fi, err)
 		}
 	}
 }
 
-// A host whose file systems are read-only but for /var/lib/toaster, with the log in syslog; root made the site with umask 077.
+// A host whose file systems are read-only but for /var/lib/toaster, with the log in syslog; root made the site with
+// umask 077.
 func TestAReadOnlyHostThatLogsToSyslog(t *testing.T) {
 	look(t, "busybox")
 	inACopy(t, `
@@ -127,20 +133,24 @@ grep -c daemon.info /run/log/messages
 `)
 }
 
-// A proxy does HTTPS, passes the client's address, and calls the site by another name: cookies are for HTTPS alone, forms of the public
-// address are taken, others refused, and links lead to the public address.
+// A proxy does HTTPS, passes the client's address, and calls the site by another name: cookies are for HTTPS alone,
+// forms of the public address are taken, others refused, and links lead to the public address.
 func TestBehindAProxyThatDoesHTTPS(t *testing.T) {
 	look(t, "/usr/lib/lighttpd/mod_openssl.so")
 	look(t, "/usr/lib/apache2/modules/mod_proxy_http.so")
 	front := freePort(t)
 	public := "https://127.0.0.1:" + front + "/toaster"
-	s := newSite(t, filepath.Join(t.TempDir(), "site"), "Optional.\nurl = \"\"", "\nurl = \""+public+"\"", `secure = "auto"`, `secure = "always"`)
-	behind := s.serveMore(t, kinds[2], "/toaster", "server.modules += ( \"mod_extforward\" )\nextforward.forwarder = ( \"127.0.0.1\" => \"trust\" )\n")
+	s := newSite(t, filepath.Join(t.TempDir(), "site"), "Optional.\nurl = \"\"", "\nurl = \""+public+"\"",
+		`secure = "auto"`, `secure = "always"`)
+	behind := s.serveMore(t, kinds[2], "/toaster",
+		"server.modules += ( \"mod_extforward\" )\nextforward.forwarder = ( \"127.0.0.1\" => \"trust\" )\n")
 
 	dir := t.TempDir()
 	target, _ := url.Parse(behind.base)
-	config := strings.NewReplacer("{modules}", "LoadModule mpm_event_module {lib}/mod_mpm_event.so\nLoadModule proxy_module {lib}/mod_proxy.so\nLoadModule proxy_http_module {lib}/mod_proxy_http.so\n",
-		"Include {dir}/snippet.conf\n", "ProxyPass / http://"+target.Host+"/\nProxyPassReverse / http://"+target.Host+"/\n").Replace(apacheConfig) + apacheTLS
+	config := strings.NewReplacer("{modules}", "LoadModule mpm_event_module {lib}/mod_mpm_event.so\nLoadModule "+
+		"proxy_module {lib}/mod_proxy.so\nLoadModule proxy_http_module {lib}/mod_proxy_http.so\n",
+		"Include {dir}/snippet.conf\n",
+		"ProxyPass / http://"+target.Host+"/\nProxyPassReverse / http://"+target.Host+"/\n").Replace(apacheConfig) + apacheTLS
 	config = strings.NewReplacer("{dir}", dir, "{lib}", "/usr/lib/apache2/modules", "{port}", front).Replace(config)
 	write(t, dir, "config", config, 0o644)
 	write(t, dir, "pem", certificate(t), 0o644)
@@ -160,7 +170,8 @@ func TestBehindAProxyThatDoesHTTPS(t *testing.T) {
 	browser := &http.Client{Jar: jar, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	login := func(origin string) *http.Response {
 		t.Helper()
-		req, _ := http.NewRequest("POST", public+"/account/login", strings.NewReader(url.Values{"email": {email}, "password": {password}}.Encode()))
+		req, _ := http.NewRequest("POST", public+"/account/login",
+			strings.NewReader(url.Values{"email": {email}, "password": {password}}.Encode()))
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("Origin", origin)
 		resp, err := browser.Do(req)

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// throwaway runs a shell script as root of a copy of this system that is forgotten, with all its processes, when the script ends. toaster
-// is installed in it, and has a site.
+// throwaway runs a shell script as root of a copy of this system that is forgotten, with all its processes, when the
+// script ends. toaster is installed in it, and has a site.
 const throwaway = `set -eu
 dir=$(mktemp -d)
 mount -t tmpfs copy "$dir"
@@ -52,14 +52,15 @@ func inACopy(t *testing.T, script string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", throwaway, "sh", root, preamble+script)
+	cmd := exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", throwaway, "sh", root,
+		preamble+script)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 }
 
-// The runner under each init system, none of which is process 1 here: started, asked, restarted, stopped; where something watches over it,
-// it comes back when it is killed.
+// The runner under each init system, none of which is process 1 here: started, asked, restarted, stopped; where
+// something watches over it, it comes back when it is killed.
 func TestTheRunnerUnderEachInitSystem(t *testing.T) {
 	for name, init := range map[string]struct{ tool, script string }{
 		"sysvinit": {"/sbin/start-stop-daemon", `
@@ -130,7 +131,8 @@ systemd-analyze --man=no verify /etc/systemd/system/toaster-runner.service 2>&1 
 `},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if text, err := os.ReadFile("/etc/os-release"); name == "systemd" && err == nil && bytes.Contains(text, []byte("\nID=devuan")) {
+			if text, err := os.ReadFile("/etc/os-release"); name == "systemd" && err == nil &&
+				bytes.Contains(text, []byte("\nID=devuan")) {
 				t.Skip("Devuan does not use systemd")
 			}
 			look(t, init.tool)

@@ -66,7 +66,8 @@ func TestAProgramThatHangsIsEnded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for deadline := time.Now().Add(time.Minute); syscall.Kill(pid, 0) != syscall.ESRCH; time.Sleep(50 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); syscall.Kill(pid,
+				0) != syscall.ESRCH; time.Sleep(50 * time.Millisecond) {
 				if time.Now().After(deadline) {
 					syscall.Kill(pid, syscall.SIGKILL)
 					t.Fatal("it goes on")

@@ -16,7 +16,8 @@ func TestTheChangelogOfARelease(t *testing.T) {
 		out, err := exec.Command("debian/release", version, file).CombinedOutput()
 		return string(out), err == nil
 	}
-	if err := os.WriteFile(file, []byte("# Changelog\n\n## Next\n\n- One thing.\n\n## 1.0.0 (2026-01-02)\n\n- Another.\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte("# Changelog\n\n## Next\n\n- One thing.\n\n## 1.0.0 (2026-01-02)\n\n- Another.\n"),
+		0o644); err != nil {
 		t.Fatal(err)
 	}
 	for version, says := range map[string]string{"": "not a version", "v1.1.0": "not a version", "1": "not a version",

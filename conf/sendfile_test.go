@@ -15,13 +15,14 @@ import (
 func (s *site) sent(k kind) kind {
 	k.change = append([]string{"/var/lib/toaster/builds", s.dir + "/builds"}, k.change...)
 	if !k.lighttpd {
-		k.config = strings.ReplaceAll(k.config, "LoadModule alias_module", "LoadModule xsendfile_module {lib}/mod_xsendfile.so\nLoadModule alias_module")
+		k.config = strings.ReplaceAll(k.config, "LoadModule alias_module",
+			"LoadModule xsendfile_module {lib}/mod_xsendfile.so\nLoadModule alias_module")
 	}
 	return k
 }
 
-// A download is the same to its reader whoever sends it, the program or the server: whole, in part, checked against what the reader
-// has, under any name, and to nobody but its owner.
+// A download is the same to its reader whoever sends it, the program or the server: whole, in part, checked against
+// what the reader has, under any name, and to nobody but its owner.
 func TestDownloadsThroughTheProgramAndByTheServer(t *testing.T) {
 	for _, k := range append(kinds[1:], fastKinds...) {
 		for _, by := range []string{"program", "server"} {
@@ -108,11 +109,13 @@ func (v *visitor) downloads(t *testing.T, path, name string, content []byte) {
 		}
 		text, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != c.status || c.want != nil && !bytes.Equal(text, c.want) || c.status == 304 && len(text) > 0 {
+		if err != nil || resp.StatusCode != c.status || c.want != nil && !bytes.Equal(text, c.want) || c.status == 304 &&
+			len(text) > 0 {
 			t.Errorf("%q, %s: %s: %s, %d bytes, %v", name, c.header, c.value, resp.Status, len(text), err)
 		}
 		// Of a refusal, mod_xsendfile doesn't say how large the file is.
-		if c.part != "" && (c.status == 206 || resp.Header.Get("Content-Range") != "") && resp.Header.Get("Content-Range") != c.part {
+		if c.part != "" && (c.status == 206 || resp.Header.Get("Content-Range") != "") &&
+			resp.Header.Get("Content-Range") != c.part {
 			t.Errorf("%q, %s: %s: Content-Range %q, not %q", name, c.header, c.value, resp.Header.Get("Content-Range"), c.part)
 		}
 		if c.status == 200 && resp.ContentLength != int64(size) {
@@ -125,7 +128,8 @@ func (v *visitor) downloads(t *testing.T, path, name string, content []byte) {
 			continue
 		}
 		for header, want := range map[string]string{
-			"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-cache",
+			"Content-Type": "application/octet-stream", "X-Content-Type-Options": "nosniff",
+			"Cache-Control":           "private, no-cache",
 			"Content-Security-Policy": "default-src 'none'; sandbox", "Accept-Ranges": "bytes",
 		} {
 			if got := resp.Header.Values(header); len(got) != 1 || got[0] != want {

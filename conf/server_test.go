@@ -107,13 +107,16 @@ ssl.pemfile = "{dir}/pem"
 var kinds = []kind{
 	apache("mpm_prefork", "cgi"),
 	apache("mpm_event", "cgid"),
-	{"lighttpd", "lighttpd/50-toaster.conf", "lighttpd", func(config string) []string { return []string{"-D", "-f", config} }, lighttpdConfig, lighttpdTLS, true, false, nil},
+	{"lighttpd", "lighttpd/50-toaster.conf", "lighttpd",
+		func(config string) []string { return []string{"-D", "-f", config} }, lighttpdConfig, lighttpdTLS, true, false, nil},
 }
 
 // Servers whose programs stay (FastCGI).
 var fastKinds = []kind{
-	{"apache-fcgid", "apache/toaster-fastcgi.conf", "apache2", kinds[1].args, strings.ReplaceAll(apacheConfig, "{modules}", fcgidModules), apacheTLS, false, true, nil},
-	{"lighttpd-fastcgi", "lighttpd/50-toaster-fastcgi.conf", "lighttpd", kinds[2].args, lighttpdConfig, lighttpdTLS, true, true, nil},
+	{"apache-fcgid", "apache/toaster-fastcgi.conf", "apache2", kinds[1].args,
+		strings.ReplaceAll(apacheConfig, "{modules}", fcgidModules), apacheTLS, false, true, nil},
+	{"lighttpd-fastcgi", "lighttpd/50-toaster-fastcgi.conf", "lighttpd", kinds[2].args, lighttpdConfig, lighttpdTLS, true,
+		true, nil},
 }
 
 const fcgidModules = `
@@ -124,9 +127,11 @@ FcgidProcessTableFile {dir}/fcgid_shm
 `
 
 func apache(mpm, cgi string) kind {
-	modules := fmt.Sprintf("LoadModule %s_module {lib}/mod_%s.so\nLoadModule %s_module {lib}/mod_%s.so\n", mpm, mpm, cgi, cgi)
+	modules := fmt.Sprintf("LoadModule %s_module {lib}/mod_%s.so\nLoadModule %s_module {lib}/mod_%s.so\n", mpm, mpm, cgi,
+		cgi)
 	args := func(config string) []string { return []string{"-D", "FOREGROUND", "-f", config} }
-	return kind{"apache-" + cgi, "apache/toaster.conf", "apache2", args, strings.ReplaceAll(apacheConfig, "{modules}", modules), apacheTLS, false, false, nil}
+	return kind{"apache-" + cgi, "apache/toaster.conf", "apache2", args,
+		strings.ReplaceAll(apacheConfig, "{modules}", modules), apacheTLS, false, false, nil}
 }
 
 // server is a running web server with the snippet as it is installed, but for paths and prefix.
@@ -201,7 +206,8 @@ func snippet(t testing.TB, k kind, dir, programs, static, prefix string) string 
 	}
 	text := string(data)
 	for from, to := range map[string]string{
-		"/usr/lib/cgi-bin/toaster": programs, "/usr/share/toaster/static": static, "\n" + mounted[k.lighttpd] + `"/toaster/"` + "\n": "\n" + mounted[k.lighttpd] + `"` + prefix + `/"` + "\n",
+		"/usr/lib/cgi-bin/toaster": programs, "/usr/share/toaster/static": static,
+		"\n" + mounted[k.lighttpd] + `"/toaster/"` + "\n": "\n" + mounted[k.lighttpd] + `"` + prefix + `/"` + "\n",
 	} {
 		if !strings.Contains(text, from) {
 			t.Fatalf("%s has no %q", k.snippet, from)
@@ -292,7 +298,8 @@ func certificate(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{{127, 0, 0, 1}}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{{127, 0, 0, 1}}}
 	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -301,7 +308,8 @@ func certificate(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})) + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert})) +
+		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret}))
 }
 
 // get asks for a URL below the prefix, sent as it is written, with headers: name, value, name, value …
@@ -317,7 +325,8 @@ func (s *server) get(t *testing.T, url string, headers ...string) map[string]str
 	return s.send(t, req)
 }
 
-// send returns the program's lines by their names, and "status", "location", "type", "nosniff", "cache" and "body" of the answer.
+// send returns the program's lines by their names, and "status", "location", "type", "nosniff", "cache" and "body" of
+// the answer.
 func (s *server) send(t *testing.T, req *http.Request) map[string]string {
 	t.Helper()
 	// What it talks to is this machine, with a certificate of the test's own.

@@ -91,7 +91,8 @@ func eachURLReachesItsProgram(t *testing.T, s *server) {
 func programsSeeTheToken(t *testing.T, s *server) {
 	for _, url := range []string{"/", "/account", "/jobs/new"} {
 		answer := s.get(t, url, "Authorization", "Bearer toaster_x", "Proxy", "http://evil.example")
-		if answer["HTTP_AUTHORIZATION"] != "Bearer toaster_x" || answer["HTTP_PROXY"] != "" || answer["REMOTE_ADDR"] != "127.0.0.1" || answer["HTTPS"] != "" {
+		if answer["HTTP_AUTHORIZATION"] != "Bearer toaster_x" || answer["HTTP_PROXY"] != "" ||
+			answer["REMOTE_ADDR"] != "127.0.0.1" || answer["HTTPS"] != "" {
 			t.Errorf("%s: %v", url, answer)
 		}
 	}
@@ -114,7 +115,8 @@ func thePrefixWithoutSlash(t *testing.T, s *server) {
 	if s.prefix == "" {
 		return
 	}
-	if answer := s.get(t, ""); answer["status"] != "301" || strings.TrimPrefix(answer["location"], s.base) != s.prefix+"/" {
+	if answer := s.get(t, ""); answer["status"] != "301" ||
+		strings.TrimPrefix(answer["location"], s.base) != s.prefix+"/" {
 		t.Error(answer)
 	}
 	if answer := s.get(t, "ed/jobs"); answer["status"] != "404" || answer["program"] != "" {
@@ -123,10 +125,12 @@ func thePrefixWithoutSlash(t *testing.T, s *server) {
 }
 
 func staticFilesAreFilesAndNothingElse(t *testing.T, s *server) {
-	if answer := s.get(t, "/static/toaster.css"); answer["status"] != "200" || answer["body"] != "body {}\n" || answer["type"] != "text/css" || answer["cache"] != "public, max-age=604800" {
+	if answer := s.get(t, "/static/toaster.css"); answer["status"] != "200" || answer["body"] != "body {}\n" ||
+		answer["type"] != "text/css" || answer["cache"] != "public, max-age=604800" {
 		t.Error(answer)
 	}
-	if answer := s.get(t, "/static/logo.svg?v=1"); answer["type"] != "image/svg+xml" || answer["nosniff"] != "nosniff" || answer["cache"] != "public, max-age=31536000, immutable" {
+	if answer := s.get(t, "/static/logo.svg?v=1"); answer["type"] != "image/svg+xml" || answer["nosniff"] != "nosniff" ||
+		answer["cache"] != "public, max-age=31536000, immutable" {
 		t.Error(answer)
 	}
 	if answer := s.get(t, "/static/run.sh"); answer["status"] != "200" || answer["body"] != program {

@@ -25,7 +25,8 @@ var root = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	installed = dir
-	out, err := exec.Command("make", "-C", "..", "install", "DESTDIR="+dir, "PREFIX=/usr", "BUILD="+dir+"/build").CombinedOutput()
+	out, err := exec.Command("make", "-C", "..", "install", "DESTDIR="+dir, "PREFIX=/usr",
+		"BUILD="+dir+"/build").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("make install: %w\n%s", err, out)
 	}
@@ -129,11 +130,13 @@ func (s *site) serveMore(t testing.TB, k kind, prefix, other string) *visitor {
 		t.Setenv("TOASTER_CONF", s.config)
 		more = ""
 	case k.fast:
-		more, k.change = "", append([]string{" MinProcesses ", " InitialEnv TOASTER_CONF=" + s.config + " MinProcesses "}, k.change...)
+		more, k.change = "", append([]string{" MinProcesses ", " InitialEnv TOASTER_CONF=" + s.config + " MinProcesses "},
+			k.change...)
 	case k.lighttpd:
 		more = "setenv.add-environment = ( \"TOASTER_CONF\" => \"" + s.config + "\" )\n"
 	}
-	server := launch(t, k, prefix, "http", dir, s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static", more+other)
+	server := launch(t, k, prefix, "http", dir, s.root+"/usr/lib/cgi-bin/toaster", s.root+"/usr/share/toaster/static",
+		more+other)
 	return &visitor{server.base + prefix, s.ctl(t, "", "token", "add", "--name", "test", email), server.process, dir}
 }
 
@@ -190,10 +193,11 @@ func form(name, dockerfile string) (kind string, body io.Reader) {
 	return w.FormDataContentType(), &b
 }
 
-// The main job under each server, at the root and below a path: hand in, build, follow, download. The first build makes the
-// base, the others take it.
+// The main job under each server, at the root and below a path: hand in, build, follow, download. The first build makes
+// the base, the others take it.
 func TestTheWholeWayUnderEachServer(t *testing.T) {
-	s := newSite(t, filepath.Join(t.TempDir(), "site"), "\njobs = 3\n", "\njobs = 0\n", "\nfree_disk = \"1 GiB\"\n", "\nfree_disk = 0\n")
+	s := newSite(t, filepath.Join(t.TempDir(), "site"), "\njobs = 3\n", "\njobs = 0\n", "\nfree_disk = \"1 GiB\"\n",
+		"\nfree_disk = 0\n")
 	for _, tool := range []string{"mmdebstrap", "zsh"} {
 		look(t, tool)
 	}
@@ -245,7 +249,8 @@ func (v *visitor) goTheWholeWay(t *testing.T, prefix string) {
 		}
 	}
 	_, text := v.must(t, http.StatusOK, "GET", path, "", nil)
-	if err := json.Unmarshal(text, &job); err != nil || job.State != "succeeded" || len(job.Builds) != 1 || len(job.Builds[0].Artifacts) < 4 {
+	if err := json.Unmarshal(text, &job); err != nil || job.State != "succeeded" || len(job.Builds) != 1 ||
+		len(job.Builds[0].Artifacts) < 4 {
 		t.Fatalf("%v: %s\n%s", err, text, followed.String())
 	}
 	if !strings.Contains(followed.String(), "TOASTER-STEP 2/3 2 RUN") {

@@ -25,7 +25,8 @@ var (
 )
 
 // findLink shows what a link is for; opening it changes nothing, because programs that scan emails do that.
-func findLink(w http.ResponseWriter, r *web.Request, kind store.EmailTokenKind, t *view.Template[linkPage], retry string) error {
+func findLink(w http.ResponseWriter, r *web.Request, kind store.EmailTokenKind, t *view.Template[linkPage],
+	retry string) error {
 	secret := r.URL.Query().Get("link")
 	if err := r.Allow("link", ""); err != nil {
 		return err

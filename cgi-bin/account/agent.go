@@ -6,11 +6,14 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// Names of browsers and systems by what User-Agent has of them. The order counts: most browsers also claim to be another.
+// Names of browsers and systems by what User-Agent has of them. The order counts: most browsers also claim to be
+// another.
 var (
-	browsers = [][2]string{{"Firefox/", "Firefox"}, {"Edg", "Edge"}, {"OPR/", "Opera"}, {"Vivaldi/", "Vivaldi"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"},
+	browsers = [][2]string{{"Firefox/", "Firefox"}, {"Edg", "Edge"}, {"OPR/", "Opera"}, {"Vivaldi/", "Vivaldi"},
+		{"Chrome/", "Chrome"}, {"Safari/", "Safari"},
 		{"ELinks", "ELinks"}, {"Lynx", "Lynx"}, {"w3m", "w3m"}, {"curl/", "curl"}, {"Wget/", "Wget"}}
-	systems = [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"}, {"Mac OS", "macOS"}, {"CrOS", "ChromeOS"},
+	systems = [][2]string{{"Android", "Android"}, {"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Windows", "Windows"},
+		{"Mac OS", "macOS"}, {"CrOS", "ChromeOS"},
 		{"FreeBSD", "FreeBSD"}, {"OpenBSD", "OpenBSD"}, {"Linux", "Linux"}}
 )
 

@@ -101,7 +101,8 @@ func enableFactor(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	secret, _ := r.Site.Sessions.Unseal(purpose(r), in.Values["state"], enrolLife)
-	codes, err := accounts(r).EnableFactor(r.Context(), r.Identity.User, in.Values["confirm"], secret, in.Values["code"], r.Entry("totp.on", "", ""))
+	codes, err := accounts(r).EnableFactor(r.Context(), r.Identity.User, in.Values["confirm"], secret, in.Values["code"],
+		r.Entry("totp.on", "", ""))
 	if err != nil {
 		return renderFormError(r, err, func(status int, bad formErrors) error {
 			return showFactor(w, r, status, factorPage{formErrors: bad, Form: "enable"}, secret)

@@ -45,7 +45,8 @@ func showRemove(w http.ResponseWriter, r *web.Request, status int, bad formError
 func remove(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil && !strings.EqualFold(strings.TrimSpace(in.Values["word"]), word) {
-		missing := apperr.New(apperr.InvalidArgument, "The confirmation is missing.", "To confirm, enter “"+word+"”.").At("word")
+		missing := apperr.New(apperr.InvalidArgument, "The confirmation is missing.",
+			"To confirm, enter “"+word+"”.").At("word")
 		err = errors.Join(accounts(r).Confirm(r.Context(), r.Identity.User, in.Values["confirm"]), missing)
 	}
 	if err == nil {

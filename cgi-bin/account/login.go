@@ -33,14 +33,15 @@ func loginForm(w http.ResponseWriter, r *web.Request) error {
 	return showLogin(w, r, http.StatusOK, form{Next: next})
 }
 
-// cookieCheck is where a browser comes by that sent no cookie when it logged in: it leads on, or says that the cookie is
-// missing. It has a path of its own, as w3m takes a second redirect from the same path for a loop.
+// cookieCheck is where a browser comes by that sent no cookie when it logged in: it leads on, or says that the cookie
+// is missing. It has a path of its own, as w3m takes a second redirect from the same path for a loop.
 func cookieCheck(w http.ResponseWriter, r *web.Request) error {
 	next := web.SafeNext(r.URL.Query().Get("next"), home)
 	if r.Identity.User != nil {
 		return r.Redirect(w, next)
 	}
-	return showLogin(w, r, http.StatusForbidden, form{Next: next, formErrors: formErrors{[]*apperr.Error{withoutCookie(r)}}})
+	return showLogin(w, r, http.StatusForbidden,
+		form{Next: next, formErrors: formErrors{[]*apperr.Error{withoutCookie(r)}}})
 }
 
 // checked is where a log-in leads: to next, or to the cookie check where the browser has sent no cookie of ours.

@@ -26,7 +26,8 @@ func showPassword(w http.ResponseWriter, r *web.Request, status int, bad formErr
 func changePassword(w http.ResponseWriter, r *web.Request) error {
 	in, err := r.Input()
 	if err == nil {
-		err = accounts(r).ChangePassword(r.Context(), r.Identity.User, r.Identity.Session, in.Values["old"], in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
+		err = accounts(r).ChangePassword(r.Context(), r.Identity.User, r.Identity.Session, in.Values["old"],
+			in.Values["password"], in.Values["tokens"] != "", r.Entry("password", "", ""))
 	}
 	if err == nil {
 		err = rememberAgain(w, r, false)

@@ -43,7 +43,8 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 		for _, s := range shares {
 			limits[s.Name] = map[string]int64{"taken": s.Taken, "most": s.Most}
 		}
-		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role, "created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor(), "limits": limits})
+		return r.Answer(w, http.StatusOK, map[string]any{"email": p.Email, "name": p.Name, "role": p.Role,
+			"created_at": p.CreatedAt, "notify": p.Notify, "second_factor": p.HasFactor(), "limits": limits})
 	}
 	v := profilePage{Name: p.Name, Notify: p.Notify}
 	form, err := r.Kept()
@@ -58,7 +59,8 @@ func profile(w http.ResponseWriter, r *web.Request) error {
 
 func showProfile(w http.ResponseWriter, r *web.Request, status int, v profilePage) error {
 	cfg, p := r.Site.Config, r.Identity.User
-	v.User, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(), r.Identity.Token == nil
+	v.User, v.Idle, v.Absolute, v.Mailed, v.Session = p, cfg.Session.Idle, cfg.Session.MaxAge, cfg.Mail.On(),
+		r.Identity.Token == nil
 	v.NeedsFactor = cfg.NeedsFactor(p.IsAdmin()) && !p.HasFactor()
 	var err error
 	if v.Shares, v.KeepDays, err = accounts(r).Shares(r.Context(), p); err != nil {

@@ -9,8 +9,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// least is how long an answer takes that must not show by its time what was found. An email takes a few milliseconds to write,
-// a password some 100 to check and hash.
+// least is how long an answer takes that must not show by its time what was found. An email takes a few milliseconds to
+// write, a password some 100 to check and hash.
 const least = 200 * time.Millisecond
 
 // evenly returns what waits until the answer has taken as long as any.
@@ -19,14 +19,17 @@ func evenly() func() {
 	return func() { time.Sleep(time.Until(end)) }
 }
 
-var recoverPage = emailForm{Title: "Forgot your password?", Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email", Action: "/account/recover"}
+var recoverPage = emailForm{Title: "Forgot your password?",
+	Lead: "Enter your email address. You get an email with a link to choose a new password.", Button: "Send email",
+	Action: "/account/recover"}
 
 func recoverForm(w http.ResponseWriter, r *web.Request) error {
 	return showEmailForm(w, r, http.StatusOK, recoverPage)
 }
 
 func recoverAccount(w http.ResponseWriter, r *web.Request) error {
-	return answerEmailForm(w, r, recoverPage, "recover", func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
+	return answerEmailForm(w, r, recoverPage, "recover",
+		func(a *auth.Accounts, email string) error { return a.Recover(r.Context(), email) })
 }
 
 func resetForm(w http.ResponseWriter, r *web.Request) error {

@@ -24,18 +24,21 @@ func showEmailForm(w http.ResponseWriter, r *web.Request, status int, a emailFor
 	return r.Page(w, status, emailFormTemplate.With(a), view.View{Here: "login"})
 }
 
-var resendPage = emailForm{Title: "Resend the activation email", Lead: "Enter the address that you signed up with.", Button: "Send again", Action: "/account/resend"}
+var resendPage = emailForm{Title: "Resend the activation email", Lead: "Enter the address that you signed up with.",
+	Button: "Send again", Action: "/account/resend"}
 
 func resendForm(w http.ResponseWriter, r *web.Request) error {
 	return showEmailForm(w, r, http.StatusOK, resendPage)
 }
 
 func resend(w http.ResponseWriter, r *web.Request) error {
-	return answerEmailForm(w, r, resendPage, "resend", func(a *auth.Accounts, email string) error { return a.Resend(r.Context(), email) })
+	return answerEmailForm(w, r, resendPage, "resend",
+		func(a *auth.Accounts, email string) error { return a.Resend(r.Context(), email) })
 }
 
 // answerEmailForm does what a form for an address asks for. The answer takes the same time whatever was found.
-func answerEmailForm(w http.ResponseWriter, r *web.Request, a emailForm, what string, do func(*auth.Accounts, string) error) error {
+func answerEmailForm(w http.ResponseWriter, r *web.Request, a emailForm, what string,
+	do func(*auth.Accounts, string) error) error {
 	wait := evenly()
 	in, err := r.Input()
 	if err == nil {

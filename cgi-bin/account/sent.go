@@ -42,13 +42,15 @@ func messageFor(r *web.Request, what string) message {
 		return message{"Check your email", "We sent you an email.",
 			"Open the link in it to activate the account. " + late, "/account/resend", "Send again"}
 	case what == "resend":
-		return message{"Check your email", "If an account is waiting for activation, we sent an email to its address.", late, "/account/signup", "Sign up again"}
+		return message{"Check your email", "If an account is waiting for activation, we sent an email to its address.", late,
+			"/account/signup", "Sign up again"}
 	case what == "recover":
 		return message{"Check your email", "If the address belongs to an account, we sent an email to it.",
 			"Open the link in it to choose a new password. The link expires after one hour. " + late, "/account/login", "Log in"}
 	case what == "address":
 		return message{"Check your email", "We sent an email to the new address.",
-			"The address changes when you open the link in the email. Until then, log in with the old one. " + late, "/account", "Your account"}
+			"The address changes when you open the link in the email. Until then, log in with the old one. " + late, "/account",
+			"Your account"}
 	case what == "approval":
 		return message{"Almost done", "Your email address is confirmed. An administrator has to approve your account.",
 			"You get an email when it is approved.", "", ""}

@@ -66,7 +66,8 @@ func endSessions(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
-// endThose ends sessions for who gives the password: whoever sits at a browser that was left alone doesn't shut its owner out elsewhere.
+// endThose ends sessions for who gives the password: whoever sits at a browser that was left alone doesn't shut its
+// owner out elsewhere.
 func endThose(w http.ResponseWriter, r *web.Request, note string, end func() error) error {
 	_, err := confirmed(r, func(a *auth.Accounts, password string) ([]string, error) {
 		if err := a.Confirm(r.Context(), r.Identity.User, password); err != nil {

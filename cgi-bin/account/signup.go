@@ -28,7 +28,8 @@ func signupForm(w http.ResponseWriter, r *web.Request) error {
 
 func showSignup(w http.ResponseWriter, r *web.Request, status int, p signupPage) error {
 	cfg := r.Site.Config
-	p.Open, p.Mailed, p.Approval, p.Domains = accounts(r).Open(), cfg.Mail.On(), cfg.Signup.Mode == "approval", cfg.Signup.Domains
+	p.Open, p.Mailed, p.Approval, p.Domains = accounts(r).Open(), cfg.Mail.On(), cfg.Signup.Mode == "approval",
+		cfg.Signup.Domains
 	return r.Page(w, status, signupTemplate.With(p), view.View{Here: "signup"})
 }
 
@@ -40,7 +41,8 @@ func signup(w http.ResponseWriter, r *web.Request) error {
 	}
 	v := in.Values
 	if err == nil {
-		err = accounts(r).SignUp(r.Context(), auth.NewUser{Name: v["name"], Email: v["email"], Password: v["password"]}, r.Entry("signup", "", ""))
+		err = accounts(r).SignUp(r.Context(), auth.NewUser{Name: v["name"], Email: v["email"], Password: v["password"]},
+			r.Entry("signup", "", ""))
 	}
 	if err != nil {
 		return renderFormError(r, err, func(status int, bad formErrors) error {

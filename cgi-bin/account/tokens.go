@@ -112,7 +112,8 @@ func parseDays(text string) (int, error) {
 		n, err = 90, nil
 	}
 	if err != nil || n < 0 || n > 3650 {
-		return 0, apperr.New(apperr.InvalidArgument, "A token expires after 3650 days at the latest.", "Enter a number of days, or 0 for unlimited.").At("days")
+		return 0, apperr.New(apperr.InvalidArgument, "A token expires after 3650 days at the latest.",
+			"Enter a number of days, or 0 for unlimited.").At("days")
 	}
 	return n, nil
 }

@@ -8,7 +8,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// FuzzLists: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the same.
+// FuzzLists: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the
+// same.
 func FuzzLists(f *testing.F) {
 	f.Add("q=anna&state=active&role=user&page=2")
 	f.Add("action=login&object=person+7&actor=-1&before=99999999999999999999")

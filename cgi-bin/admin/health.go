@@ -43,7 +43,8 @@ func (a *admin) health(w http.ResponseWriter, r *web.Request) error {
 		}
 		if err != nil {
 			r.Note(err)
-			v.Wrong = []i18n.Text{i18n.T("The check could not be finished: the database is large, or damaged. “toasterctl backup” checks it, too.")}
+			v.Wrong = []i18n.Text{i18n.T("The check could not be finished: the database is large, or damaged. “toasterctl " +
+				"backup” checks it, too.")}
 		}
 	}
 	return r.Page(w, http.StatusOK, healthTemplate.With(v), view.View{Here: "admin"})

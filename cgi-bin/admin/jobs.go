@@ -25,7 +25,8 @@ var (
 // jobs lists everybody's jobs, those with an open build first.
 func (a *admin) jobs(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	jobs, found, err := db(r).FindJobs(r.Context(), store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: web.PageLength})
+	jobs, found, err := db(r).FindJobs(r.Context(),
+		store.JobQuery{Text: l.Text, State: store.BuildState(l.State), Offset: l.offset(), Limit: web.PageLength})
 	if err != nil {
 		return err
 	}

@@ -27,8 +27,10 @@ func limitsOf(cfg *config.Config, p *store.User) []limit {
 	c := cfg.Limits
 	return []limit{
 		{Name: "jobs", Title: "Jobs", Value: own["jobs"], Default: strconv.Itoa(c.Jobs)},
-		{Name: "concurrent_builds", Title: "Concurrent builds", Value: own["concurrent_builds"], Default: strconv.Itoa(c.ConcurrentBuilds)},
-		{Name: "builds_per_day", Title: "Builds per day", Value: own["builds_per_day"], Default: strconv.Itoa(c.BuildsPerDay)},
+		{Name: "concurrent_builds", Title: "Concurrent builds", Value: own["concurrent_builds"],
+			Default: strconv.Itoa(c.ConcurrentBuilds)},
+		{Name: "builds_per_day", Title: "Builds per day", Value: own["builds_per_day"],
+			Default: strconv.Itoa(c.BuildsPerDay)},
 		{Name: "build_minutes", Title: "Build minutes per day", Value: own["build_minutes"],
 			Default: strconv.Itoa(c.Minutes)},
 		{Name: "artifact_bytes", Title: "Size of artifacts", Value: own["artifact_bytes"], Default: c.ArtifactBytes.String()},

@@ -28,9 +28,13 @@ func routes() []web.Route {
 		{Method: get, Path: "/people/{id}", Access: web.Admin, Do: a.user},
 		{Method: post, Path: "/people/{id}/activate", Access: web.Admin, Do: a.activate, Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/suspend", Access: web.Admin, Do: a.suspend, Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"), Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits, Fields: fields("jobs", "concurrent_builds", "builds_per_day", "build_minutes", "artifact_bytes", "keep_days"), Again: "/people/{id}"},
-		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields("tokens"), Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/role", Access: web.Admin, Do: a.role, Fields: fields("role"),
+			Again: "/people/{id}"},
+		{Method: post, Path: "/people/{id}/limits", Access: web.Admin, Do: a.limits,
+			Fields: fields("jobs", "concurrent_builds", "builds_per_day", "build_minutes", "artifact_bytes", "keep_days"),
+			Again:  "/people/{id}"},
+		{Method: post, Path: "/people/{id}/signout", Access: web.Admin, Do: a.signOut, Fields: fields("tokens"),
+			Again: "/people/{id}"},
 		{Method: post, Path: "/people/{id}/factor", Access: web.Admin, Do: a.resetFactor, Again: "/people/{id}"},
 		{Method: get, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removeUserForm},
 		{Method: post, Path: "/people/{id}/remove", Access: web.Admin, Do: a.removeUser, Again: "/people/{id}/remove"},
@@ -68,7 +72,8 @@ func (a *admin) open(r *web.Request) (*jobs.Service, error) {
 	if a.service == nil || a.site != r.Site {
 		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.",
+				"Administrator: the log has the details.")
 		}
 		a.site, a.service = r.Site, s
 	}

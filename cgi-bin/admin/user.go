@@ -47,7 +47,8 @@ func showUser(w http.ResponseWriter, r *web.Request, p *store.User, limits []lim
 	if v.Usage, err = db(r).Usage(r.Context(), p.ID, r.Site.Sessions.Now()); err != nil {
 		return err
 	}
-	if v.Entries, err = db(r).AuditEntries(r.Context(), store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
+	if v.Entries, err = db(r).AuditEntries(r.Context(),
+		store.AuditQuery{Object: store.UserObject(p.ID), Limit: 10}); err != nil {
 		return err
 	}
 	status := http.StatusOK

@@ -25,7 +25,9 @@ var (
 // users lists the accounts.
 func (a *admin) users(w http.ResponseWriter, r *web.Request) error {
 	l := list(r.URL.Query())
-	people, found, err := db(r).FindUsers(r.Context(), store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(), Limit: web.PageLength})
+	people, found, err := db(r).FindUsers(r.Context(),
+		store.UserQuery{Text: l.Text, State: store.UserState(l.State), Role: store.Role(l.Role), Offset: l.offset(),
+			Limit: web.PageLength})
 	if err != nil {
 		return err
 	}

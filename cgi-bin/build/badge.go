@@ -10,7 +10,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// badge is a picture of how the job's newest build ended, for pages of others: to everybody, once its owner has said so.
+// badge is a picture of how the job's newest build ended, for pages of others: to everybody, once its owner has said
+// so.
 func (j *handlers) badge(w http.ResponseWriter, r *web.Request) error {
 	state, err := db(r).Badge(r.Context(), r.Param("id"))
 	if err != nil {
@@ -51,10 +52,13 @@ func badgeSVG(label string, state store.BuildState) []byte {
 	const letter, gap = 7, 12 // pixels: about a letter's width at this size, and what stands beside the words
 	left, right := letter*utf8.RuneCountInString(label)+gap, letter*utf8.RuneCountInString(string(state))+gap
 	text := func(at, width int, s string) string {
-		return fmt.Sprintf(`<text x="%d" y="14" textLength="%d" lengthAdjust="spacingAndGlyphs">%s</text>`, at+gap/2, width-gap, html.EscapeString(s))
+		return fmt.Sprintf(`<text x="%d" y="14" textLength="%d" lengthAdjust="spacingAndGlyphs">%s</text>`, at+gap/2,
+			width-gap, html.EscapeString(s))
 	}
-	return fmt.Appendf(nil, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="20" role="img" aria-label="%s: %s">`+
-		`<rect width="%d" height="20" rx="4" fill="#2b2119"/><path d="M%d 0h%da4 4 0 0 1 4 4v12a4 4 0 0 1-4 4h-%dz" fill="%s"/>`+
-		`<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">%s%s</g></svg>`+"\n",
-		left+right, html.EscapeString(label), state, left+right, left, right-4, right-4, colour, text(0, left, label), text(left, right, string(state)))
+	return fmt.Appendf(nil,
+		`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="20" role="img" aria-label="%s: %s">`+
+			`<rect width="%d" height="20" rx="4" fill="#2b2119"/><path d="M%d 0h%da4 4 0 0 1 4 4v12a4 4 0 0 1-4 4h-%dz" fill="%s"/>`+
+			`<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">%s%s</g></svg>`+"\n",
+		left+right, html.EscapeString(label), state, left+right, left, right-4, right-4, colour, text(0, left, label),
+		text(left, right, string(state)))
 }

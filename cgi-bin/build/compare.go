@@ -118,19 +118,20 @@ func facts(c *jobs.Comparison, lang string) []fact {
 
 // The names in JSON are a contract with programs. What is the same on both sides is an empty list, or left out.
 type comparisonJSON struct {
-	From        sideJSON             `json:"from"`
-	To          sideJSON             `json:"to"`
-	Why         []i18n.Text          `json:"why"`
-	Dockerfile  []rowJSON            `json:"dockerfile"`
-	BuildArgs   []changeJSON         `json:"build_args"`
-	Environment []changeJSON         `json:"environment"`
-	Images      []changeJSON         `json:"images"` // digests, by reference and platform
-	Context     bool                 `json:"context_differs"`
-	Known       bool                 `json:"files_known"` // the next two are told only when the files of both builds are still there
-	Packages    []changeJSON         `json:"packages"`
-	Provenance  []changeJSON         `json:"provenance"`
-	Gone        []dockerfile.Finding `json:"findings_gone"`
-	New         []dockerfile.Finding `json:"findings_new"`
+	From        sideJSON     `json:"from"`
+	To          sideJSON     `json:"to"`
+	Why         []i18n.Text  `json:"why"`
+	Dockerfile  []rowJSON    `json:"dockerfile"`
+	BuildArgs   []changeJSON `json:"build_args"`
+	Environment []changeJSON `json:"environment"`
+	Images      []changeJSON `json:"images"` // digests, by reference and platform
+	Context     bool         `json:"context_differs"`
+	// the next two are told only when the files of both builds are still there
+	Known      bool                 `json:"files_known"`
+	Packages   []changeJSON         `json:"packages"`
+	Provenance []changeJSON         `json:"provenance"`
+	Gone       []dockerfile.Finding `json:"findings_gone"`
+	New        []dockerfile.Finding `json:"findings_new"`
 }
 
 type sideJSON struct {

@@ -26,8 +26,8 @@ type failedLine struct {
 	At     bool // of that step
 }
 
-// failureOf explains a build that has failed; it is nil for any other. The end of its log is read unless it is there. Without it
-// there is less to say.
+// failureOf explains a build that has failed; it is nil for any other. The end of its log is read unless it is there.
+// Without it there is less to say.
 func failureOf(r *web.Request, s *jobs.Service, b *store.Build, end *buildlog.Window) *failure {
 	if b.State != engine.Failed {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"toaster.do/lib/web"
 )
 
-// A feed's address is secret: feed readers can't log in. It is "PERSON-MAC.atom", the MAC over the person and the count of the
-// addresses that the person has had.
+// A feed's address is secret: feed readers can't log in. It is "PERSON-MAC.atom", the MAC over the person and the count
+// of the addresses that the person has had.
 
 const feedLength = 50
 
@@ -46,7 +46,8 @@ func feedMACs(r *web.Request, person, count int64) (macs []string, err error) {
 
 // owner of the feed that a name says, if the name is genuine.
 func feedOwner(r *web.Request, name string) (int64, error) {
-	wrong := apperr.New(apperr.NotFound, "This feed does not exist.", "Its owner may have generated a new address. See the list of jobs.")
+	wrong := apperr.New(apperr.NotFound, "This feed does not exist.",
+		"Its owner may have generated a new address. See the list of jobs.")
 	name, ok := strings.CutSuffix(name, ".atom")
 	number, mac, found := strings.Cut(name, "-")
 	person, err := strconv.ParseInt(number, 10, 64)
@@ -138,8 +139,10 @@ func (j *handlers) feed(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	base := r.Address()
-	f := atomFeed{Title: "Builds · " + r.Site.Config.Site.Name, ID: base + "/jobs/feed/" + strconv.FormatInt(owner, 10), Author: r.Site.Config.Site.Name,
-		Updated: time.Unix(0, 0).UTC().Format(time.RFC3339), Link: []atomLink{{"self", base + "/jobs/feed/" + name}, {"", base + "/jobs"}}}
+	f := atomFeed{Title: "Builds · " + r.Site.Config.Site.Name, ID: base + "/jobs/feed/" + strconv.FormatInt(owner, 10),
+		Author:  r.Site.Config.Site.Name,
+		Updated: time.Unix(0, 0).UTC().Format(time.RFC3339),
+		Link:    []atomLink{{"self", base + "/jobs/feed/" + name}, {"", base + "/jobs"}}}
 	for i, item := range items {
 		e := entry(base, item)
 		if i == 0 {
@@ -167,7 +170,8 @@ func entry(base string, item store.FeedItem) atomEntry {
 	}
 	where := fmt.Sprintf("%s/jobs/%s/builds/%d", base, item.Job.ID, b.Number)
 	return atomEntry{
-		Title: view.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where, Updated: at.UTC().Format(time.RFC3339),
-		Link: atomLink{"", where}, Summary: view.Clean(b.Why().String()),
+		Title: view.Clean(fmt.Sprintf("%s: build %d %s", item.Job.Name, b.Number, b.State)), ID: where,
+		Updated: at.UTC().Format(time.RFC3339),
+		Link:    atomLink{"", where}, Summary: view.Clean(b.Why().String()),
 	}
 }

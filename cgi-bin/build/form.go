@@ -131,7 +131,8 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 		f.kept, f.Kept = f.Kept, ""
 		if err != nil {
 			f.kept = ""
-			return f, apperr.Wrap(apperr.InvalidArgument, err, "The build context that you uploaded before is no longer available.", "Choose the file again.").At("context")
+			return f, apperr.Wrap(apperr.InvalidArgument, err,
+				"The build context that you uploaded before is no longer available.", "Choose the file again.").At("context")
 		}
 		file := web.FromDraft(draft).Files["context"]
 		f.context, f.KeptName = file.Content, file.Name

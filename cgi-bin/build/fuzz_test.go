@@ -29,8 +29,8 @@ func upload(fields, files map[string]string) (kind, body string) {
 	return w.FormDataContentType(), b.String()
 }
 
-// FuzzNewJob: whatever is sent as a job's form is either read within its limits and checked, with findings at lines that are there, or
-// refused with an error that tells its sender so.
+// FuzzNewJob: whatever is sent as a job's form is either read within its limits and checked, with findings at lines
+// that are there, or refused with an error that tells its sender so.
 func FuzzNewJob(f *testing.F) {
 	cfg := config.Default()
 	cfg.Paths.Targets = "../../conf/targets.toml"
@@ -39,7 +39,8 @@ func FuzzNewJob(f *testing.F) {
 		f.Fatal(err)
 	}
 	for _, fields := range []map[string]string{
-		{"name": "web", "target": "rootfs_amd64_bookworm", "text": "FROM debian:bookworm\nRUN true\n", "build_args": "A=b\nC", "start": "1"},
+		{"name": "web", "target": "rootfs_amd64_bookworm", "text": "FROM debian:bookworm\nRUN true\n", "build_args": "A=b\nC",
+			"start": "1"},
 		{"text": "FROM x\nCOPY a /\n", "root_keys": "ssh-ed25519 AAAA me", "revision": "7", "drop_context": "1"},
 	} {
 		for _, files := range []map[string]string{nil, {"dockerfile": "FROM devuan:daedalus\n", "context": "PK\x03\x04"}} {
@@ -52,7 +53,8 @@ func FuzzNewJob(f *testing.F) {
 		r.Header.Set("Content-Type", kind)
 		in, err := web.ReadForm(r, fields(cfg))
 		job := formOf(in)
-		if len(job.Text) > 4*int(cfg.Limits.Dockerfile) || len(job.context) > int(cfg.Limits.Context) || len(job.Name) > 1<<10 {
+		if len(job.Text) > 4*int(cfg.Limits.Dockerfile) || len(job.context) > int(cfg.Limits.Context) ||
+			len(job.Name) > 1<<10 {
 			t.Fatalf("%d, %d and %d bytes were read", len(job.Text), len(job.context), len(job.Name))
 		}
 		if err == nil {

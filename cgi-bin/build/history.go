@@ -36,7 +36,8 @@ func historyOf(r *web.Request, s *jobs.Service, job *store.Job, builds []*store.
 	}
 	stays := store.Stays(builds, h.Keep, s.Limits.Builds.For(r.Identity.User).KeepDays)
 	for i, b := range builds {
-		p := past{Build: b, Image: jobs.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(), Until: stays[b.Number].Until}
+		p := past{Build: b, Image: jobs.ImageOf(job, artifacts[b.Number]), Gone: !b.ExpiredAt.IsZero(),
+			Until: stays[b.Number].Until}
 		if i+1 < len(builds) {
 			p.Previous = builds[i+1].Number
 		}

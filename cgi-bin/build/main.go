@@ -1,5 +1,5 @@
-// Command build is the CGI program for everything below /jobs. The web server runs the program jobs, which begins faster and
-// answers what is asked for most often; what it can't answer it leaves to this one.
+// Command build is the CGI program for everything below /jobs. The web server runs the program jobs, which begins
+// faster and answers what is asked for most often; what it can't answer it leaves to this one.
 package main
 
 import (
@@ -51,7 +51,8 @@ func routes() []web.Route {
 		{Method: get, Path: "/{id}/compare", Access: web.User, Do: j.compare},
 		{Method: get, Path: "/{id}/builds/{number}", Access: web.User, Do: j.build},
 		{Method: post, Path: "/{id}/builds/{number}/keep", Access: web.Writer, Do: j.keep, Again: "/{id}/builds/{number}"},
-		{Method: post, Path: "/{id}/builds/{number}/unkeep", Access: web.Writer, Do: j.unkeep, Again: "/{id}/builds/{number}"},
+		{Method: post, Path: "/{id}/builds/{number}/unkeep", Access: web.Writer, Do: j.unkeep,
+			Again: "/{id}/builds/{number}"},
 	}...)
 }
 
@@ -74,7 +75,8 @@ func (j *handlers) open(r *web.Request) (*jobs.Service, error) {
 	if j.service == nil || j.site != r.Site {
 		s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 		if err != nil {
-			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
+			return nil, apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.",
+				"Administrator: the log has the details.")
 		}
 		// Only this program asks registries: the client takes each process that has it some time to begin.
 		s.Images = registry.New(r.Site.Config.Registry, app.Version)

@@ -123,9 +123,9 @@ func (d *stored) Next() string {
 	return "?note=" + d.Note
 }
 
-// stored starts a build, if the form asks for one, and answers: a program gets the job, and where it is; a browser goes to a page below it.
-// The job is stored, so that nothing that is wrong with the build makes that an error. A new password is shown on a
-// page of its own.
+// stored starts a build, if the form asks for one, and answers: a program gets the job, and where it is; a browser goes
+// to a page below it. The job is stored, so that nothing that is wrong with the build makes that an error. A new
+// password is shown on a page of its own.
 func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *form, d stored) error {
 	s, err := j.open(r)
 	if err != nil {

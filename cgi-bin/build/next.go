@@ -8,7 +8,8 @@ import (
 )
 
 // whatNext is what to do with what a build left.
-func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int, artifacts []store.Artifact) (list []target.Step, err error) {
+func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int,
+	artifacts []store.Artifact) (list []target.Step, err error) {
 	of, _ := s.Target(job.Target) // of one that is not offered any more, files still tell what they are
 	for _, a := range artifacts {
 		list = append(list, of.Next(a.Path)...)

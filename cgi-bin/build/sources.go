@@ -13,7 +13,8 @@ import (
 // dockerfile, blend and script show what a revision of a job is, or becomes, as plain text.
 
 func (j *handlers) dockerfile(w http.ResponseWriter, r *web.Request) error {
-	return j.text(w, r, "Dockerfile", func(s *jobs.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error) {
+	return j.text(w, r, "Dockerfile", func(s *jobs.Service, ctx context.Context, owner int64, id string,
+		revision int) ([]byte, error) {
 		rev, err := s.Source(ctx, owner, id, revision)
 		if err != nil {
 			return nil, err
@@ -48,7 +49,8 @@ func (j *handlers) script(w http.ResponseWriter, r *web.Request) error {
 	})
 }
 
-func (j *handlers) text(w http.ResponseWriter, r *web.Request, name string, get func(s *jobs.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {
+func (j *handlers) text(w http.ResponseWriter, r *web.Request, name string,
+	get func(s *jobs.Service, ctx context.Context, owner int64, id string, revision int) ([]byte, error)) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err

@@ -29,7 +29,8 @@ type frontPage struct {
 func front(w http.ResponseWriter, r *web.Request) error {
 	s, err := app.Service(r.Site.Config, r.Site.DB, r.Log())
 	if err != nil {
-		return apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.", "Administrator: the log has the details.")
+		return apperr.Wrap(apperr.Unavailable, err, "The build service is not set up correctly.",
+			"Administrator: the log has the details.")
 	}
 	targets, err := s.Targets()
 	if err != nil {

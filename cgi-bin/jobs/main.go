@@ -1,6 +1,9 @@
-// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts. It answers what
-// is asked for most often with a fifth less CPU time (lib/README.md has the numbers) than the program build beside it, to
-// which it leaves the rest: with Jenkins it answers the list of jobs alone, as long as that needs nothing of the engine.
+// Command jobs is the CGI program for everything below /jobs: a person's jobs, their builds, logs and artifacts. It
+// answers what
+// is asked for most often with a fifth less CPU time (lib/README.md has the numbers) than the program build beside it,
+// to
+// which it leaves the rest: with Jenkins it answers the list of jobs alone, as long as that needs nothing of the
+// engine.
 package main
 
 import (
@@ -45,5 +48,6 @@ type elsewhere struct{ engine.Engine }
 // Status is engine.Engine's, and all that a list asks for.
 func (elsewhere) Status(context.Context, ...string) (map[string]engine.Status, error) {
 	err := web.HandOver(rest)
-	return nil, apperr.Wrap(apperr.Unavailable, err, "A part of this site is missing.", "Administrator: reinstall toaster.")
+	return nil, apperr.Wrap(apperr.Unavailable, err, "A part of this site is missing.",
+		"Administrator: reinstall toaster.")
 }

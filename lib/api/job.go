@@ -20,8 +20,9 @@ type Job struct {
 	Builds   []Build          `json:"builds"`
 	Images   []Image          `json:"images,omitempty"` // of registries, that the Dockerfile names; not in the list
 
-	RootPassword string   `json:"root_password,omitempty"` // a new one, in the answer to what made it
-	StartError   *Problem `json:"start_error,omitempty"`   // why it isn't being built, in the answer to what asked for that
+	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
+	// why it isn't being built, in the answer to what asked for that
+	StartError *Problem `json:"start_error,omitempty"`
 }
 
 // Image is an image of a registry in JSON.
@@ -56,11 +57,12 @@ type Build struct {
 	QueuePlace  int              `json:"queue_place"` // 0: it doesn't wait, or that is unknown
 	Stopping    bool             `json:"stopping"`
 	Kept        bool             `json:"kept"`
-	Repeats     int              `json:"repeats,omitempty"`     // the interrupted build that this one was queued for by itself
-	RepeatedBy  int              `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
-	Timeline    []Span           `json:"timeline,omitempty"`
-	Artifacts   []Artifact       `json:"artifacts,omitzero"` // left out in the list of jobs
-	Failure     *Failure         `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+	// the interrupted build that this one was queued for by itself
+	Repeats    int        `json:"repeats,omitempty"`
+	RepeatedBy int        `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
+	Timeline   []Span     `json:"timeline,omitempty"`
+	Artifacts  []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
+	Failure    *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
 }
 
 // Span is a phase of a build in JSON.
@@ -126,8 +128,9 @@ func JobOf(j *store.Job) Job {
 func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 	out := Build{
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why().String(), Step: b.Step, Steps: b.Steps,
-		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt), ExpectedEnd: instant(b.ExpectedEnd()),
-		Stopping: b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
+		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt),
+		ExpectedEnd: instant(b.ExpectedEnd()),
+		Stopping:    b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}
 	if b.State == store.Queued {
 		out.QueuePlace = b.Position

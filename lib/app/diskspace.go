@@ -26,13 +26,16 @@ func DiskSpace(cfg *config.Config) error {
 		if free < int64(cfg.Limits.FreeDisk) {
 			return apperr.Wrap(apperr.StorageFull, fmt.Errorf("%s has %d MiB left, limits.free_disk is %s", path, free>>20,
 				cfg.Limits.FreeDisk),
-				"The disk of the server is nearly full. No more builds start.", "Delete jobs that you no longer need, and try again later. Administrator: free some space, or lower limits.free_disk.")
+				"The disk of the server is nearly full. No more builds start.",
+				"Delete jobs that you no longer need, and try again later. Administrator: free some space, or lower "+
+					"limits.free_disk.")
 		}
 	}
 	return nil
 }
 
-// freeDisk returns the bytes that a user may still write to the disk of a path. One that isn't made yet is its folder's.
+// freeDisk returns the bytes that a user may still write to the disk of a path. One that isn't made yet is its
+// folder's.
 func freeDisk(path string) (int64, error) {
 	var st syscall.Statfs_t
 	err := syscall.Statfs(path, &st)

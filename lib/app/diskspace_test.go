@@ -12,7 +12,8 @@ import (
 func TestNoBuildStartsOnADiskThatIsNearlyFull(t *testing.T) {
 	cfg := config.Default()
 	dir := t.TempDir()
-	cfg.Paths.Database, cfg.Paths.Builds = filepath.Join(dir, "toaster.db"), filepath.Join(dir, "builds", "not", "made", "yet")
+	cfg.Paths.Database, cfg.Paths.Builds = filepath.Join(dir, "toaster.db"),
+		filepath.Join(dir, "builds", "not", "made", "yet")
 	cfg.Local.WorkDir = dir
 	free, err := freeDisk(cfg.Paths.Builds)
 	if err != nil || free <= 0 {

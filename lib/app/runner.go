@@ -25,7 +25,8 @@ func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 	}
 }
 
-// Executor returns the half of the local engine's runner that builds, for slots of the ids that begin with each of these.
+// Executor returns the half of the local engine's runner that builds, for slots of the ids that begin with each of
+// these.
 func Executor(cfg *config.Config, ids []int, logger *slog.Logger) *local.Executor {
 	return &local.Executor{
 		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Concurrency: cfg.Local.Concurrency, IDs: ids,

@@ -59,7 +59,8 @@ func Targets(cfg *config.Config) (*target.Targets, error) {
 	return t.WithSilence(cfg.Limits.Silence.Duration), nil
 }
 
-// targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected it.
+// targets reads the file when it is first asked for; one that is wrong is read again, as somebody may have corrected
+// it.
 func targets(cfg *config.Config) func() (*target.Targets, error) {
 	var mu sync.Mutex
 	var known *target.Targets
@@ -86,12 +87,14 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStor
 		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Outages: outages,
 	})
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Unavailable, err, "The build service of this site is not set up.", "Administrator: see the log.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "The build service of this site is not set up.",
+			"Administrator: see the log.")
 	}
 	return e, nil
 }
 
 // Context returns the limits of a build context.
 func Context(cfg *config.Config) dockerfile.Limits {
-	return dockerfile.Limits{Compressed: int64(cfg.Limits.Context), Unpacked: int64(cfg.Limits.ContextUnpacked), Entries: cfg.Limits.ContextEntries}
+	return dockerfile.Limits{Compressed: int64(cfg.Limits.Context), Unpacked: int64(cfg.Limits.ContextUnpacked),
+		Entries: cfg.Limits.ContextEntries}
 }

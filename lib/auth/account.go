@@ -127,7 +127,8 @@ func (a *Accounts) Leave(ctx context.Context, p *store.User, password string, by
 	}
 	if p.IsAdmin() {
 		if admins, err := a.db.Administrators(ctx); err != nil || len(admins) < 2 {
-			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.", "Grant administrator rights to another user first."))
+			return errors.Join(err, apperr.New(apperr.FailedPrecondition, "You are the only administrator.",
+				"Grant administrator rights to another user first."))
 		}
 	}
 	return a.Remove(ctx, p, by)

@@ -50,7 +50,8 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 		{Email: "root@localhost", Password: password},
 	} {
 		p, err := s.Add(t.Context(), n)
-		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == store.RoleAdmin) != n.Admin || s.try(p.Email, n.Password, home) != apperr.None {
+		if err != nil || p.Email != strings.TrimSpace(n.Email) || (p.Role == store.RoleAdmin) != n.Admin ||
+			s.try(p.Email, n.Password, home) != apperr.None {
 			t.Errorf("%+v: %+v, %v", n, p, err)
 		}
 	}
@@ -60,7 +61,8 @@ func TestAnAccountIsMadeFromGoodValuesOnly(t *testing.T) {
 	for _, p := range all {
 		emails = append(emails, p.Email)
 	}
-	if got := strings.Join(emails, " "); got != "anna@example.org ben@example.org o'hara+x@sub.example.org root@localhost" {
+	if got := strings.Join(emails,
+		" "); got != "anna@example.org ben@example.org o'hara+x@sub.example.org root@localhost" {
 		t.Error(got)
 	}
 }
@@ -100,7 +102,8 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		tokens[1].Scope != "read" || !tokens[1].ExpiresAt.Equal(s.now.Add(time.Hour)) || !tokens[1].UsedAt.IsZero() {
 		t.Errorf("%+v", tokens)
 	}
-	if err := s.RemoveToken(t.Context(), ben.Email, tokens[0].ID, store.AuditEntry{}); apperr.KindOf(err) != apperr.NotFound {
+	if err := s.RemoveToken(t.Context(), ben.Email, tokens[0].ID,
+		store.AuditEntry{}); apperr.KindOf(err) != apperr.NotFound {
 		t.Errorf("ben removes anna's: %v", err)
 	}
 	must(t, s.RemoveToken(t.Context(), anna, tokens[0].ID, store.AuditEntry{}))
@@ -112,7 +115,8 @@ func TestTokensAreMadeListedAndRemoved(t *testing.T) {
 		scope store.Scope
 		ttl   time.Duration
 		field string
-	}{{"", "read", 0, "name"}, {"a\nb", "read", 0, "name"}, {strings.Repeat("n", 101), "read", 0, "name"}, {"n", "all", 0, "scope"}, {"n", "read", -1, "ttl"}} {
+	}{{"", "read", 0, "name"}, {"a\nb", "read", 0, "name"}, {strings.Repeat("n", 101), "read", 0, "name"},
+		{"n", "all", 0, "scope"}, {"n", "read", -1, "ttl"}} {
 		if _, err := s.AddToken(t.Context(), anna, c.name, c.scope, c.ttl,
 			store.AuditEntry{}); apperr.Of(err).Field != c.field {
 			t.Errorf("%+v: %v", c, err)

@@ -23,7 +23,8 @@ type addressStore interface {
 // "email" or "confirm". PermissionDenied: there is no mail on this site.
 func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, password string) error {
 	if !a.cfg.Mail.On() {
-		return apperr.New(apperr.PermissionDenied, "This site sends no emails, so you can't confirm a new address.", "Ask the administrator.")
+		return apperr.New(apperr.PermissionDenied, "This site sends no emails, so you can't confirm a new address.",
+			"Ask the administrator.")
 	}
 	email = strings.TrimSpace(email)
 	wrong := checkEmail(email)
@@ -46,7 +47,8 @@ func (a *Accounts) ChangeAddress(ctx context.Context, p *store.User, email, pass
 	}
 	link, secret := a.link(store.KindAddress, email, addressLife)
 	return a.db.SendEmailToken(ctx, p.ID, link, a.addressMail(email, secret),
-		a.news(p.Email, "New email address", "The email address of your account will change to "+email+" when the link that was sent there is opened."))
+		a.news(p.Email, "New email address", "The email address of your account will change to "+email+" when the link "+
+			"that was sent there is opened."))
 }
 
 // ConfirmAddress gives the user of a link the address that it was sent to. NotFound: it doesn't work any more.
@@ -56,7 +58,8 @@ func (a *Accounts) ConfirmAddress(ctx context.Context, secret string, by store.A
 	if err != nil {
 		return err
 	}
-	mail := a.mail(store.AccountMail, p.Email, "New email address at "+a.cfg.Site.Name, "The email address of your account is now "+l.Email+". No more emails are sent to this address.",
+	mail := a.mail(store.AccountMail, p.Email, "New email address at "+a.cfg.Site.Name,
+		"The email address of your account is now "+l.Email+". No more emails are sent to this address.",
 		"If this wasn't you, somebody else uses your account. Contact the administrator.")
 	by.Actor = p.ID
 	return a.db.SetAddress(ctx, l, a.Now(), mail, by)

@@ -68,7 +68,8 @@ func TestABreachedPasswordIsRefused(t *testing.T) {
 	_, err = s.Add(t.Context(), NewUser{Email: "ben@example.org", Password: password})
 	must(t, err)
 	must(t, os.WriteFile(s.cfg.Signup.Breached, []byte("password\n"), 0o600))
-	if _, err := s.Add(t.Context(), NewUser{Email: "cleo@example.org", Password: password}); apperr.KindOf(err) != apperr.Internal {
+	if _, err := s.Add(t.Context(), NewUser{Email: "cleo@example.org",
+		Password: password}); apperr.KindOf(err) != apperr.Internal {
 		t.Errorf("a file that is no list: %v", err)
 	}
 }

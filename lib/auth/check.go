@@ -24,7 +24,8 @@ func (n NewUser) check() error {
 
 func checkName(name string) error {
 	if !isLine(name, 200) {
-		return apperr.New(apperr.InvalidArgument, "The name is longer than 200 characters, or contains characters that can't be displayed.", "Shorten it, or leave it blank.").At("name")
+		return apperr.New(apperr.InvalidArgument, "The name is longer than 200 characters, or contains characters that "+
+			"can't be displayed.", "Shorten it, or leave it blank.").At("name")
 	}
 	return nil
 }
@@ -33,7 +34,8 @@ func checkName(name string) error {
 func CheckProfile(name string, notify store.Notify) error {
 	var choice error
 	if !notify.Valid() {
-		choice = apperr.New(apperr.InvalidArgument, "This choice does not exist.", "Use “never”, “failure” or “always”.").At("notify")
+		choice = apperr.New(apperr.InvalidArgument, "This choice does not exist.",
+			"Use “never”, “failure” or “always”.").At("notify")
 	}
 	return errors.Join(checkName(name), choice)
 }
@@ -48,7 +50,8 @@ var email = sync.OnceValue(func() *regexp.Regexp {
 func checkEmail(address string) error {
 	local, _, _ := strings.Cut(address, "@")
 	if len(address) > 254 || len(local) > 64 || !email().MatchString(address) {
-		return apperr.New(apperr.InvalidArgument, "This is not an email address.", "Enter it like name@example.org.").At("email")
+		return apperr.New(apperr.InvalidArgument, "This is not an email address.",
+			"Enter it like name@example.org.").At("email")
 	}
 	return nil
 }
@@ -59,7 +62,8 @@ func checkPassword(password string) error {
 	case !utf8.ValidString(password):
 		return apperr.New(apperr.InvalidArgument, "The password is not UTF-8.", "Choose another.").At("password")
 	case n < passwordLeast:
-		return apperr.New(apperr.InvalidArgument, "The password is shorter than 8 characters.", "Use at least 8; 15 or more are recommended.").At("password")
+		return apperr.New(apperr.InvalidArgument, "The password is shorter than 8 characters.",
+			"Use at least 8; 15 or more are recommended.").At("password")
 	case n > passwordMost:
 		return apperr.New(apperr.InvalidArgument, "The password is longer than 256 characters.", "Shorten it.").At("password")
 	}

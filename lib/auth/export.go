@@ -85,13 +85,17 @@ func (x *exporter) user(idle time.Duration) error {
 		return err
 	}
 	p := object{
-		"email": x.p.Email, "name": x.p.Name, "role": x.p.Role, "created_at": x.p.CreatedAt, "address_proven_at": stamp(x.p.VerifiedAt),
-		"second_factor": x.p.HasFactor(), "notify": x.p.Notify, "sessions": list(sessions, func(s *store.Session) object {
-			return object{"created_at": s.CreatedAt, "seen_at": s.SeenAt, "expires_at": s.ExpiresAt, "address": s.Address, "agent": s.Agent}
+		"email": x.p.Email, "name": x.p.Name, "role": x.p.Role, "created_at": x.p.CreatedAt,
+		"address_proven_at": stamp(x.p.VerifiedAt),
+		"second_factor":     x.p.HasFactor(), "notify": x.p.Notify, "sessions": list(sessions, func(s *store.Session) object {
+			return object{"created_at": s.CreatedAt, "seen_at": s.SeenAt, "expires_at": s.ExpiresAt, "address": s.Address,
+				"agent": s.Agent}
 		}), "tokens": list(tokens, func(t *store.Token) object {
-			return object{"name": t.Name, "scope": t.Scope, "created_at": t.CreatedAt, "expires_at": stamp(t.ExpiresAt), "used_at": stamp(t.UsedAt)}
+			return object{"name": t.Name, "scope": t.Scope, "created_at": t.CreatedAt, "expires_at": stamp(t.ExpiresAt),
+				"used_at": stamp(t.UsedAt)}
 		}), "trail": list(entries, func(e store.AuditEntry) object {
-			return object{"at": e.At, "means": e.Means, "address": e.Address, "action": e.Action, "object": e.Object, "detail": e.Detail}
+			return object{"at": e.At, "means": e.Means, "address": e.Address, "action": e.Action, "object": e.Object,
+				"detail": e.Detail}
 		}),
 	}
 	return x.json("account.json", p)
@@ -104,7 +108,8 @@ func (x *exporter) job(j *store.Job) error {
 	}
 	folder := "jobs/" + j.ID + "/"
 	if err := x.json(folder+"job.json", object{
-		"id": j.ID, "name": j.Name, "target": j.Target, "enabled": j.Enabled, "created_at": j.CreatedAt, "revision": j.Revision,
+		"id": j.ID, "name": j.Name, "target": j.Target, "enabled": j.Enabled, "created_at": j.CreatedAt,
+		"revision": j.Revision,
 		"builds": list(builds, func(b *store.Build) object {
 			return object{"number": b.Number, "revision": b.Revision, "state": b.State, "reason": b.Why(),
 				"queued_at": b.QueuedAt, "started_at": stamp(b.StartedAt), "ended_at": stamp(b.EndedAt)}

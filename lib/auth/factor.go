@@ -101,14 +101,16 @@ func tidy(code string) string {
 
 // EnableFactor asks for a second factor at log-in from now on, and returns recovery codes, which are stored as digests
 // only. The code shows that the user's app has the secret. InvalidArgument: the Field "confirm" or "code".
-func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password string, secret []byte, code string, by store.AuditEntry) (codes []string, err error) {
+func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password string, secret []byte, code string,
+	by store.AuditEntry) (codes []string, err error) {
 	if len(secret) != secretLength {
 		return nil, apperr.New(apperr.InvalidArgument, "The setup took too long.", "Start again.")
 	}
 	var wrong error
 	proven := step(secret, tidy(code), a.Now())
 	if proven == 0 {
-		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.", "Enter the current six digits from the app. The clock of your device must be correct.").At("code")
+		wrong = apperr.New(apperr.InvalidArgument, "The code is wrong.",
+			"Enter the current six digits from the app. The clock of your device must be correct.").At("code")
 	}
 	if err := a.confirmed(ctx, p, password, "confirm", wrong); err != nil {
 		return nil, err
@@ -121,7 +123,8 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password str
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is enabled. Logging in to your account now takes a code from your authenticator app.")
+	mail := a.news(p.Email, "Two-factor authentication",
+		"Two-factor authentication is enabled. Logging in to your account now takes a code from your authenticator app.")
 	return codes, a.db.SetFactor(ctx, p.ID, s.seal(p.ID, secret), proven, digests, a.Now(), mail, by)
 }
 
@@ -129,24 +132,28 @@ func (a *Accounts) EnableFactor(ctx context.Context, p *store.User, password str
 // needs one on this site.
 func (a *Accounts) DisableFactor(ctx context.Context, p *store.User, password string, by store.AuditEntry) error {
 	if a.cfg.NeedsFactor(p.IsAdmin()) {
-		return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.", "If you have a new device, set it up instead.")
+		return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.",
+			"If you have a new device, set it up instead.")
 	}
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return err
 	}
-	mail := a.news(p.Email, "Two-factor authentication", "Two-factor authentication is disabled. Logging in to your account now only takes the password.")
+	mail := a.news(p.Email, "Two-factor authentication",
+		"Two-factor authentication is disabled. Logging in to your account now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
 // ResetFactor takes the second factor of somebody away who has lost telephone and recovery codes; an administrator has
 // made sure that it is them.
 func (a *Accounts) ResetFactor(ctx context.Context, p *store.User, by store.AuditEntry) error {
-	mail := a.news(p.Email, "Two-factor authentication", "An administrator has disabled two-factor authentication for your account. Logging in now only takes the password.")
+	mail := a.news(p.Email, "Two-factor authentication",
+		"An administrator has disabled two-factor authentication for your account. Logging in now only takes the password.")
 	return a.db.ClearFactor(ctx, p.ID, a.Now(), mail, by)
 }
 
 // RenewCodes gives a user new recovery codes; the old ones no longer work. InvalidArgument: the Field "confirm".
-func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password string, by store.AuditEntry) ([]string, error) {
+func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password string, by store.AuditEntry) ([]string,
+	error) {
 	if err := a.Confirm(ctx, p, password); err != nil {
 		return nil, err
 	}
@@ -158,7 +165,8 @@ func (a *Accounts) RenewCodes(ctx context.Context, p *store.User, password strin
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "Recovery codes", "New recovery codes were generated for your account. The old ones no longer work.")
+	mail := a.news(p.Email, "Recovery codes", "New recovery codes were generated for your account. The old ones no "+
+		"longer work.")
 	return codes, a.db.SetRecoveryCodes(ctx, p.ID, digests, a.Now(), mail, by)
 }
 

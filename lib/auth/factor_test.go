@@ -15,7 +15,8 @@ import (
 func TestCodesAreThoseOfTheRFC(t *testing.T) {
 	secret := []byte("12345678901234567890")
 	// RFC 6238, appendix B, cut to six digits.
-	for at, code := range map[int64]string{59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924", 2000000000: "279037", 20000000000: "353130"} {
+	for at, code := range map[int64]string{59: "287082", 1111111109: "081804", 1111111111: "050471", 1234567890: "005924",
+		2000000000: "279037", 20000000000: "353130"} {
 		for _, off := range []int64{-30, 0, 30} {
 			if got := step(secret, code, time.Unix(at+off, 0)); got != at/30 {
 				t.Errorf("%s at %d: step %d", code, at+off, got)
@@ -65,7 +66,8 @@ func (s *site) code(secret []byte) string {
 func TestWhoGuessesCodesIsSlowedAndTheOwnerIsNot(t *testing.T) {
 	s := newSite(t)
 	secret, codes := withFactor(s)
-	must(t, s.db.AddSession(t.Context(), &store.Session{UserID: s.user().ID, CreatedAt: s.now, SeenAt: s.now, ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
+	must(t, s.db.AddSession(t.Context(), &store.Session{UserID: s.user().ID, CreatedAt: s.now, SeenAt: s.now,
+		ExpiresAt: s.now.Add(time.Hour), Address: home}, make([]byte, 32), nil))
 	try := func(code, address string) apperr.Kind {
 		return apperr.KindOf(s.CheckFactor(t.Context(), s.user(), code, address))
 	}
@@ -120,7 +122,8 @@ func TestRecoveryCodesAreHardToGuessAndStoredAsDigests(t *testing.T) {
 			t.Errorf("%q", c)
 		}
 		seen[bare] = true
-		if string(codeDigest(bare, secret)) != string(digests[i]) || string(codeDigest(bare, secret[1:])) == string(digests[i]) {
+		if string(codeDigest(bare, secret)) != string(digests[i]) ||
+			string(codeDigest(bare, secret[1:])) == string(digests[i]) {
 			t.Errorf("%q: the digest is not the person's own", c)
 		}
 	}

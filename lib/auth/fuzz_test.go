@@ -33,7 +33,8 @@ func FuzzCode(f *testing.F) {
 		if tidy(code) != code || strings.ContainsAny(code, " -") {
 			t.Errorf("%q becomes %q, then %q", typed, code, tidy(code))
 		}
-		if at := step(secret, code, now); at != 0 != slices.Contains(good, code) || at != 0 && (at < now.Unix()/period-1 || at > now.Unix()/period+1) {
+		if at := step(secret, code, now); at != 0 != slices.Contains(good, code) || at != 0 &&
+			(at < now.Unix()/period-1 || at > now.Unix()/period+1) {
 			t.Errorf("%q: step %d", code, at)
 		}
 		if read := lookalike.Replace(code); len(read) != len(code) || strings.ContainsAny(read, "018") {
@@ -58,7 +59,8 @@ func FuzzStoredFactor(f *testing.F) {
 	f.Add(s.seal(7, make([]byte, secretLength)), int64(8))
 	f.Fuzz(func(t *testing.T, stored []byte, user int64) {
 		secret, newest, err := s.open(&store.User{ID: user, TOTP: stored})
-		if plain := len(stored) == secretLength; (err == nil) != plain || newest || err != nil && apperr.KindOf(err) != apperr.Internal {
+		if plain := len(stored) == secretLength; (err == nil) != plain || newest || err != nil &&
+			apperr.KindOf(err) != apperr.Internal {
 			t.Errorf("%x is %x, %v", stored, secret, err)
 		}
 		if len(stored) == secretLength {
@@ -84,7 +86,8 @@ func FuzzAddress(f *testing.F) {
 		}
 		// RFC 5322 forbids dots at the ends and side by side, which browsers take.
 		local, _, _ := strings.Cut(address, "@")
-		if parsed, err := mail.ParseAddress(address); err != nil && !strings.Contains("."+local+".", "..") || err == nil && parsed.Address != address {
+		if parsed, err := mail.ParseAddress(address); err != nil && !strings.Contains("."+local+".", "..") || err == nil &&
+			parsed.Address != address {
 			t.Errorf("%q: %v, %v", address, parsed, err)
 		}
 	})

@@ -102,10 +102,12 @@ func (a *Accounts) knows(p *store.User, what string) bool {
 func shut(what string) error {
 	if what == "factor" {
 		return apperr.New(apperr.PermissionDenied, "Too many wrong codes for this account.",
-			"Enter a recovery code, or log in with a browser that you have used here before. Somebody knows your password: change it.")
+			"Enter a recovery code, or log in with a browser that you have used here before. Somebody knows your password: "+
+				"change it.")
 	}
 	return apperr.New(apperr.PermissionDenied, "Too many wrong passwords for this account.",
-		"Log in with a browser that you have used here before, reset your password with “Forgot your password?”, or ask the administrator.")
+		"Log in with a browser that you have used here before, reset your password with “Forgot your password?”, or ask "+
+			"the administrator.")
 }
 
 // confirmations keeps whoever sits at a browser that was left alone from guessing: logging in again ends the row.

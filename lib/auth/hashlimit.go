@@ -41,14 +41,16 @@ func (s hashLimit) do(ctx context.Context, f func()) error {
 				continue
 			}
 			if err != nil {
-				return apperr.Wrap(apperr.Unavailable, err, "The folder of the site's database can't be written.", "Try again later. Administrator: see the log.")
+				return apperr.Wrap(apperr.Unavailable, err, "The folder of the site's database can't be written.",
+					"Try again later. Administrator: see the log.")
 			}
 			f()
 			return file.Close()
 		}
 		select {
 		case <-ctx.Done():
-			return apperr.Wrap(apperr.Unavailable, ctx.Err(), "The server is busy checking other passwords.", "Try again in a minute.")
+			return apperr.Wrap(apperr.Unavailable, ctx.Err(), "The server is busy checking other passwords.",
+				"Try again in a minute.")
 		// Not all at the same moment.
 		case <-time.After(5*time.Millisecond + rand.N(10*time.Millisecond)):
 		}

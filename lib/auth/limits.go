@@ -16,8 +16,9 @@ import (
 // which.
 func ParseLimits(field func(name string) string) (own store.LimitOverrides, err error) {
 	var wrong []error
-	for name, to := range map[string]**int{"jobs": &own.Jobs, "concurrent_builds": &own.Running, "builds_per_day": &own.Daily,
-		"build_minutes": &own.Minutes, "keep_days": &own.KeepDays} {
+	for name, to := range map[string]**int{"jobs": &own.Jobs, "concurrent_builds": &own.Running,
+		"builds_per_day": &own.Daily,
+		"build_minutes":  &own.Minutes, "keep_days": &own.KeepDays} {
 		text := strings.TrimSpace(field(name))
 		if text == "" {
 			continue
@@ -35,7 +36,8 @@ func ParseLimits(field func(name string) string) (own store.LimitOverrides, err 
 		var size config.Size
 		if size.UnmarshalText([]byte(text)) != nil {
 			wrong = append(wrong, apperr.New(apperr.InvalidArgument, "“%s” is not a size.",
-				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.", text).At("artifact_bytes"))
+				"Enter a size such as “20 GiB” or “500 MiB”. Leave blank for the default; 0 means unlimited.",
+				text).At("artifact_bytes"))
 		}
 		n := int64(size)
 		own.Bytes = &n
@@ -78,7 +80,8 @@ func (a *Accounts) Shares(ctx context.Context, p *store.User) (list []Share, kee
 	if p.MaxJobs >= 0 {
 		jobs = p.MaxJobs
 	}
-	l := store.Limits{Running: c.ConcurrentBuilds, Daily: c.BuildsPerDay, Minutes: c.Minutes, Bytes: int64(c.ArtifactBytes),
+	l := store.Limits{Running: c.ConcurrentBuilds, Daily: c.BuildsPerDay, Minutes: c.Minutes,
+		Bytes:    int64(c.ArtifactBytes),
 		KeepDays: c.KeepDays}.For(p)
 	return []Share{
 		{"jobs", int64(u.Jobs), int64(jobs)}, {"concurrent_builds", int64(u.Running), int64(l.Running)},

@@ -47,7 +47,8 @@ func (a *Accounts) LogIn(ctx context.Context, email, password, address string) (
 		return nil, errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok || p == nil {
-		return nil, apperr.New(apperr.Unauthenticated, "The email address or the password is wrong.", "Check both, then try again.")
+		return nil, apperr.New(apperr.Unauthenticated, "The email address or the password is wrong.",
+			"Check both, then try again.")
 	}
 	if !p.Active() {
 		return nil, a.inactive(p)
@@ -109,7 +110,8 @@ func (a *Accounts) verify(ctx context.Context, l *store.EmailToken, password, ad
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.Unauthenticated, "The password is wrong.", "Enter the password that you chose when you signed up. If you forgot it, sign up again.").At("password")
+		return apperr.New(apperr.Unauthenticated, "The password is wrong.",
+			"Enter the password that you chose when you signed up. If you forgot it, sign up again.").At("password")
 	}
 	return a.db.Forgive(ctx, tries)
 }
@@ -140,7 +142,8 @@ func (a *Accounts) rehash(ctx context.Context, p *store.User, password string) e
 func (a *Accounts) inactive(p *store.User) error {
 	switch {
 	case p.State == store.Pending && p.VerifiedAt.IsZero() && a.cfg.Mail.On():
-		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "Open the link in the email that was sent to you, or request another one below.")
+		return apperr.New(apperr.PermissionDenied, "This account is not active yet.",
+			"Open the link in the email that was sent to you, or request another one below.")
 	case p.State == store.Pending:
 		return apperr.New(apperr.PermissionDenied, "This account is not active yet.", "An administrator has to activate it.")
 	}

@@ -17,12 +17,14 @@ func TestOnlyTheRightPasswordLogsIn(t *testing.T) {
 		}
 	}
 	wrong := map[string]error{}
-	for _, c := range [][2]string{{anna, "wrong"}, {anna, ""}, {anna, password + " "}, {"nobody@example.org", password}, {"", ""}} {
+	for _, c := range [][2]string{{anna, "wrong"}, {anna, ""}, {anna, password + " "}, {"nobody@example.org", password},
+		{"", ""}} {
 		_, wrong[c[0]+c[1]] = s.LogIn(t.Context(), c[0], c[1], fmt.Sprint(len(wrong)))
 	}
 	for c, err := range wrong {
 		// Nothing tells an unknown address from a wrong password.
-		if f := apperr.Of(err); f.Kind != apperr.Unauthenticated || err.Error() != wrong[anna].Error() || f.Field != "" || f.Advice != apperr.Of(wrong[anna]).Advice {
+		if f := apperr.Of(err); f.Kind != apperr.Unauthenticated || err.Error() != wrong[anna].Error() || f.Field != "" ||
+			f.Advice != apperr.Of(wrong[anna]).Advice {
 			t.Errorf("%q: %v", c, err)
 		}
 	}
@@ -55,7 +57,8 @@ func TestWhoIsSuspendedLearnsItWithTheRightPasswordOnly(t *testing.T) {
 func TestOneNetworkIsSlowed(t *testing.T) {
 	s := newSite(t)
 	for i := range 5 {
-		if k := s.try(fmt.Sprintf("p%d@example.org", i), "guess", fmt.Sprintf("2001:db8::%d", i)); k != apperr.Unauthenticated {
+		if k := s.try(fmt.Sprintf("p%d@example.org", i), "guess",
+			fmt.Sprintf("2001:db8::%d", i)); k != apperr.Unauthenticated {
 			t.Fatal(k)
 		}
 	}

@@ -59,7 +59,8 @@ func (a *Accounts) page(path, secret string) string {
 func (a *Accounts) invitation(to, secret string) store.Mail {
 	return a.mail(store.TokenMail, to, "Activate your account at "+a.cfg.Site.Name,
 		"Somebody, probably you, signed up at "+a.cfg.Site.Name+" with this email address.",
-		fmt.Sprintf("To activate the account, open this page within %s and enter the password that you chose:", hours(activateLife)),
+		fmt.Sprintf("To activate the account, open this page within %s and enter the password that you chose:",
+			hours(activateLife)),
 		a.page("/account/activate", secret),
 		"If this wasn't you, ignore this email. No account is activated.")
 }
@@ -75,7 +76,8 @@ func (a *Accounts) secondInvitation(to, secret string) store.Mail {
 
 func (a *Accounts) takenMail(to string) store.Mail {
 	return a.mail(store.TokenMail, to, "You already have an account at "+a.cfg.Site.Name,
-		"Somebody, probably you, tried to sign up at "+a.cfg.Site.Name+" with this email address, which already has an account. To log in:",
+		"Somebody, probably you, tried to sign up at "+a.cfg.Site.Name+" with this email address, which already has an "+
+			"account. To log in:",
 		a.page("/account/login", ""),
 		"If you forgot your password:",
 		a.page("/account/recover", ""),

@@ -18,15 +18,19 @@ func TestMailsAreReadable(t *testing.T) {
 		t.Error("there is a letter without mail: ", l)
 	}
 	a.cfg.Mail.From, a.cfg.Site.URL, a.cfg.Site.Name = "t@b.c", "https://b.c/toaster", "Größter Toaster"
-	mails := []store.Mail{a.invitation("a@b.c", "s"), a.takenMail("a@b.c"), a.recoverMail("a@b.c", "s"), a.addressMail("a@b.c", "s"),
-		a.news("a@b.c", "New password", "The password was changed."), a.approvalMail("a@b.c", "x@y.z"), a.activatedMail("a@b.c")}
+	mails := []store.Mail{a.invitation("a@b.c", "s"), a.takenMail("a@b.c"), a.recoverMail("a@b.c", "s"),
+		a.addressMail("a@b.c", "s"),
+		a.news("a@b.c", "New password", "The password was changed."), a.approvalMail("a@b.c", "x@y.z"),
+		a.activatedMail("a@b.c")}
 	for _, l := range mails {
 		for line := range strings.Lines(l.Body) {
 			if utf8.RuneCountInString(line) > 73 && !strings.HasPrefix(line, "    https://") {
 				t.Errorf("%s: a long line: %s", l.Subject, line)
 			}
 		}
-		if l.Recipient != "a@b.c" || !strings.Contains(l.Subject, a.cfg.Site.Name) || !strings.Contains(l.Body, "https://b.c/toaster/") || !strings.HasSuffix(l.Body, "-- \nGrößter Toaster\nhttps://b.c/toaster/\n") {
+		if l.Recipient != "a@b.c" || !strings.Contains(l.Subject, a.cfg.Site.Name) ||
+			!strings.Contains(l.Body, "https://b.c/toaster/") ||
+			!strings.HasSuffix(l.Body, "-- \nGrößter Toaster\nhttps://b.c/toaster/\n") {
 			t.Errorf("%+v", l)
 		}
 	}

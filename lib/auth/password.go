@@ -53,7 +53,8 @@ func (c cost) hash(password string, salt []byte, length int) []byte {
 var b64 = base64.RawStdEncoding.Strict()
 
 func encode(c cost, salt, hash []byte) string {
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads, b64.EncodeToString(salt), b64.EncodeToString(hash))
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memory, c.time, c.threads,
+		b64.EncodeToString(salt), b64.EncodeToString(hash))
 }
 
 // decode reads a PHC string (github.com/P-H-C/phc-string-format). Costs and lengths out of all proportion are refused,

@@ -45,9 +45,12 @@ func TestDamagedStringsAreErrors(t *testing.T) {
 	for _, phc := range []string{
 		"", "x", password, "$", strings.TrimPrefix(good, "$"), good + "$", good + "=", strings.Join(p[:5], "$"),
 		strings.Replace(good, "argon2id", "argon2i", 1), strings.Replace(good, "v=19", "v=16", 1),
-		strings.Replace(good, "m=64", "m=4294967295", 1), strings.Replace(good, "m=64", "m=0", 1), strings.Replace(good, "m=64", "m=064", 1),
-		strings.Replace(good, "t=1", "t=0", 1), strings.Replace(good, "t=1", "t=101", 1), strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=1x", 1),
-		strings.Replace(good, p[4], "", 1), strings.Replace(good, p[5], "AAAA", 1), strings.Replace(good, p[5], p[5]+p[5]+p[5], 1),
+		strings.Replace(good, "m=64", "m=4294967295", 1), strings.Replace(good, "m=64", "m=0", 1),
+		strings.Replace(good, "m=64", "m=064", 1),
+		strings.Replace(good, "t=1", "t=0", 1), strings.Replace(good, "t=1", "t=101", 1),
+		strings.Replace(good, "p=1", "p=0", 1), strings.Replace(good, "p=1", "p=1x", 1),
+		strings.Replace(good, p[4], "", 1), strings.Replace(good, p[5], "AAAA", 1),
+		strings.Replace(good, p[5], p[5]+p[5]+p[5], 1),
 	} {
 		if ok, _, err := CheckPassword(phc, password); ok || err == nil {
 			t.Errorf("%q: %v", phc, ok)
@@ -110,7 +113,8 @@ func TestWhoWaitsTooLongForASlotIsTold(t *testing.T) {
 	if err := s.do(ctx, func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Errorf("when the one who asks is gone: %v", err)
 	}
-	if err := (hashLimit{filepath.Join(s.folder, "none"), 1, time.Second}).do(t.Context(), func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
+	if err := (hashLimit{filepath.Join(s.folder, "none"), 1, time.Second}).do(t.Context(),
+		func() { t.Error("ran") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Errorf("without the folder: %v", err)
 	}
 }
@@ -139,7 +143,8 @@ func TestAProcessThatDiesGivesItsSlotBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := hashLimit{folder, 1, 20 * time.Millisecond}
-	if err := s.do(t.Context(), func() { t.Error("two processes in one slot") }); apperr.KindOf(err) != apperr.Unavailable {
+	if err := s.do(t.Context(),
+		func() { t.Error("two processes in one slot") }); apperr.KindOf(err) != apperr.Unavailable {
 		t.Error(err)
 	}
 	must(t, child.Process.Kill())

@@ -50,7 +50,8 @@ func (a *Accounts) mailed(ctx context.Context, email string) (*store.User, error
 // Reset gives the user of a link a new password, and logs them out everywhere; with tokens their API tokens go, too.
 // Who had signed up has proven the address by it. InvalidArgument: the Field "password". NotFound: the link doesn't
 // work any more.
-func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.AuditEntry) (*store.User, error) {
+func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bool, by store.AuditEntry) (*store.User,
+	error) {
 	l, p, err := a.db.FindEmailToken(ctx, store.KindRecover, secret, a.Now())
 	if err != nil {
 		return nil, err
@@ -63,7 +64,8 @@ func (a *Accounts) Reset(ctx context.Context, secret, password string, tokens bo
 	if err != nil {
 		return nil, err
 	}
-	mail := a.news(p.Email, "New password", "The password of your account was changed with a link that was sent to this address.")
+	mail := a.news(p.Email, "New password", "The password of your account was changed with a link that was sent to this "+
+		"address.")
 	by.Actor = p.ID
 	if err := a.db.ResetPassword(ctx, l, phc, state, tokens, a.Now(), mail, mails, by); err != nil {
 		return nil, err
@@ -97,7 +99,8 @@ func (a *Accounts) confirmed(ctx context.Context, p *store.User, password, field
 
 // ChangePassword gives a user who knows the old password a new one, and logs them out everywhere but in the session
 // keep; with tokens their API tokens go, too. InvalidArgument: the Field "old" or "password".
-func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64, old, password string, tokens bool, by store.AuditEntry) error {
+func (a *Accounts) ChangePassword(ctx context.Context, p *store.User, keep int64, old, password string, tokens bool,
+	by store.AuditEntry) error {
 	if err := a.confirmed(ctx, p, old, "old", a.mayChoose(ctx, p, password)); err != nil {
 		return err
 	}
@@ -124,7 +127,8 @@ func (a *Accounts) Confirm(ctx context.Context, p *store.User, password string) 
 		return errors.Join(err, a.db.Forgive(ctx, tries))
 	}
 	if !ok {
-		return apperr.New(apperr.InvalidArgument, "The password is wrong.", "Enter the password that you log in with.").At("confirm")
+		return apperr.New(apperr.InvalidArgument, "The password is wrong.",
+			"Enter the password that you log in with.").At("confirm")
 	}
 	return a.db.Forgive(ctx, tries)
 }

@@ -65,7 +65,8 @@ func (s seals) open(p *store.User) (secret []byte, newest bool, err error) {
 			}
 		}
 	}
-	return nil, false, apperr.New(apperr.Internal, "The authentication code can't be checked: this site no longer has the keys for it.",
+	return nil, false, apperr.New(apperr.Internal,
+		"The authentication code can't be checked: this site no longer has the keys for it.",
 		"Ask the administrator to disable two-factor authentication for your account.")
 }
 

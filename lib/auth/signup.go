@@ -65,7 +65,8 @@ func (a *Accounts) SignUp(ctx context.Context, n NewUser, by store.AuditEntry) e
 	if err != nil {
 		return err
 	}
-	p := &store.User{Email: n.Email, Name: n.Name, Role: store.RoleUser, State: store.Pending, Password: phc, MaxJobs: -1, CreatedAt: a.Now()}
+	p := &store.User{Email: n.Email, Name: n.Name, Role: store.RoleUser, State: store.Pending, Password: phc, MaxJobs: -1,
+		CreatedAt: a.Now()}
 	link, secret := a.link(store.KindActivate, n.Email, activateLife)
 	return a.db.SignUp(ctx, p, link, a.invitation(n.Email, secret), a.takenMail(n.Email), by)
 }
@@ -115,7 +116,8 @@ func (a *Accounts) Linked(ctx context.Context, kind store.EmailTokenKind, secret
 // very link was asked for: a stranger may have signed up with another's address, before or after them. The user is
 // still pending where an administrator has to approve. Unauthenticated: the password is wrong. NotFound: the link
 // doesn't work any more.
-func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.AuditEntry) (*store.User, error) {
+func (a *Accounts) Activate(ctx context.Context, secret, password, address string, by store.AuditEntry) (*store.User,
+	error) {
 	l, p, err := a.db.FindEmailToken(ctx, store.KindActivate, secret, a.Now())
 	if err != nil {
 		return nil, err

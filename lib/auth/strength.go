@@ -59,10 +59,12 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	if path := a.cfg.Signup.Breached; path != "" {
 		known, err := breached(path, password)
 		if err != nil {
-			return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.", "Try again later. Administrator: see the log.")
+			return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.",
+				"Try again later. Administrator: see the log.")
 		}
 		if known {
-			return apperr.New(apperr.InvalidArgument, "This password was exposed in a data breach of another site.", "Choose another one, and change it wherever else you use it.").At("password")
+			return apperr.New(apperr.InvalidArgument, "This password was exposed in a data breach of another site.",
+				"Choose another one, and change it wherever else you use it.").At("password")
 		}
 	}
 	if a.Strength == nil {
@@ -70,14 +72,19 @@ func (a *Accounts) hardToGuess(ctx context.Context, password, email, name string
 	}
 	var score int
 	var err error
-	if limitErr := a.hashLimit.do(ctx, func() { score, err = a.Strength(ctx, password, a.words(email, name)) }); limitErr != nil {
+	if limitErr := a.hashLimit.do(ctx, func() {
+		score,
+			err = a.Strength(ctx, password, a.words(email, name))
+	}); limitErr != nil {
 		return limitErr
 	}
 	if err != nil {
-		return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.", "Try again later. Administrator: see the log.")
+		return apperr.Wrap(apperr.Internal, err, "The password can't be checked at the moment.",
+			"Try again later. Administrator: see the log.")
 	}
 	if score < hardEnough {
-		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.", "Choose a longer one, such as four or five words that are unrelated to each other and to you.").At("password")
+		return apperr.New(apperr.InvalidArgument, "This password is easy to guess.",
+			"Choose a longer one, such as four or five words that are unrelated to each other and to you.").At("password")
 	}
 	return nil
 }

@@ -25,7 +25,8 @@ func CheckToken(name string, scope store.Scope, ttl time.Duration) error {
 			"Enter a name.").At("name"))
 	}
 	if !scope.Valid() {
-		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "This scope does not exist.", "Use “read” or “write”.").At("scope"))
+		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "This scope does not exist.",
+			"Use “read” or “write”.").At("scope"))
 	}
 	if ttl < 0 {
 		wrong = append(wrong, apperr.New(apperr.InvalidArgument, "The expiration date of the token is in the past.",
@@ -47,7 +48,8 @@ func (a *Accounts) AddToken(ctx context.Context, email, name string, scope store
 		return "", err
 	}
 	if scope == store.ScopeMetrics && !p.IsAdmin() {
-		return "", apperr.New(apperr.PermissionDenied, "The metrics of this site are for administrators.", "Use “read” or “write”.").At("scope")
+		return "", apperr.New(apperr.PermissionDenied, "The metrics of this site are for administrators.",
+			"Use “read” or “write”.").At("scope")
 	}
 	t := &store.Token{UserID: p.ID, Name: name, Scope: scope, CreatedAt: a.Now()}
 	if ttl > 0 {

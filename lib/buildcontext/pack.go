@@ -52,7 +52,8 @@ func ignoreFiles(dockerfile string) []string {
 	return []string{cmp.Or(dockerfile, "Dockerfile") + ".dockerignore", ".dockerignore"}
 }
 
-// outerIgnore is where the archive has NAME.dockerignore of a Dockerfile that is not in the folder. It leaves itself out.
+// outerIgnore is where the archive has NAME.dockerignore of a Dockerfile that is not in the folder. It leaves itself
+// out.
 const outerIgnore = "Dockerfile.dockerignore"
 
 // IsOuter tells whether a Dockerfile that is not in the folder has a .dockerignore of its own beside it.

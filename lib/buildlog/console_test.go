@@ -70,8 +70,8 @@ func windows(t *testing.T, read Read, from int64) map[string]Window {
 	return map[string]Window{"From": a, "End": b}
 }
 
-// TestALongLogIsReadFromWindowToWindow goes through logs of many kinds in both directions: nothing is left out, nothing comes
-// twice, no window is larger than it may be, and each line has the address of its place.
+// TestALongLogIsReadFromWindowToWindow goes through logs of many kinds in both directions: nothing is left out, nothing
+// comes twice, no window is larger than it may be, and each line has the address of its place.
 func TestALongLogIsReadFromWindowToWindow(t *testing.T) {
 	logs := map[string]string{
 		"lines":               numbered(20000),
@@ -246,7 +246,8 @@ func TestALogIsFoldedByStep(t *testing.T) {
 	if strings.Count(open, " open><summary>") != 3 {
 		t.Error("somebody who asked for a part of the log gets it folded: ", open)
 	}
-	w, _ = End(written(strings.Replace(steps[:strings.Index(steps, "toaster: .:")], "COPY", "COPY", 1)+"toaster: packing it\n", false))
+	w, _ = End(written(strings.Replace(steps[:strings.Index(steps, "toaster: .:")], "COPY", "COPY",
+		1)+"toaster: packing it\n", false))
 	good := render(View{State: engine.Succeeded, Closed: true}, w)
 	if strings.Contains(good, " open") || !strings.Contains(good, "<h3>Packing the image</h3>") {
 		t.Error(good)
@@ -255,13 +256,15 @@ func TestALogIsFoldedByStep(t *testing.T) {
 
 // What a virtual machine says in its boot check is not what packed it.
 func TestTheBootCheckHasASectionOfItsOwn(t *testing.T) {
-	log := steps[:strings.Index(steps, "toaster: .:")] + "toaster: packing it\npacked\nTOASTER-PHASE check 1700000000.250\nlogin:\n" +
+	log := steps[:strings.Index(steps, "toaster: .:")] +
+		"toaster: packing it\npacked\nTOASTER-PHASE check 1700000000.250\nlogin:\n" +
 		"TOASTER-PHASE end 1700000001.000\ntoaster: failed: the image does not boot.\n"
 	for _, from := range []int{0, strings.Index(log, "packed\n"), strings.Index(log, "TOASTER-PHASE check")} {
 		w, err := From(written(log, false), int64(from))
 		page := render(View{State: engine.Failed}, w)
 		_, check, found := strings.Cut(page, "<h3>Boot test <span")
-		if err != nil || !found || !strings.Contains(check, "login:") || strings.Contains(check, "packed") || strings.Contains(page, "TOASTER-") {
+		if err != nil || !found || !strings.Contains(check, "login:") || strings.Contains(check, "packed") ||
+			strings.Contains(page, "TOASTER-") {
 			t.Errorf("from %d: %v %s", from, err, page)
 		}
 	}
@@ -378,7 +381,8 @@ var tags = regexp.MustCompile(
 func FuzzHTML(f *testing.F) {
 	f.Add(steps)
 	f.Add("\x1b[31m<script>alert(1)</script>\r\x1b]8;;javascript:x\x07\"onload='\x1b[0m\n")
-	f.Add("TOASTER-STEP 1/1 1 <img src=x onerror=\"y\">\n\x1b]1338;url=http://a;alt=b\x07\x1b_bk;t=1\x07\x1b[38;5;1m\xff\u202e\b\b")
+	f.Add("TOASTER-STEP 1/1 1 <img src=x " +
+		"onerror=\"y\">\n\x1b]1338;url=http://a;alt=b\x07\x1b_bk;t=1\x07\x1b[38;5;1m\xff\u202e\b\b")
 	anyTag := regexp.MustCompile(`<[^>]*>?`)
 	f.Fuzz(func(t *testing.T, log string) {
 		for _, more := range []bool{false, true} {

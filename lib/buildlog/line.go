@@ -1,5 +1,5 @@
-// Package buildlog shows a build's log on a page: a window of it at a time, folded by step, each line with an address of
-// its own, in the colours that the build's programs chose.
+// Package buildlog shows a build's log on a page: a window of it at a time, folded by step, each line with an address
+// of its own, in the colours that the build's programs chose.
 package buildlog
 
 import (
@@ -22,8 +22,8 @@ func Text(lines []byte) view.HTML {
 	return view.HTML(b.String())
 }
 
-// lineHTML renders a line of a log, without its end, as a terminal would show it: colours, what a progress bar has written
-// over. It begins in the style that the line before has left, and leaves its own. All other sequences and
+// lineHTML renders a line of a log, without its end, as a terminal would show it: colours, what a progress bar has
+// written over. It begins in the style that the line before has left, and leaves its own. All other sequences and
 // controls are as view.Clean leaves them. The classes of colours are those of terminal-to-html: "term-fg31".
 func lineHTML(line []byte, now *style) string {
 	line = bytes.TrimRight(line, "\r\n")

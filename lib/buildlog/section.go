@@ -140,10 +140,12 @@ func (v View) section(b *strings.Builder, w Window, s section, now *style, last 
 // links are a step's own address, and that of its line in the Dockerfile.
 func (v View) links(b *strings.Builder, w Window, s section) {
 	id := strconv.FormatInt(s.lines[0].Offset, 10)
-	b.WriteString(`<p class="links" id="L` + id + `"><a href="` + address(w, id) + `">` + v.text("Link to this step") + `</a>`)
+	b.WriteString(`<p class="links" id="L` + id + `"><a href="` + address(w,
+		id) + `">` + v.text("Link to this step") + `</a>`)
 	if s.step.Line > 0 {
 		line := strconv.Itoa(s.step.Line)
-		b.WriteString(` · <a href="` + html.EscapeString(v.Job) + `#L` + line + `">` + v.text("Line %d of the Dockerfile", s.step.Line) + `</a>`)
+		b.WriteString(` · <a href="` + html.EscapeString(v.Job) + `#L` + line + `">` + v.text("Line %d of the Dockerfile",
+			s.step.Line) + `</a>`)
 	}
 	b.WriteString("</p>")
 }

@@ -97,8 +97,8 @@ func End(read Read) (Window, error) {
 	return w, nil
 }
 
-// ending is a window whose lines end at next. The first line of a text that doesn't begin the log may be half a line; it is
-// left out where another follows.
+// ending is a window whose lines end at next. The first line of a text that doesn't begin the log may be half a line;
+// it is left out where another follows.
 func (m measure) ending(text []byte, start, next int64, more bool) Window {
 	kept := text
 	if half := bytes.IndexByte(text, '\n') + 1; start > 0 && half < len(text) {

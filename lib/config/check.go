@@ -28,7 +28,8 @@ func (c *Config) check() *rule {
 func (c *Config) rules() []rule {
 	return append([]rule{
 		{c.Site.Name != "", "site.name", "must not be empty"},
-		{c.Site.URL == "" || isAddress(c.Site.URL), "site.url", `must be an address such as "https://toaster.example.org/toaster"`},
+		{c.Site.URL == "" || isAddress(c.Site.URL), "site.url",
+			`must be an address such as "https://toaster.example.org/toaster"`},
 		{c.Site.Prefix == "" || isPrefix(c.Site.Prefix), "site.prefix", `must be a path such as "/toaster", or empty`},
 		{c.Paths.Database != "", "paths.database", "must not be empty"},
 		{c.Paths.Keys != "", "paths.keys", "must not be empty"},
@@ -51,12 +52,14 @@ func (c *Config) rules() []rule {
 			`must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},
 		{len(slices.Compact(slices.Sorted(slices.Values(c.Sandbox.Allow)))) == len(c.Sandbox.Allow), "sandbox.allow",
 			"must not name an address twice"},
-		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url", `must be an address such as "https://jenkins.example.org/"`},
+		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url",
+			`must be an address such as "https://jenkins.example.org/"`},
 		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},
 		{c.Engine != "jenkins" || c.Jenkins.secrets() == 1, "jenkins.token_file", "must be set, unless token or password is"},
 		{c.Jenkins.View != "", "jenkins.view", "must not be empty"},
 		{c.Jenkins.ConnectTimeout >= 100*time.Millisecond, "jenkins.connect_timeout", "must be at least 100ms"},
-		{c.Jenkins.CallTimeout >= c.Jenkins.ConnectTimeout, "jenkins.call_timeout", "must not be shorter than jenkins.connect_timeout"},
+		{c.Jenkins.CallTimeout >= c.Jenkins.ConnectTimeout, "jenkins.call_timeout",
+			"must not be shorter than jenkins.connect_timeout"},
 		{c.Jenkins.TimeLimit >= time.Second, "jenkins.time_limit", "must be at least a second"},
 		{c.Jenkins.OutputLimit >= 1<<10, "jenkins.output_limit", "must be at least 1 KiB"},
 		{c.Jenkins.Keep > 0, "jenkins.keep", "must be at least 1"},
@@ -71,12 +74,14 @@ func (c *Config) rules() []rule {
 		{c.Limits.KeepDays >= 0, "limits.keep_days", "must not be negative"},
 		{c.Limits.Queue >= 0, "limits.queue", "must not be negative"},
 		{c.Limits.FreeDisk >= 0, "limits.free_disk", "must not be negative"},
-		{c.Limits.Silence.Duration >= 0 && c.Limits.Silence.Duration%time.Second == 0, "limits.silence_limit", "must be whole seconds"},
+		{c.Limits.Silence.Duration >= 0 && c.Limits.Silence.Duration%time.Second == 0, "limits.silence_limit",
+			"must be whole seconds"},
 		{c.Log.Format == "text" || c.Log.Format == "json", "log.format", `must be "text" or "json"`},
 		{c.Log.To == "stderr" || c.Log.To == "syslog", "log.to", `must be "stderr" or "syslog"`},
 		{c.Session.Idle >= time.Minute, "session.idle", "must be at least a minute"},
 		{c.Session.MaxAge >= c.Session.Idle, "session.max_age", "must not be shorter than session.idle"},
-		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure", `must be "auto", "always" or "never"`},
+		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure",
+			`must be "auto", "always" or "never"`},
 	}, append(c.registryRules(), c.peopleRules()...)...)
 }
 
@@ -92,7 +97,8 @@ func (j *Jenkins) secrets() (n int) {
 
 func isAddress(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" &&
+		u.Fragment == ""
 }
 
 // isEndpoint tells whether s is an address and a port that a build may be let through to.

@@ -54,11 +54,13 @@ func fileOf(c *Config) *file {
 	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit,
 		c.Local.ArtifactLimit
 	j := &f.Jenkins
-	j.URL, j.User, j.Token, j.TokenFile, j.Password = c.Jenkins.URL, c.Jenkins.User, c.Jenkins.Token, c.Jenkins.TokenFile, c.Jenkins.Password
+	j.URL, j.User, j.Token, j.TokenFile, j.Password = c.Jenkins.URL, c.Jenkins.User, c.Jenkins.Token, c.Jenkins.TokenFile,
+		c.Jenkins.Password
 	j.View, j.CA, j.Keep, j.TimeLimit = c.Jenkins.View, c.Jenkins.CA, c.Jenkins.Keep, duration{c.Jenkins.TimeLimit}
 	j.OutputLimit = c.Jenkins.OutputLimit
 	j.ConnectTimeout, j.CallTimeout = duration{c.Jenkins.ConnectTimeout}, duration{c.Jenkins.CallTimeout}
-	f.Session.Idle, f.Session.MaxAge, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.MaxAge}, c.Session.Secure
+	f.Session.Idle, f.Session.MaxAge, f.Session.Secure = duration{c.Session.Idle}, duration{c.Session.MaxAge},
+		c.Session.Secure
 	f.Session.SecondFactor = c.Session.SecondFactor
 	return f
 }
@@ -72,7 +74,8 @@ func (f *file) config() *Config {
 			f.Local.ArtifactLimit},
 		Jenkins: Jenkins{
 			URL: j.URL, User: j.User, Token: j.Token, TokenFile: j.TokenFile, Password: j.Password, View: j.View, CA: j.CA,
-			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration, Keep: j.Keep,
+			ConnectTimeout: j.ConnectTimeout.Duration, CallTimeout: j.CallTimeout.Duration, TimeLimit: j.TimeLimit.Duration,
+			Keep:        j.Keep,
 			OutputLimit: j.OutputLimit,
 		},
 		Session: Session{f.Session.Idle.Duration, f.Session.MaxAge.Duration, f.Session.Secure, f.Session.SecondFactor},

@@ -7,8 +7,8 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// Secret returns what toaster logs in to Jenkins with: a token or, where there is none, a password. A file that everybody
-// can read holds no secret: it is a fault of kind Unavailable, as is one that is missing.
+// Secret returns what toaster logs in to Jenkins with: a token or, where there is none, a password. A file that
+// everybody can read holds no secret: it is a fault of kind Unavailable, as is one that is missing.
 func (c *Config) Secret() (token, password string, err error) {
 	if c.Jenkins.TokenFile != "" {
 		token, err = readToken(c.Jenkins.TokenFile)
@@ -16,7 +16,8 @@ func (c *Config) Secret() (token, password string, err error) {
 		_, err = readSecret(c.Path)
 	}
 	if err != nil {
-		return "", "", apperr.Wrap(apperr.Unavailable, err, "This site can't log in to its build service.", "Administrator: see the log.")
+		return "", "", apperr.Wrap(apperr.Unavailable, err, "This site can't log in to its build service.",
+			"Administrator: see the log.")
 	}
 	return token, password, nil
 }

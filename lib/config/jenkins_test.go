@@ -30,7 +30,8 @@ func TestTheSecretOfJenkins(t *testing.T) {
 
 func TestASecretThatEverybodyCanReadIsNone(t *testing.T) {
 	token := write(t, "token", "11abc\n")
-	for open, text := range map[string]string{"token": "token_file = \"" + token + "\"\n", "toaster.toml": "token = \"11abc\"\n"} {
+	for open, text := range map[string]string{"token": "token_file = \"" + token + "\"\n",
+		"toaster.toml": "token = \"11abc\"\n"} {
 		conf := write(t, "toaster.toml", onJenkins+text)
 		path := map[string]string{"token": token, "toaster.toml": conf}[open]
 		if err := os.Chmod(path, 0o644); err != nil {
@@ -40,14 +41,16 @@ func TestASecretThatEverybodyCanReadIsNone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || err == nil || !strings.Contains(err.Error(), path+" is readable by everybody") {
+		if _, _, err := c.Secret(); apperr.KindOf(err) != apperr.Unavailable || err == nil ||
+			!strings.Contains(err.Error(), path+" is readable by everybody") {
 			t.Errorf("%s: %v", open, err)
 		}
 	}
 }
 
 func TestATokenFileThatWontDo(t *testing.T) {
-	for _, path := range []string{write(t, "token", ""), write(t, "token", "two words"), filepath.Join(t.TempDir(), "none")} {
+	for _, path := range []string{write(t, "token", ""), write(t, "token", "two words"),
+		filepath.Join(t.TempDir(), "none")} {
 		c, err := Load(write(t, "toaster.toml", onJenkins+"token_file = \""+path+"\"\n"))
 		if err != nil {
 			t.Fatal(err)

@@ -30,7 +30,8 @@ const keysHead = `# Secret keys of toaster, newest first. One generation per lin
 func (c *Config) KeyPairs() ([][]byte, error) {
 	keys, err := readKeys(c.Paths.Keys)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.",
+			"Administrator: run “toasterctl init”.")
 	}
 	if err != nil {
 		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's keys can't be used.", "Administrator: see the log.")
@@ -90,7 +91,8 @@ func parsePair(line string) ([][]byte, error) {
 	return pair, nil
 }
 
-// NewKeys makes the file, mode 0640, with one generation of random keys. A file that is there is left alone: fs.ErrExist.
+// NewKeys makes the file, mode 0640, with one generation of random keys. A file that is there is left alone:
+// fs.ErrExist.
 func NewKeys(path string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
 	if err != nil {

@@ -34,7 +34,8 @@ func Default() *Config {
 		Sandbox:  Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
 		Registry: defaultRegistry(),
 		Jenkins: Jenkins{
-			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour, Keep: 5,
+			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour,
+			Keep:        5,
 			OutputLimit: 64 << 20,
 		},
 		Limits: Limits{
@@ -76,7 +77,8 @@ func Load(path string) (*Config, error) {
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.", "Administrator: run “toasterctl init”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site is not set up yet.",
+			"Administrator: run “toasterctl init”.")
 	}
 	var c *Config
 	if err == nil {
@@ -84,9 +86,11 @@ func Load(path string) (*Config, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.", "Administrator: let the web server's user read the file.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.",
+			"Administrator: let the web server's user read the file.")
 	case err != nil:
-		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.", "Administrator: correct the line that the log names, then run “toasterctl doctor”.")
+		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's configuration can't be used.",
+			"Administrator: correct the line that the log names, then run “toasterctl doctor”.")
 	}
 	return c, nil
 }

@@ -13,7 +13,8 @@ type Log struct {
 	To     string // "stderr" or "syslog"
 }
 
-// Logger returns the log of a program, whose standard error is given. Where syslog can't be reached, the log goes there, too.
+// Logger returns the log of a program, whose standard error is given. Where syslog can't be reached, the log goes
+// there, too.
 func (l Log) Logger(stderr io.Writer) *slog.Logger {
 	if l.To != "syslog" {
 		return slog.New(l.handler(stderr))

@@ -16,7 +16,8 @@ func TestTheLogsFormats(t *testing.T) {
 		t.Errorf("%q", text.String())
 	}
 	var line struct{ Level, Msg, Path string }
-	if err := json.Unmarshal(object.Bytes(), &line); err != nil || line.Level != "ERROR" || line.Path != "/a b\nlevel=ERROR" {
+	if err := json.Unmarshal(object.Bytes(), &line); err != nil || line.Level != "ERROR" ||
+		line.Path != "/a b\nlevel=ERROR" {
 		t.Errorf("%+v, %v", line, err)
 	}
 }
@@ -28,7 +29,8 @@ func TestErrorsHaveAHandlerOfTheirOwn(t *testing.T) {
 	logger := slog.New(h)
 	logger.Info("fine")
 	logger.Error("wrong")
-	if !strings.Contains(info.String(), "fine") || strings.Contains(info.String(), "wrong") || !strings.Contains(bad.String(), "wrong") {
+	if !strings.Contains(info.String(), "fine") || strings.Contains(info.String(), "wrong") ||
+		!strings.Contains(bad.String(), "wrong") {
 		t.Errorf("%q %q", info.String(), bad.String())
 	}
 }

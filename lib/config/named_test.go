@@ -10,7 +10,8 @@ import (
 
 // Texts that name no file of the site's. Whoever adds a key says here, or by the tag “file”, what it is.
 var noFiles = []string{
-	"Site.Name", "Site.URL", "Site.Prefix", "Engine", "Jenkins.URL", "Jenkins.User", "Jenkins.Token", "Jenkins.Password", "Jenkins.View",
+	"Site.Name", "Site.URL", "Site.Prefix", "Engine", "Jenkins.URL", "Jenkins.User", "Jenkins.Token", "Jenkins.Password",
+	"Jenkins.View",
 	"Session.Secure", "Signup.Mode", "Mail.From", "Mail.Host", "Mail.TLS", "Mail.User", "Log.Format", "Log.To",
 	"Mail.Sendmail", // a program of the host's
 }
@@ -38,8 +39,9 @@ func TestEveryFileIsNamed(t *testing.T) {
 	walk("", reflect.TypeFor[Config]())
 	want := map[string]string{
 		"Path": "toaster.toml", "Paths.Targets": "targets.toml", "Paths.Keys": "keys", "Jenkins.TokenFile": "jenkins-token",
-		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords", "Registry.AuthFile": "registry-auth",
-		"Paths.Database": "-", "Paths.Builds": "-", "Local.WorkDir": "-",
+		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords",
+		"Registry.AuthFile": "registry-auth",
+		"Paths.Database":    "-", "Paths.Builds": "-", "Local.WorkDir": "-",
 	}
 	if !maps.Equal(texts, want) {
 		t.Errorf("%v", texts)
@@ -47,8 +49,10 @@ func TestEveryFileIsNamed(t *testing.T) {
 }
 
 func TestRelativePathsStartAtTheFile(t *testing.T) {
-	path := write(t, "toaster.toml", "[paths]\ndatabase = \"a\"\nkeys = \"b\"\ntargets = \"c\"\nbuilds = \"d\"\n[local]\nwork_dir = \"e\"\n"+
-		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = \"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
+	path := write(t, "toaster.toml", "[paths]\ndatabase = \"a\"\nkeys = \"b\"\ntargets = \"c\"\nbuilds = "+
+		"\"d\"\n[local]\nwork_dir = \"e\"\n"+
+		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = "+
+		"\"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
 		"[registry]\nauth_file = \"j\"\n")
 	c, err := Load(path)
 	if err != nil {

@@ -4,7 +4,8 @@ import "strings"
 
 // Signup says who may make an account.
 type Signup struct {
-	Mode    string   // "open": whoever proves an address; "approval": an administrator decides after that; "closed": nobody
+	// "open": whoever proves an address; "approval": an administrator decides after that; "closed": nobody
+	Mode    string
 	Domains []string // only addresses below these: "example.org" (and no subdomain of it); empty: any
 
 	// Breached is a sorted file of the SHA-1 of passwords that nobody may choose; empty: there is none.
@@ -32,7 +33,8 @@ type Mail struct {
 	Sendmail     string // the path of a sendmail program, which is used instead of a server
 }
 
-// Password reads the password of the log-in at the server; empty where there is no log-in. A file that everybody can read is refused.
+// Password reads the password of the log-in at the server; empty where there is no log-in. A file that everybody can
+// read is refused.
 func (m Mail) Password() (string, error) {
 	if m.PasswordFile == "" {
 		return "", nil
@@ -47,7 +49,8 @@ func (m Mail) On() bool { return m.From != "" }
 func (c *Config) peopleRules() []rule {
 	m, way := c.Mail, c.Mail.Host != "" || c.Mail.Sendmail != ""
 	return []rule{
-		{c.Signup.Mode == "open" || c.Signup.Mode == "approval" || c.Signup.Mode == "closed", "signup.mode", `must be "open", "approval" or "closed"`},
+		{c.Signup.Mode == "open" || c.Signup.Mode == "approval" || c.Signup.Mode == "closed", "signup.mode",
+			`must be "open", "approval" or "closed"`},
 		{allOf(c.Signup.Domains, isDomain), "signup.domains", `must be a list of domains such as ["example.org"]`},
 		{!m.On() || way, "mail.from", "also needs mail.host or mail.sendmail"},
 		{m.On() || !way, "mail.from", "must be set if mail.host or mail.sendmail is"},

@@ -27,7 +27,8 @@ var (
 func applianceRunner(c *config, before string, argv []string) string {
 	var w strings.Builder
 	w.WriteString("root=" + applianceRoot + "\n" + before + variables(c))
-	w.WriteString("exec \"$@\" /usr/bin/perl -e " + sh(enterPl) + ` "$root" ` + sh(c.WorkingDir) + ` "$uid" "$gid" "$groups"`)
+	w.WriteString("exec \"$@\" /usr/bin/perl -e " + sh(enterPl) + ` "$root" ` + sh(c.WorkingDir) +
+		` "$uid" "$gid" "$groups"`)
 	for _, a := range argv {
 		w.WriteString(" " + sh(a))
 	}

@@ -31,8 +31,10 @@ func (t *translator) checkBase() {
 	}
 	if t.appliance {
 		base, _ := last.baseImage()
-		t.warn(last.in.Location, Note, "Appliance", "%s", "To make the whole system with the Dockerfile, start the last stage FROM %s, and install what it needs.", fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
-			"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot), t.plain())
+		t.warn(last.in.Location, Note, "Appliance", "%s",
+			"To make the whole system with the Dockerfile, start the last stage FROM %s, and install what it needs.",
+			fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
+				"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot), t.plain())
 	}
 }
 
@@ -74,11 +76,13 @@ func (t *translator) checkImage(s *stage) {
 		return
 	case s.foreign:
 		if i.digest == "" && (i.tag == "" || i.tag == "latest") {
-			t.warnIn(s, "BaseTagMoves", "%s is a moving tag. The job keeps the image that it was found to be, until you look it up again.", "Name a version.", s.image)
+			t.warnIn(s, "BaseTagMoves", "%s is a moving tag. The job keeps the image that it was found to be, until you look "+
+				"it up again.", "Name a version.", s.image)
 		}
 		return
 	}
-	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" || i.tag == "oldstable" {
+	if i.tag == "" && i.digest == "" || i.tag == "latest" || i.tag == "stable" || i.tag == "testing" ||
+		i.tag == "oldstable" {
 		t.warnIn(s, "BaseTagMoves", "%s is a moving tag: it will point to another release in the future.",
 			"Name the release, such as %s.", s.image, t.plain())
 	}
@@ -100,7 +104,8 @@ func (t *translator) checkRelease(s *stage, distribution, codename string) {
 	switch {
 	case target == wanted:
 	case distribution == "debian" && targetIsDevuan && debianOf[target] == wanted:
-		t.warnIn(s, "BaseDistribution", "%s is Debian. The target is Devuan %s, which is based on the same release but has no systemd: some packages differ.",
+		t.warnIn(s, "BaseDistribution", "%s is Debian. The target is Devuan %s, which is based on the same release but has "+
+			"no systemd: some packages differ.",
 			"Test with FROM devuan/devuan:%s.", s.image, target, target)
 	default:
 		t.warnIn(s, "BaseRelease", "%s is %s %s, but the target is %s: package versions differ.",

@@ -75,7 +75,8 @@ func (t *translator) blend() *Blend {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile, Context: context,
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile,
+		Context:     context,
 		Environment: t.source.Environment}
 	b.SHA256 = hash(b.Text)
 	return b

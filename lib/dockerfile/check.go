@@ -13,8 +13,8 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// Steps returns what the blend would run, nothing when one of the findings is an error, and what is to be said about the
-// source, in the order of its lines. It never panics.
+// Steps returns what the blend would run, nothing when one of the findings is an error, and what is to be said about
+// the source, in the order of its lines. It never panics.
 func Steps(s Source) ([]Step, []Finding) {
 	blend, findings, _ := translate(s, false)
 	if blend == nil {
@@ -120,7 +120,8 @@ func (t *translator) readContext() {
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
 			f.Message = i18n.T("Line %d of %s in the build context has an invalid pattern: %s.",
 				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
-			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor a \\ at the end means anything.")
+			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor " +
+				"a \\ at the end means anything.")
 		}
 		t.add(f)
 		return

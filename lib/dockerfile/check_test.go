@@ -15,8 +15,10 @@ func TestFindings(t *testing.T) {
 	c := newContext()
 	c.add("there", &entry{kind: file}, Limits{})
 	c.add("folder/f", &entry{kind: file}, Limits{})
-	c.add("entry.sh", &entry{kind: file, data: []byte("#!/usr/bin/env bash\n# $COMMENT\n: ${NEEDED:?x} \"$SET\" ${DEFAULT:-x} $HOME\n" +
-		"OWN=1; for EACH in $OWN; do read -r LINE; echo \"$EACH $LINE $ALSO\"; done\nif [ -n \"${OPTIONAL-}\" ]; then echo \"$OPTIONAL\"; fi\n")}, Limits{})
+	c.add("entry.sh", &entry{kind: file, data: []byte("#!/usr/bin/env bash\n# $COMMENT\n: ${NEEDED:?x} \"$SET\" " +
+		"${DEFAULT:-x} $HOME\n" +
+		"OWN=1; for EACH in $OWN; do read -r LINE; echo \"$EACH $LINE $ALSO\"; done\nif [ -n \"${OPTIONAL-}\" ]; then echo " +
+		"\"$OPTIONAL\"; fi\n")}, Limits{})
 	c.add("Readme", &entry{kind: file}, Limits{})
 	c.finish()
 	for _, test := range []struct{ text, want string }{
@@ -54,17 +56,21 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 SecretMissing warning"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh,required x\nCMD [\"x\"]", "2 RunSecretMount error"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh x\nCMD [\"x\"]", "2 SecretMissing warning"},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]", "2 AptWithoutUpdate warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get install -y x\nRUN apt-get update\nRUN apt-get install -y y\nCMD [\"x\"]",
+			"2 AptWithoutUpdate warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install x\nCMD [\"x\"]", "2 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get install --update -y x\nRUN apt-get install -y y\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get -yU install x\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nENV O=-y\nRUN apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]", "3 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nENV O=-V\nRUN apt-get update && apt-get ${O} install x\nCMD [\"x\"]",
+			"3 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN O=-y; apt-get update && apt-get $O install x\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]", "2 AptAsks warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y x && apt-get install y\nCMD [\"x\"]",
+			"2 AptAsks warning"},
 		{"FROM devuan/devuan:daedalus\nRUN <<E\napt-get update\napt-get install \\\n -y x\nE\nCMD [\"x\"]",
 			"2 HeredocGoesOn note"},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]", "2 NeedsSystemd warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]",
+			"2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nRUN apt-get remove -y systemd\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN systemctl enable x\nCMD [\"x\"]", "2 NeedsSystemd warning"},
 		{"FROM devuan/devuan:daedalus\nEXPOSE 80\nCMD [\"x\"]", "2 ExposeFirewall note"},
@@ -73,10 +79,13 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCMD [\"nginx\", \"-g\", \"daemon off;\"]", ""},
 		{"FROM devuan/devuan:daedalus\nCMD [\"bash\"]", "2 CmdIsShell note"},
 		{"FROM devuan/devuan:daedalus\nRUN true", "1 NoCommand note"},
-		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_arm64.tar.gz\nCMD [\"x\"]", "2 ForeignArchitecture warning"},
+		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_arm64.tar.gz\nCMD [\"x\"]",
+			"2 ForeignArchitecture warning"},
 		{"FROM devuan/devuan:daedalus\nRUN wget https://x.org/tool_linux_amd64.tar.gz\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nRUN case $a in x) url=https://x.org/tool_amd64;; y) url=https://x.org/tool_arm64;; esac; wget $url\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nRUN if [ \"$(dpkg --print-architecture)\" = arm64 ]; then wget https://x.org/tool_arm64; fi\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN case $a in x) url=https://x.org/tool_amd64;; y) url=https://x.org/tool_arm64;; " +
+			"esac; wget $url\nCMD [\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN if [ \"$(dpkg --print-architecture)\" = arm64 ]; then wget " +
+			"https://x.org/tool_arm64; fi\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nRUN echo 127.0.0.1 x >> /etc/hosts\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN echo x | tee -a /etc/resolv.conf\nCMD [\"x\"]", "2 LostFile warning"},
 		{"FROM devuan/devuan:daedalus\nRUN sed -i s/a/b/ /etc/hosts && true\nCMD [\"x\"]", "2 LostFile warning"},
@@ -103,13 +112,18 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --chmod=600 there /etc/ssl/x\nCMD [\"x\"]", ""},
 		{"FROM devuan/devuan:daedalus\nCOPY --chmod=644 folder /f\nCMD [\"x\"]", "2 ChmodFolder warning"},
 		{"FROM devuan/devuan:daedalus\nCOPY --chmod=u=rwX,go=rX folder /f\nCMD [\"x\"]", ""},
-		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]", "1 BaseTagMoves warning, 2 MissingSource warning"},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx curl cron\nCMD [\"x\"]", "2 ServicesLeftOut note"},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nLABEL toaster.services=all\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nCMD [\"/sbin/init\"]", "3 CmdIsInit note"},
+		{"FROM alpine AS unused\nCOPY gone /x\nFROM devuan/devuan:daedalus\nCMD [\"x\"]",
+			"1 BaseTagMoves warning, 2 MissingSource warning"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx curl cron\nCMD [\"x\"]",
+			"2 ServicesLeftOut note"},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nLABEL toaster.services=all\nCMD " +
+			"[\"x\"]", ""},
+		{"FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y nginx\nCMD [\"/sbin/init\"]",
+			"3 CmdIsInit note"},
 		{"FROM devuan/devuan:daedalus\nLABEL toaster.stop-timeout=1m\nCMD [\"x\"]", "1 ServiceLabel warning"},
 		{"FROM devuan/devuan:daedalus\nLABEL toaster.stop-timeout=60\nCMD [\"x\"]", ""},
-		{"FROM devuan/devuan:daedalus\nENV SET=1\nCOPY entry.sh /usr/local/bin/\nENTRYPOINT [\"entry.sh\"]\nCMD [\"x\"]", "4 EntrypointVariables note"},
+		{"FROM devuan/devuan:daedalus\nENV SET=1\nCOPY entry.sh /usr/local/bin/\nENTRYPOINT [\"entry.sh\"]\nCMD [\"x\"]",
+			"4 EntrypointVariables note"},
 		{"FROM devuan/devuan:daedalus\nENV SET=1 NEEDED=1 ALSO=2\nCOPY entry.sh /e\nENTRYPOINT [\"/e\"]", ""},
 		{"FROM devuan/devuan:daedalus\nENV API_TOKEN=x\nCMD [\"x\"]", "2 SecretsUsedInArgOrEnv warning"},
 	} {
@@ -129,7 +143,8 @@ func TestFindings(t *testing.T) {
 
 // TestSystemdItself: the package is not said to need itself.
 func TestSystemdItself(t *testing.T) {
-	f := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y systemd\nCMD [\"x\"]")})
+	f := Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\nRUN apt-get update && apt-get install -y " +
+		"systemd\nCMD [\"x\"]")})
 	if len(f) != 1 || !strings.HasPrefix(f[0].Message.String(), "Devuan does not use systemd as its init system") {
 		t.Error(f)
 	}
@@ -139,7 +154,8 @@ func TestSystemdItself(t *testing.T) {
 func TestAnEnvironmentThatNothingSeesIsFound(t *testing.T) {
 	for text, want := range map[string]string{"RUN true": "EnvironmentUnused", "CMD [\"x\"]": ""} {
 		var got string
-		for _, f := range Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\n" + text), Environment: []string{"A=1"}}) {
+		for _, f := range Check(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\n" + text),
+			Environment: []string{"A=1"}}) {
 			got += f.Rule
 		}
 		if got != want {
@@ -221,11 +237,17 @@ func TestReleaseOfADockerfileThatSkipsAnInstructionsChecks(t *testing.T) {
 
 func TestRelease(t *testing.T) {
 	for from, want := range map[string]string{
-		"devuan/devuan:daedalus": "devuan daedalus", "dyne/devuan:ascii": "devuan ascii", "debian:bookworm-slim": "debian bookworm", "debian:12": "debian bookworm",
-		"debian:12.5-slim": "debian bookworm", "docker.io/library/debian:trixie": "debian trixie", "debian:bookworm-20240101": "debian bookworm",
-		"docker.io/devuan/devuan:excalibur-20240101": "devuan excalibur", "devuan/devuan:ceres": "devuan ceres", "debian:sid": "debian sid", "debian@sha256:00": "debian ",
-		"alpine:3": " ", "python:3-bookworm": " ", "example.org/debian:bookworm": " ", "debian:nothing": "debian ", "debian:wheezy-slim": "debian wheezy", "debian:7": "debian wheezy", "debian:6.0.10": "debian squeeze", "debian:lenny": "debian lenny",
-		"debian:experimental": "debian sid", "debian:rc-buggy-20240101": "debian sid", "$X": "debian buster", "b": "debian bullseye", "scratch": " ",
+		"devuan/devuan:daedalus": "devuan daedalus", "dyne/devuan:ascii": "devuan ascii",
+		"debian:bookworm-slim": "debian bookworm", "debian:12": "debian bookworm",
+		"debian:12.5-slim": "debian bookworm", "docker.io/library/debian:trixie": "debian trixie",
+		"debian:bookworm-20240101":                   "debian bookworm",
+		"docker.io/devuan/devuan:excalibur-20240101": "devuan excalibur", "devuan/devuan:ceres": "devuan ceres",
+		"debian:sid": "debian sid", "debian@sha256:00": "debian ",
+		"alpine:3": " ", "python:3-bookworm": " ", "example.org/debian:bookworm": " ", "debian:nothing": "debian ",
+		"debian:wheezy-slim": "debian wheezy", "debian:7": "debian wheezy", "debian:6.0.10": "debian squeeze",
+		"debian:lenny":        "debian lenny",
+		"debian:experimental": "debian sid", "debian:rc-buggy-20240101": "debian sid", "$X": "debian buster",
+		"b": "debian bullseye", "scratch": " ",
 	} {
 		d, c := Release([]byte("ARG X=debian:buster\nFROM debian:bullseye AS b\nFROM " + from + "\nRUN x\n"))
 		if got := d + " " + c; got != want {

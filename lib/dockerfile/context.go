@@ -71,7 +71,8 @@ func newContext() *Context {
 	return &Context{entries: map[string]*entry{"": {kind: dir, mode: 0o755}}}
 }
 
-// add puts an entry in, with the folders above it. An archive may name a thing twice: the last one wins if the kind is the same.
+// add puts an entry in, with the folders above it. An archive may name a thing twice: the last one wins if the kind is
+// the same.
 func (c *Context) add(name string, e *entry, l Limits) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -210,7 +211,8 @@ func (t *translator) find(p string, follow bool) (place string, e *entry, via []
 }
 
 // find returns the place of p as if the context were /: links are followed, the last one only if follow is set.
-// It never leaves the context, as BuildKit's does not. The entry is nil when nothing is there; via lists the links on the way.
+// It never leaves the context, as BuildKit's does not. The entry is nil when nothing is there; via lists the links on
+// the way.
 func (c *Context) find(p string, follow bool, b *budget) (place string, e *entry, via []string) {
 	if !b.spend(4 + len(p)/4) {
 		return "", nil, nil

@@ -10,7 +10,8 @@ import (
 	"github.com/klauspost/compress/gzip" // half of the time of the standard one
 )
 
-// pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for the same entries.
+// pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for
+// the same entries.
 func (c *Context) pack(to io.Writer, names []string) error {
 	z, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
 	if err != nil {
@@ -20,7 +21,8 @@ func (c *Context) pack(to io.Writer, names []string) error {
 	first := map[int]string{}
 	for _, name := range names {
 		e := c.entries[name]
-		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU, Size: int64(len(e.data)), Typeflag: tar.TypeReg}
+		h := &tar.Header{Name: "./" + name, Mode: e.mode, ModTime: time.Unix(e.time.Unix(), 0), Format: tar.FormatGNU,
+			Size: int64(len(e.data)), Typeflag: tar.TypeReg}
 		if len(e.xattrs) > 0 {
 			h.Format, h.PAXRecords = tar.FormatPAX, e.xattrs
 		}

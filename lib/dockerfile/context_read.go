@@ -20,8 +20,10 @@ import (
 	"toaster.do/lib/apperr"
 )
 
-// ReadContext reads an archive: zip, or tar, plain or packed by gzip, bzip2 or zstd, told apart by its content. It refuses names that lead out and what
-// is over a limit (0 is none), by InvalidArgument or TooLarge. Links may point anywhere: COPY follows none out of the context.
+// ReadContext reads an archive: zip, or tar, plain or packed by gzip, bzip2 or zstd, told apart by its content. It
+// refuses names that lead out and what
+// is over a limit (0 is none), by InvalidArgument or TooLarge. Links may point anywhere: COPY follows none out of the
+// context.
 func ReadContext(archive []byte, l Limits) (*Context, error) {
 	if l.Compressed > 0 && int64(len(archive)) > l.Compressed {
 		return nil, apperr.New(apperr.TooLarge, "The archive of the build context is larger than %d KiB.",
@@ -41,7 +43,8 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 		err = c.readTar(bzip2.NewReader(bytes.NewReader(archive)), l)
 	case bytes.HasPrefix(archive, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		var z *zstd.Decoder
-		if z, err = zstd.NewReader(bytes.NewReader(archive), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(zstdWindow)); err == nil {
+		if z, err = zstd.NewReader(bytes.NewReader(archive), zstd.WithDecoderConcurrency(1),
+			zstd.WithDecoderMaxWindow(zstdWindow)); err == nil {
 			err = c.readTar(z, l)
 			z.Close()
 		}
@@ -63,7 +66,8 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 const zstdWindow = 8 << 20
 
 func notArchive(err error) error {
-	return apperr.Wrap(apperr.InvalidArgument, err, "The build context is not a readable archive.", "Upload the folder where docker build runs as a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file.")
+	return apperr.Wrap(apperr.InvalidArgument, err, "The build context is not a readable archive.",
+		"Upload the folder where docker build runs as a .zip, .tar, .tar.gz, .tar.bz2 or .tar.zst file.")
 }
 
 func (c *Context) readTar(r io.Reader, l Limits) error {
@@ -234,7 +238,8 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 	}
 	r, err := f.Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		return nil, apperr.New(apperr.InvalidArgument, "The archive of the build context has %s with an unsupported compression.",
+		return nil, apperr.New(apperr.InvalidArgument,
+			"The archive of the build context has %s with an unsupported compression.",
 			"Pack it again with the default compression (deflate), or as .tar.gz.", show(name))
 	}
 	if err != nil {
@@ -274,7 +279,8 @@ type counted struct {
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	if c.left -= int64(n); c.left < 0 {
-		return 0, apperr.New(apperr.TooLarge, "The build context is much larger than the limit when unpacked.", "Omit files that the build does not need.")
+		return 0, apperr.New(apperr.TooLarge, "The build context is much larger than the limit when unpacked.",
+			"Omit files that the build does not need.")
 	}
 	return n, err
 }

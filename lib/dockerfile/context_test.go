@@ -40,8 +40,10 @@ func gzipOf(data []byte) []byte {
 }
 
 func TestReadContext(t *testing.T) {
-	plain := tarOf(tar.Header{Name: "./d/", Typeflag: tar.TypeDir, Mode: 0o750}, tar.Header{Name: "./d/f", Size: 3, Mode: 0o4755},
-		tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d/f"}, tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "d/f"})
+	plain := tarOf(tar.Header{Name: "./d/", Typeflag: tar.TypeDir, Mode: 0o750},
+		tar.Header{Name: "./d/f", Size: 3, Mode: 0o4755},
+		tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d/f"},
+		tar.Header{Name: "h", Typeflag: tar.TypeLink, Linkname: "d/f"})
 	var zipped bytes.Buffer
 	z := zip.NewWriter(&zipped)
 	f, _ := z.Create("d/f")
@@ -85,20 +87,24 @@ func TestReadContextRefuses(t *testing.T) {
 		kind    apperr.Kind
 		says    string
 	}{
-		"empty":                  {nil, apperr.InvalidArgument, "not a readable archive"},
-		"text":                   {[]byte("hello, this is a text file\n"), apperr.InvalidArgument, "not a readable archive"},
-		"cut short":              {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.InvalidArgument, "f"},
-		"broken gzip":            {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.InvalidArgument, ""},
-		"dots":                   {tarOf(tar.Header{Name: "a/../../x"}), apperr.InvalidArgument, "a/../../x"},
-		"absolute":               {tarOf(tar.Header{Name: "/etc/passwd"}), apperr.InvalidArgument, "/etc/passwd"},
-		"two kinds":              {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir}, tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), apperr.InvalidArgument, "x"},
-		"below a link":           {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"}, tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
-		"below a file":           {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
-		"too many":               {tarOf(many...), apperr.TooLarge, "100"},
-		"too large":              {gzipOf(tarOf(tar.Header{Name: "f", Size: 2 << 20})), apperr.TooLarge, "1 MiB"},
-		"too large archive":      {tarOf(tar.Header{Name: "f", Size: 1<<20 + 1}), apperr.TooLarge, "1024 KiB"},
-		"too large all together": {gzipOf(tarOf(tar.Header{Name: "f", Size: 700 << 10}, tar.Header{Name: "g", Size: 700 << 10})), apperr.TooLarge, "1 MiB"},
-		"links to a large one":   {gzipOf(tarOf(tar.Header{Name: "f", Size: 600 << 10}, tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "f"})), apperr.TooLarge, "1 MiB"},
+		"empty":       {nil, apperr.InvalidArgument, "not a readable archive"},
+		"text":        {[]byte("hello, this is a text file\n"), apperr.InvalidArgument, "not a readable archive"},
+		"cut short":   {tarOf(tar.Header{Name: "f", Size: 2000})[:1000], apperr.InvalidArgument, "f"},
+		"broken gzip": {gzipOf(tarOf(tar.Header{Name: "f", Size: 2000}))[:40], apperr.InvalidArgument, ""},
+		"dots":        {tarOf(tar.Header{Name: "a/../../x"}), apperr.InvalidArgument, "a/../../x"},
+		"absolute":    {tarOf(tar.Header{Name: "/etc/passwd"}), apperr.InvalidArgument, "/etc/passwd"},
+		"two kinds": {tarOf(tar.Header{Name: "x", Typeflag: tar.TypeDir},
+			tar.Header{Name: "x", Typeflag: tar.TypeSymlink, Linkname: "y"}), apperr.InvalidArgument, "x"},
+		"below a link": {tarOf(tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d"},
+			tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
+		"below a file":      {tarOf(tar.Header{Name: "l"}, tar.Header{Name: "l/f"}), apperr.InvalidArgument, "l/f"},
+		"too many":          {tarOf(many...), apperr.TooLarge, "100"},
+		"too large":         {gzipOf(tarOf(tar.Header{Name: "f", Size: 2 << 20})), apperr.TooLarge, "1 MiB"},
+		"too large archive": {tarOf(tar.Header{Name: "f", Size: 1<<20 + 1}), apperr.TooLarge, "1024 KiB"},
+		"too large all together": {gzipOf(tarOf(tar.Header{Name: "f", Size: 700 << 10},
+			tar.Header{Name: "g", Size: 700 << 10})), apperr.TooLarge, "1 MiB"},
+		"links to a large one": {gzipOf(tarOf(tar.Header{Name: "f", Size: 600 << 10},
+			tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "f"})), apperr.TooLarge, "1 MiB"},
 	}
 	for name, c := range cases {
 		got, err := ReadContext(c.archive, generous)
@@ -225,7 +231,8 @@ func TestPackIsReproducible(t *testing.T) {
 
 // FuzzReadContext: whatever comes in, what is taken has only names inside and stays within the limits.
 func FuzzReadContext(f *testing.F) {
-	f.Add(tarOf(tar.Header{Name: "d/", Typeflag: tar.TypeDir}, tar.Header{Name: "d/f", Size: 3}, tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d/../d/f"}))
+	f.Add(tarOf(tar.Header{Name: "d/", Typeflag: tar.TypeDir}, tar.Header{Name: "d/f", Size: 3},
+		tar.Header{Name: "l", Typeflag: tar.TypeSymlink, Linkname: "d/../d/f"}))
 	f.Add(gzipOf(tarOf(tar.Header{Name: "h"}, tar.Header{Name: "g", Typeflag: tar.TypeLink, Linkname: "h"})))
 	var zipped bytes.Buffer
 	z := zip.NewWriter(&zipped)

@@ -92,7 +92,8 @@ func (c copying) check() (mode string, message i18n.Text, advice i18n.Key) {
 	case c.link && !chownNumbers().MatchString(c.chown):
 		return "", i18n.T("--chown with names cannot be used with --link."), "Use numbers, or remove --link."
 	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])):
-		return "", i18n.T("--checksum needs a single source that is a URL."), "Remove --checksum, or use a separate ADD for each URL."
+		return "", i18n.T("--checksum needs a single source that is a URL."),
+			"Remove --checksum, or use a separate ADD for each URL."
 	}
 	return mode, i18n.Text{}, ""
 }
@@ -127,7 +128,8 @@ func isURL(src string) bool {
 	return strings.HasPrefix(src, "http://") || strings.HasPrefix(src, "https://")
 }
 
-// isGit tells the sources that BuildKit would clone: https://docs.docker.com/reference/dockerfile/#adding-files-from-a-git-repository
+// isGit tells the sources that BuildKit would clone:
+// https://docs.docker.com/reference/dockerfile/#adding-files-from-a-git-repository
 func isGit(src string) bool {
 	if isURL(src) {
 		u, err := url.Parse(src)
@@ -144,7 +146,8 @@ func gitAdvice(src, dest string) i18n.Text {
 	if ref != "" {
 		command += " && git -C " + dest + " checkout " + ref
 	}
-	advice := i18n.T("Install git with apt-get, and write RUN %s instead. Or add the checkout to the build context, and COPY it.",
+	advice := i18n.T("Install git with apt-get, and write RUN %s instead. Or add the checkout to the build context, and "+
+		"COPY it.",
 		command)
 	if folder != "" {
 		advice = i18n.T("%s Only its folder %s is used.", advice, folder)

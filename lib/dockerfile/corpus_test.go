@@ -24,8 +24,8 @@ import (
 	"toaster.do/lib/image"
 )
 
-// TestCorpus translates real Dockerfiles: NAME/Dockerfile in the folder $TOASTER_DOCKERFILES, which other people wrote and
-// which therefore is not part of this repository. Their contexts are stubs that have what COPY and ADD name.
+// TestCorpus translates real Dockerfiles: NAME/Dockerfile in the folder $TOASTER_DOCKERFILES, which other people wrote
+// and which therefore is not part of this repository. Their contexts are stubs that have what COPY and ADD name.
 func TestCorpus(t *testing.T) {
 	folder := os.Getenv("TOASTER_DOCKERFILES")
 	if folder == "" {
@@ -63,7 +63,8 @@ func TestCorpus(t *testing.T) {
 			translated++
 		}
 	}
-	t.Logf("%d Dockerfiles: %d translated, %d refused with a good reason, %d wrong\n%s", len(files), translated, refused, wrong, table(reasons))
+	t.Logf("%d Dockerfiles: %d translated, %d refused with a good reason, %d wrong\n%s", len(files), translated, refused,
+		wrong, table(reasons))
 }
 
 func table(reasons map[string][]string) string {
@@ -104,7 +105,8 @@ func try(t *testing.T, text []byte) (r result) {
 			Layers: []image.Part{{Digest: digest(n.Reference + " layer"), Size: 1}}})
 	}
 	blend, findings := dockerfile.Translate(s)
-	if again, _ := dockerfile.Translate(s); (blend == nil) != (again == nil) || blend != nil && !bytes.Equal(blend.Text, again.Text) {
+	if again, _ := dockerfile.Translate(s); (blend == nil) != (again == nil) || blend != nil &&
+		!bytes.Equal(blend.Text, again.Text) {
 		r.fault("equal input gives different blends")
 	}
 	last := bytes.Count(text, []byte("\n")) + 1
@@ -112,7 +114,8 @@ func try(t *testing.T, text []byte) (r result) {
 		if f.Message.IsZero() || f.Rule == "" || f.Advice.IsZero() && f.Level != dockerfile.Note {
 			r.fault("line %d: %s %q says not what to do (%q)", f.Line, f.Rule, f.Message, f.Advice)
 		}
-		if f.Line < 0 || f.EndLine < f.Line || f.EndLine > last || f.Line == 0 && f.Level == dockerfile.Error && refused == nil {
+		if f.Line < 0 || f.EndLine < f.Line || f.EndLine > last || f.Line == 0 && f.Level == dockerfile.Error &&
+			refused == nil {
 			r.fault("%s is at lines %d to %d of %d", f.Rule, f.Line, f.EndLine, last)
 		}
 		if f.Level == dockerfile.Error {
@@ -161,8 +164,10 @@ type described struct {
 }
 
 func read(text []byte) (d described, refused error) {
-	d = described{lines: strings.Split(string(text), "\n"), globals: map[string]string{"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64",
-		"TARGETVARIANT": "", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64", "BUILDVARIANT": ""}, bases: map[int]string{}, sources: map[string]bool{"stub": false}}
+	d = described{lines: strings.Split(string(text), "\n"),
+		globals: map[string]string{"TARGETPLATFORM": "linux/amd64", "TARGETOS": "linux", "TARGETARCH": "amd64",
+			"TARGETVARIANT": "", "BUILDPLATFORM": "linux/amd64", "BUILDOS": "linux", "BUILDARCH": "amd64", "BUILDVARIANT": ""},
+		bases: map[int]string{}, sources: map[string]bool{"stub": false}}
 	ast, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
 		return d, err

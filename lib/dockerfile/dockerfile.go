@@ -17,10 +17,11 @@ type Source struct {
 	Context     *Context          // the build context; nil: none
 	BuildArgs   map[string]string // as with docker build --build-arg
 	Environment []string          // NAME=VALUE, as with docker run -e: for the application, when the image runs
-	Arch        string            // Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
-	Cancel      <-chan struct{}   // closed: nobody waits for it any more, and it is refused; nil: never
-	Codename    string            // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
-	Lock        images.Lock       // what the images of registries are; without one that is named, nothing is known of it
+	// Debian's name of the target's architecture: amd64, i386, arm64, armhf, armel; "" is amd64
+	Arch     string
+	Cancel   <-chan struct{} // closed: nobody waits for it any more, and it is refused; nil: never
+	Codename string          // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
+	Lock     images.Lock     // what the images of registries are; without one that is named, nothing is known of it
 }
 
 // Level says what a finding means for a build.

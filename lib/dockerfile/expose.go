@@ -37,7 +37,8 @@ func (t *translator) expose(s *stage, in *instructions.ExposeCommand, lint *lint
 	}
 }
 
-// parsePort reads PORT[-PORT][/PROTOCOL]. An address and a port of the host before it are accepted and ignored, as BuildKit does.
+// parsePort reads PORT[-PORT][/PROTOCOL]. An address and a port of the host before it are accepted and ignored, as
+// BuildKit does.
 func (t *translator) parsePort(raw string, in *instructions.ExposeCommand, lint *linter.Linter) ([]string, error) {
 	parts := strings.Split(raw, ":")
 	n := len(parts)

@@ -10,8 +10,8 @@ import (
 // "k" keyword, "s" string, "c" comment, "v" variable, "f" flag, "h" heredoc, "" the rest.
 type Span struct{ Class, Text string }
 
-// Highlight cuts a Dockerfile into lines and these into spans. The texts of a line's spans joined are the line, without its end.
-// It is for reading: it knows the language's words, and takes nothing for wrong.
+// Highlight cuts a Dockerfile into lines and these into spans. The texts of a line's spans joined are the line, without
+// its end. It is for reading: it knows the language's words, and takes nothing for wrong.
 func Highlight(dockerfile []byte) [][]Span {
 	text := strings.TrimSuffix(string(dockerfile), "\n")
 	if text == "" {
@@ -122,7 +122,8 @@ func (h *highlighter) word(rest string) int {
 		h.add(class, rest[:n])
 		return n
 	}
-	after := len(h.spans) == 0 || strings.HasSuffix(h.spans[len(h.spans)-1].Text, " ") || strings.HasSuffix(h.spans[len(h.spans)-1].Text, "\t")
+	after := len(h.spans) == 0 || strings.HasSuffix(h.spans[len(h.spans)-1].Text, " ") ||
+		strings.HasSuffix(h.spans[len(h.spans)-1].Text, "\t")
 	switch b := rest[0]; {
 	case b == h.escape && len(rest) > 1:
 		return take("", 2)

@@ -40,8 +40,10 @@ CMD ["sh", "-c"]
 `
 	want := []string{
 		"c{# syntax=docker/dockerfile:1}", "k{FROM} f{--platform}=v{$TARGETPLATFORM} debian:bookworm k{AS} build", "",
-		`k{ENV} A=s{"x }v{$B}s{ y"} C=s{'no $D'} E=\$F`, `k{RUN} apt-get update && \`, "c{    # in between}", `    echo s{"}v{$HOME}s{"}`,
-		"k{RUN} <<EOF cat", "h{# body $X}", "h{EOF}", `k{COPY} f{--chown}=app f{--from}=build <<-s{"A"} <<B /x/`, "h{\tone}", "h{\tA}", "h{two}", "h{B}",
+		`k{ENV} A=s{"x }v{$B}s{ y"} C=s{'no $D'} E=\$F`, `k{RUN} apt-get update && \`, "c{    # in between}",
+		`    echo s{"}v{$HOME}s{"}`,
+		"k{RUN} <<EOF cat", "h{# body $X}", "h{EOF}", `k{COPY} f{--chown}=app f{--from}=build <<-s{"A"} <<B /x/`, "h{\tone}",
+		"h{\tA}", "h{two}", "h{B}",
 		"k{onbuild} k{run} echo", `k{CMD} [s{"sh"}, s{"-c"}]`,
 	}
 	got := Highlight([]byte(text))

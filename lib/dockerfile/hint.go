@@ -24,8 +24,8 @@ func vocabulary() [][]string {
 	}
 }
 
-// sameGuess guesses anew: BuildKit walks a map, so its choice among words that are equally near differs from run to run.
-// Here it is the first one.
+// sameGuess guesses anew: BuildKit walks a map, so its choice among words that are equally near differs from run to
+// run. Here it is the first one.
 func sameGuess(message string) string {
 	part := guess().FindStringSubmatch(message)
 	if part == nil {

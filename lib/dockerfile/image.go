@@ -189,7 +189,8 @@ func (t *translator) roots() string {
 func (t *translator) imageRoot(w *strings.Builder, s *stage, fetched map[string]int) {
 	l := t.locked(s)
 	if l == nil {
-		t.warnIn(s, "ImageNotLocked", "The image %s has not been looked up in its registry, so it can't be built.", "Look it up again.", s.image)
+		t.warnIn(s, "ImageNotLocked", "The image %s has not been looked up in its registry, so it can't be built.",
+			"Look it up again.", s.image)
 		w.WriteString("unknown_image " + quote(s.image) + "\n")
 		return
 	}

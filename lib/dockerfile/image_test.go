@@ -20,7 +20,9 @@ func TestImagesOfRegistries(t *testing.T) {
 		"ARG V=3.20\nFROM alpine:${V}\nRUN true": "2 alpine:3.20 linux/amd64",
 		"ARG G\nFROM alpine:${G:-x}":             "2 alpine:given linux/amd64",
 		"FROM golang AS build\nFROM debian:12\nCOPY --from=build / /\nCOPY --from=0 / /\nCOPY --from=busybox:1 /bin /b\n" +
-			"RUN --mount=type=bind,from=node:20,target=/n --mount=type=bind,from=build,target=/g --mount=type=cache,target=/c,from=scratch true": "1 golang linux/amd64\n5 busybox:1 linux/amd64\n6 node:20 linux/amd64",
+			"RUN --mount=type=bind,from=node:20,target=/n --mount=type=bind,from=build,target=/g " +
+			"--mount=type=cache,target=/c,from=scratch true": "1 golang linux/amd64\n5 busybox:1 linux/amd64\n6 node:20 " +
+			"linux/amd64",
 		"FROM golang AS unused\nFROM debian:12\nCMD x":                                                                       "",
 		"FROM golang AS Build\nFROM build AS next\nFROM debian:12\nCOPY --from=NEXT / /":                                     "1 golang linux/amd64",
 		"FROM --platform=linux/arm/v7 golang AS a\nFROM golang\nCOPY --from=a / /\nCOPY --from=x:y / /\nCOPY --from=x:y / /": "1 golang linux/arm/v7\n2 golang linux/amd64\n4 x:y linux/amd64",
@@ -29,8 +31,9 @@ func TestImagesOfRegistries(t *testing.T) {
 		"FROM debian:12\nCOPY --from=$A / /\nCOPY --from=later / /\nFROM x AS later\nFROM debian:12":                         "",
 		"FROM debian:12\nCOPY --from=UPPER / /\nCOPY --from=7 / /":                                                           "",
 		"FROM debian:12\nCOPY --from=debian:11 / /":                                                                          "2 debian:11 linux/amd64",
-		"FROM a:b@sha256:" + strings.Repeat("0", 64):                                                                         "1 a:b@sha256:" + strings.Repeat("0", 64) + " linux/amd64",
-		"FROM a AS b\nONBUILD COPY --from=c:d / /\nFROM b":                                                                   "1 a linux/amd64\n3 c:d linux/amd64",
+		"FROM a:b@sha256:" + strings.Repeat("0",
+			64): "1 a:b@sha256:" + strings.Repeat("0", 64) + " linux/amd64",
+		"FROM a AS b\nONBUILD COPY --from=c:d / /\nFROM b": "1 a linux/amd64\n3 c:d linux/amd64",
 	} {
 		var got []string
 		for _, n := range Images(Source{Dockerfile: []byte(text), BuildArgs: map[string]string{"G": "given"}}) {
@@ -40,7 +43,8 @@ func TestImagesOfRegistries(t *testing.T) {
 			t.Errorf("%s\nnames %q\nnot   %q", text, all, want)
 		}
 	}
-	for arch, want := range map[string]string{"armhf": "linux/arm/v7", "armel": "linux/arm/v5", "i386": "linux/386", "arm64": "linux/arm64"} {
+	for arch, want := range map[string]string{"armhf": "linux/arm/v7", "armel": "linux/arm/v5", "i386": "linux/386",
+		"arm64": "linux/arm64"} {
 		if got := Images(Source{Dockerfile: []byte("FROM alpine"), Arch: arch}); len(got) != 1 || got[0].Platform != want {
 			t.Errorf("%s: %v", arch, got)
 		}

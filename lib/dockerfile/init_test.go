@@ -9,10 +9,14 @@ import (
 func TestCmdIsInit(t *testing.T) {
 	for command, init := range map[string]bool{
 		`CMD ["/sbin/init"]`: true, `CMD /sbin/init`: true, `CMD exec /usr/sbin/init 3`: true, `CMD ["init"]`: true,
-		`ENTRYPOINT ["/lib/systemd/systemd"]`: true, `CMD ["/bin/systemd", "--system"]`: true, `CMD ["bash", "-c", "exec /sbin/init --log-level=info"]`: true,
-		"ENTRYPOINT [\"/sbin/runit-init\"]\nCMD [\"x\"]": true, `CMD ["openrc-init"]`: true, `CMD ["busybox", "init"]`: true,
-		`CMD ["/usr/bin/dumb-init", "app"]`: false, `CMD ["/app/init"]`: false, `CMD ["/init"]`: false, `CMD service x start; /sbin/init-app`: false,
-		`CMD app && exec /sbin/init`: false, `CMD ["app", "/sbin/init"]`: false, `CMD /sbin/init & app`: false, `CMD ["sh", "-c", "/sbin/init\nx"]`: false, `CMD ["sh", "-c", ""]`: false,
+		`ENTRYPOINT ["/lib/systemd/systemd"]`: true, `CMD ["/bin/systemd", "--system"]`: true,
+		`CMD ["bash", "-c", "exec /sbin/init --log-level=info"]`: true,
+		"ENTRYPOINT [\"/sbin/runit-init\"]\nCMD [\"x\"]":         true, `CMD ["openrc-init"]`: true,
+		`CMD ["busybox", "init"]`:           true,
+		`CMD ["/usr/bin/dumb-init", "app"]`: false, `CMD ["/app/init"]`: false, `CMD ["/init"]`: false,
+		`CMD service x start; /sbin/init-app`: false,
+		`CMD app && exec /sbin/init`:          false, `CMD ["app", "/sbin/init"]`: false, `CMD /sbin/init & app`: false,
+		`CMD ["sh", "-c", "/sbin/init\nx"]`: false, `CMD ["sh", "-c", ""]`: false,
 	} {
 		blend, findings := Translate(Source{Dockerfile: []byte("FROM devuan/devuan:daedalus\n" + command + "\n")})
 		noted := false

@@ -12,14 +12,18 @@ type Kept struct {
 func Instructions() []Kept { return append([]Kept{}, kept...) }
 
 var kept = []Kept{
-	{"FROM", "Names the release, such as devuan/devuan:daedalus or debian:bookworm. The base of the image depends on the target. Other stages are built for COPY --from; the last one becomes the image."},
-	{"RUN", "Runs in the file system of the image, each in its own shell, in both forms and with heredocs. If a command fails, the build fails and names the line."},
-	{"COPY, ADD", "Copy files of the build context or of an earlier stage, with the same owner, mode and .dockerignore rules as Docker. ADD also unpacks archives, and downloads files over HTTP."},
+	{"FROM", "Names the release, such as devuan/devuan:daedalus or debian:bookworm. The base of the image depends on " +
+		"the target. Other stages are built for COPY --from; the last one becomes the image."},
+	{"RUN", "Runs in the file system of the image, each in its own shell, in both forms and with heredocs. If a command " +
+		"fails, the build fails and names the line."},
+	{"COPY, ADD", "Copy files of the build context or of an earlier stage, with the same owner, mode and .dockerignore " +
+		"rules as Docker. ADD also unpacks archives, and downloads files over HTTP."},
 	{"ENV, ARG", "Apply to the following instructions; ENV also applies to the service. Build arguments override ARG."},
 	{"WORKDIR, USER, SHELL", "Apply to the following instructions; WORKDIR and USER also apply to the service."},
 	{"CMD, ENTRYPOINT", "Start the service toaster-app of the image's init system at boot."},
 	{"STOPSIGNAL, HEALTHCHECK", "Set how this service is stopped, and how its health is checked."},
 	{"VOLUME", "Becomes a plain folder, created when the application starts."},
 	{"EXPOSE", "No effect: all open ports are reachable."},
-	{"LABEL, MAINTAINER, ONBUILD", "No effect in an image that boots, except for the labels toaster.services and toaster.stop-timeout."},
+	{"LABEL, MAINTAINER, ONBUILD", "No effect in an image that boots, except for the labels toaster.services and " +
+		"toaster.stop-timeout."},
 }

@@ -11,8 +11,8 @@ import (
 	"toaster.do/lib/nearest"
 )
 
-// These are the rules of BuildKit's that instructions.Parse does not report by itself, after its dockerfile2llb/validations.go.
-// InvalidBaseImagePlatform is not among them: it needs the registry.
+// These are the rules of BuildKit's that instructions.Parse does not report by itself, after its
+// dockerfile2llb/validations.go. InvalidBaseImagePlatform is not among them: it needs the registry.
 
 // lintNames looks at names of stages, letter case and the defaults of ARGs in FROM.
 func (t *translator) lintNames(p *parsed) {
@@ -59,7 +59,8 @@ func (t *translator) lintFrom(s *stage, r expansion) {
 	lint := t.lint.WithMergedConfigFromComments(s.in.Comments)
 	t.lintFromArgs(s, r.Unmatched, lint)
 	if def, err := t.replace(t.lex, s.in.BaseName, &t.defaults); err == nil && !validReference(def.Result) {
-		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location, linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
+		t.lint.Run(&linter.RuleInvalidDefaultArgInFrom, s.in.Location,
+			linter.RuleInvalidDefaultArgInFrom.Format(s.in.BaseName))
 	}
 }
 
@@ -84,7 +85,8 @@ func (t *translator) lintPlatform(s *stage, r expansion) {
 	t.lintFromArgs(s, r.Unmatched, lint)
 	if _, ok := r.Matched["TARGETPLATFORM"]; ok && len(r.Matched) == 1 && len(r.Unmatched) == 0 {
 		if v, _ := t.globals.Get("TARGETPLATFORM"); v == r.Result {
-			lint.Run(&linter.RuleRedundantTargetPlatform, s.in.Location, linter.RuleRedundantTargetPlatform.Format(s.in.Platform))
+			lint.Run(&linter.RuleRedundantTargetPlatform, s.in.Location,
+				linter.RuleRedundantTargetPlatform.Format(s.in.Platform))
 		}
 	}
 	if len(r.Matched) > 0 || len(r.Unmatched) > 0 || !platformForm().MatchString(r.Result) {
@@ -95,7 +97,8 @@ func (t *translator) lintPlatform(s *stage, r expansion) {
 			return
 		}
 	}
-	lint.Run(&linter.RuleFromPlatformFlagConstDisallowed, s.in.Location, linter.RuleFromPlatformFlagConstDisallowed.Format(r.Result))
+	lint.Run(&linter.RuleFromPlatformFlagConstDisallowed, s.in.Location,
+		linter.RuleFromPlatformFlagConstDisallowed.Format(r.Result))
 }
 
 // lintUnset reports variables that nothing has set.

@@ -15,7 +15,8 @@ var (
 
 // systemdPackages do nothing, or cannot be installed, without systemd as the first process; systemdCommands neither.
 var (
-	systemdPackages = strings.Fields("systemd systemd-sysv systemd-timesyncd systemd-resolved systemd-container systemd-networkd libpam-systemd snapd")
+	systemdPackages = strings.Fields("systemd systemd-sysv systemd-timesyncd systemd-resolved systemd-container " +
+		"systemd-networkd libpam-systemd snapd")
 	systemdCommands = strings.Fields("systemctl journalctl timedatectl hostnamectl loginctl")
 )
 
@@ -28,16 +29,19 @@ func (t *translator) lintApt(s *stage, c command, text string) {
 		line, known := t.expanded(s, " "+line+" ")
 		s.updated = s.updated || aptUpdates().MatchString(line)
 		if !s.updated {
-			t.warn(c.Location(), Warning, "AptWithoutUpdate", "apt-get install without apt-get update before it: the package lists may be missing or outdated.",
+			t.warn(c.Location(), Warning, "AptWithoutUpdate",
+				"apt-get install without apt-get update before it: the package lists may be missing or outdated.",
 				"Write RUN apt-get update && apt-get install -y … in one line.")
 		}
 		if known && !aptYes().MatchString(line) && !strings.Contains(text, "Assume-Yes") && !strings.Contains(text, "yes |") {
-			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops and waits for input, which a build does not have.", "Add -y.")
+			t.warn(c.Location(), Warning, "AptAsks", "apt-get install without -y stops and waits for input, which a build "+
+				"does not have.", "Add -y.")
 		}
 	}
 }
 
-// expanded replaces the variables in a command. With one that only the shell will know, nothing can be said about the options.
+// expanded replaces the variables in a command. With one that only the shell will know, nothing can be said about the
+// options.
 func (t *translator) expanded(s *stage, line string) (text string, known bool) {
 	known = true
 	text = os.Expand(line, func(name string) string {
@@ -53,18 +57,21 @@ func (t *translator) expanded(s *stage, line string) (text string, known bool) {
 
 // lintSystemd looks for what needs systemd.
 func (t *translator) lintSystemd(c command, text string) {
-	if !strings.Contains(text, "systemd") && !strings.Contains(text, "ctl") && !strings.Contains(text, "snapd") || !t.targetIsDevuan() {
+	if !strings.Contains(text, "systemd") && !strings.Contains(text, "ctl") && !strings.Contains(text, "snapd") ||
+		!t.targetIsDevuan() {
 		return
 	}
 	for _, word := range shellWords(strings.Join(apt(text, "install"), "\n")) {
 		switch {
 		case word == "systemd" || word == "systemd-sysv":
-			t.warn(c.Location(), Warning, "NeedsSystemd", "Devuan does not use systemd as its init system, so the package %s can't start the image.",
+			t.warn(c.Location(), Warning, "NeedsSystemd",
+				"Devuan does not use systemd as its init system, so the package %s can't start the image.",
 				"Omit it: the image boots with its own init system, and toaster's script starts CMD.", word)
 			return
 		case slices.Contains(systemdPackages, word):
 			t.warn(c.Location(), Warning, "NeedsSystemd", "The package %s needs systemd, but Devuan uses another init system.",
-				"Use a package that does not need it, such as libpam-elogind instead of libpam-systemd or ntpsec instead of systemd-timesyncd.", word)
+				"Use a package that does not need it, such as libpam-elogind instead of libpam-systemd or ntpsec instead of "+
+					"systemd-timesyncd.", word)
 			return
 		}
 	}
@@ -92,7 +99,8 @@ func apt(text, verb string) (lines []string) {
 	if !strings.Contains(text, verb) {
 		return nil
 	}
-	for _, line := range strings.FieldsFunc(text, func(r rune) bool { return r == ';' || r == '&' || r == '|' || r == '\n' }) {
+	for _, line := range strings.FieldsFunc(text,
+		func(r rune) bool { return r == ';' || r == '&' || r == '|' || r == '\n' }) {
 		words := strings.Fields(line)
 		at := slices.IndexFunc(words, func(w string) bool {
 			return w == "apt-get" || w == "apt" || w == "aptitude" || strings.HasSuffix(w, "/apt-get")

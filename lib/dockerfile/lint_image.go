@@ -14,7 +14,8 @@ import (
 
 var (
 	downloads = lazy(`https?://[^\s"'|;&<>]+`)
-	asksArch  = lazy(`print-architecture|dpkg-architecture|uname -[mpi]|TARGET(ARCH|PLATFORM|VARIANT)|\$\(arch\)|` + "`arch`")
+	asksArch  = lazy(`print-architecture|dpkg-architecture|uname -[mpi]|TARGET(ARCH|PLATFORM|VARIANT)|\$\(arch\)|` +
+		"`arch`")
 )
 
 // lintRun looks at the words of a RUN.
@@ -120,15 +121,18 @@ func (t *translator) lintApplication() {
 	for _, c := range last.commands {
 		switch in := c.Command.(type) {
 		case *instructions.ExposeCommand:
-			t.warn(c.Location(), Note, "ExposeFirewall", "EXPOSE has no effect in an image that boots: all open ports are reachable.",
+			t.warn(c.Location(), Note, "ExposeFirewall",
+				"EXPOSE has no effect in an image that boots: all open ports are reachable.",
 				"If the application should not be reachable, let it listen on 127.0.0.1, or install a firewall.")
 		case *instructions.OnbuildCommand:
-			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.", "You can keep it.")
+			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.",
+				"You can keep it.")
 		case *instructions.VolumeCommand:
 			if t.appliance {
 				continue
 			}
-			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.", "You can keep it.")
+			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.",
+				"You can keep it.")
 		case *instructions.AddCommand:
 			for _, src := range in.SourcePaths {
 				if isURL(src) {
@@ -159,9 +163,11 @@ func (t *translator) lintCommand(s *stage) {
 		t.warn(s.in.Location, Warning, "EnvironmentUnused",
 			"There is a runtime environment, but no CMD or ENTRYPOINT that uses it.", "Set the application as CMD.")
 	case !s.config.runs || len(argv) == 0:
-		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when the image boots.", "Set the application as CMD, if there is one.")
+		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when "+
+			"the image boots.", "Set the application as CMD, if there is one.")
 	case isInit(argv):
-		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not become a service.",
+		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not "+
+			"become a service.",
 			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.",
 			show(strings.Join(argv, " ")))
 	case isShell(argv):
@@ -194,13 +200,15 @@ func daemonises(argv []string) i18n.Text {
 	switch {
 	case program == "nginx" && !has("daemon off"):
 		return i18n.T("nginx runs in the background without -g 'daemon off;'.")
-	case (program == "apache2" || program == "apache2ctl" || program == "apachectl" || program == "httpd") && !has("FOREGROUND", "NO_DETACH", " -f", " -X ", "-foreground"):
+	case (program == "apache2" || program == "apache2ctl" || program == "apachectl" || program == "httpd") &&
+		!has("FOREGROUND", "NO_DETACH", " -f", " -X ", "-foreground"):
 		return i18n.T("%s runs in the background without -D FOREGROUND.", program)
 	case program == "sshd" && !has(" -D", " -d ", " -e -D"):
 		return i18n.T("sshd runs in the background without -D.")
 	case (program == "cron" || program == "crond") && !has(" -f"):
 		return i18n.T("%s runs in the background without -f.", program)
-	case program == "service" || program == "invoke-rc.d" || strings.Contains(argv[0], "/etc/init.d/") || has(" /etc/init.d/", " service ") && !has("tail ", "sleep ", " wait", "while "):
+	case program == "service" || program == "invoke-rc.d" || strings.Contains(argv[0], "/etc/init.d/") ||
+		has(" /etc/init.d/", " service ") && !has("tail ", "sleep ", " wait", "while "):
 		return i18n.T("An init script starts a daemon and exits.")
 	case has(" --daemon ", " --daemonize ", " -daemon ", " --background ", " daemonize yes "):
 		return i18n.T("%s is configured to run in the background.", program)

@@ -39,7 +39,8 @@ func (t *translator) lintServices(s *stage) {
 			if len(found) > 0 {
 				t.warn(c.Location(), Note, "ServicesLeftOut",
 					"The services of these packages don't start at boot, because the command runs alone, as in a container: %s.",
-					"Nothing, if the command starts the services that it needs. Otherwise name the services to start: LABEL toaster.services=\"…\". The log of the build lists them.",
+					"Nothing, if the command starts the services that it needs. Otherwise name the services to start: LABEL "+
+						"toaster.services=\"…\". The log of the build lists them.",
 					strings.Join(found, ", "))
 			}
 		}

@@ -50,7 +50,8 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	case *instructions.HealthCheckCommand:
 		usedOnce(in, &s.health, lint)
 		h := in.Health
-		c.Healthcheck = &healthcheck{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod, StartInterval: h.StartInterval, Retries: h.Retries}
+		c.Healthcheck = &healthcheck{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod,
+			StartInterval: h.StartInterval, Retries: h.Retries}
 	case *instructions.CmdCommand:
 		usedOnce(in, &s.cmd, lint)
 		c.Cmd = s.command(in.ShellDependantCmdLine, in, lint)
@@ -69,7 +70,8 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 }
 
 // command is the argv of CMD or ENTRYPOINT; the shell form goes through the shell.
-func (s *stage) command(line instructions.ShellDependantCmdLine, in instructions.Command, lint *linter.Linter) []string {
+func (s *stage) command(line instructions.ShellDependantCmdLine, in instructions.Command,
+	lint *linter.Linter) []string {
 	if !line.PrependShell {
 		return line.CmdLine
 	}
@@ -89,7 +91,8 @@ func (s *stage) command(line instructions.ShellDependantCmdLine, in instructions
 // usedOnce reports the earlier of two instructions of which only the last counts.
 func usedOnce(in instructions.Command, before *seen, lint *linter.Linter) {
 	if before.set {
-		lint.Run(&linter.RuleMultipleInstructionsDisallowed, before.loc, linter.RuleMultipleInstructionsDisallowed.Format(in.Name()))
+		lint.Run(&linter.RuleMultipleInstructionsDisallowed, before.loc,
+			linter.RuleMultipleInstructionsDisallowed.Format(in.Name()))
 	}
 	before.set, before.loc = true, in.Location()
 }

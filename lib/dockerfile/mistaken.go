@@ -9,9 +9,10 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// Mistaken says by its content what a file is that is no Dockerfile, such as a Compose file, and what to do next. Both are
-// empty for a Dockerfile, also for one with faults, and for what can't be told. A Dockerfile's first instruction is FROM or
-// ARG: nothing that begins so is taken for anything else.
+// Mistaken says by its content what a file is that is no Dockerfile, such as a Compose file, and what to do next. Both
+// are
+// empty for a Dockerfile, also for one with faults, and for what can't be told. A Dockerfile's first instruction is
+// FROM or ARG: nothing that begins so is taken for anything else.
 func Mistaken(text []byte) (message, advice i18n.Key) {
 	if message, advice = notText(text); message != "" {
 		return message, advice
@@ -60,17 +61,20 @@ var magic = []struct {
 	{bytes: "\x7fELF", message: "This is a program (ELF), not a Dockerfile.", advice: writeOne},
 	{bytes: "MZ", message: "This is a Windows program, not a Dockerfile.", advice: notAnything},
 	{bytes: "\xcf\xfa\xed\xfe", message: "This is a macOS program, not a Dockerfile.", advice: notAnything},
-	{bytes: "\xca\xfe\xba\xbe", message: "This is a Java class or a program for macOS, not a Dockerfile.", advice: notAnything},
+	{bytes: "\xca\xfe\xba\xbe", message: "This is a Java class or a program for macOS, not a Dockerfile.",
+		advice: notAnything},
 	{bytes: "\x1f\x8b", message: "This is an archive or a compressed file (gzip), not a Dockerfile.", advice: asContext},
 	{bytes: "BZh", message: "This is an archive or a compressed file (bzip2), not a Dockerfile.", advice: asContext},
 	{bytes: "\xfd7zXZ\x00", message: "This is an archive or a compressed file (xz), not a Dockerfile.", advice: packAnew},
-	{bytes: "\x28\xb5\x2f\xfd", message: "This is an archive or a compressed file (zstd), not a Dockerfile.", advice: asContext},
+	{bytes: "\x28\xb5\x2f\xfd", message: "This is an archive or a compressed file (zstd), not a Dockerfile.",
+		advice: asContext},
 	{bytes: "7z\xbc\xaf\x27\x1c", message: "This is an archive (7z), not a Dockerfile.", advice: packAnew},
 	{bytes: "Rar!\x1a\x07", message: "This is an archive (RAR), not a Dockerfile.", advice: packAnew},
 	{at: 257, bytes: "ustar", message: "This is an archive (tar), not a Dockerfile.", advice: asContext},
 	{bytes: "!<arch>\n", message: "This is a Debian package or a library, not a Dockerfile.", advice: inContext},
 	{bytes: "\xed\xab\xee\xdb", message: "This is an RPM package, not a Dockerfile.", advice: notAnything},
-	{bytes: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", message: "This is an old Word or Excel document, not a Dockerfile.", advice: "Save its text as plain UTF-8 text, and upload that."},
+	{bytes: "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", message: "This is an old Word or Excel document, not a Dockerfile.",
+		advice: "Save its text as plain UTF-8 text, and upload that."},
 	{bytes: "SQLite format 3\x00", message: "This is an SQLite database, not a Dockerfile.", advice: notAnything},
 	{at: 32769, bytes: "CD001", message: "This is a disc image (ISO), not a Dockerfile.", advice: notAnything},
 	{bytes: "QFI\xfb", message: "This is a disk image (qcow2), not a Dockerfile.", advice: notAnything},
@@ -87,7 +91,8 @@ func notText(text []byte) (message, advice i18n.Key) {
 	case bytes.HasPrefix(text, []byte("PK\x03\x04")), bytes.HasPrefix(text, []byte("PK\x05\x06")):
 		return zipKind(text)
 	case isUTF16(text):
-		return "This is text in UTF-16, not a Dockerfile.", "Save it as UTF-8: in the editor, “Save as”, then select the encoding UTF-8."
+		return "This is text in UTF-16, not a Dockerfile.",
+			"Save it as UTF-8: in the editor, “Save as”, then select the encoding UTF-8."
 	}
 	for _, m := range magic {
 		if len(text) >= m.at+len(m.bytes) && string(text[m.at:m.at+len(m.bytes)]) == m.bytes {
@@ -284,7 +289,8 @@ var textKinds = []textKind{
 	{
 		message: "This is a workflow of a CI service, not a Dockerfile.",
 		advice:  "Upload the Dockerfile that it builds.",
-		is: either(all(matching(`^("on"|on|'on'):`), matching(`^jobs:`)), all(matching(`^stages?:`), matching(`^ +(- )?script:`)),
+		is: either(all(matching(`^("on"|on|'on'):`), matching(`^jobs:`)),
+			all(matching(`^stages?:`), matching(`^ +(- )?script:`)),
 			matching(`^(steps|pipeline):\s*$`)),
 	},
 	{
@@ -321,7 +327,8 @@ var textKinds = []textKind{
 	{
 		message: "This is a shell script, not a Dockerfile.",
 		advice:  "Write a Dockerfile that begins with FROM, and put the commands of the script into RUN.",
-		is: either(begins("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "#!/usr/bin/env sh", "#!/bin/zsh", "#!/usr/bin/bash",
+		is: either(begins("#!/bin/sh", "#!/bin/bash", "#!/usr/bin/env bash", "#!/usr/bin/env sh", "#!/bin/zsh",
+			"#!/usr/bin/bash",
 			"#! /bin/sh", "#! /bin/bash", "#!/bin/dash", "#!/bin/ash", "#!/usr/bin/sh", "#!/usr/bin/env zsh"),
 			firsts(`^set -[a-z]*[eux]|^(sudo )?apt(-get)? (-\S+ )*(update|install)\b`)),
 	},
@@ -411,7 +418,8 @@ func isMarkdown(source, first string) bool {
 		return true
 	}
 	heading := markdownHeading().MatchString(source)
-	return heading && !anInstruction(source, first) && (markdownMark().MatchString(source) || strings.Count(first, " ") > 3)
+	return heading && !anInstruction(source, first) &&
+		(markdownMark().MatchString(source) || strings.Count(first, " ") > 3)
 }
 
 var (

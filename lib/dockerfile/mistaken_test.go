@@ -54,12 +54,14 @@ func TestWhatIsNoDockerfileIsNamed(t *testing.T) {
 		{"<!DOCTYPE html>\n<html><body>FROM debian</body></html>", "HTML"},
 		{"  <HTML>\n", "HTML"},
 		{"<?xml version=\"1.0\"?>\n<project/>", "XML"},
-		{"# My project\n\nSome words about it, with a [link](https://example.org).\n\n```dockerfile\nFROM debian\n```\n", "Markdown"},
+		{"# My project\n\nSome words about it, with a [link](https://example.org).\n\n```dockerfile\nFROM debian\n```\n",
+			"Markdown"},
 		{"# Title\n\nThis project makes bread out of flour.\n\n## Use\n\n- toast it\n- eat it\n", "Markdown"},
 		{"Title\n=====\n\n* one\n* two\n", "Markdown"},
 		{"[![CI](https://example.org/x.svg)](https://example.org)\n\n# Name\n", "Markdown"},
 		{"{\n  \"name\": \"x\",\n  \"scripts\": {\"start\": \"node .\"},\n  \"dependencies\": {}\n}\n", "package.json"},
-		{"// For format details, see https://aka.ms\n{\n\t\"name\": \"Go\",\n\t\"image\": \"x\",\n\t\"customizations\": {\"vscode\": {}},\n}\n", "devcontainer.json"},
+		{"// For format details, see https://aka.ms\n{\n\t\"name\": \"Go\",\n\t\"image\": \"x\",\n\t\"customizations\": " +
+			"{\"vscode\": {}},\n}\n", "devcontainer.json"},
 		{"{\"name\":\"x\",\"dockerComposeFile\":\"y.yml\"}", "devcontainer.json"},
 		{"[1, 2]", "JSON"},
 		{"{\"message\":\"Not Found\"}", "JSON"},
@@ -69,7 +71,8 @@ func TestWhatIsNoDockerfileIsNamed(t *testing.T) {
 		{"#!/usr/bin/env python3\nprint()\n", "script"},
 		{"import os\nimport sys\n\nprint(os.getcwd())\n", "Python"},
 		{"package main\n\nimport \"fmt\"\n", "Go"},
-		{"# -*- mode: ruby -*-\nVagrant.configure(\"2\") do |config|\n  config.vm.box = \"debian/bookworm64\"\nend\n", "Vagrantfile"},
+		{"# -*- mode: ruby -*-\nVagrant.configure(\"2\") do |config|\n  config.vm.box = \"debian/bookworm64\"\nend\n",
+			"Vagrantfile"},
 		{"pipeline {\n  agent any\n  stages { }\n}\n", "Jenkinsfile"},
 		{"@Library('x') _\nnode('docker') {\n}\n", "Jenkinsfile"},
 		{"name: CI\non:\n  push:\njobs:\n  build:\n    runs-on: ubuntu\n", "CI"},
@@ -99,11 +102,15 @@ func TestWhatIsNoDockerfileIsNamed(t *testing.T) {
 // TestADockerfileIsNothingElse: also a faulty one, or one with other languages inside, is never taken for another file.
 func TestADockerfileIsNothingElse(t *testing.T) {
 	for _, text := range []string{
-		"", "\n# only a comment\n", "FROM debian", "from debian\nrun x", "ARG A=1\nFROM $A", "\ufeffFROM debian\n", "\\\nFROM debian\n",
+		"", "\n# only a comment\n", "FROM debian", "from debian\nrun x", "ARG A=1\nFROM $A", "\ufeffFROM debian\n",
+		"\\\nFROM debian\n",
 		"FR\\\n# between\nOM debian\nRUN <<E\nservices:\n  a:\nE\n", "# escape=`\n`\nFROM debian\n",
-		"# syntax=docker/dockerfile:1\n\n# Title\n# =====\nFROM debian\nCOPY <<E /docker-compose.yml\nservices:\n  web:\n    image: x\nE\n",
-		"#!/usr/bin/env docker\nFROM debian\n", "FROM debian\nRUN echo '```'\n```\n", "FRUM debian\nRUN true\n", "RUN true\nFROM debian\n",
-		"FROM debian\nCOPY <<E /Vagrantfile\nVagrant.configure\nE\n", "FROM debian\nRUN tar --format=" + strings.Repeat("x", 230) + "ustar\n",
+		"# syntax=docker/dockerfile:1\n\n# Title\n# =====\nFROM debian\nCOPY <<E /docker-compose.yml\nservices:\n  web:\n  " +
+			"  image: x\nE\n",
+		"#!/usr/bin/env docker\nFROM debian\n", "FROM debian\nRUN echo '```'\n```\n", "FRUM debian\nRUN true\n",
+		"RUN true\nFROM debian\n",
+		"FROM debian\nCOPY <<E /Vagrantfile\nVagrant.configure\nE\n",
+		"FROM debian\nRUN tar --format=" + strings.Repeat("x", 230) + "ustar\n",
 		"COPY . /\nRUN make\n", "FROMdebian\n", "MAINTAINER x\nFROM debian\n",
 	} {
 		if what, _ := dockerfile.Mistaken([]byte(text)); what != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 )
 
-// Name returns a name for what a Dockerfile makes: what CMD or ENTRYPOINT runs, such as "shop" for ["python3", "shop.py"],
-// else the image that it begins with; empty where it has neither.
+// Name returns a name for what a Dockerfile makes: what CMD or ENTRYPOINT runs, such as "shop" for ["python3",
+// "shop.py"], else the image that it begins with; empty where it has neither.
 func Name(text []byte) string {
 	p := parse(text, linter.New(&linter.Config{}), &report{})
 	if p == nil {
@@ -35,7 +35,8 @@ func Name(text []byte) string {
 
 // launchers run the program that their arguments name.
 var launchers = map[string]bool{"sh": true, "bash": true, "dash": true, "env": true, "exec": true, "tini": true,
-	"dumb-init": true, "python": true, "python3": true, "node": true, "ruby": true, "perl": true, "php": true, "java": true, "--": true}
+	"dumb-init": true, "python": true, "python3": true, "node": true, "ruby": true, "perl": true, "php": true,
+	"java": true, "--": true}
 
 // program is the name of what a command runs, without launcher, folder and ending; empty where a variable decides it.
 func program(command []string) string {

@@ -7,8 +7,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 )
 
-// NeedsContext tells whether a Dockerfile takes anything from its build context: docker build needs a folder for it then.
-// One that can't be read may need one if it has the word COPY or ADD.
+// NeedsContext tells whether a Dockerfile takes anything from its build context: docker build needs a folder for it
+// then. One that can't be read may need one if it has the word COPY or ADD.
 func NeedsContext(text []byte) bool {
 	p := parse(text, linter.New(&linter.Config{}), &report{})
 	if p == nil {

@@ -148,7 +148,8 @@ var parseError = lazy(`^dockerfile parse error on line \d+: `)
 func (r *report) syntax(err error) {
 	f := Finding{Rule: "Syntax", Level: Error, Message: i18n.Plain(sentence(parseError().ReplaceAllString(err.Error(),
 		""))),
-		Advice: i18n.T("Correct this line; the Dockerfile reference shows each instruction's form."), URL: "https://docs.docker.com/reference/dockerfile/"}
+		Advice: i18n.T("Correct this line; the Dockerfile reference shows each instruction's form."),
+		URL:    "https://docs.docker.com/reference/dockerfile/"}
 	var at *parser.LocationError
 	if errors.As(err, &at) && len(at.Locations) > 0 {
 		f.Line, f.EndLine = lines(at.Locations[len(at.Locations)-1])

@@ -36,7 +36,8 @@ func globRegexp(pattern string) (string, error) {
 	return w.String() + "$", nil
 }
 
-// bracket writes a class like [a-z] or [^x] and returns the place of its last byte. The pattern is known to be well formed.
+// bracket writes a class like [a-z] or [^x] and returns the place of its last byte. The pattern is known to be well
+// formed.
 func bracket(w *strings.Builder, p string, i int) int {
 	var ranges []string
 	i++
@@ -112,8 +113,8 @@ func literal(w *strings.Builder, b byte) {
 	w.WriteByte(b)
 }
 
-// patternRegexp translates a pattern of .dockerignore's kind, as in --exclude and --parents: * and ? as above, ** for any
-// number of folders, ! for the opposite. It follows github.com/moby/patternmatcher.
+// patternRegexp translates a pattern of .dockerignore's kind, as in --exclude and --parents: * and ? as above, ** for
+// any number of folders, ! for the opposite. It follows github.com/moby/patternmatcher.
 func patternRegexp(pattern string) (re string, not bool, err error) {
 	pattern = strings.TrimSpace(pattern)
 	if pattern, not = strings.CutPrefix(pattern, "!"); not && pattern == "" {

@@ -172,7 +172,8 @@ func (t *translator) refer(s *stage, c command) command {
 			return c
 		}
 		if r, err := t.replace(t.lex, in.From, &env{}); err != nil || r.Result != in.From {
-			t.fail(c.Location(), "CopyFromVariable", "Variables are not replaced in --from.", "Define a stage with FROM and the variable, and copy from that stage.")
+			t.fail(c.Location(), "CopyFromVariable", "Variables are not replaced in --from.",
+				"Define a stage with FROM and the variable, and copy from that stage.")
 			return c
 		}
 		c.from = t.stageNamed(s, in.From, true, c.Location(), "COPY --from="+in.From)
@@ -206,7 +207,8 @@ func (t *translator) stageNamed(s *stage, name string, number bool, loc []parser
 	}
 	switch {
 	case d == nil && !validReference(name):
-		t.failIn(s, loc, "CopyFromImage", "%s: there is no stage of this name, and it is no valid name of an image.", "Correct the name.", what)
+		t.failIn(s, loc, "CopyFromImage", "%s: there is no stage of this name, and it is no valid name of an image.",
+			"Correct the name.", what)
 	case d == nil:
 		return t.imageStage(name, loc)
 	case d.index >= s.index:

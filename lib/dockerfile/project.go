@@ -13,10 +13,13 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// An archive of a whole project has its Dockerfile inside, and often all of it in one folder, as every download of a forge.
+// An archive of a whole project has its Dockerfile inside, and often all of it in one folder, as every download of a
+// forge.
 
-// FindDockerfile returns the name and the text of the Dockerfile that an archive has: in its root, or in the only folder there.
-// asked is its name where somebody has said it, or empty. Where several fit, the fault, of the field dockerfile_path, names them.
+// FindDockerfile returns the name and the text of the Dockerfile that an archive has: in its root, or in the only
+// folder there.
+// asked is its name where somebody has said it, or empty. Where several fit, the fault, of the field dockerfile_path,
+// names them.
 func (c *Context) FindDockerfile(asked string) (name string, text []byte, err error) {
 	root := c
 	if top := c.Top(); top != "" {
@@ -59,13 +62,15 @@ var usualNames = []string{"dockerfile", "containerfile"}
 // mostNames is how many Dockerfiles somebody can choose from.
 const mostNames = 20
 
-// dockerfiles lists what is called a Dockerfile in the root: only where there is none, those with longer names, and those below.
+// dockerfiles lists what is called a Dockerfile in the root: only where there is none, those with longer names, and
+// those below.
 func (c *Context) dockerfiles() (names []string) {
 	for _, test := range []func(string) bool{
 		func(name string) bool { return slices.Contains(usualNames, strings.ToLower(name)) },
 		func(name string) bool {
 			base := strings.ToLower(path.Base(name))
-			return slices.Contains(usualNames, base) || strings.HasPrefix(base, "dockerfile.") && !strings.HasSuffix(base, ".dockerignore") ||
+			return slices.Contains(usualNames, base) || strings.HasPrefix(base, "dockerfile.") &&
+				!strings.HasSuffix(base, ".dockerignore") ||
 				strings.HasSuffix(base, ".dockerfile")
 		},
 	} {
@@ -103,9 +108,10 @@ func (c *Context) Top() string {
 	return top
 }
 
-// Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where it is a
-// project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where COPY finds
-// its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
+// Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where
+// it is a
+// project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where
+// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
 func (c *Context) Project(text []byte) *Context {
 	top := c.Top()
 	if top == "" {
@@ -187,7 +193,8 @@ func madeByGit(comment string) bool {
 // kinds of archives that are told apart, and not taken.
 func notTaken(archive []byte) error {
 	for _, k := range []struct{ bytes, name string }{
-		{"\xfd7zXZ\x00", "xz"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!\x1a\x07", "RAR"}, {"LZIP", "lzip"}, {"\x1f\x9d", "compress (.Z)"},
+		{"\xfd7zXZ\x00", "xz"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!\x1a\x07", "RAR"}, {"LZIP", "lzip"},
+		{"\x1f\x9d", "compress (.Z)"},
 		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
 	} {
 		if bytes.HasPrefix(archive, []byte(k.bytes)) {

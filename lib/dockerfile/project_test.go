@@ -49,7 +49,8 @@ func tarred(t *testing.T, comment string, files ...string) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	if comment != "" {
-		w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": comment}})
+		w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header",
+			PAXRecords: map[string]string{"comment": comment}})
 	}
 	for i := 0; i < len(files); i += 2 {
 		w.WriteHeader(&tar.Header{Name: files[i], Mode: 0o644, Size: int64(len(files[i+1]))})
@@ -72,22 +73,35 @@ func TestAProjectsArchiveIsAllThatIsNeeded(t *testing.T) {
 		name  string
 		wrong string
 	}{
-		"in the root":                    {files: []string{"Dockerfile", projectFile, "app.py", "x"}, name: "Dockerfile"},
-		"from GitLab or GitHub":          {files: []string{"app-main/", "", "app-main/Dockerfile", projectFile, "app-main/app.py", "x"}, name: "Dockerfile"},
-		"in lower case":                  {files: []string{"app/dockerfile", projectFile, "app/app.py", "x"}, name: "dockerfile"},
-		"of podman":                      {files: []string{"./Containerfile", projectFile, "./app.py", "x"}, name: "Containerfile"},
-		"of macOS":                       {files: []string{"app/Dockerfile", projectFile, "app/app.py", "x", "__MACOSX/app/._Dockerfile", "", ".DS_Store", ""}, name: "Dockerfile"},
-		"with another name":              {files: []string{"app/Dockerfile.prod", projectFile, "app/app.py", "x"}, name: "Dockerfile.prod"},
-		"several":                        {files: []string{"Dockerfile", projectFile, "Containerfile", "FROM x", "app.py", "x"}, wrong: "Containerfile, Dockerfile"},
-		"several, and one is asked for":  {files: []string{"a/Dockerfile", projectFile, "a/Containerfile", "FROM x", "a/app.py", "x"}, asked: "Dockerfile", name: "Dockerfile"},
-		"asked for with the folder":      {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, asked: "a/docker/Dockerfile", name: "docker/Dockerfile"},
-		"below":                          {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, wrong: "docker/Dockerfile"},
-		"below, and asked for":           {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"}, asked: "docker/Dockerfile", name: "docker/Dockerfile"},
-		"none":                           {files: []string{"a/app.py", "x"}, wrong: "contains none"},
-		"asked for what is not there":    {files: []string{"Dockerfile", projectFile}, asked: "Other", wrong: `does not contain the file "Other"`},
-		"asked for what leads out of it": {files: []string{"Dockerfile", projectFile, "app.py", "x"}, asked: "../../Dockerfile", name: "Dockerfile"},
+		"in the root": {files: []string{"Dockerfile", projectFile, "app.py", "x"}, name: "Dockerfile"},
+		"from GitLab or GitHub": {files: []string{"app-main/", "", "app-main/Dockerfile", projectFile,
+			"app-main/app.py", "x"}, name: "Dockerfile"},
+		"in lower case": {files: []string{"app/dockerfile", projectFile, "app/app.py", "x"},
+			name: "dockerfile"},
+		"of podman": {files: []string{"./Containerfile", projectFile, "./app.py", "x"},
+			name: "Containerfile"},
+		"of macOS": {files: []string{"app/Dockerfile", projectFile, "app/app.py", "x",
+			"__MACOSX/app/._Dockerfile", "", ".DS_Store", ""}, name: "Dockerfile"},
+		"with another name": {files: []string{"app/Dockerfile.prod", projectFile, "app/app.py", "x"},
+			name: "Dockerfile.prod"},
+		"several": {files: []string{"Dockerfile", projectFile, "Containerfile", "FROM x", "app.py",
+			"x"}, wrong: "Containerfile, Dockerfile"},
+		"several, and one is asked for": {files: []string{"a/Dockerfile", projectFile, "a/Containerfile", "FROM x",
+			"a/app.py", "x"}, asked: "Dockerfile", name: "Dockerfile"},
+		"asked for with the folder": {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"},
+			asked: "a/docker/Dockerfile", name: "docker/Dockerfile"},
+		"below": {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"},
+			wrong: "docker/Dockerfile"},
+		"below, and asked for": {files: []string{"a/docker/Dockerfile", projectFile, "a/app.py", "x"},
+			asked: "docker/Dockerfile", name: "docker/Dockerfile"},
+		"none": {files: []string{"a/app.py", "x"}, wrong: "contains none"},
+		"asked for what is not there": {files: []string{"Dockerfile", projectFile}, asked: "Other",
+			wrong: `does not contain the file "Other"`},
+		"asked for what leads out of it": {files: []string{"Dockerfile", projectFile, "app.py", "x"},
+			asked: "../../Dockerfile", name: "Dockerfile"},
 	} {
-		for form, archive := range map[string][]byte{"zip": zipped(t, commit, c.files...), "tar": tarred(t, commit, c.files...)} {
+		for form, archive := range map[string][]byte{"zip": zipped(t, commit, c.files...),
+			"tar": tarred(t, commit, c.files...)} {
 			context, err := dockerfile.ReadContext(archive, within)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", about, form, err)
@@ -131,7 +145,8 @@ func TestWhenTheOnlyFolderIsTheContext(t *testing.T) {
 		{"FROM debian\nCOPY . /srv\n", commit, []string{"p/app.py", "x", "README", ""}, "p/app.py"},
 		{"FROM debian\nRUN --mount=type=bind,source=app.py,target=/a true\n", "", []string{"p/app.py", "x"}, "app.py"},
 		{"FROM debian\nADD https://example.org/p /\n", "", []string{"p/app.py", "x"}, "p/app.py"},
-		{"FROM debian\nCOPY app.py /\n", "", []string{"p/app.py", "x", "p/.dockerignore", "*.log\n", "p/a.log", "x"}, ".dockerignore"},
+		{"FROM debian\nCOPY app.py /\n", "", []string{"p/app.py", "x", "p/.dockerignore", "*.log\n", "p/a.log", "x"},
+			".dockerignore"},
 	} {
 		context, err := dockerfile.ReadContext(zipped(t, c.comment, c.files...), within)
 		if err != nil {
@@ -178,7 +193,8 @@ func TestArchivesOfEveryKind(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"\xfd7zXZ\x00\x00": "xz", "7z\xbc\xaf\x27\x1c": "7z", "Rar!\x1a\x07\x00": "RAR", "070701000": "cpio", "\x04\x22\x4d\x18": "lz4",
+		"\xfd7zXZ\x00\x00": "xz", "7z\xbc\xaf\x27\x1c": "7z", "Rar!\x1a\x07\x00": "RAR", "070701000": "cpio",
+		"\x04\x22\x4d\x18": "lz4",
 	} {
 		if _, err := dockerfile.ReadContext([]byte(text), within); err == nil ||
 			!strings.Contains(apperr.Of(err).Message.String(), want) {
@@ -201,7 +217,8 @@ func TestBombsOfEveryKind(t *testing.T) {
 	for i := range 200 {
 		many = append(many, strings.Repeat("d/", i%20)+string(rune('a'+i%26))+strings.Repeat("x", i), "")
 	}
-	bombs := map[string][]byte{"zip": zipped(t, "", "large", large), "zstd": zst.Bytes(), "entries": zipped(t, "", many...)}
+	bombs := map[string][]byte{"zip": zipped(t, "", "large", large), "zstd": zst.Bytes(),
+		"entries": zipped(t, "", many...)}
 	if bzip2, err := exec.LookPath("bzip2"); err == nil {
 		cmd := exec.Command(bzip2)
 		cmd.Stdin = bytes.NewReader(tarred(t, "", "large", large))
@@ -219,11 +236,13 @@ func TestBombsOfEveryKind(t *testing.T) {
 
 // TestNamesAndLinksOfAZip are what they were on the machine that packed it.
 func TestNamesAndLinksOfAZip(t *testing.T) {
-	c, err := dockerfile.ReadContext(zipped(t, "", "app.py", "x", "link", "-> app.py", "out", "-> ../../etc/passwd"), within)
+	c, err := dockerfile.ReadContext(zipped(t, "", "app.py", "x", "link", "-> app.py", "out", "-> ../../etc/passwd"),
+		within)
 	if err != nil || strings.Join(c.Paths(), " ") != "app.py link out" {
 		t.Fatal(c, err)
 	}
-	_, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY link out /\nCMD [\"x\"]"), Context: c})
+	_, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nCOPY link out " +
+		"/\nCMD [\"x\"]"), Context: c})
 	for _, f := range findings {
 		if f.Level == dockerfile.Error && !strings.Contains(f.Message.String(), "out") {
 			t.Error(f)

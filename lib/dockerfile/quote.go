@@ -15,7 +15,8 @@ func quote(s string) string {
 		if b < ' ' || b > '~' || b == '\'' {
 			simple = false
 		}
-		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '/' || b == '.' || b == '-' || b == '_' || b == ':' || b == '+' || b == ',') {
+		if !('a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '/' || b == '.' || b == '-' ||
+			b == '_' || b == ':' || b == '+' || b == ',') {
 			plain = false
 		}
 	}
@@ -64,7 +65,8 @@ func oneLine(s string) string {
 		case r == ' ' || r == '\t' || r == '\n':
 			space = true
 			continue
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || r >= 0x2028 && r <= 0x202e || r >= 0x2066 &&
+			r <= 0x2069:
 			r = '?'
 		}
 		if space && w.Len() > 0 {

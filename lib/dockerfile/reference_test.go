@@ -8,14 +8,18 @@ import (
 // TestValidReference: what docker build takes as the name of an image, and what it refuses.
 func TestValidReference(t *testing.T) {
 	digest := "@sha256:" + strings.Repeat("0", 64)
-	for _, ref := range []string{"debian", "debian:12", "debian:12.5-slim", "debian" + digest, "debian:12" + digest, "devuan/devuan:daedalus", "docker.io/library/debian",
-		"localhost/mine", "localhost:5000/a/b:c_D", "[::1]:5000/a", "Example/a", "a__b/c--d", "debian:_x", "debian:" + strings.Repeat("x", 128)} {
+	for _, ref := range []string{"debian", "debian:12", "debian:12.5-slim", "debian" + digest, "debian:12" + digest,
+		"devuan/devuan:daedalus", "docker.io/library/debian",
+		"localhost/mine", "localhost:5000/a/b:c_D", "[::1]:5000/a", "Example/a", "a__b/c--d", "debian:_x",
+		"debian:" + strings.Repeat("x", 128)} {
 		if !validReference(ref) {
 			t.Errorf("%q is refused", ref)
 		}
 	}
-	for _, ref := range []string{"", "debian:", "debian:-slim", "dyne/devuan:%REL%", "Debian", "example.org/Debian", "debian:a:b", "debian@sha256:00", "debian@", "a_.b/c", "a_b.c/d",
-		"/debian", "debian/", "a//b", "-a", "a-", "a___b", "debian 12", "debian\n", "debian:" + strings.Repeat("x", 129), strings.Repeat("a", 64), "debian@md5:" + strings.Repeat("0", 32)} {
+	for _, ref := range []string{"", "debian:", "debian:-slim", "dyne/devuan:%REL%", "Debian", "example.org/Debian",
+		"debian:a:b", "debian@sha256:00", "debian@", "a_.b/c", "a_b.c/d",
+		"/debian", "debian/", "a//b", "-a", "a-", "a___b", "debian 12", "debian\n", "debian:" + strings.Repeat("x", 129),
+		strings.Repeat("a", 64), "debian@md5:" + strings.Repeat("0", 32)} {
 		if validReference(ref) {
 			t.Errorf("%q is accepted", ref)
 		}

@@ -9,12 +9,17 @@ import (
 
 // codenames maps what a tag says to the release's codename, for each distribution.
 var codenames = map[string]map[string]string{
-	"devuan": {"jessie": "jessie", "ascii": "ascii", "beowulf": "beowulf", "chimaera": "chimaera", "daedalus": "daedalus", "excalibur": "excalibur",
-		"freia": "freia", "ceres": "ceres", "unstable": "ceres", "oldstable": "daedalus", "stable": "excalibur", "latest": "excalibur", "": "excalibur",
+	"devuan": {"jessie": "jessie", "ascii": "ascii", "beowulf": "beowulf", "chimaera": "chimaera", "daedalus": "daedalus",
+		"excalibur": "excalibur",
+		"freia":     "freia", "ceres": "ceres", "unstable": "ceres", "oldstable": "daedalus", "stable": "excalibur",
+		"latest": "excalibur", "": "excalibur",
 		"1": "jessie", "2": "ascii", "3": "beowulf", "4": "chimaera", "5": "daedalus", "6": "excalibur", "7": "freia"},
-	"debian": {"lenny": "lenny", "squeeze": "squeeze", "wheezy": "wheezy", "jessie": "jessie", "stretch": "stretch", "buster": "buster", "bullseye": "bullseye", "bookworm": "bookworm", "trixie": "trixie",
-		"forky": "forky", "sid": "sid", "unstable": "sid", "stable": "trixie", "latest": "trixie", "": "trixie", "oldstable": "bookworm", "testing": "forky", "experimental": "sid", "rc-buggy": "sid",
-		"5": "lenny", "6": "squeeze", "7": "wheezy", "8": "jessie", "9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm", "13": "trixie"},
+	"debian": {"lenny": "lenny", "squeeze": "squeeze", "wheezy": "wheezy", "jessie": "jessie", "stretch": "stretch",
+		"buster": "buster", "bullseye": "bullseye", "bookworm": "bookworm", "trixie": "trixie",
+		"forky": "forky", "sid": "sid", "unstable": "sid", "stable": "trixie", "latest": "trixie", "": "trixie",
+		"oldstable": "bookworm", "testing": "forky", "experimental": "sid", "rc-buggy": "sid",
+		"5": "lenny", "6": "squeeze", "7": "wheezy", "8": "jessie", "9": "stretch", "10": "buster", "11": "bullseye",
+		"12": "bookworm", "13": "trixie"},
 }
 
 // debianOf names the Debian release that a Devuan release is made from.
@@ -43,7 +48,10 @@ var dockerArchitectures = strings.Fields("amd64 arm32v5 arm32v6 arm32v7 arm64v8 
 
 // distribution returns "devuan" or "debian" when the image is a plain base of theirs, else "".
 func (i image) distribution() string {
-	if i.registry != "" && i.registry != "docker.io" && i.registry != "index.docker.io" && i.registry != "registry.hub.docker.com" && i.registry != "git.devuan.dev" && i.registry != "git.devuan.org" && i.registry != "public.ecr.aws" && i.registry != "mirror.gcr.io" && i.registry != "quay.io" && i.registry != "ghcr.io" {
+	if i.registry != "" && i.registry != "docker.io" && i.registry != "index.docker.io" &&
+		i.registry != "registry.hub.docker.com" && i.registry != "git.devuan.dev" && i.registry != "git.devuan.org" &&
+		i.registry != "public.ecr.aws" && i.registry != "mirror.gcr.io" && i.registry != "quay.io" &&
+		i.registry != "ghcr.io" {
 		return ""
 	}
 	name := strings.TrimPrefix(i.name, "docker/library/")

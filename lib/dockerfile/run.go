@@ -80,12 +80,14 @@ func (t *translator) runFlags(s *stage, in *instructions.RunCommand) bool {
 		return false
 	}
 	if instructions.GetSecurity(in) == instructions.SecurityInsecure {
-		t.failIn(s, in.Location(), "RunSecurity", "RUN --security=insecure is not allowed here.", "Run commands that need full privileges when the image is running.")
+		t.failIn(s, in.Location(), "RunSecurity", "RUN --security=insecure is not allowed here.",
+			"Run commands that need full privileges when the image is running.")
 		return false
 	}
 	for _, f := range in.FlagsUsed {
 		if f == "device" {
-			t.failIn(s, in.Location(), "RunDevice", "RUN --device is not supported here: builds have no access to devices.", "Run commands that need the device when the image is running.")
+			t.failIn(s, in.Location(), "RunDevice", "RUN --device is not supported here: builds have no access to devices.",
+				"Run commands that need the device when the image is running.")
 			return false
 		}
 	}
@@ -133,13 +135,16 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
 		t.warn(c.Location(), Warning, "SecretMissing",
 			"RUN --mount=type=%s: the build gets none, and RUN continues without it, as with docker build.",
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.", m.Type)
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running "+
+				"system fetch them.", m.Type)
 		return true
 	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
 		t.failIn(s, c.Location(), "RunSecretMount", "RUN --mount=type=%s is not supported: toaster does not store secrets.",
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running system fetch them.", m.Type)
+			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running "+
+				"system fetch them.", m.Type)
 	case target == "/":
-		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.", "Write target=/path. A relative path, or none, is below WORKDIR.")
+		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.",
+			"Write target=/path. A relative path, or none, is below WORKDIR.")
 	case m.From != "" && m.From != "scratch" && from == nil: // reported already
 	case target == "/proc" || target == "/sys" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
 		t.failIn(s, c.Location(), "RunMountTarget", "--mount on %s is not possible.", "Choose another target.", target)
@@ -184,7 +189,8 @@ func (s *stage) cache(m mounting, access string) {
 	case m.UID != nil || m.GID != nil || m.Mode != nil:
 		id += fmt.Sprintf("\x00%d:%d %o", uid, gid, mode)
 	}
-	line := "cache " + words(hash([]byte(id))[:32], m.at, access, strconv.FormatUint(mode&0o7777, 8), fmt.Sprintf("%d:%d", uid, gid))
+	line := "cache " + words(hash([]byte(id))[:32], m.at, access, strconv.FormatUint(mode&0o7777, 8),
+		fmt.Sprintf("%d:%d", uid, gid))
 	if m.stage != nil {
 		line += " " + m.stage.root() + " " + quote(path.Join("/", m.Source))
 	}

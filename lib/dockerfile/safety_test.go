@@ -14,7 +14,8 @@ import (
 // A word of the generated part of the builder: plain, quoted, or one of the builder's own variables.
 const word = `([A-Za-z0-9/._:+,=-]+|'[ -&(-~]*'|\$'([ -&(-\[\]-~]|\\[nt'\\]|\\x[0-9a-f]{2})*'|\$(TREE|ROOT|CONTEXT|init|REPLY)|\$STAGES/[0-9]+|\$WORK/inline/[0-9]+|"\$REPLY")`
 
-// line is all that a line of it can be: a call of one of the builder's functions with such words, or our own fixed text.
+// line is all that a line of it can be: a call of one of the builder's functions with such words, or our own fixed
+// text.
 var line = regexp.MustCompile(`^\t*(((step|ROOT=\$TREE|ROOT=\$STAGES/[0-9]+|snapshot|zf_mkdir|variable|variables|variables_of|keep_variables|workdir|run|script|bind|cache|memory|into|into_folder|` +
 	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|remember|service_text|service_keep|service_command|service_environment|application|image|forget_account|appliance)( ` + word + `)*)|# stage ` + word +
 	`|finished=1|)$`)
@@ -39,13 +40,20 @@ func generated(t *testing.T, blend []byte) string {
 }
 
 var nasty = []string{
-	"FROM debian:bookworm\nENV X=$(touch pwned) Y=`touch pwned` Z=\"'; touch pwned; '\" W=a\\\nb\nRUN echo '\nTOASTER_x\n'\nWORKDIR /x$(touch pwned)\nLABEL a=\"$(touch pwned)\"\nUSER $(id)\nEXPOSE 80\n",
-	"FROM debian:bookworm\nCOPY a* [b]* \"c d\" $(x) /'\"$(touch pwned)\"'/\nADD --chown=$(id):'x' a /\nVOLUME [\"$(touch pwned)\", \"';touch pwned;'\"]\n",
-	"FROM debian:bookworm\nRUN <<EOF\ncat <<'TOASTER_BUILDER'\nEOF\nCOPY <<'A' /a\n${x} `y` $(z)\n\x01\x02\u00e9\u2028\nA\nCMD [\"$(touch pwned)\", \"a\\nb\"]\nSTOPSIGNAL SIGTERM\nHEALTHCHECK CMD $(touch pwned)\n",
-	"FROM debian:bookworm AS a\nRUN --mount=type=cache,target=/$(x),id='q' --mount=type=tmpfs,target=/t true\nFROM debian:bookworm\nCOPY --from=a --exclude=*$(x) /a?b[c-d] /$(y)\nONBUILD RUN $(touch pwned)\nSHELL [\"$(touch pwned)\"]\nENTRYPOINT $(touch pwned)\n",
+	"FROM debian:bookworm\nENV X=$(touch pwned) Y=`touch pwned` Z=\"'; touch pwned; '\" W=a\\\nb\nRUN echo " +
+		"'\nTOASTER_x\n'\nWORKDIR /x$(touch pwned)\nLABEL a=\"$(touch pwned)\"\nUSER $(id)\nEXPOSE 80\n",
+	"FROM debian:bookworm\nCOPY a* [b]* \"c d\" $(x) /'\"$(touch pwned)\"'/\nADD --chown=$(id):'x' a /\nVOLUME " +
+		"[\"$(touch pwned)\", \"';touch pwned;'\"]\n",
+	"FROM debian:bookworm\nRUN <<EOF\ncat <<'TOASTER_BUILDER'\nEOF\nCOPY <<'A' /a\n${x} `y` " +
+		"$(z)\n\x01\x02\u00e9\u2028\nA\nCMD [\"$(touch pwned)\", \"a\\nb\"]\nSTOPSIGNAL SIGTERM\nHEALTHCHECK CMD $(touch " +
+		"pwned)\n",
+	"FROM debian:bookworm AS a\nRUN --mount=type=cache,target=/$(x),id='q' --mount=type=tmpfs,target=/t true\nFROM " +
+		"debian:bookworm\nCOPY --from=a --exclude=*$(x) /a?b[c-d] /$(y)\nONBUILD RUN $(touch pwned)\nSHELL [\"$(touch " +
+		"pwned)\"]\nENTRYPOINT $(touch pwned)\n",
 	"FROM x.invalid/a AS b\nRUN true\nFROM scratch\nCOPY --from=b / /\nCOPY --from=y.invalid/z:1 / /\n",
 	"FROM x.invalid/a\nRUN --mount=from=z.invalid/y,target=/y true\nHEALTHCHECK CMD x\n",
-	"FROM debian:bookworm\nADD http://x.invalid/$(touch${IFS}pwned)'\"` /x\nENV =~\nENV ~=~ A==b *=* [=] \nRUN [\"~\", \"=ls\", \"*\", \"!!\", \"{a,b}\", \"#x\", \"\"]\n",
+	"FROM debian:bookworm\nADD http://x.invalid/$(touch${IFS}pwned)'\"` /x\nENV =~\nENV ~=~ A==b *=* [=] \nRUN [\"~\", " +
+		"\"=ls\", \"*\", \"!!\", \"{a,b}\", \"#x\", \"\"]\n",
 }
 
 // FuzzBlend: text of a person stands in a blend only in quoted words, whatever the Dockerfile.
@@ -87,11 +95,14 @@ func FuzzBlend(f *testing.F) {
 func hostileImages(s Source, text string) images.Lock {
 	var list []images.Locked
 	for _, n := range Images(s) {
-		list = append(list, images.Locked{Reference: n.Reference, Platform: n.Platform, Digest: "sha256:0$(touch pwned)" + text,
+		list = append(list, images.Locked{Reference: n.Reference, Platform: n.Platform,
+			Digest: "sha256:0$(touch pwned)" + text,
 			Layers: []images.Part{{Digest: "$(touch pwned)"}, {Digest: text}}, Config: images.Config{
 				Env: []string{"X=$(touch pwned)'`touch pwned`" + text, "=", text, "PATH=" + text}, User: text + "$(touch pwned)",
-				WorkingDir: "/'$(touch pwned)'" + text, Cmd: []string{"$(touch pwned)", text}, OnBuild: []string{"RUN $(touch pwned)"},
-				Shell: []string{text, "`touch pwned`"}, Volumes: map[string]struct{}{text + "';touch pwned;'": {}}, StopSignal: text}})
+				WorkingDir: "/'$(touch pwned)'" + text, Cmd: []string{"$(touch pwned)", text},
+				OnBuild: []string{"RUN $(touch pwned)"},
+				Shell:   []string{text, "`touch pwned`"}, Volumes: map[string]struct{}{text + "';touch pwned;'": {}},
+				StopSignal: text}})
 	}
 	return images.NewLock(list)
 }
@@ -114,8 +125,10 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 		}
 		t.Skip("zsh is not installed")
 	}
-	functions := "step snapshot zf_mkdir variable variables variables_of keep_variables workdir run script bind cache memory into into_folder except " +
-		"put put_glob put_parents unpack inline fetch layer merge metadata remember service_text service_keep service_command service_environment application " +
+	functions := "step snapshot zf_mkdir variable variables variables_of keep_variables workdir run script bind cache " +
+		"memory into into_folder except " +
+		"put put_glob put_parents unpack inline fetch layer merge metadata remember service_text service_keep " +
+		"service_command service_environment application " +
 		"image forget_account appliance"
 	for _, text := range nasty {
 		c := newContext()
@@ -131,7 +144,8 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 			continue
 		}
 		dir := t.TempDir()
-		script := "for f in " + functions + "; do functions[$f]=:; done\ncommand_not_found_handler() { print -r -- RAN \"$@\" >>ran }\n" +
+		script := "for f in " + functions + "; do functions[$f]=:; done\ncommand_not_found_handler() { print -r -- RAN " +
+			"\"$@\" >>ran }\n" +
 			"TREE=/t STAGES=/s CONTEXT=/c WORK=/w REPLY=sysv STEPS=1\n" + generated(t, b.Text)
 		if err := os.WriteFile(filepath.Join(dir, "steps"), []byte(script), 0o644); err != nil {
 			t.Fatal(err)
@@ -156,7 +170,8 @@ func TestQuote(t *testing.T) {
 	for b := 1; b < 256; b++ {
 		all = append(all, byte(b), '0', 'f')
 	}
-	for _, s := range []string{"", "a", "~", "=ls", "a b", "it's", "$x", "`id`", "\\", "a\nb", "!", "{a,b}", "*", "#", "é", string(all), "-n", "'", "\\'", "\x7f\x80"} {
+	for _, s := range []string{"", "a", "~", "=ls", "a b", "it's", "$x", "`id`", "\\", "a\nb", "!", "{a,b}", "*", "#", "é",
+		string(all), "-n", "'", "\\'", "\x7f\x80"} {
 		out, err := exec.Command("zsh", "-f", "-c", "print -rn -- "+quote(s)).Output()
 		if err != nil || string(out) != s {
 			t.Errorf("%q: zsh reads %q as %q (%v)", s, quote(s), out, err)

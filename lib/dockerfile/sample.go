@@ -1,6 +1,7 @@
 package dockerfile
 
-// Sample is a small Dockerfile to begin with, on a release of a distribution: it builds, and serves a page on port 8080.
+// Sample is a small Dockerfile to begin with, on a release of a distribution: it builds, and serves a page on port
+// 8080.
 func Sample(distribution, codename string) string {
 	return `# A web server on port 8080. Test it: docker build -t hello . && docker run --rm -p 8080:8080 hello
 FROM ` + baseOf(distribution, codename) + `

@@ -8,7 +8,8 @@ import (
 
 // TestTheSampleIsWithoutAFault on every release that a target may have.
 func TestTheSampleIsWithoutAFault(t *testing.T) {
-	for _, c := range [][2]string{{"devuan", "daedalus"}, {"devuan", "excalibur"}, {"devuan", "ceres"}, {"debian", "bookworm"}} {
+	for _, c := range [][2]string{{"devuan", "daedalus"}, {"devuan", "excalibur"}, {"devuan", "ceres"},
+		{"debian", "bookworm"}} {
 		text := []byte(dockerfile.Sample(c[0], c[1]))
 		if d, name := dockerfile.Release(text); d != c[0] || name != c[1] {
 			t.Errorf("the sample for %v is made from %s %s", c, d, name)

@@ -140,9 +140,11 @@ func (t *translator) keptServices(s *stage) []string {
 }
 
 // inits are the programs that boot a system, where Debian, Devuan and busybox have them.
-var inits = strings.Fields("/sbin/init /bin/init /usr/sbin/init /usr/bin/init /lib/sysvinit/init /usr/lib/sysvinit/init init " +
+var inits = strings.Fields("/sbin/init /bin/init /usr/sbin/init /usr/bin/init /lib/sysvinit/init " +
+	"/usr/lib/sysvinit/init init " +
 	"/lib/systemd/systemd /usr/lib/systemd/systemd /bin/systemd /usr/bin/systemd /sbin/systemd systemd " +
-	"/sbin/runit-init /usr/sbin/runit-init runit-init /sbin/runit /usr/sbin/runit runit /sbin/openrc-init /usr/sbin/openrc-init openrc-init")
+	"/sbin/runit-init /usr/sbin/runit-init runit-init /sbin/runit /usr/sbin/runit runit /sbin/openrc-init " +
+	"/usr/sbin/openrc-init openrc-init")
 
 // isInit tells whether a command is an init system, by itself or as all that a shell is given.
 func isInit(argv []string) bool {
@@ -153,7 +155,8 @@ func isInit(argv []string) bool {
 		}
 		argv = strings.Fields(script)
 	}
-	return len(argv) > 0 && (slices.Contains(inits, argv[0]) || path.Base(argv[0]) == "busybox" && len(argv) > 1 && argv[1] == "init")
+	return len(argv) > 0 && (slices.Contains(inits, argv[0]) || path.Base(argv[0]) == "busybox" && len(argv) > 1 &&
+		argv[1] == "init")
 }
 
 // runner is the part of a program in POSIX sh that becomes argv as the image's user, in its directory, with its

@@ -120,7 +120,8 @@ func (t *translator) command(s *stage, c command) {
 	case *instructions.RunCommand:
 		t.run(s, c, in)
 	case *instructions.CopyCommand:
-		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "COPY", chown: in.Chown, chmod: in.Chmod, link: in.Link, parents: in.Parents,
+		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "COPY", chown: in.Chown, chmod: in.Chmod, link: in.Link,
+			parents: in.Parents,
 			exclude: in.ExcludePatterns, from: c.from, hasFrom: in.From != "", loc: loc, lint: lint})
 	case *instructions.AddCommand:
 		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "ADD", chown: in.Chown, chmod: in.Chmod, link: in.Link,
@@ -165,7 +166,8 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 		}
 		lintSecret("ENV", kv.Key, in.Location(), lint)
 		if kv.Key == "" || strings.Contains(kv.Key, "=") {
-			t.failIn(s, in.Location(), "Syntax", "ENV has a name that is empty or contains an equals sign after its variables are replaced.", "Correct the name.")
+			t.failIn(s, in.Location(), "Syntax", "ENV has a name that is empty or contains an equals sign after its variables "+
+				"are replaced.", "Correct the name.")
 			continue
 		}
 		s.set(kv.Key, kv.Value)
@@ -191,8 +193,10 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 	}
 }
 
-// argValue is a build argument, else the default in the line, else what an ARG before FROM says; ok is false without any.
-func (t *translator) argValue(s *stage, a instructions.KeyValuePairOptional, in *instructions.ArgCommand, lint *linter.Linter) (value string, ok bool) {
+// argValue is a build argument, else the default in the line, else what an ARG before FROM says; ok is false without
+// any.
+func (t *translator) argValue(s *stage, a instructions.KeyValuePairOptional, in *instructions.ArgCommand,
+	lint *linter.Linter) (value string, ok bool) {
 	if given, ok := t.source.BuildArgs[a.Key]; ok {
 		return given, true
 	}

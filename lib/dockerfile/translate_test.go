@@ -12,8 +12,9 @@ import (
 )
 
 var (
-	nouns = strings.Fields("return value index context reader writer request response build engine session if else while string buffer")
-	ends  = []string{"\n", ";\n\t", " = ", ", ", " + "}
+	nouns = strings.Fields("return value index context reader writer request response build engine session if else " +
+		"while string buffer")
+	ends = []string{"\n", ";\n\t", " = ", ", ", " + "}
 )
 
 // large is a Dockerfile of 64 KiB and a context of 1 MiB, compressed.
@@ -21,7 +22,8 @@ func large(t testing.TB, words bool) Source {
 	var text strings.Builder
 	text.WriteString("FROM devuan/devuan:daedalus\nARG VERSION=1\nENV APP=/srv/app\nWORKDIR $APP\n")
 	for i := 0; text.Len() < 64<<10-200; i++ {
-		fmt.Fprintf(&text, "ENV K%d=\"value ${VERSION} %d\"\nRUN apt-get update && apt-get install -y \\\n    package%d && rm -rf /var/lib/apt/lists/*\nCOPY f%d* d/%d*/ dest%d/\n", i, i, i, i%100, i%10, i)
+		fmt.Fprintf(&text, "ENV K%d=\"value ${VERSION} %d\"\nRUN apt-get update && apt-get install -y \\\n    package%d && "+
+			"rm -rf /var/lib/apt/lists/*\nCOPY f%d* d/%d*/ dest%d/\n", i, i, i, i%100, i%10, i)
 	}
 	c, err := ReadContext(archive(words), Limits{Compressed: 2 << 20, Unpacked: 64 << 20, Entries: 10000})
 	if err != nil {
@@ -40,7 +42,8 @@ func archive(words bool) []byte {
 		var data []byte
 		if words {
 			for len(data) < 22<<10 {
-				data = fmt.Appendf(data, "%s_%x(%d)%s", nouns[random.Intn(len(nouns))], random.Intn(1<<8), random.Intn(10), ends[random.Intn(len(ends))])
+				data = fmt.Appendf(data, "%s_%x(%d)%s", nouns[random.Intn(len(nouns))], random.Intn(1<<8), random.Intn(10),
+					ends[random.Intn(len(ends))])
 			}
 		} else {
 			data = make([]byte, 5<<10)

@@ -37,7 +37,8 @@ func (e *env) clone() env {
 }
 
 // platforms maps Debian's architectures to Docker's and its variant.
-var platforms = map[string][2]string{"": {"amd64"}, "amd64": {"amd64"}, "i386": {"386"}, "arm64": {"arm64"}, "armhf": {"arm", "v7"}, "armel": {"arm", "v5"},
+var platforms = map[string][2]string{"": {"amd64"}, "amd64": {"amd64"}, "i386": {"386"}, "arm64": {"arm64"},
+	"armhf": {"arm", "v7"}, "armel": {"arm", "v5"},
 	"ppc64el": {"ppc64le"}, "riscv64": {"riscv64"}, "s390x": {"s390x"}, "mips64el": {"mips64le"}}
 
 // Platform is what Docker calls a Debian architecture: "linux/arm/v7" for armhf, say.
@@ -65,8 +66,10 @@ func platformArgs(arch, target string) [][2]string {
 	if target == "" {
 		target = "default"
 	}
-	return [][2]string{{"BUILDPLATFORM", platform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""}, {"BUILDARCH", p[0]}, {"BUILDVARIANT", p[1]},
-		{"TARGETPLATFORM", platform}, {"TARGETOS", "linux"}, {"TARGETOSVERSION", ""}, {"TARGETARCH", p[0]}, {"TARGETVARIANT", p[1]}, {"TARGETSTAGE", target}}
+	return [][2]string{{"BUILDPLATFORM", platform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""}, {"BUILDARCH", p[0]},
+		{"BUILDVARIANT", p[1]},
+		{"TARGETPLATFORM", platform}, {"TARGETOS", "linux"}, {"TARGETOSVERSION", ""}, {"TARGETARCH", p[0]},
+		{"TARGETVARIANT", p[1]}, {"TARGETSTAGE", target}}
 }
 
 // globalArgs computes the variables that FROM lines see: the platform's, and the ARGs before the first FROM.

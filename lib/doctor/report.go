@@ -207,7 +207,8 @@ func (r *Report) emailsCheck() Finding {
 		return Finding{emailsName, check.Failed, i18n.T("Emails can't be sent: %d of %d have failed at least once. %s",
 			r.Mail.Failing, r.Mail.Waiting, r.Mail.Problem), fix}
 	case r.Mail.Waiting > 0 && (!r.MailOn || r.At.Sub(r.Mail.Oldest) > emailAge):
-		return Finding{emailsName, check.Failed, i18n.T("Emails are not sent: %d are queued, the oldest since %s.", r.Mail.Waiting,
+		return Finding{emailsName, check.Failed, i18n.T("Emails are not sent: %d are queued, the oldest since %s.",
+			r.Mail.Waiting,
 			moment(r.Mail.Oldest)), fix}
 	}
 	return passed(emailsName, fmt.Sprint(r.Mail.Waiting))
@@ -232,7 +233,8 @@ func (r *Report) engineCheck() Finding {
 	}
 	switch {
 	case !r.Engine.Reachable:
-		return Finding{name, check.Failed, i18n.T("The build service can't be reached, so builds wait. %s", r.Engine.Message), fix}
+		return Finding{name, check.Failed, i18n.T("The build service can't be reached, so builds wait. %s", r.Engine.Message),
+			fix}
 	case !r.Engine.Message.IsZero():
 		return Finding{name, check.Failed, r.Engine.Message, fix}
 	}

@@ -52,8 +52,10 @@ func TestMetricsAreInPrometheusFormat(t *testing.T) {
 		Disks:  []Disk{{"builds", "/b", 1, 2}}}
 	text := string(r.Metrics())
 	for _, want := range []string{
-		`toaster_info{version="a\"b\\c\nd"} 1` + "\n", "toaster_builds{state=\"failed\"} 3\n", "toaster_builds{state=\"lost\"} 0\n",
-		"toaster_queue_oldest_seconds 90\n", `toaster_engine_slots{label="vm",kind="total"} 2` + "\n", "toaster_sync_timestamp_seconds 1799999940\n",
+		`toaster_info{version="a\"b\\c\nd"} 1` + "\n", "toaster_builds{state=\"failed\"} 3\n",
+		"toaster_builds{state=\"lost\"} 0\n",
+		"toaster_queue_oldest_seconds 90\n", `toaster_engine_slots{label="vm",kind="total"} 2` + "\n",
+		"toaster_sync_timestamp_seconds 1799999940\n",
 		"toaster_check_ok{check=\"cron\"} 1\n", "toaster_check_ok{check=\"disk space\"} 1\n",
 	} {
 		if !strings.Contains(text, want) {

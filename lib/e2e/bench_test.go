@@ -31,7 +31,8 @@ func BenchmarkRequest(b *testing.B) {
 			name = "jobs, a page of 25"
 		}
 		programs = append(programs, &subject{name: name, argv: []string{dir + "/cgi-bin/" + p.program}, env: []string{
-			"TOASTER_CONF=" + config, "GOMAXPROCS=1", "REQUEST_METHOD=GET", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost", "REMOTE_ADDR=127.0.0.1",
+			"TOASTER_CONF=" + config, "GOMAXPROCS=1", "REQUEST_METHOD=GET", "SERVER_PROTOCOL=HTTP/1.1", "SERVER_NAME=localhost",
+			"REMOTE_ADDR=127.0.0.1",
 			"SCRIPT_NAME=/" + p.program, "PATH_INFO=" + p.path, "REQUEST_URI=/" + p.program + p.path,
 			"HTTP_HOST=localhost", "HTTP_ACCEPT=text/html", "HTTP_AUTHORIZATION=Bearer " + p.token,
 		}})
@@ -53,7 +54,8 @@ func BenchmarkRequest(b *testing.B) {
 	}
 	empty := programs[1].median()
 	for _, p := range programs {
-		fmt.Printf("%-26s %8.2f ms  %5.2f ×\n", p.name, float64(p.median().Microseconds())/1000, float64(p.median())/float64(empty))
+		fmt.Printf("%-26s %8.2f ms  %5.2f ×\n", p.name, float64(p.median().Microseconds())/1000,
+			float64(p.median())/float64(empty))
 	}
 }
 
@@ -82,7 +84,8 @@ func (s *subject) median() time.Duration {
 
 func compileC(b *testing.B, dir string) string {
 	source := filepath.Join(dir, "empty.c")
-	if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { puts(\"Content-Type: text/plain\\r\\n\\r\"); return 0; }\n"), 0o644); err != nil {
+	if err := os.WriteFile(source, []byte("#include <stdio.h>\nint main(void) { puts(\"Content-Type: "+
+		"text/plain\\r\\n\\r\"); return 0; }\n"), 0o644); err != nil {
 		b.Fatal(err)
 	}
 	sh(b, nil, "gcc", "-O2", "-static", "-o", dir+"/empty-c", source)
@@ -121,7 +124,8 @@ func instance(b *testing.B, dir string) (token, config string) {
 	}
 	sh(b, strings.NewReader(password+"\n"), ctl, "user", "add", "--config", config, "--email", email, "--password-stdin")
 	for i := range 25 {
-		sh(b, strings.NewReader("FROM debian:bookworm\n"), ctl, "job", "add", "--config", config, "--owner", email, "--target", target, "--name", fmt.Sprint("job ", i), "-")
+		sh(b, strings.NewReader("FROM debian:bookworm\n"), ctl, "job", "add", "--config", config, "--owner", email,
+			"--target", target, "--name", fmt.Sprint("job ", i), "-")
 	}
 	return strings.TrimSpace(sh(b, nil, ctl, "token", "add", "--config", config, "--name", "bench", email)), config
 }

@@ -14,8 +14,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// stepFile is compiled into package time: how many seconds the clock of this program was set forward, or back, is what the symbolic link
-// "clock" beside it says. The clock that measures time stays as it is, as it does in the kernel.
+// stepFile is compiled into package time: how many seconds the clock of this program was set forward, or back, is what
+// the symbolic link "clock" beside it says. The clock that measures time stays as it is, as it does in the kernel.
 const stepFile = `package time
 
 import (
@@ -64,8 +64,10 @@ func withClock(t *testing.T) {
 	if strings.Count(string(source), now) != 1 {
 		t.Fatal("package time is another one by now: time.Now has to be looked at")
 	}
-	overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{folder + "/time.go": dir + "/time.go", folder + "/step.go": dir + "/step.go"}})
-	for name, text := range map[string]string{"time.go": strings.Replace(string(source), now, now+"\tsec += clockStep()\n", 1), "step.go": stepFile, "overlay.json": string(overlay)} {
+	overlay, _ := json.Marshal(map[string]any{"Replace": map[string]string{folder + "/time.go": dir + "/time.go",
+		folder + "/step.go": dir + "/step.go"}})
+	for name, text := range map[string]string{"time.go": strings.Replace(string(source), now, now+"\tsec += clockStep()\n",
+		1), "step.go": stepFile, "overlay.json": string(overlay)} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +88,8 @@ func (s *toaster) set(step time.Duration) {
 	}
 }
 
-// The clock is set three hours forward, which is longer than a build may take, and six back, while an image is made: it is made all the same, in the time that it took.
+// The clock is set three hours forward, which is longer than a build may take, and six back, while an image is made: it
+// is made all the same, in the time that it took.
 func TestTheClockIsSetWhileABuildRuns(t *testing.T) {
 	withClock(t)
 	s := start(t)
@@ -125,7 +128,8 @@ func TestTheClockIsSetWhileABuildRuns(t *testing.T) {
 			page := s.get(job)
 			s.status(page, http.StatusOK)
 			out, _ := exec.Command(s.bin+"/toasterctl", "doctor", "--quick", "--config", config).Output()
-			return strings.Contains(string(out), "ok      runner of the local engine") && strings.Contains(string(out), "ok      cron")
+			return strings.Contains(string(out), "ok      runner of the local engine") &&
+				strings.Contains(string(out), "ok      cron")
 		})
 	}
 	log := s.follow(job + "/builds/1/log")

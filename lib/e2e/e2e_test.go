@@ -114,8 +114,8 @@ func TestFromADockerfileToAnImage(t *testing.T) {
 	s.checkRange(job+"/builds/1/artifacts/"+image, sums[image])
 }
 
-// start builds the programs, makes an instance with a person, and runs web server and runner. Of each pair of texts, the
-// first place in the configuration that has the one gets the other.
+// start builds the programs, makes an instance with a person, and runs web server and runner. Of each pair of texts,
+// the first place in the configuration that has the one gets the other.
 func start(t *testing.T, replace ...string) *toaster {
 	t.Helper()
 	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
@@ -153,7 +153,10 @@ func start(t *testing.T, replace ...string) *toaster {
 	s.url = strings.TrimRight(s.url, "/")
 	go io.Copy(io.Discard, out)
 	jar, _ := cookiejar.New(nil)
-	s.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	s.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	return s
 }
 
@@ -237,8 +240,10 @@ func buildContext(t *testing.T) []byte {
 	for _, f := range []struct {
 		name, text string
 		mode       int64
-	}{{"run.sh", "#!/bin/sh\nexec busybox httpd -f -p 8080 -h /srv/app/site\n", 0o755}, {"site/index.html", "<p>toast</p>\n", 0o644}} {
-		archive.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.text)), Typeflag: tar.TypeReg, ModTime: time.Unix(1, 0)})
+	}{{"run.sh", "#!/bin/sh\nexec busybox httpd -f -p 8080 -h /srv/app/site\n", 0o755},
+		{"site/index.html", "<p>toast</p>\n", 0o644}} {
+		archive.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Size: int64(len(f.text)), Typeflag: tar.TypeReg,
+			ModTime: time.Unix(1, 0)})
 		if _, err := archive.Write([]byte(f.text)); err != nil {
 			t.Fatal(err)
 		}

@@ -75,7 +75,8 @@ func (s *toaster) checkImage(name string) {
 	}
 	for path := range got {
 		// What a build needs for a while: mounted file systems, and the word that no daemon may start.
-		if dir, file, _ := strings.Cut(path, "/"); (dir == "proc" || dir == "sys") && file != "" || strings.HasSuffix(path, "sbin/policy-rc.d") {
+		if dir, file, _ := strings.Cut(path, "/"); (dir == "proc" || dir == "sys") && file != "" ||
+			strings.HasSuffix(path, "sbin/policy-rc.d") {
 			s.Errorf("the image has %s", path)
 		}
 	}
@@ -88,7 +89,8 @@ func (s *toaster) checkProvenance() {
 		s.Fatal(err)
 	}
 	want := sha256.Sum256([]byte(dockerfile))
-	if !json.Valid(raw) || !bytes.Contains(raw, []byte(hex.EncodeToString(want[:]))) || !bytes.Contains(raw, []byte(target)) {
+	if !json.Valid(raw) || !bytes.Contains(raw, []byte(hex.EncodeToString(want[:]))) ||
+		!bytes.Contains(raw, []byte(target)) {
 		s.Errorf("provenance.json lacks the Dockerfile's checksum or the target:\n%s", raw)
 	}
 	packages, err := os.ReadFile(filepath.Join(s.bin, "packages.txt"))

@@ -13,7 +13,8 @@ import (
 // downloads fetches a file that a build has left where an installation keeps it: the web server sends it itself.
 func (c *chroot) downloads(base string, client *http.Client) {
 	c.Helper()
-	resp, err := client.PostForm(base+"/jobs", url.Values{"name": {"kept"}, "target": {"rootfs_amd64_daedalus"}, "dockerfile": {"FROM devuan/devuan:daedalus\nRUN true\n"}})
+	resp, err := client.PostForm(base+"/jobs", url.Values{"name": {"kept"}, "target": {"rootfs_amd64_daedalus"},
+		"dockerfile": {"FROM devuan/devuan:daedalus\nRUN true\n"}})
 	c.shows(resp, err, "kept")
 	id := path.Base(resp.Request.URL.Path)
 
@@ -27,9 +28,11 @@ func (c *chroot) downloads(base string, client *http.Client) {
 		c.Fatal(err)
 	}
 	for _, row := range [][]any{
-		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, 'succeeded', 1, 2, 3)", name},
+		{"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, ended_at) VALUES (7, ?, 1, " +
+			"'succeeded', 1, 2, 3)", name},
 		{"INSERT INTO local_artifact (ticket, path, size, sha256) VALUES (7, 'disk.img', 7, '')"},
-		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", id},
+		{"INSERT INTO build (job_id, number, revision, state, ticket, engine_number, queued_at, started_at, ended_at, " +
+			"finalized) VALUES (?, 1, 1, 'succeeded', '7', 1, 1, 2, 3, 1)", id},
 		{"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?, 1, 'disk.img', 7, '')", id},
 	} {
 		if _, err := db.Exec(row[0].(string), row[1:]...); err != nil {

@@ -44,7 +44,8 @@ func TestDebianPackage(t *testing.T) {
 		do   func(*chroot, string)
 	}{
 		{"lintian", func(c *chroot, deb string) { sh(c, nil, "lintian", "--allow-root", "--fail-on", "error", deb) }},
-		{"install", (*chroot).install}, {"lighttpd", (*chroot).lighttpd}, {"apache", (*chroot).apache}, {"runner", (*chroot).runner},
+		{"install", (*chroot).install}, {"lighttpd", (*chroot).lighttpd}, {"apache", (*chroot).apache},
+		{"runner", (*chroot).runner},
 		{"upgrade", (*chroot).upgrade}, {"remove", (*chroot).remove}, {"again", (*chroot).again}, {"purge", (*chroot).purge},
 	} {
 		ok := t.Run(step.what, func(t *testing.T) {
@@ -68,7 +69,8 @@ func TestPackagesOfCommitsAreInOrder(t *testing.T) {
 	sh(t, nil, "git", "-C", dir, "init", "-q")
 	var names []string
 	for _, date := range []string{"2026-01-02T03:04:05Z", "2026-01-02T03:04:06Z"} {
-		sh(t, nil, "env", "GIT_COMMITTER_DATE="+date, "git", "-C", dir, "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "-q", "--allow-empty", "-m", date)
+		sh(t, nil, "env", "GIT_COMMITTER_DATE="+date, "git", "-C", dir, "-c", "user.name=Ann", "-c",
+			"user.email=ann@example.org", "commit", "-q", "--allow-empty", "-m", date)
 		cmd := exec.Command("sh", "-c", `"$0" "$(git describe --always)"`, script)
 		cmd.Dir = dir
 		out, err := cmd.Output()
@@ -95,7 +97,8 @@ func makePackage(t *testing.T, dir string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sh(t, nil, "make", "-C", top, "deb", "BUILD="+build, "VERSION=1.0", "DEB_LZMA2=preset=0", "MAINTAINER=Ann <ann@toaster.do>")
+	sh(t, nil, "make", "-C", top, "deb", "BUILD="+build, "VERSION=1.0", "DEB_LZMA2=preset=0",
+		"MAINTAINER=Ann <ann@toaster.do>")
 	files, _ := filepath.Glob(dir + "/build/toaster_1.0_*.deb")
 	if len(files) != 1 {
 		t.Fatalf("make deb left %v", files)
@@ -189,8 +192,10 @@ func (c *chroot) install(deb string) {
 		c.run("test", "-e", path)
 	}
 	c.run("sh", "-c", "ls /etc/rc2.d/S*toaster-runner")
-	c.feed(password+"\n", "runuser", "-u", "www-data", "--", "toasterctl", "user", "add", "--email", email, "--admin", "--password-stdin")
-	c.run("runuser", "-u", "www-data", "--", "sh", "-c", strings.SplitN(lineOf(c, "/etc/cron.d/toaster", "* * * * * "), "www-data ", 2)[1])
+	c.feed(password+"\n", "runuser", "-u", "www-data", "--", "toasterctl", "user", "add", "--email", email, "--admin",
+		"--password-stdin")
+	c.run("runuser", "-u", "www-data", "--", "sh", "-c",
+		strings.SplitN(lineOf(c, "/etc/cron.d/toaster", "* * * * * "), "www-data ", 2)[1])
 	c.run("dpkg", "--verify", "toaster")
 }
 
@@ -244,7 +249,8 @@ func (c *chroot) serves(port string, more func(base string, client *http.Client)
 	base := "http://127.0.0.1:" + port + "/toaster"
 	jar, _ := cookiejar.New(nil)
 	client := &http.Client{Jar: jar}
-	for _, page := range []struct{ path, want string }{{"/", "</html>"}, {"/static/toaster.css", "{"}, {"/help", "Dockerfile"}} {
+	for _, page := range []struct{ path, want string }{{"/", "</html>"}, {"/static/toaster.css", "{"},
+		{"/help", "Dockerfile"}} {
 		resp, err := client.Get(base + page.path)
 		c.shows(resp, err, page.want)
 	}
@@ -305,14 +311,16 @@ func (c *chroot) upgrade(deb string) {
 	c.oldUser()
 	next := filepath.Join(filepath.Dir(deb), "next")
 	sh(c, nil, "dpkg-deb", "-R", deb, next)
-	sh(c, nil, "sed", "-i", "s/^Version: .*/Version: 1.1/; s/^\tversion=1.0/\tversion=1.1/", next+"/DEBIAN/control", next+"/DEBIAN/postinst")
+	sh(c, nil, "sed", "-i", "s/^Version: .*/Version: 1.1/; s/^\tversion=1.0/\tversion=1.1/", next+"/DEBIAN/control",
+		next+"/DEBIAN/postinst")
 	newerSchema(c.T, filepath.Join(next, "usr/bin/toasterctl"))
 	sh(c, nil, "dpkg-deb", "-Znone", "-b", next, next+".deb")
 	c.dpkg(next+".deb", "-i", "/root/toaster.deb")
 	if name := lineOf(c, "/etc/toaster/toaster.toml", "name = "); name != `name = "our own"` {
 		c.Errorf("the configuration was changed: %s", name)
 	}
-	if people := c.run("runuser", "-u", "www-data", "--", "toasterctl", "user", "list"); !strings.Contains(people, "old@example.org") {
+	if people := c.run("runuser", "-u", "www-data", "--", "toasterctl", "user", "list"); !strings.Contains(people,
+		"old@example.org") {
 		c.Errorf("the people are gone: %s", people)
 	}
 	c.is("/var/backups/toaster/before-1.1.tar.gz", "root:root 600")
@@ -332,14 +340,16 @@ func newerSchema(t *testing.T, program string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, migrate, overlay := filepath.Join(dir, "more.sql"), filepath.Join(dir, "migrate.go"), filepath.Join(dir, "overlay.json")
+	more, migrate, overlay := filepath.Join(dir, "more.sql"), filepath.Join(dir, "migrate.go"),
+		filepath.Join(dir, "overlay.json")
 	text, err := json.Marshal(map[string]map[string]string{"Replace": {
 		filepath.Join(store, "migrations/0002_more.sql"): more, filepath.Join(store, "migrate.go"): migrate}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	newer := regexp.MustCompile(`schemaVersion( +)= 1\n`).ReplaceAllString(string(source), "schemaVersion$1= 2\n")
-	for path, content := range map[string]string{more: "ALTER TABLE user ADD COLUMN more TEXT;\n", migrate: newer, overlay: string(text)} {
+	for path, content := range map[string]string{more: "ALTER TABLE user ADD COLUMN more TEXT;\n", migrate: newer,
+		overlay: string(text)} {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
 			t.Fatal(err)
 		}
@@ -360,7 +370,8 @@ func (c *chroot) oldUser() {
 	}
 }
 
-// remove takes place while programs that stay are running, which the administrator has chosen: the web server goes on without them.
+// remove takes place while programs that stay are running, which the administrator has chosen: the web server goes on
+// without them.
 func (c *chroot) remove(string) {
 	c.run("cp", "/usr/share/toaster/conf/lighttpd/50-toaster-fastcgi.conf", "/etc/lighttpd/conf-available/")
 	c.run("lighty-disable-mod", "toaster")
@@ -373,27 +384,32 @@ func (c *chroot) remove(string) {
 	}
 	defer c.run("cmp", "/etc/passwd", "/root/before")
 	c.run("dpkg", "-r", "toaster")
-	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster", "/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
+	for _, gone := range []string{"/usr/bin/toasterctl", "/usr/lib/cgi-bin/toaster",
+		"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, gone)
 	}
-	for _, there := range []string{"/var/lib/toaster/toaster.db", "/etc/toaster/keys", "/etc/toaster/toaster.toml", "/etc/apache2/conf-available/toaster.conf"} {
+	for _, there := range []string{"/var/lib/toaster/toaster.db", "/etc/toaster/keys", "/etc/toaster/toaster.toml",
+		"/etc/apache2/conf-available/toaster.conf"} {
 		c.run("test", "-e", there)
 	}
 	c.run("apache2ctl", "configtest")
 	c.run("lighttpd", "-tt", "-f", "/etc/lighttpd/lighttpd.conf")
 }
 
-// again installs it once more, after which the site is where it was, but not where the administrator has switched it off.
+// again installs it once more, after which the site is where it was, but not where the administrator has switched it
+// off.
 func (c *chroot) again(string) {
 	c.run("dpkg", "-i", "/root/toaster.deb")
-	for _, on := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
+	for _, on := range []string{"/etc/apache2/conf-enabled/toaster.conf",
+		"/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("test", "-e", on)
 	}
 	c.run("a2disconf", "toaster")
 	c.run("lighty-disable-mod", "toaster-fastcgi")
 	c.run("rm", "/etc/lighttpd/conf-available/50-toaster-fastcgi.conf")
 	c.run("dpkg", "-i", "/root/toaster.deb")
-	for _, off := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
+	for _, off := range []string{"/etc/apache2/conf-enabled/toaster.conf", "/etc/lighttpd/conf-enabled/50-toaster.conf",
+		"/etc/lighttpd/conf-enabled/50-toaster-fastcgi.conf"} {
 		c.run("sh", "-c", `! [ -e "$0" ] && ! [ -L "$0" ]`, off)
 	}
 }
@@ -404,7 +420,8 @@ func (c *chroot) purge(string) {
 	c.run("dpkg", "-P", "toaster")
 	c.run("test", "-e", "/root/canary/file")
 	c.run("sh", "-c", "! grep toaster /etc/passwd /etc/group /etc/subuid /etc/subgid")
-	if left := c.run("sh", "-c", "find / -xdev -path /proc -prune -o -path /root/toaster.deb -prune -o -name '*toaster*' -print"); left != "" {
+	if left := c.run("sh", "-c", "find / -xdev -path /proc -prune -o -path /root/toaster.deb -prune -o -name "+
+		"'*toaster*' -print"); left != "" {
 		c.Errorf("left: %s", left)
 	}
 }

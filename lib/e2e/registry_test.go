@@ -24,12 +24,15 @@ import (
 func TestOnAnImageOfARegistry(t *testing.T) {
 	host := imagetest.Serve(t)
 	small := imagetest.Push(t, host+"/small:1", imageOf(t, v1.Config{Env: []string{"FROM_IMAGE=yes"}, WorkingDir: "/srv",
-		Cmd: []string{"/bin/app"}}, map[string]string{"etc/small-release": "1\n", "gone": "x"}, map[string]string{".wh.gone": ""}))
+		Cmd: []string{"/bin/app"}}, map[string]string{"etc/small-release": "1\n", "gone": "x"},
+		map[string]string{".wh.gone": ""}))
 	imagetest.Push(t, host+"/tools:1", imageOf(t, v1.Config{}, map[string]string{"bin/app": "tool\n"}))
-	s := start(t, "insecure = []", `insecure = ["`+host+`"]`, "allow = []", `allow = ["10.0.2.2:`+host[strings.IndexByte(host, ':')+1:]+`"]`)
+	s := start(t, "insecure = []", `insecure = ["`+host+`"]`, "allow = []",
+		`allow = ["10.0.2.2:`+host[strings.IndexByte(host, ':')+1:]+`"]`)
 	s.logIn()
 	resp := s.post("/jobs", url.Values{"target": {target}, "name": {"small"},
-		"text": {"FROM " + host + "/small:1\nCOPY --from=" + host + "/tools:1 /bin/app /bin/app\nCOPY <<x /x\n$FROM_IMAGE\nx\n"}})
+		"text": {"FROM " + host + "/small:1\nCOPY --from=" + host +
+			"/tools:1 /bin/app /bin/app\nCOPY <<x /x\n$FROM_IMAGE\nx\n"}})
 	s.status(resp, http.StatusCreated)
 	location, err := resp.Location()
 	if err != nil {
@@ -77,7 +80,8 @@ func (s *toaster) isAppliance(name string) {
 			s.Errorf("%s is %q, want %q", path, text[root+path], want)
 		}
 	}
-	if got[root+"gone"] != nil || got["etc/small-release"] != nil || got["etc/toaster/stamp"] == nil || got["etc/init.d/toaster-app"] == nil {
+	if got[root+"gone"] != nil || got["etc/small-release"] != nil || got["etc/toaster/stamp"] == nil ||
+		got["etc/init.d/toaster-app"] == nil {
 		s.Error("the tree of the Dockerfile and the system's are not apart, or not whole")
 	}
 }

@@ -28,7 +28,8 @@ import (
 
 // "make e2e-sdk SDK_DIR=…" builds a live ISO and a virtual machine's disk with the real SDKs, SDK_DIR/live-sdk and
 // SDK_DIR/vm-sdk with their submodules, and Debian in Devuan's place; looks into them; and starts them in qemu, without
-// KVM, until there is a prompt, the Dockerfile's service gives its page, and root logs in with a key. As root; it takes half an hour.
+// KVM, until there is a prompt, the Dockerfile's service gives its page, and root logs in with a key. As root; it takes
+// half an hour.
 
 const site = `FROM debian:bookworm
 ARG GREETING="it's $(hostname) & co"
@@ -81,7 +82,8 @@ func recipeFor(t *testing.T, kind string) sdk.Recipe {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "targets.toml")
-	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("\non = false\n"), []byte("\non = true\n")), 0o600); err != nil {
+	if err := os.WriteFile(path, bytes.ReplaceAll(text, []byte("\non = false\n"), []byte("\non = true\n")),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	targets, err := sdk.LoadTargets(path)
@@ -96,7 +98,8 @@ func recipeFor(t *testing.T, kind string) sdk.Recipe {
 	if blend == nil {
 		t.Fatal(findings)
 	}
-	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "e2e"}
+	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile,
+		Base: blend.Base, Version: "e2e"}
 }
 
 func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {
@@ -117,7 +120,8 @@ func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out[max(0, len(out)-4000):])
 	}
-	if loops, _ := exec.Command("losetup", "--list", "--output", "BACK-FILE").Output(); strings.Contains(string(loops), dir) {
+	if loops, _ := exec.Command("losetup", "--list", "--output", "BACK-FILE").Output(); strings.Contains(string(loops),
+		dir) {
 		t.Errorf("the build left a loop device:\n%s", loops)
 	}
 	entries, _ := os.ReadDir(dir)
@@ -162,7 +166,8 @@ func provenance(t *testing.T, dir string) {
 			Answer  string `json:"answer"`
 		} `json:"boot_check"`
 	}
-	if err := json.Unmarshal(text, &p); err != nil || p.Boot.Seconds == nil || p.Boot.Port != 8080 || !strings.HasPrefix(p.Boot.Answer, "HTTP/1.") {
+	if err := json.Unmarshal(text, &p); err != nil || p.Boot.Seconds == nil || p.Boot.Port != 8080 ||
+		!strings.HasPrefix(p.Boot.Answer, "HTTP/1.") {
 		t.Errorf("%v in %s", err, text)
 	}
 	if shot, err := os.Stat(filepath.Join(dir, "dist", "boot.png")); err != nil || shot.Size() < 1000 {
@@ -188,14 +193,16 @@ func lookInside(t *testing.T, image string, r sdk.Recipe) {
 	}
 	for name, want := range map[string]string{
 		"root/.ssh/authorized_keys": r.Root.Keys,
-		"etc/toaster/stamp":         r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n", "etc/resolv.conf": "",
+		"etc/toaster/stamp":         r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n",
+		"etc/resolv.conf": "",
 	} {
 		got, err := os.ReadFile(filepath.Join(work, "tree", name))
 		if err != nil || string(got) != want {
 			t.Errorf("%s is %q, %v", name, got, err)
 		}
 	}
-	if shadow, err := os.ReadFile(filepath.Join(work, "tree/etc/shadow")); err != nil || !strings.HasPrefix(string(shadow), "root:*:") {
+	if shadow, err := os.ReadFile(filepath.Join(work, "tree/etc/shadow")); err != nil ||
+		!strings.HasPrefix(string(shadow), "root:*:") {
 		t.Errorf("root's password is not locked: %.20s, %v", shadow, err)
 	}
 }
@@ -206,7 +213,8 @@ func bootImage(t *testing.T, image string, key ssh.Signer) {
 	port, door := openPort(t), openPort(t)
 	console := filepath.Join(t.TempDir(), "console")
 	args := []string{"-m", "1024", "-display", "none", "-serial", "file:" + console, "-no-reboot", "-snapshot",
-		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080,hostfwd=tcp:127.0.0.1:%d-:22", port, door), "-device", "e1000,netdev=net"}
+		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080,hostfwd=tcp:127.0.0.1:%d-:22", port, door),
+		"-device", "e1000,netdev=net"}
 	if strings.HasSuffix(image, ".iso") {
 		args = append(args, "-cdrom", image, "-boot", "d")
 	} else {
@@ -263,7 +271,8 @@ func newKey(t *testing.T) ssh.Signer {
 func logIn(t *testing.T, port int, key ssh.Signer) string {
 	t.Helper()
 	settings := &ssh.ClientConfig{
-		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(), Timeout: 2 * time.Minute,
+		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
+		Timeout: 2 * time.Minute,
 	}
 	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), settings)
 	for began := time.Now(); err != nil && time.Since(began) < 10*time.Minute; time.Sleep(5 * time.Second) {

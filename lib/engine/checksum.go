@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ParseChecksum reads a line of SHA256SUMS, as sha256sum(1) writes it: digest, two spaces or a space and an asterisk, and
-// the name; after a backslash at the line's beginning the name is escaped. The digest is in lower case.
+// ParseChecksum reads a line of SHA256SUMS, as sha256sum(1) writes it: digest, two spaces or a space and an asterisk,
+// and the name; after a backslash at the line's beginning the name is escaped. The digest is in lower case.
 func ParseChecksum(line string) (name, digest string, ok bool) {
 	line, escaped := strings.CutPrefix(line, `\`)
 	if len(line) < 67 || line[64] != ' ' || line[65] != ' ' && line[65] != '*' {

@@ -33,7 +33,8 @@ func TestParseMark(t *testing.T) {
 		"TOASTER-STEP a/b c", " TOASTER-STEP 1/2 1 x",
 		"x\rTOASTER-STEP 1/2 1 x", "TOASTER-FAILED 1/2 1", "TOASTER-FAILED 1/2 1 exit", "TOASTER-PHASE pack",
 		"TOASTER-PHASE pack NaN", "TOASTER-PHASE A 1",
-		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-WHY", "TOASTER-WHY x %s", "TOASTER-WHY x\ty", "TOASTER-CACHED x", "toaster: base"} {
+		"TOASTER-PHASE pack -1", "TOASTER-PHASE pack 1e300", "TOASTER-WHY", "TOASTER-WHY x %s", "TOASTER-WHY x\ty",
+		"TOASTER-CACHED x", "toaster: base"} {
 		if got := ParseMark([]byte(line)); got != (Mark{}) {
 			t.Errorf("%q was taken for %+v", line, got)
 		}

@@ -163,8 +163,8 @@ func written(list []any, l Language) string {
 // MarshalText implements encoding.TextMarshaler: JSON for programs is in English.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// Value implements driver.Valuer: a JSON array of the key, with %s for each verb, and its arguments, each a string, an array like this
-// one, or an object with a layout and its time. No text is empty.
+// Value implements driver.Valuer: a JSON array of the key, with %s for each verb, and its arguments, each a string, an
+// array like this one, or an object with a layout and its time. No text is empty.
 func (t Text) Value() (driver.Value, error) { return t.code, nil }
 
 // Scan implements sql.Scanner.

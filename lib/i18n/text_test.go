@@ -64,7 +64,8 @@ func TestAMessagesArgumentsComeBeforeItsAdvices(t *testing.T) {
 
 // FuzzText: whatever is in the database is shown, and never ends the program.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"", "rootfs_amd64", "[]", `["%s"]`, `["%s %s",["x"],{"2 Jan":3}]`, `[null,[[]]]`, `{"a":1}`, "null"} {
+	for _, s := range []string{"", "rootfs_amd64", "[]", `["%s"]`, `["%s %s",["x"],{"2 Jan":3}]`, `[null,[[]]]`, `{"a":1}`,
+		"null"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

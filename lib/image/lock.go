@@ -62,7 +62,8 @@ func NewLock(images []Locked) Lock {
 
 // Lock is what a lock remembers of an image.
 func (i *Image) Lock() Locked {
-	l := Locked{Reference: i.Reference, Platform: i.Platform, Digest: i.Digest, Size: i.Size, Layers: []Part{}, Config: i.Config}
+	l := Locked{Reference: i.Reference, Platform: i.Platform, Digest: i.Digest, Size: i.Size, Layers: []Part{},
+		Config: i.Config}
 	for _, layer := range i.Layers {
 		l.Layers = append(l.Layers, Part{layer.Digest, layer.Size})
 	}

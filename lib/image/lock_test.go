@@ -11,11 +11,13 @@ const digest = "sha256:000000000000000000000000000000000000000000000000000000000
 
 func example() Lock {
 	return NewLock([]Locked{
-		{Reference: "python:3.12-slim", Platform: "linux/amd64", Digest: strings.Replace(digest, "0", "1", 1), Size: 50 << 20, Config: Config{
-			OS: "linux", Architecture: "amd64", Env: []string{"PATH=/usr/local/bin:/usr/bin", "HTML=<&>"}, Cmd: []string{"python3"},
-			ExposedPorts: map[string]struct{}{"80/tcp": {}, "443/tcp": {}}, Labels: map[string]string{"b": "2", "a": "1"},
-			Healthcheck: &Healthcheck{Test: []string{"CMD", "true"}, Interval: 5 * time.Second, Retries: 3},
-		}},
+		{Reference: "python:3.12-slim", Platform: "linux/amd64", Digest: strings.Replace(digest, "0", "1", 1), Size: 50 << 20,
+			Config: Config{
+				OS: "linux", Architecture: "amd64", Env: []string{"PATH=/usr/local/bin:/usr/bin", "HTML=<&>"},
+				Cmd:          []string{"python3"},
+				ExposedPorts: map[string]struct{}{"80/tcp": {}, "443/tcp": {}}, Labels: map[string]string{"b": "2", "a": "1"},
+				Healthcheck: &Healthcheck{Test: []string{"CMD", "true"}, Interval: 5 * time.Second, Retries: 3},
+			}},
 		{Reference: "golang:1.22", Platform: "linux/arm/v7", Digest: digest, Size: 1},
 		{Reference: "golang:1.22", Platform: "linux/amd64", Digest: digest, Size: 1},
 	})
@@ -23,7 +25,8 @@ func example() Lock {
 
 func TestALockIsReadableAndComesBack(t *testing.T) {
 	text := example().Encode()
-	for _, want := range []string{"\n    {\n      \"reference\": \"golang:1.22\",\n      \"platform\": \"linux/amd64\",\n", `"HTML=<&>"`,
+	for _, want := range []string{"\n    {\n      \"reference\": \"golang:1.22\",\n      \"platform\": \"linux/amd64\",\n",
+		`"HTML=<&>"`,
 		"\"a\": \"1\",\n          \"b\": \"2\""} {
 		if !bytes.Contains(text, []byte(want)) {
 			t.Errorf("%s\nis not in\n%s", want, text)
@@ -104,7 +107,8 @@ func TestALockIsBounded(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(example().Encode())
 	f.Add(Lock(nil).Encode())
-	f.Add([]byte(`{"images":[{"reference":"a","platform":"linux/arm64/v8","digest":"` + digest + `","size":0,"configuration":{}}],"version":1}`))
+	f.Add([]byte(`{"images":[{"reference":"a","platform":"linux/arm64/v8","digest":"` + digest +
+		`","size":0,"configuration":{}}],"version":1}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := Parse(text)
 		if err != nil {

@@ -33,38 +33,57 @@ E: Package 'python2' has no installation candidate`},
 Building dependency tree...
 Reading state information...
 E: Unable to locate package curl`},
-	{"no-version", "version 9", "RUN apt-get update && apt-get install -y busybox=9", "Hit:1 http://mirror.example/debian bookworm InRelease\nE: Version '9' for 'busybox' was not found"},
+	{"no-version", "version 9", "RUN apt-get update && apt-get install -y busybox=9",
+		"Hit:1 http://mirror.example/debian bookworm InRelease\nE: Version '9' for 'busybox' was not found"},
 	{"network", "can't be reached", "RUN apt-get update && apt-get install -y curl", `Ign:1 http://mirror.example/debian bookworm InRelease
 Err:1 http://mirror.example/debian bookworm InRelease
   Temporary failure resolving 'mirror.example'
 W: Failed to fetch http://mirror.example/debian/dists/bookworm/InRelease  Temporary failure resolving 'mirror.example'
 W: Some index files failed to download. They have been ignored, or old ones used instead.
 E: Unable to locate package curl`},
-	{"network", "can't be reached", "RUN curl -fsS http://nosuch.invalid/x", "curl: (6) Could not resolve host: nosuch.invalid"},
-	{"network", "can't be reached", "RUN curl", "curl: (7) Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't connect to server"},
+	{"network", "can't be reached", "RUN curl -fsS http://nosuch.invalid/x",
+		"curl: (6) Could not resolve host: nosuch.invalid"},
+	{"network", "can't be reached", "RUN curl", "curl: (7) Failed to connect to 127.0.0.1 port 9 after 0 ms: Couldn't " +
+		"connect to server"},
 	{"network", "can't be reached", "RUN wget", "Connecting to 127.0.0.1:9... failed: Connection refused."},
-	{"network", "can't be reached", "RUN pip install x", "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(': Failed to establish a new connection: [Errno -2] Name or service not known')': /simple/x/\nERROR: No matching distribution found for x"},
-	{"gone", "404", "ADD http://example.org/x /x", "curl: (22) The requested URL returned error: 404\ntoaster: cannot fetch http://example.org/x"},
+	{"network", "can't be reached", "RUN pip install x",
+		"WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError(': Failed to establish a new " +
+			"connection: [Errno -2] Name or service not known')': /simple/x/\nERROR: No matching distribution found for x"},
+	{"gone", "404", "ADD http://example.org/x /x",
+		"curl: (22) The requested URL returned error: 404\ntoaster: cannot fetch http://example.org/x"},
 	{"gone", "404", "RUN apt-get install -y curl", `Err:1 http://mirror.example/debian bookworm/main amd64 curl amd64 7.88.1-10
   404  Not Found [IP: 199.232.46.132 80]
 E: Failed to fetch http://mirror.example/debian/pool/main/c/curl/curl_7.88.1-10_amd64.deb  404  Not Found [IP: 199.232.46.132 80]
 E: Unable to fetch some archives, maybe run apt-get update or try with --fix-missing?`},
-	{"signature", "signature", "RUN apt-get update", "W: GPG error: http://example.org/debian stable InRelease: The following signatures couldn't be verified because the public key is not available: NO_PUBKEY 7EA0A9C3F273FCD8\nE: The repository 'http://example.org/debian stable InRelease' is not signed."},
+	{"signature", "signature", "RUN apt-get update",
+		"W: GPG error: http://example.org/debian stable InRelease: The following signatures couldn't be verified because " +
+			"the public key is not available: NO_PUBKEY 7EA0A9C3F273FCD8\nE: The repository 'http://example.org/debian stable " +
+			"InRelease' is not signed."},
 	{"disk-full", "disk is full", "RUN cp", "cp: error writing '/srv/x': No space left on device"},
-	{"disk-full", "disk is full", "RUN apt-get install -y texlive-full", "E: You don't have enough free space in /var/cache/apt/archives/."},
-	{"memory", "memory", "RUN make -j8", "c++: fatal error: Killed signal terminated program cc1plus\ncompilation terminated.\nmake: *** [Makefile:7: a.o] Error 1"},
+	{"disk-full", "disk is full", "RUN apt-get install -y texlive-full",
+		"E: You don't have enough free space in /var/cache/apt/archives/."},
+	{"memory", "memory", "RUN make -j8", "c++: fatal error: Killed signal terminated program cc1plus\ncompilation " +
+		"terminated.\nmake: *** [Makefile:7: a.o] Error 1"},
 	{"systemd", "systemd", "RUN systemctl enable nginx", "/bin/sh: 1: systemctl: not found"},
-	{"systemd", "systemd", "RUN systemctl start nginx", "System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is down"},
+	{"systemd", "systemd", "RUN systemctl start nginx",
+		"System has not been booted with systemd as init system (PID 1). Can't operate.\nFailed to connect to bus: Host is " +
+			"down"},
 	{"architecture", "another processor", "RUN ./tool", "sh: 1: ./tool: Exec format error"},
 	{"architecture", "another processor", "RUN ./tool", "bash: ./tool: cannot execute binary file: Exec format error"},
-	{"not-confirmed", "confirmation", "RUN apt-get update && apt-get install nginx", "After this operation, 1596 kB of additional disk space will be used.\nDo you want to continue? [Y/n] Abort."},
-	{"dependencies", "conflict with each other", "RUN apt-get update && apt-get install -y a b", "The following packages have unmet dependencies:\n b : Conflicts: a\nE: Unable to correct problems, you have held broken packages."},
+	{"not-confirmed", "confirmation", "RUN apt-get update && apt-get install nginx",
+		"After this operation, 1596 kB of additional disk space will be used.\nDo you want to continue? [Y/n] Abort."},
+	{"dependencies", "conflict with each other", "RUN apt-get update && apt-get install -y a b",
+		"The following packages have unmet dependencies:\n b : Conflicts: a\nE: Unable to correct problems, you have held " +
+			"broken packages."},
 	{"apt-not-root", "may not install", "RUN apt-get install -y sl", `E: Could not open lock file /var/lib/dpkg/lock-frontend - open (13: Permission denied)
 E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are you root?`},
-	{"apt-not-root", "may not install", "RUN apt-get update", "Reading package lists...\nE: Could not open lock file /var/lib/apt/lists/lock - open (13: Permission denied)\nE: Unable to lock directory /var/lib/apt/lists/"},
+	{"apt-not-root", "may not install", "RUN apt-get update",
+		"Reading package lists...\nE: Could not open lock file /var/lib/apt/lists/lock - open (13: Permission denied)\nE: " +
+			"Unable to lock directory /var/lib/apt/lists/"},
 	{"permission", "Permission denied", "RUN mkdir /srv/x", "mkdir: cannot create directory '/srv/x': Permission denied"},
 	{"permission", "Permission denied", "RUN echo > /etc/x", "/bin/sh: 1: cannot create /etc/x: Permission denied"},
-	{"pip-managed", "pip", "RUN pip install x", "error: externally-managed-environment\n\n× This environment is externally managed"},
+	{"pip-managed", "pip", "RUN pip install x", "error: externally-managed-environment\n\n× This environment is " +
+		"externally managed"},
 	{"copy-source", "“site/missing”", "COPY site/missing /srv/", "toaster: site/missing: not found"},
 	{"no-user", "“nouser”", "RUN chown nouser e", "chown: invalid user: 'nouser'"},
 	{"no-user", "“nouser”", "USER nouser", "toaster: there is no user nouser in /etc/passwd"},
@@ -73,7 +92,8 @@ E: Unable to acquire the dpkg frontend lock (/var/lib/dpkg/lock-frontend), are y
 	{"no-command", "“python9”", "RUN ./a.py", "/usr/bin/env: 'python9': No such file or directory"},
 	{"no-interpreter", "interpreter", "RUN ./run.sh", "/bin/sh: 1: ./run.sh: not found"},
 	{"no-interpreter", "interpreter", "RUN ./run.sh", "bash: ./run.sh: cannot execute: required file not found"},
-	{"no-interpreter", "interpreter", "RUN ./run.sh", "/usr/bin/env: 'bash\\r': No such file or directory\n/usr/bin/env: use -[v]S to pass options in shebang lines"},
+	{"no-interpreter", "interpreter", "RUN ./run.sh",
+		"/usr/bin/env: 'bash\\r': No such file or directory\n/usr/bin/env: use -[v]S to pass options in shebang lines"},
 	{"no-file", "“nofile”", "RUN cat nofile", "cat: nofile: No such file or directory"},
 }
 
@@ -105,7 +125,8 @@ func TestKnownCausesAreFound(t *testing.T) {
 
 // Every row of the table has an example above, so that none is there for show.
 func TestEveryCauseHasAnExample(t *testing.T) {
-	have := map[string]bool{"time-limit": true, "silence": true, "long-log": true, "host": true, "host-disk": true, "host-network": true}
+	have := map[string]bool{"time-limit": true, "silence": true, "long-log": true, "host": true, "host-disk": true,
+		"host-network": true}
 	for _, x := range excerpts {
 		have[x.cause] = true
 	}
@@ -117,18 +138,23 @@ func TestEveryCauseHasAnExample(t *testing.T) {
 }
 
 func TestWhatIsNotKnownIsNotExplained(t *testing.T) {
-	for _, output := range []string{"", "make: *** [all] Error 2", "2 tests passed, 1 failed", "Reading package lists..."} {
-		if c := Diagnose("", "Line 3 of the Dockerfile failed (exit code 2): RUN make", "RUN make", []byte(output)); c != nil {
+	for _, output := range []string{"", "make: *** [all] Error 2", "2 tests passed, 1 failed",
+		"Reading package lists..."} {
+		if c := Diagnose("", "Line 3 of the Dockerfile failed (exit code 2): RUN make", "RUN make",
+			[]byte(output)); c != nil {
 			t.Errorf("%q is explained as %s", output, c.Name)
 		}
 	}
 }
 
 func TestAFailureIsOfItsStep(t *testing.T) {
-	b := &store.Build{State: store.Failed, Step: 2, Steps: 4, StepLine: 5, Failure: i18n.T("Line 5 of the Dockerfile failed (exit code 1): RUN echo: not found")}
-	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" + strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
+	b := &store.Build{State: store.Failed, Step: 2, Steps: 4, StepLine: 5,
+		Failure: i18n.T("Line 5 of the Dockerfile failed (exit code 1): RUN echo: not found")}
+	log := "toaster: base\nTOASTER-STEP 1/4 2 RUN frob\nfrob: not found\nTOASTER-STEP 2/4 5 RUN make\n\n" +
+		strings.Repeat("cc\n", 20) + "make: *** [all] Error 2\nTOASTER-FAILED 2/4 5 exit 1\ntoaster: failed: line 5 …\n"
 	f := Explain(b, []byte(log))
-	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) || string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
+	if f.Cause != nil || *f.Step != (engine.Step{Number: 2, Of: 4, Line: 5, Instruction: "RUN make"}) ||
+		string(f.Output) != strings.Repeat("cc\n", 11)+"make: *** [all] Error 2" {
 		t.Errorf("%+v %q", f.Cause, f.Output)
 	}
 	// The step's beginning has scrolled out of what was read.
@@ -162,14 +188,15 @@ func FuzzExplain(f *testing.F) {
 }
 
 func BenchmarkExplain(b *testing.B) {
-	log := []byte("TOASTER-STEP 1/1 1 RUN x\n" + strings.Repeat("Get:1 http://mirror.example/debian bookworm/main amd64 Packages [8790 kB]\n", 800))
+	log := []byte("TOASTER-STEP 1/1 1 RUN x\n" +
+		strings.Repeat("Get:1 http://mirror.example/debian bookworm/main amd64 Packages [8790 kB]\n", 800))
 	for b.Loop() {
 		Explain(&store.Build{State: store.Failed}, log)
 	}
 }
 
-// What is not the Dockerfile's fault is for the administrator, on whichever engine; a program that prints the same words
-// changes nothing.
+// What is not the Dockerfile's fault is for the administrator, on whichever engine; a program that prints the same
+// words changes nothing.
 func TestTheHostsFaultIsNotThePersons(t *testing.T) {
 	for said, want := range map[string]string{
 		"Programs are missing on this host. As root, install them: apt-get install zsh":                                      "host",

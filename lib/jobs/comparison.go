@@ -115,7 +115,8 @@ func ImageOf(job *store.Job, list []store.Artifact) *store.Artifact {
 }
 
 // readFiles reads what a build says of its image, and returns why it can't, if so.
-func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side, list []store.Artifact) (missing i18n.Text) {
+func (s *Service) readFiles(ctx context.Context, job *store.Job, side *Side,
+	list []store.Artifact) (missing i18n.Text) {
 	b := side.Build
 	switch {
 	case b.Open():
@@ -231,7 +232,8 @@ func (c *Comparison) Why() []i18n.Text {
 	say(c.provenanceDiffers("builder"), "The base system was created by another program or version.")
 	if len(why) == 0 && from != nil && to != nil && c.Both() {
 		why = append(why,
-			i18n.T("Dockerfile, arguments, context and packages are the same, but the images differ: a step uses random data, the clock, or a file from the network that has changed."))
+			i18n.T("Dockerfile, arguments, context and packages are the same, but the images differ: a step uses random data, "+
+				"the clock, or a file from the network that has changed."))
 	}
 	return why
 }

@@ -32,7 +32,8 @@ func TestTwoTextsSideBySide(t *testing.T) {
 		{"a\nb\nc\n", "a\n", "1 \"a\" 1 \"a\"\n2 \"b\" 0 \"\"\n3 \"c\" 0 \"\"\n--\n"},
 		{"", "a\r\n", "0 \"\" 1 \"a\"\n--\n"},
 		{"1\n2\n3\n4\n5\n6\n7\n8\n9\nx\n", "y\n2\n3\n4\n5\n6\n7\n8\n9\n0\n",
-			"1 \"1\" 1 \"y\"\n2 \"2\" 2 \"2\"\n3 \"3\" 3 \"3\"\n4 \"4\" 4 \"4\"\n--\n7 \"7\" 7 \"7\"\n8 \"8\" 8 \"8\"\n9 \"9\" 9 \"9\"\n10 \"x\" 10 \"0\"\n--\n"},
+			"1 \"1\" 1 \"y\"\n2 \"2\" 2 \"2\"\n3 \"3\" 3 \"3\"\n4 \"4\" 4 \"4\"\n--\n7 \"7\" 7 \"7\"\n8 \"8\" 8 \"8\"\n9 " +
+				"\"9\" 9 \"9\"\n10 \"x\" 10 \"0\"\n--\n"},
 	} {
 		if got := shown(compareText([]byte(x.from), []byte(x.to))); got != x.want {
 			t.Errorf("%q and %q:\n%swant\n%s", x.from, x.to, got, x.want)
@@ -59,7 +60,8 @@ func FuzzCompareText(f *testing.F) {
 			}
 		}
 		if lines := func(s string) int {
-			return strings.Count(s, "\n") + len(s[strings.LastIndexByte(s, '\n')+1:min(len(s), strings.LastIndexByte(s, '\n')+2)])
+			return strings.Count(s, "\n") + len(s[strings.LastIndexByte(s, '\n')+1:min(len(s),
+				strings.LastIndexByte(s, '\n')+2)])
 		}; lines(to)-lines(from) != added-removed {
 			t.Errorf("%q and %q: %d removed, %d added", from, to, removed, added)
 		}
@@ -73,7 +75,8 @@ func TestPackagesAreComparedByName(t *testing.T) {
 	if got := changes(from, to); !slices.Equal(got, want) {
 		t.Error(got)
 	}
-	if got := changes(map[string]string{"A": "", "B": "x"}, map[string]string{"B": "", "C": ""}); !slices.Equal(got, []Change{{"A", `""`, ""}, {"B", "x", `""`}, {"C", "", `""`}}) {
+	if got := changes(map[string]string{"A": "", "B": "x"}, map[string]string{"B": "", "C": ""}); !slices.Equal(got,
+		[]Change{{"A", `""`, ""}, {"B", "x", `""`}, {"C", "", `""`}}) {
 		t.Error(got)
 	}
 }
@@ -81,8 +84,9 @@ func TestPackagesAreComparedByName(t *testing.T) {
 func TestProvenanceIsComparedByName(t *testing.T) {
 	got, err := parseProvenance([]byte(`{"target": "x", "mirror": null, "sources": ["a", "b"], "build_number": 3, "image": {"size": 1},
 		"releases": [{"codename": "bookworm", "date": "Sat"}, {"date": "Sun"}], "source_date_epoch": 1793624159}`))
-	want := map[string]string{"target": "x", "mirror": "none", "sources.1": "a", "sources.2": "b", "releases.bookworm.codename": "bookworm",
-		"releases.bookworm.date": "Sat", "releases.2.date": "Sun", "source_date_epoch": "1793624159"}
+	want := map[string]string{"target": "x", "mirror": "none", "sources.1": "a", "sources.2": "b",
+		"releases.bookworm.codename": "bookworm",
+		"releases.bookworm.date":     "Sat", "releases.2.date": "Sun", "source_date_epoch": "1793624159"}
 	if err != nil || len(changes(got, want)) > 0 {
 		t.Error(got, err)
 	}
@@ -97,7 +101,8 @@ func TestAComparisonSaysWhyImagesDiffer(t *testing.T) {
 		"The images are identical.": {From: side("a"), To: side("a"), Dockerfile: []Hunk{{}}},
 		"The Dockerfile has changed. The build arguments have changed. 2 packages differ.": {From: side("a"), To: side("b"),
 			Dockerfile: []Hunk{{}}, BuildArgs: []Change{{}}, Packages: []Change{{}, {}}},
-		"The build context has changed. The SSH keys or the password of root have changed. One package differs. toaster has another version.": {From: side("a"), To: side("b"),
+		"The build context has changed. The SSH keys or the password of root have changed. One package differs. toaster " +
+			"has another version.": {From: side("a"), To: side("b"),
 			Context: true, Root: true, Packages: []Change{{}}, Provenance: []Change{{Name: "toaster_version"}}},
 		"": {From: &Side{}, To: side("b")},
 	} {
@@ -112,7 +117,8 @@ func TestAComparisonSaysWhyImagesDiffer(t *testing.T) {
 }
 
 func TestFindingsThatCameAndWent(t *testing.T) {
-	a, b := dockerfile.Finding{Line: 1, Rule: "A", Message: i18n.T("m")}, dockerfile.Finding{Line: 2, Rule: "B", Message: i18n.T("m")}
+	a, b := dockerfile.Finding{Line: 1, Rule: "A", Message: i18n.T("m")},
+		dockerfile.Finding{Line: 2, Rule: "B", Message: i18n.T("m")}
 	moved := a
 	moved.Line = 7
 	if got := without([]dockerfile.Finding{a, b}, []dockerfile.Finding{moved}); len(got) != 1 || got[0].Rule != "B" {

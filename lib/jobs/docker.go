@@ -8,9 +8,10 @@ import (
 	"toaster.do/lib/target"
 )
 
-// DockerBuild is the command that tests the same sources in a container, for a POSIX shell in the folder of the build context.
-// The target may be the zero one, the build arguments K=V a line. Without a context, the Dockerfile alone is sent; name is its path
-// in the context, where that is known.
+// DockerBuild is the command that tests the same sources in a container, for a POSIX shell in the folder of the build
+// context.
+// The target may be the zero one, the build arguments K=V a line. Without a context, the Dockerfile alone is sent; name
+// is its path in the context, where that is known.
 func DockerBuild(t target.Target, buildArgs, name string, context bool) string {
 	words := []string{"docker build"}
 	if context && name != "" && name != "Dockerfile" {

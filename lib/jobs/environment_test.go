@@ -21,7 +21,8 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%q is %q, %v; want %q", text, got, err, want)
 		}
 	}
-	for text, line := range map[string]string{"A=1\nB\n": "Line 2 ", "=x": "Line 1 ", "\n\nA B=c": "Line 3 ", "A=\x00": "Line 1 ", "A=\xff": "Line 1 ", "\x1b=x": "Line 1 "} {
+	for text, line := range map[string]string{"A=1\nB\n": "Line 2 ", "=x": "Line 1 ", "\n\nA B=c": "Line 3 ",
+		"A=\x00": "Line 1 ", "A=\xff": "Line 1 ", "\x1b=x": "Line 1 "} {
 		_, err := ParseEnvironment(text)
 		if f := apperr.Of(err); err == nil || f.Field != "environment" || f.Kind != apperr.InvalidArgument ||
 			!strings.HasPrefix(f.Message.String(), line) || f.Advice.IsZero() {

@@ -23,8 +23,8 @@ type expiryStore interface {
 	UnclaimExpired(ctx context.Context, a store.ExpiredBuild, kept bool) error
 }
 
-// Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be removed
-// is tried again next time; what somebody has the engine keep is kept here, too.
+// Expire removes logs and artifacts that are kept no longer, as far as the engine is an Expirer. What could not be
+// removed is tried again next time; what somebody has the engine keep is kept here, too.
 func (s *Service) Expire(ctx context.Context) error {
 	expirer, ok := s.Engine.(engine.Expirer)
 	if !ok {

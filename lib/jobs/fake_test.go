@@ -106,7 +106,8 @@ func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error
 		}
 		if j.waiting == nil {
 			f.ticket++
-			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1, Reason: i18n.T("waits for a runner")}
+			j.waiting = &engine.Waiting{Ticket: engine.Ticket("t" + strconv.Itoa(f.ticket)), Since: f.now(), Position: 1,
+				Reason: i18n.T("waits for a runner")}
 		}
 		t = j.waiting.Ticket
 		return nil
@@ -137,7 +138,8 @@ func (f *fake) Status(_ context.Context, names ...string) (map[string]engine.Sta
 		}
 		for _, name := range names {
 			if j := f.jobs[name]; j != nil {
-				all[name] = engine.Status{Enabled: j.enabled, Waiting: j.waiting, Builds: j.builds[:min(len(j.builds), engine.RecentBuilds)]}
+				all[name] = engine.Status{Enabled: j.enabled, Waiting: j.waiting,
+					Builds: j.builds[:min(len(j.builds), engine.RecentBuilds)]}
 			}
 		}
 		return nil
@@ -150,7 +152,8 @@ func (f *fake) Log(_ context.Context, _ string, _ int, offset int64) (engine.Chu
 }
 
 func (f *fake) Artifacts(context.Context, string, int) ([]engine.Artifact, error) {
-	return []engine.Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}}, f.call("artifacts", func() error { return nil })
+	return []engine.Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}},
+		f.call("artifacts", func() error { return nil })
 }
 
 func (f *fake) Open(context.Context, string, int, string, engine.Range) (*engine.Stream, error) {
@@ -169,7 +172,8 @@ func (f *fake) begin(name string) {
 	if len(j.builds) > 0 {
 		number = j.builds[0].Number + 1
 	}
-	j.builds = append([]engine.BuildStatus{{Number: number, Ticket: j.waiting.Ticket, State: engine.Running, StartedAt: f.now()}}, j.builds...)
+	j.builds = append([]engine.BuildStatus{{Number: number, Ticket: j.waiting.Ticket, State: engine.Running,
+		StartedAt: f.now()}}, j.builds...)
 	j.waiting = nil
 }
 

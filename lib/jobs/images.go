@@ -83,7 +83,8 @@ func (s *Service) lock(ctx context.Context, owner int64, w *work, before image.L
 		return nil
 	}
 	if len(named) > image.MostImages {
-		return &Rejected{Findings: w.findings, Faults: []*apperr.Error{apperr.New(apperr.TooLarge, "The Dockerfile names %d images. The limit is %d.", "Use fewer.", len(named), image.MostImages).At("dockerfile")}}
+		return &Rejected{Findings: w.findings, Faults: []*apperr.Error{apperr.New(apperr.TooLarge,
+			"The Dockerfile names %d images. The limit is %d.", "Use fewer.", len(named), image.MostImages).At("dockerfile")}}
 	}
 	lock, problems, err := s.lookUp(ctx, owner, named, before)
 	if err != nil {
@@ -205,7 +206,8 @@ func (s *Service) complete(ctx context.Context, owner int64, id string) error {
 	for _, p := range images.Problems {
 		if images.Lock.Find(image.Want{Reference: p.Reference, Platform: p.Platform}) == nil {
 			return apperr.New(apperr.FailedPrecondition,
-				"The image %s has not been found in its registry yet, so there is nothing to build from.", "Look the images up again, on the job's page.", p.Reference).Coded("image_not_locked")
+				"The image %s has not been found in its registry yet, so there is nothing to build from.",
+				"Look the images up again, on the job's page.", p.Reference).Coded("image_not_locked")
 		}
 	}
 	return nil

@@ -24,11 +24,14 @@ func (r registries) LookUp(_ context.Context, wants []image.Want) (image.Lock, [
 	for _, w := range wants {
 		switch v := r[w.Reference]; v {
 		case "":
-			problems = append(problems, image.Problem{Want: w, Err: apperr.New(apperr.NotFound, "%s does not exist.", "Check it.", w.Reference).Coded("image_not_found")})
+			problems = append(problems, image.Problem{Want: w,
+				Err: apperr.New(apperr.NotFound, "%s does not exist.", "Check it.", w.Reference).Coded("image_not_found")})
 		case "away":
-			problems = append(problems, image.Problem{Want: w, Err: apperr.Wrap(apperr.Unavailable, errors.New("dial"), "It is away.", "Later.").Coded("registry_unavailable")})
+			problems = append(problems, image.Problem{Want: w,
+				Err: apperr.Wrap(apperr.Unavailable, errors.New("dial"), "It is away.", "Later.").Coded("registry_unavailable")})
 		default:
-			found = append(found, image.Locked{Reference: w.Reference, Platform: w.Platform, Digest: "sha256:" + strings.Repeat(v, 64), Size: 7})
+			found = append(found, image.Locked{Reference: w.Reference, Platform: w.Platform,
+				Digest: "sha256:" + strings.Repeat(v, 64), Size: 7})
 		}
 	}
 	return image.NewLock(found), problems
@@ -61,7 +64,8 @@ func (h *fixture) digests(id string) (list []string, problems []ImageProblem) {
 
 func text(s string) Submission { return Submission{Target: rootfs, Dockerfile: []byte(s)} }
 
-const twoStages = "FROM golang:1.22 AS a\nFROM alpine AS b\nFROM debian:bookworm\nRUN --mount=from=a,target=/a --mount=from=b,target=/b true\n"
+const twoStages = "FROM golang:1.22 AS a\nFROM alpine AS b\nFROM debian:bookworm\nRUN --mount=from=a,target=/a " +
+	"--mount=from=b,target=/b true\n"
 
 func TestAJobLocksItsImages(t *testing.T) {
 	r := registries{"golang:1.22": "1", "alpine": "2"}
@@ -70,7 +74,8 @@ func TestAJobLocksItsImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if list, problems := h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=1"}) || len(problems) > 0 {
+	if list, problems := h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=1"}) ||
+		len(problems) > 0 {
 		t.Errorf("%v, %v", list, problems)
 	}
 	rev, err := h.Source(t.Context(), h.ann.ID, job.ID, 0)
@@ -95,7 +100,8 @@ func TestAJobLocksItsImages(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Change{"alpine (linux/amd64)", "sha256:" + strings.Repeat("2", 64), "sha256:" + strings.Repeat("3", 64)}
-	if !slices.Equal(c.Images, []Change{want}) || !slices.Contains(c.Why(), i18n.T("An image that the Dockerfile names has changed.")) {
+	if !slices.Equal(c.Images, []Change{want}) ||
+		!slices.Contains(c.Why(), i18n.T("An image that the Dockerfile names has changed.")) {
 		t.Errorf("%v, %v", c.Images, c.Why())
 	}
 }
@@ -107,14 +113,16 @@ func (h *fixture) start(id string) {
 	if err != nil {
 		h.Fatal(err)
 	}
-	h.behind("UPDATE build SET state = 'succeeded', finalized = 1, ended_at = queued_at WHERE job_id = ? AND number = ?", id, b.Number)
+	h.behind("UPDATE build SET state = 'succeeded', finalized = 1, ended_at = queued_at WHERE job_id = ? AND number = ?",
+		id, b.Number)
 }
 
 func TestAnImageThatIsNotThereIsRefusedAtItsLine(t *testing.T) {
 	h := withImages(t, registries{"alpine": "2"})
 	_, err := h.Add(t.Context(), h.ann, text(twoStages))
 	f := apperr.Of(err)
-	if f.Kind != apperr.NotFound || f.Field != "dockerfile" || f.Message.String() != "Line 1: golang:1.22 does not exist." || f.Code != "image_not_found" {
+	if f.Kind != apperr.NotFound || f.Field != "dockerfile" ||
+		f.Message.String() != "Line 1: golang:1.22 does not exist." || f.Code != "image_not_found" {
 		t.Errorf("%+v", f)
 	}
 	if page, err := h.db.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 1}); err != nil || page.Total != 0 {
@@ -130,7 +138,9 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 		t.Fatal(err)
 	}
 	list, problems := h.digests(job.ID)
-	if !slices.Equal(list, []string{"alpine=2"}) || len(problems) != 1 || problems[0] != (ImageProblem{"golang:1.22", "linux/amd64", "registry_unavailable", i18n.T("It is away."), i18n.T("Later.")}) {
+	if !slices.Equal(list, []string{"alpine=2"}) || len(problems) != 1 ||
+		problems[0] != (ImageProblem{"golang:1.22", "linux/amd64", "registry_unavailable", i18n.T("It is away."),
+			i18n.T("Later.")}) {
 		t.Errorf("%v, %+v", list, problems)
 	}
 	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.Of(err).Code != "image_not_locked" {
@@ -151,7 +161,8 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 	if err != nil || !changed || again.Revision != 2 || again.EngineRevision != 2 {
 		t.Errorf("%+v, %v, %v", again, changed, err)
 	}
-	if list, problems = h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=4"}) || len(problems) != 0 {
+	if list, problems = h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=4"}) ||
+		len(problems) != 0 {
 		t.Errorf("%v, %+v", list, problems)
 	}
 	// It goes away, and one image is deleted: what was known stays, and is said.
@@ -167,7 +178,8 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 2, text(twoStages+"RUN x\n")); err != nil {
 		t.Fatal(err)
 	}
-	if list, problems = h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=4"}) || len(problems) != 1 {
+	if list, problems = h.digests(job.ID); !slices.Equal(list, []string{"alpine=2", "golang:1.22=4"}) ||
+		len(problems) != 1 {
 		t.Errorf("%v, %+v", list, problems)
 	}
 }
@@ -186,7 +198,8 @@ func TestAskingTooOftenIsRefused(t *testing.T) {
 	if _, _, err := h.LookUpImages(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.RateLimited {
 		t.Error(err)
 	}
-	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1, text(twoStages+"RUN x\n")); apperr.KindOf(err) != apperr.RateLimited {
+	if _, err := h.Update(t.Context(), h.ann.ID, job.ID, 1,
+		text(twoStages+"RUN x\n")); apperr.KindOf(err) != apperr.RateLimited {
 		t.Error(err)
 	}
 	h.clock = h.clock.Add(2 * time.Minute)

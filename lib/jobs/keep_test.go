@@ -183,12 +183,14 @@ func TestWhatIsGoneSaysTrulyWhy(t *testing.T) {
 	h.expire()
 	h.clock = h.clock.Add(31 * 24 * time.Hour)
 	h.expire()
-	for number, want := range map[int]string{1: "the newest 2 successful builds and the newest 2 other builds are kept", 2: "after 30 days"} {
+	for number, want := range map[int]string{1: "the newest 2 successful builds and the newest 2 other builds are kept",
+		2: "after 30 days"} {
 		_, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, number, 0)
 		if f := apperr.Of(err); f.Kind != apperr.Gone || !strings.Contains(f.Message.String(), want) {
 			t.Errorf("build %d: %+v", number, f)
 		}
-		if _, err := h.Open(t.Context(), h.ann.ID, job.ID, number, "image", engine.Range{}); apperr.KindOf(err) != apperr.Gone {
+		if _, err := h.Open(t.Context(), h.ann.ID, job.ID, number, "image",
+			engine.Range{}); apperr.KindOf(err) != apperr.Gone {
 			t.Errorf("its image: %v", err)
 		}
 		if _, err := h.WholeLog(t.Context(), h.ann.ID, job.ID, number); apperr.KindOf(err) != apperr.Gone {

@@ -75,7 +75,8 @@ func TestALimitOfOnesOwnCounts(t *testing.T) {
 	h := newFixture(t)
 	h.Limits.Builds = store.Limits{Running: 1, Daily: 1}
 	two := 2
-	if err := h.db.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two}, store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
+	if err := h.db.SetLimits(t.Context(), h.ann.ID, store.LimitOverrides{Running: &two, Daily: &two},
+		store.AuditEntry{At: h.clock, Means: "toasterctl"}); err != nil {
 		t.Fatal(err)
 	}
 	h.begin(h.add())
@@ -151,7 +152,8 @@ func TestOldBuildsAreRemovedFromTheEngine(t *testing.T) {
 	if err != nil || !b.ExpiredAt.Equal(h.clock) || b.State != store.Succeeded {
 		t.Errorf("%+v %v", b, err)
 	}
-	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone || !strings.Contains(err.Error(), "were deleted on") {
+	if _, err := h.Service.Log(t.Context(), h.ann.ID, job.ID, 1, 0); apperr.KindOf(err) != apperr.Gone ||
+		!strings.Contains(err.Error(), "were deleted on") {
 		t.Error(err)
 	}
 	if u, err := h.db.Usage(t.Context(), h.ann.ID, h.clock); err != nil || u.Bytes != 0 || u.Jobs != 1 {
@@ -182,7 +184,8 @@ func (h *fixture) expire() {
 
 // change stores new sources of some size.
 func (h *fixture) change(job *store.Job, base, bytes int) error {
-	_, err := h.Update(h.Context(), h.ann.ID, job.ID, base, Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN true\n" + strings.Repeat("#", bytes))})
+	_, err := h.Update(h.Context(), h.ann.ID, job.ID, base,
+		Submission{Dockerfile: []byte("FROM debian:bookworm\nRUN true\n" + strings.Repeat("#", bytes))})
 	return err
 }
 
@@ -201,7 +204,8 @@ func TestSourcesThatNoBuildWasMadeFromAreForgotten(t *testing.T) {
 			t.Errorf("revision %d: %v", number, err)
 		}
 	}
-	_, err := h.Update(t.Context(), h.ann.ID, job.ID, 10, Submission{Dockerfile: []byte("FROM debian:bookworm\nCOPY x /\n"), KeepContext: true})
+	_, err := h.Update(t.Context(), h.ann.ID, job.ID, 10,
+		Submission{Dockerfile: []byte("FROM debian:bookworm\nCOPY x /\n"), KeepContext: true})
 	if apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Error("with the context of a revision that is forgotten: ", err)
 	}

@@ -25,7 +25,8 @@ func (s *Service) StopFor(ctx context.Context, owner int64, id string, e store.A
 	return err
 }
 
-// Suspend shuts a person out and stops their builds; see store.DB.Suspend. What the engine can't be told now it is told later.
+// Suspend shuts a person out and stops their builds; see store.DB.Suspend. What the engine can't be told now it is told
+// later.
 func (s *Service) Suspend(ctx context.Context, person int64, e store.AuditEntry) error {
 	if err := s.Store.Suspend(ctx, person, e); err != nil {
 		return err

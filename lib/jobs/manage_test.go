@@ -9,7 +9,8 @@ import (
 
 func TestSuspensionStopsWhatRunsAlsoWhenTheEngineIsAway(t *testing.T) {
 	h := newFixture(t)
-	boss := &store.User{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: h.clock}
+	boss := &store.User{Email: "boss@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1,
+		CreatedAt: h.clock}
 	if err := h.db.AddUser(t.Context(), boss); err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +38,8 @@ func TestAnAdministratorStopsABuildAndTheTrailSaysSo(t *testing.T) {
 	b := h.begin(job)
 	h.fake.begin(job.EngineName)
 	h.syncs(1)
-	if err := h.StopFor(t.Context(), h.ann.ID, job.ID, store.AuditEntry{At: h.clock, Actor: 9, Means: "web", Address: "192.0.2.1"}); err != nil {
+	if err := h.StopFor(t.Context(), h.ann.ID, job.ID,
+		store.AuditEntry{At: h.clock, Actor: 9, Means: "web", Address: "192.0.2.1"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil { // too late

@@ -29,8 +29,8 @@ func EngineName(email, target string, timestamp int64) string {
 	return head + tail
 }
 
-// timestamp is what a job's name ends with: when it was made, in Unix seconds, and six digits more, by chance. So a name
-// is never given twice, also when the job that had it is gone: an engine may still have something of that.
+// timestamp is what a job's name ends with: when it was made, in Unix seconds, and six digits more, by chance. So a
+// name is never given twice, also when the job that had it is gone: an engine may still have something of that.
 func timestamp(made time.Time) int64 {
 	var b [4]byte
 	rand.Read(b[:])

@@ -7,9 +7,9 @@ import (
 	"toaster.do/lib/dockerfile"
 )
 
-// FindDockerfile fills a submission's Dockerfile from its context, an archive of a whole project, where none was sent; asked is its
-// name in the archive, or empty. It returns the name; empty: the submission has a Dockerfile of its own, or no context.
-// What is wrong is a *Rejected.
+// FindDockerfile fills a submission's Dockerfile from its context, an archive of a whole project, where none was sent;
+// asked is its name in the archive, or empty. It returns the name; empty: the submission has a Dockerfile of its own,
+// or no context. What is wrong is a *Rejected.
 func (s *Service) FindDockerfile(sub *Submission, asked string) (name string, err error) {
 	if len(bytes.TrimSpace(sub.Dockerfile)) > 0 || sub.Context == nil {
 		return "", nil

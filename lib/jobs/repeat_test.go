@@ -48,7 +48,8 @@ func TestAnInterruptedBuildIsQueuedAgainOnce(t *testing.T) {
 	}
 	b := h.last(job)
 	first, err := h.db.Build(t.Context(), h.ann.ID, job.ID, 1)
-	if err != nil || b.State != store.Queued || b.Number != 2 || b.Repeats != 1 || first.State != store.Lost || first.RepeatedBy != 2 {
+	if err != nil || b.State != store.Queued || b.Number != 2 || b.Repeats != 1 || first.State != store.Lost ||
+		first.RepeatedBy != 2 {
 		t.Fatalf("%+v, %+v, %v", first, b, err)
 	}
 	// It counts once for its owner, whatever the site had to do for it.

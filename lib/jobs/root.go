@@ -16,8 +16,8 @@ import (
 	"toaster.do/lib/target"
 )
 
-// keyParts are the kinds of public keys that OpenSSH takes today, and of how many parts each consists (RFC 4253, 6.6; RFC 5656, 3.1;
-// RFC 8709, 4; OpenSSH's PROTOCOL.u2f).
+// keyParts are the kinds of public keys that OpenSSH takes today, and of how many parts each consists (RFC 4253, 6.6;
+// RFC 5656, 3.1; RFC 8709, 4; OpenSSH's PROTOCOL.u2f).
 var keyParts = map[string]int{
 	"ssh-ed25519": 2, "ssh-rsa": 3,
 	"ecdsa-sha2-nistp256": 3, "ecdsa-sha2-nistp384": 3, "ecdsa-sha2-nistp521": 3,
@@ -27,12 +27,14 @@ var keyParts = map[string]int{
 // mostKeys bounds what is stored of them, in bytes.
 const mostKeys = 16 << 10
 
-// ParseRootKeys reads root's SSH keys, "TYPE BASE64 COMMENT" a line, as ssh-keygen writes them into files that end in .pub, and returns them
-// as lines of authorized_keys. Empty lines and those that begin with # are left out. Options before the type are refused, and so is
-// what is not a public key: a *Rejected of the field root_keys.
+// ParseRootKeys reads root's SSH keys, "TYPE BASE64 COMMENT" a line, as ssh-keygen writes them into files that end in
+// .pub, and returns them
+// as lines of authorized_keys. Empty lines and those that begin with # are left out. Options before the type are
+// refused, and so is what is not a public key: a *Rejected of the field root_keys.
 func ParseRootKeys(text string) (string, error) {
 	if strings.Contains(text, "PRIVATE KEY") {
-		return "", refuse(apperr.InvalidArgument, "root_keys", "This is a private key. Keep it secret.", "Paste the public key: the file with the same name that ends in .pub.")
+		return "", refuse(apperr.InvalidArgument, "root_keys", "This is a private key. Keep it secret.",
+			"Paste the public key: the file with the same name that ends in .pub.")
 	}
 	var keys strings.Builder
 	for i, line := range itemLines(text) {
@@ -42,7 +44,8 @@ func ParseRootKeys(text string) (string, error) {
 		}
 		if !isKey(line) {
 			return "", refuse(apperr.InvalidArgument, "root_keys", "Line %d of the SSH keys is not a public key.",
-				"Paste the whole line of a .pub file. It begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or a similar word.", i+1)
+				"Paste the whole line of a .pub file. It begins with ssh-ed25519, ssh-rsa, ecdsa-sha2-nistp256 or a similar word.",
+				i+1)
 		}
 		keys.WriteString(line + "\n")
 	}
@@ -75,9 +78,10 @@ func isKey(line string) bool {
 	return len(blob) == 0 && len(parts) > 0 && parts[0] == kind && len(parts) == keyParts[kind]
 }
 
-// RootPassword makes a password for root where the images of a submission would have neither that nor a key, or where another is wanted:
-// 20 letters and digits, 99 bits. Who sends it on in Submission.RootPassword has to show it to the person: toaster keeps its hash alone.
-// Of a changed job, old is the earlier revision; of a new one nil. Empty: none is needed.
+// RootPassword makes a password for root where the images of a submission would have neither that nor a key, or where
+// another is wanted:
+// 20 letters and digits, 99 bits. Who sends it on in Submission.RootPassword has to show it to the person: toaster
+// keeps its hash alone. Of a changed job, old is the earlier revision; of a new one nil. Empty: none is needed.
 func (s *Service) RootPassword(sub Submission, old *store.Revision, another bool) string {
 	target, err := s.Target(sub.Target)
 	keys, bad := ParseRootKeys(sub.RootKeys)
@@ -110,7 +114,8 @@ func HashPassword(password string) (string, error) {
 
 // rootAccess is what is stored of a submission's keys and password.
 func rootAccess(sub Submission, t target.Target) (root store.Root, err error) {
-	if root.Keys, err = ParseRootKeys(sub.RootKeys); err != nil || root.Keys != "" || sub.RootPassword == "" || !t.HasPassword() {
+	if root.Keys, err = ParseRootKeys(sub.RootKeys); err != nil || root.Keys != "" || sub.RootPassword == "" ||
+		!t.HasPassword() {
 		return root, err
 	}
 	root.Password, err = HashPassword(sub.RootPassword)

@@ -97,15 +97,17 @@ func TestWhatIsNoPublicKeyIsRefused(t *testing.T) {
 		"options":             {good + "\n" + `command="reboot" ` + good, "Line 2", apperr.InvalidArgument},
 		"another type inside": {"ssh-rsa " + text, "Line 1", apperr.InvalidArgument},
 		"an old type":         {"ssh-dss " + encode("ssh-dss", "p", "q", "g", "y"), "Line 1", apperr.InvalidArgument},
-		"a certificate":       {"ssh-ed25519-cert-v01@openssh.com " + encode("ssh-ed25519-cert-v01@openssh.com", "x"), "Line 1", apperr.InvalidArgument},
-		"cut off":             {good[:len(good)-8], "Line 1", apperr.InvalidArgument},
-		"not base64":          {good + "!", "Line 1", apperr.InvalidArgument},
-		"more than a key":     {"ssh-ed25519 " + encode("ssh-ed25519", "k", "x"), "Line 1", apperr.InvalidArgument},
-		"a long length":       {"ssh-ed25519 " + base64.StdEncoding.EncodeToString([]byte("\xff\xff\xff\xffssh")), "Line 1", apperr.InvalidArgument},
-		"control characters":  {good + " a\x1b[2Jb", "Line 1", apperr.InvalidArgument},
-		"not UTF-8":           {good + " a\xff", "Line 1", apperr.InvalidArgument},
-		"a private key":       {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "private key", apperr.InvalidArgument},
-		"too many":            {strings.Repeat(good+"\n", 300), "limit", apperr.TooLarge},
+		"a certificate": {"ssh-ed25519-cert-v01@openssh.com " + encode("ssh-ed25519-cert-v01@openssh.com", "x"),
+			"Line 1", apperr.InvalidArgument},
+		"cut off":         {good[:len(good)-8], "Line 1", apperr.InvalidArgument},
+		"not base64":      {good + "!", "Line 1", apperr.InvalidArgument},
+		"more than a key": {"ssh-ed25519 " + encode("ssh-ed25519", "k", "x"), "Line 1", apperr.InvalidArgument},
+		"a long length": {"ssh-ed25519 " + base64.StdEncoding.EncodeToString([]byte("\xff\xff\xff\xffssh")), "Line 1",
+			apperr.InvalidArgument},
+		"control characters": {good + " a\x1b[2Jb", "Line 1", apperr.InvalidArgument},
+		"not UTF-8":          {good + " a\xff", "Line 1", apperr.InvalidArgument},
+		"a private key":      {"-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA", "private key", apperr.InvalidArgument},
+		"too many":           {strings.Repeat(good+"\n", 300), "limit", apperr.TooLarge},
 	} {
 		_, err := ParseRootKeys(c.text)
 		f := apperr.Of(err)
@@ -181,8 +183,10 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 			t.Fatal(err)
 		}
 		script, err := h.Script(t.Context(), h.ann.ID, job.ID, revision)
-		if err != nil || strings.Contains(string(script), sub.RootPassword) || !strings.Contains(string(script), "\nROOT_HASH="+shell.Quote(rev.Root.Password)+"\n") ||
-			!strings.Contains(string(script), "\nROOT_KEYS="+shell.Quote(base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys)))+"\n") {
+		if err != nil || strings.Contains(string(script), sub.RootPassword) ||
+			!strings.Contains(string(script), "\nROOT_HASH="+shell.Quote(rev.Root.Password)+"\n") ||
+			!strings.Contains(string(script),
+				"\nROOT_KEYS="+shell.Quote(base64.StdEncoding.EncodeToString([]byte(rev.Root.Keys)))+"\n") {
 			t.Errorf("the script of revision %d: %v", revision, err)
 		}
 		alone, err := h.db.Root(t.Context(), h.ann.ID, job.ID, revision)
@@ -192,7 +196,8 @@ func TestRootsAccessStaysWithTheRevision(t *testing.T) {
 		return accessOf(rev.Root)
 	}
 	first := access(1)
-	if exec.Command("perl", "-e", `exit(crypt($ARGV[0], $ARGV[1]) eq $ARGV[1] ? 0 : 1)`, sub.RootPassword, first.Hash).Run() != nil || first.Keys != "" {
+	if exec.Command("perl", "-e", `exit(crypt($ARGV[0], $ARGV[1]) eq $ARGV[1] ? 0 : 1)`, sub.RootPassword,
+		first.Hash).Run() != nil || first.Keys != "" {
 		t.Errorf("%+v", first)
 	}
 	change := func(base int, s Submission) target.Access {

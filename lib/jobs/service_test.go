@@ -48,9 +48,11 @@ func newFixture(t *testing.T) *fixture {
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
-		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
+		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now,
+			Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
 		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
-		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
+		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20,
+			Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
 	h.ann = h.user("ann@example.org")
 	return h
@@ -58,7 +60,8 @@ func newFixture(t *testing.T) *fixture {
 
 func (h *fixture) user(email string) *store.User {
 	h.Helper()
-	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.clock}
+	p := &store.User{Email: email, Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1,
+		CreatedAt: h.clock}
 	if err := h.db.AddUser(h.Context(), p); err != nil {
 		h.Fatal(err)
 	}
@@ -67,7 +70,8 @@ func (h *fixture) user(email string) *store.User {
 
 func (h *fixture) add() *store.Job {
 	h.Helper()
-	job, err := h.Add(h.Context(), h.ann, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
+	job, err := h.Add(h.Context(), h.ann, Submission{Target: rootfs,
+		Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -106,12 +110,14 @@ func TestABuildFromStartToEnd(t *testing.T) {
 	}
 	h.fake.begin(job.EngineName)
 	h.clock = h.clock.Add(4 * time.Second)
-	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Running || b.Step != 2 || b.Steps != 2 || b.StepLine != 3 {
+	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Running || b.Step != 2 ||
+		b.Steps != 2 || b.StepLine != 3 {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(4 * time.Second)
-	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Succeeded || !b.Finalized || b.EndedAt.IsZero() {
+	if b, err = h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || b.State != store.Succeeded || !b.Finalized ||
+		b.EndedAt.IsZero() {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	list, err := h.Artifacts(t.Context(), h.ann.ID, job.ID, 1)
@@ -131,7 +137,8 @@ func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 	}{{time.Second, 1}, {time.Second, 0}, {5 * time.Second, 1}} {
 		h.fake.calls = nil
 		h.clock = h.clock.Add(c.later)
-		if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 25}); err != nil || page.Total != 3 || len(page.Jobs) != 3 {
+		if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{Limit: 25}); err != nil || page.Total != 3 ||
+			len(page.Jobs) != 3 {
 			t.Fatalf("%+v, %v", page, err)
 		}
 		if len(h.fake.calls) != c.calls {
@@ -147,7 +154,8 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
-	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil || page.Jobs[0].State() != store.Succeeded {
+	if page, err := h.Jobs(t.Context(), h.ann.ID, store.JobQuery{}); err != nil ||
+		page.Jobs[0].State() != store.Succeeded {
 		t.Fatalf("%+v, %v", page, err)
 	}
 	if b, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); err != nil || !b.Finalized {
@@ -157,7 +165,8 @@ func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 
 func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 	h := newFixture(t)
-	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN \x1b[31mfalse\n"
+	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN " +
+		"\x1b[31mfalse\n"
 	job := h.add()
 	h.Start(t.Context(), h.ann.ID, job.ID)
 	h.fake.begin(job.EngineName)
@@ -264,7 +273,8 @@ func TestAPageCarriesOnAStart(t *testing.T) {
 	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
 	h.fake.begin(job.EngineName)
 	h.clock = h.clock.Add(time.Minute)
-	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil { // any request that tells the engine something
+	// any request that tells the engine something
+	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil {
 		t.Fatal(err)
 	}
 	h.fake.begin(job.EngineName)

@@ -281,7 +281,8 @@ func (s *Service) checkDockerfile(text []byte) error {
 		return refuse(apperr.TooLarge, "dockerfile", "The Dockerfile has %d bytes. The limit is %d.",
 			"Move large heredocs to files in the build context.", len(text), s.Limits.Dockerfile)
 	case len(bytes.TrimSpace(text)) == 0:
-		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.", "A Dockerfile needs at least a FROM line.")
+		return refuse(apperr.InvalidArgument, "dockerfile", "The Dockerfile is empty.",
+			"A Dockerfile needs at least a FROM line.")
 	}
 	if line, ok := notUTF8(text); ok {
 		return refuse(apperr.InvalidArgument, "dockerfile", "Line %d of the Dockerfile is not UTF-8 text.",
@@ -305,7 +306,8 @@ func cleanName(name string) (string, error) {
 		return "", refuse(apperr.InvalidArgument, "name", "The name is longer than 100 characters.", "Choose a shorter one.")
 	}
 	if !printable.Is(name) {
-		return "", refuse(apperr.InvalidArgument, "name", "The name contains characters that can't be displayed.", "Use letters, digits and punctuation.")
+		return "", refuse(apperr.InvalidArgument, "name", "The name contains characters that can't be displayed.",
+			"Use letters, digits and punctuation.")
 	}
 	return name, nil
 }

@@ -35,14 +35,20 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 		{"no Dockerfile", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs}},
 		{"an empty one", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte(" \n")}},
 		{"a large one", "dockerfile", apperr.TooLarge, Submission{Target: rootfs, Dockerfile: make([]byte, 64<<10+1)}},
-		{"not UTF-8", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM a\nRUN \xff\n")}},
-		{"a syntax error", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
+		{"not UTF-8", "dockerfile", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: []byte("FROM a\nRUN \xff\n")}},
+		{"a syntax error", "dockerfile", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
 		{"no target", "target", apperr.InvalidArgument, Submission{Dockerfile: good}},
 		{"an unknown target", "target", apperr.InvalidArgument, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
-		{"a context that is no archive", "context", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, Context: []byte("hello")}},
-		{"a COPY source that is missing", "dockerfile", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
-		{"build arguments without a value", "build_args", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, BuildArgs: "A=1\nB\n"}},
-		{"a long name", "name", apperr.InvalidArgument, Submission{Target: rootfs, Dockerfile: good, Name: strings.Repeat("x", 101)}},
+		{"a context that is no archive", "context", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: good, Context: []byte("hello")}},
+		{"a COPY source that is missing", "dockerfile", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
+		{"build arguments without a value", "build_args", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: good, BuildArgs: "A=1\nB\n"}},
+		{"a long name", "name", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: good, Name: strings.Repeat("x", 101)}},
 	} {
 		_, err := h.Add(t.Context(), h.ann, c.sub)
 		f := apperr.Of(err)
@@ -58,7 +64,8 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 func TestFROMSuggestsTheTarget(t *testing.T) {
 	h := newFixture(t)
 	for from, want := range map[string]string{
-		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "", "alpine": "",
+		"debian:bookworm-slim": "rootfs_amd64_bookworm", "devuan/devuan:daedalus": "rootfs_amd64_daedalus", "debian:etch": "",
+		"alpine": "",
 	} {
 		text := []byte("FROM " + from + "\n")
 		c, err := h.Check(t.Context(), nil, Submission{Dockerfile: text})
@@ -90,7 +97,8 @@ func TestEngineNames(t *testing.T) {
 			t.Errorf("%q gives %q, not %q", c.email, got, c.want)
 		}
 	}
-	if got := EngineName(strings.Repeat("x", 254), "vm_amd64_ascii", 1537977964); len(got) != 200 || !strings.HasSuffix(got, "-vm_amd64_ascii-1537977964") {
+	if got := EngineName(strings.Repeat("x", 254), "vm_amd64_ascii", 1537977964); len(got) != 200 ||
+		!strings.HasSuffix(got, "-vm_amd64_ascii-1537977964") {
 		t.Errorf("a long address gives %q", got)
 	}
 }
@@ -101,7 +109,8 @@ func TestNamesAreNotGivenTwice(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
 		job := h.add()
-		if seen[job.EngineName] || !regexp.MustCompile(`^annATexample\.org-[a-z]+_[a-z0-9]+_[a-z]+-[0-9]{16}$`).MatchString(job.EngineName) {
+		if seen[job.EngineName] ||
+			!regexp.MustCompile(`^annATexample\.org-[a-z]+_[a-z0-9]+_[a-z]+-[0-9]{16}$`).MatchString(job.EngineName) {
 			t.Errorf("%s", job.EngineName)
 		}
 		seen[job.EngineName] = true

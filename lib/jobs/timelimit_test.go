@@ -18,7 +18,8 @@ func TestATargetsTimeLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "targets.toml")
-	changed := strings.Replace(string(text), "\nsdk = \"vm\"\nrelease = [\"daedalus\"]\n", "\nsdk = \"vm\"\ntime_limit = \"5h\"\nrelease = [\"daedalus\"]\n", 1)
+	changed := strings.Replace(string(text), "\nsdk = \"vm\"\nrelease = [\"daedalus\"]\n",
+		"\nsdk = \"vm\"\ntime_limit = \"5h\"\nrelease = [\"daedalus\"]\n", 1)
 	if err := os.WriteFile(path, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)
 	}

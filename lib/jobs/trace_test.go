@@ -20,7 +20,8 @@ func (t *tracing) Trace(context.Context, string, engine.Ticket) (engine.State, i
 	return t.state, t.number, t.err
 }
 
-// TestAStartThatTheStatusDoesNotShow is traced before it is asked for again: between queue and list of builds it is well.
+// TestAStartThatTheStatusDoesNotShow is traced before it is asked for again: between queue and list of builds it is
+// well.
 func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -33,7 +34,8 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 		{"it has become a build", tracing{state: engine.Running, number: 7}, engine.Running, 7, 1},
 		{"somebody took it out of the queue", tracing{state: engine.Aborted}, engine.Aborted, 0, 1},
 		{"the engine forgot it", tracing{state: engine.Lost}, engine.Queued, 0, 2},
-		{"the engine can't be asked", tracing{state: engine.Lost, err: apperr.New(apperr.Unavailable, "away", "")}, engine.Queued, 0, 1},
+		{"the engine can't be asked", tracing{state: engine.Lost, err: apperr.New(apperr.Unavailable, "away", "")},
+			engine.Queued, 0, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := newFixture(t)

@@ -60,7 +60,8 @@ func (s *Service) Script(ctx context.Context, owner int64, id string, revision i
 	return s.script(ctx, job, rev)
 }
 
-func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision, error) {
+func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision,
+	error) {
 	job, err := s.Store.Job(ctx, owner, id)
 	if err != nil {
 		return nil, nil, err
@@ -153,7 +154,8 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images, Version: version, Root: access,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images,
+		Version: version, Root: access,
 		Environment: blend.Environment,
 	})
 }

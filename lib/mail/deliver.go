@@ -29,10 +29,12 @@ type mailStore interface {
 	DueMails(ctx context.Context, now time.Time, most int) (found []store.Mail, err error)
 }
 
-// Deliver sends the emails that are due. One that fails waits, longer each time; one that the server refuses, or that has
-// failed for three days, is given up, which the log tells. It returns how many were sent. Unavailable: the server was away, or
-// some email failed; all is as it should be for the next run.
-func Deliver(ctx context.Context, cfg *config.Config, db mailStore, now func() time.Time, log *slog.Logger) (sent int, err error) {
+// Deliver sends the emails that are due. One that fails waits, longer each time; one that the server refuses, or that
+// has
+// failed for three days, is given up, which the log tells. It returns how many were sent. Unavailable: the server was
+// away, or some email failed; all is as it should be for the next run.
+func Deliver(ctx context.Context, cfg *config.Config, db mailStore, now func() time.Time, log *slog.Logger) (sent int,
+	err error) {
 	if !cfg.Mail.On() {
 		return 0, nil
 	}
@@ -66,7 +68,8 @@ func Deliver(ctx context.Context, cfg *config.Config, db mailStore, now func() t
 		}
 	}
 	if last != nil {
-		return sent, apperr.Wrap(apperr.Unavailable, last, "An email could not be sent.", "It is retried, less and less often. See the log for the reason.")
+		return sent, apperr.Wrap(apperr.Unavailable, last, "An email could not be sent.",
+			"It is retried, less and less often. See the log for the reason.")
 	}
 	return sent, nil
 }
@@ -79,7 +82,8 @@ func book(ctx context.Context, db mailStore, now time.Time, l store.Mail, proble
 	case problem == nil:
 		return db.DeleteMail(ctx, l.ID)
 	case errors.As(problem, &refused) || now.Sub(l.CreatedAt) >= patience:
-		log.Error("an email is given up", "recipient", l.Recipient, "subject", l.Subject, "tries", l.Tries+1, "error", problem)
+		log.Error("an email is given up", "recipient", l.Recipient, "subject", l.Subject, "tries", l.Tries+1, "error",
+			problem)
 		return db.DeleteMail(ctx, l.ID)
 	}
 	text := fmt.Sprint(problem)

@@ -16,7 +16,8 @@ type failingStore struct {
 }
 
 func (f *failingStore) DueMails(context.Context, time.Time, int) ([]store.Mail, error) {
-	m := store.Mail{Recipient: "anna@example.org", Subject: "Hello", Body: "Hello\n", Class: store.AccountMail, CreatedAt: begin}
+	m := store.Mail{Recipient: "anna@example.org", Subject: "Hello", Body: "Hello\n", Class: store.AccountMail,
+		CreatedAt: begin}
 	return []store.Mail{m, m, m}, f.due
 }
 

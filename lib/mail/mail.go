@@ -1,5 +1,5 @@
-// Package mail sends the emails of the outbox. No CGI program links it: pages only write into the outbox, so that a mail
-// server that is away delays none of them.
+// Package mail sends the emails of the outbox. No CGI program links it: pages only write into the outbox, so that a
+// mail server that is away delays none of them.
 package mail
 
 import (
@@ -29,8 +29,8 @@ type Refused struct{ error }
 
 func (r *Refused) Unwrap() error { return r.error }
 
-// Send sends an email as the configuration says. It returns nil as soon as the server has taken it; a *Refused where trying
-// again is no use.
+// Send sends an email as the configuration says. It returns nil as soon as the server has taken it; a *Refused where
+// trying again is no use.
 func Send(ctx context.Context, cfg config.Mail, l store.Mail) error {
 	m, err := message(cfg, l)
 	if err != nil {
@@ -61,7 +61,8 @@ type away struct{ error }
 
 func (a *away) Unwrap() error { return a.error }
 
-// Check tells whether emails could be sent now: the server answers, its certificate is good, and it takes the log-in. Nothing is sent.
+// Check tells whether emails could be sent now: the server answers, its certificate is good, and it takes the log-in.
+// Nothing is sent.
 func Check(ctx context.Context, cfg config.Mail) error {
 	if cfg.Sendmail != "" {
 		_, err := exec.LookPath(cfg.Sendmail)
@@ -115,7 +116,8 @@ func client(cfg config.Mail) (*gomail.Client, error) {
 		if err != nil {
 			return nil, fmt.Errorf("mail.password_file: %w", err)
 		}
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(cfg.User), gomail.WithPassword(password))
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(cfg.User),
+			gomail.WithPassword(password))
 	}
 	return gomail.NewClient(cfg.Host, options...)
 }

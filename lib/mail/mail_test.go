@@ -53,7 +53,9 @@ func (p *post) start() {
 
 func (p *post) write(to, subject string) {
 	p.Helper()
-	l := store.Mail{Recipient: to, Subject: subject, Body: "Grüße\n\n    https://toaster.example.org/account/activate?link=abc_-" + strings.Repeat("x", 80) + "\n", Class: store.AccountMail}
+	l := store.Mail{Recipient: to, Subject: subject,
+		Body:  "Grüße\n\n    https://toaster.example.org/account/activate?link=abc_-" + strings.Repeat("x", 80) + "\n",
+		Class: store.AccountMail}
 	if posted, err := p.db.QueueMail(p.Context(), p.now, l); err != nil || !posted {
 		p.Fatal(posted, err)
 	}
@@ -85,8 +87,10 @@ func TestAMailArrivesAsItWasWritten(t *testing.T) {
 	if len(mails) != 1 || mails[0].From != "toaster@example.org" || mails[0].To != "anna@example.org" {
 		t.Fatal(mails)
 	}
-	for _, want := range []string{"From: \"Toaster\" <toaster@example.org>\n", "Auto-Submitted: auto-generated\n", "Message-ID: <1.1767323045000@example.org>\n",
-		"Date: Fri, 02 Jan 2026 03:04:05 +0000\n", "Content-Type: text/plain; charset=UTF-8\n", "Subject: =?UTF-8?q?H=C3=A4user?=\n"} {
+	for _, want := range []string{"From: \"Toaster\" <toaster@example.org>\n", "Auto-Submitted: auto-generated\n",
+		"Message-ID: <1.1767323045000@example.org>\n",
+		"Date: Fri, 02 Jan 2026 03:04:05 +0000\n", "Content-Type: text/plain; charset=UTF-8\n",
+		"Subject: =?UTF-8?q?H=C3=A4user?=\n"} {
 		if !strings.Contains(mails[0].Text, want) {
 			t.Errorf("%q is not in\n%s", want, mails[0].Text)
 		}
@@ -111,7 +115,8 @@ func TestAServerThatIsAwayLosesNothing(t *testing.T) {
 		}
 		p.now = p.now.Add(time.Minute)
 	}
-	if o := p.waiting(); o.Waiting != 2 || o.Failing != 2 || !o.Oldest.Equal(begin) || !strings.Contains(o.Problem, "refused") {
+	if o := p.waiting(); o.Waiting != 2 || o.Failing != 2 || !o.Oldest.Equal(begin) ||
+		!strings.Contains(o.Problem, "refused") {
 		t.Fatalf("%+v", o)
 	}
 	p.server.Start()
@@ -122,7 +127,8 @@ func TestAServerThatIsAwayLosesNothing(t *testing.T) {
 }
 
 func TestTriesSlowDownAndEnd(t *testing.T) {
-	for failures, want := range map[int]time.Duration{0: time.Minute, 1: 2 * time.Minute, 5: 32 * time.Minute, 8: 4 * time.Hour, 1000: 4 * time.Hour} {
+	for failures, want := range map[int]time.Duration{0: time.Minute, 1: 2 * time.Minute, 5: 32 * time.Minute,
+		8: 4 * time.Hour, 1000: 4 * time.Hour} {
 		if got := wait(failures); got != want {
 			t.Errorf("after %d failures: %s", failures, got)
 		}
@@ -141,7 +147,8 @@ func TestTriesSlowDownAndEnd(t *testing.T) {
 		}
 		p.now = p.now.Add(longest)
 	}
-	if p.now.Sub(begin) < patience || !strings.Contains(p.log.String(), "given up") || !strings.Contains(p.log.String(), "anna@example.org") {
+	if p.now.Sub(begin) < patience || !strings.Contains(p.log.String(), "given up") ||
+		!strings.Contains(p.log.String(), "anna@example.org") {
 		t.Errorf("given up after %s, %d tries: %s", p.now.Sub(begin), tries, p.log.String())
 	}
 }
@@ -229,7 +236,9 @@ func TestSendmail(t *testing.T) {
 	if err := os.WriteFile(dir+"/broken", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if sent, err := p.deliver(); sent != 0 || err == nil || !strings.Contains(p.waiting().Problem, "exit status 75: no spool") || !strings.Contains(p.log.String(), "exit status 75: no spool") {
+	if sent, err := p.deliver(); sent != 0 || err == nil ||
+		!strings.Contains(p.waiting().Problem, "exit status 75: no spool") ||
+		!strings.Contains(p.log.String(), "exit status 75: no spool") {
 		t.Error(sent, err, p.waiting(), p.log.String())
 	}
 	os.Remove(dir + "/broken")
@@ -242,7 +251,8 @@ func TestSendmail(t *testing.T) {
 		t.Errorf("%s %v", mail, err)
 	}
 	// Who bounces it writes to the configured sender, not to whoever runs toaster.
-	if args, err := os.ReadFile(dir + "/args"); err != nil || string(args) != "-i\n-f\ntoaster@example.org\n--\nanna@example.org\n" {
+	if args, err := os.ReadFile(dir + "/args"); err != nil ||
+		string(args) != "-i\n-f\ntoaster@example.org\n--\nanna@example.org\n" {
 		t.Errorf("%q %v", args, err)
 	}
 }
@@ -250,7 +260,8 @@ func TestSendmail(t *testing.T) {
 func TestASendmailThatKnowsNoSuchRecipientIsNotAskedAgain(t *testing.T) {
 	p := newPost(t)
 	p.withSendmail("echo who is anna; exit 67\n")
-	if sent, err := p.deliver(); sent != 0 || err == nil || p.waiting().Waiting != 0 || !strings.Contains(p.log.String(), "who is anna") {
+	if sent, err := p.deliver(); sent != 0 || err == nil || p.waiting().Waiting != 0 ||
+		!strings.Contains(p.log.String(), "who is anna") {
 		t.Error(sent, err, p.waiting(), p.log.String())
 	}
 }
@@ -262,7 +273,8 @@ func TestASendmailThatHangsIsEnded(t *testing.T) {
 	dir := p.withSendmail("echo x >> tries; echo connecting; sleep 3600 & echo $! > child; wait\n")
 	p.write("ben@example.org", "two")
 	begin := time.Now()
-	if sent, err := p.deliver(); sent != 0 || err == nil || !strings.Contains(p.waiting().Problem, "did not end") || !strings.Contains(p.waiting().Problem, "connecting") {
+	if sent, err := p.deliver(); sent != 0 || err == nil || !strings.Contains(p.waiting().Problem, "did not end") ||
+		!strings.Contains(p.waiting().Problem, "connecting") {
 		t.Error(sent, err, p.waiting())
 	}
 	if took := time.Since(begin); took > time.Minute {
@@ -276,7 +288,8 @@ func TestASendmailThatHangsIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat"); err != nil || strings.Contains(string(state), ") Z ") {
+		if state, err := os.ReadFile("/proc/" + strings.TrimSpace(string(child)) + "/stat"); err != nil ||
+			strings.Contains(string(state), ") Z ") {
 			break
 		}
 		if time.Now().After(deadline) {
@@ -289,7 +302,8 @@ func TestARecipientGetsOnlySoManyMailsThatAStrangerAsksFor(t *testing.T) {
 	p := newPost(t)
 	posted := 0
 	for range 20 {
-		ok, err := p.db.QueueMail(t.Context(), p.now, store.Mail{Recipient: "Anna@example.org", Subject: "s", Body: "b", Class: store.TokenMail})
+		ok, err := p.db.QueueMail(t.Context(), p.now,
+			store.Mail{Recipient: "Anna@example.org", Subject: "s", Body: "b", Class: store.TokenMail})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +315,8 @@ func TestARecipientGetsOnlySoManyMailsThatAStrangerAsksFor(t *testing.T) {
 	if posted != 3 || p.waiting().Waiting != 3 {
 		t.Error(posted, p.waiting())
 	}
-	if ok, err := p.db.QueueMail(t.Context(), p.now, store.Mail{Recipient: "ben@example.org", Subject: "s", Body: "b", Class: store.TokenMail}); !ok || err != nil {
+	if ok, err := p.db.QueueMail(t.Context(), p.now,
+		store.Mail{Recipient: "ben@example.org", Subject: "s", Body: "b", Class: store.TokenMail}); !ok || err != nil {
 		t.Error("another user's emails count for ben", err)
 	}
 }

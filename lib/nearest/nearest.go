@@ -4,7 +4,8 @@ package nearest
 import "unicode/utf8"
 
 // To returns the first of the known names that is nearest to name and fewer than three edits away; empty when none is,
-// or name is one of them. It is what BuildKit's suggest.Search says, without measuring by how much a name is too far away.
+// or name is one of them. It is what BuildKit's suggest.Search says, without measuring by how much a name is too far
+// away.
 func To(name string, known []string) string {
 	match, best := "", 3
 	for _, k := range known {

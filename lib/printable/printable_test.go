@@ -3,7 +3,8 @@ package printable
 import "testing"
 
 func TestWhatIsShown(t *testing.T) {
-	for s, want := range map[string]bool{"": true, "Ann é 字": true, "a\nb": false, "\x1b[2J": false, "\xff": false, "a\u200bb": false} {
+	for s, want := range map[string]bool{"": true, "Ann é 字": true, "a\nb": false, "\x1b[2J": false, "\xff": false,
+		"a\u200bb": false} {
 		if Is(s) != want {
 			t.Errorf("Is(%q) is %v", s, !want)
 		}

@@ -89,7 +89,8 @@ func Schema(ctx context.Context, path string) (have, want int, err error) {
 // newer is the error of a database that a newer toaster has made.
 func newer(path string, version int) error {
 	return apperr.New(apperr.FailedPrecondition,
-		"%s was created by a newer toaster (schema %d; this version supports %d).", "Install the newer version.", path, version, schemaVersion)
+		"%s was created by a newer toaster (schema %d; this version supports %d).", "Install the newer version.", path,
+		version, schemaVersion)
 }
 
 // transfer copies all pages of one database over those of another.

@@ -45,7 +45,8 @@ func noEmailToken() error {
 }
 
 // FindEmailToken returns a token that still works, and its user; NotFound otherwise.
-func (db *DB) FindEmailToken(ctx context.Context, kind EmailTokenKind, secret string, now time.Time) (*EmailToken, *User, error) {
+func (db *DB) FindEmailToken(ctx context.Context, kind EmailTokenKind, secret string, now time.Time) (*EmailToken,
+	*User, error) {
 	l, p := &EmailToken{Digest: EmailTokenDigest(secret), Kind: kind}, new(User)
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx, `SELECT `+userColumns+`,

@@ -153,7 +153,8 @@ func (b *Build) Gone() error {
 			"The log and the files of this build are not in the backup that this site was restored from on %s.",
 			again, on)
 	case "count":
-		return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s: for each job, the newest %d successful builds and the newest %d other builds are kept.",
+		return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s: for each job, the newest "+
+			"%d successful builds and the newest %d other builds are kept.",
 			again, on, b.GoneLimit, b.GoneLimit)
 	}
 	return apperr.New(apperr.Gone, "The log and the files of this build were deleted on %s.", again, on)

@@ -16,12 +16,14 @@ type ImageLock struct {
 }
 
 func (l *ImageLock) put(ctx context.Context, tx *sql.Tx, job string, revision int) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO image_lock (job_id, revision, looked_at, problems, images) VALUES (?, ?, ?, ?, ?)",
+	_, err := tx.ExecContext(ctx, "INSERT INTO image_lock (job_id, revision, looked_at, problems, images) VALUES (?, ?, "+
+		"?, ?, ?)",
 		job, revision, timestamp(l.LookedAt), l.Problems, l.Images)
 	return err
 }
 
-// ImageLock returns what the images of the newest revision of an owner's job are; the zero ImageLock where it names none.
+// ImageLock returns what the images of the newest revision of an owner's job are; the zero ImageLock where it names
+// none.
 func (db *DB) ImageLock(ctx context.Context, owner int64, id string) (l ImageLock, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx, `SELECT l.looked_at, l.problems, l.images FROM image_lock l

@@ -203,7 +203,8 @@ func TestAnEmailTokenChangesNothingOfSomebodyWhoIsSuspended(t *testing.T) {
 		},
 	} {
 		p := addUser(t, db, fmt.Sprintf("person%d@example.org", i))
-		l, secret := NewEmailToken([]EmailTokenKind{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i), day,
+		l, secret := NewEmailToken([]EmailTokenKind{"address", "recover", "activate"}[i], fmt.Sprintf("new%d@example.org", i),
+			day,
 			time.Hour)
 		if i > 0 {
 			l.Email = p.Email

@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-const keys = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f it's $(touch /tmp/pwned) \\ é\nssh-rsa AAAA\n"
+const keys = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f it's $(touch " +
+	"/tmp/pwned) \\ é\nssh-rsa AAAA\n"
 
 // Root's password in an image is the one that was asked for, never the SDK's; and the log has nothing to log in with.
 func checkRoot(t *testing.T, b *run, want Access) {
@@ -31,9 +32,11 @@ func checkRoot(t *testing.T, b *run, want Access) {
 func TestRootsKeys(t *testing.T) {
 	canImage(t)
 	fakeDebootstrap(t)
-	for _, c := range []struct{ kind, age string }{{"live", "new"}, {"live", "old"}, {"vm", "new"}, {"vm", "old"}, {"arm", "new"}} {
+	for _, c := range []struct{ kind, age string }{{"live", "new"}, {"live", "old"}, {"vm", "new"}, {"vm", "old"},
+		{"arm", "new"}} {
 		t.Run(c.kind+" "+c.age, func(t *testing.T) {
-			r := sdkRecipe(t, c.kind, "FROM devuan/devuan:daedalus\nRUN echo $(stat -c '%a %u' /root/.ssh /root/.ssh/authorized_keys) >/modes\n")
+			r := sdkRecipe(t, c.kind, "FROM devuan/devuan:daedalus\nRUN echo $(stat -c '%a %u' /root/.ssh "+
+				"/root/.ssh/authorized_keys) >/modes\n")
 			r.Root = Access{Keys: keys}
 			b := image(t, miniSDK(t, c.kind, c.age), r)
 			b.start(t)
@@ -83,7 +86,8 @@ func TestRootsKeysInARootfs(t *testing.T) {
 	b.wants(t, 0, "toaster: done")
 	files := contents(t, b.file(t, "rootfs_amd64_bookworm.tar.gz"))
 	folder, file := files["./root/.ssh/"], files["./root/.ssh/authorized_keys"]
-	if file.body != keys || files["./seen"].body != keys || file.Mode != 0o600 || folder.Mode != 0o700 || file.Uid != 0 || folder.Typeflag != tar.TypeDir {
+	if file.body != keys || files["./seen"].body != keys || file.Mode != 0o600 || folder.Mode != 0o700 || file.Uid != 0 ||
+		folder.Typeflag != tar.TypeDir {
 		t.Errorf("%+v, %+v", folder, file)
 	}
 }
@@ -116,10 +120,13 @@ func TestLogin(t *testing.T) {
 	vm, rootfs := Target{SDK: "vm"}, Target{SDK: "rootfs"}
 	password, locked, key := vm.Login(Access{Hash: "$6$"}), vm.Login(Access{}), vm.Login(Access{Keys: keys})
 	if password == locked || password == key || locked == key ||
-		!strings.Contains(string(string(string(key))), "SSH") || !strings.Contains(string(string(string(password))), "shown once") || !strings.Contains(string(string(string(locked))), "locked") {
+		!strings.Contains(string(string(string(key))), "SSH") ||
+		!strings.Contains(string(string(string(password))), "shown once") ||
+		!strings.Contains(string(string(string(locked))), "locked") {
 		t.Error(password, locked, key)
 	}
-	if rootfs.Login(Access{}) != "" || rootfs.Login(Access{Keys: keys}) != key || rootfs.HasPassword() || !vm.HasPassword() {
+	if rootfs.Login(Access{}) != "" || rootfs.Login(Access{Keys: keys}) != key || rootfs.HasPassword() ||
+		!vm.HasPassword() {
 		t.Error("a rootfs has no password, but may have a key")
 	}
 }

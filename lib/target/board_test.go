@@ -19,8 +19,11 @@ func TestAKernelWithoutFAT(t *testing.T) {
 		code               int
 		last               string
 	}{
-		{"raspi3", "nodev\ttmpfs\n\text4\n", ExitHost, "toaster: failed: the kernel of this host does not support vfat, which the first partition of the card of raspi3 needs."},
-		{"raspi3", "nodev\ttmpfs\n\text4\n\tvfat\n", ExitFailed, "toaster: failed: the SDK failed: the SDK could not be loaded."}, // the tests' has no such board
+		{"raspi3", "nodev\ttmpfs\n\text4\n", ExitHost,
+			"toaster: failed: the kernel of this host does not support vfat, which the first partition of the card of raspi3 " +
+				"needs."},
+		{"raspi3", "nodev\ttmpfs\n\text4\n\tvfat\n", ExitFailed,
+			"toaster: failed: the SDK failed: the SDK could not be loaded."}, // the tests' has no such board
 		{"toyboard", "\text4\n", 0, "toaster: done"},
 	} {
 		r := sdkRecipe(t, "arm", page)

@@ -49,8 +49,9 @@ func TestBootCheck(t *testing.T) {
 		qemu, dockerfile, says, answer string
 		prompt                         bool
 	}{
-		"a service":       {machine, page, "toaster: boot test: port 8080: \"HTTP/1.1 200 OK\"\n", "HTTP/1.1 200 OK", true},
-		"no port":         {machine, "FROM devuan/devuan:daedalus\nEXPOSE 53/udp\n", "toaster: boot test: a prompt after ", "", true},
+		"a service": {machine, page, "toaster: boot test: port 8080: \"HTTP/1.1 200 OK\"\n", "HTTP/1.1 200 OK", true},
+		"no port": {machine, "FROM devuan/devuan:daedalus\nEXPOSE 53/udp\n", "toaster: boot test: a prompt after ",
+			"", true},
 		"it does not run": {"#!/bin/sh\necho no machine; exit 1\n", page, "toaster: boot test: no prompt after ", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +79,8 @@ func TestBootCheck(t *testing.T) {
 			if err := json.Unmarshal(text, &p); err != nil {
 				t.Fatalf("%v: %s", err, text)
 			}
-			if (p.Boot.Seconds != nil) != c.prompt || (p.Boot.Answer != nil) != (c.answer != "") || c.answer != "" && *p.Boot.Answer != c.answer {
+			if (p.Boot.Seconds != nil) != c.prompt || (p.Boot.Answer != nil) != (c.answer != "") || c.answer != "" &&
+				*p.Boot.Answer != c.answer {
 				t.Errorf("provenance.json: %s", text)
 			}
 			if !c.prompt {

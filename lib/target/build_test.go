@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// These tests run the script: two whole builds with the real mmdebstrap and the host's own archive, and many that go wrong.
+// These tests run the script: two whole builds with the real mmdebstrap and the host's own archive, and many that go
+// wrong.
 
 const busybox = `
 blend_preinst() { :; }
@@ -155,7 +156,8 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if p.Target != "rootfs_amd64_bookworm" || p.Release != "bookworm" || !strings.HasPrefix(p.Builder, "mmdebstrap ") || p.BuildNumber != 7 {
+	if p.Target != "rootfs_amd64_bookworm" || p.Release != "bookworm" || !strings.HasPrefix(p.Builder, "mmdebstrap ") ||
+		p.BuildNumber != 7 {
 		t.Errorf("provenance.json: %s", text)
 	}
 	if p.ScriptSHA256 != sum(script) || p.BlendSHA256 != sum(recipe(busybox).Blend) || p.Image.SHA256 != sum(image) {
@@ -164,7 +166,8 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 	if p.Base != hostile || p.ContextSHA256 != nil {
 		t.Errorf("base_image is %q, context %v", p.Base, p.ContextSHA256)
 	}
-	if p.StartedAt.IsZero() || p.EndedAt.Before(p.StartedAt) || len(p.Releases) == 0 || p.Releases[0].Date == "" || len(p.Sources) == 0 {
+	if p.StartedAt.IsZero() || p.EndedAt.Before(p.StartedAt) || len(p.Releases) == 0 || p.Releases[0].Date == "" ||
+		len(p.Sources) == 0 {
 		t.Errorf("provenance.json: %s", text)
 	}
 }
@@ -194,10 +197,12 @@ func TestBrokenBuilds(t *testing.T) {
 			return 1
 		`, ExitBlend, `toaster: failed: line 4 of the Dockerfile failed (exit code 9): RUN many`},
 		{"before the first instruction", "return 1\n", ExitBlend, "toaster: failed: the blend failed."},
-		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the instructions of the Dockerfile did not all run."},
+		{"nothing ran", "", ExitStamp, "toaster: failed: the image has no stamp: the instructions of the Dockerfile did " +
+			"not all run."},
 		{"another blend's stamp", "mkdir $strapdir/etc/toaster; print 0 >$strapdir/etc/toaster/stamp\n", ExitStamp,
 			"toaster: failed: the stamp in the image belongs to another blend: the instructions of the Dockerfile did not run."},
-		{"a stamp of the host", "print $TOASTER_BLEND_SHA256 >$workdir/stamp; ln -s $workdir $strapdir/etc/toaster\n", ExitStamp,
+		{"a stamp of the host", "print $TOASTER_BLEND_SHA256 >$workdir/stamp; ln -s $workdir $strapdir/etc/toaster\n",
+			ExitStamp,
 			"toaster: failed: the image has no stamp: the instructions of the Dockerfile did not all run."},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -262,7 +267,8 @@ func TestFullDisk(t *testing.T) {
 			if os.Getuid() != 0 {
 				disk = append(disk, "--map-root-user", "--map-auto")
 			}
-			r.start(t, append(disk, "sh", "-c", "mkdir disk && mount -t tmpfs -o size=8m none disk && cd disk && sh ../build.sh; code=$?; ls; exit $code")...)
+			r.start(t, append(disk, "sh", "-c", "mkdir disk && mount -t tmpfs -o size=8m none disk && cd disk && sh "+
+				"../build.sh; code=$?; ls; exit $code")...)
 			r.end()
 			// The folder's listing follows the script's last line, and must be empty.
 			r.wants(t, ExitFull, c.last)
@@ -300,7 +306,8 @@ func TestMirrorAway(t *testing.T) {
 	}
 	b := start(t, script)
 	b.end()
-	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is being updated. See its answer above, and try again later.")
+	b.wants(t, ExitMirror, "toaster: failed: the package archive can't be reached, or is being updated. See its answer "+
+		"above, and try again later.")
 	b.isClean(t)
 }
 
@@ -322,7 +329,8 @@ func TestHost(t *testing.T) {
 	})
 	t.Run("programs missing", func(t *testing.T) {
 		bare := t.TempDir()
-		for _, tool := range []string{"sh", "sha256sum", "cut", "date", "id", "cat", "tar", "gzip", "find", "unshare", "mkfifo"} {
+		for _, tool := range []string{"sh", "sha256sum", "cut", "date", "id", "cat", "tar", "gzip", "find", "unshare",
+			"mkfifo"} {
 			where, err := exec.LookPath(tool)
 			if err != nil {
 				t.Fatal(err)

@@ -97,10 +97,12 @@ func (f *family) check(key string, distributions []named) *problem {
 	if bad := f.checkImage(key); bad != nil {
 		return bad
 	}
-	if limit, err := time.ParseDuration(f.TimeLimit); f.TimeLimit != "" && (err != nil || limit < time.Minute || limit > 7*24*time.Hour) {
+	if limit, err := time.ParseDuration(f.TimeLimit); f.TimeLimit != "" &&
+		(err != nil || limit < time.Minute || limit > 7*24*time.Hour) {
 		return &problem{key + ".time_limit", `must be a duration such as "90m" or "12h", from a minute to 168h`}
 	}
-	if limit, err := time.ParseDuration(f.Silence); f.Silence != "" && (err != nil || limit < 0 || limit%time.Second != 0 || limit > 7*24*time.Hour) {
+	if limit, err := time.ParseDuration(f.Silence); f.Silence != "" &&
+		(err != nil || limit < 0 || limit%time.Second != 0 || limit > 7*24*time.Hour) {
 		return &problem{key + ".silence_limit", `must be a duration such as "30m" or "2h", at most 168h; "0" for none`}
 	}
 	if !isWord(f.Label, "._-") && f.Label != "" {

@@ -9,8 +9,8 @@ import (
 	"toaster.do/lib/shell"
 )
 
-// SlowImage returns the folder and the script of a build with the tests' SDK whose instruction never ends: it has loop devices and
-// mounts by then.
+// SlowImage returns the folder and the script of a build with the tests' SDK whose instruction never ends: it has loop
+// devices and mounts by then.
 func SlowImage(t *testing.T) (dir string, script []byte) {
 	t.Helper()
 	canImage(t)
@@ -19,7 +19,8 @@ func SlowImage(t *testing.T) (dir string, script []byte) {
 	sdk := miniSDK(t, "vm", "new")
 	b := image(t, sdk, sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN sleep 987654\n"))
 	path := filepath.Join(b.dir, "build.sh")
-	text := strings.Replace(readFile(t, path), "\n", "\nexport PATH="+shell.Quote(tools)+":$PATH TOASTER_SDK_DIR="+shell.Quote(sdk)+"\n", 1)
+	text := strings.Replace(readFile(t, path), "\n",
+		"\nexport PATH="+shell.Quote(tools)+":$PATH TOASTER_SDK_DIR="+shell.Quote(sdk)+"\n", 1)
 	write(t, path, text, 0o600)
 	return b.dir, []byte(text)
 }

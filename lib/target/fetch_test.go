@@ -17,7 +17,8 @@ func TestFetchedSDK(t *testing.T) {
 	repository := miniSDK(t, "live", "new")
 	git := func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", repository, "-c", "user.name=x", "-c", "user.email=x@example.org"}, args...)...)
+		cmd := exec.Command("git", append([]string{"-C", repository, "-c", "user.name=x", "-c", "user.email=x@example.org"},
+			args...)...)
 		out, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("git %v: %v\n%s", args, err, out)
@@ -61,7 +62,8 @@ func TestFetchedSDK(t *testing.T) {
 			Source string `json:"sdk_source"`
 			Commit string `json:"sdk_commit"`
 		}
-		if err := json.Unmarshal(b.file(t, "provenance.json"), &p); err != nil || p.Source != repository || p.Commit != commit {
+		if err := json.Unmarshal(b.file(t, "provenance.json"), &p); err != nil || p.Source != repository ||
+			p.Commit != commit {
 			t.Errorf("%v: %+v", err, p)
 		}
 	}

@@ -56,12 +56,13 @@ func TestImages(t *testing.T) {
 			b.isClean(t)
 			b.hasNoLoop(t)
 			for name, want := range map[string]string{
-				"etc/toaster/stamp":    recipe.BlendSHA256 + "\n",
-				"made":                 "#!/bin/sh\necho made\n", // which chroot-script would have changed
-				"etc/resolv.conf":      "",
-				"etc/default/ssh":      "SSHD_OPTS= [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null",
-				"etc/apt/sources.list": "deb http://mirror.example/merged daedalus main contrib\ndeb http://mirror.example/merged daedalus-updates main contrib\n",
-				"installed":            "devuan-keyring openssh-server git\nkernel-of-" + c.kind + " git\n",
+				"etc/toaster/stamp": recipe.BlendSHA256 + "\n",
+				"made":              "#!/bin/sh\necho made\n", // which chroot-script would have changed
+				"etc/resolv.conf":   "",
+				"etc/default/ssh":   "SSHD_OPTS= [ -e /etc/ssh/ssh_host_ed25519_key ] || ssh-keygen -A >/dev/null",
+				"etc/apt/sources.list": "deb http://mirror.example/merged daedalus main contrib\ndeb " +
+					"http://mirror.example/merged daedalus-updates main contrib\n",
+				"installed": "devuan-keyring openssh-server git\nkernel-of-" + c.kind + " git\n",
 			} {
 				if got := b.inImage(t, name); strings.Join(strings.Fields(got), " ") != strings.Join(strings.Fields(want), " ") {
 					t.Errorf("%s is %q, want %q", name, got, want)
@@ -147,7 +148,8 @@ func checkImageFiles(t *testing.T, b *run, r Recipe, file string) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if p.Target != r.Target.Name || p.SDK != r.Target.SDK || p.Source != nil || len(p.Files) != 64 || p.Blend != r.BlendSHA256 ||
+	if p.Target != r.Target.Name || p.SDK != r.Target.SDK || p.Source != nil || len(p.Files) != 64 ||
+		p.Blend != r.BlendSHA256 ||
 		p.Image.Path != file || p.Image.SHA256 != sum(b.file(t, file)) {
 		t.Errorf("provenance.json: %s", text)
 	}
@@ -156,12 +158,14 @@ func checkImageFiles(t *testing.T, b *run, r Recipe, file string) {
 // checkDisk: a disk has UUIDs although nothing here runs udev; an ISO starts in silence.
 func checkDisk(t *testing.T, b *run, kind, hidden string) {
 	t.Helper()
-	if info, err := os.Stat(filepath.Join(b.dir, "dist", kind+"_amd64_daedalus.qcow2")); err == nil && info.Size() > 8000000 {
+	if info, err := os.Stat(filepath.Join(b.dir, "dist", kind+"_amd64_daedalus.qcow2")); err == nil &&
+		info.Size() > 8000000 {
 		t.Errorf("what was deleted is in the image, which has %d bytes", info.Size())
 	}
 	switch kind {
 	case "live":
-		if cfg := b.inImage(t, "iso/isolinux/isolinux.cfg"); !strings.Contains(cfg, "boot=live console=ttyS0,115200 console=tty0 net.ifnames=0\n") {
+		if cfg := b.inImage(t, "iso/isolinux/isolinux.cfg"); !strings.Contains(cfg,
+			"boot=live console=ttyS0,115200 console=tty0 net.ifnames=0\n") {
 			t.Errorf("isolinux.cfg is %q", cfg)
 		}
 	default:
@@ -257,28 +261,33 @@ func TestBrokenImages(t *testing.T) {
 		last   string
 		change func(*Recipe, *string)
 	}{
-		"an instruction fails": {"vm", ExitBlend, "toaster: failed: line 2 of the Dockerfile failed (exit code 3): RUN exit 3", func(r *Recipe, _ *string) {
-			*r = sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN exit 3\n")
-		}},
+		"an instruction fails": {"vm", ExitBlend,
+			"toaster: failed: line 2 of the Dockerfile failed (exit code 3): RUN exit 3", func(r *Recipe, _ *string) {
+				*r = sdkRecipe(t, "vm", "FROM devuan/devuan:daedalus\nRUN exit 3\n")
+			}},
 		"the blend does nothing": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {
 			otherBlend(r, "return 0\n")
 		}},
-		"the blend works on another tree": {"vm", ExitStamp, "toaster: failed: the image has no stamp", func(r *Recipe, _ *string) {
-			otherBlend(r, stamp) // strapdir was copied before
-		}},
+		"the blend works on another tree": {"vm", ExitStamp, "toaster: failed: the image has no stamp",
+			func(r *Recipe, _ *string) {
+				otherBlend(r, stamp) // strapdir was copied before
+			}},
 		"a stage fails": {"live", ExitFailed,
 			"toaster: failed: the SDK failed after \"Chrooting to execute 'thirdstage' ...\".",
 			func(r *Recipe, _ *string) { r.Target.Mirror = "http://fails.example/merged" }},
-		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK failed: the SDK could not be loaded.", func(r *Recipe, _ *string) { r.Target.Board = "none" }},
+		"no such board": {"arm", ExitFailed, "toaster: failed: the SDK failed: the SDK could not be loaded.",
+			func(r *Recipe, _ *string) { r.Target.Board = "none" }},
 		"the SDK is not whole": {"live", ExitHost, "toaster: failed: TOASTER_SDK_DIR, ", func(_ *Recipe, sdk *string) {
 			if err := os.RemoveAll(filepath.Join(*sdk, "lib/zuper")); err != nil {
 				t.Fatal(err)
 			}
 		}},
-		"another SDK": {"live", ExitFailed, "toaster: failed: the SDK failed: this is no live-sdk.", func(_ *Recipe, sdk *string) {
-			write(t, filepath.Join(*sdk, "lib/kind"), "vm", 0o644)
-		}},
-		"the SDK can't be fetched": {"live", ExitMirror, "toaster: failed: the SDK can't be fetched from http://127.0.0.1:1/sdk", func(_ *Recipe, sdk *string) { *sdk = "" }},
+		"another SDK": {"live", ExitFailed, "toaster: failed: the SDK failed: this is no live-sdk.",
+			func(_ *Recipe, sdk *string) {
+				write(t, filepath.Join(*sdk, "lib/kind"), "vm", 0o644)
+			}},
+		"the SDK can't be fetched": {"live", ExitMirror,
+			"toaster: failed: the SDK can't be fetched from http://127.0.0.1:1/sdk", func(_ *Recipe, sdk *string) { *sdk = "" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sdk, r := miniSDK(t, c.kind, "new"), sdkRecipe(t, c.kind, page)
@@ -348,7 +357,8 @@ func TestFullDiskImage(t *testing.T) {
 			b.env = append(b.env, "TOASTER_FREE_DISK=1000000")
 			text := strings.Replace(readFile(t, filepath.Join(b.dir, "build.sh")), "\nNEED_MIB=64\n", "\nNEED_MIB=20\n", 1)
 			write(t, filepath.Join(b.dir, "build.sh"), text, 0o600)
-			b.start(t, "unshare", "--mount", "sh", "-c", "mkdir disk && mount -t tmpfs -o size=24m none disk && cd disk && sh ../build.sh; code=$?; ls; exit $code")
+			b.start(t, "unshare", "--mount", "sh", "-c",
+				"mkdir disk && mount -t tmpfs -o size=24m none disk && cd disk && sh ../build.sh; code=$?; ls; exit $code")
 			b.end()
 			b.wants(t, ExitFull, "toaster: failed: the disk is full: ")
 			b.hasNoLoop(t)

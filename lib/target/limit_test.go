@@ -17,10 +17,12 @@ import (
 	"toaster.do/lib/target"
 )
 
-// underway is in the log when the instruction that never ends has begun. A limit that was over before is tried again with twice the time.
+// underway is in the log when the instruction that never ends has begun. A limit that was over before is tried again
+// with twice the time.
 const underway = " RUN sleep 987654\n"
 
-// The embedded engine ends an image's build that runs too long, and nothing of it is left: no mount, no loop device, no process, no file.
+// The embedded engine ends an image's build that runs too long, and nothing of it is left: no mount, no loop device, no
+// process, no file.
 func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 	dir, script := target.SlowImage(t)
 	work := filepath.Join(dir, "work")
@@ -103,7 +105,8 @@ func built(t *testing.T, e *local.Engine, job engine.Job) (string, engine.BuildS
 func TestTimeLimitOfAnAgent(t *testing.T) {
 	dir, _ := target.SlowImage(t)
 	for limit := 8; ; limit *= 2 {
-		cmd := exec.CommandContext(t.Context(), "timeout", "-k", "30", fmt.Sprint(limit), "sh", "-c", "sh build.sh; echo ended >&2")
+		cmd := exec.CommandContext(t.Context(), "timeout", "-k", "30", fmt.Sprint(limit), "sh", "-c",
+			"sh build.sh; echo ended >&2")
 		cmd.Dir = dir
 		out, err := cmd.CombinedOutput()
 		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 124 {

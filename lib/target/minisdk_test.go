@@ -44,8 +44,8 @@ func miniSDK(t *testing.T, kind, age string) string {
 	return dir
 }
 
-// fakeDebootstrap puts a debootstrap in the way that makes a root filesystem of busybox in a moment, and looks at how it is
-// called. It fails without a script for the release, as the real one does.
+// fakeDebootstrap puts a debootstrap in the way that makes a root filesystem of busybox in a moment, and looks at how
+// it is called. It fails without a script for the release, as the real one does.
 func fakeDebootstrap(t *testing.T) {
 	t.Helper()
 	tools := t.TempDir()
@@ -120,8 +120,10 @@ func sdkRecipe(t *testing.T, kind, text string) Recipe {
 	return Recipe{
 		Target: Target{
 			Name: kind + "_amd64_daedalus", SDK: kind, Arch: "amd64", Distribution: "devuan", Codename: "daedalus", Version: "5",
-			Mirror: "http://mirror.example/merged", Components: []string{"main", "contrib"}, Suites: []string{"daedalus", "daedalus-updates"},
-			KeyringPackage: "devuan-keyring", Size: map[string]int{"vm": 64, "arm": 64}[kind], Board: map[string]string{"arm": "toyboard"}[kind],
+			Mirror: "http://mirror.example/merged", Components: []string{"main", "contrib"},
+			Suites:         []string{"daedalus", "daedalus-updates"},
+			KeyringPackage: "devuan-keyring", Size: map[string]int{"vm": 64, "arm": 64}[kind],
+			Board:   map[string]string{"arm": "toyboard"}[kind],
 			Replace: []string{"git-core=git", "sysvinit="},
 			Source:  "http://127.0.0.1:1/sdk", Commit: strings.Repeat("0", 40),
 		},

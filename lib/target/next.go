@@ -22,30 +22,36 @@ var next = []struct {
 	steps []Step
 }{
 	{".u-boot.tar.gz", []Step{
-		{"Write the boot loader of your board", "After the image, write the boot loader of your board to the same card.", []string{
-			"tar -xzf FILE", "ls u-boot", "sudo dd if=u-boot/BOARD of=/dev/sdX bs=1024 seek=8 conv=fsync"}},
+		{"Write the boot loader of your board", "After the image, write the boot loader of your board to the same card.",
+			[]string{
+				"tar -xzf FILE", "ls u-boot", "sudo dd if=u-boot/BOARD of=/dev/sdX bs=1024 seek=8 conv=fsync"}},
 	}},
 	{".tar.gz", []Step{
 		{"Inspect it, or work in it", "Run it as root to keep owners and device files.", []string{
 			"mkdir NAME", "tar --xattrs --xattrs-include='*' --numeric-owner -xpf FILE -C NAME", "chroot NAME /bin/sh"}},
-		{"Run it as a container", "The application is a service of the image: /sbin/init starts it, as on a computer.", []string{
-			"docker import FILE NAME", "docker run --rm -it NAME /bin/sh"}},
+		{"Run it as a container", "The application is a service of the image: /sbin/init starts it, as on a computer.",
+			[]string{
+				"docker import FILE NAME", "docker run --rm -it NAME /bin/sh"}},
 	}},
 	{".iso", []Step{
 		{"Run it in QEMU", "Port 8080 of the image is port 8080 of your computer.", []string{
 			"QEMU -m 1024 -nic user,hostfwd=tcp:127.0.0.1:8080-:8080 -cdrom FILE"}},
-		{"Write it to a USB stick", "Insert the USB stick, find its name with lsblk, and replace sdX with it. All data on the stick is lost.", []string{
+		{"Write it to a USB stick", "Insert the USB stick, find its name with lsblk, and replace sdX with it. All data on " +
+			"the stick is lost.", []string{
 			"lsblk -o NAME,SIZE,MODEL", "sudo dd if=FILE of=/dev/sdX bs=4M conv=fsync status=progress"}},
-		{"Run it in VirtualBox", "Create a machine of the type Debian, select the file as its ISO image, and skip the unattended installation.", nil},
+		{"Run it in VirtualBox", "Create a machine of the type Debian, select the file as its ISO image, and skip the " +
+			"unattended installation.", nil},
 	}},
 	{".qcow2", []Step{
-		{"Run it in QEMU", "Port 8080 of the image is port 8080 of your computer. Without -snapshot, changes are saved to the image.", []string{
+		{"Run it in QEMU", "Port 8080 of the image is port 8080 of your computer. Without -snapshot, changes are saved to " +
+			"the image.", []string{
 			"QEMU -m 1024 -nic user,hostfwd=tcp:127.0.0.1:8080-:8080 -snapshot FILE"}},
 		{"Import it into libvirt", "The machine has a screen and a serial console.", []string{
 			"sudo mv FILE /var/lib/libvirt/images/",
 			"sudo virt-install --import --name NAME --memory 1024 --osinfo linux2022 --disk /var/lib/libvirt/images/FILE",
 			"sudo virsh console NAME"}},
-		{"Enlarge the disk", "Then, in the running machine, enlarge the last partition and its file system.", []string{"qemu-img resize FILE +10G"}},
+		{"Enlarge the disk", "Then, in the running machine, enlarge the last partition and its file system.",
+			[]string{"qemu-img resize FILE +10G"}},
 	}},
 	{".vdi", []Step{
 		{"Run it in VirtualBox", "", []string{
@@ -56,11 +62,13 @@ var next = []struct {
 			"VBoxManage startvm NAME"}},
 	}},
 	{".img.xz", []Step{
-		{"Write it to a memory card", "Insert the card, find its name with lsblk, and replace sdX with it. All data on the card is lost.", []string{
+		{"Write it to a memory card", "Insert the card, find its name with lsblk, and replace sdX with it. All data on the " +
+			"card is lost.", []string{
 			"lsblk -o NAME,SIZE,MODEL", "xz -dc FILE | sudo dd of=/dev/sdX bs=4M conv=fsync status=progress"}},
 	}},
 	{"SHA256SUMS", []Step{
-		{"Verify the download", "Run it in the folder of the downloaded files.", []string{"sha256sum --check --ignore-missing FILE"}},
+		{"Verify the download", "Run it in the folder of the downloaded files.",
+			[]string{"sha256sum --check --ignore-missing FILE"}},
 	}},
 }
 
@@ -76,7 +84,8 @@ func (t Target) Next(file string) []Step {
 		if t.Arch == "i386" {
 			qemu = "qemu-system-i386"
 		}
-		fill := strings.NewReplacer("FILE", shell.Quote(file), "-o NAME,", "-o NAME,", "NAME", shell.Quote(name), "QEMU", qemu)
+		fill := strings.NewReplacer("FILE", shell.Quote(file), "-o NAME,", "-o NAME,", "NAME", shell.Quote(name), "QEMU",
+			qemu)
 		steps := make([]Step, len(n.steps))
 		for i, s := range n.steps {
 			steps[i] = Step{Title: s.Title, Text: s.Text}

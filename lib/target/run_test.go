@@ -30,7 +30,8 @@ func canBuild(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	if out, err := exec.Command("unshare", "--map-root-user", "--map-auto", "--mount", "true").CombinedOutput(); err != nil && os.Getuid() != 0 {
+	if out, err := exec.Command("unshare", "--map-root-user", "--map-auto", "--mount",
+		"true").CombinedOutput(); err != nil && os.Getuid() != 0 {
 		t.Skipf("no user namespaces for this user: %s", out)
 	}
 }

@@ -89,13 +89,15 @@ func assemble(names []string) string {
 // in /etc/subuid and /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it
 // takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
 // submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that
-// replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; TOASTER_CACHE_DIR: a folder, whole path, that
-// only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and up to
-// 10 GiB of images' layers; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places that images whose names
-// begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at registries, as docker login makes.
+// replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; TOASTER_CACHE_DIR: a folder, whole path,
+// that
+// only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and up
+// to 10 GiB of images' layers; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places that images whose
+// names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at registries, as docker
+// login makes.
 //
-// It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged, or an
-// Access that is none.
+// It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged,
+// or an Access that is none.
 func Script(r Recipe) ([]byte, error) {
 	part, ok := parts[r.Target.SDK]
 	if !ok {
@@ -103,11 +105,13 @@ func Script(r Recipe) ([]byte, error) {
 			r.Target.Name).At("target")
 	}
 	if err := cmp.Or(checkBlend(r), r.Root.check()); err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.", "Contact the administrator, and include the request ID.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.",
+			"Contact the administrator, and include the request ID.")
 	}
 	facts, err := factsOf(r)
 	if err != nil {
-		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.", "Contact the administrator, and include the request ID.")
+		return nil, apperr.Wrap(apperr.Internal, err, "The build script can't be created.",
+			"Contact the administrator, and include the request ID.")
 	}
 	var b bytes.Buffer
 	shell, drive := assemble(part.shell), assemble(part.drive)

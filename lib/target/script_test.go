@@ -83,7 +83,8 @@ func TestScriptIsRefused(t *testing.T) {
 	}{
 		{"an SDK of another time", apperr.InvalidArgument, func(r *Recipe) { r.Target.SDK = "iso" }},
 		{"a wrong checksum", apperr.Internal, func(r *Recipe) { r.BlendSHA256 = sum(nil) }},
-		{"a NUL in the blend", apperr.Internal, func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
+		{"a NUL in the blend", apperr.Internal,
+			func(r *Recipe) { r.Blend = []byte("a\x00\n"); r.BlendSHA256 = sum(r.Blend) }},
 		{"no newline at the end", apperr.Internal, func(r *Recipe) { r.Blend = []byte("a"); r.BlendSHA256 = sum(r.Blend) }},
 		{"a password that is no hash", apperr.Internal, func(r *Recipe) { r.Root.Hash = "toor" }},
 		{"a password of somebody else", apperr.Internal, func(r *Recipe) { r.Root.Hash = "$6$a$b\nbin:x" }},
@@ -128,7 +129,8 @@ func TestBlendArrivesUnchanged(t *testing.T) {
 
 func TestFactsAreJSON(t *testing.T) {
 	var facts map[string]any
-	if err := json.Unmarshal([]byte(sh(t, functions(t, busybox)+"echo {; facts; echo '\"end\": 1}'\n")), &facts); err != nil {
+	if err := json.Unmarshal([]byte(sh(t, functions(t, busybox)+"echo {; facts; echo '\"end\": 1}'\n")),
+		&facts); err != nil {
 		t.Fatal(err)
 	}
 	if list, ok := facts["environment"].([]any); !ok || len(list) != 0 || facts["environment_sha256"] != nil {
@@ -142,11 +144,13 @@ func TestFactsAreJSON(t *testing.T) {
 func TestJSONInTheShell(t *testing.T) {
 	for _, text := range []string{"", `a "quoted" \ word`, "é ünï 日本", "$HOME `id` %s"} {
 		var got string
-		if err := json.Unmarshal([]byte(sh(t, functions(t, busybox)+"json "+shell.Quote(text)+"\n")), &got); err != nil || got != text {
+		if err := json.Unmarshal([]byte(sh(t, functions(t, busybox)+"json "+shell.Quote(text)+"\n")), &got); err != nil ||
+			got != text {
 			t.Errorf("%q came out as %q: %v", text, got, err)
 		}
 	}
-	for number, want := range map[string]string{"7": "7", "0": "0", "": "null", "007": "null", "-1": "null", "1e9": "null", "$(id)": "null"} {
+	for number, want := range map[string]string{"7": "7", "0": "0", "": "null", "007": "null", "-1": "null", "1e9": "null",
+		"$(id)": "null"} {
 		if got := sh(t, functions(t, busybox)+"json_number "+shell.Quote(number)+"\n"); got != want {
 			t.Errorf("number %q came out as %s", number, got)
 		}
@@ -191,7 +195,8 @@ deb http://security.example/debian-security bookworm-security main
 
 func TestSourcesOfATarget(t *testing.T) {
 	const target = "MIRROR=http://mirror.example/all SUITES='ceres ceres-security' COMPONENTS='main contrib'\n"
-	for security, want := range map[string]string{"": "http://mirror.example/all", "http://mirror.example/fixes": "http://mirror.example/fixes"} {
+	for security, want := range map[string]string{"": "http://mirror.example/all",
+		"http://mirror.example/fixes": "http://mirror.example/fixes"} {
 		got := sh(t, functions(t, busybox)+target+"SECURITY="+security+"\nsources\n")
 		if got != "deb http://mirror.example/all ceres main contrib\ndeb "+want+" ceres-security main contrib\n" {
 			t.Error(got)

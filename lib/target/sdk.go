@@ -29,12 +29,13 @@ type Target struct {
 	KeyringSource  string    // where to find that package, for a host whose own archive lacks it; may be empty
 	Components     []string  // of the archive: main, contrib, …
 	Suites         []string  // of the archive: the codename first, then its updates
-	Packages       []string  // rootfs: beside the essential ones and apt; others: instead of the SDK's own list, if not empty
-	Replace        []string  // "OLD=NEW": what this release calls a package of the SDK's lists; "OLD=" where it has none
-	Source         string    // the SDK's Git repository; empty for rootfs
-	Commit         string    // of Source: 40 hex digits
-	Size           int       // of the disk, MB (2^20 bytes); 0: the SDK's or the board's
-	BootCheck      bool      // start the image in qemu before it is handed out
+	// rootfs: beside the essential ones and apt; others: instead of the SDK's own list, if not empty
+	Packages  []string
+	Replace   []string // "OLD=NEW": what this release calls a package of the SDK's lists; "OLD=" where it has none
+	Source    string   // the SDK's Git repository; empty for rootfs
+	Commit    string   // of Source: 40 hex digits
+	Size      int      // of the disk, MB (2^20 bytes); 0: the SDK's or the board's
+	BootCheck bool     // start the image in qemu before it is handed out
 
 	TimeLimit    time.Duration // a build running longer has failed; 0: as the engine has it
 	SilenceLimit time.Duration // a build that prints nothing for so long has failed; 0: none; negative: as the site has it

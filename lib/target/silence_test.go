@@ -23,8 +23,10 @@ func TestABuildThatPrintsNothingIsEnded(t *testing.T) {
 			setsid sleep 987654 &
 			sleep 987654
 		`, 2 * time.Second, ExitSilent, `toaster: failed: nothing was printed for 2 s at line 12: RUN apt-get update; "quoted" $(x) *`},
-		{"before the first instruction", "", "sleep 987654\n", 2 * time.Second, ExitSilent, "toaster: failed: nothing was printed for 2 s while the base was made."},
-		{"the base", "sleep 987654\n", stamp, 2 * time.Second, ExitSilent, "toaster: failed: nothing was printed for 2 s while the base was made."},
+		{"before the first instruction", "", "sleep 987654\n", 2 * time.Second, ExitSilent,
+			"toaster: failed: nothing was printed for 2 s while the base was made."},
+		{"the base", "sleep 987654\n", stamp, 2 * time.Second, ExitSilent,
+			"toaster: failed: nothing was printed for 2 s while the base was made."},
 		{"an instruction that prints now and then", "", `
 			print -r -- "TOASTER-STEP 1/1 3 RUN slowly"
 			repeat 100 { print -n .; sleep 0.1 }
@@ -40,7 +42,8 @@ func TestABuildThatPrintsNothingIsEnded(t *testing.T) {
 			}
 			if c.base != "" {
 				tools := openDir(t)
-				write(t, filepath.Join(tools, "mmdebstrap"), "#!/bin/sh\n[ \"$1\" != --version ] || exec echo mmdebstrap 0\n"+c.base, 0o755)
+				write(t, filepath.Join(tools, "mmdebstrap"),
+					"#!/bin/sh\n[ \"$1\" != --version ] || exec echo mmdebstrap 0\n"+c.base, 0o755)
 				t.Setenv("PATH", tools+":/usr/sbin:/usr/bin:/sbin:/bin")
 			}
 			r := start(t, script)

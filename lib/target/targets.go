@@ -41,8 +41,8 @@ func (t *Targets) where(ok func(Target) bool) (found []Target) {
 	return found
 }
 
-// Find returns the target of that name. It fails with InvalidArgument for an unknown one, and for one that is switched off,
-// whose remark it passes on.
+// Find returns the target of that name. It fails with InvalidArgument for an unknown one, and for one that is switched
+// off, whose remark it passes on.
 func (t *Targets) Find(name string) (Target, error) {
 	i := slices.IndexFunc(t.list, func(x Target) bool { return x.Name == name })
 	if i < 0 {
@@ -93,7 +93,8 @@ func LoadTargets(path string) (*Targets, error) {
 }
 
 func unusable(err error) error {
-	return apperr.Wrap(apperr.Unavailable, err, "The list of targets of this site is invalid.", "Administrator: see the log.")
+	return apperr.Wrap(apperr.Unavailable, err, "The list of targets of this site is invalid.",
+		"Administrator: see the log.")
 }
 
 // file is targets.toml as it is written.
@@ -203,8 +204,9 @@ func (f *family) target(d named, codename, arch, board string) Target {
 		Name: f.SDK + "_" + arch + "_" + codename, SDK: f.SDK, Arch: arch, Board: board,
 		Distribution: d.key, Codename: codename, Version: d.Releases[codename],
 		Group: groups[f.SDK], Label: f.Label, Remark: i18n.Key(f.Remark), On: f.On,
-		Mirror: d.Mirror, Security: d.Security, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage, KeyringSource: d.KeyringSource,
-		Components: d.Components, Packages: f.Packages, Suites: []string{codename},
+		Mirror: d.Mirror, Security: d.Security, Keyring: d.Keyring, KeyringPackage: d.KeyringPackage,
+		KeyringSource: d.KeyringSource,
+		Components:    d.Components, Packages: f.Packages, Suites: []string{codename},
 		Size: f.Size, BootCheck: f.BootCheck,
 	}
 	t.TimeLimit, _ = time.ParseDuration(f.TimeLimit) // checked

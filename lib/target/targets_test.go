@@ -40,7 +40,8 @@ func TestInstalledTargets(t *testing.T) {
 			t.Errorf("%s is on, and has no script: %v", x.Name, err)
 		}
 	}
-	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera rootfs_amd64_bookworm "+
+	if got := strings.Join(names, " "); got != "rootfs_amd64_excalibur rootfs_amd64_daedalus rootfs_amd64_chimaera "+
+		"rootfs_amd64_bookworm "+
 		"vm_amd64_excalibur vm_amd64_daedalus vm_i386_daedalus vm_amd64_chimaera vm_i386_chimaera "+
 		"live_amd64_excalibur live_amd64_daedalus live_i386_daedalus live_amd64_chimaera live_i386_chimaera" {
 		t.Error(got)
@@ -156,7 +157,8 @@ commit = "0123456789012345678901234567890123456789"
 		{`"http://deb.devuan.org/merged"`, `"http://me:pw@x/"`, ":2: devuan.mirror: must be an address"},
 		{`"http://deb.devuan.org/merged"`, `"http://x/$(id)"`, ":2: devuan.mirror: must be an address"},
 		{`"http://deb.devuan.org/merged"`, `5`, ":2: devuan.mirror: "},
-		{`keyring = "/usr/share/keyrings/devuan`, "security = \"x\"\nkeyring = \"/usr/share/keyrings/devuan", ":3: devuan.security: must be an address, or empty"},
+		{`keyring = "/usr/share/keyrings/devuan`, "security = \"x\"\nkeyring = \"/usr/share/keyrings/devuan",
+			":3: devuan.security: must be an address, or empty"},
 		{`"/usr/share/keyrings/devuan`, `"keyrings/devuan`, ":3: devuan.keyring: must be an absolute path"},
 		{`"devuan-keyring"`, `""`, ":4: devuan.keyring_package: must be the name of a package"},
 		{`components = ["main"]`, ``, ":1: devuan.components: must be components"},
@@ -167,10 +169,12 @@ commit = "0123456789012345678901234567890123456789"
 		{`bookworm = "12"`, `daedalus = "12"`, `:15: debian.releases.daedalus: is already a release of devuan`},
 		{`sdk = "rootfs"`, `sdk = "iso"`, `:17: target[1].sdk: must be "rootfs", "vm", "live" or "arm", not "iso"`},
 		{`sdk = "rootfs"`, ``, `:16: target[1].sdk: must be`},
-		{`release = ["daedalus"]`, `release = ["dedalus"]`, `:18: target[1].release: no distribution has a release "dedalus"`},
+		{`release = ["daedalus"]`, `release = ["dedalus"]`,
+			`:18: target[1].release: no distribution has a release "dedalus"`},
 		{`release = ["daedalus"]`, `release = []`, `:18: target[1].release: must name a release`},
 		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "x86_64"]`, `:19: target[1].arch: "x86_64" is not one of`},
-		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "amd64"]`, ":16: target[1]: the target rootfs_amd64_daedalus is defined twice"},
+		{`arch = ["amd64", "i386"]`, `arch = ["amd64", "amd64"]`,
+			":16: target[1]: the target rootfs_amd64_daedalus is defined twice"},
 		{`arch = ["amd64", "i386"]`, ``, ":16: target[1].arch: must name an architecture"},
 		{`"sysvinit-core"`, `"sysvinit core"`, ":20: target[1].packages: must be names of packages"},
 		{`"sysvinit-core"`, `"--hook=id"`, ":20: target[1].packages: must be names of packages"},
@@ -186,14 +190,17 @@ commit = "0123456789012345678901234567890123456789"
 		{`on = true`, "on = true\ntime_limit = \"10s\"", `:22: target[1].time_limit: must be a duration such as`},
 		{`on = true`, "on = true\ntime_limit = \"200h\"", `:22: target[1].time_limit: must be a duration such as`},
 		{`on = true`, "on = true\ntime_limit = 3600", `:22: target.time_limit: `},
-		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nboot_check = true", `:27: target[2].boot_check: is for "vm" and "live" only`},
+		{`board = ["sunxi"]`, "board = [\"sunxi\"]\nboot_check = true",
+			`:27: target[2].boot_check: is for "vm" and "live" only`},
 		{`on = true`, "on = true\nmirror = \"x\"", ":22: target[1].mirror: must be an address"},
 		{`on = true`, "on = true\ncomponents = [\"--x\"]", ":22: target[1].components: must be components"},
 		{`on = true`, "on = true\nreplace = { git-core = \"$(id)\" }", ":22: target[1].replace: must be names of packages"},
 		{`sdk = "rootfs"`, `sdk = "live"`, `:17: target[1].sdk: there is no table [sdk.live] that says where it comes from`},
 		{`arch = ["amd64", "i386"]`, "arch = [\"armel\"]\n#", ""},
 		{`sdk = "rootfs"`, "sdk = \"vm\"\nsize = 2048\nboot_check = true", ""},
-		{"sdk = \"rootfs\"\nrelease = [\"daedalus\"]\narch = [\"amd64\", ", "sdk = \"vm\"\nrelease = [\"daedalus\"]\narch = [\"arm64\", ", ":19: target[1].arch: vm-sdk only supports amd64 and i386"},
+		{"sdk = \"rootfs\"\nrelease = [\"daedalus\"]\narch = [\"amd64\", ",
+			"sdk = \"vm\"\nrelease = [\"daedalus\"]\narch = [\"arm64\", ",
+			":19: target[1].arch: vm-sdk only supports amd64 and i386"},
 		{"https://example.org/arm-sdk", "git@example.org:x", ":28: sdk.arm.address: must be the address of a Git repository"},
 		{"0123456789012345678901234567890123456789", "HEAD", ":29: sdk.arm.commit: must be a commit's 40 hexadecimal digits"},
 		{"[sdk.arm]", "[sdk.rootfs]", `:27: sdk.rootfs: must be "sdk.live", "sdk.vm" or "sdk.arm"`},

@@ -11,7 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A command asks on a terminal for what its arguments leave out. Elsewhere that is a wrong usage: nobody is there to answer.
+// A command asks on a terminal for what its arguments leave out. Elsewhere that is a wrong usage: nobody is there to
+// answer.
 
 // terminal returns standard input where it is a terminal; nil: it isn't.
 func (w *world) terminal() *os.File {

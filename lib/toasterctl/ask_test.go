@@ -10,7 +10,8 @@ import (
 	"github.com/creack/pty"
 )
 
-// typing runs toasterctl on a terminal, where somebody answers each question; it returns what the terminal shows, and the status.
+// typing runs toasterctl on a terminal, where somebody answers each question; it returns what the terminal shows, and
+// the status.
 func typing(t *testing.T, args []string, answers ...[2]string) (shown string, status int) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(bin, "toasterctl"), args...)
@@ -63,17 +64,20 @@ func typing(t *testing.T, args []string, answers ...[2]string) (shown string, st
 func TestATerminalIsAskedForWhatIsMissing(t *testing.T) {
 	config := newSite(t)
 	const phrase = "a phrase for bob to remember"
-	shown, status := typing(t, []string{"user", "add", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"},
+	shown, status := typing(t, []string{"user", "add", "--config", config},
+		[2]string{"Email address: ", "bob@example.org\n"},
 		[2]string{"Password: ", phrase + "\n"}, [2]string{"Repeat the password: ", phrase + "\n"})
 	if status != 0 || !strings.Contains(shown, "bob@example.org can log in now") || strings.Contains(shown, phrase) {
 		t.Fatalf("%d: %s", status, shown)
 	}
-	shown, status = typing(t, []string{"user", "passwd", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"},
+	shown, status = typing(t, []string{"user", "passwd", "--config", config},
+		[2]string{"Email address: ", "bob@example.org\n"},
 		[2]string{"Password: ", phrase + " 2\n"}, [2]string{"Repeat the password: ", phrase + " 2\n"})
 	if status != 0 || !strings.Contains(shown, "The password is set") || strings.Contains(shown, phrase) {
 		t.Errorf("%d: %s", status, shown)
 	}
-	shown, status = typing(t, []string{"token", "add", "--config", config}, [2]string{"Email address: ", "bob@example.org\n"})
+	shown, status = typing(t, []string{"token", "add", "--config", config},
+		[2]string{"Email address: ", "bob@example.org\n"})
 	if status != 0 || !strings.Contains(shown, "toaster_") {
 		t.Errorf("%d: %s", status, shown)
 	}
@@ -82,7 +86,8 @@ func TestATerminalIsAskedForWhatIsMissing(t *testing.T) {
 	if status != 2 || !strings.Contains(shown, "the passwords are different") {
 		t.Errorf("%d: %s", status, shown)
 	}
-	shown, status = typing(t, []string{"user", "add", "--config", config, "--email", "eve@example.org"}, [2]string{"Password: ", "half\x03"})
+	shown, status = typing(t, []string{"user", "add", "--config", config, "--email", "eve@example.org"},
+		[2]string{"Password: ", "half\x03"})
 	if status == 0 || strings.Contains(shown, "half") {
 		t.Errorf("interrupted: %d: %s", status, shown)
 	}

@@ -28,9 +28,11 @@ type backupCommand struct {
 }
 
 func (backupCommand) Help() string {
-	return "Saves the configuration, all files that it refers to, and a consistent copy of the database in one file. The site can keep running. " +
+	return "Saves the configuration, all files that it refers to, and a consistent copy of the database in one file. " +
+		"The site can keep running. " +
 		"Files larger than 64 MiB are skipped, with a message. " +
-		"The file has mode 0600: anyone who can read it can forge sessions. An existing file is replaced when the new one is complete. " +
+		"The file has mode 0600: anyone who can read it can forge sessions. An existing file is replaced when the new one " +
+		"is complete. " +
 		"To restore it, use “toasterctl restore”. In the crontab of root:\n\n" +
 		"    5 3 * * * root toasterctl backup /var/backups/toaster-$(date +\\%u).tar.gz"
 }
@@ -120,8 +122,8 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	return a.end()
 }
 
-// snapshot opens a copy of the database, which lies beside it until remove is called; among temporary files where that disk is full,
-// which is when a backup may be wanted most.
+// snapshot opens a copy of the database, which lies beside it until remove is called; among temporary files where that
+// disk is full, which is when a backup may be wanted most.
 func snapshot(w *world, database string) (copied *os.File, remove func(), err error) {
 	for _, folder := range []string{filepath.Dir(database), os.TempDir()} {
 		copied, remove, err = snapshotIn(w, folder, database)

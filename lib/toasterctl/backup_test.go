@@ -27,8 +27,10 @@ func kept(t *testing.T) (config, file string) {
 	}
 	write(t, filepath.Join(filepath.Dir(config), "smtp"), "a password\n")
 	write(t, filepath.Join(filepath.Dir(config), "etc", "ca.pem"), "an authority\n")
-	write(t, filepath.Join(filepath.Dir(config), "breached"), strings.Repeat("0000000000000000000000000000000000000000:1\n", 1<<16))
-	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"", "\nuser = \"toaster\"\npassword_file = \"smtp\"",
+	write(t, filepath.Join(filepath.Dir(config), "breached"),
+		strings.Repeat("0000000000000000000000000000000000000000:1\n", 1<<16))
+	write(t, config, strings.NewReplacer("\nuser = \"\"\npassword_file = \"\"",
+		"\nuser = \"toaster\"\npassword_file = \"smtp\"",
 		"\nca = \"\"", "\nca = \"etc/ca.pem\"", "\nbreached_passwords = \"\"", "\nbreached_passwords = \"breached\"",
 		"\nauth_file = \"\"", "\nauth_file = \"logins.json\"").Replace(string(text)))
 	write(t, filepath.Join(filepath.Dir(config), "logins.json"), `{"auths": {}}`)
@@ -36,7 +38,8 @@ func kept(t *testing.T) (config, file string) {
 	os.Chmod(filepath.Join(filepath.Dir(config), "smtp"), 0o600)
 	os.Chmod(filepath.Join(filepath.Dir(config), "logins.json"), 0o640)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
-	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, "--name", "greeter", dockerfile).exits(0)
+	ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, "--name", "greeter",
+		dockerfile).exits(0)
 	write(t, filepath.Join(filepath.Dir(config), "builds", "job-1", "1", "log"), "it was built\n")
 	write(t, filepath.Join(filepath.Dir(config), "builds", "@work", "scratch"), "not kept\n")
 	file = filepath.Join(t.TempDir(), "toaster.tar.gz")
@@ -52,14 +55,16 @@ func TestBackupAndRestore(t *testing.T) {
 	fresh := filepath.Join(t.TempDir(), "new", "toaster.toml")
 	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("was restored to its state of")
 	ctl(t, "", "job", "list", "--config", fresh).exits(0).says("greeter", email)
-	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "logins.json", "builds/job-1/1/log"} {
+	for _, name := range []string{"toaster.toml", "targets.toml", "keys", "smtp", "etc/ca.pem", "breached", "logins.json",
+		"builds/job-1/1/log"} {
 		before, err := os.ReadFile(filepath.Join(filepath.Dir(config), name))
 		after, again := os.ReadFile(filepath.Join(filepath.Dir(fresh), name))
 		if err != nil || again != nil || !bytes.Equal(before, after) {
 			t.Errorf("%s differs: %v, %v", name, err, again)
 		}
 	}
-	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o640, "targets.toml": 0o644, "smtp": 0o600, "logins.json": 0o640, "keys": 0o640, "toaster.db": 0o640} {
+	for name, mode := range map[string]os.FileMode{"toaster.toml": 0o640, "targets.toml": 0o644, "smtp": 0o600,
+		"logins.json": 0o640, "keys": 0o640, "toaster.db": 0o640} {
 		if fi, err := os.Stat(filepath.Join(filepath.Dir(fresh), name)); err != nil || fi.Mode().Perm() != mode {
 			t.Errorf("%s: %v, %v", name, fi.Mode(), err)
 		}
@@ -87,7 +92,8 @@ func TestARestoredBuildWithoutFilesSaysSo(t *testing.T) {
 	}
 	for n := 1; n <= 2; n++ {
 		for _, row := range []string{
-			"INSERT INTO build (job_id, number, revision, state, engine_number, queued_at, started_at, ended_at, finalized) VALUES (?1, ?2, 1, 'succeeded', ?2, 1, 2, 3, 1)",
+			"INSERT INTO build (job_id, number, revision, state, engine_number, queued_at, started_at, ended_at, finalized) " +
+				"VALUES (?1, ?2, 1, 'succeeded', ?2, 1, 2, 3, 1)",
 			"INSERT INTO artifact (job_id, build, path, size, sha256) VALUES (?1, ?2, 'disk.img', 1, '')",
 		} {
 			if _, err := db.Exec(row, job, n); err != nil {
@@ -125,9 +131,11 @@ func under(t *testing.T) (config, file, job string) {
 	defer db.Close()
 	for _, row := range []string{
 		"UPDATE build SET number = 2",
-		"INSERT INTO build (job_id, number, revision, state, asked_at, ticket, engine_number, queued_at, started_at) SELECT id, 1, 1, 'running', 1, '9999', 1, 1, 2 FROM job",
+		"INSERT INTO build (job_id, number, revision, state, asked_at, ticket, engine_number, queued_at, started_at) " +
+			"SELECT id, 1, 1, 'running', 1, '9999', 1, 1, 2 FROM job",
 		"UPDATE local_job SET last_number = 1",
-		"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, runner) SELECT 9999, engine_name, 1, 'running', 1, 2, 'runner-elsewhere' FROM job",
+		"INSERT INTO local_build (ticket, job, number, state, queued_at, started_at, runner) SELECT 9999, engine_name, 1, " +
+			"'running', 1, 2, 'runner-elsewhere' FROM job",
 		"INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES ('" + email + "', 'Hello', 'Hello', 1, 1)",
 	} {
 		if _, err := db.Exec(row); err != nil {
@@ -158,7 +166,8 @@ func states(t *testing.T, config string) (states string) {
 func TestARestoredSiteBuildsNothingByItself(t *testing.T) {
 	_, file, job := under(t)
 	fresh := filepath.Join(t.TempDir(), "toaster.toml")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("builds of 1 job and 1 email were queued or running", "--force --resume",
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says("builds of 1 job and 1 email were queued or running",
+		"--force --resume",
 		"toasterctl job start "+job+"    # greeter, of "+email)
 	runUntilReady(t, fresh)
 	for range 2 {
@@ -193,11 +202,13 @@ func TestALargeFileIsNotInABackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "small.tar")
-	if made := ctl(t, "", "backup", "--config", config, file).exits(0); !strings.Contains(made.err, list+" is not in the backup: it has 64 MiB") {
+	if made := ctl(t, "", "backup", "--config", config, file).exits(0); !strings.Contains(made.err,
+		list+" is not in the backup: it has 64 MiB") {
 		t.Error(made.err)
 	}
 	fresh := filepath.Join(t.TempDir(), "toaster.toml")
-	ctl(t, "", "restore", "--config", fresh, file).exits(0).says(filepath.Join(filepath.Dir(fresh), "breached") + " is not in this backup")
+	ctl(t, "", "restore", "--config", fresh, file).exits(0).says(filepath.Join(filepath.Dir(fresh),
+		"breached") + " is not in this backup")
 }
 
 func TestBackupToStandardOutputAndWithoutCompression(t *testing.T) {
@@ -219,7 +230,8 @@ func TestRestoreReplacesOnlyByForceAndWhileOthersRead(t *testing.T) {
 	config, file := kept(t)
 	ctl(t, secret, "user", "add", "--config", config, "--email", "late@example.org", "--password-stdin").exits(0)
 	s := newServer(t, "--config", config)
-	refused := ctl(t, "", "restore", "--config", config, file).exits(1).complains("A site already exists", "toaster.db", "--force")
+	refused := ctl(t, "", "restore", "--config", config, file).exits(1).complains("A site already exists", "toaster.db",
+		"--force")
 	ctl(t, "", "user", "list", "--config", config).exits(0).says("late@example.org")
 	if strings.Count(refused.err, "\n") > 2 {
 		t.Errorf("%s", refused.err)
@@ -248,10 +260,14 @@ func TestABackupThatIsNotWholeChangesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string][]byte{
-		"cut":             whole[:len(whole)*2/3],
-		"empty":           nil,
-		"text":            []byte("not a backup at all, but a few words\n"),
-		"another archive": rewritten(t, whole, func(h *tar.Header, text []byte) []byte { h.Name = "x/" + h.Name; return text }),
+		"cut":   whole[:len(whole)*2/3],
+		"empty": nil,
+		"text":  []byte("not a backup at all, but a few words\n"),
+		"another archive": rewritten(t, whole, func(h *tar.Header,
+			text []byte) []byte {
+			h.Name = "x/" + h.Name
+			return text
+		}),
 		"changed": rewritten(t, whole, func(h *tar.Header, text []byte) []byte {
 			return bytes.ReplaceAll(text, []byte("built"), []byte("burnt"))
 		}),

@@ -84,11 +84,16 @@ type runnerCommand struct {
 }
 
 func (runnerCommand) Help() string {
-	return "If root starts it, it runs as two processes: one uses the database as its owner; the other runs builds and stores their logs " +
-		"and artifacts as the owner of the folder, and uses root privileges only where a build needs them. SIGINT or SIGTERM stops both and interrupts running builds, which are queued again once.\n\n" +
-		"Use --drain before an upgrade or a restart to let running builds finish. The exit code is 0 if the runner has stopped or none was running, and 1 if " +
-		"builds are still running after the limit or the command was interrupted. In that case, the runner still takes no new builds, and stops after the running ones. " +
-		"Queued builds wait for the next runner:\n\n    toasterctl runner --drain --limit 1h && service toaster-runner restart"
+	return "If root starts it, it runs as two processes: one uses the database as its owner; the other runs builds and " +
+		"stores their logs " +
+		"and artifacts as the owner of the folder, and uses root privileges only where a build needs them. SIGINT or " +
+		"SIGTERM stops both and interrupts running builds, which are queued again once.\n\n" +
+		"Use --drain before an upgrade or a restart to let running builds finish. The exit code is 0 if the runner has " +
+		"stopped or none was running, and 1 if " +
+		"builds are still running after the limit or the command was interrupted. In that case, the runner still takes no " +
+		"new builds, and stops after the running ones. " +
+		"Queued builds wait for the next runner:\n\n    toasterctl runner --drain --limit 1h && service toaster-runner " +
+		"restart"
 }
 
 func (c runnerCommand) Run(w *world) error {
@@ -175,7 +180,8 @@ func (w *world) runnerIDs(cfg *config.Config) []int {
 	_, ids := host.BuildIDs()
 	concurrency := max(1, min(cfg.Local.Concurrency, len(ids)))
 	if command := host.MissingIDs(cfg.Local.Concurrency); command != nil {
-		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, run %s",
+		cfg.Log.Logger(w.err).Warn(fmt.Sprintf("there are user IDs for %s at once, but local.concurrency is %d: as root, "+
+			"run %s",
 			count(len(ids), "build"), cfg.Local.Concurrency, strings.Join(command, " ")))
 	}
 	cfg.Local.Concurrency = concurrency

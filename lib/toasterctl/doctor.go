@@ -18,12 +18,15 @@ type doctorCommand struct {
 }
 
 func (doctorCommand) Help() string {
-	return "Checks the installation and suggests fixes: the database with its permissions and schema, the keys, the disk, cron, email, the address and static files, " +
+	return "Checks the installation and suggests fixes: the database with its permissions and schema, the keys, the " +
+		"disk, cron, email, the address and static files, " +
 		"and whether the engine can build all enabled targets. For the local engine, it checks that a runner is running, " +
 		"and runs a test build to verify its isolation from this host. For Jenkins, it checks that the controller " +
-		"can be reached, its release, the permissions of the account, the view, and that an agent is online for each label. To check the " +
+		"can be reached, its release, the permissions of the account, the view, and that an agent is online for each " +
+		"label. To check the " +
 		"permissions, it creates a job in Jenkins and deletes it again.\n\n" +
-		"Checks that can't run are reported as “not checked”, with the reason. Exit code 1: problems found; 3: no problems found, " +
+		"Checks that can't run are reported as “not checked”, with the reason. Exit code 1: problems found; 3: no problems " +
+		"found, " +
 		"but some checks did not run."
 }
 

@@ -25,10 +25,13 @@ func TestDoctorOfTheLocalEngine(t *testing.T) {
 	runUntilReady(t, config)
 	// Nothing is to change, but not all was looked at.
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).
-		says("ok      runner of the local engine: 1 build at once", "unknown isolation: not checked: --quick", "unknown the address: not checked: site.url is not set",
+		says("ok      runner of the local engine: 1 build at once", "unknown isolation: not checked: --quick",
+			"unknown the address: not checked: site.url is not set",
 			"unknown static files: not checked", "ok      queued emails: 0").complains("4 checks skipped")
-	changeSite(t, config, "INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES ('eve@example.org', 's', 'b', 1, 1)")
-	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem queued emails: Emails are not sent: 1 are queued, the oldest since 1 Jan 1970")
+	changeSite(t, config, "INSERT INTO outbox (recipient, subject, body, created_at, next_at) VALUES "+
+		"('eve@example.org', 's', 'b', 1, 1)")
+	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem queued emails: Emails are not sent: 1 " +
+		"are queued, the oldest since 1 Jan 1970")
 }
 
 func TestDoctorOfJenkins(t *testing.T) {
@@ -63,7 +66,8 @@ func TestDoctorOfTheSite(t *testing.T) {
 	adjusted(t, config, `url = ""`, `url = "`+s.url+`"`)
 	runUntilReady(t, config)
 	ctl(t, "", "sync", "--config", config).exits(0)
-	doctor().exits(3).says("ok      the database: schema version", "warning the address "+s.url+"/: without HTTPS", "ok      static files", "ok      cron: “toasterctl sync” ran ")
+	doctor().exits(3).says("ok      the database: schema version", "warning the address "+s.url+"/: without HTTPS",
+		"ok      static files", "ok      cron: “toasterctl sync” ran ")
 
 	adjusted(t, config, `breached_passwords = ""`, `breached_passwords = "breached"`)
 	doctor().exits(1).says("problem breached passwords", "breached: no such file")
@@ -78,9 +82,11 @@ func TestDoctorOfTheSite(t *testing.T) {
 	write(t, logins, `{"auths": {"ghcr.io": {"auth": "YTpi"}}}`)
 	doctor().exits(3).says("ok      registry logins: 1 login")
 
-	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`, `url = "`+s.url+`"`, `url = "`+s.url+`/elsewhere"`)
+	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`, `url = "`+s.url+`"`,
+		`url = "`+s.url+`/elsewhere"`)
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o644)
-	doctor().exits(1).says("problem disk space", "Free some space", "answers 404", "chmod o= "+dir+"/toaster.db").complains("3 problems")
+	doctor().exits(1).says("problem disk space", "Free some space", "answers 404",
+		"chmod o= "+dir+"/toaster.db").complains("3 problems")
 	os.Chmod(filepath.Join(dir, "keys"), 0o644)
 	doctor().exits(1).says("chmod 0640 "+dir+"/keys", "answers 503")
 	write(t, filepath.Join(dir, "keys"), "cut off\n")
@@ -93,7 +99,8 @@ func TestDoctorOfTheSite(t *testing.T) {
 
 	os.Chmod(filepath.Join(dir, "toaster.db"), 0o640)
 	s.end(os.Interrupt)
-	doctor().exits(1).says("connection refused", "conf/README.md", "unknown programs: not checked: the address does not respond", "unknown static files: not checked")
+	doctor().exits(1).says("connection refused", "conf/README.md",
+		"unknown programs: not checked: the address does not respond", "unknown static files: not checked")
 }
 
 func TestDoctorFindsFilesOfAnotherUser(t *testing.T) {
@@ -114,7 +121,10 @@ func TestDoctorsCommandsMend(t *testing.T) {
 		"the keys can be read":         func(dir string) error { return os.Chmod(filepath.Join(dir, "keys"), 0o644) },
 		"the targets can't be read":    func(dir string) error { return os.Chmod(filepath.Join(dir, "targets.toml"), 0o600) },
 		"a folder can't be entered":    func(dir string) error { return os.Chmod(filepath.Dir(dir), 0o700) },
-		"the keys have become random":  func(dir string) error { return os.WriteFile(filepath.Join(dir, "keys"), []byte{0xff}, 0o640) },
+		"the keys have become random": func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "keys"), []byte{0xff},
+				0o640)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config := foreignSite(t)
@@ -128,7 +138,8 @@ func TestDoctorsCommandsMend(t *testing.T) {
 			if command == nil {
 				t.Fatalf("%s\n%s", sick.out, sick.err)
 			}
-			mend := strings.Replace(command[1], "toasterctl init", filepath.Join(bin, "toasterctl")+" init --dir "+filepath.Dir(config), 1)
+			mend := strings.Replace(command[1], "toasterctl init",
+				filepath.Join(bin, "toasterctl")+" init --dir "+filepath.Dir(config), 1)
 			ended(t, "", exec.Command("sh", "-c", mend)).exits(0)
 			ctl(t, "", "doctor", "--quick", "--config", config).exits(1).complains("2 problems")
 		})
@@ -137,7 +148,8 @@ func TestDoctorsCommandsMend(t *testing.T) {
 
 func TestDoctorOfADamagedDatabase(t *testing.T) {
 	config := newSite(t)
-	write(t, filepath.Join(filepath.Dir(config), "toaster.db"), "this is no database, but it has more than a hundred bytes, which is where SQLite begins to look closer\n")
+	write(t, filepath.Join(filepath.Dir(config), "toaster.db"),
+		"this is no database, but it has more than a hundred bytes, which is where SQLite begins to look closer\n")
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem the database: ",
 		"toasterctl restore --force FILE")
 }
@@ -163,7 +175,8 @@ func TestDoctorOfWhatAnswers(t *testing.T) {
 	defer front.Close()
 	adjusted(t, config, `url = ""`, `url = "`+front.URL+`"`)
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("ok      programs", "ok      static files")
-	for path, what := range map[string]string{"/jobs/new": "programs", "/account/login": "programs", "/admin/health": "programs", "/static/logo.svg": "static files"} {
+	for path, what := range map[string]string{"/jobs/new": "programs", "/account/login": "programs",
+		"/admin/health": "programs", "/static/logo.svg": "static files"} {
 		lacking.Store(&path)
 		ctl(t, "", "doctor", "--quick", "--config",
 			config).exits(1).says("problem " + what + ": " + front.URL + path + " answers 403 Forbidden")

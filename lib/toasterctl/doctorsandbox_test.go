@@ -78,7 +78,8 @@ func TestDoctorTriesWhatABuildCanDo(t *testing.T) {
 	).says("warning isolation: owners", "limits of a process: 65536 open files, 1000 processes",
 		"ok      isolation: disk: builds that exceed their share are stopped, and this host keeps 1 GiB",
 		"ok      targets: this host meets the requirements")
-	for _, what := range []string{"files", "devices", "processes", "users", "system calls", "kernel interfaces", "network"} {
+	for _, what := range []string{"files", "devices", "processes", "users", "system calls", "kernel interfaces",
+		"network"} {
 		if !strings.Contains(said.out, "isolation: "+what+": ") ||
 			strings.Contains(said.out, "problem isolation: "+what) {
 			t.Errorf("%s:\n%s", what, said.out)

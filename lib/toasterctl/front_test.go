@@ -36,7 +36,8 @@ func TestPathsAreThoseOfARealWebServer(t *testing.T) {
 func TestPathOutsideThePrefix(t *testing.T) {
 	s := newServer(t, "--config", newSite(t), "--prefix", "toaster/")
 	s.url = strings.TrimSuffix(s.url, "/toaster")
-	if resp, _ := s.get("/toaster"); resp.StatusCode != http.StatusMovedPermanently || resp.Header.Get("Location") != "/toaster/" {
+	if resp, _ := s.get("/toaster"); resp.StatusCode != http.StatusMovedPermanently ||
+		resp.Header.Get("Location") != "/toaster/" {
 		t.Errorf("/toaster: %s to %q", resp.Status, resp.Header.Get("Location"))
 	}
 	for _, path := range []string{"/", "/jobs", "/toasters", "/toaster.toml"} {
@@ -50,7 +51,8 @@ func TestProgramsGetWhatTheyNeedAndNoMore(t *testing.T) {
 	config := newSite(t)
 	s := newServer(t, "--config", config, "--cgi", programs(t, "echo Content-Type: text/plain; echo; env"))
 	_, env := s.get("/", "Authorization", "Bearer x", "Proxy", "http://evil.example.org")
-	for _, want := range []string{"TOASTER_CONF=" + config + "\n", "HTTP_AUTHORIZATION=Bearer x\n", "REMOTE_ADDR=127.0.0.1\n", "REQUEST_METHOD=GET\n"} {
+	for _, want := range []string{"TOASTER_CONF=" + config + "\n", "HTTP_AUTHORIZATION=Bearer x\n",
+		"REMOTE_ADDR=127.0.0.1\n", "REQUEST_METHOD=GET\n"} {
 		if !strings.Contains(env, want) {
 			t.Errorf("%q is not in the environment:\n%s", want, env)
 		}
@@ -79,7 +81,8 @@ func TestUploadThatIsTooLarge(t *testing.T) {
 
 func TestProgramEndsWhenItsReaderGoesAway(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "pid")
-	s := newServer(t, "--config", newSite(t), "--cgi", programs(t, "echo $$ > "+file+"; echo Content-Type: text/plain; echo; exec cat /dev/zero"))
+	s := newServer(t, "--config", newSite(t), "--cgi",
+		programs(t, "echo $$ > "+file+"; echo Content-Type: text/plain; echo; exec cat /dev/zero"))
 	resp, err := s.client.Get(s.url + "/jobs/x")
 	if err != nil {
 		t.Fatal(err)

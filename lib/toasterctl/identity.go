@@ -23,13 +23,16 @@ func (c *initCommand) owner(data string) (host.Identity, error) {
 	}
 	a, lookup := host.LookUp(cmp.Or(c.Owner, "www-data"))
 	if lookup != nil && c.Owner == "" {
-		return a, apperr.New(apperr.InvalidArgument, "There is no user www-data on this host.", "Specify the user of the web server: toasterctl init --owner USER")
+		return a, apperr.New(apperr.InvalidArgument, "There is no user www-data on this host.",
+			"Specify the user of the web server: toasterctl init --owner USER")
 	}
 	if lookup != nil {
 		return a, lookup
 	}
 	if err == nil && host.Owner(fi) != a.UID {
-		return a, apperr.New(apperr.FailedPrecondition, "%s already belongs to %s.", "Omit --owner, or change the owner of the folder first: chown -R %s: %s", data, host.UserName(host.Owner(fi)), shell.Quote(c.Owner), shell.Quote(data))
+		return a, apperr.New(apperr.FailedPrecondition, "%s already belongs to %s.",
+			"Omit --owner, or change the owner of the folder first: chown -R %s: %s", data, host.UserName(host.Owner(fi)),
+			shell.Quote(c.Owner), shell.Quote(data))
 	}
 	return a, nil
 }

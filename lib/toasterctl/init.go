@@ -35,10 +35,12 @@ func (c *initCommand) Run(w *world) error {
 	s := setup{world: w}
 	err := s.make(c)
 	if errors.Is(err, fs.ErrPermission) && c.Dir+w.config+os.Getenv("TOASTER_CONF") == "" && os.Geteuid() != 0 {
-		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: %s.", "Run “%s”, or create a site in a folder: toasterctl init --dir DIR", err.Error(), host.CommandAs(0))
+		return apperr.New(apperr.PermissionDenied, "Only root can create an installed site: %s.",
+			"Run “%s”, or create a site in a folder: toasterctl init --dir DIR", err.Error(), host.CommandAs(0))
 	}
 	if err == nil && s.made > 0 && w.terminal() != nil {
-		fmt.Fprintln(w.err, "Next steps: create the first account (toasterctl user add --admin), then check the installation (toasterctl doctor).")
+		fmt.Fprintln(w.err, "Next steps: create the first account (toasterctl user add --admin), then check the "+
+			"installation (toasterctl doctor).")
 	}
 	if err == nil && s.made == 0 {
 		_, err = fmt.Fprintln(w.out, "Everything exists already. Nothing was changed.")
@@ -53,7 +55,8 @@ type setup struct {
 }
 
 func (s *setup) make(c *initCommand) error {
-	path := cmp.Or(s.config, os.Getenv("TOASTER_CONF"), filepath.Join(filepath.Dir(config.Default().Paths.Keys), "toaster.toml"))
+	path := cmp.Or(s.config, os.Getenv("TOASTER_CONF"),
+		filepath.Join(filepath.Dir(config.Default().Paths.Keys), "toaster.toml"))
 	text, err := conf.Files.ReadFile("toaster.toml")
 	if err != nil {
 		return err

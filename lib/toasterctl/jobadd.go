@@ -93,6 +93,7 @@ func (c *jobAdd) foretell(w *world, owner string, checked *jobs.Checked) error {
 	if c.Start {
 		start = ", and start a build"
 	}
-	_, err := fmt.Fprintf(w.out, "would create a job of %s for %s: %s%s\n", printable.Line(owner), c.Target, count(checked.Steps, "step"), start)
+	_, err := fmt.Fprintf(w.out, "would create a job of %s for %s: %s%s\n", printable.Line(owner), c.Target,
+		count(checked.Steps, "step"), start)
 	return err
 }

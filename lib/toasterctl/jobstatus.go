@@ -73,7 +73,8 @@ func (w *world) status(v jobView) error {
 	if !v.Enabled {
 		enabled = ", disabled"
 	}
-	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable.Line(v.Name), printable.Line(v.Owner), printable.Line(v.Title), v.State, enabled)
+	fmt.Fprintf(w.out, "%s  %s\nof %s, for %s: %s%s\n", v.ID, printable.Line(v.Name), printable.Line(v.Owner),
+		printable.Line(v.Title), v.State, enabled)
 	if v.Problem != "" {
 		fmt.Fprintf(w.out, "rejected by the engine: %s\n", printable.Line(v.Problem))
 	}

@@ -77,7 +77,8 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 }
 
 func lost(n auth.Sealing) string {
-	return count(n.Lost, "two-factor secret") + " can't be decrypted with these keys: restore the correct keys, or run toasterctl user factor --off EMAIL."
+	return count(n.Lost, "two-factor secret") + " can't be decrypted with these keys: restore the correct keys, or run " +
+		"toasterctl user factor --off EMAIL."
 }
 
 // sealingDue is a FailedPrecondition where “toasterctl migrate” would seal second factors.

@@ -13,7 +13,8 @@ import (
 	"toaster.do/lib/store"
 )
 
-// withFactor gives the site's person a second factor as it was stored before secrets were sealed, and returns how it is stored now.
+// withFactor gives the site's person a second factor as it was stored before secrets were sealed, and returns how it is
+// stored now.
 func withFactor(t *testing.T, path string, plain []byte) (stored func() []byte) {
 	t.Helper()
 	cfg, err := config.Load(path)
@@ -114,7 +115,8 @@ func TestRootChangesTheKeysOfTheWebServersSite(t *testing.T) {
 	}
 	ctl(t, "", "keys", "--config", site).exits(0)
 	after, err := os.Stat(keys)
-	if now, again := os.ReadFile(keys); err != nil || again != nil || bytes.Equal(now, text) || host.Owner(after) != host.Owner(before) || after.Mode() != before.Mode() {
+	if now, again := os.ReadFile(keys); err != nil || again != nil || bytes.Equal(now, text) ||
+		host.Owner(after) != host.Owner(before) || after.Mode() != before.Mode() {
 		t.Errorf("%v: %v, %v", after, err, again)
 	}
 	ended(t, "", as(65534, "keys", "--config", site)).exits(1).complains("belongs to root")

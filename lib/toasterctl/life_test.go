@@ -68,20 +68,27 @@ func TestMigrateASiteThatIsUpToDate(t *testing.T) {
 
 func TestPeople(t *testing.T) {
 	config := newSite(t)
-	ctl(t, secret, "user", "add", "--config", config, "--email", "bob@example.org", "--admin", "--password-stdin").exits(0).says("bob@example.org")
+	ctl(t, secret, "user", "add", "--config", config, "--email", "bob@example.org", "--admin",
+		"--password-stdin").exits(0).says("bob@example.org")
 	ctl(t, "", "user", "list", "--config", config).exits(0).says("EMAIL", email, "Ann", "bob@example.org", "admin")
 	ctl(t, "another good password\n", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(0)
 
-	ctl(t, secret, "user", "add", "--config", config, "--email", email, "--password-stdin").exits(1).complains("already exists")
-	ctl(t, "toaster2026", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("easy to guess")
-	ctl(t, "short", "user", "add", "--config", config, "--email", "c@example.org", "--password-stdin").exits(1).complains("password")
-	ctl(t, secret, "user", "passwd", "--config", config, "--email", "nobody@example.org", "--password-stdin").exits(1).complains("account does not exist", "user list")
-	ctl(t, "", "user", "passwd", "--config", config, "--email", email, "--password-stdin").exits(2).complains("standard input")
+	ctl(t, secret, "user", "add", "--config", config, "--email", email,
+		"--password-stdin").exits(1).complains("already exists")
+	ctl(t, "toaster2026", "user", "add", "--config", config, "--email", "c@example.org",
+		"--password-stdin").exits(1).complains("easy to guess")
+	ctl(t, "short", "user", "add", "--config", config, "--email", "c@example.org",
+		"--password-stdin").exits(1).complains("password")
+	ctl(t, secret, "user", "passwd", "--config", config, "--email", "nobody@example.org",
+		"--password-stdin").exits(1).complains("account does not exist", "user list")
+	ctl(t, "", "user", "passwd", "--config", config, "--email", email,
+		"--password-stdin").exits(2).complains("standard input")
 }
 
 func TestTokens(t *testing.T) {
 	config := newSite(t)
-	token := ctl(t, "", "token", "add", email, "--config", config, "--name", "ci", "--scope", "read", "--expires", "90d").exits(0).word()
+	token := ctl(t, "", "token", "add", email, "--config", config, "--name", "ci", "--scope", "read", "--expires",
+		"90d").exits(0).word()
 	if len(token) < 40 {
 		t.Errorf("the token %q is short", token)
 	}
@@ -108,11 +115,13 @@ func TestLifeOfAJob(t *testing.T) {
 		return ctl(t, "", append(append([]string{"job"}, args...), "--config", config)...)
 	}
 
-	job("add", "--owner", email, "--target", rootfs, "--dry-run", "--start", dockerfile).exits(0).says("would create", email, rootfs)
+	job("add", "--owner", email, "--target", rootfs, "--dry-run", "--start", dockerfile).exits(0).says("would create",
+		email, rootfs)
 	if list := job("list").exits(0); list.out != "" {
 		t.Fatalf("the dry run added a job:\n%s", list.out)
 	}
-	id := job("add", "--owner", email, "--target", rootfs, "--name", "greeter", "--build-arg", "WHO=ann", dockerfile).exits(0).word()
+	id := job("add", "--owner", email, "--target", rootfs, "--name", "greeter", "--build-arg", "WHO=ann",
+		dockerfile).exits(0).word()
 	job("list").exits(0).says(id, email, rootfs, "new", "greeter")
 	job("list", "--owner", email).exits(0).says(id)
 

@@ -39,7 +39,8 @@ func (c *lintCommand) Run(w *world) error {
 	} else {
 		err = writeFindings(w.out, c.fileLabel(), findings)
 	}
-	if err == nil && slices.ContainsFunc(findings, func(f dockerfile.Finding) bool { return f.Level == dockerfile.Error }) {
+	if err == nil && slices.ContainsFunc(findings,
+		func(f dockerfile.Finding) bool { return f.Level == dockerfile.Error }) {
 		return errSaid
 	}
 	return err
@@ -51,7 +52,8 @@ type blendCommand struct {
 }
 
 func (c *blendCommand) Help() string {
-	return "Prints the blend to standard output, and findings to standard error. If the Dockerfile can't be translated, nothing is printed to standard output, and the exit code is 1."
+	return "Prints the blend to standard output, and findings to standard error. If the Dockerfile can't be translated, " +
+		"nothing is printed to standard output, and the exit code is 1."
 }
 
 func (c *blendCommand) Run(w *world) error {
@@ -84,7 +86,8 @@ type scriptCommand struct {
 
 func (c *scriptCommand) Help() string {
 	return "Prints a self-contained POSIX sh script. Run it in an empty folder; it creates the image in dist/. " +
-		"Without --root-key and --root-password, nobody can log in as root, unless the Dockerfile allows it. With --root-password, each script gets another password."
+		"Without --root-key and --root-password, nobody can log in as root, unless the Dockerfile allows it. With " +
+		"--root-password, each script gets another password."
 }
 
 func (c *scriptCommand) Run(w *world) error {

@@ -21,9 +21,12 @@ type lockCommand struct {
 }
 
 func (lockCommand) Help() string {
-	return "Looks up the images of registries that the Dockerfile names in FROM, COPY --from and RUN --mount, and prints their digests " +
-		"and configurations. The same images give the same output. Plain images of Debian and Devuan are not in it: toaster creates " +
-		"these base systems itself. If an image can't be looked up, nothing is printed to standard output, and the exit code is 1. " +
+	return "Looks up the images of registries that the Dockerfile names in FROM, COPY --from and RUN --mount, and " +
+		"prints their digests " +
+		"and configurations. The same images give the same output. Plain images of Debian and Devuan are not in it: " +
+		"toaster creates " +
+		"these base systems itself. If an image can't be looked up, nothing is printed to standard output, and the exit " +
+		"code is 1. " +
 		"The section [registry] of the configuration applies."
 }
 
@@ -61,7 +64,8 @@ func (c *lockCommand) Run(w *world) error {
 	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants)
 	for _, p := range problems {
 		at := slices.IndexFunc(named, func(n dockerfile.Named) bool { return n.Want == p.Want })
-		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable.Line(from.fileLabel()), named[at].Line, printable.Line(p.Err.Message.String()), printable.Line(p.Err.Advice.String()))
+		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable.Line(from.fileLabel()), named[at].Line,
+			printable.Line(p.Err.Message.String()), printable.Line(p.Err.Advice.String()))
 	}
 	if len(problems) > 0 {
 		return errSaid

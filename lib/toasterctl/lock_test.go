@@ -30,14 +30,16 @@ func TestLock(t *testing.T) {
 	for platform, args := range map[string][]string{"linux/amd64": nil, "linux/arm/v7": {"--platform", "linux/arm/v7"}} {
 		out := lock(text, append(args, "--build-arg", "V=1")...).exits(0).out
 		l, err := image.Parse([]byte(out))
-		if err != nil || len(l) != 1 || l[0].Platform != platform || l[0].Config.Env[0] != "P="+platform || string(l.Encode()) != out {
+		if err != nil || len(l) != 1 || l[0].Platform != platform || l[0].Config.Env[0] != "P="+platform ||
+			string(l.Encode()) != out {
 			t.Errorf("%v: %s", err, out)
 		}
 	}
 	if out := lock(text, "--build-arg", "V=1", "--target", rootfs).exits(0).out; !strings.Contains(out, `"linux/amd64"`) {
 		t.Error(out)
 	}
-	lock(text, "--platform", "linux/s390x", "--build-arg", "V=1").exits(1).complains("Dockerfile:2: ", "has no image for linux/s390x", "linux/arm/v7")
+	lock(text, "--platform", "linux/s390x", "--build-arg", "V=1").exits(1).complains("Dockerfile:2: ",
+		"has no image for linux/s390x", "linux/arm/v7")
 	if a := lock(text).exits(1).complains("Dockerfile:2: " + host + "/base:0 does not exist."); a.out != "" {
 		t.Errorf("part of a lock: %s", a.out)
 	}
@@ -54,7 +56,8 @@ func TestLock(t *testing.T) {
 func TestTheImagesOfAJobOnTheCommandLine(t *testing.T) {
 	config := newSite(t)
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
-	id := strings.TrimSpace(ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, dockerfile).exits(0).out)
+	id := strings.TrimSpace(ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs,
+		dockerfile).exits(0).out)
 	ctl(t, "", "job", "lock", "--config", config, id).exits(1).complains("names no images of registries")
 	host := imagetest.Serve(t)
 	digest := imagetest.Push(t, host+"/base", imagetest.Image(t, "linux/amd64", v1.Config{}, "x"))
@@ -68,7 +71,8 @@ func TestTheImagesOfAJobOnTheCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctl(t, "", "job", "lock", "--config", config, "--dry-run", id).exits(0).says("would look up the images of job " + id)
-	ctl(t, "", "job", "lock", "--config", config, id).exits(0).says("the images have changed", "looked up the images of job "+id)
+	ctl(t, "", "job", "lock", "--config", config, id).exits(0).says("the images have changed",
+		"looked up the images of job "+id)
 	ctl(t, "", "job", "lock", "--config", config, id).exits(0).says("looked up the images of job " + id)
 	ctl(t, "", "job", "status", "--config", config, id).exits(0).says("image " + host + "/base for linux/amd64: " + digest)
 	ctl(t, "", "job", "status", "--config", config, "--json", id).exits(0).says(digest)

@@ -48,7 +48,8 @@ func TestARequestIsOneLineOfJSON(t *testing.T) {
 			}
 		}
 	}
-	if line.Route != "/{id}" || line.Path != "/0123456789ab" || line.Program != "jobs" || line.Status != http.StatusSeeOther || line.Took == 0 || line.Request != resp.Header.Get("X-Request-Id") {
+	if line.Route != "/{id}" || line.Path != "/0123456789ab" || line.Program != "jobs" ||
+		line.Status != http.StatusSeeOther || line.Took == 0 || line.Request != resp.Header.Get("X-Request-Id") {
 		t.Errorf("%+v in %s", line, s.stderr.String())
 	}
 }
@@ -58,7 +59,8 @@ func TestNoBuildStartsWhileTheDiskIsNearlyFull(t *testing.T) {
 	dockerfile := write(t, filepath.Join(t.TempDir(), "Dockerfile"), simple)
 	id := ctl(t, "", "job", "add", "--config", config, "--owner", email, "--target", rootfs, dockerfile).exits(0).word()
 	adjusted(t, config, `free_disk = "1 GiB"`, `free_disk = "4000000 GiB"`)
-	ctl(t, "", "job", "start", "--config", config, id).exits(1).complains("nearly full", "limits.free_disk", "Free some space")
+	ctl(t, "", "job", "start", "--config", config, id).exits(1).complains("nearly full", "limits.free_disk",
+		"Free some space")
 	ctl(t, "", "job", "list", "--config", config).exits(0).says("new")
 	adjusted(t, config, `free_disk = "4000000 GiB"`, `free_disk = 0`)
 	ctl(t, "", "job", "start", "--config", config, id).exits(0).complains("queued")

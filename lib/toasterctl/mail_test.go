@@ -36,7 +36,8 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, path, strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `from = ""`, `from = "toaster@example.org"`, `host = ""`, `host = "127.0.0.1"`,
+	write(t, path, strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `from = ""`,
+		`from = "toaster@example.org"`, `host = ""`, `host = "127.0.0.1"`,
 		"port = 587", fmt.Sprint("port = ", server.Port()), `tls = "starttls"`, `tls = "none"`).Replace(string(text)))
 	ctl(t, "", "doctor", "--quick", "--config", path).
 		says("ok      email by 127.0.0.1: sender toaster@example.org")
@@ -44,13 +45,15 @@ func TestSyncSendsMailAlsoWhenTheServerWasAway(t *testing.T) {
 	server.Stop()
 	ctl(t, "", "doctor", "--quick", "--config", path).exits(1).says("problem email by 127.0.0.1",
 		"connection refused", "[mail]")
-	ctl(t, "", "sync", "--config", path).exits(1).complains("An email could not be sent", "connection refused", "tries again")
+	ctl(t, "", "sync", "--config", path).exits(1).complains("An email could not be sent", "connection refused",
+		"tries again")
 
 	server.Start()
 	changeSite(t, path, "UPDATE outbox SET next_at = 0")
 	ctl(t, "", "sync", "--config", path).exits(0)
 	emails := server.Mails()
-	if len(emails) != 1 || emails[0].To != "eve@example.org" || !strings.Contains(emails[0].Text, "https://www.example.org/account/activate?link=3D") {
+	if len(emails) != 1 || emails[0].To != "eve@example.org" ||
+		!strings.Contains(emails[0].Text, "https://www.example.org/account/activate?link=3D") {
 		t.Fatal(emails)
 	}
 	if quiet := ctl(t, "", "sync", "--config", path).exits(0); quiet.out+quiet.err != "" || len(server.Mails()) != 0 {

@@ -21,7 +21,9 @@ func TestMain(m *testing.M) {
 	}
 	bin = dir
 	for program, source := range map[string]string{
-		"toasterctl": ".", "cgi-bin/index": "../../cgi-bin/index", "cgi-bin/account": "../../cgi-bin/account", "cgi-bin/admin": "../../cgi-bin/admin", "cgi-bin/jobs": "../../cgi-bin/jobs", "cgi-bin/build": "../../cgi-bin/build", "cgi-bin/strength": "../../cgi-bin/strength",
+		"toasterctl": ".", "cgi-bin/index": "../../cgi-bin/index", "cgi-bin/account": "../../cgi-bin/account",
+		"cgi-bin/admin": "../../cgi-bin/admin", "cgi-bin/jobs": "../../cgi-bin/jobs", "cgi-bin/build": "../../cgi-bin/build",
+		"cgi-bin/strength": "../../cgi-bin/strength",
 	} {
 		if err == nil {
 			var out []byte

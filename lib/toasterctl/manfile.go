@@ -6,10 +6,11 @@ import (
 )
 
 // about is the line that apropos(1) prints.
-var about = map[string]string{"toaster.toml": "configuration of toaster", "targets.toml": "what images toaster can build"}
+var about = map[string]string{"toaster.toml": "configuration of toaster",
+	"targets.toml": "what images toaster can build"}
 
-// file writes the page of a configuration file from its comments. Keys that follow a comment are what it tells of; the first
-// of a file's [[entries]] becomes an example.
+// file writes the page of a configuration file from its comments. Keys that follow a comment are what it tells of; the
+// first of a file's [[entries]] becomes an example.
 func (m *roff) file(name, text string) {
 	m.head(name, "5", about[name])
 	m.line(".SH SYNOPSIS\n.I %s", "/etc/toaster/"+name)
@@ -75,7 +76,8 @@ func (m *roff) keys(keys, comment []string) {
 	}
 	for _, line := range comment {
 		line = strings.TrimPrefix(strings.TrimPrefix(line, "#"), " ")
-		if term, what, ok := strings.Cut(strings.TrimPrefix(line, "  "), "  "); ok && strings.HasPrefix(line, "  ") && term != "" {
+		if term, what, ok := strings.Cut(strings.TrimPrefix(line, "  "), "  "); ok && strings.HasPrefix(line, "  ") &&
+			term != "" {
 			m.line(".TP\n.B %s", term)
 			line = what
 		}

@@ -36,7 +36,8 @@ func notYours(path string) error {
 	for {
 		fi, err := os.Stat(path)
 		if err == nil {
-			return apperr.New(apperr.PermissionDenied, "%s belongs to %s, and you are %s.", "Run the command as the owner: %s", path, host.UserName(host.Owner(fi)), host.UserName(os.Geteuid()), host.CommandAs(host.Owner(fi)))
+			return apperr.New(apperr.PermissionDenied, "%s belongs to %s, and you are %s.", "Run the command as the owner: %s",
+				path, host.UserName(host.Owner(fi)), host.UserName(os.Geteuid()), host.CommandAs(host.Owner(fi)))
 		}
 		path = filepath.Dir(path)
 	}
@@ -98,7 +99,8 @@ func asOwner(database string) error {
 	return nil
 }
 
-// twoOwners refuses a database that is not its folder's owner's: no user could work with it. Mostly one of them became root's by mistake.
+// twoOwners refuses a database that is not its folder's owner's: no user could work with it. Mostly one of them became
+// root's by mistake.
 func twoOwners(database string) error {
 	folder := filepath.Dir(database)
 	dir, err := os.Stat(folder)
@@ -114,7 +116,8 @@ func twoOwners(database string) error {
 		path, wanted = folder, host.Owner(fi)
 	}
 	return apperr.New(apperr.FailedPrecondition, "%s belongs to %s, and its folder to %s.",
-		"As root: chown %s: %s", database, host.UserName(host.Owner(fi)), host.UserName(host.Owner(dir)), shell.Quote(host.UserName(wanted)), shell.Quote(path))
+		"As root: chown %s: %s", database, host.UserName(host.Owner(fi)), host.UserName(host.Owner(dir)),
+		shell.Quote(host.UserName(wanted)), shell.Quote(path))
 }
 
 // actAsOwner makes root act as the owner of a database, and refuses anybody else.

@@ -101,7 +101,8 @@ func TestSomebodyElseIsToldToo(t *testing.T) {
 	if err := os.Chmod(config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ended(t, "", as(1, "user", "list", "--config", config)).exits(1).complains("belongs to nobody, and you are daemon", "sudo -u nobody "+bin+"/toasterctl user list --config "+config)
+	ended(t, "", as(1, "user", "list", "--config", config)).exits(1).complains("belongs to nobody, and you are daemon",
+		"sudo -u nobody "+bin+"/toasterctl user list --config "+config)
 }
 
 // as is a command that another user runs.

@@ -94,7 +94,8 @@ func TestPackGoesByADockerfileOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	lists(write(t, filepath.Join(t.TempDir(), "blend"), ctl(t, "", "blend", "--context",
-		write(t, filepath.Join(t.TempDir(), "context.tar.gz"), string(archive)), filepath.Join(dir, "outside/app")).exits(0).out))
+		write(t, filepath.Join(t.TempDir(), "context.tar.gz"), string(archive)),
+		filepath.Join(dir, "outside/app")).exits(0).out))
 }
 
 func TestPackGivesTheSameBytes(t *testing.T) {

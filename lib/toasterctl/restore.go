@@ -54,13 +54,15 @@ func (c *restoreCommand) Run(w *world) error {
 		return err
 	}
 	if lost > 0 {
-		fmt.Fprintf(w.out, "%s without log and files: they are neither in this backup (“toasterctl backup --artifacts”) nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
+		fmt.Fprintf(w.out, "%s without log and files: they are neither in this backup (“toasterctl backup --artifacts”) "+
+			"nor in %s.\n", count(lost, "build"), r.cfg.Paths.Builds)
 	}
 	for _, path := range r.missing() {
 		fmt.Fprintf(w.out, "%s is not in this backup, but the configuration refers to it: copy it there.\n", path)
 	}
 	r.tellHeld()
-	_, err = fmt.Fprintf(w.out, "%s was restored to its state of %s. Next step: run “toasterctl doctor”.\n", r.cfg.Path, r.Made.Local().Format(time.DateTime))
+	_, err = fmt.Fprintf(w.out, "%s was restored to its state of %s. Next step: run “toasterctl doctor”.\n", r.cfg.Path,
+		r.Made.Local().Format(time.DateTime))
 	return err
 }
 
@@ -76,7 +78,8 @@ func (r *restorer) tellHeld() {
 	if r.emails > 0 {
 		what = append(what, count(r.emails, "email"))
 	}
-	fmt.Fprintf(r.out, "%s were queued or running when the backup was created. They are not resumed, because the original site may have done so. "+
+	fmt.Fprintf(r.out, "%s were queued or running when the backup was created. They are not resumed, because the "+
+		"original site may have done so. "+
 		"If it no longer runs, restore again with --force --resume", strings.Join(what, " and "))
 	if len(r.held) == 0 {
 		fmt.Fprintln(r.out, ".")
@@ -84,7 +87,8 @@ func (r *restorer) tellHeld() {
 	}
 	fmt.Fprintln(r.out, ", or:")
 	for _, h := range r.held {
-		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable.Line(h.Job.Name), printable.Line(h.Owner))
+		fmt.Fprintf(r.out, "    toasterctl job start %s    # %s, of %s\n", h.Job.ID, printable.Line(h.Job.Name),
+			printable.Line(h.Owner))
 	}
 }
 
@@ -288,8 +292,8 @@ func (r *restorer) putBuild(root *os.Root, name string, changed time.Time, in io
 	return errors.Join(err, f.Close(), root.Chtimes(name, changed, changed), r.ctx.Err())
 }
 
-// forget notes of each build of the local engine whose files are not there that it has none: pages say so, and link to nothing. It
-// returns their number.
+// forget notes of each build of the local engine whose files are not there that it has none: pages say so, and link to
+// nothing. It returns their number.
 func (r *restorer) forget() (lost int, err error) {
 	if r.cfg.Engine != "local" {
 		return 0, nil
@@ -309,7 +313,8 @@ func (r *restorer) forget() (lost int, err error) {
 			continue
 		}
 		b.Why = "backup"
-		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber), db.MarkExpired(r.ctx, b, time.Now())); err != nil {
+		if err := errors.Join(files.Expire(r.ctx, b.EngineName, b.EngineNumber),
+			db.MarkExpired(r.ctx, b, time.Now())); err != nil {
 			return lost, err
 		}
 		lost++

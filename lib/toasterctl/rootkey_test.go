@@ -22,7 +22,8 @@ func TestAScriptForRootsKey(t *testing.T) {
 		t.Errorf("%s%.2000s", locked.err, locked.out)
 	}
 	with := ctl(t, simple, "script", "--target", machine, "--root-key", key, "-").exits(0)
-	if !strings.Contains(with.out, "\nROOT_KEYS="+base64.StdEncoding.EncodeToString([]byte(sshKey+"\n"))+"\nROOT_HASH=''\n") {
+	if !strings.Contains(with.out,
+		"\nROOT_KEYS="+base64.StdEncoding.EncodeToString([]byte(sshKey+"\n"))+"\nROOT_HASH=''\n") {
 		t.Errorf("%.2000s", with.out)
 	}
 	made := ctl(t, simple, "script", "--target", machine, "--root-password", "-").exits(0)
@@ -30,9 +31,11 @@ func TestAScriptForRootsKey(t *testing.T) {
 	if password == nil || strings.Contains(made.out, password[1]) || !strings.Contains(made.out, "\nROOT_HASH='$6$") {
 		t.Errorf("%s%.2000s", made.err, made.out)
 	}
-	ctl(t, simple, "script", "--target", rootfs, "--root-key", write(t, filepath.Join(t.TempDir(), "id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n"), "-").
+	ctl(t, simple, "script", "--target", rootfs, "--root-key",
+		write(t, filepath.Join(t.TempDir(), "id"), "-----BEGIN OPENSSH PRIVATE KEY-----\n"), "-").
 		exits(1).complains("private key", ".pub")
-	ctl(t, simple, "script", "--target", rootfs, "--root-key", key, "--root-password", "-").exits(2).complains("together with --root-key")
+	ctl(t, simple, "script", "--target", rootfs, "--root-key", key, "--root-password",
+		"-").exits(2).complains("together with --root-key")
 	ctl(t, simple, "script", "--target", rootfs, "--root-password", "-").exits(2).complains("--root-password")
 }
 
@@ -42,10 +45,12 @@ func TestAJobForRootsKey(t *testing.T) {
 	dockerfile := write(t, filepath.Join(dir, "Dockerfile"), "FROM devuan/devuan:daedalus\nRUN true\n")
 	key := write(t, filepath.Join(dir, "id.pub"), sshKey+"\n")
 	add := func(args ...string) answer {
-		return ctl(t, "", append([]string{"job", "add", "--config", config, "--owner", email, "--target", machine, dockerfile}, args...)...)
+		return ctl(t, "", append([]string{"job", "add", "--config", config, "--owner", email, "--target", machine,
+			dockerfile}, args...)...)
 	}
 	made := add().exits(0)
-	if password := shown.FindStringSubmatch(made.err); password == nil || strings.Contains(made.out, password[1]) || len(made.word()) != 12 {
+	if password := shown.FindStringSubmatch(made.err); password == nil || strings.Contains(made.out, password[1]) ||
+		len(made.word()) != 12 {
 		t.Errorf("%s%s", made.err, made.out)
 	}
 	if with := add("--root-key", key).exits(0); shown.MatchString(with.err) {

@@ -82,7 +82,8 @@ func TestDrain(t *testing.T) {
 			if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
 				t.Fatal(err)
 			}
-			if said := ctl(t, "", "runner", "--drain", "--limit", "1m", "--config", config).exits(0).out; !strings.HasSuffix(said, "no build was interrupted.\n") &&
+			if said := ctl(t, "", "runner", "--drain", "--limit", "1m", "--config",
+				config).exits(0).out; !strings.HasSuffix(said, "no build was interrupted.\n") &&
 				said != "No runner is running.\n" {
 				t.Errorf("%q", said)
 			}
@@ -213,7 +214,8 @@ func TestTheRunnerRefusesFoldersThatOthersCanReplace(t *testing.T) {
 		t.Fatal(err)
 	}
 	refused := ctl(t, "", "runner", "--config", config).exits(1)
-	if !strings.Contains(refused.err, "only root may write to the parent folders of local.work_dir, but others can write to "+
+	if !strings.Contains(refused.err, "only root may write to the parent folders of local.work_dir, but others can "+
+		"write to "+
 		filepath.Dir(config)) {
 		t.Error(refused.err)
 	}

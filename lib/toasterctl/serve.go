@@ -49,7 +49,8 @@ func (c *serveCommand) Run(w *world) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w.out, "toaster is running at http://%s%s/ (Ctrl-C to stop)\n", reachable(l.Addr()), h.prefix); err != nil {
+		if _, err := fmt.Fprintf(w.out, "toaster is running at http://%s%s/ (Ctrl-C to stop)\n", reachable(l.Addr()),
+			h.prefix); err != nil {
 			return err
 		}
 		ctx, stop := context.WithCancel(w.ctx)
@@ -86,7 +87,8 @@ func cgiFolders() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{filepath.Join(filepath.Dir(self), "cgi-bin"), filepath.Join(filepath.Dir(self), "../lib/cgi-bin/toaster")}, nil
+	return []string{filepath.Join(filepath.Dir(self), "cgi-bin"),
+		filepath.Join(filepath.Dir(self), "../lib/cgi-bin/toaster")}, nil
 }
 
 func (c *serveCommand) listen() (net.Listener, error) {

@@ -30,7 +30,8 @@ type server struct {
 // newServer starts serve on a free port, and returns when it has said its address.
 func newServer(t *testing.T, args ...string) *server {
 	t.Helper()
-	s := &server{T: t, cmd: exec.Command(filepath.Join(bin, "toasterctl"), append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
+	s := &server{T: t, cmd: exec.Command(filepath.Join(bin, "toasterctl"),
+		append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...)}
 	s.cmd.Env = append(os.Environ(), "SECRET=of the administrator")
 	s.cmd.Stderr = io.MultiWriter(os.Stderr, &s.stderr)
 	out, err := s.cmd.StdoutPipe()
@@ -54,7 +55,10 @@ func newServer(t *testing.T, args ...string) *server {
 		}
 	}
 	jar, _ := cookiejar.New(nil)
-	s.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	s.client = &http.Client{Jar: jar, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	return s
 }
 
@@ -135,10 +139,12 @@ func TestTokenOpensTheSite(t *testing.T) {
 	config := newSite(t)
 	token := ctl(t, "", "token", "add", email, "--config", config).exits(0).word()
 	s := newServer(t, "--config", config)
-	if resp, text := s.get("/jobs", "Accept", "application/json", "Authorization", "Bearer "+token); resp.StatusCode != http.StatusOK {
+	if resp, text := s.get("/jobs", "Accept", "application/json", "Authorization",
+		"Bearer "+token); resp.StatusCode != http.StatusOK {
 		t.Errorf("with the token: %s\n%s", resp.Status, text)
 	}
-	if resp, _ := s.get("/jobs", "Accept", "application/json", "Authorization", "Bearer "+token+"x"); resp.StatusCode != http.StatusUnauthorized {
+	if resp, _ := s.get("/jobs", "Accept", "application/json", "Authorization",
+		"Bearer "+token+"x"); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("with another token: %s", resp.Status)
 	}
 }

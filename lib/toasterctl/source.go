@@ -21,7 +21,8 @@ type source struct {
 	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input. Default: the one in the context."`
 }
 
-// find names the Dockerfile that the context has, where the command line names none. One in an archive is returned as text.
+// find names the Dockerfile that the context has, where the command line names none. One in an archive is returned as
+// text.
 func (s *source) find(limits dockerfile.Limits) (text []byte, err error) {
 	switch fi, err := os.Stat(s.Context); {
 	case s.Dockerfile != "":

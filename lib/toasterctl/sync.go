@@ -29,7 +29,8 @@ type syncCommand struct{}
 func (syncCommand) Help() string {
 	return "Sends emails, deletes old builds, and synchronizes the jobs and builds of the database with the engine. " +
 		"It prints nothing if there is nothing to do. It ends within a minute: the next run does the rest. " +
-		"The exit code is 1 if something failed; the next run tries it again. If another sync is running, it does nothing. In a crontab:\n\n" +
+		"The exit code is 1 if something failed; the next run tries it again. If another sync is running, it does nothing. " +
+		"In a crontab:\n\n" +
 		"    * * * * * www-data toasterctl sync >/dev/null"
 }
 

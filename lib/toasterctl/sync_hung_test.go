@@ -63,8 +63,10 @@ func TestSyncSendsMailFirstAndAsksAHungJenkinsOnce(t *testing.T) {
 	}
 	before, jenkins, _ := strings.Cut(string(text), "\n[jenkins]\n")
 	jenkins, after, _ := strings.Cut(jenkins, "\n[limits]\n")
-	before = strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `engine = "local"`, `engine = "jenkins"`).Replace(before)
-	jenkins = strings.NewReplacer(`url = ""`, `url = "http://`+address+`/"`, `user = ""`, `user = "toaster"`, `token_file = ""`, `token_file = "`+token+`"`,
+	before = strings.NewReplacer(`url = ""`, `url = "https://www.example.org"`, `engine = "local"`,
+		`engine = "jenkins"`).Replace(before)
+	jenkins = strings.NewReplacer(`url = ""`, `url = "http://`+address+`/"`, `user = ""`, `user = "toaster"`,
+		`token_file = ""`, `token_file = "`+token+`"`,
 		`call_timeout = "10s"`, `call_timeout = "3s"`).Replace(jenkins)
 	after = strings.NewReplacer(`from = ""`, `from = "toaster@example.org"`, `host = ""`, `host = "127.0.0.1"`,
 		"port = 587", fmt.Sprint("port = ", server.Port()), `tls = "starttls"`, `tls = "none"`).Replace(after)

@@ -26,7 +26,8 @@ type tokenAdd struct {
 }
 
 func (tokenAdd) Help() string {
-	return "Prints the token to standard output. Only its digest is stored. Programs send it as “Authorization: Bearer TOKEN”."
+	return "Prints the token to standard output. Only its digest is stored. Programs send it as “Authorization: Bearer " +
+		"TOKEN”."
 }
 
 func (c *tokenAdd) Run(w *world) error {
@@ -55,7 +56,8 @@ func (c *tokenList) Run(w *world) error {
 		}
 		rows := [][]string{{"ID", "NAME", "SCOPE", "MADE", "EXPIRES", "LAST USED"}}
 		for _, t := range tokens {
-			rows = append(rows, []string{strconv.FormatInt(t.ID, 10), t.Name, string(t.Scope), day(t.CreatedAt), day(t.ExpiresAt), day(t.UsedAt)})
+			rows = append(rows, []string{strconv.FormatInt(t.ID, 10), t.Name, string(t.Scope), day(t.CreatedAt),
+				day(t.ExpiresAt), day(t.UsedAt)})
 		}
 		return w.table(rows)
 	})

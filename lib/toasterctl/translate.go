@@ -35,7 +35,8 @@ func (w *world) rules() (*rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)}, registry: cfg.Registry}
+	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)},
+		registry: cfg.Registry}
 	if builtIn {
 		r.targets, err = builtInTargets()
 	} else {
@@ -91,7 +92,8 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 	}
 	if int64(len(src.Dockerfile)) > r.limits.Dockerfile {
 		return t, src, apperr.New(apperr.TooLarge,
-			"%s is longer than %d bytes.", "Move large heredocs to files in the build context.", s.fileLabel(), r.limits.Dockerfile)
+			"%s is longer than %d bytes.", "Move large heredocs to files in the build context.", s.fileLabel(),
+			r.limits.Dockerfile)
 	}
 	if len(bytes.TrimSpace(src.Dockerfile)) == 0 {
 		return t, src, apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",

@@ -24,7 +24,8 @@ func TestLint(t *testing.T) {
 		Level, Message string
 	}
 	out := ctl(t, "", "lint", "--json", bad).exits(1).out
-	if err := json.Unmarshal([]byte(out), &findings); err != nil || len(findings) != 1 || findings[0].Line != 3 || findings[0].Level != "error" {
+	if err := json.Unmarshal([]byte(out), &findings); err != nil || len(findings) != 1 || findings[0].Line != 3 ||
+		findings[0].Level != "error" {
 		t.Errorf("%v: %s", err, out)
 	}
 	if out := ctl(t, simple, "lint", "--json", "-").exits(0).out; strings.TrimSpace(out) != "[]" {
@@ -45,7 +46,8 @@ func TestWhatIsNoDockerfile(t *testing.T) {
 
 func TestBlend(t *testing.T) {
 	dir := t.TempDir()
-	dockerfile := write(t, filepath.Join(dir, "Dockerfile"), "FROM debian:bookworm\nARG WHO=world\nCOPY greeting /greeting\nRUN echo $WHO\nCMD [\"sleep\", \"60\"]\n")
+	dockerfile := write(t, filepath.Join(dir, "Dockerfile"),
+		"FROM debian:bookworm\nARG WHO=world\nCOPY greeting /greeting\nRUN echo $WHO\nCMD [\"sleep\", \"60\"]\n")
 	greeting := write(t, filepath.Join(dir, "greeting"), "hello\n")
 	if err := os.Chtimes(greeting, time.Time{}, time.Unix(1_600_000_000, 999_000_000)); err != nil {
 		t.Fatal(err)

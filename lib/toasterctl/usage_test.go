@@ -51,10 +51,12 @@ func TestHelpInAnyWay(t *testing.T) {
 	for _, args := range [][]string{{"help", "user"}, {"user", "help"}, {"user", "-h"}, {"user", "--help"}} {
 		ctl(t, "", args...).exits(0).says("user add", "user limit")
 	}
-	for _, args := range [][]string{{"help", "user", "add"}, {"user", "add", "-h"}, {"user", "add", "--help"}, {"user", "add", "--email", email, "--help"}} {
+	for _, args := range [][]string{{"help", "user", "add"}, {"user", "add", "-h"}, {"user", "add", "--help"},
+		{"user", "add", "--email", email, "--help"}} {
 		ctl(t, "", args...).exits(0).says("--password-stdin", "--admin", "terminal")
 	}
-	for _, command := range []string{"lint", "blend", "script", "init", "migrate", "keys", "backup", "restore", "serve", "runner", "sync", "metrics", "doctor", "token", "job"} {
+	for _, command := range []string{"lint", "blend", "script", "init", "migrate", "keys", "backup", "restore", "serve",
+		"runner", "sync", "metrics", "doctor", "token", "job"} {
 		for _, args := range [][]string{{command, "-h"}, {command, "--help"}, {"help", command}} {
 			if a := ctl(t, "", args...).exits(0).says("Usage: toasterctl " + command); a.err != "" {
 				t.Errorf("%v: %s", args, a.err)

@@ -122,7 +122,8 @@ func (c *userList) Run(w *world) error {
 		rows := [][]string{{"EMAIL", "NAME", "ROLE", "STATE", "SINCE", "ID"}}
 		for _, p := range people {
 			if c.State == "" || c.State == p.State {
-				rows = append(rows, []string{p.Email, p.Name, string(p.Role), string(p.State), day(p.CreatedAt), strconv.FormatInt(p.ID, 10)})
+				rows = append(rows, []string{p.Email, p.Name, string(p.Role), string(p.State), day(p.CreatedAt),
+					strconv.FormatInt(p.ID, 10)})
 			}
 		}
 		return w.table(rows)

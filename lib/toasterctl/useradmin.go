@@ -106,7 +106,8 @@ type userLimit struct {
 }
 
 func (userLimit) Help() string {
-	return "0 means unlimited, and is shown as “none”. “default” resets a limit to the configuration's. Other limits are not changed. Without options, the limits are printed."
+	return "0 means unlimited, and is shown as “none”. “default” resets a limit to the configuration's. Other limits " +
+		"are not changed. Without options, the limits are printed."
 }
 
 func (c *userLimit) Run(w *world) error {
@@ -116,7 +117,8 @@ func (c *userLimit) Run(w *world) error {
 			return orSee(err, "user list")
 		}
 		now := auth.LimitsOf(p)
-		asked := map[string]*string{"jobs": c.Jobs, "concurrent_builds": c.ConcurrentBuilds, "builds_per_day": c.BuildsPerDay, "build_minutes": c.Minutes,
+		asked := map[string]*string{"jobs": c.Jobs, "concurrent_builds": c.ConcurrentBuilds, "builds_per_day": c.BuildsPerDay,
+			"build_minutes":  c.Minutes,
 			"artifact_bytes": c.ArtifactBytes, "keep_days": c.KeepDays}
 		changed := false
 		for name, value := range asked {
@@ -154,7 +156,8 @@ func (c *userLimit) show(w *world, cfg *config.Config, s *site, p *store.User, o
 		name        string
 		site, taken any
 	}{
-		{"jobs", l.Jobs, used.Jobs}, {"concurrent_builds", l.ConcurrentBuilds, used.Running}, {"builds_per_day", l.BuildsPerDay, used.Daily},
+		{"jobs", l.Jobs, used.Jobs}, {"concurrent_builds", l.ConcurrentBuilds, used.Running},
+		{"builds_per_day", l.BuildsPerDay, used.Daily},
 		{"build_minutes", l.Minutes, used.Minutes},
 		{"artifact_bytes", l.ArtifactBytes, config.Size(used.Bytes)}, {"keep_days", l.KeepDays, ""},
 	} {

@@ -31,7 +31,8 @@ func TestPeopleAreManaged(t *testing.T) {
 	user("limit", email, "--jobs", "default").exits(0).says("jobs=default", "builds_per_day=0")
 	user("limit", email, "--build-minutes", "90").exits(0).says("build_minutes=90", "builds_per_day=0")
 	user("limit", email).exits(0).says("artifact_bytes", "2 GiB", "20 GiB")
-	user("limit", email, "--keep-days", "0", "--artifact-bytes", "0", "--jobs", "0", "--concurrent-builds", "0", "--build-minutes", "0").exits(0).says(
+	user("limit", email, "--keep-days", "0", "--artifact-bytes", "0", "--jobs", "0", "--concurrent-builds", "0",
+		"--build-minutes", "0").exits(0).says(
 		"jobs=0 concurrent_builds=0 builds_per_day=0 build_minutes=0 artifact_bytes=0 keep_days=0")
 	if a := user("limit", email).exits(0); strings.Count(a.out, "none") != 6 {
 		t.Error(a.out)
@@ -40,7 +41,8 @@ func TestPeopleAreManaged(t *testing.T) {
 
 	user("remove", email).exits(2)
 	user("remove", email, "--yes").exits(1).complains("only administrator")
-	ctl(t, secret+"\n", "user", "add", "--config", config, "--email", "bob@example.org", "--admin", "--password-stdin").exits(0)
+	ctl(t, secret+"\n", "user", "add", "--config", config, "--email", "bob@example.org", "--admin",
+		"--password-stdin").exits(0)
 	user("remove", email, "--yes").exits(0).says("is deleted")
 	if a := user("list").exits(0).says("bob@example.org"); strings.Contains(a.out, email) {
 		t.Error(a.out)
@@ -49,7 +51,8 @@ func TestPeopleAreManaged(t *testing.T) {
 
 func TestMetricsArePrinted(t *testing.T) {
 	config := newSite(t)
-	ctl(t, "", "metrics", "--config", config).exits(0).says("toaster_people{state=\"active\"} 1\n", "toaster_engine_up 1\n", "toaster_disk_free_bytes{use=\"database\"}")
+	ctl(t, "", "metrics", "--config", config).exits(0).says("toaster_people{state=\"active\"} 1\n",
+		"toaster_engine_up 1\n", "toaster_disk_free_bytes{use=\"database\"}")
 	ctl(t, "", "sync", "--config", config).exits(0)
 	ctl(t, "", "metrics", "--config", config).exits(0).says("toaster_sync_timestamp_seconds 1")
 }

@@ -15,8 +15,8 @@ import (
 
 const english = "../../templates/messages/en.txt"
 
-// TestEveryMessageIsInEveryLanguage: en.txt lists what the templates and programs say, and each other file has words for all of it.
-// After a change of texts: UPDATE=1 go test ./lib/view -run TestEveryMessage writes en.txt anew.
+// TestEveryMessageIsInEveryLanguage: en.txt lists what the templates and programs say, and each other file has words
+// for all of it. After a change of texts: UPDATE=1 go test ./lib/view -run TestEveryMessage writes en.txt anew.
 func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 	said := map[string]bool{}
 	each(t, func(t *testing.T, name, text string) {
@@ -31,7 +31,8 @@ func TestEveryMessageIsInEveryLanguage(t *testing.T) {
 		said[text] = true
 	}
 	list := slices.Sorted(maps.Keys(said))
-	want := "# What toaster says, made by a test (lib/view/catalog_test.go). In a translation, what replaces a line stands below it after a tab.\n" + strings.Join(list, "\n") + "\n"
+	want := "# What toaster says, made by a test (lib/view/catalog_test.go). In a translation, what replaces a line " +
+		"stands below it after a tab.\n" + strings.Join(list, "\n") + "\n"
 	if os.Getenv("UPDATE") != "" {
 		if err := os.WriteFile(english, []byte(want), 0o644); err != nil {
 			t.Fatal(err)

@@ -64,7 +64,8 @@ func keysOfPrograms(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	exports := map[string]string{}
-	k.importer = importer.ForCompiler(k.set, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	k.importer = importer.ForCompiler(k.set, "gc",
+		func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
 	var ours []goPackage
 	for d := json.NewDecoder(strings.NewReader(string(out))); d.More(); {
 		var p goPackage
@@ -112,7 +113,8 @@ func (k *keys) read(p goPackage) {
 		}
 		files = append(files, file)
 	}
-	k.path, k.info = p.ImportPath, &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{},
+	k.path, k.info = p.ImportPath, &types.Info{Types: map[ast.Expr]types.TypeAndValue{},
+		Uses: map[*ast.Ident]types.Object{},
 		Defs: map[*ast.Ident]types.Object{}}
 	config := types.Config{Importer: k.importer}
 	if _, err := config.Check(p.ImportPath, k.set, files, k.info); err != nil {

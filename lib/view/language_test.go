@@ -12,7 +12,8 @@ import (
 
 func TestTheLanguageIsTheOneThatIsAskedForMost(t *testing.T) {
 	for accept, want := range map[string]string{
-		"": "en", "de": "de", "de-CH,de;q=0.9,en;q=0.8": "de", "en-GB, de;q=0.9": "en", "fr, de;q=0.5": "de", "fr": "en", "*": "en",
+		"": "en", "de": "de", "de-CH,de;q=0.9,en;q=0.8": "de", "en-GB, de;q=0.9": "en", "fr, de;q=0.5": "de", "fr": "en",
+		"*":          "en",
 		"de;q=0, en": "en", "DE": "de", "de;q=2": "en", "de;q=x": "en", ",;q=,": "en", "en;q=0.4,de;q=0.5": "de",
 	} {
 		if got := Language(accept); got != want {
@@ -40,12 +41,14 @@ code make test
 	for _, s := range messages(source) {
 		got = append(got, s.text)
 	}
-	want := []string{"New {{.Kind}} job", "Hover here", `Hello {{if eq .A "x y"}}you{{else}}all{{end}}`, "A paragraph over <b>two</b> lines. = include _part .X"}
+	want := []string{"New {{.Kind}} job", "Hover here", `Hello {{if eq .A "x y"}}you{{else}}all{{end}}`,
+		"A paragraph over <b>two</b> lines. = include _part .X"}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%q\nwant\n%q", got, want)
 	}
 	c := readCatalog("de", "# a comment\nNew {{.Kind}} job\n\tNeuer Auftrag: {{.Kind}}\nHover here\n\tHierher\n")
-	if s := translate(source, c); !strings.Contains(s, "  | Neuer Auftrag: {{.Kind}}\n") || !strings.Contains(s, `title="Hierher" Hello`) {
+	if s := translate(source, c); !strings.Contains(s, "  | Neuer Auftrag: {{.Kind}}\n") ||
+		!strings.Contains(s, `title="Hierher" Hello`) {
 		t.Error(s)
 	}
 }
@@ -57,12 +60,17 @@ func TestATextIsTranslatedWithItsArguments(t *testing.T) {
 		want string
 	}{
 		{i18n.T("This job does not exist."), "Diesen Job gibt es nicht."},
-		{i18n.T("Line %d can't be built: %s", 2, i18n.T("RUN has no command.")), "Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl."},
-		{i18n.T("%s (Its stage is not part of the image.)", i18n.Key("RUN has no command.")), "RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)"},
+		{i18n.T("Line %d can't be built: %s", 2, i18n.T("RUN has no command.")),
+			"Zeile 2 lässt sich nicht bauen: RUN hat keinen Befehl."},
+		{i18n.T("%s (Its stage is not part of the image.)", i18n.Key("RUN has no command.")),
+			"RUN hat keinen Befehl. (Seine Stage ist nicht Teil des Images.)"},
 		{i18n.T("There is no target %q.", "new"), "Es gibt kein Ziel \"new\"."},
-		{i18n.T("You can start the next one on %s.", i18n.Time{At: at, Layout: "2 Jan 2006, 15:04:05 UTC"}), "Den nächsten kannst du am 4. März 2026, 15:04:05 UTC starten."},
-		{i18n.T("waits for an agent with label %s: all are busy", "%s"), "wartet auf einen Agenten mit Label %s: alle sind belegt"},
-		{i18n.T("%s is no longer on the disk.", "This job does not exist."), "This job does not exist. ist nicht mehr auf der Platte."},
+		{i18n.T("You can start the next one on %s.", i18n.Time{At: at, Layout: "2 Jan 2006, 15:04:05 UTC"}),
+			"Den nächsten kannst du am 4. März 2026, 15:04:05 UTC starten."},
+		{i18n.T("waits for an agent with label %s: all are busy", "%s"),
+			"wartet auf einen Agenten mit Label %s: alle sind belegt"},
+		{i18n.T("%s is no longer on the disk.", "This job does not exist."),
+			"This job does not exist. ist nicht mehr auf der Platte."},
 		{i18n.Plain("This job does not exist."), "This job does not exist."},
 		{i18n.T("No catalog has %s.", "it"), "No catalog has it."},
 	} {

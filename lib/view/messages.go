@@ -9,9 +9,10 @@ import (
 	"unicode"
 )
 
-// The messages of the pages are the texts in the templates: what a line of ace says after its tag and attributes, the lines of a
-// paragraph together, and the attributes that are read out. In another language the template is translated before it is parsed, so
-// that English costs nothing.
+// The messages of the pages are the texts in the templates: what a line of ace says after its tag and attributes, the
+// lines of a
+// paragraph together, and the attributes that are read out. In another language the template is translated before it is
+// parsed, so that English costs nothing.
 
 // span is a message in a template's source.
 type span struct {

@@ -74,7 +74,8 @@ var errorTemplate = Template[failure]{Name: "error"}
 func TestWhatStrangersWroteIsEscaped(t *testing.T) {
 	nasty := `<script>alert(1)</script>"'&`
 	data := failure{404, nasty, nasty, nasty, []struct{ Name, Value string }{{nasty, nasty}}}
-	b, err := Render(errorTemplate.With(data), View{Site: nasty, Prefix: "/x", User: nasty, ID: nasty, Notice: i18n.Key(nasty)})
+	b, err := Render(errorTemplate.With(data), View{Site: nasty, Prefix: "/x", User: nasty, ID: nasty,
+		Notice: i18n.Key(nasty)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +129,10 @@ func TestSizesAndTimesForPeople(t *testing.T) {
 			t.Errorf("Bytes(%d) = %q, want %q", n, got, want)
 		}
 	}
-	for d, want := range map[time.Duration]string{0: "0 s", -time.Second: "0 s", 59600 * time.Millisecond: "1 min", 90 * time.Second: "1 min 30 s",
-		3 * time.Hour: "3 h", 3*time.Hour + 5*time.Second: "3 h", 36 * time.Hour: "36 h", 168 * time.Hour: "7 days", 49 * time.Hour: "2 days 1 h"} {
+	for d, want := range map[time.Duration]string{0: "0 s", -time.Second: "0 s", 59600 * time.Millisecond: "1 min",
+		90 * time.Second: "1 min 30 s",
+		3 * time.Hour:    "3 h", 3*time.Hour + 5*time.Second: "3 h", 36 * time.Hour: "36 h", 168 * time.Hour: "7 days",
+		49 * time.Hour: "2 days 1 h"} {
 		if got := strings.ReplaceAll(Length("en", d), "\u00a0", " "); got != want {
 			t.Errorf("Length(%s) = %q, want %q", d, got, want)
 		}
@@ -142,8 +145,10 @@ func TestSizesAndTimesForPeople(t *testing.T) {
 
 func TestSizesAndTimesInGerman(t *testing.T) {
 	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
-	got := []string{Bytes("de", 1), Bytes("de", 100), Bytes("de", 1536), Exact("de", 1536), Length("de", 49*time.Hour), Day("de", at)}
-	want := []string{"1 Byte", "100 Bytes", "1,5 KiB", "1536 Bytes", "2\u00a0Tage\u00a01\u00a0h", "4. März 2026, 05:06:07 UTC"}
+	got := []string{Bytes("de", 1), Bytes("de", 100), Bytes("de", 1536), Exact("de", 1536), Length("de", 49*time.Hour),
+		Day("de", at)}
+	want := []string{"1 Byte", "100 Bytes", "1,5 KiB", "1536 Bytes", "2\u00a0Tage\u00a01\u00a0h",
+		"4. März 2026, 05:06:07 UTC"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

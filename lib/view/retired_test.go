@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// Each thing has one word, everywhere. These words were used before: a text that has one fails, with the word to use instead.
-// Words are matched whole, in any case.
+// Each thing has one word, everywhere. These words were used before: a text that has one fails, with the word to use
+// instead. Words are matched whole, in any case.
 var (
 	retired = []instead{
 		{`letters?|e-mails?|mails?`, "email"},
@@ -68,9 +68,11 @@ var (
 		{`mache?n? ein`, "anlegen, erzeugen"},
 	}
 
-	// allowed are names of data, and words that mean something else: characters, a kind of device, a section of each manual page.
-	allowed = strings.NewReplacer("person 7", "", "person %d", "", "toaster: second factors", "", ".SH EXIT STATUS", "", "letters, digits", "", "[mail]", "", "Telefon oder Tablet", "", "for people", "")
-	names   = regexp.MustCompile(`\{\{.*?\}\}|<[^>]*>|\b(mail|local)\.\w+`)
+	// allowed are names of data, and words that mean something else: characters, a kind of device, a section of each
+	// manual page.
+	allowed = strings.NewReplacer("person 7", "", "person %d", "", "toaster: second factors", "", ".SH EXIT STATUS", "",
+		"letters, digits", "", "[mail]", "", "Telefon oder Tablet", "", "for people", "")
+	names = regexp.MustCompile(`\{\{.*?\}\}|<[^>]*>|\b(mail|local)\.\w+`)
 )
 
 // instead is a pattern of retired words, and what stands in their place.
@@ -88,7 +90,8 @@ func (i instead) matcher() *regexp.Regexp {
 
 var code = regexp.MustCompile("`[^`]+`")
 
-// TestNoRetiredWordIsRead: pages, messages, emails, the command line, manual pages and configuration files use the words of today.
+// TestNoRetiredWordIsRead: pages, messages, emails, the command line, manual pages and configuration files use the
+// words of today.
 func TestNoRetiredWordIsRead(t *testing.T) {
 	check := func(where, text string, list []instead) {
 		text = names.ReplaceAllString(allowed.Replace(text), "")

@@ -19,7 +19,8 @@ func (a Access) admits(r *Request) error {
 	p, token := r.Identity.User, r.Identity.Token
 	switch {
 	case token != nil && (token.Scope == store.ScopeMetrics) != (a == Metrics):
-		return apperr.New(apperr.PermissionDenied, "This token has another scope.", "/admin/metrics needs a token with the scope “metrics”. Such a token can read nothing else.")
+		return apperr.New(apperr.PermissionDenied, "This token has another scope.",
+			"/admin/metrics needs a token with the scope “metrics”. Such a token can read nothing else.")
 	case a == Writer && !r.Identity.MayWrite():
 		return apperr.New(apperr.PermissionDenied, "This token has the scope “read”.", "Use a token with the scope “write”.")
 	case (a == Admin || a == Browser) && token != nil:
@@ -29,7 +30,8 @@ func (a Access) admits(r *Request) error {
 	case a != Admin && a != Metrics:
 		return nil
 	case !p.IsAdmin():
-		return apperr.New(apperr.PermissionDenied, "This page is for administrators.", "Log in with an administrator's account.")
+		return apperr.New(apperr.PermissionDenied, "This page is for administrators.",
+			"Log in with an administrator's account.")
 	case token == nil && r.Site.Config.NeedsFactor(p.IsAdmin()) && !p.HasFactor():
 		return needsFactor()
 	}
@@ -37,18 +39,20 @@ func (a Access) admits(r *Request) error {
 }
 
 func needsFactor() error {
-	return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.", "Set it up in your account, then try again.")
+	return apperr.New(apperr.PermissionDenied, "Your account requires two-factor authentication on this site.",
+		"Set it up in your account, then try again.")
 }
 
-// setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but tokens, which would be a
-// way around it.
+// setsUp tells whether the request is for what somebody needs who has no second factor yet: all of the account but
+// tokens, which would be a way around it.
 func (r *Request) setsUp() bool {
 	return r.app.Program == "account" && !strings.HasPrefix(r.path, "/tokens")
 }
 
 // Entry is a line for the audit trail about what the request does.
 func (r *Request) Entry(action, object, detail string) store.AuditEntry {
-	e := store.AuditEntry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action, Object: object, Detail: detail}
+	e := store.AuditEntry{At: time.Now(), Means: "web", Address: r.Site.Sessions.Address(r.Request), Action: action,
+		Object: object, Detail: detail}
 	if r.Identity.User != nil {
 		e.Actor = r.Identity.User.ID
 	}
@@ -58,8 +62,8 @@ func (r *Request) Entry(action, object, detail string) store.AuditEntry {
 	return e
 }
 
-// Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one is named
-// (somebody's address as it was typed; it is not stored). Too many are RateLimited.
+// Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one
+// is named (somebody's address as it was typed; it is not stored). Too many are RateLimited.
 func (r *Request) Allow(what, account string) error {
 	limits := store.FromNetworks(what, r.Site.Sessions.Address(r.Request), store.Guesses)
 	if account = strings.ToLower(strings.TrimSpace(account)); account != "" {

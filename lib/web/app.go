@@ -58,7 +58,8 @@ type Site struct {
 	users int
 }
 
-// open opens the site. A failure is tried again at the next request: by then it may be mended. Who gets a site leaves it.
+// open opens the site. A failure is tried again at the next request: by then it may be mended. Who gets a site leaves
+// it.
 func (a *App) open(ctx context.Context) (*Site, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -203,7 +204,8 @@ func (r *Request) answer(w *response) error {
 	if route == nil {
 		slices.Sort(allowed)
 		w.Header().Set("Allow", strings.Join(slices.Compact(allowed), ", "))
-		return &statusFault{apperr.New(apperr.InvalidArgument, "This method is not allowed for this page.", "Follow a link or use a button instead."), http.StatusMethodNotAllowed}
+		return &statusFault{apperr.New(apperr.InvalidArgument, "This method is not allowed for this page.",
+			"Follow a link or use a button instead."), http.StatusMethodNotAllowed}
 	}
 	r.route, r.parameters = route, parameters
 	if len(r.path) > 1 && strings.HasSuffix(r.path, "/") {

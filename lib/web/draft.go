@@ -55,7 +55,8 @@ func (r *Request) Kept() (*Form, error) {
 	}
 	draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, id)
 	if apperr.KindOf(err) == apperr.NotFound {
-		r.Notice = "The form that you sent from this browser belongs to another account or has expired. To see it, log in with that account."
+		r.Notice = "The form that you sent from this browser belongs to another account or has expired. To see it, log in " +
+			"with that account."
 		return nil, nil
 	}
 	if err != nil {

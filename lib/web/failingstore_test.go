@@ -46,7 +46,8 @@ var (
 )
 
 // ask sends a form to a page that does what it is asked for, or fails with wrong, on a site with such a store.
-func ask(t *testing.T, f *failingStore, method string, wrong error) (w *httptest.ResponseRecorder, done int, log string) {
+func ask(t *testing.T, f *failingStore, method string, wrong error) (w *httptest.ResponseRecorder, done int,
+	log string) {
 	t.Helper()
 	t.Setenv("SCRIPT_NAME", "/things")
 	t.Setenv("PATH_INFO", "")

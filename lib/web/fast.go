@@ -17,14 +17,15 @@ import (
 	"toaster.do/lib/config"
 )
 
-// mounted is what a web server's snippet sets for FastCGI: the path under which the site is mounted, with or without a slash at its end.
-// (net/http/fcgi keeps SCRIPT_NAME and PATH_INFO to itself.)
+// mounted is what a web server's snippet sets for FastCGI: the path under which the site is mounted, with or without a
+// slash at its end. (net/http/fcgi keeps SCRIPT_NAME and PATH_INFO to itself.)
 const mounted = "TOASTER_PREFIX"
 
 // patience is how long a FastCGI program that is told to end waits for the requests that it has begun.
 const patience = 30 * time.Second
 
-// serve answers FastCGI requests from the socket at standard input until it is told to end. What it has begun it finishes.
+// serve answers FastCGI requests from the socket at standard input until it is told to end. What it has begun it
+// finishes.
 func (a *App) serve() error {
 	socket, err := net.FileListener(os.Stdin)
 	if err != nil {
@@ -64,7 +65,8 @@ type listener struct {
 
 // last takes those that wait already, and nobody after them.
 func (l *listener) last() {
-	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); !ok || d.SetDeadline(time.Now().Add(100*time.Millisecond)) != nil {
+	if d, ok := l.Listener.(interface{ SetDeadline(time.Time) error }); !ok ||
+		d.SetDeadline(time.Now().Add(100*time.Millisecond)) != nil {
 		l.Close()
 	}
 }
@@ -104,7 +106,8 @@ type state struct {
 	size, changed int64
 }
 
-// look returns the state of the files that a site was made of. The database is written all the time: another file in its place counts.
+// look returns the state of the files that a site was made of. The database is written all the time: another file in
+// its place counts.
 func look(c *config.Config) map[string]state {
 	states := map[string]state{}
 	for _, path := range append(c.Files(), c.Paths.Database) {

@@ -44,7 +44,8 @@ func (s *statusFault) Unwrap() error { return s.fault }
 
 // malformed is the fault of a request that no browser sends.
 func malformed(status int, cause error) error {
-	return &statusFault{apperr.Wrap(apperr.InvalidArgument, cause, "The server can't read this request.", "Reload the page, and send the form again."), status}
+	return &statusFault{apperr.Wrap(apperr.InvalidArgument, cause, "The server can't read this request.",
+		"Reload the page, and send the form again."), status}
 }
 
 // Status is the HTTP status for an error.
@@ -128,7 +129,8 @@ func (r *Request) problem(w http.ResponseWriter, status int, err error) {
 	if errors.As(err, &d) {
 		p = d.members
 	}
-	p["type"], p["title"], p["status"], p["instance"] = "about:blank", http.StatusText(status), status, "urn:toaster:request:"+r.ID
+	p["type"], p["title"], p["status"], p["instance"] = "about:blank", http.StatusText(status), status,
+		"urn:toaster:request:"+r.ID
 	p["detail"] = r.Say(f.Message)
 	if !f.Advice.IsZero() {
 		p["advice"] = r.Say(f.Advice)
@@ -164,6 +166,8 @@ func Code(f *apperr.Error) string {
 
 // crash is what a panic becomes.
 func (r *Request) crash(w *response, what any, stack []byte) {
-	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what), slog.String("stack", string(stack)))
-	r.fail(w, apperr.New(apperr.Internal, "Something went wrong on this server.", "Try again. If the problem persists, contact the administrator, and include the request ID."))
+	r.app.logger().LogAttrs(r.Context(), slog.LevelError, "panic", slog.String("request", r.ID), slog.Any("panic", what),
+		slog.String("stack", string(stack)))
+	r.fail(w, apperr.New(apperr.Internal, "Something went wrong on this server.",
+		"Try again. If the problem persists, contact the administrator, and include the request ID."))
 }

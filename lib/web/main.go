@@ -29,9 +29,10 @@ func Main(program string, routes []Route) int {
 	return app.once()
 }
 
-// Front is Main for a program that begins fast and answers some of the requests below its name: where none of its routes, or the
-// site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and answers it.
-// So it does where many requests are answered (FastCGI): there it begins once.
+// Front is Main for a program that begins fast and answers some of the requests below its name: where none of its
+// routes, or the
+// site's configuration, suits a request, the program with the name rest in the same folder takes this one's place and
+// answers it. So it does where many requests are answered (FastCGI): there it begins once.
 func Front(program string, routes []Route, rest string, suits func(*config.Config, *Route) bool) int {
 	quick()
 	_, path := place(program, os.Getenv("SCRIPT_NAME"), os.Getenv("PATH_INFO"))
@@ -45,7 +46,8 @@ func Front(program string, routes []Route, rest string, suits func(*config.Confi
 	}
 	err := HandOver(rest)
 	slog.Error("a program is missing: reinstall toaster", "program", rest, "error", err)
-	fmt.Print("Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nA part of this site is missing. Administrator: see the log.\n")
+	fmt.Print("Status: 500 Internal Server Error\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nA part of this site " +
+		"is missing. Administrator: see the log.\n")
 	return 1
 }
 
@@ -72,7 +74,8 @@ func (app *App) once() int {
 			err = where.Err
 		}
 		app.Log.Error("the web server's environment can't be read", "error", err)
-		fmt.Print("Status: 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe server could not read this request.\n")
+		fmt.Print("Status: 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nThe server could not read " +
+			"this request.\n")
 	}
 	if app.site != nil {
 		app.site.DB.Leave()
@@ -80,14 +83,16 @@ func (app *App) once() int {
 	return 0
 }
 
-// quick prepares for one request: nobody looks at samples of what it allocates, and it needs more stack than it begins with.
+// quick prepares for one request: nobody looks at samples of what it allocates, and it needs more stack than it begins
+// with.
 func quick() {
 	runtime.MemProfileRate = 0
 	growStack(false)
 }
 
-// growStack grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it doubles from 8 KiB
-// on, each time with everything that calls has left there. It needs the space of the array, and does not use it.
+// growStack grows the stack to what a request needs, at once and while there is little on it to be moved: otherwise it
+// doubles from 8 KiB on, each time with everything that calls has left there. It needs the space of the array, and does
+// not use it.
 //
 //go:noinline
 func growStack(use bool) {

@@ -207,7 +207,8 @@ func (r *Request) repeat(w *response, name string, o store.Once, before *store.D
 	case before.Location != "":
 		return r.answerLost(w, before.Location)
 	}
-	return r.refuse(w, apperr.New(apperr.FailedPrecondition, "This request was already sent, and is still being processed.",
+	return r.refuse(w, apperr.New(apperr.FailedPrecondition,
+		"This request was already sent, and is still being processed.",
 		"Check the result in a minute.").Coded("in_progress"))
 }
 

@@ -20,8 +20,8 @@ func place(program, scriptName, pathInfo string) (prefix, path string) {
 	return escaped(prefix), pathInfo
 }
 
-// placeByURL is place for a FastCGI request of a web server that doesn't say where the site is mounted: the prefix is the
-// configured one, or else what stands before the program's own segment.
+// placeByURL is place for a FastCGI request of a web server that doesn't say where the site is mounted: the prefix is
+// the configured one, or else what stands before the program's own segment.
 func placeByURL(program, configured, urlPath string) (prefix, path string) {
 	below, ok := strings.CutPrefix(urlPath, configured)
 	if !ok || below != "" && below[0] != '/' {
@@ -45,8 +45,8 @@ func placeByURL(program, configured, urlPath string) (prefix, path string) {
 	return configured, below
 }
 
-// placeBelow is place for a FastCGI request whose URL is known to begin with prefix. As a web server does for CGI programs, it passes
-// over "//", "/./" and "/../".
+// placeBelow is place for a FastCGI request whose URL is known to begin with prefix. As a web server does for CGI
+// programs, it passes over "//", "/./" and "/../".
 func placeBelow(program, prefix, urlPath string) (string, string) {
 	clean := path.Clean("/" + urlPath)
 	if strings.HasSuffix(urlPath, "/") && clean != "/" {

@@ -48,8 +48,8 @@ func (r *Request) Note(err error) { r.err = err }
 // To is the path of the site's page: To("/jobs") is "/toaster/jobs" where the site lies below /toaster.
 func (r *Request) To(path string) string { return r.Prefix + path }
 
-// Address is the site's address for what leaves it, without a slash at its end: the configured one, or the one that the browser
-// used.
+// Address is the site's address for what leaves it, without a slash at its end: the configured one, or the one that the
+// browser used.
 func (r *Request) Address() string {
 	if u := r.Site.Config.Site.URL; u != "" {
 		return u
@@ -110,7 +110,8 @@ func (rt *Route) fields(s *Site) Fields {
 // Lang is the language that the sender would rather have, one of view.Languages.
 func (r *Request) Lang() string { return view.Language(r.Header.Get("Accept-Language")) }
 
-// Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of view.Languages, as our scripts do.
+// Say is a text for a person in an answer to a program: in English, unless ?lang= asks for another of view.Languages,
+// as our scripts do.
 func (r *Request) Say(text i18n.Text) string { return view.Text(r.URL.Query().Get("lang"), text) }
 
 // Page answers with a page. The template runs before anything is sent.
@@ -202,5 +203,6 @@ func Disposition(kind, name string) string {
 			plain[i] = '_'
 		}
 	}
-	return kind + `; filename="` + string(plain) + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+", "%20")
+	return kind + `; filename="` + string(plain) + `"; filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(name), "+",
+		"%20")
 }

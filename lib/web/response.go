@@ -16,7 +16,8 @@ import (
 // pictures; nobody may frame them.
 func guard(h http.Header, id string) {
 	h.Set("X-Request-Id", id)
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; "+
+		"connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "same-origin")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
@@ -57,7 +58,8 @@ func (w *response) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// largePart is how much of a download goes to the server at once: the less often the two wait for each other, the faster it is.
+// largePart is how much of a download goes to the server at once: the less often the two wait for each other, the
+// faster it is.
 const largePart = 256 << 10
 
 // ReadFrom sends all of src.
@@ -65,11 +67,12 @@ func (w *response) ReadFrom(src io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{w}, src, make([]byte, largePart))
 }
 
-// sends is what a web server's snippet sets where it sends the files of a folder itself, when an answer names one (X-Sendfile).
+// sends is what a web server's snippet sets where it sends the files of a folder itself, when an answer names one
+// (X-Sendfile).
 const sends = "TOASTER_SENDFILE"
 
-// SendFile leaves it to the web server to send a file of this host, with the headers that are set, and to answer for Range and the like.
-// It is false, and nothing is answered, where the server doesn't do that, or not for this file.
+// SendFile leaves it to the web server to send a file of this host, with the headers that are set, and to answer for
+// Range and the like. It is false, and nothing is answered, where the server doesn't do that, or not for this file.
 func (r *Request) SendFile(w http.ResponseWriter, file string) bool {
 	folder := r.serverVariable(sends)
 	if folder == "" || !strings.HasPrefix(file, strings.TrimRight(folder, "/")+"/") || !plain(file) {
@@ -81,7 +84,8 @@ func (r *Request) SendFile(w http.ResponseWriter, file string) bool {
 	return true
 }
 
-// plain tells whether every server takes a file's name as it is. (lighttpd unescapes it, Apache's mod_xsendfile doesn't.)
+// plain tells whether every server takes a file's name as it is. (lighttpd unescapes it, Apache's mod_xsendfile
+// doesn't.)
 func plain(name string) bool {
 	return !strings.ContainsFunc(name, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("/._-+~@=,", c)
@@ -96,7 +100,8 @@ func (r *Request) serverVariable(name string) string {
 	return os.Getenv(name)
 }
 
-// line writes the log's line about a request, the only one, also where it failed. slog quotes what came from outside: a line can't be forged.
+// line writes the log's line about a request, the only one, also where it failed. slog quotes what came from outside: a
+// line can't be forged.
 func (a *App) line(r *Request, w *response, took time.Duration) {
 	attrs := []slog.Attr{
 		slog.String("request", r.ID), slog.String("method", r.Method), slog.String("program", a.Program),

@@ -23,7 +23,8 @@ const (
 // Route says what a request to a path needs and who answers it.
 type Route struct {
 	Method string // GET, which answers HEAD too, or POST
-	Path   string // below the program: "/{id}/builds/{number}"; a last "{path...}" takes the rest; "" is the program itself
+	// below the program: "/{id}/builds/{number}"; a last "{path...}" takes the rest; "" is the program itself
+	Path   string
 	Access Access
 	Do     Handler
 	Fields func(*config.Config) Fields // what the form may hold; nil: small fields only

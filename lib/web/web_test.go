@@ -199,8 +199,10 @@ func TestSafeNext(t *testing.T) {
 			t.Errorf("%q leads to %q, not %q", plain, got, escaped)
 		}
 	}
-	for _, bad := range []string{"", "/", "jobs", "//evil.example", "/\\evil.example", "http://evil.example/", "/jobs\r\nSet-Cookie: a=b", "/a/../../x", "/jobs//x",
-		"/%2e%2e/x", "/jobs#x", "javascript:alert(1)", "/" + strings.Repeat("a", 3000), "/\tevil", "/\x7f", "/%ff", "/%00", "/%2fevil.example", "/a%2f%2fx", "/jobs\u2028\x85", "/\\/x", "/%zz"} {
+	for _, bad := range []string{"", "/", "jobs", "//evil.example", "/\\evil.example", "http://evil.example/",
+		"/jobs\r\nSet-Cookie: a=b", "/a/../../x", "/jobs//x",
+		"/%2e%2e/x", "/jobs#x", "javascript:alert(1)", "/" + strings.Repeat("a", 3000), "/\tevil", "/\x7f", "/%ff", "/%00",
+		"/%2fevil.example", "/a%2f%2fx", "/jobs\u2028\x85", "/\\/x", "/%zz"} {
 		if got := SafeNext(bad, "/fallback"); got != "/fallback" {
 			t.Errorf("%q was taken: %q", bad, got)
 		}
@@ -247,7 +249,8 @@ func read(kind string, b io.Reader) (*Form, error) {
 func TestAFormIsReadInEachEncoding(t *testing.T) {
 	b, kind := body("name", "n", "text", "a\r\nb", "file:../f.tar", "\x00\xff")
 	f, err := read(kind, b)
-	if err != nil || f.Values["name"] != "n" || f.Values["text"] != "a\nb" || string(f.Files["file"].Content) != "\x00\xff" || len(f.Values) != 2 {
+	if err != nil || f.Values["name"] != "n" || f.Values["text"] != "a\nb" ||
+		string(f.Files["file"].Content) != "\x00\xff" || len(f.Values) != 2 {
 		t.Errorf("%+v, %v", f, err)
 	}
 	f, err = read("application/x-www-form-urlencoded", strings.NewReader("name=n&text=a%0D%0Ab"))
@@ -292,7 +295,8 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func TestAnEndlessBodyIsReadOnlyAsFarAsItsSenderCanBeTold(t *testing.T) {
-	begin := "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nkept\r\n--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
+	begin := "--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nkept\r\n--b\r\nContent-Disposition: " +
+		"form-data; name=\"file\"; filename=\"f\"\r\n\r\n"
 	c := &counter{}
 	f, err := read("multipart/form-data; boundary=b", io.MultiReader(strings.NewReader(begin), c))
 	if Status(err) != 413 || apperr.Of(err).Field != "file" || f.Values["name"] != "kept" {
@@ -316,10 +320,11 @@ func TestRequestsThatNoBrowserSends(t *testing.T) {
 		body   io.Reader
 		status int
 	}{
-		"no type":                {"", strings.NewReader("x"), 415},
-		"other type":             {"text/xml", strings.NewReader("x"), 415},
-		"no boundary":            {"multipart/form-data", strings.NewReader("x"), 400},
-		"cut off":                {"multipart/form-data; boundary=b", strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nx"), 400},
+		"no type":     {"", strings.NewReader("x"), 415},
+		"other type":  {"text/xml", strings.NewReader("x"), 415},
+		"no boundary": {"multipart/form-data", strings.NewReader("x"), 400},
+		"cut off": {"multipart/form-data; boundary=b",
+			strings.NewReader("--b\r\nContent-Disposition: form-data; name=\"name\"\r\n\r\nx"), 400},
 		"too many":               {manyKind, manyParts, 400},
 		"twice":                  {twiceKind, twice, 400},
 		"not UTF-8":              {binaryKind, binary, 422},
@@ -362,7 +367,8 @@ func FuzzReadForm(f *testing.F) {
 func TestADraftGivesTheFormBack(t *testing.T) {
 	f := &Form{Values: map[string]string{"name": "n", "text": ""}, Files: map[string]File{"file": {"a.tar", []byte{0}}}}
 	got := FromDraft(f.Draft())
-	if got.Values["name"] != "n" || got.Files["file"].Name != "a.tar" || string(got.Files["file"].Content) != "\x00" || len(got.Values) != 2 {
+	if got.Values["name"] != "n" || got.Files["file"].Name != "a.tar" || string(got.Files["file"].Content) != "\x00" ||
+		len(got.Values) != 2 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -380,8 +386,10 @@ func TestDispositionCanNotBeForged(t *testing.T) {
 }
 
 func TestEveryKindOfFaultHasAStatus(t *testing.T) {
-	for _, k := range []apperr.Kind{apperr.InvalidArgument, apperr.TooLarge, apperr.Unauthenticated, apperr.PermissionDenied, apperr.ResourceExhausted,
-		apperr.NotFound, apperr.Gone, apperr.AlreadyExists, apperr.FailedPrecondition, apperr.RateLimited, apperr.Unavailable, apperr.StorageFull, apperr.Internal} {
+	for _, k := range []apperr.Kind{apperr.InvalidArgument, apperr.TooLarge, apperr.Unauthenticated,
+		apperr.PermissionDenied, apperr.ResourceExhausted,
+		apperr.NotFound, apperr.Gone, apperr.AlreadyExists, apperr.FailedPrecondition, apperr.RateLimited, apperr.Unavailable,
+		apperr.StorageFull, apperr.Internal} {
 		if e := apperr.New(k, "", ""); http.StatusText(Status(e)) == "" || Code(e) == "" {
 			t.Errorf("%s has none", k)
 		}

@@ -32,7 +32,8 @@ func (d *handlers) artifact(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	content := &stream{size: a.Size, open: func(start int64) (*engine.Stream, error) {
-		return s.Open(context.WithoutCancel(r.Context()), r.Identity.User.ID, r.Param("id"), number, a.Path, engine.Range{Start: start})
+		return s.Open(context.WithoutCancel(r.Context()), r.Identity.User.ID, r.Param("id"), number, a.Path,
+			engine.Range{Start: start})
 	}}
 	defer content.Close()
 	// Opened before the answer begins: an engine that is away can still be told.
@@ -66,7 +67,8 @@ func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *s
 }
 
 // find returns the artifact that the path names, and when it was made.
-func (d *handlers) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time, err error) {
+func (d *handlers) find(r *web.Request, s *reconcile.Reconciler, number int) (a store.Artifact, modified time.Time,
+	err error) {
 	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
 	if err != nil {
@@ -84,7 +86,8 @@ func (d *handlers) find(r *web.Request, s *reconcile.Reconciler, number int) (a 
 			return a, b.EndedAt, nil
 		}
 	}
-	return a, modified, apperr.New(apperr.NotFound, "This build has no such file.", "See the page of the build for its files.")
+	return a, modified, apperr.New(apperr.NotFound, "This build has no such file.",
+		"See the page of the build for its files.")
 }
 
 // stream is an artifact for http.ServeContent: seeking costs nothing until something is read.

@@ -45,7 +45,8 @@ func (d *handlers) list(w http.ResponseWriter, r *web.Request) error {
 		for _, job := range l.Jobs {
 			list = append(list, api.Brief(job))
 		}
-		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page, "pages": l.Pages})
+		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page,
+			"pages": l.Pages})
 	}
 	l.First, l.Latest = l.Query.Offset+1, l.Query.Offset+len(l.Jobs)
 	l.Newer, l.Older = web.PageAddresses("/jobs", asked(l.Query), l.Page, l.Pages)

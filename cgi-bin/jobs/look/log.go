@@ -16,8 +16,8 @@ import (
 )
 
 // log answers with a part of a build's log, from ?offset= on: X-Next-Offset is what to ask for next, X-More says
-// that there is more to come. With ?whole=1 it answers with all that there is, as a file; with ?as=html, with whole lines as
-// the build's page shows them.
+// that there is more to come. With ?whole=1 it answers with all that there is, as a file; with ?as=html, with whole
+// lines as the build's page shows them.
 func (d *handlers) log(w http.ResponseWriter, r *web.Request) error {
 	s, err := d.open(r)
 	if err != nil {
@@ -115,7 +115,8 @@ func wholeLog(w http.ResponseWriter, r *web.Request, s *reconcile.Reconciler, nu
 	defer log.Close()
 	file, err := os.CreateTemp("", "toaster-log-")
 	if err != nil {
-		return apperr.Wrap(apperr.StorageFull, err, "The log can't be buffered while it is sent.", "Contact the administrator.")
+		return apperr.Wrap(apperr.StorageFull, err, "The log can't be buffered while it is sent.",
+			"Contact the administrator.")
 	}
 	defer file.Close()
 	os.Remove(file.Name())

@@ -1,5 +1,5 @@
-// Package look is what people do with jobs most often: look at the list, follow a log, fetch what a build left. It needs neither
-// the translator of Dockerfiles nor a library for the engine.
+// Package look is what people do with jobs most often: look at the list, follow a log, fetch what a build left. It
+// needs neither the translator of Dockerfiles nor a library for the engine.
 package look
 
 import (

@@ -67,7 +67,8 @@ func TestAStreamThatEndsTooEarlyIsAnError(t *testing.T) {
 
 // FuzzRange asks for a part of an artifact with any Range: what comes must be that part of the file.
 func FuzzRange(f *testing.F) {
-	for _, r := range []string{"bytes=0-3", "bytes=-2", "bytes=5-", "bytes=9-1", "bytes=0-0,2-3", "bytes=99999999999999999999-"} {
+	for _, r := range []string{"bytes=0-3", "bytes=-2", "bytes=5-", "bytes=9-1", "bytes=0-0,2-3",
+		"bytes=99999999999999999999-"} {
 		f.Add(r)
 	}
 	const content = "0123456789"
@@ -96,7 +97,8 @@ func FuzzRange(f *testing.F) {
 	})
 }
 
-// FuzzJobQuery: whatever stands in an address, what is looked for makes sense, and the links to other pages look for the same.
+// FuzzJobQuery: whatever stands in an address, what is looked for makes sense, and the links to other pages look for
+// the same.
 func FuzzJobQuery(f *testing.F) {
 	f.Add("q=web&state=failed&sort=name&page=2")
 	f.Add("q=" + strings.Repeat("ü", 150) + "&page=-1")
@@ -106,7 +108,8 @@ func FuzzJobQuery(f *testing.F) {
 		if number < 1 || number > 1e6 || q.Offset != (number-1)*web.PageLength || q.Limit != web.PageLength {
 			t.Errorf("page %d, %+v", number, q)
 		}
-		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(store.JobStates, q.State) || !slices.Contains([]string{"", "name", "activity"}, q.Sort) {
+		if len(q.Text) > 200 || !utf8.ValidString(q.Text) || q.State != "" && !slices.Contains(store.JobStates, q.State) ||
+			!slices.Contains([]string{"", "name", "activity"}, q.Sort) {
 			t.Errorf("%+v", q)
 		}
 		to, err := url.Parse(web.PageAddress("/jobs", asked(q), number))

@@ -41,7 +41,8 @@ func (m *Manager) secure(r *http.Request) bool {
 // cookie is the session's cookie without its value. A browser lets nobody but this very host set a cookie whose
 // name begins with "__Host-", by HTTPS, for all paths; one with "__Secure-" by HTTPS at least (RFC 6265bis, 4.1.3).
 func (m *Manager) cookie(r *http.Request) *http.Cookie {
-	c := &http.Cookie{Name: "toaster", Path: m.Prefix(r), Secure: m.secure(r), HttpOnly: true, SameSite: http.SameSiteLaxMode}
+	c := &http.Cookie{Name: "toaster", Path: m.Prefix(r), Secure: m.secure(r), HttpOnly: true,
+		SameSite: http.SameSiteLaxMode}
 	switch {
 	case c.Path == "" && c.Secure:
 		c.Path, c.Name = "/", "__Host-toaster"

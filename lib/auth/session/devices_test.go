@@ -12,7 +12,8 @@ func TestABrowserIsKnown(t *testing.T) {
 	w := httptest.NewRecorder()
 	must(t, s.Remember(w, request(nil), s.anna, false))
 	c := w.Result().Cookies()[0]
-	if c.Name != "__Host-toaster-known" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" {
+	if c.Name != "__Host-toaster-known" || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode ||
+		c.Path != "/" {
 		t.Errorf("%+v", c)
 	}
 	known := s.Known(request(c))

@@ -19,7 +19,8 @@ func Guard(next http.Handler, public string, refuse func(http.ResponseWriter, *h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !HasToken(r) {
 			if err := protection.Check(r); err != nil {
-				refuse(w, r, apperr.Wrap(apperr.PermissionDenied, err, "The form was sent from another site, so it was rejected.", "Open the page on this site, and send the form from there."))
+				refuse(w, r, apperr.Wrap(apperr.PermissionDenied, err, "The form was sent from another site, so it was rejected.",
+					"Open the page on this site, and send the form from there."))
 				return
 			}
 		}

@@ -35,12 +35,14 @@ func TestOtherSitesCannotSendForms(t *testing.T) {
 	} {
 		passed := false
 		var refused error
-		h := Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true }), "https://public.example/toaster",
+		h := Guard(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { passed = true }),
+			"https://public.example/toaster",
 			func(_ http.ResponseWriter, _ *http.Request, err error) { refused = err })
 		r := request(nil, c.headers...)
 		r.Method = c.method
 		h.ServeHTTP(httptest.NewRecorder(), r)
-		if passed != c.passes || passed == (refused != nil) || refused != nil && apperr.KindOf(refused) != apperr.PermissionDenied {
+		if passed != c.passes || passed == (refused != nil) || refused != nil &&
+			apperr.KindOf(refused) != apperr.PermissionDenied {
 			t.Errorf("%s: passed %v, %v", c.what, passed, refused)
 		}
 	}

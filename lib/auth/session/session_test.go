@@ -32,7 +32,8 @@ func TestALogInHoldsUntilTheLogOut(t *testing.T) {
 
 	w := httptest.NewRecorder()
 	must(t, s.End(w, request(c)))
-	if gone := w.Result().Cookies(); len(gone) != 1 || gone[0].MaxAge >= 0 || gone[0].Name != c.Name || gone[0].Path != c.Path {
+	if gone := w.Result().Cookies(); len(gone) != 1 || gone[0].MaxAge >= 0 || gone[0].Name != c.Name ||
+		gone[0].Path != c.Path {
 		t.Errorf("the browser keeps its cookie: %v", gone)
 	}
 	s.expect("a copy of the cookie after the log-out", c, "", anna)
@@ -94,7 +95,8 @@ func TestTheLastUseIsWrittenOnceAMinute(t *testing.T) {
 	c := s.logIn(nil)
 	begin := s.now
 	for _, step := range []struct{ at, seen time.Duration }{
-		{59 * time.Second, 0}, {60 * time.Second, 60 * time.Second}, {119 * time.Second, 60 * time.Second}, {130 * time.Second, 130 * time.Second},
+		{59 * time.Second, 0}, {60 * time.Second, 60 * time.Second}, {119 * time.Second, 60 * time.Second},
+		{130 * time.Second, 130 * time.Second},
 	} {
 		s.now = begin.Add(step.at)
 		s.expect("in use", c, anna, "")
@@ -107,7 +109,8 @@ func TestTheLastUseIsWrittenOnceAMinute(t *testing.T) {
 }
 
 func TestPagesCanBeReadWhileTheDiskIsFull(t *testing.T) {
-	for kind, tolerated := range map[apperr.Kind]bool{apperr.StorageFull: true, apperr.Unavailable: true, apperr.Internal: false} {
+	for kind, tolerated := range map[apperr.Kind]bool{apperr.StorageFull: true, apperr.Unavailable: true,
+		apperr.Internal: false} {
 		if err := tolerable(apperr.New(kind, "", "")); (err == nil) != tolerated {
 			t.Errorf("%s: %v", kind, err)
 		}
@@ -216,7 +219,8 @@ func TestTheCookieFitsWhereTheSiteIs(t *testing.T) {
 		w := httptest.NewRecorder()
 		must(t, s.Begin(w, r, s.anna))
 		got := w.Result().Cookies()[0]
-		if got.Name != c.name || got.Path != c.path || got.Secure != c.secure || !got.HttpOnly || got.SameSite != http.SameSiteLaxMode || got.Domain != "" {
+		if got.Name != c.name || got.Path != c.path || got.Secure != c.secure || !got.HttpOnly ||
+			got.SameSite != http.SameSiteLaxMode || got.Domain != "" {
 			t.Errorf("%+v: %v", c, got)
 		}
 		if limit := int((s.cfg.Session.MaxAge + 7*24*time.Hour).Seconds()); got.MaxAge != limit {
@@ -227,7 +231,8 @@ func TestTheCookieFitsWhereTheSiteIs(t *testing.T) {
 
 func TestAddressesComeFromTheWebServer(t *testing.T) {
 	s := newSite(t)
-	for remote, want := range map[string]string{"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "192.0.2.1": "192.0.2.1", "": ""} {
+	for remote, want := range map[string]string{"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1",
+		"192.0.2.1": "192.0.2.1", "": ""} {
 		r := request(nil, "X-Forwarded-For", "198.51.100.1")
 		r.RemoteAddr = remote
 		if got := s.Address(r); got != want {

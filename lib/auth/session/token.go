@@ -42,7 +42,8 @@ func (m *Manager) byToken(r *http.Request, plain string) (Identity, error) {
 		if tolerable(err) != nil {
 			return Identity{}, err
 		}
-		return Identity{}, apperr.New(apperr.Unauthenticated, "This token is invalid or has expired.", "Create a new one in your account, under “API tokens”.")
+		return Identity{}, apperr.New(apperr.Unauthenticated, "This token is invalid or has expired.",
+			"Create a new one in your account, under “API tokens”.")
 	}
 	if now := m.Now(); now.Sub(t.UsedAt) >= precision {
 		err = tolerable(m.db.TouchToken(r.Context(), t.ID, now))

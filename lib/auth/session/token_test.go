@@ -64,8 +64,10 @@ func TestTokensThatAreNotGoodAreUnauthorised(t *testing.T) {
 		last = 'E'
 	}
 	for what, header := range map[string]string{
-		"expired": "Bearer " + short, "nothing": "Bearer", "empty": "Bearer ", "no mark": "Bearer " + strings.TrimPrefix(good, "toaster_"),
-		"longer": "Bearer " + good + "A", "changed": "Bearer " + good[:len(good)-1] + string(last), "two": "Bearer " + good + " " + good,
+		"expired": "Bearer " + short, "nothing": "Bearer", "empty": "Bearer ",
+		"no mark": "Bearer " + strings.TrimPrefix(good, "toaster_"),
+		"longer":  "Bearer " + good + "A", "changed": "Bearer " + good[:len(good)-1] + string(last),
+		"two": "Bearer " + good + " " + good,
 	} {
 		r := request(nil, "Authorization", header)
 		r.RemoteAddr = what + ":1" // tries are counted by address

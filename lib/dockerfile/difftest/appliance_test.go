@@ -24,7 +24,8 @@ CMD ["sh", "-c", "id -u; id -G; pwd; cat /etc/alpine-release; echo me $$ $GREETI
 func TestAppliance(t *testing.T) {
 	b := newBuilder(t)
 	b.startRegistry(t)
-	source := dockerfile.Source{Dockerfile: []byte(strings.ReplaceAll(appliance, "@REGISTRY@", b.registry)), Codename: "daedalus",
+	source := dockerfile.Source{Dockerfile: []byte(strings.ReplaceAll(appliance, "@REGISTRY@", b.registry)),
+		Codename:    "daedalus",
 		Environment: []string{"MORE=of it"}}
 	source.Lock = b.lock(t, dockerfile.Images(source))
 	blend, findings := dockerfile.Translate(source)
@@ -36,7 +37,8 @@ func TestAppliance(t *testing.T) {
 	if err != nil {
 		t.Fatal(said)
 	}
-	for _, name := range []string{"etc/init.d/toaster-app", "etc/rc2.d/S01toaster-app", "usr/sbin/toaster-app", "usr/lib/toaster/shell"} {
+	for _, name := range []string{"etc/init.d/toaster-app", "etc/rc2.d/S01toaster-app", "usr/sbin/toaster-app",
+		"usr/lib/toaster/shell"} {
 		if !exists(filepath.Join(root, name)) {
 			t.Errorf("%s is missing\n%s", name, said)
 		}
@@ -50,7 +52,8 @@ func TestAppliance(t *testing.T) {
 	}
 
 	s := supervise(t, "", "", "")
-	paths := strings.NewReplacer("/var/lib/toaster-app", apart, "/etc/default/toaster-app", filepath.Join(root, "etc/default/toaster-app"))
+	paths := strings.NewReplacer("/var/lib/toaster-app", apart, "/etc/default/toaster-app",
+		filepath.Join(root, "etc/default/toaster-app"))
 	for _, name := range []string{"run", "health", "shell"} {
 		text, err := os.ReadFile(filepath.Join(root, "usr/lib/toaster", name))
 		if err != nil {
@@ -75,7 +78,11 @@ func TestAppliance(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(apart, "rootfs/tmp/alive"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	s.until("it is healthy", func() bool { said, code := s.do("status"); return code == 0 && strings.HasSuffix(said, "healthy") })
+	s.until("it is healthy", func() bool {
+		said,
+			code := s.do("status")
+		return code == 0 && strings.HasSuffix(said, "healthy")
+	})
 	for _, when := range []string{"running", "stopped"} {
 		cmd := exec.Command("perl", s.program, "shell")
 		cmd.Stdin = strings.NewReader("cat /etc/alpine-release; pwd; cat /data/old; ls /proc/self/exe")

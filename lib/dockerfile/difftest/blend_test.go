@@ -52,8 +52,9 @@ func TestWaysToRun(t *testing.T) {
 		script string
 		env    []string
 	}{
-		"sourced":            {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, nil},
-		"in the SDK":         {sdk + `strapdir=$PWD/root workdir=$PWD R=$PWD; source ./app.blend && blend_preinst && blend_postinst && print after`, nil},
+		"sourced": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, nil},
+		"in the SDK": {sdk +
+			`strapdir=$PWD/root workdir=$PWD R=$PWD; source ./app.blend && blend_preinst && blend_postinst && print after`, nil},
 		"with a stamp given": {`strapdir=$PWD/root; TOASTER_BLEND_SHA256=$(sha256sum app.blend); TOASTER_BLEND_SHA256=${TOASTER_BLEND_SHA256%% *}; eval "$(<app.blend)"; blend_postinst`, nil},
 		"old options":        {`setopt ksh_arrays sh_word_split null_glob; strapdir=$PWD/root; source ./app.blend && blend_postinst`, nil},
 		"newest vm-sdk": {sdk + `libdevuansdk_version=3.0; mkdir -p $PWD/mnt $PWD/strap; mount --bind $PWD/root $PWD/mnt; strapdir=$PWD/strap workdir=$PWD
@@ -69,14 +70,17 @@ func TestWaysToRun(t *testing.T) {
 			rm -rf root; cp -a ram/root root; umount ram; exit $code`, nil},
 		"no path for admins": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"PATH=/usr/bin:/bin"}},
 		"strict":             {`setopt err_exit no_unset pipe_fail; strapdir=$PWD/root; source ./app.blend; blend_postinst; print after`, nil},
-		"another language":   {`strapdir=$PWD/root; source ./app.blend && blend_postinst`, []string{"LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"}},
-		"user namespace":     {`exec unshare --map-root-user --map-users=auto --map-groups=auto --mount zsh -f -c 'strapdir=$PWD/root; source ./app.blend && blend_postinst'`, nil},
+		"another language": {`strapdir=$PWD/root; source ./app.blend && blend_postinst`,
+			[]string{"LC_ALL=de_DE.UTF-8", "LANG=de_DE.UTF-8"}},
+		"user namespace": {`exec unshare --map-root-user --map-users=auto --map-groups=auto --mount zsh -f -c 'strapdir=$PWD/root; source ./app.blend && blend_postinst'`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if name == "user namespace" && exec.Command("unshare", "--map-root-user", "--map-users=auto", "--map-groups=auto", "true").Run() != nil {
+			if name == "user namespace" && exec.Command("unshare", "--map-root-user", "--map-users=auto", "--map-groups=auto",
+				"true").Run() != nil {
 				c.script = strings.ReplaceAll(c.script, " --map-users=auto --map-groups=auto", "")
 			}
-			blend, dir := translateText(t, b, "FROM debian:bookworm\nWORKDIR /made\nRUN echo $0 > by && cat /proc/self/status > /dev/null\nRUN echo x > /dev/null\n")
+			blend, dir := translateText(t, b, "FROM debian:bookworm\nWORKDIR /made\nRUN echo $0 > by && cat /proc/self/status "+
+				"> /dev/null\nRUN echo x > /dev/null\n")
 			before, _ := os.ReadFile("/proc/self/mountinfo")
 			out, err := zsh(dir, c.script, c.env...)
 			if err != nil {
@@ -104,12 +108,14 @@ func TestWaysToRun(t *testing.T) {
 // TestFailure: a failing step ends the blend, names its line and exit status, and leaves no stamp.
 func TestFailure(t *testing.T) {
 	b := newBuilder(t)
-	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN true\n# a comment\nRUN echo one && \\\n    exit 42\nRUN touch /never\n")
+	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN true\n# a comment\nRUN echo one && \\\n    exit 42\nRUN "+
+		"touch /never\n")
 	out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend; blend_postinst`)
 	if err == nil {
 		t.Fatal("it succeeds")
 	}
-	for _, want := range []string{"TOASTER-STEP 3/4 4 RUN echo one && exit 42\n", "one\n", "TOASTER-FAILED 3/4 4 exit 42\n"} {
+	for _, want := range []string{"TOASTER-STEP 3/4 4 RUN echo one && exit 42\n", "one\n",
+		"TOASTER-FAILED 3/4 4 exit 42\n"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
@@ -128,9 +134,11 @@ func TestConfined(t *testing.T) {
 	outside := filepath.Join(t.TempDir(), "outside")
 	_, dir := translateText(t, b, "FROM debian:bookworm\n"+
 		"RUN mkdir -p /x && chroot /x true 2>/dev/null; cd /x && for i in 1 2 3 4 5 6 7 8; do cd ..; done; ls -d ."+outside+" .."+outside+" 2>/dev/null; touch "+outside+" 2>/dev/null; true\n"+
-		"RUN ! mount -t tmpfs x /mnt 2>/dev/null && ! umount /proc 2>/dev/null && ! sh -c 'echo x > /proc/sys/kernel/hostname' 2>/dev/null\n"+
+		"RUN ! mount -t tmpfs x /mnt 2>/dev/null && ! umount /proc 2>/dev/null && ! sh -c 'echo x > "+
+		"/proc/sys/kernel/hostname' 2>/dev/null\n"+
 		"RUN if mknod /sda b 8 0 2>/dev/null; then ! head -c1 /sda 2>/dev/null; fi; rm -f /sda\n"+
-		"RUN ln -s / /up && ln -s ../../../../../../.."+filepath.Dir(outside)+" /far && rm -rf /var /usr && ln -s /far /var && ln -s /far /usr\n"+
+		"RUN ln -s / /up && ln -s ../../../../../../.."+filepath.Dir(outside)+" /far && rm -rf /var /usr && ln -s /far "+
+		"/var && ln -s /far /usr\n"+
 		"COPY <<E /far/outside\nx\nE\n"+
 		"WORKDIR /far/folder\n"+
 		"RUN test -e /far/folder\n")

@@ -151,11 +151,13 @@ func newestBuildah(t *testing.T, checkout string) string {
 	return program
 }
 
-// withoutNetwork gives buildah limits that can be set anywhere, and a stand-in for the program that makes networks, which --isolation chroot never calls.
+// withoutNetwork gives buildah limits that can be set anywhere, and a stand-in for the program that makes networks,
+// which --isolation chroot never calls.
 func withoutNetwork(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "containers.conf")
-	text := fmt.Sprintf("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1024:1024\"]\n[engine]\nhelper_binaries_dir = [%q]\n[network]\nnetwork_backend = \"netavark\"\n", dir)
+	text := fmt.Sprintf("[containers]\ndefault_ulimits = [\"nofile=1024:1024\", "+
+		"\"nproc=1024:1024\"]\n[engine]\nhelper_binaries_dir = [%q]\n[network]\nnetwork_backend = \"netavark\"\n", dir)
 	if err := os.WriteFile(filepath.Join(dir, "netavark"), []byte("#!/bin/sh\nexit 1\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,8 @@ import (
 	"toaster.do/lib/dockerfile"
 )
 
-// TestSame compares path, type, mode, owner, size, contents and link target of every entry. What the builder refuses must be refused.
+// TestSame compares path, type, mode, owner, size, contents and link target of every entry. What the builder refuses
+// must be refused.
 func TestSame(t *testing.T) {
 	b := newBuilder(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -167,7 +168,8 @@ func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said s
 		return "", "", err
 	}
 	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
-	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
+	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work,
+		"TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
 		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
 	out, err := cmd.CombinedOutput()
 	return root, string(out), err
@@ -252,7 +254,8 @@ func newBuilderOf(t *testing.T, program, script string) *builder {
 	run(t, "sh", "-ec", "cd $0; "+script, b.root)
 	b.buildah(t, "from", "--name", "base", "scratch")
 	run(t, "cp", "-aT", b.root, b.buildah(t, "mount", "base"))
-	b.buildah(t, "config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--cmd", "bash", "base")
+	b.buildah(t, "config", "--env", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "--cmd", "bash",
+		"base")
 	for _, name := range []string{"debian:bookworm", "debian:bookworm-slim", "devuan/devuan:daedalus"} {
 		b.buildah(t, "commit", "base", name)
 	}
@@ -268,7 +271,8 @@ func lack(t *testing.T, what string) {
 }
 
 func (b *builder) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(b.program, append([]string{"--root", b.store, "--runroot", b.store + ".run", "--storage-driver", "vfs"}, args...)...)
+	cmd := exec.Command(b.program, append([]string{"--root", b.store, "--runroot", b.store + ".run", "--storage-driver",
+		"vfs"}, args...)...)
 	cmd.Env = append(os.Environ(), "BUILDAH_ISOLATION=chroot")
 	return cmd
 }

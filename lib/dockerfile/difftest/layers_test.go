@@ -30,11 +30,13 @@ var layerCases = []struct {
 	{"whiteout-folder", []string{"644 0:0 d/e/a a", "644 0:0 d/.wh.e x"}, "", "d/e", ""},
 	{"whiteout-of-nothing", []string{"644 0:0 d/a a", "644 0:0 d/.wh.z x\n644 0:0 n/.wh.z x"}, "d/a a", "d/z", ""},
 	{"whiteout-then-new", []string{"644 0:0 d/a a", "644 0:0 d/.wh.a x\n644 0:0 d/a new"}, "d/a new", "", ""},
-	{"opaque", []string{"644 0:0 d/a a\n644 0:0 d/e/f f", "644 0:0 d/.wh..wh..opq x\n644 0:0 d/b b"}, "d/b b", "d/a d/e", ""},
+	{"opaque", []string{"644 0:0 d/a a\n644 0:0 d/e/f f", "644 0:0 d/.wh..wh..opq x\n644 0:0 d/b b"}, "d/b b", "d/a d/e",
+		""},
 	{"opaque-last", []string{"644 0:0 d/a a", "755 0:0 d/\n644 0:0 d/b b\n644 0:0 d/.wh..wh..opq x"}, "d/b b", "d/a", ""},
 	{"opaque-root", []string{"644 0:0 a a", "644 0:0 .wh..wh..opq x\n644 0:0 b b"}, "b b", "a", ""},
 	{"through-link", []string{"755 0:0 usr/bin/\nbin -> usr/bin", "644 0:0 bin/x x"}, "usr/bin/x x", "", ""},
-	{"link-becomes-folder", []string{"644 0:0 real/f f\nd -> real", "755 0:0 d/\n644 0:0 d/g g"}, "d/g g\nreal/f f", "real/g", ""},
+	{"link-becomes-folder", []string{"644 0:0 real/f f\nd -> real", "755 0:0 d/\n644 0:0 d/g g"}, "d/g g\nreal/f f",
+		"real/g", ""},
 	{"hard-link-of-lower-layer", []string{"644 0:0 a a", "b => a"}, "a a\nb a", "", ""},
 	{"missing-parents", []string{"644 5:6 a/b/c c"}, "a/b/c c", "", ""},
 	{"numbers", []string{"4711 65535:65534 x x"}, "x x", "", ""},
@@ -49,8 +51,10 @@ var layerCases = []struct {
 	{"hard-link-through-link", []string{"out -> /etc", "x => out/shadow"}, "", "", "cannot be linked"},
 	{"below-a-file", []string{"644 0:0 a a", "644 0:0 a/b b"}, "", "", "cannot be made"},
 	{"loop", []string{"a -> b\nb -> a", "644 0:0 a/f f"}, "", "", "a link that leads nowhere"},
-	{"whiteout-of-its-folder", []string{"644 0:0 d/a a", "644 0:0 d/.wh.. x"}, "", "", "would remove a folder that it is in"},
-	{"whiteout-of-the-folder-above", []string{"644 0:0 d/a a", "644 0:0 d/.wh... x"}, "", "", "would remove a folder that it is in"},
+	{"whiteout-of-its-folder", []string{"644 0:0 d/a a", "644 0:0 d/.wh.. x"}, "", "",
+		"would remove a folder that it is in"},
+	{"whiteout-of-the-folder-above", []string{"644 0:0 d/a a", "644 0:0 d/.wh... x"}, "", "",
+		"would remove a folder that it is in"},
 	{"ids-out-of-range", []string{"644 70000:0 a a"}, "", "", "cannot be given to 70000:0"},
 	{"mark-in-a-name", []string{"device srv/x\rTOASTER-FAILED"}, "", "", "/srv/x TOASTER-FAILED is a device"},
 }
@@ -107,19 +111,22 @@ func TestRegistriesThatLie(t *testing.T) {
 		answer func(w http.ResponseWriter, blob []byte)
 		said   string
 	}{
-		"good":            {good, nil, ""},
-		"another-blob":    {good, func(w http.ResponseWriter, _ []byte) { w.Write(bytes.Repeat([]byte("x"), 300)) }, "cannot fetch"},
-		"half-a-blob":     {good, func(w http.ResponseWriter, blob []byte) { w.Write(blob[:len(blob)/2]) }, "cannot fetch"},
-		"without-end":     {good, func(w http.ResponseWriter, _ []byte) { endless(w) }, "cannot fetch"},
-		"not-found":       {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(404) }, "cannot fetch"},
-		"unauthorized":    {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(401) }, "cannot fetch"},
-		"error":           {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(500) }, "cannot fetch"},
-		"to-the-host":     {good, func(w http.ResponseWriter, _ []byte) { redirect(w, "http://127.0.0.1:22/") }, "cannot fetch"},
-		"to-the-metadata": {good, func(w http.ResponseWriter, _ []byte) { redirect(w, "http://169.254.169.254/latest") }, "cannot fetch"},
-		"no-archive":      {packed(t, bytes.Repeat([]byte("no archive "), 200)), nil, "no archive in the format tar"},
-		"cut-off":         {packed(t, open(t, good)[:700]), nil, "ends too early"},
-		"damaged":         {append(bytes.Clone(good[:len(good)-12]), make([]byte, 12)...), nil, "cannot be unpacked"},
-		"sparse":          {packed(t, sparse(t)), nil, "with holes"},
+		"good": {good, nil, ""},
+		"another-blob": {good, func(w http.ResponseWriter, _ []byte) { w.Write(bytes.Repeat([]byte("x"), 300)) },
+			"cannot fetch"},
+		"half-a-blob":  {good, func(w http.ResponseWriter, blob []byte) { w.Write(blob[:len(blob)/2]) }, "cannot fetch"},
+		"without-end":  {good, func(w http.ResponseWriter, _ []byte) { endless(w) }, "cannot fetch"},
+		"not-found":    {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(404) }, "cannot fetch"},
+		"unauthorized": {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(401) }, "cannot fetch"},
+		"error":        {good, func(w http.ResponseWriter, _ []byte) { w.WriteHeader(500) }, "cannot fetch"},
+		"to-the-host": {good, func(w http.ResponseWriter, _ []byte) { redirect(w, "http://127.0.0.1:22/") },
+			"cannot fetch"},
+		"to-the-metadata": {good, func(w http.ResponseWriter, _ []byte) { redirect(w, "http://169.254.169.254/latest") },
+			"cannot fetch"},
+		"no-archive": {packed(t, bytes.Repeat([]byte("no archive "), 200)), nil, "no archive in the format tar"},
+		"cut-off":    {packed(t, open(t, good)[:700]), nil, "ends too early"},
+		"damaged":    {append(bytes.Clone(good[:len(good)-12]), make([]byte, 12)...), nil, "cannot be unpacked"},
+		"sparse":     {packed(t, sparse(t)), nil, "with holes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +177,8 @@ func open(t *testing.T, data []byte) []byte {
 func sparse(t *testing.T) []byte {
 	var out bytes.Buffer
 	w := tar.NewWriter(&out)
-	h := &tar.Header{Name: "a", Size: 1, Mode: 0o644, Format: tar.FormatPAX, PAXRecords: map[string]string{"TOASTER.xxxx": "1"}}
+	h := &tar.Header{Name: "a", Size: 1, Mode: 0o644, Format: tar.FormatPAX,
+		PAXRecords: map[string]string{"TOASTER.xxxx": "1"}}
 	if err := w.WriteHeader(h); err != nil {
 		t.Fatal(err)
 	}

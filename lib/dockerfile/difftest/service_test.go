@@ -34,12 +34,14 @@ func TestService(t *testing.T) {
 		"none": {"true", nil, nil},
 		"sysv": {"mkdir -p etc/init.d etc/rc0.d etc/rc2.d etc/rc6.d",
 			append([]string{"etc/init.d/toaster-app"}, serviceFiles...),
-			map[string]string{"etc/rc2.d/S01toaster-app": "../init.d/toaster-app", "etc/rc0.d/K01toaster-app": "../init.d/toaster-app", "etc/rc6.d/K01toaster-app": "../init.d/toaster-app"}},
+			map[string]string{"etc/rc2.d/S01toaster-app": "../init.d/toaster-app",
+				"etc/rc0.d/K01toaster-app": "../init.d/toaster-app", "etc/rc6.d/K01toaster-app": "../init.d/toaster-app"}},
 		"openrc": {"mkdir -p etc/init.d etc/runlevels/default etc/rc2.d && touch sbin/openrc-run",
 			append([]string{"etc/init.d/toaster-app"}, serviceFiles...),
 			map[string]string{"etc/runlevels/default/toaster-app": "/etc/init.d/toaster-app"}},
 		"runit": {"mkdir -p etc/init.d etc/sv etc/service && touch sbin/runit-init && ln -s runit-init sbin/init",
-			append([]string{"etc/init.d/toaster-app", "etc/sv/toaster-app/run", "etc/sv/toaster-app/finish", "etc/sv/toaster-app/check"}, serviceFiles...),
+			append([]string{"etc/init.d/toaster-app", "etc/sv/toaster-app/run", "etc/sv/toaster-app/finish",
+				"etc/sv/toaster-app/check"}, serviceFiles...),
 			map[string]string{"etc/service/toaster-app": "/etc/sv/toaster-app"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +89,8 @@ func checkAdded(t *testing.T, before, after map[string]bool, want int) {
 			continue
 		}
 		n++
-		if !strings.HasPrefix(name, "etc/toaster/") && !strings.HasPrefix(name, "usr/lib/toaster/") && !strings.Contains(name, "toaster-app") {
+		if !strings.HasPrefix(name, "etc/toaster/") && !strings.HasPrefix(name, "usr/lib/toaster/") &&
+			!strings.Contains(name, "toaster-app") {
 			t.Errorf("%s is added", name)
 		}
 	}
@@ -121,7 +124,8 @@ func checkRunner(t *testing.T, root string) {
 // tmpfiles.d, and nothing that the base had there.
 func TestVolatile(t *testing.T) {
 	b := newBuilder(t)
-	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN --network=none mkdir -m 711 /run/app && chown 33:33 /run/app && "+
+	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN --network=none mkdir -m 711 /run/app && chown 33:33 "+
+		"/run/app && "+
 		"echo x >/run/app/f && chmod 600 /run/app/f && ln -s f /run/app/l && mkdir '/run/a b' && echo t >/tmp/t\n"+
 		"COPY <<E /run/lock/copied\nc\nE\nCMD [\"x\"]\n")
 	root := filepath.Join(dir, "root")
@@ -130,14 +134,18 @@ func TestVolatile(t *testing.T) {
 	if out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend && blend_postinst`); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	out, err := exec.Command("sh", "-c", "cd "+root+`/usr/lib/toaster/volatile && find . -mindepth 2 -printf '%P %y %m %U:%G %l\n' | LC_ALL=C sort`).Output()
-	const want = "run/a b d 755 0:0 \nrun/app d 711 33:33 \nrun/app/f f 600 0:0 \nrun/app/l l 777 0:0 f\nrun/lock d 1777 0:0 \n" +
+	out, err := exec.Command("sh", "-c",
+		"cd "+root+`/usr/lib/toaster/volatile && find . -mindepth 2 -printf '%P %y %m %U:%G %l\n' | LC_ALL=C sort`).Output()
+	const want = "run/a b d 755 0:0 \nrun/app d 711 33:33 \nrun/app/f f 600 0:0 \nrun/app/l l 777 0:0 f\nrun/lock d " +
+		"1777 0:0 \n" +
 		"run/lock/copied f 644 0:0 \ntmp/t f 644 0:0 \n"
-	if got := strings.ReplaceAll(strings.ReplaceAll(string(out), "run d 755 0:0 \n", ""), "tmp d 755 0:0 \n", ""); err != nil || got != want {
+	if got := strings.ReplaceAll(strings.ReplaceAll(string(out), "run d 755 0:0 \n", ""), "tmp d 755 0:0 \n",
+		""); err != nil || got != want {
 		t.Errorf("%v, kept is\n%s, want\n%s", err, got, want)
 	}
 	conf, _ := os.ReadFile(filepath.Join(root, "etc/tmpfiles.d/toaster-app.conf"))
-	for _, line := range []string{"d /run/app 0711 33 33 -\n", "C /run/app/f 0600 0 0 - /usr/lib/toaster/volatile/run/app/f\n", "L /run/app/l - - - - f\n"} {
+	for _, line := range []string{"d /run/app 0711 33 33 -\n",
+		"C /run/app/f 0600 0 0 - /usr/lib/toaster/volatile/run/app/f\n", "L /run/app/l - - - - f\n"} {
 		if !strings.Contains(string(conf), line) {
 			t.Errorf("%q is not in tmpfiles.d:\n%s", line, conf)
 		}
@@ -149,8 +157,10 @@ func TestVolatile(t *testing.T) {
 
 // service is a RUN that leaves what a package with a daemon leaves.
 func service(name, daemon string) string {
-	return "RUN --network=none printf '#!/bin/sh\\nDAEMON=" + daemon + "\\n' >/etc/init.d/" + name + " && for l in 2 3 4 5; do ln -s ../init.d/" + name +
-		" /etc/rc$l.d/S03" + name + "; done; ! [ -d /etc/runlevels ] || ln -s /etc/init.d/" + name + " /etc/runlevels/default; " +
+	return "RUN --network=none printf '#!/bin/sh\\nDAEMON=" + daemon + "\\n' >/etc/init.d/" + name +
+		" && for l in 2 3 4 5; do ln -s ../init.d/" + name +
+		" /etc/rc$l.d/S03" + name + "; done; ! [ -d /etc/runlevels ] || ln -s /etc/init.d/" + name +
+		" /etc/runlevels/default; " +
 		"! [ -d /etc/service ] || ln -s /etc/sv/" + name + " /etc/service\n"
 }
 
@@ -158,8 +168,10 @@ func service(name, daemon string) string {
 // the Dockerfile names are started all the same, unless the command is just that.
 func TestPackageServices(t *testing.T) {
 	b := newBuilder(t)
-	base := "mkdir -p etc/init.d etc/rc0.d etc/rc2.d etc/rc3.d etc/rc4.d etc/rc5.d && cd etc && for s in ssh:sshd cron:cron; do " +
-		"printf '#!/bin/sh\\nDAEMON=/usr/sbin/%s\\n' ${s#*:} >init.d/${s%:*}; for l in 2 3 4 5; do ln -s ../init.d/${s%:*} rc$l.d/S02${s%:*}; done; done"
+	base := "mkdir -p etc/init.d etc/rc0.d etc/rc2.d etc/rc3.d etc/rc4.d etc/rc5.d && cd etc && for s in ssh:sshd " +
+		"cron:cron; do " +
+		"printf '#!/bin/sh\\nDAEMON=/usr/sbin/%s\\n' ${s#*:} >init.d/${s%:*}; for l in 2 3 4 5; do ln -s ../init.d/${s%:*} " +
+		"rc$l.d/S02${s%:*}; done; done"
 	nginx, manager := service("nginx", "/usr/sbin/nginx"), service("network-manager", "/usr/sbin/NetworkManager")
 	for name, c := range map[string]struct{ prepare, text, starts string }{
 		"the command's own":        {"", nginx + "CMD [\"nginx\", \"-g\", \"daemon off;\"]", "cron ssh toaster-app"},
@@ -168,17 +180,25 @@ func TestPackageServices(t *testing.T) {
 		"the machine's as command": {"", manager + "CMD [\"NetworkManager\", \"-n\"]", "cron ssh toaster-app"},
 		"the base's as command":    {"", "CMD [\"/usr/sbin/sshd\", \"-D\"]", "cron toaster-app"},
 		"in a shell's words":       {"", "CMD cron && exec python3 app.py", "ssh toaster-app"},
-		"in a script": {"", "COPY --chmod=755 <<E /usr/local/bin/start\n#!/bin/sh\n# sshd is not for us\nservice cron start\nexec \"$@\"\nE\n" +
+		"in a script": {"", "COPY --chmod=755 <<E /usr/local/bin/start\n#!/bin/sh\n# sshd is not for us\nservice cron " +
+			"start\nexec \"$@\"\nE\n" +
 			"ENTRYPOINT [\"start\"]\nCMD [\"x\"]", "ssh toaster-app"},
-		"in a supervisor's settings": {"", "COPY <<E /etc/all.conf\n[program:ssh]\ncommand=/usr/sbin/sshd -D\nE\nCMD [\"supervisord\", \"-c\", \"/etc/all.conf\"]", "cron toaster-app"},
-		"a mention is no start":      {"", "CMD [\"sh\", \"-c\", \"ssh host; cat /etc/cron.d/x; echo cron\"]", "cron ssh toaster-app"},
-		"kept by label":              {"", nginx + "LABEL toaster.services=\"nginx, php\"\nCMD [\"x\"]", "cron nginx ssh toaster-app"},
-		"all kept":                   {"", nginx + "LABEL toaster.services=all\nCMD [\"nginx\"]", "cron nginx ssh toaster-app"},
-		"enabled by a RUN":           {"", nginx + "RUN : update-rc.d nginx defaults\nCMD [\"x\"]", "cron nginx ssh toaster-app"},
-		"no command":                 {"", nginx, "cron nginx ssh"},
-		"an init as command":         {"", nginx + "CMD [\"/sbin/init\"]", "cron nginx ssh"},
-		"openrc":                     {"mkdir -p etc/runlevels/default; : >sbin/openrc-run", nginx + "CMD [\"x\"]", "cron ssh | toaster-app"},
-		"runit": {"mkdir -p etc/sv etc/runit/runsvdir/default; ln -s runit/runsvdir/default etc/service; : >sbin/runit-init; ln -s runit-init sbin/init",
+		"in a supervisor's settings": {"", "COPY <<E /etc/all.conf\n[program:ssh]\ncommand=/usr/sbin/sshd -D\nE\nCMD " +
+			"[\"supervisord\", \"-c\", \"/etc/all.conf\"]", "cron toaster-app"},
+		"a mention is no start": {"", "CMD [\"sh\", \"-c\", \"ssh host; cat /etc/cron.d/x; echo cron\"]",
+			"cron ssh toaster-app"},
+		"kept by label": {"", nginx + "LABEL toaster.services=\"nginx, php\"\nCMD [\"x\"]",
+			"cron nginx ssh toaster-app"},
+		"all kept": {"", nginx + "LABEL toaster.services=all\nCMD [\"nginx\"]",
+			"cron nginx ssh toaster-app"},
+		"enabled by a RUN": {"", nginx + "RUN : update-rc.d nginx defaults\nCMD [\"x\"]",
+			"cron nginx ssh toaster-app"},
+		"no command":         {"", nginx, "cron nginx ssh"},
+		"an init as command": {"", nginx + "CMD [\"/sbin/init\"]", "cron nginx ssh"},
+		"openrc": {"mkdir -p etc/runlevels/default; : >sbin/openrc-run", nginx + "CMD [\"x\"]",
+			"cron ssh | toaster-app"},
+		"runit": {"mkdir -p etc/sv etc/runit/runsvdir/default; ln -s runit/runsvdir/default etc/service; : " +
+			">sbin/runit-init; ln -s runit-init sbin/init",
 			nginx + "CMD [\"x\"]", "cron ssh | toaster-app"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -190,12 +210,14 @@ func TestPackageServices(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, said)
 			}
-			out, _ := exec.Command("sh", "-c", "cd "+root+"/etc; echo $(ls rc2.d | sed -n 's/^S..//p' | sort) $(ls runlevels/default service/ 2>/dev/null | grep -v ':$' | sed '1s/^/| /')").Output()
+			out, _ := exec.Command("sh", "-c", "cd "+root+"/etc; echo $(ls rc2.d | sed -n 's/^S..//p' | sort) $(ls "+
+				"runlevels/default service/ 2>/dev/null | grep -v ':$' | sed '1s/^/| /')").Output()
 			if got := strings.TrimSpace(string(out)); got != c.starts {
 				t.Errorf("boot starts %q, want %q\n%s", got, c.starts, said)
 			}
 			off, _ := os.ReadFile(filepath.Join(root, "etc/toaster/not-started"))
-			if gone := !strings.Contains(c.starts, "nginx") && strings.Contains(c.text, "nginx"); gone != strings.Contains(string(off), "nginx\n") ||
+			if gone := !strings.Contains(c.starts, "nginx") &&
+				strings.Contains(c.text, "nginx"); gone != strings.Contains(string(off), "nginx\n") ||
 				gone != strings.Contains(said, "nothing but the command: nginx\n") {
 				t.Errorf("not started: %q; the log says\n%s", off, said)
 			}
@@ -243,13 +265,15 @@ func TestDefaultEnvironment(t *testing.T) {
 	f, _ := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
 	f.WriteString("# mine\n\n  MINE=1\r\nA=$(touch /pwned)\nno value\n=x\nLAST=no newline")
 	f.Close()
-	wants("MINE=1", "A=$(touch /pwned)", "LAST=no newline", "toaster-app: /etc/default/toaster-app: line 13 is not NAME=VALUE",
+	wants("MINE=1", "A=$(touch /pwned)", "LAST=no newline",
+		"toaster-app: /etc/default/toaster-app: line 13 is not NAME=VALUE",
 		"toaster-app: /etc/default/toaster-app: line 14 is not NAME=VALUE")
 	apply(blendWith())
 	wants("MINE=1", "A=$(touch /pwned)")
 	apply(blendWith("MINE=2"))
 	wants("MINE=2", "A=$(touch /pwned)", "LAST=no newline")
-	if text, _ := os.ReadFile(file); strings.Contains(string(text), "MINE=1") || !strings.Contains(string(text), "# mine\n\n") {
+	if text, _ := os.ReadFile(file); strings.Contains(string(text), "MINE=1") ||
+		!strings.Contains(string(text), "# mine\n\n") {
 		t.Errorf("the file is\n%s", text)
 	}
 	if _, err := os.Stat(filepath.Join(root, "pwned")); err == nil {

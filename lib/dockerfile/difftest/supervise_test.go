@@ -19,8 +19,8 @@ type supervised struct {
 	env          []string
 }
 
-// supervise prepares one. run is the application in sh, and health its check, if any. A file "lock" is locked as long as
-// any process of the application is there.
+// supervise prepares one. run is the application in sh, and health its check, if any. A file "lock" is locked as long
+// as any process of the application is there.
 func supervise(t *testing.T, settings, run, health string) *supervised {
 	for _, tool := range []string{"perl", "unshare", "nsenter", "flock"} {
 		if _, err := exec.LookPath(tool); err != nil {
@@ -33,7 +33,8 @@ func supervise(t *testing.T, settings, run, health string) *supervised {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write("supervise", strings.NewReplacer("/usr/lib/toaster", s.dir, "/var/log/", s.dir+"/", "/run/toaster-app", s.dir+"/state",
+	s.write("supervise", strings.NewReplacer("/usr/lib/toaster", s.dir, "/var/log/", s.dir+"/", "/run/toaster-app",
+		s.dir+"/state",
 		"/etc/toaster/service", s.dir+"/settings", "tar -C / ", "tar -C "+s.dir+"/system ",
 		"/usr/sbin/logrotate", s.dir+"/logrotate").Replace(string(text)))
 	s.write("settings", settings)
@@ -137,7 +138,8 @@ func TestStopTakesAll(t *testing.T) {
 // TestEnds: what ends well is not started again, nor what goes to the background; and nothing of it stays.
 func TestEnds(t *testing.T) {
 	t.Parallel()
-	for name, run := range map[string]string{"well": "echo once\n", "into the background": "setsid sleep 100000 &\necho once\n"} {
+	for name, run := range map[string]string{"well": "echo once\n",
+		"into the background": "setsid sleep 100000 &\necho once\n"} {
 		s := supervise(t, "", run, "")
 		s.start()
 		s.status(3, "has ended, exit code 0; see ")
@@ -160,7 +162,8 @@ func TestStopSignal(t *testing.T) {
 	s.start()
 	s.logs("up\n")
 	s.do("stop")
-	s.logs("toaster-app: it did not end within 1 s of the signal QUIT, and is killed\ntoaster-app: stopped, killed by signal 9\n")
+	s.logs("toaster-app: it did not end within 1 s of the signal QUIT, and is killed\ntoaster-app: stopped, killed by " +
+		"signal 9\n")
 	s.until("all is gone", s.gone)
 }
 
@@ -170,7 +173,8 @@ func TestCrashLoop(t *testing.T) {
 	s := supervise(t, "", "echo again; exit 7\n", "")
 	s.start()
 	s.status(1, "does not stay up: restarted 1 time in the last minute, last exit code 7; see "+s.dir+"/toaster-app.log")
-	s.logs("again\ntoaster-app: ended, exit code 7: it starts again in 2 s\nagain\ntoaster-app: ended, exit code 7: it starts again in 4 s\n")
+	s.logs("again\ntoaster-app: ended, exit code 7: it starts again in 2 s\nagain\ntoaster-app: ended, exit code 7: it " +
+		"starts again in 4 s\n")
 	s.status(1, "does not stay up: restarted 2 times in the last minute")
 	s.do("stop")
 	s.status(3, "is not running")
@@ -178,7 +182,8 @@ func TestCrashLoop(t *testing.T) {
 	s.start()
 	s.logs("up\n")
 	s.status(0, "is running, process ")
-	if said, _ := s.do("status"); !strings.Contains(said, "; restarted 1 time in the last minute, last exit code 1; see ") {
+	if said, _ := s.do("status"); !strings.Contains(said,
+		"; restarted 1 time in the last minute, last exit code 1; see ") {
 		t.Error(said)
 	}
 }
@@ -290,13 +295,16 @@ func TestWithoutNamespaces(t *testing.T) {
 func TestMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := supervise(t, "", waits, "")
-	for _, command := range []string{"mkdir -p volatile/run/app system/run/there && echo x >volatile/run/app/f && chmod 640 volatile/run/app/f",
-		"mkdir volatile/run/there && echo new >volatile/run/there/f && echo old >system/run/there/f && chmod 700 system/run/there && ln -s f volatile/run/app/l"} {
+	for _, command := range []string{"mkdir -p volatile/run/app system/run/there && echo x >volatile/run/app/f && chmod " +
+		"640 volatile/run/app/f",
+		"mkdir volatile/run/there && echo new >volatile/run/there/f && echo old >system/run/there/f && chmod 700 " +
+			"system/run/there && ln -s f volatile/run/app/l"} {
 		run(t, "sh", "-c", "cd "+s.dir+" && "+command)
 	}
 	s.start()
 	s.logs("up\n")
-	out, _ := exec.Command("sh", "-c", "cd "+s.dir+"/system/run && cat app/l there/f && stat -c %a app/f there").CombinedOutput()
+	out, _ := exec.Command("sh", "-c",
+		"cd "+s.dir+"/system/run && cat app/l there/f && stat -c %a app/f there").CombinedOutput()
 	if string(out) != "x\nold\n640\n700\n" {
 		t.Errorf("%s", out)
 	}

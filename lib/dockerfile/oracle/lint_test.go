@@ -1,4 +1,5 @@
-// Package oracle compares our findings with BuildKit's own linter. It is a module of its own, as that one needs fifty others.
+// Package oracle compares our findings with BuildKit's own linter. It is a module of its own, as that one needs fifty
+// others.
 package oracle
 
 import (
@@ -25,13 +26,15 @@ import (
 // offline answers for every image, so that no registry is asked.
 type offline struct{}
 
-func (offline) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte, error) {
-	config, err := json.Marshal(dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: ocispecs.Platform{OS: "linux", Architecture: "amd64"}}})
+func (offline) ResolveImageConfig(_ context.Context, ref string, _ sourceresolver.Opt) (string, digest.Digest, []byte,
+	error) {
+	config, err := json.Marshal(dockerspec.DockerOCIImage{Image: ocispecs.Image{Platform: ocispecs.Platform{OS: "linux",
+		Architecture: "amd64"}}})
 	return ref, "", config, err
 }
 
-// TestLint: BuildKit's rules, at BuildKit's lines, no more and no fewer, over the Dockerfiles of the differential suite,
-// those in testdata, and those in the folder $TOASTER_DOCKERFILES.
+// TestLint: BuildKit's rules, at BuildKit's lines, no more and no fewer, over the Dockerfiles of the differential
+// suite, those in testdata, and those in the folder $TOASTER_DOCKERFILES.
 func TestLint(t *testing.T) {
 	for name, text := range corpus(t) {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +47,8 @@ func TestLint(t *testing.T) {
 				return // it stops at the first error, we go on
 			}
 			if strings.Join(got, "\n") != strings.Join(want, "\n") {
-				t.Errorf("findings differ\nBuildKit:\n  %s\nours:\n  %s\n%s", strings.Join(want, "\n  "), strings.Join(got, "\n  "), text)
+				t.Errorf("findings differ\nBuildKit:\n  %s\nours:\n  %s\n%s", strings.Join(want, "\n  "), strings.Join(got, "\n  "),
+					text)
 			}
 		})
 	}
@@ -55,7 +59,8 @@ func buildkit(t *testing.T, text string) (findings []string, broken string) {
 	source.Definition = &llb.Definition{}
 	caps := pb.Caps.CapSet(pb.Caps.All())
 	r, err := dockerfile2llb.DockerfileLint(context.Background(), []byte(text), dockerfile2llb.ConvertOpt{
-		MetaResolver: offline{}, SourceMap: source, LLBCaps: &caps, TargetPlatform: &ocispecs.Platform{OS: "linux", Architecture: "amd64"}})
+		MetaResolver: offline{}, SourceMap: source, LLBCaps: &caps,
+		TargetPlatform: &ocispecs.Platform{OS: "linux", Architecture: "amd64"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +86,8 @@ func ours(text string) (findings []string, refused bool) {
 	for _, f := range said {
 		refused = refused || f.Level == dockerfile.Error
 		if theirs[f.Rule] {
-			findings = append(findings, fmt.Sprintf("%d %s %s %s", f.Line, f.Rule, f.URL, strings.TrimSuffix(f.Message.String(), ".")))
+			findings = append(findings, fmt.Sprintf("%d %s %s %s", f.Line, f.Rule, f.URL,
+				strings.TrimSuffix(f.Message.String(), ".")))
 		}
 	}
 	return unique(findings), refused

@@ -41,9 +41,11 @@ type step = cdp.Action[cdp.Void]
 func (s *site) open(t *testing.T, on screen) *tab {
 	t.Helper()
 	need(t, "chromium")
-	options := append(cdp.DefaultExecAllocatorOptions[:], cdp.ExecPath("chromium"), cdp.DisableGPU, cdp.UserDataDir(t.TempDir()),
+	options := append(cdp.DefaultExecAllocatorOptions[:], cdp.ExecPath("chromium"), cdp.DisableGPU,
+		cdp.UserDataDir(t.TempDir()),
 		cdp.Flag("disable-quic", true), cdp.Flag("disable-component-update", true), cdp.Flag("lang", "en"),
-		// Who goes back has the page loaded again: it keeps less than one that the browser has kept whole, which chromedp can't follow.
+		// Who goes back has the page loaded again: it keeps less than one that the browser has kept whole, which chromedp
+		// can't follow.
 		cdp.Flag("disable-features", "site-per-process,Translate,BlinkGenPropertyTrees,BackForwardCache"))
 	if os.Geteuid() == 0 {
 		options = append(options, cdp.NoSandbox)
@@ -69,7 +71,8 @@ func (w *tab) hear(event any) {
 	defer w.mu.Unlock()
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		w.complaints = append(w.complaints, fmt.Sprint(e.ExceptionDetails.Text, " at line ", e.ExceptionDetails.LineNumber, " of ", e.ExceptionDetails.URL))
+		w.complaints = append(w.complaints, fmt.Sprint(e.ExceptionDetails.Text, " at line ", e.ExceptionDetails.LineNumber,
+			" of ", e.ExceptionDetails.URL))
 	case *log.EventEntryAdded:
 		if e.Entry.Level == log.EntryLevelError {
 			w.complaints = append(w.complaints, e.Entry.Text+" "+e.Entry.URL)

@@ -88,7 +88,8 @@ func TestAJobWithoutScripts(t *testing.T) {
 	w.withoutScripts()
 	w.logIn()
 	w.visit("/jobs/new")
-	w.do(keys("#text", "FROM debian:bookworm\nRUNN x\n"), keys("#target", "Root filesystem (tar) · Debian 12 bookworm · amd64"))
+	w.do(keys("#text", "FROM debian:bookworm\nRUNN x\n"),
+		keys("#target", "Root filesystem (tar) · Debian 12 bookworm · amd64"))
 	w.follow(click("form.form button[type=submit]"))
 	w.says("unknown instruction")
 	w.do(empty("#text"), keys("#text", simple))
@@ -154,7 +155,10 @@ func TestAPictureInPlaceOfADockerfileIsNamed(t *testing.T) {
 	picture := filepath.Join(t.TempDir(), "shot.png")
 	s.must(os.WriteFile(picture, append([]byte("\x89PNG\r\n\x1a\n"), bytes.Repeat([]byte{0, 255, 7}, 200<<10)...), 0o644))
 	w.do(cdp.SetUploadFiles(cdp.CSS("#dockerfile"), []string{picture}))
-	w.until("it is named", func() bool { return strings.Contains(w.text("#live-says"), "a picture (PNG), not a Dockerfile") })
+	w.until("it is named", func() bool {
+		return strings.Contains(w.text("#live-says"),
+			"a picture (PNG), not a Dockerfile")
+	})
 	if got := get(w, cdp.Value(cdp.CSS("#text"))); got != "" {
 		t.Errorf("the text is %.60q", got)
 	}

@@ -28,7 +28,8 @@ func npm(t *testing.T) (dir string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefix", dir, axe, validator)
+	cmd := exec.Command("npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--prefix",
+		dir, axe, validator)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("npm: %v\n%s", err, out)
 	}
@@ -45,8 +46,8 @@ const validation = `{"extends": ["html-validate:recommended"], "rules": {
 	"require-sri": "off", "no-redundant-for": "off", "wcag/h30": "off", "no-implicit-button-type": "error"
 }}`
 
-// TestEveryPage looks at every page in every state: axe-core finds nothing that makes it hard to use, the HTML is valid, nothing is wider than
-// the screen, and the console is calm. With SCREENSHOTS=FOLDER it leaves pictures there.
+// TestEveryPage looks at every page in every state: axe-core finds nothing that makes it hard to use, the HTML is
+// valid, nothing is wider than the screen, and the console is calm. With SCREENSHOTS=FOLDER it leaves pictures there.
 func TestEveryPage(t *testing.T) {
 	tools := npm(t)
 	axe, err := os.ReadFile(filepath.Join(tools, "node_modules/axe-core/axe.min.js"))
@@ -60,7 +61,8 @@ func TestEveryPage(t *testing.T) {
 	for _, on := range append(screens, screen{"small", 320, 640, "light"}, screen{"night", 1280, 800, "dark"}) {
 		w := s.open(t, on)
 		for name, path := range map[string]string{
-			"log in": "/account/login", "sign up": "/account/signup", "recover": "/account/recover", "front": "/", "help": "/help",
+			"log in": "/account/login", "sign up": "/account/signup", "recover": "/account/recover", "front": "/",
+			"help": "/help",
 		} {
 			w.page(on, name, path, string(axe), html)
 		}
@@ -78,14 +80,16 @@ func TestEveryPage(t *testing.T) {
 	}
 	config := filepath.Join(s.dir, ".htmlvalidate.json")
 	s.must(os.WriteFile(config, []byte(validation), 0o644))
-	out, err := exec.Command(filepath.Join(tools, "node_modules/.bin/html-validate"), "--config", config, "--formatter", "text", html+"/*.html").CombinedOutput()
+	out, err := exec.Command(filepath.Join(tools, "node_modules/.bin/html-validate"), "--config", config, "--formatter",
+		"text", html+"/*.html").CombinedOutput()
 	if err != nil {
 		t.Errorf("html-validate: %v\n%s", err, strings.ReplaceAll(string(out), html+"/", ""))
 	}
 }
 
 // jobs are the names of jobs in each state.
-var jobs = map[string]string{"new": "plan", "queued": "turn", "running": "work", "succeeded": "bread", "failed": "crumb", "aborted": "half", "lost": "ghost"}
+var jobs = map[string]string{"new": "plan", "queued": "turn", "running": "work", "succeeded": "bread",
+	"failed": "crumb", "aborted": "half", "lost": "ghost"}
 
 // states makes a job in each state that a job can be in, by hand.
 func (s *site) states(w *tab) {
@@ -109,8 +113,10 @@ func (s *site) states(w *tab) {
 	w.says("failed")
 	stop()
 	for _, state := range []string{"queued", "running", "aborted", "lost"} {
-		s.sql("INSERT INTO build (job_id, number, revision, state, reason, queued_at, started_at, ended_at, step, steps, step_line, finalized) SELECT id, 1, 1, ?, ?, 1900000000000, "+
-			"CASE ? WHEN 'queued' THEN NULL ELSE 1900000001000 END, CASE WHEN ? IN ('queued', 'running') THEN NULL ELSE 1900000002000 END, 1, 2, 1, 1 FROM job WHERE name = ?",
+		s.sql("INSERT INTO build (job_id, number, revision, state, reason, queued_at, started_at, ended_at, step, steps, "+
+			"step_line, finalized) SELECT id, 1, 1, ?, ?, 1900000000000, "+
+			"CASE ? WHEN 'queued' THEN NULL ELSE 1900000001000 END, CASE WHEN ? IN ('queued', 'running') THEN NULL ELSE "+
+			"1900000002000 END, 1, 2, 1, 1 FROM job WHERE name = ?",
 			state, "waits for a runner", state, state, jobs[state]+" <job>")
 	}
 }
@@ -132,14 +138,16 @@ func (s *site) id(state string) (id string) {
 // pages are the pages of somebody who is logged in.
 func (s *site) pages() map[string]string {
 	list := map[string]string{
-		"jobs": "/jobs", "no such jobs": "/jobs?q=nothing", "new job": "/jobs/new", "feed": "/jobs/feed", "account": "/account",
-		"remove": "/jobs/" + s.id("new") + "/remove", "change": "/jobs/" + s.id("new") + "/update",
+		"jobs": "/jobs", "no such jobs": "/jobs?q=nothing", "new job": "/jobs/new", "feed": "/jobs/feed",
+		"account": "/account",
+		"remove":  "/jobs/" + s.id("new") + "/remove", "change": "/jobs/" + s.id("new") + "/update",
 		"compare": "/jobs/" + s.id("succeeded") + "/compare",
 	}
 	for _, name := range []string{"password", "address", "sessions", "factor", "tokens", "remove"} {
 		list["account "+name] = "/account/" + name
 	}
-	for _, name := range []string{"people", "people/1", "people/1/remove", "jobs", "jobs/" + s.id("running"), "health", "audit"} {
+	for _, name := range []string{"people", "people/1", "people/1/remove", "jobs", "jobs/" + s.id("running"), "health",
+		"audit"} {
 		list["admin "+strings.ReplaceAll(name, "/", " ")] = "/admin/" + name
 	}
 	for state := range jobs {
@@ -172,7 +180,8 @@ func (w *tab) page(on screen, name, path, axe, html string) {
 		return // the other two have the same colours
 	}
 	w.do(cdp.Evaluate[cdp.Void](axe))
-	result := get(w, cdp.Evaluate[string]("axe.run(document, {resultTypes: ['violations']}).then((r) => JSON.stringify(r.violations))", cdp.EvalAwaitPromise))
+	result := get(w, cdp.Evaluate[string]("axe.run(document, {resultTypes: ['violations']}).then((r) => "+
+		"JSON.stringify(r.violations))", cdp.EvalAwaitPromise))
 	var violations []struct {
 		ID, Help string
 		Nodes    []struct{ HTML, FailureSummary string }

@@ -1,5 +1,5 @@
-// Package browser goes through the pages as people do: in Chromium, by mouse, by keyboard, without scripts, on a phone's screen, under a
-// real lighttpd; and looks at every page in every state for what makes it hard to use.
+// Package browser goes through the pages as people do: in Chromium, by mouse, by keyboard, without scripts, on a
+// phone's screen, under a real lighttpd; and looks at every page in every state for what makes it hard to use.
 package browser
 
 import (
@@ -42,7 +42,8 @@ func TestMain(m *testing.M) {
 	}
 	programs = dir
 	code := 1
-	if out, err := exec.Command("go", "build", "-o", dir+"/", "../../toasterctl", "../../../cgi-bin/...").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "../../toasterctl",
+		"../../../cgi-bin/...").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s%v\n", out, err)
 	} else {
 		code = m.Run()
@@ -80,7 +81,8 @@ func newSite(t *testing.T) *site {
 	text, err := os.ReadFile(conf)
 	s.must(err)
 	s.must(os.WriteFile(conf, bytes.Replace(text, []byte("\njobs = 3\n"), []byte("\njobs = 40\n"), 1), 0o644))
-	s.sh(password+"\n", ctl, "user", "add", "--config", conf, "--email", email, "--name", "Ann", "--admin", "--password-stdin")
+	s.sh(password+"\n", ctl, "user", "add", "--config", conf, "--email", email, "--name", "Ann", "--admin",
+		"--password-stdin")
 	s.cfg, err = config.Load(conf)
 	s.must(err)
 	s.db, err = store.Open(t.Context(), s.cfg.Paths.Database)

@@ -97,10 +97,12 @@ func TestADoubleClickMakesOneJob(t *testing.T) {
 	w.logIn()
 	w.visit("/jobs/new?target=" + target)
 	w.do(keys("#text", simple))
-	w.follow(cdp.Evaluate[cdp.Void]("{const b = document.querySelector('form.form div.actions button'); b.click(); b.click()}"))
+	w.follow(cdp.Evaluate[cdp.Void]("{const b = document.querySelector('form.form div.actions button'); b.click(); " +
+		"b.click()}"))
 	w.says("Build 1")
 	w.visit("/jobs")
-	if n := get(w, cdp.Evaluate[int]("document.querySelectorAll(\"main a[href*='/jobs/'][href$='/builds/1']\").length")); n > 1 {
+	if n := get(w,
+		cdp.Evaluate[int]("document.querySelectorAll(\"main a[href*='/jobs/'][href$='/builds/1']\").length")); n > 1 {
 		t.Errorf("%d jobs: %s", n, w.text("main"))
 	}
 	if page, err := s.db.Usage(t.Context(), 1, time.Now()); err != nil || page.Jobs != 1 {

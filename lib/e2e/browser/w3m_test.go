@@ -64,7 +64,8 @@ func TestAJobInATextBrowser(t *testing.T) {
 
 func (s *site) w3m(editor string) *terminal {
 	s.Helper()
-	cmd := exec.Command("w3m", "-cookie", "-no-mouse", "-o", "editor="+editor, "-o", "display_charset=UTF-8", "-o", "confirm_qq=0", s.base+"/")
+	cmd := exec.Command("w3m", "-cookie", "-no-mouse", "-o", "editor="+editor, "-o", "display_charset=UTF-8", "-o",
+		"confirm_qq=0", s.base+"/")
 	cmd.Env = append(os.Environ(), "HOME="+s.dir, "TERM=linux", "LC_ALL=C.UTF-8")
 	f, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 60, Cols: 120})
 	s.must(err)
@@ -96,7 +97,8 @@ func (w *terminal) types(keys string) {
 	w.mu.Unlock()
 	_, err := w.pty.WriteString(keys)
 	w.must(err)
-	// w3m takes what comes while it loads a page for keys to that page: it has to have drawn something, and to have come to rest.
+	// w3m takes what comes while it loads a page for keys to that page: it has to have drawn something, and to have come
+	// to rest.
 	for last, calm, waited := 0, 0, 0; calm < 3 && waited < 50; waited++ {
 		time.Sleep(100 * time.Millisecond)
 		w.mu.Lock()

@@ -113,7 +113,8 @@ func statusOfMany(j *job) {
 	other := j.another().create("echo hello")
 	all, err := j.Engine.Status(j.Context(), append(names, other.name)...)
 	j.must("Status", err)
-	if len(all) != 2 || len(all[j.name].Builds) != 1 || all[j.name].Builds[0].Number != b.Number || len(all[other.name].Builds) != 0 {
+	if len(all) != 2 || len(all[j.name].Builds) != 1 || all[j.name].Builds[0].Number != b.Number ||
+		len(all[other.name].Builds) != 0 {
 		j.Errorf("Status gave %+v", all)
 	}
 	if none, err := j.Engine.Status(j.Context()); err != nil || len(none) != 0 {
@@ -221,13 +222,15 @@ func timeLimit(j *job) {
 
 // outputLimit: what Jenkins's own lines take is not much.
 func outputLimit(j *job) {
-	j.define(engine.Job{OutputLimit: j.OutputLimit}, "mkdir dist", "echo image >dist/image", "yes toaster || :", "echo after")
+	j.define(engine.Job{OutputLimit: j.OutputLimit}, "mkdir dist", "echo image >dist/image", "yes toaster || :",
+		"echo after")
 	b := j.ends(j.start(), engine.Failed)
 	log := j.log(b.Number)
 	if int64(len(log)) < j.OutputLimit || int64(len(log)) > j.OutputLimit+64<<10 || strings.Contains(log, "after") {
 		j.Errorf("its log has %d bytes", len(log))
 	}
-	if why := "topped: the log exceeded " + engine.FormatBytes(j.OutputLimit) + "."; !strings.Contains(b.Reason.String()+log, why) {
+	if why := "topped: the log exceeded " + engine.FormatBytes(j.OutputLimit) +
+		"."; !strings.Contains(b.Reason.String()+log, why) {
 		j.Errorf("it does not say why: %q, %q", b.Reason, log[max(0, len(log)-500):])
 	}
 	if list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number); err != nil || len(list) != 0 {

@@ -25,7 +25,8 @@ type Fixture struct {
 	OutputLimit int64
 }
 
-// Run runs the suite. It uses job names of its own and removes its jobs, so that the engine may be one that others use too.
+// Run runs the suite. It uses job names of its own and removes its jobs, so that the engine may be one that others use
+// too.
 func Run(t *testing.T, f Fixture) {
 	if f.Wait == 0 {
 		f.Wait = 2 * time.Minute
@@ -169,7 +170,8 @@ func (j *job) until(what string, done func() bool) {
 }
 
 // build waits until a ticket has become a build that is as wanted.
-func (j *job) build(ticket engine.Ticket, what string, wanted func(engine.BuildStatus) bool) (found engine.BuildStatus) {
+func (j *job) build(ticket engine.Ticket, what string,
+	wanted func(engine.BuildStatus) bool) (found engine.BuildStatus) {
 	j.Helper()
 	j.until(fmt.Sprintf("ticket %s %s", ticket, what), func() bool {
 		for _, b := range j.status().Builds {

@@ -104,7 +104,8 @@ func unknownLog(j *job) {
 }
 
 func artifacts(j *job) {
-	j.create("mkdir -p dist/sub", "printf image >dist/image.tar", ": >dist/empty", "printf deep >dist/sub/deep", "echo elsewhere >elsewhere",
+	j.create("mkdir -p dist/sub", "printf image >dist/image.tar", ": >dist/empty", "printf deep >dist/sub/deep",
+		"echo elsewhere >elsewhere",
 		"cd dist", "sha256sum image.tar empty sub/deep >SHA256SUMS")
 	b := j.builds()
 	list, err := j.Engine.Artifacts(j.Context(), j.name, b.Number)
@@ -140,7 +141,8 @@ func (j *job) find(list []engine.Artifact, path string) engine.Artifact {
 }
 
 func oddNames(j *job) {
-	names := []string{"a space", "ünï-côdé-烤面包机", "100%", "50%25off", "what?", "#1", "a&b=c;d", "plus+plus", `quote"quote'`, "-rf", "...", "a:b", "{x}[y]", "sub dir/with #/x", `back\slash`}
+	names := []string{"a space", "ünï-côdé-烤面包机", "100%", "50%25off", "what?", "#1", "a&b=c;d", "plus+plus",
+		`quote"quote'`, "-rf", "...", "a:b", "{x}[y]", "sub dir/with #/x", `back\slash`}
 	script := []string{"mkdir dist", "cd dist"}
 	for _, name := range names {
 		quoted := "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
@@ -180,7 +182,8 @@ func ranges(j *job) {
 		{engine.Range{Start: -100}, "0123456789"},
 	} {
 		text, s := j.read(b.Number, "ten", c.r)
-		if text != c.want || s.Size != 10 || s.Length != int64(len(c.want)) || s.Start != int64(strings.Index("0123456789", c.want)) {
+		if text != c.want || s.Size != 10 || s.Length != int64(len(c.want)) ||
+			s.Start != int64(strings.Index("0123456789", c.want)) {
 			j.Errorf("%+v gave %q from %d, %d of %d bytes", c.r, text, s.Start, s.Length, s.Size)
 		}
 	}
@@ -198,7 +201,8 @@ func ranges(j *job) {
 func unknownArtifact(j *job) {
 	j.create("mkdir -p dist/sub", "echo image >dist/image", "echo x >dist/sub/x", "echo secret >secret")
 	b := j.builds()
-	for _, path := range []string{"nothing", "", ".", "..", "sub", "sub/", "sub/nothing", "../secret", "../log", "sub/../image", "./image", "/image", "/etc/passwd", "image\x00", "Image"} {
+	for _, path := range []string{"nothing", "", ".", "..", "sub", "sub/", "sub/nothing", "../secret", "../log",
+		"sub/../image", "./image", "/image", "/etc/passwd", "image\x00", "Image"} {
 		_, err := j.Engine.Open(j.Context(), j.name, b.Number, path, engine.Range{})
 		j.wants(apperr.NotFound, fmt.Sprintf("Open of %q", path), err)
 	}

@@ -69,7 +69,8 @@ func responseError(resp *http.Response, c call) error {
 			return apperr.Wrap(apperr.AlreadyExists, e, "The build service has another job with this name.", askAdmin)
 		}
 	case http.StatusUnauthorized:
-		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service doesn't accept this site's account.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service doesn't accept this site's account.",
+			askAdmin)
 	case http.StatusForbidden, http.StatusUnprocessableEntity:
 		return apperr.Wrap(apperr.PermissionDenied, e, "The build service doesn't allow this site to do that.", askAdmin)
 	case http.StatusNotFound:
@@ -81,7 +82,8 @@ func responseError(resp *http.Response, c call) error {
 	}
 	switch {
 	case e.status <= 299:
-		return apperr.Wrap(apperr.Internal, outageError{e}, "The build service answers with a web page instead of data.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{e}, "The build service answers with a web page instead of data.",
+			askAdmin)
 	case e.status <= 399:
 		return redirectError(resp, e)
 	}
@@ -103,9 +105,11 @@ func redirectError(resp *http.Response, e *answerError) error {
 	where := resp.Header.Get("Location")
 	e.text = "go to " + where
 	if u, err := url.Parse(where); err == nil && isLoginURL(u) {
-		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service requires this site to log in.", askAdmin)
+		return apperr.Wrap(apperr.PermissionDenied, outageError{e}, "The build service requires this site to log in.",
+			askAdmin)
 	}
-	return apperr.Wrap(apperr.Internal, outageError{e}, "The build service redirects this site to another address.", askAdmin)
+	return apperr.Wrap(apperr.Internal, outageError{e}, "The build service redirects this site to another address.",
+		askAdmin)
 }
 
 func tooLongError(c call) error {
@@ -128,7 +132,8 @@ func connectionError(ctx context.Context, err error) error {
 	var wait net.Error
 	switch {
 	case errors.As(err, &cert):
-		return apperr.Wrap(apperr.Internal, outageError{err}, "The certificate of the build service is not trusted.", askAdmin)
+		return apperr.Wrap(apperr.Internal, outageError{err}, "The certificate of the build service is not trusted.",
+			askAdmin)
 	case ctx.Err() != nil || errors.As(err, &wait) && wait.Timeout():
 		return timeoutError(err)
 	}

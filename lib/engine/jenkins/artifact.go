@@ -96,7 +96,8 @@ func totalSize(parts string) (int64, error) {
 	_, size, _ := strings.Cut(parts, "/")
 	n, err := strconv.ParseInt(size, 10, 64)
 	if err != nil || n < 0 {
-		return 0, apperr.Wrap(apperr.Internal, fmt.Errorf("Content-Range: %q", parts), "The build service doesn't report the size of the file.", askAdmin)
+		return 0, apperr.Wrap(apperr.Internal, fmt.Errorf("Content-Range: %q", parts),
+			"The build service doesn't report the size of the file.", askAdmin)
 	}
 	return n, nil
 }
@@ -104,7 +105,8 @@ func totalSize(parts string) (int64, error) {
 // checkLength returns an error for an answer that is no file of Jenkins's, such as another's page.
 func checkLength(resp *http.Response, c call) error {
 	if resp.ContentLength < 0 || resp.Header.Get("Accept-Ranges") == "" {
-		return apperr.Wrap(apperr.Internal, errors.New(c.path+": not a file with a length"), "The build service doesn't provide the file.", askAdmin)
+		return apperr.Wrap(apperr.Internal, errors.New(c.path+": not a file with a length"),
+			"The build service doesn't provide the file.", askAdmin)
 	}
 	return nil
 }
@@ -128,7 +130,8 @@ func (e *Engine) Open(ctx context.Context, name string, number int, p string, r 
 		if s.Start, s.Length, err = r.Of(s.Size); err != nil {
 			return nil, err
 		}
-		c.header = http.Header{"Range": {"bytes=" + strconv.FormatInt(s.Start, 10) + "-" + strconv.FormatInt(s.Start+s.Length-1, 10)}}
+		c.header = http.Header{"Range": {"bytes=" + strconv.FormatInt(s.Start,
+			10) + "-" + strconv.FormatInt(s.Start+s.Length-1, 10)}}
 	}
 	if err := e.stream(ctx, c, s); err != nil {
 		return nil, artifactError(err)

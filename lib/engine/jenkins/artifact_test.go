@@ -15,8 +15,8 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// files answers as Jenkins does for a build with a folder of artifacts: Stapler.serveStaticResource. With ranges off it stands
-// for a proxy that takes them out.
+// files answers as Jenkins does for a build with a folder of artifacts: Stapler.serveStaticResource. With ranges off it
+// stands for a proxy that takes them out.
 func files(dir string, result string, ranges bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		p, isFile := strings.CutPrefix(r.URL.Path, "/job/demo/1/artifact/")
@@ -79,14 +79,16 @@ func TestArtifactsOfABuildThatSucceeded(t *testing.T) {
 	for _, ranges := range []bool{true, false} {
 		e := serve(t, files(dir, "SUCCESS", ranges))
 		list, err := e.Artifacts(t.Context(), "demo", 1)
-		if want := (engine.Artifact{Path: "image", Size: 10}); err != nil || len(list) != 2 || list[0].Path != "empty" || list[0].Size != 0 || list[1] != want {
+		if want := (engine.Artifact{Path: "image", Size: 10}); err != nil || len(list) != 2 || list[0].Path != "empty" ||
+			list[0].Size != 0 || list[1] != want {
 			t.Errorf("%+v, %v", list, err)
 		}
 		for _, c := range []struct {
 			r    engine.Range
 			want string
 		}{
-			{engine.Range{}, "0123456789"}, {engine.Range{Start: 3, Length: 4}, "3456"}, {engine.Range{Start: 8, Length: 100}, "89"},
+			{engine.Range{}, "0123456789"}, {engine.Range{Start: 3, Length: 4}, "3456"},
+			{engine.Range{Start: 8, Length: 100}, "89"},
 			{engine.Range{Start: -3}, "789"}, {engine.Range{Start: -30, Length: 2}, "01"}, {engine.Range{Length: 1}, "0"},
 		} {
 			s, err := e.Open(t.Context(), "demo", 1, "image", c.r)
@@ -95,7 +97,8 @@ func TestArtifactsOfABuildThatSucceeded(t *testing.T) {
 			}
 			text, err := io.ReadAll(s)
 			s.Close()
-			if err != nil || string(text) != c.want || s.Size != 10 || s.Length != int64(len(c.want)) || time.Since(s.ModTime) > time.Hour {
+			if err != nil || string(text) != c.want || s.Size != 10 || s.Length != int64(len(c.want)) ||
+				time.Since(s.ModTime) > time.Hour {
 				t.Errorf("%+v: %q, %v, %+v", c.r, text, err, s)
 			}
 		}
@@ -118,7 +121,8 @@ func TestOnlyWhatSucceededAndIsListedIsOpened(t *testing.T) {
 		}
 	}
 	e := serve(t, files(dir, "SUCCESS", true))
-	for _, p := range []string{"*zip*", "*zip*/all.zip", "image/*view*", "image/*fingerprint*", "", ".", "IMAGE", "../../build.xml"} {
+	for _, p := range []string{"*zip*", "*zip*/all.zip", "image/*view*", "image/*fingerprint*", "", ".", "IMAGE",
+		"../../build.xml"} {
 		if _, err := e.Open(t.Context(), "demo", 1, p, engine.Range{}); apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%q: %v", p, err)
 		}

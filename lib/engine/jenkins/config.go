@@ -93,7 +93,8 @@ func mark(name string) string { return "(toaster job " + name + ")" }
 
 // description is HTML where the administrator has chosen so, and else text: it is text that reads the same as HTML.
 func description(job engine.Job) string {
-	text := strings.Join(strings.FieldsFunc(job.Description, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
+	text := strings.Join(strings.FieldsFunc(job.Description,
+		func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }), " ")
 	return html.EscapeString(text) + "\n" + mark(job.Name)
 }
 

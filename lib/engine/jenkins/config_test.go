@@ -31,14 +31,16 @@ func TestTheJob(t *testing.T) {
 	if p.Label != "amd64" || p.CanRoam || p.Disabled || p.Concurrent {
 		t.Errorf("%+v", p)
 	}
-	if p.Description != "web (vm_amd64_daedalus), job k3\n(toaster job meATexample.org-vm_amd64_daedalus-1700000000)" || !isMarked(p.Description, job.Name) {
+	if p.Description != "web (vm_amd64_daedalus), job k3\n(toaster job meATexample.org-vm_amd64_daedalus-1700000000)" ||
+		!isMarked(p.Description, job.Name) {
 		t.Errorf("its description is %q", p.Description)
 	}
 	want := archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true}
 	if p.Archiver != want {
 		t.Errorf("it archives %+v", p.Archiver)
 	}
-	if !strings.HasPrefix(p.Shell.Command, "#!/bin/sh\n") || !strings.Contains(p.Shell.Command, "\necho hello\n") || !strings.Contains(p.Shell.Command, "timeout -k 30 7200 ") {
+	if !strings.HasPrefix(p.Shell.Command, "#!/bin/sh\n") || !strings.Contains(p.Shell.Command, "\necho hello\n") ||
+		!strings.Contains(p.Shell.Command, "timeout -k 30 7200 ") {
 		t.Errorf("it runs\n%s", p.Shell.Command)
 	}
 	job.Label = ""
@@ -121,7 +123,8 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 		TimeLimit: time.Minute, OutputLimit: 5 << 20}
 	out, status := runStep(t, string(shellStep(job)), ws)
 	const last = "\nTOASTER-WHY stopped: the log exceeded %s.\t5 MiB\ntoaster: failed: stopped: the log exceeded 5 MiB.\n"
-	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) || len(out) != 5<<20+len(last) {
+	if status != failedStatus || !strings.HasPrefix(out, "begun\ny\n") || !strings.HasSuffix(out, last) ||
+		len(out) != 5<<20+len(last) {
 		t.Errorf("it ended with %d and said %d bytes, %q", status, len(out), out[max(0, len(out)-200):])
 	}
 	if left, _ := filepath.Glob(ws + "/*"); len(left) > 0 {
@@ -138,7 +141,8 @@ func TestTheStepEndsABuildThatPrintsTooMuch(t *testing.T) {
 func TestABuildThatWasLeftRunningIsEnded(t *testing.T) {
 	ws, tmp := t.TempDir(), t.TempDir()
 	file := filepath.Join(t.TempDir(), "jenkins1.sh")
-	if err := os.WriteFile(file, []byte(step("echo begun; while :; do echo orphan >late; sleep 0.1; done\n", time.Minute)), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(step("echo begun; while :; do echo orphan >late; sleep 0.1; done\n", time.Minute)),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	orphan := exec.Command("/bin/sh", file)

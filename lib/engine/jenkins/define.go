@@ -91,7 +91,8 @@ func (e *Engine) getJob(ctx context.Context, name, fields string) (*jobInfo, err
 
 var (
 	errNoJob     = apperr.New(apperr.NotFound, "The build service has no such job.", "")
-	errOtherCase = apperr.New(apperr.AlreadyExists, "The build service has another job with a name that only differs in upper and lower case.", askAdmin)
+	errOtherCase = apperr.New(apperr.AlreadyExists,
+		"The build service has another job with a name that only differs in upper and lower case.", askAdmin)
 )
 
 // checkOwner tells whether a job is toaster's and is called so; else it is somebody else's.
@@ -110,7 +111,8 @@ func (e *Engine) checkOwner(ctx context.Context, j *jobInfo, name string) error 
 	return errNotOurs
 }
 
-var errNotOurs = apperr.New(apperr.AlreadyExists, "The build service has another job with this name, which was not created by toaster.", askAdmin)
+var errNotOurs = apperr.New(apperr.AlreadyExists,
+	"The build service has another job with this name, which was not created by toaster.", askAdmin)
 
 // SetEnabled lets a job start builds or not; Jenkins forgets what waits when it disables a job
 // (ParameterizedJobMixIn.makeDisabled). See engine.Engine.

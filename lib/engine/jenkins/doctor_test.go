@@ -25,7 +25,8 @@ func wrong(findings []check.Result) (all []string) {
 }
 
 func TestDoctorFindsNothingWrong(t *testing.T) {
-	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds", Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"amd64"}, Executors: 2}}})
+	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds",
+		Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"amd64"}, Executors: 2}}})
 	e := engineOn(t, s)
 	findings := e.Doctor(t.Context(), []string{"amd64", "", "amd64"})
 	if got := wrong(findings); len(got) > 0 {
@@ -36,15 +37,18 @@ func TestDoctorFindsNothingWrong(t *testing.T) {
 		what = append(what, f.Name)
 	}
 	want := []string{
-		"Jenkins at " + s.URL, "Jenkins's release", "permission to create a job", "permission to see a job", "permission to change a job",
+		"Jenkins at " + s.URL, "Jenkins's release", "permission to create a job", "permission to see a job",
+		"permission to change a job",
 		"permission to start a build", "permission to cancel a build", "a build on an agent for targets without a label",
-		"permission to keep a build", "permission to delete a build", "a build on an agent with label amd64", "permission to delete a job", "view web-sdk-builds",
+		"permission to keep a build", "permission to delete a build", "a build on an agent with label amd64",
+		"permission to delete a job", "view web-sdk-builds",
 		"an agent for targets without a label", "an agent with label amd64",
 	}
 	if !slices.Equal(what, want) {
 		t.Errorf("it looked at %q", what)
 	}
-	if text := admin(t, s, "GET", "/api/json?tree=jobs[name]", "") + admin(t, s, "GET", "/queue/api/json?tree=items[id]", ""); strings.Contains(text, "name") || strings.Contains(text, `"id"`) {
+	if text := admin(t, s, "GET", "/api/json?tree=jobs[name]", "") + admin(t, s, "GET", "/queue/api/json?tree=items[id]",
+		""); strings.Contains(text, "name") || strings.Contains(text, `"id"`) {
 		t.Errorf("it leaves %s", text)
 	}
 }
@@ -56,26 +60,36 @@ func TestDoctorSaysWhatToChange(t *testing.T) {
 		account func(*jenkins.Options)
 		want    []string // of each finding
 	}{
-		"down":          {sick: (*jenkinstest.Server).Down, want: []string{"Check that Jenkins is running, and url"}},
-		"restarting":    {sick: func(s *jenkinstest.Server) { s.Pause(jenkinstest.Starting) }, want: []string{"Wait until Jenkins has started"}},
+		"down": {sick: (*jenkinstest.Server).Down, want: []string{"Check that Jenkins is running, and url"}},
+		"restarting": {sick: func(s *jenkinstest.Server) { s.Pause(jenkinstest.Starting) },
+			want: []string{"Wait until Jenkins has started"}},
 		"somebody else": {sick: (*jenkinstest.Server).HTML, want: []string{"url in [jenkins]"}},
 		"a login page":  {sick: (*jenkinstest.Server).LoginRedirect, want: []string{"url in [jenkins]"}},
-		"a wrong token": {account: func(o *jenkins.Options) { o.Token = "x" }, want: []string{`user "toaster" has no such token or password`}},
-		"no authority":  {opt: jenkinstest.Options{TLS: true}, account: func(o *jenkins.Options) { o.CA = "" }, want: []string{"Set ca in [jenkins]"}},
-		"no view":       {opt: jenkinstest.Options{View: "other"}, want: []string{"Create it from conf/jenkins/view.xml"}},
-		"no Create":     {sick: without(jenkinstest.JobCreate), want: []string{"Give it the permission Job/Create"}},
-		"no Configure":  {sick: without(jenkinstest.JobConfigure), want: []string{"Give it the permission Job/Configure"}},
-		"no Build":      {sick: without(jenkinstest.JobBuild), want: []string{"Give it the permission Job/Build"}},
-		"no Cancel":     {sick: without(jenkinstest.JobCancel), want: []string{"Give it the permission Job/Cancel"}},
-		"no Delete":     {sick: without(jenkinstest.JobDelete), want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until the next"}},
-		"no Read":       {sick: without(jenkinstest.JobRead), want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until the next"}},
+		"a wrong token": {account: func(o *jenkins.Options) { o.Token = "x" },
+			want: []string{`user "toaster" has no such token or password`}},
+		"no authority": {opt: jenkinstest.Options{TLS: true}, account: func(o *jenkins.Options) { o.CA = "" },
+			want: []string{"Set ca in [jenkins]"}},
+		"no view":      {opt: jenkinstest.Options{View: "other"}, want: []string{"Create it from conf/jenkins/view.xml"}},
+		"no Create":    {sick: without(jenkinstest.JobCreate), want: []string{"Give it the permission Job/Create"}},
+		"no Configure": {sick: without(jenkinstest.JobConfigure), want: []string{"Give it the permission Job/Configure"}},
+		"no Build":     {sick: without(jenkinstest.JobBuild), want: []string{"Give it the permission Job/Build"}},
+		"no Cancel":    {sick: without(jenkinstest.JobCancel), want: []string{"Give it the permission Job/Cancel"}},
+		"no Delete": {sick: without(jenkinstest.JobDelete),
+			want: []string{"Give it the permission Job/Delete. The job toaster-doctor stays until the next"}},
+		"no Read": {sick: without(jenkinstest.JobRead),
+			want: []string{"Give it the permission Job/Read. The job toaster-doctor stays until the next"}},
 		"no Run/Delete": {sick: without(jenkinstest.RunDelete), want: []string{"Give it the permission Run/Delete."}},
 		"no Run/Update": {sick: without(jenkinstest.RunUpdate), want: []string{"Give it the permission Run/Update."}},
 		"no View/Read":  {sick: func(s *jenkinstest.Server) { without(jenkinstest.ViewRead)(s); without(jenkinstest.ViewConfigure)(s) }, want: []string{"give the account View/Read"}},
-		"a reserved one": {want: []string{"an agent for targets without a label: does not exist: a1 only take jobs with their label."},
-			opt: jenkinstest.Options{Executors: -1, Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"}, Exclusive: true}}}},
-		"no agent":       {want: []string{"an agent with label arm64: does not exist. Prepare one"}, opt: jenkinstest.Options{View: "web-sdk-builds"}},
-		"agent is away":  {opt: jenkinstest.Options{View: "web-sdk-builds", Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"}, Offline: true}}}, want: []string{"is offline: a1. Bring it online."}},
+		"a reserved one": {want: []string{"an agent for targets without a label: does not exist: a1 only take jobs with " +
+			"their label."},
+			opt: jenkinstest.Options{Executors: -1, Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"},
+				Exclusive: true}}}},
+		"no agent": {want: []string{"an agent with label arm64: does not exist. Prepare one"},
+			opt: jenkinstest.Options{View: "web-sdk-builds"}},
+		"agent is away": {opt: jenkinstest.Options{View: "web-sdk-builds",
+			Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"arm64"}, Offline: true}}},
+			want: []string{"is offline: a1. Bring it online."}},
 		"password alone": {account: func(o *jenkins.Options) { o.Token, o.Password = "", "toaster-password" }, want: nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +154,8 @@ func TestDoctorLetsABuildRun(t *testing.T) {
 		},
 			"It failed: missing: slirp4netns crun."},
 		{"all are busy", func(s *jenkinstest.Server) {
-			admin(t, s, "POST", "/createItem?name=long", "<project><builders><hudson.tasks.Shell><command>sleep 600</command></hudson.tasks.Shell></builders></project>")
+			admin(t, s, "POST", "/createItem?name=long",
+				"<project><builders><hudson.tasks.Shell><command>sleep 600</command></hudson.tasks.Shell></builders></project>")
 			admin(t, s, "POST", "/job/long/build", "")
 		}, ""},
 	} {
@@ -204,14 +219,16 @@ func TestTheInstalledView(t *testing.T) {
 func TestTheInstalledPermissions(t *testing.T) {
 	text, err := os.ReadFile("../../../conf/jenkins/permissions.txt")
 	must(t, err)
-	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds", Users: []jenkinstest.User{jenkinstest.NewUser("admin", jenkinstest.Administer), jenkinstest.NewUser("toaster")}})
+	s := jenkinstest.Start(t, jenkinstest.Options{View: "web-sdk-builds",
+		Users: []jenkinstest.User{jenkinstest.NewUser("admin", jenkinstest.Administer), jenkinstest.NewUser("toaster")}})
 	for line := range strings.Lines(string(text)) {
 		// PermissionEntry of matrix-auth 3: the type, the permission's class and name, the name.
 		m := regexp.MustCompile(`^USER:hudson\.model\.(Hudson|Item|Run|View)\.([A-Z][a-z]+):toaster\n$`).FindStringSubmatch(line)
 		if m == nil {
 			t.Fatalf("%q", line)
 		}
-		s.Permit("toaster", map[string]string{"Hudson": "Overall", "Item": "Job"}[m[1]]+map[bool]string{true: m[1]}[m[1] == "Run" || m[1] == "View"]+"/"+m[2], true)
+		s.Permit("toaster", map[string]string{"Hudson": "Overall",
+			"Item": "Job"}[m[1]]+map[bool]string{true: m[1]}[m[1] == "Run" || m[1] == "View"]+"/"+m[2], true)
 	}
 	if got := wrong(engineOn(t, s).Doctor(t.Context(), []string{""})); len(got) > 0 {
 		t.Errorf("it would change %q", got)

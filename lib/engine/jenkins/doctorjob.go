@@ -51,11 +51,13 @@ func (e *Engine) checkPermissions(ctx context.Context, labels []string) []check.
 		t.all[len(t.all)-1].Fix += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
 		return append(t.all, check.Skip("other permissions", "they need Job/Read"))
 	}
-	if t.try("to change a job", "Job/Configure", t.configure(ctx)) && t.try("to start a build", "Job/Build", t.post(ctx, "/build")) {
+	if t.try("to change a job", "Job/Configure", t.configure(ctx)) &&
+		t.try("to start a build", "Job/Build", t.post(ctx, "/build")) {
 		t.try("to cancel a build", "Job/Cancel", t.cancelAll(ctx))
 		t.builds(ctx, labels)
 	}
-	if _, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", trialName)}).Delete(ctx); !t.try("to delete a job", "Job/Delete", err) {
+	if _, err := (&gojenkins.Job{Jenkins: e.jenkins, Base: path("job", trialName)}).Delete(ctx); !t.try("to delete a job",
+		"Job/Delete", err) {
 		t.all[len(t.all)-1].Fix += " The job " + trialName + " stays until the next “toasterctl doctor” deletes it."
 	}
 	return t.all

@@ -67,9 +67,11 @@ func (e *Engine) checkAgents(ctx context.Context, labels []string) (all []check.
 			f.Message, f.Fix = "is offline: "+strings.Join(offline, ", ")+".", "Bring it online."
 		case len(exclusive) > 0:
 			f.Message = "does not exist: " + strings.Join(exclusive, ", ") + " only take jobs with their label."
-			f.Fix = "Give the targets in targets.toml that label, or set the agent's usage to “Use this node as much as possible”."
+			f.Fix = "Give the targets in targets.toml that label, or set the agent's usage to “Use this node as much as " +
+				"possible”."
 		default:
-			f.Message, f.Fix = "does not exist.", "Prepare one as described in conf/jenkins/README.md and give it the label, or disable the targets in targets.toml."
+			f.Message, f.Fix = "does not exist.", "Prepare one as described in conf/jenkins/README.md and give it the label, "+
+				"or disable the targets in targets.toml."
 		}
 		if idle {
 			free = append(free, label)

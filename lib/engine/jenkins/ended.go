@@ -16,7 +16,8 @@ import (
 var _ engine.Examiner = (*Engine)(nil)
 
 // endedByJenkins is said of a build that its script has not ended.
-const endedByJenkins i18n.Key = "The build service ended this build before its script did: it was restarted, or its agent was lost."
+const endedByJenkins i18n.Key = "The build service ended this build before its script did: it was restarted, or its " +
+	"agent was lost."
 
 // endReasons are the words by which Jenkins's own last lines tell what has ended a build, and what a person is told.
 // The first that is found counts. See hudson.model.AbstractBuild and hudson.tasks.CommandInterpreter.
@@ -24,7 +25,8 @@ var endReasons = []struct {
 	words  string
 	reason i18n.Key
 }{
-	{words: "No space left on device", reason: "A disk of the build service or of its agent is full. The administrator has to free some space."},
+	{words: "No space left on device", reason: "A disk of the build service or of its agent is full. The administrator " +
+		"has to free some space."},
 	{words: "Agent went offline during the build", reason: agentLost},
 	{words: "ChannelClosedException", reason: agentLost},
 	{words: "RequestAbortedException", reason: agentLost},
@@ -39,7 +41,8 @@ var endReasons = []struct {
 	{words: "java.lang.ClassNotFoundException", reason: restarted},
 	{words: "ERROR: Failed to archive artifacts", reason: notArchived},
 	{words: "Build step 'Archive the artifacts'", reason: notArchived},
-	{words: "Unable to produce a script file", reason: "The agent of the build service can't write the build script. The administrator has to check it."},
+	{words: "Unable to produce a script file", reason: "The agent of the build service can't write the build script. " +
+		"The administrator has to check it."},
 	{words: "toaster: this build was ended from outside", reason: "The build was ended on the agent by another process."},
 }
 
@@ -99,7 +102,8 @@ func (e *Engine) whyEnded(ctx context.Context, name string, number int) (i18n.Ke
 }
 
 // ownLines is what Jenkins's lines at the end of a log begin with, those of stack traces included.
-var ownLines = []string{"\tat ", "\t... ", "\tSuppressed", "Caused", "Also:", "FATAL", "ERROR", "java.", "hudson.", "jenkins.", "org.",
+var ownLines = []string{"\tat ", "\t... ", "\tSuppressed", "Caused", "Also:", "FATAL", "ERROR", "java.", "hudson.",
+	"jenkins.", "org.",
 	"Build ", "Agent went", "Finished:", "Archiving", "Skipped", "Terminated", "toaster: this build was"}
 
 // ownOutput leaves out what is before Jenkins's last words: the build's programs may have printed anything.
@@ -107,7 +111,8 @@ func ownOutput(text []byte) []byte {
 	for end := len(text); end > 0; {
 		begin := bytes.LastIndexByte(text[:end-1], '\n') + 1
 		line := string(text[begin:end])
-		if strings.TrimSpace(line) != "" && !slices.ContainsFunc(ownLines, func(own string) bool { return strings.HasPrefix(line, own) }) {
+		if strings.TrimSpace(line) != "" && !slices.ContainsFunc(ownLines,
+			func(own string) bool { return strings.HasPrefix(line, own) }) {
 			return text[end:]
 		}
 		end = begin

@@ -46,7 +46,8 @@ func (h *fixture) loses(how string) {
 	}
 }
 
-// A build that Jenkins has ended is lost, with a true reason; nobody is told that the lines of their own program say why.
+// A build that Jenkins has ended is lost, with a true reason; nobody is told that the lines of their own program say
+// why.
 func TestABuildThatJenkinsEndsIsLost(t *testing.T) {
 	for how, says := range map[string]string{
 		"agent":   "lost the connection to the agent",

@@ -30,10 +30,11 @@ import (
 
 // Options say where a controller is and who toaster is there.
 type Options struct {
-	URL           string        // the controller's base address; a path in it is allowed
-	User          string        // an account of toaster's own
-	Token         string        // its API token
-	Password      string        // its password, where there is no token; slower, because Jenkins hashes it for each request
+	URL   string // the controller's base address; a path in it is allowed
+	User  string // an account of toaster's own
+	Token string // its API token
+	// its password, where there is no token; slower, because Jenkins hashes it for each request
+	Password      string
 	View          string        // the view that shows the jobs; empty: DefaultView
 	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
 	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
@@ -122,7 +123,8 @@ func New(o Options) (*Engine, error) {
 // baseURL reads the controller's address; it ends without a slash.
 func baseURL(s string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimRight(s, "/"))
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" ||
+		u.Fragment != "" {
 		return nil, fmt.Errorf("%q is not the address of a Jenkins, such as \"https://jenkins.example.org/\"", s)
 	}
 	return u, nil

@@ -28,11 +28,13 @@ func TestEngine(t *testing.T) {
 	enginetest.Run(t, enginetest.Fixture{Engine: engineOn(t, s), Wait: time.Minute, Poll: 20 * time.Millisecond})
 }
 
-// Another site: below a path, with TLS, a password, a view that lists by name, a quiet period, and builds on agents only.
+// Another site: below a path, with TLS, a password, a view that lists by name, a quiet period, and builds on agents
+// only.
 func TestEngineElsewhere(t *testing.T) {
 	s := jenkinstest.Start(t, jenkinstest.Options{
 		Prefix: "/ci/jenkins", TLS: true, View: "web-sdk-builds", QuietPeriod: time.Second, Executors: -1,
-		Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"amd64"}, Executors: 2}, {Name: "a2", Labels: []string{"amd64", "arm64"}, Executors: 2}, {Name: "away", Offline: true}},
+		Agents: []jenkinstest.Agent{{Name: "a1", Labels: []string{"amd64"}, Executors: 2},
+			{Name: "a2", Labels: []string{"amd64", "arm64"}, Executors: 2}, {Name: "away", Offline: true}},
 	})
 	e := engineOn(t, s, func(o *jenkins.Options) { o.Token, o.Password = "", "toaster-password" })
 	enginetest.Run(t, enginetest.Fixture{Engine: e, Wait: time.Minute, Poll: 20 * time.Millisecond})

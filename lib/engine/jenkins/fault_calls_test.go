@@ -28,7 +28,8 @@ var sick = []struct {
 	{"is starting", func(s *jenkinstest.Server) { s.Pause(jenkinstest.Starting) }, []apperr.Kind{apperr.Unavailable}},
 	{"HTML", (*jenkinstest.Server).HTML, []apperr.Kind{apperr.Internal, apperr.Unavailable}},
 	{"a page to log in", (*jenkinstest.Server).LoginRedirect, []apperr.Kind{apperr.PermissionDenied}},
-	{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") }, []apperr.Kind{apperr.PermissionDenied}},
+	{"a wrong token", func(s *jenkinstest.Server) { s.SetToken("toaster", "another") },
+		[]apperr.Kind{apperr.PermissionDenied}},
 }
 
 // calls are all calls of an engine that ask the controller, on a job that is there and has one finished build.
@@ -60,7 +61,8 @@ func calls(e *jenkins.Engine, name string, queued engine.Ticket) map[string]func
 func withBuild(t *testing.T, s *jenkinstest.Server) (*jenkins.Engine, string, engine.Ticket) {
 	t.Helper()
 	e, name := engineOn(t, s, patient), "job"
-	job := engine.Job{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"), TimeLimit: time.Minute}
+	job := engine.Job{Name: name, Description: "a test", Script: []byte("mkdir dist; echo image >dist/image\n"),
+		TimeLimit: time.Minute}
 	if err := e.Create(t.Context(), job); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +126,8 @@ func TestACutOffAnswerIsNoAnswer(t *testing.T) {
 }
 
 func TestAMomentOfUnauthorisedIsWaitedFor(t *testing.T) {
-	for _, what := range []string{"Create", "SetEnabled", "Start", "Stop", "Status", "Status of two", "Trace", "Log", "Artifacts", "Open", "Remove"} {
+	for _, what := range []string{"Create", "SetEnabled", "Start", "Stop", "Status", "Status of two", "Trace", "Log",
+		"Artifacts", "Open", "Remove"} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			s := jenkinstest.Start(t, quick())

@@ -71,7 +71,8 @@ func TestAJobDeletedByHand(t *testing.T) {
 
 func TestAJobEditedByHand(t *testing.T) {
 	for name, config := range map[string]string{
-		"it wants parameters": "<project><description>(toaster job NAME)</description><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions/></hudson.model.ParametersDefinitionProperty></properties></project>",
+		"it wants parameters": "<project><description>(toaster job " +
+			"NAME)</description><properties><hudson.model.ParametersDefinitionProperty><parameterDefinitions/></hudson.model.ParametersDefinitionProperty></properties></project>",
 		"it is another's now": "<project><description>mine</description><builders><hudson.tasks.Shell><command>true</command></hudson.tasks.Shell></builders></project>",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"toaster.do/lib/engine/jenkins/jenkinstest"
 )
 
-// whole are calls of an engine whose answers are complete where there is no error, on a job with one finished build that left
-// one file.
+// whole are calls of an engine whose answers are complete where there is no error, on a job with one finished build
+// that left one file.
 func whole(e *jenkins.Engine, name string, ticket engine.Ticket) map[string]func(context.Context) error {
 	all := calls(e, name, ticket)
 	lacks := func(ok bool, err error, what string, got any) error {
@@ -44,8 +44,8 @@ func whole(e *jenkins.Engine, name string, ticket engine.Ticket) map[string]func
 	return all
 }
 
-// A call in whose middle the controller goes away says so, and works again when the controller is back. What is there is
-// never said to be missing.
+// A call in whose middle the controller goes away says so, and works again when the controller is back. What is there
+// is never said to be missing.
 func TestTheControllerGoesAwayInTheMiddleOfACall(t *testing.T) {
 	back := func(s *jenkinstest.Server) func() { return func() { s.StartAgain() } }
 	interruptions := map[string]func(*jenkinstest.Server) func(){

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A page waits for the controller once at most: a second question to one that says nothing would keep its reader waiting
-// twice as long.
+// A page waits for the controller once at most: a second question to one that says nothing would keep its reader
+// waiting twice as long.
 func TestAPageAsksASilentControllerOnce(t *testing.T) {
 	h := newFixture(t, quick())
 	h.engine.script = "sleep 600"

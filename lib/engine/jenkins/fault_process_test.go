@@ -39,7 +39,8 @@ func TestErrand(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := openDB(t, e.Database)
-	h := &fixture{T: t, db: db, Service: service(t, db, &scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
+	h := &fixture{T: t, db: db, Service: service(t, db,
+		&scripted{Engine: engine, script: e.Script, label: e.Label, ran: e.Ran})}
 	if h.ann, err = h.db.UserByEmail(t.Context(), "ann@example.org"); err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +59,8 @@ func TestErrand(t *testing.T) {
 	}
 }
 
-// runs does an errand in a process, which is killed at its n-th request, before or after that was obeyed. It reports whether
-// it was.
+// runs does an errand in a process, which is killed at its n-th request, before or after that was obeyed. It reports
+// whether it was.
 func (h *fixture) runs(do, job string, n int, obeyed bool) bool {
 	h.Helper()
 	text, err := json.Marshal(errand{h.database, h.controller.URL, h.engine.ran, h.engine.script, h.engine.label, do, job})
@@ -112,7 +113,8 @@ func TestAProcessKilledAtEachRequest(t *testing.T) {
 		{"stop", "sleep 600", "", "running", func(h *fixture, job *store.Job) { h.settles(job, "aborted", 1) }},
 		{"stop", "true", "nobody-has-it", "queued", func(h *fixture, job *store.Job) { h.settles(job, "aborted", 0) }},
 		{"remove", "sleep 600", "", "running", func(h *fixture, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
-		{"remove", "true", "nobody-has-it", "queued", func(h *fixture, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
+		{"remove", "true", "nobody-has-it", "queued",
+			func(h *fixture, job *store.Job) { h.quiets(); h.gone(job.EngineName) }},
 	} {
 		for _, obeyed := range []bool{false, true} {
 			name := c.do + " " + c.before + map[bool]string{false: ", before", true: ", after"}[obeyed]

@@ -102,8 +102,8 @@ func (h *fixture) gone(name string) {
 	}
 }
 
-// lostAnswers are the ways in which the answer of a call is lost: before or after it was obeyed, by a cut connection, a restart or
-// a crash.
+// lostAnswers are the ways in which the answer of a call is lost: before or after it was obeyed, by a cut connection, a
+// restart or a crash.
 var lostAnswers = []struct {
 	name string
 	lose func(s *jenkinstest.Server, method, pattern string)
@@ -114,9 +114,18 @@ var lostAnswers = []struct {
 		s.Answer(method, pattern, http.StatusInternalServerError, "<html><body>Oops!</body></html>")
 	}},
 	{"obeyed, but 500", (*jenkinstest.Server).Fail},
-	{"restart before", func(s *jenkinstest.Server, method, pattern string) { restartAt(s, method, pattern, false, s.Restart) }},
-	{"restart after", func(s *jenkinstest.Server, method, pattern string) { restartAt(s, method, pattern, true, s.Restart) }},
-	{"crash before", func(s *jenkinstest.Server, method, pattern string) { restartAt(s, method, pattern, false, crash(s)) }},
+	{"restart before", func(s *jenkinstest.Server, method,
+		pattern string) {
+		restartAt(s, method, pattern, false, s.Restart)
+	}},
+	{"restart after", func(s *jenkinstest.Server, method,
+		pattern string) {
+		restartAt(s, method, pattern, true, s.Restart)
+	}},
+	{"crash before", func(s *jenkinstest.Server, method,
+		pattern string) {
+		restartAt(s, method, pattern, false, crash(s))
+	}},
 	{"crash after", func(s *jenkinstest.Server, method, pattern string) { restartAt(s, method, pattern, true, crash(s)) }},
 }
 
@@ -156,7 +165,8 @@ func TestAStartThatGetsNoAnswer(t *testing.T) {
 			l.lose(h.controller, "POST", "^/job/[^/]+/build$")
 			job := h.add()
 			h.starts(job)
-			time.Sleep(60 * time.Millisecond) // in a moment a start that was obeyed has become a build; nobody asks again earlier than after 15 s
+			// in a moment a start that was obeyed has become a build; nobody asks again earlier than after 15 s
+			time.Sleep(60 * time.Millisecond)
 			if ended := h.ended(job); ended != "succeeded" && l.name == "restart after" {
 				h.settles(job, "lost, succeeded", len(h.ran())) // the restart ended it, perhaps before its script's first line
 				return
@@ -203,7 +213,8 @@ func TestAStopOfWhatWaitsThatGetsNoAnswer(t *testing.T) {
 }
 
 func TestARemovalThatGetsNoAnswer(t *testing.T) {
-	for call, pattern := range map[string]string{"stop": "^/job/[^/]+/1/stop$", "wipe": "^/job/[^/]+/doWipeOutWorkspace$", "delete": "^/job/[^/]+/doDelete$"} {
+	for call, pattern := range map[string]string{"stop": "^/job/[^/]+/1/stop$", "wipe": "^/job/[^/]+/doWipeOutWorkspace$",
+		"delete": "^/job/[^/]+/doDelete$"} {
 		for _, l := range lostAnswers {
 			t.Run(call+": "+l.name, func(t *testing.T) {
 				t.Parallel()
@@ -283,7 +294,8 @@ func TestAWrongTokenIsForTheAdministrator(t *testing.T) {
 	_, err = h.engine.Status(t.Context(), job.EngineName)
 	f := apperr.Of(err)
 	for _, told := range []string{f.Message.String(), f.Advice.String(), page.Last.Reason.String()} {
-		if strings.Contains(strings.ToLower(told), "token") || strings.Contains(told, "toaster-token") || strings.Contains(told, "401") {
+		if strings.Contains(strings.ToLower(told), "token") || strings.Contains(told, "toaster-token") ||
+			strings.Contains(told, "401") {
 			t.Errorf("a person is told %q", told)
 		}
 	}

@@ -17,8 +17,8 @@ const (
 	length = 5 * time.Second
 )
 
-// Several programs at once start builds, look at pages and sync, while the controller restarts, crashes, fails and loses
-// answers. Afterwards every build that was asked for has had exactly one build in Jenkins.
+// Several programs at once start builds, look at pages and sync, while the controller restarts, crashes, fails and
+// loses answers. Afterwards every build that was asked for has had exactly one build in Jenkins.
 func TestAStorm(t *testing.T) {
 	for name, crashes := range map[string]bool{"restarts": false, "crashes": true} {
 		t.Run(name, func(t *testing.T) {
@@ -69,7 +69,8 @@ func (h *fixture) program(jobs []*store.Job, stop chan struct{}) {
 // trouble lets the controller fail in one way after the other.
 func (h *fixture) trouble(length time.Duration, crashes bool) {
 	lose := []func(method, pattern string){h.controller.DropAnswer, h.controller.DropRequest, h.controller.Fail}
-	away := []func(){h.controller.Hang, h.controller.HalfJSON, h.controller.Unavailable, h.controller.Unauthorised, h.controller.Down, func() {}, func() {}}
+	away := []func(){h.controller.Hang, h.controller.HalfJSON, h.controller.Unavailable, h.controller.Unauthorised,
+		h.controller.Down, func() {}, func() {}}
 	for end := time.Now().Add(length); time.Now().Before(end); {
 		lose[rand.IntN(len(lose))]("POST", "/(build|createItem|config.xml)$")
 		switch n := rand.IntN(10); {
@@ -101,8 +102,8 @@ func (h *fixture) rests() {
 	}
 }
 
-// accounted checks that each of a job's builds has its own build in Jenkins, and that there are no others but those that a
-// crash took.
+// accounted checks that each of a job's builds has its own build in Jenkins, and that there are no others but those
+// that a crash took.
 func (h *fixture) accounted(job *store.Job) {
 	h.Helper()
 	builds, err := h.Builds(h.Context(), h.ann.ID, job.ID)
@@ -113,7 +114,8 @@ func (h *fixture) accounted(job *store.Job) {
 	ours := map[int]bool{}
 	for _, b := range builds {
 		words = append(words, fmt.Sprintf("%d is %d %s", b.Number, b.EngineNumber, b.State))
-		if b.State != store.Succeeded && b.State != store.Failed && b.State != store.Lost || b.EngineNumber == 0 || ours[b.EngineNumber] {
+		if b.State != store.Succeeded && b.State != store.Failed && b.State != store.Lost || b.EngineNumber == 0 ||
+			ours[b.EngineNumber] {
 			h.Errorf("build %d is %s and number %d in Jenkins: %s", b.Number, b.State, b.EngineNumber, b.Reason)
 		}
 		ours[b.EngineNumber] = true

@@ -21,7 +21,8 @@ import (
 	"toaster.do/lib/target"
 )
 
-// fixture is a service with a real database, on an engine whose controller can be made to fail. Its clock can be turned.
+// fixture is a service with a real database, on an engine whose controller can be made to fail. Its clock can be
+// turned.
 type fixture struct {
 	*testing.T
 	*jobs.Service
@@ -33,8 +34,8 @@ type fixture struct {
 	ahead      atomic.Int64
 }
 
-// scripted is the engine with a short script instead of the one that makes an image. Each of its builds leaves a line in
-// ran.
+// scripted is the engine with a short script instead of the one that makes an image. Each of its builds leaves a line
+// in ran.
 type scripted struct {
 	*jenkins.Engine
 	script, label, ran string
@@ -67,7 +68,8 @@ func newFixture(t *testing.T, opt jenkinstest.Options) *fixture {
 	h.db = openDB(t, path)
 	h.Service = service(t, h.db, h.engine)
 	h.Now = func() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())).UTC() }
-	h.ann = &store.User{Email: "ann@example.org", Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-", MaxJobs: -1, CreatedAt: h.Now()}
+	h.ann = &store.User{Email: "ann@example.org", Name: "Ann", Role: store.RoleUser, State: store.Active, Password: "-",
+		MaxJobs: -1, CreatedAt: h.Now()}
 	if err := h.db.AddUser(t.Context(), h.ann); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,8 @@ func service(t *testing.T, db *store.DB, e engine.Engine) *jobs.Service {
 	return jobs.New(jobs.Service{
 		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: e, Now: time.Now, Logger: quietly},
 		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
-		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
+		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20,
+			Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 	})
 }
 
@@ -121,7 +124,8 @@ func (h *fixture) falls(name string, fault func(*jenkinstest.Server)) {
 // add makes a job; what its builds do is the engine's script.
 func (h *fixture) add() *store.Job {
 	h.Helper()
-	job, err := h.Add(h.Context(), h.ann, jobs.Submission{Target: "rootfs_amd64_bookworm", Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
+	job, err := h.Add(h.Context(), h.ann, jobs.Submission{Target: "rootfs_amd64_bookworm",
+		Dockerfile: []byte("FROM debian:bookworm\nRUN true\n")})
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -184,7 +188,8 @@ func (h *fixture) ended(job *store.Job) string {
 	}
 }
 
-// settles checks that after a few more syncs nothing has changed: the builds are as wanted, and so many scripts have run.
+// settles checks that after a few more syncs nothing has changed: the builds are as wanted, and so many scripts have
+// run.
 func (h *fixture) settles(job *store.Job, wanted string, ran int) {
 	h.Helper()
 	h.becomes(job, wanted)

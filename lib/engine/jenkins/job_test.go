@@ -101,7 +101,8 @@ func TestANameInOtherCaseReachesNoJob(t *testing.T) {
 	must(t, err)
 	until(t, func() bool { return len(status(t, e, "demo").Builds) == 1 })
 	for what, err := range map[string]error{
-		"Stop": e.Stop(t.Context(), "Demo", 1), "Stop what waits": e.Stop(t.Context(), "Demo", 0), "SetEnabled": e.SetEnabled(t.Context(), "Demo", false),
+		"Stop": e.Stop(t.Context(), "Demo", 1), "Stop what waits": e.Stop(t.Context(), "Demo", 0),
+		"SetEnabled": e.SetEnabled(t.Context(), "Demo", false),
 	} {
 		if apperr.KindOf(err) != apperr.NotFound {
 			t.Errorf("%s: %v", what, err)
@@ -138,14 +139,16 @@ func TestAJobWhoseDescriptionWasEditedIsStillOurs(t *testing.T) {
 	s := jenkinstest.Start(t, jenkinstest.Options{})
 	e := engineOn(t, s)
 	must(t, e.Create(t.Context(), simple("demo", "true")))
-	edited := strings.Replace(admin(t, s, "GET", "/job/demo/config.xml", ""), "(toaster job demo)</description>", "edited</description>", 1)
+	edited := strings.Replace(admin(t, s, "GET", "/job/demo/config.xml", ""), "(toaster job demo)</description>",
+		"edited</description>", 1)
 	admin(t, s, "POST", "/job/demo/config.xml", edited)
 	if text := admin(t, s, "GET", "/job/demo/api/json?tree=description", ""); strings.Contains(text, "toaster job") {
 		t.Fatalf("it was not edited: %s", text)
 	}
 	status(t, e, "demo")
 	must(t, e.Create(t.Context(), simple("demo", "echo two")))
-	if text := admin(t, s, "GET", "/job/demo/api/json?tree=description", ""); !strings.Contains(text, "(toaster job demo)") {
+	if text := admin(t, s, "GET", "/job/demo/api/json?tree=description", ""); !strings.Contains(text,
+		"(toaster job demo)") {
 		t.Errorf("it is not put right: %s", text)
 	}
 	must(t, e.Remove(t.Context(), "demo"))
@@ -247,7 +250,8 @@ func TestARemovedJobLeavesNoWorkspace(t *testing.T) {
 	asked(s)
 	must(t, e.Remove(t.Context(), "demo"))
 	got := asked(s)
-	for _, want := range []string{"POST /queue/cancelItem", "POST /job/demo/1/stop", "POST /job/demo/doWipeOutWorkspace", "POST /job/demo/doDelete"} {
+	for _, want := range []string{"POST /queue/cancelItem", "POST /job/demo/1/stop", "POST /job/demo/doWipeOutWorkspace",
+		"POST /job/demo/doDelete"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("it didn't ask %q, but %q", want, got)
 		}
@@ -276,7 +280,8 @@ func TestWhatBecameOfAStart(t *testing.T) {
 		name   string
 		ticket engine.Ticket
 		state  engine.State
-	}{{"demo", second, engine.Aborted}, {"demo", "999", engine.Lost}, {"other", ticket, engine.Lost}, {"demo", "../x", engine.Lost}, {"demo", "", engine.Lost}} {
+	}{{"demo", second, engine.Aborted}, {"demo", "999", engine.Lost}, {"other", ticket, engine.Lost},
+		{"demo", "../x", engine.Lost}, {"demo", "", engine.Lost}} {
 		if state, _, err := e.Trace(t.Context(), c.name, c.ticket); err != nil || state != c.state {
 			t.Errorf("%s, %s: %s, %v", c.name, c.ticket, state, err)
 		}

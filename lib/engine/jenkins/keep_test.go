@@ -52,12 +52,14 @@ func TestTheLastGoodImageOutlivesFailures(t *testing.T) {
 		t.Errorf("Jenkins has the images of %v", got)
 	}
 	all, err := h.engine.Status(t.Context(), job.EngineName)
-	if builds := all[job.EngineName].Builds; err != nil || len(builds) != 2 || builds[0].Number != 5 || builds[1].Number != 1 {
+	if builds := all[job.EngineName].Builds; err != nil || len(builds) != 2 || builds[0].Number != 5 ||
+		builds[1].Number != 1 {
 		t.Errorf("Jenkins has %+v, %v", builds, err)
 	}
 }
 
-// A kept build is kept in Jenkins, too: also when toaster can't say so at once, and when somebody keeps it there by hand.
+// A kept build is kept in Jenkins, too: also when toaster can't say so at once, and when somebody keeps it there by
+// hand.
 func TestAKeptBuildIsKeptInJenkins(t *testing.T) {
 	t.Parallel()
 	h := newFixture(t, quick())

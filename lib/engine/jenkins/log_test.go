@@ -13,7 +13,8 @@ import (
 	"toaster.do/lib/engine"
 )
 
-// note is a hidden note of Jenkins's in a log (hudson.console.ConsoleNote): its pages make links of it, its text leaves it out.
+// note is a hidden note of Jenkins's in a log (hudson.console.ConsoleNote): its pages make links of it, its text leaves
+// it out.
 const note = "\x1b[8mha:////4Abcdefghijklmnopqrstuvwxyz0123456789+/ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyzAAAA=\x1b[0m"
 
 // raw is a log as Jenkins keeps it in a file.
@@ -87,19 +88,25 @@ func TestALogIsReadInPartsExactly(t *testing.T) {
 	}
 	head := note + "Started by user " + note + "toaster\nRunning as SYSTEM\n"
 	for name, log := range map[string]string{
-		"short":              head + "hello\n",
-		"empty":              "",
-		"no line end":        "hello",
-		"plain":              head + lines(30000, func(i int) string { return fmt.Sprintf("line %034d\n", i) }),
-		"UTF-8":              lines(30000, func(i int) string { return fmt.Sprintf("größe 烤面包机 %d\n", i) }),
-		"Latin-1":            lines(40000, func(i int) string { return fmt.Sprintf("gr\xf6\xdfe %d\n", i) }),
-		"CR LF":              lines(40000, func(i int) string { return fmt.Sprintf("line %d\r\n", i) }),
-		"some CR LF":         lines(40000, func(i int) string { return fmt.Sprintf("line %d%s\n", i, strings.Repeat("\r", i%7/6)) }),
-		"CR":                 lines(100000, func(i int) string { return fmt.Sprintf("%d %%\r", i) }),
-		"notes everywhere":   lines(20000, func(i int) string { return fmt.Sprintf("%sline %s%d\n", note, note, i) }),
-		"notes now and then": lines(60000, func(i int) string { return strings.Repeat(note, i%1000/999) + fmt.Sprintf("line %d\n", i) }),
-		"one long line":      lines(150000, func(i int) string { return fmt.Sprintf("%d,", i) }),
-		"bytes":              lines(200000, func(i int) string { return string([]byte{byte(i), byte(i >> 8), byte(i * 7)}) }),
+		"short":       head + "hello\n",
+		"empty":       "",
+		"no line end": "hello",
+		"plain":       head + lines(30000, func(i int) string { return fmt.Sprintf("line %034d\n", i) }),
+		"UTF-8":       lines(30000, func(i int) string { return fmt.Sprintf("größe 烤面包机 %d\n", i) }),
+		"Latin-1":     lines(40000, func(i int) string { return fmt.Sprintf("gr\xf6\xdfe %d\n", i) }),
+		"CR LF":       lines(40000, func(i int) string { return fmt.Sprintf("line %d\r\n", i) }),
+		"some CR LF": lines(40000, func(i int) string {
+			return fmt.Sprintf("line %d%s\n", i,
+				strings.Repeat("\r", i%7/6))
+		}),
+		"CR":               lines(100000, func(i int) string { return fmt.Sprintf("%d %%\r", i) }),
+		"notes everywhere": lines(20000, func(i int) string { return fmt.Sprintf("%sline %s%d\n", note, note, i) }),
+		"notes now and then": lines(60000, func(i int) string {
+			return strings.Repeat(note,
+				i%1000/999) + fmt.Sprintf("line %d\n", i)
+		}),
+		"one long line": lines(150000, func(i int) string { return fmt.Sprintf("%d,", i) }),
+		"bytes":         lines(200000, func(i int) string { return string([]byte{byte(i), byte(i >> 8), byte(i * 7)}) }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := serve(t, (&raw{bytes: []byte(log)}).ServeHTTP)
@@ -120,7 +127,8 @@ func differ(a, b string) int {
 	return min(len(a), len(b))
 }
 
-// Where a text is the same again and again nobody can tell where its notes are. Nothing may be missing, or repeat for ever.
+// Where a text is the same again and again nobody can tell where its notes are. Nothing may be missing, or repeat for
+// ever.
 func TestALogOfTheSameLineLosesNothing(t *testing.T) {
 	for _, line := range []string{"\n", "same\n", "same\r\n", note + "same\n", "\r"} {
 		log := strings.Repeat(line, 1_000_000/len(line)) + "last\n"
@@ -140,7 +148,8 @@ func TestALogThatGrowsAndOneAskedPastItsEnd(t *testing.T) {
 	if err != nil || string(c.Text) != "first\n" || !c.More {
 		t.Fatalf("%+v, %v", c, err)
 	}
-	if end, err := e.Log(t.Context(), "demo", 1, c.Next); err != nil || len(end.Text) > 0 || end.Next != c.Next || !end.More {
+	if end, err := e.Log(t.Context(), "demo", 1, c.Next); err != nil || len(end.Text) > 0 || end.Next != c.Next ||
+		!end.More {
 		t.Errorf("at the end: %+v, %v", end, err)
 	}
 	l.bytes, l.running = append(l.bytes, "ond\n"...), false

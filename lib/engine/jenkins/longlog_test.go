@@ -142,7 +142,8 @@ func TestALongLogIsWholePartByPart(t *testing.T) {
 		c = next
 		all.Write(c.Text)
 	}
-	if n := strings.Count(all.String(), " of a log that is long enough\n"); n != 60000 || !strings.Contains(all.String(), "first\nno ") {
+	if n := strings.Count(all.String(), " of a log that is long enough\n"); n != 60000 ||
+		!strings.Contains(all.String(), "first\nno ") {
 		t.Errorf("%d lines of 60000", n)
 	}
 }

@@ -16,7 +16,8 @@ import (
 // remembers lets the fixture's programs remember together, as a real site's do.
 func (h *fixture) remembers() {
 	outages := &reconcile.OutageStore{Store: h.db, Now: h.Now, Logger: quietly}
-	h.engine.Engine = engineOn(h.T, h.controller, patient, func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
+	h.engine.Engine = engineOn(h.T, h.controller, patient,
+		func(o *jenkins.Options) { o.Outages, o.Call = outages, 900*time.Millisecond })
 }
 
 // opened is what a job's page, a build's and the list say of its newest build.
@@ -41,7 +42,8 @@ func (h *fixture) opened(job *store.Job) (reasons []string) {
 	return []string{j.Last.Why().String(), b.Why().String(), list.Jobs[0].Last.Why().String(), all[0].Why().String()}
 }
 
-// While Jenkins is unavailable each page says so, since when, and what becomes of the build; one question tells all of them.
+// While Jenkins is unavailable each page says so, since when, and what becomes of the build; one question tells all of
+// them.
 func TestPagesSayThatJenkinsIsAway(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -9,10 +9,11 @@ import (
 	"toaster.do/lib/engine/jenkins"
 )
 
-// TestRealController runs the suite on a controller: “make test-jenkins”. It needs two free executors that take jobs without
-// a label, and the permissions that conf/jenkins/README.md lists.
+// TestRealController runs the suite on a controller: “make test-jenkins”. It needs two free executors that take jobs
+// without a label, and the permissions that conf/jenkins/README.md lists.
 func TestRealController(t *testing.T) {
-	o := jenkins.Options{URL: os.Getenv("JENKINS_URL"), User: os.Getenv("JENKINS_USER"), Token: os.Getenv("JENKINS_TOKEN"), CA: os.Getenv("JENKINS_CA")}
+	o := jenkins.Options{URL: os.Getenv("JENKINS_URL"), User: os.Getenv("JENKINS_USER"), Token: os.Getenv("JENKINS_TOKEN"),
+		CA: os.Getenv("JENKINS_CA")}
 	if o.URL == "" {
 		t.Skip("JENKINS_URL names no controller")
 	}

@@ -258,24 +258,29 @@ func (r controlFilter) Read(p []byte) (int, error) {
 }
 
 // GetJSON asks for the api/json of an endpoint.
-func (r *requester) GetJSON(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
+func (r *requester) GetJSON(ctx context.Context, endpoint string, response any,
+	query map[string]string) (*http.Response, error) {
 	c := call{method: http.MethodGet, path: strings.TrimRight(endpoint, "/") + "/api/json", query: queryValues(query)}
 	return r.doDecode(ctx, c, unwrap(response))
 }
 
 // Get asks for an endpoint as it is.
-func (r *requester) Get(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
+func (r *requester) Get(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response,
+	error) {
 	return r.doDecode(ctx, call{method: http.MethodGet, path: endpoint, query: queryValues(query)}, unwrap(response))
 }
 
 // GetXML is Get: the only answers in XML are config.xml's, which gojenkins takes as text.
-func (r *requester) GetXML(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response, error) {
+func (r *requester) GetXML(ctx context.Context, endpoint string, response any, query map[string]string) (*http.Response,
+	error) {
 	return r.Get(ctx, endpoint, response, query)
 }
 
 // Post posts a form.
-func (r *requester) Post(ctx context.Context, endpoint string, payload io.Reader, response any, query map[string]string) (*http.Response, error) {
-	c := call{method: http.MethodPost, path: endpoint, query: queryValues(query), kind: "application/x-www-form-urlencoded"}
+func (r *requester) Post(ctx context.Context, endpoint string, payload io.Reader, response any,
+	query map[string]string) (*http.Response, error) {
+	c := call{method: http.MethodPost, path: endpoint, query: queryValues(query),
+		kind: "application/x-www-form-urlencoded"}
 	if payload != nil {
 		var err error
 		if c.body, err = io.ReadAll(payload); err != nil {
@@ -287,19 +292,22 @@ func (r *requester) Post(ctx context.Context, endpoint string, payload io.Reader
 }
 
 // PostXML posts XML.
-func (r *requester) PostXML(ctx context.Context, endpoint string, xml string, _ any, query map[string]string) (*http.Response, error) {
+func (r *requester) PostXML(ctx context.Context, endpoint string, xml string, _ any,
+	query map[string]string) (*http.Response, error) {
 	c := call{method: http.MethodPost, path: endpoint, query: queryValues(query),
 		body: []byte(xml), kind: "application/xml; charset=utf-8"}
 	return r.doDecode(ctx, c, nil)
 }
 
 // PostJSON posts a form to an endpoint's api/json.
-func (r *requester) PostJSON(ctx context.Context, endpoint string, payload io.Reader, response any, query map[string]string) (*http.Response, error) {
+func (r *requester) PostJSON(ctx context.Context, endpoint string, payload io.Reader, response any,
+	query map[string]string) (*http.Response, error) {
 	return r.Post(ctx, strings.TrimRight(endpoint, "/")+"/api/json", payload, response, query)
 }
 
 // PostFiles is for builds with file parameters, which toaster's jobs don't have.
-func (r *requester) PostFiles(context.Context, string, io.Reader, any, map[string]string, []string) (*http.Response, error) {
+func (r *requester) PostFiles(context.Context, string, io.Reader, any, map[string]string, []string) (*http.Response,
+	error) {
 	return nil, apperr.New(apperr.Internal, "toaster sends no files to Jenkins.", "")
 }
 

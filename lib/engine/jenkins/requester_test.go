@@ -28,7 +28,8 @@ func serve(t testing.TB, h http.HandlerFunc, change ...func(*Options)) *Engine {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	o := Options{URL: s.URL, User: "toaster", Token: "secret", Call: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)}
+	o := Options{URL: s.URL, User: "toaster", Token: "secret", Call: 5 * time.Second,
+		Logger: slog.New(slog.DiscardHandler)}
 	for _, f := range change {
 		f(&o)
 	}
@@ -63,23 +64,36 @@ func TestWhatJenkinsSaysHasAKindAndASentence(t *testing.T) {
 		message string // for the person
 		log     string // for the administrator
 	}{
-		"J, unknown job":          {page(404, "HTTP ERROR 404 Not Found"), apperr.NotFound, "has no such job", ""},
-		"E, name taken":           {page(400, "Error", "X-Error", "A job already exists with the name  demo "), apperr.AlreadyExists, "another job with this name", "already exists"},
-		"E, anything else":        {page(400, "Error", "X-Error", "No mode given"), apperr.Internal, "failed", "No mode given"},
-		"O":                       {page(500, "Oops! A problem occurred. Logging ID=f8add986"), apperr.Internal, "failed", "Logging ID=f8add986"},
-		"O, disabled":             {page(409, "Oops!"), apperr.FailedPrecondition, "disabled", "409"},
-		"D":                       {page(403, "Access Denied toaster is missing the Job/Build permission", "X-Required-Permission", "hudson.model.Item.Build"), apperr.PermissionDenied, "doesn't allow", "missing the Job/Build permission"},
-		"J, no crumb":             {page(403, "No valid crumb was included in the request"), apperr.PermissionDenied, "doesn't allow", "No valid crumb"},
-		"anonymous":               {page(403, "Authentication required", "X-You-Are-Authenticated-As", "anonymous"), apperr.PermissionDenied, "doesn't allow", "Authentication required"},
-		"a wrong token":           {page(401, "Invalid password/token for user: toaster"), apperr.PermissionDenied, "doesn't accept this site's account", "Invalid password/token"},
-		"cancel without Cancel":   {page(422, "Oops!"), apperr.PermissionDenied, "doesn't allow", "422"},
-		"restarting":              {page(503, "Please wait while Jenkins is restarting"), apperr.Unavailable, "is restarting", "503"},
-		"starting":                {page(503, "Please wait while Jenkins is getting ready to work"), apperr.Unavailable, "is starting", "503"},
+		"J, unknown job": {page(404, "HTTP ERROR 404 Not Found"), apperr.NotFound, "has no such job", ""},
+		"E, name taken": {page(400, "Error", "X-Error", "A job already exists with the name  demo "),
+			apperr.AlreadyExists, "another job with this name", "already exists"},
+		"E, anything else": {page(400, "Error", "X-Error", "No mode given"), apperr.Internal, "failed",
+			"No mode given"},
+		"O": {page(500, "Oops! A problem occurred. Logging ID=f8add986"), apperr.Internal, "failed",
+			"Logging ID=f8add986"},
+		"O, disabled": {page(409, "Oops!"), apperr.FailedPrecondition, "disabled", "409"},
+		"D": {page(403, "Access Denied toaster is missing the Job/Build permission",
+			"X-Required-Permission", "hudson.model.Item.Build"), apperr.PermissionDenied, "doesn't allow",
+			"missing the Job/Build permission"},
+		"J, no crumb": {page(403, "No valid crumb was included in the request"), apperr.PermissionDenied,
+			"doesn't allow", "No valid crumb"},
+		"anonymous": {page(403, "Authentication required", "X-You-Are-Authenticated-As", "anonymous"),
+			apperr.PermissionDenied, "doesn't allow", "Authentication required"},
+		"a wrong token": {page(401, "Invalid password/token for user: toaster"), apperr.PermissionDenied,
+			"doesn't accept this site's account", "Invalid password/token"},
+		"cancel without Cancel": {page(422, "Oops!"), apperr.PermissionDenied, "doesn't allow", "422"},
+		"restarting": {page(503, "Please wait while Jenkins is restarting"), apperr.Unavailable, "is restarting",
+			"503"},
+		"starting": {page(503, "Please wait while Jenkins is getting ready to work"), apperr.Unavailable,
+			"is starting", "503"},
 		"a proxy without Jenkins": {page(502, "Bad Gateway"), apperr.Unavailable, "unavailable", "502"},
 		"a proxy that lost it":    {page(504, "Gateway Time-out"), apperr.Unavailable, "unavailable", "504"},
-		"a page to log in":        {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"), apperr.PermissionDenied, "requires this site to log in", "sso.example"},
-		"to another address":      {page(301, "", "Location", "https://jenkins.example/"), apperr.Internal, "to another address", "https://jenkins.example/"},
-		"a page instead of JSON":  {page(200, "Welcome to nginx!"), apperr.Internal, "page instead of data", "Welcome to nginx!"},
+		"a page to log in": {page(302, "", "Location", "https://sso.example/login?from=%2Fjob%2Fdemo"),
+			apperr.PermissionDenied, "requires this site to log in", "sso.example"},
+		"to another address": {page(301, "", "Location", "https://jenkins.example/"), apperr.Internal,
+			"to another address", "https://jenkins.example/"},
+		"a page instead of JSON": {page(200, "Welcome to nginx!"), apperr.Internal, "page instead of data",
+			"Welcome to nginx!"},
 		"half a JSON": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json;charset=utf-8")
 			io.WriteString(w, `{"name":"demo","builds":[{"numb`)
@@ -117,7 +131,8 @@ func TestJenkinsThatIsDownOrSilent(t *testing.T) {
 		t.Fatal(err)
 	}
 	// It accepts and says nothing.
-	if _, err := e.Start(t.Context(), "demo"); apperr.KindOf(err) != apperr.Unavailable || !strings.Contains(err.Error(), "in time") {
+	if _, err := e.Start(t.Context(), "demo"); apperr.KindOf(err) != apperr.Unavailable ||
+		!strings.Contains(err.Error(), "in time") {
 		t.Errorf("silent: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -126,7 +141,8 @@ func TestJenkinsThatIsDownOrSilent(t *testing.T) {
 		t.Errorf("given up: %v", err)
 	}
 	l.Close()
-	if _, err := e.Start(t.Context(), "demo"); apperr.KindOf(err) != apperr.Unavailable || !strings.Contains(err.Error(), "can't be reached") {
+	if _, err := e.Start(t.Context(), "demo"); apperr.KindOf(err) != apperr.Unavailable ||
+		!strings.Contains(err.Error(), "can't be reached") {
 		t.Errorf("down: %v", err)
 	}
 	if h := e.Health(t.Context()); h.Reachable || h.Message.IsZero() {
@@ -286,7 +302,8 @@ func TestOwnAuthority(t *testing.T) {
 		}
 	}
 	for _, o := range []Options{
-		{URL: "jenkins", User: "u", Token: "t"}, {URL: "https://u:p@jenkins/", User: "u", Token: "t"}, {URL: "https://jenkins", User: "u"},
+		{URL: "jenkins", User: "u", Token: "t"}, {URL: "https://u:p@jenkins/", User: "u", Token: "t"},
+		{URL: "https://jenkins", User: "u"},
 		{URL: "https://jenkins", Token: "t"}, {URL: "https://jenkins", User: "u", Token: "t", CA: "none.pem"},
 	} {
 		if _, err := New(o); err == nil {
@@ -306,14 +323,16 @@ func TestAnEndlessAnswerIsGivenUp(t *testing.T) {
 			}
 		}
 	}, func(o *Options) { o.Call = time.Minute })
-	if _, err := e.Status(t.Context(), "a", "b"); apperr.KindOf(err) != apperr.Internal || !strings.Contains(err.Error(), "too long") {
+	if _, err := e.Status(t.Context(), "a", "b"); apperr.KindOf(err) != apperr.Internal ||
+		!strings.Contains(err.Error(), "too long") {
 		t.Error(err)
 	}
 }
 
 func TestNamesThatReachSomethingElseAreRefused(t *testing.T) {
 	e := serve(t, func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.URL) })
-	for _, endpoint := range []string{"/job/a?b", "/job/a#b", "/job/../x", "/job/./x", "x", "@evil.example/", "//evil/..", "/job/%zz"} {
+	for _, endpoint := range []string{"/job/a?b", "/job/a#b", "/job/../x", "/job/./x", "x", "@evil.example/", "//evil/..",
+		"/job/%zz"} {
 		if _, err := e.requester.Get(t.Context(), endpoint, nil, nil); apperr.KindOf(err) != apperr.InvalidArgument {
 			t.Errorf("%s: %v", endpoint, err)
 		}

@@ -39,10 +39,12 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 		return "", errNoJob
 	case statusOf(err) == http.StatusBadRequest:
 		// It wants parameters: it was edited by hand. The caller defines it again.
-		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build service. It is set up again.", tryLater)
+		return "", apperr.Wrap(apperr.NotFound, err, "The job was changed on the build service. It is set up again.",
+			tryLater)
 	case apperr.KindOf(err) == apperr.Internal && statusOf(err) != 0:
 		// Such an answer doesn't prove that nothing was started.
-		return "", apperr.Wrap(apperr.Unavailable, err, "The build service did not confirm the start of the build.", "toaster finds the Dockerfile automatically, or asks for it.")
+		return "", apperr.Wrap(apperr.Unavailable, err, "The build service did not confirm the start of the build.",
+			"toaster finds the Dockerfile automatically, or asks for it.")
 	case err != nil:
 		return "", err
 	}
@@ -52,7 +54,8 @@ func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) 
 			return engine.Ticket(m[1]), nil
 		}
 	}
-	return "", apperr.Wrap(apperr.Unavailable, errors.New("POST build: no queue item in the answer, but "+resp.Header.Get("Location")),
+	return "", apperr.Wrap(apperr.Unavailable,
+		errors.New("POST build: no queue item in the answer, but "+resp.Header.Get("Location")),
 		"The build service takes no builds at the moment.", tryLater)
 }
 
@@ -95,7 +98,8 @@ func (e *Engine) cancel(ctx context.Context, j *jobInfo) error {
 	if j.Queued == nil {
 		return nil
 	}
-	_, err := e.requester.Post(ctx, "/queue/cancelItem", nil, nil, map[string]string{"id": strconv.FormatInt(j.Queued.ID, 10)})
+	_, err := e.requester.Post(ctx, "/queue/cancelItem", nil, nil,
+		map[string]string{"id": strconv.FormatInt(j.Queued.ID, 10)})
 	if apperr.KindOf(err) != apperr.NotFound && statusOf(err) != http.StatusInternalServerError {
 		return err
 	}

@@ -20,18 +20,21 @@ func jobs(n int, asked *atomic.Int32) http.HandlerFunc {
 	for i := range n {
 		name := fmt.Sprintf("job%d", i)
 		j := object{
-			"_class": "hudson.model.FreeStyleProject", "name": name, "fullName": name, "description": mark(name), "disabled": i%2 == 1,
+			"_class": "hudson.model.FreeStyleProject", "name": name, "fullName": name, "description": mark(name),
+			"disabled":        i%2 == 1,
 			"labelExpression": "amd64", "queueItem": nil, "lastBuild": object{"number": 7, "estimatedDuration": 9000},
 		}
 		var builds []object
 		for k := range engine.RecentBuilds {
 			builds = append(builds, object{
-				"_class": "hudson.model.FreeStyleBuild", "number": 7 - k, "queueId": 100*i + 7 - k, "building": k == 0, "result": []any{nil, "SUCCESS", "FAILURE", "ABORTED", "UNSTABLE"}[k],
+				"_class": "hudson.model.FreeStyleBuild", "number": 7 - k, "queueId": 100*i + 7 - k, "building": k == 0,
+				"result":    []any{nil, "SUCCESS", "FAILURE", "ABORTED", "UNSTABLE"}[k],
 				"timestamp": 1795404334777, "duration": 20125,
 			})
 		}
 		if i == 0 {
-			j["queueItem"] = object{"id": 5, "why": "In the quiet period. Expires in 4.7 sec", "inQueueSince": 1795404334777, "blocked": false}
+			j["queueItem"] = object{"id": 5, "why": "In the quiet period. Expires in 4.7 sec", "inQueueSince": 1795404334777,
+				"blocked": false}
 		}
 		j["builds"] = builds
 		list = append(list, j)
@@ -68,7 +71,8 @@ func TestTheStatusOfAThousandJobsIsOneRequest(t *testing.T) {
 	for i, want := range []engine.BuildStatus{
 		{Number: 7, Ticket: "7", State: engine.Running, StartedAt: began, Expected: 9 * time.Second},
 		{Number: 6, Ticket: "6", State: engine.Succeeded, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
-		{Number: 5, Ticket: "5", State: engine.Lost, Reason: i18n.T(endedByJenkins), StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
+		{Number: 5, Ticket: "5", State: engine.Lost, Reason: i18n.T(endedByJenkins), StartedAt: began,
+			EndedAt: began.Add(20125 * time.Millisecond)},
 		{Number: 4, Ticket: "4", State: engine.Aborted, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 		{Number: 3, Ticket: "3", State: engine.Failed, StartedAt: began, EndedAt: began.Add(20125 * time.Millisecond)},
 	} {
@@ -97,7 +101,8 @@ func TestWhyAStartWaits(t *testing.T) {
 			t.Errorf("%q: %q, want %q", why, got, want)
 		}
 	}
-	if got := waitingReason(&queueItem{Why: "Waiting for next available executor"}, ""); got.String() != "waits for an agent: all are busy" {
+	if got := waitingReason(&queueItem{Why: "Waiting for next available executor"},
+		""); got.String() != "waits for an agent: all are busy" {
 		t.Errorf("without a label: %q", got)
 	}
 }

@@ -51,7 +51,8 @@ func (r *buildRun) collect(ctx context.Context) ([]store.Artifact, *outcome) {
 }
 
 var errDiskFull = &outcome{engine.Failed,
-	i18n.T("The artifacts can't be stored: the disk for builds is full. Delete builds that you no longer need, then build again.")}
+	i18n.T("The artifacts can't be stored: the disk for builds is full. Delete builds that you no longer need, then " +
+		"build again.")}
 
 // takeDist moves dist out of the workspace, and makes it the property of this process's user. No link of the build's is
 // followed out of the folder that is looked at.

@@ -20,8 +20,8 @@ type drainStore interface {
 
 // Drain has the runners of this host that live take no more builds, and returns when all have ended, which they do with
 // the builds that they have. One that begins meanwhile is none of them. Say is told what it waits for. After the limit,
-// unless that is 0, or when ctx ends, it is a FailedPrecondition that names the builds that still run: the runners go on as they
-// were asked to.
+// unless that is 0, or when ctx ends, it is a FailedPrecondition that names the builds that still run: the runners go
+// on as they were asked to.
 func Drain(ctx context.Context, db drainStore, dir string, limit time.Duration, say func(string)) error {
 	alive := func() (ids []string) {
 		AsRoot(func() error { ids = liveRunnerIDs(dir); return nil })
@@ -64,7 +64,8 @@ func Drain(ctx context.Context, db drainStore, dir string, limit time.Duration, 
 				what = i18n.T("The runner has not ended yet. These builds run: %s.", strings.Join(builds, ", "))
 			}
 			return apperr.New(apperr.FailedPrecondition, "%s",
-				"The runner takes no new builds, and stops after the running ones. Wait again. If you stop it now, its builds are interrupted and queued again once.",
+				"The runner takes no new builds, and stops after the running ones. Wait again. If you stop it now, its builds "+
+					"are interrupted and queued again once.",
 				what)
 		case <-time.After(tick):
 		}

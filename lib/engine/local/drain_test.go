@@ -25,7 +25,8 @@ func TestADrainInterruptsNothing(t *testing.T) {
 		t.Errorf("without a runner: %q, %v", said, err)
 	}
 	r := h.process()
-	h.create("runs", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done", "mkdir dist; echo image >dist/image")
+	h.create("runs", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done",
+		"mkdir dist; echo image >dist/image")
 	h.create("waits", "echo hello")
 	b := h.becomes("runs", h.start("runs"), engine.Running)
 	said, err := h.drain(t.Context(), time.Second)
@@ -47,7 +48,8 @@ func TestADrainInterruptsNothing(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(h.Dir, "go"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if said, err := h.drain(t.Context(), time.Minute); err != nil || !strings.HasSuffix(said, "no build was interrupted.") {
+	if said, err := h.drain(t.Context(), time.Minute); err != nil ||
+		!strings.HasSuffix(said, "no build was interrupted.") {
 		t.Errorf("%q, %v", said, err)
 	}
 	if err := r.Wait(); err != nil {

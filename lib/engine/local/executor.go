@@ -56,8 +56,8 @@ var shutdownOutcome = &outcome{engine.Lost, i18n.T("The runner was shut down dur
 // shutdownGrace is how long a Dispatcher has to write down the ends of builds when the runner ends.
 const shutdownGrace = 15 * time.Second
 
-// Run does what the Dispatcher at the other end of conn asks for, until ctx ends or the Dispatcher is gone. Then it stops
-// all builds.
+// Run does what the Dispatcher at the other end of conn asks for, until ctx ends or the Dispatcher is gone. Then it
+// stops all builds.
 func (k *Executor) Run(ctx context.Context, conn io.ReadWriteCloser) error {
 	defer conn.Close()
 	e := &executor{
@@ -164,7 +164,8 @@ func (e *executor) claimIDs() error {
 	return nil
 }
 
-// makeRealDir makes a directory and returns its absolute path without symbolic links, as scripts and mountBelow need it.
+// makeRealDir makes a directory and returns its absolute path without symbolic links, as scripts and mountBelow need
+// it.
 func makeRealDir(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {

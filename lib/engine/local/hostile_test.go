@@ -370,7 +370,8 @@ func TestArtifactsLeaveTheDiskItsReserve(t *testing.T) {
 	}
 	end()
 	h.runner(func(r *Runner) { r.FreeDisk = 1 << 60 })
-	if b := h.becomes("job", h.start("job"), engine.Failed); !strings.Contains(b.Reason.String(), "disk for builds is full") {
+	if b := h.becomes("job", h.start("job"), engine.Failed); !strings.Contains(b.Reason.String(),
+		"disk for builds is full") {
 		t.Errorf("its reason is %q", b.Reason)
 	}
 	h.clean()

@@ -26,7 +26,8 @@ func TestBuildsShareNoIDs(t *testing.T) {
 		t.Errorf("the ids are %q", seen)
 	}
 	// A second runner gets what is left, and a third nothing.
-	second := newHostile(t, Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids, Concurrency: 2})
+	second := newHostile(t, Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, IDs: ids,
+		Concurrency: 2})
 	if second.Concurrency != 1 {
 		t.Errorf("it has %d slots", second.Concurrency)
 	}
@@ -36,7 +37,8 @@ func TestBuildsShareNoIDs(t *testing.T) {
 	}
 	defer dispatcherConn.Close()
 	third := Executor{Dir: filepath.Join(t.TempDir(), "builds"), WorkDir: h.WorkDir, Make: theDockerfile, IDs: ids}
-	if err := third.Run(t.Context(), executorConn); err == nil || !strings.Contains(err.Error(), "another runner uses all") {
+	if err := third.Run(t.Context(), executorConn); err == nil ||
+		!strings.Contains(err.Error(), "another runner uses all") {
 		t.Errorf("the third runner: %v", err)
 	}
 }

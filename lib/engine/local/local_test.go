@@ -111,7 +111,8 @@ func newFixture(t *testing.T) *fixture {
 
 func fixtureIn(t *testing.T, dir string) *fixture {
 	t.Helper()
-	h := &fixture{Database: filepath.Join(dir, "toaster.db"), Dir: filepath.Join(dir, "builds"), WorkDir: filepath.Join(dir, "work"), T: t}
+	h := &fixture{Database: filepath.Join(dir, "toaster.db"), Dir: filepath.Join(dir, "builds"),
+		WorkDir: filepath.Join(dir, "work"), T: t}
 	if _, _, err := store.Migrate(t.Context(), h.Database); err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +218,8 @@ func (h *fixture) becomes(name string, ticket engine.Ticket, states ...engine.St
 				}
 			}
 			if b.Ticket == ticket && b.State.Ended() {
-				h.Fatalf("build %d of %s ended as %s (%s), want %v; its log:\n%s", b.Number, name, b.State, b.Reason, states, h.log(name, b.Number))
+				h.Fatalf("build %d of %s ended as %s (%s), want %v; its log:\n%s", b.Number, name, b.State, b.Reason, states,
+					h.log(name, b.Number))
 			}
 		}
 		return false

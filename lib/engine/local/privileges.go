@@ -78,7 +78,8 @@ func CheckRootOwned(path string) error {
 		case fi.Sys().(*syscall.Stat_t).Uid != 0,
 			fi.IsDir() && fi.Mode().Perm()&0o022 != 0 && (p == path || fi.Mode()&fs.ModeSticky == 0):
 			return fmt.Errorf(
-				"%s: only root may write to the parent folders of local.work_dir, but others can write to %s: choose another folder, "+
+				"%s: only root may write to the parent folders of local.work_dir, but others can write to %s: choose another "+
+					"folder, "+
 					"or, as root: chown root: %[2]s && chmod go-w %[2]s", path, p)
 		case fi.Mode()&fs.ModeSymlink != 0:
 			real, err := filepath.EvalSymlinks(p)

@@ -126,7 +126,8 @@ func webUserMain(settings string) error {
 	}
 	defer db.Close()
 	e := scripted{New(db, h.Dir)}
-	script := "set -e; id; touch x; chown 4711:4711 x && echo root may chown; mkdir -p rootfs/deep; touch rootfs/deep/file; chown -R 4711 rootfs; " +
+	script := "set -e; id; touch x; chown 4711:4711 x && echo root may chown; mkdir -p rootfs/deep; touch " +
+		"rootfs/deep/file; chown -R 4711 rootfs; " +
 		"mkdir -p dist/sub; umask 077; echo image >dist/image; echo deep >dist/sub/deep; setsid sleep 600 & " +
 		"setsid setpriv --reuid=4711 --regid=4711 --clear-groups sleep 600 &\n"
 	if err := os.WriteFile(filepath.Join(h.Dir, "x"), nil, 0o600); !errors.Is(err, fs.ErrPermission) {

@@ -13,7 +13,8 @@ import (
 // dispatcherFD is where a process that is the Dispatcher finds its end of the connection.
 const dispatcherFD = 3
 
-// ForeignOwner returns the user and group of a database's folder, where this process is root and they are not; else nil.
+// ForeignOwner returns the user and group of a database's folder, where this process is root and they are not; else
+// nil.
 func ForeignOwner(folder string) (*syscall.Credential, error) {
 	fi, err := os.Stat(folder)
 	if err != nil {
@@ -52,8 +53,8 @@ func (k *Executor) RunSeparate(ctx context.Context, cmd *exec.Cmd, user *syscall
 	return err
 }
 
-// DispatcherConn returns the Dispatcher's end of the connection, in the process that RunSeparate has started. That process
-// ends with the Executor, and not by signals.
+// DispatcherConn returns the Dispatcher's end of the connection, in the process that RunSeparate has started. That
+// process ends with the Executor, and not by signals.
 func DispatcherConn() (*os.File, error) {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	if err := syscall.SetNonblock(dispatcherFD, true); err != nil {

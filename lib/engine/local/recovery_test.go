@@ -27,7 +27,8 @@ func TestKilledRunnerTakesItsBuildsAlong(t *testing.T) {
 	if lost.Reason.IsZero() || lost.EndedAt.Before(lost.StartedAt) {
 		t.Errorf("the lost build: %+v", lost)
 	}
-	if c, err := h.Log(t.Context(), "victim", b.Number, 0); err != nil || c.More || !strings.Contains(string(c.Text), "last words") {
+	if c, err := h.Log(t.Context(), "victim", b.Number, 0); err != nil || c.More ||
+		!strings.Contains(string(c.Text), "last words") {
 		t.Errorf("its log: %+v, %v", c, err)
 	}
 	if w := h.status("victim").Waiting; w == nil || w.Ticket != next ||
@@ -99,7 +100,8 @@ func TestLivingRunnersBuildsAreLeftAlone(t *testing.T) {
 	dead.Process.Kill()
 	dead.Wait()
 	h.process()
-	h.create("two", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done", "mkdir dist; echo image >dist/image")
+	h.create("two", "echo begun", "while ! test -e "+filepath.Join(h.Dir, "go")+"; do sleep 0.1; done",
+		"mkdir dist; echo image >dist/image")
 	two := h.becomes("two", h.start("two"), engine.Running)
 	// Another comes, and then one of another database that shares the working directory.
 	end := h.runner(nil)
@@ -128,7 +130,9 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	tickets := map[string][]engine.Ticket{}
 	for i := range jobs {
 		name := fmt.Sprintf("job-%d", i)
-		h.define(engine.Job{Name: name}, "echo begun", "mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))", "echo ended")
+		h.define(engine.Job{Name: name}, "echo begun",
+			"mkdir dist; head -c 300000 /dev/urandom >dist/image; cd dist; sha256sum image >SHA256SUMS", "sleep 0.0$(($$ % 10))",
+			"echo ended")
 	}
 	final := map[engine.Ticket]engine.State{}
 	for range rounds {
@@ -166,8 +170,8 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	t.Log("states:", count)
 }
 
-// consistent checks what has to hold at any moment: each start is waiting or has become one build, an end stays as it is,
-// a build that succeeded has its artifacts, another has none.
+// consistent checks what has to hold at any moment: each start is waiting or has become one build, an end stays as it
+// is, a build that succeeded has its artifacts, another has none.
 func (h *fixture) consistent(final map[engine.Ticket]engine.State, tickets map[string][]engine.Ticket) {
 	h.Helper()
 	for name, list := range tickets {

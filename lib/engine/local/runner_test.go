@@ -156,7 +156,8 @@ func TestPathsMayBeRelativeAndLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if where, err := io.ReadAll(s); err != nil || !strings.HasPrefix(string(where), filepath.Join(filepath.Dir(h.Database), "elsewhere/work/runner-")) {
+	if where, err := io.ReadAll(s); err != nil ||
+		!strings.HasPrefix(string(where), filepath.Join(filepath.Dir(h.Database), "elsewhere/work/runner-")) {
 		t.Errorf("it worked in %q, %v", where, err)
 	}
 }
@@ -179,7 +180,8 @@ func TestSumsAreVerified(t *testing.T) {
 			t.Errorf("%s: artifacts %v, %v", name, list, err)
 		}
 	}
-	h.create("right", "mkdir dist; cd dist", "printf x >'back\\slash'; printf y >' spaces '", "sha256sum -- * >SHA256SUMS; cat SHA256SUMS")
+	h.create("right", "mkdir dist; cd dist", "printf x >'back\\slash'; printf y >' spaces '",
+		"sha256sum -- * >SHA256SUMS; cat SHA256SUMS")
 	h.becomes("right", h.start("right"), engine.Succeeded)
 	h.clean()
 }
@@ -187,7 +189,8 @@ func TestSumsAreVerified(t *testing.T) {
 func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 	h := newFixture(t)
 	h.runner(nil)
-	h.create("odd", "mkdir -p dist/sub/empty; cd dist", "echo image >image; chmod 000 image; mkfifo fifo; ln -s /etc/passwd link; ln image hard",
+	h.create("odd", "mkdir -p dist/sub/empty; cd dist",
+		"echo image >image; chmod 000 image; mkfifo fifo; ln -s /etc/passwd link; ln image hard",
 		`printf x >"$(printf 'new\nline')"; printf x >"$(printf 'latin\351')"; mkdir shut; echo x >shut/x; chmod 000 shut`)
 	b := h.becomes("odd", h.start("odd"), engine.Succeeded)
 	list, err := h.Artifacts(t.Context(), "odd", b.Number)
@@ -195,7 +198,8 @@ func TestOnlyWhatCanBeServedIsKept(t *testing.T) {
 		t.Errorf("artifacts: %+v, %v", list, err)
 	}
 	log := h.log("odd", b.Number)
-	for _, want := range []string{"dist/fifo is not kept", "dist/link is not kept", `dist/new\nline is not kept`, `dist/latin\xe9 is not kept`} {
+	for _, want := range []string{"dist/fifo is not kept", "dist/link is not kept", `dist/new\nline is not kept`,
+		`dist/latin\xe9 is not kept`} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log lacks %q:\n%s", want, log)
 		}
@@ -287,14 +291,16 @@ func TestRefusedDefinitions(t *testing.T) {
 	}
 }
 
-// Two runners, as processes of their own, share a queue of many jobs: each start is built once, and no job twice at once.
+// Two runners, as processes of their own, share a queue of many jobs: each start is built once, and no job twice at
+// once.
 func TestTwoRunnersShareAQueue(t *testing.T) {
 	h := newFixture(t)
 	const jobs, rounds = 8, 4
 	built := filepath.Join(t.TempDir(), "built")
 	for i := range jobs {
 		// mkdir fails if another build of the job runs.
-		h.create(fmt.Sprintf("job-%d", i), fmt.Sprintf("mkdir %s.%d", built, i), fmt.Sprintf(`echo "$JOB_NAME $BUILD_NUMBER" >>%s`, built), fmt.Sprintf("rmdir %s.%d", built, i))
+		h.create(fmt.Sprintf("job-%d", i), fmt.Sprintf("mkdir %s.%d", built, i),
+			fmt.Sprintf(`echo "$JOB_NAME $BUILD_NUMBER" >>%s`, built), fmt.Sprintf("rmdir %s.%d", built, i))
 	}
 	h.process()
 	h.process()

@@ -142,7 +142,8 @@ func outageReason(o *engine.Outage, b *store.Build) i18n.Text {
 			return i18n.T("The build service rejects this site since %s: contact the administrator. The build starts after that.",
 				at)
 		}
-		return i18n.T("The build service rejects this site since %s: contact the administrator. The progress of the build is unknown.",
+		return i18n.T("The build service rejects this site since %s: contact the administrator. The progress of the build "+
+			"is unknown.",
 			at)
 	}
 	switch {

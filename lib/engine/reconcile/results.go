@@ -217,7 +217,8 @@ func (r *Reconciler) Open(
 		return nil, err
 	}
 	if b.EngineNumber == 0 {
-		return nil, apperr.New(apperr.NotFound, "This build has no artifacts.", "Artifacts are available after a successful build.")
+		return nil, apperr.New(apperr.NotFound, "This build has no artifacts.",
+			"Artifacts are available after a successful build.")
 	}
 	if gone := b.Gone(); gone != nil {
 		return nil, gone

@@ -61,7 +61,8 @@ const goodConfig = `{"os":"linux","architecture":"amd64","config":{"User":"me"}}
 
 // manifestOf is a manifest with a configuration and layers of other media types and sizes.
 func manifestOf(config string, size int, rest string) string {
-	return fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"%s","digest":"%s","size":%d},"layers":[%s]}`, ociConfig, sum(config), size, rest)
+	return fmt.Sprintf(`{"schemaVersion":2,"config":{"mediaType":"%s","digest":"%s","size":%d},"layers":[%s]}`, ociConfig,
+		sum(config), size, rest)
 }
 
 func layer(mediaType string, size int64) string {
@@ -76,7 +77,8 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 	}
 	entry := func(mediaType, digest string, size int, platform string) string {
 		os, arch, _ := strings.Cut(platform, "/")
-		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":%q,"architecture":%q}}`, mediaType, digest, size, os, arch)
+		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":%q,"architecture":%q}}`, mediaType, digest,
+			size, os, arch)
 	}
 	const at = "/v2/a/manifests/latest"
 	half := func(w http.ResponseWriter, _ *http.Request) {
@@ -95,55 +97,91 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 		answers fake
 		code    string // empty: it is taken
 	}{
-		"a good one":                           {fake{at: say(ociManifest, good), blob: say("", goodConfig)}, ""},
-		"a good one of no type":                {fake{at: say("application/json", good), blob: say("", goodConfig)}, ""},
-		"a configuration of another digest":    {fake{at: say(ociManifest, good), blob: say("", strings.Replace(goodConfig, "me", "it", 1))}, "image_corrupt"},
-		"a configuration of another size":      {fake{at: say(ociManifest, manifestOf(goodConfig, 3, "")), blob: say("", goodConfig)}, "image_corrupt"},
-		"a configuration that is away":         {fake{at: say(ociManifest, good)}, "image_not_found"},
-		"a configuration that is none":         {fake{at: say(ociManifest, manifestOf("[]", 2, "")), "/v2/a/blobs/" + sum("[]"): say("", "[]")}, "image_corrupt"},
-		"a configuration with NUL":             {fake{at: say(ociManifest, manifestOf(nul, len(nul), "")), "/v2/a/blobs/" + sum(nul): say("", nul)}, "image_corrupt"},
-		"a configuration that is huge":         {fake{at: say(ociManifest, good), blob: endless}, "image_too_large"},
-		"a digest that is a path":              {fake{at: say(ociManifest, strings.Replace(good, sum(goodConfig), "../../x", 1))}, "image_not_found"},
-		"a manifest of 50 MB":                  {fake{at: endless}, "image_too_large"},
-		"a manifest that says 50 MB":           {fake{at: func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Length", "52428800") }}, "image_too_large"},
-		"half a manifest":                      {fake{at: half}, "image_corrupt"},
-		"a manifest that is a page":            {fake{at: say("text/html", "<html>")}, "image_corrupt"},
-		"a manifest that is nothing":           {fake{at: say(ociManifest, "")}, "image_corrupt"},
-		"a manifest with a negative layer":     {fake{at: say(ociManifest, manifestOf(goodConfig, len(goodConfig), layer(ociLayer, -5)))}, "image_corrupt"},
-		"layers without end":                   {fake{at: say(ociManifest, manifestOf(goodConfig, len(goodConfig), layer(ociLayer, 1<<40)))}, "image_too_large"},
-		"too many layers":                      {fake{at: say(ociManifest, manifestOf(goodConfig, len(goodConfig), strings.Repeat(layer(ociLayer, 1)+",", 600)+layer(ociLayer, 1)))}, "image_corrupt"},
-		"a layer of an unknown type":           {fake{at: say(ociManifest, manifestOf(goodConfig, len(goodConfig), layer("application/x-encrypted", 1)))}, "image_type"},
-		"a chart":                              {fake{at: say(ociManifest, strings.Replace(good, ociConfig, "application/vnd.cncf.helm.config.v1+json", 1))}, "image_type"},
-		"schema 1":                             {fake{at: say(schema1Signed, `{"schemaVersion":1,"name":"a","tag":"latest","fsLayers":[{"blobSum":"sha256:0"}]}`)}, "image_schema1"},
-		"schema 1 that says nothing":           {fake{at: say("application/json", `{"schemaVersion":1}`)}, "image_schema1"},
-		"a manifest of version 3":              {fake{at: say(ociManifest, `{"schemaVersion":3}`)}, "image_corrupt"},
-		"an unknown media type":                {fake{at: say("x/y", `{"schemaVersion":2,"mediaType":"x/y"}`)}, "image_type"},
-		"two types":                            {fake{at: say(dockerManifest, strings.Replace(good, "{", `{"mediaType":"`+ociManifest+`",`, 1))}, "image_corrupt"},
-		"image and index at once":              {fake{at: say(ociManifest, strings.Replace(good, "{", `{"manifests":[{"digest":"x"}],`, 1))}, "image_corrupt"},
-		"an index without the platform":        {fake{at: say(ociIndex, index(entry(ociManifest, sum(good), len(good), "linux/s390x")))}, "image_platform"},
-		"an empty index":                       {fake{at: say(ociIndex, index())}, "image_platform"},
-		"an index in an index":                 {fake{at: say(ociIndex, index(entry(ociIndex, sum("x"), 1, "linux/amd64")))}, "image_platform"},
-		"an index that says it is an image":    {fake{at: say(ociIndex, index(entry(ociManifest, sum(index()), len(index()), "linux/amd64"))), "/v2/a/manifests/" + sum(index()): say(ociIndex, index())}, "image_corrupt"},
-		"another manifest than the index says": {fake{at: say(ociIndex, index(entry(ociManifest, sum("x"), len(good), "linux/amd64"))), "/v2/a/manifests/" + sum("x"): say(ociManifest, good)}, "image_corrupt"},
-		"another size than the index says":     {fake{at: say(ociIndex, index(entry(ociManifest, sum(good), 7, "linux/amd64"))), "/v2/a/manifests/" + sum(good): say(ociManifest, good)}, "image_corrupt"},
-		"401 without a challenge":              {fake{"/v2/": status(401), at: status(401)}, "image_denied"},
-		"401 with a challenge that is none":    {fake{"/v2/": status(401, "WWW-Authenticate", `Bearer =,"`), at: status(401)}, "image_corrupt"},
-		"401 with a realm that is a file":      {fake{"/v2/": status(401, "WWW-Authenticate", `Bearer realm="file:///etc/passwd"`)}, "image_corrupt"},
-		"401 with a realm of the cloud":        {fake{"/v2/": status(401, "WWW-Authenticate", `Bearer realm="http://169.254.169.254/latest"`)}, "image_corrupt"},
-		"401 for ever":                         {fake{"/v2/": status(401, "WWW-Authenticate", `Basic realm="x"`), at: status(401, "WWW-Authenticate", `Basic realm="x"`)}, "image_denied"},
-		"403":                                  {fake{at: status(403)}, "image_denied"},
-		"429":                                  {fake{at: status(429, "Retry-After", "120")}, "registry_rate_limited"},
-		"429 at once":                          {fake{"/v2/": status(429, "Retry-After", "120")}, "registry_rate_limited"},
-		"500":                                  {fake{at: status(500)}, "registry_unavailable"},
-		"503 at once":                          {fake{"/v2/": status(503)}, "registry_unavailable"},
-		"a redirect to a file":                 {fake{at: status(302, "Location", "file:///etc/passwd")}, "registry_insecure"},
-		"a redirect to itself":                 {fake{at: status(302, "Location", at)}, "registry_insecure"},
-		"a redirect without encryption":        {fake{at: status(302, "Location", "http://example.org/")}, "registry_insecure"},
-		"a redirect to loopback":               {fake{at: status(302, "Location", "https://127.0.0.1:1/")}, "registry_private"},
-		"a redirect to localhost":              {fake{at: status(302, "Location", "https://localhost:1/")}, "registry_private"},
-		"a redirect to the cloud's secrets":    {fake{blob: status(302, "Location", "https://169.254.169.254/"), at: say(ociManifest, good)}, "registry_private"},
-		"a redirect to the mapped loopback":    {fake{at: status(302, "Location", "https://[::ffff:127.0.0.1]:1/")}, "registry_private"},
-		"a redirect of the first request":      {fake{"/v2/": status(302, "Location", "https://127.0.0.1:1/v2/")}, "registry_private"},
+		"a good one":            {fake{at: say(ociManifest, good), blob: say("", goodConfig)}, ""},
+		"a good one of no type": {fake{at: say("application/json", good), blob: say("", goodConfig)}, ""},
+		"a configuration of another digest": {fake{at: say(ociManifest, good),
+			blob: say("", strings.Replace(goodConfig, "me", "it", 1))}, "image_corrupt"},
+		"a configuration of another size": {fake{at: say(ociManifest, manifestOf(goodConfig, 3, "")),
+			blob: say("", goodConfig)}, "image_corrupt"},
+		"a configuration that is away": {fake{at: say(ociManifest, good)}, "image_not_found"},
+		"a configuration that is none": {fake{at: say(ociManifest, manifestOf("[]", 2, "")),
+			"/v2/a/blobs/" + sum("[]"): say("", "[]")}, "image_corrupt"},
+		"a configuration with NUL": {fake{at: say(ociManifest, manifestOf(nul, len(nul), "")),
+			"/v2/a/blobs/" + sum(nul): say("", nul)}, "image_corrupt"},
+		"a configuration that is huge": {fake{at: say(ociManifest, good), blob: endless}, "image_too_large"},
+		"a digest that is a path": {fake{at: say(ociManifest,
+			strings.Replace(good, sum(goodConfig), "../../x", 1))}, "image_not_found"},
+		"a manifest of 50 MB": {fake{at: endless}, "image_too_large"},
+		"a manifest that says 50 MB": {fake{at: func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.Header().Set("Content-Length", "52428800")
+		}}, "image_too_large"},
+		"half a manifest":            {fake{at: half}, "image_corrupt"},
+		"a manifest that is a page":  {fake{at: say("text/html", "<html>")}, "image_corrupt"},
+		"a manifest that is nothing": {fake{at: say(ociManifest, "")}, "image_corrupt"},
+		"a manifest with a negative layer": {fake{at: say(ociManifest,
+			manifestOf(goodConfig, len(goodConfig), layer(ociLayer, -5)))}, "image_corrupt"},
+		"layers without end": {fake{at: say(ociManifest,
+			manifestOf(goodConfig, len(goodConfig), layer(ociLayer, 1<<40)))}, "image_too_large"},
+		"too many layers": {fake{at: say(ociManifest,
+			manifestOf(goodConfig, len(goodConfig), strings.Repeat(layer(ociLayer, 1)+",", 600)+layer(ociLayer, 1)))},
+			"image_corrupt"},
+		"a layer of an unknown type": {fake{at: say(ociManifest,
+			manifestOf(goodConfig, len(goodConfig), layer("application/x-encrypted", 1)))}, "image_type"},
+		"a chart": {fake{at: say(ociManifest,
+			strings.Replace(good, ociConfig, "application/vnd.cncf.helm.config.v1+json", 1))}, "image_type"},
+		"schema 1": {fake{at: say(schema1Signed,
+			`{"schemaVersion":1,"name":"a","tag":"latest","fsLayers":[{"blobSum":"sha256:0"}]}`)}, "image_schema1"},
+		"schema 1 that says nothing": {fake{at: say("application/json", `{"schemaVersion":1}`)}, "image_schema1"},
+		"a manifest of version 3":    {fake{at: say(ociManifest, `{"schemaVersion":3}`)}, "image_corrupt"},
+		"an unknown media type":      {fake{at: say("x/y", `{"schemaVersion":2,"mediaType":"x/y"}`)}, "image_type"},
+		"two types": {fake{at: say(dockerManifest,
+			strings.Replace(good, "{", `{"mediaType":"`+ociManifest+`",`, 1))}, "image_corrupt"},
+		"image and index at once": {fake{at: say(ociManifest,
+			strings.Replace(good, "{", `{"manifests":[{"digest":"x"}],`, 1))}, "image_corrupt"},
+		"an index without the platform": {fake{at: say(ociIndex,
+			index(entry(ociManifest, sum(good), len(good), "linux/s390x")))}, "image_platform"},
+		"an empty index": {fake{at: say(ociIndex, index())}, "image_platform"},
+		"an index in an index": {fake{at: say(ociIndex, index(entry(ociIndex, sum("x"), 1, "linux/amd64")))},
+			"image_platform"},
+		"an index that says it is an image": {fake{at: say(ociIndex,
+			index(entry(ociManifest, sum(index()), len(index()), "linux/amd64"))),
+			"/v2/a/manifests/" + sum(index()): say(ociIndex, index())}, "image_corrupt"},
+		"another manifest than the index says": {fake{at: say(ociIndex,
+			index(entry(ociManifest, sum("x"), len(good), "linux/amd64"))),
+			"/v2/a/manifests/" + sum("x"): say(ociManifest, good)}, "image_corrupt"},
+		"another size than the index says": {fake{at: say(ociIndex,
+			index(entry(ociManifest, sum(good), 7, "linux/amd64"))), "/v2/a/manifests/" + sum(good): say(ociManifest, good)},
+			"image_corrupt"},
+		"401 without a challenge": {fake{"/v2/": status(401), at: status(401)}, "image_denied"},
+		"401 with a challenge that is none": {fake{"/v2/": status(401, "WWW-Authenticate", `Bearer =,"`), at: status(401)},
+			"image_corrupt"},
+		"401 with a realm that is a file": {fake{"/v2/": status(401, "WWW-Authenticate",
+			`Bearer realm="file:///etc/passwd"`)}, "image_corrupt"},
+		"401 with a realm of the cloud": {fake{"/v2/": status(401, "WWW-Authenticate",
+			`Bearer realm="http://169.254.169.254/latest"`)}, "image_corrupt"},
+		"401 for ever": {fake{"/v2/": status(401, "WWW-Authenticate", `Basic realm="x"`),
+			at: status(401, "WWW-Authenticate", `Basic realm="x"`)}, "image_denied"},
+		"403":         {fake{at: status(403)}, "image_denied"},
+		"429":         {fake{at: status(429, "Retry-After", "120")}, "registry_rate_limited"},
+		"429 at once": {fake{"/v2/": status(429, "Retry-After", "120")}, "registry_rate_limited"},
+		"500":         {fake{at: status(500)}, "registry_unavailable"},
+		"503 at once": {fake{"/v2/": status(503)}, "registry_unavailable"},
+		"a redirect to a file": {fake{at: status(302, "Location", "file:///etc/passwd")},
+			"registry_insecure"},
+		"a redirect to itself": {fake{at: status(302, "Location", at)}, "registry_insecure"},
+		"a redirect without encryption": {fake{at: status(302, "Location", "http://example.org/")},
+			"registry_insecure"},
+		"a redirect to loopback": {fake{at: status(302, "Location", "https://127.0.0.1:1/")},
+			"registry_private"},
+		"a redirect to localhost": {fake{at: status(302, "Location", "https://localhost:1/")},
+			"registry_private"},
+		"a redirect to the cloud's secrets": {fake{blob: status(302, "Location", "https://169.254.169.254/"),
+			at: say(ociManifest, good)}, "registry_private"},
+		"a redirect to the mapped loopback": {fake{at: status(302, "Location", "https://[::ffff:127.0.0.1]:1/")},
+			"registry_private"},
+		"a redirect of the first request": {fake{"/v2/": status(302, "Location", "https://127.0.0.1:1/v2/")},
+			"registry_private"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -166,7 +204,8 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 
 const nul = `{"os":"linux","architecture":"amd64","config":{"Env":["A=\u0000"]}}`
 
-// TestNobodyIsAskedInPrivateNetworks: what a stranger writes behind FROM reaches no address of this host and its network.
+// TestNobodyIsAskedInPrivateNetworks: what a stranger writes behind FROM reaches no address of this host and its
+// network.
 func TestNobodyIsAskedInPrivateNetworks(t *testing.T) {
 	var reached atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
@@ -177,9 +216,11 @@ func TestNobodyIsAskedInPrivateNetworks(t *testing.T) {
 	cfg.LookupTimeout.Duration = 5 * time.Second
 	for _, server := range []string{s.URL, tls.URL} {
 		_, port, _ := strings.Cut(strings.SplitN(server, "://", 2)[1], ":")
-		for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3", "0.0.0.0", "[::]"} {
+		for _, host := range []string{"127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "127.1.2.3", "0.0.0.0",
+			"[::]"} {
 			reference := host + ":" + port + "/a"
-			for name, c := range map[string]*Client{"by default": New(cfg, "test"), "where others are named": client("127.0.0.1:1", "registry.example.org:"+port)} {
+			for name, c := range map[string]*Client{"by default": New(cfg, "test"),
+				"where others are named": client("127.0.0.1:1", "registry.example.org:"+port)} {
 				_, err := c.Resolve(t.Context(), reference, "linux/amd64")
 				if e := apperr.Of(err); err == nil || e.Code != "registry_private" && e.Code != "image_name" {
 					t.Errorf("%s, %s: %v", reference, name, err)
@@ -190,7 +231,8 @@ func TestNobodyIsAskedInPrivateNetworks(t *testing.T) {
 	if n := reached.Load(); n > 0 {
 		t.Errorf("%d requests arrived", n)
 	}
-	for _, reference := range []string{"10.0.0.1/a", "192.168.1.1:5000/a", "169.254.169.254/a", "100.64.0.1/a", "[fd00::1]:443/a", "[64:ff9b::7f00:1]:443/a"} {
+	for _, reference := range []string{"10.0.0.1/a", "192.168.1.1:5000/a", "169.254.169.254/a", "100.64.0.1/a",
+		"[fd00::1]:443/a", "[64:ff9b::7f00:1]:443/a"} {
 		_, err := New(cfg, "test").Resolve(t.Context(), reference, "linux/amd64")
 		if e := apperr.Of(err); err == nil || e.Code != "registry_private" && e.Code != "image_name" {
 			t.Errorf("%s: %v", reference, err)
@@ -233,10 +275,14 @@ func TestPlainHTTPIsForNamedHosts(t *testing.T) {
 func TestWhatIsPublic(t *testing.T) {
 	for text, want := range map[string]bool{
 		"93.184.216.34": true, "2606:4700::1111": true, "8.8.8.8": true, "::ffff:8.8.8.8": true,
-		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.0.1": false, "169.254.169.254": false, "100.100.100.200": false,
-		"0.0.0.0": false, "0.1.2.3": false, "224.0.0.1": false, "255.255.255.255": false, "168.63.129.16": false, "198.18.0.1": false,
-		"::1": false, "::": false, "fe80::1": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "ff02::1": false, "::ffff:10.0.0.1": false,
-		"::127.0.0.1": false, "64:ff9b::a00:1": false, "2002:7f00:1::": false, "2001::1": false, "fec0::1": false, "192.0.0.8": false,
+		"127.0.0.1": false, "10.1.2.3": false, "172.16.0.1": false, "192.168.0.1": false, "169.254.169.254": false,
+		"100.100.100.200": false,
+		"0.0.0.0":         false, "0.1.2.3": false, "224.0.0.1": false, "255.255.255.255": false, "168.63.129.16": false,
+		"198.18.0.1": false,
+		"::1":        false, "::": false, "fe80::1": false, "fe80::1%eth0": false, "fd00:ec2::254": false, "ff02::1": false,
+		"::ffff:10.0.0.1": false,
+		"::127.0.0.1":     false, "64:ff9b::a00:1": false, "2002:7f00:1::": false, "2001::1": false, "fec0::1": false,
+		"192.0.0.8": false,
 	} {
 		if got := isPublic(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %v", text, got)
@@ -245,7 +291,8 @@ func TestWhatIsPublic(t *testing.T) {
 }
 
 func TestHowLongARegistryWantsToBeLeftAlone(t *testing.T) {
-	for text, want := range map[string]time.Duration{"": 0, "x": 0, "-5": 0, "30": 30 * time.Second, "99999999999": 0, "9999999": longestWait,
+	for text, want := range map[string]time.Duration{"": 0, "x": 0, "-5": 0, "30": 30 * time.Second, "99999999999": 0,
+		"9999999":                       longestWait,
 		"Thu, 01 Jan 1970 00:00:00 GMT": 0, "Fri, 01 Jan 2100 00:00:00 GMT": longestWait} {
 		if got := retryAfter(text); got != want && !(text == "99999999999" && got == longestWait) {
 			t.Errorf("%q: %s", text, got)
@@ -255,7 +302,8 @@ func TestHowLongARegistryWantsToBeLeftAlone(t *testing.T) {
 
 func FuzzManifest(f *testing.F) {
 	f.Add(ociManifest, manifestOf(goodConfig, 5, layer(ociLayer, 5)))
-	f.Add("", `{"schemaVersion":2,"manifests":[{"platform":{"os":"linux","architecture":"amd64"},"mediaType":"`+ociManifest+`"}]}`)
+	f.Add("",
+		`{"schemaVersion":2,"manifests":[{"platform":{"os":"linux","architecture":"amd64"},"mediaType":"`+ociManifest+`"}]}`)
 	f.Add(schema1, `{"schemaVersion":1}`)
 	f.Fuzz(func(t *testing.T, mediaType, text string) {
 		m, err := parseManifest([]byte(text), mediaType, "")

@@ -48,7 +48,8 @@ func debian(t *testing.T, password string) string {
 		auth = "auth:\n  htpasswd:\n    realm: test\n    path: " + users + "\n"
 	}
 	file := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n%s",
+	text := fmt.Sprintf("version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  "+
+		"filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n%s",
 		filepath.Join(dir, "data"), host, auth)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -94,7 +95,8 @@ func TestARealRegistry(t *testing.T) {
 			t.Errorf("%+v", img)
 		}
 	}
-	for _, reference := range []string{host + "/dyne/one:1", host + "/dyne/both@" + digest, host + "/dyne/one:7@" + digest} {
+	for _, reference := range []string{host + "/dyne/one:1", host + "/dyne/both@" + digest,
+		host + "/dyne/one:7@" + digest} {
 		if img := resolve(t, c, reference, "linux/amd64"); img.Digest != digest {
 			t.Errorf("%s: %+v", reference, img)
 		}
@@ -104,7 +106,8 @@ func TestARealRegistry(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
-	if e := refused(t, c, host+"/dyne/both:1", "linux/s390x"); !strings.Contains(e.Message.String(), "linux/amd64, linux/arm/v7") {
+	if e := refused(t, c, host+"/dyne/both:1", "linux/s390x"); !strings.Contains(e.Message.String(),
+		"linux/amd64, linux/arm/v7") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -129,8 +132,10 @@ func TestWhatBuildahPushes(t *testing.T) {
 	}
 	host := debian(t, "")
 	dir := t.TempDir()
-	file := "FROM scratch\nCOPY Dockerfile /a\nCOPY Dockerfile /b\nENV A=1 B=\"x y\"\nWORKDIR /srv\nUSER 7:8\nEXPOSE 80 53/udp\n" +
-		"VOLUME /data\nLABEL l=m\nSTOPSIGNAL SIGINT\nSHELL [\"/bin/bash\", \"-c\"]\nONBUILD RUN true\nHEALTHCHECK --interval=5s CMD /b\n" +
+	file := "FROM scratch\nCOPY Dockerfile /a\nCOPY Dockerfile /b\nENV A=1 B=\"x y\"\nWORKDIR /srv\nUSER 7:8\nEXPOSE 80 " +
+		"53/udp\n" +
+		"VOLUME /data\nLABEL l=m\nSTOPSIGNAL SIGINT\nSHELL [\"/bin/bash\", \"-c\"]\nONBUILD RUN true\nHEALTHCHECK " +
+		"--interval=5s CMD /b\n" +
 		"ENTRYPOINT [\"/a\"]\nCMD [\"b\"]\n"
 	if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
@@ -138,7 +143,8 @@ func TestWhatBuildahPushes(t *testing.T) {
 	for _, format := range []string{"docker", "oci"} {
 		buildah := func(args ...string) {
 			t.Helper()
-			store := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver", "vfs"}
+			store := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--storage-driver",
+				"vfs"}
 			if out, err := exec.Command("buildah", append(store, args...)...).CombinedOutput(); err != nil {
 				t.Fatalf("buildah %v: %v\n%s", args, err, out)
 			}
@@ -148,13 +154,15 @@ func TestWhatBuildahPushes(t *testing.T) {
 		buildah("push", "--tls-verify=false", reference)
 		img := resolve(t, client(host), reference, "linux/arm64")
 		c := img.Config
-		if len(img.Layers) < 2 || c.User != "7:8" || c.WorkingDir != "/srv" || strings.Join(c.Env, ",") != "A=1,B=x y" && !strings.HasSuffix(strings.Join(c.Env, ","), "A=1,B=x y") ||
+		if len(img.Layers) < 2 || c.User != "7:8" || c.WorkingDir != "/srv" || strings.Join(c.Env, ",") != "A=1,B=x y" &&
+			!strings.HasSuffix(strings.Join(c.Env, ","), "A=1,B=x y") ||
 			len(c.ExposedPorts) != 2 || len(c.Volumes) != 1 || c.Labels["l"] != "m" || c.StopSignal != "SIGINT" ||
 			strings.Join(c.Entrypoint, " ") != "/a" || strings.Join(c.Cmd, " ") != "b" {
 			t.Errorf("%s: %+v", format, img)
 		}
 		// OCI knows no SHELL, ONBUILD and HEALTHCHECK.
-		if format == "docker" && (len(c.Shell) != 2 || len(c.OnBuild) != 1 || c.Healthcheck == nil || c.Healthcheck.Interval != 5*time.Second) {
+		if format == "docker" && (len(c.Shell) != 2 || len(c.OnBuild) != 1 || c.Healthcheck == nil ||
+			c.Healthcheck.Interval != 5*time.Second) {
 			t.Errorf("%+v", img)
 		}
 		if e := refused(t, client(host), reference, "linux/amd64"); e.Code != "image_platform" {

@@ -74,11 +74,13 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 	ref, err := parse(reference)
 	if err != nil {
 		return image.Image{}, apperr.Wrap(apperr.InvalidArgument, err,
-			"%.200q is not the name of an image.", "Write it as docker pull takes it, such as alpine:3.20 or ghcr.io/example/image:1.2.", reference).Coded("image_name")
+			"%.200q is not the name of an image.", "Write it as docker pull takes it, such as alpine:3.20 or "+
+				"ghcr.io/example/image:1.2.", reference).Coded("image_name")
 	}
 	if !c.allowed(ref) {
 		return image.Image{}, apperr.New(apperr.PermissionDenied,
-			"%s is not one of the images that this site allows.", "Use one of these: %s.", reference, strings.Join(c.cfg.Allow, ", ")).Coded("image_not_allowed")
+			"%s is not one of the images that this site allows.", "Use one of these: %s.", reference,
+			strings.Join(c.cfg.Allow, ", ")).Coded("image_not_allowed")
 	}
 	places, err := c.places(ref)
 	if err != nil {

@@ -36,10 +36,13 @@ func client(insecure ...string) *Client {
 }
 
 var full = v1.Config{
-	User: "1000:1000", Env: []string{"PATH=/bin", "A=b c"}, Entrypoint: []string{"/init"}, Cmd: []string{"x", "y"}, WorkingDir: "/srv",
-	ExposedPorts: map[string]struct{}{"80/tcp": {}}, Volumes: map[string]struct{}{"/data": {}}, Labels: map[string]string{"l": "1"},
+	User: "1000:1000", Env: []string{"PATH=/bin", "A=b c"}, Entrypoint: []string{"/init"}, Cmd: []string{"x", "y"},
+	WorkingDir:   "/srv",
+	ExposedPorts: map[string]struct{}{"80/tcp": {}}, Volumes: map[string]struct{}{"/data": {}},
+	Labels:     map[string]string{"l": "1"},
 	StopSignal: "SIGINT", OnBuild: []string{"RUN true"}, Shell: []string{"/bin/bash", "-c"},
-	Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "true"}, Interval: time.Second, Timeout: 2 * time.Second, StartPeriod: 3, Retries: 4},
+	Healthcheck: &v1.HealthConfig{Test: []string{"CMD", "true"}, Interval: time.Second, Timeout: 2 * time.Second,
+		StartPeriod: 3, Retries: 4},
 }
 
 func resolve(t *testing.T, c *Client, reference, platform string) image.Image {
@@ -66,16 +69,20 @@ func TestAnImageIsLookedUpWithItsConfiguration(t *testing.T) {
 	made := imagetest.Image(t, "linux/amd64", full, "one", "twenty")
 	digest := imagetest.Push(t, host+"/dyne/app:1.2", made)
 	img := resolve(t, client(host), host+"/dyne/app:1.2", "linux/amd64")
-	if img.Digest != digest || len(img.Layers) != 2 || img.Size != 30+60 || img.MediaType != string(types.OCIManifestSchema1) {
+	if img.Digest != digest || len(img.Layers) != 2 || img.Size != 30+60 ||
+		img.MediaType != string(types.OCIManifestSchema1) {
 		t.Errorf("%+v, not %s", img, digest)
 	}
 	if img.Layers[0].Size != 30 || img.Layers[0].MediaType != string(types.OCILayer) {
 		t.Errorf("%+v", img.Layers)
 	}
 	want := image.Config{
-		OS: "linux", Architecture: "amd64", User: full.User, Env: full.Env, Entrypoint: full.Entrypoint, Cmd: full.Cmd, WorkingDir: full.WorkingDir,
-		ExposedPorts: full.ExposedPorts, Volumes: full.Volumes, Labels: full.Labels, StopSignal: full.StopSignal, OnBuild: full.OnBuild, Shell: full.Shell,
-		Healthcheck: &image.Healthcheck{Test: []string{"CMD", "true"}, Interval: time.Second, Timeout: 2 * time.Second, StartPeriod: 3, Retries: 4},
+		OS: "linux", Architecture: "amd64", User: full.User, Env: full.Env, Entrypoint: full.Entrypoint, Cmd: full.Cmd,
+		WorkingDir:   full.WorkingDir,
+		ExposedPorts: full.ExposedPorts, Volumes: full.Volumes, Labels: full.Labels, StopSignal: full.StopSignal,
+		OnBuild: full.OnBuild, Shell: full.Shell,
+		Healthcheck: &image.Healthcheck{Test: []string{"CMD", "true"}, Interval: time.Second, Timeout: 2 * time.Second,
+			StartPeriod: 3, Retries: 4},
 	}
 	if !reflect.DeepEqual(img.Config, want) {
 		t.Errorf("%+v\nnot %+v", img.Config, want)
@@ -105,7 +112,8 @@ func TestDockersManifestsAreRead(t *testing.T) {
 	digest := imagetest.Push(t, host+"/a:one", made)
 	imagetest.Push(t, host+"/a:list", list)
 	for _, reference := range []string{host + "/a:one", host + "/a:list", host + "/a@" + imagetest.Digest(t, list)} {
-		if img := resolve(t, client(host), reference, "linux/amd64"); img.Digest != digest || img.MediaType != dockerManifest || len(img.Layers) != 3 {
+		if img := resolve(t, client(host), reference, "linux/amd64"); img.Digest != digest ||
+			img.MediaType != dockerManifest || len(img.Layers) != 3 {
 			t.Errorf("%s: %+v, not %s", reference, img, digest)
 		}
 	}
@@ -113,7 +121,8 @@ func TestDockersManifestsAreRead(t *testing.T) {
 
 func TestAnIndexIsReadByPlatform(t *testing.T) {
 	host := imagetest.Serve(t)
-	platforms := []string{"linux/amd64", "linux/arm/v5", "linux/arm/v7", "linux/arm64/v8", "windows/amd64", "unknown/unknown"}
+	platforms := []string{"linux/amd64", "linux/arm/v5", "linux/arm/v7", "linux/arm64/v8", "windows/amd64",
+		"unknown/unknown"}
 	var images []v1.Image
 	for _, p := range platforms {
 		images = append(images, imagetest.Image(t, p, v1.Config{User: p}, p))
@@ -134,7 +143,8 @@ func TestAnIndexIsReadByPlatform(t *testing.T) {
 	resolve(t, c, host+"/armv7", "linux/arm/v7")
 	for _, r := range [][3]string{
 		{"/a", "linux/riscv64", "linux/amd64, linux/arm/v5, linux/arm/v7, linux/arm64/v8, windows/amd64."},
-		{"/v6", "linux/arm/v5", "linux/arm/v6."}, {"/armv7", "linux/amd64", "linux/arm/v7."}, {"/armv7", "linux/arm/v5", "linux/arm/v7."},
+		{"/v6", "linux/arm/v5", "linux/arm/v6."}, {"/armv7", "linux/amd64", "linux/arm/v7."},
+		{"/armv7", "linux/arm/v5", "linux/arm/v7."},
 	} {
 		e := refused(t, c, host+r[0], r[1])
 		if e.Kind != apperr.InvalidArgument || e.Code != "image_platform" || !strings.HasSuffix(e.Message.String(), r[2]) {
@@ -145,9 +155,12 @@ func TestAnIndexIsReadByPlatform(t *testing.T) {
 
 func TestShortNamesAreDockers(t *testing.T) {
 	for text, want := range map[string]string{
-		"alpine": "docker.io/library/alpine latest", "alpine:3.20": "docker.io/library/alpine 3.20", "dyne/devuan": "docker.io/dyne/devuan latest",
-		"docker.io/alpine": "docker.io/library/alpine latest", "index.docker.io/library/alpine": "docker.io/library/alpine latest",
-		"ghcr.io/dyne/app:x": "ghcr.io/dyne/app x", "localhost/a": "localhost/a latest", "localhost:5000/a": "localhost:5000/a latest",
+		"alpine": "docker.io/library/alpine latest", "alpine:3.20": "docker.io/library/alpine 3.20",
+		"dyne/devuan":                    "docker.io/dyne/devuan latest",
+		"docker.io/alpine":               "docker.io/library/alpine latest",
+		"index.docker.io/library/alpine": "docker.io/library/alpine latest",
+		"ghcr.io/dyne/app:x":             "ghcr.io/dyne/app x", "localhost/a": "localhost/a latest",
+		"localhost:5000/a":         "localhost:5000/a latest",
 		"a.example.org:80/b/c/d:e": "a.example.org:80/b/c/d e",
 	} {
 		ref, err := parse(text)
@@ -159,7 +172,8 @@ func TestShortNamesAreDockers(t *testing.T) {
 			t.Errorf("%s: %s, not %s", text, got, want)
 		}
 	}
-	for _, text := range []string{"", "A", "a:", "a b", "a@sha256:00", strings.Repeat("a/", 400) + "a", "https://a/b", "../a:b c", "a\n"} {
+	for _, text := range []string{"", "A", "a:", "a b", "a@sha256:00", strings.Repeat("a/", 400) + "a", "https://a/b",
+		"../a:b c", "a\n"} {
 		if e := refused(t, client(), text, "linux/amd64"); e.Code != "image_name" {
 			t.Errorf("%.50q: %+v", text, e)
 		}
@@ -171,8 +185,10 @@ func TestTheAllowListHoldsAtWholeNames(t *testing.T) {
 	cfg.Allow = []string{"docker.io/library", "ghcr.io/dyne/app", "quay.io"}
 	c := New(cfg, "test")
 	for text, want := range map[string]bool{
-		"alpine": true, "docker.io/library/alpine:3": true, "dyne/devuan": false, "ghcr.io/dyne/app:1": true, "ghcr.io/dyne/app/sub": true,
-		"ghcr.io/dyne/application": false, "ghcr.io/dyne": false, "quay.io/a/b": true, "quay.io:443/a": false, "quay.io.example.org/a": false,
+		"alpine": true, "docker.io/library/alpine:3": true, "dyne/devuan": false, "ghcr.io/dyne/app:1": true,
+		"ghcr.io/dyne/app/sub":     true,
+		"ghcr.io/dyne/application": false, "ghcr.io/dyne": false, "quay.io/a/b": true, "quay.io:443/a": false,
+		"quay.io.example.org/a": false,
 	} {
 		ref, err := parse(text)
 		if err != nil {
@@ -182,7 +198,8 @@ func TestTheAllowListHoldsAtWholeNames(t *testing.T) {
 			t.Errorf("%s: %v", text, !want)
 		}
 	}
-	if e := refused(t, c, "dyne/devuan", "linux/amd64"); e.Kind != apperr.PermissionDenied || e.Code != "image_not_allowed" || !strings.Contains(e.Advice.String(), "quay.io") {
+	if e := refused(t, c, "dyne/devuan", "linux/amd64"); e.Kind != apperr.PermissionDenied ||
+		e.Code != "image_not_allowed" || !strings.Contains(e.Advice.String(), "quay.io") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -200,13 +217,15 @@ func TestMirrorsAreAskedFirst(t *testing.T) {
 	imagetest.Push(t, itself+"/library/a", imagetest.Image(t, "linux/amd64", v1.Config{User: "itself"}))
 	imagetest.Push(t, itself+"/library/b", imagetest.Image(t, "linux/amd64", v1.Config{User: "itself"}))
 	for reference, want := range map[string]string{
-		itself + "/library/a": "mirror", "a": "mirror", "docker.io/library/a@" + there: "mirror", itself + "/library/b": "itself",
+		itself + "/library/a": "mirror", "a": "mirror", "docker.io/library/a@" + there: "mirror",
+		itself + "/library/b": "itself",
 	} {
 		if img := resolve(t, c, reference, "linux/amd64"); img.Config.User != want || img.Reference != reference {
 			t.Errorf("%s: %+v", reference, img)
 		}
 	}
-	if e := refused(t, c, itself+"/library/c", "linux/amd64"); e.Kind != apperr.NotFound || !strings.HasPrefix(e.Message.String(), itself) {
+	if e := refused(t, c, itself+"/library/c", "linux/amd64"); e.Kind != apperr.NotFound ||
+		!strings.HasPrefix(e.Message.String(), itself) {
 		t.Errorf("%+v", e)
 	}
 }
@@ -285,11 +304,13 @@ func TestALoginIsSentToItsRegistryOnly(t *testing.T) {
 	if leaked.Load() {
 		t.Error("another registry got the login")
 	}
-	for name, logins := range map[string]map[string]string{"nobody": {}, "another password": {host: basic("me", "x")}, "a helper's": {host: ""}} {
+	for name, logins := range map[string]map[string]string{"nobody": {}, "another password": {host: basic("me", "x")},
+		"a helper's": {host: ""}} {
 		cfg := login(t, logins)
 		cfg.Insecure = []string{host}
 		e := refused(t, New(cfg, "test"), host+"/a", "linux/amd64")
-		if e.Kind != apperr.PermissionDenied || e.Code != "image_denied" || !strings.Contains(e.Advice.String(), "docker login "+host) {
+		if e.Kind != apperr.PermissionDenied || e.Code != "image_denied" ||
+			!strings.Contains(e.Advice.String(), "docker login "+host) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
@@ -344,7 +365,8 @@ func TestTokensAreFetchedAsTheRegistrySays(t *testing.T) {
 		private := r.Form.Get("service") == "private"
 		switch {
 		case private && r.Method == http.MethodGet && user == "me" && password == "pw":
-		case private && r.Method == http.MethodPost && r.Form.Get("grant_type") == "refresh_token" && r.Form.Get("refresh_token") == "idt":
+		case private && r.Method == http.MethodPost && r.Form.Get("grant_type") == "refresh_token" &&
+			r.Form.Get("refresh_token") == "idt":
 		case !private && user == "":
 		default:
 			http.Error(w, "{}", http.StatusUnauthorized)
@@ -365,7 +387,8 @@ func TestTokensAreFetchedAsTheRegistrySays(t *testing.T) {
 		ok          bool
 	}{
 		{open, "", true}, {private, "", false}, {private, basic("me", "pw"), true}, {private, basic("me", "no"), false},
-		{private, `"identitytoken": "idt"`, true}, {private, `"auth": "` + base64.StdEncoding.EncodeToString([]byte("<token>:")) + `", "identitytoken": "idt"`, true},
+		{private, `"identitytoken": "idt"`, true}, {private,
+			`"auth": "` + base64.StdEncoding.EncodeToString([]byte("<token>:")) + `", "identitytoken": "idt"`, true},
 		{private, `"identitytoken": "old"`, false}, {private, `"registrytoken": "good"`, true},
 	} {
 		cfg := login(t, map[string]string{c.host: c.login})
@@ -382,21 +405,24 @@ func TestTokensAreFetchedAsTheRegistrySays(t *testing.T) {
 
 func TestAFileOfLoginsThatCantBeUsedStopsLookUps(t *testing.T) {
 	cfg := login(t, nil)
-	for text, mode := range map[string]os.FileMode{"{": 0o600, `{"auths": {"a.b": {"auth": "!"}}}`: 0o600, `{"auths":{}}`: 0o644} {
+	for text, mode := range map[string]os.FileMode{"{": 0o600, `{"auths": {"a.b": {"auth": "!"}}}`: 0o600,
+		`{"auths":{}}`: 0o644} {
 		if err := os.WriteFile(cfg.AuthFile, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		if err := os.Chmod(cfg.AuthFile, mode); err != nil {
 			t.Fatal(err)
 		}
-		if e := refused(t, New(cfg, "test"), "alpine", "linux/amd64"); e.Kind != apperr.Unavailable || e.Code != "registry_auth" || e.Err == nil {
+		if e := refused(t, New(cfg, "test"), "alpine", "linux/amd64"); e.Kind != apperr.Unavailable ||
+			e.Code != "registry_auth" || e.Err == nil {
 			t.Errorf("%s: %+v", text, e)
 		}
 		if _, err := New(cfg, "test").CheckAccounts(); err == nil {
 			t.Error("no error")
 		}
 	}
-	cfg = login(t, map[string]string{"https://index.docker.io/v1/": basic("a", "b:c"), "ghcr.io": basic("a", "b"), "helper.example.org": ""})
+	cfg = login(t, map[string]string{"https://index.docker.io/v1/": basic("a", "b:c"), "ghcr.io": basic("a", "b"),
+		"helper.example.org": ""})
 	if n, err := New(cfg, "test").CheckAccounts(); n != 2 || err != nil {
 		t.Error(n, err)
 	}

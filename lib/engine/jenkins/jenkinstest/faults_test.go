@@ -52,7 +52,8 @@ func TestARestartInItsPhases(t *testing.T) {
 			phase = "refused"
 		case err != nil:
 			continue // cut in the middle
-		case strings.Contains(text, "Please wait while Jenkins is restarting"), strings.Contains(text, "Please wait while Jenkins is getting ready to work"):
+		case strings.Contains(text, "Please wait while Jenkins is restarting"),
+			strings.Contains(text, "Please wait while Jenkins is getting ready to work"):
 			phase = strings.Fields(text[strings.Index(text, "Jenkins is "):])[2]
 			if status != 503 {
 				t.Errorf("the page of 503 came with %d", status)
@@ -64,7 +65,8 @@ func TestARestartInItsPhases(t *testing.T) {
 			phases = append(phases, phase)
 		}
 	}
-	if got := strings.Join(phases, ", "); strings.TrimPrefix(got, "Not Found, ") != "restarting, Unauthorized, refused, getting, Not Found" {
+	if got := strings.Join(phases, ", "); strings.TrimPrefix(got,
+		"Not Found, ") != "restarting, Unauthorized, refused, getting, Not Found" {
 		t.Errorf("the phases were: %s", got)
 	}
 }
@@ -80,10 +82,13 @@ func TestAnOrderlyRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.facts(
-		fact{request: "GET /job/runs/1/api/json?tree=building,result", status: 200, has: []string{`"building":false,"result":"FAILURE"`}},
-		fact{request: "GET /job/runs/1/consoleText", status: 200, has: []string{"ClassNotFoundException", "\tat "}, lacks: []string{"Finished"}},
+		fact{request: "GET /job/runs/1/api/json?tree=building,result", status: 200,
+			has: []string{`"building":false,"result":"FAILURE"`}},
+		fact{request: "GET /job/runs/1/consoleText", status: 200, has: []string{"ClassNotFoundException", "\tat "},
+			lacks: []string{"Finished"}},
 		fact{request: "GET /queue/item/1/api/json", status: 404, headers: pageJ},
-		fact{request: "GET /job/waits/api/json?tree=queueItem[id,why],lastBuild[number]", status: 200, has: []string{`"lastBuild":null,"queueItem":{"_class":"hudson.model.Queue$WaitingItem","id":2,"why":"In the quiet period. Expires in 59`}},
+		fact{request: "GET /job/waits/api/json?tree=queueItem[id,why],lastBuild[number]", status: 200,
+			has: []string{`"lastBuild":null,"queueItem":{"_class":"hudson.model.Queue$WaitingItem","id":2,"why":"In the quiet period. Expires in 59`}},
 	)
 }
 
@@ -102,11 +107,13 @@ func TestAKilledController(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.facts(
-		fact{request: "GET /job/killed/api/json?tree=nextBuildNumber,lastBuild[number],builds[number]", status: 200, has: []string{`{"_class":"hudson.model.FreeStyleProject","builds":[],"lastBuild":null,"nextBuildNumber":2}`}},
+		fact{request: "GET /job/killed/api/json?tree=nextBuildNumber,lastBuild[number],builds[number]", status: 200,
+			has: []string{`{"_class":"hudson.model.FreeStyleProject","builds":[],"lastBuild":null,"nextBuildNumber":2}`}},
 		fact{request: "GET /job/killed/1/api/json", status: 404, headers: pageJ},
 		fact{request: "GET /job/killed/1/logText/progressiveText?start=0", status: 404, headers: pageJ},
 		fact{request: "GET /job/killed/1/consoleText", status: 404, headers: pageJ},
-		fact{request: "GET /job/waiting/api/json?tree=queueItem[id,why],lastBuild[number]", status: 200, has: []string{`"lastBuild":null,"queueItem":null`}},
+		fact{request: "GET /job/waiting/api/json?tree=queueItem[id,why],lastBuild[number]", status: 200,
+			has: []string{`"lastBuild":null,"queueItem":null`}},
 		fact{request: "POST /job/waiting/build?delay=600sec", status: 201, headers: []string{"Location: HERE/queue/item/1/"}},
 	)
 	if !runs("sleep\x00600.25\x00") {
@@ -165,13 +172,15 @@ func TestFaults(t *testing.T) {
 		{c.LoginRedirect, 302, "commenceLogin"},
 	} {
 		f.fault()
-		if status, text, err := c.try("/job/demo/api/json"); status != f.status || err != nil || !strings.Contains(text, f.text) {
+		if status, text, err := c.try("/job/demo/api/json"); status != f.status || err != nil ||
+			!strings.Contains(text, f.text) {
 			t.Errorf("%d %q, %v, want %d %q", status, text, err, f.status, f.text)
 		}
 		well()
 	}
 	c.HalfJSON()
-	if status, text, err := c.try("/job/demo/api/json"); status != 200 || !errors.Is(err, io.ErrUnexpectedEOF) || !strings.HasPrefix(text, `{"_class"`) {
+	if status, text, err := c.try("/job/demo/api/json"); status != 200 || !errors.Is(err, io.ErrUnexpectedEOF) ||
+		!strings.HasPrefix(text, `{"_class"`) {
 		t.Errorf("half: %d, %q, %v", status, text, err)
 	}
 	well()
@@ -214,7 +223,8 @@ func TestPrefixAndTLS(t *testing.T) {
 	r.Header.Set("Content-Type", "application/xml")
 	transport := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{RootCAs: roots}}
 	a, err := transport.RoundTrip(r)
-	if err != nil || a.StatusCode != 200 || !strings.HasPrefix(c.URL, "https://") || !strings.HasSuffix(c.URL, "/jenkins") {
+	if err != nil || a.StatusCode != 200 || !strings.HasPrefix(c.URL, "https://") ||
+		!strings.HasSuffix(c.URL, "/jenkins") {
 		t.Fatalf("%s: %v, %v", c.URL, a, err)
 	}
 	a.Body.Close()

@@ -150,7 +150,8 @@ func (c *client) check(f fact) answer {
 	}
 	for _, h := range f.headers {
 		name, value, there := strings.Cut(h, ": ")
-		if got := strings.Join(a.Header.Values(name), ", "); there && got != strings.TrimSpace(strings.ReplaceAll(value, "HERE", c.URL)) || !there && got != "" {
+		if got := strings.Join(a.Header.Values(name), ", "); there &&
+			got != strings.TrimSpace(strings.ReplaceAll(value, "HERE", c.URL)) || !there && got != "" {
 			c.Errorf("%s: header %s is %q, want %q", f.request, name, got, value)
 		}
 	}
@@ -164,7 +165,8 @@ func (c *client) check(f fact) answer {
 			c.Errorf("%s: the answer has %q: %s", f.request, text, a.body)
 		}
 	}
-	if method != "HEAD" && a.Header.Get("Content-Type") == "application/json;charset=utf-8" && !json.Valid([]byte(a.body)) {
+	if method != "HEAD" && a.Header.Get("Content-Type") == "application/json;charset=utf-8" &&
+		!json.Valid([]byte(a.body)) {
 		c.Errorf("%s: this is no JSON: %s", f.request, a.body)
 	}
 	return a

@@ -8,15 +8,18 @@ import (
 	"slices"
 
 	"toaster.do/lib/app"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/printable"
+	"toaster.do/lib/shell"
 	"toaster.do/lib/target"
 )
 
 type lintCommand struct {
 	JSON   bool   `help:"Print the findings as a JSON array."`
 	Target string `help:"Check the Dockerfile for this target." placeholder:"TARGET"`
+	lockFlag
 	source
 }
 
@@ -27,9 +30,13 @@ func (c *lintCommand) Help() string {
 }
 
 func (c *lintCommand) Run(w *world) error {
+	c.lock = c.Lock
 	_, _, findings, err := c.translate(w, c.Target)
 	if err != nil {
 		return err
+	}
+	if c.Lock == "" {
+		findings = slices.DeleteFunc(findings, notLocked)
 	}
 	if c.Context == "" {
 		findings = slices.DeleteFunc(findings, func(f dockerfile.Finding) bool { return f.Rule == "MissingSource" })
@@ -48,6 +55,7 @@ func (c *lintCommand) Run(w *world) error {
 
 type blendCommand struct {
 	Target string `help:"Translate for the architecture and release of this target. Default: amd64." placeholder:"TARGET"`
+	lockFlag
 	source
 }
 
@@ -57,6 +65,7 @@ func (c *blendCommand) Help() string {
 }
 
 func (c *blendCommand) Run(w *world) error {
+	c.lock = c.Lock
 	_, blend, err := c.blend(w, c.Target)
 	if err != nil {
 		return err
@@ -71,16 +80,23 @@ func (s *source) blend(w *world, target string) (target.Target, *dockerfile.Blen
 	if err == nil {
 		err = writeFindings(w.err, s.fileLabel(), findings)
 	}
+	if err == nil && slices.ContainsFunc(findings, notLocked) {
+		err = apperr.New(apperr.FailedPrecondition, "The digests of the images are not known.",
+			"Run “toasterctl lock %s >FILE”, and add --lock FILE.", shell.Quote(s.Dockerfile))
+	}
 	if err == nil && blend == nil {
 		err = errSaid
 	}
 	return t, blend, err
 }
 
+func notLocked(f dockerfile.Finding) bool { return f.Rule == "ImageNotLocked" }
+
 type scriptCommand struct {
 	Target string `required:"" help:"The target to build." placeholder:"TARGET"`
 	rootKey
 	RootPassword bool `help:"Generate a password for root, and print it to standard error. The script only contains its hash."`
+	lockFlag
 	source
 }
 
@@ -91,6 +107,7 @@ func (c *scriptCommand) Help() string {
 }
 
 func (c *scriptCommand) Run(w *world) error {
+	c.lock = c.Lock
 	target, blend, err := c.blend(w, c.Target)
 	if err != nil {
 		return err

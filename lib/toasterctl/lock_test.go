@@ -46,6 +46,20 @@ func TestLock(t *testing.T) {
 	if out := lock(simple).exits(0).out; out != string(image.Lock(nil).Encode()) {
 		t.Error(out)
 	}
+	file := write(t, filepath.Join(t.TempDir(), "toaster.lock"), lock(text, "--build-arg", "V=1").out)
+	for _, command := range [][]string{{"blend"}, {"script", "--target", rootfs}} {
+		args := append(command, "--config", config, "--build-arg", "V=1", "-")
+		if a := ctl(t, text, args...).exits(1); a.out != "" || !strings.Contains(a.err, "Run “toasterctl lock - >FILE”") {
+			t.Errorf("%s: %s%s", command, a.out, a.err)
+		}
+		if a := ctl(t, text, append(args, "--lock", file)...).exits(0); !strings.Contains(a.out, host+"/base@sha256:") {
+			t.Errorf("%s: the image is not in it\n%s", command, a.err)
+		}
+		ctl(t, text, append(args, "--lock", config)...).exits(1).complains("is not a lock")
+	}
+	if a := ctl(t, text, "lint", "--config", config, "--build-arg", "V=1", "-").exits(0); strings.Contains(a.out, "NotLocked") {
+		t.Error(a.out)
+	}
 	lock("FRUM x\n").exits(1).complains("Dockerfile:1: error")
 	lock("").exits(1).complains("empty")
 	lock(text, "--platform", "linux/sparc").exits(2).complains("--platform")

@@ -13,8 +13,14 @@ import (
 	"toaster.do/lib/jobs"
 )
 
+// lockFlag names a lock.
+type lockFlag struct {
+	Lock string `placeholder:"FILE" help:"Digests of the images that the Dockerfile names, as “toasterctl lock” prints."`
+}
+
 // source is what an image is made from, as the command line names it.
 type source struct {
+	lock       string   // a file with the digests of images; empty: none
 	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder or an archive (.zip, or .tar, also compressed with gzip, bzip2 or zstd)."`
 	BuildArg   []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
 	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e. Can be repeated."`

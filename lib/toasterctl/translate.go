@@ -12,6 +12,7 @@ import (
 	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/target"
 )
@@ -85,6 +86,16 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 	}
 	if src.Dockerfile, err = s.readDockerfile(w, r.limits); err != nil {
 		return t, src, err
+	}
+	if s.lock != "" {
+		text, err := os.ReadFile(s.lock)
+		if err != nil {
+			return t, src, err
+		}
+		if src.Lock, err = image.Parse(text); err != nil {
+			return t, src, apperr.Wrap(apperr.InvalidArgument, err, "%s is not a lock.", "Make it with “toasterctl lock”.",
+				s.lock)
+		}
 	}
 	src.Name = s.name()
 	if buildcontext.IsOuter(s.Context, src.Name) {

@@ -12,11 +12,14 @@ type Kept struct {
 func Instructions() []Kept { return append([]Kept{}, kept...) }
 
 var kept = []Kept{
-	{"FROM", "Names the release, such as devuan/devuan:daedalus or debian:bookworm. The base of the image depends on " +
-		"the target. Other stages are built for COPY --from; the last one becomes the image."},
+	{"FROM", "Of a plain release, such as devuan/devuan:daedalus or debian:bookworm: the Dockerfile makes the whole " +
+		"system, and the target decides its base. Of any other image, such as alpine:3.20: a small Devuan boots, and runs " +
+		"the Dockerfile's files as a service, in /var/lib/toaster-app/rootfs. Other stages are built for COPY --from; the " +
+		"last one becomes the image."},
 	{"RUN", "Runs in the file system of the image, each in its own shell, in both forms and with heredocs. If a command " +
 		"fails, the build fails and names the line."},
-	{"COPY, ADD", "Copy files of the build context or of an earlier stage, with the same owner, mode and .dockerignore " +
+	{"COPY, ADD", "Copy files of the build context, of an earlier stage or of another image, with the same owner, mode " +
+		"and .dockerignore " +
 		"rules as Docker. ADD also unpacks archives, and downloads files over HTTP."},
 	{"ENV, ARG", "Apply to the following instructions; ENV also applies to the service. Build arguments override ARG."},
 	{"WORKDIR, USER, SHELL", "Apply to the following instructions; WORKDIR and USER also apply to the service."},

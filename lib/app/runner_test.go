@@ -35,17 +35,23 @@ open_files = 1024
 disk = "10 GiB"
 [limits]
 free_disk = "3 MiB"
+[registry]
+mirrors = { "docker.io" = ["mirror.example.org/hub", "10.1.2.3:5000"] }
+insecure = ["10.1.2.3:5000", "localhost:5000"]
 `)
 	want := []string{
 		"TOASTER_SANDBOX_ALLOW=10.1.2.3:3128 10.9.9.9:80", "TOASTER_MEMORY=2147483648", "TOASTER_PIDS=500",
 		"TOASTER_CPUS=1.5",
 		"TOASTER_FILES=1024", "TOASTER_DISK=10737418240", "TOASTER_FREE_DISK=3145728",
+		"TOASTER_REGISTRIES=docker.io=mirror.example.org/hub docker.io=http://10.1.2.3:5000 " +
+			"10.1.2.3:5000=http://10.1.2.3:5000 localhost:5000=http://10.0.2.2:5000", "TOASTER_REGISTRY_AUTH=",
 	}
 	if got := Executor(cfg, []int{100000}, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 	want = []string{"TOASTER_SANDBOX_ALLOW=", "TOASTER_MEMORY=0", "TOASTER_PIDS=4096", "TOASTER_CPUS=0",
-		"TOASTER_FILES=65536", "TOASTER_DISK=0", "TOASTER_FREE_DISK=1073741824"}
+		"TOASTER_FILES=65536", "TOASTER_DISK=0", "TOASTER_FREE_DISK=1073741824",
+		"TOASTER_REGISTRIES=", "TOASTER_REGISTRY_AUTH="}
 	if got := Executor(configured(t, ""), nil, slog.Default()).Env; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}

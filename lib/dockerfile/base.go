@@ -2,7 +2,6 @@ package dockerfile
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -31,10 +30,10 @@ func (t *translator) checkBase() {
 	}
 	if t.appliance {
 		base, _ := last.baseImage()
-		t.warn(last.in.Location, Note, "Appliance", "%s",
+		t.warn(last.in.Location, Note, "Appliance",
+			"The image stands on %s, which is no plain Devuan or Debian. A small Devuan boots, and runs it in %s.",
 			"To make the whole system with the Dockerfile, start the last stage FROM %s, and install what it needs.",
-			fmt.Sprintf("The image stands on %s, which is no plain Devuan or Debian. "+
-				"A small Devuan boots, and runs it in %s.", cmp.Or(base, "scratch"), applianceRoot), t.plain())
+			cmp.Or(base, "scratch"), applianceRoot, t.plain())
 	}
 }
 

@@ -4,34 +4,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
+
+	images "toaster.do/lib/image"
 )
 
-// config is what the image is to be run with, under the names of the OCI image configuration.
-// https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md
+// config is what the image is to be run with, and whether that is the Dockerfile's doing.
 type config struct {
-	User         string              `json:",omitempty"`
-	ExposedPorts map[string]struct{} `json:",omitempty"`
-	Env          []string            `json:",omitempty"`
-	Entrypoint   []string            `json:",omitempty"`
-	Cmd          []string            `json:",omitempty"`
-	Volumes      map[string]struct{} `json:",omitempty"`
-	WorkingDir   string              `json:",omitempty"`
-	Labels       map[string]string   `json:",omitempty"`
-	StopSignal   string              `json:",omitempty"`
-	Healthcheck  *healthcheck        `json:",omitempty"`
-	OnBuild      []string            `json:",omitempty"`
-	Shell        []string            `json:",omitempty"`
-
+	images.Config
 	author string
-	runs   bool // ENTRYPOINT or CMD was set by the Dockerfile
-}
-
-// healthcheck is Docker's addition to that configuration; times are in nanoseconds.
-type healthcheck struct {
-	Test                                          []string      `json:",omitempty"`
-	Interval, Timeout, StartPeriod, StartInterval time.Duration `json:",omitempty"`
-	Retries                                       int           `json:",omitempty"`
+	runs   bool // ENTRYPOINT or CMD was set by the Dockerfile, or by an image of a registry
 }
 
 func (c config) clone() config {

@@ -25,7 +25,7 @@ type Named struct {
 func Images(s Source) (all []Named) {
 	t := newTranslator(s)
 	defer func() {
-		if recover() != nil { // Check reports it
+		if recover() != nil { // Steps reports it
 			all = nil
 		}
 	}()
@@ -117,10 +117,8 @@ func fetchName(l *images.Locked) string {
 // beginImage gives a stage what its image says.
 func (t *translator) beginImage(s *stage) {
 	if l := t.locked(s); l != nil {
-		i := l.Config
-		s.config = config{User: i.User, ExposedPorts: i.ExposedPorts, Env: i.Env, Entrypoint: i.Entrypoint, Cmd: i.Cmd,
-			Volumes: i.Volumes, WorkingDir: i.WorkingDir, Labels: i.Labels, StopSignal: i.StopSignal,
-			Healthcheck: (*healthcheck)(i.Healthcheck), Shell: i.Shell}.clone()
+		s.config = config{Config: l.Config}.clone()
+		s.config.OS, s.config.Architecture, s.config.Variant, s.config.OnBuild = "", "", "", nil // see triggers
 	}
 	c := &s.config
 	for _, kv := range c.Env {

@@ -3,6 +3,8 @@ package dockerfile
 import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
+
+	images "toaster.do/lib/image"
 )
 
 // meta notes the instructions that change no file but how the image is run.
@@ -50,7 +52,7 @@ func (t *translator) meta(s *stage, in instructions.Command, lint *linter.Linter
 	case *instructions.HealthCheckCommand:
 		usedOnce(in, &s.health, lint)
 		h := in.Health
-		c.Healthcheck = &healthcheck{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod,
+		c.Healthcheck = &images.Healthcheck{Test: h.Test, Interval: h.Interval, Timeout: h.Timeout, StartPeriod: h.StartPeriod,
 			StartInterval: h.StartInterval, Retries: h.Retries}
 	case *instructions.CmdCommand:
 		usedOnce(in, &s.cmd, lint)

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	images "toaster.do/lib/image"
 )
 
 // state is what a stage has set so far, and what a stage that is based on it begins with.
@@ -39,7 +40,7 @@ func (t *translator) begin(s *stage) {
 			return
 		}
 		s.env.set("PATH", defaultPath)
-		s.config = config{Env: []string{"PATH=" + defaultPath}, WorkingDir: "/"}
+		s.config = config{Config: images.Config{Env: []string{"PATH=" + defaultPath}, WorkingDir: "/"}}
 		if !s.scratch {
 			s.config.Cmd = []string{"bash"}
 		}

@@ -126,7 +126,7 @@ func (l Lock) check() error {
 			return fmt.Errorf("the lock has %q for %s twice", i.Reference, i.Platform)
 		}
 		seen[w] = true
-		if err := i.check(); err != nil {
+		if err := i.Check(); err != nil {
 			return fmt.Errorf("%.100q: %w", i.Reference, err)
 		}
 	}
@@ -147,7 +147,8 @@ var (
 // ValidPlatform tells whether s is OS/ARCHITECTURE[/VARIANT].
 func ValidPlatform(s string) bool { return platformForm().MatchString(s) }
 
-func (i *Locked) check() error {
+// Check refuses what no lock may have.
+func (i *Locked) Check() error {
 	switch {
 	case len(i.Reference) > longestReference || !referenceForm().MatchString(i.Reference):
 		return errors.New("the reference is not the name of an image")

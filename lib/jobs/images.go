@@ -78,7 +78,7 @@ func lockOf(rev *store.Revision) (image.Lock, error) {
 // lock looks up the images that a submission names, and translates it with them. An image that can't be had refuses the
 // submission; where a registry is away, it doesn't, and what was known of the image before stays.
 func (s *Service) lock(ctx context.Context, owner int64, w *work, before image.Lock) error {
-	named := dockerfile.Images(w.src)
+	named := w.named
 	if len(named) == 0 {
 		return nil
 	}

@@ -66,6 +66,7 @@ type work struct {
 	target          target.Target
 	root            store.Root
 	src             dockerfile.Source
+	named           []dockerfile.Named // images of registries
 	lock            store.ImageLock
 	blend           *dockerfile.Blend
 	findings        []dockerfile.Finding
@@ -191,7 +192,10 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 	src.Environment, err = ParseEnvironment(sub.Environment)
 	bad("environment", err)
 	if !noText {
-		if err := inTime(ctx, &src, func() { w.translate(src, write) }); err != nil {
+		if err := inTime(ctx, &src, func() {
+			w.named = dockerfile.Images(src)
+			w.translate(src, write && len(w.named) == 0) // with images, lock does that
+		}); err != nil {
 			return nil, nil, err
 		}
 		if noContext { // what it has is unknown

@@ -170,6 +170,13 @@ func (k *keys) call(n *ast.CallExpr) {
 		return
 	}
 	verbs, last := 0, sig.Params().Len()-1
+	defer func() {
+		for _, arg := range n.Args[last:] {
+			if verbs > 0 {
+				k.sentence(arg)
+			}
+		}
+	}()
 	for i := range last {
 		if typeName(sig.Params().At(i).Type()) != "i18n.Key" {
 			continue
@@ -182,6 +189,19 @@ func (k *keys) call(n *ast.CallExpr) {
 	}
 	if typeName(sig.Params().At(max(0, last-1)).Type()) == "i18n.Key" && verbs != len(n.Args)-last {
 		k.Errorf("%s: %d verbs, %d arguments", at, verbs, len(n.Args)-last)
+	}
+}
+
+// sentence refuses an argument that is a sentence itself, put together for English alone.
+func (k *keys) sentence(arg ast.Expr) {
+	c, ok := arg.(*ast.CallExpr)
+	if !ok || len(c.Args) == 0 {
+		return
+	}
+	f, ok := c.Fun.(*ast.SelectorExpr)
+	format := k.info.Types[c.Args[0]].Value
+	if ok && f.Sel.Name == "Sprintf" && format != nil && len(strings.Fields(constant.StringVal(format))) > 3 {
+		k.Errorf("%s has a sentence as an argument, which no catalog has", k.set.Position(arg.Pos()))
 	}
 }
 

@@ -2,18 +2,16 @@ package difftest
 
 import (
 	"encoding/json"
-	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/image"
+	"toaster.do/lib/image/imagetest"
 )
 
 // inside is the sandbox's name for an address of this host's loopback.
@@ -29,35 +27,12 @@ func exists(path string) bool {
 
 // startRegistry starts a registry and pushes the images of testdata/images there.
 func (b *builder) startRegistry(t *testing.T) {
-	for _, tool := range []string{"docker-registry", "skopeo", "zstd"} {
+	for _, tool := range []string{"skopeo", "zstd"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lack(t, tool+" is not installed")
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.registry = l.Addr().String()
-	l.Close()
-	dir := t.TempDir()
-	file := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n",
-		dir, b.registry)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("docker-registry", "serve", file)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if _, err := http.Get("http://" + b.registry + "/v2/"); err == nil {
-			break
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
+	b.registry = imagetest.Debian(t, "")
 	b.buildImages(t)
 }
 

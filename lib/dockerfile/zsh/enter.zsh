@@ -56,19 +56,21 @@ new_place() {
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
 }
 
-# keep_account: the account at registries, which the host's root alone may read, for the fetching of images.
+# keep_account: the account at registries, which the host's root alone may read, for the fetching of images. A build
+# that fetches none needs none.
 keep_account() {
-	[[ -n $TOASTER_REGISTRY_AUTH ]] || return 0
-	( umask 077 && cat -- $TOASTER_REGISTRY_AUTH >$WORK/registry.auth ) || fail "$TOASTER_REGISTRY_AUTH cannot be read"
+	[[ -r $TOASTER_REGISTRY_AUTH ]] && ( umask 077 && cat -- $TOASTER_REGISTRY_AUTH >$WORK/registry.auth )
 }
 
 # prune_layers FOLDER removes the layers of images that were not used for longest, down to 10 GiB, and downloads that
 # were broken off.
 prune_layers() {
 	local one
+	local -a size
 	integer left=$(( 10 << 30 ))
+	zmodload -F zsh/stat b:zstat
 	for one in $1/sha256/*(N.om); do
-		(( (left -= $(stat -c %s -- $one)) >= 0 )) || rm -f -- $one
+		zstat -A size +size $one && (( (left -= size[1]) >= 0 )) || rm -f -- $one
 	done
 	rm -rf -- $1/fetch.*(Nmh+10)
 }
@@ -89,7 +91,9 @@ move_out() {
 }
 
 if [[ "$(</proc/self/uid_map)" != [[:space:]]#0[[:space:]]##0[[:space:]]##4294967295 ]]; then
-	[[ -z $TOASTER_CACHE_DIR || -n $TOASTER_BLOBS ]] || { mkdir -p $TOASTER_CACHE_DIR/layers && export TOASTER_BLOBS=$TOASTER_CACHE_DIR/layers }
+	if [[ -n $TOASTER_CACHE_DIR && -z $TOASTER_BLOBS ]] && mkdir -p $TOASTER_CACHE_DIR/layers; then
+		export TOASTER_BLOBS=$TOASTER_CACHE_DIR/layers
+	fi
 	keep_account
 	cd -- $WORK && exec $isolate "$@"
 fi

@@ -31,7 +31,11 @@ fetch_layers() {
 	connect
 	registries
 	local -a account=(--src-no-creds)
-	[[ -s $WORK/registry.auth ]] && account=(--src-authfile $WORK/registry.auth)
+	if [[ -s $WORK/registry.auth ]]; then
+		account=(--src-authfile $WORK/registry.auth)
+	elif [[ -n $TOASTER_REGISTRY_AUTH ]]; then
+		mark "toaster: $TOASTER_REGISTRY_AUTH cannot be read: images are fetched without an account"
+	fi
 	mark "toaster: fetching $reference"
 	local new=$(mktemp -d $BLOBS/fetch.XXXXXX)
 	# A registry can send more than it has said.

@@ -126,6 +126,8 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 		"too many layers": {fake{at: say(ociManifest,
 			manifestOf(goodConfig, len(goodConfig), strings.Repeat(layer(ociLayer, 1)+",", 600)+layer(ociLayer, 1)))},
 			"image_corrupt"},
+		"a layer with another digest": {fake{at: say(ociManifest, manifestOf(goodConfig, len(goodConfig),
+			strings.Replace(layer(ociLayer, 5), sum(""), "sha256:x", 1))), blob: say("", goodConfig)}, "image_corrupt"},
 		"a layer of an unknown type": {fake{at: say(ociManifest,
 			manifestOf(goodConfig, len(goodConfig), layer("application/x-encrypted", 1)))}, "image_type"},
 		"a chart": {fake{at: say(ociManifest,

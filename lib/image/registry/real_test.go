@@ -1,9 +1,6 @@
 package registry
 
 import (
-	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,76 +9,13 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/crypto/bcrypt"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/image/imagetest"
 )
 
-// debian starts the registry that Debian packages, and returns its HOST:PORT. With a password, “me” must give it.
-func debian(t *testing.T, password string) string {
-	t.Helper()
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip("docker-registry is not installed")
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := l.Addr().String()
-	l.Close()
-	dir := t.TempDir()
-	auth := ""
-	if password != "" {
-		hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
-		if err != nil {
-			t.Fatal(err)
-		}
-		users := filepath.Join(dir, "users")
-		if err := os.WriteFile(users, []byte("me:"+string(hash)+"\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		auth = "auth:\n  htpasswd:\n    realm: test\n    path: " + users + "\n"
-	}
-	file := filepath.Join(dir, "config.yml")
-	text := fmt.Sprintf("version: 0.1\nlog:\n  level: error\n  accesslog:\n    disabled: true\nstorage:\n  "+
-		"filesystem:\n    rootdirectory: %s\nhttp:\n  addr: %s\n%s",
-		filepath.Join(dir, "data"), host, auth)
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(program, "serve", file)
-	var said strings.Builder
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := cmd.Process.Kill(); err != nil {
-			t.Error(err)
-		}
-		cmd.Wait()
-		if t.Failed() {
-			t.Log(said.String())
-		}
-	})
-	for range 600 {
-		if resp, err := http.Get("http://" + host + "/v2/"); err == nil {
-			resp.Body.Close()
-			return host
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatalf("the registry does not answer: %s", said.String())
-	return ""
-}
-
 func TestARealRegistry(t *testing.T) {
-	host := debian(t, "")
+	host := imagetest.Debian(t, "")
 	platforms := []string{"linux/amd64", "linux/arm/v7"}
 	var images []v1.Image
 	for _, p := range platforms {
@@ -113,7 +47,7 @@ func TestARealRegistry(t *testing.T) {
 }
 
 func TestARealRegistryWithALogin(t *testing.T) {
-	host := debian(t, "swordfish")
+	host := imagetest.Debian(t, "swordfish")
 	for logins, ok := range map[string]bool{basic("me", "swordfish"): true, basic("me", "x"): false, "": false} {
 		cfg := login(t, map[string]string{host: logins})
 		cfg.Insecure = []string{host}
@@ -130,7 +64,7 @@ func TestWhatBuildahPushes(t *testing.T) {
 	if _, err := exec.LookPath("buildah"); err != nil || os.Geteuid() != 0 {
 		t.Skip("needs buildah, and root")
 	}
-	host := debian(t, "")
+	host := imagetest.Debian(t, "")
 	dir := t.TempDir()
 	file := "FROM scratch\nCOPY Dockerfile /a\nCOPY Dockerfile /b\nENV A=1 B=\"x y\"\nWORKDIR /srv\nUSER 7:8\nEXPOSE 80 " +
 		"53/udp\n" +

@@ -91,6 +91,10 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 		img, err = c.ask(ctx, p, platform, len(places)-i)
 		if err == nil {
 			img.Reference, img.Platform = reference, platform
+			if l := img.Lock(); l.Check() != nil {
+				err = wrong("what no lock may have: %v", l.Check())
+				break
+			}
 			return img, nil
 		}
 	}

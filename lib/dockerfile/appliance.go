@@ -9,12 +9,6 @@ import (
 // applianceRoot is where the tree of a Dockerfile lies that does not make the system itself.
 const applianceRoot = "/var/lib/toaster-app/rootfs"
 
-// isAppliance tells whether a stage stands on something that the target's system can't be made of.
-func (s *stage) isAppliance() bool {
-	image, at := s.baseImage()
-	return at.scratch || image != "" && at.foreign
-}
-
 var (
 	//go:embed service/mounts.sh
 	applianceMounts string

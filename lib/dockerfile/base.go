@@ -28,13 +28,7 @@ func (t *translator) checkBase() {
 			t.checkImage(s)
 		}
 	}
-	if t.appliance {
-		base, _ := last.baseImage()
-		t.warn(last.in.Location, Note, "Appliance",
-			"The image stands on %s, which is no plain Devuan or Debian. A small Devuan boots, and runs it in %s.",
-			"To make the whole system with the Dockerfile, start the last stage FROM %s, and install what it needs.",
-			cmp.Or(base, "scratch"), applianceRoot, t.plain())
-	}
+	t.checkForm(last)
 }
 
 // plain is the plain image of the target's own release, or of the one that the last FROM names: advice names it.

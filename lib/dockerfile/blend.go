@@ -26,6 +26,8 @@ var (
 	addZsh string
 	//go:embed zsh/image.zsh
 	imageZsh string
+	//go:embed zsh/grow.zsh
+	growZsh string
 	//go:embed zsh/stamp.zsh
 	stampZsh string
 	//go:embed zsh/service.zsh
@@ -75,7 +77,7 @@ func (t *translator) blend() *Blend {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile,
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(), Dockerfile: dockerfile,
 		Context:     context,
 		Environment: t.source.Environment}
 	b.SHA256 = hash(b.Text)
@@ -126,7 +128,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
+		copyZsh, layZsh, addZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()
@@ -142,7 +144,7 @@ func (t *translator) builder(last *stage) string {
 		w.WriteString("oci_hostname=" + quote(name) + "\n")
 	}
 	service := t.service(last)
-	if service != "" && !t.appliance {
+	if service != "" && t.form != FormAppliance {
 		w.WriteString("remember\n")
 	}
 	w.WriteString(t.roots())
@@ -151,7 +153,7 @@ func (t *translator) builder(last *stage) string {
 			w.WriteString(s.body.String())
 		}
 	}
-	if t.appliance {
+	if t.form == FormAppliance {
 		fmt.Fprintf(&w, "\nappliance %d\n", last.index)
 	}
 	w.WriteString("\n" + service)

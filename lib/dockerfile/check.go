@@ -33,23 +33,23 @@ func Translate(s Source) (*Blend, []Finding) {
 type translator struct {
 	*report
 	*budget
-	source    Source
-	lint      *linter.Linter
-	lex       lexer
-	globals   env             // what FROM lines see
-	defaults  env             // the same without build arguments
-	declared  map[string]bool // the ARGs before the first FROM
-	stages    []*stage
-	extra     []*stage // images that COPY --from and mounts name
-	byName    map[string]*stage
-	appliance bool
-	context   *Context // without what .dockerignore names
-	ignored   *ignore
-	archives  map[*entry]string // see archive
-	whole     map[string]bool   // folders of the context that are packed with all that is in them
-	packed    map[string]bool   // entries of the context that the blend must bring
-	steps     []Step
-	inline    int // heredocs and downloads, counted
+	source   Source
+	lint     *linter.Linter
+	lex      lexer
+	globals  env             // what FROM lines see
+	defaults env             // the same without build arguments
+	declared map[string]bool // the ARGs before the first FROM
+	stages   []*stage
+	extra    []*stage // images that COPY --from and mounts name
+	byName   map[string]*stage
+	form     Form
+	context  *Context // without what .dockerignore names
+	ignored  *ignore
+	archives map[*entry]string // see archive
+	whole    map[string]bool   // folders of the context that are packed with all that is in them
+	packed   map[string]bool   // entries of the context that the blend must bring
+	steps    []Step
+	inline   int // heredocs and downloads, counted
 }
 
 // translate also returns how much of the budget it took. Without write, the blend has no text.

@@ -22,6 +22,7 @@ type Source struct {
 	Cancel   <-chan struct{} // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename string          // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
 	Lock     images.Lock     // what the images of registries are; without one that is named, nothing is known of it
+	Form     Form            // what is asked for, where the base allows more than one
 }
 
 // Level says what a finding means for a build.
@@ -53,6 +54,7 @@ type Blend struct {
 	SHA256      string   // of Text, hex; the stamp in the image names it
 	Steps       []Step   // as TOASTER-STEP n/m counts them
 	Base        string   // what the last stage's FROM names, its variables replaced
+	Form        Form     // how its tree becomes a system
 	Images      []string // the Reference of each image that it fetches, in the order of its stages
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one

@@ -16,7 +16,18 @@ import (
 // Named is an image of a registry that a Dockerfile needs.
 type Named struct {
 	images.Want
-	Line int // where it is first named
+	Line int  // where it is first named
+	Base bool // the last stage stands on it
+}
+
+// BaseOf is the image that the last stage stands on; zero where that is none of a registry.
+func BaseOf(all []Named) (base images.Want) {
+	for _, n := range all {
+		if n.Base {
+			base = n.Want
+		}
+	}
+	return base
 }
 
 // Images returns the images of registries that the stages which are built need, of FROM, COPY --from and
@@ -34,12 +45,15 @@ func Images(s Source) (all []Named) {
 		return nil
 	}
 	t.plan(p)
+	_, base := t.stages[len(t.stages)-1].baseImage()
 	for _, st := range t.fetched() {
 		line, _ := lines(st.in.Location)
-		n := Named{t.wanted(st), line}
-		if !slices.ContainsFunc(all, func(o Named) bool { return o.Want == n.Want }) {
-			all = append(all, n)
+		n := Named{t.wanted(st), line, st == base}
+		if at := slices.IndexFunc(all, func(o Named) bool { return o.Want == n.Want }); at >= 0 {
+			all[at].Base = all[at].Base || n.Base
+			continue
 		}
+		all = append(all, n)
 	}
 	slices.SortStableFunc(all, func(a, b Named) int { return a.Line - b.Line })
 	return all
@@ -170,6 +184,8 @@ func (t *translator) roots() string {
 	fetched := map[string]int{}
 	for _, s := range slices.Concat(t.stages, t.extra) {
 		switch {
+		case s.needed && s.foreign && s.inTree:
+			t.fetchBase(&w, s)
 		case !s.needed || s.inTree || s.base != nil:
 		case s.scratch:
 			fmt.Fprintf(&w, "zf_mkdir -m 755 $STAGES/%d\n", s.index)
@@ -187,9 +203,7 @@ func (t *translator) roots() string {
 func (t *translator) imageRoot(w *strings.Builder, s *stage, fetched map[string]int) {
 	l := t.locked(s)
 	if l == nil {
-		t.warnIn(s, "ImageNotLocked", "The image %s has not been looked up in its registry, so it can't be built.",
-			"Look it up again.", s.image)
-		w.WriteString("unknown_image " + quote(s.image) + "\n")
+		t.unknownImage(w, s)
 		return
 	}
 	name := fetchName(l)
@@ -198,13 +212,26 @@ func (t *translator) imageRoot(w *strings.Builder, s *stage, fetched map[string]
 		return
 	}
 	fetched[name] = s.index
-	call := []string{strconv.Itoa(s.index), name, ""}
+	fmt.Fprintf(w, "fetch_layers %s\nunpack_image $STAGES/%d %[1]s\n", layersOf(l), s.index)
+}
+
+// unknownImage writes what ends a build whose image was not found.
+func (t *translator) unknownImage(w *strings.Builder, s *stage) {
+	t.warnIn(s, "ImageNotLocked", "The image %s has not been looked up in its registry, so it can't be built.",
+		"Look it up again.", s.image)
+	w.WriteString("unknown_image " + quote(s.image) + "\n")
+}
+
+// layersOf are the words of the builder that say what an image is: its name, the bytes of its largest layer, and the
+// digests of all.
+func layersOf(l *images.Locked) string {
+	call := []string{fetchName(l), ""}
 	most := int64(0)
 	for _, layer := range l.Layers {
 		call, most = append(call, layer.Digest), max(most, layer.Size)
 	}
-	call[2] = strconv.FormatInt(most, 10)
-	w.WriteString("image " + words(call...) + "\n")
+	call[1] = strconv.FormatInt(most, 10)
+	return words(call...)
 }
 
 // Arch is Debian's name of a platform of Docker's; ok is false for one that Debian has no name for.

@@ -128,7 +128,7 @@ func (t *translator) lintApplication() {
 			t.warn(c.Location(), Note, "NoEffect", "ONBUILD is for images that are based on this one. It has no effect here.",
 				"You can keep it.")
 		case *instructions.VolumeCommand:
-			if t.appliance {
+			if t.form == FormAppliance {
 				continue
 			}
 			t.warn(c.Location(), Note, "NoEffect", "VOLUME is a plain folder of the image: its contents are part of the system.",

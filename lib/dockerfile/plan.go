@@ -81,8 +81,8 @@ func (t *translator) plan(p *parsed) {
 		}
 	}
 	last := t.stages[len(t.stages)-1]
-	t.appliance = last.isAppliance()
-	for s := last; s != nil && !t.appliance; s = s.base {
+	t.form = t.chooseForm(last)
+	for s := last; s != nil && t.form != FormAppliance; s = s.base {
 		s.inTree = true
 	}
 	for _, s := range slices.Concat(t.stages, t.extra) {

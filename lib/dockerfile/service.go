@@ -40,7 +40,7 @@ func (t *translator) service(s *stage) string {
 	var w strings.Builder
 	line := func(function string, args ...string) { w.WriteString(function + " " + words(args...) + "\n") }
 	runner, before := runner, volumes(c)
-	if t.appliance {
+	if t.form == FormAppliance {
 		runner, before = applianceRunner, applianceMounts+applianceVolumes(c)
 		line("service_text", "shell", runner(c, before, c.shell()[:1]))
 	}
@@ -53,7 +53,7 @@ func (t *translator) service(s *stage) string {
 		line("service_text", "health", runner(c, "", argv))
 	}
 	settings := settings(c)
-	if t.appliance {
+	if t.form == FormAppliance {
 		settings += "appliance=1\n"
 	}
 	line("service_text", "settings", settings)

@@ -74,6 +74,9 @@ func (t *translator) stage(s *stage) {
 	}
 	t.step(s, s.in.Location, s.in.SourceCode)
 	if s.inTree {
+		if s.foreign {
+			t.grow(s)
+		}
 		fmt.Fprintf(&s.body, "ROOT=$TREE\n")
 	} else {
 		fmt.Fprintf(&s.body, "ROOT=$STAGES/%d\n", s.index)

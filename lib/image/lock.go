@@ -26,6 +26,8 @@ type Locked struct {
 	Size      int64  `json:"size"`   // of its layers, as they are fetched
 	Layers    []Part `json:"layers"` // the lowest first
 	Config    Config `json:"configuration"`
+	// What it is made of; only known of what the last stage stands on.
+	Release Release `json:"release,omitzero"`
 }
 
 // Part is a layer by its digest.
@@ -63,7 +65,7 @@ func NewLock(images []Locked) Lock {
 // Lock is what a lock remembers of an image.
 func (i *Image) Lock() Locked {
 	l := Locked{Reference: i.Reference, Platform: i.Platform, Digest: i.Digest, Size: i.Size, Layers: []Part{},
-		Config: i.Config}
+		Config: i.Config, Release: i.Release}
 	for _, layer := range i.Layers {
 		l.Layers = append(l.Layers, Part{layer.Digest, layer.Size})
 	}
@@ -139,10 +141,16 @@ var (
 	digestForm    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
 	})
+	releaseForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9._-]{0,64}$`) })
 	platformForm = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}(/[a-z0-9][a-z0-9._-]{0,31}){1,2}$`)
 	})
 )
+
+// Valid tells whether both are words as os-release(5) has them, or empty.
+func (r Release) Valid() bool {
+	return releaseForm().MatchString(r.Distribution) && releaseForm().MatchString(r.Codename)
+}
 
 // ValidPlatform tells whether s is OS/ARCHITECTURE[/VARIANT].
 func ValidPlatform(s string) bool { return platformForm().MatchString(s) }
@@ -158,6 +166,8 @@ func (i *Locked) Check() error {
 		return errors.New("the digest is not one of SHA-256, SHA-384 or SHA-512")
 	case i.Size < 0:
 		return errors.New("the size is negative")
+	case !i.Release.Valid():
+		return errors.New("the release is not one of os-release(5)")
 	case len(i.Layers) > MostLayers:
 		return fmt.Errorf("it has more than %d layers", MostLayers)
 	}

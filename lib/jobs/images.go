@@ -23,7 +23,7 @@ type imageStore interface {
 
 // Registries say what images are now. Each that is asked for is in the lock or a problem.
 type Registries interface {
-	LookUp(ctx context.Context, wants []image.Want) (image.Lock, []image.Problem)
+	LookUp(ctx context.Context, wants []image.Want, base image.Want) (image.Lock, []image.Problem)
 }
 
 // Images are the images of registries that a revision names: what was found of them, and why not all were.
@@ -123,7 +123,7 @@ func (s *Service) lookUp(ctx context.Context, owner int64, named []dockerfile.Na
 	for i, n := range named {
 		wants[i] = n.Want
 	}
-	lock, found := s.Images.LookUp(ctx, wants)
+	lock, found := s.Images.LookUp(ctx, wants, dockerfile.BaseOf(named))
 	problems := make([]*image.Problem, len(named))
 	for _, p := range found {
 		s.Logger.Warn("an image was not looked up", "image", p.Reference, "platform", p.Platform, "error", p.Err)

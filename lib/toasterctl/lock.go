@@ -61,7 +61,7 @@ func (c *lockCommand) Run(w *world) error {
 	for _, n := range named {
 		wants = append(wants, n.Want)
 	}
-	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants)
+	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants, dockerfile.BaseOf(named))
 	for _, p := range problems {
 		at := slices.IndexFunc(named, func(n dockerfile.Named) bool { return n.Want == p.Want })
 		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable.Line(from.fileLabel()), named[at].Line,

@@ -3,14 +3,14 @@
 
 typeset -r BLOBS=${TOASTER_BLOBS:-$WORK/blobs}	# layers as they were fetched, by digest; other builds use them, too
 
-# image STAGE REFERENCE BYTES LAYER…: makes STAGE's root of an image's layers, the lowest first, each as sha256:HEX.
-# REFERENCE has the digest of the manifest; no layer is larger than BYTES.
-image() {
-	local to=$STAGES/$1 reference=$2 one
-	integer most=$3
+# An image is REFERENCE BYTES LAYER…: its name with the digest of the manifest, what no layer is larger than, and its
+# layers, the lowest first, each as sha256:HEX.
+
+# unpack_image FOLDER IMAGE: makes a root of layers that were fetched.
+unpack_image() {
+	local to=$1 reference=$2 one
 	shift 3
-	fetch_layers $reference $most "$@"
-	zf_mkdir -m 755 $to || fail 'cannot make a folder for the image'
+	[[ -d $to ]] || zf_mkdir -m 755 $to || fail 'cannot make a folder for the image'
 	for one in "$@"; do
 		unpack_layer $BLOBS/sha256/${one#sha256:} $to || fail "$reference: its layer $one cannot be unpacked"
 	done
@@ -19,7 +19,7 @@ image() {
 # unknown_image NAME ends a build whose image was not found.
 unknown_image() { fail "the image $1 has not been looked up in its registry: look it up again" }
 
-# fetch_layers REFERENCE BYTES LAYER…: then they are in BLOBS, and are what their digests say.
+# fetch_layers IMAGE: then its layers are in BLOBS, and are what their digests say.
 fetch_layers() {
 	local reference=$1 one
 	integer most=$2
@@ -41,7 +41,7 @@ fetch_layers() {
 	# A registry can send more than it has said.
 	( ulimit -f $(( most / 512 + 2048 )) && HOME=$new nsenter --net=$network skopeo --insecure-policy \
 		--registries-conf $WORK/registries.conf --tmpdir $new copy --quiet --remove-signatures --retry-times 2 $account \
-		--dest-shared-blob-dir $BLOBS docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
+		--dest-oci-accept-uncompressed-layers --dest-shared-blob-dir $BLOBS docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
 	integer code=$pipestatus[1]
 	zf_rm -rf $new
 	(( code )) && fail "cannot fetch $reference"

@@ -39,8 +39,9 @@ func New(cfg config.Registry, version string) *Client {
 // atOnce is how many images are looked up at a time.
 const atOnce = 8
 
-// LookUp looks images up, all of them within the configured time. Each is in the lock or a problem.
-func (c *Client) LookUp(ctx context.Context, wants []image.Want) (image.Lock, []image.Problem) {
+// LookUp looks images up, all of them within the configured time. Each is in the lock or a problem. Of base, which is
+// zero or one of them, the release is looked for, too.
+func (c *Client) LookUp(ctx context.Context, wants []image.Want, base image.Want) (image.Lock, []image.Problem) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LookupTimeout.Duration)
 	defer cancel()
 	found := make([]image.Image, len(wants))
@@ -51,7 +52,7 @@ func (c *Client) LookUp(ctx context.Context, wants []image.Want) (image.Lock, []
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			found[i], errs[i] = c.Resolve(ctx, w.Reference, w.Platform)
+			found[i], errs[i] = c.resolve(ctx, w, w == base)
 		})
 	}
 	wg.Wait()
@@ -69,6 +70,11 @@ func (c *Client) LookUp(ctx context.Context, wants []image.Want) (image.Lock, []
 
 // Resolve looks an image up: its mirrors first, then the registry that the reference names.
 func (c *Client) Resolve(ctx context.Context, reference, platform string) (image.Image, error) {
+	return c.resolve(ctx, image.Want{Reference: reference, Platform: platform}, false)
+}
+
+func (c *Client) resolve(ctx context.Context, w image.Want, release bool) (image.Image, error) {
+	reference, platform := w.Reference, w.Platform
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.LookupTimeout.Duration)
 	defer cancel()
 	ref, err := parse(reference)
@@ -88,7 +94,7 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 	}
 	var img image.Image
 	for i, p := range places {
-		img, err = c.ask(ctx, p, platform, len(places)-i)
+		img, err = c.ask(ctx, p, platform, len(places)-i, release)
 		if err == nil {
 			img.Reference, img.Platform = reference, platform
 			if l := img.Lock(); l.Check() != nil {
@@ -102,7 +108,7 @@ func (c *Client) Resolve(ctx context.Context, reference, platform string) (image
 }
 
 // ask looks an image up at one place, which gets its share of the time that is left.
-func (c *Client) ask(ctx context.Context, p place, platform string, share int) (image.Image, error) {
+func (c *Client) ask(ctx context.Context, p place, platform string, share int, release bool) (image.Image, error) {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(share))
@@ -113,7 +119,11 @@ func (c *Client) ask(ctx context.Context, p place, platform string, share int) (
 		return image.Image{}, err
 	}
 	defer s.close()
-	return s.resolve(ctx, platform, int64(c.cfg.MaxBytes))
+	img, err := s.resolve(ctx, platform, int64(c.cfg.MaxBytes))
+	if err == nil && release && img.Release == (image.Release{}) {
+		img.Release = s.release(ctx, img.Layers)
+	}
+	return img, err
 }
 
 // parse reads a reference: a tag beside a digest says nothing more.

@@ -240,7 +240,7 @@ func TestManyImagesAreLookedUpTogether(t *testing.T) {
 		}
 		wants = append(wants, image.Want{Reference: reference, Platform: "linux/amd64"})
 	}
-	lock, problems := client(host).LookUp(t.Context(), wants)
+	lock, problems := client(host).LookUp(t.Context(), wants, image.Want{})
 	if len(lock) != 19 || len(problems) != 1 || problems[0].Want != wants[7] || problems[0].Passes() {
 		t.Errorf("%d, %+v", len(lock), problems)
 	}
@@ -450,7 +450,7 @@ func TestNobodyWaitsForASlowRegistry(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // that it ends at all is the test
 	defer cancel()
-	_, problems := New(cfg, "test").LookUp(ctx, wants)
+	_, problems := New(cfg, "test").LookUp(ctx, wants, image.Want{})
 	if ctx.Err() != nil || len(problems) != 30 || problems[29].Err.Kind != apperr.Unavailable || !problems[0].Passes() {
 		t.Errorf("%v, %+v", ctx.Err(), problems)
 	}

@@ -58,28 +58,38 @@ func (s *session) get(ctx context.Context, what, id string, limit int64,
 			err = &failure{s.place, s.guard.asked(), err}
 		}
 	}()
+	resp, err := s.open(ctx, what, id, limit, accept...)
+	if err != nil {
+		return nil, "", err
+	}
+	defer resp.Body.Close()
+	if text, err = io.ReadAll(resp.Body); err != nil {
+		return nil, "", err
+	}
+	mediaType, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
+	return text, strings.TrimSpace(mediaType), nil
+}
+
+// open asks for a manifest or a blob; the caller closes the body.
+func (s *session) open(ctx context.Context, what, id string, limit int64, accept ...string) (*http.Response, error) {
 	s.guard.take(limit)
 	u := url.URL{Scheme: s.scheme, Host: s.host, Path: "/v2/" + s.ref.Context().RepositoryStr() + "/" + what + "/" + id}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if len(accept) > 0 {
 		r.Header.Set("Accept", strings.Join(accept, ", "))
 	}
 	resp, err := s.client.Do(r)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	defer resp.Body.Close()
 	if err := transport.CheckError(resp, http.StatusOK); err != nil {
-		return nil, "", err
+		resp.Body.Close()
+		return nil, err
 	}
-	if text, err = io.ReadAll(resp.Body); err != nil {
-		return nil, "", err
-	}
-	mediaType, _, _ = strings.Cut(resp.Header.Get("Content-Type"), ";")
-	return text, strings.TrimSpace(mediaType), nil
+	return resp, nil
 }
 
 // verify compares what came with its digest, and its size where that is known.
@@ -151,7 +161,7 @@ func (s *session) image(ctx context.Context, m *manifest, platform string, most 
 	if err := verify(text, m.Config.Digest, m.Config.Size); err != nil {
 		return image.Image{}, err
 	}
-	img.Config, err = parseConfig(text)
+	img.Config, img.Release, err = parseConfig(text)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -162,18 +172,19 @@ func (s *session) image(ctx context.Context, m *manifest, platform string, most 
 }
 
 // parseConfig reads an image's configuration: what there is of it at the top, and in "config".
-func parseConfig(text []byte) (image.Config, error) {
+func parseConfig(text []byte) (image.Config, image.Release, error) {
 	var file struct {
 		OS, Architecture, Variant string
 		Config                    image.Config
+		History                   []step
 	}
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&file); err != nil {
-		return image.Config{}, wrong("a configuration that can't be read: %v", err)
+		return image.Config{}, image.Release{}, wrong("a configuration that can't be read: %v", err)
 	}
 	c := file.Config
 	c.OS, c.Architecture, c.Variant = file.OS, file.Architecture, file.Variant
 	if err := c.Check(); err != nil {
-		return image.Config{}, wrong("a configuration that can't be used: %v", err)
+		return image.Config{}, image.Release{}, wrong("a configuration that can't be used: %v", err)
 	}
-	return c, nil
+	return c, releaseOf(file.History), nil
 }

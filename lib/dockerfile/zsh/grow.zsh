@@ -1,0 +1,186 @@
+# The form “grown”: an image that is made of the target's release becomes the target's system. The base that the SDK has
+# made says what a system needs; that is installed into the image's tree, which takes the base's place.
+
+# leave_base notes in $WORK/grow what the target's base has, and empties the tree for the image.
+leave_base() {
+	local notes=$WORK/grow one
+	zf_mkdir $notes && survey_base $TREE $notes || fail 'cannot read the packages of the base'
+	( cd $TREE && md5sum --check --quiet $notes/conffiles 2>/dev/null ) |
+		sed -n 's/: FAILED$//p' | tr '\n' '\0' >>$notes/machine
+	for one in apt keys etc rest machine; do
+		tar -C $TREE --null --no-unquote --no-recursion -T $notes/$one --numeric-owner --xattrs --xattrs-include='*' \
+			-cf $notes/$one.tar || fail 'cannot keep the files of the base: is the disk full?'
+	done
+	inside $TREE /etc/shadow
+	sed -n '/^root:/p' $REPLY >$notes/shadow
+	inside $TREE /var/cache/debconf/config.dat
+	[[ ! -f $REPLY ]] || cp -- $REPLY $notes/config.dat
+	for one in hosts resolv.conf; do
+		inside $TREE /etc/$one
+		[[ ! -f $REPLY ]] || cp -- $REPLY $notes/$one
+	done
+	inside $TREE /etc/devuan_version
+	[[ ! -f $REPLY ]] || print >$notes/devuan
+	print -r -- $grow_program >$notes/program
+	find $TREE -xdev -depth -mindepth 1 ! -path "$TREE/dev/*" ! -path $TREE/lost+found -delete 2>/dev/null	# mounts stay
+	return 0
+}
+
+# grow DISTRIBUTION:CODENAME… installs that into the image that is in the tree, which must be made of one of these.
+grow() {
+	local ROOT=$TREE id codename one text
+	inside $ROOT /etc/os-release
+	[[ -f $REPLY ]] || inside $ROOT /usr/lib/os-release
+	[[ -f $REPLY ]] || fail 'the image has no /etc/os-release: it is no Debian or Devuan'
+	id=${${(M)${(f)"$(head -c 16384 $REPLY)"}:#ID=*}#*=}
+	codename=${${(M)${(f)"$(head -c 16384 $REPLY)"}:#VERSION_CODENAME=*}#*=}
+	[[ " $* " == *" ${id//[\"\']/}:${codename//[\"\']/} "* ]] || fail "the image is ${id:-no known distribution} ${
+		codename}, of which this target's system can't be made: build it in the form “appliance”, or for another target"
+	for one in /bin/sh /usr/bin/apt-get /usr/bin/dpkg /bin/tar; do
+		has $one || fail "the image has no $one, so nothing can be installed into it: build it in the form “appliance”"
+	done
+	mark 'toaster: installing into the image what the target needs to boot'
+	variables PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C \
+		DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1610550434 \
+		'DEBCONF_DB_FALLBACK=File{/run/toaster-grow/config.dat}'
+	bind $WORK /grow /run/toaster-grow ro
+	run '' / /bin/sh /run/toaster-grow/program
+	for one in hosts resolv.conf; do	# the sandbox has its own
+		[[ -f $WORK/grow/$one ]] || continue
+		text=$(<$WORK/grow/$one)
+		install_file /etc/$one 644 ${text:+$text$'\n'}
+	done
+	zf_rm -rf $WORK/grow
+}
+
+# survey_base TREE NOTES reads the packages of a tree, and what is there besides them: lists of names, each ended by
+# NUL, but for packages and auto, and conffiles, which md5sum reads.
+survey_base() {
+	perl -e '
+		use strict;
+		my ($tree, $notes) = @ARGV;
+		chdir $tree or die "$tree: $!\n";
+		my $merged = -l "lib";
+		my (%owned, %out, $package, @packages, %auto);
+		sub place { my $path = shift; $path =~ s{^/(bin|sbin|lib\w*)(?=/|\z)}{/usr/$1} if $merged; $path }
+		sub lines { open(my $in, "<", $_[0]) or return (); map { chomp; $_ } <$in> }
+
+		for my $list (glob "var/lib/dpkg/info/*.list") { $owned{place($_)} = 1 for lines($list) }
+		my @diverted = lines("var/lib/dpkg/diversions");
+		$owned{place($diverted[$_])} = 1 for grep { $_ % 3 == 1 } 0 .. $#diverted;
+
+		my $native = "";
+		my ($name, $arch, $installed, $conffiles, @sums);
+		for (lines("var/lib/dpkg/status"), "") {
+			if (/^$/) {
+				push @packages, [$name, $arch] if $installed;
+				$native = $arch if $installed && $name eq "dpkg";
+				($name, $arch, $installed) = ("", "", 0);
+			} elsif (/^Package: (.*)/) { $name = $1 }
+			elsif (/^Architecture: (.*)/) { $arch = $1 }
+			elsif (/^Status: .* installed$/) { $installed = 1 }
+			$conffiles = $1 eq "Conffiles" if /^(\S+):/;
+			push @sums, "$2  $1" if $conffiles && m{^ /(\S+) ([0-9a-f]{32})$};
+		}
+		for (lines("var/lib/apt/extended_states")) {
+			$name = $1 if /^Package: (.*)/;
+			$auto{$name} = 1 if /^Auto-Installed: 1/;
+		}
+
+		my %machine = map { $_ => 1 } qw(etc/fstab etc/hostname etc/inittab etc/modules
+			etc/network/interfaces etc/default/grub etc/default/keyboard etc/default/console-setup etc/default/locale
+			etc/locale.gen etc/kernel-img.conf root/.ssh root/.ssh/authorized_keys);
+		# What the installation of a package makes itself, or what is of this tree alone.
+		my $made = qr{^(?:(?:dev|proc|sys|run|tmp|lost\+found|var/cache|var/log|var/lib/(?:dpkg|apt|systemd|ucf|insserv))(?:/|\z)
+			|boot/initrd|lib/modules/|usr/lib/modules/[^/]+/modules\.|.*__pycache__
+			|etc/(?:alternatives|rc[0-9S]\.d|ssl/certs|runlevels)(?:/|\z)|etc/init\.d/\.depend
+			|etc/(?:(?:passwd|group|g?shadow|subuid|subgid)-?|hosts|resolv\.conf|\.pwd\.lock|ld\.so\.cache|machine-id|mtab|os-release)\z)}x;
+		open(my $find, "-|", "find", ".", "-xdev", "-mindepth", "1", "(", "-type", "f", "-o", "-type", "l", "-o", "-type",
+			"d", ")", "-print0") or die "find: $!\n";
+		{
+			local $/ = "\0";
+			while (my $path = <$find>) {
+				chomp $path;
+				$path =~ s{^\./}{};
+				my $is = $machine{$path} ? "machine"
+					: $path =~ m{^(etc/apt/(trusted\.gpg\.d|keyrings)|usr/share/keyrings)/} ? "keys"
+					: $owned{"/$path"} || $path =~ $made ? next
+					: $path =~ m{^etc/apt(/|\z)} ? "apt" : $path =~ m{^etc/} ? "etc" : "rest";
+				$out{$is} .= "$path\0";
+			}
+		}
+		close $find or die "find failed\n";
+		$out{packages} = join "", map { $_->[1] eq $native || $_->[1] eq "all" ? "$_->[0]\n" : "$_->[0]:$_->[1]\n" } @packages;
+		$out{auto} = join "", map { $auto{$_->[0]} ? "$_->[0]\n" : () } @packages;
+		$out{conffiles} = join "", map { "$_\n" } @sums;
+		@packages or die "no packages\n";
+		for my $one (qw(packages auto conffiles apt keys etc rest machine)) {
+			open(my $file, ">", "$notes/$one") or die "$one: $!\n";
+			print $file $out{$one} // "";
+			close $file or die "$one: $!\n";
+		}
+	' $1 $2
+}
+
+# The program that runs in the image. It has the image's own tools, and does in the image what they would.
+IFS= read -rd '' grow_program <<'GROW' || :
+set -eu
+notes=/run/toaster-grow
+sources=/etc/apt/sources.list.d
+pins=/etc/apt/preferences.d/99toaster-grow
+apt() {
+	apt-get -q -y --allow-downgrades --no-install-recommends -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 \
+		-o Dpkg::Options::=--force-confold -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-unsafe-io "$@"
+}
+installed() { dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' | sed -n 's/^.i.//p' | sort -u; }
+mkfifo -m 600 /run/initctl && exec 9<>/run/initctl # for the package sysvinit-core: see first.zsh
+
+# The archive of the target takes the place of the image's; other sources wait until this is done.
+rm -f /etc/apt/sources.list $sources/debian.sources $sources/debian.list $sources/devuan.sources $sources/devuan.list
+[ ! -d $sources ] || mv $sources $sources.toaster
+mkdir -p $sources /etc/apt/preferences.d
+tar -C / --skip-old-files -xpf $notes/keys.tar
+tar -C / -xpf $notes/apt.tar
+tar -C / --skip-old-files -xpf $notes/etc.tar
+installed >/tmp/toaster-had
+apt update
+if [ -f $notes/devuan ]; then # its own packages, also in the place of newer ones of Debian
+	xargs -r apt-cache policy </tmp/toaster-had | awk '
+		/^[^ ].*:$/ { name = substr($0, 1, length($0) - 1) }
+		/^(    | [*][*][*]) [^ ]*devuan[^ ]* / && !seen[name]++ {
+			print "Package: " name "\nPin: version *devuan*\nPin-Priority: 1001\n"
+		}' >$pins
+fi
+# shellcheck disable=SC2046 # a list of names
+apt install $(cat $notes/packages)
+apt dist-upgrade
+sort -u $notes/auto | comm -13 /tmp/toaster-had - | xargs -r apt-mark -q auto >/dev/null
+dpkg --audit
+apt check
+
+# What the archive does not have gets no updates from it.
+rm -f $pins
+mkdir -p /etc/toaster
+command apt list '?obsolete' 2>/dev/null | sed -n 's:/.*::p' | sort -u >/etc/toaster/not-in-archive
+[ -s /etc/toaster/not-in-archive ] || rm /etc/toaster/not-in-archive
+[ ! -f /etc/toaster/not-in-archive ] ||
+	echo "toaster: the target's archive does not have these packages of the image:" $(cat /etc/toaster/not-in-archive)
+
+apt clean
+rm -rf /var/lib/apt/lists/* /tmp/toaster-had
+if [ -d $sources.toaster ]; then
+	for file in "$sources.toaster"/*; do [ ! -e "$file" ] || [ -e "$sources/${file##*/}" ] || mv "$file" $sources; done
+	rm -rf $sources.toaster
+fi
+tar -C / --skip-old-files -xpf $notes/rest.tar
+tar -C / -xpf $notes/machine.tar
+awk -F : 'NR == FNR { root = $0; next } $1 == "root" && root { print root; next } { print }' $notes/shadow /etc/shadow \
+	>/tmp/toaster-shadow
+cat /tmp/toaster-shadow >/etc/shadow
+rm /tmp/toaster-shadow
+! tar -tf $notes/machine.tar | grep -q '^etc/initramfs-tools/' || update-initramfs -u -k all
+# As a container it starts no services; as a system it does.
+! grep -qsx 'exit 101' /usr/sbin/policy-rc.d || rm -f /usr/sbin/policy-rc.d
+exec 9>&-
+rm -f /run/initctl
+GROW

@@ -27,6 +27,7 @@ func fields(cfg *config.Config) web.Fields {
 	small, hidden := web.Limit{Most: 1 << 10}, web.Limit{Most: 1 << 10, Hidden: true}
 	return web.Fields{
 		"name": small, "target": small, "start": small, "upsert": small, "drop_context": small, "new_password": small,
+		"base_form":       small,
 		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "kept": hidden,
 		"text":        {Most: text, Keep: 4 * text},
 		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
@@ -45,7 +46,9 @@ type form struct {
 
 	Name, Target, Text, BuildArgs string
 	Environment                   string
-	noEnvironment                 bool   // nothing was said of it
+	noEnvironment                 bool // nothing was said of it
+	BaseForm                      string
+	noBaseForm                    bool   // likewise
 	Path                          string // the Dockerfile in the archive of a whole project
 	RootKeys                      string
 	Start, DropContext            bool
@@ -89,7 +92,8 @@ func (f *form) Fault(field string) *apperr.Error {
 		switch at {
 		case "text":
 			at = "dockerfile"
-		case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "root_keys":
+		case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "base_form",
+			"root_keys":
 		default:
 			at = ""
 		}
@@ -165,6 +169,8 @@ func formOf(in *web.Form) *form {
 	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, on(v["new_password"])
 	_, known = v["environment"]
 	f.Environment, f.noEnvironment = v["environment"], !known
+	_, known = v["base_form"]
+	f.BaseForm, f.noBaseForm = v["base_form"], !known
 	f.Revision, _ = strconv.Atoi(v["revision"])
 	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
 		f.Text = string(file.Content)
@@ -183,7 +189,7 @@ func on(value string) bool {
 func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
 		Name: f.Name, Origin: f.KeptName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context,
-		BuildArgs: f.BuildArgs, Environment: f.Environment, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 

@@ -88,6 +88,9 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		if old != nil && f.noEnvironment {
 			sub.Environment = old.Environment
 		}
+		if old != nil && f.noBaseForm {
+			sub.BaseForm = old.BaseForm
+		}
 		sub.RootPassword = s.RootPassword(sub, old, f.NewPassword)
 		status, note := http.StatusOK, "updated"
 		if job == nil {

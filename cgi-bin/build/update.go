@@ -25,7 +25,7 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 	}
 	if f == nil {
 		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
-			Environment: rev.Environment, RootKeys: rev.Root.Keys}
+			Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys}
 	}
 	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
@@ -56,6 +56,9 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	}
 	if f.noEnvironment {
 		f.Environment = rev.Environment
+	}
+	if f.noBaseForm {
+		f.BaseForm = rev.BaseForm
 	}
 	sub := f.submission()
 	sub.RootPassword = s.RootPassword(sub, rev, f.NewPassword)

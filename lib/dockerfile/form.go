@@ -123,15 +123,15 @@ func (t *translator) checkForm(last *stage) {
 	case t.form != FormAppliance:
 	case release.Distribution == "debian" || release.Distribution == "devuan":
 		if slices.Contains(t.growsFrom(), release) {
-			note("Appliance", "%s does not become the target's system, as was asked for. A small Devuan boots, and runs it "+
+			note("Appliance", "%s does not become the target's system, as the job says. A small system of the target boots, and runs it "+
 				"in %s.", "%s", base, applianceRoot, t.whatElse(base, true))
 			return
 		}
-		note("Appliance", "%s is made of %s, which is not the target's release. A small Devuan boots, and runs it in %s.",
+		note("Appliance", "%s is made of %s, which is not the target's release. A small system of the target boots, and runs it in %s.",
 			"To make it the system itself, choose a target of that release. %s", base, nameOf(release), applianceRoot,
 			t.whatElse(base, false))
 	default:
-		note("Appliance", "The image stands on %s, which is no plain Devuan or Debian. A small Devuan boots, and runs it in "+
+		note("Appliance", "The image stands on %s, which is no plain Devuan or Debian. A small system of the target boots, and runs it in "+
 			"%s.", "%s", cmp.Or(base, "scratch"), applianceRoot, t.whatElse(base, false))
 	}
 }

@@ -13,9 +13,9 @@ func Instructions() []Kept { return append([]Kept{}, kept...) }
 
 var kept = []Kept{
 	{"FROM", "Of a plain release, such as devuan/devuan:daedalus or debian:bookworm: the Dockerfile makes the whole " +
-		"system, and the target decides its base. Of any other image, such as alpine:3.20: a small Devuan boots, and runs " +
-		"the Dockerfile's files as a service, in /var/lib/toaster-app/rootfs. Other stages are built for COPY --from; the " +
-		"last one becomes the image."},
+		"system, and the target decides its base. Of any other image, such as python:3.12 or alpine:3.20: it becomes the " +
+		"system, or a small system runs it; see Base images. Other stages are built for COPY --from; the last one becomes " +
+		"the image."},
 	{"RUN", "Runs in the file system of the image, each in its own shell, in both forms and with heredocs. If a command " +
 		"fails, the build fails and names the line."},
 	{"COPY, ADD", "Copy files of the build context, of an earlier stage or of another image, with the same owner, mode " +

@@ -52,7 +52,7 @@ var ourRules = []Rule{
 	{"BaseDistribution", Warning, "The base image is Debian, and the target is Devuan.",
 		"Test with the image of the target's release.", ""},
 	{"Appliance", Note,
-		"The last stage stands on something else than plain Devuan or Debian. A small Devuan boots, and runs it.",
+		"The last stage stands on something else than plain Devuan or Debian. A small system of the target boots, and runs it.",
 		"To make the whole system with the Dockerfile, start the last stage with the plain image of the target's release.",
 		""},
 	{"Grown", Note,

@@ -40,6 +40,7 @@ type Source struct {
 	Context     []byte // the archive; nil: none
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line
+	BaseForm    string // one of dockerfile.BaseForms
 	RootKeys    string // lines of authorized_keys
 	RootHash    string // of root's password, crypt(5)
 	Lock        []byte // the images of registries, as package image encodes them; nil: it names none

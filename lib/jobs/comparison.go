@@ -26,6 +26,7 @@ type Comparison struct {
 	Images      []Change // digests, by the image's name and platform
 	Context     bool     // the build contexts differ
 	Root        bool     // how root gets in differs
+	BaseForm    bool     // likewise of the setting of that name
 	Packages    []Change // by name; known when both sides have their list
 	Provenance  []Change // what provenance.json says, but for what is told elsewhere
 	Gone, New   []dockerfile.Finding
@@ -69,6 +70,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 	c.Dockerfile = compareText(c.From.Revision.Dockerfile, c.To.Revision.Dockerfile)
 	c.Context = !bytes.Equal(c.From.Revision.Context, c.To.Revision.Context)
 	c.Root = c.From.Revision.Root != c.To.Revision.Root
+	c.BaseForm = c.From.Revision.BaseForm != c.To.Revision.BaseForm
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))
 	c.Images = changes(c.From.digests(), c.To.digests())
 	c.Environment = changes(environment(c.From), environment(c.To))
@@ -222,6 +224,7 @@ func (c *Comparison) Why() []i18n.Text {
 	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
 	say(len(c.Environment) > 0, "The runtime environment has changed.")
+	say(c.BaseForm, "The setting “Base image” has changed.")
 	say(len(c.Images) == 1, "An image that the Dockerfile names has changed.")
 	say(len(c.Images) > 1, "%d images that the Dockerfile names have changed.", len(c.Images))
 	say(c.Context, "The build context has changed.")

@@ -18,7 +18,7 @@ import (
 // registries is what registries have: a digit for each image, which makes its digest; "away" is out of reach.
 type registries map[string]string
 
-func (r registries) LookUp(_ context.Context, wants []image.Want) (image.Lock, []image.Problem) {
+func (r registries) LookUp(_ context.Context, wants []image.Want, _ image.Want) (image.Lock, []image.Problem) {
 	var found []image.Locked
 	var problems []image.Problem
 	for _, w := range wants {

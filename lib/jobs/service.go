@@ -111,7 +111,7 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 	job := &store.Job{UserID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
 	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Environment: w.environment, Root: w.root, Lock: w.lock, Made: made, CreatedAt: job.CreatedAt}
+		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
@@ -167,7 +167,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Environment: w.environment, Root: w.root, Lock: w.lock, Made: made, CreatedAt: s.Now()}
+		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ type Submission struct {
 	KeepContext bool   // Update only: without a new Context, the earlier one stays
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line: for the application, when the image runs
+	BaseForm    string // one of dockerfile.BaseForms: what becomes of the base image
 
 	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
 	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
@@ -63,6 +64,7 @@ type Checked struct {
 type work struct {
 	name, buildArgs string
 	environment     string
+	baseForm        string
 	target          target.Target
 	root            store.Root
 	src             dockerfile.Source
@@ -161,7 +163,7 @@ const unbuildableCode = "dockerfile"
 // examine says all that is wrong with a submission: it decides for a check and for what is stored. Without write, there
 // is no blend. The error is one of the server's.
 func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *work, wrong []*apperr.Error, err error) {
-	w = &work{buildArgs: sub.BuildArgs, environment: sub.Environment}
+	w = &work{buildArgs: sub.BuildArgs, environment: sub.Environment, baseForm: sub.BaseForm}
 	bad := func(field string, err error) bool {
 		if err != nil {
 			wrong = append(wrong, apperr.Of(err).At(field))
@@ -191,6 +193,8 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 	bad("build_args", err)
 	src.Environment, err = ParseEnvironment(sub.Environment)
 	bad("environment", err)
+	src.Form, err = ParseBaseForm(sub.BaseForm)
+	bad("base_form", err)
 	if !noText {
 		if err := inTime(ctx, &src, func() {
 			w.named = dockerfile.Images(src)
@@ -270,8 +274,21 @@ func (s *Service) source(sub Submission) (dockerfile.Source, error) {
 		return src, err
 	}
 	src.BuildArgs = args
-	src.Environment, err = ParseEnvironment(sub.Environment)
+	if src.Environment, err = ParseEnvironment(sub.Environment); err != nil {
+		return src, err
+	}
+	src.Form, err = ParseBaseForm(sub.BaseForm)
 	return src, err
+}
+
+// ParseBaseForm reads what shall become of the base image.
+func ParseBaseForm(text string) (dockerfile.Form, error) {
+	form := dockerfile.Form(text)
+	if !slices.Contains(dockerfile.BaseForms, form) {
+		return "", refuse(apperr.InvalidArgument, "base_form", "There is no form %q of a base image.",
+			"Use grown or appliance, or leave it out.", text)
+	}
+	return form, nil
 }
 
 func (s *Service) checkDockerfile(text []byte) error {

@@ -77,7 +77,7 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 		return dockerfile.Source{}, target, err
 	}
 	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		Environment: rev.Environment})
+		Environment: rev.Environment, BaseForm: rev.BaseForm})
 	if err != nil {
 		return src, target, err
 	}
@@ -124,7 +124,7 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		Environment: rev.Environment, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password, Lock: rev.Lock.Images,
+		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password, Lock: rev.Lock.Images,
 	}
 }
 
@@ -135,7 +135,7 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 		return nil, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
-		Environment: src.Environment, Root: store.Root{Keys: keys, Password: src.RootHash}}
+		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash}}
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
@@ -154,7 +154,7 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form), Images: blend.Images,
 		Version: version, Root: access,
 		Environment: blend.Environment,
 	})

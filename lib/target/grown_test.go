@@ -25,7 +25,6 @@ import (
 // interpreter makes the tree of an image as the official ones are: Debian without an init system, its lists of packages
 // and its documentation, an interpreter in /usr/local, and a package that no archive has.
 const interpreter = `
-[ ! -e layer.tar ] || exit 0
 mmdebstrap --quiet --variant=minbase --include=ca-certificates \
 	--customize-hook='rm -rf "$1"/var/lib/apt/lists/* "$1"/usr/share/doc "$1"/usr/share/man' bookworm tree
 cd tree
@@ -48,10 +47,6 @@ tar --numeric-owner --xattrs --xattrs-include='*' --sort=name -cf ../layer.tar .
 func onInterpreter(t *testing.T) (host string, known *registry.Client) {
 	t.Helper()
 	dir := openDir(t)
-	if d := os.Getenv("DEV_CACHE"); d != "" {
-		dir = d + "/img"
-		os.MkdirAll(dir, 0o755)
-	}
 	cmd := exec.Command("sh", "-eu")
 	cmd.Dir, cmd.Stdin = dir, strings.NewReader(interpreter)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -100,6 +95,7 @@ func TestGrown(t *testing.T) {
 	}
 	r := recipe("")
 	r.Blend, r.BlendSHA256, r.Images = made.Text, made.SHA256, made.Images
+	r.Form = string(made.Form)
 	r.Target.Packages = []string{"sysvinit-core", "ifupdown", "cron"}
 	r.Root = Access{Keys: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0xTW6jSHb7pcl7aJXCQ4dYn8oJ4KVYt7+0Q0kXbOqK a\n"}
 	script, err := Script(r)
@@ -109,9 +105,6 @@ func TestGrown(t *testing.T) {
 	b := prepare(t, script)
 	port := host[strings.IndexByte(host, ':')+1:]
 	b.env = append(b.env, "TOASTER_REGISTRIES="+host+"=http://10.0.2.2:"+port, "TOASTER_SANDBOX_ALLOW=10.0.2.2:"+port)
-	if d := os.Getenv("DEV_CACHE"); d != "" {
-		b.env = append(b.env, "TOASTER_CACHE_DIR="+d)
-	}
 	b.start(t)
 	b.end()
 	b.wants(t, 0, "toaster: done")
@@ -132,6 +125,10 @@ func TestGrown(t *testing.T) {
 	}
 	if got := files["./etc/toaster/not-in-archive"].body; got != "of-the-image\n" {
 		t.Errorf("not in the archive: %q", got)
+	}
+	if text := string(b.file(t, "provenance.json")); !strings.Contains(text, `"base_form": "grown"`) ||
+		!strings.Contains(text, `"packages_not_in_archive": ["of-the-image"]`) {
+		t.Error(text)
 	}
 	t.Run("packages", func(t *testing.T) { wholeSystem(t, b.file(t, "rootfs_amd64_bookworm.tar.gz")) })
 }

@@ -24,6 +24,7 @@ type Recipe struct {
 	DockerfileSHA256 string   // lower-case hex
 	ContextSHA256    string   // lower-case hex; empty without a context
 	Base             string   // what FROM said
+	Form             string   // how the Dockerfile's tree becomes a system: dockerfile.Form
 	Images           []string // the images that the blend fetches, HOST/NAME@sha256:HEX
 	Environment      []string // NAME=VALUE: what the blend gives the application; provenance.json has names and checksum
 	Version          string   // toaster's
@@ -239,6 +240,7 @@ func factsOf(r Recipe) (string, error) {
 		{"sdk", r.Target.SDK},
 		{"toaster_version", r.Version},
 		{"base_image", r.Base},
+		{"base_form", r.Form},
 		{"release", r.Target.Codename},
 		{"mirror", r.Target.Mirror},
 		{"dockerfile_sha256", r.DockerfileSHA256},

@@ -66,7 +66,7 @@ func (c *jobAdd) Run(w *world) error {
 }
 
 func (c *jobAdd) submission(w *world, limits jobs.Limits) (sub jobs.Submission, err error) {
-	sub = jobs.Submission{Name: c.Name, Target: c.Target}
+	sub = jobs.Submission{Name: c.Name, Target: c.Target, BaseForm: c.BaseForm}
 	if sub.BuildArgs, err = c.buildArgs(); err != nil {
 		return sub, err
 	}

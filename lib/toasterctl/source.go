@@ -24,6 +24,7 @@ type source struct {
 	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder or an archive (.zip, or .tar, also compressed with gzip, bzip2 or zstd)."`
 	BuildArg   []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
 	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e. Can be repeated."`
+	BaseForm   string   `placeholder:"grown|appliance" help:"What becomes of a base image that is not plain Devuan or Debian. Default: grown if it is made of the target's release."`
 	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input. Default: the one in the context."`
 }
 

@@ -84,6 +84,9 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 	if src.Environment, err = jobs.ParseEnvironment(environment); err != nil {
 		return t, src, err
 	}
+	if src.Form, err = jobs.ParseBaseForm(s.BaseForm); err != nil {
+		return t, src, err
+	}
 	if src.Dockerfile, err = s.readDockerfile(w, r.limits); err != nil {
 		return t, src, err
 	}

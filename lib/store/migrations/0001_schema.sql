@@ -180,6 +180,7 @@ CREATE TABLE revision (
 	context     BLOB,                               -- the archive as it was uploaded; NULL: none
 	build_args  TEXT NOT NULL,                      -- K=V a line
 	environment TEXT NOT NULL DEFAULT '',           -- K=V a line: for the application, when the image runs
+	base_form   TEXT NOT NULL DEFAULT '',           -- grown, appliance; empty: as suits the base image
 	created_at  INTEGER NOT NULL,
 	PRIMARY KEY (job_id, number)
 ) STRICT, WITHOUT ROWID;

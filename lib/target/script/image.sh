@@ -1,6 +1,9 @@
 # ---------------------------------------------------------------------------------------------------
 # What all images have in common: where packages come from, what the blend says, and what is told about the result.
 
+# The files of an image that something is told of.
+TOLD='etc/toaster/stamp etc/toaster/image.json etc/toaster/not-started etc/toaster/not-in-archive var/lib/dpkg/status'
+
 # sources prints the lines of sources.list; nothing where mmdebstrap's own default is right.
 sources() {
 	if [ -n "$MIRROR" ]; then
@@ -186,7 +189,8 @@ provenance() {
 	printf '  "script_sha256": %s,\n' "$(json "$SCRIPT_SHA256")"
 	printf '  "builder": %s,\n' "$(json "$(builder)")"
 	printf '  "sources": [%s],\n' "$(sources_json)"
-	printf '  "services_not_started": [%s],\n' "$(not_started_json)"
+	printf '  "services_not_started": [%s],\n' "$(lines_json etc/toaster/not-started)"
+	printf '  "packages_not_in_archive": [%s],\n' "$(lines_json etc/toaster/not-in-archive)"
 	more_provenance
 	printf '  "build_number": %s,\n' "$(json_number "${BUILD_NUMBER:-}")"
 	printf '  "started_at": %s,\n' "$(json_time "$STARTED")"
@@ -196,11 +200,11 @@ provenance() {
 	printf '}\n'
 }
 
-# not_started_json: the packages' services that the application stands for, as the blend has noted them.
-not_started_json() {
-	in_image etc/toaster/not-started || return 0
+# lines_json FILE: the lines that the blend has noted there.
+lines_json() {
+	in_image "$1" || return 0
 	separator=
-	head -c 65536 "$R/etc/toaster/not-started" | while read -r line; do
+	head -c 65536 "$R/$1" | while read -r line; do
 		printf '%s%s' "$separator" "$(json "$line")"
 		separator=', '
 	done

@@ -15,8 +15,8 @@ take_result() {
 	xorriso -osirrox on -indev "$WORK/dist/$IMAGE" -extract /live/filesystem.squashfs "$WORK/tmp/squashfs" >"$NOTES/xorriso" 2>&1 ||
 		{ cat "$NOTES/xorriso"; packing_failed; }
 	rmdir "$R"
-	unsquashfs -n -no-xattrs -d "$R" "$WORK/tmp/squashfs" etc/toaster/stamp etc/toaster/image.json \
-		var/lib/dpkg/status >"$NOTES/squashfs" 2>&1 ||
+	# shellcheck disable=SC2086 # names
+	unsquashfs -n -no-xattrs -d "$R" "$WORK/tmp/squashfs" $TOLD >"$NOTES/squashfs" 2>&1 ||
 		{ tail -n 5 "$NOTES/squashfs"; [ -d "$R" ] || packing_failed; }
 	rm -f "$WORK/tmp/squashfs"
 }

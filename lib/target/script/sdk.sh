@@ -158,7 +158,7 @@ explain_sdk() {
 look_into() {
 	offset=$(parted --machine --script "$1" unit B print | tr -d B\; | awk -F : '$1 ~ /^[0-9]+$/ { start = $2 } END { print start }')
 	mkdir -p "$R/etc/toaster" "$R/var/lib/dpkg"
-	for file in etc/toaster/stamp etc/toaster/image.json var/lib/dpkg/status; do
+	for file in $TOLD; do
 		debugfs -R "dump /$file $R/$file" "$1?offset=$offset" >/dev/null 2>"$NOTES/debugfs" || :
 		[ -s "$R/$file" ] || rm -f "$R/$file"
 	done

@@ -10,7 +10,9 @@ import (
 
 // What an image is made of decides what becomes of it; a job can choose where there is a choice.
 func TestForms(t *testing.T) {
-	debian := func(codename string) images.Release { return images.Release{Distribution: "debian", Codename: codename} }
+	debian := func(codename string) images.Release {
+		return images.Release{Distribution: "debian", Codename: codename}
+	}
 	for _, c := range []struct {
 		from, target string
 		release      images.Release

@@ -41,8 +41,8 @@ grow() {
 	done
 	mark 'toaster: installing into the image what the target needs to boot'
 	variables PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C LC_ALL=C \
-		DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1610550434 \
-		'DEBCONF_DB_FALLBACK=File{/run/toaster-grow/config.dat}'
+		DEBIAN_FRONTEND=noninteractive SOURCE_DATE_EPOCH=1610550434
+	[[ ! -f $WORK/grow/config.dat ]] || variable DEBCONF_DB_FALLBACK 'File{/run/toaster-grow/config.dat}'
 	bind $WORK /grow /run/toaster-grow ro
 	run '' / /bin/sh /run/toaster-grow/program
 	for one in hosts resolv.conf; do	# the sandbox has its own
@@ -148,7 +148,7 @@ if [ -f $notes/devuan ]; then # its own packages, also in the place of newer one
 	xargs -r apt-cache policy </tmp/toaster-had | awk '
 		/^[^ ].*:$/ { name = substr($0, 1, length($0) - 1) }
 		/^(    | [*][*][*]) [^ ]*devuan[^ ]* / && !seen[name]++ {
-			print "Package: " name "\nPin: version *devuan*\nPin-Priority: 1001\n"
+			print "Package: " name "\nPin: version " ($1 == "***" ? $2 : $1) "\nPin-Priority: 1001\n"
 		}' >$pins
 fi
 # shellcheck disable=SC2046 # a list of names

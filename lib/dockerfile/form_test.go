@@ -89,3 +89,16 @@ func TestOnlyTheLastStageGrows(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// What is said of a tree that boots is not said of one that doesn't.
+func TestFindingsOfATreeThatDoesNotBoot(t *testing.T) {
+	const text = "FROM ubuntu:24.04\nRUN apt-get update && apt-get install -y systemd nginx\nCMD [\"app\"]\n"
+	for from, want := range map[string]bool{"ubuntu:24.04": false, "devuan/devuan:daedalus": true} {
+		_, findings := Steps(Source{Codename: "daedalus", Dockerfile: []byte(strings.Replace(text, "ubuntu:24.04", from, 1))})
+		for _, rule := range []string{"NeedsSystemd", "ServicesLeftOut"} {
+			if slices.ContainsFunc(findings, func(f Finding) bool { return f.Rule == rule }) != want {
+				t.Errorf("%s on %s: want %v: %v", rule, from, want, findings)
+			}
+		}
+	}
+}

@@ -22,7 +22,9 @@ var (
 func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	text := runText(in)
 	t.lintApt(s, c, text)
-	t.lintSystemd(c, text)
+	if s.inTree { // no other boots
+		t.lintSystemd(c, text)
+	}
 	t.lintLost(c, text)
 	t.lintHeredocs(c, in)
 	if !strings.Contains(text, "://") || asksArch().MatchString(text) {
@@ -174,7 +176,9 @@ func (t *translator) lintCommand(s *stage) {
 		t.warn(loc, Note, "CmdIsShell", "%s is an interactive program: as a service it exits immediately.",
 			"Nothing, if you log in to the image. Otherwise set the application as CMD.", argv[0])
 	default:
-		t.lintServices(s)
+		if s.inTree {
+			t.lintServices(s)
+		}
 		t.lintServiceLabels(s)
 		t.lintVariables(s, argv)
 		if how := daemonises(argv); !how.IsZero() {

@@ -76,8 +76,10 @@ func (t *translator) blend() *Blend {
 	}
 	w.WriteString("}\n")
 	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile,
-		Context:     context,
-		Environment: t.source.Environment}
+		Context: context, Config: []byte(t.imageJSON(last)), Environment: t.source.Environment}
+	if t.appliance {
+		b.Root = applianceRoot
+	}
 	b.SHA256 = hash(b.Text)
 	return b
 }
@@ -162,11 +164,13 @@ func (t *translator) builder(last *stage) string {
 // imageJSON is the OCI image configuration, as far as it is known.
 func (t *translator) imageJSON(s *stage) string {
 	architecture, _ := t.globals.Get("TARGETARCH")
+	variant, _ := t.globals.Get("TARGETVARIANT")
 	text, _ := json.MarshalIndent(struct {
 		Author       string `json:"author,omitempty"`
 		Architecture string `json:"architecture"`
+		Variant      string `json:"variant,omitempty"`
 		OS           string `json:"os"`
 		Config       config `json:"config"`
-	}{s.config.author, architecture, "linux", s.config}, "", "  ") // no type in it can fail
+	}{s.config.author, architecture, variant, "linux", s.config}, "", "  ") // no type in it can fail
 	return string(text) + "\n"
 }

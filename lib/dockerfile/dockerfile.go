@@ -54,6 +54,8 @@ type Blend struct {
 	Steps       []Step   // as TOASTER-STEP n/m counts them
 	Base        string   // what the last stage's FROM names, its variables replaced
 	Images      []string // the Reference of each image that it fetches, in the order of its stages
+	Config      []byte   // the OCI image configuration, as far as it is known before the build: a JSON object
+	Root        string   // where the Dockerfile's tree is, if the image is not made of it
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one
 	Environment []string // as in Source

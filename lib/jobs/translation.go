@@ -155,7 +155,7 @@ func Script(t target.Target, blend *dockerfile.Blend, access target.Access, vers
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Images: blend.Images,
-		Version: version, Root: access,
+		Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,
 		Environment: blend.Environment,
 	})
 }

@@ -116,10 +116,11 @@ func below(all map[string]entry, folder string) map[string]entry {
 func checkArchive(t *testing.T, file, name string, tree map[string]entry) {
 	t.Helper()
 	var layers []string
-	for _, kind := range []string{"oci-archive:" + file, "oci-archive:" + file + ":" + name + ":latest", "docker-archive:" +
-		file, "docker-archive:" + file + ":" + name + ":latest"} {
+	for _, kind := range []string{"oci-archive:" + file, "oci-archive:" + file + ":" + name + ":latest",
+		"docker-archive:" + file, "docker-archive:" + file + ":" + name + ":latest"} {
 		to := t.TempDir()
-		if out, err := exec.Command("skopeo", "--insecure-policy", "copy", "--quiet", kind, "dir:"+to).CombinedOutput(); err != nil {
+		out, err := exec.Command("skopeo", "--insecure-policy", "copy", "--quiet", kind, "dir:"+to).CombinedOutput()
+		if err != nil {
 			t.Fatalf("%s: %v\n%s", kind, err, out)
 		}
 		text, err := os.ReadFile(filepath.Join(to, "manifest.json"))
@@ -165,8 +166,8 @@ func newPodman(t *testing.T) *podman {
 
 func (p *podman) buildah(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.Command("buildah", append([]string{"--root", p.dir + "/root", "--runroot", p.dir + "/run", "--storage-driver",
-		"vfs"}, args...)...)
+	cmd := exec.Command("buildah", append([]string{"--root", p.dir + "/root", "--runroot", p.dir + "/run",
+		"--storage-driver", "vfs"}, args...)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	out, err := cmd.Output()

@@ -6,7 +6,8 @@
 oci_archive() {
 	layer=$WORK/dist/$IMAGE
 	if [ -n "$APP_ROOT" ]; then
-		without_links "${APP_ROOT#/}" || fail 7 "the image has no %s: the instructions of the Dockerfile did not all run." "$APP_ROOT"
+		without_links "${APP_ROOT#/}" ||
+			fail 7 "the image has no %s: the instructions of the Dockerfile did not all run." "$APP_ROOT"
 		layer=$WORK/layer.tar.gz
 		pack_tree "$R$APP_ROOT" "$layer"
 	fi
@@ -33,19 +34,21 @@ oci_layout() {
 		"$DESCRIPTOR" "$layers" >manifest
 	blob manifest manifest.v1+json
 	printf '{"imageLayoutVersion":"1.0.0"}' >oci-layout
-	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[%s,"annotations":{%s,%s}}]}' \
-		"${DESCRIPTOR%?}" "\"io.containerd.image.name\":\"docker.io/library/$TARGET:latest\"" \
-		"\"org.opencontainers.image.ref.name\":\"$TARGET:latest\"" >index.json
+	printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json",' >index.json
+	printf '"manifests":[%s,"annotations":{%s,%s}}]}' "${DESCRIPTOR%?}" \
+		"\"io.containerd.image.name\":\"docker.io/library/$TARGET:latest\"" \
+		"\"org.opencontainers.image.ref.name\":\"$TARGET:latest\"" >>index.json
 	printf '[{"Config":"blobs/sha256/%s","RepoTags":["%s:latest"],"Layers":["blobs/sha256/%s"]}]' \
 		"${config#*:}" "$TARGET" "${layer#*:}" >manifest.json
-	tar --create --format=posix --pax-option='delete=atime,delete=ctime' --owner=0 --group=0 --numeric-owner --mode=0644 \
-		--mtime="@$EPOCH" --file="$WORK/dist/$TARGET.oci.tar" oci-layout index.json manifest.json \
+	tar --create --format=posix --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
+		--owner=0 --group=0 --numeric-owner --mode=0644 --mtime="@$EPOCH" --file="$WORK/dist/$TARGET.oci.tar" oci-layout index.json manifest.json \
 		"blobs/sha256/${DIGEST#*:}" "blobs/sha256/${config#*:}" "blobs/sha256/${layer#*:}" || packing_failed
 }
 
 # blob FILE TYPE: puts it among the blobs; DIGEST is its name, DESCRIPTOR what others say of it.
 blob() {
 	DIGEST=sha256:$(sha256sum <"$1" | cut -d ' ' -f 1)
-	DESCRIPTOR=$(printf '{"mediaType":"application/vnd.oci.image.%s","digest":"%s","size":%s}' "$2" "$DIGEST" "$(stat -c %s "$1")")
+	DESCRIPTOR=$(printf '{"mediaType":"application/vnd.oci.image.%s","digest":"%s","size":%s}' "$2" "$DIGEST" \
+		"$(stat -c %s "$1")")
 	ln "$1" "blobs/sha256/${DIGEST#*:}"
 }

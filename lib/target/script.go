@@ -93,11 +93,11 @@ func assemble(names []string) string {
 // takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
 // submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that
 // replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; TOASTER_CACHE_DIR: a folder, whole path,
-// that
-// only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and up
-// to 10 GiB of images' layers; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places that images whose
-// names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at registries, as docker
-// login makes.
+// that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and
+// up to 10 GiB of images' layers; TOASTER_IMAGES: a folder, whole path, that OCI archives were unpacked to, as the
+// layers of a site's own builds can't be fetched; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places
+// that images whose names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at
+// registries, as docker login makes.
 //
 // It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged,
 // or an Access that is none.

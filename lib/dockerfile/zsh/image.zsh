@@ -2,6 +2,7 @@
 # by a process whose root is the folder that they go to.
 
 typeset -r BLOBS=${TOASTER_BLOBS:-$WORK/blobs}	# layers as they were fetched, by digest; other builds use them, too
+typeset -A layer_file	# by a layer's digest: below BLOBS, or below TOASTER_IMAGES, which is an OCI image layout
 
 # image STAGE REFERENCE BYTES LAYER…: makes STAGE's root of an image's layers, the lowest first, each as sha256:HEX.
 # REFERENCE has the digest of the manifest; no layer is larger than BYTES.
@@ -12,7 +13,7 @@ image() {
 	fetch_layers $reference $most "$@"
 	zf_mkdir -m 755 $to || fail 'cannot make a folder for the image'
 	for one in "$@"; do
-		unpack_layer $BLOBS/sha256/${one#sha256:} $to || fail "$reference: its layer $one cannot be unpacked"
+		unpack_layer $layer_file[$one] $to || fail "$reference: its layer $one cannot be unpacked"
 	done
 }
 
@@ -55,12 +56,13 @@ keep_whole() {
 	local -a still=()
 	zf_mkdir -p -m 755 $BLOBS/sha256 || fail 'cannot make a folder for layers'
 	for one in ${(u)lacking}; do
-		file=$BLOBS/sha256/${one#sha256:}
-		if [[ -f $file ]]; then
+		for file in ${TOASTER_IMAGES:+$TOASTER_IMAGES/blobs/sha256/${one#sha256:}} $BLOBS/sha256/${one#sha256:}; do
+			[[ -f $file ]] || continue
 			sum=$(sha256sum <$file)
-			[[ ${sum%% *} == ${one#sha256:} ]] && { touch -c -- $file; continue }
-			zf_rm -f $file
-		fi
+			[[ ${sum%% *} == ${one#sha256:} ]] && { layer_file[$one]=$file; break }
+		done
+		[[ -n $layer_file[$one] ]] && { touch -c -- $file 2>/dev/null; continue }
+		zf_rm -f $BLOBS/sha256/${one#sha256:}
 		still+=($one)
 	done
 	lacking=($still)

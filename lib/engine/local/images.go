@@ -78,11 +78,14 @@ func (r *buildRun) takeLayers(ctx context.Context, archive *os.File, l image.Loc
 }
 
 func (r *buildRun) takeLayer(ctx context.Context, from io.Reader, h *tar.Header) error {
-	to := filepath.Join(r.imagesFolder(), filepath.FromSlash(h.Name))
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		return err
+	// The build reads them with other ids, whatever this process's umask.
+	for _, dir := range []string{"", "blobs", "blobs/sha256"} {
+		dir = filepath.Join(r.imagesFolder(), dir)
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.Chmod(dir, 0o755)); err != nil {
+			return err
+		}
 	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	out, err := os.OpenFile(filepath.Join(r.imagesFolder(), h.Name), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) { // of another image, too
 		return nil
 	}
@@ -90,6 +93,9 @@ func (r *buildRun) takeLayer(ctx context.Context, from io.Reader, h *tar.Header)
 		return err
 	}
 	defer out.Close()
+	if err := out.Chmod(0o644); err != nil {
+		return err
+	}
 	var disk syscall.Statfs_t
 	if err := syscall.Fstatfs(int(out.Fd()), &disk); err != nil {
 		return err

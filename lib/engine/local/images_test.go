@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -16,6 +17,7 @@ import (
 // A build gets the layers of other builds' images that its lock has, and nothing else of them.
 func TestABuildGetsTheImagesOfOthers(t *testing.T) {
 	h := newFixture(t)
+	defer syscall.Umask(syscall.Umask(0o077))
 	h.runner(nil)
 	archive := imagetest.Archive(t, imagetest.Image(t, "linux/amd64", v1.Config{}, "one", "two"))
 	file := filepath.Join(t.TempDir(), "a.oci.tar")
@@ -34,7 +36,8 @@ func TestABuildGetsTheImagesOfOthers(t *testing.T) {
 		one := l
 		change(&one)
 		h.define(engine.Job{Name: name, Source: engine.Source{Lock: image.NewLock([]image.Locked{one}).Encode()}},
-			"echo has $(cat $TOASTER_IMAGES/blobs/sha256/* | tr -d '\\n') of $(find $TOASTER_IMAGES -type f | wc -l)")
+			"echo has $(cat $TOASTER_IMAGES/blobs/sha256/* | tr -d '\\n') of $(find $TOASTER_IMAGES -type f -perm 644 | wc -l)",
+			"[ -z \"$TOASTER_IMAGES\" ] || [ $(find $TOASTER_IMAGES -type d -perm 755 | wc -l) = 3 ]")
 	}
 	define("upper", func(*image.Locked) {})
 	b := h.becomes("upper", h.start("upper"), engine.Succeeded)

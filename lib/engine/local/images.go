@@ -101,7 +101,8 @@ func (r *buildRun) takeLayer(ctx context.Context, from io.Reader, h *tar.Header)
 		return err
 	}
 	if int64(disk.Bavail)*int64(disk.Bsize)-h.Size < r.FreeDisk {
-		return &outcome{engine.Failed, i18n.T("The disk for builds has no room for the images that the Dockerfile names.")}
+		return &outcome{engine.Failed,
+			i18n.T("The disk for builds has not enough free space for the images that the Dockerfile names.")}
 	}
 	for ctx.Err() == nil {
 		if _, err := io.CopyN(out, from, 16<<20); err == io.EOF {

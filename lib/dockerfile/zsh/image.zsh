@@ -20,7 +20,7 @@ image() {
 # unknown_image NAME ends a build whose image was not found.
 unknown_image() { fail "the image $1 has not been looked up in its registry: look it up again" }
 
-# fetch_layers REFERENCE BYTES LAYER…: then they are in BLOBS, and are what their digests say.
+# fetch_layers REFERENCE BYTES LAYER…: then layer_file has them, and they are what their digests say.
 fetch_layers() {
 	local reference=$1 one
 	integer most=$2
@@ -50,12 +50,13 @@ fetch_layers() {
 	(( ! $#lacking )) || fail "$reference: the registry's layer $lacking[1] is not the one that was locked"
 }
 
-# keep_whole takes from lacking what BLOBS has; what is damaged there goes.
+# keep_whole takes from lacking what is there already; what is damaged in BLOBS goes.
 keep_whole() {
 	local one file sum
 	local -a still=()
 	zf_mkdir -p -m 755 $BLOBS/sha256 || fail 'cannot make a folder for layers'
 	for one in ${(u)lacking}; do
+		layer_file[$one]=
 		for file in ${TOASTER_IMAGES:+$TOASTER_IMAGES/blobs/sha256/${one#sha256:}} $BLOBS/sha256/${one#sha256:}; do
 			[[ -f $file ]] || continue
 			sum=$(sha256sum <$file)

@@ -3,6 +3,7 @@ package app
 
 import (
 	"log/slog"
+	"net/url"
 	"sync"
 	"time"
 
@@ -35,19 +36,28 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			},
 			Keep: cfg.Local.Keep,
 		},
-		Version: Version, DiskSpace: func() error { return DiskSpace(cfg) },
+		Version: Version, Host: Host(cfg), DiskSpace: func() error { return DiskSpace(cfg) },
 	}
-	service.Engine = local.New(db, cfg.Paths.Builds)
+	service.Engine, service.Lends = local.New(db, cfg.Paths.Builds), true
 	if cfg.Engine == "jenkins" {
 		controller, err := Jenkins(cfg, logger, &reconcile.OutageStore{Store: db, Now: time.Now, Logger: logger})
 		if err != nil {
 			return nil, err
 		}
-		service.Engine = controller
+		service.Engine, service.Lends = controller, false
 		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
 		service.Limits.OutputLimit = int64(cfg.Jenkins.OutputLimit)
 	}
 	return jobs.New(service), nil
+}
+
+// Host is this site's, as images of its builds begin.
+func Host(cfg *config.Config) string {
+	u, err := url.Parse(cfg.Site.URL)
+	if err != nil {
+		return ""
+	}
+	return u.Host
 }
 
 // Targets reads the targets that the configuration names.

@@ -77,9 +77,11 @@ func (t *translator) blend() *Blend {
 		w.WriteString("\t: >$1/context.tar.gz\n")
 	}
 	w.WriteString("}\n")
-	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(), Dockerfile: dockerfile,
-		Context:     context,
-		Environment: t.source.Environment}
+	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(),
+		Dockerfile: dockerfile, Context: context, Config: []byte(t.imageJSON(last)), Environment: t.source.Environment}
+	if t.form == FormAppliance {
+		b.Root = applianceRoot
+	}
 	b.SHA256 = hash(b.Text)
 	return b
 }
@@ -164,11 +166,13 @@ func (t *translator) builder(last *stage) string {
 // imageJSON is the OCI image configuration, as far as it is known.
 func (t *translator) imageJSON(s *stage) string {
 	architecture, _ := t.globals.Get("TARGETARCH")
+	variant, _ := t.globals.Get("TARGETVARIANT")
 	text, _ := json.MarshalIndent(struct {
 		Author       string `json:"author,omitempty"`
 		Architecture string `json:"architecture"`
+		Variant      string `json:"variant,omitempty"`
 		OS           string `json:"os"`
 		Config       config `json:"config"`
-	}{s.config.author, architecture, "linux", s.config}, "", "  ") // no type in it can fail
+	}{s.config.author, architecture, variant, "linux", s.config}, "", "  ") // no type in it can fail
 	return string(text) + "\n"
 }

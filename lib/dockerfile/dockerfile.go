@@ -56,6 +56,8 @@ type Blend struct {
 	Base        string   // what the last stage's FROM names, its variables replaced
 	Form        Form     // how its tree becomes a system
 	Images      []string // the Reference of each image that it fetches, in the order of its stages
+	Config      []byte   // the OCI image configuration, as far as it is known before the build: a JSON object
+	Root        string   // where the Dockerfile's tree is, if the image is not made of it
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one
 	Environment []string // as in Source

@@ -41,20 +41,7 @@ func TestOnAnImageOfARegistry(t *testing.T) {
 	job := location.Path
 	imagetest.Push(t, host+"/small:1", imageOf(t, v1.Config{}, map[string]string{"etc/small-release": "2\n"}))
 
-	s.status(s.post(job+"/start", nil), http.StatusAccepted)
-	log := s.follow(job + "/builds/1/log")
-	var j struct {
-		State  string
-		Images []struct{ Reference, Digest string }
-		Builds []struct{ Artifacts []struct{ Path string } }
-	}
-	s.wait("the build's end", func() bool {
-		s.json(job, &j)
-		return j.State != "queued" && j.State != "running"
-	})
-	if j.State != "succeeded" {
-		t.Fatalf("the build has %s; its log:\n%s", j.State, log)
-	}
+	j := s.builds(job)
 	if len(j.Images) != 2 || j.Images[0].Digest != small {
 		t.Errorf("the images are %v, want %s", j.Images, small)
 	}
@@ -67,6 +54,69 @@ func TestOnAnImageOfARegistry(t *testing.T) {
 	provenance, _ := os.ReadFile(s.bin + "/provenance.json")
 	if !strings.Contains(string(provenance), host+"/small@"+small) {
 		t.Errorf("the provenance lacks the image:\n%s", provenance)
+	}
+}
+
+// built is what a job's JSON says of its build.
+type built struct {
+	State  string
+	Images []struct{ Reference, Digest string }
+	Builds []struct{ Artifacts []struct{ Path string } }
+}
+
+// builds builds a job for the first time, which succeeds.
+func (s *toaster) builds(job string) (j built) {
+	s.Helper()
+	s.status(s.post(job+"/start", nil), http.StatusAccepted)
+	log := s.follow(job + "/builds/1/log")
+	s.wait("the build's end", func() bool {
+		s.json(job, &j)
+		return j.State != "queued" && j.State != "running"
+	})
+	if j.State != "succeeded" {
+		s.Fatalf("the build has %s; its log:\n%s", j.State, log)
+	}
+	return j
+}
+
+// TestOnABuildOfAnotherJob: a Dockerfile stands on what another of one's jobs has built, and copies from it. No network
+// leads there.
+func TestOnABuildOfAnotherJob(t *testing.T) {
+	const host = "toaster.example.org:8080"
+	s := start(t, `url = ""`, `url = "http://`+host+`"`)
+	s.logIn()
+	add := func(name, text string) string {
+		t.Helper()
+		resp := s.post("/jobs", url.Values{"target": {target}, "name": {name}, "text": {text}})
+		s.status(resp, http.StatusCreated)
+		location, err := resp.Location()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return location.Path
+	}
+	base := add("base", "FROM debian:bookworm\nENV GREETING=hello\nWORKDIR /srv\nRUN echo base >/srv/base\n"+
+		"CMD [\"cat\", \"/srv/upper\"]\n")
+	s.builds(base)
+	reference := host + base
+	upper := add("upper", "FROM "+reference+":1\nRUN echo \"$GREETING $(cat base)\" >upper\nCOPY --from="+reference+
+		" /etc/debian_version /copied\n")
+	j := s.builds(upper)
+	if len(j.Images) != 2 || j.Images[0].Digest != j.Images[1].Digest {
+		t.Errorf("the images are %v", j.Images)
+	}
+	for _, a := range j.Builds[0].Artifacts {
+		s.download(upper + "/builds/1/artifacts/" + a.Path)
+	}
+	_, text := s.entries(target + ".tar.gz")
+	if text["srv/upper"] != "hello base\n" || text["copied"] != text["etc/debian_version"] || text["copied"] == "" {
+		t.Errorf("/srv/upper is %q, /copied %q", text["srv/upper"], text["copied"])
+	}
+	config := sh(t, nil, "skopeo", "inspect", "--config", "--raw", "oci-archive:"+s.bin+"/"+target+".oci.tar")
+	for _, want := range []string{`"GREETING=hello"`, `"Cmd":["cat","/srv/upper"]`, `"WorkingDir":"/srv"`} {
+		if !strings.Contains(config, want) {
+			t.Errorf("the image's configuration has no %s: %s", want, config)
+		}
 	}
 }
 

@@ -99,7 +99,7 @@ func recipeFor(t *testing.T, kind string) sdk.Recipe {
 		t.Fatal(findings)
 	}
 	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile,
-		Base: blend.Base, Version: "e2e"}
+		Base: blend.Base, Config: blend.Config, AppRoot: blend.Root, Version: "e2e"}
 }
 
 func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {

@@ -25,13 +25,6 @@ type Image struct {
 	Release   Release
 }
 
-// Release is the distribution that an image is made of, as its os-release(5) names it: "debian", "bookworm". It is
-// zero where that is not known.
-type Release struct {
-	Distribution string `json:"distribution,omitempty"`
-	Codename     string `json:"codename,omitempty"`
-}
-
 // Layer is a part of an image's files.
 type Layer struct {
 	Digest    string

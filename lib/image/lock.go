@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -28,6 +29,8 @@ type Locked struct {
 	Config    Config `json:"configuration"`
 	// What it is made of; only known of what the last stage stands on.
 	Release Release `json:"release,omitzero"`
+	// Archive is where an image of this site's own is, the engine's JOB/NUMBER/FILE; empty: a registry has it.
+	Archive string `json:"archive,omitempty"`
 }
 
 // Part is a layer by its digest.
@@ -141,15 +144,24 @@ var (
 	digestForm    = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^(sha256:[0-9a-f]{64}|sha384:[0-9a-f]{96}|sha512:[0-9a-f]{128})$`)
 	})
-	releaseForm  = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z0-9._-]{0,64}$`) })
 	platformForm = sync.OnceValue(func() *regexp.Regexp {
 		return regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}(/[a-z0-9][a-z0-9._-]{0,31}){1,2}$`)
 	})
 )
 
-// Valid tells whether both are words as os-release(5) has them, or empty.
-func (r Release) Valid() bool {
-	return releaseForm().MatchString(r.Distribution) && releaseForm().MatchString(r.Codename)
+// archiveForm is that of Locked.Archive.
+var archiveForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^([A-Za-z0-9._+-]{1,200})/([1-9][0-9]{0,8})/([A-Za-z0-9][A-Za-z0-9._-]*\.oci\.tar)$`)
+})
+
+// InArchive is where an image of this site's own is: in the engine's job, its build, and a file of that.
+func (i *Locked) InArchive() (job string, number int, file string) {
+	m := archiveForm().FindStringSubmatch(i.Archive)
+	if m == nil {
+		return "", 0, ""
+	}
+	number, _ = strconv.Atoi(m[2])
+	return m[1], number, m[3]
 }
 
 // ValidPlatform tells whether s is OS/ARCHITECTURE[/VARIANT].
@@ -164,6 +176,8 @@ func (i *Locked) Check() error {
 		return errors.New("the platform is not OS/ARCHITECTURE[/VARIANT]")
 	case !digestForm().MatchString(i.Digest):
 		return errors.New("the digest is not one of SHA-256, SHA-384 or SHA-512")
+	case i.Archive != "" && !archiveForm().MatchString(i.Archive):
+		return errors.New("the archive is not a file of a build")
 	case i.Size < 0:
 		return errors.New("the size is negative")
 	case !i.Release.Valid():

@@ -1,7 +1,10 @@
 package jobs
 
 import (
+	"bytes"
 	"context"
+	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,6 +25,7 @@ type fake struct {
 	holds   bool   // somebody has it keep its builds
 	log     string
 	expired []string // builds: "NAME/NUMBER"
+	archive []byte   // the OCI archive that each build leaves; nil: none
 }
 
 type fakeJob struct {
@@ -152,11 +156,18 @@ func (f *fake) Log(_ context.Context, _ string, _ int, offset int64) (engine.Chu
 }
 
 func (f *fake) Artifacts(context.Context, string, int) ([]engine.Artifact, error) {
-	return []engine.Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}},
-		f.call("artifacts", func() error { return nil })
+	list := []engine.Artifact{{Path: "image", Size: 4, SHA256: strings.Repeat("ab", 32)}}
+	if f.archive != nil {
+		list = append(list, engine.Artifact{Path: "a.oci.tar", Size: int64(len(f.archive))})
+	}
+	return list, f.call("artifacts", func() error { return nil })
 }
 
-func (f *fake) Open(context.Context, string, int, string, engine.Range) (*engine.Stream, error) {
+func (f *fake) Open(_ context.Context, name string, number int, path string, _ engine.Range) (*engine.Stream, error) {
+	if f.jobs[name] != nil && path == "a.oci.tar" && f.archive != nil &&
+		!slices.Contains(f.expired, name+"/"+strconv.Itoa(number)) {
+		return &engine.Stream{ReadCloser: io.NopCloser(bytes.NewReader(f.archive))}, nil
+	}
 	return nil, apperr.New(apperr.NotFound, "There is no such artifact.", "")
 }
 

@@ -17,6 +17,7 @@ import (
 // imageStore keeps what images are.
 type imageStore interface {
 	ImageLock(ctx context.Context, owner int64, id string) (store.ImageLock, error)
+	LatestBuild(ctx context.Context, owner int64, id string, good bool) (number int, err error)
 	SetLookedAt(ctx context.Context, job string, revision int, at time.Time, problems []byte) error
 	Try(ctx context.Context, now time.Time, limits ...store.Limit) (store.Tried, error)
 }
@@ -123,7 +124,7 @@ func (s *Service) lookUp(ctx context.Context, owner int64, named []dockerfile.Na
 	for i, n := range named {
 		wants[i] = n.Want
 	}
-	lock, found := s.Images.LookUp(ctx, wants, dockerfile.BaseOf(named))
+	lock, found := s.LookUp(ctx, owner, wants, dockerfile.BaseOf(named))
 	problems := make([]*image.Problem, len(named))
 	for _, p := range found {
 		s.Logger.Warn("an image was not looked up", "image", p.Reference, "platform", p.Platform, "error", p.Err)
@@ -193,7 +194,7 @@ func (s *Service) LookUpImages(ctx context.Context, owner int64, id string) (job
 	return job, true, nil
 }
 
-// complete is an error when an image that a job names was never found.
+// complete is an error when an image that a job names was never found, or is gone.
 func (s *Service) complete(ctx context.Context, owner int64, id string) error {
 	stored, err := s.Store.ImageLock(ctx, owner, id)
 	if err != nil {
@@ -202,6 +203,11 @@ func (s *Service) complete(ctx context.Context, owner int64, id string) error {
 	images, err := ImagesOf(stored)
 	if err != nil {
 		return err
+	}
+	for _, i := range images.Lock {
+		if err := s.archiveIsThere(ctx, &i); err != nil {
+			return err
+		}
 	}
 	for _, p := range images.Problems {
 		if images.Lock.Find(image.Want{Reference: p.Reference, Platform: p.Platform}) == nil {

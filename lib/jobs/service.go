@@ -59,6 +59,8 @@ type Service struct {
 	Limits    Limits
 	Version   string       // toaster's, for provenance.json
 	Images    Registries   // where there are any: else images can't be looked up
+	Host      string       // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
+	Lends     bool         // builds get the images of other builds
 	made      *handover    // the script of the revision that is being stored
 	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
 }

@@ -154,8 +154,8 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form), Images: blend.Images,
-		Version: version, Root: access,
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form),
+		Images: blend.Images, Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,
 		Environment: blend.Environment,
 	})
 }

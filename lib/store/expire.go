@@ -25,6 +25,11 @@ type ExpiredBuild struct {
 const newerAlike = `(SELECT count(*) FROM build n WHERE n.job_id = b.job_id AND n.finalized = 1 AND n.expired_at IS NULL
 	AND n.engine_number > b.engine_number AND (n.state = 'succeeded') = (b.state = 'succeeded'))`
 
+// inUse tells whether the lock of one of the owner's jobs has an image of the build b, as image.Locked.Archive says it.
+const inUse = `EXISTS (SELECT 1 FROM job u JOIN image_lock l ON l.job_id = u.id AND l.revision = u.revision
+	WHERE u.user_id = b.user_id AND u.removed_at IS NULL
+	AND instr(CAST(l.images AS TEXT), '"archive": "' || b.engine_name || '/' || b.engine_number || '/') > 0)`
+
 // ExpiredBuilds returns builds that are kept no longer, where keep of each kind are, and those whose removal was begun.
 // It returns some of them; ask again after MarkExpired.
 func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Time) (found []ExpiredBuild, err error) {
@@ -34,12 +39,13 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		found, err = rows(ctx, tx, scan, `SELECT job_id, engine_name, number, engine_number,
 				iif(newer >= ?3, 'count', 'days'), iif(newer >= ?3, ?3, days)
-			FROM (SELECT b.*, job.engine_name, coalesce(p.keep_days, ?1) AS days, `+newerAlike+` AS newer
+			FROM (SELECT b.*, job.engine_name, job.user_id, coalesce(p.keep_days, ?1) AS days, `+newerAlike+` AS newer
 				FROM build b JOIN job ON job.id = b.job_id JOIN user p ON p.id = job.user_id
 				WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
 				AND job.removed_at IS NULL) AS b
-			WHERE expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
-				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at)
+			WHERE (expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
+				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at))
+			AND NOT (state = 'succeeded' AND `+inUse+`)
 			ORDER BY ended_at LIMIT 100`, l.KeepDays, timestamp(now), keep)
 		return err
 	})

@@ -64,11 +64,14 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 		r.wants(t, 0, "toaster: done: dist/rootfs_amd64_bookworm.tar.gz")
 		r.isClean(t)
 	}
-	const name = "rootfs_amd64_bookworm.tar.gz"
+	const name, archive = "rootfs_amd64_bookworm.tar.gz", "rootfs_amd64_bookworm.oci.tar"
 	first := runs[0].file(t, name)
 	for _, r := range []*run{runs[1], cached} {
 		if again := r.file(t, name); !bytes.Equal(first, again) {
 			t.Errorf("two builds of the same differ: %s, %s", sum(first), sum(again))
+		}
+		if !bytes.Equal(runs[0].file(t, archive), r.file(t, archive)) {
+			t.Error("the OCI archives of two builds of the same differ")
 		}
 	}
 	if !strings.Contains(runs[0].log.String(), "\nTOASTER-STEP 2/2 4 RUN setcap\n") {
@@ -77,10 +80,20 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 	t.Run("image", func(t *testing.T) { checkImage(t, first) })
 	t.Run("packages", func(t *testing.T) { checkPackages(t, string(runs[0].file(t, "packages.txt"))) })
 	t.Run("provenance", func(t *testing.T) { checkProvenance(t, runs[0].file(t, "provenance.json"), script, first) })
+	t.Run("container", func(t *testing.T) {
+		p := newPodman(t)
+		p.buildah(t, "pull", "oci-archive:"+filepath.Join(runs[0].dir, "dist", archive))
+		p.buildah(t, "from", "--name", "container", "rootfs_amd64_bookworm")
+		if said := p.buildah(t, "run", "--isolation", "chroot", "container", "sh", "-c",
+			`echo "$A"; getcap /usr/bin/busybox`); !strings.HasPrefix(said, "it's $(id)\n") ||
+			!strings.Contains(said, "cap_net_raw") {
+			t.Errorf("in a container, a command says %q", said)
+		}
+	})
 	t.Run("SHA256SUMS", func(t *testing.T) {
 		check := exec.Command("sha256sum", "--check", "--strict", "SHA256SUMS")
 		check.Dir = filepath.Join(runs[0].dir, "dist")
-		if out, err := check.CombinedOutput(); err != nil || bytes.Count(out, []byte(": OK")) != 3 {
+		if out, err := check.CombinedOutput(); err != nil || bytes.Count(out, []byte(": OK")) != 4 {
 			t.Errorf("%v\n%s", err, out)
 		}
 	})
@@ -152,6 +165,7 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 		Sources                            []string
 		Releases                           []struct{ Codename, Date string }
 		Image                              struct{ Path, SHA256 string }
+		Archive                            struct{ Path, SHA256, Manifest string } `json:"oci_archive"`
 	}
 	if err := json.Unmarshal(text, &p); err != nil {
 		t.Fatalf("%v\n%s", err, text)
@@ -162,6 +176,9 @@ func checkProvenance(t *testing.T, text, script, image []byte) {
 	}
 	if p.ScriptSHA256 != sum(script) || p.BlendSHA256 != sum(recipe(busybox).Blend) || p.Image.SHA256 != sum(image) {
 		t.Errorf("a checksum in provenance.json is wrong: %s", text)
+	}
+	if p.Archive.Path != "rootfs_amd64_bookworm.oci.tar" || len(p.Archive.SHA256) != 64 || len(p.Archive.Manifest) != 71 {
+		t.Errorf("the OCI archive is %+v", p.Archive)
 	}
 	if p.Base != hostile || p.ContextSHA256 != nil {
 		t.Errorf("base_image is %q, context %v", p.Base, p.ContextSHA256)

@@ -128,7 +128,8 @@ func sdkRecipe(t *testing.T, kind, text string) Recipe {
 			Source:  "http://127.0.0.1:1/sdk", Commit: strings.Repeat("0", 40),
 		},
 		Root:  Access{Hash: "$6$salt$root.of/this"},
-		Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base, Version: "1.2.3",
+		Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile, Base: blend.Base,
+		Config: blend.Config, Version: "1.2.3",
 	}
 }
 

@@ -29,9 +29,12 @@ var next = []struct {
 	{".tar.gz", []Step{
 		{"Inspect it, or work in it", "Run it as root to keep owners and device files.", []string{
 			"mkdir NAME", "tar --xattrs --xattrs-include='*' --numeric-owner -xpf FILE -C NAME", "chroot NAME /bin/sh"}},
-		{"Run it as a container", "The application is a service of the image: /sbin/init starts it, as on a computer.",
-			[]string{
-				"docker import FILE NAME", "docker run --rm -it NAME /bin/sh"}},
+	}},
+	{".oci.tar", []Step{
+		{"Run it in a container", "ENTRYPOINT and CMD run in it, as after docker build. Podman has the same " +
+			"commands: replace docker with podman.", []string{
+			"docker load -i FILE", "docker run --rm -it -P NAME"}},
+		{"Push it to a registry", "", []string{"skopeo copy oci-archive:FILE docker://REGISTRY/NAME"}},
 	}},
 	{".iso", []Step{
 		{"Run it in QEMU", "Port 8080 of the image is port 8080 of your computer.", []string{

@@ -25,6 +25,7 @@ func TestNext(t *testing.T) {
 			"xz -dc arm_armhf_daedalus_sunxi.img.xz | sudo dd of=/dev/sdX bs=4M conv=fsync status=progress"},
 		{Target{SDK: "arm"}, "arm_armhf_daedalus_sunxi.u-boot.tar.gz", "tar -xzf arm_armhf_daedalus_sunxi.u-boot.tar.gz"},
 		{Target{SDK: "rootfs"}, "dist/rootfs_amd64_daedalus.tar.gz", "chroot rootfs_amd64_daedalus /bin/sh"},
+		{Target{SDK: "rootfs"}, "rootfs_amd64_daedalus.oci.tar", "docker run --rm -it -P rootfs_amd64_daedalus"},
 		{Target{SDK: "rootfs"}, "SHA256SUMS", "sha256sum --check --ignore-missing SHA256SUMS"},
 		{Target{SDK: "rootfs"}, "it's $(id).tar.gz", `mkdir 'it'\''s $(id)'`},
 	} {

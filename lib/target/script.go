@@ -27,6 +27,8 @@ type Recipe struct {
 	Form             string   // how the Dockerfile's tree becomes a system: dockerfile.Form
 	Images           []string // the images that the blend fetches, HOST/NAME@sha256:HEX
 	Environment      []string // NAME=VALUE: what the blend gives the application; provenance.json has names and checksum
+	Config           []byte   // the OCI image configuration, a JSON object
+	AppRoot          string   // where the Dockerfile's tree is in an image that is not made of it; empty: it is the image
 	Version          string   // toaster's
 	Root             Access
 }
@@ -51,7 +53,7 @@ var scripts embed.FS
 
 // parts names the files of scripts for each SDK: of the script itself, and of the program in zsh that drives the SDK.
 var parts = map[string]struct{ shell, drive []string }{
-	"rootfs": {[]string{"common.sh", "limits.sh", "report.sh", "image.sh", "rootfs.sh"}, nil},
+	"rootfs": {[]string{"common.sh", "limits.sh", "report.sh", "image.sh", "oci.sh", "rootfs.sh"}, nil},
 	"live":   {shellFor("live.sh"), driveFor("live.zsh")},
 	"vm":     {shellFor("vm.sh"), driveFor("grub.zsh", "disk.zsh")},
 	"arm":    {shellFor("arm.sh"), driveFor("disk.zsh")},
@@ -83,19 +85,20 @@ func assemble(names []string) string {
 // its own. The same recipe gives the same bytes.
 //
 // The script builds below the current folder, in TARGET.work, which it removes again, and leaves dist/ with the image,
-// SHA256SUMS, packages.txt and provenance.json. It passes on the blend's lines "TOASTER-STEP n/m LINE instruction",
-// and says when each phase begins: "TOASTER-PHASE NAME SECONDS", where NAME is prepare, step, pack, check or end, and
-// SECONDS are since 1970. Why it fails is its last line, and before that, in parts, "TOASTER-WHY FORMAT⇥ARGUMENT…".
+// SHA256SUMS, packages.txt and provenance.json; of a rootfs also an OCI archive. It passes on the blend's lines
+// "TOASTER-STEP n/m LINE instruction", and says when each phase begins: "TOASTER-PHASE NAME SECONDS", where NAME is
+// prepare, step, pack, check or end, and SECONDS are since 1970. Why it fails is its last line, and before that, in
+// parts, "TOASTER-WHY FORMAT⇥ARGUMENT…".
 // A rootfs is made as root, or as a user who may make user namespaces and has a range of ids
 // in /etc/subuid and /etc/subgid; what an SDK makes needs root, or sudo without a password. From the environment it
 // takes BUILD_NUMBER; SOURCE_DATE_EPOCH (reproducible-builds.org), for a rootfs; TOASTER_SDK_DIR: the SDK with its
 // submodules, or the folder that has live-sdk, vm-sdk, arm-sdk, instead of fetching it, which must be one that
 // replaced.zsh knows; TOASTER_BOOT_CHECK: 1 or 0, instead of the target's; TOASTER_CACHE_DIR: a folder, whole path,
-// that
-// only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and up
-// to 10 GiB of images' layers; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places that images whose
-// names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at registries, as docker
-// login makes.
+// that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and
+// up to 10 GiB of images' layers; TOASTER_IMAGES: a folder, whole path, that OCI archives were unpacked to, as the
+// layers of a site's own builds can't be fetched; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places
+// that images whose names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at
+// registries, as docker login makes.
 //
 // It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged,
 // or an Access that is none.
@@ -121,6 +124,14 @@ func Script(r Recipe) ([]byte, error) {
 	b.WriteString("\n" + shell)
 	b.WriteString("\n# ---------------------------------------------------------------------------------------------------\n")
 	writeHeredoc(&b, "facts", "What was known before the build, for provenance.json.", facts, r.BlendSHA256)
+	if r.Target.SDK == "rootfs" {
+		config, err := membersOf(r.Config)
+		if err != nil {
+			return nil, apperr.Wrap(apperr.Internal, fmt.Errorf("the image's configuration: %w", err),
+				"The build script can't be created.", "Contact the administrator, and include the request ID.")
+		}
+		writeHeredoc(&b, "image_config", "How the image is run, as docker build would note it.", config, r.BlendSHA256)
+	}
 	if drive != "" {
 		writeHeredoc(&b, "drive", "What the SDK's shell is told to do.", drive, r.BlendSHA256)
 	}
@@ -195,6 +206,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"ROOT_KEYS", r.Root.encoded()},
 		{"ROOT_HASH", r.Root.Hash},
 		{"BLEND_SHA256", r.BlendSHA256},
+		{"APP_ROOT", r.AppRoot},
 		{"BUILDER", builder},
 	} {
 		fmt.Fprintf(b, "%s=%s\n", v.name, shell.Quote(v.value))
@@ -276,6 +288,20 @@ func factsOf(r Recipe) (string, error) {
 		return "", fmt.Errorf("a fact holds the here-document's delimiter")
 	}
 	return b.String(), nil
+}
+
+// membersOf returns those of a JSON object, each with a comma behind it, in one line: so it is no delimiter.
+func membersOf(object []byte) (string, error) {
+	var b bytes.Buffer
+	if err := json.Compact(&b, object); err != nil {
+		return "", err
+	}
+	text, isObject := strings.CutPrefix(b.String(), "{")
+	text = strings.TrimSuffix(text, "}")
+	if !isObject || text == "" {
+		return "", fmt.Errorf("%.20q is not an object with members", object)
+	}
+	return text + ",\n", nil
 }
 
 // environmentSHA256 is that of the variables, a line each; empty without any.

@@ -33,7 +33,7 @@ func recipe(blend string) Recipe {
 			Packages: []string{"sysvinit-core"},
 		},
 		Blend: []byte(blend), BlendSHA256: sum([]byte(blend)), DockerfileSHA256: sum([]byte("FROM debian:bookworm\n")),
-		Base: hostile, Version: "1.2.3",
+		Config: []byte(`{"config": {"Env": ["A=it's $(id)"]}}`), Base: hostile, Version: "1.2.3",
 	}
 }
 
@@ -89,6 +89,7 @@ func TestScriptIsRefused(t *testing.T) {
 		{"a password that is no hash", apperr.Internal, func(r *Recipe) { r.Root.Hash = "toor" }},
 		{"a password of somebody else", apperr.Internal, func(r *Recipe) { r.Root.Hash = "$6$a$b\nbin:x" }},
 		{"a password beside keys", apperr.Internal, func(r *Recipe) { r.Root = Access{keys, "$6$a$b"} }},
+		{"a configuration that is none", apperr.Internal, func(r *Recipe) { r.Config = []byte("[]") }},
 		{"a fact that ends the here-document", apperr.Internal, func(r *Recipe) { r.Base = delimiter(r.BlendSHA256) }},
 	} {
 		r := good

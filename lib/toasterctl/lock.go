@@ -6,15 +6,18 @@ import (
 	"slices"
 
 	"toaster.do/lib/app"
+	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/image"
 	"toaster.do/lib/image/registry"
+	"toaster.do/lib/jobs"
 	"toaster.do/lib/printable"
 )
 
 type lockCommand struct {
 	Target   string   `xor:"platform" help:"Look up the images for the architecture of this target." placeholder:"TARGET"`
 	Platform string   `xor:"platform" help:"Look up the images for this platform. Default: linux/amd64." placeholder:"PLATFORM"`
+	Owner    string   `help:"Whose builds images of this site are: HOST/jobs/ID:NUMBER." placeholder:"EMAIL"`
 	BuildArg []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
 
 	Dockerfile string `arg:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input."`
@@ -61,7 +64,10 @@ func (c *lockCommand) Run(w *world) error {
 	for _, n := range named {
 		wants = append(wants, n.Want)
 	}
-	lock, problems := registry.New(r.registry, app.Version).LookUp(w.ctx, wants, dockerfile.BaseOf(named))
+	lock, problems, err := c.lookUp(w, r, wants, dockerfile.BaseOf(named))
+	if err != nil {
+		return err
+	}
 	for _, p := range problems {
 		at := slices.IndexFunc(named, func(n dockerfile.Named) bool { return n.Want == p.Want })
 		fmt.Fprintf(w.err, "%s:%d: %s\n    %s\n", printable.Line(from.fileLabel()), named[at].Line,
@@ -72,4 +78,26 @@ func (c *lockCommand) Run(w *world) error {
 	}
 	_, err = w.out.Write(lock.Encode())
 	return err
+}
+
+func (c *lockCommand) lookUp(w *world, r *rules, wants []image.Want, base image.Want) (lock image.Lock,
+	problems []image.Problem, err error) {
+	if c.Owner != "" {
+		err = w.withService(func(_ *config.Config, s *site) error {
+			owner, err := s.DB.UserByEmail(w.ctx, c.Owner)
+			if err != nil {
+				return orSee(err, "user list")
+			}
+			lock, problems = s.LookUp(w.ctx, owner.ID, wants, base)
+			return nil
+		})
+		return lock, problems, err
+	}
+	for _, want := range wants {
+		if _, _, isOwn := (&jobs.Service{Host: r.host}).OwnImage(want.Reference); isOwn {
+			return nil, nil, misused("%s is an image of this site: specify --owner EMAIL, whose job it is", want.Reference)
+		}
+	}
+	lock, problems = registry.New(r.registry, app.Version).LookUp(w.ctx, wants, base)
+	return lock, problems, nil
 }

@@ -91,3 +91,14 @@ func TestTheImagesOfAJobOnTheCommandLine(t *testing.T) {
 	ctl(t, "", "job", "status", "--config", config, id).exits(0).says("image " + host + "/base for linux/amd64: " + digest)
 	ctl(t, "", "job", "status", "--config", config, "--json", id).exits(0).says(digest)
 }
+
+// An image of the site itself is its owner's: the command line has to say whose.
+func TestLockOfAnImageOfThisSite(t *testing.T) {
+	config := newSite(t)
+	adjusted(t, config, `url = ""`, `url = "https://site.example"`)
+	text := "FROM site.example/jobs/0123456789ab:1\n"
+	ctl(t, text, "lock", "--config", config, "-").exits(2).complains("specify --owner EMAIL")
+	ctl(t, text, "lock", "--config", config, "--owner", email, "-").exits(1).complains("Dockerfile:1: "+
+		"site.example/jobs/0123456789ab:1: you have no such job.", "Write site.example/jobs/ID:NUMBER")
+	ctl(t, text, "lock", "--config", config, "--owner", "nobody@example.org", "-").exits(1)
+}

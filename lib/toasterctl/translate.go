@@ -23,6 +23,7 @@ type rules struct {
 	targets *target.Targets
 
 	registry config.Registry
+	host     string // as images of the site's own builds begin
 }
 
 // rules reads the site's rules. Without --config, $TOASTER_CONF and an installed site it takes those that
@@ -37,7 +38,7 @@ func (w *world) rules() (*rules, error) {
 		return nil, err
 	}
 	r := &rules{limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: app.Context(cfg)},
-		registry: cfg.Registry}
+		registry: cfg.Registry, host: app.Host(cfg)}
 	if builtIn {
 		r.targets, err = builtInTargets()
 	} else {

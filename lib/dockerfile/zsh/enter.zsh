@@ -50,8 +50,8 @@ new_place() {
 	local one
 	for REPLY in /mnt /media /srv /opt; do
 		[[ -d $REPLY ]] || continue
-		for one in $TREE $WORK $TOASTER_CACHE_DIR; do [[ ${one:A}/ == $REPLY/* ]] && continue 2; done
-		mount -t tmpfs -o mode=755,nosuid,nodev toaster $REPLY && mkdir $REPLY/{tree,work,cache} && return
+		for one in $TREE $WORK $TOASTER_CACHE_DIR $TOASTER_IMAGES; do [[ ${one:A}/ == $REPLY/* ]] && continue 2; done
+		mount -t tmpfs -o mode=755,nosuid,nodev toaster $REPLY && mkdir $REPLY/{tree,work,cache,images} && return
 	done
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
 }
@@ -125,6 +125,11 @@ if [[ -n $TOASTER_CACHE_DIR ]]; then
 		export TOASTER_BLOBS=$REPLY/layers	# where ids can't be mapped, layers are kept for this build alone
 	fi
 	export TOASTER_CACHE_DIR=$REPLY/cache
+fi
+if [[ -n $TOASTER_IMAGES ]]; then
+	map $TOASTER_IMAGES $REPLY/images && mount -o remount,bind,ro,nodev,nosuid -- $REPLY/images ||
+		fail "TOASTER_IMAGES, $TOASTER_IMAGES, cannot be used"
+	export TOASTER_IMAGES=$REPLY/images
 fi
 # Where no udev has been, the network's device is for the host's root: the build gets one of its own.
 if ! setpriv --reuid=$first --regid=$first --clear-groups test -w /dev/net/tun &&

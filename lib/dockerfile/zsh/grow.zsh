@@ -135,6 +135,11 @@ apt() {
 installed() { dpkg-query -W -f '${db:Status-Abbrev}${Package}\n' | sed -n 's/^.i.//p' | sort -u; }
 mkfifo -m 600 /run/initctl && exec 9<>/run/initctl # for the package sysvinit-core: see first.zsh
 
+# An image of ours brings what was made for another Dockerfile.
+rm -rf /etc/toaster /usr/lib/toaster /usr/sbin/toaster-app /etc/init.d/toaster-app /etc/rc?.d/[SK]*toaster-app \
+	/etc/sv/toaster-app /etc/service/toaster-app /etc/runit/runsvdir/default/toaster-app /etc/runlevels/*/toaster-app \
+	/etc/tmpfiles.d/toaster-app.conf /etc/logrotate.d/toaster-app /etc/default/toaster-app
+
 # The archive of the target takes the place of the image's; other sources wait until this is done.
 rm -f /etc/apt/sources.list $sources/debian.sources $sources/debian.list $sources/devuan.sources $sources/devuan.list
 [ ! -d $sources ] || mv $sources $sources.toaster

@@ -2,6 +2,7 @@
 # by a process whose root is the folder that they go to.
 
 typeset -r BLOBS=${TOASTER_BLOBS:-$WORK/blobs}	# layers as they were fetched, by digest; other builds use them, too
+typeset -A layer_file	# by a layer's digest: below BLOBS, or below TOASTER_IMAGES, which is an OCI image layout
 
 # An image is REFERENCE BYTES LAYER…: its name with the digest of the manifest, what no layer is larger than, and its
 # layers, the lowest first, each as sha256:HEX.
@@ -12,14 +13,14 @@ unpack_image() {
 	shift 3
 	[[ -d $to ]] || zf_mkdir -m 755 $to || fail 'cannot make a folder for the image'
 	for one in "$@"; do
-		unpack_layer $BLOBS/sha256/${one#sha256:} $to || fail "$reference: its layer $one cannot be unpacked"
+		unpack_layer $layer_file[$one] $to || fail "$reference: its layer $one cannot be unpacked"
 	done
 }
 
 # unknown_image NAME ends a build whose image was not found.
 unknown_image() { fail "the image $1 has not been looked up in its registry: look it up again" }
 
-# fetch_layers IMAGE: then its layers are in BLOBS, and are what their digests say.
+# fetch_layers IMAGE: then layer_file has its layers, and they are what their digests say.
 fetch_layers() {
 	local reference=$1 one
 	integer most=$2
@@ -49,18 +50,20 @@ fetch_layers() {
 	(( ! $#lacking )) || fail "$reference: the registry's layer $lacking[1] is not the one that was locked"
 }
 
-# keep_whole takes from lacking what BLOBS has; what is damaged there goes.
+# keep_whole takes from lacking what is there already; what is damaged in BLOBS goes.
 keep_whole() {
 	local one file sum
 	local -a still=()
 	zf_mkdir -p -m 755 $BLOBS/sha256 || fail 'cannot make a folder for layers'
 	for one in ${(u)lacking}; do
-		file=$BLOBS/sha256/${one#sha256:}
-		if [[ -f $file ]]; then
+		layer_file[$one]=
+		for file in ${TOASTER_IMAGES:+$TOASTER_IMAGES/blobs/sha256/${one#sha256:}} $BLOBS/sha256/${one#sha256:}; do
+			[[ -f $file ]] || continue
 			sum=$(sha256sum <$file)
-			[[ ${sum%% *} == ${one#sha256:} ]] && { touch -c -- $file; continue }
-			zf_rm -f $file
-		fi
+			[[ ${sum%% *} == ${one#sha256:} ]] && { layer_file[$one]=$file; break }
+		done
+		[[ -n $layer_file[$one] ]] && { touch -c -- $file 2>/dev/null; continue }
+		zf_rm -f $BLOBS/sha256/${one#sha256:}
 		still+=($one)
 	done
 	lacking=($still)

@@ -31,8 +31,9 @@ type buildRun struct {
 	stop   context.CancelCauseFunc // with an *outcome; nil until it runs
 	ended  chan struct{}           // closed when it has
 
-	script []byte
-	begun  time.Time
+	script  []byte
+	borrows bool // it has images of other builds
+	begun   time.Time
 }
 
 func (r *buildRun) hasEnded() bool {
@@ -110,7 +111,15 @@ func (r *buildRun) folder() string    { return filepath.Join(r.workFolder(), fmt
 func (r *buildRun) outFolder() string { return r.folder() + ".out" }
 
 func (r *buildRun) runScript(ctx context.Context) *outcome {
-	if err := AsRoot(r.prepare); err != nil {
+	err := AsRoot(r.prepare)
+	if err == nil {
+		err = r.lendImages(ctx)
+	}
+	var why *outcome
+	if errors.As(err, &why) {
+		return why
+	}
+	if err != nil {
 		return r.internalError("preparing a build", err)
 	}
 	p, err := start(filepath.Join(r.folder(), "script"), filepath.Join(r.folder(), "workspace"), r.environment(),
@@ -118,7 +127,7 @@ func (r *buildRun) runScript(ctx context.Context) *outcome {
 	if err != nil {
 		return r.internalError("starting a build", err)
 	}
-	why := r.wait(ctx, p)
+	why = r.wait(ctx, p)
 	p.killAll(r.mark())
 	if why == nil {
 		return exitReason(p)
@@ -164,6 +173,9 @@ func (r *buildRun) environment() []string {
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		"HOME=" + workspace, "WORKSPACE=" + workspace, "TMPDIR=" + filepath.Join(r.folder(), "tmp"), "LANG=C.UTF-8",
 		"JOB_NAME=" + r.job, fmt.Sprintf("BUILD_NUMBER=%d", r.number),
+	}
+	if r.borrows {
+		env = append(env, "TOASTER_IMAGES="+r.imagesFolder())
 	}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")

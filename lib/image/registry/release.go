@@ -7,36 +7,13 @@ import (
 	"context"
 	"io"
 	"path"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"toaster.do/lib/image"
 )
-
-// step is a line of an image's history.
-type step struct {
-	CreatedBy string `json:"created_by"`
-}
-
-// madeBy is how debuerreotype says which release it has made, as in the official images of Debian:
-// https://github.com/debuerreotype/debuerreotype
-var madeBy = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^# debian\.sh --arch '[a-z0-9]+' out/ '([a-z]+)'`)
-})
-
-// releaseOf is the release that an image is made of, where its history says that: it begins with the lowest layer.
-func releaseOf(history []step) image.Release {
-	if len(history) > 0 {
-		if m := madeBy().FindStringSubmatch(history[0].CreatedBy); m != nil {
-			return image.Release{Distribution: "debian", Codename: m[1]}
-		}
-	}
-	return image.Release{}
-}
 
 // Bounds of a look into layers: Debian's have it within 30 MiB of gzip.
 const (

@@ -176,7 +176,7 @@ func parseConfig(text []byte) (image.Config, image.Release, error) {
 	var file struct {
 		OS, Architecture, Variant string
 		Config                    image.Config
-		History                   []step
+		History                   []image.Step
 	}
 	if err := json.NewDecoder(bytes.NewReader(text)).Decode(&file); err != nil {
 		return image.Config{}, image.Release{}, wrong("a configuration that can't be read: %v", err)
@@ -186,5 +186,5 @@ func parseConfig(text []byte) (image.Config, image.Release, error) {
 	if err := c.Check(); err != nil {
 		return image.Config{}, image.Release{}, wrong("a configuration that can't be used: %v", err)
 	}
-	return c, releaseOf(file.History), nil
+	return c, image.ReleaseOf(file.History), nil
 }

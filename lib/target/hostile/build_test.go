@@ -88,7 +88,8 @@ func (b *build) script(t testing.TB, text string) {
 		machine.Board = "toyboard"
 	}
 	script, err := target.Script(target.Recipe{Target: machine, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Version: "1"})
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Config: blend.Config,
+		Version: "1"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -151,7 +151,7 @@ zsh_blend() {
 	# shellcheck disable=SC2016 # zsh expands these
 	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
 		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" \
-		TOASTER_BLOBS="${TOASTER_BLOBS:-}" TOASTER_REGISTRIES="${TOASTER_REGISTRIES:-}" \
+		TOASTER_BLOBS="${TOASTER_BLOBS:-}" TOASTER_IMAGES="${TOASTER_IMAGES:-}" TOASTER_REGISTRIES="${TOASTER_REGISTRIES:-}" \
 		TOASTER_REGISTRY_AUTH="${TOASTER_REGISTRY_AUTH:-}" \
 		unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
@@ -216,14 +216,26 @@ date_passwords() {
 }
 
 pack() {
+	pack_tree "$R" "$WORK/dist/$IMAGE"
+	oci_archive
+}
+
+# pack_tree FOLDER FILE: FILE is a layer of an OCI image as well, whose DIFF_ID is the checksum of what gzip gets.
+pack_tree() {
+	mkfifo "$NOTES/tar"
+	sha256sum <"$NOTES/tar" >"$NOTES/sum" &
+	summing=$!
 	{
 		code=0
-		tar --create --directory="$R" --sort=name --format=posix --numeric-owner --one-file-system \
+		tar --create --directory="$1" --sort=name --format=posix --numeric-owner --one-file-system \
 			--mtime="@$EPOCH" --clamp-mtime --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
 			--xattrs --xattrs-include='*' --exclude='./dev/?*' . || code=$?
 		echo "$code" >"$NOTES/code"
-	} | gzip -n -5 >"$WORK/dist/$IMAGE" || packing_failed
+	} | tee "$NOTES/tar" | gzip -n -5 >"$2" || packing_failed
 	[ "$(cat "$NOTES/code")" = 0 ] || packing_failed
+	wait "$summing"
+	DIFF_ID=sha256:$(cut -d ' ' -f 1 "$NOTES/sum")
+	rm "$NOTES/tar"
 }
 
 packing_failed() { fail 5 "the image can't be packed; see the message of tar or gzip above. Most often the disk is full."; }
@@ -232,6 +244,8 @@ builder() { echo "mmdebstrap $(mmdebstrap --version | cut -d ' ' -f 2)"; }
 more_provenance() {
 	printf '  "releases": [%s],\n' "$(releases_json)"
 	printf '  "source_date_epoch": %s,\n' "$(json_number "$EPOCH")"
+	printf '  "oci_archive": {"path": %s, "size": %s, "sha256": %s, "manifest": %s},\n' "$(json "$TARGET.oci.tar")" \
+		"$(stat -c %s "$TARGET.oci.tar")" "$(json "$(sha256sum <"$TARGET.oci.tar" | cut -d ' ' -f 1)")" "$(json "$DIGEST")"
 }
 
 # What the archive said of itself when the base was made, enough to find the same state again.

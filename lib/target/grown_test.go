@@ -126,6 +126,7 @@ func grown(t *testing.T, r Recipe, more, text string) *run {
 		t.Fatal(findings)
 	}
 	r.Blend, r.BlendSHA256, r.Images, r.Form = made.Text, made.SHA256, made.Images, string(made.Form)
+	r.Config = made.Config
 	script, err := Script(r)
 	if err != nil {
 		t.Fatal(err)

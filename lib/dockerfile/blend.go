@@ -18,6 +18,8 @@ var (
 	insideZsh string
 	//go:embed zsh/run.zsh
 	runZsh string
+	//go:embed zsh/secret.zsh
+	secretZsh string
 	//go:embed zsh/copy.zsh
 	copyZsh string
 	//go:embed zsh/lay.zsh
@@ -76,7 +78,7 @@ func (t *translator) blend() *Blend {
 	}
 	w.WriteString("}\n")
 	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Images: t.references(), Dockerfile: dockerfile,
-		Context:     context,
+		Context: context, Secrets: t.secrets,
 		Environment: t.source.Environment}
 	b.SHA256 = hash(b.Text)
 	return b
@@ -126,7 +128,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
+		secretZsh, copyZsh, layZsh, addZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

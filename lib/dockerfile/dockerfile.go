@@ -53,6 +53,7 @@ type Blend struct {
 	SHA256      string   // of Text, hex; the stamp in the image names it
 	Steps       []Step   // as TOASTER-STEP n/m counts them
 	Base        string   // what the last stage's FROM names, its variables replaced
+	Secrets     []Secret // what RUN --mount=type=secret and ssh ask for, in the order of its instructions
 	Images      []string // the Reference of each image that it fetches, in the order of its stages
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one

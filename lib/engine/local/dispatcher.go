@@ -35,7 +35,9 @@ type Dispatcher struct {
 	DB   runnerStore
 	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
-	Log  *slog.Logger                        // nil: the default
+	// Open returns the secrets that were sealed for a build of the job; nil: there are none here.
+	Open func(job string, sealed []byte) (engine.Secrets, error)
+	Log  *slog.Logger // nil: the default
 }
 
 // tick is how often the queue is looked at: three indexed reads, some 70 µs.
@@ -289,6 +291,12 @@ func (d *dispatcher) buildRequest(b store.LocalBuild, j store.LocalJob) request 
 	r := request{Op: opBuild, Ticket: b.Ticket, TimeLimit: j.TimeLimit}
 	if !j.Intact() || json.Unmarshal(j.Source, &r.Source) != nil {
 		return request{Op: opBuild, Ticket: b.Ticket, Changed: true}
+	}
+	if b.Secrets != nil && d.Open != nil {
+		var err error
+		if r.Secrets, err = d.Open(b.Job, b.Secrets); err != nil { // the script says what it lacks
+			d.Log.Error("a build's secrets can't be read", "job", b.Job, "number", b.Number, "error", err)
+		}
 	}
 	script, err := safely(d.Make, r.Source)
 	if err != nil {

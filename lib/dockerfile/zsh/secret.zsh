@@ -115,20 +115,22 @@ conceal() {
 			}
 		}
 		my $any = join "|", map quotemeta, sort { length $b <=> length $a } keys %hidden;
-		$any = $any eq "" ? qr/(?!)/ : qr/(?:$any)+/;
+		$any = $any eq "" ? qr/(?!)/ : qr/(?=($any))/;	# that overlap, too
 		$| = 1;
-		my $rest = "";
+		my ($rest, $done) = ("", 0);	# what is not shown yet, and how much at its begin is hidden already
 		my $pass = sub {
 			my ($text, $end) = @_;
-			my ($at, $out) = (0, "");
+			my ($at, $out, $hiding) = ($done, "", $done > 0);
 			while ($text =~ /$any/g) {
-				last if $-[0] >= $end;	# it may go on
-				$out .= substr($text, $at, $-[0] - $at) . "***";
-				$at = $+[0];
+				last if $-[1] >= $end;	# it may go on
+				next if $+[1] <= $at;
+				$out .= substr $text, $at, $-[1] - $at if $-[1] > $at;
+				$out .= "***" if $-[1] > $at || !$hiding;
+				($at, $hiding) = ($+[1], 1);
 			}
-			$end = $at if $at > $end;
-			print $out . substr $text, $at, $end - $at or exit 1;
-			$rest = substr $text, $end;
+			$out .= substr $text, $at, $end - $at if $at < $end;
+			print $out or exit 1;
+			($rest, $done) = (substr($text, $end), $at > $end ? $at - $end : 0);
 		};
 		while (sysread STDIN, my $new, 65536) {
 			my $text = $rest . $new;

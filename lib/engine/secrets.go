@@ -34,9 +34,6 @@ func (s Secrets) Seal(with Sealer, job string) ([]byte, error) {
 
 // OpenSecrets returns what Seal has sealed for a build of the job.
 func OpenSecrets(with Sealer, job string, sealed []byte) (s Secrets, err error) {
-	if sealed == nil {
-		return nil, nil
-	}
 	text, _, err := with.Open(sealed, []byte(job))
 	if err != nil {
 		return nil, err

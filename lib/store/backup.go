@@ -13,8 +13,8 @@ import (
 )
 
 // Snapshot copies the database at path to a new file, mode 0600: one consistent state, while others read and write
-// (sqlite.org/backup.html). The copy is a single file, checked to be whole. It has no secrets of builds: those that wait
-// with some are lost where it is restored.
+// (sqlite.org/backup.html). The copy is a single file, checked to be whole. It has no secrets of builds: one that
+// waits with some fails where it is restored, if it begins there.
 func Snapshot(ctx context.Context, path, to string) error {
 	if err := owned(path); err != nil {
 		return err
@@ -57,7 +57,8 @@ func dropSecrets(ctx context.Context, path string) error {
 	if err != nil || !has {
 		return mapSQLiteError(err)
 	}
-	return execute(ctx, path, "DELETE FROM build_secret; UPDATE local_build SET secrets = NULL WHERE secrets IS NOT NULL; VACUUM")
+	return execute(ctx, path,
+		"UPDATE build_secret SET sealed = x''; UPDATE local_build SET secrets = x'' WHERE secrets IS NOT NULL; VACUUM")
 }
 
 // Replace makes the database at path equal to the one in the file from, in one transaction: who reads meanwhile

@@ -158,15 +158,25 @@ func (db *DB) AddBuildWith(ctx context.Context, owner int64, id string, secrets 
 		if err := count(ctx, tx, owner, b, now); err != nil {
 			return err
 		}
-		if secrets != nil {
-			if _, err := tx.ExecContext(ctx, "INSERT INTO build_secret (job_id, build, sealed) VALUES (?, ?, ?)", b.JobID,
-				b.Number, secrets); err != nil {
-				return err
-			}
+		if err := b.give(ctx, tx, secrets); err != nil {
+			return err
 		}
 		return made(ctx, tx, b.path())
 	})
 	return b, already, err
+}
+
+// give stores the secrets that a build waits with; nil: none.
+func (b *Build) give(ctx context.Context, tx *sql.Tx, sealed []byte) error {
+	if sealed == nil {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE build SET with_secrets = 1 WHERE job_id = ? AND number = ?", b.JobID, b.Number)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO build_secret (job_id, build, sealed) VALUES (?, ?, ?)", b.JobID, b.Number,
+			sealed)
+	}
+	return err
 }
 
 // BuildSecrets are the secrets that a build waits with, sealed; nil: none.

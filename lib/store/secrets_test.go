@@ -69,6 +69,15 @@ func TestACopyHasNoSecretsOfBuilds(t *testing.T) {
 	if err := Snapshot(t.Context(), db.Path(), copied); err != nil {
 		t.Fatal(err)
 	}
+	restored, err := Open(t.Context(), copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := restored.BuildSecrets(t.Context(), &Build{JobID: "aaaaaaaaaaaa", Number: 1}); err != nil || got == nil ||
+		len(got) > 0 {
+		t.Errorf("nobody knows that there were some: %q, %v", got, err)
+	}
+	restored.Close()
 	after, err := os.ReadFile(copied)
 	if err != nil || bytes.Contains(after, []byte(sealed)) || countUsers(t, copied) != 1 {
 		t.Errorf("the copy has secrets, or lacks users; %v", err)

@@ -56,9 +56,11 @@ func TestABuildHasItsSecretsAlone(t *testing.T) {
 		t.Errorf("without secrets: %q", log)
 	}
 	// Another job's are nobody's.
-	b = h.becomes("two", h.startWith("two", `one {"x":"aGVsbG8K"}`), engine.Succeeded)
-	if log := h.log("two", b.Number); log != "<none>\n" {
-		t.Errorf("with another job's: %q", log)
+	for _, sealed := range []string{`one {"x":"aGVsbG8K"}`, ""} {
+		b = h.becomes("two", h.startWith("two", sealed), engine.Failed)
+		if log := h.log("two", b.Number); log != "" || !strings.Contains(b.Reason.String(), "enter them again") {
+			t.Errorf("%q: %q, %q", sealed, log, b.Reason)
+		}
 	}
 	if left := h.secretsLeft(); len(left) > 0 {
 		t.Errorf("%v are left", left)

@@ -245,6 +245,7 @@ CREATE TABLE build (
 	finalized      INTEGER NOT NULL DEFAULT 0 CHECK (finalized IN (0, 1)), -- ended, and its artifacts are listed here
 	notified       INTEGER NOT NULL DEFAULT 1 CHECK (notified IN (0, 1)), -- 0: an email about its end is still to be written
 	repeats        INTEGER CHECK (repeats < number), -- the lost build that this one was queued for by itself; NULL: none
+	with_secrets   INTEGER NOT NULL DEFAULT 0 CHECK (with_secrets IN (0, 1)), -- it was given some: it can't be repeated
 	kept           INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1)), -- its owner wants log and artifacts kept for good
 	engine_kept    INTEGER NOT NULL DEFAULT 0 CHECK (engine_kept IN (0, 1)), -- what the engine was told last
 	expiring       INTEGER NOT NULL DEFAULT 0 CHECK (expiring IN (0, 1)), -- log and artifacts are just being removed
@@ -261,7 +262,7 @@ CREATE INDEX build_unnotified ON build (notified) WHERE notified = 0;
 CREATE TABLE build_secret (
 	job_id TEXT NOT NULL,
 	build  INTEGER NOT NULL,
-	sealed BLOB NOT NULL,
+	sealed BLOB NOT NULL,                           -- empty in a copy: they can't be read any more
 	PRIMARY KEY (job_id, build),
 	FOREIGN KEY (job_id, build) REFERENCES build (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

@@ -139,3 +139,20 @@ func TestAPersonIsAskedForSecrets(t *testing.T) {
 	}
 	s.lacks("after all", secret)
 }
+
+func TestBuildsOnJenkinsAreGivenNoSecrets(t *testing.T) {
+	s := newSite(t, `[jenkins]`, `url = "http://127.0.0.1:1/"`, `user = "toaster"`, `token = "x"`)
+	c := s.program(s.token(ada, "write"))
+	id := c.addJob()
+	s.sql(`UPDATE translation SET secrets = '[{"name":"npmrc","required":true}]'`)
+	s.jenkins()
+	for _, fields := range [][]string{nil, {"secret.npmrc", "x"}} {
+		if a := c.post("/jobs/"+id+"/start", fields...); a.status != http.StatusConflict || !strings.Contains(a.body, "run on Jenkins") {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	s.sql(`UPDATE translation SET secrets = '[{"name":"npmrc","required":false}]'`)
+	if a := c.post("/jobs/" + id + "/start"); a.status != http.StatusAccepted {
+		t.Errorf("without: %d %s", a.status, a.body)
+	}
+}

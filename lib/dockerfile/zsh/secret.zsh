@@ -63,7 +63,7 @@ start_agents() {
 		(( as )) || as=$1
 		(( as )) || as=65534
 		zf_mkdir -m 700 $folder && zf_chown $as:$as $folder || fail 'cannot make a folder for the SSH agent'
-		( cd -q $folder && exec setpriv --reuid=$as --regid=$as --clear-groups --no-new-privs \
+		( export SSH_ASKPASS=/bin/false; cd -q $folder && exec setpriv --reuid=$as --regid=$as --clear-groups --no-new-privs \
 			ssh-agent -D -P /none -a ./socket ) </dev/null >/dev/null 2>&1 &
 		agents+=($!)
 		for try in {1..200}; do

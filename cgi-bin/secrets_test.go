@@ -31,7 +31,8 @@ func TestABuildIsGivenSecrets(t *testing.T) {
 	c := s.program(s.token(ada, "write"))
 	a := c.post("/jobs", "text", withSecrets, "target", target, "start", "1")
 	j := a.json(t)
-	if problem, _ := j["start_error"].(map[string]any); a.status != http.StatusCreated || problem["code"] != "secret_missing" ||
+	problem, _ := j["start_error"].(map[string]any)
+	if a.status != http.StatusCreated || problem["code"] != "secret_missing" ||
 		!strings.Contains(fmt.Sprint(problem["detail"]), "npmrc") || strings.Contains(fmt.Sprint(problem), "other") {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
@@ -60,9 +61,10 @@ func TestABuildIsGivenSecrets(t *testing.T) {
 		"a file too large": {413, c.post(start, "secret.npmrc:n", strings.Repeat("x", 64<<10+1))},
 		"too many":         {422, c.post(start, many...)},
 		"twice":            {400, c.post(start, "secret.npmrc", "x", "secret.npmrc", "y")},
-		"a wrong key":      {422, c.post(start, "secret.npmrc", "x", "secret.ssh.default", "-----BEGIN RSA PRIVATE KEY-----\n")},
-		"another's":        {404, s.program(s.token(bob, "write")).post(start, "secret.npmrc", "x")},
-		"only to read":     {403, s.program(s.token(ada, "read")).post(start, "secret.npmrc", "x")},
+		"a wrong key": {422, c.post(start, "secret.npmrc", "x", "secret.ssh.default",
+			"-----BEGIN RSA PRIVATE KEY-----\n")},
+		"another's":    {404, s.program(s.token(bob, "write")).post(start, "secret.npmrc", "x")},
+		"only to read": {403, s.program(s.token(ada, "read")).post(start, "secret.npmrc", "x")},
 	} {
 		if c.a.status != c.status {
 			t.Errorf("%s: %d, not %d: %s", name, c.a.status, c.status, c.a.body)
@@ -78,10 +80,11 @@ func TestABuildIsGivenSecrets(t *testing.T) {
 	private, err := os.ReadFile(key)
 	s.must(err)
 	once := c.with("Idempotency-Key", "one")
-	if a := once.post(start, "secret.npmrc:npmrc", secret, "secret.other", "", "secret.ssh.default", string(private)); a.status != 202 {
+	form := []string{"secret.npmrc:npmrc", secret, "secret.other", "", "secret.ssh.default", string(private)}
+	if a := once.post(start, form...); a.status != 202 {
 		t.Fatalf("%d %s", a.status, a.body)
 	}
-	if a := once.post(start, "secret.npmrc:npmrc", secret, "secret.other", "", "secret.ssh.default", string(private)); a.status != 202 ||
+	if a := once.post(start, form...); a.status != 202 ||
 		a.header.Get("Idempotency-Replayed") != "true" {
 		t.Errorf("the same again: %d %s", a.status, a.body)
 	}
@@ -96,7 +99,8 @@ func TestABuildIsGivenSecrets(t *testing.T) {
 	}
 	s.lacks("a build that waits", secret)
 	s.lacks("a build that waits", strings.Split(string(private), "\n")[2])
-	if a := c.post("/jobs/check", "text", withSecrets, "target", target); !strings.Contains(a.body, `"secrets":[{"name":"npmrc","required":true}`) {
+	if a := c.post("/jobs/check", "text", withSecrets, "target", target); !strings.Contains(a.body,
+		`"secrets":[{"name":"npmrc","required":true}`) {
 		t.Error(a.body)
 	}
 }
@@ -124,7 +128,8 @@ func TestAPersonIsAskedForSecrets(t *testing.T) {
 		}
 	}
 	// Wrong, and then sent while logged out: it is not kept for later.
-	if a := c.post(job+"/start", "secret.npmrc", secret, "secret.none", secret); a.status != 422 || strings.Contains(a.body, secret) {
+	a = c.post(job+"/start", "secret.npmrc", secret, "secret.none", secret)
+	if a.status != 422 || strings.Contains(a.body, secret) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	a = s.anybody().post(job+"/start", "secret.npmrc", secret, "secret.x:file", secret)
@@ -147,7 +152,8 @@ func TestBuildsOnJenkinsAreGivenNoSecrets(t *testing.T) {
 	s.sql(`UPDATE translation SET secrets = '[{"name":"npmrc","required":true}]'`)
 	s.jenkins()
 	for _, fields := range [][]string{nil, {"secret.npmrc", "x"}} {
-		if a := c.post("/jobs/"+id+"/start", fields...); a.status != http.StatusConflict || !strings.Contains(a.body, "run on Jenkins") {
+		a := c.post("/jobs/"+id+"/start", fields...)
+		if a.status != http.StatusConflict || !strings.Contains(a.body, "run on Jenkins") {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}

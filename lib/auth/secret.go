@@ -10,8 +10,8 @@ import (
 )
 
 // The secret of a second factor is stored sealed: whoever gets hold of the database alone has no second factor, neither
-// codes nor what recovery codes are salted with. It is bound to its user. A secret by itself, as it was stored once, has
-// another length than a sealed one.
+// codes nor what recovery codes are salted with. It is bound to its user. A secret by itself, as it was stored once,
+// has another length than a sealed one.
 type seals struct{ config.Seals }
 
 func (a *Accounts) seals() (seals, error) {

@@ -128,7 +128,8 @@ func (t *translator) needSecret(s *stage, c command, m secretMount) bool {
 		t.warn(c.Location(), Note, "SecretNeeded", "This needs the secret %s.",
 			"Give it to each build when you start it. It is in no image and no log.", what)
 	default:
-		t.warn(c.Location(), Note, "SecretOptional", "This can have the secret %s. RUN continues without it, if none is given.",
+		t.warn(c.Location(), Note, "SecretOptional",
+			"This can have the secret %s. RUN continues without it, if none is given.",
 			"Give it to a build when you start it, if it needs it.", what)
 	}
 	if !s.needed {

@@ -34,7 +34,8 @@ CMD ["x"]
 	if !reflect.DeepEqual(outline.Secrets, want) {
 		t.Errorf("the outline has %v", outline.Secrets)
 	}
-	for _, call := range []string{"secret npmrc /run/secrets/npmrc 400 0:0 required", "secret pip.conf /etc/pip.conf 400 0:0 optional",
+	for _, call := range []string{"secret npmrc /run/secrets/npmrc 400 0:0 required",
+		"secret pip.conf /etc/pip.conf 400 0:0 optional",
 		"secret_variable token TOKEN required", "ssh_key ssh.git /run/buildkit/ssh_agent.0 600 0:0 optional",
 		"secret '' /run/secrets/x 400 0:0 optional"} {
 		if !strings.Contains(string(blend.Text), "\n"+call+"\n") {
@@ -74,8 +75,8 @@ func TestNoLineOfASecretIsInTheLog(t *testing.T) {
 	const out = "*** word short x ***! longer-than-7 *** *** abcabca\n" +
 		"*** ***\n***\n***01234567\n"
 	for n := range 12 {
-		cmd := exec.Command("zsh", append([]string{"-f", "-c", secretZsh + "\nguard() { cat }\nconcealed=($@)\nconceal", "zsh"},
-			files...)...)
+		cmd := exec.Command("zsh", append([]string{"-f", "-c", secretZsh +
+			"\nguard() { cat }\nconcealed=($@)\nconceal", "zsh"}, files...)...)
 		var got bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &got, &got
 		pipe, err := cmd.StdinPipe()

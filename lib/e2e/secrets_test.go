@@ -16,8 +16,8 @@ import (
 
 const secretDockerfile = `FROM debian:bookworm
 RUN apt-get update && apt-get install -y --no-install-recommends openssh-client && rm -rf /var/lib/apt/lists/*
-RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required=true sha256sum < /root/.npmrc > /file.sum && cat /root/.npmrc
-RUN --mount=type=secret,id=token,env=TOKEN,required=true printf %s "$TOKEN" | sha256sum > /variable.sum; echo "is $TOKEN?"
+RUN --mount=type=secret,id=npmrc,target=/root/.npmrc,required=true sha256sum < /root/.npmrc > /file.sum; cat /root/.npmrc
+RUN --mount=type=secret,id=token,env=TOKEN,required printf %s "$TOKEN" | sha256sum > /variable.sum; echo "is $TOKEN?"
 RUN --mount=type=ssh,required=true ssh-add -l > /key && cat /key
 RUN --mount=type=ssh ! ssh-add -s /usr/lib/x86_64-linux-gnu/libz.so.1 < /dev/null
 RUN useradd someone

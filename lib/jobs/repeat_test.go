@@ -156,7 +156,8 @@ func TestABuildThatWasGivenSecretsIsNotRepeated(t *testing.T) {
 	h.syncs(1)
 	h.fake.end(job.EngineName, b.Number, engine.Lost)
 	h.syncs(1)
-	if builds, err := h.Builds(t.Context(), h.ann.ID, job.ID); err != nil || len(builds) != 1 || builds[0].State != engine.Lost {
+	builds, err := h.Builds(t.Context(), h.ann.ID, job.ID)
+	if err != nil || len(builds) != 1 || builds[0].State != engine.Lost {
 		t.Errorf("%d builds, %v", len(builds), err)
 	}
 }

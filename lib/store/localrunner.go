@@ -10,7 +10,8 @@ import (
 )
 
 // LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition and
-// its secrets, which are nowhere else then, and makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
+// its secrets, which are nowhere else then, and makes it a build.
+// Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
 // waiting. ok is false when there is none.
 func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
 	prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
@@ -32,7 +33,8 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
 			return err
 		}
 		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?,
-			secrets = NULL WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now), runner, b.Ticket).Scan(b.fields()...)
+			secrets = NULL WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now),
+			runner, b.Ticket).Scan(b.fields()...)
 		if err != nil {
 			return err
 		}

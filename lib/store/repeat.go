@@ -8,7 +8,8 @@ import (
 )
 
 // repeat queues a build again that was lost, in the transaction that says so. Nobody asked for its end, it is no
-// repetition itself, it was given no secrets, which it has read, it was asked for since the database was restored, its job may start builds, and has none that
+// repetition itself, it was given no secrets, which it has read,
+// it was asked for since the database was restored, its job may start builds, and has none that
 // waits already.
 func repeat(ctx context.Context, tx *sql.Tx, lost *Build, now time.Time) error {
 	var owner int64

@@ -73,8 +73,8 @@ func TestACopyHasNoSecretsOfBuilds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err := restored.BuildSecrets(t.Context(), &Build{JobID: "aaaaaaaaaaaa", Number: 1}); err != nil || got == nil ||
-		len(got) > 0 {
+	got, err := restored.BuildSecrets(t.Context(), &Build{JobID: "aaaaaaaaaaaa", Number: 1})
+	if err != nil || got == nil || len(got) > 0 {
 		t.Errorf("nobody knows that there were some: %q, %v", got, err)
 	}
 	restored.Close()

@@ -16,7 +16,8 @@ type Translation struct {
 }
 
 const putTranslation = `INSERT INTO translation (job_id, revision, made_for, steps, blend, script, secrets,
-	findings) VALUES (?, ?, ?, ?, ?, ?, iif(?7 = '', '[]', ?7), ?) ON CONFLICT DO UPDATE SET made_for = excluded.made_for, steps = excluded.steps,
+	findings) VALUES (?, ?, ?, ?, ?, ?, iif(?7 = '', '[]', ?7), ?)
+	ON CONFLICT DO UPDATE SET made_for = excluded.made_for, steps = excluded.steps,
 	blend = excluded.blend, script = excluded.script, secrets = excluded.secrets, findings = excluded.findings`
 
 func (t *Translation) put(ctx context.Context, tx *sql.Tx, job string, revision int) error {

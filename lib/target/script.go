@@ -223,7 +223,8 @@ func writeSecrets(b *bytes.Buffer, secrets []Secret) (required []string) {
 	if len(secrets) == 0 {
 		return nil
 	}
-	b.WriteString("#\n# It takes secrets from a folder that only you can read, a file for each:  TOASTER_SECRETS=FOLDER sh FILE\n")
+	b.WriteString("#\n# It takes secrets from a folder that only you can read, a file for each:\n" +
+		"#   TOASTER_SECRETS=FOLDER sh FILE\n")
 	for _, s := range secrets {
 		need := "optional"
 		if s.Required {

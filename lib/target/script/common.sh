@@ -164,7 +164,8 @@ check_secrets() {
 	/*) ;;
 	*) TOASTER_SECRETS=$PWD/$TOASTER_SECRETS ;;
 	esac
-	[ -z "${TOASTER_SECRETS:-}" ] || [ -d "$TOASTER_SECRETS" ] || fail 2 "TOASTER_SECRETS, %s, is no folder." "$TOASTER_SECRETS"
+	[ -z "${TOASTER_SECRETS:-}" ] || [ -d "$TOASTER_SECRETS" ] ||
+		fail 2 "TOASTER_SECRETS, %s, is no folder." "$TOASTER_SECRETS"
 	for name in $SECRETS; do
 		[ -f "${TOASTER_SECRETS:-/dev/null}/$name" ] ||
 			fail 2 "the build was not given the secret %s, which it needs. On a site, give it when you start the build. Else put it into the file %s of a folder, and set TOASTER_SECRETS to the folder." "$name" "$name"

@@ -280,7 +280,7 @@ func (d *dispatcher) build(b store.LocalBuild, j store.LocalJob) {
 		if r.Secrets, err = d.Open(b.Job, b.Secrets); err != nil { // never without those that it was given
 			d.Log.Error("a build's secrets can't be read", "job", b.Job, "number", b.Number, "error", err)
 			d.recordEnd(b, end{State: engine.Failed, Reason: i18n.Stored(
-				i18n.T("The secrets that this build was given can't be read any more. Build again, and enter them again."))})
+				i18n.T("The secrets of this build can no longer be read. Build again, and enter them again."))})
 			return
 		}
 	}

@@ -9,14 +9,18 @@ import (
 	"toaster.do/lib/web"
 )
 
-// start asks for a build. While one is queued it leads to that one, and says so.
+// start asks for a build, with the secrets that are sent. While one is queued it leads to that one, and says so.
 func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 	s, err := j.open(r)
 	if err != nil {
 		return err
 	}
+	in, err := r.Input()
+	if err != nil {
+		return err
+	}
 	id := r.Param("id")
-	b, already, err := s.Start(r.Context(), r.Identity.User.ID, id)
+	b, already, err := s.StartWith(r.Context(), r.Identity.User.ID, id, secretsOf(in))
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,8 @@ type buildPage struct {
 	Next       []target.Step
 	Screenshot string
 	Log        logPart
-	Previous   int // the build before; 0: none
+	Secrets    bool // a build can be given some
+	Previous   int  // the build before; 0: none
 	Stay       store.Stay
 	Refresh    bool
 	Live       bool // something on the page will change
@@ -99,6 +100,11 @@ func (p *buildPage) read(r *web.Request, s *jobs.Service) (err error) {
 			p.Previous = max(p.Previous, b.Number)
 		}
 	}
+	secrets, err := s.Secrets(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	p.Secrets = len(secrets) > 0
 	p.Refresh = r.URL.Query().Get("refresh") != "" && p.Live
 	p.Screenshot = screenshot(p.Artifacts)
 	if p.Next, err = whatNext(r, s, p.Job, p.Build.Revision, p.Artifacts); err != nil {

@@ -58,5 +58,6 @@ func say(r *web.Request, findings []dockerfile.Finding) []dockerfile.Finding {
 
 func checkJSON(r *web.Request, c *jobs.Checked, docker string) any {
 	return map[string]any{"findings": c.Findings, "steps": c.Steps, "distribution": c.Distribution,
-		"codename": c.Codename, "target": c.Target, "docker_build": docker, "ok": c.OK, "errors": web.Problems(r, c.Wrong)}
+		"codename": c.Codename, "secrets": append([]dockerfile.Secret{}, c.Secrets...),
+		"target": c.Target, "docker_build": docker, "ok": c.OK, "errors": web.Problems(r, c.Wrong)}
 }

@@ -13,6 +13,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
@@ -35,6 +36,8 @@ func fields(cfg *config.Config) web.Fields {
 		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
 		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true, Mistaken: dockerfile.Mistaken},
 		"context":     {Most: int64(cfg.Limits.Context), File: true},
+
+		jobs.SecretField + "*": secretFields,
 	}
 }
 
@@ -68,6 +71,7 @@ type form struct {
 	Upsert  bool   // a program's: the job of that name and target is changed, where there is one
 	faults  []*apperr.Error
 
+	secrets engine.Secrets // for the build that starts
 	context []byte
 	kept    string // the draft that context came from
 }
@@ -163,7 +167,7 @@ func formOf(in *web.Form) *form {
 	f := &form{
 		Name: v["name"], Target: v["target"], Path: v["dockerfile_path"], Text: v["text"], BuildArgs: v["build_args"],
 		Start: on(v["start"]), Upsert: on(v["upsert"]), DropContext: on(v["drop_context"]), Kept: v["kept"],
-		Lost: in.Lost["context"],
+		Lost: in.Lost["context"], secrets: secretsOf(in),
 	}
 	_, known := v["root_keys"]
 	f.RootKeys, f.noKeys, f.NewPassword = v["root_keys"], !known, on(v["new_password"])

@@ -23,8 +23,9 @@ type jobPage struct {
 	History     history
 	ContextSize int64
 	Images      images
-	Docker      string // the command that tests the same sources in a container
-	Address     string // of the site
+	Secrets     []dockerfile.Secret // that a build is given, or must be
+	Docker      string              // the command that tests the same sources in a container
+	Address     string              // of the site
 }
 
 var jobTemplate = view.Template[jobPage]{Name: "job"}
@@ -60,14 +61,18 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
-	findings, err := s.Findings(ctx, job, rev.Number)
+	findings, unbuildable := s.Findings(ctx, job, rev.Number)
 	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile))
 	locked, imageErr := imagesOf(rev.Lock)
 	if imageErr != nil {
 		return imageErr
 	}
-	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(err), said.Fault(),
-		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), locked, docker, r.Address()}
+	secrets, err := s.Secrets(ctx, owner, id)
+	if err != nil {
+		return err
+	}
+	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(unbuildable), said.Fault(),
+		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), locked, secrets, docker, r.Address()}
 	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 

@@ -47,6 +47,13 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 		return out, err
 	}
 	out.Images = locked.asJSON(r)
+	secrets, err := s.Secrets(r.Context(), j.UserID, j.ID)
+	if err != nil {
+		return out, err
+	}
+	for _, one := range secrets {
+		out.Secrets = append(out.Secrets, api.Secret(one))
+	}
 	for _, b := range builds {
 		one := api.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
 		one.Timeline = api.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))

@@ -39,7 +39,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/update", Access: web.Writer, Do: j.update, Fields: fields, Again: "/{id}/update"},
 		{Method: get, Path: "/{id}/remove", Access: web.User, Do: j.removeForm},
 		{Method: post, Path: "/{id}/remove", Access: web.Writer, Do: j.remove, Again: "/{id}/remove"},
-		{Method: post, Path: "/{id}/start", Access: web.Writer, Do: j.start, Again: "/{id}"},
+		{Method: post, Path: "/{id}/start", Access: web.Writer, Do: j.start, Fields: startFields, Again: "/{id}"},
 		{Method: post, Path: "/{id}/stop", Access: web.Writer, Do: j.stop, Again: "/{id}"},
 		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},

@@ -18,11 +18,18 @@ type Job struct {
 	Enabled  bool             `json:"enabled"`
 	Revision int              `json:"revision"`
 	Builds   []Build          `json:"builds"`
-	Images   []Image          `json:"images,omitempty"` // of registries, that the Dockerfile names; not in the list
+	Images   []Image          `json:"images,omitempty"`  // of registries, that the Dockerfile names; not in the list
+	Secrets  []Secret         `json:"secrets,omitempty"` // that a build is given, or must be; not in the list
 
 	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
 	// why it isn't being built, in the answer to what asked for that
 	StartError *Problem `json:"start_error,omitempty"`
+}
+
+// Secret is what a build is given, in JSON.
+type Secret struct {
+	Name     string `json:"name"`
+	Required bool   `json:"required"`
 }
 
 // Image is an image of a registry in JSON.

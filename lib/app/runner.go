@@ -25,6 +25,17 @@ func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 	}
 }
 
+// SecretOpener returns what opens the secrets of builds, by the site's keys at that time.
+func SecretOpener(cfg *config.Config) func(job string, sealed []byte) (engine.Secrets, error) {
+	return func(job string, sealed []byte) (engine.Secrets, error) {
+		seals, err := cfg.Seals(sealPurpose)
+		if err != nil {
+			return nil, err
+		}
+		return engine.OpenSecrets(seals, job, sealed)
+	}
+}
+
 // Executor returns the half of the local engine's runner that builds, for slots of the ids that begin with each of
 // these.
 func Executor(cfg *config.Config, ids []int, logger *slog.Logger) *local.Executor {

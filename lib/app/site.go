@@ -10,6 +10,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/local"
 	"toaster.do/lib/engine/reconcile"
@@ -20,6 +21,9 @@ import (
 
 // Version is toaster's, set when it is linked.
 var Version = "devel"
+
+// sealPurpose keeps the secrets of builds apart from all else that the site's keys encrypt.
+const sealPurpose = "toaster: secrets of builds"
 
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
@@ -37,6 +41,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			Keep: cfg.Local.Keep,
 		},
 		Version: Version, Host: Host(cfg), DiskSpace: func() error { return DiskSpace(cfg) },
+		Seals: func() (engine.Sealer, error) { return cfg.Seals(sealPurpose) },
 	}
 	service.Engine, service.Lends = local.New(db, cfg.Paths.Builds), true
 	if cfg.Engine == "jenkins" {

@@ -22,7 +22,7 @@ const (
 )
 
 const keysHead = `# Secret keys of toaster, newest first. One generation per line: a hash key and a block key, in base64.
-# Session cookies and two-factor secrets are encrypted with the first line and decrypted with all. Anyone who can read this file can forge sessions.
+# Session cookies, two-factor secrets and the secrets of builds are encrypted with the first line and decrypted with all. Anyone who can read this file can forge sessions.
 `
 
 // KeyPairs reads the site's keys from Paths.Keys: a hash key of 64 bytes, a block key of 32, and so on, newest

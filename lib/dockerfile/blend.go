@@ -18,6 +18,8 @@ var (
 	insideZsh string
 	//go:embed zsh/run.zsh
 	runZsh string
+	//go:embed zsh/secret.zsh
+	secretZsh string
 	//go:embed zsh/copy.zsh
 	copyZsh string
 	//go:embed zsh/lay.zsh
@@ -78,7 +80,8 @@ func (t *translator) blend() *Blend {
 	}
 	w.WriteString("}\n")
 	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(),
-		Dockerfile: dockerfile, Context: context, Config: []byte(t.imageJSON(last)), Environment: t.source.Environment}
+		Dockerfile: dockerfile, Context: context, Config: []byte(t.imageJSON(last)), Secrets: t.secrets,
+		Environment: t.source.Environment}
 	if t.form == FormAppliance {
 		b.Root = applianceRoot
 	}
@@ -130,7 +133,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
+		secretZsh, copyZsh, layZsh, addZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

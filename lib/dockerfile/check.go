@@ -16,11 +16,17 @@ import (
 // Steps returns what the blend would run, nothing when one of the findings is an error, and what is to be said about
 // the source, in the order of its lines. It never panics.
 func Steps(s Source) ([]Step, []Finding) {
-	blend, findings, _ := translate(s, false)
+	blend, findings := Outline(s)
 	if blend == nil {
 		return nil, findings
 	}
 	return blend.Steps, findings
+}
+
+// Outline is Translate without the blend's text: it has steps and secrets alone.
+func Outline(s Source) (*Blend, []Finding) {
+	blend, findings, _ := translate(s, false)
+	return blend, findings
 }
 
 // Translate makes the blend. It is nil exactly when one of the findings is an error. It never panics.
@@ -49,6 +55,7 @@ type translator struct {
 	whole    map[string]bool   // folders of the context that are packed with all that is in them
 	packed   map[string]bool   // entries of the context that the blend must bring
 	steps    []Step
+	secrets  []Secret
 	inline   int // heredocs and downloads, counted
 }
 
@@ -85,7 +92,7 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	case t.failed():
 		return nil, nil, 0
 	case !write:
-		return &Blend{Steps: t.steps}, nil, 0
+		return &Blend{Steps: t.steps, Secrets: t.secrets}, nil, 0
 	}
 	return t.blend(), nil, 0
 }

@@ -330,11 +330,10 @@ var (
 
 	// what a chroot on the target's own system cannot keep, and how the Dockerfile's lines look then
 	reasons = map[string]*regexp.Regexp{
-		"RunSecretMount": regexp.MustCompile(`(?s)RUN.*--mount=.*type=(secret|ssh)`),
-		"RunNetwork":     regexp.MustCompile(`(?s)RUN.*--network=host`),
-		"RunSecurity":    regexp.MustCompile(`(?s)RUN.*--security=insecure`),
-		"RunDevice":      regexp.MustCompile(`(?s)RUN.*--device`),
-		"FromPlatform":   regexp.MustCompile(`FROM.*--platform=`),
+		"RunNetwork":   regexp.MustCompile(`(?s)RUN.*--network=host`),
+		"RunSecurity":  regexp.MustCompile(`(?s)RUN.*--security=insecure`),
+		"RunDevice":    regexp.MustCompile(`(?s)RUN.*--device`),
+		"FromPlatform": regexp.MustCompile(`FROM.*--platform=`),
 	}
 )
 

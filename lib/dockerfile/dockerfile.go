@@ -55,6 +55,7 @@ type Blend struct {
 	Steps       []Step   // as TOASTER-STEP n/m counts them
 	Base        string   // what the last stage's FROM names, its variables replaced
 	Form        Form     // how its tree becomes a system
+	Secrets     []Secret // what RUN --mount=type=secret and ssh ask for, in the order of its instructions
 	Images      []string // the Reference of each image that it fetches, in the order of its stages
 	Config      []byte   // the OCI image configuration, as far as it is known before the build: a JSON object
 	Root        string   // where the Dockerfile's tree is, if the image is not made of it

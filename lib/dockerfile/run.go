@@ -116,8 +116,15 @@ type mounting struct {
 
 // mounts lists the mounts in the order of their targets, as BuildKit mounts them: a folder before what is inside of it.
 func (s *stage) mounts(c command, in *instructions.RunCommand) (list []mounting) {
+	agents := 0
 	for i, m := range instructions.GetMounts(in) {
 		at := m.Target
+		if m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH {
+			at = secretTarget(m, agents)
+		}
+		if m.Type == instructions.MountTypeSSH {
+			agents++
+		}
 		if !path.IsAbs(at) {
 			at = path.Join("/", s.config.WorkingDir, at)
 		}
@@ -132,22 +139,14 @@ func (t *translator) mount(s *stage, c command, m mounting) bool {
 	target, from := m.at, m.stage
 	mode := map[bool]string{true: "ro", false: "rw"}[m.ReadOnly]
 	switch {
-	case (m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH) && !m.Required:
-		t.warn(c.Location(), Warning, "SecretMissing",
-			"RUN --mount=type=%s: the build gets none, and RUN continues without it, as with docker build.",
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running "+
-				"system fetch them.", m.Type)
-		return true
-	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
-		t.failIn(s, c.Location(), "RunSecretMount", "RUN --mount=type=%s is not supported: toaster does not store secrets.",
-			"Fetch the files that need the secret before the build, and add them to the build context. Or let the running "+
-				"system fetch them.", m.Type)
 	case target == "/":
 		t.failIn(s, c.Location(), "Syntax", "--mount needs a target other than /.",
 			"Write target=/path. A relative path, or none, is below WORKDIR.")
 	case m.From != "" && m.From != "scratch" && from == nil: // reported already
 	case target == "/proc" || target == "/sys" || target == "/dev" || strings.HasPrefix(target, "/proc/"):
 		t.failIn(s, c.Location(), "RunMountTarget", "--mount on %s is not possible.", "Choose another target.", target)
+	case m.Type == instructions.MountTypeSecret || m.Type == instructions.MountTypeSSH:
+		return t.secret(s, c, m)
 	case m.Type == instructions.MountTypeTmpfs:
 		size := ""
 		if m.SizeLimit > 0 {

@@ -16,7 +16,7 @@ const word = `([A-Za-z0-9/._:+,=-]+|'[ -&(-~]*'|\$'([ -&(-\[\]-~]|\\[nt'\\]|\\x[
 
 // line is all that a line of it can be: a call of one of the builder's functions with such words, or our own fixed
 // text.
-var line = regexp.MustCompile(`^\t*(((step|ROOT=\$TREE|ROOT=\$STAGES/[0-9]+|snapshot|zf_mkdir|variable|variables|variables_of|keep_variables|workdir|run|script|bind|cache|memory|into|into_folder|` +
+var line = regexp.MustCompile(`^\t*(((step|ROOT=\$TREE|ROOT=\$STAGES/[0-9]+|snapshot|zf_mkdir|variable|variables|variables_of|keep_variables|workdir|run|script|bind|cache|memory|secret|secret_variable|ssh_key|into|into_folder|` +
 	`except|put|put_glob|put_parents|unpack|inline|fetch|layer|merge|metadata|remember|service_text|service_keep|service_command|service_environment|application|unpack_image|fetch_layers|grow|leave_base|forget_account|appliance)( ` + word + `)*)|# stage ` + word +
 	`|finished=1|)$`)
 

@@ -211,6 +211,13 @@ type Engine interface {
 	Health(ctx context.Context) Health
 }
 
+// SecretTaker is an Engine that can give secrets to a build.
+type SecretTaker interface {
+	// StartWith is Start with secrets as Secrets.Seal returns them. The engine forgets them when the build begins, or its
+	// start is given up.
+	StartWith(ctx context.Context, name string, secrets []byte) (Ticket, error)
+}
+
 // Expirer is an Engine that can remove the log and the artifacts of a single build.
 type Expirer interface {
 	// Expire removes what is left of a build that has ended. One that is gone is no error; one that runs, or that

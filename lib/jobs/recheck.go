@@ -78,7 +78,9 @@ func (s *Service) translated(w *work) (script []byte, made store.Translation, er
 	made = s.summary(w.target, w.findings)
 	sum := sha256.Sum256(script)
 	made.Steps, made.Blend, made.Script = len(w.blend.Steps), w.blend.SHA256, hex.EncodeToString(sum[:])
-	return script, made, nil
+	secrets, err := json.Marshal(append([]dockerfile.Secret{}, w.blend.Secrets...))
+	made.Secrets = string(secrets)
+	return script, made, err
 }
 
 // kept is a finding as the database has it, for readers of any language.

@@ -142,3 +142,22 @@ func TestTheEmailComesWithTheRepetition(t *testing.T) {
 		t.Errorf("%d emails, %v", len(list), err)
 	}
 }
+
+// What it was given is gone with the build: without that it would be another one.
+func TestABuildThatWasGivenSecretsIsNotRepeated(t *testing.T) {
+	h := newFixture(t)
+	job := h.add()
+	b, _, err := h.db.AddBuildWith(t.Context(), h.ann.ID, job.ID, []byte("sealed"), store.Limits{}, h.clock)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.syncs(1)
+	h.fake.begin(job.EngineName)
+	h.syncs(1)
+	h.fake.end(job.EngineName, b.Number, engine.Lost)
+	h.syncs(1)
+	builds, err := h.Builds(t.Context(), h.ann.ID, job.ID)
+	if err != nil || len(builds) != 1 || builds[0].State != engine.Lost {
+		t.Errorf("%d builds, %v", len(builds), err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -28,8 +29,8 @@ type Limits struct {
 
 // jobStore is what the use cases need of the database.
 type jobStore interface {
-	AddBuild(ctx context.Context, owner int64, id string, l store.Limits, now time.Time) (b *store.Build,
-		already bool, err error)
+	AddBuildWith(ctx context.Context, owner int64, id string, secrets []byte, l store.Limits,
+		now time.Time) (b *store.Build, already bool, err error)
 	AddJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
 	AddNamedJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
 	AddRevision(ctx context.Context, owner int64, base int, name string, r *store.Revision, most int64) error
@@ -57,12 +58,13 @@ type Service struct {
 	Store     jobStore
 	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits    Limits
-	Version   string       // toaster's, for provenance.json
-	Images    Registries   // where there are any: else images can't be looked up
-	Host      string       // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
-	Lends     bool         // builds get the images of other builds
-	made      *handover    // the script of the revision that is being stored
-	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
+	Version   string                        // toaster's, for provenance.json
+	Images    Registries                    // where there are any: else images can't be looked up
+	Host      string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
+	Lends     bool                          // builds get the images of other builds
+	made      *handover                     // the script of the revision that is being stored
+	Seals     func() (engine.Sealer, error) // for the secrets of builds
+	DiskSpace func() error                  // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.
@@ -198,28 +200,7 @@ func (s *Service) Source(ctx context.Context, owner int64, id string, revision i
 
 // Start asks for a build. While one is queued it is that one, and already is true.
 func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
-	ctx = reconcile.RequestContext(ctx)
-	// The one that was queued when a page last looked may run by now.
-	if _, err := s.Job(ctx, owner, id); err != nil {
-		return nil, false, err
-	}
-	if s.DiskSpace != nil {
-		if err := s.DiskSpace(); err != nil {
-			return nil, false, err
-		}
-	}
-	if err := s.complete(ctx, owner, id); err != nil {
-		return nil, false, err
-	}
-	b, already, err = s.Store.AddBuild(ctx, owner, id, s.Limits.Builds, s.Now())
-	if err != nil || already {
-		return b, already, err
-	}
-	s.changed(ctx, owner, id)
-	if now, err := s.Store.Build(ctx, owner, id, b.Number); err == nil {
-		b = now
-	}
-	return b, false, nil
+	return s.StartWith(ctx, owner, id, nil)
 }
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.

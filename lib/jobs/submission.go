@@ -52,12 +52,13 @@ func (r *Rejected) Unwrap() (list []error) {
 // Checked is what can be said of a submission without building it.
 type Checked struct {
 	Findings     []dockerfile.Finding
-	Steps        int             // 0 when it can't be built
-	Distribution string          // what FROM says: "devuan"
-	Codename     string          // what FROM says: "daedalus"
-	Target       string          // the one that was chosen, or the first that FROM suits; empty: none does
-	OK           bool            // Add would take it, for that target
-	Wrong        []*apperr.Error // why it wouldn't, beside the findings
+	Steps        int                 // 0 when it can't be built
+	Secrets      []dockerfile.Secret // what its builds can be given, or must be
+	Distribution string              // what FROM says: "devuan"
+	Codename     string              // what FROM says: "daedalus"
+	Target       string              // the one that was chosen, or the first that FROM suits; empty: none does
+	OK           bool                // Add would take it, for that target
+	Wrong        []*apperr.Error     // why it wouldn't, beside the findings
 }
 
 // work is a submission that can be built.
@@ -73,6 +74,7 @@ type work struct {
 	blend           *dockerfile.Blend
 	findings        []dockerfile.Finding
 	steps           int
+	secrets         []dockerfile.Secret // of a check
 }
 
 // Target returns the target of that name. It fails with InvalidArgument for one that is not offered.
@@ -109,7 +111,7 @@ func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) 
 		return nil, err
 	}
 	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
-	c.Findings, c.Steps = w.findings, w.steps
+	c.Findings, c.Steps, c.Secrets = w.findings, w.steps, w.secrets
 	var rejected []*apperr.Error
 	for _, f := range wrong {
 		switch {
@@ -220,9 +222,11 @@ func (w *work) translate(src dockerfile.Source, write bool) {
 		w.blend, w.findings = dockerfile.Translate(src)
 		return
 	}
-	var steps []dockerfile.Step
-	steps, w.findings = dockerfile.Steps(src)
-	w.steps = len(steps)
+	var outline *dockerfile.Blend
+	outline, w.findings = dockerfile.Outline(src)
+	if outline != nil {
+		w.steps, w.secrets = len(outline.Steps), outline.Secrets
+	}
 }
 
 func (s *Service) choose(text []byte) i18n.Text {

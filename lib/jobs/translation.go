@@ -152,10 +152,14 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
+	var secrets []target.Secret
+	for _, one := range blend.Secrets {
+		secrets = append(secrets, target.Secret(one))
+	}
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form),
 		Images: blend.Images, Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,
-		Environment: blend.Environment,
+		Environment: blend.Environment, Secrets: secrets,
 	})
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // Snapshot copies the database at path to a new file, mode 0600: one consistent state, while others read and write
-// (sqlite.org/backup.html). The copy is a single file, checked to be whole.
+// (sqlite.org/backup.html). The copy is a single file, checked to be whole. It has no secrets of builds: one that
+// waits with some fails where it is restored, if it begins there.
 func Snapshot(ctx context.Context, path, to string) error {
 	if err := owned(path); err != nil {
 		return err
@@ -31,12 +32,33 @@ func Snapshot(ctx context.Context, path, to string) error {
 		err = execute(ctx, to, "PRAGMA journal_mode = DELETE")
 	}
 	if err == nil {
+		err = dropSecrets(ctx, to)
+	}
+	if err == nil {
 		_, err = Check(ctx, to)
 	}
 	if err != nil {
 		os.Remove(to)
 	}
 	return err
+}
+
+// dropSecrets removes the secrets of builds from a copy, with all that was deleted from its pages.
+func dropSecrets(ctx context.Context, path string) error {
+	has, err := func() (has bool, err error) {
+		db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
+		if err != nil {
+			return false, err
+		}
+		defer db.Close()
+		return has, db.QueryRowContext(ctx,
+			"SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'build_secret')").Scan(&has)
+	}()
+	if err != nil || !has {
+		return mapSQLiteError(err)
+	}
+	return execute(ctx, path,
+		"UPDATE build_secret SET sealed = x''; UPDATE local_build SET secrets = x'' WHERE secrets IS NOT NULL; VACUUM")
 }
 
 // Replace makes the database at path equal to the one in the file from, in one transaction: who reads meanwhile

@@ -131,6 +131,12 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 // builds wait: Unavailable.
 func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
 	now time.Time) (b *Build, already bool, err error) {
+	return db.AddBuildWith(ctx, owner, id, nil, l, now)
+}
+
+// AddBuildWith is AddBuild with secrets, sealed, which the build waits with. One that waits already keeps its own.
+func (db *DB) AddBuildWith(ctx context.Context, owner int64, id string, secrets []byte, l Limits,
+	now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
 		if err != nil {
@@ -152,9 +158,38 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
 		if err := count(ctx, tx, owner, b, now); err != nil {
 			return err
 		}
+		if err := b.give(ctx, tx, secrets); err != nil {
+			return err
+		}
 		return made(ctx, tx, b.path())
 	})
 	return b, already, err
+}
+
+// give stores the secrets that a build waits with; nil: none.
+func (b *Build) give(ctx context.Context, tx *sql.Tx, sealed []byte) error {
+	if sealed == nil {
+		return nil
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE build SET with_secrets = 1 WHERE job_id = ? AND number = ?", b.JobID, b.Number)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, "INSERT INTO build_secret (job_id, build, sealed) VALUES (?, ?, ?)", b.JobID, b.Number,
+			sealed)
+	}
+	return err
+}
+
+// BuildSecrets are the secrets that a build waits with, sealed; nil: none.
+func (db *DB) BuildSecrets(ctx context.Context, b *Build) (sealed []byte, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		err := tx.QueryRowContext(ctx, "SELECT sealed FROM build_secret WHERE job_id = ? AND build = ?", b.JobID,
+			b.Number).Scan(&sealed)
+		if err == sql.ErrNoRows {
+			return nil
+		}
+		return err
+	})
+	return sealed, err
 }
 
 // enqueue adds a build to a job, which repeats another one, or 0.

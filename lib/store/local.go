@@ -41,6 +41,7 @@ type LocalBuild struct {
 	StartedAt     time.Time
 	EndedAt       time.Time
 	Runner        string // which runner has or had it
+	Secrets       []byte // sealed, as LocalTake alone returns them; nil: none
 }
 
 // LocalStatus is what the queue knows of a job.
@@ -135,7 +136,8 @@ func orNot(err, not error) error {
 }
 
 // LocalStart adds a start to the queue and returns its ticket, or that of the job's start that waits already.
-func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticket int64, err error) {
+// Secrets, which are sealed, wait with it; nil: none.
+func (db *DB) LocalStart(ctx context.Context, name string, secrets []byte, now time.Time) (ticket int64, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		var enabled bool
 		if err := tx.QueryRowContext(ctx, "SELECT name, enabled FROM local_job WHERE name = ?", name).Scan(&name,
@@ -145,14 +147,10 @@ func (db *DB) LocalStart(ctx context.Context, name string, now time.Time) (ticke
 		if !enabled {
 			return apperr.New(apperr.FailedPrecondition, "This job is disabled: it can't be started.", "Enable it first.")
 		}
-		err := tx.QueryRowContext(ctx, "SELECT ticket FROM local_build WHERE job = ? AND state = 'queued'",
-			name).Scan(&ticket)
-		if err != sql.ErrNoRows {
-			return err
-		}
 		return tx.QueryRowContext(ctx,
-			"INSERT INTO local_build (job, state, queued_at) VALUES (?, 'queued', ?) RETURNING ticket",
-			name, timestamp(now)).Scan(&ticket)
+			`INSERT INTO local_build (job, state, queued_at, secrets) VALUES (?, 'queued', ?, ?)
+			ON CONFLICT (job) WHERE state = 'queued' DO UPDATE SET secrets = coalesce(excluded.secrets, secrets)
+			RETURNING ticket`, name, timestamp(now), secrets).Scan(&ticket)
 	})
 	return ticket, err
 }

@@ -29,7 +29,7 @@ func queue(t *testing.T, names ...string) *DB {
 
 func start(t *testing.T, db *DB, name string) int64 {
 	t.Helper()
-	ticket, err := db.LocalStart(t.Context(), name, time.Now())
+	ticket, err := db.LocalStart(t.Context(), name, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestLocalRemoveForgetsEverything(t *testing.T) {
 	if finish(t, db, b, Succeeded) {
 		t.Error("a build of a removed job has ended")
 	}
-	if _, err := db.LocalStart(t.Context(), "Mixed", time.Now()); apperr.KindOf(err) != apperr.NotFound {
+	if _, err := db.LocalStart(t.Context(), "Mixed", nil, time.Now()); apperr.KindOf(err) != apperr.NotFound {
 		t.Error(err)
 	}
 	if err := db.LocalCreate(t.Context(), LocalJob{Name: "Mixed"}); err != nil {

@@ -9,14 +9,16 @@ import (
 	"toaster.do/lib/i18n"
 )
 
-// LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition, and
-// makes it a build. Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
+// LocalTake gives the runner the first start of the queue whose job runs no build now, with its job's definition and
+// its secrets, which are nowhere else then, and makes it a build.
+// Before it commits it calls prepare, which makes the build's place; if that fails, the start goes on
 // waiting. ok is false when there is none.
 func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
 	prepare func(LocalBuild) error) (b LocalBuild, j LocalJob, ok bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		err := tx.QueryRowContext(ctx,
-			`SELECT ticket FROM local_queue WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket)
+			`SELECT ticket, (SELECT secrets FROM local_build AS b WHERE b.ticket = q.ticket)
+			FROM local_queue AS q WHERE NOT blocked ORDER BY position LIMIT 1`).Scan(&b.Ticket, &b.Secrets)
 		if err == sql.ErrNoRows {
 			return nil
 		}
@@ -30,8 +32,9 @@ func (db *DB) LocalTake(ctx context.Context, runner string, now time.Time,
 		if err != nil {
 			return err
 		}
-		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?
-			WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now), runner, b.Ticket).Scan(b.fields()...)
+		err = tx.QueryRowContext(ctx, `UPDATE local_build SET state = 'running', number = ?, started_at = ?, runner = ?,
+			secrets = NULL WHERE ticket = ? RETURNING `+localColumns, b.Number, timestamp(now),
+			runner, b.Ticket).Scan(b.fields()...)
 		if err != nil {
 			return err
 		}

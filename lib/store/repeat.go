@@ -8,12 +8,14 @@ import (
 )
 
 // repeat queues a build again that was lost, in the transaction that says so. Nobody asked for its end, it is no
-// repetition itself, it was asked for since the database was restored, its job may start builds, and has none that
+// repetition itself, it was given no secrets, which it has read,
+// it was asked for since the database was restored, its job may start builds, and has none that
 // waits already.
 func repeat(ctx context.Context, tx *sql.Tx, lost *Build, now time.Time) error {
 	var owner int64
 	err := tx.QueryRowContext(ctx, `SELECT user_id FROM job JOIN build ON build.job_id = job.id
 		WHERE job.id = ? AND build.number = ? AND build.state = 'lost' AND build.repeats IS NULL
+		AND build.with_secrets = 0
 		AND job.enabled = 1 AND job.removed_at IS NULL
 		AND build.queued_at >= coalesce((SELECT CAST(value AS INTEGER) FROM setting WHERE name = '`+restoredSetting+`'), 0)
 		AND NOT EXISTS (SELECT 1 FROM build AS w WHERE w.job_id = job.id AND w.state = 'queued' AND w.stop_requested = 0)`,

@@ -11,15 +11,18 @@ type Translation struct {
 	MadeFor       string // what decided beside the sources; empty: nothing is known of this revision
 	Steps         int    // 0: it can't be built
 	Blend, Script string // SHA-256, hex; empty: it can't be built
+	Secrets       string // JSON; empty: none
 	Findings      []byte // JSON
 }
 
-const putTranslation = `INSERT INTO translation (job_id, revision, made_for, steps, blend, script, findings)
-	VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET made_for = excluded.made_for, steps = excluded.steps,
-	blend = excluded.blend, script = excluded.script, findings = excluded.findings`
+const putTranslation = `INSERT INTO translation (job_id, revision, made_for, steps, blend, script, secrets,
+	findings) VALUES (?, ?, ?, ?, ?, ?, iif(?7 = '', '[]', ?7), ?)
+	ON CONFLICT DO UPDATE SET made_for = excluded.made_for, steps = excluded.steps,
+	blend = excluded.blend, script = excluded.script, secrets = excluded.secrets, findings = excluded.findings`
 
 func (t *Translation) put(ctx context.Context, tx *sql.Tx, job string, revision int) error {
-	_, err := tx.ExecContext(ctx, putTranslation, job, revision, t.MadeFor, t.Steps, t.Blend, t.Script, t.Findings)
+	_, err := tx.ExecContext(ctx, putTranslation, job, revision, t.MadeFor, t.Steps, t.Blend, t.Script, t.Secrets,
+		t.Findings)
 	return err
 }
 
@@ -27,11 +30,11 @@ func (t *Translation) put(ctx context.Context, tx *sql.Tx, job string, revision 
 // zero.
 func (db *DB) Translation(ctx context.Context, owner int64, id string, number int) (t Translation, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		return tx.QueryRowContext(ctx, `SELECT t.made_for, t.steps, t.blend, t.script, t.findings
+		return tx.QueryRowContext(ctx, `SELECT t.made_for, t.steps, t.blend, t.script, t.secrets, t.findings
 			FROM translation t JOIN job ON job.id = t.job_id
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND t.revision = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&t.MadeFor, &t.Steps, &t.Blend, &t.Script, &t.Findings)
+			id, owner, number, number).Scan(&t.MadeFor, &t.Steps, &t.Blend, &t.Script, &t.Secrets, &t.Findings)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,11 +27,24 @@ type Recipe struct {
 	Base             string   // what FROM said
 	Form             string   // how the Dockerfile's tree becomes a system: dockerfile.Form
 	Images           []string // the images that the blend fetches, HOST/NAME@sha256:HEX
+	Secrets          []Secret // what the blend mounts where it is given
 	Environment      []string // NAME=VALUE: what the blend gives the application; provenance.json has names and checksum
 	Config           []byte   // the OCI image configuration, a JSON object
 	AppRoot          string   // where the Dockerfile's tree is in an image that is not made of it; empty: it is the image
 	Version          string   // toaster's
 	Root             Access
+}
+
+// Secret is what a build can be given: a file of $TOASTER_SECRETS.
+type Secret struct {
+	Name     string
+	Required bool
+}
+
+// named tells whether the name is a file's, and a single word of the shell that means nothing else.
+func (s Secret) named() bool {
+	return strings.Trim(s.Name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == "" &&
+		strings.Trim(s.Name, ".") != ""
 }
 
 // The script's exit codes. Its last line says in words what happened.
@@ -97,8 +111,8 @@ func assemble(names []string) string {
 // that only the builds' user can write to, where it keeps the newest base of each target (200 MB to 1 GB), the SDK, and
 // up to 10 GiB of images' layers; TOASTER_IMAGES: a folder, whole path, that OCI archives were unpacked to, as the
 // layers of a site's own builds can't be fetched; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places
-// that images whose names begin with NAME are fetched from; and TOASTER_REGISTRY_AUTH: a file with accounts at
-// registries, as docker login makes.
+// that images whose names begin with NAME are fetched from; TOASTER_REGISTRY_AUTH: a file with accounts at
+// registries, as docker login makes; and TOASTER_SECRETS: a folder with a file for each secret, by its name.
 //
 // It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged,
 // or an Access that is none.
@@ -154,6 +168,8 @@ func checkBlend(r Recipe) error {
 		return fmt.Errorf("the blend has a NUL byte, which a here-document can't carry")
 	case !bytes.HasSuffix(r.Blend, []byte("\n")):
 		return fmt.Errorf("the blend does not end in a newline, as a here-document must")
+	case slices.ContainsFunc(r.Secrets, func(s Secret) bool { return !s.named() }):
+		return fmt.Errorf("a secret of the blend has a name that is not one of a file")
 	case bytes.Contains(r.Blend, []byte(delimiter(r.BlendSHA256))):
 		return fmt.Errorf("the blend has the here-document's delimiter in it")
 	}
@@ -178,8 +194,9 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 # Exit status: 0 done; 1 the base could not be made; 2 wrong usage; 3 the host lacks something; 4 the package archive
 # can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile failed; 7 the customisation did
 # not run to its end; 8 nothing was printed for too long; 143 stopped. The last line says what happened.
-
 `, t.Name, who)
+	required := writeSecrets(b, r.Secrets)
+	b.WriteString("\n")
 	for _, v := range []struct{ name, value string }{
 		{"TARGET", t.Name},
 		{"SDK", t.SDK},
@@ -203,6 +220,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"IMAGES", number(len(r.Images))},
 		{"BOOT_CHECK", number(t.bootCheck())},
 		{"SILENCE_LIMIT", strconv.FormatInt(int64(t.silence()/time.Second), 10)},
+		{"SECRETS", strings.Join(required, " ")},
 		{"ROOT_KEYS", r.Root.encoded()},
 		{"ROOT_HASH", r.Root.Hash},
 		{"BLEND_SHA256", r.BlendSHA256},
@@ -211,6 +229,24 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 	} {
 		fmt.Fprintf(b, "%s=%s\n", v.name, shell.Quote(v.value))
 	}
+}
+
+// writeSecrets says how the script is given secrets, and returns those that it can't do without.
+func writeSecrets(b *bytes.Buffer, secrets []Secret) (required []string) {
+	if len(secrets) == 0 {
+		return nil
+	}
+	b.WriteString("#\n# It takes secrets from a folder that only you can read, a file for each:\n" +
+		"#   TOASTER_SECRETS=FOLDER sh FILE\n")
+	for _, s := range secrets {
+		need := "optional"
+		if s.Required {
+			need = "required"
+			required = append(required, s.Name)
+		}
+		fmt.Fprintf(b, "#   %s (%s)\n", s.Name, need)
+	}
+	return required
 }
 
 // number writes n for the shell; empty for 0.

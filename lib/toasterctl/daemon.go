@@ -127,7 +127,7 @@ func (c runnerCommand) Run(w *world) error {
 			return err
 		}
 		defer db.Close()
-		r := local.Runner{Executor: *k, DB: db}
+		r := local.Runner{Executor: *k, DB: db, Open: app.SecretOpener(cfg)}
 		return r.Run(w.ctx)
 	}
 	// This very program, also where an upgrade has just replaced its file.
@@ -170,7 +170,8 @@ func runDispatcher(w *world) error {
 		return err
 	}
 	defer db.Close()
-	q := local.Dispatcher{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Log: cfg.Log.Logger(w.err)}
+	q := local.Dispatcher{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Open: app.SecretOpener(cfg),
+		Log: cfg.Log.Logger(w.err)}
 	return q.Run(conn)
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/printable"
 	"toaster.do/lib/store"
@@ -141,24 +142,31 @@ func (c *jobRemove) Run(w *world) error {
 	})
 }
 
-type jobStart struct{ change }
+type jobStart struct {
+	change
+	secretFlags
+}
 
 func (c *jobStart) Run(w *world) error {
 	if c.DryRun {
 		return c.do(w, "start", "", nil)
+	}
+	secrets, err := c.readSecrets()
+	if err != nil {
+		return err
 	}
 	return w.withService(func(_ *config.Config, s *site) error {
 		f, err := c.find(w.ctx, s)
 		if err != nil {
 			return err
 		}
-		return start(w, s, f.owner.ID, f.ID)
+		return start(w, s, f.owner.ID, f.ID, secrets)
 	})
 }
 
 // start asks for a build and says on standard error what came of it: standard output may be a script's.
-func start(w *world, s *site, owner int64, id string) error {
-	b, already, err := s.Start(w.ctx, owner, id)
+func start(w *world, s *site, owner int64, id string, secrets engine.Secrets) error {
+	b, already, err := s.StartWith(w.ctx, owner, id, secrets)
 	if err != nil {
 		return err
 	}

@@ -16,10 +16,15 @@ type jobAdd struct {
 	Start  bool   `help:"Build the image now."`
 	DryRun bool   `help:"Show what would be done, without doing it."`
 	rootKey
+	secretFlags
 	source
 }
 
 func (c *jobAdd) Run(w *world) error {
+	secrets, err := c.readSecrets()
+	if err != nil {
+		return err
+	}
 	return w.withService(func(_ *config.Config, s *site) error {
 		targets, err := s.Targets()
 		if err != nil {
@@ -61,7 +66,7 @@ func (c *jobAdd) Run(w *world) error {
 		if _, err := fmt.Fprintln(w.out, job.ID); err != nil || !c.Start {
 			return err
 		}
-		return start(w, s, owner.ID, job.ID)
+		return start(w, s, owner.ID, job.ID, secrets)
 	})
 }
 

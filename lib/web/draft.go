@@ -74,7 +74,7 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 	f := newForm()
 	fields := r.route.fields(r.Site)
 	for name, v := range form.Values {
-		if l := fields[name]; !l.Secret && !l.Hidden || name == "revision" || name == "kept" {
+		if l, _ := fields.find(name); !l.Secret && !l.Hidden || name == "revision" || name == "kept" {
 			f.Values[name] = v
 		}
 	}
@@ -86,7 +86,9 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 		f.Lost[name] = what
 	}
 	for name, file := range form.Files {
-		if whose != 0 || fields[name].Text {
+		if l, _ := fields.find(name); l.Secret {
+			continue
+		} else if whose != 0 || l.Text {
 			f.Files[name] = file
 		} else {
 			f.Lost[name] = lost(file.Name, int64(len(file.Content)))

@@ -12,18 +12,21 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/i18n"
 )
 
-// Fields are the names that a form may have, with their limits in bytes. Others are refused.
+// Fields are the names that a form may have, with their limits in bytes. Others are refused. One that ends with .* is
+// for all that begin so.
 type Fields map[string]Limit
 
 // Limit bounds a field. What is over Most is refused, but kept up to Keep so that its sender gets it back.
 type Limit struct {
 	Most, Keep int64
+	Many       int  // how many fields of that beginning there may be; 0: one
 	File       bool // an upload: any bytes
 	Text       bool // an upload of what could as well be typed
 	Secret     bool // a password or a code: it is never kept for its sender
@@ -53,7 +56,7 @@ type File struct {
 const onceField = "once"
 
 const (
-	parts    = 32       // more are refused
+	parts    = 64       // more are refused
 	overhead = 64 << 10 // for boundaries and headers of parts
 	drained  = 16 << 20 // what is still read of a body that was refused, so that its sender sees the answer
 	// passed is how much of an upload is passed over that is too large: so the fields behind it are read, and come back.
@@ -65,15 +68,19 @@ func (f Fields) find(name string) (l Limit, known bool) {
 	if name == onceField {
 		return Limit{Most: 200, Hidden: true}, true
 	}
-	l, known = f[name]
-	return l, known
+	if l, known = f[name]; known {
+		return l, true
+	}
+	begin, _, _ := strings.Cut(name, ".")
+	l, known = f[begin+".*"]
+	return l, known && name != begin
 }
 
 // most is how much a body with these fields may have.
 func (f Fields) most() int64 {
 	n := int64(overhead)
 	for _, l := range f {
-		n += max(l.Most, l.Keep)
+		n += max(l.Most, l.Keep) * int64(max(l.Many, 1))
 	}
 	return n
 }

@@ -82,7 +82,7 @@ func (r *Request) typed() (list []typed) {
 	}
 	fields := r.route.fields(r.Site)
 	add := func(name, value string) {
-		if l := fields[name]; strings.TrimSpace(value) != "" && !l.Secret && !l.Hidden &&
+		if l, _ := fields.find(name); strings.TrimSpace(value) != "" && !l.Secret && !l.Hidden &&
 			!strings.Contains(value, "PRIVATE KEY") {
 			list = append(list, typed{name, value})
 		}

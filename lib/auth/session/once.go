@@ -43,6 +43,14 @@ func onceMAC(key []byte, value string) string {
 	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:16])
 }
 
+// Blinded is a digest of a digest that nobody can make without the site's keys.
+func (m *Manager) Blinded(digest [sha256.Size]byte) [sha256.Size]byte {
+	h := hmac.New(sha256.New, m.keys[0])
+	h.Write([]byte("blinded:"))
+	h.Write(digest[:])
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
 // SealAnswer seals what was answered to a request that named itself: only who knows the name and the site's keys can
 // open it.
 func (m *Manager) SealAnswer(name string, answer []byte) ([]byte, error) {

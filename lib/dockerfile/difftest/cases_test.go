@@ -21,6 +21,7 @@ import (
 //	# why it is there
 //	buildkit: what BuildKit does that buildah 1.28 does not; then "have" lines say what must be in the tree
 //	arg: K=V
+//	secret: NAME=VALUE, where \n is a line's end; a new SSH key if NAME begins with ssh.
 //	have: PATH KIND MODE OWNER [CONTENT]
 //	gone: PATH
 //	refused
@@ -39,6 +40,7 @@ type testCase struct {
 	have, gone []string // with buildkit
 	refused    bool     // with buildkit
 	args       []string
+	secrets    []string // NAME=VALUE
 	files      []caseFile
 }
 
@@ -81,6 +83,8 @@ func parseCase(t *testing.T, name, text string) testCase {
 			c.buildkit = value
 		case "arg":
 			c.args = append(c.args, value)
+		case "secret":
+			c.secrets = append(c.secrets, value)
 		case "have":
 			c.have = append(c.have, value)
 		case "gone":

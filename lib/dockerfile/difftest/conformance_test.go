@@ -383,8 +383,7 @@ const (
 func rightly(rules []string) bool {
 	for _, rule := range rules {
 		switch rule {
-		case "BaseDistribution", "CopyFromImage", "AddGit", "RunNetwork", "RunSecurity", "RunDevice", "FromPlatform",
-			"RunSecretMount":
+		case "BaseDistribution", "CopyFromImage", "AddGit", "RunNetwork", "RunSecurity", "RunDevice", "FromPlatform":
 			return true
 		}
 	}

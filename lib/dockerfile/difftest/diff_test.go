@@ -135,6 +135,9 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		return nil, said, true
 	}
 	work := t.TempDir()
+	for _, one := range c.secrets {
+		c.writeSecret(t, filepath.Join(work, "secrets"), one)
+	}
 	root, log, err := b.run(blend, work, b.allow)
 	said += log
 	if left, _ := filepath.Glob(filepath.Join(work, "toaster.*")); len(left) > 0 {
@@ -171,6 +174,9 @@ func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said s
 	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work,
 		"TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
 		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
+	if secrets := filepath.Join(work, "secrets"); exists(secrets) {
+		cmd.Env = append(cmd.Env, "TOASTER_SECRETS="+secrets)
+	}
 	out, err := cmd.CombinedOutput()
 	return root, string(out), err
 }
@@ -296,6 +302,15 @@ func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]s
 	for _, a := range c.args {
 		args = append(args, "--build-arg", a)
 	}
+	secrets := t.TempDir()
+	for _, one := range c.secrets {
+		name := c.writeSecret(t, secrets, one)
+		if id, isKey := strings.CutPrefix(name, "ssh."); isKey {
+			args = append(args, "--ssh", id+"="+filepath.Join(secrets, name))
+		} else {
+			args = append(args, "--secret", "id="+name+",src="+filepath.Join(secrets, name))
+		}
+	}
 	out, err := b.command(append(args, dir)...).CombinedOutput()
 	if err != nil {
 		return nil, string(out), true
@@ -303,6 +318,23 @@ func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]s
 	id := b.buildah(t, "from", "--pull-never", tag)
 	defer b.buildah(t, "rm", id)
 	return snapshot(t, b.buildah(t, "mount", id)), string(out), false
+}
+
+// writeSecret writes one into a folder, as what it is called there.
+func (c testCase) writeSecret(t *testing.T, folder, secret string) (name string) {
+	name, value, _ := strings.Cut(secret, "=")
+	file := filepath.Join(folder, name)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if strings.HasPrefix(name, "ssh.") {
+		run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", value, "-C", "the test's key", "-f", file)
+		return name
+	}
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(value, `\n`, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
 
 func run(t *testing.T, name string, args ...string) {

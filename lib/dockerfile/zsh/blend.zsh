@@ -58,7 +58,7 @@ blend_postinst() {
 	(( EUID )) && root=(sudo)
 	# The proxies are for ADD of a URL only; RUN never sees them.
 	for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY TOASTER_IDS TOASTER_SANDBOX_ALLOW \
-		TOASTER_CACHE_DIR TOASTER_BLOBS TOASTER_IMAGES TOASTER_REGISTRIES TOASTER_REGISTRY_AUTH; do
+		TOASTER_CACHE_DIR TOASTER_BLOBS TOASTER_IMAGES TOASTER_REGISTRIES TOASTER_REGISTRY_AUTH TOASTER_SECRETS; do
 		[[ -n ${(P)name-} ]] && keep+=("$name=${(P)name}")
 	done
 	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh $keep \

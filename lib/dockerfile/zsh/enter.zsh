@@ -62,6 +62,14 @@ keep_account() {
 	[[ -r $TOASTER_REGISTRY_AUTH ]] && ( umask 077 && cat -- $TOASTER_REGISTRY_AUTH >$WORK/registry.auth )
 }
 
+# keep_secrets copies them to memory, where the build's ids can read them.
+keep_secrets() {
+	[[ -n $TOASTER_SECRETS ]] || return 0
+	local -a files=($TOASTER_SECRETS/*(N-.))
+	mkdir -p $WORK/secrets && mount -t tmpfs -o mode=700,nosuid,nodev,noexec,size=4m toaster $WORK/secrets &&
+		{ (( ! $#files )) || cp -- $files $WORK/secrets } || fail 'the secrets cannot be copied to memory'
+}
+
 # prune_layers FOLDER removes the layers of images that were not used for longest, down to 10 GiB, and downloads that
 # were broken off.
 prune_layers() {
@@ -105,6 +113,7 @@ shift
 first_id
 integer first=$REPLY
 keep_account
+keep_secrets
 user_namespace $first
 typeset -a within=(nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0)
 new_place
@@ -112,6 +121,7 @@ chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's id
 map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
 [[ -z $TOASTER_REGISTRY_AUTH ]] || export TOASTER_REGISTRY_AUTH=$WORK/registry.auth
+[[ -z $TOASTER_SECRETS ]] || export TOASTER_SECRETS=$WORK/secrets
 if [[ -n $TREE ]]; then
 	typeset -r origin=$TREE
 	TREE=$REPLY/tree

@@ -138,7 +138,9 @@ run() {
 	for entry in ${(ok)environment}; do env+=("$entry=$environment[$entry]"); done
 	for entry in $proxies; do (( ${+environment[${entry%%=*}]} )) || env+=("$entry"); done
 	identity $user
+	with_secrets
 	[[ -n ${(M)env:#HOME=*} ]] || env+=("HOME=$home")
+	start_agents $uid
 	inside $ROOT $dir
 	make_dirs $REPLY 755 ''
 	oci_mounts=()
@@ -178,6 +180,7 @@ run() {
 		[[ $REPLY == $policy && -f $policy && ! -L $policy && "$(<$policy)" == *$'\n# toaster\n'* ]] && zf_rm -f $policy
 	fi
 	unstub
+	forget_secrets
 	zf_rm -rf $WORK/inline/pipes
 	(( code )) && fail '' $code
 	return 0

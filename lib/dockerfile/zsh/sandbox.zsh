@@ -122,7 +122,7 @@ guard() {
 sandbox() {
 	zf_rm -f $SANDBOX/error
 	# A pipe of its own, so that it can open /dev/stdout, and has no file of this host.
-	$runtime --log $SANDBOX/error run --bundle $SANDBOX run </dev/null 2>&1 | guard
+	$runtime --log $SANDBOX/error run --bundle $SANDBOX run </dev/null 2>&1 | conceal
 	integer code=$pipestatus[1]
 	[[ -s $SANDBOX/error ]] || return $code
 	case "$(<$SANDBOX/error)" in

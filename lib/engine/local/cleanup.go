@@ -96,8 +96,9 @@ func (e *executor) removeDead(ids []string) error {
 
 // removeFiles removes a runner's files, but no build's.
 func (e *executor) removeFiles(id string) error {
+	secrets, _ := filepath.Glob(secretsOf(id) + "*")
 	return errors.Join(
-		removeWorkDirs(filepath.Join(e.WorkDir, id)),
+		removeWorkDirs(append(secrets, filepath.Join(e.WorkDir, id))...),
 		os.RemoveAll(filepath.Join(e.Dir, stageFolder, id)),
 		os.RemoveAll(filepath.Join(e.Dir, runnersFolder, id)),
 	)

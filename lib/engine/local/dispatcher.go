@@ -35,7 +35,9 @@ type Dispatcher struct {
 	DB   runnerStore
 	Dir  string                              // the Engine's, with logs and artifacts: only looked at
 	Make func(engine.Source) ([]byte, error) // makes the script of a source
-	Log  *slog.Logger                        // nil: the default
+	// Open returns the secrets that were sealed for a build of the job.
+	Open func(job string, sealed []byte) (engine.Secrets, error)
+	Log  *slog.Logger // nil: the default
 }
 
 // tick is how often the queue is looked at: three indexed reads, some 70 µs.
@@ -272,7 +274,17 @@ func (d *dispatcher) build(b store.LocalBuild, j store.LocalJob) {
 	if ended == nil {
 		return
 	}
-	if _, err := d.call(d.buildRequest(b, j)); err != nil {
+	r := d.buildRequest(b, j)
+	if b.Secrets != nil {
+		var err error
+		if r.Secrets, err = d.Open(b.Job, b.Secrets); err != nil { // never without those that it was given
+			d.Log.Error("a build's secrets can't be read", "job", b.Job, "number", b.Number, "error", err)
+			d.recordEnd(b, end{State: engine.Failed, Reason: i18n.Stored(
+				i18n.T("The secrets of this build can no longer be read. Build again, and enter them again."))})
+			return
+		}
+	}
+	if _, err := d.call(r); err != nil {
 		d.Log.Error("a build was refused", "job", b.Job, "number", b.Number, "error", err)
 		d.recordEnd(b,
 			end{State: engine.Failed, Reason: i18n.Stored(i18n.T("The runner rejected this build. See the log of the runner."))})

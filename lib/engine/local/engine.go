@@ -32,7 +32,7 @@ type queueStore interface {
 	LocalForget(ctx context.Context, name string, number int) error
 	LocalOpen(ctx context.Context) (running []store.LocalBuild, waiting int, err error)
 	LocalRemove(ctx context.Context, name string) error
-	LocalStart(ctx context.Context, name string, now time.Time) (ticket int64, err error)
+	LocalStart(ctx context.Context, name string, secrets []byte, now time.Time) (ticket int64, err error)
 	LocalStop(ctx context.Context, name string, number int) error
 	LocalBuild(ctx context.Context, name string, number int) (b store.LocalBuild, err error)
 	LocalArtifacts(ctx context.Context, ticket int64) (all []store.Artifact, err error)
@@ -47,8 +47,9 @@ type Engine struct {
 }
 
 var (
-	_ engine.Engine  = (*Engine)(nil)
-	_ engine.Expirer = (*Engine)(nil)
+	_ engine.Engine      = (*Engine)(nil)
+	_ engine.Expirer     = (*Engine)(nil)
+	_ engine.SecretTaker = (*Engine)(nil)
 )
 
 // New returns the engine whose queue lies in db. Logs and artifacts are in dir, as JOB/NUMBER/log and
@@ -96,7 +97,12 @@ func (e *Engine) SetEnabled(ctx context.Context, name string, enabled bool) erro
 
 // Start adds a start to the queue. See engine.Engine.
 func (e *Engine) Start(ctx context.Context, name string) (engine.Ticket, error) {
-	ticket, err := e.db.LocalStart(ctx, name, time.Now())
+	return e.StartWith(ctx, name, nil)
+}
+
+// StartWith adds a start to the queue with its secrets. See engine.SecretTaker.
+func (e *Engine) StartWith(ctx context.Context, name string, secrets []byte) (engine.Ticket, error) {
+	ticket, err := e.db.LocalStart(ctx, name, secrets, time.Now())
 	if err != nil {
 		return "", err
 	}

@@ -53,7 +53,7 @@ func runnerMain(settings string) error {
 			return err
 		}
 		defer db.Close()
-		d := Dispatcher{DB: db, Dir: h.Dir, Make: theDockerfile}
+		d := Dispatcher{DB: db, Dir: h.Dir, Make: theDockerfile, Open: inTheClear}
 		return d.Run(conn)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -75,7 +75,8 @@ func runnerMain(settings string) error {
 		return err
 	}
 	defer db.Close()
-	r := Runner{DB: db, Executor: Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile, Concurrency: 2,
+	r := Runner{DB: db, Open: inTheClear, Executor: Executor{Dir: h.Dir, WorkDir: h.WorkDir, Make: theDockerfile,
+		Concurrency: 2,
 		OutputLimit: h.OutputLimit, Log: slog.Default()}}
 	return r.Run(ctx)
 }

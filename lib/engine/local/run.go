@@ -67,7 +67,7 @@ func (r *buildRun) run(ctx context.Context) end {
 	if !how.reason.IsZero() {
 		r.logLine(how.reason.String())
 	}
-	if err := removeWorkDirs(r.folder(), r.outFolder()); err != nil {
+	if err := removeWorkDirs(r.folder(), r.outFolder(), r.secretsFolder()); err != nil {
 		r.Log.Error("removing a working directory", "job", r.job, "number", r.number, "error", err)
 	}
 	r.Log.Info("build ended", "job", r.job, "number", r.number, "state", how.state, "reason", how.reason)
@@ -109,6 +109,30 @@ func safely(make func(engine.Source) ([]byte, error), src engine.Source) (script
 // A build's folder holds its script, workspace and temporary files. What it leaves goes through outFolder.
 func (r *buildRun) folder() string    { return filepath.Join(r.workFolder(), fmt.Sprint(r.ticket)) }
 func (r *buildRun) outFolder() string { return r.folder() + ".out" }
+
+// secretsFolder is in memory. It has no name that anybody else could know before it is there.
+func (r *buildRun) secretsFolder() string {
+	return fmt.Sprintf("%s%d", secretsOf(r.id), r.ticket)
+}
+
+// secretsOf begins the names of the folders with the secrets of a runner's builds.
+func secretsOf(runner string) string { return "/dev/shm/toaster-" + runner + "-" }
+
+// writeSecrets makes the folder, which only the build can read.
+func (r *buildRun) writeSecrets() error {
+	if len(r.Secrets) == 0 {
+		return nil
+	}
+	if err := os.Mkdir(r.secretsFolder(), 0o700); err != nil {
+		return err
+	}
+	for name, value := range r.Secrets {
+		if err := os.WriteFile(filepath.Join(r.secretsFolder(), name), value, 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (r *buildRun) runScript(ctx context.Context) *outcome {
 	err := AsRoot(r.prepare)
@@ -157,7 +181,7 @@ func (r *buildRun) prepare() error {
 			return err
 		}
 	}
-	return os.WriteFile(filepath.Join(r.folder(), "script"), r.script, 0o644)
+	return errors.Join(r.writeSecrets(), os.WriteFile(filepath.Join(r.folder(), "script"), r.script, 0o644))
 }
 
 // mark is what every process of the build has in its environment, unless it was taken out there.
@@ -183,12 +207,15 @@ func (r *buildRun) environment() []string {
 		case "source_date_epoch", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy":
 			env = append(env, v)
 		default:
-			if strings.HasPrefix(name, "TOASTER_") {
+			if strings.HasPrefix(name, "TOASTER_") && name != "TOASTER_SECRETS" {
 				env = append(env, v)
 			}
 		}
 	}
 	env = append(env, r.Env...)
+	if len(r.Secrets) > 0 {
+		env = append(env, "TOASTER_SECRETS="+r.secretsFolder())
+	}
 	if r.slot < len(r.IDs) {
 		env = append(env, fmt.Sprintf("TOASTER_IDS=%d", r.IDs[r.slot]))
 	}

@@ -3,13 +3,16 @@ package local
 import (
 	"context"
 	"errors"
+
+	"toaster.do/lib/engine"
 )
 
 // Runner is Dispatcher and Executor in one process. It takes builds from the queue and runs them; several runners may
 // share a queue.
 type Runner struct {
 	Executor
-	DB runnerStore
+	DB   runnerStore
+	Open func(job string, sealed []byte) (engine.Secrets, error) // see Dispatcher
 }
 
 // Run takes and runs builds until ctx ends. Then it stops those that run, which end as aborted within ten
@@ -25,7 +28,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- r.Executor.Run(ctx, executorConn) }()
-	d := Dispatcher{DB: r.DB, Dir: r.Dir, Make: r.Make, Log: r.Log}
+	d := Dispatcher{DB: r.DB, Dir: r.Dir, Make: r.Make, Open: r.Open, Log: r.Log}
 	err = d.Run(dispatcherConn)
 	return errors.Join(<-ended, err)
 }

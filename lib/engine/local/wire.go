@@ -26,15 +26,16 @@ const maxFrame = 256 << 20
 type request struct {
 	ID        int64
 	Op        op
-	Ticket    int64         `json:",omitempty"`
-	Job       string        `json:",omitempty"`
-	Number    int           `json:",omitempty"`
-	TimeLimit time.Duration `json:",omitempty"`
-	Source    engine.Source `json:",omitzero"`
-	SHA256    string        `json:",omitempty"` // of the script that the Dispatcher expects
-	Changed   bool          `json:",omitempty"` // the database has another source than was handed in
-	Runners   []string      `json:",omitempty"`
-	Ended     time.Time     `json:",omitzero"`
+	Ticket    int64          `json:",omitempty"`
+	Job       string         `json:",omitempty"`
+	Number    int            `json:",omitempty"`
+	TimeLimit time.Duration  `json:",omitempty"`
+	Source    engine.Source  `json:",omitzero"`
+	Secrets   engine.Secrets `json:",omitempty"`
+	SHA256    string         `json:",omitempty"` // of the script that the Dispatcher expects
+	Changed   bool           `json:",omitempty"` // the database has another source than was handed in
+	Runners   []string       `json:",omitempty"`
+	Ended     time.Time      `json:",omitzero"`
 }
 
 type op string
@@ -136,6 +137,7 @@ func (r *request) check() error {
 		if r.TimeLimit < 0 || len(r.SHA256) != 64 && !r.Changed {
 			return errors.New("the limit of time or the checksum can't be")
 		}
+		return r.Secrets.Check()
 	case opFindDead, opCleanUp:
 		for _, id := range r.Runners {
 			if !isRunner(id) {

@@ -16,6 +16,7 @@ import (
 // pushStore is what telling the engine needs of the database.
 type pushStore interface {
 	settingStore
+	BuildSecrets(ctx context.Context, b *store.Build) (sealed []byte, err error)
 	ClaimStart(ctx context.Context, b *store.Build, now time.Time, patience time.Duration) (bool, error)
 	ClearEngineRevision(ctx context.Context, id string) error
 	DeleteJob(ctx context.Context, id string, now time.Time) error
@@ -160,7 +161,7 @@ func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Bu
 	if err != nil || !mine {
 		return err
 	}
-	ticket, err := r.Engine.Start(ctx, job.EngineName)
+	ticket, err := r.start(ctx, job, b)
 	switch {
 	case err == nil:
 		return r.Store.SetTicket(context.WithoutCancel(ctx), b, string(ticket))
@@ -171,6 +172,18 @@ func (r *Reconciler) startBuild(ctx context.Context, job *store.Job, b *store.Bu
 		return errors.Join(err, r.Store.UnclaimStart(ctx, b))
 	}
 	return err // it may have been started: the claim stays until that is known
+}
+
+// start asks the engine for a build, with the secrets that wait for it.
+func (r *Reconciler) start(ctx context.Context, job *store.Job, b *store.Build) (engine.Ticket, error) {
+	secrets, err := r.Store.BuildSecrets(ctx, b)
+	if err != nil {
+		return "", err
+	}
+	if taker, ok := r.Engine.(engine.SecretTaker); ok && secrets != nil {
+		return taker.StartWith(ctx, job.EngineName, secrets)
+	}
+	return r.Engine.Start(ctx, job.EngineName)
 }
 
 // isRefused tells an error after which the engine has certainly not done what it was asked for.

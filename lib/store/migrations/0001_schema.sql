@@ -214,6 +214,7 @@ CREATE TABLE translation (
 	steps    INTEGER NOT NULL CHECK (steps >= 0),   -- of the blend; 0: it can't be built
 	blend    TEXT NOT NULL,                         -- its SHA-256, hex; empty: it can't be built
 	script   TEXT NOT NULL,                         -- likewise
+	secrets  TEXT NOT NULL DEFAULT '[]',            -- JSON: those that a build is given, or must be
 	findings BLOB NOT NULL,                         -- JSON; last, as the columns after a large value are slow to reach
 	PRIMARY KEY (job_id, revision),
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
@@ -245,6 +246,7 @@ CREATE TABLE build (
 	finalized      INTEGER NOT NULL DEFAULT 0 CHECK (finalized IN (0, 1)), -- ended, and its artifacts are listed here
 	notified       INTEGER NOT NULL DEFAULT 1 CHECK (notified IN (0, 1)), -- 0: an email about its end is still to be written
 	repeats        INTEGER CHECK (repeats < number), -- the lost build that this one was queued for by itself; NULL: none
+	with_secrets   INTEGER NOT NULL DEFAULT 0 CHECK (with_secrets IN (0, 1)), -- it was given some: it can't be repeated
 	kept           INTEGER NOT NULL DEFAULT 0 CHECK (kept IN (0, 1)), -- its owner wants log and artifacts kept for good
 	engine_kept    INTEGER NOT NULL DEFAULT 0 CHECK (engine_kept IN (0, 1)), -- what the engine was told last
 	expiring       INTEGER NOT NULL DEFAULT 0 CHECK (expiring IN (0, 1)), -- log and artifacts are just being removed
@@ -256,6 +258,18 @@ CREATE TABLE build (
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
 CREATE INDEX build_kept ON build (ended_at) WHERE expired_at IS NULL AND finalized = 1;
 CREATE INDEX build_unnotified ON build (notified) WHERE notified = 0;
+
+-- The secrets that a build waits with, sealed. The engine has them as soon as there is a ticket.
+CREATE TABLE build_secret (
+	job_id TEXT NOT NULL,
+	build  INTEGER NOT NULL,
+	sealed BLOB NOT NULL,                           -- empty in a copy: they can't be read any more
+	PRIMARY KEY (job_id, build),
+	FOREIGN KEY (job_id, build) REFERENCES build (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+CREATE TRIGGER build_secret_read AFTER UPDATE OF ticket, state ON build
+	WHEN NEW.ticket IS NOT NULL OR NEW.state <> 'queued'
+	BEGIN DELETE FROM build_secret WHERE job_id = NEW.job_id AND build = NEW.number; END;
 
 -- What the search through a build's log has found, and needs to go on.
 CREATE TABLE scan (
@@ -313,6 +327,7 @@ CREATE TABLE local_build (
 	started_at     INTEGER,
 	ended_at       INTEGER,
 	runner         TEXT NOT NULL DEFAULT '',        -- which runner has or had it
+	secrets        BLOB CHECK (secrets IS NULL OR state = 'queued'), -- sealed, until a runner takes it; NULL: none
 	UNIQUE (job, number)
 ) STRICT;
 CREATE UNIQUE INDEX local_build_waiting ON local_build (job) WHERE state = 'queued';

@@ -156,8 +156,22 @@ remove() {
 
 # What an inner script that sudo starts still gets from the environment.
 PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS
-TOASTER_SANDBOX_ALLOW TOASTER_REGISTRIES TOASTER_IMAGES TOASTER_REGISTRY_AUTH
+TOASTER_SANDBOX_ALLOW TOASTER_REGISTRIES TOASTER_IMAGES TOASTER_REGISTRY_AUTH TOASTER_SECRETS
 TOASTER_MEMORY TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
+
+# check_secrets: the folder by its whole path, with all that the Dockerfile can't do without.
+check_secrets() {
+	case ${TOASTER_SECRETS:-/} in
+	/*) ;;
+	*) TOASTER_SECRETS=$PWD/$TOASTER_SECRETS ;;
+	esac
+	[ -z "${TOASTER_SECRETS:-}" ] || [ -d "$TOASTER_SECRETS" ] ||
+		fail 2 "TOASTER_SECRETS, %s, is no folder." "$TOASTER_SECRETS"
+	for name in $SECRETS; do
+		[ -f "${TOASTER_SECRETS:-/dev/null}/$name" ] ||
+			fail 2 "the build was not given the secret %s, which it needs. On a site, give it when you start the build. Else put it into the file %s of a folder, and set TOASTER_SECRETS to the folder." "$name" "$name"
+	done
+}
 
 # check looks at the host, and does nothing.
 check() {
@@ -170,6 +184,7 @@ check() {
 outside() {
 	[ -f "$0" ] || fail 2 "this script reads itself: save it to a file, and run that."
 	check_numbers
+	check_secrets
 	case $0 in
 	/*) SELF=$0 ;;
 	*) SELF=$PWD/$0 ;;

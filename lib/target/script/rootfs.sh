@@ -152,7 +152,7 @@ zsh_blend() {
 	env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
 		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" \
 		TOASTER_BLOBS="${TOASTER_BLOBS:-}" TOASTER_IMAGES="${TOASTER_IMAGES:-}" TOASTER_REGISTRIES="${TOASTER_REGISTRIES:-}" \
-		TOASTER_REGISTRY_AUTH="${TOASTER_REGISTRY_AUTH:-}" \
+		TOASTER_REGISTRY_AUTH="${TOASTER_REGISTRY_AUTH:-}" TOASTER_SECRETS="${TOASTER_SECRETS:-}" \
 		unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
 			source ./app.blend && blend_preinst && blend_postinst

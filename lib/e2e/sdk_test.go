@@ -139,9 +139,6 @@ func TestRealSDK(t *testing.T) {
 	if sdks == "" {
 		t.Fatal("SDK_DIR is not set: the folder that has live-sdk and vm-sdk")
 	}
-	if os.Getenv("TOASTER_CACHE_DIR") == "" { // each SDK makes its base once
-		t.Setenv("TOASTER_CACHE_DIR", t.TempDir())
-	}
 	for _, kind := range []string{"vm", "live"} {
 		for _, c := range sdkCases {
 			t.Run(kind+"/"+c.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ help:
 		'make install  into $(PREFIX), below DESTDIR' \
 		'make deb      a Debian package, in build/' \
 		'make release VERSION=1.2.0  checks, changelog, package, checksums' \
-		'make e2e-sdk   images from the real SDKs in SDK_DIR, started in qemu; half an hour' \
+		'make e2e-sdk   images from the real SDKs in SDK_DIR, started in qemu; an hour' \
 		'make bench    benchmarks, side by side, as ratios' \
 		'make clean    removes ./build; ./var stays'
 

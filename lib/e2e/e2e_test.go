@@ -114,15 +114,28 @@ func TestFromADockerfileToAnImage(t *testing.T) {
 	s.checkRange(job+"/builds/1/artifacts/"+image, sums[image])
 }
 
+// TestMain: what builds of several tests begin with is made once.
+func TestMain(m *testing.M) {
+	cache, err := os.MkdirTemp("", "toaster-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	if os.Getenv("TOASTER_CACHE_DIR") == "" {
+		os.Setenv("TOASTER_CACHE_DIR", cache)
+	}
+	code := m.Run()
+	os.RemoveAll(cache)
+	os.Exit(code)
+}
+
 // start builds the programs, makes an instance with a person, and runs web server and runner. Of each pair of texts,
 // the first place in the configuration that has the one gets the other.
 func start(t *testing.T, replace ...string) *toaster {
 	t.Helper()
 	s := &toaster{T: t, dir: filepath.Join(t.TempDir(), "instance"), bin: t.TempDir()}
 	sh(t, nil, "go", "build", "-o", s.bin+"/toasterctl", "../toasterctl")
-	for _, program := range []string{"index", "account", "jobs", "build"} {
-		sh(t, nil, "go", "build", "-o", s.bin+"/cgi-bin/"+program, "../../cgi-bin/"+program)
-	}
+	sh(t, nil, "go", "build", "-o", s.bin+"/cgi-bin/", "../../cgi-bin/index", "../../cgi-bin/account",
+		"../../cgi-bin/jobs", "../../cgi-bin/build")
 	ctl := s.bin + "/toasterctl"
 	config := s.dir + "/toaster.toml"
 	sh(t, nil, ctl, "init", "--dir", s.dir)

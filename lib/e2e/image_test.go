@@ -3,7 +3,6 @@ package e2e
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -36,14 +35,23 @@ func (s *toaster) entries(name string) (got map[string]*tar.Header, text map[str
 		s.Fatal(err)
 	}
 	defer f.Close()
-	unzip, err := gzip.NewReader(f)
+	unzip := exec.Command("gzip", "-dc") // which the race detector doesn't make ten times slower
+	unzip.Stdin = f
+	out, err := unzip.StdoutPipe()
+	if err == nil {
+		err = unzip.Start()
+	}
 	if err != nil {
 		s.Fatal(err)
 	}
 	got, text = map[string]*tar.Header{}, map[string]string{}
-	for archive := tar.NewReader(unzip); ; {
+	for archive := tar.NewReader(out); ; {
 		h, err := archive.Next()
 		if err == io.EOF {
+			io.Copy(io.Discard, out)
+			if err := unzip.Wait(); err != nil {
+				s.Fatal(err)
+			}
 			return got, text
 		}
 		if err != nil {

@@ -4,34 +4,58 @@ package e2e
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/mutate"
+	"github.com/google/go-containerregistry/pkg/v1/static"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 	"golang.org/x/crypto/ssh"
 
 	"toaster.do/conf"
+	"toaster.do/lib/config"
 	translator "toaster.do/lib/dockerfile"
+	"toaster.do/lib/image"
+	"toaster.do/lib/image/imagetest"
+	"toaster.do/lib/image/registry"
+	"toaster.do/lib/jobs"
 	sdk "toaster.do/lib/target"
 )
 
 // "make e2e-sdk SDK_DIR=…" builds a live ISO and a virtual machine's disk with the real SDKs, SDK_DIR/live-sdk and
 // SDK_DIR/vm-sdk with their submodules, and Debian in Devuan's place; looks into them; and starts them in qemu, without
-// KVM, until there is a prompt, the Dockerfile's service gives its page, and root logs in with a key. As root; it takes
-// half an hour.
+// KVM, until there is a prompt and root logs in with a key. What the Dockerfile stands on, and what has to hold of the
+// machine then, is a case. As root.
 
-const site = `FROM debian:bookworm
+// sdkCase is a Dockerfile, which names the image that it stands on, if there is one, as @BASE@.
+type sdkCase struct {
+	name       string
+	dockerfile string
+	base       func(*testing.T) v1.Image
+	files      map[string]string // what the image has before it is started
+	bootCheck  bool              // the build's own test of it, too
+	check      func(m *machine, reboots bool)
+}
+
+var sdkCases = []sdkCase{
+	{"plain", plainSite, nil, map[string]string{
+		"srv/app/index.html": greeting, "srv/app/pages/who": "app\n"}, true, isPlain},
+	{"appliance", applianceSite, alpine, map[string]string{
+		"var/lib/toaster-app/rootfs/etc/alpine-release": "3.20.0\n", "var/lib/toaster-app/rootfs/data/seed": "seed\n"},
+		false, isAppliance},
+	{"grown", grownSite, interpreter, map[string]string{"srv/app/index.html": greeting}, false, isGrown},
+}
+
+const plainSite = `FROM debian:bookworm
 ARG GREETING="it's $(hostname) & co"
 ENV APP_HOME=/srv/app
 WORKDIR $APP_HOME
@@ -52,30 +76,141 @@ CMD ["busybox", "httpd", "-f", "-p", "8080", "-h", "/srv/app"]
 
 const greeting = "it's $(hostname) & co\n"
 
+func isPlain(m *machine, _ bool) {
+	m.page("/index.html", greeting)
+	m.says("id -un && grep ^root: /etc/shadow | cut -d : -f 2", "root\n*\n")
+}
+
+const applianceSite = `FROM @BASE@
+RUN /bin/busybox --install -s /bin && mkdir /data && echo seed >/data/seed && chown -R app /data
+COPY --chmod=755 <<'E' /start
+#!/bin/sh
+echo "$GREETING, $(id -u) $(id -G), process $$" >>/data/starts
+exec "$@"
+E
+WORKDIR /srv/app
+ENV GREETING="it's $HOME & co"
+USER app
+VOLUME /data
+EXPOSE 8080
+HEALTHCHECK --interval=2s CMD wget -q -O /dev/null http://127.0.0.1:8080/seed
+ENTRYPOINT ["/start"]
+CMD ["httpd", "-f", "-p", "8080", "-h", "/data"]
+`
+
+// alpine is as small as Alpine's image, and no Debian.
+func alpine(t *testing.T) v1.Image {
+	t.Helper()
+	busybox, err := os.ReadFile("/bin/busybox")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imageOf(t, v1.Config{Env: []string{"PATH=/usr/bin:/bin", "HOME=/home"}}, map[string]string{
+		"bin/busybox": string(busybox), "bin/sh": string(busybox), "etc/alpine-release": "3.20.0\n",
+		"etc/passwd": "root:x:0:0::/root:/bin/sh\napp:x:1000:1001::/:/bin/sh\n",
+		"etc/group":  "root:x:0:\napp:x:1001:\nextra:x:2000:app\n"})
+}
+
+// isAppliance: the page has a line for each start of the application, which is kept on a volume.
+func isAppliance(m *machine, reboots bool) {
+	const start = "it's /home & co, 1000 1001 2000, process 1\n"
+	const tree = "find /var/lib/toaster-app/rootfs -xdev -printf '%p %y %m %U:%G %s %T@ %l\\n' | sort | sha256sum"
+	m.page("/starts", start)
+	healthy := func() {
+		well := regexp.MustCompile(`^toaster-app is running, process \d+, healthy\n`)
+		m.until("the application is healthy", func() bool { return well.MatchString(m.run("toaster-app status; :")) })
+	}
+	healthy()
+	m.types("toaster-app shell", "cat /etc/alpine-release; pwd; id -u; cat /data/seed; ls -A / | grep -c bin",
+		"3.20.0\n/srv/app\n1000\nseed\n1\n")
+	before := m.run(tree)
+	m.run("apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends hello")
+	m.says("hello; cat /etc/debian_version | cut -d . -f 1", "Hello, world!\n12\n")
+	m.says(tree, before)
+	m.run("kill -9 $(sed -n s/^pid=//p /run/toaster-app.status)")
+	m.page("/starts", start+start)
+	if !reboots {
+		return
+	}
+	m.reboot()
+	m.page("/starts", start+start+start)
+	m.page("/seed", "seed\n")
+	healthy()
+}
+
+const grownSite = `FROM @BASE@
+WORKDIR /srv/app
+COPY <<E index.html
+it's \$(hostname) & co
+E
+RUN useradd --system app
+USER app
+EXPOSE 8080
+CMD ["python3", "-m", "http.server", "8080"]
+`
+
+// interpreter is as official images are: Debian with an interpreter, without kernel and init system.
+func interpreter(t *testing.T) v1.Image {
+	t.Helper()
+	dir := t.TempDir()
+	sh(t, nil, "sh", "-ec", `cd "$0"
+		mmdebstrap --quiet --variant=minbase --include=python3,ca-certificates bookworm tree
+		rm -rf tree/var/lib/apt/lists/* tree/etc/hostname
+		printf '#!/bin/sh\nexit 101\n' >tree/usr/sbin/policy-rc.d
+		tar -C tree --exclude='./dev/*' --numeric-owner --xattrs --xattrs-include='*' -cf layer.tar .`, dir)
+	layer, err := os.ReadFile(filepath.Join(dir, "layer.tar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	img, err := mutate.AppendLayers(imageOf(t, v1.Config{Env: []string{"LANG=C.UTF-8",
+		"PATH=/usr/local/bin:/usr/bin:/bin"}, Cmd: []string{"python3"}}), static.NewLayer(layer, types.OCIUncompressedLayer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+// isGrown: the image's own tree boots, as one system of packages, and survives what its administrator does.
+func isGrown(m *machine, reboots bool) {
+	m.page("/index.html", greeting)
+	m.says("stat -c %U /proc/$(sed -n s/^pid=//p /run/toaster-app.status); readlink /proc/1/exe; dpkg --audit",
+		"app\n/usr/sbin/init\n")
+	m.run("apt-get check && apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends hello")
+	m.says("hello; apt-get -s dist-upgrade | grep -c ^Inst; :", "Hello, world!\n0\n")
+	if reboots {
+		m.reboot()
+		m.page("/index.html", greeting)
+	}
+}
+
 func TestRealSDK(t *testing.T) {
 	sdks := os.Getenv("SDK_DIR")
 	if sdks == "" {
 		t.Fatal("SDK_DIR is not set: the folder that has live-sdk and vm-sdk")
 	}
 	for _, kind := range []string{"vm", "live"} {
-		t.Run(kind, func(t *testing.T) {
-			recipe := recipeFor(t, kind)
-			key := newKey(t)
-			recipe.Root.Keys = string(ssh.MarshalAuthorizedKey(key.PublicKey()))
-			dir := t.TempDir()
-			began := time.Now()
-			runScript(t, dir, sdks, recipe)
-			t.Logf("built in %v", time.Since(began).Round(time.Second))
-			image := findImage(t, dir)
-			provenance(t, dir)
-			lookInside(t, image, recipe)
-			bootImage(t, image, key)
-		})
+		for _, c := range sdkCases {
+			t.Run(kind+"/"+c.name, func(t *testing.T) {
+				key := newKey(t)
+				root := sdk.Access{Keys: string(ssh.MarshalAuthorizedKey(key.PublicKey()))}
+				dir := t.TempDir()
+				began := time.Now()
+				files := c.build(t, dir, sdks, kind, root)
+				t.Logf("built in %v", time.Since(began).Round(time.Second))
+				image := findImage(t, dir)
+				if c.bootCheck {
+					provenance(t, dir)
+				}
+				lookInside(t, image, files)
+				c.check(boot(t, image, key), kind == "vm") // a live system forgets
+			})
+		}
 	}
 }
 
-// recipeFor takes the target from the installed list, where it is off, as it is for this alone.
-func recipeFor(t *testing.T, kind string) sdk.Recipe {
+// build builds a case for the target of the installed list, where it is off, as it is for this alone. The files are
+// what the image must have.
+func (c sdkCase) build(t *testing.T, dir, sdks, kind string, root sdk.Access) (files map[string]string) {
 	t.Helper()
 	text, err := conf.Files.ReadFile("targets.toml")
 	if err != nil {
@@ -90,30 +225,61 @@ func recipeFor(t *testing.T, kind string) sdk.Recipe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	target, err := targets.Find(kind + "_amd64_bookworm")
+	to, err := targets.Find(kind + "_amd64_bookworm")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blend, findings := translator.Translate(translator.Source{Dockerfile: []byte(site), Codename: target.Codename})
+	source := translator.Source{Dockerfile: []byte(c.dockerfile), Arch: to.Arch, Codename: to.Codename}
+	var env []string
+	if c.base != nil {
+		env = c.push(t, &source)
+	}
+	blend, findings := translator.Translate(source)
 	if blend == nil {
 		t.Fatal(findings)
 	}
-	return sdk.Recipe{Target: target, Blend: blend.Text, BlendSHA256: blend.SHA256, DockerfileSHA256: blend.Dockerfile,
-		Base: blend.Base, Config: blend.Config, AppRoot: blend.Root, Version: "e2e"}
-}
-
-func runScript(t *testing.T, dir, sdks string, r sdk.Recipe) {
-	t.Helper()
-	script, err := sdk.Script(r)
+	script, err := jobs.Script(to, blend, root, "e2e")
 	if err != nil {
 		t.Fatal(err)
 	}
+	env = append(env, "TOASTER_SDK_DIR="+sdks)
+	if c.bootCheck {
+		env = append(env, "TOASTER_BOOT_CHECK=1")
+	}
+	runScript(t, dir, script, env)
+	files = map[string]string{"root/.ssh/authorized_keys": root.Keys, "etc/toaster/stamp": blend.SHA256 + "\n",
+		"etc/resolv.conf": ""}
+	maps.Copy(files, c.files)
+	return files
+}
+
+// push puts the base into a registry and looks it up there. The build asks that registry, by the sandbox's name for
+// this host's loopback.
+func (c sdkCase) push(t *testing.T, source *translator.Source) (env []string) {
+	t.Helper()
+	host := imagetest.Serve(t)
+	imagetest.Push(t, host+"/base:1", c.base(t))
+	source.Dockerfile = bytes.ReplaceAll(source.Dockerfile, []byte("@BASE@"), []byte(host+"/base:1"))
+	cfg := config.Default().Registry
+	cfg.Insecure = []string{host}
+	base := translator.BaseOf(translator.Images(*source))
+	lock, problems := registry.New(cfg, "e2e").LookUp(t.Context(), []image.Want{base}, base)
+	if len(problems) > 0 || len(lock) == 0 {
+		t.Fatal(lock, problems)
+	}
+	source.Lock = lock
+	inside := "10.0.2.2" + host[strings.LastIndexByte(host, ':'):]
+	return []string{"TOASTER_SANDBOX_ALLOW=" + inside, "TOASTER_REGISTRIES=" + host + "=http://" + inside}
+}
+
+func runScript(t *testing.T, dir string, script []byte, env []string) {
+	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, "build.sh"), script, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", "build.sh")
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "TOASTER_SDK_DIR="+sdks, "TOASTER_BOOT_CHECK=1")
+	cmd.Env = append(os.Environ(), env...)
 	out, err := cmd.CombinedOutput()
 	said := regexp.MustCompile(`(?m)^(toaster: |sdk: \(\*\)|TOASTER-).*$`).FindAllString(string(out), -1)
 	t.Log(strings.Join(said, "\n"))
@@ -175,27 +341,26 @@ func provenance(t *testing.T, dir string) {
 	}
 }
 
-func lookInside(t *testing.T, image string, r sdk.Recipe) {
+func lookInside(t *testing.T, image string, files map[string]string) {
 	t.Helper()
 	work := t.TempDir()
 	script := `xorriso -osirrox on -indev "$IMAGE" -extract /live/filesystem.squashfs squash 2>/dev/null
-		unsquashfs -n -f -d tree squash etc/toaster etc/resolv.conf etc/shadow root/.ssh srv/app var/lib/dpkg/status >/dev/null`
+		unsquashfs -n -f -d tree squash "$@" >/dev/null`
 	if strings.HasSuffix(image, ".qcow2") {
 		script = `qemu-img convert -O raw "$IMAGE" raw
 			start=$(parted -ms raw unit B print | tail -n 1 | cut -d : -f 2 | tr -d B)
-			mkdir -p tree && for dir in etc root srv; do debugfs -R "rdump /$dir tree" "raw?offset=$start" 2>/dev/null; done
+			for file; do
+				mkdir -p "tree/${file%/*}" && debugfs -R "dump /$file tree/$file" "raw?offset=$start" 2>/dev/null
+			done
 			e2fsck -fn "raw?offset=$start" >/dev/null`
 	}
-	cmd := exec.Command("sh", "-ec", script)
+	cmd := exec.Command("sh", append([]string{"-ec", script, "sh", "etc/shadow"},
+		slices.Collect(maps.Keys(files))...)...)
 	cmd.Dir, cmd.Env = work, append(os.Environ(), "IMAGE="+image)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	for name, want := range map[string]string{
-		"root/.ssh/authorized_keys": r.Root.Keys,
-		"etc/toaster/stamp":         r.BlendSHA256 + "\n", "srv/app/index.html": greeting, "srv/app/pages/who": "app\n",
-		"etc/resolv.conf": "",
-	} {
+	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join(work, "tree", name))
 		if err != nil || string(got) != want {
 			t.Errorf("%s is %q, %v", name, got, err)
@@ -205,114 +370,4 @@ func lookInside(t *testing.T, image string, r sdk.Recipe) {
 		!strings.HasPrefix(string(shadow), "root:*:") {
 		t.Errorf("root's password is not locked: %.20s, %v", shadow, err)
 	}
-}
-
-// bootImage waits for the prompt on the serial console, and for the page; then root logs in with the key.
-func bootImage(t *testing.T, image string, key ssh.Signer) {
-	t.Helper()
-	port, door := openPort(t), openPort(t)
-	console := filepath.Join(t.TempDir(), "console")
-	args := []string{"-m", "1024", "-display", "none", "-serial", "file:" + console, "-no-reboot", "-snapshot",
-		"-netdev", fmt.Sprintf("user,id=net,hostfwd=tcp:127.0.0.1:%d-:8080,hostfwd=tcp:127.0.0.1:%d-:22", port, door),
-		"-device", "e1000,netdev=net"}
-	if strings.HasSuffix(image, ".iso") {
-		args = append(args, "-cdrom", image, "-boot", "d")
-	} else {
-		args = append(args, "-drive", "file="+image+",format=qcow2")
-	}
-	machine := exec.Command("qemu-system-x86_64", args...)
-	if err := machine.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		machine.Process.Kill()
-		machine.Wait()
-	}()
-	began, prompt := time.Now(), regexp.MustCompile(`login: *$`)
-	var page string
-	for prompted := false; page == "" || !prompted; time.Sleep(2 * time.Second) {
-		text, _ := os.ReadFile(console)
-		if !prompted && prompt.Match(bytes.TrimSpace(text)) {
-			prompted = true
-			t.Logf("a prompt after %v", time.Since(began).Round(time.Second))
-		}
-		if page == "" {
-			if page = fetch(port); page != "" {
-				t.Logf("the page after %v: %q", time.Since(began).Round(time.Second), page)
-			}
-		}
-		if time.Since(began) > 30*time.Minute {
-			t.Fatalf("no prompt or no page; the console's end:\n%s", text[max(0, len(text)-2000):])
-		}
-	}
-	if page != greeting {
-		t.Errorf("the page is %q", page)
-	}
-	t.Logf("root logs in with the key: %q", logIn(t, door, key))
-	text, _ := os.ReadFile(console)
-	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	t.Logf("the console's last lines:\n%s", strings.Join(lines[max(0, len(lines)-8):], "\n"))
-}
-
-func newKey(t *testing.T) ssh.Signer {
-	t.Helper()
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := ssh.NewSignerFromKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-// logIn returns what "id" says to who has the key, once the server has started.
-func logIn(t *testing.T, port int, key ssh.Signer) string {
-	t.Helper()
-	settings := &ssh.ClientConfig{
-		User: "root", Auth: []ssh.AuthMethod{ssh.PublicKeys(key)}, HostKeyCallback: ssh.InsecureIgnoreHostKey(),
-		Timeout: 2 * time.Minute,
-	}
-	client, err := ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), settings)
-	for began := time.Now(); err != nil && time.Since(began) < 10*time.Minute; time.Sleep(5 * time.Second) {
-		client, err = ssh.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port), settings)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	session, err := client.NewSession()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := session.CombinedOutput("id -un && grep ^root: /etc/shadow | cut -d : -f 2")
-	if err != nil || string(out) != "root\n*\n" {
-		t.Errorf("id says %q, %v", out, err)
-	}
-	return string(out)
-}
-
-func fetch(port int) string {
-	client := http.Client{Timeout: 10 * time.Second}
-	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/index.html", port))
-	if err != nil {
-		return ""
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return ""
-	}
-	return string(body)
-}
-
-func openPort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

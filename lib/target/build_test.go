@@ -78,6 +78,7 @@ func TestTwoBuildsGiveTheSameBytes(t *testing.T) {
 		t.Error("the blend's steps are not in the log")
 	}
 	t.Run("image", func(t *testing.T) { checkImage(t, first) })
+	t.Run("keys and names", func(t *testing.T) { noHostKeys(t, cache) })
 	t.Run("packages", func(t *testing.T) { checkPackages(t, string(runs[0].file(t, "packages.txt"))) })
 	t.Run("provenance", func(t *testing.T) { checkProvenance(t, runs[0].file(t, "provenance.json"), script, first) })
 	t.Run("container", func(t *testing.T) {

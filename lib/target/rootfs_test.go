@@ -7,10 +7,9 @@ import (
 	"toaster.do/lib/dockerfile"
 )
 
-// A root filesystem has no keys and no name that two machines would share, also where the Dockerfile installs an SSH
-// server; and each machine makes its own.
-func TestNoHostKeysInARootfs(t *testing.T) {
-	canBuild(t)
+// noHostKeys: a root filesystem has no keys and no name that two machines would share, also where the Dockerfile
+// installs an SSH server; and each machine makes its own. The cache has the base.
+func noHostKeys(t *testing.T, cache string) {
 	made, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\n" +
 		"RUN mkdir -p /etc/ssh /etc/default /usr/sbin && : >/usr/sbin/sshd && : >/etc/default/ssh\n" +
 		"RUN echo mine >/etc/ssh/ssh_host_rsa_key && echo mine >/etc/machine-id\n")})
@@ -23,7 +22,9 @@ func TestNoHostKeysInARootfs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := start(t, script)
+	b := prepare(t, script)
+	b.env = []string{"TOASTER_CACHE_DIR=" + cache}
+	b.start(t)
 	b.end()
 	b.wants(t, 0, "toaster: done")
 	files := contents(t, b.file(t, "rootfs_amd64_bookworm.tar.gz"))

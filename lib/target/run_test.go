@@ -3,7 +3,6 @@ package target
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -174,17 +173,19 @@ func exitCode(err error) int {
 
 type entry struct {
 	tar.Header
-	body string
+	body string // of a small file
 }
 
 func contents(t *testing.T, image []byte) map[string]entry {
 	t.Helper()
-	z, err := gzip.NewReader(bytes.NewReader(image))
+	unzip := exec.Command("gzip", "-dc") // which the race detector doesn't make ten times slower
+	unzip.Stdin = bytes.NewReader(image)
+	archive, err := unzip.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
 	files := map[string]entry{}
-	for r := tar.NewReader(z); ; {
+	for r := tar.NewReader(bytes.NewReader(archive)); ; {
 		h, err := r.Next()
 		if err == io.EOF {
 			return files
@@ -192,9 +193,11 @@ func contents(t *testing.T, image []byte) map[string]entry {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body, err := io.ReadAll(r)
-		if err != nil {
-			t.Fatal(err)
+		var body []byte
+		if h.Size < 64<<10 {
+			if body, err = io.ReadAll(r); err != nil {
+				t.Fatal(err)
+			}
 		}
 		files[h.Name] = entry{*h, string(body)}
 	}

@@ -23,7 +23,7 @@ CMD ["sh", "-c", "id -u; id -G; pwd; cat /etc/alpine-release; echo me $$ $GREETI
 // TestAppliance: an image that stands on something else than Debian or Devuan runs beside the system that boots.
 func TestAppliance(t *testing.T) {
 	b := newBuilder(t)
-	b.startRegistry(t)
+	b.startRegistry(t, "alpine")
 	source := dockerfile.Source{Dockerfile: []byte(strings.ReplaceAll(appliance, "@REGISTRY@", b.registry)),
 		Codename:    "daedalus",
 		Environment: []string{"MORE=of it"}}

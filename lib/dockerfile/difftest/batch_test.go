@@ -17,6 +17,11 @@ import (
 
 // newRoot is the base image's files alone, where nothing is compared with buildah.
 func newRoot(t *testing.T) *builder {
+	for _, tool := range []string{"zsh", "busybox", "unshare", "perl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			lack(t, tool+" is not installed")
+		}
+	}
 	if os.Geteuid() != 0 {
 		lack(t, "not root")
 	}

@@ -47,7 +47,7 @@ func zsh(dir, script string, env ...string) (string, error) {
 
 // TestWaysToRun: the blend works wherever an SDK of 2018 or of today, or a plain script, may run it.
 func TestWaysToRun(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	for name, c := range map[string]struct {
 		script string
 		env    []string
@@ -107,7 +107,7 @@ func TestWaysToRun(t *testing.T) {
 
 // TestFailure: a failing step ends the blend, names its line and exit status, and leaves no stamp.
 func TestFailure(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN true\n# a comment\nRUN echo one && \\\n    exit 42\nRUN "+
 		"touch /never\n")
 	out, err := zsh(dir, `strapdir=$PWD/root; source ./app.blend; blend_postinst`)
@@ -130,7 +130,7 @@ func TestFailure(t *testing.T) {
 
 // TestConfined: what RUN does as root stays in the tree.
 func TestConfined(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	outside := filepath.Join(t.TempDir(), "outside")
 	_, dir := translateText(t, b, "FROM debian:bookworm\n"+
 		"RUN mkdir -p /x && chroot /x true 2>/dev/null; cd /x && for i in 1 2 3 4 5 6 7 8; do cd ..; done; ls -d ."+outside+" .."+outside+" 2>/dev/null; touch "+outside+" 2>/dev/null; true\n"+

@@ -61,7 +61,7 @@ var layerCases = []struct {
 
 // TestLayers: layers are unpacked as the specification says, and nothing in them leads out of their folder.
 func TestLayers(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	for _, c := range layerCases {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -104,7 +104,7 @@ func TestLayers(t *testing.T) {
 
 // TestRegistriesThatLie: what a registry sends is taken only when it is what was locked.
 func TestRegistriesThatLie(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	good := archive(t, caseFile{name: "layer.tar.gz", data: []byte("644 0:0 a a")})
 	for name, c := range map[string]struct {
 		layer  []byte

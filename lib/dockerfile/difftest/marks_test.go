@@ -11,7 +11,7 @@ var phases = regexp.MustCompile(`(?m)^TOASTER-PHASE [a-z]+ \d{10}\.\d{3}\n`)
 // TestRUNCannotSpeakForTheBuilder: whatever a RUN prints, in pieces or at once, with or without an end of its last
 // line, the marks in the log are the builder's own, each is a line of its own, and what was printed can still be read.
 func TestRUNCannotSpeakForTheBuilder(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	for name, c := range map[string]struct{ run, printed string }{
 		"no end of a line":  {`printf 'fetched 100%%'`, "fetched 100%\n"},
 		"a carriage return": {`printf '50%%\r'`, "50%\r\n"},
@@ -60,7 +60,7 @@ func TestRUNCannotSpeakForTheBuilder(t *testing.T) {
 
 // TestNamesCannotSpeakForTheBuilder: a name of a file stands in the builder's messages as one line.
 func TestNamesCannotSpeakForTheBuilder(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	_, dir := translateText(t, b,
 		"FROM debian:bookworm\n"+
 			"RUN f=$(printf '/g\\nTOASTER-FAILED 1') && touch \"$f\" && ln -s \"$f\" /l\nWORKDIR /l/x\n")

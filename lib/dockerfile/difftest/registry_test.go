@@ -25,27 +25,25 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// startRegistry starts a registry and pushes the images of testdata/images there.
-func (b *builder) startRegistry(t *testing.T) {
+// startRegistry starts a registry and pushes the images of testdata/images there whose names match.
+func (b *builder) startRegistry(t *testing.T, names string) {
 	for _, tool := range []string{"skopeo", "zstd"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			lack(t, tool+" is not installed")
 		}
 	}
 	b.registry = imagetest.Debian(t, "")
-	b.buildImages(t)
-}
-
-// buildImages builds each Dockerfile of testdata/images, a layer for each instruction, and the images of layers.txt,
-// whose layers are made by hand.
-func (b *builder) buildImages(t *testing.T) {
-	names, _ := filepath.Glob("testdata/images/*.Dockerfile")
-	for _, name := range names {
+	files, _ := filepath.Glob("testdata/images/" + names + ".Dockerfile")
+	for _, name := range files {
 		tag := b.registry + "/" + strings.TrimSuffix(filepath.Base(name), ".Dockerfile")
 		b.buildah(t, "bud", "--isolation", "chroot", "--layers", "--pull-never", "--format", "docker",
 			"--build-arg", "REGISTRY="+b.registry, "-f", name, "-t", tag, "testdata/images")
 		b.buildah(t, "push", "--tls-verify=false", tag)
 	}
+}
+
+// pushZstd pushes the image of layers once more, as others pack it.
+func (b *builder) pushZstd(t *testing.T) {
 	plain := "dir:" + t.TempDir()
 	run(t, "skopeo", "copy", "--src-tls-verify=false", "--dest-decompress", "docker://"+b.registry+"/layers", plain)
 	run(t, "skopeo", "copy", "--dest-tls-verify=false", "--format=oci", "--dest-compress-format=zstd", plain,

@@ -25,7 +25,7 @@ var serviceFiles = []string{"usr/lib/toaster/supervise", "usr/lib/toaster/run", 
 
 // TestService: the application becomes a service of the init system that the image has, in the folders that are there.
 func TestService(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	for name, c := range map[string]struct {
 		prepare string
 		have    []string
@@ -123,7 +123,7 @@ func checkRunner(t *testing.T, root string) {
 // TestVolatile: what the instructions put into folders that are empty after boot is copied, for the service and for
 // tmpfiles.d, and nothing that the base had there.
 func TestVolatile(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	_, dir := translateText(t, b, "FROM debian:bookworm\nRUN --network=none mkdir -m 711 /run/app && chown 33:33 "+
 		"/run/app && "+
 		"echo x >/run/app/f && chmod 600 /run/app/f && ln -s f /run/app/l && mkdir '/run/a b' && echo t >/tmp/t\n"+
@@ -167,7 +167,7 @@ func service(name, daemon string) string {
 // TestPackageServices: Docker starts the command and nothing else; what the base starts, what makes a machine, and what
 // the Dockerfile names are started all the same, unless the command is just that.
 func TestPackageServices(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	base := "mkdir -p etc/init.d etc/rc0.d etc/rc2.d etc/rc3.d etc/rc4.d etc/rc5.d && cd etc && for s in ssh:sshd " +
 		"cron:cron; do " +
 		"printf '#!/bin/sh\\nDAEMON=/usr/sbin/%s\\n' ${s#*:} >init.d/${s%:*}; for l in 2 3 4 5; do ln -s ../init.d/${s%:*} " +
@@ -228,7 +228,7 @@ func TestPackageServices(t *testing.T) {
 // TestDefaultEnvironment: the variables of docker run -e are in a file that no shell reads, which overrides ENV, and
 // which a second blend leaves as it is, but for what the job sets.
 func TestDefaultEnvironment(t *testing.T) {
-	b := newBuilder(t)
+	b := newRoot(t)
 	text := []byte("FROM debian:bookworm\nENV A=image KEPT=image\nCMD [\"env\"]\n")
 	blendWith := func(environment ...string) []byte {
 		blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: text, Environment: environment})

@@ -29,6 +29,7 @@ leave_base() {
 # grow DISTRIBUTION:CODENAME… installs that into the image that is in the tree, which must be made of one of these.
 grow() {
 	local ROOT=$TREE id codename one text
+	local -A of_the_image=("${(@kv)environment}")
 	inside $ROOT /etc/os-release
 	[[ -f $REPLY ]] || inside $ROOT /usr/lib/os-release
 	[[ -f $REPLY ]] || fail 'the image has no /etc/os-release: it is no Debian or Devuan'
@@ -45,6 +46,7 @@ grow() {
 	[[ ! -f $WORK/grow/config.dat ]] || variable DEBCONF_DB_FALLBACK 'File{/run/toaster-grow/config.dat}'
 	bind $WORK /grow /run/toaster-grow ro
 	run '' / /bin/sh /run/toaster-grow/program
+	environment=("${(@kv)of_the_image}")
 	for one in hosts resolv.conf; do	# the sandbox has its own
 		[[ -f $WORK/grow/$one ]] || continue
 		text=$(<$WORK/grow/$one)

@@ -54,7 +54,8 @@ var layerCases = []struct {
 		"would remove a folder that it is in"},
 	{"whiteout-of-the-folder-above", []string{"644 0:0 d/a a", "644 0:0 d/.wh... x"}, "", "",
 		"would remove a folder that it is in"},
-	{"ids-out-of-range", []string{"644 70000:0 a a"}, "", "", "cannot be given to 70000:0"},
+	{"ids-out-of-range", []string{"644 70000:0 a a"}, "", "",
+		"/a belongs to 70000:0, and a build has ids up to 65535"},
 	{"mark-in-a-name", []string{"device srv/x\rTOASTER-FAILED"}, "", "", "/srv/x TOASTER-FAILED is a device"},
 }
 

@@ -376,7 +376,9 @@ apply_layer() {
 					stop("$path is an entry of the kind " . ord($type) . ", which is not known");
 				}
 			}
-			POSIX::lchown(@owner, $path) or stop("$path cannot be given to $owner[0]:$owner[1]: $!");
+			POSIX::lchown(@owner, $path) or stop("$path " . ($!{EINVAL} ?
+				"belongs to $owner[0]:$owner[1], and a build has ids up to 65535: the image needs lower ones in this layer, " .
+				"as COPY --chown or chown in the same RUN give them" : "cannot be given to $owner[0]:$owner[1]: $!"));
 			for my $key (sort keys %attributes) {
 				my $value = $attributes{$key};
 				next if $key !~ /^(user|security)\./;

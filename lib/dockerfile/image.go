@@ -116,7 +116,8 @@ func fetchName(l *images.Locked) string {
 
 // beginImage gives a stage what its image says.
 func (t *translator) beginImage(s *stage) {
-	if l := t.locked(s); l != nil {
+	l := t.locked(s)
+	if l != nil {
 		s.config = config{Config: l.Config}.clone()
 		s.config.OS, s.config.Architecture, s.config.Variant, s.config.OnBuild = "", "", "", nil // see triggers
 	}
@@ -130,12 +131,13 @@ func (t *translator) beginImage(s *stage) {
 		s.env.set("PATH", defaultPath)
 		c.Env = append(c.Env, "PATH="+defaultPath)
 	}
-	s.workdirSet = c.WorkingDir != ""
+	s.workdirSet = c.WorkingDir != "" || l == nil
 	c.WorkingDir = path.Join("/", c.WorkingDir)
 	if !validSignal(c.StopSignal) {
 		c.StopSignal = ""
 	}
 	c.runs = len(c.argv()) > 0 && !isShell(c.argv())
+	s.env.open = l == nil
 }
 
 // triggers are the ONBUILD instructions of what a stage is based on.

@@ -159,6 +159,7 @@ func (t *translator) lintCommand(s *stage) {
 		loc = s.entrypoint.loc
 	}
 	switch {
+	case s.env.open && !s.config.runs: // the image may have a command
 	case (!s.config.runs || len(argv) == 0) && len(t.source.Environment) > 0:
 		t.warn(s.in.Location, Warning, "EnvironmentUnused",
 			"There is a runtime environment, but no CMD or ENTRYPOINT that uses it.", "Set the application as CMD.")

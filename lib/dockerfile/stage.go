@@ -103,6 +103,7 @@ func (t *translator) step(s *stage, loc []parser.Range, text string) {
 
 func (t *translator) command(s *stage, c command) {
 	t.here = c.Location()
+	defer func() { s.env.missed = false }()
 	if !t.spend(10) {
 		return
 	}
@@ -171,6 +172,10 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 				"are replaced.", "Correct the name.")
 			continue
 		}
+		if s.env.missed {
+			s.env.remove(kv.Key)
+			continue
+		}
 		s.set(kv.Key, kv.Value)
 		if s.fixed[kv.Key] || kv.Key == "PATH" {
 			s.config.setEnv(kv.Key, kv.Value)
@@ -187,7 +192,7 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 			return
 		}
 		lintSecret("ARG", a.Key, in.Location(), lint)
-		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] {
+		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] && !s.env.missed {
 			s.set(a.Key, v)
 		}
 		s.args[a.Key] = true

@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,9 +15,15 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 type env struct {
 	keys   []string
 	values map[string]string
+	open   bool // an image that has not been looked up may set more
+	missed bool // one of those was asked for
 }
 
-func (e *env) Get(key string) (string, bool) { v, ok := e.values[key]; return v, ok }
+func (e *env) Get(key string) (string, bool) {
+	v, ok := e.values[key]
+	e.missed = e.missed || e.open && !ok
+	return v, ok
+}
 
 func (e *env) set(key, value string) {
 	if e.values == nil {
@@ -28,8 +35,13 @@ func (e *env) set(key, value string) {
 	e.values[key] = value
 }
 
+func (e *env) remove(key string) {
+	delete(e.values, key)
+	e.keys = slices.DeleteFunc(e.keys, func(k string) bool { return k == key })
+}
+
 func (e *env) clone() env {
-	c := env{}
+	c := env{open: e.open}
 	for _, k := range e.keys {
 		c.set(k, e.values[k])
 	}

@@ -35,7 +35,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			},
 			Keep: cfg.Local.Keep,
 		},
-		Version: Version, DiskSpace: func() error { return DiskSpace(cfg) },
+		Plain: cfg.Registry.Plain, Version: Version, DiskSpace: func() error { return DiskSpace(cfg) },
 	}
 	service.Engine = local.New(db, cfg.Paths.Builds)
 	if cfg.Engine == "jenkins" {

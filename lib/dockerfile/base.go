@@ -66,7 +66,7 @@ func distributionOf(codename, otherwise string) string {
 }
 
 func (t *translator) checkImage(s *stage) {
-	i := parseImage(s.image)
+	i := t.source.parseImage(s.image)
 	d, c := i.distribution(), i.codename()
 	switch {
 	case d == "" && i.registry == "localhost":

@@ -21,7 +21,9 @@ type Source struct {
 	Arch     string
 	Cancel   <-chan struct{} // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename string          // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
-	Lock     images.Lock     // what the images of registries are; without one that is named, nothing is known of it
+	// names of images, without a tag, that are plain "debian" or "devuan" as well
+	Plain map[string]string
+	Lock  images.Lock // what the images of registries are; without one that is named, nothing is known of it
 }
 
 // Level says what a finding means for a build.

@@ -61,8 +61,8 @@ func (t *translator) wanted(s *stage) images.Want {
 
 // isForeign tells whether an image is to be fetched: toaster makes plain Devuan and Debian itself, and nobody else has
 // what is only on a person's computer.
-func isForeign(name string) bool {
-	i := parseImage(name)
+func (s Source) isForeign(name string) bool {
+	i := s.parseImage(name)
 	return i.distribution() == "" && i.registry != "localhost"
 }
 
@@ -72,7 +72,7 @@ func (t *translator) otherRelease(s *stage) bool {
 	if s.base != nil || s.scratch {
 		return false
 	}
-	is, target := parseImage(s.image).codename(), t.source.Codename
+	is, target := t.source.parseImage(s.image).codename(), t.source.Codename
 	if target == "" {
 		_, target = t.releaseOfLast()
 	}
@@ -88,7 +88,7 @@ func (t *translator) imageStage(name string, loc []parser.Range) *stage {
 	}
 	s := &stage{in: instructions.Stage{Name: name, BaseName: name, Location: loc}, index: 1000 + len(t.extra),
 		image: name, scratch: name == "scratch", body: text{budget: t.budget}}
-	s.foreign = !s.scratch && isForeign(name)
+	s.foreign = !s.scratch && t.source.isForeign(name)
 	t.extra = append(t.extra, s)
 	return s
 }

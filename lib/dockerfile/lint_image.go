@@ -48,7 +48,7 @@ func (t *translator) targetIsDevuan() bool {
 
 func (t *translator) releaseOfLast() (distribution, codename string) {
 	base, _ := t.stages[len(t.stages)-1].baseImage()
-	i := parseImage(base)
+	i := t.source.parseImage(base)
 	return i.distribution(), i.codename()
 }
 

@@ -132,7 +132,7 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 		t.fail(s.in.Location, "Syntax", "FROM %s: invalid image name.", "%s", show(base), advice)
 		s.image = ""
 	default:
-		s.foreign = isForeign(base)
+		s.foreign = t.source.isForeign(base)
 	}
 }
 

@@ -57,10 +57,11 @@ type Service struct {
 	Store     jobStore
 	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits    Limits
-	Version   string       // toaster's, for provenance.json
-	Images    Registries   // where there are any: else images can't be looked up
-	made      *handover    // the script of the revision that is being stored
-	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
+	Version   string            // toaster's, for provenance.json
+	Images    Registries        // where there are any: else images can't be looked up
+	Plain     map[string]string // names of images that are plain ones as well: see dockerfile.Source
+	made      *handover         // the script of the revision that is being stored
+	DiskSpace func() error      // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.

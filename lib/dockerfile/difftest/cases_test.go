@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,8 @@ import (
 //	--- HARD LINK => FILE
 //	--- PIPE |
 //	--- ARCHIVE.tar[.gz|.xz|.bz2|.zst] :
-//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK | device NAME
+//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK | device NAME |
+//	program NAME
 type testCase struct {
 	file, name string
 	buildkit   string   // buildah is not asked
@@ -181,6 +183,19 @@ func (c testCase) write(t *testing.T, dir, url, registry string) {
 	}
 }
 
+// busybox is the program that an archive's line "program" means.
+var busybox = sync.OnceValue(func() string {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+})
+
 // archive makes a tar file from its lines.
 func archive(t *testing.T, f caseFile) []byte {
 	var out bytes.Buffer
@@ -192,6 +207,9 @@ func archive(t *testing.T, f caseFile) []byte {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeSymlink, name, to
 		} else if name, to, ok := strings.Cut(line, " => "); ok {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeLink, name, to
+		} else if name, ok := strings.CutPrefix(line, "program "); ok {
+			h.Typeflag, h.Name, h.Mode, body = tar.TypeReg, name, 0o755, busybox()
+			h.Size = int64(len(body))
 		} else if name, ok := strings.CutPrefix(line, "device "); ok {
 			h.Typeflag, h.Name, h.Devmajor, h.Devminor = tar.TypeChar, name, 1, 3
 		} else if line != "" {

@@ -24,6 +24,8 @@ var (
 	layZsh string
 	//go:embed zsh/add.zsh
 	addZsh string
+	//go:embed zsh/git.zsh
+	gitZsh string
 	//go:embed zsh/image.zsh
 	imageZsh string
 	//go:embed zsh/stamp.zsh
@@ -126,7 +128,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		copyZsh, layZsh, addZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
+		copyZsh, layZsh, addZsh, gitZsh, imageZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

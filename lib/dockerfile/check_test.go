@@ -51,7 +51,7 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --from=No! /x /x\nCMD [\"x\"]", "2 CopyFromImage error"},
 		{"FROM devuan/devuan:daedalus\nCOPY --from=9 /x /x\nCMD [\"x\"]", "2 CopyFromStage error"},
 		{"FROM devuan/devuan:daedalus\nCOPY --from=$x /x /x\nCMD [\"x\"]", "2 CopyFromVariable error"},
-		{"FROM devuan/devuan:daedalus\nADD https://x.org/a.git /x\nCMD [\"x\"]", "2 AddGit error"},
+		{"FROM devuan/devuan:daedalus\nADD git@x.org:a.git /x\nCMD [\"x\"]", "2 AddGit error"},
 		{"FROM devuan/devuan:daedalus\nRUN --network=host x\nCMD [\"x\"]", "2 RunNetwork error"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 SecretMissing warning"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh,required x\nCMD [\"x\"]", "2 RunSecretMount error"},

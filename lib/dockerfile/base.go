@@ -117,25 +117,6 @@ func (t *translator) warnIn(s *stage, rule string, message, advice i18n.Key, arg
 	t.warn(s.in.Location, Warning, rule, message, advice, args...)
 }
 
-// checkPlatform refuses FROM --platform of another architecture than the target's.
-func (t *translator) checkPlatform(s *stage) {
-	if s.in.Platform == "" {
-		return
-	}
-	r, err := t.replace(t.lex, s.in.Platform, &t.globals)
-	t.lintPlatform(s, r)
-	if err != nil || r.Result == "" {
-		t.failIn(s, s.in.Location, "Syntax", "FROM --platform=%s is empty after its variables are replaced.",
-			"Remove the flag.", s.in.Platform)
-		return
-	}
-	target, _ := t.globals.Get("TARGETPLATFORM")
-	if !samePlatform(r.Result, target) {
-		t.failIn(s, s.in.Location, "FromPlatform", "The stage is for %s, the target for %s.",
-			"Choose a target of that architecture, or remove --platform.", r.Result, target)
-	}
-}
-
 // platformForm is OS/ARCHITECTURE[/VARIANT], or one of them alone.
 var platformForm = lazy(`^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+){0,2}$`)
 

@@ -7,18 +7,19 @@ import (
 
 // TestAddGit: what an address of a repository means, and what is refused.
 func TestAddGit(t *testing.T) {
+	const a = "git_tree 1 https://example.org/a.git"
 	for source, want := range map[string]string{
-		"https://example.org/a.git":                       "git_tree 1 https://example.org/a.git '' '' / '' yes ''",
-		"https://example.org/a.git#v1.0:in/dir":           "git_tree 1 https://example.org/a.git v1.0 '' /in/dir '' yes ''",
-		"https://example.org/a.git#:../in":                "git_tree 1 https://example.org/a.git '' '' /in '' yes ''",
-		"https://example.org/a.git?tag=v1&subdir=x":       "git_tree 1 https://example.org/a.git refs/tags/v1 '' /x '' yes ''",
-		"https://example.org/a.git?branch=b&submodules=0": "git_tree 1 https://example.org/a.git refs/heads/b '' / '' '' ''",
-		"https://example.org/a.git?commit=abcd12&keep-git-dir=1&mtime=commit": "git_tree 1 https://example.org/a.git '' " +
+		"https://example.org/a.git":                       a + " '' '' / '' yes ''",
+		"https://example.org/a.git#v1.0:in/dir":           a + " v1.0 '' /in/dir '' yes ''",
+		"https://example.org/a.git#:../in":                a + " '' '' /in '' yes ''",
+		"https://example.org/a.git?tag=v1&subdir=x":       a + " refs/tags/v1 '' /x '' yes ''",
+		"https://example.org/a.git?branch=b&submodules=0": a + " refs/heads/b '' / '' '' ''",
+		"https://example.org/a.git?commit=abcd12&keep-git-dir=1&mtime=commit": a + " '' " +
 			"abcd12 / yes yes yes",
-		"https://example.org/a.git?keep-git-dir":                           "git_tree 1 https://example.org/a.git '' '' / yes yes ''",
+		"https://example.org/a.git?keep-git-dir":                           a + " '' '' / yes yes ''",
 		"git://example.org/a#main":                                         "git_tree 1 git://example.org/a main '' / '' yes ''",
-		"--keep-git-dir=true https://example.org/a.git":                    "git_tree 1 https://example.org/a.git '' '' / yes yes ''",
-		"--checksum=0123abc https://example.org/a.git#main":                "git_tree 1 https://example.org/a.git main 0123abc / '' yes ''",
+		"--keep-git-dir=true https://example.org/a.git":                    a + " '' '' / yes yes ''",
+		"--checksum=0123abc https://example.org/a.git#main":                a + " main 0123abc / '' yes ''",
 		"git@example.org:a/b.git#:in":                                      "no SSH keys",
 		"ssh://git@example.org/a.git":                                      "no SSH keys",
 		"https://example.org/a.git?x=1":                                    "x=1",

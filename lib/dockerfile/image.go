@@ -52,11 +52,7 @@ func (t *translator) fetched() []*stage {
 
 // wanted is the image of a stage for its platform.
 func (t *translator) wanted(s *stage) images.Want {
-	platform := Platform(t.source.Arch)
-	if r, err := t.replace(t.lex, s.in.Platform, &t.globals); err == nil && r.Result != "" {
-		platform = normalPlatform(r.Result)
-	}
-	return images.Want{Reference: s.image, Platform: platform}
+	return images.Want{Reference: s.image, Platform: t.platformOf(s)}
 }
 
 // isForeign tells whether an image is to be fetched: toaster makes plain Devuan and Debian itself, and nobody else has

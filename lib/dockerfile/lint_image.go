@@ -25,7 +25,7 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	t.lintSystemd(c, text)
 	t.lintLost(c, text)
 	t.lintHeredocs(c, in)
-	if !strings.Contains(text, "://") || asksArch().MatchString(text) {
+	if !strings.Contains(text, "://") || t.otherPlatform(s) || asksArch().MatchString(text) {
 		return
 	}
 	urls := downloads().FindAllString(text, -1)

@@ -86,7 +86,7 @@ func (t *translator) plan(p *parsed) {
 		s.inTree = true
 	}
 	for _, s := range slices.Concat(t.stages, t.extra) {
-		s.foreign = s.foreign || !s.inTree && t.otherRelease(s)
+		s.foreign = s.foreign || !s.inTree && s.base == nil && !s.scratch && (t.otherRelease(s) || t.otherPlatform(s))
 	}
 	t.need(last)
 }

@@ -71,6 +71,10 @@ func partsOf(arch string) (parts [2]string, platform string) {
 	return parts, platform
 }
 
+// buildPlatform is what builds run on, as far as a translation can know that, which is the same everywhere. A build
+// argument says another one.
+const buildPlatform = "linux/amd64"
+
 // platformArgs are the ARGs that a build has by itself.
 // https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
 func platformArgs(arch, target string) [][2]string {
@@ -78,8 +82,8 @@ func platformArgs(arch, target string) [][2]string {
 	if target == "" {
 		target = "default"
 	}
-	return [][2]string{{"BUILDPLATFORM", platform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""}, {"BUILDARCH", p[0]},
-		{"BUILDVARIANT", p[1]},
+	return [][2]string{{"BUILDPLATFORM", buildPlatform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""},
+		{"BUILDARCH", strings.TrimPrefix(buildPlatform, "linux/")}, {"BUILDVARIANT", ""},
 		{"TARGETPLATFORM", platform}, {"TARGETOS", "linux"}, {"TARGETOSVERSION", ""}, {"TARGETARCH", p[0]},
 		{"TARGETVARIANT", p[1]}, {"TARGETSTAGE", target}}
 }

@@ -176,6 +176,21 @@ func open(t *testing.T, data []byte) []byte {
 // runImage builds FROM an image of these layers, which a registry of its own has: the image's tree.
 func (b *builder) runImage(t *testing.T, layers [][]byte, answer func(http.ResponseWriter, []byte)) (
 	root, said string, err error) {
+	locked, host := serveImage(t, "linux/amd64", layers, answer)
+	blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM " + locked.Reference),
+		Lock: image.Lock{locked}})
+	if blend == nil {
+		t.Fatal(findings)
+	}
+	one := *b
+	one.registry = host
+	root, said, err = one.run(blend, t.TempDir(), "")
+	return filepath.Join(root, "var/lib/toaster-app/rootfs"), said, err
+}
+
+// serveImage starts a registry that has an image of these layers, and returns its HOST:PORT.
+func serveImage(t *testing.T, platform string, layers [][]byte, answer func(http.ResponseWriter, []byte)) (
+	locked image.Locked, host string) {
 	blobs := map[string][]byte{}
 	keep := func(data []byte) string {
 		digest := fmt.Sprintf("sha256:%x", sha256.Sum256(data))
@@ -184,7 +199,7 @@ func (b *builder) runImage(t *testing.T, layers [][]byte, answer func(http.Respo
 	}
 	config := `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]},"config":{}}`
 	list := make([]string, len(layers))
-	locked := image.Locked{Platform: "linux/amd64"}
+	locked.Platform = platform
 	for i, l := range layers {
 		locked.Layers = append(locked.Layers, image.Part{Digest: keep(l), Size: int64(len(l))})
 		list[i] = fmt.Sprintf(`{"mediaType":"application/vnd.oci.image.layer.v1.tar+gzip","digest":"%s","size":%d}`,
@@ -211,15 +226,7 @@ func (b *builder) runImage(t *testing.T, layers [][]byte, answer func(http.Respo
 		}
 	}))
 	t.Cleanup(server.Close)
-	host := server.Listener.Addr().String()
+	host = server.Listener.Addr().String()
 	locked.Reference, locked.Digest = host+"/x:1", manifest
-	blend, findings := dockerfile.Translate(dockerfile.Source{Dockerfile: []byte("FROM " + locked.Reference),
-		Lock: image.Lock{locked}})
-	if blend == nil {
-		t.Fatal(findings)
-	}
-	one := *b
-	one.registry = host
-	root, said, err = one.run(blend, t.TempDir(), "")
-	return filepath.Join(root, "var/lib/toaster-app/rootfs"), said, err
+	return locked, host
 }

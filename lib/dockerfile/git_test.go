@@ -16,8 +16,9 @@ func TestAddGit(t *testing.T) {
 		"https://example.org/a.git?branch=b&submodules=0": a + " refs/heads/b '' / '' '' ''",
 		"https://example.org/a.git?commit=abcd12&keep-git-dir=1&mtime=commit": a + " '' " +
 			"abcd12 / yes yes yes",
-		"https://example.org/a.git?keep-git-dir":                           a + " '' '' / yes yes ''",
-		"git://example.org/a#main":                                         "git_tree 1 git://example.org/a main '' / '' yes ''",
+		"https://example.org/a.git?keep-git-dir": a + " '' '' / yes yes ''",
+		"git://example.org/a#main": "git_tree 1 git://example.org/a " +
+			"main '' / '' yes ''",
 		"--keep-git-dir=true https://example.org/a.git":                    a + " '' '' / yes yes ''",
 		"--checksum=0123abc https://example.org/a.git#main":                a + " main 0123abc / '' yes ''",
 		"git@example.org:a/b.git#:in":                                      "no SSH keys",

@@ -78,7 +78,8 @@ func TestAddGit(t *testing.T) {
 		"time of commit":   {"@/main.git?mtime=commit /src", "file f 0644 0:0 two", "", ""},
 		"into a folder that is there": {"@/main.git /var/../src/\nADD @/sub.git /src", "s f 0644 0:0 sub,file f 0644 0:0 two",
 			"sub", ""},
-		"another checksum":      {"--checksum=" + commit("noted") + " @/main.git#light /src", "", "", "not " + commit("noted")},
+		"another checksum": {"--checksum=" + commit("noted") + " @/main.git#light /src", "", "",
+			"not " + commit("noted")},
 		"no such branch":        {"@/main.git#none /src", "", "", "it has no branch, tag or commit none"},
 		"no such commit":        {"@/main.git#" + strings.Repeat("0", 40) + " /src", "", "", "git: "},
 		"no such folder":        {"@/main.git#:none /src", "", "", "it has no folder none"},
@@ -118,7 +119,8 @@ func TestAddGit(t *testing.T) {
 			src := filepath.Join(root, "src")
 			if name == "with its history" {
 				run(t, "sh", "-ec", `test "$(git -c safe.directory='*' -C $0 status --porcelain)" = ""
-test "$(git -c safe.directory='*' -C $0 rev-parse HEAD)" = "$1"; test "$(git -C $0 -c safe.directory='*' remote get-url origin)" = "$2"
+test "$(git -c safe.directory='*' -C $0 rev-parse HEAD)" = "$1"
+test "$(git -C $0 -c safe.directory='*' remote get-url origin)" = "$2"
 test -z "$(find $0/.git ! -uid 0)"`, src, commit("main"), url+"/main.git")
 			}
 			if info, err := os.Stat(src + "/file"); name == "time of commit" && (err != nil || info.ModTime().Unix() != 1e9) {

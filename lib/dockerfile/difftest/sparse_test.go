@@ -113,11 +113,12 @@ func TestHostileHoles(t *testing.T) {
 	}
 	const wrong, large, many = "the map of the holes of /a is wrong", "more than 64 GiB", "more than 100000 holes"
 	for name, c := range map[string]struct{ layer, said string }{
-		"good":            {one("1024", "1\n512\n512\n"), ""},
-		"good, old":       {entry('S', 512, old("2000", "", "1000", "1000")) + data, ""},
-		"old, beyond":     {entry('S', 512, old("1777", "", "1000", "1000")) + data, wrong},
-		"old, overlaps":   {entry('S', 1024, old("4000", "", "0", "1000", "400", "1000")) + data + data, wrong},
-		"old, negative":   {entry('S', 512, old("2000", "", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\x00", "1000")), "negative"},
+		"good":          {one("1024", "1\n512\n512\n"), ""},
+		"good, old":     {entry('S', 512, old("2000", "", "1000", "1000")) + data, ""},
+		"old, beyond":   {entry('S', 512, old("1777", "", "1000", "1000")) + data, wrong},
+		"old, overlaps": {entry('S', 1024, old("4000", "", "0", "1000", "400", "1000")) + data + data, wrong},
+		"old, negative": {entry('S', 512, old("2000", "", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xfe\x00", "1000")),
+			"negative"},
 		"old, exabyte":    {entry('S', 0, old("\x80\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x00", "")), "too large"},
 		"old, terabyte":   {entry('S', 0, old("\x80\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00", "")), large},
 		"old, too short":  {entry('S', 0, old("2000", "", "1000", "1000")), wrong},

@@ -21,6 +21,7 @@ import (
 //	=== name
 //	# why it is there
 //	buildkit: what BuildKit does that buildah 1.28 does not; then "have" lines say what must be in the tree
+//	config: why buildah's configuration is another one
 //	arg: K=V
 //	have: PATH KIND MODE OWNER [CONTENT]
 //	gone: PATH
@@ -38,6 +39,7 @@ import (
 type testCase struct {
 	file, name string
 	buildkit   string   // buildah is not asked
+	config     string   // why buildah's configuration is another one
 	have, gone []string // with buildkit
 	refused    bool     // with buildkit
 	args       []string
@@ -81,6 +83,8 @@ func parseCase(t *testing.T, name, text string) testCase {
 		switch key {
 		case "buildkit":
 			c.buildkit = value
+		case "config":
+			c.config = value
 		case "arg":
 			c.args = append(c.args, value)
 		case "have":

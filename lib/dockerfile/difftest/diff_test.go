@@ -61,8 +61,8 @@ func TestSame(t *testing.T) {
 				t.Errorf("%s: buildah builds it, we refuse it\n%s", c.file, said)
 			default:
 				compare(t, c, want, got)
-				for _, line := range configDifferences(config, wantConfig) {
-					t.Errorf("%s: the configuration differs: %s", c.file, line)
+				if list := configDifferences(config, wantConfig); (len(list) > 0) != (c.config != "") {
+					t.Errorf("%s: the configuration differs: %q", c.file, list)
 				}
 			}
 		})

@@ -18,7 +18,7 @@ import (
 func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
 	return func(src engine.Source) ([]byte, error) {
 		s := jobs.New(jobs.Service{
-			Targets: targets(cfg), Version: Version,
+			Targets: targets(cfg), Version: Version, Plain: cfg.Registry.Plain,
 			Limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg)},
 		})
 		return s.Make(src)

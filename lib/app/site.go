@@ -40,7 +40,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 			},
 			Keep: cfg.Local.Keep,
 		},
-		Version: Version, Host: Host(cfg), DiskSpace: func() error { return DiskSpace(cfg) },
+		Plain: cfg.Registry.Plain, Version: Version, Host: Host(cfg), DiskSpace: func() error { return DiskSpace(cfg) },
 		Seals: func() (engine.Sealer, error) { return cfg.Seals(sealPurpose) },
 	}
 	service.Engine, service.Lends = local.New(db, cfg.Paths.Builds), true

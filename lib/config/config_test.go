@@ -121,6 +121,10 @@ func TestMistakesAreNamedWithFileLineAndKey(t *testing.T) {
 		"[registry]\nmirrors = { \"docker.io\" = [] }\n":                      ":2: registry.mirrors: must be",
 		"[registry]\nmirrors = [\"mirror.example.org\"]\n":                    ":2: registry.mirrors: ",
 		"[registry]\n[registry.mirrors]\n\"docker.io\" = [\"https://a.b\"]\n": ":3: registry.mirrors: must be",
+		"[registry]\nplain = { \"corp/base:1\" = \"debian\" }\n":              ":2: registry.plain: must be a table",
+		"[registry]\nplain = { \"corp/base\" = \"ubuntu\" }\n":                ":2: registry.plain: must be a table",
+		"[registry]\nplain = { \"https://a.b/c\" = \"debian\" }\n":            ":2: registry.plain: must be a table",
+		"[registry]\nplain = [\"corp/base\"]\n":                               ":2: registry.plain: ",
 		"[registry]\nmax_bytes = \"1 KiB\"\n":                                 ":2: registry.max_bytes: must be at least",
 		"[registry]\nlookup_timeout = \"1s\"\n": ":2: registry.lookup_timeout: must not be " +
 			"shorter",

@@ -13,6 +13,7 @@ type Registry struct {
 	Mirrors  map[string][]string // of a registry: HOST[:PORT][/PATH], asked before it, in this order
 	Allow    []string            // HOST or HOST/PATH of images that may be used; empty: all
 	Insecure []string            // HOST:PORT that may be asked without encryption, and have a private address
+	Plain    map[string]string   // images that are plain "debian" or "devuan": their names without a tag
 	MaxBytes Size                `toml:"max_bytes"` // of an image's layers together, as they are fetched; 0: any number
 
 	ConnectTimeout duration `toml:"connect_timeout"` // until it is connected
@@ -20,7 +21,8 @@ type Registry struct {
 }
 
 func defaultRegistry() Registry {
-	return Registry{Mirrors: map[string][]string{}, Allow: []string{}, Insecure: []string{}, MaxBytes: 10 << 30,
+	return Registry{Mirrors: map[string][]string{}, Allow: []string{}, Insecure: []string{},
+		Plain: map[string]string{}, MaxBytes: 10 << 30,
 		ConnectTimeout: duration{2 * time.Second}, LookupTimeout: duration{8 * time.Second}}
 }
 
@@ -38,12 +40,18 @@ func (c *Config) registryRules() []rule {
 	for host, list := range r.Mirrors {
 		mirrors = mirrors && isHost(host) && len(list) > 0 && allOf(list, isPlace)
 	}
+	plain := true
+	for name, distribution := range r.Plain {
+		plain = plain && isImage(name) && (distribution == "debian" || distribution == "devuan")
+	}
 	return []rule{
 		{mirrors, "registry.mirrors",
 			`must be a table of lists such as { "docker.io" = ["mirror.example.org"] }, without https://`},
 		{allOf(r.Allow, isPlace), "registry.allow", `must be a list such as ["docker.io/library", "ghcr.io"]`},
 		{allOf(r.Insecure, func(s string) bool { return strings.Contains(s, ":") && isHost(s) }), "registry.insecure",
 			`must be a list of hosts with ports, such as ["registry.example.org:5000"]`},
+		{plain, "registry.plain",
+			`must be a table such as { "registry.example.org/base/debian" = "debian" }, of images without a tag`},
 		{r.MaxBytes == 0 || r.MaxBytes >= 1<<20, "registry.max_bytes", `must be at least "1 MiB", or "0" for unlimited`},
 		{r.ConnectTimeout.Duration >= 100*time.Millisecond, "registry.connect_timeout", "must be at least 100ms"},
 		{r.LookupTimeout.Duration >= r.ConnectTimeout.Duration, "registry.lookup_timeout",
@@ -55,6 +63,11 @@ func (c *Config) registryRules() []rule {
 func isPlace(s string) bool {
 	host, path, found := strings.Cut(s, "/")
 	return isHost(host) && (!found || path != "" && allOf(strings.Split(path, "/"), isPathPart))
+}
+
+// isImage tells whether s is the name of an image, without a tag.
+func isImage(s string) bool {
+	return len(s) < 256 && allOf(strings.Split(s, "/"), isPathPart) || isPlace(s) && strings.Contains(s, "/")
 }
 
 // isPathPart tells whether s is a part of an image's path.

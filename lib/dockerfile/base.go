@@ -60,7 +60,7 @@ func distributionOf(codename, otherwise string) string {
 }
 
 func (t *translator) checkImage(s *stage) {
-	i := parseImage(s.image)
+	i := t.source.parseImage(s.image)
 	d, c := i.distribution(), i.codename()
 	switch {
 	case d == "" && i.registry == "localhost":
@@ -109,25 +109,6 @@ func (t *translator) checkRelease(s *stage, distribution, codename string) {
 
 func (t *translator) warnIn(s *stage, rule string, message, advice i18n.Key, args ...any) {
 	t.warn(s.in.Location, Warning, rule, message, advice, args...)
-}
-
-// checkPlatform refuses FROM --platform of another architecture than the target's.
-func (t *translator) checkPlatform(s *stage) {
-	if s.in.Platform == "" {
-		return
-	}
-	r, err := t.replace(t.lex, s.in.Platform, &t.globals)
-	t.lintPlatform(s, r)
-	if err != nil || r.Result == "" {
-		t.failIn(s, s.in.Location, "Syntax", "FROM --platform=%s is empty after its variables are replaced.",
-			"Remove the flag.", s.in.Platform)
-		return
-	}
-	target, _ := t.globals.Get("TARGETPLATFORM")
-	if !samePlatform(r.Result, target) {
-		t.failIn(s, s.in.Location, "FromPlatform", "The stage is for %s, the target for %s.",
-			"Choose a target of that architecture, or remove --platform.", r.Result, target)
-	}
 }
 
 // platformForm is OS/ARCHITECTURE[/VARIANT], or one of them alone.

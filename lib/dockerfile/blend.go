@@ -26,6 +26,8 @@ var (
 	layZsh string
 	//go:embed zsh/add.zsh
 	addZsh string
+	//go:embed zsh/git.zsh
+	gitZsh string
 	//go:embed zsh/image.zsh
 	imageZsh string
 	//go:embed zsh/grow.zsh
@@ -133,7 +135,7 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		secretZsh, copyZsh, layZsh, addZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
+		secretZsh, copyZsh, layZsh, addZsh, gitZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

@@ -161,9 +161,10 @@ func (t *translator) fail(loc []parser.Range, rule string, message, advice i18n.
 	t.failIn(nil, loc, rule, message, advice, args...)
 }
 
-// failIn reports an error in a stage. Where the stage is not built, it is only a warning.
+// failIn reports an error in a stage. Where the stage is not built, it is only a warning; where the values of variables
+// are not known yet, it is none.
 func (t *translator) failIn(s *stage, loc []parser.Range, rule string, message, advice i18n.Key, args ...any) {
-	if t.spent < enough { // else it was given up, which has been said
+	if t.spent < enough && (s == nil || !s.env.missed) { // else it was given up, which has been said
 		f := finding(rule, Error, message, advice, args...)
 		f.stage = s
 		t.at(loc, f)

@@ -51,7 +51,7 @@ func TestFindings(t *testing.T) {
 		{"FROM devuan/devuan:daedalus\nCOPY --from=No! /x /x\nCMD [\"x\"]", "2 CopyFromImage error"},
 		{"FROM devuan/devuan:daedalus\nCOPY --from=9 /x /x\nCMD [\"x\"]", "2 CopyFromStage error"},
 		{"FROM devuan/devuan:daedalus\nCOPY --from=$x /x /x\nCMD [\"x\"]", "2 CopyFromVariable error"},
-		{"FROM devuan/devuan:daedalus\nADD https://x.org/a.git /x\nCMD [\"x\"]", "2 AddGit error"},
+		{"FROM devuan/devuan:daedalus\nADD git@x.org:a.git /x\nCMD [\"x\"]", "2 AddGit error"},
 		{"FROM devuan/devuan:daedalus\nRUN --network=host x\nCMD [\"x\"]", "2 RunNetwork error"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=secret,id=x x\nCMD [\"x\"]", "2 SecretOptional note"},
 		{"FROM devuan/devuan:daedalus\nRUN --mount=type=ssh,required x\nCMD [\"x\"]", "2 SecretNeeded note"},
@@ -229,7 +229,7 @@ func TestEveryInstructionIsDescribed(t *testing.T) {
 
 // TestReleaseOfADockerfileThatSkipsAnInstructionsChecks: such a comment ended the request.
 func TestReleaseOfADockerfileThatSkipsAnInstructionsChecks(t *testing.T) {
-	if d, c := Release([]byte("FROM debian:bookworm\n# check=skip=LegacyKeyValueFormat\nENV a b\n")); d != "debian" ||
+	if d, c := Release(Source{Dockerfile: []byte("FROM debian:bookworm\n# check=skip=LegacyKeyValueFormat\nENV a b\n")}); d != "debian" ||
 		c != "bookworm" {
 		t.Error(d, c)
 	}
@@ -249,12 +249,12 @@ func TestRelease(t *testing.T) {
 		"debian:experimental": "debian sid", "debian:rc-buggy-20240101": "debian sid", "$X": "debian buster",
 		"b": "debian bullseye", "scratch": " ",
 	} {
-		d, c := Release([]byte("ARG X=debian:buster\nFROM debian:bullseye AS b\nFROM " + from + "\nRUN x\n"))
+		d, c := Release(Source{Dockerfile: []byte("ARG X=debian:buster\nFROM debian:bullseye AS b\nFROM " + from + "\nRUN x\n")})
 		if got := d + " " + c; got != want {
 			t.Errorf("%s: %q, want %q", from, got, want)
 		}
 	}
-	if d, c := Release([]byte("not a Dockerfile")); d != "" || c != "" {
+	if d, c := Release(Source{Dockerfile: []byte("not a Dockerfile")}); d != "" || c != "" {
 		t.Error(d, c)
 	}
 }

@@ -24,7 +24,7 @@ type copying struct {
 	checksum      string
 	link, parents bool
 	add           bool
-	unpack        *bool
+	unpack, keep  *bool
 	exclude       []string
 	from          *stage
 	hasFrom       bool
@@ -91,7 +91,7 @@ func (c copying) check() (mode string, message i18n.Text, advice i18n.Key) {
 			c.chown), "Write --chown=user:group, by names or numbers."
 	case c.link && !chownNumbers().MatchString(c.chown):
 		return "", i18n.T("--chown with names cannot be used with --link."), "Use numbers, or remove --link."
-	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0])):
+	case c.checksum != "" && (len(c.SourcePaths) != 1 || !isURL(c.SourcePaths[0]) && !isGit(c.SourcePaths[0])):
 		return "", i18n.T("--checksum needs a single source that is a URL."),
 			"Remove --checksum, or use a separate ADD for each URL."
 	}
@@ -100,7 +100,6 @@ func (c copying) check() (mode string, message i18n.Text, advice i18n.Key) {
 
 var (
 	chownForm    = lazy(`^[^:\n]*(:[^:\n]*)?$`)
-	scpForm      = lazy(`^[A-Za-z0-9_.-]+@[A-Za-z0-9_.-]+:.`)
 	chownNumbers = lazy(`^((root|[0-9]+)(:(root|[0-9]*))?)?$`)
 	symbolicMode = lazy(`^[ugoa]*([-+=]([rwxXst]*|[ugo]))+(,[ugoa]*([-+=]([rwxXst]*|[ugo]))+)*$`)
 )
@@ -128,33 +127,6 @@ func isURL(src string) bool {
 	return strings.HasPrefix(src, "http://") || strings.HasPrefix(src, "https://")
 }
 
-// isGit tells the sources that BuildKit would clone:
-// https://docs.docker.com/reference/dockerfile/#adding-files-from-a-git-repository
-func isGit(src string) bool {
-	if isURL(src) {
-		u, err := url.Parse(src)
-		return err == nil && strings.HasSuffix(u.Path, ".git")
-	}
-	return strings.HasPrefix(src, "git://") || strings.HasPrefix(src, "ssh://") || scpForm().MatchString(src)
-}
-
-// gitAdvice is what to write instead of ADD REPOSITORY#REF:FOLDER DESTINATION.
-func gitAdvice(src, dest string) i18n.Text {
-	repository, fragment, _ := strings.Cut(src, "#")
-	ref, folder, _ := strings.Cut(fragment, ":")
-	command := "git clone " + repository + " " + dest
-	if ref != "" {
-		command += " && git -C " + dest + " checkout " + ref
-	}
-	advice := i18n.T("Install git with apt-get, and write RUN %s instead. Or add the checkout to the build context, and "+
-		"COPY it.",
-		command)
-	if folder != "" {
-		advice = i18n.T("%s Only its folder %s is used.", advice, folder)
-	}
-	return advice
-}
-
 // source1 translates one source.
 func (t *translator) source1(s *stage, c copying, src string) {
 	switch {
@@ -163,7 +135,7 @@ func (t *translator) source1(s *stage, c copying, src string) {
 			t.failIn(s, c.loc, "Syntax", "COPY cannot fetch a Git repository.", "Use ADD with the archive of the commit.")
 			return
 		}
-		t.failIn(s, c.loc, "AddGit", "ADD does not support Git repositories here.", "%s", gitAdvice(src, c.DestPath))
+		t.addGit(s, c, src)
 	case isURL(src):
 		t.fetch(s, c, src)
 	case c.from != nil:

@@ -94,7 +94,7 @@ func try(t *testing.T, text []byte) (r result) {
 	}()
 	r.reasons = map[string]bool{}
 	d, refused := read(text)
-	_, codename := dockerfile.Release(text)
+	_, codename := dockerfile.Release(dockerfile.Source{Dockerfile: text})
 	s := dockerfile.Source{Dockerfile: text, Arch: "amd64", Codename: codename}
 	var err error
 	if s.Context, err = dockerfile.ReadContext(d.context(t), dockerfile.Limits{}); err != nil {

@@ -21,8 +21,10 @@ type Source struct {
 	Arch     string
 	Cancel   <-chan struct{} // closed: nobody waits for it any more, and it is refused; nil: never
 	Codename string          // the target's release, e.g. daedalus; "" is unknown and gives no mismatch finding
-	Lock     images.Lock     // what the images of registries are; without one that is named, nothing is known of it
-	Form     Form            // what is asked for, where the base allows more than one
+	// names of images, without a tag, that are plain "debian" or "devuan" as well
+	Plain map[string]string
+	Lock  images.Lock // what the images of registries are; without one that is named, nothing is known of it
+	Form  Form        // what is asked for, where the base allows more than one
 }
 
 // Level says what a finding means for a build.

@@ -204,7 +204,7 @@ func TestBounded(t *testing.T) {
 			s := Source{Dockerfile: []byte(h.text), Context: h.context(t), BuildArgs: h.args}
 			before := used()
 			b, findings, spent := translate(s, true)
-			Release(s.Dockerfile)
+			Release(s)
 			Highlight(s.Dockerfile)
 			took := used() - before
 			t.Logf("%v of %v, %d of %d, %d findings", took.Round(time.Millisecond), ordinary().Round(time.Millisecond), spent,

@@ -66,17 +66,13 @@ func (t *translator) fetched() []*stage {
 
 // wanted is the image of a stage for its platform.
 func (t *translator) wanted(s *stage) images.Want {
-	platform := Platform(t.source.Arch)
-	if r, err := t.replace(t.lex, s.in.Platform, &t.globals); err == nil && r.Result != "" {
-		platform = normalPlatform(r.Result)
-	}
-	return images.Want{Reference: s.image, Platform: platform}
+	return images.Want{Reference: s.image, Platform: t.platformOf(s)}
 }
 
 // isForeign tells whether an image is to be fetched: toaster makes plain Devuan and Debian itself, and nobody else has
 // what is only on a person's computer.
-func isForeign(name string) bool {
-	i := parseImage(name)
+func (s Source) isForeign(name string) bool {
+	i := s.parseImage(name)
 	return i.distribution() == "" && i.registry != "localhost"
 }
 
@@ -86,7 +82,7 @@ func (t *translator) otherRelease(s *stage) bool {
 	if s.base != nil || s.scratch {
 		return false
 	}
-	is, target := parseImage(s.image).codename(), t.source.Codename
+	is, target := t.source.parseImage(s.image).codename(), t.source.Codename
 	if target == "" {
 		_, target = t.releaseOfLast()
 	}
@@ -102,7 +98,7 @@ func (t *translator) imageStage(name string, loc []parser.Range) *stage {
 	}
 	s := &stage{in: instructions.Stage{Name: name, BaseName: name, Location: loc}, index: 1000 + len(t.extra),
 		image: name, scratch: name == "scratch", body: text{budget: t.budget}}
-	s.foreign = !s.scratch && isForeign(name)
+	s.foreign = !s.scratch && t.source.isForeign(name)
 	t.extra = append(t.extra, s)
 	return s
 }
@@ -130,7 +126,8 @@ func fetchName(l *images.Locked) string {
 
 // beginImage gives a stage what its image says.
 func (t *translator) beginImage(s *stage) {
-	if l := t.locked(s); l != nil {
+	l := t.locked(s)
+	if l != nil {
 		s.config = config{Config: l.Config}.clone()
 		s.config.OS, s.config.Architecture, s.config.Variant, s.config.OnBuild = "", "", "", nil // see triggers
 	}
@@ -144,12 +141,13 @@ func (t *translator) beginImage(s *stage) {
 		s.env.set("PATH", defaultPath)
 		c.Env = append(c.Env, "PATH="+defaultPath)
 	}
-	s.workdirSet = c.WorkingDir != ""
+	s.workdirSet = c.WorkingDir != "" || l == nil
 	c.WorkingDir = path.Join("/", c.WorkingDir)
 	if !validSignal(c.StopSignal) {
 		c.StopSignal = ""
 	}
 	c.runs = len(c.argv()) > 0 && !isShell(c.argv())
+	s.env.open = l == nil
 }
 
 // triggers are the ONBUILD instructions of what a stage is based on.

@@ -1,9 +1,12 @@
 package dockerfile
 
 import (
+	"archive/tar"
 	"fmt"
 	"strings"
 	"testing"
+
+	images "toaster.do/lib/image"
 )
 
 func TestImagesOfRegistries(t *testing.T) {
@@ -54,5 +57,49 @@ func TestImagesOfRegistries(t *testing.T) {
 	}
 	if arch, ok := Arch("linux/sparc"); ok {
 		t.Error(arch)
+	}
+}
+
+// TestVariablesOfAnImage: what an image may set is no error before it is looked up, and is used then.
+func TestVariablesOfAnImage(t *testing.T) {
+	const text = "FROM a:b AS one\nVOLUME $DATA\nEXPOSE $PORT/tcp ${PORT}\nUSER $WHO\nWORKDIR $HOME_DIR\nCOPY ${FILE:?none} " +
+		"$DEST\nCOPY $FILE.d/x $DEST\nSTOPSIGNAL $SIG\nLABEL a=$X\nENV A=$B\nENV B=${A}\nADD --chown=$WHO $FILE /\n" +
+		"RUN --mount=type=bind,target=$DATA x\nFROM one AS two\nRUN x\nFROM two\nVOLUME $DATA\nARG C=$B\nVOLUME $A $C\n"
+	context, err := ReadContext(tarOf(tar.Header{Name: "file"}), generous)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		text string
+		env  []string // nil: it has not been looked up
+		want string
+	}{
+		"unknown": {text, nil, ""},
+		"known": {text, []string{"B=/b", "DATA=/d", "PORT=80",
+			"WHO=me", "HOME_DIR=/h", "FILE=file", "DEST=/x", "SIG=TERM"}, "7 MissingSource"},
+		"without": {text, []string{"A=1"},
+			"2 Syntax, 3 Syntax, 6 Syntax, 7 MissingSource, 8 Syntax, 13 Syntax, 17 Syntax, 19 Syntax"},
+		"own mistake": {"FROM a:b\nARG V=\nVOLUME $V", nil, "3 Syntax"},
+		"own syntax":  {"FROM a:b\nENV V=${", nil, "2 Syntax"},
+		"plain":       {"FROM debian:12\nVOLUME $DATA", nil, "2 Syntax"},
+		"other":       {"FROM a:b\nRUN x\nFROM debian:12\nVOLUME $DATA", nil, "4 Syntax"},
+	} {
+		s := Source{Dockerfile: []byte(c.text), Context: context}
+		if c.env != nil {
+			s.Lock = images.Lock{{Reference: "a:b", Platform: "linux/amd64", Config: images.Config{Env: c.env}}}
+		}
+		_, findings := Steps(s)
+		var got []string
+		for _, f := range findings {
+			if f.Level == Error {
+				got = append(got, fmt.Sprint(f.Line, " ", f.Rule))
+			}
+			if c.env == nil && name == "unknown" && f.Level == Warning {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
+		if all := strings.Join(got, ", "); all != c.want {
+			t.Errorf("%s: %s\nnot %s\n%v", name, all, c.want, findings)
+		}
 	}
 }

@@ -104,7 +104,7 @@ func (t *translator) lintPlatform(s *stage, r expansion) {
 // lintUnset reports variables that nothing has set.
 func (t *translator) lintUnset(s *stage, c command, unmatched map[string]struct{}, lint *linter.Linter) {
 	for _, name := range sortedKeys(unmatched) {
-		if s.args[name] || name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE" {
+		if s.args[name] || s.env.open || name == "BUILDKIT_SBOM_SCAN_CONTEXT" || name == "BUILDKIT_SBOM_SCAN_STAGE" {
 			continue
 		}
 		near := ""

@@ -27,7 +27,7 @@ func (t *translator) lintRun(s *stage, c command, in *instructions.RunCommand) {
 	}
 	t.lintLost(c, text)
 	t.lintHeredocs(c, in)
-	if !strings.Contains(text, "://") || asksArch().MatchString(text) {
+	if !strings.Contains(text, "://") || t.otherPlatform(s) || asksArch().MatchString(text) {
 		return
 	}
 	urls := downloads().FindAllString(text, -1)
@@ -50,7 +50,7 @@ func (t *translator) targetIsDevuan() bool {
 
 func (t *translator) releaseOfLast() (distribution, codename string) {
 	base, _ := t.stages[len(t.stages)-1].baseImage()
-	i := parseImage(base)
+	i := t.source.parseImage(base)
 	return i.distribution(), i.codename()
 }
 
@@ -161,6 +161,7 @@ func (t *translator) lintCommand(s *stage) {
 		loc = s.entrypoint.loc
 	}
 	switch {
+	case s.env.open && !s.config.runs: // the image may have a command
 	case (!s.config.runs || len(argv) == 0) && len(t.source.Environment) > 0:
 		t.warn(s.in.Location, Warning, "EnvironmentUnused",
 			"There is a runtime environment, but no CMD or ENTRYPOINT that uses it.", "Set the application as CMD.")

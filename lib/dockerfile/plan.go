@@ -86,7 +86,7 @@ func (t *translator) plan(p *parsed) {
 		s.inTree = true
 	}
 	for _, s := range slices.Concat(t.stages, t.extra) {
-		s.foreign = s.foreign || !s.inTree && t.otherRelease(s)
+		s.foreign = s.foreign || !s.inTree && s.base == nil && !s.scratch && (t.otherRelease(s) || t.otherPlatform(s))
 	}
 	t.need(last)
 }
@@ -132,7 +132,7 @@ func (t *translator) fromOf(s *stage, byName map[string]*stage) {
 		t.fail(s.in.Location, "Syntax", "FROM %s: invalid image name.", "%s", show(base), advice)
 		s.image = ""
 	default:
-		s.foreign = isForeign(base)
+		s.foreign = t.source.isForeign(base)
 	}
 }
 

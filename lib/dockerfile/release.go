@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -27,7 +28,23 @@ var debianOf = map[string]string{"jessie": "jessie", "ascii": "stretch", "beowul
 	"daedalus": "bookworm", "excalibur": "trixie", "freia": "forky", "ceres": "sid"}
 
 // image is a reference to an image, in parts.
-type image struct{ registry, name, tag, digest string }
+type image struct {
+	registry, name, tag, digest string
+	plain                       string // the distribution that the site says it is
+}
+
+// parseImage also looks whether the site knows an image as a plain one.
+func (s Source) parseImage(ref string) image {
+	i := parseImage(ref)
+	hosts := []string{i.registry + "/"}
+	if i.registry == "" || i.registry == "docker.io" {
+		hosts = []string{"", "docker.io/"}
+	}
+	for _, host := range hosts {
+		i.plain = cmp.Or(i.plain, s.Plain[host+i.name], s.Plain[host+"library/"+i.name])
+	}
+	return i
+}
 
 // parseImage splits a reference such as docker.io/library/debian:bookworm-slim@sha256:….
 func parseImage(ref string) (i image) {
@@ -48,6 +65,9 @@ var dockerArchitectures = strings.Fields("amd64 arm32v5 arm32v6 arm32v7 arm64v8 
 
 // distribution returns "devuan" or "debian" when the image is a plain base of theirs, else "".
 func (i image) distribution() string {
+	if i.plain != "" {
+		return i.plain
+	}
 	if i.registry != "" && i.registry != "docker.io" && i.registry != "index.docker.io" &&
 		i.registry != "registry.hub.docker.com" && i.registry != "git.devuan.dev" && i.registry != "git.devuan.org" &&
 		i.registry != "public.ecr.aws" && i.registry != "mirror.gcr.io" && i.registry != "quay.io" &&
@@ -88,12 +108,12 @@ func (i image) codename() string {
 
 // Release tells what the last stage is based on, from its FROM and the defaults of the ARGs before it:
 // "devuan" and "daedalus", say. Both are empty when the base is no plain Devuan or Debian image.
-func Release(dockerfile []byte) (distribution, codename string) {
-	p := parse(dockerfile, linter.New(&linter.Config{}), &report{})
+func Release(s Source) (distribution, codename string) {
+	p := parse(s.Dockerfile, linter.New(&linter.Config{}), &report{})
 	if p == nil {
 		return "", ""
 	}
 	base := p.baseOfLast()
-	i := parseImage(base)
+	i := s.parseImage(base)
 	return i.distribution(), i.codename()
 }

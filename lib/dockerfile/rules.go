@@ -71,7 +71,7 @@ var ourRules = []Rule{
 	{"CopyFromStage", Error, "COPY --from refers to a later stage, or to none.", "Move the other stage before this one.",
 		""},
 	{"CopyFromVariable", Error, "COPY --from contains a variable.", "Define a stage with FROM and the variable.", ""},
-	{"AddGit", Error, "ADD of a Git repository.", "RUN git clone, or ADD an archive from GitLab or GitHub.", ""},
+	{"AddGit", Error, "ADD of a Git repository that can't be fetched.", "Use the https:// address of the repository.", ""},
 	{"EmptyRun", Error, "RUN without a command.", "Remove it.", ""},
 	{"RunNetwork", Error, "RUN --network=host is not allowed.", "Remove the flag.", ""},
 	{"RunSecurity", Error, "RUN --security=insecure is not allowed.", "Do this when the image is running.", ""},

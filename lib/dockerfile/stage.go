@@ -106,6 +106,7 @@ func (t *translator) step(s *stage, loc []parser.Range, text string) {
 
 func (t *translator) command(s *stage, c command) {
 	t.here = c.Location()
+	defer func() { s.env.missed = false }()
 	if !t.spend(10) {
 		return
 	}
@@ -129,7 +130,7 @@ func (t *translator) command(s *stage, c command) {
 			exclude: in.ExcludePatterns, from: c.from, hasFrom: in.From != "", loc: loc, lint: lint})
 	case *instructions.AddCommand:
 		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "ADD", chown: in.Chown, chmod: in.Chmod, link: in.Link,
-			exclude: in.ExcludePatterns, checksum: in.Checksum, unpack: in.Unpack, add: true, loc: loc, lint: lint})
+			exclude: in.ExcludePatterns, checksum: in.Checksum, unpack: in.Unpack, keep: in.KeepGitDir, add: true, loc: loc, lint: lint})
 	case *instructions.WorkdirCommand:
 		t.workdir(s, in, lint)
 	default:
@@ -174,6 +175,10 @@ func (t *translator) env(s *stage, in *instructions.EnvCommand, lint *linter.Lin
 				"are replaced.", "Correct the name.")
 			continue
 		}
+		if s.env.missed {
+			s.env.remove(kv.Key)
+			continue
+		}
 		s.set(kv.Key, kv.Value)
 		if s.fixed[kv.Key] || kv.Key == "PATH" {
 			s.config.setEnv(kv.Key, kv.Value)
@@ -190,7 +195,7 @@ func (t *translator) arg(s *stage, in *instructions.ArgCommand, lint *linter.Lin
 			return
 		}
 		lintSecret("ARG", a.Key, in.Location(), lint)
-		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] {
+		if v, ok := t.argValue(s, a, in, lint); ok && !s.fixed[a.Key] && !s.env.missed {
 			s.set(a.Key, v)
 		}
 		s.args[a.Key] = true

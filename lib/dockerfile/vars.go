@@ -1,6 +1,7 @@
 package dockerfile
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,9 +15,15 @@ const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bi
 type env struct {
 	keys   []string
 	values map[string]string
+	open   bool // an image that has not been looked up may set more
+	missed bool // one of those was asked for
 }
 
-func (e *env) Get(key string) (string, bool) { v, ok := e.values[key]; return v, ok }
+func (e *env) Get(key string) (string, bool) {
+	v, ok := e.values[key]
+	e.missed = e.missed || e.open && !ok
+	return v, ok
+}
 
 func (e *env) set(key, value string) {
 	if e.values == nil {
@@ -28,8 +35,13 @@ func (e *env) set(key, value string) {
 	e.values[key] = value
 }
 
+func (e *env) remove(key string) {
+	delete(e.values, key)
+	e.keys = slices.DeleteFunc(e.keys, func(k string) bool { return k == key })
+}
+
 func (e *env) clone() env {
-	c := env{}
+	c := env{open: e.open}
 	for _, k := range e.keys {
 		c.set(k, e.values[k])
 	}
@@ -59,6 +71,10 @@ func partsOf(arch string) (parts [2]string, platform string) {
 	return parts, platform
 }
 
+// buildPlatform is what builds run on, as far as a translation can know that, which is the same everywhere. A build
+// argument says another one.
+const buildPlatform = "linux/amd64"
+
 // platformArgs are the ARGs that a build has by itself.
 // https://docs.docker.com/reference/dockerfile/#automatic-platform-args-in-the-global-scope
 func platformArgs(arch, target string) [][2]string {
@@ -66,8 +82,8 @@ func platformArgs(arch, target string) [][2]string {
 	if target == "" {
 		target = "default"
 	}
-	return [][2]string{{"BUILDPLATFORM", platform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""}, {"BUILDARCH", p[0]},
-		{"BUILDVARIANT", p[1]},
+	return [][2]string{{"BUILDPLATFORM", buildPlatform}, {"BUILDOS", "linux"}, {"BUILDOSVERSION", ""},
+		{"BUILDARCH", strings.TrimPrefix(buildPlatform, "linux/")}, {"BUILDVARIANT", ""},
 		{"TARGETPLATFORM", platform}, {"TARGETOS", "linux"}, {"TARGETOSVERSION", ""}, {"TARGETARCH", p[0]},
 		{"TARGETVARIANT", p[1]}, {"TARGETSTAGE", target}}
 }

@@ -228,6 +228,29 @@ func TestAJobWithoutImagesAsksNobody(t *testing.T) {
 	}
 }
 
+// TestPlainBasesThatTheSiteNames: they need no registry, suggest their target, and are in the script of each program.
+func TestPlainBasesThatTheSiteNames(t *testing.T) {
+	h := newFixture(t)
+	h.Images, h.Plain = nil, map[string]string{"registry.example.org/base": "debian"} // asking would panic
+	job, err := h.Add(t.Context(), h.ann, text("FROM registry.example.org/base:12\nRUN true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev, err := h.Source(t.Context(), h.ann.ID, job.ID, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := h.Make(sourceOf(job, rev))
+	if err != nil || string(script) != h.fake.jobs[job.EngineName].script ||
+		strings.Contains(string(script), "\nunknown_image registry") {
+		t.Error("another script", err)
+	}
+	c, err := h.Check(t.Context(), nil, Submission{Dockerfile: []byte("FROM registry.example.org/base:12\n")})
+	if err != nil || c.Distribution != "debian" || c.Codename != "bookworm" || c.Target == "" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 func TestTheMakerOfScriptsGetsTheLock(t *testing.T) {
 	h := withImages(t, registries{"golang:1.22": "1", "alpine": "2"})
 	job, err := h.Add(t.Context(), h.ann, text(twoStages))

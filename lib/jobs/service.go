@@ -60,6 +60,7 @@ type Service struct {
 	Limits    Limits
 	Version   string                        // toaster's, for provenance.json
 	Images    Registries                    // where there are any: else images can't be looked up
+	Plain     map[string]string             // names of images that are plain ones as well: see dockerfile.Source
 	Host      string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
 	Lends     bool                          // builds get the images of other builds
 	made      *handover                     // the script of the revision that is being stored

@@ -92,7 +92,7 @@ func (s *Service) Suggest(text []byte) string {
 	if err != nil {
 		return ""
 	}
-	if suits := targets.For(dockerfile.Release(text)); len(suits) > 0 {
+	if suits := targets.For(dockerfile.Release(dockerfile.Source{Dockerfile: text, Plain: s.Plain})); len(suits) > 0 {
 		return suits[0].Name
 	}
 	return ""
@@ -110,7 +110,7 @@ func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) 
 	if err != nil {
 		return nil, err
 	}
-	c.Distribution, c.Codename = dockerfile.Release(sub.Dockerfile)
+	c.Distribution, c.Codename = dockerfile.Release(dockerfile.Source{Dockerfile: sub.Dockerfile, Plain: s.Plain})
 	c.Findings, c.Steps, c.Secrets = w.findings, w.steps, w.secrets
 	var rejected []*apperr.Error
 	for _, f := range wrong {
@@ -180,7 +180,8 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 		bad("target", err)
 	}
 	noText := bad("dockerfile", s.checkDockerfile(sub.Dockerfile))
-	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename}
+	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename,
+		Plain: s.Plain}
 	noContext, archive := false, &dockerfile.Context{}
 	if sub.Context != nil {
 		src.Context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context)
@@ -261,7 +262,7 @@ func unbuildable(findings []dockerfile.Finding) *apperr.Error {
 
 // source turns a submission's files into the translator's input, within the limits.
 func (s *Service) source(sub Submission) (dockerfile.Source, error) {
-	var src dockerfile.Source
+	src := dockerfile.Source{Plain: s.Plain}
 	if err := s.checkDockerfile(sub.Dockerfile); err != nil {
 		return src, err
 	}

@@ -60,6 +60,14 @@ func TestLock(t *testing.T) {
 	if a := ctl(t, text, "lint", "--config", config, "--build-arg", "V=1", "-").exits(0); strings.Contains(a.out, "NotLocked") {
 		t.Error(a.out)
 	}
+	adjusted(t, config, "plain = {}", `plain = { "`+host+`/base" = "debian" }`)
+	renamed := "FROM " + host + "/base:12\nRUN true\n"
+	if out := lock(renamed).exits(0).out; out != string(image.Lock(nil).Encode()) {
+		t.Error(out)
+	}
+	if a := ctl(t, renamed, "blend", "--config", config, "-").exits(0); strings.Contains(a.out, host+"/base@sha256:") {
+		t.Errorf("it is fetched\n%s", a.err)
+	}
 	lock("FRUM x\n").exits(1).complains("Dockerfile:1: error")
 	lock("").exits(1).complains("empty")
 	lock(text, "--platform", "linux/sparc").exits(2).complains("--platform")

@@ -70,7 +70,7 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 		}
 	}
 	debug.SetGCPercent(400) // all this is for one file: collecting often costs a fifth of the time
-	src = dockerfile.Source{Arch: t.Arch, Codename: t.Codename}
+	src = dockerfile.Source{Arch: t.Arch, Codename: t.Codename, Plain: r.registry.Plain}
 	args, err := s.buildArgs()
 	if err != nil {
 		return t, src, err

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +21,7 @@ import (
 //	=== name
 //	# why it is there
 //	buildkit: what BuildKit does that buildah 1.28 does not; then "have" lines say what must be in the tree
+//	config: why buildah's configuration is another one
 //	arg: K=V
 //	secret: NAME=VALUE, where \n is a line's end; a new SSH key if NAME begins with ssh.
 //	have: PATH KIND MODE OWNER [CONTENT]
@@ -33,10 +35,12 @@ import (
 //	--- HARD LINK => FILE
 //	--- PIPE |
 //	--- ARCHIVE.tar[.gz|.xz|.bz2|.zst] :
-//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK | device NAME
+//	MODE UID:GID NAME CONTENT | MODE UID:GID FOLDER/ | LINK -> TARGET | LINK => HARD LINK | device NAME |
+//	program NAME
 type testCase struct {
 	file, name string
 	buildkit   string   // buildah is not asked
+	config     string   // why buildah's configuration is another one
 	have, gone []string // with buildkit
 	refused    bool     // with buildkit
 	args       []string
@@ -81,6 +85,8 @@ func parseCase(t *testing.T, name, text string) testCase {
 		switch key {
 		case "buildkit":
 			c.buildkit = value
+		case "config":
+			c.config = value
 		case "arg":
 			c.args = append(c.args, value)
 		case "secret":
@@ -185,6 +191,19 @@ func (c testCase) write(t *testing.T, dir, url, registry string) {
 	}
 }
 
+// busybox is the program that an archive's line "program" means.
+var busybox = sync.OnceValue(func() string {
+	path, err := exec.LookPath("busybox")
+	if err != nil {
+		panic(err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	return string(data)
+})
+
 // archive makes a tar file from its lines.
 func archive(t *testing.T, f caseFile) []byte {
 	var out bytes.Buffer
@@ -196,6 +215,9 @@ func archive(t *testing.T, f caseFile) []byte {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeSymlink, name, to
 		} else if name, to, ok := strings.Cut(line, " => "); ok {
 			h.Typeflag, h.Name, h.Linkname = tar.TypeLink, name, to
+		} else if name, ok := strings.CutPrefix(line, "program "); ok {
+			h.Typeflag, h.Name, h.Mode, body = tar.TypeReg, name, 0o755, busybox()
+			h.Size = int64(len(body))
 		} else if name, ok := strings.CutPrefix(line, "device "); ok {
 			h.Typeflag, h.Name, h.Devmajor, h.Devminor = tar.TypeChar, name, 1, 3
 		} else if line != "" {

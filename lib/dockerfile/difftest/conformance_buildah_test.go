@@ -303,14 +303,7 @@ func (c buildahCase) reference(t *testing.T, b *builder, s suiteBuild, begin tim
 	id := strings.TrimSpace(string(name))
 	defer b.buildah(t, "rm", id)
 	tree = c.snapshot(t, b.buildah(t, "mount", id), begin)
-	var image struct {
-		Docker struct{ Config json.RawMessage }
-	}
-	inspected := b.buildah(t, "inspect", "--type", "image", "localhost/case-"+tag)
-	if err := json.Unmarshal([]byte(inspected), &image); err != nil {
-		t.Fatal(err)
-	}
-	return tree, image.Docker.Config, string(out), false
+	return tree, b.config(t, "localhost/case-"+tag), string(out), false
 }
 
 // configDifferences compares what is in an image's configuration.

@@ -43,17 +43,19 @@ func TestSame(t *testing.T) {
 	b.allow = inside(server.Listener.Addr().String())
 	b.startRegistry(t, "*")
 	b.pushZstd(t)
+	b.capable(t)
 	for _, c := range readCases(t) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			c.write(t, dir, server.URL, b.registry)
-			got, said, failed := ours(t, b, c, dir)
+			b.writeDigests(t, dir)
+			got, config, said, failed := ours(t, b, c, dir)
 			if c.buildkit != "" {
 				checkBuildKit(t, c, got, said, failed)
 				return
 			}
-			want, log, refused := b.build(t, c, dir)
+			want, wantConfig, log, refused := b.build(t, c, dir)
 			switch {
 			case refused && failed:
 			case refused:
@@ -62,6 +64,9 @@ func TestSame(t *testing.T) {
 				t.Errorf("%s: buildah builds it, we refuse it\n%s", c.file, said)
 			default:
 				compare(t, c, want, got)
+				if list := configDifferences(config, wantConfig); (len(list) > 0) != (c.config != "") {
+					t.Errorf("%s: the configuration differs: %q", c.file, list)
+				}
 			}
 		})
 	}
@@ -115,7 +120,8 @@ func checkBuildKit(t *testing.T, c testCase, got map[string]string, said string,
 }
 
 // ours translates and runs the blend on a fresh copy of the base.
-func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]string, said string, failed bool) {
+func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]string, config []byte, said string,
+	failed bool) {
 	s := dockerfile.Source{BuildArgs: map[string]string{}, Codename: "bookworm"}
 	for _, a := range c.args {
 		k, v, _ := strings.Cut(a, "=")
@@ -127,7 +133,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	}
 	s.Dockerfile = bytes.ReplaceAll(s.Dockerfile, []byte("//127.0.0.1:"), []byte("//10.0.2.2:"))
 	if s.Context, err = contextOf(dir); err != nil {
-		return nil, err.Error(), true
+		return nil, nil, err.Error(), true
 	}
 	s.Lock = b.lock(t, dockerfile.Images(s))
 	blend, findings := dockerfile.Translate(s)
@@ -135,7 +141,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		said += fmt.Sprintf("%d: %s: %s\n", f.Line, f.Rule, f.Message)
 	}
 	if blend == nil {
-		return nil, said, true
+		return nil, nil, said, true
 	}
 	work := t.TempDir()
 	for _, one := range c.secrets {
@@ -150,7 +156,7 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 		if !strings.Contains(said, "TOASTER-FAILED") {
 			t.Errorf("it fails without a word\n%s", said)
 		}
-		return nil, said, true
+		return nil, nil, said, true
 	}
 	tree = snapshot(t, root)
 	if apart := filepath.Join(root, "var/lib/toaster-app/rootfs"); exists(apart) {
@@ -160,7 +166,11 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	if strings.TrimSpace(string(stamp)) != blend.SHA256 {
 		t.Errorf("the stamp is %q, want %s", stamp, blend.SHA256)
 	}
-	return tree, said, false
+	config, err = os.ReadFile(filepath.Join(root, "etc/toaster/image.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tree, config, said, false
 }
 
 // run runs a blend on a copy of the base in a folder.
@@ -302,7 +312,8 @@ func (b *builder) buildah(t *testing.T, args ...string) string {
 }
 
 // build builds the case with buildah.
-func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]string, log string, refused bool) {
+func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]string, config json.RawMessage,
+	log string, refused bool) {
 	tag := "case-" + strings.ToLower(c.name)
 	args := []string{"bud", "--isolation", "chroot", "--pull-never", "--layers=false", "--format", "docker", "-t", tag}
 	for _, a := range c.args {
@@ -319,9 +330,9 @@ func (b *builder) build(t *testing.T, c testCase, dir string) (tree map[string]s
 	}
 	out, err := b.command(append(args, dir)...).CombinedOutput()
 	if err != nil {
-		return nil, string(out), true
+		return nil, nil, string(out), true
 	}
-	return snapshot(t, b.tree(t, "localhost/"+tag+":latest")), string(out), false
+	return snapshot(t, b.tree(t, "localhost/"+tag+":latest")), b.config(t, tag), string(out), false
 }
 
 // tree is where the store keeps an image's files: buildah would copy them to a container first.
@@ -361,6 +372,17 @@ func (c testCase) writeSecret(t *testing.T, folder, secret string) (name string)
 		t.Fatal(err)
 	}
 	return name
+}
+
+// config is an image's configuration.
+func (b *builder) config(t *testing.T, tag string) json.RawMessage {
+	var image struct {
+		Docker struct{ Config json.RawMessage }
+	}
+	if err := json.Unmarshal([]byte(b.buildah(t, "inspect", "--type", "image", tag)), &image); err != nil {
+		t.Fatal(err)
+	}
+	return image.Docker.Config
 }
 
 func run(t *testing.T, name string, args ...string) {

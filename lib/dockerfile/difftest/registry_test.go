@@ -1,12 +1,15 @@
 package difftest
 
 import (
+	"encoding/hex"
 	"encoding/json"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"toaster.do/lib/dockerfile"
@@ -49,6 +52,46 @@ func (b *builder) pushZstd(t *testing.T) {
 	run(t, "skopeo", "copy", "--dest-tls-verify=false", "--format=oci", "--dest-compress-format=zstd", plain,
 		"docker://"+b.registry+"/zstd")
 	b.buildah(t, "tag", b.registry+"/layers", b.registry+"/zstd")
+}
+
+// capable is an image with a capability and a setuid program.
+func (b *builder) capable(t *testing.T) {
+	tag := b.registry + "/capable"
+	id := b.buildah(t, "from", "--pull-never", "debian:bookworm")
+	root := b.buildah(t, "mount", id)
+	run(t, "sh", "-ec", "cd $0/bin; for one in ping su2 plain; do echo $one >$one; done; chmod 755 ping; chmod 6711 su2",
+		root)
+	value, _ := hex.DecodeString("0100000200200000000000000000000000000000") // cap_net_raw+ep
+	if err := syscall.Setxattr(filepath.Join(root, "bin/ping"), "security.capability", value, 0); err != nil {
+		t.Fatal(err)
+	}
+	b.buildah(t, "commit", "--rm", id, tag)
+	b.buildah(t, "push", "--tls-verify=false", tag)
+}
+
+// digest is what a tag is in the registry.
+func (b *builder) digest(t *testing.T, name string) string {
+	out, err := exec.Command("skopeo", "inspect", "--tls-verify=false", "--format", "{{.Digest}}",
+		"docker://"+b.registry+"/"+name).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// writeDigests replaces @DIGEST:NAME@ in a case's Dockerfile.
+func (b *builder) writeDigests(t *testing.T, dir string) {
+	name := filepath.Join(dir, "Dockerfile")
+	text, err := os.ReadFile(name)
+	if err != nil || !strings.Contains(string(text), "@DIGEST:") {
+		return
+	}
+	text = regexp.MustCompile(`@DIGEST:(\w+)@`).ReplaceAllFunc(text, func(m []byte) []byte {
+		return []byte(b.digest(t, string(m[len("@DIGEST:"):len(m)-1])))
+	})
+	if err := os.WriteFile(name, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // lock looks images up as skopeo sees them.

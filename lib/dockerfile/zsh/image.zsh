@@ -218,7 +218,59 @@ apply_layer() {
 			return "/" . join "/", @parts;
 		}
 
-		my ($name, $link, %global, %next) = ("", "");
+		# A file with holes: where its data belong, as offset and length, offset and length …
+		# https://www.gnu.org/software/tar/manual/html_section/Sparse-Formats.html
+		my $most = 100_000;
+
+		sub wrong_map { stop("the map of the holes of $_[0] is wrong") }
+
+		# parts_of_header HEADER: of the kind S, which further blocks may follow.
+		sub parts_of_header {
+			my ($block, $count, @parts) = (substr($_[0], 386), 4);
+			while (1) {
+				my @fields = unpack "(a12)" . 2 * $count, $block;
+				while (my ($at, $n) = splice @fields, 0, 2) {
+					last if $n =~ /^\0/;
+					push @parts, number($at), number($n);
+				}
+				return @parts if substr($block, 24 * $count, 1) =~ /[\0]/;
+				@parts <= 2 * $most or stop("an entry has more than $most holes");
+				$block = "";
+				take(512, sub { $block .= $_[0] });
+				$count = 21;
+			}
+		}
+
+		# parts_of_data PATH, \SIZE: of the format 1.0, where they stand before the data.
+		sub parts_of_data {
+			my ($path, $size, $text, @all) = (@_, "");
+			while (!@all || @all <= 2 * $all[0]) {
+				if ($text =~ s/^(\d{1,16})\n//) {
+					push @all, $1;
+					$all[0] <= $most or stop("$path has more than $most holes");
+				} else {
+					length $text < 17 && ($$size -= 512) >= 0 or wrong_map($path);
+					take(512, sub { $text .= $_[0] });
+				}
+			}
+			return @all[1 .. $#all];
+		}
+
+		# check_parts PATH, REAL SIZE, SIZE IN THE LAYER, PART…: what could be read in two ways is refused.
+		sub check_parts {
+			my ($path, $real, $size, @parts) = @_;
+			@parts <= 2 * $most or stop("$path has more than $most holes");
+			@parts % 2 == 0 && !grep({ !/^\d{1,16}\z/ } $real, @parts) or wrong_map($path);
+			$real <= 1 << 36 or stop("$path would have $real bytes with its holes: more than 64 GiB");
+			my ($end, $sum) = (0, 0);
+			while (my ($at, $n) = splice @parts, 0, 2) {
+				$at >= $end && $at + $n <= $real && !($n && $sum % 512) or wrong_map($path);
+				($end, $sum) = ($at + $n, $sum + $n);
+			}
+			$sum == $size or wrong_map($path);
+		}
+
+		my ($name, $link, %global, %next, @offsets) = ("", "");
 		while (1) {
 			my $n = read STDIN, my $header, 512;
 			last if !$n || $header =~ /^\0*\z/ && $n == 512;
@@ -238,25 +290,44 @@ apply_layer() {
 						my $start = pos($data) - length($1) - 1;
 						my $record = substr $data, pos($data), $1 - length($1) - 2;
 						pos($data) = $start + $1;
-						$into->{$1} = $2 if $record =~ /^([^=]+)=(.*)\z/s;
+						$record =~ /^([^=]+)=(.*)\z/s or next;
+						$into->{$1} = $2;
+						push @offsets, $2 if $1 eq ("GNU.sparse.offset", "GNU.sparse.numbytes")[@offsets % 2];
 					}
 				}
 				next;
 			}
 			my %pax = (%global, %next);
 			$short = text($prefix) . "/" . text($short) if $magic =~ /^ustar\0/ && text($prefix) ne "";
-			my $path = clean($pax{path} // ($name || text($short)));
+			my $path = clean($pax{"GNU.sparse.name"} // $pax{path} // ($name || text($short)));
 			my $to = $pax{linkpath} // ($link || text($short_link));
 			$size = $pax{size} if defined $pax{size};
 			my @owner = ($pax{uid} // number($uid), $pax{gid} // number($gid));
 			my $when = int($pax{mtime} // number($mtime));
 			$mode = number($mode) & 07777;
 			my %attributes = map { /^SCHILY\.xattr\.(.*)/s ? ($1 => $pax{$_}) : () } keys %pax;
+			my $stored = $pax{"GNU.sparse.major"} ? "1.0" : defined $pax{"GNU.sparse.map"} ? "0.1" : @offsets ? "0.0" : "";
+			my @parts = splice @offsets;
 			($name, $link, %next) = ("", "");
-			grep { /^GNU\.sparse\./ } keys %pax and stop("$path is stored with holes, which is not supported");
-			$size =~ /^\d+\z/ && "@owner" =~ /^\d+ \d+\z/ or stop("$path has a number that is none");
+			$size =~ /^\d{1,16}\z/ && "@owner" =~ /^\d+ \d+\z/ or stop("$path has a number that is none");
+			my $real = $size;
+			if ($type eq "S") {
+				$magic eq "ustar  \0" && !$stored or wrong_map($path);
+				($real, @parts) = (number(substr $header, 483, 12), parts_of_header($header));
+			} elsif (grep { /^GNU\.sparse\./ } keys %pax) {
+				my $form = join ".", map { $pax{"GNU.sparse.$_"} // 0 } "major", "minor";
+				$stored && $type =~ /[\x{0}07]/ && $form eq ($stored eq "1.0" ? "1.0" : "0.0") &&
+					!grep({ /^GNU\.sparse\./ } keys %global) or wrong_map($path);
+				$real = $pax{$stored eq "1.0" ? "GNU.sparse.realsize" : "GNU.sparse.size"} // "";
+				@parts = split /,/, $pax{"GNU.sparse.map"}, -1 if $stored eq "0.1";
+				@parts = parts_of_data($path, \$size) if $stored eq "1.0";
+				$stored eq "1.0" || 2 * ($pax{"GNU.sparse.numblocks"} // -1) == @parts
+					or wrong_map($path);
+			} else {
+				@parts = (0, $size);
+			}
+			check_parts($path, $real, $size, @parts) if $stored || $type eq "S";
 
-			my $data = $type =~ /[\x{0}07]/ ? $size : 0;
 			my $skip = sub { take($size + -$size % 512, sub {}) };
 			if ($path eq "/") { $skip->(); next }
 			my ($in, $base) = $path =~ m{^(.*)/([^/]*)\z};
@@ -270,17 +341,21 @@ apply_layer() {
 			parents($path);
 			my $there = lstat $path;
 			remove($path) if $there && !(-d _ && $type eq "5");
-			if ($type =~ /[\x{0}07]/) {
+			if ($type =~ /[\x{0}07S]/) {
 				sysopen my $file, $path, POSIX::O_WRONLY() | POSIX::O_CREAT() | POSIX::O_EXCL(), 0600
 					or stop("$path cannot be made: $!");
-				take($data, sub {
-					my $at = 0;
-					while ($at < length $_[0]) {
-						my $done = syswrite $file, $_[0], length($_[0]) - $at, $at;
-						$done or stop("$path cannot be written: $!");
-						$at += $done;
-					}
-				});
+				while (my ($from, $length) = splice @parts, 0, 2) {
+					$from == 0 || sysseek $file, $from, 0 or stop("$path cannot be written: $!");
+					take($length, sub {
+						my $at = 0;
+						while ($at < length $_[0]) {
+							my $done = syswrite $file, $_[0], length($_[0]) - $at, $at;
+							$done or stop("$path cannot be written: $!");
+							$at += $done;
+						}
+					});
+				}
+				truncate $file, $real or stop("$path cannot be written: $!");
 				take(-$size % 512, sub {});
 				close $file or stop("$path cannot be written: $!");
 			} else {
@@ -304,7 +379,9 @@ apply_layer() {
 					stop("$path is an entry of the kind " . ord($type) . ", which is not known");
 				}
 			}
-			POSIX::lchown(@owner, $path) or stop("$path cannot be given to $owner[0]:$owner[1]: $!");
+			POSIX::lchown(@owner, $path) or stop("$path " . ($!{EINVAL} ?
+				"belongs to $owner[0]:$owner[1], and a build has ids up to 65535: the image needs lower ones in this layer, " .
+				"as COPY --chown or chown in the same RUN give them" : "cannot be given to $owner[0]:$owner[1]: $!"));
 			for my $key (sort keys %attributes) {
 				my $value = $attributes{$key};
 				next if $key !~ /^(user|security)\./;

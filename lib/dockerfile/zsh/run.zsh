@@ -182,8 +182,19 @@ run() {
 	unstub
 	forget_secrets
 	zf_rm -rf $WORK/inline/pipes
+	(( code )) && foreign $1 && fail "$1 is for another processor than this host's ($(uname -m)), which runs it only \
+if its administrator has installed qemu-user-static and binfmt-support. The build argument BUILDPLATFORM says where \
+stages run." $code
 	(( code )) && fail '' $code
 	return 0
+}
+
+# foreign PROGRAM: is it for another processor than this host's own programs? An x86_64 runs those for i386, too.
+foreign() {
+	local program host
+	inside $ROOT $1
+	[[ -f $REPLY ]] && sysread -s 20 program <$REPLY && sysread -s 20 host </proc/self/exe &&
+		[[ $program == $'\x7fELF'* && $program[19,20] != $host[19,20] && $host[19]$program[19] != $'\x3e\x03' ]]
 }
 
 # without_network: the next run has none.

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -80,6 +81,7 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 		return fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":%d,"platform":{"os":%q,"architecture":%q}}`, mediaType, digest,
 			size, os, arch)
 	}
+	inner := index(entry(ociIndex, sum("x"), 1, "linux/amd64"))
 	const at = "/v2/a/manifests/latest"
 	half := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", strconv.Itoa(len(good)))
@@ -144,8 +146,16 @@ func TestAHostileRegistryIsRefused(t *testing.T) {
 		"an index without the platform": {fake{at: say(ociIndex,
 			index(entry(ociManifest, sum(good), len(good), "linux/s390x")))}, "image_platform"},
 		"an empty index": {fake{at: say(ociIndex, index())}, "image_platform"},
-		"an index in an index": {fake{at: say(ociIndex, index(entry(ociIndex, sum("x"), 1, "linux/amd64")))},
-			"image_platform"},
+		"an index in an index that is away": {fake{at: say(ociIndex, index(entry(ociIndex, sum("x"), 1, "linux/amd64")))},
+			"image_not_found"},
+		"an index in an index in an index": {fake{at: say(ociIndex, index(entry(ociIndex, sum(inner), len(inner),
+			"linux/amd64"))), "/v2/a/manifests/" + sum(inner): say(ociIndex, inner)}, "image_platform"},
+		"an index in an index of another digest": {fake{at: say(ociIndex, index(entry(ociIndex, sum("x"), len(inner),
+			"linux/amd64"))), "/v2/a/manifests/" + sum("x"): say(ociIndex, inner)}, "image_corrupt"},
+		"an image that the index says is an index": {fake{at: say(ociIndex, index(entry(ociIndex, sum(good), len(good),
+			"linux/amd64"))), "/v2/a/manifests/" + sum(good): say(ociManifest, good)}, "image_corrupt"},
+		"too many indexes in an index": {fake{at: say(ociIndex, index(slices.Repeat([]string{entry(ociIndex, sum(inner),
+			len(inner), "linux/amd64")}, 9)...)), "/v2/a/manifests/" + sum(inner): say(ociIndex, inner)}, "image_corrupt"},
 		"an index that says it is an image": {fake{at: say(ociIndex,
 			index(entry(ociManifest, sum(index()), len(index()), "linux/amd64"))),
 			"/v2/a/manifests/" + sum(index()): say(ociIndex, index())}, "image_corrupt"},
@@ -312,7 +322,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := m.choose("linux/arm/v7"); !m.index && err == nil {
+		if _, rank, _ := m.choose("linux/arm/v7"); !m.index && rank >= 0 {
 			t.Errorf("%q is an index", text)
 		}
 		if m.index == (len(m.Layers) > 0 || m.Config.Digest != "") {

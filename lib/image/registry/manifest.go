@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -113,24 +114,53 @@ func (m *manifest) check() error {
 	return nil
 }
 
-// choose returns the best image for a platform.
-func (m *manifest) choose(platform string) (best descriptor, err error) {
-	rank := -1
-	var have []string
+// choose returns the best image for a platform, and its rank, which is negative where there is none.
+func (m *manifest) choose(platform string) (best descriptor, rank int, have []string) {
+	rank = -1
 	for _, d := range m.Manifests {
-		if d.MediaType != ociManifest && d.MediaType != dockerManifest && d.MediaType != "" {
-			if slices.Contains(manifestTypes, d.MediaType) {
-				have = append(have, "an index in the index")
-			}
-			continue
-		}
 		p := d.platform()
-		if p == "" || strings.HasPrefix(p, "unknown") { // what belongs to an image, such as its provenance
+		if !d.isImage() || p == "" || strings.HasPrefix(p, "unknown") { // what belongs to an image, such as its provenance
 			continue
 		}
 		have = append(have, p)
 		if r := image.Rank(platform, p); r >= 0 && (rank < 0 || r < rank) {
 			best, rank = d, r
+		}
+	}
+	return best, rank, have
+}
+
+func (d descriptor) isImage() bool {
+	return d.MediaType == ociManifest || d.MediaType == dockerManifest || d.MediaType == ""
+}
+
+// mostIndexes is how many indexes in an index are read: less than a third of mostRequests.
+const mostIndexes = 8
+
+// chooseIn is choose that also reads the indexes in an index, unless an image of the index itself suits as well as can
+// be. What those have in them is not followed.
+func (s *session) chooseIn(ctx context.Context, m *manifest, platform string) (descriptor, error) {
+	best, rank, have := m.choose(platform)
+	read := 0
+	for _, d := range m.Manifests {
+		p := d.platform()
+		if rank == 0 || d.isImage() || !slices.Contains(manifestTypes, d.MediaType) ||
+			p != "" && image.Rank(platform, p) < 0 {
+			continue
+		}
+		if read++; read > mostIndexes {
+			return best, wrong("more than %d indexes in an index", mostIndexes)
+		}
+		inner, err := s.manifest(ctx, d.Digest, d.Size)
+		if err != nil {
+			return best, err
+		}
+		if !inner.index {
+			return best, wrong("an image that the index says is an index")
+		}
+		b, r, h := inner.choose(platform)
+		if have = append(have, h...); r >= 0 && (rank < 0 || r < rank) {
+			best, rank = b, r
 		}
 	}
 	if rank < 0 {

@@ -153,6 +153,36 @@ func TestAnIndexIsReadByPlatform(t *testing.T) {
 	}
 }
 
+func TestIndexesInAnIndexAreRead(t *testing.T) {
+	host := imagetest.Serve(t)
+	digests := map[string]string{}
+	var inner []v1.ImageIndex
+	for _, platforms := range [][]string{{"linux/arm/v6", "linux/amd64"}, {"linux/arm/v7", "linux/s390x"}} {
+		var images []v1.Image
+		for _, p := range platforms {
+			images = append(images, imagetest.Image(t, p, v1.Config{User: p}))
+			digests[p] = imagetest.Digest(t, images[len(images)-1])
+		}
+		inner = append(inner, imagetest.Index(t, platforms, images...))
+	}
+	outer := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+	for _, i := range inner {
+		outer = mutate.AppendManifests(outer, mutate.IndexAddendum{Add: i})
+	}
+	imagetest.Push(t, host+"/a", outer)
+	for platform, is := range map[string]string{"linux/amd64": "linux/amd64", "linux/arm/v7": "linux/arm/v7",
+		"linux/arm/v6": "linux/arm/v6", "linux/s390x": "linux/s390x"} {
+		img := resolve(t, client(host), host+"/a", platform)
+		if img.Digest != digests[is] || img.Config.User != is {
+			t.Errorf("%s: %+v", platform, img)
+		}
+	}
+	if e := refused(t, client(host), host+"/a", "linux/riscv64"); e.Code != "image_platform" ||
+		!strings.Contains(fmt.Sprint(e.Err), "s390x") && !strings.Contains(fmt.Sprint(e.Message, e.Advice), "s390x") {
+		t.Errorf("%+v", e)
+	}
+}
+
 func TestShortNamesAreDockers(t *testing.T) {
 	for text, want := range map[string]string{
 		"alpine": "docker.io/library/alpine latest", "alpine:3.20": "docker.io/library/alpine 3.20",

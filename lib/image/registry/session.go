@@ -113,7 +113,7 @@ func (s *session) resolve(ctx context.Context, platform string, most int64) (ima
 		return image.Image{}, err
 	}
 	if m.index {
-		d, err := m.choose(platform)
+		d, err := s.chooseIn(ctx, m, platform)
 		if err != nil {
 			return image.Image{}, err
 		}
@@ -121,7 +121,7 @@ func (s *session) resolve(ctx context.Context, platform string, most int64) (ima
 			return image.Image{}, err
 		}
 		if m.index {
-			return image.Image{}, wrong("an index in an index, which is not an image")
+			return image.Image{}, wrong("an index that the index says is an image")
 		}
 		platform = "" // the index has said it
 	}

@@ -40,7 +40,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
 		return r.Answer(w, http.StatusOK, checkJSON(r, checked, jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
-			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)))))
+			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)), checked.Secrets)))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)

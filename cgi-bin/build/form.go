@@ -211,8 +211,12 @@ func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *fo
 		return err
 	}
 	chosen, _ := s.Target(f.Target) // of one that is not offered nothing is known
+	var secrets []dockerfile.Secret
+	if f.Checked != nil {
+		secrets = f.Checked.Secrets
+	}
 	f.Docker = jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
-		f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)))
+		f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)), secrets)
 	f.Kept = f.kept
 	if f.context != nil && f.kept == "" && f.Fault("context") == nil {
 		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}

@@ -62,7 +62,6 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	}
 	chosen, _ := s.Target(job.Target) // of one that is not offered any more nothing is known
 	findings, unbuildable := s.Findings(ctx, job, rev.Number)
-	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile))
 	locked, imageErr := imagesOf(rev.Lock)
 	if imageErr != nil {
 		return imageErr
@@ -71,6 +70,8 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile),
+		secrets)
 	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(unbuildable), said.Fault(),
 		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), locked, secrets, docker, r.Address()}
 	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})

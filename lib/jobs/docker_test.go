@@ -3,6 +3,7 @@ package jobs
 import (
 	"testing"
 
+	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/target"
 )
 
@@ -22,8 +23,13 @@ func TestTheCommandThatTestsTheSameFile(t *testing.T) {
 		{"i386", "G=hello world\nX=it's $(x)", "", false,
 			`docker build --platform linux/386 --build-arg 'G=hello world' --build-arg 'X=it'\''s $(x)' - < Dockerfile`},
 	} {
-		if got := DockerBuild(target.Target{Arch: c.arch}, c.args, c.name, c.context); got != c.want {
+		if got := DockerBuild(target.Target{Arch: c.arch}, c.args, c.name, c.context, nil); got != c.want {
 			t.Errorf("%s\nwant %s", got, c.want)
 		}
+	}
+	secrets := []dockerfile.Secret{{Name: "npmrc", Required: true}, {Name: "ssh.default"}}
+	const want = "docker build --secret id=npmrc,src=npmrc --ssh default ."
+	if got := DockerBuild(target.Target{}, "", "", true, secrets); got != want {
+		t.Errorf("%s\nwant %s", got, want)
 	}
 }

@@ -4,7 +4,9 @@
 # leave_base notes in $WORK/grow what the target's base has, and empties the tree for the image.
 leave_base() {
 	local notes=$WORK/grow one
-	zf_mkdir $notes && survey_base $TREE $notes || fail 'cannot read the packages of the base'
+	local -a places=($TREE)
+	[[ -d $TREE/boot && ! -L $TREE/boot ]] && mountpoint -q $TREE/boot && places+=($TREE/boot)
+	zf_mkdir $notes && survey_base $notes $places || fail 'cannot read the packages of the base'
 	( cd $TREE && md5sum --check --quiet $notes/conffiles 2>/dev/null ) |
 		sed -n 's/: FAILED$//p' | tr '\n' '\0' >>$notes/machine
 	for one in apt keys etc rest machine; do
@@ -22,7 +24,7 @@ leave_base() {
 	inside $TREE /etc/devuan_version
 	[[ ! -f $REPLY ]] || print >$notes/devuan
 	print -r -- $grow_program >$notes/program
-	find $TREE -xdev -depth -mindepth 1 ! -path "$TREE/dev/*" ! -path $TREE/lost+found -delete 2>/dev/null	# mounts stay
+	find $places -xdev -depth -mindepth 1 ! -path "$TREE/dev/*" ! -path '*/lost+found' -delete 2>/dev/null	# mounts stay
 	return 0
 }
 
@@ -55,12 +57,13 @@ grow() {
 	zf_rm -rf $WORK/grow
 }
 
-# survey_base TREE NOTES reads the packages of a tree, and what is there besides them: lists of names, each ended by
-# NUL, but for packages and auto, and conffiles, which md5sum reads.
+# survey_base NOTES TREE [MOUNT…] reads the packages of a tree, and what is there besides them, in it and in what is
+# mounted there: lists of names, each ended by NUL, but for packages and auto, and conffiles, which md5sum reads.
 survey_base() {
 	perl -e '
 		use strict;
-		my ($tree, $notes) = @ARGV;
+		my ($notes, $tree, @mounts) = @ARGV;
+		my @places = (".", map { substr($_, length("$tree/")) } @mounts);
 		chdir $tree or die "$tree: $!\n";
 		my $merged = -l "lib";
 		my (%owned, %out, $package, @packages, %auto);
@@ -97,7 +100,7 @@ survey_base() {
 			|boot/initrd|lib/modules/|usr/lib/modules/[^/]+/modules\.|.*__pycache__
 			|etc/(?:alternatives|rc[0-9S]\.d|ssl/certs|runlevels)(?:/|\z)|etc/init\.d/\.depend
 			|etc/(?:(?:passwd|group|g?shadow|subuid|subgid)-?|hosts|resolv\.conf|\.pwd\.lock|ld\.so\.cache|machine-id|mtab|os-release)\z)}x;
-		open(my $find, "-|", "find", ".", "-xdev", "-mindepth", "1", "(", "-type", "f", "-o", "-type", "l", "-o", "-type",
+		open(my $find, "-|", "find", @places, "-xdev", "-mindepth", "1", "(", "-type", "f", "-o", "-type", "l", "-o", "-type",
 			"d", ")", "-print0") or die "find: $!\n";
 		{
 			local $/ = "\0";
@@ -121,7 +124,7 @@ survey_base() {
 			print $file $out{$one} // "";
 			close $file or die "$one: $!\n";
 		}
-	' $1 $2
+	' "$@"
 }
 
 # The program that runs in the image. It has the image's own tools, and does in the image what they would.
@@ -158,8 +161,14 @@ if [ -f $notes/devuan ]; then # its own packages, also in the place of newer one
 			print "Package: " name "\nPin: version " ($1 == "***" ? $2 : $1) "\nPin-Priority: 1001\n"
 		}' >$pins
 fi
+# The base may be older than the archive is now, which has other kernels by then.
+sort -u $notes/packages >/tmp/toaster-wanted
+xargs -r apt-cache --no-all-versions show </tmp/toaster-wanted 2>/dev/null | sed -n 's/^Package: //p' | sort -u >/tmp/toaster-there
+gone=$(sed 's/:.*//' /tmp/toaster-wanted | sort -u | comm -23 - /tmp/toaster-there)
+# shellcheck disable=SC2086 # a list of names
+[ -z "$gone" ] || echo "the archive has these packages of the base no longer:" $gone
 # shellcheck disable=SC2046 # a list of names
-apt install $(cat $notes/packages)
+apt install $(awk -F : 'NR == FNR { there[$1] = 1; next } $1 in there' /tmp/toaster-there /tmp/toaster-wanted)
 apt dist-upgrade
 sort -u $notes/auto | comm -13 /tmp/toaster-had - | xargs -r apt-mark -q auto >/dev/null
 dpkg --audit
@@ -174,7 +183,7 @@ command apt list '?obsolete' 2>/dev/null | sed -n 's:/.*::p' | sort -u >/etc/toa
 	echo "toaster: the target's archive does not have these packages of the image:" $(cat /etc/toaster/not-in-archive)
 
 apt clean
-rm -rf /var/lib/apt/lists/* /tmp/toaster-had
+rm -rf /var/lib/apt/lists/* /tmp/toaster-had /tmp/toaster-wanted /tmp/toaster-there
 if [ -d $sources.toaster ]; then
 	for file in "$sources.toaster"/*; do [ ! -e "$file" ] || [ -e "$sources/${file##*/}" ] || mv "$file" $sources; done
 	rm -rf $sources.toaster

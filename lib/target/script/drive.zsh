@@ -212,16 +212,23 @@ blend_postinst() {
 	toaster_image_tree
 	local tree=$REPLY
 	cp $t_NOTES/apt.conf $tree/etc/apt/apt.conf.d/99toaster-build
+	local -a kernels=($tree/boot/vmlinuz-*(N:t))
 	app_postinst || exit 1
 	for qemu in $armel_qemu_bin $armhf_qemu_bin $arm64_qemu_bin; do
 		[[ -f $qemu ]] && sums+=($qemu ${$(sha256sum <$qemu)%% *})
 	done
 	toaster_within $tree "$(<$t_JOB/last)"$'\n'$t_after $sums || stop "the image could not be finished"
 	[[ $t_SDK == live ]] && toaster_kernel
+	if [[ $t_SDK == vm && -z $t_old && "$(<$t_out/kernels)" != "$kernels" ]]; then
+		notice "The kernel has changed: setting up grub"
+		toaster_grub $tree || stop "grub could not be set up"
+	fi
 	return 0
 }
 IFS= read -rd '' t_after <<'WITHIN' || :
 for qemu sum in $arguments; do
 	file $qemu && [[ "$(sha256sum <$REPLY)" == $sum* ]] && zf_rm -f $REPLY
 done
+inside $ROOT /boot
+print -r -- $REPLY/vmlinuz-*(N:t) >$OUT/kernels
 WITHIN

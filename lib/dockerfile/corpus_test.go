@@ -3,6 +3,7 @@ package dockerfile_test
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/sha256"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
@@ -25,7 +27,8 @@ import (
 )
 
 // TestCorpus translates real Dockerfiles: NAME/Dockerfile in the folder $TOASTER_DOCKERFILES, which other people wrote
-// and which therefore is not part of this repository. Their contexts are stubs that have what COPY and ADD name.
+// and which therefore is not part of this repository. Beside it, context.tar is its context; without that, the context
+// is a stub that has what COPY and ADD name. NAME is NUMBER-OWNER+REPOSITORY+FILE.
 func TestCorpus(t *testing.T) {
 	folder := os.Getenv("TOASTER_DOCKERFILES")
 	if folder == "" {
@@ -41,43 +44,50 @@ func TestCorpus(t *testing.T) {
 	if len(files) == 0 {
 		t.Fatalf("%s has no NAME/Dockerfile", folder)
 	}
-	var translated, refused, wrong int
-	reasons := map[string][]string{}
+	outcomes, reasons := map[string]map[string]int{}, map[string][]string{}
 	for _, file := range files {
 		name := filepath.Base(filepath.Dir(file))
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := try(t, text)
+		r := try(t, file)
+		outcome := string(r.form)
 		switch {
 		case len(r.wrong) > 0:
-			wrong++
+			outcome = "wrong"
 			t.Errorf("%s\n  %s", file, strings.Join(r.wrong, "\n  "))
 		case len(r.reasons) > 0:
-			refused++
-			for reason := range r.reasons {
-				reasons[reason] = append(reasons[reason], name)
+			outcome = "refused"
+		}
+		for reason := range r.reasons {
+			reasons[reason] = append(reasons[reason], name)
+		}
+		group := "others"
+		if m := owners.FindStringSubmatch(name); m != nil {
+			group = m[1]
+		}
+		for _, g := range []string{"all", group} {
+			if outcomes[g] == nil {
+				outcomes[g] = map[string]int{}
 			}
-		default:
-			translated++
+			outcomes[g][outcome]++
 		}
 	}
-	t.Logf("%d Dockerfiles: %d translated, %d refused with a good reason, %d wrong\n%s", len(files), translated, refused,
-		wrong, table(reasons))
+	var table []string
+	for group, n := range outcomes {
+		table = append(table, fmt.Sprintf("%6d%9d%8d%8d%11d%6d  %s", n["system"]+n["grown"]+n["appliance"], n["refused"],
+			n["system"], n["grown"], n["appliance"], n["wrong"], group))
+	}
+	for reason, names := range reasons {
+		table = append(table, fmt.Sprintf("%6d %s: %s", len(names), reason, strings.Join(names, " ")))
+	}
+	sort.Sort(sort.Reverse(sort.StringSlice(table)))
+	t.Logf("%d Dockerfiles\n taken  refused  system   grown  appliance wrong\n%s", len(files), strings.Join(table, "\n"))
 }
 
-func table(reasons map[string][]string) string {
-	var lines []string
-	for reason, names := range reasons {
-		lines = append(lines, fmt.Sprintf("%5d %s: %s", len(names), reason, strings.Join(names, " ")))
-	}
-	sort.Sort(sort.Reverse(sort.StringSlice(lines)))
-	return strings.Join(lines, "\n")
-}
+// owners are those whose Dockerfiles are counted by themselves.
+var owners = regexp.MustCompile(`^[0-9]+-(DECODEproject|dyne)\+`)
 
 // result is what became of a Dockerfile: neither reasons nor wrong when it was translated.
 type result struct {
+	form    dockerfile.Form
 	reasons map[string]bool
 	wrong   []string
 }
@@ -86,23 +96,38 @@ func (r *result) fault(format string, args ...any) {
 	r.wrong = append(r.wrong, fmt.Sprintf(format, args...))
 }
 
-func try(t *testing.T, text []byte) (r result) {
+func try(t *testing.T, file string) (r result) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.fault("panic: %v", p)
 		}
 	}()
 	r.reasons = map[string]bool{}
-	d, refused := read(text)
-	_, codename := dockerfile.Release(dockerfile.Source{Dockerfile: text})
-	s := dockerfile.Source{Dockerfile: text, Arch: "amd64", Codename: codename}
-	var err error
-	if s.Context, err = dockerfile.ReadContext(d.context(t), dockerfile.Limits{}); err != nil {
+	text, err := os.ReadFile(file)
+	if err != nil {
 		t.Fatal(err)
 	}
+	d, refused := read(text)
+	packed, err := os.ReadFile(filepath.Join(filepath.Dir(file), "context.tar"))
+	if err != nil {
+		packed = d.context(t)
+	} else {
+		d.names = namesOf(packed)
+	}
+	s := dockerfile.Source{Dockerfile: text, Arch: "amd64"}
+	if s.Context, err = dockerfile.ReadContext(packed, dockerfile.Limits{}); err != nil {
+		t.Fatal(err)
+	}
+	// the target is of the release that the Dockerfile wants, as far as there is one
+	_, s.Codename = dockerfile.Release(s)
+	base := releaseOf(dockerfile.BaseOf(dockerfile.Images(s)).Reference)
+	if s.Codename == "" && base.Distribution == "debian" {
+		s.Codename = base.Codename
+	}
+	s.Codename = cmp.Or(s.Codename, "bookworm")
 	for _, n := range dockerfile.Images(s) {
 		s.Lock = append(s.Lock, image.Locked{Reference: n.Reference, Platform: n.Platform, Digest: digest(n.Reference),
-			Layers: []image.Part{{Digest: digest(n.Reference + " layer"), Size: 1}}})
+			Release: releaseOf(n.Reference), Layers: []image.Part{{Digest: digest(n.Reference + " layer"), Size: 1}}})
 	}
 	blend, findings := dockerfile.Translate(s)
 	if again, _ := dockerfile.Translate(s); (blend == nil) != (again == nil) || blend != nil &&
@@ -133,6 +158,7 @@ func try(t *testing.T, text []byte) (r result) {
 	case blend != nil && refused != nil:
 		r.fault("BuildKit's parser refuses it: %v", refused)
 	case blend != nil:
+		r.form = blend.Form
 		if out, err := syntax(t, blend.Text); err != nil {
 			r.fault("the blend is no zsh: %v\n%s", err, out)
 		}
@@ -161,6 +187,8 @@ type described struct {
 	globals map[string]string
 	bases   map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
 	sources map[string]bool // of COPY, ADD and mounts from the context; true: a folder
+	wanted  []string        // the same, as patterns
+	names   []string        // what a context has that is no stub
 }
 
 func read(text []byte) (d described, refused error) {
@@ -274,12 +302,35 @@ func (d *described) want(sources []string) {
 		if remote.MatchString(s) {
 			continue
 		}
+		d.wanted = append(d.wanted, strings.Trim(path.Clean("/"+s), "/"))
 		s = set.ReplaceAllString(s, "$1")
 		s = strings.NewReplacer("*", "x", "?", "x", `\`, "").Replace(s)
 		folder := strings.HasSuffix(s, "/")
 		if s = strings.Trim(path.Clean("/"+s), "/"); s != "" {
 			d.sources[s] = d.sources[s] || folder
 		}
+	}
+}
+
+// lacks tells whether nothing in the context is what a pattern names.
+func (d *described) lacks(pattern string) bool {
+	return pattern != "" && !slices.ContainsFunc(d.names, func(name string) bool {
+		for ; name != "."; name = path.Dir(name) {
+			if hit, _ := path.Match(pattern, name); hit {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func namesOf(packed []byte) (names []string) {
+	for r := tar.NewReader(bytes.NewReader(packed)); ; {
+		h, err := r.Next()
+		if err != nil {
+			return names
+		}
+		names = append(names, path.Clean(h.Name))
 	}
 }
 
@@ -324,6 +375,31 @@ func pack(t *testing.T, files map[string][]byte) []byte {
 }
 
 var (
+	debians = regexp.MustCompile(`(^|[-:])(jessie|stretch|buster|bullseye|bookworm|trixie|forky|sid)($|[-@])`)
+	others  = regexp.MustCompile(`alpine|ubuntu|centos|fedora|rockylinux|almalinux|oraclelinux|busybox`)
+	ubuntus = regexp.MustCompile(`(^|[-:])(trusty|xenial|bionic|focal|jammy|noble|resolute)($|[-@0-9])`)
+
+	// official images that stand on Debian's stable unless their tag says otherwise
+	onDebian = regexp.MustCompile(`^(docker\.io/)?(library/)?(buildpack-deps|drupal|gcc|ghost|golang|haproxy|httpd|` +
+		`julia|memcached|nextcloud|nginx|node|odoo|openjdk|perl|php|postgres|pypy|python|redis|redmine|ruby|rust|varnish|` +
+		`wordpress)(:|@|$)`)
+)
+
+// releaseOf is what an image is made of, as far as its name tells.
+func releaseOf(name string) image.Release {
+	if m := debians.FindStringSubmatch(name); m != nil {
+		return image.Release{Distribution: "debian", Codename: m[2]}
+	}
+	if m := ubuntus.FindStringSubmatch(name); m != nil {
+		return image.Release{Distribution: "ubuntu", Codename: m[2]}
+	}
+	if onDebian.MatchString(name) && !others.MatchString(name) {
+		return image.Release{Distribution: "debian", Codename: "bookworm"}
+	}
+	return image.Release{Distribution: others.FindString(name)}
+}
+
+var (
 
 	// https://github.com/distribution/reference, as far as FROM lines need it
 	reference = regexp.MustCompile(`^([A-Za-z0-9.-]+(:[0-9]+)?/)?[a-z0-9]+([._/-]+[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9_.-]*)?(@[a-z0-9]+:[0-9a-f]{32,})?$`)
@@ -343,6 +419,8 @@ func (d *described) cannotKeep(f dockerfile.Finding) bool {
 	switch base := d.bases[f.Line]; f.Rule {
 	case "Syntax": // a name that is none, once its variables are replaced: nor can a real builder do that
 		return strings.HasPrefix(strings.TrimSpace(at), "FROM") && !reference.MatchString(base)
+	case "MissingSource":
+		return d.names != nil && slices.ContainsFunc(d.wanted, d.lacks)
 	default:
 		re := reasons[f.Rule]
 		return re != nil && regexp.MustCompile("(?i)"+re.String()).MatchString(at)

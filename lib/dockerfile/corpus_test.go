@@ -188,6 +188,7 @@ type described struct {
 	bases   map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
 	sources map[string]bool // of COPY, ADD and mounts from the context; true: a folder
 	wanted  []string        // the same, as patterns
+	local   bool            // a base is an image that is only on its author's computer
 	names   []string        // what a context has that is no stub
 }
 
@@ -221,6 +222,7 @@ func read(text []byte) (d described, refused error) {
 		if _, ok := named[strings.ToLower(base)]; ok {
 			base = "a stage"
 		}
+		d.local = d.local || strings.HasPrefix(base, "localhost/")
 		for _, l := range s.Location {
 			d.bases[l.Start.Line] = base
 		}
@@ -418,7 +420,7 @@ func (d *described) cannotKeep(f dockerfile.Finding) bool {
 	at := strings.ToUpper(strings.Join(d.lines[f.Line-1:f.EndLine], "\n"))
 	switch base := d.bases[f.Line]; f.Rule {
 	case "Syntax": // a name that is none, once its variables are replaced: nor can a real builder do that
-		return strings.HasPrefix(strings.TrimSpace(at), "FROM") && !reference.MatchString(base)
+		return d.local || strings.HasPrefix(strings.TrimSpace(at), "FROM") && !reference.MatchString(base)
 	case "MissingSource":
 		return d.names != nil && slices.ContainsFunc(d.wanted, d.lacks)
 	default:

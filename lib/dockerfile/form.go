@@ -79,6 +79,9 @@ func nameOf(r images.Release) any {
 	case "":
 		return i18n.T("neither Debian nor Devuan, as far as is known")
 	case "debian":
+		if r.Codename == "" { // jessie and older, and distroless, which has no packages
+			return i18n.T("Debian, but does not say which release")
+		}
 		r.Distribution = "Debian"
 	case "devuan":
 		r.Distribution = "Devuan"
@@ -121,7 +124,10 @@ func (t *translator) checkForm(last *stage) {
 		note("Grown", "%s is made of %s. Its files become the target's system: what the target needs to boot is installed "+
 			"into them.", "%s", base, nameOf(release), t.whatElse(base, true))
 	case t.form != FormAppliance:
-	case release.Distribution == "debian" || release.Distribution == "devuan":
+	case at.scratch:
+		note("Appliance", "The last stage begins empty, FROM scratch. A small system of the target boots, and runs it in %s.",
+			"%s", applianceRoot, t.whatElse(base, false))
+	case release.Codename != "" && (release.Distribution == "debian" || release.Distribution == "devuan"):
 		if slices.Contains(t.growsFrom(), release) {
 			note("Appliance", "%s does not become the target's system, as the job says. A small system of the target boots, and runs it "+
 				"in %s.", "%s", base, applianceRoot, t.whatElse(base, true))
@@ -132,7 +138,7 @@ func (t *translator) checkForm(last *stage) {
 			t.whatElse(base, false))
 	default:
 		note("Appliance", "The image stands on %s, which is no plain Devuan or Debian. A small system of the target boots, and runs it in "+
-			"%s.", "%s", cmp.Or(base, "scratch"), applianceRoot, t.whatElse(base, false))
+			"%s.", "%s", base, applianceRoot, t.whatElse(base, false))
 	}
 }
 

@@ -45,7 +45,10 @@ func TestForms(t *testing.T) {
 		{"ubuntu:24.04", "bookworm", images.Release{Distribution: "ubuntu", Codename: "noble"}, FormGrown, "",
 			"FormImpossible", "it is ubuntu noble, and the target is bookworm"},
 		{"python:3.9", "excalibur", debian("bookworm"), FormGrown, "", "FormImpossible", "it is Debian bookworm"},
-		{"scratch", "bookworm", images.Release{}, FormAuto, FormAppliance, "Appliance", ""},
+		{"scratch", "bookworm", images.Release{}, FormAuto, FormAppliance, "Appliance", "begins empty, FROM scratch"},
+		{"gcr.io/distroless/base", "bookworm", debian(""), FormAuto, FormAppliance, "Appliance", "no plain Devuan or Debian"},
+		{"gcr.io/distroless/base", "bookworm", debian(""), FormGrown, "", "FormImpossible",
+			"it is Debian, but does not say which release, and the target is bookworm"},
 		{"scratch", "bookworm", images.Release{}, FormGrown, "", "FormImpossible", ""},
 	} {
 		s := Source{Dockerfile: []byte("FROM " + c.from + "\nCOPY <<x /x\nx\n"), Codename: c.target, Form: c.asked}

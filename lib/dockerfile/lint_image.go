@@ -168,11 +168,17 @@ func (t *translator) lintCommand(s *stage) {
 	case !s.config.runs || len(argv) == 0:
 		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when "+
 			"the image boots.", "Set the application as CMD, if there is one.")
+	case isInit(argv) && t.form == FormAppliance:
+		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The system that boots has its own, so this one does not become a "+
+			"service, and nothing of the image starts.", "Set the application as CMD.", show(strings.Join(argv, " ")))
 	case isInit(argv):
 		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not "+
 			"become a service.",
 			"Nothing, if the services of the packages are the application. Otherwise set the application as CMD.",
 			show(strings.Join(argv, " ")))
+	case isShell(argv) && t.form == FormAppliance:
+		t.warn(loc, Note, "CmdIsShell", "%s is an interactive program: as a service it exits immediately.",
+			"Nothing, if you log in and look into %s. Otherwise set the application as CMD.", argv[0], applianceRoot)
 	case isShell(argv):
 		t.warn(loc, Note, "CmdIsShell", "%s is an interactive program: as a service it exits immediately.",
 			"Nothing, if you log in to the image. Otherwise set the application as CMD.", argv[0])
@@ -189,16 +195,21 @@ func (t *translator) lintCommand(s *stage) {
 	}
 }
 
-// daemonises tells why a command would go to the background; "" if it does not look so.
+// daemonises tells why a command would go to the background; "" if it does not look so. Of a script, what stays is its
+// last command that is no shell.
 func daemonises(argv []string) i18n.Text {
-	text := " " + strings.Join(argv, " ") + " "
-	program := argv[0][strings.LastIndexByte(argv[0], '/')+1:]
-	if slices.Contains(shells, program) && len(argv) > 2 {
-		fields := strings.Fields(argv[len(argv)-1])
-		if len(fields) > 0 {
-			program = fields[0][strings.LastIndexByte(fields[0], '/')+1:]
+	text, words := " "+strings.Join(argv, " ")+" ", argv
+	if slices.Contains(shells, path.Base(argv[0])) && len(argv) > 2 {
+		words = []string{""}
+		for _, command := range strings.FieldsFunc(argv[len(argv)-1], func(r rune) bool {
+			return strings.ContainsRune(";&|\n", r)
+		}) {
+			if f := strings.Fields(strings.TrimPrefix(strings.TrimSpace(command), "exec ")); len(f) > 0 && !isShell(f) {
+				words = f
+			}
 		}
 	}
+	program := path.Base(words[0])
 	has := func(words ...string) bool {
 		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 	}
@@ -212,8 +223,7 @@ func daemonises(argv []string) i18n.Text {
 		return i18n.T("sshd runs in the background without -D.")
 	case (program == "cron" || program == "crond") && !has(" -f"):
 		return i18n.T("%s runs in the background without -f.", program)
-	case program == "service" || program == "invoke-rc.d" || strings.Contains(argv[0], "/etc/init.d/") ||
-		has(" /etc/init.d/", " service ") && !has("tail ", "sleep ", " wait", "while "):
+	case program == "service" || program == "invoke-rc.d" || strings.HasPrefix(words[0], "/etc/init.d/"):
 		return i18n.T("An init script starts a daemon and exits.")
 	case has(" --daemon ", " --daemonize ", " -daemon ", " --background ", " daemonize yes "):
 		return i18n.T("%s is configured to run in the background.", program)

@@ -115,10 +115,13 @@ func try(t *testing.T, file string) (r result) {
 		d.names = namesOf(packed)
 	}
 	s := dockerfile.Source{Dockerfile: text, Arch: "amd64"}
+	if arch, ok := dockerfile.Arch(d.platform); ok {
+		s.Arch = arch
+	}
 	if s.Context, err = dockerfile.ReadContext(packed, dockerfile.Limits{}); err != nil {
 		t.Fatal(err)
 	}
-	// the target is of the release that the Dockerfile wants, as far as there is one
+	// the target is of the platform and the release that the Dockerfile wants, as far as there are
 	_, s.Codename = dockerfile.Release(s)
 	base := releaseOf(dockerfile.BaseOf(dockerfile.Images(s)).Reference)
 	if s.Codename == "" && base.Distribution == "debian" {
@@ -183,13 +186,14 @@ func syntax(t *testing.T, blend []byte) ([]byte, error) {
 
 // described is a Dockerfile as BuildKit's parser reads it.
 type described struct {
-	lines   []string
-	globals map[string]string
-	bases   map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
-	sources map[string]bool // of COPY, ADD and mounts from the context; true: a folder
-	wanted  []string        // the same, as patterns
-	local   bool            // a base is an image that is only on its author's computer
-	names   []string        // what a context has that is no stub
+	lines    []string
+	globals  map[string]string
+	bases    map[int]string  // what FROM names, by its line; a stage's name is replaced by what that is based on
+	sources  map[string]bool // of COPY, ADD and mounts from the context; true: a folder
+	wanted   []string        // the same, as patterns
+	platform string          // of the last stage's FROM
+	local    bool            // a base is an image that is only on its author's computer
+	names    []string        // what a context has that is no stub
 }
 
 func read(text []byte) (d described, refused error) {
@@ -222,6 +226,7 @@ func read(text []byte) (d described, refused error) {
 		if _, ok := named[strings.ToLower(base)]; ok {
 			base = "a stage"
 		}
+		d.platform = s.Platform
 		d.local = d.local || strings.HasPrefix(base, "localhost/")
 		for _, l := range s.Location {
 			d.bases[l.Start.Line] = base
@@ -408,10 +413,9 @@ var (
 
 	// what a chroot on the target's own system cannot keep, and how the Dockerfile's lines look then
 	reasons = map[string]*regexp.Regexp{
-		"RunNetwork":   regexp.MustCompile(`(?s)RUN.*--network=host`),
-		"RunSecurity":  regexp.MustCompile(`(?s)RUN.*--security=insecure`),
-		"RunDevice":    regexp.MustCompile(`(?s)RUN.*--device`),
-		"FromPlatform": regexp.MustCompile(`FROM.*--platform=`),
+		"RunNetwork":  regexp.MustCompile(`(?s)RUN.*--network=host`),
+		"RunSecurity": regexp.MustCompile(`(?s)RUN.*--security=insecure`),
+		"RunDevice":   regexp.MustCompile(`(?s)RUN.*--device`),
 	}
 )
 

@@ -129,16 +129,17 @@ func (t *translator) checkForm(last *stage) {
 			"%s", applianceRoot, t.whatElse(base, false))
 	case release.Codename != "" && (release.Distribution == "debian" || release.Distribution == "devuan"):
 		if slices.Contains(t.growsFrom(), release) {
-			note("Appliance", "%s does not become the target's system, as the job says. A small system of the target boots, and runs it "+
-				"in %s.", "%s", base, applianceRoot, t.whatElse(base, true))
+			note("Appliance", "%s does not become the target's system, as the job says. A small system of the target "+
+				"boots, and runs it in %s.", "%s", base, applianceRoot, t.whatElse(base, true))
 			return
 		}
-		note("Appliance", "%s is made of %s, which is not the target's release. A small system of the target boots, and runs it in %s.",
+		note("Appliance", "%s is made of %s, which is not the target's release. A small system of the target "+
+			"boots, and runs it in %s.",
 			"To make it the system itself, choose a target of that release. %s", base, nameOf(release), applianceRoot,
 			t.whatElse(base, false))
 	default:
-		note("Appliance", "The image stands on %s, which is no plain Devuan or Debian. A small system of the target boots, and runs it in "+
-			"%s.", "%s", base, applianceRoot, t.whatElse(base, false))
+		note("Appliance", "The image stands on %s, which is no plain Devuan or Debian. A small system of the target "+
+			"boots, and runs it in %s.", "%s", base, applianceRoot, t.whatElse(base, false))
 	}
 }
 

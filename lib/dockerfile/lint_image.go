@@ -169,8 +169,8 @@ func (t *translator) lintCommand(s *stage) {
 		t.warn(s.in.Location, Note, "NoCommand", "There is no CMD or ENTRYPOINT, so nothing of this Dockerfile starts when "+
 			"the image boots.", "Set the application as CMD, if there is one.")
 	case isInit(argv) && t.form == FormAppliance:
-		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The system that boots has its own, so this one does not become a "+
-			"service, and nothing of the image starts.", "Set the application as CMD.", show(strings.Join(argv, " ")))
+		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The system that boots has its own, so this one does not "+
+			"become a service, and nothing of the image starts.", "Set the application as CMD.", show(strings.Join(argv, " ")))
 	case isInit(argv):
 		t.warn(loc, Note, "CmdIsInit", "%s is an init system. The image boots its own init system, so this one does not "+
 			"become a service.",

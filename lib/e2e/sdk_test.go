@@ -163,7 +163,7 @@ func interpreter(t *testing.T) v1.Image {
 		t.Fatal(err)
 	}
 	img, err := mutate.AppendLayers(imageOf(t, v1.Config{Env: []string{"LANG=C.UTF-8",
-		"PATH=/usr/local/bin:/usr/bin:/bin"}, Cmd: []string{"python3"}}), static.NewLayer(layer, types.OCIUncompressedLayer))
+		"PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, Cmd: []string{"python3"}}), static.NewLayer(layer, types.OCIUncompressedLayer))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -120,6 +120,13 @@ func (t *translator) checkForm(last *stage) {
 		t.warn(last.in.Location, Note, rule, message, advice, args...)
 	}
 	switch {
+	case at.foreign && t.locked(at) == nil && t.source.Form == FormAuto:
+		note("Form", "What %s is made of is found out when the job is saved. If it is made of the target's release, its files "+
+			"become the target's system. Otherwise a small system of the target boots, and runs it in %s.",
+			"%s", base, applianceRoot, t.whatElse(base, false))
+	case t.form == FormGrown && release == (images.Release{}):
+		note("Grown", "It is not known yet whether %s is made of the target's release. If so, its files become the target's "+
+			"system; otherwise the build fails.", "%s", base, t.whatElse(base, true))
 	case t.form == FormGrown:
 		note("Grown", "%s is made of %s. Its files become the target's system: what the target needs to boot is installed "+
 			"into them.", "%s", base, nameOf(release), t.whatElse(base, true))

@@ -117,7 +117,9 @@ keep_secrets
 user_namespace $first
 typeset -a within=(nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0)
 new_place
-chown -R -h $first:$first $WORK || fail "$WORK cannot be given to the build's ids"
+# What an earlier part of the build has left there belongs to one of them already.
+find $WORK \( -uid -$first -o -uid +$(( first + 65535 )) -o -gid -$first -o -gid +$(( first + 65535 )) \) \
+	-exec chown -h $first:$first {} + || fail "$WORK cannot be given to the build's ids"
 map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
 [[ -z $TOASTER_REGISTRY_AUTH ]] || export TOASTER_REGISTRY_AUTH=$WORK/registry.auth

@@ -38,7 +38,7 @@ if only_hex "$ref"; then
 	hash=$ref name=$ref
 elif [ -z "$ref" ]; then
 	hash=$(hash_of HEAD)
-	name=$(sed -n "s/^ref: \(.*\)	HEAD\$/\1/p" /work/refs)
+	name=$(sed -n "s|^ref: \(refs/.*\)	HEAD\$|\1|p" /work/refs)
 	name=${name:-HEAD}
 else
 	for name in "refs/${ref#refs/}" "refs/heads/${ref#refs/heads/}" "refs/tags/${ref#refs/tags/}"; do

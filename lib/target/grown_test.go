@@ -103,6 +103,10 @@ func TestGrown(t *testing.T) {
 	if got := files["./etc/toaster/not-in-archive"].body; got != "of-the-image\n" {
 		t.Errorf("not in the archive: %q", got)
 	}
+	if said := "\ntoaster: the target's archive does not have these packages of the image: of-the-image\n"; !strings.Contains(
+		b.log.String(), said) {
+		t.Errorf("the log has no line %q", said)
+	}
 	if text := string(b.file(t, "provenance.json")); !strings.Contains(text, `"base_form": "grown"`) ||
 		!strings.Contains(text, `"packages_not_in_archive": ["of-the-image"]`) {
 		t.Error(text)
@@ -162,6 +166,8 @@ SHA256: $(sha256sum $deb | cut -d ' ' -f 1)
 done >Packages
 rm -r x files download
 cd ../..
+echo tool:x:888:888::/:/bin/sh >>etc/passwd
+echo tool:x:888: >>etc/group
 `
 
 // devuanBase makes what the base of a target of Devuan would be, as far as the growing looks at it.
@@ -185,6 +191,16 @@ for file in etc/owned etc/fstab etc/of-the-sdk usr/local/sdk/file usr/local/bin/
 	mkdir -p ${file%/*}
 	echo "the SDK's" >$file
 done
+printf 'root:x:0:0::/root:/bin/sh\ntool:x:777:777::/:/bin/sh\n' >etc/passwd
+printf 'root:x:0:\ntool:x:777:\n' >etc/group
+for file in usr/local/sdk/owned etc/owned-by-tool; do
+	: >$file
+	chown 777:777 $file
+	chmod 4755 $file
+done
+printf 'Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1\n\n' >>var/lib/dpkg/status
+mkdir -p var/lib/apt
+printf 'Package: openssl\nArchitecture: amd64\nAuto-Installed: 1\n' >var/lib/apt/extended_states
 `
 
 // TestGrownForDevuan: packages of Devuan's take the place of Debian's, also of newer ones; what Debian's archive alone
@@ -212,6 +228,15 @@ func TestGrownForDevuan(t *testing.T) {
 		if got := files["./"+name].body; got != want {
 			t.Errorf("%s is %q, want %q", name, got, want)
 		}
+	}
+	for _, name := range []string{"usr/local/sdk/owned", "etc/owned-by-tool"} {
+		if f, there := files["./"+name]; !there || f.Uid != 888 || f.Gid != 888 || f.Mode != 0o4755 {
+			t.Errorf("%s belongs to %d:%d, not to the image's own tool: %o", name, f.Uid, f.Gid, f.Mode)
+		}
+	}
+	if got := files["./var/lib/apt/extended_states"].body; !strings.Contains(got, "Package: openssl\nArchitecture: amd64\n"+
+		"Auto-Installed: 1\n") {
+		t.Errorf("what was installed for another package is wanted by itself now:\n%s", got)
 	}
 	if _, there := files["./etc/owned"]; there {
 		t.Error("a file of a package was copied")

@@ -10,8 +10,9 @@ leave_base() {
 	( cd $TREE && md5sum --check --quiet $notes/conffiles 2>/dev/null ) |
 		sed -n 's/: FAILED$//p' | tr '\n' '\0' >>$notes/machine
 	for one in apt keys etc rest machine; do
-		tar -C $TREE --null --no-unquote --no-recursion -T $notes/$one --numeric-owner --xattrs --xattrs-include='*' \
-			-cf $notes/$one.tar || fail 'cannot keep the files of the base: is the disk full?'
+		tar -C $TREE --null --no-unquote --no-recursion -T $notes/$one --xattrs --xattrs-include='*' \
+			--owner-map=$notes/users --group-map=$notes/groups -cf $notes/$one.tar ||
+			fail 'cannot keep the files of the base: is the disk full?'
 	done
 	inside $TREE /etc/shadow
 	sed -n '/^root:/p' $REPLY >$notes/shadow
@@ -49,6 +50,9 @@ grow() {
 	bind $WORK /grow /run/toaster-grow ro
 	run '' / /bin/sh /run/toaster-grow/program
 	environment=("${(@kv)of_the_image}")
+	inside $ROOT /etc/toaster/not-in-archive
+	[[ ! -f $REPLY ]] ||
+		mark "toaster: the target's archive does not have these packages of the image: $(head -c 16384 $REPLY)"
 	for one in hosts resolv.conf; do	# the sandbox has its own
 		[[ -f $WORK/grow/$one ]] || continue
 		text=$(<$WORK/grow/$one)
@@ -92,6 +96,9 @@ survey_base() {
 			$auto{$name} = 1 if /^Auto-Installed: 1/;
 		}
 
+		# The image may have other numbers for the names, and this host other names for the numbers.
+		my @named = map { +{ map { /^([^:\s]+):[^:]*:(\d+):/ ? ($2 => $1) : () } reverse lines("etc/$_") } } "passwd", "group";
+
 		my %machine = map { $_ => 1 } qw(etc/fstab etc/hostname etc/inittab etc/modules
 			etc/network/interfaces etc/default/grub etc/default/keyboard etc/default/console-setup etc/default/locale
 			etc/locale.gen etc/kernel-img.conf root/.ssh root/.ssh/authorized_keys);
@@ -111,6 +118,9 @@ survey_base() {
 					: $path =~ m{^(etc/apt/(trusted\.gpg\.d|keyrings)|usr/share/keyrings)/} ? "keys"
 					: $owned{"/$path"} || $path =~ $made ? next
 					: $path =~ m{^etc/apt(/|\z)} ? "apt" : $path =~ m{^etc/} ? "etc" : "rest";
+				my @owner = (lstat $path)[4, 5];
+				$is = "rest" if $is eq "etc" && grep { $_ } @owner; # who comes with a package
+				$named[$_]{$owner[$_]} //= $owner[$_] for 0, 1;
 				$out{$is} .= "$path\0";
 			}
 		}
@@ -118,8 +128,11 @@ survey_base() {
 		$out{packages} = join "", map { $_->[1] eq $native || $_->[1] eq "all" ? "$_->[0]\n" : "$_->[0]:$_->[1]\n" } @packages;
 		$out{auto} = join "", map { $auto{$_->[0]} ? "$_->[0]\n" : () } @packages;
 		$out{conffiles} = join "", map { "$_\n" } @sums;
+		for my $all (@named) {
+			$out{$all == $named[0] ? "users" : "groups"} = join "", map { "+$_ $all->{$_}:$_\n" } sort keys %$all;
+		}
 		@packages or die "no packages\n";
-		for my $one (qw(packages auto conffiles apt keys etc rest machine)) {
+		for my $one (qw(packages auto users groups conffiles apt keys etc rest machine)) {
 			open(my $file, ">", "$notes/$one") or die "$one: $!\n";
 			print $file $out{$one} // "";
 			close $file or die "$one: $!\n";
@@ -152,10 +165,13 @@ mkdir -p $sources /etc/apt/preferences.d
 tar -C / --skip-old-files -xpf $notes/keys.tar
 tar -C / -xpf $notes/apt.tar
 tar -C / --skip-old-files -xpf $notes/etc.tar
-installed >/tmp/toaster-had
-apt update
+apt-mark showmanual | sort >/tmp/toaster-manual
+apt -o APT::Update::Error-Mode=any update || {
+	echo "The target's archive, from which the image gets what a system needs, can't be read. Try again later."
+	exit 100
+}
 if [ -f $notes/devuan ]; then # its own packages, also in the place of newer ones of Debian
-	xargs -r apt-cache policy </tmp/toaster-had | awk '
+	installed | xargs -r apt-cache policy | awk '
 		/^[^ ].*:$/ { name = substr($0, 1, length($0) - 1) }
 		/^(    | [*][*][*]) [^ ]*devuan[^ ]* / && !seen[name]++ {
 			print "Package: " name "\nPin: version " ($1 == "***" ? $2 : $1) "\nPin-Priority: 1001\n"
@@ -170,7 +186,7 @@ gone=$(sed 's/:.*//' /tmp/toaster-wanted | sort -u | comm -23 - /tmp/toaster-the
 # shellcheck disable=SC2046 # a list of names
 apt install $(awk -F : 'NR == FNR { there[$1] = 1; next } $1 in there' /tmp/toaster-there /tmp/toaster-wanted)
 apt dist-upgrade
-sort -u $notes/auto | comm -13 /tmp/toaster-had - | xargs -r apt-mark -q auto >/dev/null
+sort -u $notes/auto | comm -13 /tmp/toaster-manual - | xargs -r apt-mark -q auto >/dev/null
 dpkg --audit
 apt check
 
@@ -179,24 +195,23 @@ rm -f $pins
 mkdir -p /etc/toaster
 command apt list '?obsolete' 2>/dev/null | sed -n 's:/.*::p' | sort -u >/etc/toaster/not-in-archive
 [ -s /etc/toaster/not-in-archive ] || rm /etc/toaster/not-in-archive
-[ ! -f /etc/toaster/not-in-archive ] ||
-	echo "toaster: the target's archive does not have these packages of the image:" $(cat /etc/toaster/not-in-archive)
 
 apt clean
-rm -rf /var/lib/apt/lists/* /tmp/toaster-had /tmp/toaster-wanted /tmp/toaster-there
+rm -rf /var/lib/apt/lists/* /tmp/toaster-manual /tmp/toaster-wanted /tmp/toaster-there
 if [ -d $sources.toaster ]; then
 	for file in "$sources.toaster"/*; do [ ! -e "$file" ] || [ -e "$sources/${file##*/}" ] || mv "$file" $sources; done
 	rm -rf $sources.toaster
 fi
 tar -C / --skip-old-files -xpf $notes/rest.tar
 tar -C / -xpf $notes/machine.tar
-awk -F : 'NR == FNR { root = $0; next } $1 == "root" && root { print root; next } { print }' $notes/shadow /etc/shadow \
-	>/tmp/toaster-shadow
+awk -F : 'FILENAME == ARGV[1] { root = $0; next } $1 == "root" && root { print root; next } { print }' \
+	$notes/shadow /etc/shadow >/tmp/toaster-shadow
 cat /tmp/toaster-shadow >/etc/shadow
 rm /tmp/toaster-shadow
 ! tar -tf $notes/machine.tar | grep -q '^etc/initramfs-tools/' || update-initramfs -u -k all
 # As a container it starts no services; as a system it does.
 ! grep -qsx 'exit 101' /usr/sbin/policy-rc.d || rm -f /usr/sbin/policy-rc.d
+rm -f /etc/dpkg/dpkg.cfg.d/docker-apt-speedup # it would not wait until files are on the disk
 exec 9>&-
 rm -f /run/initctl
 GROW

@@ -121,8 +121,8 @@ func (t *translator) checkForm(last *stage) {
 	}
 	switch {
 	case at.foreign && t.locked(at) == nil && t.source.Form == FormAuto:
-		note("Form", "What %s is made of is found out when the job is saved. If it is made of the target's release, its files "+
-			"become the target's system. Otherwise a small system of the target boots, and runs it in %s.",
+		note("Form", "What %s is made of is found out when the job is saved. If it is made of the target's release, its "+
+			"files become the target's system. Otherwise a small system of the target boots, and runs it in %s.",
 			"%s", base, applianceRoot, t.whatElse(base, false))
 	case t.form == FormGrown && release == (images.Release{}):
 		note("Grown", "It is not known yet whether %s is made of the target's release. If so, its files become the target's "+

@@ -41,7 +41,7 @@ func TestForms(t *testing.T) {
 			"install golang-go"},
 		{"ubuntu:24.04", "bookworm", images.Release{Distribution: "ubuntu", Codename: "noble"}, FormAuto, FormAppliance,
 			"Appliance", ""},
-		{"x/unknown:1", "bookworm", images.Release{}, FormGrown, FormGrown, "Grown", "It is not known yet"}, // the build looks
+		{"x/unknown:1", "bookworm", images.Release{}, FormGrown, FormGrown, "Grown", "not known yet"}, // the build looks
 		{"ubuntu:24.04", "bookworm", images.Release{Distribution: "ubuntu", Codename: "noble"}, FormGrown, "",
 			"FormImpossible", "it is ubuntu noble, and the target is bookworm"},
 		{"python:3.9", "excalibur", debian("bookworm"), FormGrown, "", "FormImpossible", "it is Debian bookworm"},
@@ -73,7 +73,7 @@ func TestForms(t *testing.T) {
 
 // Before an image is looked up, nothing is said of what it is made of.
 func TestFormIsNotKnownYet(t *testing.T) {
-	for form, want := range map[Form]string{FormAuto: "is found out when the job is saved", FormGrown: "It is not known yet",
+	for form, want := range map[Form]string{FormAuto: "is found out when the job is saved", FormGrown: "not known yet",
 		FormAppliance: "A small system of the target boots"} {
 		_, findings := Steps(Source{Codename: "bookworm", Dockerfile: []byte("FROM python:3.12-slim\nCMD x\n"), Form: form})
 		said := ""

@@ -58,8 +58,8 @@ var ourRules = []Rule{
 	{"Grown", Note,
 		"The last stage stands on an image that is made of the target's release. Its files become the target's system.",
 		"You can keep it. The job's setting “Base image” chooses another form.", ""},
-	{"Form", Note, "What the image of the last stage is made of is not known yet. It decides whether it becomes the target's " +
-		"system.", "You can keep it. The job's setting “Base image” can decide instead.", ""},
+	{"Form", Note, "What the image of the last stage is made of is not known yet. It decides whether it becomes the " +
+		"target's system.", "You can keep it. The job's setting “Base image” can decide instead.", ""},
 	{"FormImpossible", Error, "The target's system can't be made of the image that the last stage stands on.",
 		"Run it beside the system, or choose a target of the image's release.", ""},
 	{"ImageNotLocked", Warning, "An image has not been looked up in its registry.", "Look it up again.", ""},

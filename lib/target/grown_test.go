@@ -103,8 +103,8 @@ func TestGrown(t *testing.T) {
 	if got := files["./etc/toaster/not-in-archive"].body; got != "of-the-image\n" {
 		t.Errorf("not in the archive: %q", got)
 	}
-	if said := "\ntoaster: the target's archive does not have these packages of the image: of-the-image\n"; !strings.Contains(
-		b.log.String(), said) {
+	said := "\ntoaster: the target's archive does not have these packages of the image: of-the-image\n"
+	if !strings.Contains(b.log.String(), said) {
 		t.Errorf("the log has no line %q", said)
 	}
 	if text := string(b.file(t, "provenance.json")); !strings.Contains(text, `"base_form": "grown"`) ||
@@ -234,8 +234,8 @@ func TestGrownForDevuan(t *testing.T) {
 			t.Errorf("%s belongs to %d:%d, not to the image's own tool: %o", name, f.Uid, f.Gid, f.Mode)
 		}
 	}
-	if got := files["./var/lib/apt/extended_states"].body; !strings.Contains(got, "Package: openssl\nArchitecture: amd64\n"+
-		"Auto-Installed: 1\n") {
+	got := files["./var/lib/apt/extended_states"].body
+	if !strings.Contains(got, "Package: openssl\nArchitecture: amd64\nAuto-Installed: 1\n") {
 		t.Errorf("what was installed for another package is wanted by itself now:\n%s", got)
 	}
 	if _, there := files["./etc/owned"]; there {

@@ -97,7 +97,8 @@ survey_base() {
 		}
 
 		# The image may have other numbers for the names, and this host other names for the numbers.
-		my @named = map { +{ map { /^([^:\s]+):[^:]*:(\d+):/ ? ($2 => $1) : () } reverse lines("etc/$_") } } "passwd", "group";
+		my @named = map { +{ map { /^([^:\s]+):[^:]*:(\d+):/ ? ($2 => $1) : () } reverse lines($_) } }
+			"etc/passwd", "etc/group";
 
 		my %machine = map { $_ => 1 } qw(etc/fstab etc/hostname etc/inittab etc/modules
 			etc/network/interfaces etc/default/grub etc/default/keyboard etc/default/console-setup etc/default/locale

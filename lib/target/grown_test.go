@@ -83,7 +83,8 @@ func TestGrown(t *testing.T) {
 	r.Target.Packages = []string{"sysvinit-core", "ifupdown", "cron"}
 	r.Root = Access{Keys: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0xTW6jSHb7pcl7aJXCQ4dYn8oJ4KVYt7+0Q0kXbOqK a\n"}
 	b := grown(t, r, "", "RUN apt-get update && apt-get install -y --no-install-recommends busybox\n"+
-		"RUN rm -r /var/lib/apt/lists/* && test \"$LANG\" = C.UTF-8 && test -z \"$DEBIAN_FRONTEND\" && command -v interpreter && test ! -e /etc/apt/preferences.d/99toaster-grow\n"+
+		"RUN rm -r /var/lib/apt/lists/* && test \"$LANG\" = C.UTF-8 && test -z \"$DEBIAN_FRONTEND\"\n"+
+		"RUN command -v interpreter && test ! -e /etc/apt/preferences.d/99toaster-grow\n"+
 		"CMD [\"interpreter\", \"serve\"]\n")
 	files := contents(t, b.file(t, "rootfs_amd64_bookworm.tar.gz"))
 	for _, name := range []string{"sbin/init", "usr/local/bin/interpreter", "etc/init.d/cron", "etc/init.d/toaster-app",

@@ -104,10 +104,12 @@ survey_base() {
 			etc/network/interfaces etc/default/grub etc/default/keyboard etc/default/console-setup etc/default/locale
 			etc/locale.gen etc/kernel-img.conf root/.ssh root/.ssh/authorized_keys);
 		# What the installation of a package makes itself, or what is of this tree alone.
-		my $made = qr{^(?:(?:dev|proc|sys|run|tmp|lost\+found|var/cache|var/log|var/lib/(?:dpkg|apt|systemd|ucf|insserv))(?:/|\z)
-			|boot/initrd|lib/modules/|usr/lib/modules/[^/]+/modules\.|.*__pycache__
+		my $made = qr{^(?:(?:dev|proc|sys|run|tmp|lost\+found|var/cache|var/log)(?:/|\z)
+			|var/lib/(?:dpkg|apt|systemd|ucf|insserv)(?:/|\z)
+			|boot/initrd|(?:usr/)?lib/modules/[^/]+/modules\.|.*__pycache__
 			|etc/(?:alternatives|rc[0-9S]\.d|ssl/certs|runlevels)(?:/|\z)|etc/init\.d/\.depend
-			|etc/(?:(?:passwd|group|g?shadow|subuid|subgid)-?|hosts|resolv\.conf|\.pwd\.lock|ld\.so\.cache|machine-id|mtab|os-release)\z)}x;
+			|etc/(?:(?:passwd|group|g?shadow|subuid|subgid)-?|hosts|resolv\.conf|\.pwd\.lock|ld\.so\.cache
+				|machine-id|mtab|os-release)\z)}x;
 		open(my $find, "-|", "find", @places, "-xdev", "-mindepth", "1", "(", "-type", "f", "-o", "-type", "l", "-o", "-type",
 			"d", ")", "-print0") or die "find: $!\n";
 		{
@@ -126,7 +128,7 @@ survey_base() {
 			}
 		}
 		close $find or die "find failed\n";
-		$out{packages} = join "", map { $_->[1] eq $native || $_->[1] eq "all" ? "$_->[0]\n" : "$_->[0]:$_->[1]\n" } @packages;
+		$out{packages} = join "", map { $_->[0] . ($_->[1] =~ /^(?:\Q$native\E|all)\z/ ? "\n" : ":$_->[1]\n") } @packages;
 		$out{auto} = join "", map { $auto{$_->[0]} ? "$_->[0]\n" : () } @packages;
 		$out{conffiles} = join "", map { "$_\n" } @sums;
 		for my $all (@named) {
@@ -180,12 +182,13 @@ if [ -f $notes/devuan ]; then # its own packages, also in the place of newer one
 fi
 # The base may be older than the archive is now, which has other kernels by then.
 sort -u $notes/packages >/tmp/toaster-wanted
-xargs -r apt-cache --no-all-versions show </tmp/toaster-wanted 2>/dev/null | sed -n 's/^Package: //p' | sort -u >/tmp/toaster-there
+xargs -r apt-cache --no-all-versions show </tmp/toaster-wanted 2>/dev/null |
+	sed -n 's/^Package: //p' | sort -u >/tmp/toaster-there
 gone=$(sed 's/:.*//' /tmp/toaster-wanted | sort -u | comm -23 - /tmp/toaster-there)
 # shellcheck disable=SC2086 # a list of names
 [ -z "$gone" ] || echo "the archive has these packages of the base no longer:" $gone
 # shellcheck disable=SC2046 # a list of names
-apt install $(awk -F : 'NR == FNR { there[$1] = 1; next } $1 in there' /tmp/toaster-there /tmp/toaster-wanted)
+apt install $(awk -F : 'FILENAME == ARGV[1] { there[$1] = 1; next } $1 in there' /tmp/toaster-there /tmp/toaster-wanted)
 apt dist-upgrade
 sort -u $notes/auto | comm -13 /tmp/toaster-manual - | xargs -r apt-mark -q auto >/dev/null
 dpkg --audit

@@ -23,10 +23,11 @@ import (
 //	buildkit: what BuildKit does that buildah 1.28 does not; then "have" lines say what must be in the tree
 //	config: why buildah's configuration is another one
 //	arg: K=V
-//	secret: NAME=VALUE, where \n is a line's end; a new SSH key if NAME begins with ssh.
+//	secret: NAME=VALUE, where \n is a line's end and \xff that byte; a new SSH key if NAME begins with ssh.
 //	have: PATH KIND MODE OWNER [CONTENT]
 //	gone: PATH
 //	refused
+//	says: TEXT, in the log of what is refused
 //	--- FILE [MODE]
 //	contents
 //	--- FILE crlf | bom: with such line ends, or a byte order mark
@@ -43,6 +44,7 @@ type testCase struct {
 	config     string   // why buildah's configuration is another one
 	have, gone []string // with buildkit
 	refused    bool     // with buildkit
+	says       string   // likewise
 	args       []string
 	secrets    []string // NAME=VALUE
 	files      []caseFile
@@ -89,6 +91,8 @@ func parseCase(t *testing.T, name, text string) testCase {
 			c.config = value
 		case "arg":
 			c.args = append(c.args, value)
+		case "says":
+			c.says = value
 		case "secret":
 			c.secrets = append(c.secrets, value)
 		case "have":

@@ -96,6 +96,9 @@ func checkBuildKit(t *testing.T, c testCase, got map[string]string, said string,
 	if c.refused != failed {
 		t.Fatalf("%s: refused: %v, want %v\n%s", c.file, failed, c.refused, said)
 	}
+	if !strings.Contains(said, c.says) {
+		t.Errorf("%s: the log does not say %q\n%s", c.file, c.says, said)
+	}
 	for _, line := range c.have {
 		name, what, _ := strings.Cut(line, " ")
 		g := got[strings.TrimPrefix(name, "/")]
@@ -368,7 +371,7 @@ func (c testCase) writeSecret(t *testing.T, folder, secret string) (name string)
 		run(t, "ssh-keygen", "-q", "-t", "ed25519", "-N", value, "-C", "the test's key", "-f", file)
 		return name
 	}
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(value, `\n`, "\n")), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(strings.NewReplacer(`\n`, "\n", `\xff`, "\xff").Replace(value)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return name

@@ -37,7 +37,8 @@ secret_variable() {
 		concealed+=($REPLY)
 		value=$(cat -- $REPLY && print x)	# for the newlines at the end
 		value=${value%x}
-		[[ $value != *$'\0'* ]] || fail "the secret $1 has a NUL byte, which no variable can have"
+		[[ $value != *$'\0'* ]] && iconv -f UTF-8 -t UTF-8 -- $REPLY >/dev/null 2>&1 ||
+			fail "the secret $1 is not UTF-8 text, as a variable has to be: mount it as a file"
 	fi
 	secret_variables+=("$2=$value")
 }

@@ -20,7 +20,7 @@ func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	id := r.Param("id")
-	b, already, err := s.StartWith(r.Context(), r.Identity.User.ID, id, secretsOf(in))
+	b, already, err := s.Start(r.Context(), r.Identity.User.ID, id, secretsOf(in))
 	if err != nil {
 		return err
 	}

@@ -135,7 +135,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		return err
 	}
 	if f.Start {
-		b, _, err := s.StartWith(r.Context(), r.Identity.User.ID, d.Job.ID, f.secrets)
+		b, _, err := s.Start(r.Context(), r.Identity.User.ID, d.Job.ID, f.secrets)
 		if err == nil {
 			d.Job.Last, d.Note = b, ""
 		} else {

@@ -3,6 +3,7 @@ package jobs
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ type fake struct {
 	holds   bool   // somebody has it keep its builds
 	log     string
 	expired []string // builds: "NAME/NUMBER"
+	secrets []string // of starts: "NAME:SECRETS"
 	archive []byte   // the OCI archive that each build leaves; nil: none
 }
 
@@ -117,6 +119,11 @@ func (f *fake) Start(_ context.Context, name string) (t engine.Ticket, err error
 		return nil
 	})
 	return t, err
+}
+
+func (f *fake) StartWith(ctx context.Context, name string, secrets []byte) (t engine.Ticket, err error) {
+	f.secrets = append(f.secrets, fmt.Sprintf("%s:%s", name, secrets))
+	return f.Start(ctx, name)
 }
 
 func (f *fake) Stop(_ context.Context, name string, number int) error {

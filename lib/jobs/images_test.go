@@ -109,7 +109,7 @@ func TestAJobLocksItsImages(t *testing.T) {
 // start starts a build and ends it.
 func (h *fixture) start(id string) {
 	h.Helper()
-	b, _, err := h.Start(h.Context(), h.ann.ID, id)
+	b, _, err := h.Start(h.Context(), h.ann.ID, id, nil)
 	if err != nil {
 		h.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestARegistryThatIsAwayLeavesAJob(t *testing.T) {
 			i18n.T("Later.")}) {
 		t.Errorf("%v, %+v", list, problems)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.Of(err).Code != "image_not_locked" {
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); apperr.Of(err).Code != "image_not_locked" {
 		t.Errorf("a build without the image: %v", err)
 	}
 	// It is still away: nothing has changed, but the time.

@@ -16,7 +16,7 @@ func (h *fixture) refused(job *store.Job, kind apperr.Kind, say string) *apperr.
 	if err != nil {
 		h.Fatal(err)
 	}
-	_, _, err = h.Start(h.Context(), job.UserID, job.ID)
+	_, _, err = h.Start(h.Context(), job.UserID, job.ID, nil)
 	f := apperr.Of(err)
 	if err == nil || f.Kind != kind || !strings.Contains(f.Message.String(), say) || f.Advice.IsZero() ||
 		kind == apperr.Unavailable && f.After <= 0 {
@@ -30,7 +30,7 @@ func (h *fixture) refused(job *store.Job, kind apperr.Kind, say string) *apperr.
 
 func (h *fixture) begin(job *store.Job) *store.Build {
 	h.Helper()
-	b, already, err := h.Start(h.Context(), job.UserID, job.ID)
+	b, already, err := h.Start(h.Context(), job.UserID, job.ID, nil)
 	if err != nil || already {
 		h.Fatal(already, err)
 	}
@@ -56,7 +56,7 @@ func TestAPersonsBuildsAtOnceAreLimited(t *testing.T) {
 	first, second := h.add(), h.add()
 	b := h.begin(first)
 	h.refused(second, apperr.ResourceExhausted, "Your limit is 1")
-	if _, already, err := h.Start(t.Context(), h.ann.ID, first.ID); err != nil || !already {
+	if _, already, err := h.Start(t.Context(), h.ann.ID, first.ID, nil); err != nil || !already {
 		t.Error("the build that waits is not found any more: ", err)
 	}
 	h.ends(first, b, 1)

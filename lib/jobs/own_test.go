@@ -129,6 +129,21 @@ func TestImagesOfBuildsThatCannotBeHad(t *testing.T) {
 	}
 }
 
+// What was begun is done, though a job came to need the build meanwhile: its files may be gone already.
+func TestABuildWhoseFilesWereBeingDeletedIsDeleted(t *testing.T) {
+	h, base := lending(t)
+	if _, err := h.db.ClaimExpired(t.Context(), store.ExpiredBuild{JobID: base.ID, Number: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Add(t.Context(), h.ann, text("FROM "+h.Host+"/jobs/"+base.ID+":1\n")); err != nil {
+		t.Fatal(err)
+	}
+	h.expire()
+	if there := h.there(base); len(there) != 0 {
+		t.Errorf("%v are there", there)
+	}
+}
+
 // The files of a build that a job stands on stay; where they were deleted all the same, no build starts.
 func TestABuildThatAnotherJobNeedsStays(t *testing.T) {
 	h, base := lending(t)
@@ -143,14 +158,14 @@ func TestABuildThatAnotherJobNeedsStays(t *testing.T) {
 	if there := h.there(base); !slices.Equal(there, []int{1, 3}) && !slices.Equal(there, []int{1}) {
 		t.Errorf("%v are there", there)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil {
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); err != nil {
 		t.Error(err)
 	}
 	h.fake.expired = append(h.fake.expired, base.EngineName+"/1")
 	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.FailedPrecondition ||
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); apperr.KindOf(err) != apperr.FailedPrecondition ||
 		!strings.Contains(err.Error(), "were deleted") {
 		t.Error(err)
 	}

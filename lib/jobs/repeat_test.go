@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 func (h *fixture) running() *store.Job {
 	h.Helper()
 	job := h.add()
-	if _, _, err := h.Start(h.Context(), h.ann.ID, job.ID); err != nil {
+	if _, _, err := h.Start(h.Context(), h.ann.ID, job.ID, nil); err != nil {
 		h.Fatal(err)
 	}
 	h.fake.begin(job.EngineName)
@@ -84,7 +85,7 @@ func TestAnInterruptedBuildIsNotQueuedAgain(t *testing.T) {
 		}, store.Lost, 1},
 		{"another one waits already", func(h *fixture, job *store.Job) {
 			h.clock = h.clock.Add(time.Second)
-			h.Start(h.Context(), h.ann.ID, job.ID)
+			h.Start(h.Context(), h.ann.ID, job.ID, nil)
 		}, store.Lost, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -147,7 +148,7 @@ func TestTheEmailComesWithTheRepetition(t *testing.T) {
 func TestABuildThatWasGivenSecretsIsNotRepeated(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	b, _, err := h.db.AddBuildWith(t.Context(), h.ann.ID, job.ID, []byte("sealed"), store.Limits{}, h.clock)
+	b, _, err := h.db.AddBuild(t.Context(), h.ann.ID, job.ID, []byte("sealed"), store.Limits{}, h.clock)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,5 +160,28 @@ func TestABuildThatWasGivenSecretsIsNotRepeated(t *testing.T) {
 	builds, err := h.Builds(t.Context(), h.ann.ID, job.ID)
 	if err != nil || len(builds) != 1 || builds[0].State != engine.Lost {
 		t.Errorf("%d builds, %v", len(builds), err)
+	}
+}
+
+// Neither where the engine loses the queued build, nor where another engine, which takes no secrets, has come.
+func TestABuildThatWasGivenSecretsNeverBeginsWithoutThem(t *testing.T) {
+	h := newFixture(t)
+	job := h.add()
+	if _, _, err := h.db.AddBuild(t.Context(), h.ann.ID, job.ID, []byte("sealed"), store.Limits{}, h.clock); err != nil {
+		t.Fatal(err)
+	}
+	taker := h.Engine
+	h.Engine = struct{ engine.Engine }{taker}
+	h.syncs(3)
+	if b := h.last(job); b.State != store.Queued || b.Ticket != "" || slices.Contains(h.fake.calls, "start") {
+		t.Errorf("%+v, after %v", b, h.fake.calls)
+	}
+	h.Engine = taker
+	h.syncs(1)
+	h.fake.jobs[job.EngineName].waiting = nil
+	h.syncs(3)
+	if want := []string{job.EngineName + ":sealed", job.EngineName + ":"}; !slices.Equal(h.fake.secrets, want) ||
+		h.last(job).Ticket != "t2" {
+		t.Errorf("%q, %+v", h.fake.secrets, h.last(job))
 	}
 }

@@ -30,8 +30,9 @@ func (s *Service) Secrets(ctx context.Context, owner int64, id string) (list []d
 	return list, json.Unmarshal([]byte(made.Secrets), &list)
 }
 
-// StartWith is Start with secrets for the build that this begins. One that is queued already keeps those that it has.
-func (s *Service) StartWith(ctx context.Context, owner int64, id string, secrets engine.Secrets) (b *store.Build,
+// Start asks for a build, which is given the secrets. While one is queued it is that one, which keeps those that it has,
+// and already is true.
+func (s *Service) Start(ctx context.Context, owner int64, id string, secrets engine.Secrets) (b *store.Build,
 	already bool, err error) {
 	ctx = reconcile.RequestContext(ctx)
 	// The one that was queued when a page last looked may run by now.
@@ -60,7 +61,7 @@ func (s *Service) StartWith(ctx context.Context, owner int64, id string, secrets
 			return nil, false, err
 		}
 	}
-	b, already, err = s.Store.AddBuildWith(ctx, owner, id, sealed, s.Limits.Builds, s.Now())
+	b, already, err = s.Store.AddBuild(ctx, owner, id, sealed, s.Limits.Builds, s.Now())
 	if err != nil || already {
 		return b, already, err
 	}

@@ -29,7 +29,7 @@ type Limits struct {
 
 // jobStore is what the use cases need of the database.
 type jobStore interface {
-	AddBuildWith(ctx context.Context, owner int64, id string, secrets []byte, l store.Limits,
+	AddBuild(ctx context.Context, owner int64, id string, secrets []byte, l store.Limits,
 		now time.Time) (b *store.Build, already bool, err error)
 	AddJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
 	AddNamedJob(ctx context.Context, j *store.Job, r *store.Revision, limit int) error
@@ -197,11 +197,6 @@ func (s *Service) changed(ctx context.Context, owner int64, id string) *store.Jo
 // Source returns what a job is made from; revision 0 is the newest.
 func (s *Service) Source(ctx context.Context, owner int64, id string, revision int) (*store.Revision, error) {
 	return s.Store.Revision(ctx, owner, id, revision)
-}
-
-// Start asks for a build. While one is queued it is that one, and already is true.
-func (s *Service) Start(ctx context.Context, owner int64, id string) (b *store.Build, already bool, err error) {
-	return s.StartWith(ctx, owner, id, nil)
 }
 
 // Stop stops a job's builds, the running one and the one that waits. Nothing open is no error.

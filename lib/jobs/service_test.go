@@ -101,11 +101,11 @@ func TestABuildFromStartToEnd(t *testing.T) {
 	if !strings.HasPrefix(job.EngineName, "annATexample.org-rootfs_amd64_bookworm-") {
 		t.Errorf("the engine's name is %q", job.EngineName)
 	}
-	b, already, err := h.Start(t.Context(), h.ann.ID, job.ID)
+	b, already, err := h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	if err != nil || already || b.State != store.Queued || b.Number != 1 {
 		t.Fatalf("%+v, already %v, %v", b, already, err)
 	}
-	if again, already, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || !already || again.Number != 1 {
+	if again, already, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); err != nil || !already || again.Number != 1 {
 		t.Fatalf("a second press gives %+v, already %v, %v", again, already, err)
 	}
 	h.fake.begin(job.EngineName)
@@ -129,7 +129,7 @@ func TestABuildFromStartToEnd(t *testing.T) {
 func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 	h := newFixture(t)
 	for range 3 {
-		h.Start(t.Context(), h.ann.ID, h.add().ID)
+		h.Start(t.Context(), h.ann.ID, h.add().ID, nil)
 	}
 	for _, c := range []struct {
 		later time.Duration
@@ -150,7 +150,7 @@ func TestAPageOfJobsAsksTheEngineOnceAtMost(t *testing.T) {
 func TestABuildThatTheListSawEndHasItsArtifacts(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
@@ -168,7 +168,7 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 	h.fake.log = "TOASTER-STEP 2/3 7 RUN false\ntoaster: failed: line 7 of the Dockerfile failed (exit code 1): RUN " +
 		"\x1b[31mfalse\n"
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Failed)
 	h.syncs(1)
@@ -181,14 +181,14 @@ func TestAFailedBuildSaysWhyInItsScriptsWords(t *testing.T) {
 func TestAnotherPersonsJobIsNotThere(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	bob := h.user("bob@example.org").ID
 	calls := map[string]func() error{
 		"Job":        func() error { _, err := h.Job(t.Context(), bob, job.ID); return err },
 		"Source":     func() error { _, err := h.Source(t.Context(), bob, job.ID, 0); return err },
 		"Blend":      func() error { _, err := h.Blend(t.Context(), bob, job.ID, 0); return err },
 		"Script":     func() error { _, err := h.Script(t.Context(), bob, job.ID, 0); return err },
-		"Start":      func() error { _, _, err := h.Start(t.Context(), bob, job.ID); return err },
+		"Start":      func() error { _, _, err := h.Start(t.Context(), bob, job.ID, nil); return err },
 		"Stop":       func() error { return h.Stop(t.Context(), bob, job.ID) },
 		"SetEnabled": func() error { return h.SetEnabled(t.Context(), bob, job.ID, false) },
 		"Remove":     func() error { return h.Remove(t.Context(), bob, job.ID) },
@@ -235,7 +235,7 @@ func TestOneWishOneBuild(t *testing.T) {
 						}
 						job = page.Jobs[0]
 					}
-					survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
+					survive(func() { h.Start(t.Context(), h.ann.ID, job.ID, nil) })
 					for range 6 {
 						if runsMeanwhile {
 							h.fake.begin(job.EngineName)
@@ -270,7 +270,7 @@ func TestAPageCarriesOnAStart(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
 	h.fake.faults = []string{"start:killed-after"}
-	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID) })
+	survive(func() { h.Start(t.Context(), h.ann.ID, job.ID, nil) })
 	h.fake.begin(job.EngineName)
 	h.clock = h.clock.Add(time.Minute)
 	// any request that tells the engine something
@@ -293,7 +293,7 @@ func TestStopAndRemoveSurviveFaults(t *testing.T) {
 				t.Run(call+" "+how, func(t *testing.T) {
 					h := newFixture(t)
 					job := h.add()
-					h.Start(t.Context(), h.ann.ID, job.ID)
+					h.Start(t.Context(), h.ann.ID, job.ID, nil)
 					if running {
 						h.fake.begin(job.EngineName)
 						h.syncs(1)
@@ -340,7 +340,7 @@ func survive(f func()) {
 func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.begin(job.EngineName) // nobody has looked since
 	if err := h.Stop(t.Context(), h.ann.ID, job.ID); err != nil {
 		t.Fatal(err)
@@ -348,11 +348,11 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 	if b := h.last(job); b.State != store.Aborted {
 		t.Errorf("a build that began unseen is %+v after stop", b)
 	}
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 2, engine.Succeeded)
 	h.clock = h.clock.Add(time.Minute)
-	if b, already, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || already || b.Number != 3 {
+	if b, already, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); err != nil || already || b.Number != 3 {
 		t.Errorf("after a build that ended unseen, start gives %+v, already %v, %v", b, already, err)
 	}
 }
@@ -360,7 +360,7 @@ func TestStopAndStartLookWhereTheBuildIsNow(t *testing.T) {
 func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.jobs[job.EngineName].waiting = nil // the queue was lost
 	h.syncs(3)
 	h.fake.begin(job.EngineName)
@@ -382,7 +382,7 @@ func TestWhatTheEngineForgetsIsLostOrAskedForAgain(t *testing.T) {
 func TestADisabledJobStartsNothing(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, false); err != nil {
 		t.Fatal(err)
 	}
@@ -390,13 +390,13 @@ func TestADisabledJobStartsNothing(t *testing.T) {
 	if b := h.last(job); b.State != store.Aborted {
 		t.Errorf("the waiting build of a job that was switched off is %+v", b)
 	}
-	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); apperr.KindOf(err) != apperr.FailedPrecondition {
+	if _, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); apperr.KindOf(err) != apperr.FailedPrecondition {
 		t.Errorf("starting a job that is off: %v", err)
 	}
 	if err := h.SetEnabled(t.Context(), h.ann.ID, job.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	if b, _, err := h.Start(t.Context(), h.ann.ID, job.ID); err != nil || b.Number != 2 {
+	if b, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); err != nil || b.Number != 2 {
 		t.Errorf("%+v, %v", b, err)
 	}
 }

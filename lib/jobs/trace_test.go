@@ -43,7 +43,7 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 			says.fake = h.fake
 			h.Engine = &says
 			job := h.add()
-			h.Start(t.Context(), h.ann.ID, job.ID)
+			h.Start(t.Context(), h.ann.ID, job.ID, nil)
 			h.fake.jobs[job.EngineName].waiting = nil
 			h.syncs(1)
 			b := h.last(job)
@@ -67,12 +67,12 @@ func TestAStartThatTheStatusDoesNotShow(t *testing.T) {
 func TestATicketThatIsGivenAgain(t *testing.T) {
 	h := newFixture(t)
 	job := h.add()
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.fake.begin(job.EngineName)
 	h.fake.end(job.EngineName, 1, engine.Succeeded)
 	h.syncs(2)
 	h.fake.ticket = 0
-	h.Start(t.Context(), h.ann.ID, job.ID)
+	h.Start(t.Context(), h.ann.ID, job.ID, nil)
 	h.syncs(1)
 	if b := h.last(job); b.Number != 2 || b.State != engine.Queued || b.Ticket != "t1" {
 		t.Fatalf("the second build is %+v", b)

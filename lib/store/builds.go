@@ -126,16 +126,11 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 }
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it stopped, it
-// returns that one, and already is true. A job that is switched off is a FailedPrecondition. Where the owner has
+// returns that one, and already is true. The build waits with secrets, which are sealed (nil: none); one that is queued
+// already keeps its own. A job that is switched off is a FailedPrecondition. Where the owner has
 // reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many
 // builds wait: Unavailable.
-func (db *DB) AddBuild(ctx context.Context, owner int64, id string, l Limits,
-	now time.Time) (b *Build, already bool, err error) {
-	return db.AddBuildWith(ctx, owner, id, nil, l, now)
-}
-
-// AddBuildWith is AddBuild with secrets, sealed, which the build waits with. One that waits already keeps its own.
-func (db *DB) AddBuildWith(ctx context.Context, owner int64, id string, secrets []byte, l Limits,
+func (db *DB) AddBuild(ctx context.Context, owner int64, id string, secrets []byte, l Limits,
 	now time.Time) (b *Build, already bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, owner, id)
@@ -179,15 +174,13 @@ func (b *Build) give(ctx context.Context, tx *sql.Tx, sealed []byte) error {
 	return err
 }
 
-// BuildSecrets are the secrets that a build waits with, sealed; nil: none.
+// BuildSecrets are the secrets that a build waits with, sealed; nil: it was given none. They are empty, which no key
+// opens, where they were handed over or are not in a backup: no build that was given secrets begins without them.
 func (db *DB) BuildSecrets(ctx context.Context, b *Build) (sealed []byte, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		err := tx.QueryRowContext(ctx, "SELECT sealed FROM build_secret WHERE job_id = ? AND build = ?", b.JobID,
-			b.Number).Scan(&sealed)
-		if err == sql.ErrNoRows {
-			return nil
-		}
-		return err
+		return tx.QueryRowContext(ctx, `SELECT coalesce(s.sealed, iif(b.with_secrets, x'', NULL))
+			FROM build b LEFT JOIN build_secret s ON s.job_id = b.job_id AND s.build = b.number
+			WHERE b.job_id = ? AND b.number = ?`, b.JobID, b.Number).Scan(&sealed)
 	})
 	return sealed, err
 }

@@ -43,9 +43,9 @@ func (db *DB) ExpiredBuilds(ctx context.Context, l Limits, keep int, now time.Ti
 				FROM build b JOIN job ON job.id = b.job_id JOIN user p ON p.id = job.user_id
 				WHERE b.finalized = 1 AND b.expired_at IS NULL AND b.engine_number > 0 AND b.kept = 0
 				AND job.removed_at IS NULL) AS b
-			WHERE (expiring = 1 OR newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
+			WHERE expiring = 1 OR (newer >= ?3 OR days > 0 AND ?2 - days * 86400000 > iif(state = 'succeeded' AND newer = 0,
 				(SELECT max(coalesce(ended_at, queued_at)) FROM build n WHERE n.job_id = b.job_id), ended_at))
-			AND NOT (state = 'succeeded' AND `+inUse+`)
+				AND NOT (state = 'succeeded' AND `+inUse+`)
 			ORDER BY ended_at LIMIT 100`, l.KeepDays, timestamp(now), keep)
 		return err
 	})

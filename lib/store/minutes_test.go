@@ -38,7 +38,7 @@ func (b *builder) job(id string) {
 }
 
 func (b *builder) start(id string, limit int) (*Build, error) {
-	build, _, err := b.db.AddBuild(b.Context(), b.id, id, Limits{Minutes: limit}, b.now)
+	build, _, err := b.db.AddBuild(b.Context(), b.id, id, nil, Limits{Minutes: limit}, b.now)
 	return build, err
 }
 

@@ -166,7 +166,7 @@ func (c *jobStart) Run(w *world) error {
 
 // start asks for a build and says on standard error what came of it: standard output may be a script's.
 func start(w *world, s *site, owner int64, id string, secrets engine.Secrets) error {
-	b, already, err := s.StartWith(w.ctx, owner, id, secrets)
+	b, already, err := s.Start(w.ctx, owner, id, secrets)
 	if err != nil {
 		return err
 	}

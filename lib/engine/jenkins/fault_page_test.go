@@ -20,7 +20,7 @@ func TestAPageAsksASilentControllerOnce(t *testing.T) {
 	}{
 		{"job", func() error { _, err := h.Job(t.Context(), h.ann.ID, job.ID); return err }},
 		{"build", func() error { _, err := h.Build(t.Context(), h.ann.ID, job.ID, 1); return err }},
-		{"start", func() error { _, _, err := h.Start(t.Context(), h.ann.ID, job.ID); return err }},
+		{"start", func() error { _, _, err := h.Start(t.Context(), h.ann.ID, job.ID, nil); return err }},
 		{"stop", func() error { return h.Stop(t.Context(), h.ann.ID, job.ID) }},
 		{"switch", func() error { return h.SetEnabled(t.Context(), h.ann.ID, job.ID, false) }},
 	} {

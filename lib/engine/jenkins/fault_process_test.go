@@ -48,7 +48,7 @@ func TestErrand(t *testing.T) {
 	case "add":
 		h.add()
 	case "start":
-		_, _, err = h.Start(t.Context(), h.ann.ID, e.Job)
+		_, _, err = h.Start(t.Context(), h.ann.ID, e.Job, nil)
 	case "stop":
 		err = h.Stop(t.Context(), h.ann.ID, e.Job)
 	case "remove":

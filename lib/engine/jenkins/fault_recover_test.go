@@ -73,7 +73,7 @@ func TestStopAndRemoveWhileJenkinsIsAway(t *testing.T) {
 			h.engine.script = "sleep 600"
 			one, two := h.add(), h.add()
 			for _, job := range []string{one.ID, two.ID} {
-				if _, _, err := h.Start(t.Context(), h.ann.ID, job); err != nil {
+				if _, _, err := h.Start(t.Context(), h.ann.ID, job, nil); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -57,7 +57,7 @@ func (h *fixture) program(jobs []*store.Job, stop chan struct{}) {
 		}
 		switch job := jobs[rand.IntN(len(jobs))]; rand.IntN(4) {
 		case 0:
-			s.Start(h.Context(), h.ann.ID, job.ID)
+			s.Start(h.Context(), h.ann.ID, job.ID, nil)
 		case 1:
 			s.Job(h.Context(), h.ann.ID, job.ID)
 		default:

@@ -135,7 +135,7 @@ func (h *fixture) add() *store.Job {
 // starts presses the button once.
 func (h *fixture) starts(job *store.Job) {
 	h.Helper()
-	if _, already, err := h.Start(h.Context(), h.ann.ID, job.ID); err != nil || already {
+	if _, already, err := h.Start(h.Context(), h.ann.ID, job.ID, nil); err != nil || already {
 		h.Fatalf("Start: already %v, %v", already, err)
 	}
 }

@@ -180,10 +180,15 @@ func (r *Reconciler) start(ctx context.Context, job *store.Job, b *store.Build) 
 	if err != nil {
 		return "", err
 	}
-	if taker, ok := r.Engine.(engine.SecretTaker); ok && secrets != nil {
-		return taker.StartWith(ctx, job.EngineName, secrets)
+	if secrets == nil {
+		return r.Engine.Start(ctx, job.EngineName)
 	}
-	return r.Engine.Start(ctx, job.EngineName)
+	taker, ok := r.Engine.(engine.SecretTaker)
+	if !ok { // the site had another engine
+		return "", apperr.New(apperr.FailedPrecondition,
+			"The builds of this site run on Jenkins, which can't be given secrets yet.", "Stop this build.")
+	}
+	return taker.StartWith(ctx, job.EngineName, secrets)
 }
 
 // isRefused tells an error after which the engine has certainly not done what it was asked for.

@@ -13,8 +13,8 @@ import (
 )
 
 // Snapshot copies the database at path to a new file, mode 0600: one consistent state, while others read and write
-// (sqlite.org/backup.html). The copy is a single file, checked to be whole. It has no secrets of builds: one that
-// waits with some fails where it is restored, if it begins there.
+// (sqlite.org/lang_vacuum.html). The copy is a single file, checked to be whole, and has nothing that was deleted. It has
+// no secrets of builds: one that waits with some fails where it is restored, if it begins there.
 func Snapshot(ctx context.Context, path, to string) error {
 	if err := owned(path); err != nil {
 		return err
@@ -23,19 +23,16 @@ func Snapshot(ctx context.Context, path, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	err = transfer(ctx, path, "_busy_timeout=10000&"+reader, to, "_journal_mode=DELETE&_busy_timeout=10000")
-	if err == nil {
-		// The journal's mode came with the pages.
-		err = execute(ctx, to, "PRAGMA journal_mode = DELETE")
-	}
+	defer f.Close()
+	err = execute(ctx, path, "_busy_timeout=10000", "VACUUM INTO ?", to)
 	if err == nil {
 		err = dropSecrets(ctx, to)
 	}
 	if err == nil {
 		_, err = Check(ctx, to)
+	}
+	if err == nil {
+		err = f.Sync()
 	}
 	if err != nil {
 		os.Remove(to)
@@ -43,7 +40,7 @@ func Snapshot(ctx context.Context, path, to string) error {
 	return err
 }
 
-// dropSecrets removes the secrets of builds from a copy, with all that was deleted from its pages.
+// dropSecrets overwrites the secrets of builds in a copy.
 func dropSecrets(ctx context.Context, path string) error {
 	has, err := func() (has bool, err error) {
 		db, err := sql.Open("sqlite3", dsn(path, "_query_only=1"))
@@ -57,8 +54,8 @@ func dropSecrets(ctx context.Context, path string) error {
 	if err != nil || !has {
 		return mapSQLiteError(err)
 	}
-	return execute(ctx, path,
-		"UPDATE build_secret SET sealed = x''; UPDATE local_build SET secrets = x'' WHERE secrets IS NOT NULL; VACUUM")
+	return execute(ctx, path, "_secure_delete=1",
+		"UPDATE build_secret SET sealed = x''; UPDATE local_build SET secrets = x'' WHERE secrets IS NOT NULL")
 }
 
 // Replace makes the database at path equal to the one in the file from, in one transaction: who reads meanwhile
@@ -160,12 +157,12 @@ func raw(ctx context.Context, path, pragmas string, f func(*sqlite3.SQLiteConn) 
 	return c.Raw(func(driver any) error { return f(driver.(*sqlite3.SQLiteConn)) })
 }
 
-func execute(ctx context.Context, path, statement string) error {
-	db, err := sql.Open("sqlite3", dsn(path, "_busy_timeout=10000"))
+func execute(ctx context.Context, path, pragmas, statement string, args ...any) error {
+	db, err := sql.Open("sqlite3", dsn(path, pragmas))
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	_, err = db.ExecContext(ctx, statement)
+	_, err = db.ExecContext(ctx, statement, args...)
 	return mapSQLiteError(err)
 }

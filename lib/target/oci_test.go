@@ -2,7 +2,11 @@ package target
 
 import (
 	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +24,7 @@ WORKDIR /srv
 USER 33:33
 EXPOSE 8080 53/udp
 VOLUME /data
-LABEL x="<y> & 'z'" empty=""
+LABEL x="<y> & 'z'" empty="" y="100%s %n\\n \t"
 STOPSIGNAL SIGINT
 HEALTHCHECK --interval=5s --retries=2 CMD true
 SHELL ["/bin/sh", "-ec"]
@@ -138,6 +142,7 @@ func checkArchive(t *testing.T, file, name string, tree map[string]entry) {
 		if layers = append(layers, m.Layers[0].Digest); kind != "oci-archive:"+file {
 			continue
 		}
+		checkDiffID(t, file, layer)
 		files := contents(t, layer)
 		if e, ok := files["./srv/x"]; !ok || e.body != "it's $(id) \"q\" é <&>\n" {
 			t.Errorf("/srv/x is %q", e.body)
@@ -153,6 +158,34 @@ func checkArchive(t *testing.T, file, name string, tree map[string]entry) {
 	}
 	if layers[0] != layers[1] || layers[2] != layers[3] {
 		t.Errorf("the layers are %q", layers)
+	}
+}
+
+// checkDiffID compares what an archive's configuration says of its layer with the layer.
+func checkDiffID(t *testing.T, file string, layer []byte) {
+	t.Helper()
+	text, err := exec.Command("skopeo", "inspect", "--config", "--raw", "oci-archive:"+file).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c struct {
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		}
+	}
+	if err := json.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(layer))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, z); err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("sha256:%x", sum.Sum(nil)); len(c.RootFS.DiffIDs) != 1 || c.RootFS.DiffIDs[0] != want {
+		t.Errorf("the layers are %q, not %s", c.RootFS.DiffIDs, want)
 	}
 }
 

@@ -206,7 +206,8 @@ func TestPeopleKeepTheirTokens(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	s := newSite(t)
-	id := s.program(s.token(ada, store.ScopeWrite)).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey)
+	id := s.program(s.token(ada, store.ScopeWrite)).addJob("name", "web", "build_args", "A=b", "root_keys", sshKey,
+		"base_form", "appliance")
 	other := s.program(s.token(bob, store.ScopeWrite)).addJob("name", "secret")
 	a := s.browser(ada).get("/account/export")
 	z, err := zip.NewReader(bytes.NewReader([]byte(a.body)), int64(len(a.body)))
@@ -225,6 +226,7 @@ func TestExport(t *testing.T) {
 	for name, want := range map[string]string{"account.json": ada, "jobs/" + id + "/job.json": `"name": "web"`,
 		"jobs/" + id + "/revision-1/Dockerfile": good,
 		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/root-keys": sshKey,
+		"jobs/" + id + "/revision-1/base-form": "appliance",
 		"jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s: %q", name, files[name])

@@ -14,7 +14,7 @@ import (
 )
 
 // Export writes all that the site has of a user into w, as a .zip: the account, sessions and tokens, and of each job
-// the builds and every revision's Dockerfile, build arguments and build context. Artifacts are not in it: they are
+// the builds and what every revision is made from. Artifacts are not in it: they are
 // downloaded where they are.
 func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error {
 	z := zip.NewWriter(w)
@@ -137,18 +137,12 @@ func (x *exporter) revision(folder, job string, number int) error {
 	if err := x.file(folder+"Dockerfile", r.CreatedAt, r.Dockerfile); err != nil {
 		return err
 	}
-	if r.BuildArgs != "" {
-		if err := x.file(folder+"build-args", r.CreatedAt, []byte(r.BuildArgs)); err != nil {
-			return err
+	for _, one := range []struct{ name, text string }{{"build-args", r.BuildArgs}, {"environment", r.Environment},
+		{"base-form", r.BaseForm}, {"root-keys", r.Root.Keys}} {
+		if one.text == "" {
+			continue
 		}
-	}
-	if r.Environment != "" {
-		if err := x.file(folder+"environment", r.CreatedAt, []byte(r.Environment)); err != nil {
-			return err
-		}
-	}
-	if r.Root.Keys != "" {
-		if err := x.file(folder+"root-keys", r.CreatedAt, []byte(r.Root.Keys)); err != nil {
+		if err := x.file(folder+one.name, r.CreatedAt, []byte(one.text)); err != nil {
 			return err
 		}
 	}

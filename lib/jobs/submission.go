@@ -10,6 +10,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/image"
 	"toaster.do/lib/printable"
@@ -211,6 +212,10 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 		if f := unbuildable(w.findings); f != nil {
 			bad("dockerfile", f.Coded(unbuildableCode))
 		}
+		if len(w.secrets) > engine.MaxSecrets {
+			bad("dockerfile", apperr.New(apperr.TooLarge, "The Dockerfile mounts %d secrets. The limit is %d.", "Use fewer.",
+				len(w.secrets), engine.MaxSecrets))
+		}
 	}
 	_, err = ParseRootKeys(sub.RootKeys)
 	bad("root_keys", err)
@@ -220,7 +225,9 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 
 func (w *work) translate(src dockerfile.Source, write bool) {
 	if write {
-		w.blend, w.findings = dockerfile.Translate(src)
+		if w.blend, w.findings = dockerfile.Translate(src); w.blend != nil {
+			w.secrets = w.blend.Secrets
+		}
 		return
 	}
 	var outline *dockerfile.Blend

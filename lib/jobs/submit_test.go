@@ -1,11 +1,13 @@
 package jobs
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/store"
 )
 
@@ -119,4 +121,19 @@ func TestNamesAreNotGivenTwice(t *testing.T) {
 		}
 	}
 
+}
+
+// What no build can be given is refused when the job is saved.
+func TestMoreSecretsThanABuildCanBeGiven(t *testing.T) {
+	h := newFixture(t)
+	for n, ok := range map[int]bool{engine.MaxSecrets: true, engine.MaxSecrets + 1: false} {
+		text := "FROM debian:bookworm\n"
+		for i := range n {
+			text += fmt.Sprintf("RUN --mount=type=secret,id=s%d true\n", i)
+		}
+		c, err := h.Check(t.Context(), nil, Submission{Dockerfile: []byte(text), Target: "rootfs_amd64_bookworm"})
+		if (err == nil && c.OK) != ok {
+			t.Errorf("%d secrets: %+v, %v", n, c, err)
+		}
+	}
 }

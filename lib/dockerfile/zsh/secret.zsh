@@ -94,13 +94,13 @@ forget_secrets() {
 }
 
 # conceal passes on what a stranger's program prints, without the lines of secrets that are long enough to be some, and
-# whole secrets of a line.
+# whole secrets of a line; of large ones, only as much as can be looked for.
 conceal() {
 	(( $#concealed )) || { guard; return }
 	perl -e '
 		my (%hidden, %begun);
-		my $longest = 0;
-		for (splice @ARGV) {
+		my ($longest, $all) = (0, 0);
+		for (sort { -s $a <=> -s $b } splice @ARGV) {
 			open my $file, "<", $_ or next;
 			my $text = do { local $/; <$file> } // "";
 			$text =~ s/\s+\z//;
@@ -109,6 +109,7 @@ conceal() {
 				next if length $line < ($one ? 4 : 8);
 				# In parts, as all that one may begin with is remembered.
 				for my $part ($line =~ /\G(.{64,71}\z|.{64}|.+\z)/gs) {
+					next if ($all += length $part) > 60_000;	# perl searches for more in no bearable time
 					$hidden{$part} = 1;
 					$longest = length $part if length $part > $longest;
 					$begun{substr $part, 0, $_} = 1 for 1 .. length($part) - 1;

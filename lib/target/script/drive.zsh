@@ -212,7 +212,7 @@ blend_postinst() {
 	toaster_image_tree
 	local tree=$REPLY
 	cp $t_NOTES/apt.conf $tree/etc/apt/apt.conf.d/99toaster-build
-	local -a kernels=($tree/boot/vmlinuz-*(N:t))
+	local -a kernels=($tree/boot/vmlinuz-*(N.:t))
 	app_postinst || exit 1
 	for qemu in $armel_qemu_bin $armhf_qemu_bin $arm64_qemu_bin; do
 		[[ -f $qemu ]] && sums+=($qemu ${$(sha256sum <$qemu)%% *})
@@ -230,5 +230,5 @@ for qemu sum in $arguments; do
 	file $qemu && [[ "$(sha256sum <$REPLY)" == $sum* ]] && zf_rm -f $REPLY
 done
 inside $ROOT /boot
-print -r -- $REPLY/vmlinuz-*(N:t) >$OUT/kernels
+print -r -- $REPLY/vmlinuz-*(N.:t) >$OUT/kernels
 WITHIN

@@ -193,7 +193,8 @@ func on(value string) bool {
 func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
 		Name: f.Name, Origin: f.KeptName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context,
-		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm, KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm,
+		KeepContext: !f.DropContext, RootKeys: f.RootKeys,
 	}
 }
 

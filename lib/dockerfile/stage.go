@@ -130,7 +130,8 @@ func (t *translator) command(s *stage, c command) {
 			exclude: in.ExcludePatterns, from: c.from, hasFrom: in.From != "", loc: loc, lint: lint})
 	case *instructions.AddCommand:
 		t.copy(s, copying{SourcesAndDest: in.SourcesAndDest, name: "ADD", chown: in.Chown, chmod: in.Chmod, link: in.Link,
-			exclude: in.ExcludePatterns, checksum: in.Checksum, unpack: in.Unpack, keep: in.KeepGitDir, add: true, loc: loc, lint: lint})
+			exclude: in.ExcludePatterns, checksum: in.Checksum, unpack: in.Unpack, keep: in.KeepGitDir, add: true,
+			loc: loc, lint: lint})
 	case *instructions.WorkdirCommand:
 		t.workdir(s, in, lint)
 	default:

@@ -26,8 +26,8 @@ func DockerBuild(t target.Target, buildArgs, name string, context bool, secrets 
 		}
 	}
 	for _, one := range secrets {
-		if id, isKey := strings.CutPrefix(one.Name, "ssh."); isKey {
-			words = append(words, "--ssh "+id)
+		if one.IsSSHKey() {
+			words = append(words, "--ssh "+strings.TrimPrefix(one.Name, "ssh."))
 			continue
 		}
 		words = append(words, "--secret id="+one.Name+",src="+one.Name)

@@ -14,7 +14,8 @@ import (
 
 // LookUp says what images are now: those of an owner's builds by their archives, all others by their registries. Of
 // base, the release is looked for.
-func (s *Service) LookUp(ctx context.Context, owner int64, wants []image.Want, base image.Want) (image.Lock, []image.Problem) {
+func (s *Service) LookUp(ctx context.Context, owner int64, wants []image.Want,
+	base image.Want) (image.Lock, []image.Problem) {
 	var own []image.Locked
 	var problems []image.Problem
 	var others []image.Want

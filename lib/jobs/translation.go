@@ -124,7 +124,8 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
-		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys, RootHash: rev.Root.Password, Lock: rev.Lock.Images,
+		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
+		RootHash: rev.Root.Password, Lock: rev.Lock.Images,
 	}
 }
 

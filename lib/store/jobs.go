@@ -310,7 +310,8 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 			AND a.revision = r.number LEFT JOIN image_lock l ON l.job_id = r.job_id AND l.revision = r.number
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment, &r.BaseForm,
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment,
+			&r.BaseForm,
 			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password,
 			(*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
 	})

@@ -29,7 +29,7 @@ git checkout -q main
 git -c protocol.file.allow=always submodule --quiet add ../sub.git module; git commit -qam module; cd ..
 git clone -q --bare sub sub.git; git clone -q --bare --mirror main main.git
 git init -q evil; cd evil
-git config -f .gitmodules submodule.x.path x; git config -f .gitmodules submodule.x.url file:///work/tree
+git config -f .gitmodules submodule.x.path x; git config -f .gitmodules submodule.x.url file:///git/tree
 git add .; git update-index --add --cacheinfo 160000,$(git -C ../sub rev-parse HEAD),x; git commit -qm evil; cd ..
 git clone -q --bare evil evil.git
 for one in main sub evil; do git -C $one.git config uploadpack.allowAnySHA1InWant true; done

@@ -5,9 +5,9 @@ git_tree() {
 	local place=$WORK/inline/$1 ROOT=$SANDBOX/host one
 	shift
 	(( $+commands[git] )) || fail "this host lacks git, which fetches $1"
-	local -a proxies=() mounts=(/work none $place rbind,nosuid)
-	local -A environment=(PATH /usr/local/bin:/usr/bin:/bin HOME /work/home LC_ALL C GIT_CONFIG_NOSYSTEM 1
-		GIT_CONFIG_GLOBAL /dev/null GIT_TEMPLATE_DIR /work/home GIT_TERMINAL_PROMPT 0 GIT_ALLOW_PROTOCOL http:https:git
+	local -a proxies=() mounts=(/git none $place rbind,nosuid)
+	local -A environment=(PATH /usr/local/bin:/usr/bin:/bin HOME /git/home LC_ALL C GIT_CONFIG_NOSYSTEM 1
+		GIT_CONFIG_GLOBAL /dev/null GIT_TEMPLATE_DIR /git/home GIT_TERMINAL_PROMPT 0 GIT_ALLOW_PROTOCOL http:https:git
 		GIT_LFS_SKIP_SMUDGE 1 GIT_AUTHOR_NAME toaster GIT_AUTHOR_EMAIL toaster GIT_COMMITTER_NAME toaster
 		GIT_COMMITTER_EMAIL toaster)
 	for one in http_proxy https_proxy no_proxy; do
@@ -22,7 +22,7 @@ git_tree() {
 			mounts+=($one none $one rbind,nosuid,ro)
 		fi
 	done
-	run 65534:65534 /work/tree /bin/sh -c $git_script git "$@"
+	run 65534:65534 /git/tree /bin/sh -c $git_script git "$@"
 	chown -R -h 0:0 $place/tree || fail 'cannot give the repository to root'
 }
 
@@ -30,15 +30,15 @@ git_tree() {
 typeset -r git_script='
 remote=$1 ref=$2 commit=$3 folder=$4 keep=$5 submodules=$6 times=$7
 stop() { echo "git: $remote: $1"; exit 1; }
-hash_of() { while read -r hash name; do [ "$name" != "$1" ] || { echo "$hash"; return; }; done </work/refs; }
+hash_of() { while read -r hash name; do [ "$name" != "$1" ] || { echo "$hash"; return; }; done </git/refs; }
 only_hex() { case $1 in *[!0-9a-f]*) false ;; *) [ ${#1} = 40 ] || [ ${#1} = 64 ] ;; esac; }
-git ls-remote --symref -- "$remote" >/work/refs || stop "it cannot be read"
-grep -q . /work/refs || stop "it is empty"
+git ls-remote --symref -- "$remote" >/git/refs || stop "it cannot be read"
+grep -q . /git/refs || stop "it is empty"
 if only_hex "$ref"; then
 	hash=$ref name=$ref
 elif [ -z "$ref" ]; then
 	hash=$(hash_of HEAD)
-	name=$(sed -n "s|^ref: \(refs/.*\)	HEAD\$|\1|p" /work/refs)
+	name=$(sed -n "s|^ref: \(refs/.*\)	HEAD\$|\1|p" /git/refs)
 	name=${name:-HEAD}
 else
 	for name in "refs/${ref#refs/}" "refs/heads/${ref#refs/heads/}" "refs/tags/${ref#refs/tags/}"; do
@@ -58,9 +58,9 @@ format=sha1
 [ ${#hash} = 40 ] || format=sha256
 git -c init.defaultBranch=master init -q --object-format=$format && git remote add origin "$remote" || exit
 if only_hex "$name"; then
-	git fetch -q --depth=1 --no-tags origin "$name" 2>/work/error ||
+	git fetch -q --depth=1 --no-tags origin "$name" 2>/git/error ||
 		git fetch -q --tags origin "+refs/heads/*:refs/remotes/origin/*" || stop "it cannot be fetched"
-	git rev-parse -q --verify "$name^{commit}" >/work/error || stop "it has no commit $name"
+	git rev-parse -q --verify "$name^{commit}" >/git/error || stop "it has no commit $name"
 else
 	case $name in
 	refs/*) git fetch -q -u --depth=1 --no-tags origin "+$name:$name" ;;

@@ -42,7 +42,8 @@ fetch_layers() {
 	# A registry can send more than it has said.
 	( ulimit -f $(( most / 512 + 2048 )) && HOME=$new nsenter --net=$network skopeo --insecure-policy \
 		--registries-conf $WORK/registries.conf --tmpdir $new copy --quiet --remove-signatures --retry-times 2 $account \
-		--dest-oci-accept-uncompressed-layers --dest-shared-blob-dir $BLOBS docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
+		--dest-oci-accept-uncompressed-layers --dest-shared-blob-dir $BLOBS \
+		docker://$reference oci:$new:image ) </dev/null 2>&1 | guard
 	integer code=$pipestatus[1]
 	zf_rm -rf $new
 	(( code )) && fail "cannot fetch $reference"

@@ -43,7 +43,8 @@ oci_layout() {
 	printf '[{"Config":"blobs/sha256/%s","RepoTags":["%s:latest"],"Layers":["blobs/sha256/%s"]}]' \
 		"${config#*:}" "$TARGET" "${layer#*:}" >manifest.json
 	tar --create --format=posix --pax-option='exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime' \
-		--owner=0 --group=0 --numeric-owner --mode=0644 --mtime="@$EPOCH" --file="$WORK/dist/$TARGET.oci.tar" oci-layout index.json manifest.json \
+		--owner=0 --group=0 --numeric-owner --mode=0644 --mtime="@$EPOCH" \
+		--file="$WORK/dist/$TARGET.oci.tar" oci-layout index.json manifest.json \
 		"blobs/sha256/${DIGEST#*:}" "blobs/sha256/${config#*:}" "blobs/sha256/${layer#*:}" || packing_failed
 }
 

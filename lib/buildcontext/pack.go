@@ -1,4 +1,3 @@
-// Package buildcontext makes a build context's archive of a folder.
 package buildcontext
 
 import (

@@ -61,7 +61,7 @@ func FuzzNewJob(f *testing.F) {
 			if sub := job.submission(); string(sub.Dockerfile) != job.Text || string(sub.Context) != string(job.context) {
 				t.Error("something else is built")
 			}
-			checked, refused := s.Check(t.Context(), nil, job.submission())
+			checked, refused := s.Check(t.Context(), &store.User{}, false, job.submission())
 			if err = refused; err == nil {
 				lines := strings.Count(job.Text, "\n") + 1
 				for _, f := range checked.Findings {

@@ -166,7 +166,7 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) 
 
 // retranslated translates what was accepted once. Where a limit or a rule forbids it now, that is a finding.
 func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.Revision) (store.Translation, error) {
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+	src, err := s.source(job.UserID, Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm})
 	if err != nil {
 		return s.refusal(t, err), nil

@@ -33,8 +33,8 @@ type Sink interface {
 }
 
 // ReadArchive reads an archive of size bytes: zip, or tar, plain or packed by gzip, bzip2, xz or zstd, told apart by
-// its content. Its files go to sink, one after the other and never whole in memory; what it returns would pass Check. It
-// refuses names that lead out and what is over a limit, by InvalidArgument or TooLarge; other errors are the sink's.
+// its content. Its files go to sink, one after the other and never whole in memory; what it returns would pass Check.
+// It refuses names that lead out and what is over a limit, by InvalidArgument or TooLarge; other errors are the sink's.
 // Links may point anywhere: COPY follows none out of the context. After an error, the sink has some of the files.
 func ReadArchive(r io.ReaderAt, size int64, l ArchiveLimits, sink Sink) (*Manifest, error) {
 	if l.Compressed > 0 && size > l.Compressed {

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/i18n"
 )
 
@@ -126,7 +127,7 @@ func (t *translator) readContext() {
 			Advice:  i18n.T("Correct it."), URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
 			f.Message = i18n.T("Line %d of %s in the build context has an invalid pattern: %s.",
-				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
+				buildcontext.PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
 			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor " +
 				"a \\ at the end means anything.")
 		}

@@ -56,7 +56,7 @@ type entry struct {
 	data []byte
 	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's; "" for a device
 
-	xattrs map[string]string // see Attributes
+	xattrs map[string]string // see buildcontext.KeptAttributes
 
 	inode int // the same for hard links to one file; 0: it has none
 }

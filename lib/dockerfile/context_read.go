@@ -10,7 +10,6 @@ import (
 	"io/fs"
 	"path"
 	"strings"
-	"syscall"
 	"time"
 	"unicode/utf8"
 
@@ -18,6 +17,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 )
 
 // ReadContext reads an archive: zip, or tar, plain or packed by gzip, bzip2 or zstd, told apart by its content. It
@@ -100,7 +100,7 @@ func (c *Context) readTar(r io.Reader, l Limits) error {
 }
 
 func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, error) {
-	e := &entry{mode: h.Mode & 0o7777, time: h.ModTime.Truncate(time.Second), xattrs: attributes(h.PAXRecords)}
+	e := &entry{mode: h.Mode & 0o7777, time: h.ModTime.Truncate(time.Second), xattrs: buildcontext.KeptAttributes(h.PAXRecords)}
 	var err error
 	switch h.Typeflag {
 	case tar.TypeReg, '\x00', tar.TypeGNUSparse:
@@ -126,42 +126,6 @@ func (c *Context) tarEntry(t *tar.Reader, h *tar.Header, l Limits) (*entry, erro
 		e.kind = odd
 	}
 	return e, err
-}
-
-// paxAttribute begins the key of an extended attribute in an archive.
-const paxAttribute = "SCHILY.xattr."
-
-// attributes are those of the records of an archive that a context keeps: users', and capabilities.
-func attributes(records map[string]string) (kept map[string]string) {
-	for key, value := range records {
-		name, ok := strings.CutPrefix(key, paxAttribute)
-		if !ok || !strings.HasPrefix(name, "user.") && name != "security.capability" {
-			continue
-		}
-		if kept == nil {
-			kept = map[string]string{}
-		}
-		kept[key] = value
-	}
-	return kept
-}
-
-// Attributes returns the extended attributes of a file or folder that a build context keeps, as records of an archive;
-// nil: it has none.
-func Attributes(path string) map[string]string {
-	n, err := syscall.Listxattr(path, nil)
-	list := make([]byte, max(n, 0))
-	if n, err2 := syscall.Listxattr(path, list); err != nil || err2 != nil || n == 0 {
-		return nil
-	}
-	records := map[string]string{}
-	for name := range strings.SplitSeq(strings.TrimSuffix(string(list), "\x00"), "\x00") {
-		value := make([]byte, 64<<10) // none is larger
-		if n, err := syscall.Getxattr(path, name, value); err == nil {
-			records[paxAttribute+name] = string(value[:n])
-		}
-	}
-	return attributes(records)
 }
 
 // symlink makes e a symbolic link.
@@ -215,7 +179,7 @@ func zipName(f *zip.File) string {
 }
 
 func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
-	e := &entry{kind: file, mode: unixMode(f.Mode()), time: f.Modified.Truncate(time.Second)}
+	e := &entry{kind: file, mode: buildcontext.UnixMode(f.Mode()), time: f.Modified.Truncate(time.Second)}
 	if f.CreatorVersion>>8 != 3 && f.CreatorVersion>>8 != 19 { // no Unix permissions inside
 		e.mode = 0o644
 	}
@@ -254,20 +218,6 @@ func (c *Context) zipEntry(f *zip.File, name string, l Limits) (*entry, error) {
 		e.data = nil
 	}
 	return e, nil
-}
-
-func unixMode(m fs.FileMode) int64 {
-	mode := int64(m.Perm())
-	if m&fs.ModeSetuid != 0 {
-		mode |= 0o4000
-	}
-	if m&fs.ModeSetgid != 0 {
-		mode |= 0o2000
-	}
-	if m&fs.ModeSticky != 0 {
-		mode |= 0o1000
-	}
-	return mode
 }
 
 // counted ends a stream that unpacks to far more than the limits allow, before it fills the memory with headers.

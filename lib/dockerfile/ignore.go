@@ -51,18 +51,6 @@ type badPattern struct {
 
 func (e *badPattern) Error() string { return "a wrong pattern: " + e.text }
 
-// PatternLine returns the line of a .dockerignore that its nth pattern stands in, both counted from 1.
-func PatternLine(text []byte, n int) int {
-	for i, line := range bytes.Split(text, []byte("\n")) {
-		if patterns, _ := ignorefile.ReadAll(bytes.NewReader(line)); len(patterns) > 0 {
-			if n--; n == 0 {
-				return i + 1
-			}
-		}
-	}
-	return 0
-}
-
 // ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore.
 // Where nobody knows the Dockerfile's name, the context's file with that text tells it.
 func (c *Context) ignoreFile(s Source, b *budget) string {

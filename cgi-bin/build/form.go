@@ -144,7 +144,7 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 // unpack stores the build context that was sent.
 func (j *handlers) unpack(r *web.Request, f *form) (err error) {
 	f.Context, f.ContextName = "", f.archive.Name
-	f.Context, err = app.Contexts(r.Site.Config).AddArchive(r.Identity.User.ID, f.archive.Reader(), f.archive.Size(), f.Path)
+	f.Context, err = app.Contexts(r.Site.Config).AddArchive(r.Identity.User.ID, f.archive.Reader(), f.archive.Size())
 	if err != nil && apperr.KindOf(err) != apperr.Internal {
 		err = apperr.Of(err).At("context")
 	}

@@ -10,6 +10,7 @@ import (
 	"hash"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -38,8 +39,13 @@ const (
 	flushBytes = 64 << 20
 )
 
-// Put stores a file of at most most bytes, and returns what it was: see buildcontext.Sink.
-func (w *writer) Put(r io.Reader, most int64) (sum string, n int64, err error) {
+// Put stores a file: see buildcontext.Sink. Its reader ends what is too large.
+func (w *writer) Put(r io.Reader, _ int64) (sum string, n int64, err error) {
+	return w.put(r, math.MaxInt64-1)
+}
+
+// put stores a file of at most most bytes, and returns what it was.
+func (w *writer) put(r io.Reader, most int64) (sum string, n int64, err error) {
 	f, err := os.CreateTemp(w.path("tmp", ""), "blob-*")
 	if err != nil {
 		return "", 0, full(err)
@@ -71,7 +77,7 @@ var errTooLong = errors.New("it has more bytes than was said")
 
 // flush gives all that was written its name.
 func (w *writer) flush() error {
-	var errs []error
+	errs := []error{w.disk(0)}
 	for _, one := range w.waiting {
 		errs = append(errs, one.file.Sync())
 	}
@@ -112,9 +118,8 @@ func (w *writer) discard() {
 	w.waiting = nil
 }
 
-// AddArchive stores what an archive has as a context of an owner, and returns its digest. dockerfile is the path of the
-// Dockerfile in it, empty for the usual one: NAME.dockerignore beside it counts for more than .dockerignore.
-func (s *Store) AddArchive(owner int64, archive io.ReaderAt, size int64, dockerfile string) (digest string, err error) {
+// AddArchive stores what an archive of size bytes has as a context of an owner, and returns its digest.
+func (s *Store) AddArchive(owner int64, archive io.ReaderAt, size int64) (digest string, err error) {
 	u, err := s.open(owner)
 	if err != nil {
 		return "", err
@@ -125,7 +130,8 @@ func (s *Store) AddArchive(owner int64, archive io.ReaderAt, size int64, dockerf
 	}
 	w := &writer{user: u}
 	defer w.discard()
-	m, err := buildcontext.ReadArchive(archive, size, dockerfile, s.Limits, w)
+	m, err := buildcontext.ReadArchive(archive, size, buildcontext.ArchiveLimits{Compressed: s.Limits.Bytes,
+		Unpacked: s.Limits.Bytes, Entries: s.Limits.Entries}, w)
 	if err == nil {
 		err = w.flush()
 	}
@@ -136,6 +142,39 @@ func (s *Store) AddArchive(owner int64, archive io.ReaderAt, size int64, dockerf
 		return "", err
 	}
 	return u.put(m, true)
+}
+
+// Add stores a context of an owner whose files are at hand, and returns its digest.
+func (s *Store) Add(owner int64, m *buildcontext.Manifest, files buildcontext.Source) (digest string, err error) {
+	digest, missing, err := s.Declare(owner, m)
+	if err != nil || len(missing) == 0 {
+		return digest, err
+	}
+	u, err := s.open(owner)
+	if err != nil {
+		return "", err
+	}
+	defer u.close()
+	w := &writer{user: u}
+	defer w.discard()
+	for _, sum := range missing {
+		f, err := files.Open(sum)
+		if err != nil {
+			return "", err
+		}
+		got, _, err := w.put(f, math.MaxInt64-1)
+		f.Close()
+		if err == nil && got != sum {
+			err = notSo(sum, nil)
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	if err := w.flush(); err != nil {
+		return "", err
+	}
+	return digest, s.Complete(owner, digest)
 }
 
 // wanted returns how many bytes a blob has that one of an owner's manifests waits for; ok is false where none does.
@@ -188,7 +227,7 @@ func (s *Store) Put(owner int64, sum string, r io.Reader, offset, total int64) (
 	}
 	w := &writer{user: u}
 	defer w.discard()
-	got, n, err := w.Put(r, size)
+	got, n, err := w.put(r, size)
 	if err == nil && got != sum || errors.Is(err, errTooLong) {
 		return false, 0, notSo(sum, err)
 	}
@@ -288,7 +327,7 @@ func (s *Store) PutMany(owner int64, r io.Reader) (n int, err error) {
 			}
 			return n, errors.Join(damaged(err), flushed)
 		}
-		sum, _, err := w.Put(t, h.Size)
+		sum, _, err := w.put(t, h.Size)
 		if err == nil && sum != h.Name {
 			w.drop(sum)
 			err = notSo(h.Name, nil)

@@ -108,6 +108,15 @@ func (s *Store) Get(owner int64, digest string) (*buildcontext.Manifest, Files, 
 	return m, files, err
 }
 
+// WriteTree writes an owner's context as a tar archive.
+func (s *Store) WriteTree(w io.Writer, owner int64, digest string) error {
+	m, files, err := s.Get(owner, digest)
+	if err != nil {
+		return err
+	}
+	return m.WriteTree(w, files)
+}
+
 func gone(err error) error {
 	return apperr.Wrap(apperr.NotFound, err, "The build context is no longer available.", "Upload it again.").
 		Coded("context_not_found")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,8 +102,23 @@ func ReadJSON(r io.Reader, l buildcontext.Limits) (*buildcontext.Manifest, error
 	if _, err := d.Token(); err != io.EOF {
 		return nil, notJSON(fmt.Errorf("something follows the object: %w", err))
 	}
+	addParents(m)
 	slices.SortStableFunc(m.Entries, func(a, b buildcontext.Entry) int { return cmp.Compare(a.Path, b.Path) })
 	return m, nil
+}
+
+// addParents adds the folders that only what is in them tells of.
+func addParents(m *buildcontext.Manifest) {
+	known := make(map[string]bool, len(m.Entries))
+	for i := range m.Entries {
+		known[m.Entries[i].Path] = true
+	}
+	for _, e := range m.Entries {
+		for up := path.Dir(e.Path); up != "." && up != "/" && !known[up]; up = path.Dir(up) {
+			known[up] = true
+			m.Entries = append(m.Entries, buildcontext.Entry{Path: up, Type: buildcontext.Dir, Mode: 0o755, Time: e.Time})
+		}
+	}
 }
 
 func notJSON(err error) error {

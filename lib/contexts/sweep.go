@@ -7,11 +7,22 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"toaster.do/lib/buildcontext"
 )
+
+// IsKept tells whether a path below the folder of contexts is of something that a backup needs: a blob, or the manifest
+// of a context that is complete.
+func IsKept(path string) bool {
+	parts := strings.Split(path, "/")
+	last := parts[len(parts)-1]
+	owner, err := strconv.ParseInt(parts[0], 10, 64)
+	return err == nil && parts[0] == strconv.FormatInt(owner, 10) && owner > 0 && buildcontext.IsSHA256(last) &&
+		(len(parts) == 3 && parts[1] == "manifests" || len(parts) == 4 && parts[1] == "blobs" && parts[2] == last[:2])
+}
 
 // Sweep deletes what nobody needs any more: of the users that are there, what is not among the digests that their jobs
 // name, or was used in the last day; of others, all.

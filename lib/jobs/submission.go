@@ -282,6 +282,9 @@ func (s *Service) source(owner int64, sub Submission) (dockerfile.Source, error)
 	}
 	src.Dockerfile = sub.Dockerfile
 	archive, err := s.context(owner, sub.Context)
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
+		return src, err
+	}
 	if err != nil {
 		return src, reject(err, "context")
 	}

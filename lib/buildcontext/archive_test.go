@@ -44,8 +44,8 @@ func read(archive []byte, l ArchiveLimits, sink Sink) (*Manifest, error) {
 	return ReadArchive(bytes.NewReader(archive), int64(len(archive)), l, sink)
 }
 
-// lines is an encoded manifest without its first line and SHA-256.
-func lines(t *testing.T, m *Manifest) string {
+// linesOf is an encoded manifest without its first line and SHA-256.
+func linesOf(t *testing.T, m *Manifest) string {
 	t.Helper()
 	var b strings.Builder
 	if err := m.Encode(&b); err != nil {
@@ -81,7 +81,7 @@ func TestReadArchive(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got := lines(t, m); got != want || m.Origin != FromArchive {
+		if got := linesOf(t, m); got != want || m.Origin != FromArchive {
 			t.Errorf("%s: %s", name, got)
 		}
 		if err := Check(m, Limits{Bytes: 4, Entries: 9}); err != nil {
@@ -138,7 +138,7 @@ func TestReadZip(t *testing.T) {
 	for i := range m.Entries {
 		m.Entries[i].Time = 0
 	}
-	if got := lines(t, m); got != "dir 755 0 d\nfile 755 0 d/f 1\nlink 777 0 d/l f\n" || m.Origin != FromGit {
+	if got := linesOf(t, m); got != "dir 755 0 d\nfile 755 0 d/f 1\nlink 777 0 d/l f\n" || m.Origin != FromGit {
 		t.Errorf("%q: %s", m.Origin, got)
 	}
 }

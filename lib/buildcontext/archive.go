@@ -279,7 +279,7 @@ func (a *archive) add(name string, e *node) error {
 		n--
 	}
 	if a.limits.Entries > 0 && n > a.limits.Entries {
-		return tooMany(a.limits.Entries)
+		return TooMany(a.limits.Entries)
 	}
 	return e.checkXattrs()
 }

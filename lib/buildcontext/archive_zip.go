@@ -16,7 +16,7 @@ import (
 
 func (a *archive) readZip(r io.ReaderAt, size int64) error {
 	if a.limits.Entries > 0 && manyInZip(r, size, a.limits.Entries) {
-		return tooMany(a.limits.Entries)
+		return TooMany(a.limits.Entries)
 	}
 	z, err := zip.NewReader(r, size)
 	if err != nil {

@@ -25,7 +25,7 @@ const (
 // InvalidArgument and TooLarge, and name the path.
 func Check(m *Manifest, l Limits) error {
 	if l.Entries > 0 && len(m.Entries) > l.Entries+1 || l.Entries > 0 && len(m.Entries) > l.Entries && !m.hasRoot() {
-		return tooMany(l.Entries)
+		return TooMany(l.Entries)
 	}
 	sizes := map[[32]byte]int64{}
 	var total int64
@@ -211,7 +211,8 @@ func show(name string) string {
 	return fmt.Sprintf("%q", name)
 }
 
-func tooMany(most int) error {
+// TooMany is the error of a context that is over a limit of entries.
+func TooMany(most int) error {
 	return apperr.New(apperr.TooLarge, "The build context has more than %d entries.",
 		"List files that the build does not need in .dockerignore, and omit them from the archive.", most)
 }

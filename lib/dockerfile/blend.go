@@ -56,7 +56,7 @@ func (t *translator) blend() *Blend {
 	last := t.stages[len(t.stages)-1]
 	functions, builder := functions(), t.builder(last)
 	names, size := t.context.named(t.packed)
-	beside := size > cmp.Or(t.source.Inside, InsideLimit)
+	beside := len(names) > 0 && size > cmp.Or(t.source.Inside, InsideLimit)
 	if beside {
 		size = 0
 	}

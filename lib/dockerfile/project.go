@@ -123,11 +123,25 @@ func (c *Context) Top() string {
 // Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where
 // it is a
 // project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where
-// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
+// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it. It counts
+// as a folder's from then on: its SHA256 is the same however it was packed.
 func (c *Context) Project(text []byte) *Context {
-	top := c.Top()
-	if top == "" || c.manifest.Origin == buildcontext.FromFolder {
+	if c.manifest.Origin == buildcontext.FromFolder {
 		return c
+	}
+	if c.isProject(text) {
+		return c.inside(c.Top())
+	}
+	all := *c
+	all.manifest = &buildcontext.Manifest{Entries: c.manifest.Entries}
+	return &all
+}
+
+// isProject tells whether the archive's only folder is the context of a Dockerfile.
+func (c *Context) isProject(text []byte) bool {
+	top := c.Top()
+	if top == "" {
+		return false
 	}
 	inside := c.inside(top)
 	is := c.manifest.Origin == buildcontext.FromGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
@@ -137,14 +151,11 @@ func (c *Context) Project(text []byte) *Context {
 			continue
 		}
 		if c.entries[source] != nil {
-			return c
+			return false
 		}
 		is = is || inside.entries[source] != nil
 	}
-	if !is {
-		return c
-	}
-	return inside
+	return is
 }
 
 // inside is what the only folder holds, as a context.

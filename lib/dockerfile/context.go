@@ -96,7 +96,7 @@ func (c *Context) Err() error {
 		return nil
 	}
 	return apperr.Wrap(apperr.Internal, c.files.err, "The build context can't be read.",
-		"Try again. If that does not help, contact the administrator, and include the request ID.")
+		"Try again. If the problem persists, contact the administrator, and include the request ID.")
 }
 
 // Paths lists the entries, sorted, without a leading slash.

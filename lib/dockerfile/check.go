@@ -114,6 +114,9 @@ func (t *translator) unreadable() bool {
 func newTranslator(s Source) *translator {
 	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
 		whole: map[string]bool{}, archives: map[*entry]string{}}
+	if s.Context != nil {
+		t.allow(len(s.Context.names))
+	}
 	t.over, t.report.plain = t.tooComplex, t.plain()
 	t.lint = t.newLinter(s.Dockerfile)
 	return t

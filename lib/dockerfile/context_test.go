@@ -67,7 +67,7 @@ func TestReadContext(t *testing.T) {
 		if list := strings.Join(got.Paths(), " "); list != c.paths {
 			t.Errorf("%s: %s, want %s", name, list, c.paths)
 		}
-		if text := string(got.files.read(got.entries["d/f"])); text != "xxx" {
+		if text := string((&files{Source: got.source}).read(got.entries["d/f"])); text != "xxx" {
 			t.Errorf("%s: contents %q", name, text)
 		}
 	}
@@ -175,8 +175,9 @@ func TestBadPattern(t *testing.T) {
 func TestPackIsReproducible(t *testing.T) {
 	c, _ := ReadContext(tarOf(tar.Header{Name: "b", Size: 3}, tar.Header{Name: "a", Size: 3}), generous)
 	names, _ := c.named(map[string]bool{"": true, "a": true, "b": true})
+	f := &files{Source: c.source}
 	var one, two bytes.Buffer
-	if err := errors.Join(c.pack(&one, names), c.pack(&two, names)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
+	if err := errors.Join(c.pack(&one, f, names), c.pack(&two, f, names)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("two archives of the same context differ", err)
 	}
 }
@@ -200,8 +201,9 @@ func FuzzReadContext(f *testing.F) {
 			}
 			return
 		}
-		if _, _, err := c.ignore(".dockerignore", &budget{}); err == nil {
-			if err := c.pack(io.Discard, append([]string{""}, c.Paths()...)); err != nil {
+		f := &files{Source: c.source}
+		if _, _, err := c.ignore(".dockerignore", f, &budget{}); err == nil {
+			if err := c.pack(io.Discard, f, append([]string{""}, c.Paths()...)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -217,7 +219,7 @@ func TestUnreadableContext(t *testing.T) {
 		"RUN true": "", "COPY b /b": "a", "COPY --from=x a /": "b",
 	} {
 		whole := mustMake(t, files)
-		rest := maps.Clone(whole.files.Source.(buildcontext.Memory))
+		rest := maps.Clone(whole.source.(buildcontext.Memory))
 		if gone != "" {
 			delete(rest, whole.entries[gone].sha256)
 		}

@@ -79,7 +79,7 @@ func (c *Context) ignoreFile(s Source) string {
 
 // ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is
 // none).
-func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
+func (c *Context) ignore(name string, f *files, b *budget) (*Context, *ignore, error) {
 	text := c.entries[name]
 	if text == nil || text.kind != file {
 		return c, nil, nil
@@ -88,7 +88,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		b.spend(enough)
 		return nil, nil, errTooSlow
 	}
-	patterns, err := ignorefile.ReadAll(bytes.NewReader(c.files.read(text)))
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(f.read(text)))
 	if err != nil || len(patterns) == 0 {
 		return c, nil, err
 	}
@@ -97,7 +97,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		return nil, nil, err
 	}
 	g.file = name
-	left := &Context{manifest: c.manifest, files: c.files, entries: map[string]*entry{"": c.entries[""]}}
+	left := &Context{manifest: c.manifest, source: c.source, sha256: c.sha256, entries: map[string]*entry{"": c.entries[""]}}
 	parents := map[string][]int32{}
 	for _, name := range c.names {
 		ignored, matched, err := g.match(name, parents[path.Dir(name)])

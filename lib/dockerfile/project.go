@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -25,7 +26,7 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 	if top := c.Top(); top != "" && c.manifest.Origin != buildcontext.FromFolder {
 		asked = strings.TrimPrefix(path.Clean("/"+asked), "/")
 		asked = strings.TrimPrefix(asked, top+"/")
-		root = c.inside(top)
+		root = c.inside()
 	}
 	if asked != "" && asked != "." {
 		place, e, _ := root.find(asked, true, &budget{})
@@ -60,8 +61,9 @@ func (c *Context) dockerfile(place string, e *entry) (name string, text []byte, 
 		return "", nil, apperr.New(apperr.TooLarge, "%s is longer than %d bytes.",
 			"Move large heredocs to files in the build context.", show(place), dockerfileLimit)
 	}
-	text = c.files.read(e)
-	return place, text, c.Err()
+	f := &files{Source: c.source}
+	text = f.read(e)
+	return place, text, f.failure()
 }
 
 func whichOne(message, advice i18n.Key, args ...any) error {
@@ -130,10 +132,11 @@ func (c *Context) Project(text []byte) *Context {
 		return c
 	}
 	if c.isProject(text) {
-		return c.inside(c.Top())
+		return c.inside()
 	}
 	all := *c
 	all.manifest = &buildcontext.Manifest{Entries: c.manifest.Entries}
+	all.sha256 = sync.OnceValue(all.manifest.Digest)
 	return &all
 }
 
@@ -143,7 +146,7 @@ func (c *Context) isProject(text []byte) bool {
 	if top == "" {
 		return false
 	}
-	inside := c.inside(top)
+	inside := c.inside()
 	is := c.manifest.Origin == buildcontext.FromGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
 	for _, source := range sources(text) {
 		source = strings.TrimPrefix(path.Clean("/"+source), "/")
@@ -156,15 +159,6 @@ func (c *Context) isProject(text []byte) bool {
 		is = is || inside.entries[source] != nil
 	}
 	return is
-}
-
-// inside is what the only folder holds, as a context.
-func (c *Context) inside(folder string) *Context {
-	if c.stripped == nil {
-		c.stripped = NewContext(c.manifest.Inside(folder), c.files)
-		c.stripped.files, c.stripped.folder = c.files, folder
-	}
-	return c.stripped
 }
 
 // sources are what COPY, ADD and mounts take from the context, as far as that is known without building.

@@ -39,6 +39,8 @@ type Store struct {
 const (
 	life       = 24 * time.Hour // how long what no job needs is kept
 	maxPending = 16             // manifests of a user that wait for blobs
+
+	maxManifest = 256 << 20 // bytes of one
 )
 
 // user is a user's folder.
@@ -124,7 +126,12 @@ func gone(err error) error {
 
 // readManifest reads a manifest, which has to be the one of that digest.
 func readManifest(path, digest string) (*buildcontext.Manifest, error) {
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
 	if err != nil {
 		return nil, err
 	}

@@ -105,6 +105,10 @@ func IsOuter(folder, name string) bool {
 	return strings.HasPrefix(filepath.ToSlash(name), "../") && err == nil
 }
 
+// Downloaded is the file that “toaster” puts into a folder that it downloads to. Such a folder is no part of a context:
+// images would be sent with the next build.
+const Downloaded = ".toaster.json"
+
 type scanner struct {
 	Tree
 	name    string   // the Dockerfile's
@@ -140,6 +144,11 @@ func (s *scanner) visit(at string, d fs.DirEntry, err error) error {
 		return err
 	}
 	name := filepath.ToSlash(rel)
+	if d.IsDir() {
+		if _, err := os.Lstat(filepath.Join(at, Downloaded)); err == nil {
+			return fs.SkipDir
+		}
+	}
 	skip, match, err := s.ignored.MatchesUsingParentResults(name, s.parents[path.Dir(name)])
 	if err != nil {
 		return err

@@ -398,8 +398,8 @@ func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 			if s.stored() != "0 jobs, 0 revisions, 0 builds" {
 				t.Error("it was done by itself: ", s.stored())
 			}
-			kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(page.body)[1]
-			if a := c.post("/jobs", "text", good, "target", target, "kept", kept, "start",
+			kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(page.body)[1]
+			if a := c.post("/jobs", "text", good, "target", target, "context_digest", kept, "start",
 				"1"); a.status != http.StatusSeeOther || s.stored() != "1 jobs, 1 revisions, 1 builds" {
 				t.Errorf("%d %s", a.status, a.body)
 			}

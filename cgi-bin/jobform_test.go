@@ -92,11 +92,11 @@ func TestARejectedFormComesBackFilledIn(t *testing.T) {
 			t.Errorf("%q is not in the form: %s", want, a.body)
 		}
 	}
-	kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(a.body)
+	kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(a.body)
 	if kept == nil {
 		t.Fatal("the context was not kept")
 	}
-	fields := []string{"text", good, "context:", "", "target", target, "kept", kept[1], "start", "1"}
+	fields := []string{"text", good, "context:", "", "target", target, "context_digest", kept[1], "start", "1"}
 	if a := c.post("/jobs", fields...); a.status != http.StatusSeeOther {
 		t.Errorf("with the kept context: %d %s", a.status, a.body)
 	}
@@ -157,8 +157,8 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 			t.Errorf("%q is not in the form: %s", want, page.body)
 		}
 	}
-	kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(page.body)
-	if a := c.post("/jobs", "text", good, "target", target, "kept", kept[1], "context:",
+	kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(page.body)
+	if a := c.post("/jobs", "text", good, "target", target, "context_digest", kept[1], "context:",
 		""); a.status != http.StatusSeeOther {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -95,6 +95,10 @@ GET  /jobs                                                 303   200   200   200
 POST /jobs                                                 303   422   422   422   403   422     403
 GET  /jobs/new                                             303   200   200   200   200   200     403
 POST /jobs/check                                           303   422   422   422   422   422     403
+GET  /jobs/contexts                                        303   200   200   200   200   200     403
+POST /jobs/contexts                                        303   400   400   400   403   400     403
+POST /jobs/blobs                                           303   409   409   409   403   409     403
+PUT  /jobs/blobs/{sha256}                                  303   404   404   404   403   404     403
 GET  /jobs/feed                                            303   200   200   200   403   200     403
 POST /jobs/feed                                            303   303   303   303   403   303     403
 GET  /jobs/feed/{name}                                     404   404   404   404   404   404     404
@@ -204,7 +208,7 @@ func methodAndPath(t *testing.T, row ast.Expr) (method, path string) {
 			}
 		}
 	}
-	if method != "GET" && method != "POST" {
+	if method != "GET" && method != "POST" && method != "PUT" {
 		t.Fatalf("the route of %q has no method", path)
 	}
 	return method, path

@@ -24,11 +24,17 @@ func UnixMode(m fs.FileMode) int64 {
 // paxAttribute begins the key of an extended attribute in an archive.
 const paxAttribute = "SCHILY.xattr."
 
-// KeptAttributes are those of the records of an archive that a context keeps: users', and capabilities.
+// isKept tells whether builds keep an extended attribute, by its key in an archive: users', and capabilities.
+func isKept(key string) bool {
+	name, ok := strings.CutPrefix(key, paxAttribute)
+	return ok && !strings.ContainsAny(name, "=\x00") &&
+		(strings.HasPrefix(name, "user.") && len(name) <= maxPart || name == "security.capability")
+}
+
+// KeptAttributes are those of the records of an archive that a context keeps.
 func KeptAttributes(records map[string]string) (kept map[string]string) {
 	for key, value := range records {
-		name, ok := strings.CutPrefix(key, paxAttribute)
-		if !ok || !strings.HasPrefix(name, "user.") && name != "security.capability" {
+		if !isKept(key) {
 			continue
 		}
 		if kept == nil {

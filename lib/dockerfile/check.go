@@ -10,7 +10,7 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
-	"toaster.do/lib/buildcontext"
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/i18n"
 )
 
@@ -89,13 +89,26 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	}
 	t.checkBase()
 	t.lintApplication()
-	switch {
-	case t.failed():
+	if t.failed() || t.unreadable() {
 		return nil, nil, 0
-	case !write:
+	}
+	if !write {
 		return &Blend{Steps: t.steps, Secrets: t.secrets}, nil, 0
 	}
-	return t.blend(), nil, 0
+	if blend = t.blend(); t.unreadable() {
+		blend = nil
+	}
+	return blend, nil, 0
+}
+
+// unreadable reports that a file of the context could not be read.
+func (t *translator) unreadable() bool {
+	err := t.context.Err()
+	if err != nil {
+		f := apperr.Of(err)
+		t.add(Finding{Rule: "Internal", Level: Error, Message: f.Message, Advice: f.Advice})
+	}
+	return err != nil
 }
 
 func newTranslator(s Source) *translator {
@@ -116,7 +129,7 @@ func (t *translator) readContext() {
 		t.add(finding("ContextFolder", Note, "The build context is the folder %s of the archive.",
 			"Omit the name of this folder in COPY and ADD.", show(folder)))
 	}
-	name := t.source.Context.ignoreFile(t.source, t.budget)
+	name := t.source.Context.ignoreFile(t.source)
 	left, ignored, err := t.source.Context.ignore(name, t.budget)
 	if err == errTooSlow {
 		return // reported already
@@ -127,7 +140,7 @@ func (t *translator) readContext() {
 			Advice:  i18n.T("Correct it."), URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
 			f.Message = i18n.T("Line %d of %s in the build context has an invalid pattern: %s.",
-				buildcontext.PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
+				t.source.Context.patternLine(name, bad.n), name, show(bad.text))
 			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor " +
 				"a \\ at the end means anything.")
 		}

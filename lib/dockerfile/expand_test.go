@@ -69,16 +69,15 @@ func FuzzIgnore(f *testing.F) {
 			return
 		}
 		text, names = strings.ToValidUTF8(text, ""), strings.ToValidUTF8(names, "")
-		c := newContext()
+		list := map[string]string{}
 		for _, name := range strings.Split(names, "\n") {
-			if c.add(name, &entry{kind: file}, Limits{}) != nil {
-				return
-			}
+			list[strings.TrimPrefix(path.Clean("/"+name), "/")] = ""
 		}
-		if c.add(".dockerignore", &entry{kind: file, data: []byte(text)}, Limits{}) != nil {
+		list[".dockerignore"] = text
+		c, err := made(list)
+		if err != nil {
 			return
 		}
-		c.finish()
 		patterns, err := ignorefile.ReadAll(strings.NewReader(text))
 		if err != nil || len(patterns) == 0 {
 			return

@@ -53,7 +53,7 @@ func (e *badPattern) Error() string { return "a wrong pattern: " + e.text }
 
 // ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore.
 // Where nobody knows the Dockerfile's name, the context's file with that text tells it.
-func (c *Context) ignoreFile(s Source, b *budget) string {
+func (c *Context) ignoreFile(s Source) string {
 	exists := func(name string) bool { e := c.entries[name]; return e != nil && e.kind == file }
 	if name := s.Name; name != "" {
 		if name = path.Clean(name) + ".dockerignore"; exists(name) {
@@ -61,10 +61,9 @@ func (c *Context) ignoreFile(s Source, b *budget) string {
 		}
 		return ".dockerignore"
 	}
-	other := false
+	sum, other := hash(s.Dockerfile), false
 	for _, name := range c.names {
-		if e := c.entries[name]; e.kind == file && len(e.data) == len(s.Dockerfile) && b.spend(1+len(e.data)/4096) &&
-			bytes.Equal(e.data, s.Dockerfile) {
+		if e := c.entries[name]; e.kind == file && e.size == int64(len(s.Dockerfile)) && e.sha256 == sum {
 			if exists(name + ".dockerignore") {
 				return name + ".dockerignore"
 			}
@@ -84,11 +83,11 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 	if text == nil || text.kind != file {
 		return c, nil, nil
 	}
-	if len(text.data) > ignoreLimit {
+	if text.size > ignoreLimit {
 		b.spend(enough)
 		return nil, nil, errTooSlow
 	}
-	patterns, err := ignorefile.ReadAll(bytes.NewReader(text.data))
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(c.files.read(text)))
 	if err != nil || len(patterns) == 0 {
 		return c, nil, err
 	}
@@ -97,7 +96,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		return nil, nil, err
 	}
 	g.file = name
-	left := &Context{entries: map[string]*entry{"": c.entries[""]}}
+	left := &Context{manifest: c.manifest, files: c.files, entries: map[string]*entry{"": c.entries[""]}}
 	parents := map[string][]int32{}
 	for _, name := range c.names {
 		ignored, matched, err := g.match(name, parents[path.Dir(name)])

@@ -37,7 +37,8 @@ type Ticket string
 type Source struct {
 	Target      string // its name in targets.toml
 	Dockerfile  []byte
-	Context     []byte // the archive; nil: none
+	Context     string // the build context's digest, lower-case hex; empty: none
+	Owner       int64  // the user whose context it is
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line
 	BaseForm    string // one of dockerfile.BaseForms

@@ -245,7 +245,7 @@ func TestPlainBasesThatTheSiteNames(t *testing.T) {
 		strings.Contains(string(script), "\nunknown_image registry") {
 		t.Error("another script", err)
 	}
-	c, err := h.Check(t.Context(), nil, Submission{Dockerfile: []byte("FROM registry.example.org/base:12\n")})
+	c, err := h.Check(t.Context(), h.ann, false, Submission{Dockerfile: []byte("FROM registry.example.org/base:12\n")})
 	if err != nil || c.Distribution != "debian" || c.Codename != "bookworm" || c.Target == "" {
 		t.Errorf("%+v, %v", c, err)
 	}

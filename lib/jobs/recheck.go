@@ -157,7 +157,7 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) 
 	if err != nil {
 		return err
 	}
-	made, err := s.retranslated(ctx, t, rev)
+	made, err := s.retranslated(ctx, job.UserID, t, rev)
 	if err != nil {
 		return err
 	}
@@ -165,9 +165,13 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) 
 }
 
 // retranslated translates what was accepted once. Where a limit or a rule forbids it now, that is a finding.
-func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.Revision) (store.Translation, error) {
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+func (s *Service) retranslated(ctx context.Context, owner int64, t target.Target,
+	rev *store.Revision) (store.Translation, error) {
+	src, err := s.source(owner, Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm})
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
+		return store.Translation{}, err
+	}
 	if err != nil {
 		return s.refusal(t, err), nil
 	}

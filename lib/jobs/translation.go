@@ -76,7 +76,7 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 	if err != nil {
 		return dockerfile.Source{}, target, err
 	}
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+	src, err := s.source(job.UserID, Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm})
 	if err != nil {
 		return src, target, err
@@ -125,7 +125,7 @@ func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
-		RootHash: rev.Root.Password, Lock: rev.Lock.Images,
+		RootHash: rev.Root.Password, Lock: rev.Lock.Images, Owner: job.UserID,
 	}
 }
 
@@ -140,7 +140,7 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
-	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
+	return s.script(context.Background(), &store.Job{Target: src.Target, UserID: src.Owner}, rev)
 }
 
 func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) ([]byte, error) {

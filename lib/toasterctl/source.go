@@ -104,7 +104,7 @@ func (s *source) fileLabel() string {
 // readDockerfile reads the text; one that is longer than the limit by a byte is enough to be refused.
 func (s *source) readDockerfile(w *world, r jobs.Limits) ([]byte, error) {
 	limit := r.Dockerfile
-	if text, err := s.find(r.Context); text != nil || err != nil {
+	if text, err := s.find(archiveLimits(r.Context)); text != nil || err != nil {
 		return text, err
 	}
 	in := w.stdin
@@ -184,6 +184,11 @@ func (s *source) readContext(text []byte, limits dockerfile.Limits) (*dockerfile
 		return c, err
 	}
 	return c.Project(text), nil
+}
+
+// archiveLimits are those of an archive that has a context.
+func archiveLimits(l buildcontext.Limits) dockerfile.Limits {
+	return dockerfile.Limits{Compressed: l.Bytes, Unpacked: l.Bytes, Entries: l.Entries}
 }
 
 // readBounded reads a file, and one byte more than the limit at most: its reader refuses it then.

@@ -114,6 +114,6 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 		return t, src, apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",
 			s.fileLabel())
 	}
-	src.Context, err = s.readContext(src.Dockerfile, r.limits.Context)
+	src.Context, err = s.readContext(src.Dockerfile, archiveLimits(r.limits.Context))
 	return t, src, err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"path/filepath"
 	"time"
 
@@ -63,7 +64,7 @@ func (c *buildCommand) Run(w *world) error {
 
 // start sends the context, and starts a build of it.
 func (c *buildCommand) start(w *world, client *client, o *order) error {
-	t, err := w.scan(o)
+	t, err := w.scan(client, o)
 	if err != nil {
 		return err
 	}
@@ -81,10 +82,13 @@ func (c *buildCommand) start(w *world, client *client, o *order) error {
 }
 
 // scan reads the folder, and says what it consists of.
-func (w *world) scan(o *order) (*buildcontext.Tree, error) {
+func (w *world) scan(c *client, o *order) (*buildcontext.Tree, error) {
 	begun := time.Now()
 	t, err := buildcontext.Scan(o.folder, o.dockerfileName)
 	if err != nil {
+		return nil, err
+	}
+	if err := w.limits(c, t); err != nil {
 		return nil, err
 	}
 	cache := openSums(o.folder)
@@ -117,7 +121,7 @@ func (w *world) send(c *client, t *buildcontext.Tree, o *order, digest string) e
 	for try := 0; ; try++ {
 		err := o.submit(w, c, digest)
 		var p *problem
-		if !asProblem(err, &p) || try == 3 || !p.is("context_incomplete") && !p.about("context_digest") {
+		if !asProblem(err, &p) || try == 3 || !p.is("context_incomplete") && !p.is("context_not_found") {
 			return err
 		}
 		if err := w.sendContext(c, t); err != nil {
@@ -126,17 +130,38 @@ func (w *world) send(c *client, t *buildcontext.Tree, o *order, digest string) e
 	}
 }
 
-// sendContext sends the manifest, and what is missing.
+// sendContext sends the manifest, and what is missing. While that goes on, the site may forget it, for want of space or
+// because of many others.
 func (w *world) sendContext(c *client, t *buildcontext.Tree) error {
-	a, err := c.announce(w.ctx, &t.Manifest)
-	if err != nil {
+	for try := 0; ; try++ {
+		a, err := c.announce(w.ctx, &t.Manifest)
 		var p *problem
-		if asProblem(err, &p) && p.Status == 413 {
+		if asProblem(err, &p) && p.Status == http.StatusRequestEntityTooLarge {
 			w.largest(t)
 		}
+		if err == nil {
+			err = w.upload(w.ctx, c, t, a.Missing)
+		}
+		if !asProblem(err, &p) || try == 3 || !p.is("blob_not_missing") && !p.is("upload_incomplete") {
+			return err
+		}
+	}
+}
+
+// limits asks what a context may have at most, before its files are read.
+func (w *world) limits(c *client, t *buildcontext.Tree) error {
+	var most struct {
+		Bytes   int64 `json:"max_bytes"`
+		Entries int   `json:"max_entries"`
+	}
+	if err := c.get(w.ctx, "/jobs/contexts", nil, &most); err != nil {
 		return err
 	}
-	return w.upload(w.ctx, c, t, a.Missing)
+	err := t.Check(buildcontext.Limits{Bytes: most.Bytes, Entries: most.Entries})
+	if err != nil {
+		w.largest(t)
+	}
+	return err
 }
 
 // largest lists what to leave out first.

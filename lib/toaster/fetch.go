@@ -55,7 +55,7 @@ func (w *world) fetch(c *client, o *order, b *build, dir string, only []string) 
 	m := marker{c.URL, o.job, o.name, o.target, o.number, nil}
 	total := int64(0)
 	for _, a := range list {
-		if !local(a.Path) || a.SHA256 != "" && !buildcontext.IsSHA256(a.SHA256) {
+		if !isLocal(a.Path) || a.SHA256 != "" && !buildcontext.IsSHA256(a.SHA256) {
 			return failed(exitFailed, "", "the site names a file that can't be saved: %q", a.Path)
 		}
 		m.Files = append(m.Files, a.Path)
@@ -86,8 +86,8 @@ func (w *world) fetch(c *client, o *order, b *build, dir string, only []string) 
 	return w.verify(dir, key, len(only) > 0)
 }
 
-// local tells whether a path is one below a folder, on every system.
-func local(path string) bool {
+// isLocal tells whether a path is one below a folder, on every system.
+func isLocal(path string) bool {
 	return filepath.IsLocal(filepath.FromSlash(path)) && !strings.ContainsAny(path, "\\:\x00") &&
 		path != buildcontext.Downloaded
 }
@@ -98,7 +98,7 @@ func (m *marker) write(dir string) error {
 		return err
 	}
 	for _, file := range readMarker(dir).Files {
-		if local(file) && !slices.Contains(m.Files, file) {
+		if isLocal(file) && !slices.Contains(m.Files, file) {
 			os.Remove(filepath.Join(dir, filepath.FromSlash(file)))
 		}
 	}

@@ -29,7 +29,7 @@ func (c *client) await(ctx context.Context, o *order, was *build) (*build, error
 		return nil, err
 	}
 	if b.State == was.State && time.Since(begun) < time.Second { // the site does not know how to wait
-		return b, sleep(ctx, 2*time.Second)
+		return b, sleep(ctx, time.Second)
 	}
 	return b, nil
 }

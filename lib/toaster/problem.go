@@ -66,7 +66,7 @@ func (p *problem) temporary() bool {
 	case http.StatusInternalServerError: // a program that a restart has ended has no words of its own
 		return p.plain
 	}
-	return false
+	return p.Code == "blob_busy" // a connection that was lost here has not ended there yet
 }
 
 // failure is what a person is told.

@@ -66,7 +66,7 @@ func (w *world) explain(err error) *failure {
 		u     usage
 		p     *problem
 		lost  *unreachable
-		local *apperr.Error
+		ours  *apperr.Error
 	)
 	switch {
 	case errors.As(err, &f):
@@ -85,7 +85,7 @@ func (w *world) explain(err error) *failure {
 		return &failure{exitUnreachable, lost.Error(), lost.advice}
 	case errors.Is(err, context.Canceled):
 		return &failure{exitInterrupted, "interrupted", ""}
-	case errors.As(err, &local):
+	case errors.As(err, &ours):
 		message, advice := apperr.Explain(err)
 		return &failure{exitRefused, message, advice}
 	}

@@ -82,7 +82,8 @@ func (o *order) form(digest string) (kind string, body []byte, err error) {
 			return "", nil, err
 		}
 	}
-	return w.FormDataContentType(), b.Bytes(), w.Close()
+	err = w.Close()
+	return w.FormDataContentType(), b.Bytes(), err
 }
 
 // submit makes or changes the job, and starts a build.

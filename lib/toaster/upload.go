@@ -4,107 +4,99 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"slices"
 	"sync"
 
 	"toaster.do/lib/buildcontext"
 )
 
-// uploads is how many files are sent at once.
-const uploads = 4
+const (
+	uploads    = 4       // requests at once
+	batchBytes = 8 << 20 // of small files in a request, and of a part of a large one: proxies limit requests
+	batchFiles = 1000
+	smallFile  = 1 << 20 // bytes; larger ones are sent alone, and go on where they stopped
+)
+
+// blob is a file that the site lacks.
+type blob struct {
+	sum  string
+	size int64
+}
 
 // upload sends the files that the site lacks.
 func (w *world) upload(ctx context.Context, c *client, t *buildcontext.Tree, missing []string) error {
+	list, total, err := blobsOf(t, missing)
+	if err != nil {
+		return err
+	}
+	w.event("upload", map[string]any{"files": len(list), "bytes": total})
+	if len(list) == 0 {
+		return nil
+	}
+	w.note("Sending %s, %s", count(len(list), "file"), buildcontext.Bytes(total))
+	bar := w.bar("Sending", total)
+	defer bar.end()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var group sync.WaitGroup
+	next := make(chan []blob)
+	for range uploads {
+		group.Go(func() {
+			for batch := range next {
+				if err := c.sendBatch(ctx, t, batch, bar); err != nil {
+					cancel(err) // the first one counts
+				}
+			}
+		})
+	}
+	for _, batch := range batches(list) {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- batch
+	}
+	close(next)
+	group.Wait()
+	return context.Cause(ctx)
+}
+
+// blobsOf returns the files with these SHA-256, the largest last.
+func blobsOf(t *buildcontext.Tree, missing []string) (list []blob, total int64, err error) {
 	sizes := map[string]int64{}
 	for i := range t.Entries {
 		if e := &t.Entries[i]; e.SHA256 != "" {
 			sizes[e.SHA256] = e.Size
 		}
 	}
-	total := int64(0)
 	for _, sum := range missing {
-		total += sizes[sum]
-	}
-	w.event("upload", map[string]any{"files": len(missing), "bytes": total})
-	if len(missing) == 0 {
-		return nil
-	}
-	w.note("Sending %s, %s", count(len(missing), "file"), buildcontext.Bytes(total))
-	bar := w.bar("Sending", total)
-	defer bar.end()
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var group sync.WaitGroup
-	var lock sync.Mutex
-	var first error
-	next := make(chan string)
-	for range min(uploads, len(missing)) {
-		group.Go(func() {
-			for sum := range next {
-				err := w.sendBlob(ctx, c, t, sum, sizes[sum], bar)
-				if err != nil {
-					lock.Lock()
-					if first == nil {
-						first = err
-					}
-					lock.Unlock()
-					cancel()
-				}
-			}
-		})
-	}
-	for _, sum := range missing {
-		if _, ok := sizes[sum]; !ok {
-			first = errors.New("the site asks for a file that is not in the context")
-			cancel()
+		size, ok := sizes[sum]
+		if !ok {
+			return nil, 0, errors.New("the site asks for a file that is not in the context")
 		}
-		if ctx.Err() != nil {
-			break
+		list, total = append(list, blob{sum, size}), total+size
+	}
+	slices.SortStableFunc(list, func(a, b blob) int { return int(min(max(a.size-b.size, -1), 1)) })
+	return list, total, nil
+}
+
+// batches puts small files together, and each large one alone.
+func batches(list []blob) (all [][]blob) {
+	bytes := int64(0)
+	for _, b := range list {
+		last := len(all) - 1
+		if last < 0 || b.size > smallFile || bytes+b.size > batchBytes || len(all[last]) == batchFiles {
+			all, last, bytes = append(all, nil), last+1, 0
 		}
-		next <- sum
+		all[last], bytes = append(all[last], b), bytes+b.size
 	}
-	close(next)
-	group.Wait()
-	return first
+	return all
 }
 
-// sendBlob sends one file. The site compares its SHA-256.
-func (w *world) sendBlob(ctx context.Context, c *client, t *buildcontext.Tree, sum string, size int64, bar *bar) error {
-	_, err := c.do(ctx, call{method: http.MethodPut, path: "/jobs/blobs/" + sum, kind: "application/octet-stream", size: size,
-		body: func() (io.ReadCloser, error) {
-			f, err := t.Open(sum)
-			if err != nil {
-				return nil, changed(t, sum)
-			}
-			return bar.body(&exact{f, size, changed(t, sum)}), nil
-		}})
-	var p *problem
-	if asProblem(err, &p) && (p.Status == http.StatusUnprocessableEntity || p.Status == http.StatusBadRequest) {
-		return changed(t, sum)
+func (c *client) sendBatch(ctx context.Context, t *buildcontext.Tree, batch []blob, bar *bar) error {
+	if len(batch) > 1 {
+		return c.sendMany(ctx, t, batch, bar)
 	}
-	return err
-}
-
-// exact is a file that must have as many bytes as are left; otherwise reading it is an error.
-type exact struct {
-	io.ReadCloser
-	left    int64
-	changed error
-}
-
-func (e *exact) Read(p []byte) (int, error) {
-	n, err := e.ReadCloser.Read(p)
-	if e.left -= int64(n); e.left < 0 || err == io.EOF && e.left > 0 {
-		return 0, e.changed
-	}
-	return n, err
-}
-
-// changed is the error of a file that is not what it was when it was read.
-func changed(t *buildcontext.Tree, sum string) error {
-	return failed(exitRefused, "Run the command again when nothing writes to the folder.",
-		"%s has changed while it was sent", t.Path(sum))
+	return c.sendOne(ctx, t, batch[0], bar)
 }
 
 func count(n int, thing string) string {

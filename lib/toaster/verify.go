@@ -57,7 +57,7 @@ func (w *world) verify(dir, key string, some bool) error {
 		sum, name, ok := strings.Cut(line, " ")
 		name = strings.TrimPrefix(strings.TrimPrefix(strings.TrimSuffix(name, "\r"), " "), "*")
 		name = strings.TrimPrefix(name, "./")
-		if !ok || !buildcontext.IsSHA256(sum) || !local(name) {
+		if !ok || !buildcontext.IsSHA256(sum) || !isLocal(name) {
 			return failed(exitFailed, "", "%s can't be read: %s", filepath.Join(dir, "SHA256SUMS"), printableLine(line))
 		}
 		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))

@@ -456,7 +456,7 @@ func TestOtherFormsOutliveTheirSession(t *testing.T) {
 // A context that is too large, whatever its size: the form comes back with all else that was typed, also what stands
 // behind it.
 func TestATooLargeContextLeavesTheForm(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, smallContexts)
 	c := s.browser(ada)
 	for _, size := range []int{1<<20 + 1, 24 << 20} {
 		a := c.post("/jobs", "text", simple, "context:big.tgz", strings.Repeat("x", size), "name", "behind it", "target",
@@ -584,7 +584,7 @@ func TestBlankLinesAreNoItems(t *testing.T) {
 
 // The check says that it can be built exactly where the same form is taken.
 func TestTheCheckKeepsItsWord(t *testing.T) {
-	s := newSite(t, "[limits]\njobs = 2")
+	s := newSite(t, smallContexts+"\njobs = 2")
 	c := s.program(s.token(ada, "write"))
 	page := s.browser(ada)
 	check := func(name string, fields []string) {

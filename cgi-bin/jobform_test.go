@@ -52,8 +52,11 @@ func rejected(t *testing.T) map[string]struct {
 	}
 }
 
+// smallContexts is a configuration in which contexts are soon too large.
+const smallContexts = "[limits]\ncontext = \"1 MiB\"\ncontext_entries = 10000"
+
 func TestWhatIsNotTakenIsToldAtItsFieldAndNothingIsStored(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, smallContexts)
 	program, browser := s.program(s.token(ada, "write")), s.browser(ada)
 	for name, c := range rejected(t) {
 		a := program.post("/jobs", c.fields...)

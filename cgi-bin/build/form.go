@@ -222,7 +222,7 @@ func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *fo
 	}
 	f.Docker = jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
 		f.Context != "" || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)), secrets)
-	if wrong := f.Fault("context"); wrong != nil && wrong.Kind == apperr.NotFound {
+	if wrong := f.Fault("context"); wrong != nil && wrong.Code == "context_not_found" {
 		f.Context = ""
 	}
 	// A browser that goes back shows the page as it was left, with all that was typed.

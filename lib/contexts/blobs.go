@@ -56,7 +56,7 @@ func (w *writer) put(r io.Reader, most int64) (sum string, n int64, err error) {
 		err = errTooLong
 	}
 	if err == nil {
-		err = f.Chmod(0o640)
+		err = f.Chmod(0o644) // the folder above keeps others out; a build, which is given it, reads it with other ids
 	}
 	if err != nil {
 		f.Close()

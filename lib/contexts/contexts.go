@@ -204,7 +204,7 @@ func (u *user) put(m *buildcontext.Manifest, whole bool) (digest string, err err
 	}
 	defer f.Close()
 	err = m.Encode(f)
-	if err = errors.Join(err, f.Sync()); err == nil {
+	if err = errors.Join(err, f.Chmod(0o640), f.Sync()); err == nil {
 		err = os.Rename(f.Name(), to)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
 )
 
@@ -24,6 +25,15 @@ func (s *Service) context(owner int64, digest string) (*dockerfile.Context, erro
 	defer s.read.mu.Unlock()
 	if s.read.it == nil || s.read.owner != owner || s.read.digest != digest {
 		m, files, err := s.Contexts.Get(owner, digest)
+		if err != nil && apperr.KindOf(err) == apperr.NotFound { // its files may have been sent just now
+			if err = s.Contexts.Complete(owner, digest); err == nil {
+				m, files, err = s.Contexts.Get(owner, digest)
+			}
+		}
+		if err != nil && apperr.KindOf(err) == apperr.NotFound {
+			return nil, apperr.Wrap(apperr.InvalidArgument, err, "The build context is no longer available.",
+				"Upload it again.").At("context").Coded("context_not_found")
+		}
 		if err != nil {
 			return nil, err
 		}

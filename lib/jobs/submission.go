@@ -196,7 +196,7 @@ func (s *Service) examine(ctx context.Context, owner int64, sub Submission, writ
 	}
 	noContext := bad("context", err)
 	if archive != nil {
-		src.Context, w.size = archive.Project(sub.Dockerfile), archive.Size()
+		src.Context, w.size = archive.Project(sub.Dockerfile), archive.Manifest().Size()
 	}
 	w.name, err = s.nameOf(owner, sub)
 	bad("name", err)

@@ -43,7 +43,7 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
 		{"no target", "target", apperr.InvalidArgument, Submission{Dockerfile: good}},
 		{"an unknown target", "target", apperr.InvalidArgument, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
-		{"a context that is not there", "context", apperr.NotFound,
+		{"a context that is not there", "context", apperr.InvalidArgument,
 			Submission{Target: rootfs, Dockerfile: good, Context: strings.Repeat("0", 64)}},
 		{"a COPY source that is missing", "dockerfile", apperr.InvalidArgument,
 			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},

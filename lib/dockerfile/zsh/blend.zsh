@@ -54,6 +54,7 @@ blend_postinst() {
 	(( $+functions[notice] )) && notice "toaster: building in $tree"
 
 	local TOASTER_CONTEXT=${TOASTER_CONTEXT:+${TOASTER_CONTEXT:a}}
+	(( $+functions[toaster_reader] )) || TOASTER_CONTEXT=''
 	local -a root keep
 	local name
 	(( EUID )) && root=(sudo)

@@ -73,6 +73,7 @@ keep_secrets() {
 # keep_context FOLDER: the build's ids can read the build context there, where ids can be mapped, else in a copy.
 keep_context() {
 	[[ -n $TOASTER_CONTEXT ]] || return 0
+	[[ -e $TOASTER_CONTEXT ]] || fail "the build context is missing: TOASTER_CONTEXT, $TOASTER_CONTEXT, is not there"
 	if [[ -d $TOASTER_CONTEXT ]]; then mkdir $1/context; else : >$1/context; fi
 	if map_tree $TOASTER_CONTEXT $1/context $holder 2>/dev/null; then
 		mount -o remount,bind,ro,nodev,nosuid -- $1/context || fail "TOASTER_CONTEXT, $TOASTER_CONTEXT, cannot be used"

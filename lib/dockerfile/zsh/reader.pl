@@ -21,7 +21,7 @@ sub number {
 		$n = $n * 256 + $_ for unpack "x4 C8", $field;
 		return $n;
 	}
-	return $field =~ /^ *([0-7]+)[ \0]*\z/ ? oct $1 : stop("$place is not an archive that toaster has made");
+	return $field =~ /^ *([0-7]+)[ \0]*\z/ ? oct $1 : stop("the build context is not a tar file that toaster has made");
 }
 
 # list_archive notes where each file of the archive is.
@@ -30,15 +30,15 @@ sub list_archive {
 	my ($at, $whole, $ended) = (0, -s $archive, 0);
 	until ($ended) {
 		seek $archive, $at, 0;
-		(read($archive, my $header, 512) // 0) == 512 or stop("$place is cut off");
+		(read($archive, my $header, 512) // 0) == 512 or stop("the build context is cut off");
 		$ended = $header eq "\0" x 512;
 		next if $ended;
-		substr($header, 257, 5) eq "ustar" or stop("$place is not an archive that toaster has made");
+		substr($header, 257, 5) eq "ustar" or stop("the build context is not a tar file that toaster has made");
 		my ($name, $size) = (unpack("Z100", $header), number(substr $header, 124, 12));
 		$name =~ s{^\./}{};
 		$at{$name} = [$at + 512, $size] if substr($header, 156, 1) =~ /[0\0]/;
 		$at += 512 + $size + -$size % 512;
-		$at < $whole or stop("$place is cut off");
+		$at < $whole or stop("the build context is cut off");
 	}
 }
 
@@ -60,7 +60,7 @@ sub take {
 	}
 	while ($left > 0) {
 		my $n = read $file, my $part, $left > 1 << 20 ? 1 << 20 : $left;
-		$n or stop("$place: $name is cut off");
+		$n or stop("the build context is cut off in $name");
 		$to->($part);
 		$left -= $n;
 	}
@@ -101,11 +101,11 @@ sub entry {
 
 -e $place or stop("$place is not there");
 list_archive() unless -d $place;
-my $size = found("manifest") // stop("$place has no manifest");
+my $size = found("manifest") // stop("the build context has no manifest");
 my $manifest = "";
 take("manifest", $size, sub { $manifest .= $_[0] });
 my $sum = Digest::SHA::sha256_hex($manifest);
-$sum eq $digest or stop("$place is of another build context: its SHA-256 is $sum, not $digest");
+$sum eq $digest or stop("this is another build context: its SHA-256 is $sum, not $digest");
 
 # each_line CODE: gives it the fields of each line of the manifest, and whether the blend uses it.
 sub each_line {
@@ -134,13 +134,13 @@ sub file {
 	my ($path, $mode, $time, $size, $sum, @attributes) = @_;
 	$sum =~ /^[0-9a-f]{64}\z/ or stop("the manifest has a wrong SHA-256: $sum");
 	my $there = found("blobs/$sum");
-	defined $there or stop("$place lacks the file blobs/$sum ($path)");
-	$there == $size or stop("$place: blobs/$sum ($path) has $there bytes, not $size");
+	defined $there or stop("the build context lacks blobs/$sum ($path)");
+	$there == $size or stop("the build context is damaged: blobs/$sum ($path) has $there bytes, not $size");
 	return if $action eq "check";
 	entry($path, $mode, $size, $time, "0", "", attributes(@attributes));
 	my $sha = Digest::SHA->new(256);
 	take("blobs/$sum", $size, sub { $sha->add($_[0]); put($_[0]) });
-	$sha->hexdigest eq $sum or stop("$place is damaged: blobs/$sum ($path) has another SHA-256");
+	$sha->hexdigest eq $sum or stop("the build context is damaged: blobs/$sum ($path) has another SHA-256");
 	put("\0" x (-$size % 512));
 }
 

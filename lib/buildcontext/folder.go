@@ -80,7 +80,7 @@ func Scan(folder, dockerfile string) (*Tree, error) {
 		Tree: Tree{Folder: folder, root: root, paths: map[string]string{}, extra: map[string][]byte{sumOf(nil): nil}},
 		name: name, always: append(ignoreFiles(name), cmp.Or(name, "Dockerfile")), ignored: ignored,
 		parents: map[string]patternmatcher.MatchInfo{}, seen: map[string]bool{".": true},
-		others: map[string]inode{}}
+		others: map[string]inode{}, stamps: map[string]Stamp{}}
 	err = errors.Join(s.addOuter(), filepath.WalkDir(root, s.visit))
 	if err != nil {
 		return nil, err
@@ -117,6 +117,7 @@ type scanner struct {
 	parents map[string]patternmatcher.MatchInfo
 	seen    map[string]bool
 	others  map[string]inode // of paths of files with several names
+	stamps  map[string]Stamp // of paths of files
 }
 
 func (s *scanner) addOuter() error {
@@ -184,6 +185,7 @@ func (s *scanner) add(name string) error {
 	switch {
 	case info.Mode().IsRegular():
 		e.Type, e.Size, e.Xattrs = File, info.Size(), Attributes(at)
+		s.stamps[name] = stampOf(info)
 		if i := inodeOf(info); i.names > 1 {
 			s.others[name] = i
 		}
@@ -222,7 +224,8 @@ func (s *scanner) sort() {
 			}
 			first[at] = e.Path
 		}
-		s.files = append(s.files, file{entry: i, path: filepath.Join(s.root, filepath.FromSlash(e.Path))})
+		s.files = append(s.files, file{entry: i, path: filepath.Join(s.root, filepath.FromSlash(e.Path)),
+			Stamp: s.stamps[e.Path]})
 	}
 }
 

@@ -77,7 +77,7 @@ func (c *buildCommand) start(w *world, client *client, o *order) error {
 	if err := w.send(client, t, o, digest); err != nil {
 		return err
 	}
-	o.remember(client, digest)
+	o.remember(client, &t.Manifest)
 	return nil
 }
 
@@ -111,7 +111,7 @@ func (w *world) scan(c *client, o *order) (*buildcontext.Tree, error) {
 // send sends what the site lacks, and then the job: in this order until the site has all of it.
 func (w *world) send(c *client, t *buildcontext.Tree, o *order, digest string) error {
 	if o.sent(c) != digest {
-		if err := w.sendContext(c, t); err != nil {
+		if err := w.sendContext(c, t, o.sentManifest(c)); err != nil {
 			return err
 		}
 	} else {
@@ -124,17 +124,17 @@ func (w *world) send(c *client, t *buildcontext.Tree, o *order, digest string) e
 		if !asProblem(err, &p) || try == 3 || !p.is("context_incomplete") && !p.is("context_not_found") {
 			return err
 		}
-		if err := w.sendContext(c, t); err != nil {
+		if err := w.sendContext(c, t, nil); err != nil {
 			return err
 		}
 	}
 }
 
 // sendContext sends the manifest, and what is missing. While that goes on, the site may forget it, for want of space or
-// because of many others.
-func (w *world) sendContext(c *client, t *buildcontext.Tree) error {
+// because of many others. Of the manifest that it had the last time it is told the changes.
+func (w *world) sendContext(c *client, t *buildcontext.Tree, old *buildcontext.Manifest) error {
 	for try := 0; ; try++ {
-		a, err := c.announce(w.ctx, &t.Manifest)
+		a, err := c.announce(w.ctx, &t.Manifest, old)
 		var p *problem
 		if asProblem(err, &p) && p.Status == http.StatusRequestEntityTooLarge {
 			w.largest(t)

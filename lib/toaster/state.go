@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -56,8 +57,28 @@ func readLast(folder string) last {
 // sent is the digest of the context that the site was sent the last time.
 func (o *order) sent(c *client) string { return readLast(o.folder)[c.URL].Context }
 
+// sentManifest is the manifest of the context that the site was sent the last time; nil: it is not known.
+func (o *order) sentManifest(c *client) *buildcontext.Manifest {
+	digest := o.sent(c)
+	f, err := os.Open(cacheFile(o.folder, "manifest"))
+	if digest == "" || err != nil {
+		return nil
+	}
+	defer f.Close()
+	m, err := buildcontext.Decode(f)
+	if err != nil || "sha256:"+m.Digest() != digest {
+		return nil
+	}
+	return m
+}
+
 // remember keeps what was ordered.
-func (o *order) remember(c *client, digest string) {
+func (o *order) remember(c *client, m *buildcontext.Manifest) {
+	var b bytes.Buffer
+	digest := "sha256:" + m.Digest()
+	if o.sent(c) != digest && m.Encode(&b) == nil {
+		saveCache(cacheFile(o.folder, "manifest"), b.Bytes())
+	}
 	l := readLast(o.folder)
 	l[c.URL] = lastBuild{digest, o.job}
 	if text, err := json.Marshal(l); err == nil {

@@ -17,7 +17,7 @@ const script = `echo begin
 echo 'TOASTER-PHASE step 100.5'; echo 'TOASTER-STEP 1/2 2 COPY . /srv/'; printf 'bell \a, \033[31mred\033[0m, \377\n'
 echo 'TOASTER-PHASE step 103'; echo 'TOASTER-STEP 2/2 3 RUN echo hello'; echo end
 echo 'TOASTER-PHASE end 104'
-mkdir dist; seq 100000 >dist/image.bin; printf x >'dist/größe & "co".txt'; (cd dist && sha256sum * >../s && mv ../s SHA256SUMS)
+mkdir dist; seq 100000 >dist/image.tar.gz; printf x >'dist/größe & "co".txt'; (cd dist && sha256sum * >../s && mv ../s SHA256SUMS)
 `
 
 // log is what the site has of a build's log.
@@ -75,11 +75,11 @@ func TestAProjectBecomesAnImage(t *testing.T) {
 	s.runner(script)
 	u := s.user()
 	r := u.toaster("build", "-t", vm).exits(0)
-	r.complains("3 files", "Sending 3 files", "Build 1 of shop", "2 files verified")
+	r.complains("3 files", "Sending 3 files", "Build 1 of shop", "2 files verified", "    cd dist/"+vm+"\n    mkdir image\n")
 	if want := "begin\nTOASTER-PHASE step 100.5\n"; !strings.HasPrefix(r.out, want) || !strings.Contains(r.out, "\xff\n") {
 		t.Errorf("the log is %q", r.out)
 	}
-	image, err := os.ReadFile(filepath.Join(u.project, "dist", vm, "image.bin"))
+	image, err := os.ReadFile(filepath.Join(u.project, "dist", vm, "image.tar.gz"))
 	if err != nil || !strings.HasSuffix(string(image), "\n100000\n") {
 		t.Errorf("%v: %d bytes", err, len(image))
 	}

@@ -18,17 +18,17 @@ func TestOneByteOfTwentyThousandFiles(t *testing.T) {
 	s := newInstance(t)
 	p := newProxy(t, s.addr)
 	u := s.user().with("TOASTER_URL=" + p.url())
-	text := random(1, 10_000)
+	text := random(1, 1_000)
 	for i := range 20_000 {
 		u.write(fmt.Sprintf("d%d/%d", i%100, i), fmt.Sprint(i)+text)
 	}
 	begun := time.Now()
 	u.toaster("build", "-t", vm, "--detach").exits(0)
 	t.Logf("first: %v, %d bytes", time.Since(begun), p.up.Load())
-	if n := p.up.Load(); n > 225_000_000 {
+	if n := p.up.Load(); n > 45_000_000 {
 		t.Errorf("%d bytes were sent", n)
 	}
-	u.write("d7/7", "7"+text[:9_999]+"!")
+	u.write("d7/7", "7"+text[:999]+"!")
 	sent := p.up.Load()
 	begun = time.Now()
 	if e := u.toaster("build", "-t", vm, "--detach", "--json").exits(0).event("upload"); e["files"] != 1.0 {

@@ -177,7 +177,9 @@ func TestAFullDisk(t *testing.T) {
 // memory is a source of files.
 type memory map[string]string
 
-func (m memory) Open(sum string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(m[sum])), nil }
+func (m memory) Open(sum string) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(m[sum])), nil
+}
 
 // A blob that a loss of power has cut is sent again.
 func TestADamagedFileIsSentAgain(t *testing.T) {

@@ -39,6 +39,7 @@ type Options struct {
 	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
 	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
 	Logger        *slog.Logger  // nil: slog.Default()
+	Site          string        // toaster's own address, at which agents get build contexts; empty: it has none
 	Outages       OutageStore   // when the controller was unavailable; nil: none
 }
 

@@ -2,6 +2,8 @@ package jobs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 	"sync"
@@ -44,6 +46,20 @@ func (s *Service) context(owner int64, digest string) (*dockerfile.Context, erro
 		s.read.owner, s.read.digest, s.read.it = owner, digest, dockerfile.NewContext(m, files)
 	}
 	return s.read.it, nil
+}
+
+// Readdress has jobs defined again that have an address of a build context, after those have become others: the site has
+// another address, or another key.
+func (s *Service) Readdress(ctx context.Context) error {
+	if s.ContextAddress == nil {
+		return nil
+	}
+	now, err := s.ContextAddress("", "")
+	if err != nil {
+		return nil // the site has no address: what agents have stays
+	}
+	mark := sha256.Sum256([]byte(now))
+	return s.Store.Readdress(ctx, hex.EncodeToString(mark[:]))
 }
 
 // OpenContext opens the archive with the files that builds of a job, which are queued or running, need beside their

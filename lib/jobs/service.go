@@ -42,6 +42,7 @@ type jobStore interface {
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	NamedJob(ctx context.Context, owner int64, name string, target string) (j *store.Job, err error)
 	OpenRevisions(ctx context.Context, id string) (owner int64, revisions []int, err error)
+	Readdress(ctx context.Context, mark string) error
 	RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...store.AuditEntry) error
 	RequestStop(ctx context.Context, owner int64, id string, now time.Time) error
 	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)

@@ -63,6 +63,7 @@ type Engine struct {
 	jenkins   *gojenkins.Jenkins
 	requester *requester
 	view      string
+	site      string // toaster's own address
 	logger    *slog.Logger
 }
 
@@ -118,7 +119,7 @@ func New(o Options) (*Engine, error) {
 		r.secret, r.crumbs = o.Password, true
 	}
 	jenkins := &gojenkins.Jenkins{Server: base.String(), Requester: r}
-	return &Engine{jenkins: jenkins, requester: r, view: o.View, logger: o.Logger}, nil
+	return &Engine{jenkins: jenkins, requester: r, view: o.View, site: o.Site, logger: o.Logger}, nil
 }
 
 // baseURL reads the controller's address; it ends without a slash.

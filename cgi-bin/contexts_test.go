@@ -6,10 +6,15 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
+	"mime/multipart"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +66,8 @@ func TestAContextBySending(t *testing.T) {
 	files := []string{"hello.txt", "hi", "src/main.c", "int main;\n", "same", "hi"}
 	a := c.declare(files...)
 	got := a.json(t)
-	if a.status != 200 || fmt.Sprint(got["missing"]) != fmt.Sprint([]string{sum("hi"), sum("int main;\n")}) {
+	want := slices.Sorted(slices.Values([]string{sum("hi"), sum("int main;\n")}))
+	if a.status != 200 || fmt.Sprint(got["missing"]) != fmt.Sprint(want) {
 		t.Fatal(a.status, a.body)
 	}
 	describe(t).holds("POST /jobs/contexts", nil, a)
@@ -291,5 +297,73 @@ func TestTheQuotaOfContexts(t *testing.T) {
 	}
 	if a := c.declare("c", large); a.status != 200 {
 		t.Errorf("what is there already: %d %s", a.status, a.body)
+	}
+}
+
+// send is do with a body of any size; it returns the most memory that the program had, in bytes.
+func (c *client) send(method, path, kind string, body io.Reader, size int64) (a *answer, memory int64) {
+	c.t.Helper()
+	program, env := c.environment(method, path, kind, int(size))
+	cmd := exec.Command(filepath.Join(programs, program))
+	cmd.Env, cmd.Stdin = env, body
+	var out bytes.Buffer
+	cmd.Stdout = &out
+	c.must(cmd.Run())
+	return parse(c.t, &out), cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+}
+
+// zeros is a file of that many of them.
+func zeros(size int64) io.Reader { return io.LimitReader(zeroReader{}, size) }
+
+type zeroReader struct{}
+
+func (zeroReader) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+// A request needs no more memory for a large context than for a small one.
+func TestMemoryOfLargeContexts(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	const size, most = 300 << 20, 32 << 20
+	usual := map[string]int64{} // of programs as tests build them
+	for _, n := range []int64{1, size} {
+		h := sha256.New()
+		_, err := io.Copy(h, zeros(n))
+		s.must(err)
+		text := fmt.Sprintf(`{"entries":[{"path":"zeros","type":"file","size":%d,"sha256":"%x"}]}`, n, h.Sum(nil))
+		if a := c.do("POST", "/jobs/contexts", "application/json", []byte(text)); a.status != 200 {
+			t.Fatal(a.status, a.body)
+		}
+		sending := map[string]func() (*answer, int64){
+			"a file": func() (*answer, int64) {
+				return c.send("PUT", fmt.Sprintf("/jobs/blobs/%x", h.Sum(nil)), "application/octet-stream", zeros(n), n)
+			},
+			"an archive in a form": func() (*answer, int64) {
+				var begin, end bytes.Buffer
+				m := multipart.NewWriter(&begin)
+				s.must(m.WriteField("text", "FROM debian:bookworm\nCOPY zeros /\n"))
+				s.must(m.WriteField("target", target))
+				_, err := m.CreateFormFile("context", "c.tar")
+				s.must(err)
+				s.must(tar.NewWriter(&begin).WriteHeader(&tar.Header{Name: "zeros", Size: n}))
+				fmt.Fprintf(&end, "%s\r\n--%s--\r\n", make([]byte, (512-n%512)%512+1024), m.Boundary())
+				body := io.MultiReader(&begin, zeros(n), &end)
+				return c.send("POST", "/jobs", m.FormDataContentType(), body, int64(begin.Len()+end.Len())+n)
+			},
+		}
+		for name, send := range sending {
+			a, memory := send()
+			if a.status != 201 {
+				t.Fatalf("%s of %d bytes: %d %s", name, n, a.status, a.body)
+			}
+			t.Logf("%s of %d bytes: %d MiB", name, n, memory>>20)
+			if n == 1 {
+				usual[name] = memory
+			} else if memory > usual[name]+most/2 {
+				t.Errorf("%s of %d bytes takes %d MiB, one of a byte %d", name, n, memory>>20, usual[name]>>20)
+			}
+		}
 	}
 }

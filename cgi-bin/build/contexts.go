@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime/debug"
 	"strings"
 
 	"toaster.do/lib/app"
@@ -24,6 +25,7 @@ func (j *handlers) contextLimits(w http.ResponseWriter, r *web.Request) error {
 
 // declare takes a manifest, and answers which files are to be sent.
 func (j *handlers) declare(w http.ResponseWriter, r *web.Request) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(25)) // a manifest may be large
 	store := app.Contexts(r.Site.Config)
 	m, err := contexts.ReadJSON(r.Body, store.Limits)
 	if err != nil {
@@ -33,7 +35,12 @@ func (j *handlers) declare(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return r.Answer(w, http.StatusOK, map[string]any{"context": "sha256:" + digest, "missing": append([]string{}, missing...)})
+	return r.Answer(w, http.StatusOK, declared{"sha256:" + digest, append([]string{}, missing...)})
+}
+
+type declared struct {
+	Context string   `json:"context"`
+	Missing []string `json:"missing"` // SHA-256 of files
 }
 
 // putBlobs takes files in a tar archive, whose entries are named by their SHA-256.

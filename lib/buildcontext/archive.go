@@ -256,8 +256,7 @@ func (a *archive) add(name string, e *node) error {
 		if e.Type != Dir {
 			return refuse("The build context can't be used: %s is not a folder.", "/")
 		}
-		a.entries[""] = e
-		return e.checkXattrs()
+		return nil // as docker build sends none of a folder
 	}
 	for p := path.Dir(name); p != "."; p = path.Dir(p) {
 		up, ok := a.entries[p]
@@ -274,11 +273,7 @@ func (a *archive) add(name string, e *node) error {
 	}
 	e.Path = name
 	a.entries[name] = e
-	n := len(a.entries)
-	if a.entries[""] != nil {
-		n--
-	}
-	if a.limits.Entries > 0 && n > a.limits.Entries {
+	if a.limits.Entries > 0 && len(a.entries) > a.limits.Entries {
 		return TooMany(a.limits.Entries)
 	}
 	return e.checkXattrs()

@@ -119,7 +119,7 @@ func TestInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := m.Inside("a")
-	want := "dir 711 3 .\nfile 644 7 f 1\nhard 644 7 g f\nlink 777 0 l ../x\nfile 640 1 m 1\nhard 640 1 n m\n"
+	want := "file 644 7 f 1\nhard 644 7 g f\nlink 777 0 l ../x\nfile 640 1 m 1\nhard 640 1 n m\n"
 	if got := linesOf(t, in); got != want || in.Origin != FromFolder {
 		t.Errorf("%q: %s", in.Origin, got)
 	}

@@ -1,9 +1,10 @@
 package buildcontext
 
 import (
-	"encoding/hex"
+	"cmp"
 	"fmt"
 	"path"
+	"slices"
 	"sort"
 	"strings"
 
@@ -27,7 +28,6 @@ func Check(m *Manifest, l Limits) error {
 	if l.Entries > 0 && len(m.Entries) > l.Entries+1 || l.Entries > 0 && len(m.Entries) > l.Entries && !m.hasRoot() {
 		return TooMany(l.Entries)
 	}
-	sizes := map[[32]byte]int64{}
 	var total int64
 	for i := range m.Entries {
 		e := &m.Entries[i]
@@ -40,17 +40,36 @@ func Check(m *Manifest, l Limits) error {
 		if e.Type != File || e.Hardlink != "" {
 			continue
 		}
-		var sum [32]byte
-		_, _ = hex.Decode(sum[:], []byte(e.SHA256)) // it is one, which was checked
-		if size, ok := sizes[sum]; ok && size != e.Size {
-			return wrong("The build context can't be used: %s has another size than a file of the same SHA-256.", e.Path)
-		}
-		sizes[sum] = e.Size
 		if total += e.Size; l.Bytes > 0 && total > l.Bytes {
 			return TooLarge(l.Bytes)
 		}
 	}
+	return m.checkSizes()
+}
+
+// checkSizes sees that all files of a SHA-256 have the same size.
+func (m *Manifest) checkSizes() error {
+	var before *Entry
+	for _, i := range m.ByDigest() {
+		e := &m.Entries[i]
+		if before != nil && before.SHA256 == e.SHA256 && before.Size != e.Size {
+			return wrong("The build context can't be used: %s has another size than a file of the same SHA-256.", e.Path)
+		}
+		before = e
+	}
 	return nil
+}
+
+// ByDigest are the numbers of the entries that have a SHA-256, in the order of these.
+func (m *Manifest) ByDigest() []int32 {
+	list := make([]int32, 0, len(m.Entries))
+	for i := range m.Entries {
+		if m.Entries[i].SHA256 != "" {
+			list = append(list, int32(i))
+		}
+	}
+	slices.SortStableFunc(list, func(a, b int32) int { return cmp.Compare(m.Entries[a].SHA256, m.Entries[b].SHA256) })
+	return list
 }
 
 func (m *Manifest) hasRoot() bool { return len(m.Entries) > 0 && m.Entries[0].Path == "" }

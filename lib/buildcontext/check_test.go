@@ -15,6 +15,7 @@ func TestCheck(t *testing.T) {
 	with := func(e Entry, change func(*Entry)) Entry { change(&e); return e }
 	attribute := func(e Entry, key, value string) Entry { e.Xattrs = map[string]string{key: value}; return e }
 	hard := func(path, to string) Entry { return Entry{Path: path, Type: File, Hardlink: to} }
+	long := strings.Repeat("x", 65530)
 	dir := Entry{Path: "d", Type: Dir, Mode: 0o755}
 	other := strings.Repeat("0", 64)
 	for says, entries := range map[string][]Entry{
@@ -49,7 +50,7 @@ func TestCheck(t *testing.T) {
 		`"k" has an extended attribute that`:        {attribute(file("k"), "user.x", "")},
 		`"q" has an extended attribute that builds`: {attribute(file("q"), "SCHILY.xattr.user.a=b", "")},
 		`"l2" can't have extended attributes`:       {attribute(Entry{Path: "l2", Type: Fifo}, "SCHILY.xattr.user.a", "")},
-		`"v" has more than 64 KiB`:                  {attribute(file("v"), "SCHILY.xattr.user.a", strings.Repeat("x", 65530))},
+		`"v" has more than 64 KiB`:                  {attribute(file("v"), "SCHILY.xattr.user.a", long)},
 		`larger than 1 MiB`: {with(file("a"), func(e *Entry) { e.Size = 1 << 20 }),
 			with(file("b"), func(e *Entry) { e.SHA256 = other })},
 		`has more than 4 entries`: {file("a"), file("b"), file("c"), file("d"), file("e")},

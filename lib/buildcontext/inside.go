@@ -2,17 +2,12 @@ package buildcontext
 
 import "strings"
 
-// Inside is what a folder of the context holds, as a context of its own: the folder is its root.
+// Inside is what a folder of the context holds, as a context of its own.
 func (m *Manifest) Inside(folder string) *Manifest {
 	in := &Manifest{}
 	first := map[string]string{} // by the path of a file outside, where it is inside
 	for i := range m.Entries {
 		e := m.Entries[i]
-		if e.Path == folder {
-			e.Path = ""
-			in.Entries = append(in.Entries, e)
-			continue
-		}
 		name, ok := strings.CutPrefix(e.Path, folder+"/")
 		if !ok {
 			continue

@@ -143,23 +143,19 @@ func readManifest(path, digest string) (*buildcontext.Manifest, error) {
 
 // missing lists the blobs of a manifest that are not there, each once, and how many bytes they have together.
 func (u *user) missing(m *buildcontext.Manifest) (list []string, size int64, err error) {
-	seen := map[string]bool{}
-	for i := range m.Entries {
+	last := ""
+	for _, i := range m.ByDigest() {
 		e := &m.Entries[i]
-		if e.SHA256 == "" || seen[e.SHA256] {
+		if e.SHA256 == last {
 			continue
 		}
-		seen[e.SHA256] = true
+		last = e.SHA256
 		fi, err := os.Lstat(u.blob(e.SHA256))
 		if err == nil && fi.Size() == e.Size {
 			continue
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, 0, err
-		}
-		if err == nil { // the manifest is wrong, or the file is damaged
-			return nil, 0, apperr.New(apperr.InvalidArgument, "%s has not %d bytes.",
-				"Read the folder again, and send its manifest.", fmt.Sprintf("%q", e.Path), e.Size)
 		}
 		list, size = append(list, e.SHA256), size+e.Size
 	}

@@ -102,23 +102,29 @@ func ReadJSON(r io.Reader, l buildcontext.Limits) (*buildcontext.Manifest, error
 	if _, err := d.Token(); err != io.EOF {
 		return nil, notJSON(fmt.Errorf("something follows the object: %w", err))
 	}
-	addParents(m)
-	slices.SortStableFunc(m.Entries, func(a, b buildcontext.Entry) int { return cmp.Compare(a.Path, b.Path) })
+	byPath := func(a, b buildcontext.Entry) int { return cmp.Compare(a.Path, b.Path) }
+	slices.SortStableFunc(m.Entries, byPath)
+	if more := parents(m.Entries); len(more) > 0 {
+		m.Entries = append(m.Entries, more...)
+		slices.SortStableFunc(m.Entries, byPath)
+	}
 	return m, nil
 }
 
-// addParents adds the folders that only what is in them tells of.
-func addParents(m *buildcontext.Manifest) {
-	known := make(map[string]bool, len(m.Entries))
-	for i := range m.Entries {
-		known[m.Entries[i].Path] = true
-	}
-	for _, e := range m.Entries {
-		for up := path.Dir(e.Path); up != "." && up != "/" && !known[up]; up = path.Dir(up) {
+// parents are the folders that only what is in them tells of; the list is by path.
+func parents(list []buildcontext.Entry) (more []buildcontext.Entry) {
+	known := map[string]bool{}
+	for i := range list {
+		for up := path.Dir(list[i].Path); up != "." && up != "/" && !known[up]; up = path.Dir(up) {
 			known[up] = true
-			m.Entries = append(m.Entries, buildcontext.Entry{Path: up, Type: buildcontext.Dir, Mode: 0o755, Time: e.Time})
+			_, found := slices.BinarySearchFunc(list, up,
+				func(e buildcontext.Entry, path string) int { return cmp.Compare(e.Path, path) })
+			if !found {
+				more = append(more, buildcontext.Entry{Path: up, Type: buildcontext.Dir, Mode: 0o755, Time: list[i].Time})
+			}
 		}
 	}
+	return more
 }
 
 func notJSON(err error) error {
@@ -129,6 +135,16 @@ func notJSON(err error) error {
 		"Send {\"entries\": [{\"path\": …, \"type\": \"file\", \"size\": …, \"sha256\": …}, …]}.").Coded("manifest_invalid")
 }
 
+// typeOf is the type, of which all entries have the same string.
+func typeOf(text string) buildcontext.Type {
+	for known := range usualModes {
+		if text == string(known) {
+			return known
+		}
+	}
+	return buildcontext.Type(text)
+}
+
 func (in *entryJSON) entry() (buildcontext.Entry, error) {
 	either := func(text string, bytes []byte) string {
 		if bytes != nil {
@@ -136,7 +152,7 @@ func (in *entryJSON) entry() (buildcontext.Entry, error) {
 		}
 		return text
 	}
-	e := buildcontext.Entry{Path: either(in.Path, in.Path64), Type: buildcontext.Type(in.Type), Time: in.Time,
+	e := buildcontext.Entry{Path: either(in.Path, in.Path64), Type: typeOf(in.Type), Time: in.Time,
 		Size: in.Size, SHA256: in.SHA256, Link: either(in.Link, in.Link64), Hardlink: either(in.Hardlink, in.Hardlink64)}
 	if e.Path = strings.TrimSuffix(strings.TrimPrefix(e.Path, "./"), "/"); e.Path == "." {
 		e.Path = ""

@@ -56,7 +56,7 @@ func (t *translator) blend() *Blend {
 	last := t.stages[len(t.stages)-1]
 	functions, builder := functions(), t.builder(last)
 	names, size := t.context.named(t.packed)
-	beside := size > cmp.Or(t.source.Inside, InsideLimit)
+	beside := len(names) > 0 && size > cmp.Or(t.source.Inside, InsideLimit)
 	if beside {
 		size = 0
 	}
@@ -73,7 +73,7 @@ func (t *translator) blend() *Blend {
 		fmt.Fprintf(&w, "# Context    sha256:%s\n", context)
 	}
 	if beside {
-		w.WriteString("# It takes the context's files from $TOASTER_CONTEXT, a folder or tar file with \"manifest\" and \"blobs\".\n")
+		w.WriteString("# It takes the context's files from $TOASTER_CONTEXT, a tar file or folder with a manifest.\n")
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
 	w.WriteString(
@@ -85,17 +85,7 @@ func (t *translator) blend() *Blend {
 		"# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
 		"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
 	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
-	switch {
-	case beside:
-		w.WriteString("\ttoaster_reader >$1/reader || return 1\n}\n\n" +
-			"# toaster_reader prints a program that reads the build context beside this file.\ntoaster_reader() {\n")
-		document(&w, "cat", id, func() { w.WriteString(t.reader(names)) })
-	case len(names) > 0:
-		document(&w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(&w, names) })
-	default:
-		w.WriteString("\t: >$1/context.tar.gz\n")
-	}
-	w.WriteString("}\n")
+	t.writeFiles(&w, id, names, beside)
 	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(),
 		Dockerfile: dockerfile, Context: context, Config: []byte(t.imageJSON(last)), Secrets: t.secrets,
 		Environment: t.source.Environment}
@@ -121,11 +111,26 @@ func document(w *bytes.Buffer, command, id string, text func()) {
 	w.WriteString(delimiter + "\n")
 }
 
+// writeFiles ends toaster_unpack with what it does for entries of the context.
+func (t *translator) writeFiles(w *bytes.Buffer, id string, names []string, beside bool) {
+	switch {
+	case beside:
+		w.WriteString("\ttoaster_reader >$1/reader || return 1\n}\n\n" +
+			"# toaster_reader prints a program that reads the build context beside this file.\ntoaster_reader() {\n")
+		document(w, "cat", id, func() { w.WriteString(t.reader(names)) })
+	case len(names) > 0:
+		document(w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(w, names) })
+	default:
+		w.WriteString("\t: >$1/context.tar.gz\n")
+	}
+	w.WriteString("}\n")
+}
+
 // writeContext writes entries of the context as an archive in base64.
 func (t *translator) writeContext(w *bytes.Buffer, names []string) {
 	e := base64.NewEncoder(base64.StdEncoding, &lines76{to: w})
-	if err := t.context.pack(e, names); err != nil {
-		t.context.files.note(err)
+	if err := t.context.pack(e, t.files, names); err != nil {
+		t.files.note(err)
 	}
 	_ = e.Close() // it goes to memory
 }

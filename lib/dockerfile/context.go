@@ -8,6 +8,8 @@ import (
 	"path"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/buildcontext"
@@ -17,14 +19,17 @@ import (
 type Limits = buildcontext.ArchiveLimits
 
 // Context is a build context: files, folders, symbolic links and pipes below one folder. Of anything else it knows the
-// name, for those who use it. It has no file's bytes, and reads them where they are needed.
+// name, for those who use it. It has no file's bytes, and reads them where they are needed. Several
+// requests may use one.
 type Context struct {
 	manifest *buildcontext.Manifest
-	files    *files
+	source   buildcontext.Source
 	entries  map[string]*entry // by clean path without a leading slash; the root is ""
 	names    []string          // sorted by path, so that a folder comes before what is in it
 	folder   string            // the archive's only folder, which it is; "": all of the archive
-	stripped *Context          // see inside
+	sha256   func() string
+	inside   func() *Context // what the only folder in the root holds
+	failure  *atomic.Pointer[error]
 }
 
 type kind = buildcontext.Type
@@ -53,8 +58,15 @@ type entry struct {
 // NewContext is the context of a manifest, which Folder or ReadArchive made, or Check has passed. Translating it opens
 // a few of the files: .dockerignore, what ADD may unpack, scripts, and those that travel in the blend.
 func NewContext(m *buildcontext.Manifest, source buildcontext.Source) *Context {
-	c := &Context{manifest: m, files: &files{Source: source}, entries: make(map[string]*entry, len(m.Entries)+1),
-		names: make([]string, 0, len(m.Entries))}
+	c := &Context{manifest: m, source: source, entries: make(map[string]*entry, len(m.Entries)+1),
+		names: make([]string, 0, len(m.Entries)), sha256: sync.OnceValue(m.Digest),
+		failure: &atomic.Pointer[error]{}}
+	c.inside = sync.OnceValue(func() *Context {
+		top := c.Top()
+		in := NewContext(m.Inside(top), source)
+		in.folder = top
+		return in
+	})
 	c.entries[""] = &entry{kind: dir, mode: 0o755}
 	list := make([]entry, len(m.Entries))
 	for i := range m.Entries {
@@ -88,15 +100,14 @@ func ReadContext(archive []byte, l Limits) (*Context, error) {
 func (c *Context) Manifest() *buildcontext.Manifest { return c.manifest }
 
 // SHA256 is the digest of the context's manifest, hex: equal for equal contents, however they were packed.
-func (c *Context) SHA256() string { return c.manifest.Digest() }
+func (c *Context) SHA256() string { return c.sha256() }
 
-// Err is why a file of the context could not be read, as Internal; nil: all could that were needed.
+// Err is why the translation that ended last could not read a file of the context, as Internal; nil: it could.
 func (c *Context) Err() error {
-	if c.files.err == nil {
-		return nil
+	if err := c.failure.Load(); err != nil {
+		return *err
 	}
-	return apperr.Wrap(apperr.Internal, c.files.err, "The build context can't be read.",
-		"Try again. If that does not help, contact the administrator, and include the request ID.")
+	return nil
 }
 
 // Paths lists the entries, sorted, without a leading slash.
@@ -104,10 +115,19 @@ func (c *Context) Paths() []string { return c.names }
 
 func newContext() *Context { return NewContext(&buildcontext.Manifest{}, buildcontext.Memory{}) }
 
-// files reads those of a context. The first error is kept, and counts when all else is done: see Err.
+// files reads those of a context. The first error is kept, and counts when all else is done: see failure.
 type files struct {
 	buildcontext.Source
 	err error
+}
+
+// failure is the first error, as Internal.
+func (f *files) failure() error {
+	if f.err == nil {
+		return nil
+	}
+	return apperr.Wrap(apperr.Internal, f.err, "The build context can't be read.",
+		"Try again. If the problem persists, contact the administrator, and include the request ID.")
 }
 
 // open returns a file's bytes, nothing where they can't be read.

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/gzip" // half of the time of the standard one
-
-	"toaster.do/lib/buildcontext"
 )
 
 // InsideLimit is how large a context may be that travels in the blend, in bytes of an archive that is not compressed,
@@ -21,7 +19,7 @@ const InsideLimit = 1 << 20
 
 // pack makes the archive that travels in the blend: the named entries and the folders above them, the same bytes for
 // the same entries.
-func (c *Context) pack(to io.Writer, names []string) error {
+func (c *Context) pack(to io.Writer, f *files, names []string) error {
 	z, err := gzip.NewWriterLevel(to, gzip.BestSpeed)
 	if err != nil {
 		return err
@@ -53,7 +51,7 @@ func (c *Context) pack(to io.Writer, names []string) error {
 		if h.Size == 0 {
 			continue
 		}
-		if _, err := c.files.copy(t, e); err != nil {
+		if _, err := f.copy(t, e); err != nil {
 			return err
 		}
 	}
@@ -113,11 +111,6 @@ func (c *Context) sums(names []string) (list []string) {
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
-}
-
-// patternLine is the line of a .dockerignore that its nth pattern stands in.
-func (c *Context) patternLine(name string, n int) int {
-	return buildcontext.PatternLine(c.files.read(c.entries[name]), n)
 }
 
 // wrapped writes words in lines.

@@ -7,11 +7,13 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 )
 
 var generous = Limits{Compressed: 1 << 20, Unpacked: 1 << 20, Entries: 100}
@@ -65,7 +67,7 @@ func TestReadContext(t *testing.T) {
 		if list := strings.Join(got.Paths(), " "); list != c.paths {
 			t.Errorf("%s: %s, want %s", name, list, c.paths)
 		}
-		if text := string(got.files.read(got.entries["d/f"])); text != "xxx" {
+		if text := string((&files{Source: got.source}).read(got.entries["d/f"])); text != "xxx" {
 			t.Errorf("%s: contents %q", name, text)
 		}
 	}
@@ -173,8 +175,9 @@ func TestBadPattern(t *testing.T) {
 func TestPackIsReproducible(t *testing.T) {
 	c, _ := ReadContext(tarOf(tar.Header{Name: "b", Size: 3}, tar.Header{Name: "a", Size: 3}), generous)
 	names, _ := c.named(map[string]bool{"": true, "a": true, "b": true})
+	f := &files{Source: c.source}
 	var one, two bytes.Buffer
-	if err := errors.Join(c.pack(&one, names), c.pack(&two, names)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
+	if err := errors.Join(c.pack(&one, f, names), c.pack(&two, f, names)); err != nil || !bytes.Equal(one.Bytes(), two.Bytes()) {
 		t.Error("two archives of the same context differ", err)
 	}
 }
@@ -198,10 +201,76 @@ func FuzzReadContext(f *testing.F) {
 			}
 			return
 		}
-		if _, _, err := c.ignore(".dockerignore", &budget{}); err == nil {
-			if err := c.pack(io.Discard, append([]string{""}, c.Paths()...)); err != nil {
+		f := &files{Source: c.source}
+		if _, _, err := c.ignore(".dockerignore", f, &budget{}); err == nil {
+			if err := c.pack(io.Discard, f, append([]string{""}, c.Paths()...)); err != nil {
 				t.Fatal(err)
 			}
 		}
 	})
+}
+
+// TestUnreadableContext: a file that can't be read is our fault, and said where it is needed; others are not opened.
+func TestUnreadableContext(t *testing.T) {
+	files := map[string]string{"a": "a", "b": "#!/bin/sh\necho $UNKNOWN\n", ".dockerignore": "c\n",
+		"Dockerfile": "FROM debian:bookworm\n"}
+	for text, gone := range map[string]string{
+		"COPY b /\nCMD [\"/b\"]": "b", "ADD b /": "b", "COPY a /": ".dockerignore", "COPY . /": "a",
+		"RUN true": "", "COPY b /b": "a", "COPY --from=x a /": "b",
+	} {
+		whole := mustMake(t, files)
+		rest := maps.Clone(whole.source.(buildcontext.Memory))
+		if gone != "" {
+			delete(rest, whole.entries[gone].sha256)
+		}
+		c := NewContext(whole.manifest, rest)
+		blend, findings := Translate(Source{Context: c, Dockerfile: []byte("FROM debian:bookworm AS x\nFROM x\n" + text + "\n")})
+		needed := gone != "" && text != "COPY b /b" && text != "COPY --from=x a /"
+		if (blend == nil) != needed || has(findings, "Internal") != needed {
+			t.Errorf("%q without %q: %v", text, gone, findings)
+		}
+		if err := c.Err(); (apperr.KindOf(err) == apperr.Internal) != needed {
+			t.Errorf("%q without %q: %v", text, gone, err)
+		}
+	}
+	whole := mustMake(t, files)
+	c := NewContext(whole.manifest, buildcontext.Memory{whole.entries["Dockerfile"].sha256: []byte("FROM")})
+	if _, _, err := c.FindDockerfile(""); apperr.KindOf(err) != apperr.Internal {
+		t.Errorf("a Dockerfile that is too short: %v", err)
+	}
+}
+
+// TestContextIsTheSame however it was packed, and whatever folder it was in; where it has hard links, they stay.
+func TestContextIsTheSame(t *testing.T) {
+	text := []byte("FROM debian:bookworm\nCOPY d l /\n")
+	made := map[string]bool{}
+	for _, top := range []string{"", "./", "project/", "other/"} {
+		headers := []tar.Header{{Name: top + "d/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: top + "d/z", Size: 3},
+			{Name: top + "d/a", Typeflag: tar.TypeLink, Linkname: top + "d/z"},
+			{Name: top + "Dockerfile", Size: 3}, {Name: top + "l", Typeflag: tar.TypeSymlink, Linkname: "d"}}
+		if top != "" {
+			headers = append([]tar.Header{{Name: top, Typeflag: tar.TypeDir, Mode: 0o700}}, headers...)
+		}
+		c, err := ReadContext(tarOf(headers...), generous)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c = c.Project(text)
+		made[c.SHA256()] = true
+		if a, z := c.entries["d/a"], c.entries["d/z"]; a.inode == 0 || a.inode != z.inode || z.size != 3 {
+			t.Errorf("%+v and %+v are not one file", a, z)
+		}
+		for _, inside := range []int64{0, -1} {
+			blend, findings := Translate(Source{Context: c, Dockerfile: text, Inside: inside})
+			if blend == nil {
+				t.Fatal(findings)
+			}
+			if blend.Context != c.SHA256() || blend.External != (inside < 0) || len(blend.Files) > 1 {
+				t.Errorf("%s, external %v, %q", blend.Context, blend.External, blend.Files)
+			}
+		}
+	}
+	if len(made) != 1 {
+		t.Errorf("the same files have %d digests", len(made))
+	}
 }

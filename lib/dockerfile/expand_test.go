@@ -83,7 +83,7 @@ func FuzzIgnore(f *testing.F) {
 			return
 		}
 		theirs, wantErr := patternmatcher.New(patterns)
-		left, g, gotErr := c.ignore(".dockerignore", &budget{})
+		left, g, gotErr := c.ignore(".dockerignore", &files{Source: c.source}, &budget{})
 		if wantErr != nil {
 			if gotErr == nil {
 				t.Fatalf("%q is taken, but BuildKit says %v", text, wantErr)

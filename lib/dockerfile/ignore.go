@@ -28,6 +28,7 @@ type ignorePattern struct {
 	except     bool // it begins with !
 	kind       matchKind
 	head, tail string // what every name that it matches begins and ends with
+	part       string // what every name that it matches has in it
 	re         *regexp.Regexp
 }
 
@@ -78,7 +79,7 @@ func (c *Context) ignoreFile(s Source) string {
 
 // ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is
 // none).
-func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
+func (c *Context) ignore(name string, f *files, b *budget) (*Context, *ignore, error) {
 	text := c.entries[name]
 	if text == nil || text.kind != file {
 		return c, nil, nil
@@ -87,7 +88,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		b.spend(enough)
 		return nil, nil, errTooSlow
 	}
-	patterns, err := ignorefile.ReadAll(bytes.NewReader(c.files.read(text)))
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(f.read(text)))
 	if err != nil || len(patterns) == 0 {
 		return c, nil, err
 	}
@@ -96,7 +97,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		return nil, nil, err
 	}
 	g.file = name
-	left := &Context{manifest: c.manifest, files: c.files, entries: map[string]*entry{"": c.entries[""]}}
+	left := &Context{manifest: c.manifest, source: c.source, sha256: c.sha256, entries: map[string]*entry{"": c.entries[""]}}
 	parents := map[string][]int32{}
 	for _, name := range c.names {
 		ignored, matched, err := g.match(name, parents[path.Dir(name)])
@@ -164,7 +165,39 @@ func (p *ignorePattern) classify() {
 			p.tail = ""
 		}
 		p.tail = strings.TrimPrefix(p.tail, "/") // of **/, which may be nothing
+		p.part = longestPart(p.text)
 	}
+}
+
+// longestPart is the longest piece of a pattern that stands for itself; empty where a backslash makes that unclear.
+func longestPart(text string) (longest string) {
+	if strings.Contains(text, `\`) {
+		return ""
+	}
+	for text != "" {
+		end := strings.IndexAny(text, "*?[")
+		if end < 0 {
+			end = len(text)
+		}
+		if end > len(longest) {
+			longest = text[:end]
+		}
+		rest := text[end:]
+		switch {
+		case strings.HasPrefix(rest, "**/"): // which may be nothing, with its slash
+			rest = rest[3:]
+		case strings.HasPrefix(rest, "["):
+			class := strings.IndexByte(rest, ']')
+			if class < 0 {
+				return longest
+			}
+			rest = rest[class+1:]
+		case rest != "":
+			rest = rest[1:]
+		}
+		text = rest
+	}
+	return longest
 }
 
 // matches tells whether the pattern matches a name.
@@ -187,10 +220,11 @@ func (p *ignorePattern) matches(name string, b *budget) (bool, error) {
 		}
 		p.re = re
 	}
-	if len(name) < len(p.head)+len(p.tail) || !strings.HasPrefix(name, p.head) || !strings.HasSuffix(name, p.tail) {
+	if len(name) < len(p.head)+len(p.tail) || !strings.HasPrefix(name, p.head) || !strings.HasSuffix(name, p.tail) ||
+		!strings.Contains(name, p.part) {
 		return false, nil
 	}
-	if !b.spend(2 + len(name)*len(p.text)/4) {
+	if !b.spend(2 + len(name)*len(p.text)/16) {
 		return false, errTooSlow
 	}
 	return p.re.MatchString(name), nil

@@ -134,7 +134,7 @@ func (t *translator) copiedScript(s *stage, argv []string) (name, text string) {
 				if e == nil || e.kind != file || e.size >= 64<<10 {
 					continue
 				}
-				if text := string(t.context.files.read(e)); isShellScript(text) {
+				if text := string(t.files.read(e)); isShellScript(text) {
 					return name, text
 				}
 			}

@@ -4,6 +4,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
@@ -25,7 +26,7 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 	if top := c.Top(); top != "" && c.manifest.Origin != buildcontext.FromFolder {
 		asked = strings.TrimPrefix(path.Clean("/"+asked), "/")
 		asked = strings.TrimPrefix(asked, top+"/")
-		root = c.inside(top)
+		root = c.inside()
 	}
 	if asked != "" && asked != "." {
 		place, e, _ := root.find(asked, true, &budget{})
@@ -60,8 +61,9 @@ func (c *Context) dockerfile(place string, e *entry) (name string, text []byte, 
 		return "", nil, apperr.New(apperr.TooLarge, "%s is longer than %d bytes.",
 			"Move large heredocs to files in the build context.", show(place), dockerfileLimit)
 	}
-	text = c.files.read(e)
-	return place, text, c.Err()
+	f := &files{Source: c.source}
+	text = f.read(e)
+	return place, text, f.failure()
 }
 
 func whichOne(message, advice i18n.Key, args ...any) error {
@@ -123,13 +125,28 @@ func (c *Context) Top() string {
 // Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where
 // it is a
 // project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where
-// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
+// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it. It counts
+// as a folder's from then on: its SHA256 is the same however it was packed.
 func (c *Context) Project(text []byte) *Context {
-	top := c.Top()
-	if top == "" || c.manifest.Origin == buildcontext.FromFolder {
+	if c.manifest.Origin == buildcontext.FromFolder {
 		return c
 	}
-	inside := c.inside(top)
+	if c.isProject(text) {
+		return c.inside()
+	}
+	all := *c
+	all.manifest = &buildcontext.Manifest{Entries: c.manifest.Entries}
+	all.sha256 = sync.OnceValue(all.manifest.Digest)
+	return &all
+}
+
+// isProject tells whether the archive's only folder is the context of a Dockerfile.
+func (c *Context) isProject(text []byte) bool {
+	top := c.Top()
+	if top == "" {
+		return false
+	}
+	inside := c.inside()
 	is := c.manifest.Origin == buildcontext.FromGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
 	for _, source := range sources(text) {
 		source = strings.TrimPrefix(path.Clean("/"+source), "/")
@@ -137,23 +154,11 @@ func (c *Context) Project(text []byte) *Context {
 			continue
 		}
 		if c.entries[source] != nil {
-			return c
+			return false
 		}
 		is = is || inside.entries[source] != nil
 	}
-	if !is {
-		return c
-	}
-	return inside
-}
-
-// inside is what the only folder holds, as a context.
-func (c *Context) inside(folder string) *Context {
-	if c.stripped == nil {
-		c.stripped = NewContext(c.manifest.Inside(folder), c.files)
-		c.stripped.files, c.stripped.folder = c.files, folder
-	}
-	return c.stripped
+	return is
 }
 
 // sources are what COPY, ADD and mounts take from the context, as far as that is known without building.

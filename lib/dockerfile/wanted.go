@@ -214,7 +214,7 @@ func (t *translator) archiveKind(e *entry) string {
 	if e.size < 4 {
 		return ""
 	}
-	f := t.context.files.open(e)
+	f := t.files.open(e)
 	defer f.Close()
 	return archiveKind(f)
 }

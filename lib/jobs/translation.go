@@ -192,7 +192,8 @@ func Script(t target.Target, blend *dockerfile.Blend, access target.Access, vers
 	}
 	return target.Script(target.Recipe{
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form),
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, ContextBeside: blend.External,
+		Base: blend.Base, Form: string(blend.Form),
 		Images: blend.Images, Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,
 		Environment: blend.Environment, Secrets: secrets,
 	})

@@ -25,6 +25,7 @@ type jobAdd struct {
 }
 
 func (c *jobAdd) Run(w *world) error {
+	defer c.close()
 	secrets, err := c.readSecrets()
 	if err != nil {
 		return err

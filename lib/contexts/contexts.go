@@ -88,6 +88,9 @@ type Files struct {
 	owner int64
 }
 
+// Files returns the files of an owner's contexts.
+func (s *Store) Files(owner int64) Files { return Files{s, owner} }
+
 // Open opens a file by its SHA-256.
 func (f Files) Open(sha256 string) (io.ReadCloser, error) {
 	if !buildcontext.IsSHA256(sha256) {
@@ -99,7 +102,7 @@ func (f Files) Open(sha256 string) (io.ReadCloser, error) {
 // Get returns an owner's context, whose blobs are all there, by its digest (64 hexadecimal digits). One that is not
 // there is NotFound.
 func (s *Store) Get(owner int64, digest string) (*buildcontext.Manifest, Files, error) {
-	files := Files{s, owner}
+	files := s.Files(owner)
 	if !buildcontext.IsSHA256(digest) {
 		return nil, files, gone(nil)
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/app"
@@ -96,7 +97,9 @@ func (j *handlers) reconciler(r *web.Request) (*reconcile.Reconciler, error) {
 // pageStore is what these pages need of the database themselves.
 type pageStore interface {
 	Badge(ctx context.Context, id string) (state store.BuildState, err error)
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
 	Feed(ctx context.Context, user int64) (n int64, err error)
+	Forgive(ctx context.Context, t store.Tried) error
 	JobArtifacts(ctx context.Context, owner int64, id string) (map[int][]store.Artifact, error)
 	LatestBuild(ctx context.Context, owner int64, id string, good bool) (number int, err error)
 	Phases(ctx context.Context, id string) (map[int][]store.Phase, error)
@@ -104,6 +107,7 @@ type pageStore interface {
 	ScanState(ctx context.Context, b *store.Build) (s store.Scan, err error)
 	SetBadge(ctx context.Context, owner int64, id string, public bool) error
 	SetFeed(ctx context.Context, user int64, on bool) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
 }
 
 func db(r *web.Request) pageStore { return r.Site.DB }

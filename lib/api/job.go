@@ -124,7 +124,9 @@ type Artifact struct {
 }
 
 // ArtifactOf is a file that a build left.
-func ArtifactOf(a store.Artifact) Artifact { return Artifact{Path: a.Path, Size: a.Size, SHA256: a.SHA256} }
+func ArtifactOf(a store.Artifact) Artifact {
+	return Artifact{Path: a.Path, Size: a.Size, SHA256: a.SHA256}
+}
 
 // At is the job with the addresses of itself, its builds and what they left, on the site at an address without a slash
 // at its end.

@@ -54,6 +54,21 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/builds/{number}/keep", Access: web.Writer, Do: j.keep, Again: "/{id}/builds/{number}"},
 		{Method: post, Path: "/{id}/builds/{number}/unkeep", Access: web.Writer, Do: j.unkeep,
 			Again: "/{id}/builds/{number}"},
+		{Method: get, Path: "/{id}/hooks", Access: web.User, Do: j.hooks},
+		{Method: post, Path: "/{id}/hooks", Access: web.Writer, Do: j.addHook, Fields: hookFields, Again: "/{id}/hooks"},
+		{Method: post, Path: "/{id}/hooks/start", Access: web.Writer, Do: j.setStartHook, Fields: one("start"),
+			Again: "/{id}/hooks"},
+		{Method: get, Path: "/{id}/hooks/{hook}", Access: web.User, Do: j.hook},
+		{Method: post, Path: "/{id}/hooks/{hook}/update", Access: web.Writer, Do: j.updateHook, Fields: hookFields,
+			Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/secret", Access: web.Writer, Do: j.renewHook, Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/delete", Access: web.Writer, Do: j.deleteHook, Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/test", Access: web.Writer, Do: j.testHook, Again: "/{id}/hooks/{hook}"},
+		{Method: get, Path: "/{id}/hooks/{hook}/deliveries", Access: web.User, Do: j.deliveries},
+		{Method: post, Path: "/{id}/hooks/{hook}/deliveries/{delivery}/send", Access: web.Writer, Do: j.sendAgain,
+			Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/push/{secret}", Access: web.Anyone, Do: j.pushSecret, Raw: true, Secret: true},
+		{Method: post, Path: "/{id}/push", Access: web.Anyone, Do: j.push, Raw: true},
 	}...)
 }
 

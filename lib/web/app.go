@@ -212,6 +212,9 @@ func (r *Request) answer(w *response) error {
 		return r.redirectTrailingSlash(w)
 	}
 	r.noticeProxy()
+	if route.Raw {
+		return route.Do(w, r)
+	}
 	if err := r.identify(); err != nil {
 		return err
 	}

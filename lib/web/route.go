@@ -31,7 +31,9 @@ type Route struct {
 	Again  string                      // the page with the form, for a sender whose session is over; empty: it has none
 	Query  []string                    // parameters of a POST's address beside lang, which others don't have
 	Repeat bool                        // a POST that may be done as often as it is sent
-	Secret bool                        // the path's first parameter is a secret: the log doesn't have it
+	// Raw is a POST that the handler reads itself, and whose sender it finds out: by no cookie, and no token.
+	Raw    bool
+	Secret bool // the path's first parameter is a secret: the log doesn't have it
 }
 
 // Handler answers a request, or returns an error before it has written anything.

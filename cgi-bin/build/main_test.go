@@ -9,7 +9,15 @@ import (
 func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T) {
 	// A feed's address is its secret; a badge is seen when its job's owner says so.
 	open := map[string]bool{"/feed/{name}": true, "/{id}/badge.svg": true}
+	// Who calls a start hook proves to know its secret.
+	calls := map[string]bool{"/push/{secret}": true, "/{id}/push": true}
 	for _, r := range routes() {
+		if r.Raw != calls[r.Path] {
+			t.Errorf("%s %s is read by its handler: %v", r.Method, r.Path, r.Raw)
+		}
+		if r.Raw {
+			continue
+		}
 		if r.Access == web.Anyone && !open[r.Path] {
 			t.Errorf("%s %s is open to anyone", r.Method, r.Path)
 		}

@@ -35,7 +35,7 @@ func (s *site) hookOf(job string) {
 func (d *description) hooks(s *site, write *client, id string) {
 	d.t.Helper()
 	s.hookOf(id)
-	secret := write.post("/jobs/" + id + "/hooks/start").json(d.t)["secret"].(string)
+	d.holds("POST /jobs/{id}/hooks/start", map[string]string{"id": id}, write.post("/jobs/"+id+"/hooks/start"))
 	one := "/jobs/" + id + "/hooks/7"
 	for _, c := range []struct {
 		operation, path string
@@ -65,7 +65,7 @@ func (d *description) hooks(s *site, write *client, id string) {
 		d.holds(c.operation, map[string]string{"id": id, "hook": "7", "delivery": "7", "secret": "x"}, a)
 	}
 	s.hookOf(id)
-	secret = write.post("/jobs/" + id + "/hooks/start").json(d.t)["secret"].(string)
+	secret := write.post("/jobs/" + id + "/hooks/start").json(d.t)["secret"].(string)
 	nobody := s.anybody()
 	d.holds("POST /jobs/{id}/push", map[string]string{"id": id}, nobody.with("Authorization", "Bearer "+secret).
 		post("/jobs/"+id+"/push"))

@@ -19,6 +19,9 @@ import (
 // pushes are the rates for starting one job's builds by calls.
 var pushes = []store.Rate{{Count: 20, Within: time.Minute}, {Count: 120, Within: time.Hour}}
 
+// passedOver is how much is read of a body that is refused, bytes.
+const passedOver = 16 << 20
+
 // push starts a build of a job for whoever knows the secret of its start hook.
 func (j *handlers) push(w http.ResponseWriter, r *web.Request) error {
 	return j.called(w, r, r.Param("id"), "")
@@ -31,6 +34,8 @@ func (j *handlers) pushSecret(w http.ResponseWriter, r *web.Request) error {
 }
 
 func (j *handlers) called(w http.ResponseWriter, r *web.Request, id, secret string) error {
+	// What is not read is passed over, so that the sender sees the answer.
+	defer func(all io.Reader) { io.CopyN(io.Discard, all, passedOver) }(r.Body)
 	if err := r.Network("push", store.Checks); err != nil {
 		return err
 	}

@@ -385,3 +385,23 @@ func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 		t.Errorf("%d wait, %d messages, %v", len(due), len(r.got), err)
 	}
 }
+
+// What a restored site's hooks were to send, the other one may have sent.
+func TestARestoredSiteCallsNobody(t *testing.T) {
+	o, r := newOffice(t), newReceiver(t, 200)
+	id, _ := o.hook(r.URL)
+	o.build(store.Failed)
+	_, _, err := o.db.AddBuild(t.Context(), o.user.ID, o.job.ID, nil, store.Limits{}, o.now)
+	o.must(err)
+	_, _, err = o.db.Hold(t.Context(), false, o.now)
+	o.must(err)
+	o.deliver()
+	if len(r.got) != 0 || o.waiting(id) != 0 {
+		t.Errorf("%d messages, %d wait", len(r.got), o.waiting(id))
+	}
+	o.build(store.Succeeded)
+	o.deliver()
+	if len(r.got) != 1 {
+		t.Errorf("%d messages", len(r.got))
+	}
+}

@@ -405,3 +405,37 @@ func TestARestoredSiteCallsNobody(t *testing.T) {
 		t.Errorf("%d messages", len(r.got))
 	}
 }
+
+// New keys of the site leave the secrets of hooks good, once they are sealed again, when the old ones go.
+func TestNewKeysKeepTheSecretsOfHooks(t *testing.T) {
+	o, r := newOffice(t), newReceiver(t, 200)
+	id, secret := o.hook(r.URL)
+	lost, _ := o.hook(r.URL)
+	start := NewSecret()
+	seals, err := o.cfg.Seals(Seals)
+	o.must(err)
+	o.must(o.db.SetStartHook(t.Context(), o.user.ID, o.job.ID, seals.Seal([]byte(start), Bound(o.job.ID, true)),
+		store.AuditEntry{At: o.now}))
+	o.must(o.db.SetHookSecret(t.Context(), o.user.ID, o.job.ID, lost, []byte("sealed with other keys"),
+		store.AuditEntry{At: o.now}))
+	o.must(config.AddKeys(o.cfg.Paths.Keys, 2))
+	o.must(Reseal(t.Context(), o.cfg, o.db))
+	o.must(config.DropKeys(o.cfg.Paths.Keys, 1))
+	o.build(store.Failed)
+	o.deliver()
+	if len(r.got) != 1 || o.deliveries(id)[0].Status != 200 {
+		t.Fatalf("%d messages: %s", len(r.got), o.log.String())
+	}
+	genuine(t, r.got[0], secret)
+	if d := o.deliveries(lost)[0]; d.Error.String() != "The secret can't be read. Renew it." {
+		t.Errorf("%+v", d)
+	}
+	if seals, err = o.cfg.Seals(Seals); err != nil {
+		t.Fatal(err)
+	}
+	_, sealed, err := o.db.StarterOf(t.Context(), o.job.ID)
+	o.must(err)
+	if plain, newest, err := seals.Open(sealed, Bound(o.job.ID, true)); string(plain) != start || !newest || err != nil {
+		t.Errorf("%q, %v, %v", plain, newest, err)
+	}
+}

@@ -175,3 +175,29 @@ func (db *DB) SetStartHook(ctx context.Context, owner int64, job string, sealed 
 func (db *DB) StartHookUsed(ctx context.Context, job string, now time.Time) error {
 	return db.exec(ctx, "UPDATE start_hook SET used_at = ? WHERE job_id = ?", timestamp(now), job)
 }
+
+// HookSecret is a secret as it is stored.
+type HookSecret struct {
+	HookID int64 // 0: it is the job's start hook's
+	JobID  string
+	Sealed []byte
+}
+
+// HookSecrets are those of all hooks and start hooks.
+func (db *DB) HookSecrets(ctx context.Context) (list []HookSecret, err error) {
+	scan := func(rs *sql.Rows) (s HookSecret, err error) { return s, rs.Scan(&s.HookID, &s.JobID, &s.Sealed) }
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		list, err = rows(ctx, tx, scan, `SELECT id, job_id, secret FROM hook UNION ALL
+			SELECT 0, job_id, secret FROM start_hook`)
+		return err
+	})
+	return list, err
+}
+
+// ResealHook replaces the form in which an unchanged secret is stored, unless it was renewed meanwhile.
+func (db *DB) ResealHook(ctx context.Context, s HookSecret, sealed []byte) error {
+	if s.HookID == 0 {
+		return db.exec(ctx, "UPDATE start_hook SET secret = ? WHERE job_id = ? AND secret = ?", sealed, s.JobID, s.Sealed)
+	}
+	return db.exec(ctx, "UPDATE hook SET secret = ? WHERE id = ? AND secret = ?", sealed, s.HookID, s.Sealed)
+}

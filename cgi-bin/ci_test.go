@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cgi"
@@ -28,7 +29,7 @@ func (s *site) web() (address string) {
 	for _, name := range []string{"index", "account", "jobs"} {
 		root := map[string]string{"index": "/"}[name]
 		h := &cgi.Handler{Path: filepath.Join(programs, name), Root: "/" + name, Env: []string{"TOASTER_CONF=" + s.conf()},
-			Stderr: os.Stderr}
+			Stderr: io.Discard}
 		if name == "index" {
 			h.Root = ""
 		} else {
@@ -48,7 +49,7 @@ func (s *site) builds(script string) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
-		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Make: func(engine.Source) (engine.Made, error) { return engine.Made{Script: []byte(script)}, nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()

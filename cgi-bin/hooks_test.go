@@ -274,7 +274,7 @@ func (c *caller) callAt(path, body string, headers ...string) *answer {
 	return d.do("POST", "/jobs/"+path, kind, []byte(body))
 }
 
-func sum(key, text string) string {
+func hexMAC(key, text string) string {
 	h := hmac.New(sha256.New, []byte(key))
 	h.Write([]byte(text))
 	return hex.EncodeToString(h.Sum(nil))
@@ -299,11 +299,11 @@ func TestCallsStartBuilds(t *testing.T) {
 	c := newCaller(t)
 	form := "payload=" + strings.NewReplacer("{", "%7B", "}", "%7D", `"`, "%22", ":", "%3A").Replace(pushed)
 	good := map[string]*answer{
-		"GitHub": c.call(pushed, "X-GitHub-Event", "push", "X-Hub-Signature-256", "sha256="+sum(c.secret, pushed)),
+		"GitHub": c.call(pushed, "X-GitHub-Event", "push", "X-Hub-Signature-256", "sha256="+hexMAC(c.secret, pushed)),
 		"GitHub's form": c.call(form, "Content-Type", "application/x-www-form-urlencoded", "X-GitHub-Event", "push",
-			"X-Hub-Signature-256", "sha256="+sum(c.secret, form)),
-		"Gitea":   c.call(pushed, "X-Gitea-Event", "push", "X-Gitea-Signature", sum(c.secret, pushed)),
-		"Forgejo": c.call(pushed, "X-GitHub-Event", "push", "X-Forgejo-Signature", sum(c.secret, pushed)),
+			"X-Hub-Signature-256", "sha256="+hexMAC(c.secret, form)),
+		"Gitea":   c.call(pushed, "X-Gitea-Event", "push", "X-Gitea-Signature", hexMAC(c.secret, pushed)),
+		"Forgejo": c.call(pushed, "X-GitHub-Event", "push", "X-Forgejo-Signature", hexMAC(c.secret, pushed)),
 		"GitLab":  c.call(pushed, "X-Gitlab-Event", "Push Hook", "X-Gitlab-Token", c.secret),
 		"Standard Webhooks": c.call(`{"type":"build.succeeded"}`,
 			standard(t, c.secret, `{"type":"build.succeeded"}`, time.Now())...),
@@ -353,8 +353,8 @@ func TestStrangersStartNothing(t *testing.T) {
 		"nothing":           c.call(pushed, "X-GitHub-Event", "push"),
 		"a wrong secret":    c.call(pushed, "Authorization", "Bearer "+wrong),
 		"an empty one":      c.call(pushed, "Authorization", "Bearer "),
-		"a wrong signature": c.call(pushed, "X-Hub-Signature-256", "sha256="+sum(wrong, pushed)),
-		"another body's":    c.call(pushed+" ", "X-Hub-Signature-256", "sha256="+sum(c.secret, pushed)),
+		"a wrong signature": c.call(pushed, "X-Hub-Signature-256", "sha256="+hexMAC(wrong, pushed)),
+		"another body's":    c.call(pushed+" ", "X-Hub-Signature-256", "sha256="+hexMAC(c.secret, pushed)),
 		"an old one":        c.call(pushed, standard(t, c.secret, pushed, time.Now().Add(-6*time.Minute))...),
 		"one of later":      c.call(pushed, standard(t, c.secret, pushed, time.Now().Add(6*time.Minute))...),
 		"a wrong address":   c.callAt("push/"+c.id+"-"+wrong, ""),

@@ -43,7 +43,7 @@ func TestWaitingForABuild(t *testing.T) {
 	ended := make(chan error)
 	script := "until [ -e " + s.dir + "/go ]; do sleep 0.1; done; mkdir dist; echo x >dist/image.bin"
 	r := local.Runner{DB: s.db, Executor: local.Executor{
-		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Make: func(engine.Source) (engine.Made, error) { return engine.Made{Script: []byte(script)}, nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()

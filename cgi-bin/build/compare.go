@@ -108,10 +108,10 @@ func facts(c *jobs.Comparison, lang string) []fact {
 		return view.Length(lang, s.Took())
 	})
 	add("Build context", func(s *jobs.Side) string {
-		if s.Revision.Context == nil {
+		if s.Revision.Context == "" {
 			return ""
 		}
-		return view.Bytes(lang, int64(len(s.Revision.Context)))
+		return view.Bytes(lang, s.Revision.ContextSize)
 	})
 	return list
 }

@@ -27,6 +27,6 @@ func (j *handlers) copyForm(w http.ResponseWriter, r *web.Request) error {
 	return j.show(w, r, http.StatusOK, &form{
 		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
-		context: rev.Context, KeptName: job.Name,
+		Context: rev.Context, ContextName: job.Name,
 	})
 }

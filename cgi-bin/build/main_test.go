@@ -12,10 +12,10 @@ func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T)
 	// Who calls a start hook proves to know its secret.
 	calls := map[string]bool{"/push/{secret}": true, "/{id}/push": true}
 	for _, r := range routes() {
-		if r.Raw != calls[r.Path] {
-			t.Errorf("%s %s is read by its handler: %v", r.Method, r.Path, r.Raw)
+		if r.Call != calls[r.Path] {
+			t.Errorf("%s %s lets its handler find out who sends it: %v", r.Method, r.Path, r.Call)
 		}
-		if r.Raw {
+		if r.Call {
 			continue
 		}
 		if r.Access == web.Anyone && !open[r.Path] {

@@ -27,7 +27,7 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
 			Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys}
 	}
-	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != "", rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
 }
 
@@ -41,13 +41,13 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	job, rev, missing := j.newest(r, s)
 	if missing != nil {
 		if apperr.KindOf(missing) == apperr.NotFound && !r.JSON() { // what was typed can become another job
-			f.Kept, f.Revision = "", 0
+			f.Revision = 0
 			return j.reject(w, r, f, apperr.New(apperr.NotFound, "The job no longer exists.",
 				"Your changes are shown as a new job. Choose a target to save it."))
 		}
 		return missing
 	}
-	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != "", rev.Root.Password != ""
 	if f.Revision == 0 && r.JSON() {
 		f.Revision = rev.Number
 	}

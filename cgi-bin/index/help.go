@@ -11,13 +11,13 @@ import (
 
 // helpPage is what the help says of the site.
 type helpPage struct {
-	Dockerfile, Context, Unpacked int64
-	Entries, Jobs                 int
-	Address, Sample               string
-	Groups                        []group
-	Instructions                  []dockerfile.Kept
-	Rules                         []dockerfile.Rule
-	Examples                      []example
+	Dockerfile, Context int64
+	Entries, Jobs       int
+	Address, Sample     string
+	Groups              []group
+	Instructions        []dockerfile.Kept
+	Rules               []dockerfile.Rule
+	Examples            []example
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.
@@ -36,8 +36,7 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked),
-		limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()), dockerfile.Instructions(),
-		dockerfile.Rules(), examples}
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(),
+		sample, grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), examples}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

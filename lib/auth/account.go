@@ -37,6 +37,7 @@ type accountStore interface {
 type Accounts struct {
 	Now      func() time.Time // the clock
 	Strength Strength         // rates passwords that users choose themselves; nil: none are rated
+	Contexts ContextArchive   // writes build contexts for Export
 
 	cfg       *config.Config
 	db        accountStore

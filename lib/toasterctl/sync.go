@@ -92,6 +92,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	errs = append(errs, <-earlier)
 	called := inBackground(all, hookTime, "Hooks were not called", callHooks(cfg, s))
 	errs = append(errs,
+		timed(all, expireTime, "Old build contexts were not deleted", s.SweepContexts),
 		timed(all, mailTime, "Emails about builds were not written", accounts.NotifyEnds),
 		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),

@@ -62,9 +62,9 @@ func (r *Request) Address() string {
 }
 
 // JSON tells whether the sender would rather have JSON than a page. A program sends a token; a browser may send the
-// password that the web server asks for. What calls a Raw route is a program.
+// password that the web server asks for. What sends a Call is a program.
 func (r *Request) JSON() bool {
-	if r.route != nil && r.route.Raw {
+	if r.route != nil && r.route.Call {
 		return true
 	}
 	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), session.HasToken(r.Request))
@@ -73,7 +73,11 @@ func (r *Request) JSON() bool {
 // Input returns the form in the request's body, which it reads the first time; see ReadForm.
 func (r *Request) Input() (*Form, error) {
 	if r.form == nil {
-		r.form, r.formErr = ReadForm(r.Request, r.route.fields(r.Site))
+		fields := r.route.fields(r.Site)
+		if r.Identity.User == nil {
+			fields = fields.ofNobody()
+		}
+		r.form, r.formErr = ReadForm(r.Request, fields)
 	}
 	return r.form, r.formErr
 }

@@ -59,5 +59,5 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 		one.Timeline = api.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))
 		out.Builds = append(out.Builds, one)
 	}
-	return out, nil
+	return out.At(r.Address()), nil
 }

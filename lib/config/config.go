@@ -13,6 +13,7 @@ type Config struct {
 	Jenkins  Jenkins
 	Sandbox  Sandbox
 	Registry Registry
+	Git      Git
 	Limits   Limits
 	Session  Session
 	Signup   Signup

@@ -41,6 +41,7 @@ func TestEveryFileIsNamed(t *testing.T) {
 		"Path": "toaster.toml", "Paths.Targets": "targets.toml", "Paths.Keys": "keys", "Jenkins.TokenFile": "jenkins-token",
 		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords",
 		"Registry.AuthFile": "registry-auth",
+		"Git.KnownHosts":    "git-known-hosts",
 		"Paths.Database":    "-", "Paths.Builds": "-", "Local.WorkDir": "-",
 	}
 	if !maps.Equal(texts, want) {

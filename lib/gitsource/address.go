@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"toaster.do/lib/apperr"
@@ -26,11 +27,16 @@ type Address struct {
 // ports are those that a scheme has where none is named.
 var ports = map[string]int{"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
+// Most programs that have this package read no address: nothing is compiled before one does.
 var (
-	hostForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$`)
-	userForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
-	scpForm  = regexp.MustCompile(`^([^@:/]+)@([^@:/]+):([^:].*)$`) // git@HOST:PATH; see git-clone(1), GIT URLS
+	hostForm = lazy(`^[A-Za-z0-9]([A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$`)
+	userForm = lazy(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,63}$`)
+	scpForm  = lazy(`^([^@:/]+)@([^@:/]+):([^:].*)$`) // git@HOST:PATH; see git-clone(1), GIT URLS
 )
+
+func lazy(form string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(form) })
+}
 
 // Endpoint is the host with its port, as [git] allow names it.
 func (a Address) Endpoint() string { return strings.ToLower(a.Host) + ":" + strconv.Itoa(a.Port) }
@@ -44,7 +50,7 @@ func ParseAddress(text string) (a Address, err error) {
 	case len(text) > 1000 || !utf8.ValidString(text) || strings.ContainsFunc(text, unsafe) || strings.HasPrefix(text, "-"):
 		return a, refuse("git_url", "This is not the address of a Git repository.", addressAdvice)
 	}
-	if m := scpForm.FindStringSubmatch(text); m != nil && !strings.Contains(text, "://") {
+	if m := scpForm().FindStringSubmatch(text); m != nil && !strings.Contains(text, "://") {
 		return checkAddress(Address{Text: text, Scheme: "ssh", User: m[1], Host: m[2], Port: 22}, m[3])
 	}
 	u, err := url.Parse(text)
@@ -76,8 +82,8 @@ const addressAdvice = "Use https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PA
 
 func checkAddress(a Address, path string) (Address, error) {
 	plain := strings.Trim(path, "/")
-	if !hostForm.MatchString(a.Host) || plain == "" || strings.HasPrefix(plain, "-") ||
-		a.User != "" && !userForm.MatchString(a.User) || a.User != "" && a.Scheme == "git" {
+	if !hostForm().MatchString(a.Host) || plain == "" || strings.HasPrefix(plain, "-") ||
+		a.User != "" && !userForm().MatchString(a.User) || a.User != "" && a.Scheme == "git" {
 		return a, refuse("git_url", "This is not the address of a Git repository.", addressAdvice)
 	}
 	return a, nil
@@ -135,7 +141,7 @@ func (a Address) Allowed(allow []string) error {
 }
 
 func public(ip netip.Addr) bool {
-	for _, p := range closed {
+	for _, p := range closed() {
 		if p.Contains(ip) {
 			return false
 		}
@@ -143,13 +149,18 @@ func public(ip netip.Addr) bool {
 	return true
 }
 
-// closed are the networks that no sandbox reaches: those of lib/dockerfile/zsh/network.zsh.
-// https://www.iana.org/assignments/iana-ipv4-special-registry
-var closed = []netip.Prefix{
-	netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"),
-	netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("172.16.0.0/12"),
-	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("224.0.0.0/3"),
-	netip.MustParsePrefix("168.63.129.16/32"), // Azure's metadata
+// Closed are the networks that no sandbox reaches: those of lib/dockerfile/zsh/network.zsh. The last one is Azure's
+// metadata. https://www.iana.org/assignments/iana-ipv4-special-registry
+var Closed = []string{
+	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
+	"192.168.0.0/16", "224.0.0.0/3", "168.63.129.16/32",
+}
+
+func closed() (list []netip.Prefix) {
+	for _, one := range Closed {
+		list = append(list, netip.MustParsePrefix(one))
+	}
+	return list
 }
 
 func refuse(field string, message, advice i18n.Key, args ...any) error {

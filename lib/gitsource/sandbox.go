@@ -238,7 +238,7 @@ func networkRules(o Options, a Address) (string, error) {
 
 // withNeighbours are the closed networks and this host's own.
 func withNeighbours() []netip.Prefix {
-	list := slices.Clone(closed)
+	list := closed()
 	found, _ := net.InterfaceAddrs() // without them the list of those that are nobody's is left
 	for _, n := range found {
 		if p, err := netip.ParsePrefix(n.String()); err == nil && p.Addr().Is4() && !slices.Contains(list, p.Masked()) {

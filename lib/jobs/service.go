@@ -10,6 +10,7 @@ import (
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/image"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -49,6 +50,7 @@ type jobStore interface {
 	imageStore
 	adminStore
 	recheckStore
+	gitStore
 }
 
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is
@@ -65,7 +67,8 @@ type Service struct {
 	Lends     bool                          // builds get the images of other builds
 	made      *handover                     // the script of the revision that is being stored
 	Seals     func() (engine.Sealer, error) // for the secrets of builds
-	DiskSpace func() error                  // an error while no build may start, because a disk is nearly full; nil: never
+	Git       Git
+	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.
@@ -101,15 +104,39 @@ func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*stor
 	return job, rev, err
 }
 
+// ready makes what is stored of a submission, in the place of an older revision; nil: of a new job. One whose Dockerfile
+// is in a repository has none until that is fetched.
+func (s *Service) ready(ctx context.Context, owner int64, sub *Submission, old *store.Revision) (w *work, script []byte,
+	made store.Translation, err error) {
+	var before image.Lock
+	if old != nil {
+		if before, err = lockOf(old); err != nil {
+			return nil, nil, made, err
+		}
+	}
+	if sub.Git != nil {
+		sub.Dockerfile, sub.Context = []byte{}, nil
+		w, err = s.prepareGit(ctx, *sub)
+	} else {
+		w, err = s.prepare(ctx, owner, *sub, before)
+	}
+	if err != nil {
+		return nil, nil, made, err
+	}
+	if old != nil && w.root == (store.Root{}) {
+		w.root.Password = old.Root.Password
+	}
+	if sub.Git == nil {
+		script, made, err = s.translated(w)
+	}
+	return w, script, made, err
+}
+
 type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
 func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
 	ctx = reconcile.RequestContext(ctx)
-	w, err := s.prepare(ctx, owner.ID, sub, nil)
-	if err != nil {
-		return nil, err
-	}
-	script, made, err := s.translated(w)
+	w, script, made, err := s.ready(ctx, owner.ID, &sub, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +147,9 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
+		if rev.Origin, err = s.origin(sub, job.ID, nil); err != nil {
+			return nil, err
+		}
 		job.EngineName = EngineName(owner.Email, job.Target, timestamp(job.CreatedAt))
 		err := put(ctx, job, rev, s.jobs(owner))
 		if err == nil {
@@ -156,23 +186,21 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if sub.KeepContext && sub.Context == nil {
 		sub.Context = old.Context
 	}
-	before, err := lockOf(old)
+	known, _, err := s.Repository(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.prepare(ctx, owner, sub, before)
+	from, err := s.origin(sub, id, known)
 	if err != nil {
 		return nil, err
 	}
-	if w.root == (store.Root{}) {
-		w.root.Password = old.Root.Password
-	}
-	script, made, err := s.translated(w)
+	w, script, made, err := s.ready(ctx, owner, &sub, old)
 	if err != nil {
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
-		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, CreatedAt: s.Now()}
+		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, Origin: from,
+		CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

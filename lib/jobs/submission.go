@@ -30,6 +30,9 @@ type Submission struct {
 	Environment string // K=V a line: for the application, when the image runs
 	BaseForm    string // one of dockerfile.BaseForms: what becomes of the base image
 
+	Git      *Repository // where Dockerfile and context are fetched from; nil: they are sent
+	Schedule string      // how often it is built by itself: day, week, month; empty: it isn't
+
 	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
 	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
 }
@@ -107,7 +110,11 @@ func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) 
 		sub.Target = s.Suggest(sub.Dockerfile)
 		c.Target = sub.Target
 	}
-	w, wrong, err := s.examine(ctx, sub, false)
+	examine := func() (*work, []*apperr.Error, error) { return s.examine(ctx, sub, false) }
+	if sub.Git != nil {
+		examine = func() (*work, []*apperr.Error, error) { return s.examineGit(ctx, sub) }
+	}
+	w, wrong, err := examine()
 	if err != nil {
 		return nil, err
 	}

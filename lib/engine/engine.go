@@ -44,6 +44,8 @@ type Source struct {
 	RootKeys    string // lines of authorized_keys
 	RootHash    string // of root's password, crypt(5)
 	Lock        []byte // the images of registries, as package image encodes them; nil: it names none
+	Repository  string // where Dockerfile and context were fetched from; empty: nowhere
+	Ref, Commit string // what of it
 }
 
 // Job is what an engine needs to know to build: a script, what that is made from, and where it may run.

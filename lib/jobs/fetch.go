@@ -209,7 +209,7 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, archive []byte
 		if err != nil {
 			return err
 		}
-		w.root = rev.Root
+		w.root, w.from = rev.Root, from
 		script, made, err := s.translated(w)
 		if err != nil {
 			return err

@@ -72,7 +72,7 @@ func (h *handover) take(job string, revision int) (script []byte) {
 
 // translated makes the script of a submission, and what is stored of its translation.
 func (s *Service) translated(w *work) (script []byte, made store.Translation, err error) {
-	if script, err = Script(w.target, w.blend, accessOf(w.root), s.Version); err != nil {
+	if script, err = scriptOf(w.target, w.blend, accessOf(w.root), s.Version, w.from); err != nil {
 		return nil, made, err
 	}
 	made = s.summary(w.target, w.findings)
@@ -175,7 +175,7 @@ func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.
 	if src.Lock, err = lockOf(rev); err != nil {
 		return store.Translation{}, err
 	}
-	w := &work{target: t, root: rev.Root}
+	w := &work{target: t, root: rev.Root, from: rev.Source}
 	if err := inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) }); err != nil {
 		return store.Translation{}, err
 	}

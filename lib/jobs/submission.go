@@ -72,6 +72,7 @@ type work struct {
 	baseForm        string
 	target          target.Target
 	root            store.Root
+	from            store.Source // what it was fetched from
 	src             dockerfile.Source
 	named           []dockerfile.Named // images of registries
 	lock            store.ImageLock

@@ -126,6 +126,7 @@ func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
 		RootHash: rev.Root.Password, Lock: rev.Lock.Images,
+		Repository: rev.Source.Repository, Ref: rev.Source.Ref, Commit: rev.Source.Commit,
 	}
 }
 
@@ -136,7 +137,8 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 		return nil, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
-		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash}}
+		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash},
+		Source: store.Source{Repository: src.Repository, Ref: src.Ref, Commit: src.Commit}}
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
@@ -148,16 +150,26 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 	if err != nil {
 		return nil, err
 	}
-	return Script(t, blend, accessOf(rev.Root), s.Version)
+	return scriptOf(t, blend, accessOf(rev.Root), s.Version, rev.Source)
 }
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
+	return scriptOf(t, blend, access, version, store.Source{})
+}
+
+// scriptOf is Script for what was fetched from a repository.
+func scriptOf(t target.Target, blend *dockerfile.Blend, access target.Access, version string,
+	from store.Source) ([]byte, error) {
 	var secrets []target.Secret
 	for _, one := range blend.Secrets {
 		secrets = append(secrets, target.Secret(one))
 	}
-	return target.Script(target.Recipe{
+	var source *target.Source
+	if from.Commit != "" {
+		source = &target.Source{Repository: from.Repository, Ref: from.Ref, Commit: from.Commit}
+	}
+	return target.Script(target.Recipe{Source: source,
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form),
 		Images: blend.Images, Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,

@@ -85,6 +85,10 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 		}))
 	}
 	errs = append(errs,
+		timed(all, engineTime, "Not all scheduled builds were started", s.StartDue),
+		timed(all, mailTime, "Repositories were not fetched", func(ctx context.Context) error {
+			return startFetching(ctx, cfg, s)
+		}),
 		timed(all, mailTime, "Emails about builds were not written", accounts.NotifyEnds),
 		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),

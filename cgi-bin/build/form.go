@@ -26,7 +26,7 @@ import (
 func fields(cfg *config.Config) web.Fields {
 	text := int64(cfg.Limits.Dockerfile)
 	small, hidden := web.Limit{Most: 1 << 10}, web.Limit{Most: 1 << 10, Hidden: true}
-	return web.Fields{
+	return addRepositoryFields(web.Fields{
 		"name": small, "target": small, "start": small, "upsert": small, "drop_context": small, "new_password": small,
 		"base_form":       small,
 		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "kept": hidden,
@@ -38,7 +38,7 @@ func fields(cfg *config.Config) web.Fields {
 		"context":     {Most: int64(cfg.Limits.Context), File: true},
 
 		jobs.SecretField + "*": secretFields,
-	}
+	})
 }
 
 // form is a job's form as it is shown.
@@ -53,6 +53,7 @@ type form struct {
 	BaseForm                      string
 	noBaseForm                    bool   // likewise
 	Path                          string // the Dockerfile in the archive of a whole project
+	Git                           repository
 	RootKeys                      string
 	Start, DropContext            bool
 	NewPassword                   bool   // root's shall be another one
@@ -99,7 +100,9 @@ func (f *form) Fault(field string) *apperr.Error {
 		case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "base_form",
 			"root_keys":
 		default:
-			at = ""
+			if !slices.Contains(repositoryFields, at) {
+				at = ""
+			}
 		}
 		if at == field {
 			return f
@@ -151,7 +154,7 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 // find fills in the Dockerfile where the archive has it.
 func (j *handlers) find(r *web.Request, f *form) error {
 	s, err := j.open(r)
-	if err != nil {
+	if err != nil || f.Git.URL != "" {
 		return err
 	}
 	sub := f.submission()
@@ -175,6 +178,7 @@ func formOf(in *web.Form) *form {
 	f.Environment, f.noEnvironment = v["environment"], !known
 	_, known = v["base_form"]
 	f.BaseForm, f.noBaseForm = v["base_form"], !known
+	f.Git = repositoryOf(v)
 	f.Revision, _ = strconv.Atoi(v["revision"])
 	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
 		f.Text = string(file.Content)
@@ -194,7 +198,7 @@ func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
 		Name: f.Name, Origin: f.KeptName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context,
 		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm,
-		KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		KeepContext: !f.DropContext, RootKeys: f.RootKeys, Git: f.repository(), Schedule: f.Git.Schedule,
 	}
 }
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -28,8 +29,13 @@ type Repository struct {
 	URL, Ref, Folder string
 	Dockerfile       string // its path in the folder; empty: where it is usually
 	Submodules       bool
-	Secret           string // a deploy key or token; empty: none, or with KeepSecret the one that was before
+	Key              string // a deploy key, for ssh; empty: none, or with KeepSecret the one that was before
+	Token            string // likewise, for https: a token, or USER:PASSWORD
 	KeepSecret       bool
+}
+
+func (g *Repository) secret() string {
+	return cmp.Or(strings.TrimSpace(g.Key), strings.TrimSpace(g.Token))
 }
 
 // gitStore is what repositories and schedules need of the database.
@@ -78,8 +84,9 @@ func (s *Service) checkRepository(g *Repository) error {
 	bad(gitsource.CheckRef(g.Ref))
 	bad(gitsource.CheckPath("git_folder", g.Folder))
 	bad(gitsource.CheckPath("dockerfile_path", g.Dockerfile))
-	if g.Secret != "" {
-		bad(checkGitSecret(a, g.Secret))
+	if err == nil {
+		bad(g.checkKey(a))
+		bad(g.checkToken(a))
 	}
 	if len(wrong) == 0 {
 		return nil
@@ -87,26 +94,35 @@ func (s *Service) checkRepository(g *Repository) error {
 	return &Rejected{Faults: wrong}
 }
 
-func checkGitSecret(a gitsource.Address, secret string) error {
-	key := strings.Contains(secret, "PRIVATE KEY")
+func (g *Repository) checkKey(a gitsource.Address) error {
+	key := strings.TrimSpace(g.Key)
+	if key == "" {
+		return nil
+	}
+	if a.Scheme != "ssh" {
+		return apperr.New(apperr.InvalidArgument, "Deploy keys are for ssh addresses.",
+			"Enter a token instead, or the ssh address of the repository.").At("git_key")
+	}
+	if why := badKey([]byte(key)); why != "" {
+		return apperr.New(apperr.InvalidArgument, "%s", "%s", i18n.T(why),
+			i18n.T("Give a private key in OpenSSH's format, without a passphrase, as ssh-keygen makes it with -N ''.")).
+			At("git_key")
+	}
+	return nil
+}
+
+func (g *Repository) checkToken(a gitsource.Address) error {
+	token := strings.TrimSpace(g.Token)
 	switch {
-	case a.Scheme == "ssh" && !key:
-		return apperr.New(apperr.InvalidArgument, "An ssh address needs a private key.",
-			"Paste the private key of a deploy key, in OpenSSH's format and without a passphrase.").At("git_secret")
+	case token == "":
 	case a.Scheme == "ssh":
-		if why := badKey([]byte(strings.TrimSpace(secret))); why != "" {
-			return apperr.New(apperr.InvalidArgument, "%s", "%s", i18n.T(why),
-				i18n.T("Give a private key in OpenSSH's format, without a passphrase, as ssh-keygen makes it with -N ''.")).
-				At("git_secret")
-		}
-	case a.Scheme == "git" || a.Scheme == "http":
-		return apperr.New(apperr.InvalidArgument, "A key or token would travel without encryption to this address.",
-			"Use an https or ssh address.").At("git_secret")
-	case key:
-		return apperr.New(apperr.InvalidArgument, "An https address needs a token, not a private key.",
-			"Paste a token, or USER:PASSWORD. Or use the ssh address of the repository.").At("git_secret")
-	case strings.ContainsAny(secret, "\r\n\x00") || len(secret) > 4<<10:
-		return apperr.New(apperr.InvalidArgument, "This is no token.", "Paste a token, or USER:PASSWORD.").At("git_secret")
+		return apperr.New(apperr.InvalidArgument, "Tokens are for https addresses.",
+			"Enter a deploy key instead, or the https address of the repository.").At("git_token")
+	case a.Scheme == "git":
+		return apperr.New(apperr.InvalidArgument, "The git protocol has no log-in.", "Use an https or ssh address.").
+			At("git_token")
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r == 0x7f }) || len(token) > 4<<10:
+		return apperr.New(apperr.InvalidArgument, "This is not a token.", "Enter a token, or USER:PASSWORD.").At("git_token")
 	}
 	return nil
 }
@@ -138,12 +154,12 @@ func (s *Service) origin(sub Submission, job string, old *store.GitSource) (*sto
 	o.Git = &store.GitSource{JobID: job, URL: g.URL, Ref: g.Ref, Folder: strings.Trim(g.Folder, "/"),
 		Dockerfile: g.Dockerfile, Submodules: g.Submodules}
 	switch {
-	case g.Secret != "":
+	case g.secret() != "":
 		seals, err := s.Git.Seals()
 		if err != nil {
 			return nil, err
 		}
-		o.Git.Secret = seals.Seal([]byte(g.Secret), []byte(job))
+		o.Git.Secret = seals.Seal([]byte(g.secret()), []byte(job))
 	case g.KeepSecret && old != nil && sameServer(old.URL, g.URL):
 		o.Git.Secret = old.Secret
 	}

@@ -20,11 +20,12 @@ type reason struct {
 
 // reasons are looked at in this order. git's messages are the same in all its versions that Debian and Devuan have.
 var reasons = []reason{
+	{[]string{"access denied or repository not exported"}, apperr.NotFound, noRepository, noRepositoryAdvice},
 	{[]string{"host key verification failed", "remote host identification has changed"}, apperr.PermissionDenied,
 		"The host key of the repository's server is another one than before.",
 		"If the server has a new key, forget the old one on the job's page, by saving its address again."},
 	{[]string{"permission denied (", "authentication failed", "could not read username", "could not read password",
-		"invalid username or", "error: 401", "error: 403", "access denied", "no such identity", "error in libcrypto",
+		"invalid username or", "error: 401", "error: 403", "no such identity", "error in libcrypto",
 		"terminal prompts disabled"}, apperr.PermissionDenied,
 		"The server denied access to the repository.",
 		"Check the deploy key or token, and that it may read this repository. A private repository needs one."},
@@ -44,7 +45,7 @@ var reasons = []reason{
 	{[]string{"error: 30", "unable to update url base from redirection"}, apperr.InvalidArgument,
 		"The repository's server redirects to another address, where the token is not sent.",
 		"Enter the address that it redirects to."},
-	{[]string{"file too large", "file size limit exceeded", "sigxfsz"}, apperr.TooLarge,
+	{[]string{"file too large", "file size limit exceeded", "died of signal 25"}, apperr.TooLarge,
 		"The repository is too large for this site.", "Use a smaller one, or ask the administrator for a higher limit."},
 	{[]string{"no space left"}, apperr.StorageFull, "The disk of this site is full.", "Try again later."},
 	{[]string{"out of memory", "malloc failed", "mmap failed"}, apperr.TooLarge,
@@ -54,10 +55,14 @@ var reasons = []reason{
 	{[]string{": it is empty"}, apperr.NotFound, "The repository is empty.", "Push a commit first."},
 	{[]string{"has changed meanwhile"}, apperr.Unavailable,
 		"The branch changed while it was fetched.", "Build again."},
-	{[]string{"not found", "does not exist", "does not appear to be a git repository", "access denied or repository not exported",
-		"no such file"}, apperr.NotFound,
-		"There is no repository at this address.", "Check the address. A private repository needs a deploy key or token."},
+	{[]string{"not found", "does not exist", "does not appear to be a git repository", "no such file"}, apperr.NotFound,
+		noRepository, noRepositoryAdvice},
 }
+
+const (
+	noRepository       i18n.Key = "There is no repository at this address."
+	noRepositoryAdvice i18n.Key = "Check the address. A private repository needs a deploy key or token."
+)
 
 // explain says for people why a fetch failed.
 func explain(err, cause error, said string, o Options, a Address) error {

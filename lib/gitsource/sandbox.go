@@ -103,7 +103,7 @@ func (p place) bundle(o Options, a Address) *specs.Spec {
 	}
 	mounts := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "nodev", "noexec"}},
-		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "size=64k"}},
+		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "mode=755", "size=64k"}},
 		mount("/run", "tmpfs", "tmpfs", "mode=700", "size=1m", "noexec"),
 		mount("/tmp", "tmpfs", "tmpfs", "mode=700", "size=16m", "noexec"),
 		mount("/git", "none", filepath.Join(p.dir, "git"), "rbind", "rw"),

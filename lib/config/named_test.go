@@ -54,7 +54,7 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 		"\"d\"\n[local]\nwork_dir = \"e\"\n"+
 		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = "+
 		"\"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
-		"[registry]\nauth_file = \"j\"\n")
+		"[registry]\nauth_file = \"j\"\n[git]\nknown_hosts = \"k\"\n")
 	c, err := Load(path)
 	if err != nil {
 		t.Fatal(err)

@@ -236,6 +236,7 @@ func (c *Comparison) Why() []i18n.Text {
 		}
 	}
 	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
+	say(len(c.Source) > 0, "The commit of the repository has changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
 	say(len(c.Environment) > 0, "The runtime environment has changed.")
 	say(c.BaseForm, "The setting “Base image” has changed.")

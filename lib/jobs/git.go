@@ -200,6 +200,9 @@ func (s *Service) Repository(ctx context.Context, owner int64, id string) (g *st
 
 // LookAtRepository has the repository of a job fetched, though nothing is built.
 func (s *Service) LookAtRepository(ctx context.Context, owner int64, id string) error {
+	if _, err := s.Store.Job(ctx, owner, id); err != nil {
+		return err
+	}
 	g, err := s.Store.GitSource(ctx, owner, id)
 	if err != nil {
 		return err

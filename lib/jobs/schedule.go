@@ -74,3 +74,35 @@ func (s *Service) startDue(ctx context.Context, d store.Due) error {
 	}
 	return s.Store.SetScheduled(ctx, b)
 }
+
+// PackageChanges returns the packages of a build that differ from those of the last build before it that succeeded, and
+// the number of that one; 0: there is none, or the files of one of the two can't be read.
+func (s *Service) PackageChanges(ctx context.Context, owner int64, id string, number int) (list []Change, since int,
+	err error) {
+	job, err := s.Store.Job(ctx, owner, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	builds, err := s.Builds(ctx, owner, id)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, b := range builds {
+		if b.Number < number && b.State == store.Succeeded {
+			since = b.Number
+			break
+		}
+	}
+	if since == 0 {
+		return nil, 0, nil
+	}
+	before, err := s.side(ctx, job, since)
+	if err != nil {
+		return nil, 0, err
+	}
+	now, err := s.side(ctx, job, number)
+	if err != nil || !before.Missing.IsZero() || !now.Missing.IsZero() {
+		return nil, 0, err
+	}
+	return changes(before.Packages, now.Packages), since, nil
+}

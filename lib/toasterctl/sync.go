@@ -14,6 +14,7 @@ import (
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/mail"
+	"toaster.do/lib/store"
 )
 
 // How long sync and its steps may take: cron begins the next one after a minute.
@@ -71,6 +72,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	all, cancel := context.WithTimeout(ctx, syncTime)
 	defer cancel()
 	accounts := auth.New(cfg, s.DB)
+	accounts.Changes = s.packageChanges
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
 	errs := []error{
 		timed(all, mailTime, "Emails were not sent", send),
@@ -97,6 +99,16 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 		errs = append(errs, s.DB.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
 	}
 	return jobs, errors.Join(errs...)
+}
+
+// packageChanges is PackageChanges for emails.
+func (s *site) packageChanges(ctx context.Context, j *store.Job, number int) (list []auth.PackageChange, since int,
+	err error) {
+	changes, since, err := s.PackageChanges(ctx, j.UserID, j.ID, number)
+	for _, c := range changes {
+		list = append(list, auth.PackageChange(c))
+	}
+	return list, since, err
 }
 
 // timed takes a step, which has so long for it.

@@ -86,7 +86,8 @@ func TestSchedule(t *testing.T) {
 
 // TestEmailsAboutScheduledBuilds tell the packages that changed, and nothing where none has.
 func TestEmailsAboutScheduledBuilds(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, "[site]", `url = "https://www.example.org"`, "[mail]", `from = "toaster@example.org"`,
+		`sendmail = "/usr/sbin/sendmail"`)
 	s.sql("UPDATE user SET notify = 'always'")
 	program := s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1", "schedule", "day")

@@ -22,8 +22,8 @@ type reason struct {
 var reasons = []reason{
 	{[]string{"access denied or repository not exported"}, apperr.NotFound, noRepository, noRepositoryAdvice},
 	{[]string{"host key verification failed", "remote host identification has changed"}, apperr.PermissionDenied,
-		"The host key of the repository's server is another one than before.",
-		"If the server has a new key, forget the old one on the job's page, by saving its address again."},
+		"The host key of the repository's server has changed.",
+		"If this is expected, edit the job and save it: the new key is accepted then."},
 	{[]string{"permission denied (", "authentication failed", "could not read username", "could not read password",
 		"invalid username or", "error: 401", "error: 403", "no such identity", "error in libcrypto",
 		"terminal prompts disabled"}, apperr.PermissionDenied,

@@ -159,7 +159,7 @@ func (s *Service) fetchOptions(f *store.Fetch) (o gitsource.Options, err error) 
 	}
 	secret, _, err := seals.Open(f.Secret, []byte(f.JobID))
 	if err != nil {
-		return o, apperr.Wrap(apperr.FailedPrecondition, err, "The key or token of the repository can't be decrypted any more.",
+		return o, apperr.Wrap(apperr.FailedPrecondition, err, "The key or token of the repository can no longer be decrypted.",
 			"Edit the job, and enter it again.")
 	}
 	o.Secret = string(secret)

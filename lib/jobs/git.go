@@ -119,7 +119,7 @@ func (g *Repository) checkToken(a gitsource.Address) error {
 		return apperr.New(apperr.InvalidArgument, "Tokens are for https addresses.",
 			"Enter a deploy key instead, or the https address of the repository.").At("git_token")
 	case a.Scheme == "git":
-		return apperr.New(apperr.InvalidArgument, "The git protocol has no log-in.", "Use an https or ssh address.").
+		return apperr.New(apperr.InvalidArgument, "The git protocol has no authentication.", "Use an https or ssh address.").
 			At("git_token")
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r == 0x7f }) || len(token) > 4<<10:
 		return apperr.New(apperr.InvalidArgument, "This is not a token.", "Enter a token, or USER:PASSWORD.").At("git_token")

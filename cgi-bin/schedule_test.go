@@ -92,6 +92,7 @@ func TestEmailsAboutScheduledBuilds(t *testing.T) {
 	program := s.program(s.token(ada, "write"))
 	id := program.addJob("start", "1", "schedule", "day")
 	s.run(program, id, 1, image("one", `apt\t2.6.1\tamd64\ngone\t1\tall\n`, "1.0"))
+	s.sql("UPDATE build SET notified = 1")
 	service := s.scheduler(new(time.Time))
 	service.Now = time.Now
 	s.accounts.Changes = func(ctx context.Context, j *store.Job, number int) (list []auth.PackageChange, since int, err error) {

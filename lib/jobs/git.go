@@ -34,8 +34,9 @@ type Repository struct {
 	KeepSecret       bool
 }
 
+// secret is the key, with the line ends of a file, or the token.
 func (g *Repository) secret() string {
-	return cmp.Or(strings.TrimSpace(g.Key), strings.TrimSpace(g.Token))
+	return cmp.Or(strings.ReplaceAll(strings.TrimSpace(g.Key), "\r\n", "\n"), strings.TrimSpace(g.Token))
 }
 
 // gitStore is what repositories and schedules need of the database.

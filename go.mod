@@ -14,6 +14,7 @@ require (
 	github.com/moby/profiles/seccomp v0.3.0
 	github.com/opencontainers/runtime-spec v1.3.0
 	github.com/pelletier/go-toml/v2 v2.4.3
+	github.com/therootcompany/xz v1.0.1
 	github.com/yosssi/ace v0.0.5
 	golang.org/x/crypto v0.58.0
 )

@@ -22,7 +22,7 @@ func (s *site) run(c *client, id string, number int, script string) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
-		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Make: func(engine.Source) (engine.Made, error) { return engine.Made{Script: []byte(script)}, nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()

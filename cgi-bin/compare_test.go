@@ -134,14 +134,14 @@ func TestAJobIsCopiedToAnotherTarget(t *testing.T) {
 	id := s.program(s.token(ada, "write")).addJob("name", "mine", "build_args", "A=1")
 	b := s.browser(ada)
 	page := b.get("/jobs/" + id + "/copy?revision=1").body
-	_, kept, _ := strings.Cut(page, `name="kept"`)
+	_, kept, _ := strings.Cut(page, `name="context_digest"`)
 	_, kept, _ = strings.Cut(kept, `value="`)
 	kept, _, _ = strings.Cut(kept, `"`)
 	if !strings.Contains(page, "COPY hello.txt /srv/") || !strings.Contains(page, `value="mine"`) ||
 		!strings.Contains(page, "A=1") || kept == "" {
 		t.Fatal(page)
 	}
-	a := b.post("/jobs", "text", good, "target", "rootfs_amd64_daedalus", "name", "mine", "kept", kept)
+	a := b.post("/jobs", "text", good, "target", "rootfs_amd64_daedalus", "name", "mine", "context_digest", kept)
 	if a.status != http.StatusSeeOther {
 		t.Fatal(a.status, a.body)
 	}

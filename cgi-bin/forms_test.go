@@ -398,8 +398,8 @@ func TestWhatWasTypedSurvivesTheEndOfTheSession(t *testing.T) {
 			if s.stored() != "0 jobs, 0 revisions, 0 builds" {
 				t.Error("it was done by itself: ", s.stored())
 			}
-			kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(page.body)[1]
-			if a := c.post("/jobs", "text", good, "target", target, "kept", kept, "start",
+			kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(page.body)[1]
+			if a := c.post("/jobs", "text", good, "target", target, "context_digest", kept, "start",
 				"1"); a.status != http.StatusSeeOther || s.stored() != "1 jobs, 1 revisions, 1 builds" {
 				t.Errorf("%d %s", a.status, a.body)
 			}
@@ -456,7 +456,7 @@ func TestOtherFormsOutliveTheirSession(t *testing.T) {
 // A context that is too large, whatever its size: the form comes back with all else that was typed, also what stands
 // behind it.
 func TestATooLargeContextLeavesTheForm(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, smallContexts)
 	c := s.browser(ada)
 	for _, size := range []int{1<<20 + 1, 24 << 20} {
 		a := c.post("/jobs", "text", simple, "context:big.tgz", strings.Repeat("x", size), "name", "behind it", "target",
@@ -584,7 +584,7 @@ func TestBlankLinesAreNoItems(t *testing.T) {
 
 // The check says that it can be built exactly where the same form is taken.
 func TestTheCheckKeepsItsWord(t *testing.T) {
-	s := newSite(t, "[limits]\njobs = 2")
+	s := newSite(t, smallContexts+"\njobs = 2")
 	c := s.program(s.token(ada, "write"))
 	page := s.browser(ada)
 	check := func(name string, fields []string) {

@@ -52,8 +52,11 @@ func rejected(t *testing.T) map[string]struct {
 	}
 }
 
+// smallContexts is a configuration in which contexts are soon too large.
+const smallContexts = "[limits]\ncontext = \"1 MiB\"\ncontext_entries = 10000"
+
 func TestWhatIsNotTakenIsToldAtItsFieldAndNothingIsStored(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, smallContexts)
 	program, browser := s.program(s.token(ada, "write")), s.browser(ada)
 	for name, c := range rejected(t) {
 		a := program.post("/jobs", c.fields...)
@@ -92,11 +95,11 @@ func TestARejectedFormComesBackFilledIn(t *testing.T) {
 			t.Errorf("%q is not in the form: %s", want, a.body)
 		}
 	}
-	kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(a.body)
+	kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(a.body)
 	if kept == nil {
 		t.Fatal("the context was not kept")
 	}
-	fields := []string{"text", good, "context:", "", "target", target, "kept", kept[1], "start", "1"}
+	fields := []string{"text", good, "context:", "", "target", target, "context_digest", kept[1], "start", "1"}
 	if a := c.post("/jobs", fields...); a.status != http.StatusSeeOther {
 		t.Errorf("with the kept context: %d %s", a.status, a.body)
 	}
@@ -157,8 +160,8 @@ func TestAFormOutlivesItsSession(t *testing.T) {
 			t.Errorf("%q is not in the form: %s", want, page.body)
 		}
 	}
-	kept := regexp.MustCompile(`name="kept" value="([^"]+)"`).FindStringSubmatch(page.body)
-	if a := c.post("/jobs", "text", good, "target", target, "kept", kept[1], "context:",
+	kept := regexp.MustCompile(`name="context_digest" value="([^"]+)"`).FindStringSubmatch(page.body)
+	if a := c.post("/jobs", "text", good, "target", target, "context_digest", kept[1], "context:",
 		""); a.status != http.StatusSeeOther {
 		t.Errorf("%d %s", a.status, a.body)
 	}

@@ -83,7 +83,7 @@ func newSite(t *testing.T, settings ...string) *site {
 	targets, err := conf.Files.ReadFile("targets.toml")
 	s.must(err)
 	s.must(os.WriteFile(s.dir+"/targets.toml", targets, 0o600))
-	text := "[paths]\ndatabase = \"db/toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\n"
+	text := "[paths]\ndatabase = \"db/toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\ncontexts = \"contexts\"\n"
 	s.must(os.WriteFile(s.conf(), []byte(text+strings.Join(settings, "\n")+"\n"), 0o600))
 	s.cfg, err = config.Load(s.conf())
 	s.must(err)

@@ -226,8 +226,8 @@ func TestExport(t *testing.T) {
 	for name, want := range map[string]string{"account.json": ada, "jobs/" + id + "/job.json": `"name": "web"`,
 		"jobs/" + id + "/revision-1/Dockerfile": good,
 		"jobs/" + id + "/revision-1/build-args": "A=b", "jobs/" + id + "/revision-1/root-keys": sshKey,
-		"jobs/" + id + "/revision-1/base-form":      "appliance",
-		"jobs/" + id + "/revision-1/context.tar.gz": "\x1f\x8b"} {
+		"jobs/" + id + "/revision-1/base-form":   "appliance",
+		"jobs/" + id + "/revision-1/context.tar": "hello.txt"} {
 		if !strings.Contains(files[name], want) {
 			t.Errorf("%s: %q", name, files[name])
 		}

@@ -17,7 +17,7 @@ func (s *site) runner(script string) (shutDown func()) {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	ended := make(chan error, 1)
 	r := local.Runner{DB: s.db, Executor: local.Executor{
-		Make: func(engine.Source) ([]byte, error) { return []byte(script), nil },
+		Make: func(engine.Source) (engine.Made, error) { return engine.Made{Script: []byte(script)}, nil },
 		Dir:  s.cfg.Paths.Builds, WorkDir: s.dir + "/work", Concurrency: 1, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()

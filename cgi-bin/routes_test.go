@@ -95,6 +95,10 @@ GET  /jobs                                                 303   200   200   200
 POST /jobs                                                 303   422   422   422   403   422     403
 GET  /jobs/new                                             303   200   200   200   200   200     403
 POST /jobs/check                                           303   422   422   422   422   422     403
+GET  /jobs/contexts                                        303   200   200   200   200   200     403
+POST /jobs/contexts                                        303   422   422   422   403   422     403
+POST /jobs/blobs                                           303   201   201   201   403   201     403
+PUT  /jobs/blobs/{sha256}                                  303   409   409   409   403   409     403
 GET  /jobs/feed                                            303   200   200   200   403   200     403
 POST /jobs/feed                                            303   303   303   303   403   303     403
 GET  /jobs/feed/{name}                                     404   404   404   404   404   404     404
@@ -205,7 +209,7 @@ func methodAndPath(t *testing.T, row ast.Expr) (method, path string) {
 			}
 		}
 	}
-	if method != "GET" && method != "POST" {
+	if method != "GET" && method != "POST" && method != "PUT" {
 		t.Fatalf("the route of %q has no method", path)
 	}
 	return method, path
@@ -316,7 +320,7 @@ func (w *town) path(route string) string {
 		id = strconv.FormatInt(s.ID, 10)
 	}
 	return strings.NewReplacer("{id}", id, "{number}", "1", "{path...}", "image.bin", "{name}",
-		"1-wrong.atom").Replace(path)
+		"1-wrong.atom", "{sha256}", strings.Repeat("0", 64)).Replace(path)
 }
 
 // ask sends what a route wants, without a form, as one of the town.
@@ -327,8 +331,11 @@ func (w *town) ask(who, route string) *answer {
 	w.sql("UPDATE session SET ended_at = NULL WHERE agent = '' AND user_id IN (SELECT id FROM user WHERE state = 'active')")
 	path := w.path(route)
 	c := *w.clients[who]
-	if strings.HasPrefix(route, "POST ") {
+	switch method, _, _ := strings.Cut(route, " "); method {
+	case "POST":
 		return c.post(path)
+	case "PUT":
+		return c.put(path, "")
 	}
 	if strings.HasSuffix(path, "/compare") {
 		path += "?from=1&to=1"

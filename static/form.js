@@ -129,7 +129,7 @@
     asking = new AbortController();
     const data = new FormData();
     data.set("text", text.value);
-    for (const name of ["build_args", "environment", "target", "revision"]) if (form.elements[name]) data.set(name, form.elements[name].value);
+    for (const name of ["build_args", "environment", "target", "revision", "context_digest"]) if (form.elements[name]) data.set(name, form.elements[name].value);
     if (form.dataset.target) data.set("target", form.dataset.target);
     if (follows) data.set("target", "");
     const context = form.elements.context.files[0];
@@ -149,7 +149,7 @@
         return;
       }
       let findings = got.findings;
-      const unread = !sent && (context || form.dataset.stored || form.elements.kept);
+      const unread = !sent && (context || (form.dataset.stored && !form.elements.context_digest));
       if (unread) findings = findings.filter((f) => f.rule !== "MissingSource"); // that is known when the form is sent
       says.textContent = sum(findings, (got.ok && got.steps) || (unread && !findings.some((f) => f.level === "error")));
       if (large) says.textContent = say("%s is too large for a build context.", context.name);

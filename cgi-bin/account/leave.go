@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/view"
 	"toaster.do/lib/web"
 )
@@ -27,7 +28,9 @@ func export(w http.ResponseWriter, r *web.Request) error {
 	h.Set("Content-Type", "application/zip")
 	h.Set("Content-Disposition", web.Disposition("attachment", "toaster.zip"))
 	h.Set("Content-Security-Policy", "sandbox")
-	err := accounts(r).Export(r.Context(), r.Identity.User, w)
+	a := accounts(r)
+	a.Contexts = (&contexts.Store{Dir: r.Site.Config.Paths.Contexts}).WriteTree
+	err := a.Export(r.Context(), r.Identity.User, w)
 	if err != nil {
 		h.Del("Content-Disposition") // where nothing was sent yet; else the archive ends early, and is seen to be broken
 	}

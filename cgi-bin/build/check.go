@@ -28,11 +28,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
-	owner := r.Identity.User
-	if f.Revision > 0 { // a job that is there
-		owner = nil
-	}
-	checked, err := s.Check(r.Context(), owner, f.submission())
+	checked, err := s.Check(r.Context(), r.Identity.User, f.Revision == 0, f.submission())
 	if err != nil {
 		return j.reject(w, r, f, err)
 	}
@@ -40,7 +36,7 @@ func (j *handlers) check(w http.ResponseWriter, r *web.Request) error {
 		chosen, _ := s.Target(checked.Target)
 		checked.Findings = say(r, checked.Findings)
 		return r.Answer(w, http.StatusOK, checkJSON(r, checked, jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
-			f.context != nil || dockerfile.NeedsContext([]byte(f.Text)), checked.Secrets)))
+			f.Context != "" || dockerfile.NeedsContext([]byte(f.Text)), checked.Secrets)))
 	}
 	f.Checked, f.Source = checked, newSource(r, []byte(f.Text), checked.Findings)
 	return j.show(w, r, http.StatusOK, f)

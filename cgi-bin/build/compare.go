@@ -111,10 +111,10 @@ func facts(c *jobs.Comparison, lang string) []fact {
 	add("Branch, tag or commit", func(s *jobs.Side) string { return s.Revision.Source.Ref })
 	add("Commit", func(s *jobs.Side) string { return s.Revision.Source.Commit })
 	add("Build context", func(s *jobs.Side) string {
-		if s.Revision.Context == nil {
+		if s.Revision.Context == "" {
 			return ""
 		}
-		return view.Bytes(lang, int64(len(s.Revision.Context)))
+		return view.Bytes(lang, s.Revision.ContextSize)
 	})
 	return list
 }

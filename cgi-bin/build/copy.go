@@ -31,10 +31,10 @@ func (j *handlers) copyForm(w http.ResponseWriter, r *web.Request) error {
 	f := &form{
 		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
-		context: rev.Context, KeptName: job.Name,
+		Context: rev.Context, ContextName: job.Name,
 	}
 	if f.storedRepository(git, schedule); git != nil { // a key or token is entered again
-		f.context, f.Git.HasSecret = nil, false
+		f.Context, f.Git.HasSecret = "", false
 	}
 	return j.show(w, r, http.StatusOK, f)
 }

@@ -2,14 +2,15 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
 	"toaster.do/cgi-bin/jobs/look"
+	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
 	"toaster.do/lib/dockerfile"
@@ -29,13 +30,13 @@ func fields(cfg *config.Config) web.Fields {
 	return addRepositoryFields(web.Fields{
 		"name": small, "target": small, "start": small, "upsert": small, "drop_context": small, "new_password": small,
 		"base_form":       small,
-		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "kept": hidden,
+		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "context_digest": hidden, "context_name": hidden,
 		"text":        {Most: text, Keep: 4 * text},
 		"build_args":  {Most: 16 << 10, Keep: 64 << 10},
 		"environment": {Most: 16 << 10, Keep: 64 << 10},
 		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
 		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true, Mistaken: dockerfile.Mistaken},
-		"context":     {Most: int64(cfg.Limits.Context), File: true},
+		"context":     {Most: int64(cfg.Limits.Context), File: true, Spool: filepath.Join(cfg.Paths.Contexts, "tmp")},
 
 		jobs.SecretField + "*": secretFields,
 	})
@@ -58,10 +59,9 @@ type form struct {
 	Start, DropContext            bool
 	NewPassword                   bool   // root's shall be another one
 	noKeys                        bool   // nothing was said of RootKeys
-	Kept                          string // the draft that holds a context that was sent already
-	KeptName                      string
-	HasContext                    bool // the revision has one
-	HasPassword                   bool // likewise
+	Context, ContextName          string // the digest of a build context that was sent already, and its file's name
+	HasContext                    bool   // the revision has one
+	HasPassword                   bool   // likewise
 
 	Groups  []group
 	Limits  jobs.Limits
@@ -73,8 +73,7 @@ type form struct {
 	faults  []*apperr.Error
 
 	secrets engine.Secrets // for the build that starts
-	context []byte
-	kept    string // the draft that context came from
+	archive *web.File      // the build context that was sent now
 }
 
 var formTemplate = view.Template[*form]{Name: "form"}
@@ -134,21 +133,25 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 	if err != nil {
 		return f, err
 	}
-	if f.context == nil && f.Kept != "" && !f.DropContext && r.Identity.Token == nil {
-		draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, f.Kept)
-		if apperr.KindOf(err) == apperr.Unavailable {
-			return f, err
-		}
-		f.kept, f.Kept = f.Kept, ""
-		if err != nil {
-			f.kept = ""
-			return f, apperr.Wrap(apperr.InvalidArgument, err,
-				"The build context that you uploaded before is no longer available.", "Choose the file again.").At("context")
-		}
-		file := web.FromDraft(draft).Files["context"]
-		f.context, f.KeptName = file.Content, file.Name
+	if f.archive != nil {
+		err = j.unpack(r, f)
+	} else if f.DropContext {
+		f.Context = ""
+	}
+	if err != nil {
+		return f, err
 	}
 	return f, j.find(r, f)
+}
+
+// unpack stores the build context that was sent.
+func (j *handlers) unpack(r *web.Request, f *form) (err error) {
+	f.Context, f.ContextName = "", f.archive.Name
+	f.Context, err = app.Contexts(r.Site.Config).AddArchive(r.Identity.User.ID, f.archive.Reader(), f.archive.Size())
+	if err != nil && apperr.KindOf(err) != apperr.Internal {
+		err = apperr.Of(err).At("context")
+	}
+	return err
 }
 
 // find fills in the Dockerfile where the archive has it.
@@ -158,7 +161,7 @@ func (j *handlers) find(r *web.Request, f *form) error {
 		return err
 	}
 	sub := f.submission()
-	name, err := s.FindDockerfile(&sub, f.Path)
+	name, err := s.FindDockerfile(r.Identity.User.ID, &sub, f.Path)
 	if name != "" {
 		f.Path, f.Text = name, string(sub.Dockerfile)
 	}
@@ -169,7 +172,8 @@ func formOf(in *web.Form) *form {
 	v := in.Values
 	f := &form{
 		Name: v["name"], Target: v["target"], Path: v["dockerfile_path"], Text: v["text"], BuildArgs: v["build_args"],
-		Start: on(v["start"]), Upsert: on(v["upsert"]), DropContext: on(v["drop_context"]), Kept: v["kept"],
+		Start: on(v["start"]), Upsert: on(v["upsert"]), DropContext: on(v["drop_context"]),
+		Context: strings.TrimPrefix(v["context_digest"], "sha256:"), ContextName: v["context_name"],
 		Lost: in.Lost["context"], secrets: secretsOf(in),
 	}
 	_, known := v["root_keys"]
@@ -184,7 +188,7 @@ func formOf(in *web.Form) *form {
 		f.Text = string(file.Content)
 	}
 	if file, ok := in.Files["context"]; ok {
-		f.context, f.KeptName = file.Content, file.Name
+		f.archive = &file
 	}
 	return f
 }
@@ -196,13 +200,13 @@ func on(value string) bool {
 
 func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
-		Name: f.Name, Origin: f.KeptName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.context,
+		Name: f.Name, Origin: f.ContextName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.Context,
 		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm,
 		KeepContext: !f.DropContext, RootKeys: f.RootKeys, Git: f.repository(), Schedule: f.Git.Schedule,
 	}
 }
 
-// show answers with the form. A context that was sent is kept on the server, for a browser can't fill it in again.
+// show answers with the form. A context that was sent is named by its digest, for a browser can't fill it in again.
 func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *form) error {
 	s, err := j.open(r)
 	if err != nil {
@@ -221,14 +225,9 @@ func (j *handlers) show(w http.ResponseWriter, r *web.Request, status int, f *fo
 		secrets = f.Checked.Secrets
 	}
 	f.Docker = jobs.DockerBuild(chosen, f.BuildArgs, f.Path,
-		f.context != nil || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)), secrets)
-	f.Kept = f.kept
-	if f.context != nil && f.kept == "" && f.Fault("context") == nil {
-		kept := &web.Form{Files: map[string]web.File{"context": {Name: f.KeptName, Content: f.context}}}
-		if f.Kept, err = r.Site.Sessions.SaveDraft(r.Context(), r.Identity.User.ID, kept.Draft()); err != nil {
-			r.Note(err)
-			f.Lost = fmt.Sprintf("%s (%s)", f.KeptName, view.Bytes(r.Lang(), int64(len(f.context))))
-		}
+		f.Context != "" || f.HasContext || dockerfile.NeedsContext([]byte(f.Text)), secrets)
+	if wrong := f.Fault("context"); wrong != nil && wrong.Code == "context_not_found" {
+		f.Context = ""
 	}
 	// A browser that goes back shows the page as it was left, with all that was typed.
 	w.Header().Set("Cache-Control", "private, no-cache")
@@ -291,14 +290,10 @@ func (j *handlers) fromDraft(r *web.Request) (*form, error) {
 		return nil, err
 	}
 	f := formOf(in)
-	if f.context != nil {
-		f.kept = r.URL.Query().Get("draft")
-	}
-	if f.context == nil && f.Kept != "" {
-		draft, err := r.Site.Sessions.Draft(r.Request, r.Identity.User.ID, f.Kept)
-		if err == nil {
-			file := web.FromDraft(draft).Files["context"]
-			f.context, f.KeptName, f.kept = file.Content, file.Name, f.Kept
+	if f.archive != nil {
+		if err := j.unpack(r, f); err != nil {
+			r.Note(err)
+			f.faults = append(f.faults, apperr.Of(err).At("context"))
 		}
 	}
 	return f, nil

@@ -10,6 +10,7 @@ import (
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/config"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -53,15 +54,15 @@ func FuzzNewJob(f *testing.F) {
 		r.Header.Set("Content-Type", kind)
 		in, err := web.ReadForm(r, fields(cfg))
 		job := formOf(in)
-		if len(job.Text) > 4*int(cfg.Limits.Dockerfile) || len(job.context) > int(cfg.Limits.Context) ||
-			len(job.Name) > 1<<10 {
-			t.Fatalf("%d, %d and %d bytes were read", len(job.Text), len(job.context), len(job.Name))
+		if len(job.Text) > 4*int(cfg.Limits.Dockerfile) || len(job.Name) > 1<<10 ||
+			job.archive != nil && job.archive.Size() > int64(cfg.Limits.Context) {
+			t.Fatalf("%d and %d bytes were read", len(job.Text), len(job.Name))
 		}
 		if err == nil {
-			if sub := job.submission(); string(sub.Dockerfile) != job.Text || string(sub.Context) != string(job.context) {
+			if sub := job.submission(); string(sub.Dockerfile) != job.Text {
 				t.Error("something else is built")
 			}
-			checked, refused := s.Check(t.Context(), nil, job.submission())
+			checked, refused := s.Check(t.Context(), &store.User{}, false, job.submission())
 			if err = refused; err == nil {
 				lines := strings.Count(job.Text, "\n") + 1
 				for _, f := range checked.Findings {

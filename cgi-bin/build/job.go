@@ -75,10 +75,10 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != nil || dockerfile.NeedsContext(rev.Dockerfile),
+	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != "" || dockerfile.NeedsContext(rev.Dockerfile),
 		secrets)
 	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(unbuildable), said.Fault(),
-		newSource(r, rev.Dockerfile, findings), past, int64(len(rev.Context)), locked, secrets, docker, r.Address(), git}
+		newSource(r, rev.Dockerfile, findings), past, rev.ContextSize, locked, secrets, docker, r.Address(), git}
 	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 

@@ -23,11 +23,15 @@ func main() { os.Exit(web.Main("jobs", routes())) }
 
 func routes() []web.Route {
 	j := &handlers{}
-	const get, post = http.MethodGet, http.MethodPost
+	const get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
 	return append(look.Routes(j.reconciler), []web.Route{
 		{Method: post, Path: "", Access: web.Writer, Do: j.add, Fields: fields, Again: "/new", Query: []string{"upsert"}},
 		{Method: get, Path: "/new", Access: web.User, Do: j.newForm},
 		{Method: post, Path: "/check", Access: web.User, Do: j.check, Fields: fields, Again: "/new", Repeat: true},
+		{Method: get, Path: "/contexts", Access: web.User, Do: j.contextLimits},
+		{Method: post, Path: "/contexts", Access: web.Writer, Do: j.declare, Raw: true, Again: "/new"},
+		{Method: post, Path: "/blobs", Access: web.Writer, Do: j.putBlobs, Raw: true, Again: "/new"},
+		{Method: put, Path: "/blobs/{sha256}", Access: web.Writer, Do: j.putBlob},
 		{Method: get, Path: "/feed", Access: web.Writer, Do: j.feedPage},
 		{Method: post, Path: "/feed", Access: web.Writer, Do: j.setFeed, Fields: one("feed"), Again: "/feed"},
 		{Method: get, Path: "/feed/{name}", Access: web.Anyone, Do: j.feed, Secret: true},

@@ -67,7 +67,7 @@ func (f *form) keepRepository(g *store.GitSource, s store.Schedule) {
 	if f.Git.noSchedule {
 		f.Git.Schedule = string(s.Every)
 	}
-	if g != nil && f.Git.unsaid && f.Text == "" && f.context == nil {
+	if g != nil && f.Git.unsaid && f.Text == "" && f.Context == "" && f.archive == nil {
 		schedule := f.Git.Schedule
 		f.storedRepository(g, s)
 		f.Git.Schedule = schedule

@@ -33,7 +33,7 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 		f.storedRepository(git, schedule)
 	}
 	f.Git.HasSecret = git != nil && git.Secret != nil
-	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != "", rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
 }
 
@@ -47,13 +47,13 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	job, rev, missing := j.newest(r, s)
 	if missing != nil {
 		if apperr.KindOf(missing) == apperr.NotFound && !r.JSON() { // what was typed can become another job
-			f.Kept, f.Revision = "", 0
+			f.Revision = 0
 			return j.reject(w, r, f, apperr.New(apperr.NotFound, "The job no longer exists.",
 				"Your changes are shown as a new job. Choose a target to save it."))
 		}
 		return missing
 	}
-	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != nil, rev.Root.Password != ""
+	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != "", rev.Root.Password != ""
 	if f.Revision == 0 && r.JSON() {
 		f.Revision = rev.Number
 	}

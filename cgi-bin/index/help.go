@@ -11,12 +11,12 @@ import (
 
 // helpPage is what the help says of the site.
 type helpPage struct {
-	Dockerfile, Context, Unpacked int64
-	Entries, Jobs                 int
-	Address, Sample               string
-	Groups                        []group
-	Instructions                  []dockerfile.Kept
-	Rules                         []dockerfile.Rule
+	Dockerfile, Context int64
+	Entries, Jobs       int
+	Address, Sample     string
+	Groups              []group
+	Instructions        []dockerfile.Kept
+	Rules               []dockerfile.Rule
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.
@@ -30,8 +30,7 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if on := list.On(); len(on) > 0 {
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
-	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), int64(limits.ContextUnpacked),
-		limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()), dockerfile.Instructions(),
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()), dockerfile.Instructions(),
 		dockerfile.Rules()}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

@@ -15,10 +15,10 @@ import (
 )
 
 // Maker returns what makes the script of a source, by what targets.toml says at that time.
-func Maker(cfg *config.Config) func(engine.Source) ([]byte, error) {
-	return func(src engine.Source) ([]byte, error) {
+func Maker(cfg *config.Config) func(engine.Source) (engine.Made, error) {
+	return func(src engine.Source) (engine.Made, error) {
 		s := jobs.New(jobs.Service{
-			Targets: targets(cfg), Version: Version, Plain: cfg.Registry.Plain,
+			Contexts: Contexts(cfg), Targets: targets(cfg), Version: Version, Plain: cfg.Registry.Plain,
 			Limits: jobs.Limits{Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg)},
 		})
 		return s.Make(src)
@@ -40,7 +40,7 @@ func SecretOpener(cfg *config.Config) func(job string, sealed []byte) (engine.Se
 // these.
 func Executor(cfg *config.Config, ids []int, logger *slog.Logger) *local.Executor {
 	return &local.Executor{
-		Dir: cfg.Paths.Builds, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Concurrency: cfg.Local.Concurrency, IDs: ids,
+		Dir: cfg.Paths.Builds, Contexts: cfg.Paths.Contexts, WorkDir: cfg.Local.WorkDir, Make: Maker(cfg), Concurrency: cfg.Local.Concurrency, IDs: ids,
 		Env:       sandbox(cfg),
 		TimeLimit: cfg.Local.TimeLimit, OutputLimit: int64(cfg.Local.OutputLimit),
 		ArtifactLimit: int64(cfg.Local.ArtifactLimit),

@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/config"
-	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/local"
@@ -35,7 +36,7 @@ const gitPurpose = "toaster: keys of repositories"
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
 	service := jobs.Service{
-		Store: db, Reconciler: reconcile.Reconciler{Store: db, Now: time.Now, Logger: logger},
+		Store: db, Contexts: Contexts(cfg), Reconciler: reconcile.Reconciler{Store: db, Now: time.Now, Logger: logger},
 		Targets: targets(cfg),
 		Limits: jobs.Limits{
 			Dockerfile: int64(cfg.Limits.Dockerfile), Context: Context(cfg), Jobs: cfg.Limits.Jobs,
@@ -159,7 +160,12 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStor
 }
 
 // Context returns the limits of a build context.
-func Context(cfg *config.Config) dockerfile.Limits {
-	return dockerfile.Limits{Compressed: int64(cfg.Limits.Context), Unpacked: int64(cfg.Limits.ContextUnpacked),
-		Entries: cfg.Limits.ContextEntries}
+func Context(cfg *config.Config) buildcontext.Limits {
+	return buildcontext.Limits{Bytes: int64(cfg.Limits.Context), Entries: cfg.Limits.ContextEntries}
+}
+
+// Contexts returns the build contexts of the site's users.
+func Contexts(cfg *config.Config) *contexts.Store {
+	return &contexts.Store{Dir: cfg.Paths.Contexts, Limits: Context(cfg), PerUser: int64(cfg.Limits.Contexts),
+		FreeDisk: int64(cfg.Limits.FreeDisk)}
 }

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"archive/zip"
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +17,7 @@ import (
 // downloaded where they are.
 func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error {
 	z := zip.NewWriter(w)
-	x := exporter{ctx: ctx, db: a.db, z: z, p: p, now: a.Now()}
+	x := exporter{ctx: ctx, db: a.db, contexts: a.Contexts, z: z, p: p, now: a.Now()}
 	if err := x.user(a.cfg.Session.Idle); err != nil {
 		return err
 	}
@@ -45,12 +44,16 @@ type exportStore interface {
 }
 
 type exporter struct {
-	ctx context.Context
-	db  exportStore
-	z   *zip.Writer
-	p   *store.User
-	now time.Time
+	ctx      context.Context
+	db       exportStore
+	contexts ContextArchive
+	z        *zip.Writer
+	p        *store.User
+	now      time.Time
 }
+
+// ContextArchive writes a build context of an owner as a tar archive.
+type ContextArchive func(w io.Writer, owner int64, digest string) error
 
 func (x *exporter) file(name string, at time.Time, content []byte) error {
 	f, err := x.z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: at})
@@ -146,21 +149,22 @@ func (x *exporter) revision(folder, job string, number int) error {
 			return err
 		}
 	}
-	if r.Context == nil {
+	if r.Context == "" {
 		return nil
 	}
-	return x.file(folder+"context"+suffix(r.Context), r.CreatedAt, r.Context)
-}
-
-// suffix is the name's end for an archive, by its first bytes.
-func suffix(archive []byte) string {
-	switch {
-	case bytes.HasPrefix(archive, []byte("PK")):
-		return ".zip"
-	case bytes.HasPrefix(archive, []byte{0x1f, 0x8b}):
-		return ".tar.gz"
+	// One whose files are gone is not worth the rest.
+	text := fmt.Sprintf("sha256:%s, %d bytes\n", r.Context, r.ContextSize)
+	if err := x.file(folder+"context-digest", r.CreatedAt, []byte(text)); err != nil || x.contexts == nil {
+		return err
 	}
-	return ".tar"
+	f, err := x.z.CreateHeader(&zip.FileHeader{Name: folder + "context.tar", Method: zip.Deflate, Modified: r.CreatedAt})
+	if err == nil {
+		err = x.contexts(f, x.p.ID, r.Context)
+	}
+	if apperr.KindOf(err) == apperr.NotFound && err != nil {
+		return nil
+	}
+	return err
 }
 
 // stamp is a time, or null.

@@ -35,6 +35,7 @@ type Paths struct {
 	Keys     string `file:"keys"`         // secret keys, of cookies and second factors
 	Targets  string `file:"targets.toml"` // targets.toml
 	Builds   string `file:"-"`            // the local engine's logs and artifacts
+	Contexts string `file:"-"`            // build contexts; the web server's user's
 }
 
 // Local configures the local engine and its runner.
@@ -76,16 +77,16 @@ type Jenkins struct {
 
 // Limits bound what a person may send and have.
 type Limits struct {
-	Dockerfile      Size
-	Context         Size // the archive as it is uploaded
-	ContextUnpacked Size `toml:"context_unpacked"`
-	ContextEntries  int  `toml:"context_entries"` // files, folders and links in the archive
+	Dockerfile     Size
+	Context        Size // the files of a build context, and an archive of one
+	ContextEntries int  `toml:"context_entries"` // files, folders and links of a build context
 	// Of one person, where nothing else is set for them; 0: no limit.
 	Jobs             int
 	ConcurrentBuilds int  `toml:"concurrent_builds"` // builds queued or running at once
 	BuildsPerDay     int  `toml:"builds_per_day"`    // builds started in 24 hours
 	Minutes          int  `toml:"build_minutes"`     // minutes of building in 24 hours
-	Sources          Size // Dockerfiles and contexts of all their jobs, in all revisions that were built
+	Sources          Size // Dockerfiles of all their jobs, in all revisions that were built
+	Contexts         Size // files of all their build contexts
 	ArtifactBytes    Size `toml:"artifact_bytes"` // kept by all their builds together; checked before a build starts
 	KeepDays         int  `toml:"keep_days"`      // how long a build's log and artifacts are kept
 

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
@@ -12,6 +13,8 @@ import (
 var (
 	//go:embed zsh/blend.zsh
 	blendZsh string
+	//go:embed zsh/reader.pl
+	readerPerl string
 	//go:embed zsh/builder.zsh
 	builderZsh string
 	//go:embed zsh/inside.zsh
@@ -56,6 +59,10 @@ func (t *translator) blend() *Blend {
 	last := t.stages[len(t.stages)-1]
 	functions, builder := functions(), t.builder(last)
 	names, size := t.context.named(t.packed)
+	beside := len(names) > 0 && size > cmp.Or(t.source.Inside, InsideLimit)
+	if beside {
+		size = 0
+	}
 	dockerfile, context := hash(t.source.Dockerfile), ""
 	if t.source.Context != nil {
 		context = t.source.Context.SHA256()
@@ -63,10 +70,13 @@ func (t *translator) blend() *Blend {
 	id := hash([]byte(hash([]byte(functions+builder)) + context + strings.Join(names, "\x00")))
 	base, _ := last.baseImage()
 	var w bytes.Buffer
-	w.Grow(len(functions) + len(builder) + size*3/2 + 64<<10)
+	w.Grow(len(functions) + len(builder) + int(size)*3/2 + 64<<10)
 	fmt.Fprintf(&w, "#!/usr/bin/env zsh\n# Made by toaster from a Dockerfile.\n# Dockerfile sha256:%s\n", dockerfile)
 	if context != "" {
 		fmt.Fprintf(&w, "# Context    sha256:%s\n", context)
+	}
+	if beside {
+		w.WriteString("# It takes the context's files from $TOASTER_CONTEXT, a tar file or folder with a manifest.\n")
 	}
 	fmt.Fprintf(&w, "toaster_blend=%s\n\n%s\n", id, blendZsh)
 	w.WriteString(
@@ -78,17 +88,15 @@ func (t *translator) blend() *Blend {
 		"# toaster_unpack FOLDER writes them, the Dockerfile's instructions and the build context there.\n" +
 		"toaster_unpack() {\n\ttoaster_tools $1 || return 1\n")
 	document(&w, "cat >$1/builder", id, func() { w.WriteString(builder) })
-	if len(names) > 0 {
-		document(&w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(&w, names) })
-	} else {
-		w.WriteString("\t: >$1/context.tar.gz\n")
-	}
-	w.WriteString("}\n")
+	t.writeFiles(&w, id, names, beside)
 	b := &Blend{Text: w.Bytes(), Steps: t.steps, Base: base, Form: t.form, Images: t.references(),
 		Dockerfile: dockerfile, Context: context, Config: []byte(t.imageJSON(last)), Secrets: t.secrets,
 		Environment: t.source.Environment}
 	if t.form == FormAppliance {
 		b.Root = applianceRoot
+	}
+	if beside {
+		b.External, b.Files = true, t.context.sums(names)
 	}
 	b.SHA256 = hash(b.Text)
 	return b
@@ -106,11 +114,34 @@ func document(w *bytes.Buffer, command, id string, text func()) {
 	w.WriteString(delimiter + "\n")
 }
 
-// writeContext writes entries of the context as an archive in base64. Nothing on the way can fail: it goes to memory.
+// writeFiles ends toaster_unpack with what it does for entries of the context.
+func (t *translator) writeFiles(w *bytes.Buffer, id string, names []string, beside bool) {
+	switch {
+	case beside:
+		w.WriteString("\ttoaster_reader >$1/reader || return 1\n}\n\n" +
+			"# toaster_reader prints a program that reads the build context beside this file.\ntoaster_reader() {\n")
+		document(w, "cat", id, func() { w.WriteString(t.reader(names)) })
+	case len(names) > 0:
+		document(w, "base64 -d >$1/context.tar.gz", id, func() { t.writeContext(w, names) })
+	default:
+		w.WriteString("\t: >$1/context.tar.gz\n")
+	}
+	w.WriteString("}\n")
+}
+
+// writeContext writes entries of the context as an archive in base64.
 func (t *translator) writeContext(w *bytes.Buffer, names []string) {
 	e := base64.NewEncoder(base64.StdEncoding, &lines76{to: w})
-	_ = t.context.pack(e, names)
-	_ = e.Close()
+	if err := t.context.pack(e, t.files, names); err != nil {
+		t.files.note(err)
+	}
+	_ = e.Close() // it goes to memory
+}
+
+// reader is the program that reads the entries from beside the blend.
+func (t *translator) reader(names []string) string {
+	return "our $digest = \"" + t.context.SHA256() + "\";\nour @lines = qw(\n" + wrapped(t.context.numbers(names)) +
+		"\n);\n" + readerPerl
 }
 
 // lines76 breaks what is written into lines of 76 characters, as MIME has them (RFC 2045, 6.8).

@@ -18,16 +18,20 @@ type budget struct {
 
 const (
 	enough   = 3_000_000
+	largest  = 1 << 40 // of a single thing
 	askAfter = 50_000
 )
+
+// allow gives more for what a large context takes without anybody's fault.
+func (b *budget) allow(entries int) {
+	b.spent = -100 * max(entries-10_000, 0)
+	b.asked = b.spent
+}
 
 // spend tells whether there is enough left for n more units. One that was written by a person is far from the limit.
 func (b *budget) spend(n int) bool {
 	before := b.spent
-	b.spent += max(n, 0)
-	if b.spent < 0 || b.spent > enough { // also where the sum is too large for an int
-		b.spent = enough
-	}
+	b.spent = min(b.spent+min(max(n, 0), largest), enough)
 	if b.spent-b.asked > askAfter {
 		b.asked = b.spent
 		select {

@@ -10,6 +10,8 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 	"github.com/moby/buildkit/frontend/dockerfile/parser"
 
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/i18n"
 )
 
@@ -50,6 +52,7 @@ type translator struct {
 	byName   map[string]*stage
 	form     Form
 	context  *Context // without what .dockerignore names
+	files    *files   // the context's
 	ignored  *ignore
 	archives map[*entry]string // see archive
 	whole    map[string]bool   // folders of the context that are packed with all that is in them
@@ -88,18 +91,37 @@ func translate(s Source, write bool) (blend *Blend, findings []Finding, spent in
 	}
 	t.checkBase()
 	t.lintApplication()
-	switch {
-	case t.failed():
+	if t.failed() || t.unreadable() {
 		return nil, nil, 0
-	case !write:
+	}
+	if !write {
 		return &Blend{Steps: t.steps, Secrets: t.secrets}, nil, 0
 	}
-	return t.blend(), nil, 0
+	if blend = t.blend(); t.unreadable() {
+		blend = nil
+	}
+	return blend, nil, 0
+}
+
+// unreadable reports that a file of the context could not be read.
+func (t *translator) unreadable() bool {
+	err := t.files.failure()
+	if err != nil {
+		t.source.Context.failure.Store(&err)
+		f := apperr.Of(err)
+		t.add(Finding{Rule: "Internal", Level: Error, Message: f.Message, Advice: f.Advice})
+	}
+	return err != nil
 }
 
 func newTranslator(s Source) *translator {
 	t := &translator{report: &report{}, budget: &budget{cancel: s.Cancel}, source: s, packed: map[string]bool{},
-		whole: map[string]bool{}, archives: map[*entry]string{}}
+		files: &files{}, whole: map[string]bool{}, archives: map[*entry]string{}}
+	if s.Context != nil {
+		s.Context.failure.Store(nil)
+		t.files.Source = s.Context.source
+		t.allow(len(s.Context.names))
+	}
 	t.over, t.report.plain = t.tooComplex, t.plain()
 	t.lint = t.newLinter(s.Dockerfile)
 	return t
@@ -115,8 +137,8 @@ func (t *translator) readContext() {
 		t.add(finding("ContextFolder", Note, "The build context is the folder %s of the archive.",
 			"Omit the name of this folder in COPY and ADD.", show(folder)))
 	}
-	name := t.source.Context.ignoreFile(t.source, t.budget)
-	left, ignored, err := t.source.Context.ignore(name, t.budget)
+	name := t.source.Context.ignoreFile(t.source)
+	left, ignored, err := t.source.Context.ignore(name, t.files, t.budget)
 	if err == errTooSlow {
 		return // reported already
 	}
@@ -126,7 +148,7 @@ func (t *translator) readContext() {
 			Advice:  i18n.T("Correct it."), URL: "https://docs.docker.com/build/concepts/context/#dockerignore-files"}
 		if bad := (*badPattern)(nil); errors.As(err, &bad) {
 			f.Message = i18n.T("Line %d of %s in the build context has an invalid pattern: %s.",
-				PatternLine(t.source.Context.entries[name].data, bad.n), name, show(bad.text))
+				buildcontext.PatternLine(t.files.read(t.source.Context.entries[name]), bad.n), name, show(bad.text))
 			f.Advice = i18n.T("Correct the pattern: each [ needs a ] with something between them, and neither a single ! nor " +
 				"a \\ at the end means anything.")
 		}

@@ -12,15 +12,11 @@ import (
 
 // TestFindings: each of our rules, at its line. A case is a Dockerfile; "want" is LINE RULE LEVEL, in order.
 func TestFindings(t *testing.T) {
-	c := newContext()
-	c.add("there", &entry{kind: file}, Limits{})
-	c.add("folder/f", &entry{kind: file}, Limits{})
-	c.add("entry.sh", &entry{kind: file, data: []byte("#!/usr/bin/env bash\n# $COMMENT\n: ${NEEDED:?x} \"$SET\" " +
-		"${DEFAULT:-x} $HOME\n" +
-		"OWN=1; for EACH in $OWN; do read -r LINE; echo \"$EACH $LINE $ALSO\"; done\nif [ -n \"${OPTIONAL-}\" ]; then echo " +
-		"\"$OPTIONAL\"; fi\n")}, Limits{})
-	c.add("Readme", &entry{kind: file}, Limits{})
-	c.finish()
+	c := mustMake(t, map[string]string{"there": "", "folder/f": "", "Readme": "",
+		"entry.sh": "#!/usr/bin/env bash\n# $COMMENT\n: ${NEEDED:?x} \"$SET\" " +
+			"${DEFAULT:-x} $HOME\n" +
+			"OWN=1; for EACH in $OWN; do read -r LINE; echo \"$EACH $LINE $ALSO\"; done\nif [ -n \"${OPTIONAL-}\" ]; then echo " +
+			"\"$OPTIONAL\"; fi\n"})
 	for _, test := range []struct{ text, want string }{
 		{"FROM devuan/devuan:daedalus\nCMD [\"x\"]", ""},
 		{"", "0 Empty error"},

@@ -2,201 +2,168 @@ package dockerfile
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+	"cmp"
 	"fmt"
 	"io"
-	"maps"
 	"path"
-	"slices"
 	"sort"
 	"strings"
-	"time"
+	"sync"
+	"sync/atomic"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/i18n"
+	"toaster.do/lib/buildcontext"
 )
 
-// Limits bounds a build context.
-type Limits struct {
-	Compressed int64 // bytes of the archive
-	Unpacked   int64 // bytes of all files
-	Entries    int   // files, folders and links
-}
+// Limits bounds a build context that is read from an archive.
+type Limits = buildcontext.ArchiveLimits
 
-// Context is a build context, read and checked: files, folders, symbolic links and pipes below one folder. Of anything
-// else it knows the name, for those who use it.
+// Context is a build context: files, folders, symbolic links and pipes below one folder. Of anything else it knows the
+// name, for those who use it. It has no file's bytes, and reads them where they are needed. Several
+// requests may use one.
 type Context struct {
-	entries map[string]*entry // by clean path without a leading slash; the root is ""
-	names   []string          // sorted by path, so that a folder comes before what is in it
-	sum     string
-	size    int64  // of all that was read, also what was replaced: an archive may name a large file a thousand times
-	inodes  int    // of files with hard links
-	byGit   bool   // git archive made the archive, as forges do
-	folder  string // the archive's only folder, which it is; "": all of the archive
+	manifest *buildcontext.Manifest
+	source   buildcontext.Source
+	entries  map[string]*entry // by clean path without a leading slash; the root is ""
+	names    []string          // sorted by path, so that a folder comes before what is in it
+	folder   string            // the archive's only folder, which it is; "": all of the archive
+	sha256   func() string
+	inside   func() *Context // what the only folder in the root holds
+	failure  *atomic.Pointer[error]
 }
 
-type kind byte
+type kind = buildcontext.Type
 
 const (
-	file kind = 'f'
-	dir  kind = 'd'
-	link kind = 'l'
-	pipe kind = 'p'
-	odd  kind = 'o' // a device, or a link to nowhere
+	file = buildcontext.File
+	dir  = buildcontext.Dir
+	link = buildcontext.Link
+	pipe = buildcontext.Fifo
+	odd  = buildcontext.Other
 )
 
-// nowhere stands for a symbolic link's target that none can have.
-const nowhere = "\x00"
-
 type entry struct {
-	kind kind
-	mode int64 // permissions with set-id and sticky bits
-	time time.Time
-	data []byte
-	link string // a symbolic link's target, as it stands; of what is odd, nowhere, a hard link's; "" for a device
+	kind   kind
+	mode   int64 // permissions with set-id and sticky bits
+	time   int64 // Unix seconds
+	size   int64
+	sha256 string // of a file
+	link   string // a symbolic link's target, as it stands
+	xattrs map[string]string
 
-	xattrs map[string]string // see Attributes
-
-	inode int // the same for hard links to one file; 0: it has none
+	number int // its own in the manifest, from 1; 0: it is not there, as the root need not be
+	inode  int // the same for hard links to one file; 0: it has none
 }
 
-// SHA256 is the checksum of the context's contents, hex: equal for equal contents, however they were packed.
-func (c *Context) SHA256() string { return c.sum }
+// NewContext is the context of a manifest, which Folder or ReadArchive made, or Check has passed. Translating it opens
+// a few of the files: .dockerignore, what ADD may unpack, scripts, and those that travel in the blend.
+func NewContext(m *buildcontext.Manifest, source buildcontext.Source) *Context {
+	c := &Context{manifest: m, source: source, entries: make(map[string]*entry, len(m.Entries)+1),
+		names: make([]string, 0, len(m.Entries)), sha256: sync.OnceValue(m.Digest),
+		failure: &atomic.Pointer[error]{}}
+	c.inside = sync.OnceValue(func() *Context {
+		top := c.Top()
+		in := NewContext(m.Inside(top), source)
+		in.folder = top
+		return in
+	})
+	c.entries[""] = &entry{kind: dir, mode: 0o755}
+	list := make([]entry, len(m.Entries))
+	for i := range m.Entries {
+		e, one := &m.Entries[i], &list[i]
+		*one = entry{kind: e.Type, mode: e.Mode, time: e.Time, size: e.Size, sha256: e.SHA256, link: e.Link,
+			xattrs: e.Xattrs}
+		if to := c.entries[e.Hardlink]; e.Hardlink != "" && to != nil {
+			to.inode = max(to.inode, to.number)
+			*one = *to
+		}
+		one.number = i + 1
+		c.entries[e.Path] = one
+		if e.Path != "" {
+			c.names = append(c.names, e.Path)
+		}
+	}
+	return c
+}
+
+// ReadContext reads a small archive as buildcontext.ReadArchive does, and keeps its files in memory.
+func ReadContext(archive []byte, l Limits) (*Context, error) {
+	files := buildcontext.Memory{}
+	m, err := buildcontext.ReadArchive(bytes.NewReader(archive), int64(len(archive)), l, files)
+	if err != nil {
+		return nil, err
+	}
+	return NewContext(m, files), nil
+}
+
+// Manifest is what the context consists of: the one that was given, or of that a folder's, see Project.
+func (c *Context) Manifest() *buildcontext.Manifest { return c.manifest }
+
+// SHA256 is the digest of the context's manifest, hex: equal for equal contents, however they were packed.
+func (c *Context) SHA256() string { return c.sha256() }
+
+// Err is why the translation that ended last could not read a file of the context, as Internal; nil: it could.
+func (c *Context) Err() error {
+	if err := c.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Paths lists the entries, sorted, without a leading slash.
 func (c *Context) Paths() []string { return c.names }
 
-func newContext() *Context {
-	return &Context{entries: map[string]*entry{"": {kind: dir, mode: 0o755}}}
+func newContext() *Context { return NewContext(&buildcontext.Manifest{}, buildcontext.Memory{}) }
+
+// files reads those of a context. The first error is kept, and counts when all else is done: see failure.
+type files struct {
+	buildcontext.Source
+	err error
 }
 
-// add puts an entry in, with the folders above it. An archive may name a thing twice: the last one wins if the kind is
-// the same.
-func (c *Context) add(name string, e *entry, l Limits) error {
-	if err := checkName(name); err != nil {
-		return err
-	}
-	name = strings.TrimPrefix(path.Clean("/"+name), "/")
-	if name == "" {
-		if e.kind != dir {
-			return refuse("The build context can't be used: %s is not a folder.", "/")
-		}
-		c.entries[""] = e
+// failure is the first error, as Internal.
+func (f *files) failure() error {
+	if f.err == nil {
 		return nil
 	}
-	for p := path.Dir(name); p != "."; p = path.Dir(p) {
-		up, ok := c.entries[p]
-		if ok && up.kind != dir {
-			return refuse("The build context can't be used: %s is below %s, which is not a folder.", name, p)
-		}
-		if ok {
-			break // and so are those above it
-		}
-		c.entries[p] = &entry{kind: dir, mode: 0o755, time: e.time}
-	}
-	if old, ok := c.entries[name]; ok && old.kind != e.kind {
-		return refuse("The build context can't be used: %s exists twice, with different types.", name)
-	}
-	c.entries[name] = e
-	c.size += int64(len(e.data))
-	if l.Entries > 0 && len(c.entries)-1 > l.Entries {
-		return apperr.New(apperr.TooLarge, "The build context has more than %d entries.",
-			"List files that the build does not need in .dockerignore, and omit them from the archive.", l.Entries)
-	}
-	return nil
+	return apperr.Wrap(apperr.Internal, f.err, "The build context can't be read.",
+		"Try again. If the problem persists, contact the administrator, and include the request ID.")
 }
 
-// read reads a file of size bytes within the limits; size -1 is unknown.
-func (c *Context) read(name string, r io.Reader, size int64, l Limits) ([]byte, error) {
-	space := int64(1) << 40
-	if l.Unpacked > 0 {
-		space = l.Unpacked - c.size
+// open returns a file's bytes, nothing where they can't be read.
+func (f *files) open(e *entry) io.ReadCloser {
+	r, err := f.Open(e.sha256)
+	if err != nil {
+		f.note(err)
+		return io.NopCloser(strings.NewReader(""))
 	}
-	if size > space {
-		return nil, tooLarge(l)
+	return r
+}
+
+func (f *files) note(err error) { f.err = cmp.Or(f.err, err) }
+
+// read returns all bytes of a file, nil where they can't be read.
+func (f *files) read(e *entry) []byte {
+	if e.size == 0 {
+		return nil
 	}
 	var data bytes.Buffer
-	data.Grow(int(min(max(size, 0), 1<<20)) + bytes.MinRead) // what an archive says of a size need not be true
-	if _, err := data.ReadFrom(io.LimitReader(r, space+1)); err != nil {
-		return nil, apperr.Wrap(apperr.InvalidArgument, err, "The archive of the build context is damaged at %s.",
-			"Pack it again.", show(name))
+	if _, err := f.copy(&data, e); err != nil {
+		f.note(err)
+		return nil
 	}
-	if int64(data.Len()) > space {
-		return nil, tooLarge(l)
-	}
-	return data.Bytes(), nil
+	return data.Bytes()
 }
 
-func tooLarge(l Limits) error {
-	return apperr.New(apperr.TooLarge, "The build context is larger than %d MiB when unpacked.",
-		"Omit files that the build does not need.", l.Unpacked>>20)
-}
-
-// finish sorts and sums up.
-func (c *Context) finish() (*Context, error) {
-	delete(c.entries, ".")
-	for name := range c.entries {
-		if name != "" {
-			c.names = append(c.names, name)
-		}
+// copy copies a file.
+func (f *files) copy(to io.Writer, e *entry) (int64, error) {
+	r := f.open(e)
+	defer r.Close()
+	n, err := io.CopyN(to, r, e.size)
+	if err == io.EOF {
+		err = fmt.Errorf("the file %s of a build context has %d bytes, not %d", e.sha256, n, e.size)
 	}
-	sort.Strings(c.names)
-	h := sha256.New()
-	first := map[int]string{}
-	for _, name := range c.names {
-		e := c.entries[name]
-		fmt.Fprintf(h, "%c %o %d %q %q %d\n", e.kind, e.mode, e.time.Unix(), name, e.link, len(e.data))
-		h.Write(e.data)
-		for _, key := range slices.Sorted(maps.Keys(e.xattrs)) {
-			fmt.Fprintf(h, "%q %q\n", key, e.xattrs[key])
-		}
-		if other, ok := first[e.inode]; ok && e.inode != 0 {
-			fmt.Fprintf(h, "%q\n", other)
-		} else {
-			first[e.inode] = name
-		}
-	}
-	c.sum = hex.EncodeToString(h.Sum(nil))
-	return c, nil
-}
-
-// hardLink is another name of a file.
-func (c *Context) hardLink(to *entry) *entry {
-	if to.inode == 0 {
-		c.inodes++
-		to.inode = c.inodes
-	}
-	other := *to
-	return &other
-}
-
-func checkName(name string) error {
-	switch {
-	case name == "":
-		return refuse("The build context can't be used: %s has no name.", name)
-	case strings.ContainsRune(name, 0):
-		return refuse("The build context can't be used: %s has a NUL character in its name.", name)
-	case strings.HasPrefix(name, "/"):
-		return refuse("The build context can't be used: %s has an absolute name.", name)
-	case len(name) > 4096:
-		return refuse("The build context can't be used: %s has a name of more than 4096 bytes.", name[:100])
-	}
-	for _, part := range strings.Split(name, "/") {
-		if part == ".." {
-			return refuse("The build context can't be used: %s leads out of the context with ...", name)
-		}
-		if len(part) > 255 {
-			return refuse("The build context can't be used: %s has a part of more than 255 bytes in its name.", name)
-		}
-	}
-	return nil
-}
-
-func refuse(why i18n.Key, name string, args ...any) error {
-	return apperr.New(apperr.InvalidArgument, why,
-		"Pack the context with tar or zip in the folder where docker build runs, so that all names are relative.",
-		append([]any{show(name)}, args...)...)
+	return n, err
 }
 
 func show(name string) string {

@@ -228,7 +228,7 @@ func (c copying) archive(t *translator, p string) string {
 	}
 	how, known := t.archives[e]
 	if !known && t.spend(400) {
-		how = archiveKind(e.data)
+		how = t.archiveKind(e)
 		t.archives[e] = how
 	}
 	return how

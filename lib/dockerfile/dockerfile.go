@@ -25,6 +25,8 @@ type Source struct {
 	Plain map[string]string
 	Lock  images.Lock // what the images of registries are; without one that is named, nothing is known of it
 	Form  Form        // what is asked for, where the base allows more than one
+	// How many bytes of the context may travel in the blend, see InsideLimit; 0: that; negative: none, all is beside it
+	Inside int64
 }
 
 // Level says what a finding means for a build.
@@ -63,6 +65,8 @@ type Blend struct {
 	Root        string   // where the Dockerfile's tree is, if the image is not made of it
 	Dockerfile  string   // SHA-256 of the Dockerfile, hex
 	Context     string   // SHA-256 of the context, hex; "" without one
+	External    bool     // it needs a part of the context beside it: see buildcontext.WriteTar
+	Files       []string // which files, by SHA-256, sorted
 	Environment []string // as in Source
 }
 

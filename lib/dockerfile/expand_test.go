@@ -69,22 +69,21 @@ func FuzzIgnore(f *testing.F) {
 			return
 		}
 		text, names = strings.ToValidUTF8(text, ""), strings.ToValidUTF8(names, "")
-		c := newContext()
+		list := map[string]string{}
 		for _, name := range strings.Split(names, "\n") {
-			if c.add(name, &entry{kind: file}, Limits{}) != nil {
-				return
-			}
+			list[strings.TrimPrefix(path.Clean("/"+name), "/")] = ""
 		}
-		if c.add(".dockerignore", &entry{kind: file, data: []byte(text)}, Limits{}) != nil {
+		list[".dockerignore"] = text
+		c, err := made(list)
+		if err != nil {
 			return
 		}
-		c.finish()
 		patterns, err := ignorefile.ReadAll(strings.NewReader(text))
 		if err != nil || len(patterns) == 0 {
 			return
 		}
 		theirs, wantErr := patternmatcher.New(patterns)
-		left, g, gotErr := c.ignore(".dockerignore", &budget{})
+		left, g, gotErr := c.ignore(".dockerignore", &files{Source: c.source}, &budget{})
 		if wantErr != nil {
 			if gotErr == nil {
 				t.Fatalf("%q is taken, but BuildKit says %v", text, wantErr)

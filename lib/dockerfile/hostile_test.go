@@ -170,27 +170,18 @@ func links() map[string]string {
 }
 
 func (h hostile) context(t testing.TB) *Context {
-	c := &Context{entries: maps.Clone(crowd())}
-	for name, data := range h.files {
-		e := &entry{kind: file, data: []byte(data)}
-		if to, ok := strings.CutPrefix(data, "->"); ok {
-			e = &entry{kind: link, link: to}
-		}
-		if err := c.add(name, e, Limits{}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	c.finish()
-	return c
+	files := maps.Clone(crowd())
+	maps.Copy(files, h.files)
+	return mustMake(t, files)
 }
 
 // crowd are as many entries as a context may have, nearly.
-var crowd = sync.OnceValue(func() map[string]*entry {
-	c := newContext()
+var crowd = sync.OnceValue(func() map[string]string {
+	list := map[string]string{}
 	for i := range 9500 {
-		c.add(fmt.Sprintf("d/%d", i), &entry{kind: file}, Limits{})
+		list[fmt.Sprintf("d/%d", i)] = ""
 	}
-	return c.entries
+	return list
 })
 
 // TestBounded: no source within the default limits keeps a request busy, or becomes huge. What is too much is refused,
@@ -241,9 +232,7 @@ var ordinary = sync.OnceValue(func() time.Duration {
 	text := numbered("FROM debian:bookworm\n", "ENV NAME%d=value\nRUN echo \"$NAME\" >>/file\n", "COPY . /srv/\n")
 	before := used()
 	for range 5 {
-		c := newContext()
-		c.entries = maps.Clone(crowd())
-		c.finish()
+		c, _ := made(crowd())
 		translate(Source{Dockerfile: []byte(text), Context: c}, true)
 	}
 	return (used() - before) / 5

@@ -28,6 +28,7 @@ type ignorePattern struct {
 	except     bool // it begins with !
 	kind       matchKind
 	head, tail string // what every name that it matches begins and ends with
+	part       string // what every name that it matches has in it
 	re         *regexp.Regexp
 }
 
@@ -51,21 +52,9 @@ type badPattern struct {
 
 func (e *badPattern) Error() string { return "a wrong pattern: " + e.text }
 
-// PatternLine returns the line of a .dockerignore that its nth pattern stands in, both counted from 1.
-func PatternLine(text []byte, n int) int {
-	for i, line := range bytes.Split(text, []byte("\n")) {
-		if patterns, _ := ignorefile.ReadAll(bytes.NewReader(line)); len(patterns) > 0 {
-			if n--; n == 0 {
-				return i + 1
-			}
-		}
-	}
-	return 0
-}
-
 // ignoreFile is where the patterns for a Dockerfile stand: NAME.dockerignore, if there is one, else .dockerignore.
 // Where nobody knows the Dockerfile's name, the context's file with that text tells it.
-func (c *Context) ignoreFile(s Source, b *budget) string {
+func (c *Context) ignoreFile(s Source) string {
 	exists := func(name string) bool { e := c.entries[name]; return e != nil && e.kind == file }
 	if name := s.Name; name != "" {
 		if name = path.Clean(name) + ".dockerignore"; exists(name) {
@@ -73,10 +62,9 @@ func (c *Context) ignoreFile(s Source, b *budget) string {
 		}
 		return ".dockerignore"
 	}
-	other := false
+	sum, other := hash(s.Dockerfile), false
 	for _, name := range c.names {
-		if e := c.entries[name]; e.kind == file && len(e.data) == len(s.Dockerfile) && b.spend(1+len(e.data)/4096) &&
-			bytes.Equal(e.data, s.Dockerfile) {
+		if e := c.entries[name]; e.kind == file && e.size == int64(len(s.Dockerfile)) && e.sha256 == sum {
 			if exists(name + ".dockerignore") {
 				return name + ".dockerignore"
 			}
@@ -91,16 +79,16 @@ func (c *Context) ignoreFile(s Source, b *budget) string {
 
 // ignore returns the context without what its .dockerignore, the file of that name, says, and that (nil: there is
 // none).
-func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
+func (c *Context) ignore(name string, f *files, b *budget) (*Context, *ignore, error) {
 	text := c.entries[name]
 	if text == nil || text.kind != file {
 		return c, nil, nil
 	}
-	if len(text.data) > ignoreLimit {
+	if text.size > ignoreLimit {
 		b.spend(enough)
 		return nil, nil, errTooSlow
 	}
-	patterns, err := ignorefile.ReadAll(bytes.NewReader(text.data))
+	patterns, err := ignorefile.ReadAll(bytes.NewReader(f.read(text)))
 	if err != nil || len(patterns) == 0 {
 		return c, nil, err
 	}
@@ -109,7 +97,7 @@ func (c *Context) ignore(name string, b *budget) (*Context, *ignore, error) {
 		return nil, nil, err
 	}
 	g.file = name
-	left := &Context{entries: map[string]*entry{"": c.entries[""]}}
+	left := &Context{manifest: c.manifest, source: c.source, sha256: c.sha256, entries: map[string]*entry{"": c.entries[""]}}
 	parents := map[string][]int32{}
 	for _, name := range c.names {
 		ignored, matched, err := g.match(name, parents[path.Dir(name)])
@@ -177,7 +165,39 @@ func (p *ignorePattern) classify() {
 			p.tail = ""
 		}
 		p.tail = strings.TrimPrefix(p.tail, "/") // of **/, which may be nothing
+		p.part = longestPart(p.text)
 	}
+}
+
+// longestPart is the longest piece of a pattern that stands for itself; empty where a backslash makes that unclear.
+func longestPart(text string) (longest string) {
+	if strings.Contains(text, `\`) {
+		return ""
+	}
+	for text != "" {
+		end := strings.IndexAny(text, "*?[")
+		if end < 0 {
+			end = len(text)
+		}
+		if end > len(longest) {
+			longest = text[:end]
+		}
+		rest := text[end:]
+		switch {
+		case strings.HasPrefix(rest, "**/"): // which may be nothing, with its slash
+			rest = rest[3:]
+		case strings.HasPrefix(rest, "["):
+			class := strings.IndexByte(rest, ']')
+			if class < 0 {
+				return longest
+			}
+			rest = rest[class+1:]
+		case rest != "":
+			rest = rest[1:]
+		}
+		text = rest
+	}
+	return longest
 }
 
 // matches tells whether the pattern matches a name.
@@ -200,10 +220,11 @@ func (p *ignorePattern) matches(name string, b *budget) (bool, error) {
 		}
 		p.re = re
 	}
-	if len(name) < len(p.head)+len(p.tail) || !strings.HasPrefix(name, p.head) || !strings.HasSuffix(name, p.tail) {
+	if len(name) < len(p.head)+len(p.tail) || !strings.HasPrefix(name, p.head) || !strings.HasSuffix(name, p.tail) ||
+		!strings.Contains(name, p.part) {
 		return false, nil
 	}
-	if !b.spend(2 + len(name)*len(p.text)/4) {
+	if !b.spend(2 + len(name)*len(p.text)/16) {
 		return false, errTooSlow
 	}
 	return p.re.MatchString(name), nil

@@ -131,8 +131,11 @@ func (t *translator) copiedScript(s *stage, argv []string) (name, text string) {
 				} else if path.Base(src) != name && path.Base(in.DestPath) != name {
 					continue
 				}
-				if e != nil && e.kind == file && len(e.data) < 64<<10 && isShellScript(string(e.data)) {
-					return name, string(e.data)
+				if e == nil || e.kind != file || e.size >= 64<<10 {
+					continue
+				}
+				if text := string(t.files.read(e)); isShellScript(text) {
+					return name, text
 				}
 			}
 		}

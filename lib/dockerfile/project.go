@@ -1,15 +1,16 @@
 package dockerfile
 
 import (
-	"bytes"
 	"path"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
 	"github.com/moby/buildkit/frontend/dockerfile/linter"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/i18n"
 )
 
@@ -22,10 +23,10 @@ import (
 // names them.
 func (c *Context) FindDockerfile(asked string) (name string, text []byte, err error) {
 	root := c
-	if top := c.Top(); top != "" {
+	if top := c.Top(); top != "" && c.manifest.Origin != buildcontext.FromFolder {
 		asked = strings.TrimPrefix(path.Clean("/"+asked), "/")
 		asked = strings.TrimPrefix(asked, top+"/")
-		root = c.inside(top)
+		root = c.inside()
 	}
 	if asked != "" && asked != "." {
 		place, e, _ := root.find(asked, true, &budget{})
@@ -33,7 +34,7 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 			return "", nil, whichOne("The archive does not contain the file %s.", "Enter its path in the archive.",
 				show(asked))
 		}
-		return place, e.data, nil
+		return root.dockerfile(place, e)
 	}
 	names := root.dockerfiles()
 	if len(names) == 0 {
@@ -49,7 +50,20 @@ func (c *Context) FindDockerfile(asked string) (name string, text []byte, err er
 		return "", nil, whichOne("The archive does not contain the file %s.", "Enter its path in the archive.",
 			show(names[0]))
 	}
-	return place, e.data, nil
+	return root.dockerfile(place, e)
+}
+
+// dockerfileLimit is more than any limit for the text of a Dockerfile, in bytes, and what is read of one.
+const dockerfileLimit = 16 << 20
+
+func (c *Context) dockerfile(place string, e *entry) (name string, text []byte, err error) {
+	if e.size > dockerfileLimit {
+		return "", nil, apperr.New(apperr.TooLarge, "%s is longer than %d bytes.",
+			"Move large heredocs to files in the build context.", show(place), dockerfileLimit)
+	}
+	f := &files{Source: c.source}
+	text = f.read(e)
+	return place, text, f.failure()
 }
 
 func whichOne(message, advice i18n.Key, args ...any) error {
@@ -111,40 +125,40 @@ func (c *Context) Top() string {
 // Project returns the context that docker build would be given for a Dockerfile: the only folder of an archive, where
 // it is a
 // project's, else the archive as it is. It is one where it holds a Dockerfile, where Git made the archive, or where
-// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it.
+// COPY finds its sources there and not above. What the Dockerfile takes by the folder's name stays below it. It counts
+// as a folder's from then on: its SHA256 is the same however it was packed.
 func (c *Context) Project(text []byte) *Context {
-	top := c.Top()
-	if top == "" {
+	if c.manifest.Origin == buildcontext.FromFolder {
 		return c
 	}
-	inside := c.inside(top)
-	is := c.byGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
+	if c.isProject(text) {
+		return c.inside()
+	}
+	all := *c
+	all.manifest = &buildcontext.Manifest{Entries: c.manifest.Entries}
+	all.sha256 = sync.OnceValue(all.manifest.Digest)
+	return &all
+}
+
+// isProject tells whether the archive's only folder is the context of a Dockerfile.
+func (c *Context) isProject(text []byte) bool {
+	top := c.Top()
+	if top == "" {
+		return false
+	}
+	inside := c.inside()
+	is := c.manifest.Origin == buildcontext.FromGit || len(inside.dockerfiles()) > 0 && !strings.Contains(inside.dockerfiles()[0], "/")
 	for _, source := range sources(text) {
 		source = strings.TrimPrefix(path.Clean("/"+source), "/")
 		if source == "" {
 			continue
 		}
 		if c.entries[source] != nil {
-			return c
+			return false
 		}
 		is = is || inside.entries[source] != nil
 	}
-	if !is {
-		return c
-	}
-	inside.finish() //nolint:errcheck // it has been read
-	return inside
-}
-
-// inside is what a folder holds, as a context.
-func (c *Context) inside(folder string) *Context {
-	to := &Context{entries: map[string]*entry{"": c.entries[folder]}, size: c.size, inodes: c.inodes, folder: folder}
-	for _, name := range c.below(folder) {
-		below := name[len(folder)+1:]
-		to.entries[below] = c.entries[name]
-		to.names = append(to.names, below)
-	}
-	return to
+	return is
 }
 
 // sources are what COPY, ADD and mounts take from the context, as far as that is known without building.
@@ -183,24 +197,4 @@ func sources(text []byte) (list []string) {
 		}
 	}
 	return list
-}
-
-// madeByGit tells the comment that git archive leaves, which forges use: a commit.
-func madeByGit(comment string) bool {
-	return (len(comment) == 40 || len(comment) == 64) && strings.Trim(comment, "0123456789abcdef") == ""
-}
-
-// kinds of archives that are told apart, and not taken.
-func notTaken(archive []byte) error {
-	for _, k := range []struct{ bytes, name string }{
-		{"\xfd7zXZ\x00", "xz"}, {"7z\xbc\xaf\x27\x1c", "7z"}, {"Rar!\x1a\x07", "RAR"}, {"LZIP", "lzip"},
-		{"\x1f\x9d", "compress (.Z)"},
-		{"\x89LZO", "lzop"}, {"\x04\x22\x4d\x18", "lz4"}, {"070701", "cpio"}, {"!<arch>\n", "ar (.deb)"},
-	} {
-		if bytes.HasPrefix(archive, []byte(k.bytes)) {
-			return apperr.New(apperr.InvalidArgument, "The build context is compressed with %s, which is not supported.",
-				"Pack it as .tar, .tar.gz, .tar.bz2, .tar.zst or .zip.", k.name)
-		}
-	}
-	return nil
 }

@@ -62,9 +62,10 @@ func FuzzBlend(f *testing.F) {
 		f.Add(n, "a", "K=V")
 	}
 	f.Fuzz(func(t *testing.T, text, name, arg string) {
-		c := newContext()
-		c.add(name, &entry{kind: file, mode: 0o644, data: []byte(text)}, Limits{})
-		c.finish()
+		c, err := made(map[string]string{name: text})
+		if err != nil {
+			c = newContext()
+		}
 		k, v, _ := strings.Cut(arg, "=")
 		s := Source{Dockerfile: []byte(text), Context: c, BuildArgs: map[string]string{k: v, "http_proxy": v}}
 		s.Lock = hostileImages(s, name)
@@ -131,11 +132,7 @@ func TestNothingRunsOnTheHost(t *testing.T) {
 		"service_command service_environment application " +
 		"unpack_image fetch_layers grow leave_base forget_account appliance"
 	for _, text := range nasty {
-		c := newContext()
-		for _, name := range []string{"a", "b", "c d", "$(x)"} {
-			c.add(name, &entry{kind: file, mode: 0o644}, Limits{})
-		}
-		c.finish()
+		c := mustMake(t, map[string]string{"a": "", "b": "", "c d": "", "$(x)": ""})
 		s := Source{Dockerfile: []byte(text), Context: c}
 		s.Lock = hostileImages(s, "a")
 		b, findings := Translate(s)

@@ -2,6 +2,7 @@ package dockerfile
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	"io"
@@ -125,15 +126,7 @@ func (t *translator) usable(s *stage, c copying, place string) bool {
 				continue
 			}
 		}
-		message := i18n.T("%s: %s of the build context is a device.", c.name, show(name))
-		switch {
-		case e.link == nowhere:
-			message = i18n.T("%s: %s of the build context is a broken link.", c.name, show(name))
-		case e.link != "":
-			message = i18n.T(
-				"%s: %s of the build context is a hard link to %s, which does not come before it in the archive.", c.name,
-				show(name), show(e.link))
-		}
+		message := i18n.T("%s: %s of the build context is a device, or a link to nowhere.", c.name, show(name))
 		t.failIn(s, c.loc, "OddSource", "%s", "List it in .dockerignore, or remove it from the context.", message)
 		return false
 	}
@@ -215,22 +208,33 @@ func (t *translator) missingAdvice(src string) i18n.Text {
 	return i18n.T("Add the file to the build context. Paths are relative to the context.")
 }
 
-// archiveKind tells whether ADD unpacks data: "tar", "" or, where only the build machine can tell, "maybe". (A block
+// archiveKind tells whether ADD unpacks a file: "tar", "" or, where only the build machine can tell, "maybe". (A block
 // of bzip2 takes tens of milliseconds.)
-func archiveKind(data []byte) string {
-	var r io.Reader = bytes.NewReader(data)
+func (t *translator) archiveKind(e *entry) string {
+	if e.size < 4 {
+		return ""
+	}
+	f := t.files.open(e)
+	defer f.Close()
+	return archiveKind(f)
+}
+
+func archiveKind(f io.Reader) string {
+	b := bufio.NewReader(f)
+	begin, _ := b.Peek(6)
+	is := func(magic string) bool { return bytes.HasPrefix(begin, []byte(magic)) }
+	var r io.Reader = b
 	switch {
-	case bytes.HasPrefix(data, []byte{0x1f, 0x8b, 8}):
-		z, err := gzip.NewReader(r)
+	case is("\x1f\x8b\x08"):
+		z, err := gzip.NewReader(b)
 		if err != nil {
 			return ""
 		}
 		r = z
-	case bytes.HasPrefix(data, []byte("BZh")), bytes.HasPrefix(data, []byte{0xfd, '7', 'z', 'X', 'Z', 0}),
-		bytes.HasPrefix(data, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+	case is("BZh"), is("\xfd7zXZ\x00"), is("\x28\xb5\x2f\xfd"):
 		return "maybe"
 	}
-	if _, err := tar.NewReader(r).Next(); err != nil {
+	if _, err := tar.NewReader(io.LimitReader(r, 2<<20)).Next(); err != nil { // no header is so long
 		return ""
 	}
 	return "tar"

@@ -57,7 +57,7 @@ func onJenkins(b *testing.B, dir string, s *jenkinstest.Server) (token, config, 
 	for path, text := range map[string]string{
 		dir + "/instance/token": "toaster-token\n",
 		config: "engine = \"jenkins\"\n[paths]\ndatabase = \"toaster.db\"\nkeys = \"keys\"\ntargets = " +
-			"\"targets.toml\"\nbuilds = \"builds\"\n" +
+			"\"targets.toml\"\nbuilds = \"builds\"\ncontexts = \"contexts\"\n" +
 			"[limits]\nconcurrent_builds = 0\nbuilds_per_day = 0\n[jenkins]\nurl = \"" + s.URL +
 			"\"\nuser = \"toaster\"\ntoken_file = \"token\"\n",
 	} {

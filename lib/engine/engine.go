@@ -37,7 +37,8 @@ type Ticket string
 type Source struct {
 	Target      string // its name in targets.toml
 	Dockerfile  []byte
-	Context     []byte // the archive; nil: none
+	Context     string // the build context's digest, lower-case hex; empty: none
+	Owner       int64  // the user whose context it is
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line
 	BaseForm    string // one of dockerfile.BaseForms
@@ -48,13 +49,26 @@ type Source struct {
 	Ref, Commit string // what of it
 }
 
+// Made is a build script, and what it needs beside it.
+type Made struct {
+	Script  []byte        // POSIX sh; leaves its artifacts in ./dist
+	Context *BuildContext // nil: all is in the script
+}
+
+// BuildContext is what a script takes from $TOASTER_CONTEXT.
+type BuildContext struct {
+	Manifest []byte   // as package buildcontext encodes it; its SHA-256 is in the script
+	Files    []string // of it, those that are needed: SHA-256, lower-case hex
+}
+
 // Job is what an engine needs to know to build: a script, what that is made from, and where it may run.
 type Job struct {
 	Name        string        // unique within the engine, also when letter case is ignored; [A-Za-z0-9._+-]{1,200}
 	Owner       string        // whose job it is: an engine that can shares its slots fairly between owners
 	Description string        // one line for the administrator: whose job, which target
 	Label       string        // which agents can run it; empty for any
-	Script      []byte        // POSIX sh, self-contained; leaves its artifacts in ./dist
+	Script      []byte        // POSIX sh; leaves its artifacts in ./dist
+	Context     *BuildContext // what it needs beside it; nil: nothing
 	Source      Source        // what Script is made from
 	TimeLimit   time.Duration // a build running longer is stopped and has failed; 0: as the local engine's runner has it
 	OutputLimit int64         // bytes; a build that prints more is stopped and has failed; 0: likewise

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"maps"
@@ -69,7 +68,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 		return nil, err
 	}
 	c.Dockerfile = compareText(c.From.Revision.Dockerfile, c.To.Revision.Dockerfile)
-	c.Context = !bytes.Equal(c.From.Revision.Context, c.To.Revision.Context)
+	c.Context = c.From.Revision.Context != c.To.Revision.Context
 	c.Root = c.From.Revision.Root != c.To.Revision.Root
 	c.BaseForm = c.From.Revision.BaseForm != c.To.Revision.BaseForm
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))

@@ -138,18 +138,18 @@ func (s *Service) fetchAndStore(ctx context.Context, f *store.Fetch) error {
 	}
 	defer got.Close()
 	f.HostKeys = got.HostKeys
-	archive, found, err := s.archive(got, f.Folder)
+	digest, found, err := s.keepFetched(got, f)
 	if err != nil {
 		return err
 	}
 	f.Pointers = strings.Join(found.LFS, "\n")
-	return s.takeFetched(ctx, *f, archive, store.Source{Repository: f.URL, Ref: f.Ref, Commit: got.Commit})
+	return s.takeFetched(ctx, *f, digest, store.Source{Repository: f.URL, Ref: f.Ref, Commit: got.Commit})
 }
 
 func (s *Service) fetchOptions(f *store.Fetch) (o gitsource.Options, err error) {
 	o = gitsource.Options{URL: f.URL, Ref: f.Ref, Folder: f.Folder, Submodules: f.Submodules, HostKeys: f.HostKeys,
 		Allow: s.Git.Allow, Proxies: s.Git.Proxies, Dir: s.Git.Dir, TimeLimit: s.Git.TimeLimit,
-		MaxBytes: s.Limits.Context.Unpacked, MaxEntries: s.Limits.Context.Entries}
+		MaxBytes: s.Limits.Context.Bytes, MaxEntries: s.Limits.Context.Entries}
 	if o.SiteKeys, err = s.Git.SiteKeys(); err != nil || f.Secret == nil {
 		return o, err
 	}
@@ -166,41 +166,38 @@ func (s *Service) fetchOptions(f *store.Fetch) (o gitsource.Options, err error) 
 	return o, nil
 }
 
-// archive makes a build context of what was fetched.
-func (s *Service) archive(got *gitsource.Result, folder string) ([]byte, gitsource.Archive, error) {
-	l := s.Limits.Context
-	var b bytes.Buffer
-	found, err := got.Archive(&bounded{&b, l.Compressed}, folder, l.Unpacked, l.Entries)
-	return b.Bytes(), found, err
-}
-
-// bounded writes so many bytes at most.
-type bounded struct {
-	to   io.Writer
-	left int64
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	if b.left -= int64(len(p)); b.left < 0 {
-		return 0, apperr.New(apperr.TooLarge, "The files of the repository are too large for a build context.",
-			"Use a folder of it, or ask the administrator for a higher limit.")
+// keepFetched makes a build context of what was fetched.
+func (s *Service) keepFetched(got *gitsource.Result, f *store.Fetch) (digest string, found gitsource.Archive, err error) {
+	file, err := os.CreateTemp(s.Git.Dir, "fetch-archive-")
+	if err != nil {
+		return "", found, err
 	}
-	return b.to.Write(p)
+	defer os.Remove(file.Name())
+	defer file.Close()
+	l := s.Limits.Context
+	if found, err = got.Archive(file, f.Folder, l.Bytes, l.Entries); err != nil {
+		return "", found, err
+	}
+	size, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		digest, err = s.Contexts.AddArchive(f.Owner, file, size)
+	}
+	return digest, found, err
 }
 
 // takeFetched makes a revision of a build context that was fetched, unless the newest is the same already.
-func (s *Service) takeFetched(ctx context.Context, f store.Fetch, archive []byte, from store.Source) error {
+func (s *Service) takeFetched(ctx context.Context, f store.Fetch, digest string, from store.Source) error {
 	job, rev, err := s.stored(ctx, f.Owner, f.JobID, 0)
 	if err != nil {
 		return err
 	}
-	sub := Submission{Name: job.Name, Target: job.Target, Context: archive, BuildArgs: rev.BuildArgs,
+	sub := Submission{Name: job.Name, Target: job.Target, Context: digest, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys}
-	if _, err := s.FindDockerfile(&sub, f.Dockerfile); err != nil {
+	if _, err := s.FindDockerfile(f.Owner, &sub, f.Dockerfile); err != nil {
 		return err
 	}
 	var next *store.Revision
-	if rev.Source != from || !bytes.Equal(rev.Dockerfile, sub.Dockerfile) || !bytes.Equal(rev.Context, archive) {
+	if rev.Source != from || !bytes.Equal(rev.Dockerfile, sub.Dockerfile) || rev.Context != digest {
 		before, err := lockOf(rev)
 		if err != nil {
 			return err
@@ -214,8 +211,9 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, archive []byte
 		if err != nil {
 			return err
 		}
-		next = &store.Revision{JobID: job.ID, Number: job.Revision + 1, Dockerfile: sub.Dockerfile, Context: archive,
-			BuildArgs: w.buildArgs, Environment: w.environment, BaseForm: w.baseForm, Root: rev.Root, Lock: w.lock,
+		next = &store.Revision{JobID: job.ID, Number: job.Revision + 1, Dockerfile: sub.Dockerfile, Context: digest,
+			ContextSize: w.size,
+			BuildArgs:   w.buildArgs, Environment: w.environment, BaseForm: w.baseForm, Root: rev.Root, Lock: w.lock,
 			Source: from, Made: made, CreatedAt: s.Now()}
 		defer s.made.give(job.ID, next.Number, script)()
 	}

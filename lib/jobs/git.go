@@ -55,13 +55,13 @@ type gitStore interface {
 }
 
 // examineGit is examine for a submission whose Dockerfile is in a repository: it is looked at when that was fetched.
-func (s *Service) examineGit(ctx context.Context, sub Submission) (w *work, wrong []*apperr.Error, err error) {
-	sub.Dockerfile, sub.Context = nil, nil
+func (s *Service) examineGit(ctx context.Context, owner int64, sub Submission) (w *work, wrong []*apperr.Error, err error) {
+	sub.Dockerfile, sub.Context = nil, ""
 	sub.Origin = strings.TrimSuffix(strings.TrimRight(sub.Git.URL, "/"), ".git")
 	if colon := strings.LastIndexByte(sub.Origin, ':'); colon >= 0 && !strings.Contains(sub.Origin, "://") {
 		sub.Origin = sub.Origin[colon+1:]
 	}
-	w, wrong, err = s.examine(ctx, sub, false)
+	w, wrong, err = s.examine(ctx, owner, sub, false)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -177,8 +177,8 @@ func sameServer(a, b string) bool {
 
 // prepareGit makes what is stored of a submission whose Dockerfile is in a repository: a revision without one, until
 // that is fetched.
-func (s *Service) prepareGit(ctx context.Context, sub Submission) (*work, error) {
-	w, wrong, err := s.examineGit(ctx, sub)
+func (s *Service) prepareGit(ctx context.Context, owner int64, sub Submission) (*work, error) {
+	w, wrong, err := s.examineGit(ctx, owner, sub)
 	if err != nil {
 		return nil, err
 	}

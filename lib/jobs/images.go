@@ -181,7 +181,7 @@ func (s *Service) LookUpImages(ctx context.Context, owner int64, id string) (job
 		return job, false, s.Store.SetLookedAt(ctx, id, rev.Number, next.LookedAt, next.Problems)
 	}
 	rev.Lock, rev.CreatedAt = next, s.Now()
-	if rev.Made, err = s.retranslated(ctx, target, rev); err != nil {
+	if rev.Made, err = s.retranslated(ctx, owner, target, rev); err != nil {
 		return nil, false, err
 	}
 	if err := s.Store.AddRevision(ctx, owner, job.Revision, job.Name, rev, s.Limits.Sources); err != nil {

@@ -241,11 +241,11 @@ func TestPlainBasesThatTheSiteNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	script, err := h.Make(sourceOf(job, rev))
-	if err != nil || string(script) != h.fake.jobs[job.EngineName].script ||
-		strings.Contains(string(script), "\nunknown_image registry") {
+	if err != nil || string(script.Script) != h.fake.jobs[job.EngineName].script ||
+		strings.Contains(string(script.Script), "\nunknown_image registry") {
 		t.Error("another script", err)
 	}
-	c, err := h.Check(t.Context(), nil, Submission{Dockerfile: []byte("FROM registry.example.org/base:12\n")})
+	c, err := h.Check(t.Context(), h.ann, false, Submission{Dockerfile: []byte("FROM registry.example.org/base:12\n")})
 	if err != nil || c.Distribution != "debian" || c.Codename != "bookworm" || c.Target == "" {
 		t.Errorf("%+v, %v", c, err)
 	}
@@ -262,7 +262,7 @@ func TestTheMakerOfScriptsGetsTheLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	script, err := h.Make(sourceOf(job, rev))
-	if err != nil || string(script) != h.fake.jobs[job.EngineName].script {
+	if err != nil || string(script.Script) != h.fake.jobs[job.EngineName].script {
 		t.Error("another script", err)
 	}
 	src := sourceOf(job, rev)

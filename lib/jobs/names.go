@@ -67,19 +67,14 @@ func defaultName(top string, sub Submission) string {
 	return "image"
 }
 
-// nameOf returns the name of the job that a submission makes; context is what its archive holds, nil: not read yet.
-func (s *Service) nameOf(sub Submission, context *dockerfile.Context) (name string, err error) {
-	if name = strings.TrimSpace(sub.Name); name != "" {
+// nameOf returns the name of the job that an owner's submission makes.
+func (s *Service) nameOf(owner int64, sub Submission) (string, error) {
+	if name := strings.TrimSpace(sub.Name); name != "" {
 		return cleanName(name)
 	}
-	if context == nil && sub.Context != nil {
-		if context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context); err != nil {
-			return "", err
-		}
-	}
 	top := ""
-	if context != nil {
-		top = context.Top()
+	if archive, err := s.context(owner, sub.Context); err == nil && archive != nil { // else it is said of that field
+		top = archive.Top()
 	}
 	return defaultName(top, sub), nil
 }

@@ -4,17 +4,16 @@ import (
 	"bytes"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/dockerfile"
 )
 
 // FindDockerfile fills a submission's Dockerfile from its context, an archive of a whole project, where none was sent;
 // asked is its name in the archive, or empty. It returns the name; empty: the submission has a Dockerfile of its own,
 // or no context. What is wrong is a *Rejected.
-func (s *Service) FindDockerfile(sub *Submission, asked string) (name string, err error) {
-	if len(bytes.TrimSpace(sub.Dockerfile)) > 0 || sub.Context == nil {
+func (s *Service) FindDockerfile(owner int64, sub *Submission, asked string) (name string, err error) {
+	if len(bytes.TrimSpace(sub.Dockerfile)) > 0 || sub.Context == "" {
 		return "", nil
 	}
-	context, err := dockerfile.ReadContext(sub.Context, s.Limits.Context)
+	context, err := s.context(owner, sub.Context)
 	if err != nil {
 		return "", reject(err, "context")
 	}

@@ -12,6 +12,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -36,6 +37,9 @@ func inTime(ctx context.Context, src *dockerfile.Source, translate func()) error
 	defer cancel()
 	src.Cancel = limited.Done()
 	translate()
+	if src.Context != nil && src.Context.Err() != nil {
+		return src.Context.Err()
+	}
 	if err := limited.Err(); err != nil {
 		err = errors.Join(err, context.Cause(limited))
 		return apperr.Wrap(apperr.Unavailable, err,
@@ -49,34 +53,34 @@ type handover struct {
 	mu       sync.Mutex
 	job      string
 	revision int
-	script   []byte
+	made     engine.Made
 }
 
 // give offers a script until the function that it returns is called.
-func (h *handover) give(job string, revision int, script []byte) (end func()) {
+func (h *handover) give(job string, revision int, made engine.Made) (end func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.job, h.revision, h.script = job, revision, script
+	h.job, h.revision, h.made = job, revision, made
 	return func() { h.take(job, revision) }
 }
 
-// take returns the script of a revision; nil: it is not there.
-func (h *handover) take(job string, revision int) (script []byte) {
+// take returns the script of a revision, where it is there.
+func (h *handover) take(job string, revision int) (made engine.Made) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.job == job && h.revision == revision {
-		script, h.script, h.job = h.script, nil, ""
+		made, h.made, h.job = h.made, engine.Made{}, ""
 	}
-	return script
+	return made
 }
 
 // translated makes the script of a submission, and what is stored of its translation.
-func (s *Service) translated(w *work) (script []byte, made store.Translation, err error) {
-	if script, err = scriptOf(w.target, w.blend, accessOf(w.root), s.Version, w.from); err != nil {
-		return nil, made, err
+func (s *Service) translated(w *work) (script engine.Made, made store.Translation, err error) {
+	if script, err = s.withContext(w.target, w.blend, w.src.Context, w.root, w.from); err != nil {
+		return script, made, err
 	}
 	made = s.summary(w.target, w.findings)
-	sum := sha256.Sum256(script)
+	sum := sha256.Sum256(script.Script)
 	made.Steps, made.Blend, made.Script = len(w.blend.Steps), w.blend.SHA256, hex.EncodeToString(sum[:])
 	secrets, err := json.Marshal(append([]dockerfile.Secret{}, w.blend.Secrets...))
 	made.Secrets = string(secrets)
@@ -157,7 +161,7 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) 
 	if err != nil {
 		return err
 	}
-	made, err := s.retranslated(ctx, t, rev)
+	made, err := s.retranslated(ctx, job.UserID, t, rev)
 	if err != nil {
 		return err
 	}
@@ -165,9 +169,13 @@ func (s *Service) recheck(ctx context.Context, job *store.Job, t target.Target) 
 }
 
 // retranslated translates what was accepted once. Where a limit or a rule forbids it now, that is a finding.
-func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.Revision) (store.Translation, error) {
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+func (s *Service) retranslated(ctx context.Context, owner int64, t target.Target,
+	rev *store.Revision) (store.Translation, error) {
+	src, err := s.source(owner, Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm})
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
+		return store.Translation{}, err
+	}
 	if err != nil {
 		return s.refusal(t, err), nil
 	}
@@ -175,7 +183,7 @@ func (s *Service) retranslated(ctx context.Context, t target.Target, rev *store.
 	if src.Lock, err = lockOf(rev); err != nil {
 		return store.Translation{}, err
 	}
-	w := &work{target: t, root: rev.Root, from: rev.Source}
+	w := &work{target: t, root: rev.Root, src: src, from: rev.Source}
 	if err := inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) }); err != nil {
 		return store.Translation{}, err
 	}

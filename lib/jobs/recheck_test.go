@@ -123,7 +123,7 @@ func TestATranslationEndsWithItsRequest(t *testing.T) {
 	if _, err := h.Add(ctx, h.ann, sub); err == nil {
 		t.Error("a job is added for somebody who has left")
 	}
-	if _, err := h.Check(ctx, nil, sub); apperr.KindOf(err) != apperr.Unavailable || apperr.Of(err).Advice.IsZero() {
+	if _, err := h.Check(ctx, h.ann, false, sub); apperr.KindOf(err) != apperr.Unavailable || apperr.Of(err).Advice.IsZero() {
 		t.Error(err)
 	}
 	busy := dockerfile.Source{Dockerfile: []byte("FROM debian:bookworm\nENV A=" + strings.Repeat("a", 1000) + "\n" +

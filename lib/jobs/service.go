@@ -3,11 +3,13 @@ package jobs
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/buildcontext"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/image"
@@ -18,9 +20,9 @@ import (
 // Limits bound what one person can ask for.
 type Limits struct {
 	Dockerfile int64 // bytes
-	Context    dockerfile.Limits
+	Context    buildcontext.Limits
 	Jobs       int           // a person's jobs, unless the person has a number of their own; 0: no limit
-	Sources    int64         // bytes of Dockerfiles and contexts of a person's jobs, in all revisions; 0: no limit
+	Sources    int64         // bytes of Dockerfiles of a person's jobs, in all revisions; 0: no limit
 	Builds     store.Limits  // a person's builds, likewise, and the queue's
 	Keep       int           // builds that are kept of a job: so many that succeeded, and so many others
 	TimeLimit  time.Duration // of one build, unless its target has another; 0: the engine's own
@@ -38,6 +40,7 @@ type jobStore interface {
 	Artifacts(ctx context.Context, owner int64, id string, number int) (list []store.Artifact, err error)
 	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
 	CheckJobQuota(ctx context.Context, owner int64, limit int) error
+	Contexts(ctx context.Context) (needed map[int64]map[string]bool, err error)
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	NamedJob(ctx context.Context, owner int64, name string, target string) (j *store.Job, err error)
 	RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...store.AuditEntry) error
@@ -53,11 +56,20 @@ type jobStore interface {
 	gitStore
 }
 
+// contextStore keeps the build contexts of users.
+type contextStore interface {
+	AddArchive(owner int64, archive io.ReaderAt, size int64) (digest string, err error)
+	Get(owner int64, digest string) (*buildcontext.Manifest, contexts.Files, error)
+	Complete(owner int64, digest string) error
+	Sweep(ctx context.Context, needed map[int64]map[string]bool, now time.Time) error
+}
+
 // Service is what people do with jobs. Each change is committed to the database first; then the engine is
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
 	reconcile.Reconciler
 	Store     jobStore
+	Contexts  contextStore
 	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
 	Limits    Limits
 	Version   string                        // toaster's, for provenance.json
@@ -66,6 +78,7 @@ type Service struct {
 	Host      string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
 	Lends     bool                          // builds get the images of other builds
 	made      *handover                     // the script of the revision that is being stored
+	read      *readContext                  // the build context that was read last
 	Seals     func() (engine.Sealer, error) // for the secrets of builds
 	Git       Git
 	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
@@ -74,7 +87,7 @@ type Service struct {
 // New returns a service of these parts; Define is its own.
 func New(parts Service) *Service {
 	s := &parts
-	s.Define, s.made = s.define, &handover{}
+	s.Define, s.made, s.read = s.define, &handover{}, &readContext{}
 	return s
 }
 
@@ -92,7 +105,7 @@ func (s *Service) AddNamed(ctx context.Context, owner *store.User, sub Submissio
 // Named returns the newest of an owner's jobs with the name and target of a submission, and its newest revision; nil
 // where there is none.
 func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*store.Job, *store.Revision, error) {
-	name, err := s.nameOf(sub, nil)
+	name, err := s.nameOf(owner, sub)
 	if err != nil {
 		return nil, nil, nil // Add says what is wrong
 	}
@@ -106,22 +119,22 @@ func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*stor
 
 // ready makes what is stored of a submission, in the place of an older revision; nil: of a new job. One whose Dockerfile
 // is in a repository has none until that is fetched.
-func (s *Service) ready(ctx context.Context, owner int64, sub *Submission, old *store.Revision) (w *work, script []byte,
+func (s *Service) ready(ctx context.Context, owner int64, sub *Submission, old *store.Revision) (w *work, script engine.Made,
 	made store.Translation, err error) {
 	var before image.Lock
 	if old != nil {
 		if before, err = lockOf(old); err != nil {
-			return nil, nil, made, err
+			return nil, script, made, err
 		}
 	}
 	if sub.Git != nil {
-		sub.Dockerfile, sub.Context = []byte{}, nil
-		w, err = s.prepareGit(ctx, *sub)
+		sub.Dockerfile, sub.Context = []byte{}, ""
+		w, err = s.prepareGit(ctx, owner, *sub)
 	} else {
 		w, err = s.prepare(ctx, owner, *sub, before)
 	}
 	if err != nil {
-		return nil, nil, made, err
+		return nil, script, made, err
 	}
 	if old != nil && w.root == (store.Root{}) {
 		w.root.Password = old.Root.Password
@@ -142,7 +155,8 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 	}
 	job := &store.Job{UserID: owner.ID, Name: w.name, Target: w.target.Name, TargetTitle: w.target.Title,
 		Enabled: true, EngineEnabled: true, Revision: 1, CreatedAt: s.Now()}
-	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+	rev := &store.Revision{Number: 1, Dockerfile: sub.Dockerfile, Context: sub.Context, ContextSize: w.size,
+		BuildArgs:   w.buildArgs,
 		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, CreatedAt: job.CreatedAt}
 	for try := 0; ; try++ {
 		job.ID = newID()
@@ -183,7 +197,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err != nil {
 		return nil, err
 	}
-	if sub.KeepContext && sub.Context == nil {
+	if sub.KeepContext && sub.Context == "" {
 		sub.Context = old.Context
 	}
 	known, _, err := s.Repository(ctx, owner, id)
@@ -198,7 +212,8 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err != nil {
 		return nil, err
 	}
-	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, BuildArgs: w.buildArgs,
+	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, ContextSize: w.size,
+		BuildArgs:   w.buildArgs,
 		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, Origin: from,
 		CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {

@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
-	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/buildcontext"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
 	"toaster.do/lib/store"
@@ -48,11 +49,12 @@ func newFixture(t *testing.T) *fixture {
 	now := func() time.Time { return h.clock }
 	h.fake = newFake(now)
 	h.Service = New(Service{
-		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now,
+		Store: db, Contexts: &contexts.Store{Dir: filepath.Join(filepath.Dir(path), "contexts"),
+			Limits: buildcontext.Limits{Bytes: 1 << 20, Entries: 1000}},
+		Reconciler: reconcile.Reconciler{Store: db, Engine: h.fake, Now: now,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil))},
 		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
-		Limits: Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20,
-			Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
+		Limits: Limits{Dockerfile: 64 << 10, Context: buildcontext.Limits{Bytes: 1 << 20, Entries: 1000}, Jobs: 3, Keep: 5, TimeLimit: time.Hour},
 	})
 	h.ann = h.user("ann@example.org")
 	return h

@@ -24,7 +24,7 @@ type Submission struct {
 	Origin      string // the folder, repository or archive that it comes from; may be empty
 	Target      string
 	Dockerfile  []byte
-	Context     []byte // the archive; nil: none
+	Context     string // the digest of one of the owner's build contexts, lower-case hex; empty: none
 	KeepContext bool   // Update only: without a new Context, the earlier one stays
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line: for the application, when the image runs
@@ -73,6 +73,7 @@ type work struct {
 	target          target.Target
 	root            store.Root
 	from            store.Source // what it was fetched from
+	size            int64        // of the build context's files, bytes
 	src             dockerfile.Source
 	named           []dockerfile.Named // images of registries
 	lock            store.ImageLock
@@ -104,16 +105,16 @@ func (s *Service) Suggest(text []byte) string {
 }
 
 // Check looks at a submission and stores nothing. The target may be empty: then FROM suggests it. A field that is
-// wrong is a *Rejected. Where owner is given, it is looked at whether that person may have one more job.
-func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) (*Checked, error) {
+// wrong is a *Rejected. Where it would be a new job, it is looked at whether the owner may have one more.
+func (s *Service) Check(ctx context.Context, owner *store.User, isNew bool, sub Submission) (*Checked, error) {
 	c := &Checked{Target: sub.Target}
 	if sub.Target == "" {
 		sub.Target = s.Suggest(sub.Dockerfile)
 		c.Target = sub.Target
 	}
-	examine := func() (*work, []*apperr.Error, error) { return s.examine(ctx, sub, false) }
+	examine := func() (*work, []*apperr.Error, error) { return s.examine(ctx, owner.ID, sub, false) }
 	if sub.Git != nil {
-		examine = func() (*work, []*apperr.Error, error) { return s.examineGit(ctx, sub) }
+		examine = func() (*work, []*apperr.Error, error) { return s.examineGit(ctx, owner.ID, sub) }
 	}
 	w, wrong, err := examine()
 	if err != nil {
@@ -133,7 +134,7 @@ func (s *Service) Check(ctx context.Context, owner *store.User, sub Submission) 
 	if len(rejected) > 0 {
 		return nil, &Rejected{Faults: wrong, Findings: w.findings}
 	}
-	if owner != nil {
+	if isNew {
 		switch err := s.Store.CheckJobQuota(ctx, owner.ID, s.jobs(owner)); {
 		case apperr.KindOf(err) == apperr.ResourceExhausted && err != nil:
 			c.Wrong = append(c.Wrong, apperr.Of(err))
@@ -155,7 +156,7 @@ func (s *Service) jobs(owner *store.User) int {
 
 // prepare makes what is stored of an owner's submission. before is what was known of its images.
 func (s *Service) prepare(ctx context.Context, owner int64, sub Submission, before image.Lock) (*work, error) {
-	w, wrong, err := s.examine(ctx, sub, true)
+	w, wrong, err := s.examine(ctx, owner, sub, true)
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +166,11 @@ func (s *Service) prepare(ctx context.Context, owner int64, sub Submission, befo
 	if w.root, err = rootAccess(sub, w.target); err != nil {
 		return nil, err
 	}
+	if sub.Context != "" {
+		if err := s.Contexts.Complete(owner, sub.Context); err != nil {
+			return nil, reject(err, "context")
+		}
+	}
 	return w, s.lock(ctx, owner, w, before)
 }
 
@@ -173,7 +179,8 @@ const unbuildableCode = "dockerfile"
 
 // examine says all that is wrong with a submission: it decides for a check and for what is stored. Without write, there
 // is no blend. The error is one of the server's.
-func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *work, wrong []*apperr.Error, err error) {
+func (s *Service) examine(ctx context.Context, owner int64, sub Submission, write bool) (w *work,
+	wrong []*apperr.Error, err error) {
 	w = &work{buildArgs: sub.BuildArgs, environment: sub.Environment, baseForm: sub.BaseForm}
 	bad := func(field string, err error) bool {
 		if err != nil {
@@ -191,15 +198,15 @@ func (s *Service) examine(ctx context.Context, sub Submission, write bool) (w *w
 	noText := bad("dockerfile", s.checkDockerfile(sub.Dockerfile))
 	src := dockerfile.Source{Dockerfile: sub.Dockerfile, Arch: w.target.Arch, Codename: w.target.Codename,
 		Plain: s.Plain}
-	noContext, archive := false, &dockerfile.Context{}
-	if sub.Context != nil {
-		src.Context, err = dockerfile.ReadContext(sub.Context, s.Limits.Context)
-		if noContext = bad("context", err); !noContext {
-			archive = src.Context
-			src.Context = src.Context.Project(sub.Dockerfile)
-		}
+	archive, err := s.context(owner, sub.Context)
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
+		return nil, nil, err
 	}
-	w.name, err = s.nameOf(sub, archive)
+	noContext := bad("context", err)
+	if archive != nil {
+		src.Context, w.size = archive.Project(sub.Dockerfile), archive.Manifest().Size()
+	}
+	w.name, err = s.nameOf(owner, sub)
 	bad("name", err)
 	src.BuildArgs, err = ParseBuildArgs(sub.BuildArgs)
 	bad("build_args", err)
@@ -276,18 +283,21 @@ func unbuildable(findings []dockerfile.Finding) *apperr.Error {
 }
 
 // source turns a submission's files into the translator's input, within the limits.
-func (s *Service) source(sub Submission) (dockerfile.Source, error) {
+func (s *Service) source(owner int64, sub Submission) (dockerfile.Source, error) {
 	src := dockerfile.Source{Plain: s.Plain}
 	if err := s.checkDockerfile(sub.Dockerfile); err != nil {
 		return src, err
 	}
 	src.Dockerfile = sub.Dockerfile
-	if sub.Context != nil {
-		ctx, err := dockerfile.ReadContext(sub.Context, s.Limits.Context)
-		if err != nil {
-			return src, reject(err, "context")
-		}
-		src.Context = ctx.Project(sub.Dockerfile)
+	archive, err := s.context(owner, sub.Context)
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
+		return src, err
+	}
+	if err != nil {
+		return src, reject(err, "context")
+	}
+	if archive != nil {
+		src.Context = archive.Project(sub.Dockerfile)
 	}
 	args, err := ParseBuildArgs(sub.BuildArgs)
 	if err != nil {

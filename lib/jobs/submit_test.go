@@ -43,8 +43,8 @@ func TestWrongInputIsRefusedAtItsFieldAndNothingIsStored(t *testing.T) {
 			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nRUNN x\n")}},
 		{"no target", "target", apperr.InvalidArgument, Submission{Dockerfile: good}},
 		{"an unknown target", "target", apperr.InvalidArgument, Submission{Target: "vm_z80_sarge", Dockerfile: good}},
-		{"a context that is no archive", "context", apperr.InvalidArgument,
-			Submission{Target: rootfs, Dockerfile: good, Context: []byte("hello")}},
+		{"a context that is not there", "context", apperr.InvalidArgument,
+			Submission{Target: rootfs, Dockerfile: good, Context: strings.Repeat("0", 64)}},
 		{"a COPY source that is missing", "dockerfile", apperr.InvalidArgument,
 			Submission{Target: rootfs, Dockerfile: []byte("FROM debian:bookworm\nCOPY a /\n")}},
 		{"build arguments without a value", "build_args", apperr.InvalidArgument,
@@ -70,7 +70,7 @@ func TestFROMSuggestsTheTarget(t *testing.T) {
 		"alpine": "",
 	} {
 		text := []byte("FROM " + from + "\n")
-		c, err := h.Check(t.Context(), nil, Submission{Dockerfile: text})
+		c, err := h.Check(t.Context(), h.ann, false, Submission{Dockerfile: text})
 		if err != nil || c.Target != want || h.Suggest(text) != want {
 			t.Errorf("FROM %s suggests %q, %v", from, c.Target, err)
 		}
@@ -131,7 +131,7 @@ func TestMoreSecretsThanABuildCanBeGiven(t *testing.T) {
 		for i := range n {
 			text += fmt.Sprintf("RUN --mount=type=secret,id=s%d true\n", i)
 		}
-		c, err := h.Check(t.Context(), nil, Submission{Dockerfile: []byte(text), Target: "rootfs_amd64_bookworm"})
+		c, err := h.Check(t.Context(), h.ann, false, Submission{Dockerfile: []byte(text), Target: "rootfs_amd64_bookworm"})
 		if (err == nil && c.OK) != ok {
 			t.Errorf("%d secrets: %+v, %v", n, c, err)
 		}

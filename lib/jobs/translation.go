@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -44,7 +45,7 @@ func (s *Service) Blend(ctx context.Context, owner int64, id string, revision in
 	if err != nil {
 		return nil, err
 	}
-	blend, _, err := s.translate(ctx, job, rev)
+	blend, _, _, err := s.translate(ctx, job, rev)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +58,8 @@ func (s *Service) Script(ctx context.Context, owner int64, id string, revision i
 	if err != nil {
 		return nil, err
 	}
-	return s.script(ctx, job, rev)
+	made, err := s.script(ctx, job, rev)
+	return made.Script, err
 }
 
 func (s *Service) stored(ctx context.Context, owner int64, id string, revision int) (*store.Job, *store.Revision,
@@ -76,7 +78,7 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 	if err != nil {
 		return dockerfile.Source{}, target, err
 	}
-	src, err := s.source(Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
+	src, err := s.source(job.UserID, Submission{Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm})
 	if err != nil {
 		return src, target, err
@@ -88,20 +90,20 @@ func (s *Service) accepted(job *store.Job, rev *store.Revision) (dockerfile.Sour
 
 // translate makes the blend of sources that were accepted once. A newer toaster may refuse them: the error says so.
 func (s *Service) translate(ctx context.Context, job *store.Job,
-	rev *store.Revision) (*dockerfile.Blend, target.Target, error) {
+	rev *store.Revision) (*dockerfile.Blend, dockerfile.Source, target.Target, error) {
 	src, target, err := s.accepted(job, rev)
 	if err != nil {
-		return nil, target, err
+		return nil, src, target, err
 	}
 	var blend *dockerfile.Blend
 	var findings []dockerfile.Finding
 	if err := inTime(ctx, &src, func() { blend, findings = dockerfile.Translate(src) }); err != nil {
-		return nil, target, err
+		return nil, src, target, err
 	}
 	if blend == nil {
-		return nil, target, unbuildable(findings)
+		return nil, src, target, unbuildable(findings)
 	}
-	return blend, target, nil
+	return blend, src, target, nil
 }
 
 // define is what the engine has to know of a revision.
@@ -110,14 +112,14 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	if err != nil {
 		return engine.Job{}, err
 	}
-	script := s.made.take(job.ID, rev.Number)
-	if script == nil {
-		script, err = s.script(context.Background(), job, rev)
+	made := s.made.take(job.ID, rev.Number)
+	if made.Script == nil {
+		made, err = s.script(context.Background(), job, rev)
 	}
 	return engine.Job{
 		Name: job.EngineName, Owner: strconv.FormatInt(job.UserID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
-		Script: script, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
+		Script: made.Script, Context: made.Context, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
 	}, err
 }
 
@@ -125,16 +127,16 @@ func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 	return engine.Source{
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
-		RootHash: rev.Root.Password, Lock: rev.Lock.Images,
+		RootHash: rev.Root.Password, Lock: rev.Lock.Images, Owner: job.UserID,
 		Repository: rev.Source.Repository, Ref: rev.Source.Ref, Commit: rev.Source.Commit,
 	}
 }
 
 // Make makes the build script of a source, which may come from anywhere. It needs no database.
-func (s *Service) Make(src engine.Source) ([]byte, error) {
+func (s *Service) Make(src engine.Source) (engine.Made, error) {
 	keys, err := ParseRootKeys(src.RootKeys)
 	if err != nil {
-		return nil, err
+		return engine.Made{}, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
 		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash},
@@ -142,15 +144,28 @@ func (s *Service) Make(src engine.Source) ([]byte, error) {
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
-	return s.script(context.Background(), &store.Job{Target: src.Target}, rev)
+	return s.script(context.Background(), &store.Job{Target: src.Target, UserID: src.Owner}, rev)
 }
 
-func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) ([]byte, error) {
-	blend, t, err := s.translate(ctx, job, rev)
+func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revision) (engine.Made, error) {
+	blend, src, t, err := s.translate(ctx, job, rev)
 	if err != nil {
-		return nil, err
+		return engine.Made{}, err
 	}
-	return scriptOf(t, blend, accessOf(rev.Root), s.Version, rev.Source)
+	return s.withContext(t, blend, src.Context, rev.Root, rev.Source)
+}
+
+// withContext makes the script of a blend, with what it needs beside it of its build context.
+func (s *Service) withContext(t target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
+	root store.Root, source store.Source) (made engine.Made, err error) {
+	if made.Script, err = scriptOf(t, blend, accessOf(root), s.Version, source); err != nil || !blend.External {
+		return made, err
+	}
+	var manifest bytes.Buffer
+	made.Context = &engine.BuildContext{Files: blend.Files}
+	err = from.Manifest().Encode(&manifest)
+	made.Context.Manifest = manifest.Bytes()
+	return made, err
 }
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.
@@ -171,7 +186,8 @@ func scriptOf(t target.Target, blend *dockerfile.Blend, access target.Access, ve
 	}
 	return target.Script(target.Recipe{Source: source,
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
-		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, Base: blend.Base, Form: string(blend.Form),
+		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, ContextBeside: blend.External,
+		Base: blend.Base, Form: string(blend.Form),
 		Images: blend.Images, Config: blend.Config, AppRoot: blend.Root, Version: version, Root: access,
 		Environment: blend.Environment, Secrets: secrets,
 	})

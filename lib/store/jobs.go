@@ -43,7 +43,8 @@ type Revision struct {
 	JobID       string
 	Number      int // from 1
 	Dockerfile  []byte
-	Context     []byte // the archive as it was uploaded; nil: none
+	Context     string // the build context's digest, lower-case hex; empty: none
+	ContextSize int64  // bytes of its files
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line
 	BaseForm    string // one of dockerfile.BaseForms
@@ -169,9 +170,10 @@ func checkJobQuota(ctx context.Context, tx *sql.Tx, owner int64, limit int) erro
 
 func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO revision (job_id, number, dockerfile, context, build_args, environment, base_form, created_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.JobID, r.Number, r.Dockerfile, r.Context, r.BuildArgs, r.Environment, r.BaseForm, timestamp(r.CreatedAt))
+		`INSERT INTO revision (job_id, number, dockerfile, context, context_size, build_args, environment, base_form,
+			created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.JobID, r.Number, r.Dockerfile, r.Context, r.ContextSize, r.BuildArgs, r.Environment, r.BaseForm,
+		timestamp(r.CreatedAt))
 	if err == nil && r.Made.MadeFor != "" {
 		err = r.Made.put(ctx, tx, r.JobID, r.Number)
 	}
@@ -320,7 +322,8 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 	var r Revision
 	err := db.read(ctx, func(tx *sql.Tx) error {
 		return tx.QueryRowContext(ctx,
-			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.build_args, r.environment, r.base_form, r.created_at,
+			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.context_size, r.build_args, r.environment, r.base_form,
+				r.created_at,
 				coalesce(a.keys, ''), coalesce(a.password, ''), coalesce(s.repository, ''), coalesce(s.ref, ''),
 				coalesce(s.hash, ''), l.looked_at, l.problems, l.images
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id
@@ -328,8 +331,8 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 			LEFT JOIN revision_source s ON s.job_id = r.job_id AND s.revision = r.number
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
-			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.BuildArgs, &r.Environment,
-			&r.BaseForm,
+			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.ContextSize, &r.BuildArgs,
+			&r.Environment, &r.BaseForm,
 			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password,
 			&r.Source.Repository, &r.Source.Ref, &r.Source.Commit, (*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
 	})

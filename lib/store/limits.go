@@ -218,7 +218,7 @@ func (s spans) below(most time.Duration, now time.Time) time.Time {
 // than most bytes.
 func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 	var n int64
-	const bytes = `sum(length(r.dockerfile) + coalesce(length(r.context), 0) + coalesce(length(l.images), 0))`
+	const bytes = `sum(length(r.dockerfile) + coalesce(length(l.images), 0))`
 	const sources = ` FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN image_lock l ON l.job_id = r.job_id
 		AND l.revision = r.number WHERE job.user_id = ? AND job.removed_at IS NULL`
 	err := tx.QueryRowContext(ctx, `SELECT coalesce(`+bytes+`, 0)`+sources, user).Scan(&n)
@@ -233,7 +233,7 @@ func checkSourceQuota(ctx context.Context, tx *sql.Tx, user, most int64) error {
 		return err
 	}
 	return apperr.New(apperr.ResourceExhausted,
-		"The Dockerfiles and contexts of all built revisions of your jobs would take %s. Your limit is %s.",
+		"The Dockerfiles of all built revisions of your jobs would take %s. Your limit is %s.",
 		"Delete a job that you no longer need, or create it again: “%s” uses %s.", size(n), size(most), name, size(largest))
 }
 

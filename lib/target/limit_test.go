@@ -40,7 +40,7 @@ func TestTimeLimitOfTheLocalEngine(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error)
 	r := local.Runner{DB: db, Executor: local.Executor{
-		Make: func(engine.Source) ([]byte, error) { return script, nil },
+		Make: func(engine.Source) (engine.Made, error) { return engine.Made{Script: script}, nil },
 		Dir:  builds, WorkDir: work, Concurrency: 1, TimeLimit: time.Second, Log: slog.New(slog.DiscardHandler),
 	}}
 	go func() { ended <- r.Run(ctx) }()

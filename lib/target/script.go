@@ -24,6 +24,7 @@ type Recipe struct {
 	BlendSHA256      string   // of Blend, lower-case hex; the stamp in the image must name it
 	DockerfileSHA256 string   // lower-case hex
 	ContextSHA256    string   // lower-case hex; empty without a context
+	ContextBeside    bool     // the blend needs files of the context beside it: dockerfile.Blend.External
 	Base             string   // what FROM said
 	Form             string   // how the Dockerfile's tree becomes a system: dockerfile.Form
 	Images           []string // the images that the blend fetches, HOST/NAME@sha256:HEX
@@ -120,7 +121,9 @@ func assemble(names []string) string {
 // up to 10 GiB of images' layers; TOASTER_IMAGES: a folder, whole path, that OCI archives were unpacked to, as the
 // layers of a site's own builds can't be fetched; TOASTER_REGISTRIES: words NAME=HOST or NAME=http://HOST, the places
 // that images whose names begin with NAME are fetched from; TOASTER_REGISTRY_AUTH: a file with accounts at
-// registries, as docker login makes; and TOASTER_SECRETS: a folder with a file for each secret, by its name.
+// registries, as docker login makes; TOASTER_SECRETS: a folder with a file for each secret, by its name; and
+// TOASTER_CONTEXT: the tar file or folder with the files of a build context that are not inside, as
+// buildcontext.WriteTar makes it; without it, context.tar beside the script.
 //
 // It fails with InvalidArgument for a target of no SDK, and with Internal for a blend that would not arrive unchanged,
 // or an Access that is none.
@@ -203,6 +206,12 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 # can't be reached; 5 the disk is full; 6 an instruction of the Dockerfile failed; 7 the customisation did
 # not run to its end; 8 nothing was printed for too long; 143 stopped. The last line says what happened.
 `, t.Name, who)
+	beside := ""
+	if r.ContextBeside {
+		beside = "beside"
+		fmt.Fprintf(b, "#\n# It takes the build context sha256:%s from context.tar beside it, or from\n"+
+			"# another place, a tar file or a folder:\n#   TOASTER_CONTEXT=FILE sh FILE\n", r.ContextSHA256)
+	}
 	required := writeSecrets(b, r.Secrets)
 	b.WriteString("\n")
 	for _, v := range []struct{ name, value string }{
@@ -229,6 +238,7 @@ func writeHeader(b *bytes.Buffer, r Recipe, builder string) {
 		{"BOOT_CHECK", number(t.bootCheck())},
 		{"SILENCE_LIMIT", strconv.FormatInt(int64(t.silence()/time.Second), 10)},
 		{"SECRETS", strings.Join(required, " ")},
+		{"CONTEXT", beside},
 		{"ROOT_KEYS", r.Root.encoded()},
 		{"ROOT_HASH", r.Root.Hash},
 		{"BLEND_SHA256", r.BlendSHA256},

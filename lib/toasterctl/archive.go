@@ -20,6 +20,7 @@ import (
 
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine/local"
 	"toaster.do/lib/host"
 )
@@ -30,6 +31,7 @@ const (
 	manifestName = "backup.json"
 	databaseName = "toaster.db"
 	buildsName   = "builds/"
+	contextsName = "contexts/"
 	sumsName     = "SHA256SUMS"
 )
 
@@ -141,6 +143,7 @@ type backup struct {
 	config       map[string]smallFile // by their names
 	takeDatabase func(io.Reader) error
 	takeBuild    func(name string, changed time.Time, r io.Reader) error
+	takeContext  func(name string, changed time.Time, r io.Reader) error
 }
 
 // read goes through the whole archive. Database and builds go to the functions, where they are set. It fails unless
@@ -184,6 +187,7 @@ func (b *backup) read() error {
 // take reads one entry, wholly.
 func (b *backup) take(h *tar.Header, r io.Reader) error {
 	below, isBuild := strings.CutPrefix(h.Name, buildsName)
+	context, isContext := strings.CutPrefix(h.Name, contextsName)
 	switch {
 	case h.Typeflag != tar.TypeReg || b.manifest == nil && h.Name != manifestName:
 		return b.damaged(errors.New(h.Name + " is unexpected"))
@@ -193,6 +197,10 @@ func (b *backup) take(h *tar.Header, r io.Reader) error {
 		return b.either(b.takeDatabase(r), r)
 	case isBuild && (!fs.ValidPath(below) || below == "." || path.Base(below)[0] == '@'):
 		return b.damaged(errors.New("a file of a build has an invalid name"))
+	case isContext && !contexts.IsKept(context):
+		return b.damaged(errors.New("a file of a build context has an invalid name"))
+	case isContext && b.takeContext != nil:
+		return b.either(b.takeContext(context, h.ModTime, r), r)
 	case isBuild && b.takeBuild != nil:
 		return b.either(b.takeBuild(below, h.ModTime, r), r)
 	}

@@ -17,6 +17,7 @@ import (
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/config"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine/local"
 	"toaster.do/lib/store"
 	"toaster.do/lib/view"
@@ -28,7 +29,8 @@ type backupCommand struct {
 }
 
 func (backupCommand) Help() string {
-	return "Saves the configuration, all files that it refers to, and a consistent copy of the database in one file. " +
+	return "Saves the configuration, all files that it refers to, the build contexts, and a consistent copy of the database in " +
+		"one file. " +
 		"The site can keep running. " +
 		"Files larger than 64 MiB are skipped, with a message. " +
 		"The file has mode 0600: anyone who can read it can forge sessions. An existing file is replaced when the new one " +
@@ -114,8 +116,13 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	if err := a.file(databaseName, database); err != nil {
 		return err
 	}
+	// After the database, so that no context is missing that it names. Names that begin with @ are the engine's own.
+	if err := a.folder(w, contextsName, cfg.Paths.Contexts, contexts.IsKept); err != nil {
+		return err
+	}
 	if c.Artifacts {
-		if err := a.builds(w, cfg.Paths.Builds); err != nil {
+		all := func(path string) bool { return path[0] != '@' }
+		if err := a.folder(w, buildsName, cfg.Paths.Builds, all); err != nil {
 			return err
 		}
 	}
@@ -150,8 +157,8 @@ func snapshotIn(w *world, folder, database string) (copied *os.File, remove func
 	return copied, func() { copied.Close(); os.RemoveAll(dir) }, nil
 }
 
-// builds packs logs and artifacts. Names that begin with @ are the engine's own. What is removed meanwhile is left out.
-func (a *archiver) builds(w *world, dir string) error {
+// folder packs the files below a folder that are wanted. What is removed meanwhile is left out.
+func (a *archiver) folder(w *world, name, dir string, wanted func(path string) bool) error {
 	root, err := os.OpenRoot(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -168,7 +175,7 @@ func (a *archiver) builds(w *world, dir string) error {
 			return errors.Join(err, w.ctx.Err())
 		case path[0] == '@' && d.IsDir():
 			return fs.SkipDir
-		case path[0] == '@' || !d.Type().IsRegular():
+		case !d.Type().IsRegular() || !wanted(path):
 			return nil
 		}
 		f, err := root.Open(path)
@@ -179,6 +186,6 @@ func (a *archiver) builds(w *world, dir string) error {
 			return err
 		}
 		defer f.Close()
-		return a.file(buildsName+path, f)
+		return a.file(name+path, f)
 	})
 }

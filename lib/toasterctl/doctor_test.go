@@ -43,7 +43,7 @@ func TestDoctorOfJenkins(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, config, "engine = \"jenkins\"\n"+
-		"[paths]\ndatabase = \"toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\n"+
+		"[paths]\ndatabase = \"toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\ncontexts = \"contexts\"\n"+
 		"[jenkins]\nurl = \""+s.URL+"\"\nuser = \"toaster\"\ntoken_file = \"jenkins-token\"\n")
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).says("ok      Jenkins at "+s.URL+
 		": answers user toaster", "ok      permission to start a build")

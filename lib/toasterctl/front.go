@@ -13,7 +13,7 @@ import (
 )
 
 // maxBody is the most a request may send, as in the web servers' snippets: the programs' own limits are lower.
-const maxBody = 16 << 20
+const maxBody = 1040 << 20
 
 // front is what the web servers' snippets (conf/apache, conf/lighttpd) make of a request's path.
 type front struct {

@@ -108,7 +108,9 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(s.folder(data, 0o750, owner), s.folder(cfg.Paths.Builds, 0o750, keeper)); err != nil {
+	err = cmp.Or(s.folder(data, 0o750, owner), s.folder(cfg.Paths.Contexts, 0o750, owner),
+		s.folder(cfg.Paths.Builds, 0o750, keeper))
+	if err != nil {
 		return err
 	}
 	if os.Geteuid() == 0 && cfg.Engine == "local" && (c.Dir == "" || c.IDs) {
@@ -123,7 +125,7 @@ func (s *setup) fill(cfg *config.Config, c *initCommand) error {
 func within(text []byte, owner host.Identity) []byte {
 	d := config.Default().Paths
 	var pairs []string
-	for _, path := range []string{d.Database, d.Keys, d.Targets, d.Builds} {
+	for _, path := range []string{d.Database, d.Keys, d.Targets, d.Builds, d.Contexts} {
 		pairs = append(pairs, `"`+path+`"`, `"`+filepath.Base(path)+`"`)
 	}
 	if owner == host.Self() {

@@ -3,8 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 
+	"toaster.do/lib/app"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/config"
+	"toaster.do/lib/contexts"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/printable"
 )
@@ -21,11 +25,12 @@ type jobAdd struct {
 }
 
 func (c *jobAdd) Run(w *world) error {
+	defer c.close()
 	secrets, err := c.readSecrets()
 	if err != nil {
 		return err
 	}
-	return w.withService(func(_ *config.Config, s *site) error {
+	return w.withService(func(cfg *config.Config, s *site) error {
 		targets, err := s.Targets()
 		if err != nil {
 			return err
@@ -41,7 +46,10 @@ func (c *jobAdd) Run(w *world) error {
 		if err != nil {
 			return orSee(err, "user list")
 		}
-		checked, err := s.Check(w.ctx, nil, sub)
+		if sub.Context, err = c.addContext(app.Contexts(cfg), owner.ID); err != nil {
+			return err
+		}
+		checked, err := s.Check(w.ctx, owner, false, sub)
 		if err != nil {
 			return err
 		}
@@ -85,8 +93,31 @@ func (c *jobAdd) submission(w *world, limits jobs.Limits) (sub jobs.Submission, 
 		return sub, err
 	}
 	sub.Origin = c.origin()
-	sub.Context, err = c.readArchive(limits.Context)
-	return sub, err
+	return sub, nil
+}
+
+// addContext stores the build context as one of an owner, and returns its digest; empty: none is named.
+func (c *jobAdd) addContext(to *contexts.Store, owner int64) (digest string, err error) {
+	if c.Context == "" {
+		return "", nil
+	}
+	f, err := os.Open(c.Context)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	if !fi.IsDir() {
+		return to.AddArchive(owner, f, fi.Size())
+	}
+	tree, err := buildcontext.Folder(c.Context, c.name(), to.Limits)
+	if err != nil {
+		return "", err
+	}
+	return to.Add(owner, &tree.Manifest, tree)
 }
 
 // foretell says what adding the job would do.

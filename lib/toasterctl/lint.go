@@ -30,7 +30,8 @@ func (c *lintCommand) Help() string {
 }
 
 func (c *lintCommand) Run(w *world) error {
-	c.lock = c.Lock
+	c.lock, c.inside = c.Lock, -1 // nobody reads the blend
+	defer c.close()
 	_, _, findings, err := c.translate(w, c.Target)
 	if err != nil {
 		return err
@@ -56,6 +57,7 @@ func (c *lintCommand) Run(w *world) error {
 type blendCommand struct {
 	Target string `help:"Translate for the architecture and release of this target. Default: amd64." placeholder:"TARGET"`
 	lockFlag
+	contextFlag
 	source
 }
 
@@ -66,8 +68,13 @@ func (c *blendCommand) Help() string {
 
 func (c *blendCommand) Run(w *world) error {
 	c.lock = c.Lock
+	c.place(&c.source)
+	defer c.close()
 	_, blend, err := c.blend(w, c.Target)
 	if err != nil {
+		return err
+	}
+	if err := c.write(w, &c.source, c.context, blend); err != nil {
 		return err
 	}
 	_, err = w.out.Write(blend.Text)
@@ -97,23 +104,30 @@ type scriptCommand struct {
 	rootKey
 	RootPassword bool `help:"Generate a password for root, and print it to standard error. The script only contains its hash."`
 	lockFlag
+	contextFlag
 	source
 }
 
 func (c *scriptCommand) Help() string {
-	return "Prints a self-contained POSIX sh script. Run it in an empty folder; it creates the image in dist/. " +
+	return "Prints a POSIX sh script, which is self-contained without --context-out. Run it in an empty folder; it creates the " +
+		"image in dist/. " +
 		"Without --root-key and --root-password, nobody can log in as root, unless the Dockerfile allows it. With " +
 		"--root-password, each script gets another password."
 }
 
 func (c *scriptCommand) Run(w *world) error {
 	c.lock = c.Lock
+	c.place(&c.source)
+	defer c.close()
 	target, blend, err := c.blend(w, c.Target)
 	if err != nil {
 		return err
 	}
 	access, err := c.access(w, target)
 	if err != nil {
+		return err
+	}
+	if err := c.write(w, &c.source, c.context, blend); err != nil {
 		return err
 	}
 	script, err := jobs.Script(target, blend, access, app.Version)

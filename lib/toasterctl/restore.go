@@ -136,7 +136,8 @@ func (r *restorer) prepare(owner string) error {
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(r.folder(data, 0o750, r.owner), r.folder(r.cfg.Paths.Builds, 0o750, keeper)); err != nil {
+	if err := cmp.Or(r.folder(data, 0o750, r.owner), r.folder(r.cfg.Paths.Contexts, 0o750, r.owner),
+		r.folder(r.cfg.Paths.Builds, 0o750, keeper)); err != nil {
 		return err
 	}
 	return actAsOwner(r.cfg.Paths.Database)
@@ -252,8 +253,8 @@ func (r *restorer) put() error {
 	if err := r.putDatabase(filepath.Join(r.waiting, databaseName)); err != nil {
 		return err
 	}
-	if !r.Artifacts {
-		return nil
+	if err := r.putContexts(); err != nil || !r.Artifacts {
+		return err
 	}
 	return local.AsOwner(r.cfg.Paths.Builds, func(root *os.Root) error {
 		r.takeBuild = func(name string, changed time.Time, in io.Reader) error {
@@ -261,6 +262,23 @@ func (r *restorer) put() error {
 		}
 		return r.read()
 	})
+}
+
+// putContexts puts the build contexts beside those that are there.
+func (r *restorer) putContexts() error {
+	if err := os.MkdirAll(r.cfg.Paths.Contexts, 0o750); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(r.cfg.Paths.Contexts)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	r.takeContext = func(name string, changed time.Time, in io.Reader) error {
+		return r.putBuild(root, name, changed, in)
+	}
+	defer func() { r.takeContext = nil }()
+	return r.read()
 }
 
 // putDatabase replaces a database that may be in use, or moves a new one in. One that is damaged is kept beside it,

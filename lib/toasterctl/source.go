@@ -20,17 +20,20 @@ type lockFlag struct {
 
 // source is what an image is made from, as the command line names it.
 type source struct {
-	lock       string   // a file with the digests of images; empty: none
-	Context    string   `placeholder:"DIR|TAR" help:"The build context: a folder or an archive (.zip, or .tar, also compressed with gzip, bzip2 or zstd)."`
-	BuildArg   []string `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
-	Env        []string `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e. Can be repeated."`
-	BaseForm   string   `placeholder:"grown|appliance" help:"What becomes of a base image that is not plain Devuan or Debian. Default: grown if it is made of the target's release."`
-	Dockerfile string   `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input. Default: the one in the context."`
+	lock       string // a file with the digests of images; empty: none
+	inside     int64  // dockerfile.Source's
+	context    *dockerfile.Context
+	files      buildcontext.Source // of the context
+	Context    string              `placeholder:"DIR|TAR" help:"The build context: a folder or an archive (.zip, or .tar, also compressed with gzip, bzip2, xz or zstd)."`
+	BuildArg   []string            `placeholder:"K=V" sep:"none" help:"A build argument for ARG. Can be repeated."`
+	Env        []string            `placeholder:"K=V" sep:"none" help:"A variable for the application, as with docker run -e. Can be repeated."`
+	BaseForm   string              `placeholder:"grown|appliance" help:"What becomes of a base image that is not plain Devuan or Debian. Default: grown if it is made of the target's release."`
+	Dockerfile string              `arg:"" optional:"" name:"Dockerfile" help:"The Dockerfile. “-” reads standard input. Default: the one in the context."`
 }
 
 // find names the Dockerfile that the context has, where the command line names none. One in an archive is returned as
 // text.
-func (s *source) find(limits dockerfile.Limits) (text []byte, err error) {
+func (s *source) find(limits buildcontext.Limits) (text []byte, err error) {
 	switch fi, err := os.Stat(s.Context); {
 	case s.Dockerfile != "":
 		return nil, nil
@@ -42,11 +45,7 @@ func (s *source) find(limits dockerfile.Limits) (text []byte, err error) {
 		s.Dockerfile, err = inFolder(s.Context)
 		return nil, err
 	}
-	archive, err := s.readArchive(limits)
-	if err != nil {
-		return nil, err
-	}
-	context, err := dockerfile.ReadContext(archive, limits)
+	context, err := s.readContext(limits)
 	if err != nil {
 		return nil, err
 	}
@@ -157,33 +156,6 @@ func (s *source) name() string {
 		return ""
 	}
 	return name
-}
-
-// readArchive returns the build context as it would be uploaded; nil: none is named.
-func (s *source) readArchive(limits dockerfile.Limits) ([]byte, error) {
-	if s.Context == "" {
-		return nil, nil
-	}
-	fi, err := os.Stat(s.Context)
-	if err != nil {
-		return nil, err
-	}
-	if fi.IsDir() {
-		return buildcontext.Pack(s.Context, s.name(), limits.Unpacked)
-	}
-	return readBounded(s.Context, limits.Compressed)
-}
-
-func (s *source) readContext(text []byte, limits dockerfile.Limits) (*dockerfile.Context, error) {
-	archive, err := s.readArchive(limits)
-	if err != nil || archive == nil {
-		return nil, err
-	}
-	c, err := dockerfile.ReadContext(archive, limits)
-	if fi, bad := os.Stat(s.Context); err != nil || bad != nil || fi.IsDir() {
-		return c, err
-	}
-	return c.Project(text), nil
 }
 
 // readBounded reads a file, and one byte more than the limit at most: its reader refuses it then.

@@ -91,6 +91,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 		timed(all, mailTime, "Repositories were not fetched", func(ctx context.Context) error {
 			return startFetching(ctx, cfg, s)
 		}),
+		timed(all, expireTime, "Old build contexts were not deleted", s.SweepContexts),
 		timed(all, mailTime, "Emails about builds were not written", accounts.NotifyEnds),
 		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),

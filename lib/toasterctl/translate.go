@@ -114,6 +114,10 @@ func (s *source) read(w *world, r *rules, name string) (t target.Target, src doc
 		return t, src, apperr.New(apperr.InvalidArgument, "%s is empty.", "A Dockerfile needs at least a FROM line.",
 			s.fileLabel())
 	}
-	src.Context, err = s.readContext(src.Dockerfile, r.limits.Context)
-	return t, src, err
+	if src.Context, err = s.readContext(r.limits.Context); err != nil || src.Context == nil {
+		return t, src, err
+	}
+	src.Context, src.Inside = src.Context.Project(src.Dockerfile), s.inside
+	s.context = src.Context
+	return t, src, nil
 }

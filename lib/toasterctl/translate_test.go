@@ -90,3 +90,44 @@ func TestScriptIsPosixSh(t *testing.T) {
 	}
 	ctl(t, simple, "script", "--target", "toast", "-").exits(1).complains("toast", "Choose one of", rootfs)
 }
+
+// TestContextOut: what is needed of a context lies beside the script where that is asked for, whether it is a folder or
+// an archive, and nothing of it is in the script.
+func TestContextOut(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "project")
+	write(t, filepath.Join(dir, "Dockerfile"), "FROM debian:bookworm\nCOPY needed /\n")
+	write(t, filepath.Join(dir, "needed"), "needed\n")
+	write(t, filepath.Join(dir, "other"), "not needed\n")
+	archive := filepath.Join(t.TempDir(), "project.tar.xz")
+	if out, err := exec.Command("tar", "-C", filepath.Dir(dir), "-cJf", archive, "project").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var scripts, beside []string
+	for _, context := range []string{dir, archive} {
+		out := filepath.Join(t.TempDir(), "context.tar")
+		script := ctl(t, "", "script", "--target", "rootfs_amd64_bookworm", "--context", context, "--context-out",
+			out).exits(0).out
+		text, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scripts, beside = append(scripts, script), append(beside, string(text))
+	}
+	if scripts[0] != scripts[1] || beside[0] != beside[1] {
+		t.Error("a folder and an archive of it give different scripts, or files beside them")
+	}
+	if !strings.Contains(scripts[0], "\n# It takes the build context sha256:") || !strings.Contains(beside[0], "\x00needed\n") ||
+		strings.Contains(beside[0], "not needed") {
+		t.Errorf("the script is\n%.2000s\nand beside it is %q", scripts[0], beside[0])
+	}
+	inside := ctl(t, "", "script", "--target", "rootfs_amd64_bookworm", "--context", dir).exits(0).out
+	if strings.Contains(inside, "toaster_reader()") {
+		t.Error("a small context is not in the script")
+	}
+	out := filepath.Join(t.TempDir(), "none.tar")
+	write(t, filepath.Join(dir, "Dockerfile"), "FROM debian:bookworm\n")
+	ctl(t, "", "blend", "--context", dir, "--context-out", out).exits(0).complains("none.tar was not written")
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "toasterctl-context-*")); len(left) > 0 {
+		t.Errorf("the commands left %q", left)
+	}
+}

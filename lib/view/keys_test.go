@@ -28,10 +28,9 @@ import (
 
 // silent are the packages whose texts no page shows.
 var silent = map[string]string{
-	"toaster.do/lib/toasterctl":   "a terminal's, for the administrator",
-	"toaster.do/lib/config":       "what is wrong with the configuration: for the administrator",
-	"toaster.do/lib/mail":         "the log's",
-	"toaster.do/lib/buildcontext": "likewise a terminal's",
+	"toaster.do/lib/toasterctl": "a terminal's, for the administrator",
+	"toaster.do/lib/config":     "what is wrong with the configuration: for the administrator",
+	"toaster.do/lib/mail":       "the log's",
 }
 
 // computed are the files that make a Key of what is no constant; keysElsewhere has these.

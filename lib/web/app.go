@@ -162,6 +162,9 @@ func (a *App) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 		if p := recover(); p != nil {
 			r.crash(out, p, debug.Stack())
 		}
+		if r.form != nil {
+			r.form.close()
+		}
 		a.line(r, out, time.Since(begin))
 	}()
 	reads := hr.Method == http.MethodGet || hr.Method == http.MethodHead
@@ -225,7 +228,7 @@ func (r *Request) answer(w *response) error {
 	if err := route.Access.admits(r); err != nil {
 		return err
 	}
-	if r.Method == http.MethodPost {
+	if r.Method == http.MethodPost && !route.Raw {
 		return r.act(w)
 	}
 	return route.Do(w, r)

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"toaster.do/lib/apperr"
@@ -22,11 +23,15 @@ func (f *Form) Draft() map[string][]byte {
 	for name, v := range f.Values {
 		d[name] = []byte(v)
 	}
-	for name, file := range f.Files {
-		d[draftName+name], d[draftContent+name] = []byte(file.Name), file.Content
-	}
 	for name, what := range f.Lost {
 		d[draftLost+name] = []byte(what)
+	}
+	for name, file := range f.Files {
+		if kept, ok := file.unspooled(); ok {
+			d[draftName+name], d[draftContent+name] = []byte(file.Name), kept.Content
+		} else {
+			d[draftLost+name] = []byte(lost(file.Name, file.Size()))
+		}
 	}
 	return d
 }
@@ -74,7 +79,7 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 	f := newForm()
 	fields := r.route.fields(r.Site)
 	for name, v := range form.Values {
-		if l, _ := fields.find(name); !l.Secret && !l.Hidden || name == "revision" || name == "kept" {
+		if l, _ := fields.find(name); !l.Secret && (!l.Hidden || slices.Contains(keptHidden, name)) {
 			f.Values[name] = v
 		}
 	}
@@ -91,7 +96,7 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 		} else if whose != 0 || l.Text {
 			f.Files[name] = file
 		} else {
-			f.Lost[name] = lost(file.Name, int64(len(file.Content)))
+			f.Lost[name] = lost(file.Name, file.Size())
 		}
 	}
 	if len(f.Values)+len(f.Files)+len(f.Lost) == 0 {
@@ -109,6 +114,9 @@ func (r *Request) keep(w http.ResponseWriter) (id string) {
 	}
 	return id
 }
+
+// keptHidden are the hidden fields that a form is not the same without.
+var keptHidden = []string{"revision", "context_digest", "context_name"}
 
 // lost names a file that isn't kept.
 func lost(name string, n int64) string { return name + " (" + size(n) + ")" }

@@ -31,6 +31,8 @@ type Limit struct {
 	Text       bool // an upload of what could as well be typed
 	Secret     bool // a password or a code: it is never kept for its sender
 	Hidden     bool // nobody types it
+	// Spool is a folder for an upload of any size, which goes to a file there that has no name; empty: to memory.
+	Spool string
 	// Mistaken says what somebody has sent by mistake, by its beginning, and what to do; empty: it is just too large.
 	Mistaken func(begin []byte) (message, advice i18n.Key)
 }
@@ -50,6 +52,7 @@ func newForm() *Form {
 type File struct {
 	Name    string // as its sender calls it: for showing only
 	Content []byte
+	Spooled *spooled // instead of Content, of one that went to a file
 }
 
 // onceField is the field that every form of a page has: see Request.once.
@@ -76,17 +79,21 @@ func (f Fields) find(name string) (l Limit, known bool) {
 	return l, known && name != begin
 }
 
-// most is how much a body with these fields may have.
-func (f Fields) most() int64 {
-	n := int64(overhead)
+// most is how much a body with these fields may have, and how much of that goes to files.
+func (f Fields) most() (n, spooled int64) {
+	n = overhead
 	for _, l := range f {
+		if l.Spool != "" {
+			spooled += l.Most
+			continue
+		}
 		n += max(l.Most, l.Keep) * int64(max(l.Many, 1))
 	}
-	return n
+	return n, spooled
 }
 
-// ReadForm reads a request's body, never more of it into memory than the fields may have, and nothing of it to disk.
-// The error has all that is wrong with the fields (apperr.All); with it comes what could be read, for showing the form
+// ReadForm reads a request's body, never more of it into memory than the fields may have; only what is spooled goes to
+// the disk. The error has all that is wrong with the fields (apperr.All); with it comes what could be read, for showing the form
 // again.
 func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 	form := newForm()
@@ -99,9 +106,9 @@ func ReadForm(r *http.Request, fields Fields) (*Form, error) {
 	if err != nil {
 		return form, malformed(http.StatusUnsupportedMediaType, err)
 	}
-	most := fields.most()
+	most, spooled := fields.most()
 	if kind == "multipart/form-data" {
-		r.Body = http.MaxBytesReader(nil, body, most+passed)
+		r.Body = http.MaxBytesReader(nil, body, most+spooled+passed)
 		return form, form.multipart(multipart.NewReader(r.Body, parameters["boundary"]), fields)
 	}
 	r.Body = http.MaxBytesReader(nil, body, most)
@@ -139,6 +146,9 @@ func (f *Form) multipart(m *multipart.Reader, fields Fields) error {
 func (f *Form) part(part *multipart.Part, fields Fields) error {
 	name, file := part.FormName(), part.FileName()
 	limit, known := fields.find(name)
+	if limit.Spool != "" && known {
+		return f.spool(part, limit)
+	}
 	keep := max(limit.Most, limit.Keep)
 	var b bytes.Buffer
 	_, err := io.Copy(&b, io.LimitReader(part, keep+1))
@@ -241,9 +251,8 @@ func (f *Form) json(body io.Reader, fields Fields) error {
 }
 
 func (f *Form) add(name, file string, content []byte, limit Limit) error {
-	_, value := f.Values[name]
-	if _, upload := f.Files[name]; value || upload {
-		return malformed(http.StatusBadRequest, fmt.Errorf("field %q was sent twice", name))
+	if err := f.first(name); err != nil {
+		return err
 	}
 	if !limit.File { // browsers send a line's end as CR LF (HTML, 4.10.21.4)
 		content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
@@ -260,6 +269,15 @@ func (f *Form) add(name, file string, content []byte, limit Limit) error {
 	}
 	if size > limit.Most {
 		return limit.exceeded(name, content)
+	}
+	return nil
+}
+
+// first is an error where the form has the field already.
+func (f *Form) first(name string) error {
+	_, value := f.Values[name]
+	if _, upload := f.Files[name]; value || upload {
+		return malformed(http.StatusBadRequest, fmt.Errorf("field %q was sent twice", name))
 	}
 	return nil
 }

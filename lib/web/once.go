@@ -124,12 +124,13 @@ func (r *Request) digest(form *Form) [sha256.Size]byte {
 	}
 	fields := r.route.fields(r.Site)
 	for _, name := range slices.Sorted(maps.Keys(form.Files)) {
-		content := sha256.Sum256(form.Files[name].Content)
+		file := form.Files[name]
+		content := file.sum()
 		if l, _ := fields.find(name); l.Secret { // else who has the database could try what it may be
 			content = r.Site.Sessions.Blinded(content)
 		}
 		add("file:" + name)
-		add(form.Files[name].Name)
+		add(file.Name)
 		add(string(content[:]))
 	}
 	return [sha256.Size]byte(h.Sum(nil))

@@ -70,7 +70,11 @@ func (r *Request) JSON() bool {
 // Input returns the form in the request's body, which it reads the first time; see ReadForm.
 func (r *Request) Input() (*Form, error) {
 	if r.form == nil {
-		r.form, r.formErr = ReadForm(r.Request, r.route.fields(r.Site))
+		fields := r.route.fields(r.Site)
+		if r.Identity.User == nil {
+			fields = fields.ofNobody()
+		}
+		r.form, r.formErr = ReadForm(r.Request, fields)
 	}
 	return r.form, r.formErr
 }

@@ -22,7 +22,7 @@ const (
 
 // Route says what a request to a path needs and who answers it.
 type Route struct {
-	Method string // GET, which answers HEAD too, or POST
+	Method string // GET, which answers HEAD too, POST, or PUT
 	// below the program: "/{id}/builds/{number}"; a last "{path...}" takes the rest; "" is the program itself
 	Path   string
 	Access Access
@@ -31,6 +31,7 @@ type Route struct {
 	Again  string                      // the page with the form, for a sender whose session is over; empty: it has none
 	Query  []string                    // parameters of a POST's address beside lang, which others don't have
 	Repeat bool                        // a POST that may be done as often as it is sent
+	Raw    bool                        // a POST whose body is no form: Do reads it
 	Secret bool                        // the path's first parameter is a secret: the log doesn't have it
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -178,6 +177,12 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 
 // run runs a blend on a copy of the base in a folder.
 func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said string, err error) {
+	return b.runWith(blend, work, "", "TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
+		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
+}
+
+// runWith does so with the build context beside it, in that place.
+func (b *builder) runWith(blend *dockerfile.Blend, work, place string, env ...string) (root, said string, err error) {
 	root = filepath.Join(work, "root")
 	if out, err := exec.Command("cp", "-a", b.root, root).CombinedOutput(); err != nil {
 		return "", string(out), err
@@ -187,9 +192,8 @@ func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said s
 		return "", "", err
 	}
 	cmd := exec.Command("zsh", "-f", "-c", `source $BLEND && blend_postinst`)
-	cmd.Env = append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work,
-		"TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
-		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
+	cmd.Env = append(append(os.Environ(), "BLEND="+file, "strapdir="+root, "workdir="+work, "TOASTER_CONTEXT="+place),
+		env...)
 	if secrets := filepath.Join(work, "secrets"); exists(secrets) {
 		cmd.Env = append(cmd.Env, "TOASTER_SECRETS="+secrets)
 	}
@@ -397,9 +401,9 @@ func run(t *testing.T, name string, args ...string) {
 
 // contextOf reads a folder as toasterctl does.
 func contextOf(folder string) (*dockerfile.Context, error) {
-	archive, err := buildcontext.Pack(folder, "", math.MaxInt64)
+	tree, err := buildcontext.Folder(folder, "", buildcontext.Limits{})
 	if err != nil {
 		return nil, err
 	}
-	return dockerfile.ReadContext(archive, dockerfile.Limits{})
+	return dockerfile.NewContext(&tree.Manifest, tree), nil
 }

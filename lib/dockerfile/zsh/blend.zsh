@@ -53,12 +53,15 @@ blend_postinst() {
 	work=$(mktemp -d -- ${place:A}/toaster.XXXXXXXX) || return 1
 	(( $+functions[notice] )) && notice "toaster: building in $tree"
 
+	local TOASTER_CONTEXT=${TOASTER_CONTEXT:+${TOASTER_CONTEXT:a}}
+	(( $+functions[toaster_reader] )) || TOASTER_CONTEXT=''
 	local -a root keep
 	local name
 	(( EUID )) && root=(sudo)
 	# The proxies are for ADD of a URL only; RUN never sees them.
 	for name in http_proxy https_proxy no_proxy HTTPS_PROXY NO_PROXY TOASTER_IDS TOASTER_SANDBOX_ALLOW \
-		TOASTER_CACHE_DIR TOASTER_BLOBS TOASTER_IMAGES TOASTER_REGISTRIES TOASTER_REGISTRY_AUTH TOASTER_SECRETS; do
+		TOASTER_CACHE_DIR TOASTER_BLOBS TOASTER_IMAGES TOASTER_REGISTRIES TOASTER_REGISTRY_AUTH TOASTER_SECRETS \
+		TOASTER_CONTEXT; do
 		[[ -n ${(P)name-} ]] && keep+=("$name=${(P)name}")
 	done
 	toaster_unpack $work && $root env -i PATH=$PATH LC_ALL=C SHELL=/bin/sh $keep \

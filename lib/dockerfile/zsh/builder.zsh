@@ -15,9 +15,16 @@ zf_mkdir -m 755 $CONTEXT $STAGES $WORK/inline $WORK/cache || exit 1
 map $WORK $WORK && map $TREE $TREE || exit 1	# no device in them can be used
 cd $WORK
 
+# unpack_context makes CONTEXT of the archive in the blend, or of the files beside it, in $TOASTER_CONTEXT.
 unpack_context() {
-	[[ -s context.tar.gz ]] || return 0
-	tar -xzpf context.tar.gz --same-owner --numeric-owner --xattrs --xattrs-include='*' -C $CONTEXT || fail 'cannot unpack the build context'
+	local -a extract=(tar -xpf - --same-owner --numeric-owner --xattrs --xattrs-include='*' -C $CONTEXT)
+	if [[ -s reader ]]; then
+		[[ -n $TOASTER_CONTEXT ]] || fail 'the build context is missing: set TOASTER_CONTEXT to its folder or tar file'
+		perl reader tar $TOASTER_CONTEXT | $extract || fail 'cannot unpack the build context'
+		zf_rm -f reader
+	elif [[ -s context.tar.gz ]]; then
+		gzip -dc context.tar.gz | $extract || fail 'cannot unpack the build context'
+	fi
 }
 
 # mark TEXT prints a line that tells where the build is. It is one line whatever is in it, no terminal's command.

@@ -50,7 +50,7 @@ new_place() {
 	local one
 	for REPLY in /mnt /media /srv /opt; do
 		[[ -d $REPLY ]] || continue
-		for one in $TREE $WORK $TOASTER_CACHE_DIR $TOASTER_IMAGES; do [[ ${one:A}/ == $REPLY/* ]] && continue 2; done
+		for one in $TREE $WORK $TOASTER_CACHE_DIR $TOASTER_IMAGES $TOASTER_CONTEXT; do [[ ${one:A}/ == $REPLY/* ]] && continue 2; done
 		mount -t tmpfs -o mode=755,nosuid,nodev toaster $REPLY && mkdir $REPLY/{tree,work,cache,images} && return
 	done
 	fail 'there is no folder that the build can be mounted on: /mnt, /media, /srv and /opt are missing or in use'
@@ -68,6 +68,21 @@ keep_secrets() {
 	local -a files=($TOASTER_SECRETS/*(N-.))
 	mkdir -p $WORK/secrets && mount -t tmpfs -o mode=700,nosuid,nodev,noexec,size=4m toaster $WORK/secrets &&
 		{ (( ! $#files )) || cp -- $files $WORK/secrets } || fail 'the secrets cannot be copied to memory'
+}
+
+# keep_context FOLDER: the build's ids can read the build context there, where ids can be mapped, else in a copy.
+keep_context() {
+	[[ -n $TOASTER_CONTEXT ]] || return 0
+	[[ -e $TOASTER_CONTEXT ]] || fail "the build context is missing: TOASTER_CONTEXT, $TOASTER_CONTEXT, is not there"
+	if [[ -d $TOASTER_CONTEXT ]]; then mkdir $1/context; else : >$1/context; fi
+	if map_tree $TOASTER_CONTEXT $1/context $holder 2>/dev/null; then
+		mount -o remount,bind,ro,nodev,nosuid -- $1/context || fail "TOASTER_CONTEXT, $TOASTER_CONTEXT, cannot be used"
+		TOASTER_CONTEXT=$1/context
+	else
+		cp -r --reflink=auto -- $TOASTER_CONTEXT $WORK/context.files ||
+			fail "TOASTER_CONTEXT, $TOASTER_CONTEXT, cannot be copied: is the disk full?"
+		TOASTER_CONTEXT=$WORK/context.files
+	fi
 }
 
 # prune_layers FOLDER removes the layers of images that were not used for longest, down to 10 GiB, and downloads that
@@ -117,6 +132,7 @@ keep_secrets
 user_namespace $first
 typeset -a within=(nsenter --user=/proc/$holder/ns/user --setuid 0 --setgid 0)
 new_place
+keep_context $REPLY
 # What an earlier part of the build has left there belongs to one of them already.
 find $WORK \( -uid -$first -o -uid +$(( first + 65535 )) -o -gid -$first -o -gid +$(( first + 65535 )) \) \
 	-exec chown -h $first:$first {} + || fail "$WORK cannot be given to the build's ids"
@@ -124,6 +140,7 @@ map $WORK $REPLY/work || fail "$WORK cannot be mounted"
 WORK=$REPLY/work
 [[ -z $TOASTER_REGISTRY_AUTH ]] || export TOASTER_REGISTRY_AUTH=$WORK/registry.auth
 [[ -z $TOASTER_SECRETS ]] || export TOASTER_SECRETS=$WORK/secrets
+[[ $TOASTER_CONTEXT != */context.files ]] || export TOASTER_CONTEXT=$WORK/context.files
 if [[ -n $TREE ]]; then
 	typeset -r origin=$TREE
 	TREE=$REPLY/tree

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/jenkins"
 	"toaster.do/lib/engine/jenkins/jenkinstest"
@@ -96,8 +96,7 @@ func service(t *testing.T, db *store.DB, e engine.Engine) *jobs.Service {
 	return jobs.New(jobs.Service{
 		Store: db, Reconciler: reconcile.Reconciler{Store: db, Engine: e, Now: time.Now, Logger: quietly},
 		Targets: func() (*target.Targets, error) { return targets, nil }, Version: "test",
-		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: dockerfile.Limits{Compressed: 1 << 20, Unpacked: 64 << 20,
-			Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
+		Limits: jobs.Limits{Dockerfile: 64 << 10, Context: buildcontext.Limits{Bytes: 1 << 20, Entries: 1000}, Jobs: 9, Keep: 5, TimeLimit: time.Hour},
 	})
 }
 

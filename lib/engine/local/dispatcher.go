@@ -33,8 +33,8 @@ type runnerStore interface {
 // it. Several runners may share a queue.
 type Dispatcher struct {
 	DB   runnerStore
-	Dir  string                              // the Engine's, with logs and artifacts: only looked at
-	Make func(engine.Source) ([]byte, error) // makes the script of a source
+	Dir  string                                   // the Engine's, with logs and artifacts: only looked at
+	Make func(engine.Source) (engine.Made, error) // makes the script of a source
 	// Open returns the secrets that were sealed for a build of the job.
 	Open func(job string, sealed []byte) (engine.Secrets, error)
 	Log  *slog.Logger // nil: the default
@@ -302,11 +302,11 @@ func (d *dispatcher) buildRequest(b store.LocalBuild, j store.LocalJob) request 
 	if !j.Intact() || json.Unmarshal(j.Source, &r.Source) != nil {
 		return request{Op: opBuild, Ticket: b.Ticket, Changed: true}
 	}
-	script, err := safely(d.Make, r.Source)
+	made, err := safely(d.Make, r.Source)
 	if err != nil {
 		d.Log.Warn("a build's script can't be made", "job", b.Job, "number", b.Number, "error", err)
 	}
-	sum := sha256.Sum256(script)
+	sum := sha256.Sum256(made.Script)
 	r.SHA256 = hex.EncodeToString(sum[:])
 	return r
 }

@@ -20,18 +20,19 @@ import (
 // Executor is the half of a runner that makes and runs the build scripts, and keeps logs and artifacts. It does what a
 // Dispatcher asks of it, as far as that is a build's due: it may be root, and the Dispatcher belong to somebody else.
 type Executor struct {
-	Dir           string                              // where logs and artifacts go: the same as the Engine's
-	WorkDir       string                              // where builds work, each in a folder that goes when it ends
-	Make          func(engine.Source) ([]byte, error) // makes the script of a source, which may come from anywhere
-	Separate      bool                                // the Dispatcher is another user's, who may own no path
-	Concurrency   int                                 // builds at once, at least 1
-	IDs           []int                               // each slot's first of 65536 subordinate ids; empty: any
-	Env           []string                            // for the scripts, beside what all get
-	TimeLimit     time.Duration                       // a build's, whose job has none of its own; 0: no limit
-	OutputLimit   int64                               // the most a build may write to its log, bytes; 0: no limit
-	ArtifactLimit int64                               // the most that a build may leave, bytes; 0: no limit
-	FreeDisk      int64                               // bytes that the disk of Dir has to keep
-	Log           *slog.Logger                        // nil: the default
+	Dir           string                                   // where logs and artifacts go: the same as the Engine's
+	WorkDir       string                                   // where builds work, each in a folder that goes when it ends
+	Contexts      string                                   // where the build contexts of users are: see package contexts
+	Make          func(engine.Source) (engine.Made, error) // makes the script of a source, which may come from anywhere
+	Separate      bool                                     // the Dispatcher is another user's, who may own no path
+	Concurrency   int                                      // builds at once, at least 1
+	IDs           []int                                    // each slot's first of 65536 subordinate ids; empty: any
+	Env           []string                                 // for the scripts, beside what all get
+	TimeLimit     time.Duration                            // a build's, whose job has none of its own; 0: no limit
+	OutputLimit   int64                                    // the most a build may write to its log, bytes; 0: no limit
+	ArtifactLimit int64                                    // the most that a build may leave, bytes; 0: no limit
+	FreeDisk      int64                                    // bytes that the disk of Dir has to keep
+	Log           *slog.Logger                             // nil: the default
 }
 
 // executor is an Executor that runs.

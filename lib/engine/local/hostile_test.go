@@ -64,11 +64,11 @@ func TestWhatIsPlantedInTheDatabaseIsNotRun(t *testing.T) {
 func TestASourceThatNoScriptCanBeMadeFrom(t *testing.T) {
 	h := newFixture(t)
 	h.runner(func(r *Runner) {
-		r.Make = func(src engine.Source) ([]byte, error) {
+		r.Make = func(src engine.Source) (engine.Made, error) {
 			if string(src.Dockerfile) == "set -e\npanic\n" {
 				panic("the translator is broken")
 			}
-			return nil, apperr.New(apperr.InvalidArgument, "There is no target \"x\".", "Choose one from the list.")
+			return engine.Made{}, apperr.New(apperr.InvalidArgument, "There is no target \"x\".", "Choose one from the list.")
 		}
 	})
 	for name, want := range map[string]string{"refused": `There is no target "x". Choose one from the list.`,

@@ -85,7 +85,9 @@ func runnerMain(settings string) error {
 const asDispatcher = "LOCAL_TEST_DISPATCHER"
 
 // theDockerfile makes scripts as these tests want them: what the source calls a Dockerfile is the script.
-func theDockerfile(src engine.Source) ([]byte, error) { return src.Dockerfile, nil }
+func theDockerfile(src engine.Source) (engine.Made, error) {
+	return engine.Made{Script: src.Dockerfile}, nil
+}
 
 // scripted is an engine whose jobs are defined by their scripts.
 type scripted struct{ *Engine }

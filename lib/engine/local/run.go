@@ -31,7 +31,7 @@ type buildRun struct {
 	stop   context.CancelCauseFunc // with an *outcome; nil until it runs
 	ended  chan struct{}           // closed when it has
 
-	script  []byte
+	made    engine.Made
 	borrows bool // it has images of other builds
 	begun   time.Time
 }
@@ -81,23 +81,23 @@ func (r *buildRun) makeScript() *outcome {
 		return &outcome{engine.Failed,
 			i18n.T("The sources of the job were changed in the database. Save the job again.")}
 	}
-	script, err := safely(r.Make, r.Source)
+	made, err := safely(r.Make, r.Source)
 	if err != nil {
 		r.Log.Error("making a build's script", "job", r.job, "number", r.number, "error", err)
 		f := apperr.Of(err)
 		return &outcome{engine.Failed,
 			i18n.T("Its build script can't be created. %s %s", f.Message, f.Advice)}
 	}
-	if fmt.Sprintf("%x", sha256.Sum256(script)) != r.SHA256 {
+	if fmt.Sprintf("%x", sha256.Sum256(made.Script)) != r.SHA256 {
 		return &outcome{engine.Failed,
 			i18n.T("The targets have just been changed, so the build script differs from the expected one. Build again.")}
 	}
-	r.script = script
+	r.made = made
 	return nil
 }
 
 // safely makes a script. A panic is an error: it ends this build and no other.
-func safely(make func(engine.Source) ([]byte, error), src engine.Source) (script []byte, err error) {
+func safely(make func(engine.Source) (engine.Made, error), src engine.Source) (made engine.Made, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v\n%s", p, debug.Stack())
@@ -138,6 +138,9 @@ func (r *buildRun) runScript(ctx context.Context) *outcome {
 	err := AsRoot(r.prepare)
 	if err == nil {
 		err = r.lendImages(ctx)
+	}
+	if err == nil && r.made.Context != nil {
+		err = r.lendContext(ctx)
 	}
 	var why *outcome
 	if errors.As(err, &why) {
@@ -181,7 +184,7 @@ func (r *buildRun) prepare() error {
 			return err
 		}
 	}
-	return errors.Join(r.writeSecrets(), os.WriteFile(filepath.Join(r.folder(), "script"), r.script, 0o644))
+	return errors.Join(r.writeSecrets(), os.WriteFile(filepath.Join(r.folder(), "script"), r.made.Script, 0o644))
 }
 
 // mark is what every process of the build has in its environment, unless it was taken out there.
@@ -201,13 +204,16 @@ func (r *buildRun) environment() []string {
 	if r.borrows {
 		env = append(env, "TOASTER_IMAGES="+r.imagesFolder())
 	}
+	if r.made.Context != nil {
+		env = append(env, "TOASTER_CONTEXT="+r.contextFolder())
+	}
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
 		switch strings.ToLower(name) {
 		case "source_date_epoch", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy":
 			env = append(env, v)
 		default:
-			if strings.HasPrefix(name, "TOASTER_") && name != "TOASTER_SECRETS" {
+			if strings.HasPrefix(name, "TOASTER_") && name != "TOASTER_SECRETS" && name != "TOASTER_CONTEXT" {
 				env = append(env, v)
 			}
 		}
@@ -219,7 +225,7 @@ func (r *buildRun) environment() []string {
 	if r.slot < len(r.IDs) {
 		env = append(env, fmt.Sprintf("TOASTER_IDS=%d", r.IDs[r.slot]))
 	}
-	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(r.script)), r.mark())
+	return append(env, fmt.Sprintf("TOASTER_SCRIPT_SHA256=%x", sha256.Sum256(r.made.Script)), r.mark())
 }
 
 // wait waits until the script has ended, or has to. It returns why it has to, or nil.

@@ -177,7 +177,8 @@ CREATE TABLE revision (
 	job_id      TEXT NOT NULL REFERENCES job ON DELETE CASCADE,
 	number      INTEGER NOT NULL CHECK (number > 0), -- from 1 in each job
 	dockerfile  BLOB NOT NULL,
-	context     BLOB,                               -- the archive as it was uploaded; NULL: none
+	context     TEXT NOT NULL DEFAULT '',           -- its digest, 64 hexadecimal digits: see package contexts; empty: none
+	context_size INTEGER NOT NULL DEFAULT 0,        -- bytes of its files
 	build_args  TEXT NOT NULL,                      -- K=V a line
 	environment TEXT NOT NULL DEFAULT '',           -- K=V a line: for the application, when the image runs
 	base_form   TEXT NOT NULL DEFAULT '',           -- grown, appliance; empty: as suits the base image

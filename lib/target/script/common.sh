@@ -156,7 +156,7 @@ remove() {
 
 # What an inner script that sudo starts still gets from the environment.
 PASSED_ON='BUILD_NUMBER SOURCE_DATE_EPOCH TOASTER_CACHE_DIR TOASTER_SDK_DIR TOASTER_BOOT_CHECK TOASTER_IDS
-TOASTER_SANDBOX_ALLOW TOASTER_REGISTRIES TOASTER_IMAGES TOASTER_REGISTRY_AUTH TOASTER_SECRETS
+TOASTER_SANDBOX_ALLOW TOASTER_REGISTRIES TOASTER_IMAGES TOASTER_REGISTRY_AUTH TOASTER_SECRETS TOASTER_CONTEXT
 TOASTER_MEMORY TOASTER_PIDS TOASTER_CPUS TOASTER_FILES TOASTER_DISK TOASTER_FREE_DISK http_proxy https_proxy no_proxy'
 
 # check_secrets: the folder by its whole path, with all that the Dockerfile can't do without.
@@ -173,11 +173,32 @@ check_secrets() {
 	done
 }
 
+# check_context: the files of the build context that are not in this script are beside it, and are those that it needs.
+# Each file's own checksum is compared when it is read.
+check_context() {
+	[ "$CONTEXT" = beside ] || { unset TOASTER_CONTEXT; return 0; }
+	case ${TOASTER_CONTEXT:-$0} in
+	/*) beside= ;;
+	*) beside=$PWD/ ;;
+	esac
+	if [ -z "${TOASTER_CONTEXT:-}" ]; then
+		TOASTER_CONTEXT=${0%"${0##*/}"}context.tar
+	fi
+	TOASTER_CONTEXT=$beside$TOASTER_CONTEXT
+	export TOASTER_CONTEXT
+	[ -e "$TOASTER_CONTEXT" ] ||
+		fail 3 "the build context is missing: put context.tar beside the script, or set TOASTER_CONTEXT to its place. %s is not there." "$TOASTER_CONTEXT"
+	# shellcheck disable=SC2016 # zsh expands these
+	wrong=$(blend | zsh -f -c 'source /dev/stdin && toaster_reader' | perl - check "$TOASTER_CONTEXT" 2>&1) ||
+		fail 3 "%s can't be used: %s." "$TOASTER_CONTEXT" "${wrong#toaster: }"
+}
+
 # check looks at the host, and does nothing.
 check() {
 	check_numbers
 	WORK=$PWD/$TARGET.work
 	check_host
+	check_context
 	say "this host has what $TARGET needs"
 }
 
@@ -196,6 +217,7 @@ outside() {
 	say "$TARGET, script $SCRIPT_SHA256"
 	phase prepare
 	check_host
+	check_context
 	clear_way
 	mkdir "$WORK"
 	cp "$SELF" "$WORK/script"
@@ -250,6 +272,7 @@ within() {
 # limited PART: what the whole build may use, and who it is. Then it goes inside.
 limited() {
 	join_cgroup
+	[ "$1" = image ] || unset TOASTER_CONTEXT # which the base has no use for
 	# shellcheck disable=SC2086 # lists of words
 	if [ "$NEEDS_ROOT" = yes ]; then
 		set -- unshare $NAMESPACES /bin/sh "$SELF" inside "$1"

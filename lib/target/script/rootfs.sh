@@ -153,6 +153,7 @@ zsh_blend() {
 		TOASTER_BLEND_SHA256="$BLEND_SHA256" TOASTER_SANDBOX_ALLOW="${TOASTER_SANDBOX_ALLOW:-}" \
 		TOASTER_BLOBS="${TOASTER_BLOBS:-}" TOASTER_IMAGES="${TOASTER_IMAGES:-}" TOASTER_REGISTRIES="${TOASTER_REGISTRIES:-}" \
 		TOASTER_REGISTRY_AUTH="${TOASTER_REGISTRY_AUTH:-}" TOASTER_SECRETS="${TOASTER_SECRETS:-}" \
+		TOASTER_CONTEXT="${TOASTER_CONTEXT:-}" \
 		unshare --mount --pid --fork --kill-child --mount-proc zsh -f -c '
 			R=$1 workdir=$1/job strapdir=$2 os=$3 release=$4 arch=$5
 			source ./app.blend && blend_preinst && blend_postinst

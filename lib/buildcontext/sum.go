@@ -1,0 +1,104 @@
+package buildcontext
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// Cache remembers the SHA-256 of files between runs.
+type Cache interface {
+	Get(path string, s Stamp) string // "": it is not known
+	Put(path string, s Stamp, sha256 string)
+}
+
+// Sum reads the files whose SHA-256 the cache does not have (nil: there is none), as many at once as there are
+// processors, and sets it in the manifest.
+func (t *Tree) Sum(c Cache) error {
+	var (
+		group sync.WaitGroup
+		lock  sync.Mutex // of errs and the cache
+		errs  error
+		next  = make(chan *file)
+	)
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			buffer := make([]byte, 256<<10)
+			for f := range next {
+				sum, err := f.sum(c, &lock, buffer)
+				t.Entries[f.entry].SHA256, t.Entries[f.entry].Size = sum, f.Size
+				if err != nil {
+					lock.Lock()
+					errs = errors.Join(errs, err)
+					lock.Unlock()
+				}
+			}
+		})
+	}
+	for i := range t.files {
+		next <- &t.files[i]
+	}
+	close(next)
+	group.Wait()
+	for i := range t.files {
+		t.paths[t.Entries[t.files[i].entry].SHA256] = t.files[i].path
+	}
+	return errs
+}
+
+// sum returns a file's SHA-256, and sets its stamp: of the file that was opened, before it was read.
+func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
+	r, err := os.Open(f.path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	if f.Stamp, err = stampFile(r); err != nil {
+		return "", err
+	}
+	if c != nil {
+		lock.Lock()
+		known := c.Get(f.path, f.Stamp)
+		lock.Unlock()
+		if known != "" {
+			return known, nil
+		}
+	}
+	begun, h := time.Now(), sha256.New()
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, buffer)
+	if err != nil {
+		return "", err
+	}
+	sum := hex.EncodeToString(h.Sum(nil))
+	after, err := stampFile(r)
+	if c != nil && after == f.Stamp && f.settled(begun) {
+		lock.Lock()
+		c.Put(f.path, f.Stamp, sum)
+		lock.Unlock()
+	}
+	f.Size = n
+	return sum, err
+}
+
+func stampFile(f *os.File) (Stamp, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return Stamp{}, err
+	}
+	return stampOf(info), nil
+}
+
+// settled tells whether a change after that time would give the file another stamp: clocks of file systems are coarse.
+func (s Stamp) settled(at time.Time) bool {
+	return max(s.Modified, s.Changed) < at.Add(-2*time.Second).UnixNano()
+}
+
+func sumOf(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

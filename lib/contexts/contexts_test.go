@@ -1,0 +1,249 @@
+package contexts
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"toaster.do/lib/apperr"
+	"toaster.do/lib/buildcontext"
+)
+
+func sum(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(text))) }
+
+// contextOf is the manifest of files: paths and contents in turn, by path.
+func contextOf(files ...string) *buildcontext.Manifest {
+	m := &buildcontext.Manifest{}
+	for i := 0; i < len(files); i += 2 {
+		m.Entries = append(m.Entries, buildcontext.Entry{Path: files[i], Type: buildcontext.File, Mode: 0o644,
+			Size: int64(len(files[i+1])), SHA256: sum(files[i+1])})
+	}
+	return m
+}
+
+func newStore(t *testing.T) *Store {
+	return &Store{Dir: filepath.Join(t.TempDir(), "contexts"), Limits: buildcontext.Limits{Bytes: 1 << 30, Entries: 1000}}
+}
+
+// left lists the files below the folder.
+func (s *Store) left(t *testing.T) (all []string) {
+	t.Helper()
+	err := filepath.WalkDir(s.Dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			path, err = filepath.Rel(s.Dir, path)
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Sixty-four clients of four users send the same files at once, declare, complete and read them, while all is swept.
+func TestManyAtOnce(t *testing.T) {
+	s := newStore(t)
+	var files []string
+	for i := range 40 {
+		files = append(files, fmt.Sprintf("f%02d", i), strings.Repeat(fmt.Sprint(i), 1000))
+	}
+	m := contextOf(files...)
+	needed := map[int64]map[string]bool{0: {}, 1: {}, 2: {}, 3: {}}
+	stop := make(chan struct{})
+	var sweeper, clients sync.WaitGroup
+	sweeper.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				if err := s.Sweep(t.Context(), needed, time.Now()); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	for i := range 64 {
+		clients.Go(func() {
+			owner := int64(i % 4)
+			digest, missing, err := s.Declare(owner, m)
+			for _, one := range missing {
+				text := ""
+				for j := 1; j < len(files); j += 2 {
+					if sum(files[j]) == one {
+						text = files[j]
+					}
+				}
+				_, _, putErr := s.Put(owner, one, strings.NewReader(text), 0, -1)
+				err = errors.Join(err, putErr)
+			}
+			if err := errors.Join(err, s.Complete(owner, digest)); err != nil {
+				t.Error(err)
+				return
+			}
+			got, opener, err := s.Get(owner, digest)
+			if err != nil || got.Digest() != digest {
+				t.Error(err)
+				return
+			}
+			f, err := opener.Open(sum(files[1]))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer f.Close()
+			if text, err := io.ReadAll(f); err != nil || string(text) != files[1] {
+				t.Errorf("%q, %v", text, err)
+			}
+		})
+	}
+	clients.Wait()
+	close(stop)
+	sweeper.Wait()
+	for _, path := range s.left(t) {
+		if strings.Contains(path, "/tmp/") || strings.Contains(path, "/parts/") {
+			t.Error("something is left: ", path)
+		}
+	}
+}
+
+// smallDisk is a folder on a disk of 2 MiB.
+func smallDisk(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=2m", "toaster-test", dir).CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no small disk: %v\n%s", err, out)
+		}
+		t.Skipf("this test mounts a small disk, as root: %v\n%s", err, out)
+	}
+	t.Cleanup(func() { exec.Command("umount", "-l", dir).Run() })
+	return dir
+}
+
+// A disk that is full in the middle is said so, and what was begun is gone.
+func TestAFullDisk(t *testing.T) {
+	s := newStore(t)
+	s.Dir = smallDisk(t)
+	large := strings.Repeat("x", 3<<20)
+	digest, _, err := s.Declare(1, contextOf("a", "small", "large", large))
+	if apperr.KindOf(err) != apperr.StorageFull {
+		t.Errorf("before: %v", err)
+	}
+	s.FreeDisk = -1 << 40 // it is not looked at before: another one takes the space meanwhile
+	digest, _, err = s.Declare(1, contextOf("a", "small", "large", large))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Put(1, sum("small"), strings.NewReader("small"), 0, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Put(1, sum(large), strings.NewReader(large), 0, -1); apperr.KindOf(err) != apperr.StorageFull {
+		t.Errorf("in the middle: %v", err)
+	}
+	var tar bytes.Buffer
+	m := contextOf("other", strings.Repeat("y", 3<<20))
+	if err := m.WriteTree(&tar, memory{m.Entries[0].SHA256: strings.Repeat("y", 3<<20)}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.AddArchive(1, bytes.NewReader(tar.Bytes()), int64(tar.Len()))
+	if apperr.KindOf(err) != apperr.StorageFull {
+		t.Errorf("an archive: %v", err)
+	}
+	if err := s.Complete(1, digest); apperr.Of(err).Code != "context_incomplete" {
+		t.Errorf("afterwards: %v", err)
+	}
+	for _, path := range s.left(t) {
+		if strings.Contains(path, "/tmp/") || strings.Contains(path, "/parts/") {
+			t.Error("something is left: ", path)
+		}
+	}
+	if _, _, err := s.Put(1, sum("small"), strings.NewReader("small"), 0, -1); err != nil {
+		t.Errorf("what came before is gone: %v", err)
+	}
+}
+
+// memory is a source of files.
+type memory map[string]string
+
+func (m memory) Open(sum string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(m[sum])), nil }
+
+// A blob that a loss of power has cut is sent again.
+func TestADamagedFileIsSentAgain(t *testing.T) {
+	s := newStore(t)
+	m := contextOf("a", "contents")
+	digest, err := s.Add(1, m, memory{sum("contents"): "contents"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(s.Blob(1, sum("contents")), 3); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Complete(1, digest); apperr.Of(err).Code != "context_incomplete" {
+		t.Error(err)
+	}
+	again, err := s.Add(1, m, memory{sum("contents"): "contents"})
+	if text, readErr := os.ReadFile(s.Blob(1, sum("contents"))); again != digest || err != nil || string(text) != "contents" {
+		t.Errorf("%s, %q, %v, %v", again, text, err, readErr)
+	}
+	path := filepath.Join(s.folder(1), "manifests", digest)
+	if err := os.WriteFile(path, []byte("toaster-context 1\n"), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Get(1, digest); apperr.KindOf(err) != apperr.Internal {
+		t.Errorf("a manifest that is another one: %v", err)
+	}
+}
+
+// What is sent as JSON is read in any order, with what it leaves out.
+func TestReadJSON(t *testing.T) {
+	m, err := ReadJSON(strings.NewReader(`{"entries":[
+		{"path":"./src/b/c","type":"file","size":1,"sha256":"`+sum("x")+`","mode":"0755","xattrs":{"user.a":"AQI="}},
+		{"path64":"/w==","type":"link","link64":"/g=="},
+		{"path":"a","type":"dir","mode":448}, {"path":".","type":"dir"}]}`), buildcontext.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := m.Encode(&b); err != nil {
+		t.Fatal(err)
+	}
+	want := "toaster-context 1\ndir 755 0 .\ndir 700 0 a\ndir 755 0 src\ndir 755 0 src/b\nfile 755 0 src/b/c 1 " + sum("x") +
+		" SCHILY.xattr.user.a=%01%02\nlink 777 0 %ff %fe\n"
+	if b.String() != want {
+		t.Errorf("%q\nis not\n%q", b.String(), want)
+	}
+}
+
+// FuzzReadJSON: whatever is sent is a manifest that Check has an opinion of, or refused with a reason.
+func FuzzReadJSON(f *testing.F) {
+	f.Add([]byte(`{"entries":[{"path":"a","type":"file","size":1,"sha256":"` + sum("x") + `"}]}`))
+	f.Add([]byte(`{"entries":[{"path64":"/w==","type":"link","link":"b","mode":"0777"},{"path":"d/e/f","type":"dir"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		l := buildcontext.Limits{Bytes: 1 << 20, Entries: 100}
+		m, err := ReadJSON(bytes.NewReader(text), l)
+		if err == nil {
+			if err = buildcontext.Check(m, l); err == nil {
+				s := newStore(t)
+				digest, missing, err := s.Declare(1, m)
+				if err != nil || !buildcontext.IsSHA256(digest) || len(missing) > len(m.Entries) {
+					t.Errorf("%q: %s, %v", text, digest, err)
+				}
+			}
+		}
+		if kind := apperr.KindOf(err); err != nil && kind != apperr.InvalidArgument && kind != apperr.TooLarge {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}

@@ -79,7 +79,8 @@ func (s *site) fetchAll() {
 // TestAJobFromARepository: a job names a repository; each build fetches it, and remembers the commit.
 func TestAJobFromARepository(t *testing.T) {
 	port, commit := gitDaemon(t)
-	first := commit("mkdir app; printf '" + strings.ReplaceAll(good, "\n", `\n`) + "' >app/Dockerfile; echo hi >app/hello.txt")
+	first := commit("mkdir app; printf '" + strings.ReplaceAll(good, "\n", `\n`) + "' >app/Dockerfile\n"+
+		"echo hi >app/hello.txt")
 	s := newSite(t, "[git]", fmt.Sprintf(`allow = ["10.0.2.2:%d"]`, port))
 	url := fmt.Sprintf("git://10.0.2.2:%d/project.git", port)
 	program, c := s.program(s.token(ada, "write")), s.browser(ada)
@@ -89,10 +90,12 @@ func TestAJobFromARepository(t *testing.T) {
 	if a.status != http.StatusCreated || job["name"] != "project" {
 		t.Fatal(a.status, a.body)
 	}
-	if r := program.get("/jobs/" + id).json(t)["repository"].(map[string]any); r["fetching"] != true || r["git_url"] != url {
+	if r := program.get("/jobs/" + id).json(t)["repository"].(map[string]any); r["fetching"] != true ||
+		r["git_url"] != url {
 		t.Errorf("%v", r)
 	}
-	for _, path := range []string{"/jobs/" + id, "/jobs/" + id + "/builds/1", "/jobs/" + id + "/update", "/jobs/" + id + "/copy"} {
+	for _, path := range []string{"/jobs/" + id, "/jobs/" + id + "/builds/1", "/jobs/" + id + "/update",
+		"/jobs/" + id + "/copy"} {
 		if a := c.get(path); a.status != 200 {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}

@@ -95,7 +95,8 @@ func TestEmailsAboutScheduledBuilds(t *testing.T) {
 	s.sql("UPDATE build SET notified = 1")
 	service := s.scheduler(new(time.Time))
 	service.Now = time.Now
-	s.accounts.Changes = func(ctx context.Context, j *store.Job, number int) (list []auth.PackageChange, since int, err error) {
+	s.accounts.Changes = func(ctx context.Context, j *store.Job, number int) (list []auth.PackageChange, since int,
+		err error) {
 		changes, since, err := service.PackageChanges(ctx, j.UserID, j.ID, number)
 		for _, c := range changes {
 			list = append(list, auth.PackageChange(c))
@@ -104,8 +105,8 @@ func TestEmailsAboutScheduledBuilds(t *testing.T) {
 	}
 	for n, c := range []struct{ packages, mail string }{
 		{`apt\t2.6.1\tamd64\ngone\t1\tall\n`, ""},
-		{`apt\t2.6.2\tamd64\nnew\t1\tall\n`, "Packages that changed since build 2:\n    apt 2.6.1 -> 2.6.2\n    gone 1 -> (removed)\n    " +
-			"new (none) -> 1"},
+		{`apt\t2.6.2\tamd64\nnew\t1\tall\n`, "Packages that changed since build 2:\n    apt 2.6.1 -> 2.6.2\n" +
+			"    gone 1 -> (removed)\n    new (none) -> 1"},
 	} {
 		s.sql("DELETE FROM outbox")
 		program.post("/jobs/" + id + "/start")

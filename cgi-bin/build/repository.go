@@ -47,7 +47,8 @@ func repositoryOf(v map[string]string) repository {
 
 // RepositoryShown tells whether the form shows the part of the repository.
 func (f *form) RepositoryShown() bool {
-	return f.Git.URL != "" || slices.ContainsFunc(repositoryFields[:5], func(name string) bool { return f.Fault(name) != nil })
+	return f.Git.URL != "" ||
+		slices.ContainsFunc(repositoryFields[:5], func(name string) bool { return f.Fault(name) != nil })
 }
 
 // storedRepository fills in what a job has.
@@ -114,7 +115,10 @@ func repositoryOfJob(r *web.Request, s *jobs.Service, id string, newest store.So
 	if p.GitSource, p.Schedule, err = s.Repository(r.Context(), r.Identity.User.ID, id); err != nil || p.GitSource == nil {
 		return p, err
 	}
-	p.Commit, p.Waits, p.Keys, p.Pointers = newest.Commit, p.Wanted, hostKeys(p.HostKeys), strings.Fields(p.GitSource.Pointers)
+	p.Commit, p.Waits, p.Keys = newest.Commit, p.Wanted, hostKeys(p.HostKeys)
+	if p.GitSource.Pointers != "" {
+		p.Pointers = strings.Split(p.GitSource.Pointers, "\n")
+	}
 	for _, b := range builds {
 		p.Waits = p.Waits || b.Fetching
 	}
@@ -127,7 +131,8 @@ func (p *repositoryPage) JSON(r *web.Request) *api.Repository {
 	if g == nil {
 		return nil
 	}
-	out := &api.Repository{URL: g.URL, Ref: g.Ref, Folder: g.Folder, DockerfilePath: g.Dockerfile, Submodules: g.Submodules,
+	out := &api.Repository{URL: g.URL, Ref: g.Ref, Folder: g.Folder, DockerfilePath: g.Dockerfile,
+		Submodules: g.Submodules,
 		HasSecret: g.Secret != nil, Commit: p.Commit, FetchedAt: g.FetchedAt, Fetching: p.Waits,
 		HostKeys: append([]api.HostKey{}, p.Keys...), LFS: p.Pointers, Problem: r.Say(g.Problem)}
 	return out

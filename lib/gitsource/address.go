@@ -1,5 +1,5 @@
-// Package gitsource fetches what a Git repository has at a branch, tag or commit, as a build context: by this host's git,
-// in a sandbox.
+// Package gitsource fetches what a Git repository has at a branch, tag or commit, as a build context: by this host's
+// git, in a sandbox.
 package gitsource
 
 import (
@@ -46,7 +46,8 @@ func (a Address) Endpoint() string { return strings.ToLower(a.Host) + ":" + strc
 func ParseAddress(text string) (a Address, err error) {
 	switch {
 	case text == "":
-		return a, refuse("git_url", "There is no address of a repository.", "Enter it, such as https://example.org/project.git.")
+		return a, refuse("git_url", "There is no address of a repository.",
+			"Enter it, such as https://example.org/project.git.")
 	case len(text) > 1000 || !utf8.ValidString(text) || strings.ContainsFunc(text, unsafe) || strings.HasPrefix(text, "-"):
 		return a, refuse("git_url", "This is not the address of a Git repository.", addressAdvice)
 	}
@@ -94,7 +95,8 @@ func unsafe(r rune) bool { return r <= ' ' || r == 0x7f || r == '\\' || r == utf
 
 // CheckRef refuses what can be no branch, tag or commit (git-check-ref-format(1)), or be taken for an option.
 func CheckRef(ref string) error {
-	bad := len(ref) > 250 || !utf8.ValidString(ref) || strings.ContainsFunc(ref, unsafe) || strings.ContainsAny(ref, "~^:?*[") ||
+	bad := len(ref) > 250 || !utf8.ValidString(ref) || strings.ContainsFunc(ref, unsafe) ||
+		strings.ContainsAny(ref, "~^:?*[") ||
 		strings.HasPrefix(ref, "-") || strings.Contains(ref, "..") || strings.Contains(ref, "@{") ||
 		strings.HasPrefix(ref, "/") || strings.HasSuffix(ref, "/") || strings.HasSuffix(ref, ".lock")
 	for _, part := range strings.Split(ref, "/") {

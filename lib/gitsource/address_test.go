@@ -59,13 +59,15 @@ func TestParseAddress(t *testing.T) {
 func TestCheckRefAndPath(t *testing.T) {
 	for ref, ok := range map[string]bool{"": true, "main": true, "feature/x-1": true, "v1.2": true, "refs/tags/v1": true,
 		strings.Repeat("0a", 20): true, "--upload-pack=x": false, "-x": false, "a/-b": false, "a..b": false, "a b": false,
-		"a:b": false, "a^{}": false, "a~1": false, "*": false, "a@{1}": false, ".a": false, "a/.b": false, "/a": false, "a/": false,
+		"a:b": false, "a^{}": false, "a~1": false, "*": false, "a@{1}": false, ".a": false, "a/.b": false,
+		"/a": false, "a/": false,
 		"a.lock": false, "a\nb": false, "a\\b": false} {
 		if err := CheckRef(ref); (err == nil) != ok {
 			t.Errorf("%q: %v", ref, err)
 		}
 	}
-	for path, ok := range map[string]bool{"": true, "a": true, "a/b/": true, "my folder": true, ".": true, "/a": false, "..": false,
+	for path, ok := range map[string]bool{"": true, "a": true, "a/b/": true, "my folder": true, ".": true, "/a": false,
+		"..": false,
 		"a/../b": false, "a//b": false, "a\x00b": false, ".git": false, "a/.git/hooks": false} {
 		if err := CheckPath("git_folder", path); (err == nil) != ok {
 			t.Errorf("%q: %v", path, err)
@@ -82,7 +84,8 @@ func FuzzParseAddress(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if strings.HasPrefix(a.Text, "-") || strings.HasPrefix(a.Host, "-") || strings.Contains(a.Text, "::") && a.Scheme != "ssh" &&
+		if strings.HasPrefix(a.Text, "-") || strings.HasPrefix(a.Host, "-") || strings.Contains(a.Text, "::") &&
+			a.Scheme != "ssh" &&
 			!strings.Contains(a.Text, "://") || ports[a.Scheme] == 0 || strings.ContainsAny(a.Host, "@/: ") || a.Port < 1 {
 			t.Errorf("%q: %+v", text, a)
 		}

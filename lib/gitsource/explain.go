@@ -32,7 +32,8 @@ var reasons = []reason{
 	{[]string{"could not resolve host", "name or service not known", "temporary failure in name resolution",
 		"could not resolve hostname", "unable to look up"}, apperr.Unavailable,
 		"The name of the repository's server is not known.", "Check the address."},
-	{[]string{"permission denied", "no route to host", "network is unreachable", "connection refused", "connection timed out",
+	{[]string{"permission denied", "no route to host", "network is unreachable", "connection refused",
+		"connection timed out",
 		"failed to connect", "operation timed out", "connection reset", "couldn't connect", "connection closed",
 		"unexpected disconnect", "early eof", "remote end hung up", "kex_exchange", "timed out"}, apperr.Unavailable,
 		"The repository's server can't be reached.",
@@ -93,7 +94,8 @@ func explain(err, cause error, said string, o Options, a Address) error {
 			}
 		}
 	}
-	return apperr.Wrap(apperr.Unavailable, detail, "The repository can't be fetched.", "Check the address, and try again later.")
+	return apperr.Wrap(apperr.Unavailable, detail, "The repository can't be fetched.",
+		"Check the address, and try again later.")
 }
 
 func exitCode(err error) int {

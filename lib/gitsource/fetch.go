@@ -31,7 +31,7 @@ type Options struct {
 	SiteKeys   string        // likewise, of the site
 	Allow      []string      // HOST:PORT that may be reached without encryption, and in private networks
 	Proxies    []string      // NAME=VALUE of the environment
-	Dir        string        // where the folder of the fetch is made; nobody is locked out on the way to it where root fetches
+	Dir        string        // where a folder is made; nobody is locked out on the way to it, where root fetches
 	TimeLimit  time.Duration // of all of it
 	MaxBytes   int64         // of all that is fetched
 	MaxEntries int           // files, folders and links

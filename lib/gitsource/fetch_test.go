@@ -274,7 +274,8 @@ func TestHostileRepositories(t *testing.T) {
 // TestNotReachable: what is closed, and what doesn't answer.
 func TestNotReachable(t *testing.T) {
 	port := daemon(t, repositories(t))
-	for _, address := range []string{"git://10.0.2.2:%d/main.git", "git://127.0.0.1:%d/main.git", "http://example.org:%d/main.git",
+	for _, address := range []string{"git://10.0.2.2:%d/main.git", "git://127.0.0.1:%d/main.git",
+		"http://example.org:%d/main.git",
 		"https://localhost:%d/main.git", "git://169.254.169.254:%d/main.git"} {
 		refuses(t, options(t, fmt.Sprintf(address, port)), apperr.InvalidArgument, "This site ")
 	}

@@ -1,5 +1,5 @@
-# sh outer.sh PLACE LOOPBACK: runs the bundle in PLACE in a network of its own, which slirp4netns leads out of. It is the
-# root of a user namespace, and the first process of a process namespace: all of it ends with it. What can't be made is
+# sh outer.sh PLACE LOOPBACK: runs the bundle in PLACE in a network of its own, which slirp4netns leads out of. It is
+# the root of a user namespace, and the first process of a process namespace: all of it ends with it. What can't be made is
 # on a line that begins with "toaster: ", and the exit status 99.
 umask 022
 place=$1
@@ -12,7 +12,8 @@ mount -t proc proc /proc || fail 'this host lets no namespace have its own /proc
 # crun wants one hierarchy of cgroups.
 mount -t cgroup2 cgroup2 /sys/fs/cgroup 2>/dev/null || mount -t tmpfs none /sys/fs/cgroup 2>/dev/null
 [ ! -e "$place/tun" ] || mount --bind "$place/tun" /dev/net/tun || fail 'cannot mount /dev/net/tun'
-[ -w /dev/net/tun ] || fail '/dev/net/tun of this host is missing or not for everybody: modprobe tun; chmod 666 /dev/net/tun'
+[ -w /dev/net/tun ] ||
+	fail '/dev/net/tun of this host is missing or not for everybody: modprobe tun; chmod 666 /dev/net/tun'
 mkfifo "$place/gate" "$place/ready" || fail 'cannot make a pipe'
 # shellcheck disable=SC2016 # the other shell expands them
 unshare --net sh -c '

@@ -44,7 +44,8 @@ func newPlace(o Options, a Address) (p place, err error) {
 	if p.id = os.Getuid(); p.id == 0 {
 		p.id = nobody
 	}
-	for _, one := range []string{"git", "git/home", "git/tree", "root", "root/etc", "root/etc/ssh", "root/etc/ssl", "root/git",
+	for _, one := range []string{"git", "git/home", "git/tree", "root", "root/etc", "root/etc/ssh",
+		"root/etc/ssl", "root/git",
 		"root/run", "root/proc", "root/dev", "root/tmp"} {
 		if err := os.Mkdir(filepath.Join(p.dir, one), 0o755); err != nil {
 			return p, err
@@ -175,8 +176,10 @@ func environment(o Options, a Address) []string {
 	if o.Secret != "" {
 		redirects = "false" // a redirect does not take the token elsewhere
 	}
-	config := [][2]string{{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"}, {"http.followRedirects", redirects},
-		{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", "60"}, {"protocol.file.allow", "never"}, {"protocol.ext.allow", "never"},
+	config := [][2]string{{"core.hooksPath", "/dev/null"}, {"core.fsmonitor", "false"},
+		{"http.followRedirects", redirects},
+		{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", "60"}, {"protocol.file.allow", "never"},
+		{"protocol.ext.allow", "never"},
 		{"pack.threads", "1"}, {"core.bigFileThreshold", "16m"}, {"transfer.bundleURI", "false"}}
 	if o.Secret != "" && a.Scheme != "ssh" {
 		config = append(config, [2]string{"credential.helper", "store --file=/run/secret"})

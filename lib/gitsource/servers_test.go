@@ -141,7 +141,8 @@ server.document-root = "$1"
 server.port = $2
 server.bind = "127.0.0.1"
 server.modules = ("mod_auth", "mod_authn_file", "mod_alias", "mod_setenv", "mod_cgi")
-setenv.add-environment = ("GIT_PROJECT_ROOT" => "$1", "GIT_HTTP_EXPORT_ALL" => "1", "GIT_CONFIG_GLOBAL" => "$PWD/gitconfig")
+setenv.add-environment = ("GIT_PROJECT_ROOT" => "$1", "GIT_HTTP_EXPORT_ALL" => "1",
+	"GIT_CONFIG_GLOBAL" => "$PWD/gitconfig")
 alias.url = ("/private" => "$PWD/git.cgi", "/public" => "$PWD/git.cgi")
 cgi.assign = (".cgi" => "")
 auth.backend = "plain"

@@ -21,8 +21,9 @@ import (
 // fetchesAtOnce is how many repositories one process fetches at the same time.
 const fetchesAtOnce = 2
 
-// FetchDue fetches the repositories that builds wait for, and those that somebody wants to look at, until there are none
-// left. One process of this host does so at a time; the others do nothing. What it was at when it ended is fetched again.
+// FetchDue fetches the repositories that builds wait for, and those that somebody wants to look at, until there are
+// none left. One process of this host does so at a time; the others do nothing. What it was at when it ended is fetched
+// again.
 func (s *Service) FetchDue(ctx context.Context) error {
 	due, err := s.Store.DueFetches(ctx)
 	if err != nil || len(due) == 0 {
@@ -159,7 +160,8 @@ func (s *Service) fetchOptions(f *store.Fetch) (o gitsource.Options, err error) 
 	}
 	secret, _, err := seals.Open(f.Secret, []byte(f.JobID))
 	if err != nil {
-		return o, apperr.Wrap(apperr.FailedPrecondition, err, "The key or token of the repository can no longer be decrypted.",
+		return o, apperr.Wrap(apperr.FailedPrecondition, err,
+			"The key or token of the repository can no longer be decrypted.",
 			"Edit the job, and enter it again.")
 	}
 	o.Secret = string(secret)
@@ -167,7 +169,8 @@ func (s *Service) fetchOptions(f *store.Fetch) (o gitsource.Options, err error) 
 }
 
 // keepFetched makes a build context of what was fetched.
-func (s *Service) keepFetched(got *gitsource.Result, f *store.Fetch) (digest string, found gitsource.Archive, err error) {
+func (s *Service) keepFetched(got *gitsource.Result, f *store.Fetch) (digest string, found gitsource.Archive,
+	err error) {
 	file, err := os.CreateTemp(s.Git.Dir, "fetch-archive-")
 	if err != nil {
 		return "", found, err

@@ -55,7 +55,8 @@ type gitStore interface {
 }
 
 // examineGit is examine for a submission whose Dockerfile is in a repository: it is looked at when that was fetched.
-func (s *Service) examineGit(ctx context.Context, owner int64, sub Submission) (w *work, wrong []*apperr.Error, err error) {
+func (s *Service) examineGit(ctx context.Context, owner int64, sub Submission) (w *work,
+	wrong []*apperr.Error, err error) {
 	sub.Dockerfile, sub.Context = nil, ""
 	sub.Origin = strings.TrimSuffix(strings.TrimRight(sub.Git.URL, "/"), ".git")
 	if colon := strings.LastIndexByte(sub.Origin, ':'); colon >= 0 && !strings.Contains(sub.Origin, "://") {

@@ -14,8 +14,8 @@ import (
 // scheduledFailures is after how many scheduled builds that failed, one after the other, a schedule rests.
 const scheduledFailures = 3
 
-// nextTime is when a job is built next: at a time of the day, and on a day, that its id decides, so that not all jobs are
-// built at once. It is at least half a period ahead of now.
+// nextTime is when a job is built next: at a time of the day, and on a day, that its id decides, so that not all jobs
+// are built at once. It is at least half a period ahead of now.
 func nextTime(job string, every store.Every, now time.Time) time.Time {
 	period := map[store.Every]time.Duration{store.EveryDay: 24 * time.Hour, store.EveryWeek: 7 * 24 * time.Hour,
 		store.EveryMonth: 30 * 24 * time.Hour}[every]

@@ -17,7 +17,8 @@ type Source struct {
 }
 
 func (s Source) put(ctx context.Context, tx *sql.Tx, job string, revision int) error {
-	_, err := tx.ExecContext(ctx, "INSERT INTO revision_source (job_id, revision, repository, ref, hash) VALUES (?, ?, ?, ?, ?)",
+	_, err := tx.ExecContext(ctx,
+		"INSERT INTO revision_source (job_id, revision, repository, ref, hash) VALUES (?, ?, ?, ?, ?)",
 		job, revision, s.Repository, s.Ref, s.Commit)
 	return err
 }
@@ -39,8 +40,8 @@ type GitSource struct {
 	Pointers   string    // files of Git LFS that were not fetched, a path a line
 }
 
-const gitColumns = `g.job_id, g.version, g.url, g.ref, g.folder, g.dockerfile, g.submodules, g.secret, g.host_keys, g.wanted,
-	g.fetched_at, g.problem, g.pointers`
+const gitColumns = `g.job_id, g.version, g.url, g.ref, g.folder, g.dockerfile, g.submodules, g.secret, g.host_keys,
+	g.wanted, g.fetched_at, g.problem, g.pointers`
 
 func (g *GitSource) fields() []any {
 	return []any{&g.JobID, &g.Version, &g.URL, &g.Ref, &g.Folder, &g.Dockerfile, &g.Submodules, &g.Secret, &g.HostKeys,
@@ -102,12 +103,13 @@ func (db *DB) WantFetch(ctx context.Context, owner int64, id string) error {
 // Fetching is the reason of a build that waits until its repository is fetched.
 const Fetching i18n.Key = "Fetching the repository."
 
-// awaitFetch lets a new build wait until its repository is fetched, if its job has one. A build that is repeated is made
-// from what it was made from before, if that is still there.
+// awaitFetch lets a new build wait until its repository is fetched, if its job has one. A build that is repeated is
+// made from what was fetched before, if anything was.
 func (b *Build) awaitFetch(ctx context.Context, tx *sql.Tx) error {
 	res, err := tx.ExecContext(ctx, `UPDATE build SET fetching = 1, reason = ? WHERE job_id = ? AND number = ?
 		AND EXISTS (SELECT 1 FROM git_source g WHERE g.job_id = build.job_id) AND (repeats IS NULL OR EXISTS (SELECT 1
-			FROM revision r WHERE r.job_id = build.job_id AND r.number = build.revision AND length(r.dockerfile) = 0))`, i18n.T(Fetching), b.JobID, b.Number)
+			FROM revision r WHERE r.job_id = build.job_id AND r.number = build.revision AND length(r.dockerfile) = 0))`,
+		i18n.T(Fetching), b.JobID, b.Number)
 	if err != nil {
 		return err
 	}
@@ -136,7 +138,8 @@ func (db *DB) DueFetches(ctx context.Context) (due []Fetch, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		due, err = rows(ctx, tx, scan, "SELECT job.user_id, "+gitColumns+` FROM git_source g JOIN job ON job.id = g.job_id
 			JOIN user ON user.id = job.user_id
-			WHERE job.removed_at IS NULL AND user.state = 'active' AND g.job_id IN (SELECT job_id FROM git_source WHERE wanted = 1
+			WHERE job.removed_at IS NULL AND user.state = 'active'
+			AND g.job_id IN (SELECT job_id FROM git_source WHERE wanted = 1
 				UNION SELECT job_id FROM build WHERE fetching = 1) AND `+waitsForFetch+`
 			ORDER BY g.wanted, g.fetched_at, g.job_id`)
 		return err
@@ -176,7 +179,8 @@ func (db *DB) Fetched(ctx context.Context, f Fetch, base int, r *Revision, most 
 			}
 			j.Revision = r.Number
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE build SET fetching = 0, reason = '', revision = ? WHERE job_id = ? AND fetching = 1`,
+		_, err = tx.ExecContext(ctx, `UPDATE build SET fetching = 0, reason = '', revision = ?
+			WHERE job_id = ? AND fetching = 1`,
 			j.Revision, f.JobID)
 		return err
 	})
@@ -184,7 +188,8 @@ func (db *DB) Fetched(ctx context.Context, f Fetch, base int, r *Revision, most 
 
 // endFetch notes how a fetch of f ended, unless its owner has changed the repository meanwhile.
 func endFetch(ctx context.Context, tx *sql.Tx, f Fetch, problem i18n.Text, now time.Time) error {
-	res, err := tx.ExecContext(ctx, `UPDATE git_source SET wanted = 0, fetched_at = ?, problem = ?, host_keys = ?, pointers = ?
+	res, err := tx.ExecContext(ctx, `UPDATE git_source SET wanted = 0, fetched_at = ?, problem = ?, host_keys = ?,
+		pointers = ?
 		WHERE job_id = ? AND version = ?`, timestamp(now), problem, f.HostKeys, f.Pointers, f.JobID, f.Version)
 	if err != nil {
 		return err

@@ -334,7 +334,8 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.ContextSize, &r.BuildArgs,
 			&r.Environment, &r.BaseForm,
 			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password,
-			&r.Source.Repository, &r.Source.Ref, &r.Source.Commit, (*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
+			&r.Source.Repository, &r.Source.Ref, &r.Source.Commit,
+			(*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, noJob()

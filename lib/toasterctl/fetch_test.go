@@ -40,7 +40,8 @@ git -c user.name=a -c user.email=a commit -qm x; cd ..; git clone -q --bare p p.
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	git := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_COUNT=1",
+	git := &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + dir, "GIT_HTTP_EXPORT_ALL=1",
+		"GIT_CONFIG_COUNT=1",
 		"GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*"}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if hangs.Load() {
@@ -95,7 +96,7 @@ git -c user.name=a -c user.email=a commit -qm x; cd ..; git clone -q --bare p p.
 	return path, db, ids
 }
 
-// TestAFetchThatIsKilledIsDoneAgain: nothing of it runs on, or is left, and no build is lost. Two fetches at once are one.
+// TestAFetchThatIsKilledIsDoneAgain: nothing of it runs on, or is left, and no build is lost. Two at once are one.
 func TestAFetchThatIsKilledIsDoneAgain(t *testing.T) {
 	var hangs atomic.Bool
 	hangs.Store(true)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"toaster.do/lib/app"
+	"toaster.do/lib/config"
 	"toaster.do/lib/store"
 )
 
@@ -79,7 +80,7 @@ func (s *site) fetchAll() {
 // TestAJobFromARepository: a job names a repository; each build fetches it, and remembers the commit.
 func TestAJobFromARepository(t *testing.T) {
 	port, commit := gitDaemon(t)
-	first := commit("mkdir app; printf '" + strings.ReplaceAll(good, "\n", `\n`) + "' >app/Dockerfile\n"+
+	first := commit("mkdir app; printf '" + strings.ReplaceAll(good, "\n", `\n`) + "' >app/Dockerfile\n" +
 		"echo hi >app/hello.txt")
 	s := newSite(t, "[git]", fmt.Sprintf(`allow = ["10.0.2.2:%d"]`, port))
 	url := fmt.Sprintf("git://10.0.2.2:%d/project.git", port)
@@ -186,6 +187,15 @@ func TestKeysOfRepositories(t *testing.T) {
 		list, err := s.db.GitSecrets(t.Context())
 		s.must(err)
 		return len(list)
+	}
+	// New keys of the site seal it again.
+	s.must(config.AddKeys(s.cfg.Paths.Keys, 9))
+	for _, want := range []int{1, 0} {
+		stale, lost, err := app.SealGitSecrets(t.Context(), s.cfg, s.db)
+		if err != nil || stale != want || lost != 0 {
+			t.Errorf("%d sealed again, %d lost, %v", stale, lost, err)
+		}
+		s.must(config.DropKeys(s.cfg.Paths.Keys, 1))
 	}
 	// It stays for the same server, and goes nowhere else.
 	program.post("/jobs/"+id+"/update", "git_url", "https://git.example.org/other.git")

@@ -133,7 +133,7 @@ func (p *repositoryPage) JSON(r *web.Request) *api.Repository {
 	}
 	out := &api.Repository{URL: g.URL, Ref: g.Ref, Folder: g.Folder, DockerfilePath: g.Dockerfile,
 		Submodules: g.Submodules,
-		HasSecret: g.Secret != nil, Commit: p.Commit, FetchedAt: g.FetchedAt, Fetching: p.Waits,
+		HasSecret:  g.Secret != nil, Commit: p.Commit, FetchedAt: g.FetchedAt, Fetching: p.Waits,
 		HostKeys: append([]api.HostKey{}, p.Keys...), LFS: p.Pointers, Problem: r.Say(g.Problem)}
 	return out
 }

@@ -67,7 +67,7 @@ func TestCheckRefAndPath(t *testing.T) {
 		}
 	}
 	for path, ok := range map[string]bool{"": true, "a": true, "a/b/": true, "my folder": true, ".": true, "/a": false,
-		"..": false,
+		"..":     false,
 		"a/../b": false, "a//b": false, "a\x00b": false, ".git": false, "a/.git/hooks": false} {
 		if err := CheckPath("git_folder", path); (err == nil) != ok {
 			t.Errorf("%q: %v", path, err)

@@ -188,15 +188,6 @@ func TestKeysOfRepositories(t *testing.T) {
 		s.must(err)
 		return len(list)
 	}
-	// New keys of the site seal it again.
-	s.must(config.AddKeys(s.cfg.Paths.Keys, 9))
-	for _, want := range []int{1, 0} {
-		stale, lost, err := app.SealGitSecrets(t.Context(), s.cfg, s.db)
-		if err != nil || stale != want || lost != 0 {
-			t.Errorf("%d sealed again, %d lost, %v", stale, lost, err)
-		}
-		s.must(config.DropKeys(s.cfg.Paths.Keys, 1))
-	}
 	// It stays for the same server, and goes nowhere else.
 	program.post("/jobs/"+id+"/update", "git_url", "https://git.example.org/other.git")
 	if secret() != 1 {
@@ -228,5 +219,17 @@ func TestKeysOfRepositories(t *testing.T) {
 	// Another person sees none of it.
 	if a := s.program(s.token(bob, store.ScopeWrite)).post("/jobs/" + id + "/fetch"); a.status != 404 {
 		t.Errorf("bob: %d", a.status)
+	}
+	// New keys of the site seal what is there again.
+	if a := program.post("/jobs/"+id+"/update", "git_url", "https://git.example.org/x.git", "git_token", token); a.status != 200 {
+		t.Fatal(a.status, a.body)
+	}
+	s.must(config.AddKeys(s.cfg.Paths.Keys, 9))
+	for _, want := range []int{1, 0} {
+		stale, lost, err := app.SealGitSecrets(t.Context(), s.cfg, s.db)
+		if err != nil || stale != want || lost != 0 {
+			t.Errorf("%d sealed again, %d lost, %v", stale, lost, err)
+		}
+		s.must(config.DropKeys(s.cfg.Paths.Keys, 1))
 	}
 }

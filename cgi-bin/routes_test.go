@@ -116,6 +116,7 @@ POST /jobs/{id}/stop                                       303   303   404   404
 POST /jobs/{id}/enable                                     303   303   404   404   403   200     403
 POST /jobs/{id}/disable                                    303   303   404   404   403   200     403
 POST /jobs/{id}/lock                                       303   409   404   404   403   409     403
+POST /jobs/{id}/fetch                                      303   409   404   404   403   409     403
 GET  /jobs/{id}/dockerfile                                 303   200   404   404   200   200     403
 GET  /jobs/{id}/blend                                      303   200   404   404   200   200     403
 GET  /jobs/{id}/script                                     303   200   404   404   200   200     403

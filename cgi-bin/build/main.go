@@ -50,6 +50,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/lock", Access: web.Writer, Do: j.lock, Again: "/{id}"},
+		{Method: post, Path: "/{id}/fetch", Access: web.Writer, Do: j.lookAt, Again: "/{id}"},
 		{Method: get, Path: "/{id}/dockerfile", Access: web.User, Do: j.dockerfile},
 		{Method: get, Path: "/{id}/blend", Access: web.User, Do: j.blend},
 		{Method: get, Path: "/{id}/script", Access: web.User, Do: j.script},
@@ -125,6 +126,7 @@ type pageStore interface {
 	Phases(ctx context.Context, id string) (map[int][]store.Phase, error)
 	RecentBuilds(ctx context.Context, user int64, limit int) (items []store.FeedItem, err error)
 	ScanState(ctx context.Context, b *store.Build) (s store.Scan, err error)
+	Sources(ctx context.Context, owner int64, id string) (map[int]store.Source, error)
 	SetBadge(ctx context.Context, owner int64, id string, public bool) error
 	SetFeed(ctx context.Context, user int64, on bool) error
 	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)

@@ -14,6 +14,7 @@ type Config struct {
 	Sandbox  Sandbox
 	Registry Registry
 	Hooks    Hooks
+	Git      Git
 	Limits   Limits
 	Session  Session
 	Signup   Signup

@@ -45,6 +45,8 @@ type Source struct {
 	RootKeys    string // lines of authorized_keys
 	RootHash    string // of root's password, crypt(5)
 	Lock        []byte // the images of registries, as package image encodes them; nil: it names none
+	Repository  string // where Dockerfile and context were fetched from; empty: nowhere
+	Ref, Commit string // what of it
 }
 
 // Made is a build script, and what it needs beside it.

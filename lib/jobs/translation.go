@@ -131,6 +131,7 @@ func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
 		RootHash: rev.Root.Password, Lock: rev.Lock.Images, Owner: job.UserID,
+		Repository: rev.Source.Repository, Ref: rev.Source.Ref, Commit: rev.Source.Commit,
 	}
 }
 
@@ -141,7 +142,8 @@ func (s *Service) Make(src engine.Source) (engine.Made, error) {
 		return engine.Made{}, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
-		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash}}
+		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash},
+		Source: store.Source{Repository: src.Repository, Ref: src.Ref, Commit: src.Commit}}
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
@@ -153,13 +155,13 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 	if err != nil {
 		return engine.Made{}, err
 	}
-	return s.withContext(t, blend, src.Context, rev.Root)
+	return s.withContext(t, blend, src.Context, rev.Root, rev.Source)
 }
 
 // withContext makes the script of a blend, with what it needs beside it of its build context.
 func (s *Service) withContext(on target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
-	root store.Root) (made engine.Made, err error) {
-	if made.Script, err = Script(on, blend, accessOf(root), s.Version); err != nil || !blend.External {
+	root store.Root, source store.Source) (made engine.Made, err error) {
+	if made.Script, err = scriptOf(on, blend, accessOf(root), s.Version, source); err != nil || !blend.External {
 		return made, err
 	}
 	t, err := buildcontext.NewTar(from.Manifest(), nil, blend.Files)
@@ -186,11 +188,21 @@ func (s *Service) addressed(c *engine.BuildContext, job string) (*engine.BuildCo
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
+	return scriptOf(t, blend, access, version, store.Source{})
+}
+
+// scriptOf is Script for what was fetched from a repository.
+func scriptOf(t target.Target, blend *dockerfile.Blend, access target.Access, version string,
+	from store.Source) ([]byte, error) {
 	var secrets []target.Secret
 	for _, one := range blend.Secrets {
 		secrets = append(secrets, target.Secret(one))
 	}
-	return target.Script(target.Recipe{
+	var source *target.Source
+	if from.Commit != "" {
+		source = &target.Source{Repository: from.Repository, Ref: from.Ref, Commit: from.Commit}
+	}
+	return target.Script(target.Recipe{Source: source,
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, ContextBeside: blend.External,
 		Base: blend.Base, Form: string(blend.Form),

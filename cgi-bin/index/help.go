@@ -31,7 +31,8 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if on := list.On(); len(on) > 0 {
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
-	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample,
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs,
+		r.Address(), sample,
 		grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client)}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

@@ -32,7 +32,8 @@ func TestSignaturesOfMinisign(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, signature := range []string{plain, hashed, strings.ReplaceAll(hashed, "\n", "\r\n")} {
-		if comment, err := k.verify([]byte("test"), []byte(signature)); err != nil || !strings.HasSuffix(comment, "file:test") {
+		if comment, err := k.verify([]byte("test"), []byte(signature)); err != nil || !strings.HasSuffix(comment,
+			"file:test") {
 			t.Errorf("%v %q", err, comment)
 		}
 		for i := range signature {

@@ -122,7 +122,8 @@ func (s *instance) must(err error) {
 // start starts the web server, and waits until it answers.
 func (s *instance) start() {
 	s.t.Helper()
-	s.server = exec.Command(filepath.Join(programs, "toasterctl"), "--config", s.conf(), "serve", "--listen", s.addr, "--cgi",
+	s.server = exec.Command(filepath.Join(programs, "toasterctl"), "--config", s.conf(), "serve", "--listen",
+		s.addr, "--cgi",
 		programs)
 	s.server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := s.server.StdoutPipe()

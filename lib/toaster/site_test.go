@@ -31,6 +31,9 @@ import (
 var programs string // the folder with the executables
 
 func TestMain(m *testing.M) {
+	if programs = os.Getenv(lossy); programs != "" {
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "toaster-client-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

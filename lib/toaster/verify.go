@@ -85,6 +85,10 @@ func (w *world) verify(dir, key string, some bool) error {
 
 // verifySignature tells whether there is a signature. A site that signs, signs everything.
 func verifySignature(dir string, sums []byte, key string) (signed bool, err error) {
+	k, err := parseKey(key)
+	if err != nil && key != "" {
+		return false, misused("%q is %v", key, err)
+	}
 	signature, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS.minisig"))
 	if errors.Is(err, fs.ErrNotExist) {
 		if key == "" {
@@ -100,10 +104,6 @@ func verifySignature(dir string, sums []byte, key string) (signed bool, err erro
 		return false, failed(exitFailed,
 			"Log in again to fetch the site's public key, or name it: toaster verify --key KEY "+dir,
 			"the signature of %s can't be verified: the public key is not known", dir)
-	}
-	k, err := parseKey(key)
-	if err != nil {
-		return false, misused("%q is %v", key, err)
 	}
 	if _, err := k.verify(sums, signature); err != nil {
 		return false, failed(exitFailed, "Do not use it. Download it again, and tell the administrator of the site.",

@@ -9,9 +9,9 @@ BUILD   = build
 PROGRAMS = index account admin jobs build strength
 
 # What Debian and Devuan call the things that are needed.
-RUN_PACKAGES  = gcc libc6-dev crun iproute2 mmdebstrap skopeo slirp4netns uidmap zsh zstd
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio cron curl debootstrap docker-registry dosfstools e2fsprogs git groff-base iptables libapache2-mod-fcgid libapache2-mpm-itk libapache2-mod-xsendfile lighttpd lintian \
-	lighttpd-mod-openssl logrotate openrc parted procps qemu-utils runc runit shellcheck squashfs-tools w3m xorriso zip \
+RUN_PACKAGES  = gcc libc6-dev crun git iproute2 mmdebstrap openssh-client skopeo slirp4netns uidmap zsh zstd
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio cron curl debootstrap docker-registry dosfstools e2fsprogs groff-base iptables jq libapache2-mod-fcgid libapache2-mpm-itk libapache2-mod-xsendfile lighttpd lintian \
+	lighttpd-mod-openssl logrotate openrc openssh-server parted procps qemu-utils runc runit shellcheck squashfs-tools w3m xorriso zip \
 	$(shell grep -q '^ID=devuan' /etc/os-release || echo systemd)
 
 # SQLite without loadable extensions; no C library for look-ups of hosts and users, which costs every request.

@@ -19,6 +19,7 @@ import (
 
 // build shows one build: its state, why it failed, what it left, and a window of its log.
 func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
+	fresh := r.Context() // where asking the engine has its time yet
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -26,6 +27,11 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	number, err := look.Number(r, &s.Reconciler, false)
 	if err != nil {
 		return err
+	}
+	if r.JSON() && r.URL.Query().Has("wait") {
+		if err := wait(r, s, fresh, number); err != nil {
+			return err
+		}
 	}
 	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
@@ -40,10 +46,15 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	sources, err := db(r).Sources(ctx, owner, id)
+	if err != nil {
+		return err
+	}
 	timeline := reconcile.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
-		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...))
+		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...)).At(r.Address(), id)
 		out.Timeline = api.TimelineOf(timeline)
+		out.Source = api.SourceOf(sources[b.Revision])
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
 		if out.Next, err = nextAsJSON(r, s, b, artifacts); err != nil {
 			return err
@@ -55,6 +66,9 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	}
 	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Finalized, Now: s.Now(), Timeline: timeline,
 		Log: logOf(r, s, b)}
+	if !b.Fetching {
+		p.Source = sources[b.Revision]
+	}
 	if err := p.read(r, s); err != nil {
 		return err
 	}
@@ -81,8 +95,9 @@ type buildPage struct {
 	Next       []target.Step
 	Screenshot string
 	Log        logPart
-	Secrets    bool // a build can be given some
-	Previous   int  // the build before; 0: none
+	Secrets    bool         // a build can be given some
+	Source     store.Source // what it was fetched from
+	Previous   int          // the build before; 0: none
 	Stay       store.Stay
 	Refresh    bool
 	Live       bool // something on the page will change

@@ -91,6 +91,13 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		if old != nil && f.noBaseForm {
 			sub.BaseForm = old.BaseForm
 		}
+		if old != nil && f.Git.noSchedule {
+			_, schedule, err := s.Repository(r.Context(), r.Identity.User.ID, job.ID)
+			if err != nil {
+				return err
+			}
+			sub.Schedule = string(schedule.Every)
+		}
 		sub.RootPassword = s.RootPassword(sub, old, f.NewPassword)
 		status, note := http.StatusOK, "updated"
 		if job == nil {
@@ -149,7 +156,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		out, err := whole(r, s, d.Job)
 		if err != nil { // the job is stored all the same
 			r.Note(err)
-			out = api.JobOf(d.Job)
+			out = api.JobOf(d.Job).At(r.Address())
 		}
 		out.RootPassword = d.Password
 		if p := d.Problem; p != nil {

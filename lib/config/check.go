@@ -53,6 +53,8 @@ func (c *Config) rules() []rule {
 			`must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},
 		{len(slices.Compact(slices.Sorted(slices.Values(c.Sandbox.Allow)))) == len(c.Sandbox.Allow), "sandbox.allow",
 			"must not name an address twice"},
+		{allOf(c.Hooks.Allow, isHost), "hooks.allow",
+			`must be a list of hosts, with or without ports, such as ["ci.internal:8080", "10.1.2.3"]`},
 		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url",
 			`must be an address such as "https://jenkins.example.org/"`},
 		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},
@@ -82,7 +84,7 @@ func (c *Config) rules() []rule {
 		{c.Session.MaxAge >= c.Session.Idle, "session.max_age", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure",
 			`must be "auto", "always" or "never"`},
-	}, append(c.registryRules(), c.peopleRules()...)...)
+	}, slices.Concat(c.registryRules(), c.gitRules(), c.peopleRules())...)
 }
 
 // secrets counts the ways to log in that are set.

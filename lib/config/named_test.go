@@ -41,6 +41,7 @@ func TestEveryFileIsNamed(t *testing.T) {
 		"Path": "toaster.toml", "Paths.Targets": "targets.toml", "Paths.Keys": "keys", "Jenkins.TokenFile": "jenkins-token",
 		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords",
 		"Registry.AuthFile": "registry-auth",
+		"Git.KnownHosts":    "git-known-hosts",
 		"Paths.Database":    "-", "Paths.Builds": "-", "Paths.Contexts": "-", "Paths.Client": "-", "Local.WorkDir": "-",
 	}
 	if !maps.Equal(texts, want) {
@@ -53,7 +54,7 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 		"\"d\"\ncontexts = \"k\"\nclient = \"l\"\n[local]\nwork_dir = \"e\"\n"+
 		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = "+
 		"\"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
-		"[registry]\nauth_file = \"j\"\n")
+		"[registry]\nauth_file = \"j\"\n[git]\nknown_hosts = \"k\"\n")
 	c, err := Load(path)
 	if err != nil {
 		t.Fatal(err)

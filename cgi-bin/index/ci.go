@@ -10,8 +10,8 @@ import (
 //go:embed ci
 var examples embed.FS
 
-// client is where the command toaster is, for the machines that CI systems mostly have.
-const client = "static/toaster-linux-amd64"
+// clientFile is the command toaster, for the machines that CI systems mostly have.
+const clientFile = "static/client/toaster-linux-amd64"
 
 // example is a way to build from elsewhere, to copy.
 type example struct {
@@ -22,7 +22,7 @@ type example struct {
 
 // ciExamples are the examples for a site at an address, and a target.
 func ciExamples(address, target string) (list []example, err error) {
-	fill := strings.NewReplacer("ADDRESS/CLIENT", address+"/"+client, "ADDRESS", address, "${TARGET:=TARGET}",
+	fill := strings.NewReplacer("ADDRESS/CLIENT", address+"/"+clientFile, "ADDRESS", address, "${TARGET:=TARGET}",
 		"${TARGET:="+target+"}", "-t TARGET", "-t "+target)
 	for _, e := range []struct {
 		file, id string

@@ -30,7 +30,8 @@ func ciExamples(address, target string) (list []example, err error) {
 	}{
 		{"github.yml", "ci-github", i18n.Plain("GitHub Actions")}, {"gitlab.yml", "ci-gitlab", i18n.Plain("GitLab CI")},
 		{"woodpecker.yml", "ci-woodpecker", i18n.Plain("Woodpecker")}, {"Jenkinsfile", "ci-jenkins", i18n.Plain("Jenkins")},
-		{"build.sh", "ci-script", i18n.T("A script with curl and jq")}, {"crontab", "ci-cron", i18n.T("On a schedule, with cron")},
+		{"build.sh", "ci-script", i18n.T("A script with curl and jq")},
+		{"crontab", "ci-cron", i18n.T("On a schedule, with cron")},
 	} {
 		text, err := examples.ReadFile("ci/" + e.file)
 		if err != nil {

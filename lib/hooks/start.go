@@ -3,7 +3,6 @@ package hooks
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"mime"
@@ -56,7 +55,7 @@ func signed(secret string, h http.Header, body []byte, now time.Time) (good int)
 	if err != nil || key == nil || id == "" || now.Sub(time.Unix(seconds, 0)).Abs() > tolerance {
 		return 0
 	}
-	want := "v1," + base64.StdEncoding.EncodeToString(mac(key, []byte(id+"."+strconv.FormatInt(seconds, 10)+"."), body))
+	want := Sign(secret, id, time.Unix(seconds, 0), body)
 	for one := range strings.FieldsSeq(h.Get(signatureHeader)) {
 		good |= same(one, want)
 	}

@@ -120,6 +120,10 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		{"GET /jobs/{id}/builds/{number}/artifacts/{path}", "/jobs/" + id + "/builds/1/artifacts/image.bin",
 			read.with("Range", "bytes=3-4"), nil, 206},
 		{"GET /admin/metrics", "/admin/metrics", read, nil, 403},
+		{"POST /jobs/{id}/fetch", "/jobs/" + second + "/fetch", write, nil, 409},
+		{"POST /jobs/{id}/update", "/jobs/" + second + "/update", write,
+			[]string{"git_url", "https://git.example.org/x.git", "schedule", "month"}, 200},
+		{"POST /jobs/{id}/fetch", "/jobs/" + second + "/fetch", write, nil, 202},
 		{"POST /jobs/{id}/remove", "/jobs/" + second + "/remove", write, nil, 204},
 	} {
 		var a *answer
@@ -189,7 +193,7 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 // Pages for browsers, which programs have no use for.
 var pages = []string{
 	"GET /jobs/new", "GET /jobs/{id}/update", "GET /jobs/{id}/remove", "GET /jobs/{id}/copy", "GET /jobs/feed",
-	"POST /jobs/feed", "GET /jobs/feed/{name}",
+	"POST /jobs/feed", "GET /jobs/feed/{name}", "GET /jobs/contexts/{mac}/{id}/{archive}",
 	"GET /jobs/{id}/badge.svg", "POST /jobs/{id}/badge", "GET /jobs/{id}/root-password",
 }
 

@@ -46,11 +46,19 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	sources, err := db(r).Sources(ctx, owner, id)
+	if err != nil {
+		return err
+	}
 	timeline := reconcile.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
 		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...)).At(r.Address(), id)
 		out.Timeline = api.TimelineOf(timeline)
+		out.Source = api.SourceOf(sources[b.Revision])
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
+		if out.Next, err = nextAsJSON(r, s, b, artifacts); err != nil {
+			return err
+		}
 		if gone := b.Gone(); gone != nil {
 			return web.WithMembers(gone, map[string]any{"build": out})
 		}
@@ -58,6 +66,9 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	}
 	p := &buildPage{Build: b, Artifacts: artifacts, Live: !b.Finalized, Now: s.Now(), Timeline: timeline,
 		Log: logOf(r, s, b)}
+	if !b.Fetching {
+		p.Source = sources[b.Revision]
+	}
 	if err := p.read(r, s); err != nil {
 		return err
 	}
@@ -84,8 +95,9 @@ type buildPage struct {
 	Next       []target.Step
 	Screenshot string
 	Log        logPart
-	Secrets    bool // a build can be given some
-	Previous   int  // the build before; 0: none
+	Secrets    bool         // a build can be given some
+	Source     store.Source // what it was fetched from
+	Previous   int          // the build before; 0: none
 	Stay       store.Stay
 	Refresh    bool
 	Live       bool // something on the page will change

@@ -107,6 +107,9 @@ func facts(c *jobs.Comparison, lang string) []fact {
 		}
 		return view.Length(lang, s.Took())
 	})
+	add("Repository", func(s *jobs.Side) string { return s.Revision.Source.Repository })
+	add("Branch, tag or commit", func(s *jobs.Side) string { return s.Revision.Source.Ref })
+	add("Commit", func(s *jobs.Side) string { return s.Revision.Source.Commit })
 	add("Build context", func(s *jobs.Side) string {
 		if s.Revision.Context == "" {
 			return ""
@@ -125,6 +128,7 @@ type comparisonJSON struct {
 	BuildArgs   []changeJSON `json:"build_args"`
 	Environment []changeJSON `json:"environment"`
 	Images      []changeJSON `json:"images"` // digests, by reference and platform
+	Source      []changeJSON `json:"source"` // repository, ref and commit
 	Context     bool         `json:"context_differs"`
 	// the next two are told only when the files of both builds are still there
 	Known      bool                 `json:"files_known"`
@@ -160,7 +164,7 @@ func comparisonAsJSON(c *jobs.Comparison) comparisonJSON {
 	out := comparisonJSON{
 		From: sideAsJSON(c.From), To: sideAsJSON(c.To), Why: append([]i18n.Text{}, c.Why()...), Dockerfile: []rowJSON{},
 		BuildArgs: changesAsJSON(c.BuildArgs), Environment: changesAsJSON(c.Environment),
-		Images: changesAsJSON(c.Images), Context: c.Context, Known: c.Both(),
+		Images: changesAsJSON(c.Images), Source: changesAsJSON(c.Source), Context: c.Context, Known: c.Both(),
 		Packages: changesAsJSON(c.Packages), Provenance: changesAsJSON(c.Provenance),
 		Gone: append([]dockerfile.Finding{}, c.Gone...), New: append([]dockerfile.Finding{}, c.New...),
 	}

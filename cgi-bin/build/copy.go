@@ -24,9 +24,17 @@ func (j *handlers) copyForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	return j.show(w, r, http.StatusOK, &form{
+	git, schedule, err := s.Repository(r.Context(), r.Identity.User.ID, job.ID)
+	if err != nil {
+		return err
+	}
+	f := &form{
 		Name: job.Name, Target: job.Target, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
 		Context: rev.Context, ContextName: job.Name,
-	})
+	}
+	if f.storedRepository(git, schedule); git != nil { // a key or token is entered again
+		f.Context, f.Git.HasSecret = "", false
+	}
+	return j.show(w, r, http.StatusOK, f)
 }

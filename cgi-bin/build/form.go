@@ -27,7 +27,7 @@ import (
 func fields(cfg *config.Config) web.Fields {
 	text := int64(cfg.Limits.Dockerfile)
 	small, hidden := web.Limit{Most: 1 << 10}, web.Limit{Most: 1 << 10, Hidden: true}
-	return web.Fields{
+	return addRepositoryFields(web.Fields{
 		"name": small, "target": small, "start": small, "upsert": small, "drop_context": small, "new_password": small,
 		"base_form":       small,
 		"dockerfile_path": {Most: 4 << 10}, "revision": hidden, "context_digest": hidden, "context_name": hidden,
@@ -39,7 +39,7 @@ func fields(cfg *config.Config) web.Fields {
 		"context":     {Most: int64(cfg.Limits.Context), File: true, Spool: filepath.Join(cfg.Paths.Contexts, "tmp")},
 
 		jobs.SecretField + "*": secretFields,
-	}
+	})
 }
 
 // form is a job's form as it is shown.
@@ -54,6 +54,7 @@ type form struct {
 	BaseForm                      string
 	noBaseForm                    bool   // likewise
 	Path                          string // the Dockerfile in the archive of a whole project
+	Git                           repository
 	RootKeys                      string
 	Start, DropContext            bool
 	NewPassword                   bool   // root's shall be another one
@@ -98,7 +99,9 @@ func (f *form) Fault(field string) *apperr.Error {
 		case "name", "target", "dockerfile", "dockerfile_path", "context", "build_args", "environment", "base_form",
 			"root_keys":
 		default:
-			at = ""
+			if !slices.Contains(repositoryFields, at) {
+				at = ""
+			}
 		}
 		if at == field {
 			return f
@@ -154,7 +157,7 @@ func (j *handlers) unpack(r *web.Request, f *form) (err error) {
 // find fills in the Dockerfile where the archive has it.
 func (j *handlers) find(r *web.Request, f *form) error {
 	s, err := j.open(r)
-	if err != nil {
+	if err != nil || f.Git.URL != "" {
 		return err
 	}
 	sub := f.submission()
@@ -179,6 +182,7 @@ func formOf(in *web.Form) *form {
 	f.Environment, f.noEnvironment = v["environment"], !known
 	_, known = v["base_form"]
 	f.BaseForm, f.noBaseForm = v["base_form"], !known
+	f.Git = repositoryOf(v)
 	f.Revision, _ = strconv.Atoi(v["revision"])
 	if file, ok := in.Files["dockerfile"]; ok { // a file counts for more than the text
 		f.Text = string(file.Content)
@@ -198,7 +202,7 @@ func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
 		Name: f.Name, Origin: f.ContextName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.Context,
 		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm,
-		KeepContext: !f.DropContext, RootKeys: f.RootKeys,
+		KeepContext: !f.DropContext, RootKeys: f.RootKeys, Git: f.repository(), Schedule: f.Git.Schedule,
 	}
 }
 

@@ -26,6 +26,7 @@ type jobPage struct {
 	Secrets     []dockerfile.Secret // that a build is given, or must be
 	Docker      string              // the command that tests the same sources in a container
 	Address     string              // of the site
+	Git         repositoryPage
 }
 
 var jobTemplate = view.Template[jobPage]{Name: "job"}
@@ -70,10 +71,14 @@ func (j *handlers) view(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	git, err := repositoryOfJob(r, s, id, rev.Source, builds)
+	if err != nil {
+		return err
+	}
 	docker := jobs.DockerBuild(chosen, rev.BuildArgs, "", rev.Context != "" || dockerfile.NeedsContext(rev.Dockerfile),
 		secrets)
 	page := jobPage{job, rev, len(builds) > 0 && open(builds), problem(unbuildable), said.Fault(),
-		newSource(r, rev.Dockerfile, findings), past, rev.ContextSize, locked, secrets, docker, r.Address()}
+		newSource(r, rev.Dockerfile, findings), past, rev.ContextSize, locked, secrets, docker, r.Address(), git}
 	return r.Page(w, http.StatusOK, jobTemplate.With(page), view.View{Here: "jobs", Notice: look.Notice(r)})
 }
 

@@ -54,9 +54,22 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 	for _, one := range secrets {
 		out.Secrets = append(out.Secrets, api.Secret(one))
 	}
+	sources, err := db(r).Sources(r.Context(), j.UserID, j.ID)
+	if err != nil {
+		return out, err
+	}
+	git, err := repositoryOfJob(r, s, j.ID, sources[j.Revision], builds)
+	if err != nil {
+		return out, err
+	}
+	out.Repository = git.JSON(r)
+	if git.Every != store.Never {
+		out.Schedule = &api.Schedule{Every: git.Every, NextAt: git.NextAt, Problem: r.Say(git.Schedule.Problem)}
+	}
 	for _, b := range builds {
 		one := api.BuildOf(b, append([]store.Artifact{}, artifacts[b.Number]...))
 		one.Timeline = api.TimelineOf(reconcile.Timeline(b, phases[b.Number], s.Now()))
+		one.Source = api.SourceOf(sources[b.Revision])
 		out.Builds = append(out.Builds, one)
 	}
 	return out.At(r.Address()), nil

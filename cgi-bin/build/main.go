@@ -31,6 +31,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/check", Access: web.User, Do: j.check, Fields: fields, Again: "/new", Repeat: true},
 		{Method: get, Path: "/contexts", Access: web.User, Do: j.contextLimits},
 		{Method: post, Path: "/contexts", Access: web.Writer, Do: j.declare, Raw: true, Again: "/new"},
+		{Method: get, Path: "/contexts/{mac}/{id}/{archive}", Access: web.Anyone, Do: j.sendContext, Secret: true},
 		{Method: post, Path: "/blobs", Access: web.Writer, Do: j.putBlobs, Raw: true, Again: "/new"},
 		{Method: put, Path: "/blobs/{sha256}", Access: web.Writer, Do: j.putBlob},
 		{Method: get, Path: "/feed", Access: web.Writer, Do: j.feedPage},
@@ -49,6 +50,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/enable", Access: web.Writer, Do: j.enable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/disable", Access: web.Writer, Do: j.disable, Again: "/{id}"},
 		{Method: post, Path: "/{id}/lock", Access: web.Writer, Do: j.lock, Again: "/{id}"},
+		{Method: post, Path: "/{id}/fetch", Access: web.Writer, Do: j.lookAt, Again: "/{id}"},
 		{Method: get, Path: "/{id}/dockerfile", Access: web.User, Do: j.dockerfile},
 		{Method: get, Path: "/{id}/blend", Access: web.User, Do: j.blend},
 		{Method: get, Path: "/{id}/script", Access: web.User, Do: j.script},
@@ -124,6 +126,7 @@ type pageStore interface {
 	Phases(ctx context.Context, id string) (map[int][]store.Phase, error)
 	RecentBuilds(ctx context.Context, user int64, limit int) (items []store.FeedItem, err error)
 	ScanState(ctx context.Context, b *store.Build) (s store.Scan, err error)
+	Sources(ctx context.Context, owner int64, id string) (map[int]store.Source, error)
 	SetBadge(ctx context.Context, owner int64, id string, public bool) error
 	SetFeed(ctx context.Context, user int64, on bool) error
 	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)

@@ -91,6 +91,13 @@ func (j *handlers) upsert(w http.ResponseWriter, r *web.Request, s *jobs.Service
 		if old != nil && f.noBaseForm {
 			sub.BaseForm = old.BaseForm
 		}
+		if old != nil && f.Git.noSchedule {
+			_, schedule, err := s.Repository(r.Context(), r.Identity.User.ID, job.ID)
+			if err != nil {
+				return err
+			}
+			sub.Schedule = string(schedule.Every)
+		}
 		sub.RootPassword = s.RootPassword(sub, old, f.NewPassword)
 		status, note := http.StatusOK, "updated"
 		if job == nil {

@@ -19,6 +19,10 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
+	git, schedule, err := s.Repository(r.Context(), r.Identity.User.ID, job.ID)
+	if err != nil {
+		return err
+	}
 	f, err := j.fromDraft(r)
 	if err != nil {
 		return err
@@ -26,7 +30,9 @@ func (j *handlers) updateForm(w http.ResponseWriter, r *web.Request) error {
 	if f == nil {
 		f = &form{Revision: rev.Number, Name: job.Name, Text: string(rev.Dockerfile), BuildArgs: rev.BuildArgs,
 			Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys}
+		f.storedRepository(git, schedule)
 	}
+	f.Git.HasSecret = git != nil && git.Secret != nil
 	f.Job, f.Target, f.HasContext, f.HasPassword = job, job.Target, rev.Context != "", rev.Root.Password != ""
 	return j.show(w, r, http.StatusOK, f)
 }
@@ -60,6 +66,11 @@ func (j *handlers) update(w http.ResponseWriter, r *web.Request) error {
 	if f.noBaseForm {
 		f.BaseForm = rev.BaseForm
 	}
+	git, schedule, failed := s.Repository(r.Context(), r.Identity.User.ID, job.ID)
+	if failed != nil {
+		return failed
+	}
+	f.keepRepository(git, schedule)
 	sub := f.submission()
 	sub.RootPassword = s.RootPassword(sub, rev, f.NewPassword)
 	if err == nil {

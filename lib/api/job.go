@@ -25,9 +25,59 @@ type Job struct {
 	Images   []Image          `json:"images,omitempty"`  // of registries, that the Dockerfile names; not in the list
 	Secrets  []Secret         `json:"secrets,omitempty"` // that a build is given, or must be; not in the list
 
+	// where its sources come from; left out: they are uploaded. Not in the list
+	Repository *Repository `json:"repository,omitempty"`
+	Schedule   *Schedule   `json:"schedule,omitempty"` // when it is built by itself; not in the list
+
 	RootPassword string `json:"root_password,omitempty"` // a new one, in the answer to what made it
 	// why it isn't being built, in the answer to what asked for that
 	StartError *Problem `json:"start_error,omitempty"`
+}
+
+// Repository is the Git repository of a job in JSON. Its key or token is never told.
+type Repository struct {
+	URL            string    `json:"git_url"`
+	Ref            string    `json:"git_ref"`
+	Folder         string    `json:"git_folder"`
+	DockerfilePath string    `json:"dockerfile_path"`
+	Submodules     bool      `json:"git_submodules"`
+	HasSecret      bool      `json:"has_secret"`
+	Commit         string    `json:"commit,omitempty"`       // of the newest revision
+	FetchedAt      time.Time `json:"fetched_at,omitzero"`    // when it was tried last
+	Fetching       bool      `json:"fetching"`               // it is going to be fetched
+	Problem        string    `json:"problem,omitempty"`      // why it was not fetched then
+	HostKeys       []HostKey `json:"host_keys"`              // of the SSH server, as they were first seen
+	LFS            []string  `json:"lfs_pointers,omitempty"` // files whose contents Git LFS has
+}
+
+// HostKey is the key of an SSH server.
+type HostKey struct {
+	Host        string `json:"host"`
+	Type        string `json:"type"`
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Schedule is in JSON when a job is built by itself.
+type Schedule struct {
+	Every   store.Every `json:"every"` // day, week, month
+	NextAt  time.Time   `json:"next_at"`
+	Problem string      `json:"problem,omitempty"` // why it was not built last time
+}
+
+// Source is in JSON what a build was fetched from.
+type Source struct {
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"` // that was asked for; empty: the default branch
+	Commit     string `json:"commit"`
+}
+
+// SourceOf is nil for what was uploaded.
+func SourceOf(s store.Source) *Source {
+	if s.Commit == "" {
+		return nil
+	}
+	out := Source(s)
+	return &out
 }
 
 // Secret is what a build is given, in JSON.
@@ -70,12 +120,22 @@ type Build struct {
 	QueuePlace  int              `json:"queue_place"` // 0: it doesn't wait, or that is unknown
 	Stopping    bool             `json:"stopping"`
 	Kept        bool             `json:"kept"`
+	Scheduled   bool             `json:"scheduled,omitempty"` // the job's schedule queued it
+	Source      *Source          `json:"source,omitempty"`    // what it is made from; left out: uploaded files
 	// the interrupted build that this one was queued for by itself
 	Repeats    int        `json:"repeats,omitempty"`
 	RepeatedBy int        `json:"repeated_by,omitempty"` // the build that was queued for this interrupted one
 	Timeline   []Span     `json:"timeline,omitempty"`
 	Artifacts  []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
 	Failure    *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+	Next       []Next     `json:"next,omitempty"`     // of one build that has left files, likewise
+}
+
+// Next is what to do with the files of a build, in JSON.
+type Next struct {
+	Title    string   `json:"title"`
+	Text     string   `json:"text,omitempty"`
+	Commands []string `json:"commands,omitempty"` // lines for a shell, in the folder of the files
 }
 
 // Span is a phase of a build in JSON.
@@ -179,7 +239,7 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 		Number: b.Number, Revision: b.Revision, State: b.State, Reason: b.Why().String(), Step: b.Step, Steps: b.Steps,
 		QueuedAt: instant(b.QueuedAt), StartedAt: instant(b.StartedAt), EndedAt: instant(b.EndedAt),
 		ExpectedEnd: instant(b.ExpectedEnd()),
-		Stopping:    b.Stopping(), Kept: b.Kept, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
+		Stopping:    b.Stopping(), Kept: b.Kept, Scheduled: b.Scheduled, Repeats: b.Repeats, RepeatedBy: b.RepeatedBy,
 	}
 	if b.State == store.Queued {
 		out.QueuePlace = b.Position

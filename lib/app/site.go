@@ -2,8 +2,12 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -26,6 +30,9 @@ var Version = "devel"
 // sealPurpose keeps the secrets of builds apart from all else that the site's keys encrypt.
 const sealPurpose = "toaster: secrets of builds"
 
+// gitPurpose keeps the keys and tokens of repositories apart from all else that the site's keys encrypt.
+const gitPurpose = "toaster: keys of repositories"
+
 // Service returns the use cases of jobs on the engine that the configuration names.
 func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Service, error) {
 	service := jobs.Service{
@@ -43,6 +50,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 		},
 		Plain: cfg.Registry.Plain, Version: Version, Host: Host(cfg), DiskSpace: func() error { return DiskSpace(cfg) },
 		Seals: func() (engine.Sealer, error) { return cfg.Seals(sealPurpose) },
+		Git:   git(cfg),
 	}
 	service.Engine, service.Lends = local.New(db, cfg.Paths.Builds), true
 	if cfg.Engine == "jenkins" {
@@ -50,11 +58,53 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 		if err != nil {
 			return nil, err
 		}
-		service.Engine, service.Lends = controller, false
+		service.Engine, service.Lends, service.ContextAddress = controller, false, contextAddress(cfg)
 		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
 		service.Limits.OutputLimit = int64(cfg.Jenkins.OutputLimit)
 	}
 	return jobs.New(service), nil
+}
+
+// git is how repositories are fetched, beside the database: by its owner.
+func git(cfg *config.Config) jobs.Git {
+	g := jobs.Git{Allow: slices.Concat(cfg.Git.Allow, cfg.Sandbox.Allow), SiteKeys: cfg.Git.HostKeys,
+		Dir: filepath.Join(filepath.Dir(cfg.Paths.Database), "git"), TimeLimit: cfg.Git.TimeLimit.Duration,
+		Seals: func() (engine.Sealer, error) { return cfg.Seals(gitPurpose) }}
+	if os.Getuid() == 0 { // git is somebody else then, who gets to that folder
+		g.Dir = filepath.Join(cfg.Local.WorkDir, "git")
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
+		if value := os.Getenv(name); value != "" {
+			g.Proxies = append(g.Proxies, name+"="+value)
+		}
+	}
+	return g
+}
+
+// SealGitSecrets seals the keys and tokens of repositories with the newest keys of the site. It returns how many were
+// not, and how many no key opens any more.
+func SealGitSecrets(ctx context.Context, cfg *config.Config, db *store.DB) (stale, lost int, err error) {
+	seals, err := cfg.Seals(gitPurpose)
+	if err != nil {
+		return 0, 0, err
+	}
+	list, err := db.GitSecrets(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, one := range list {
+		text, newest, err := seals.Open(one.Sealed, []byte(one.JobID))
+		switch {
+		case err != nil:
+			lost++
+		case !newest:
+			if err := db.SealGitSecret(ctx, one, seals.Seal(text, []byte(one.JobID))); err != nil {
+				return stale, lost, err
+			}
+			stale++
+		}
+	}
+	return stale, lost, nil
 }
 
 // Host is this site's, as images of its builds begin.
@@ -101,6 +151,7 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStor
 	e, err := jenkins.New(jenkins.Options{
 		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
 		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Outages: outages,
+		Site: cfg.Site.URL,
 	})
 	if err != nil {
 		return nil, apperr.Wrap(apperr.Unavailable, err, "The build service of this site is not set up.",

@@ -38,6 +38,9 @@ type Accounts struct {
 	Now      func() time.Time // the clock
 	Strength Strength         // rates passwords that users choose themselves; nil: none are rated
 	Contexts ContextArchive   // writes build contexts for Export
+	// Changes returns the packages of a job's build that differ from an earlier build's, whose number is since; 0: that is
+	// unknown. nil: emails don't tell.
+	Changes func(ctx context.Context, j *store.Job, number int) (list []PackageChange, since int, err error)
 
 	cfg       *config.Config
 	db        accountStore

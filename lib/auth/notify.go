@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,15 +43,45 @@ func (a *Accounts) NotifyEnds(ctx context.Context) error {
 		return err
 	}
 	for _, e := range ended {
-		if err := a.db.Notified(ctx, e.Build, a.Now(), a.endMail(e)); err != nil {
+		if err := a.db.Notified(ctx, e.Build, a.Now(), a.mailOf(ctx, e)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endMail says how a build ended, and where to go on.
-func (a *Accounts) endMail(e store.Ended) store.Mail {
+// PackageChange is a package that has another version in an image than in the one before; empty: it is not there.
+type PackageChange struct{ Name, From, To string }
+
+// mailOf is the email about a build; none where the schedule has built the same packages again.
+func (a *Accounts) mailOf(ctx context.Context, e store.Ended) store.Mail {
+	if !e.Build.Scheduled || e.Build.State != store.Succeeded || a.Changes == nil {
+		return a.endMail(e, "")
+	}
+	changes, since, err := a.Changes(ctx, e.Job, e.Build.Number)
+	switch {
+	case err != nil || since == 0: // what it was before is unknown
+		return a.endMail(e, "")
+	case len(changes) == 0:
+		return store.Mail{}
+	}
+	var list strings.Builder
+	fmt.Fprintf(&list, "Packages that changed since build %d:\n", since)
+	for i, c := range changes {
+		if i == mostChanges {
+			fmt.Fprintf(&list, "    and %d more\n", len(changes)-i)
+			break
+		}
+		fmt.Fprintf(&list, "    %s %s -> %s\n", c.Name, cmp.Or(c.From, "(none)"), cmp.Or(c.To, "(removed)"))
+	}
+	return a.endMail(e, strings.TrimSuffix(list.String(), "\n"))
+}
+
+// mostChanges is how many packages an email lists.
+const mostChanges = 200
+
+// endMail says how a build ended, what is new in it, and where to go on.
+func (a *Accounts) endMail(e store.Ended, news string) store.Mail {
 	b := e.Build
 	what := fmt.Sprintf("Build %d of %s for %s %s", b.Number, e.Job.Name, e.Job.TargetTitle, b.State)
 	if !b.StartedAt.IsZero() && !b.EndedAt.IsZero() {
@@ -59,6 +90,9 @@ func (a *Accounts) endMail(e store.Ended) store.Mail {
 	paragraphs := []string{what + ".", a.page(fmt.Sprintf("/jobs/%s/builds/%d", e.Job.ID, b.Number), "")}
 	if b.State != store.Succeeded && !b.Why().IsZero() {
 		paragraphs = append(paragraphs[:1], append([]string{b.Why().String()}, paragraphs[1:]...)...)
+	}
+	if news != "" {
+		paragraphs = append(paragraphs, news)
 	}
 	if len(e.Files) > 0 && b.State == store.Succeeded {
 		var list strings.Builder

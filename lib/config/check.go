@@ -84,7 +84,7 @@ func (c *Config) rules() []rule {
 		{c.Session.MaxAge >= c.Session.Idle, "session.max_age", "must not be shorter than session.idle"},
 		{c.Session.Secure == "auto" || c.Session.Secure == "always" || c.Session.Secure == "never", "session.secure",
 			`must be "auto", "always" or "never"`},
-	}, append(c.registryRules(), c.peopleRules()...)...)
+	}, slices.Concat(c.registryRules(), c.gitRules(), c.peopleRules())...)
 }
 
 // secrets counts the ways to log in that are set.

@@ -14,6 +14,7 @@ type Config struct {
 	Sandbox  Sandbox
 	Registry Registry
 	Hooks    Hooks
+	Git      Git
 	Limits   Limits
 	Session  Session
 	Signup   Signup
@@ -36,6 +37,7 @@ type Paths struct {
 	Targets  string `file:"targets.toml"` // targets.toml
 	Builds   string `file:"-"`            // the local engine's logs and artifacts
 	Contexts string `file:"-"`            // build contexts; the web server's user's
+	Client   string `file:"-"`            // the programs of users' own machines, that the web server offers as static/client
 }
 
 // Local configures the local engine and its runner.

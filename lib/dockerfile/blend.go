@@ -31,6 +31,9 @@ var (
 	addZsh string
 	//go:embed zsh/git.zsh
 	gitZsh string
+	// GitScript is what git_tree runs in its sandbox, POSIX sh: it fetches into the working directory, /git/tree.
+	//go:embed zsh/git.sh
+	GitScript string
 	//go:embed zsh/image.zsh
 	imageZsh string
 	//go:embed zsh/grow.zsh
@@ -166,7 +169,8 @@ func (l *lines76) Write(p []byte) (int, error) {
 func functions() string {
 	var w strings.Builder
 	for _, part := range []string{mapZsh, builderZsh, insideZsh, sandboxParts(), sandboxZsh, networkZsh, runZsh,
-		secretZsh, copyZsh, layZsh, addZsh, gitZsh, imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
+		secretZsh, copyZsh, layZsh, addZsh, gitZsh,
+		"typeset -r git_script=" + quote(GitScript), imageZsh, growZsh, stampZsh, serviceZsh, applicationZsh} {
 		w.WriteString(part + "\n")
 	}
 	return w.String()

@@ -27,15 +27,15 @@ var capabilities = []string{
 	"CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT", "CAP_KILL", "CAP_AUDIT_WRITE",
 }
 
-// masked and readonly are the paths that Docker hides or protects.
+// MaskedPaths and ReadonlyPaths are those that Docker hides or protects.
 // https://github.com/moby/moby/blob/v28.0.0/oci/defaults.go
 var (
-	masked = []string{
+	MaskedPaths = []string{
 		"/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
 		"/proc/timer_list",
 		"/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
 	}
-	readonly = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+	ReadonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
 // machines says what the kernel calls the processors that libseccomp names.
@@ -51,7 +51,7 @@ func sandboxParts() string {
 	var w strings.Builder
 	caps := map[string][]string{"bounding": capabilities, "effective": capabilities, "permitted": capabilities}
 	fmt.Fprintf(&w, "typeset oci_hostname=%s oci_capabilities=%s oci_masked=%s oci_readonly=%s\n", hostname,
-		quoteJSON(caps), quoteJSON(masked), quoteJSON(readonly))
+		quoteJSON(caps), quoteJSON(MaskedPaths), quoteJSON(ReadonlyPaths))
 	fmt.Fprintf(&w, "typeset oci_seccomp=%s\ntypeset -A oci_architectures=(\n", quote(seccompRules()))
 	for _, machine := range slices.Sorted(maps.Keys(machines)) {
 		fmt.Fprintf(&w, "%s %s\n", machine, quoteJSON(machines[machine]))
@@ -64,9 +64,27 @@ func quoteJSON(v any) string {
 	return quote(string(text))
 }
 
-// seccompRules is Docker's profile for its capabilities and any Linux since 4.8, as members of a JSON object: all of
-// the configuration's "seccomp" but its architectures. A call that a processor lacks has no effect there.
+// seccompRules is seccompProfile as members of a JSON object: all of the configuration's "seccomp" but its architectures.
 func seccompRules() string {
+	text, _ := json.Marshal(seccompProfile())
+	return strings.TrimSuffix(strings.TrimPrefix(string(text), "{"), "}")
+}
+
+// Seccomp is Docker's profile for a program of this processor, Linux 4.8 or later; nil where it has none.
+func Seccomp(machine string) *specs.LinuxSeccomp {
+	profile := seccompProfile()
+	for _, one := range machines[machine] {
+		profile.Architectures = append(profile.Architectures, specs.Arch(one))
+	}
+	if profile.Architectures == nil {
+		return nil
+	}
+	return profile
+}
+
+// seccompProfile is Docker's profile for its capabilities and any Linux since 4.8. A call that a processor lacks has no
+// effect there.
+func seccompProfile() *specs.LinuxSeccomp {
 	profile := seccomp.DefaultProfile()
 	out := specs.LinuxSeccomp{DefaultAction: profile.DefaultAction, DefaultErrnoRet: profile.DefaultErrnoRet}
 	for _, s := range profile.Syscalls {
@@ -76,8 +94,7 @@ func seccompRules() string {
 		}
 		out.Syscalls = append(out.Syscalls, s.LinuxSyscall)
 	}
-	text, _ := json.Marshal(out)
-	return strings.TrimSuffix(strings.TrimPrefix(string(text), "{"), "}")
+	return &out
 }
 
 // profiled are the profile's names of the processors in machines.

@@ -14,19 +14,14 @@ import (
 
 	"toaster.do/lib/config"
 	"toaster.do/lib/doctor/check"
+	"toaster.do/lib/gitsource"
 	"toaster.do/lib/target"
 )
-
-// closedNets are what the sandbox's network keeps from builds (lib/dockerfile/zsh/network.zsh), beside this host's own.
-var closedNets = []string{
-	"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24",
-	"192.168.0.0/16", "224.0.0.0/3", "168.63.129.16/32",
-}
 
 // isClosed tells whether a build can't reach an address unless it is allowed to.
 func isClosed(a netip.Addr) bool {
 	var nets []netip.Prefix
-	for _, text := range closedNets {
+	for _, text := range gitsource.Closed {
 		nets = append(nets, netip.MustParsePrefix(text))
 	}
 	if found, err := net.InterfaceAddrs(); err == nil {

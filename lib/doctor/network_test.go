@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"toaster.do/lib/gitsource"
 )
 
 // Doctor and the sandbox have one idea of what is closed.
@@ -26,8 +28,8 @@ func TestClosedNetworksAreTheSandboxs(t *testing.T) {
 		}
 		have = append(have, word)
 	}
-	if !slices.Equal(have, closedNets) {
-		t.Errorf("the sandbox closes %v, doctor knows %v", have, closedNets)
+	if !slices.Equal(have, gitsource.Closed) {
+		t.Errorf("the sandbox closes %v, doctor knows %v", have, gitsource.Closed)
 	}
 }
 

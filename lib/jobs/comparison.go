@@ -23,6 +23,7 @@ type Comparison struct {
 	BuildArgs   []Change // by name
 	Environment []Change // by name
 	Images      []Change // digests, by the image's name and platform
+	Source      []Change // the repository, and what of it was fetched
 	Context     bool     // the build contexts differ
 	Root        bool     // how root gets in differs
 	BaseForm    bool     // likewise of the setting of that name
@@ -71,6 +72,7 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 	c.Root = c.From.Revision.Root != c.To.Revision.Root
 	c.BaseForm = c.From.Revision.BaseForm != c.To.Revision.BaseForm
 	c.BuildArgs = changes(buildArgs(c.From), buildArgs(c.To))
+	c.Source = changes(c.From.source(), c.To.source())
 	c.Images = changes(c.From.digests(), c.To.digests())
 	c.Environment = changes(environment(c.From), environment(c.To))
 	if c.Both() {
@@ -82,6 +84,18 @@ func (s *Service) Compare(ctx context.Context, owner int64, id string, from, to 
 		c.Gone, c.New = without(c.Gone, c.New), without(c.New, c.Gone)
 	}
 	return c, nil
+}
+
+// source is what a side was fetched from, for a comparison.
+func (s *Side) source() map[string]string {
+	all := map[string]string{}
+	for name, value := range map[string]string{"repository": s.Revision.Source.Repository, "ref": s.Revision.Source.Ref,
+		"commit": s.Revision.Source.Commit} {
+		if value != "" {
+			all[name] = value
+		}
+	}
+	return all
 }
 
 // Both tells whether the files of both builds could be read.
@@ -221,6 +235,7 @@ func (c *Comparison) Why() []i18n.Text {
 		}
 	}
 	say(len(c.Dockerfile) > 0, "The Dockerfile has changed.")
+	say(len(c.Source) > 0, "The commit of the repository has changed.")
 	say(len(c.BuildArgs) > 0, "The build arguments have changed.")
 	say(len(c.Environment) > 0, "The runtime environment has changed.")
 	say(c.BaseForm, "The setting “Base image” has changed.")

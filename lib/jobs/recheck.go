@@ -76,8 +76,11 @@ func (h *handover) take(job string, revision int) (made engine.Made) {
 
 // translated makes the script of a submission, and what is stored of its translation.
 func (s *Service) translated(w *work) (script engine.Made, made store.Translation, err error) {
-	if script, err = s.withContext(w.target, w.blend, w.src.Context, w.root); err != nil {
+	if script, err = s.withContext(w.target, w.blend, w.src.Context, w.root, w.from); err != nil {
 		return script, made, err
+	}
+	if _, err = s.addressed(script.Context, ""); err != nil {
+		return script, made, reject(err, "context")
 	}
 	made = s.summary(w.target, w.findings)
 	sum := sha256.Sum256(script.Script)
@@ -183,7 +186,7 @@ func (s *Service) retranslated(ctx context.Context, owner int64, t target.Target
 	if src.Lock, err = lockOf(rev); err != nil {
 		return store.Translation{}, err
 	}
-	w := &work{target: t, root: rev.Root, src: src}
+	w := &work{target: t, root: rev.Root, src: src, from: rev.Source}
 	if err := inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) }); err != nil {
 		return store.Translation{}, err
 	}

@@ -3,6 +3,7 @@ package jobs
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"toaster.do/lib/contexts"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/engine/reconcile"
+	"toaster.do/lib/image"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
 )
@@ -41,6 +43,8 @@ type jobStore interface {
 	Contexts(ctx context.Context) (needed map[int64]map[string]bool, err error)
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	NamedJob(ctx context.Context, owner int64, name string, target string) (j *store.Job, err error)
+	OpenRevisions(ctx context.Context, id string) (owner int64, revisions []int, err error)
+	Readdress(ctx context.Context, mark string) error
 	RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...store.AuditEntry) error
 	RequestStop(ctx context.Context, owner int64, id string, now time.Time) error
 	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
@@ -51,12 +55,15 @@ type jobStore interface {
 	imageStore
 	adminStore
 	recheckStore
+	gitStore
 }
 
 // contextStore keeps the build contexts of users.
 type contextStore interface {
+	AddArchive(owner int64, archive io.ReaderAt, size int64) (digest string, err error)
 	Get(owner int64, digest string) (*buildcontext.Manifest, contexts.Files, error)
 	Complete(owner int64, digest string) error
+	Files(owner int64) contexts.Files
 	Sweep(ctx context.Context, needed map[int64]map[string]bool, now time.Time) error
 }
 
@@ -64,19 +71,23 @@ type contextStore interface {
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
 	reconcile.Reconciler
-	Store     jobStore
-	Contexts  contextStore
-	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
-	Limits    Limits
-	Version   string                        // toaster's, for provenance.json
-	Images    Registries                    // where there are any: else images can't be looked up
-	Plain     map[string]string             // names of images that are plain ones as well: see dockerfile.Source
-	Host      string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
-	Lends     bool                          // builds get the images of other builds
-	made      *handover                     // the script of the revision that is being stored
-	read      *readContext                  // the build context that was read last
-	Seals     func() (engine.Sealer, error) // for the secrets of builds
-	DiskSpace func() error                  // an error while no build may start, because a disk is nearly full; nil: never
+	Store    jobStore
+	Contexts contextStore
+	Targets  func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
+	Limits   Limits
+	Version  string                        // toaster's, for provenance.json
+	Images   Registries                    // where there are any: else images can't be looked up
+	Plain    map[string]string             // names of images that are plain ones as well: see dockerfile.Source
+	Host     string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
+	Lends    bool                          // builds get the images of other builds
+	made     *handover                     // the script of the revision that is being stored
+	read     *readContext                  // the build context that was read last
+	Seals    func() (engine.Sealer, error) // for the secrets of builds
+	// ContextAddress is where agents get a build context of a job's by its ID, which may be refused; nil: the engine's builds
+	// need none.
+	ContextAddress func(job, context string) (string, error)
+	Git            Git
+	DiskSpace      func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.
@@ -112,15 +123,39 @@ func (s *Service) Named(ctx context.Context, owner int64, sub Submission) (*stor
 	return job, rev, err
 }
 
+// ready makes what is stored of a submission, in the place of an older revision; nil: of a new job. One whose Dockerfile
+// is in a repository has none until that is fetched.
+func (s *Service) ready(ctx context.Context, owner int64, sub *Submission, old *store.Revision) (w *work, script engine.Made,
+	made store.Translation, err error) {
+	var before image.Lock
+	if old != nil {
+		if before, err = lockOf(old); err != nil {
+			return nil, script, made, err
+		}
+	}
+	if sub.Git != nil {
+		sub.Dockerfile, sub.Context = []byte{}, ""
+		w, err = s.prepareGit(ctx, owner, *sub)
+	} else {
+		w, err = s.prepare(ctx, owner, *sub, before)
+	}
+	if err != nil {
+		return nil, script, made, err
+	}
+	if old != nil && w.root == (store.Root{}) {
+		w.root.Password = old.Root.Password
+	}
+	if sub.Git == nil {
+		script, made, err = s.translated(w)
+	}
+	return w, script, made, err
+}
+
 type addJob func(context.Context, *store.Job, *store.Revision, int) error
 
 func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, put addJob) (*store.Job, error) {
 	ctx = reconcile.RequestContext(ctx)
-	w, err := s.prepare(ctx, owner.ID, sub, nil)
-	if err != nil {
-		return nil, err
-	}
-	script, made, err := s.translated(w)
+	w, script, made, err := s.ready(ctx, owner.ID, &sub, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -132,6 +167,9 @@ func (s *Service) add(ctx context.Context, owner *store.User, sub Submission, pu
 	for try := 0; ; try++ {
 		job.ID = newID()
 		rev.JobID = job.ID
+		if rev.Origin, err = s.origin(sub, job.ID, nil); err != nil {
+			return nil, err
+		}
 		job.EngineName = EngineName(owner.Email, job.Target, timestamp(job.CreatedAt))
 		err := put(ctx, job, rev, s.jobs(owner))
 		if err == nil {
@@ -168,24 +206,22 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if sub.KeepContext && sub.Context == "" {
 		sub.Context = old.Context
 	}
-	before, err := lockOf(old)
+	known, _, err := s.Repository(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.prepare(ctx, owner, sub, before)
+	from, err := s.origin(sub, id, known)
 	if err != nil {
 		return nil, err
 	}
-	if w.root == (store.Root{}) {
-		w.root.Password = old.Root.Password
-	}
-	script, made, err := s.translated(w)
+	w, script, made, err := s.ready(ctx, owner, &sub, old)
 	if err != nil {
 		return nil, err
 	}
 	rev := &store.Revision{JobID: id, Dockerfile: sub.Dockerfile, Context: sub.Context, ContextSize: w.size,
 		BuildArgs:   w.buildArgs,
-		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, CreatedAt: s.Now()}
+		Environment: w.environment, BaseForm: w.baseForm, Root: w.root, Lock: w.lock, Made: made, Origin: from,
+		CreatedAt: s.Now()}
 	if err := s.Store.AddRevision(ctx, owner, base, w.name, rev, s.Limits.Sources); err != nil {
 		return nil, err
 	}

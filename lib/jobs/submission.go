@@ -30,6 +30,9 @@ type Submission struct {
 	Environment string // K=V a line: for the application, when the image runs
 	BaseForm    string // one of dockerfile.BaseForms: what becomes of the base image
 
+	Git      *Repository // where Dockerfile and context are fetched from; nil: they are sent
+	Schedule string      // how often it is built by itself: day, week, month; empty: it isn't
+
 	RootKeys     string // root's SSH keys, as in authorized_keys; empty: none
 	RootPassword string // a new one, of Service.RootPassword; empty: none, or with Update the one that was before
 }
@@ -69,7 +72,8 @@ type work struct {
 	baseForm        string
 	target          target.Target
 	root            store.Root
-	size            int64 // of the build context's files, bytes
+	from            store.Source // what it was fetched from
+	size            int64        // of the build context's files, bytes
 	src             dockerfile.Source
 	named           []dockerfile.Named // images of registries
 	lock            store.ImageLock
@@ -108,7 +112,11 @@ func (s *Service) Check(ctx context.Context, owner *store.User, isNew bool, sub 
 		sub.Target = s.Suggest(sub.Dockerfile)
 		c.Target = sub.Target
 	}
-	w, wrong, err := s.examine(ctx, owner.ID, sub, false)
+	examine := func() (*work, []*apperr.Error, error) { return s.examine(ctx, owner.ID, sub, false) }
+	if sub.Git != nil {
+		examine = func() (*work, []*apperr.Error, error) { return s.examineGit(ctx, owner.ID, sub) }
+	}
+	w, wrong, err := examine()
 	if err != nil {
 		return nil, err
 	}

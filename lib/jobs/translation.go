@@ -1,12 +1,12 @@
 package jobs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
 
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
@@ -114,8 +114,11 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	}
 	made := s.made.take(job.ID, rev.Number)
 	if made.Script == nil {
-		made, err = s.script(context.Background(), job, rev)
+		if made, err = s.script(context.Background(), job, rev); err != nil {
+			return engine.Job{}, err
+		}
 	}
+	made.Context, err = s.addressed(made.Context, job.ID)
 	return engine.Job{
 		Name: job.EngineName, Owner: strconv.FormatInt(job.UserID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
@@ -128,6 +131,7 @@ func sourceOf(job *store.Job, rev *store.Revision) engine.Source {
 		Target: job.Target, Dockerfile: rev.Dockerfile, Context: rev.Context, BuildArgs: rev.BuildArgs,
 		Environment: rev.Environment, BaseForm: rev.BaseForm, RootKeys: rev.Root.Keys,
 		RootHash: rev.Root.Password, Lock: rev.Lock.Images, Owner: job.UserID,
+		Repository: rev.Source.Repository, Ref: rev.Source.Ref, Commit: rev.Source.Commit,
 	}
 }
 
@@ -138,7 +142,8 @@ func (s *Service) Make(src engine.Source) (engine.Made, error) {
 		return engine.Made{}, err
 	}
 	rev := &store.Revision{Dockerfile: src.Dockerfile, Context: src.Context, BuildArgs: src.BuildArgs,
-		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash}}
+		Environment: src.Environment, BaseForm: src.BaseForm, Root: store.Root{Keys: keys, Password: src.RootHash},
+		Source: store.Source{Repository: src.Repository, Ref: src.Ref, Commit: src.Commit}}
 	if src.Lock != nil {
 		rev.Lock = store.ImageLock{Images: src.Lock, Problems: []byte("[]")}
 	}
@@ -150,29 +155,54 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 	if err != nil {
 		return engine.Made{}, err
 	}
-	return s.withContext(t, blend, src.Context, rev.Root)
+	return s.withContext(t, blend, src.Context, rev.Root, rev.Source)
 }
 
 // withContext makes the script of a blend, with what it needs beside it of its build context.
-func (s *Service) withContext(t target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
-	root store.Root) (made engine.Made, err error) {
-	if made.Script, err = Script(t, blend, accessOf(root), s.Version); err != nil || !blend.External {
+func (s *Service) withContext(on target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
+	root store.Root, source store.Source) (made engine.Made, err error) {
+	if made.Script, err = scriptOf(on, blend, accessOf(root), s.Version, source); err != nil || !blend.External {
 		return made, err
 	}
-	var manifest bytes.Buffer
-	made.Context = &engine.BuildContext{Files: blend.Files}
-	err = from.Manifest().Encode(&manifest)
-	made.Context.Manifest = manifest.Bytes()
-	return made, err
+	t, err := buildcontext.NewTar(from.Manifest(), nil, blend.Files)
+	if err != nil {
+		return made, err
+	}
+	made.Context = &engine.BuildContext{Manifest: t.Manifest(), Files: blend.Files, ID: t.ID(), Size: t.Size()}
+	return made, nil
+}
+
+// addressed is the context with the address at which other hosts get it for a job's builds, where the engine's do.
+func (s *Service) addressed(c *engine.BuildContext, job string) (*engine.BuildContext, error) {
+	if c == nil || s.ContextAddress == nil {
+		return c, nil
+	}
+	address, err := s.ContextAddress(job, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	with := *c
+	with.Address = address
+	return &with, nil
 }
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.
 func Script(t target.Target, blend *dockerfile.Blend, access target.Access, version string) ([]byte, error) {
+	return scriptOf(t, blend, access, version, store.Source{})
+}
+
+// scriptOf is Script for what was fetched from a repository.
+func scriptOf(t target.Target, blend *dockerfile.Blend, access target.Access, version string,
+	from store.Source) ([]byte, error) {
 	var secrets []target.Secret
 	for _, one := range blend.Secrets {
 		secrets = append(secrets, target.Secret(one))
 	}
-	return target.Script(target.Recipe{
+	var source *target.Source
+	if from.Commit != "" {
+		source = &target.Source{Repository: from.Repository, Ref: from.Ref, Commit: from.Commit}
+	}
+	return target.Script(target.Recipe{Source: source,
 		Target: t, Blend: blend.Text, BlendSHA256: blend.SHA256,
 		DockerfileSHA256: blend.Dockerfile, ContextSHA256: blend.Context, ContextBeside: blend.External,
 		Base: blend.Base, Form: string(blend.Form),

@@ -24,6 +24,8 @@ type Build struct {
 	Ticket        string    // the engine's answer; empty: none yet
 	EngineNumber  int       // the engine's number; 0: none yet
 	Position      int       // place in the engine's queue; 0: unknown
+	Fetching      bool      // it waits until its repository is fetched
+	Scheduled     bool      // the job's schedule queued it
 	QueuedAt      time.Time
 	StartedAt     time.Time
 	EndedAt       time.Time
@@ -99,7 +101,7 @@ const buildColumns = `build.job_id, build.number, build.revision, build.state, b
 	build.expired_at, build.phase, build.foreseen_ms, build.repeats,
 	CASE build.state WHEN 'lost' THEN (SELECT number FROM build AS r WHERE r.job_id = build.job_id
 	AND r.repeats = build.number) END,
-	build.kept, build.gone_why, build.gone_limit`
+	build.kept, build.gone_why, build.gone_limit, build.fetching, build.scheduled`
 
 // fields are where buildColumns are scanned to. All of them are NULL where a LEFT JOIN has found no build: see orNil.
 func (b *Build) fields() []any {
@@ -109,7 +111,7 @@ func (b *Build) fields() []any {
 		(*milliseconds)(&b.Expected), orZero(&b.Failure), orZero(&b.Step), orZero(&b.Steps), orZero(&b.StepLine),
 		orZero(&b.LogOffset), orZero(&b.Finalized), (*timestamp)(&b.ExpiredAt), orZero(&b.Phase),
 		(*milliseconds)(&b.Foreseen), orZero(&b.Repeats), orZero(&b.RepeatedBy), orZero(&b.Kept), orZero(&b.GoneWhy),
-		orZero(&b.GoneLimit)}
+		orZero(&b.GoneLimit), orZero(&b.Fetching), orZero(&b.Scheduled)}
 }
 
 // orNil is the build that was scanned; nil: there was none.
@@ -191,10 +193,12 @@ func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time
 	if j.Last != nil {
 		b.Number = j.Last.Number + 1
 	}
-	_, err := tx.ExecContext(ctx,
+	if _, err := tx.ExecContext(ctx,
 		"INSERT INTO build (job_id, number, revision, state, queued_at, repeats) VALUES (?, ?, ?, 'queued', ?, ?)",
-		b.JobID, b.Number, b.Revision, timestamp(now), null(repeats))
-	return b, err
+		b.JobID, b.Number, b.Revision, timestamp(now), null(repeats)); err != nil {
+		return b, err
+	}
+	return b, b.awaitFetch(ctx, tx)
 }
 
 func (b *Build) path() string { return fmt.Sprintf("/jobs/%s/builds/%d", b.JobID, b.Number) }
@@ -256,7 +260,7 @@ func giveUp(ctx context.Context, tx *sql.Tx, id, which string, reason i18n.Key, 
 		i18n.T(reason), id); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1
+	_, err := tx.ExecContext(ctx, `UPDATE build SET state = 'aborted', ended_at = ?, finalized = 1, fetching = 0
 		WHERE job_id = ? AND state = 'queued' AND asked_at IS NULL AND stop_requested = 1`, timestamp(now), id)
 	return err
 }

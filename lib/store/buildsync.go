@@ -38,7 +38,7 @@ func (db *DB) ClaimStart(ctx context.Context, b *Build, now time.Time, patience 
 	err := db.write(ctx, func(tx *sql.Tx) error {
 		res, err := tx.ExecContext(ctx, `UPDATE build SET asked_at = ?
 			WHERE job_id = ? AND number = ? AND state = 'queued' AND stop_requested = 0
-			AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`,
+			AND fetching = 0 AND ticket IS NULL AND (asked_at IS NULL OR asked_at <= ? OR asked_at > ?)`,
 			timestamp(now), b.JobID, b.Number, timestamp(now.Add(-patience)), timestamp(now.Add(patience)))
 		if err != nil {
 			return err

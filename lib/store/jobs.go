@@ -51,6 +51,8 @@ type Revision struct {
 	Root        Root
 	CreatedAt   time.Time
 	Lock        ImageLock
+	Source      Source      // what it was fetched from
+	Origin      *Origin     // only when it is stored: where the next ones come from; nil: as before
 	Made        Translation // only when it is stored: see DB.Translation
 }
 
@@ -178,6 +180,12 @@ func addRevision(ctx context.Context, tx *sql.Tx, r *Revision) error {
 	if err == nil && r.Lock.Images != nil {
 		err = r.Lock.put(ctx, tx, r.JobID, r.Number)
 	}
+	if err == nil && r.Source.Commit != "" {
+		err = r.Source.put(ctx, tx, r.JobID, r.Number)
+	}
+	if err == nil && r.Origin != nil {
+		err = r.Origin.put(ctx, tx, r.JobID)
+	}
 	if err != nil || r.Root == (Root{}) {
 		return err
 	}
@@ -200,33 +208,41 @@ func (db *DB) AddRevision(ctx context.Context, owner int64, base int, name strin
 		if base != j.Revision {
 			return Stale(base, j.Revision)
 		}
-		r.Number = j.Revision + 1
-		if err := addRevision(ctx, tx, r); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
-			AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id
-			AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
-			return err
-		}
-		if err := checkSourceQuota(ctx, tx, owner, most); err != nil {
-			return err
-		}
-		_, err = tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number,
-			name, r.JobID)
-		if err != nil {
+		if err := replaceRevision(ctx, tx, j, name, r, most); err != nil {
 			return err
 		}
 		return made(ctx, tx, "/jobs/"+r.JobID)
 	})
 }
 
+// replaceRevision stores the next revision of a job: see AddRevision.
+func replaceRevision(ctx context.Context, tx *sql.Tx, j *Job, name string, r *Revision, most int64) error {
+	r.Number = j.Revision + 1
+	if err := addRevision(ctx, tx, r); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM revision WHERE job_id = ? AND number < ? AND number <> ?
+		AND NOT EXISTS (SELECT 1 FROM build WHERE job_id = revision.job_id
+		AND build.revision = revision.number)`, r.JobID, r.Number, j.EngineRevision); err != nil {
+		return err
+	}
+	if err := checkSourceQuota(ctx, tx, j.UserID, most); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "UPDATE job SET revision = ?, name = ?, engine_error = '' WHERE id = ?", r.Number,
+		name, r.JobID)
+	return err
+}
+
 // Stale is the FailedPrecondition of a change that was made from a revision which is no longer the newest.
 func Stale(base, newest int) error {
-	return apperr.New(apperr.FailedPrecondition,
+	return apperr.Wrap(apperr.FailedPrecondition, ErrStale,
 		"Somebody else edited this job: you started from revision %d, and revision %d is current.",
 		"Compare your text with the newest revision, then save again.", base, newest)
 }
+
+// ErrStale is the cause of a Stale.
+var ErrStale = errors.New("not the newest revision")
 
 func findJob(ctx context.Context, tx *sql.Tx, owner int64, id string) (*Job, error) {
 	jobs, err := rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+
@@ -308,14 +324,17 @@ func (db *DB) Revision(ctx context.Context, owner int64, id string, number int) 
 		return tx.QueryRowContext(ctx,
 			`SELECT r.job_id, r.number, r.dockerfile, r.context, r.context_size, r.build_args, r.environment, r.base_form,
 				r.created_at,
-				coalesce(a.keys, ''), coalesce(a.password, ''), l.looked_at, l.problems, l.images
+				coalesce(a.keys, ''), coalesce(a.password, ''), coalesce(s.repository, ''), coalesce(s.ref, ''),
+				coalesce(s.hash, ''), l.looked_at, l.problems, l.images
 			FROM revision r JOIN job ON job.id = r.job_id LEFT JOIN root_access a ON a.job_id = r.job_id
 			AND a.revision = r.number LEFT JOIN image_lock l ON l.job_id = r.job_id AND l.revision = r.number
+			LEFT JOIN revision_source s ON s.job_id = r.job_id AND s.revision = r.number
 			WHERE job.id = ? AND job.user_id = ? AND job.removed_at IS NULL
 			AND r.number = CASE ? WHEN 0 THEN job.revision ELSE ? END`,
 			id, owner, number, number).Scan(&r.JobID, &r.Number, &r.Dockerfile, &r.Context, &r.ContextSize, &r.BuildArgs,
 			&r.Environment, &r.BaseForm,
 			(*timestamp)(&r.CreatedAt), &r.Root.Keys, &r.Root.Password,
+			&r.Source.Repository, &r.Source.Ref, &r.Source.Commit,
 			(*timestamp)(&r.Lock.LookedAt), &r.Lock.Problems, &r.Lock.Images)
 	})
 	if errors.Is(err, sql.ErrNoRows) {

@@ -25,10 +25,10 @@ type Ended struct {
 func (db *DB) Unnotified(ctx context.Context, most int) (found []Ended, err error) {
 	scan := func(rs *sql.Rows) (e Ended, err error) {
 		e.Job, e.Build = new(Job), new(Build)
-		return e, rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.Name, &e.Job.TargetTitle}, e.Build.fields()...)...)
+		return e, rs.Scan(append([]any{&e.Owner, &e.Job.ID, &e.Job.UserID, &e.Job.Name, &e.Job.TargetTitle}, e.Build.fields()...)...)
 	}
 	err = db.read(ctx, func(tx *sql.Tx) error {
-		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.name, `+targetTitle+`, `+buildColumns+` FROM build
+		found, err = rows(ctx, tx, scan, `SELECT p.email, job.id, job.user_id, job.name, `+targetTitle+`, `+buildColumns+` FROM build
 			JOIN job ON job.id = build.job_id JOIN user p ON p.id = job.user_id
 			WHERE build.notified = 0 AND job.removed_at IS NULL ORDER BY build.ended_at LIMIT ?`, most)
 		if err != nil {

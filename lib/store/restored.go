@@ -46,7 +46,7 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 				WHERE ended_at IS NULL AND EXISTS (SELECT 1 FROM build b WHERE b.job_id = s.job_id AND b.number = s.build
 				AND b.state IN ('queued', 'running')
 				AND NOT (?2 AND b.state = 'running' AND b.engine_number > 0))`,
-			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', finalized = 1, position = 0,
+			`UPDATE build SET reason = iif(state = 'queued', ?3, ?4), state = 'lost', finalized = 1, position = 0, fetching = 0,
 				ended_at = max(coalesce(started_at, queued_at), ?1)
 				WHERE state IN ('queued', 'running') AND NOT (?2 AND state = 'running' AND engine_number > 0)`,
 			`DELETE FROM local_build WHERE state = 'queued'`,

@@ -55,12 +55,15 @@ func (db *DB) SetTranslation(ctx context.Context, job string, revision int, t Tr
 	})
 }
 
-// Outdated returns some jobs for a target whose newest revision was translated for anything but madeFor, limit at most.
+// Outdated returns some jobs for a target whose newest revision was translated for anything but madeFor, limit at most. One whose
+// repository was not fetched yet has nothing to translate.
 func (db *DB) Outdated(ctx context.Context, target, madeFor string, limit int) (jobs []*Job, err error) {
 	err = db.read(ctx, func(tx *sql.Tx) error {
 		jobs, err = rows(ctx, tx, scanJob, "SELECT "+jobColumns+", "+buildColumns+" FROM job"+withLast+`
 			WHERE job.removed_at IS NULL AND job.target = ? AND NOT EXISTS (SELECT 1 FROM translation t
-			WHERE t.job_id = job.id AND t.revision = job.revision AND t.made_for = ?) LIMIT ?`, target, madeFor, limit)
+			WHERE t.job_id = job.id AND t.revision = job.revision AND t.made_for = ?)
+			AND NOT EXISTS (SELECT 1 FROM revision r WHERE r.job_id = job.id AND r.number = job.revision
+				AND length(r.dockerfile) = 0) LIMIT ?`, target, madeFor, limit)
 		return err
 	})
 	return jobs, err

@@ -34,6 +34,14 @@ type Recipe struct {
 	AppRoot          string   // where the Dockerfile's tree is in an image that is not made of it; empty: it is the image
 	Version          string   // toaster's
 	Root             Access
+	Source           *Source // where Dockerfile and context were fetched from; nil: nowhere
+}
+
+// Source is a commit of a Git repository, as provenance.json names it.
+type Source struct {
+	Repository string `json:"repository"`
+	Ref        string `json:"ref"` // that was asked for; empty: the default branch
+	Commit     string `json:"commit"`
 }
 
 // Secret is what a build can be given: a file of $TOASTER_SECRETS.
@@ -330,6 +338,11 @@ func factsOf(r Recipe) (string, error) {
 		}
 		fmt.Fprintf(&b, "  %q: %s,\n", f.key, list)
 	}
+	source, err := json.Marshal(r.Source)
+	if err != nil {
+		return "", err
+	}
+	fmt.Fprintf(&b, "  %q: %s,\n", "source", source)
 	if strings.Contains(b.String(), delimiter(r.BlendSHA256)) {
 		return "", fmt.Errorf("a fact holds the here-document's delimiter")
 	}

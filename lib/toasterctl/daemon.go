@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"toaster.do/lib/app"
@@ -127,6 +129,11 @@ func (c runnerCommand) Run(w *world) error {
 			return err
 		}
 		defer db.Close()
+		stop, err := startFetcher(w, cfg, db)
+		if err != nil {
+			return err
+		}
+		defer stop()
 		r := local.Runner{Executor: *k, DB: db, Open: app.SecretOpener(cfg)}
 		return r.Run(w.ctx)
 	}
@@ -154,6 +161,19 @@ func drain(w *world, cfg *config.Config, limit time.Duration) error {
 	return local.Drain(w.ctx, db, cfg.Paths.Builds, limit, func(line string) { fmt.Fprintln(w.out, line) })
 }
 
+// startFetcher fetches repositories while the runner runs, as the database's owner.
+func startFetcher(w *world, cfg *config.Config, db *store.DB) (stop func(), err error) {
+	logger := cfg.Log.Logger(w.err)
+	s, err := openSite(cfg, db, logger)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(w.ctx)
+	var fetching sync.WaitGroup
+	fetching.Go(func() { fetchEverySecond(ctx, s, logger) })
+	return func() { cancel(); fetching.Wait() }, nil
+}
+
 // runDispatcher is the half of the runner that knows the database.
 func runDispatcher(w *world) error {
 	conn, err := local.DispatcherConn()
@@ -170,6 +190,11 @@ func runDispatcher(w *world) error {
 		return err
 	}
 	defer db.Close()
+	stop, err := startFetcher(w, cfg, db)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	q := local.Dispatcher{DB: db, Dir: cfg.Paths.Builds, Make: app.Maker(cfg), Open: app.SecretOpener(cfg),
 		Log: cfg.Log.Logger(w.err)}
 	return q.Run(conn)

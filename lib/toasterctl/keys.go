@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"math"
 
+	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
@@ -19,7 +20,8 @@ type keysCommand struct {
 }
 
 func (keysCommand) Help() string {
-	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets and the secrets of hooks with them. " +
+	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets, the secrets of hooks and " +
+		"the keys of Git repositories with them. " +
 		"Run it as root on an installed site."
 }
 
@@ -70,6 +72,9 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 		return n, err
 	}
 	defer db.Close()
+	if err := w.sealGitSecrets(cfg, db); err != nil {
+		return n, err
+	}
 	n, err = auth.New(cfg, db).SealFactors(w.ctx)
 	if err == nil {
 		err = hooks.Reseal(w.ctx, cfg, db)
@@ -78,6 +83,16 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 		_, err = fmt.Fprintln(w.err, lost(n))
 	}
 	return n, err
+}
+
+// sealGitSecrets does so with the keys and tokens of repositories.
+func (w *world) sealGitSecrets(cfg *config.Config, db *store.DB) error {
+	_, lost, err := app.SealGitSecrets(w.ctx, cfg, db)
+	if err == nil && lost > 0 {
+		_, err = fmt.Fprintf(w.err, "%s can't be decrypted with these keys: restore the correct keys, or enter them again "+
+			"in their jobs.\n", count(lost, "key or token of a repository"))
+	}
+	return err
 }
 
 func lost(n auth.Sealing) string {

@@ -35,6 +35,7 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" group:"site" help:"Run a web server for testing and development."`
 	Runner  runnerCommand  `cmd:"" group:"site" help:"Run the builds of the local engine."`
 	Sync    syncCommand    `cmd:"" group:"site" help:"Synchronize with the engine, send emails, and delete old builds. For cron, every minute."`
+	Fetch   fetchCommand   `cmd:"" group:"site" help:"Fetch the Git repositories that builds wait for. “sync” and “runner” do so."`
 	Metrics metricsCommand `cmd:"" group:"site" help:"Print the metrics of the site for Prometheus."`
 	Doctor  doctorCommand  `cmd:"" group:"site" help:"Check the installation and suggest fixes."`
 

@@ -73,12 +73,20 @@ func (w *world) withService(f func(*config.Config, *site) error) error {
 		return err
 	}
 	defer db.Close()
-	s, err := app.Service(cfg, db, w.logger())
+	s, err := openSite(cfg, db, w.logger())
 	if err != nil {
 		return err
 	}
+	return f(cfg, s)
+}
+
+func openSite(cfg *config.Config, db *store.DB, logger *slog.Logger) (*site, error) {
+	s, err := app.Service(cfg, db, logger)
+	if err != nil {
+		return nil, err
+	}
 	s.Images = registry.New(cfg.Registry, app.Version)
-	return f(cfg, &site{s, db})
+	return &site{s, db}, nil
 }
 
 // asOwner refuses to touch a database of another user, and says how to run the same command as its owner:

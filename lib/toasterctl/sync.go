@@ -16,6 +16,7 @@ import (
 	"toaster.do/lib/config"
 	"toaster.do/lib/hooks"
 	"toaster.do/lib/mail"
+	"toaster.do/lib/store"
 )
 
 // How long sync and its steps may take: cron begins the next one after a minute.
@@ -75,6 +76,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	all, cancel := context.WithTimeout(ctx, syncTime)
 	defer cancel()
 	accounts := auth.New(cfg, s.DB)
+	accounts.Changes = s.packageChanges
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
 	// What waits is not kept by what takes its time before the builds that end now are known.
 	earlier := inBackground(all, hookTime, "Hooks were not called", callHooks(cfg, s))
@@ -86,13 +88,19 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	errs = append(errs, gone)
 	if gone == nil || apperr.KindOf(gone) != apperr.Unavailable {
 		errs = append(errs, timed(all, engineTime, "Not all jobs were updated", func(ctx context.Context) (err error) {
-			jobs, err = s.Reconcile(ctx)
+			if err = s.Readdress(ctx); err == nil {
+				jobs, err = s.Reconcile(ctx)
+			}
 			return err
 		}))
 	}
 	errs = append(errs, <-earlier)
 	called := inBackground(all, hookTime, "Hooks were not called", callHooks(cfg, s))
 	errs = append(errs,
+		timed(all, engineTime, "Not all scheduled builds were started", s.StartDue),
+		timed(all, mailTime, "Repositories were not fetched", func(ctx context.Context) error {
+			return startFetching(ctx, cfg, s)
+		}),
 		timed(all, expireTime, "Old build contexts were not deleted", s.SweepContexts),
 		timed(all, mailTime, "Emails about builds were not written", accounts.NotifyEnds),
 		timed(all, mailTime, "Emails were not sent", send),
@@ -103,6 +111,16 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 		errs = append(errs, s.DB.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
 	}
 	return jobs, errors.Join(errs...)
+}
+
+// packageChanges is PackageChanges for emails.
+func (s *site) packageChanges(ctx context.Context, j *store.Job, number int) (list []auth.PackageChange, since int,
+	err error) {
+	changes, since, err := s.PackageChanges(ctx, j.UserID, j.ID, number)
+	for _, c := range changes {
+		list = append(list, auth.PackageChange(c))
+	}
+	return list, since, err
 }
 
 // timed takes a step, which has so long for it.

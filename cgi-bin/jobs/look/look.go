@@ -52,6 +52,7 @@ var notices = map[string]i18n.Key{
 	"unkept":   "The build is no longer kept permanently.",
 	"locked":   "The images have changed. They are saved as a new revision. The next build uses them.",
 	"same":     "The images are looked up. None has changed.",
+	"fetching": "The repository is being fetched. Reload this page to see what it contains.",
 	"removed":  "The job is deleted, with its builds, logs and artifacts.",
 }
 

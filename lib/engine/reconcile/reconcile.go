@@ -51,6 +51,9 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 		return nil
 	}
 	if err := r.defineJob(ctx, job); err != nil {
+		if errors.Is(err, errUnfetched) {
+			return nil // there is nothing to build before
+		}
 		return err
 	}
 	pending, err := r.Store.UnfinalizedBuilds(ctx, job.ID)
@@ -64,8 +67,8 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 		case b.Open() && b.StopRequested:
 			stopping = true
 			err = r.stopBuild(ctx, job, b)
-		case b.State == engine.Queued && b.Ticket == "" && stopping:
-			err = nil // the engine would join it to the start that is to be given up
+		case b.State == engine.Queued && b.Ticket == "" && (stopping || b.Fetching):
+			err = nil // fetching ends first, or the engine would join it to the start that is to be given up
 		case b.State == engine.Queued && b.Ticket == "":
 			err = r.startBuild(ctx, job, b)
 		case !b.Open():
@@ -115,10 +118,16 @@ func (r *Reconciler) defineJob(ctx context.Context, job *store.Job) error {
 	return r.Store.SetEngineEnabled(ctx, job.ID, job.Enabled)
 }
 
+// errUnfetched is of a job whose repository was not fetched yet.
+var errUnfetched = errors.New("the repository was not fetched yet")
+
 func (r *Reconciler) createJob(ctx context.Context, job *store.Job) error {
 	rev, err := r.Store.Revision(ctx, job.UserID, job.ID, job.Revision)
 	if err != nil {
 		return err
+	}
+	if len(rev.Dockerfile) == 0 {
+		return errUnfetched
 	}
 	defined, err := r.Define(job, rev)
 	if err != nil {

@@ -221,6 +221,44 @@ CREATE TABLE translation (
 	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+-- The Git repository that a job's sources come from. It is fetched when a build starts; the first revision is empty.
+CREATE TABLE git_source (
+	job_id     TEXT PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+	version    INTEGER NOT NULL,                    -- counts up when the owner changes it
+	url        TEXT NOT NULL,
+	ref        TEXT NOT NULL,                       -- a branch, tag or commit; empty: the default branch
+	folder     TEXT NOT NULL,                       -- in it; empty: its root
+	dockerfile TEXT NOT NULL,                       -- its path in the folder; empty: where it is usually
+	submodules INTEGER NOT NULL CHECK (submodules IN (0, 1)), -- they are fetched, too
+	secret     BLOB,                                -- the deploy key or token, sealed; NULL: none
+	host_keys  TEXT NOT NULL DEFAULT '',            -- lines of known_hosts(5), as they were first seen
+	wanted     INTEGER NOT NULL DEFAULT 1 CHECK (wanted IN (0, 1)), -- to be fetched, though no build waits for it
+	fetched_at INTEGER,                             -- when it was tried last
+	problem    TEXT NOT NULL DEFAULT '',            -- why that failed, for people (lib/i18n); empty: it didn't
+	pointers   TEXT NOT NULL DEFAULT ''             -- files of Git LFS that were not fetched, a path a line
+) STRICT, WITHOUT ROWID;
+CREATE INDEX git_source_wanted ON git_source (wanted) WHERE wanted = 1;
+
+-- What a revision was fetched from.
+CREATE TABLE revision_source (
+	job_id     TEXT NOT NULL,
+	revision   INTEGER NOT NULL,
+	repository TEXT NOT NULL,
+	ref        TEXT NOT NULL,
+	hash       TEXT NOT NULL,                       -- of the commit
+	PRIMARY KEY (job_id, revision),
+	FOREIGN KEY (job_id, revision) REFERENCES revision (job_id, number) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- When a job is built by itself.
+CREATE TABLE schedule (
+	job_id  TEXT PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+	every   TEXT NOT NULL CHECK (every IN ('day', 'week', 'month')),
+	next_at INTEGER NOT NULL,
+	problem TEXT NOT NULL DEFAULT ''                -- why it was not built last time, for people (lib/i18n)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX schedule_next ON schedule (next_at);
+
 -- One run of a job.
 CREATE TABLE build (
 	job_id         TEXT NOT NULL REFERENCES job ON DELETE CASCADE,
@@ -233,6 +271,8 @@ CREATE TABLE build (
 	ticket         TEXT,                            -- the engine's answer
 	engine_number  INTEGER,                         -- the engine's number; NULL: none yet
 	position       INTEGER NOT NULL DEFAULT 0,      -- place in the engine's queue, from 1; 0: unknown
+	fetching       INTEGER NOT NULL DEFAULT 0 CHECK (fetching IN (0, 1)), -- it waits until its repository is fetched
+	scheduled      INTEGER NOT NULL DEFAULT 0 CHECK (scheduled IN (0, 1)), -- the job's schedule queued it
 	queued_at      INTEGER NOT NULL,
 	started_at     INTEGER,
 	ended_at       INTEGER,
@@ -258,6 +298,7 @@ CREATE TABLE build (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_open ON build (state) WHERE state IN ('queued', 'running');
 CREATE INDEX build_kept ON build (ended_at) WHERE expired_at IS NULL AND finalized = 1;
+CREATE INDEX build_fetching ON build (fetching) WHERE fetching = 1;
 CREATE INDEX build_unnotified ON build (notified) WHERE notified = 0;
 
 -- The secrets that a build waits with, sealed. The engine has them as soon as there is a ticket.

@@ -65,6 +65,7 @@ func signed(secret string, h http.Header, body []byte, now time.Time) (good int)
 // Call is what a call that may start a build says.
 type Call struct {
 	Ref     string   // "refs/heads/main"; empty: it names none
+	Default string   // the repository's default branch, "main"; empty: it names none
 	Ignored i18n.Key // why it is no reason to build; empty: it is one
 }
 
@@ -83,9 +84,16 @@ func ReadCall(h http.Header, body []byte) (c Call) {
 		After   any `json:"after"`
 		Deleted any `json:"deleted"`
 		Type    any `json:"type"`
+
+		Repository, Project struct { // of GitHub and Gitea; of GitLab
+			Default any `json:"default_branch"`
+		}
 	}
 	_ = json.Unmarshal(jsonOf(h, body), &payload) // a plain call may have any body
 	c.Ref, _ = payload.Ref.(string)
+	if c.Default, _ = payload.Repository.Default.(string); c.Default == "" {
+		c.Default, _ = payload.Project.Default.(string)
+	}
 	after, _ := payload.After.(string)
 	kind, _ := payload.Type.(string)
 	event := h.Get("X-GitHub-Event") // Gitea and Forgejo send it, too

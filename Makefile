@@ -22,7 +22,7 @@ export CGO_ENABLED = 1
 # sees the values.
 export CGO_CFLAGS = -O2 -DSQLITE_DEFAULT_MEMSTATUS=0 -DSQLITE_ENABLE_QPSG
 
-.PHONY: help run check test test-jenkins build install deb release bench clean run-tools test-tools lint
+.PHONY: help run check test test-jenkins build client install deb release bench clean run-tools test-tools lint
 
 help:
 	@printf '%s\n' 'make run      try toaster out: builds it, makes ./var, serves on $(LISTEN)' \
@@ -30,6 +30,7 @@ help:
 		'make test     all the tests; as root it installs what they need' \
 		'make test-jenkins  the engine on a Jenkins: JENKINS_URL, JENKINS_USER, JENKINS_TOKEN' \
 		'make build    build/toasterctl and build/cgi-bin/' \
+		'make client   build/client/: the command for users, for each system' \
 		'make install  into $(PREFIX), below DESTDIR' \
 		'make deb      a Debian package, in build/' \
 		'make release VERSION=1.2.0  checks, changelog, package, checksums' \
@@ -48,6 +49,18 @@ build: run-tools
 		echo "go build cgi-bin/$$p"; \
 		$(LINK) -o "$(BUILD)/cgi-bin/$$p" "./cgi-bin/$$p" || exit 1; \
 	done
+
+# The command for users' own machines. The same source gives the same bytes on each host.
+CLIENTS = linux-amd64 linux-arm64 darwin-amd64 darwin-arm64 windows-amd64.exe
+
+client:
+	rm -rf '$(BUILD)/client'
+	@for c in $(CLIENTS); do \
+		echo "go build toaster-$$c"; os=$${c%%-*} arch=$${c#*-}; \
+		GOFLAGS= CGO_ENABLED=0 GOOS=$$os GOARCH=$${arch%.exe} go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' \
+			-o "$(BUILD)/client/toaster-$$c" ./lib/toaster || exit 1; \
+	done
+	cd '$(BUILD)/client' && sha256sum toaster-* >SHA256SUMS
 
 run: build
 	@.ci/try '$(LISTEN)'
@@ -94,10 +107,13 @@ SHARE    = $(PREFIX)/share/toaster
 RELOCATE = sed -e 's|/usr/lib/cgi-bin/toaster|$(PREFIX)/lib/cgi-bin/toaster|g; s|/usr/share/toaster|$(SHARE)|g; s|/usr/bin/toasterctl|$(PREFIX)/bin/toasterctl|g'
 SNIPPETS = $(shell cd conf && find apache lighttpd init cron logrotate -type f)
 
-install: build
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster' '$(DESTDIR)$(SHARE)/static' '$(DESTDIR)$(SHARE)/conf' \
-		'$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man8'
+install: build client
+	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster' '$(DESTDIR)$(SHARE)/static/client' '$(DESTDIR)$(SHARE)/conf' \
+		'$(DESTDIR)$(PREFIX)/share/man/man1' '$(DESTDIR)$(PREFIX)/share/man/man5' '$(DESTDIR)$(PREFIX)/share/man/man8'
 	install -m 755 '$(BUILD)/toasterctl' '$(DESTDIR)$(PREFIX)/bin/'
+	install -m 755 '$(BUILD)/client/toaster-linux-'"$$(go env GOHOSTARCH)" '$(DESTDIR)$(PREFIX)/bin/toaster'
+	install -m 644 '$(BUILD)'/client/* '$(DESTDIR)$(SHARE)/static/client/'
+	'$(DESTDIR)$(PREFIX)/bin/toaster' man >'$(DESTDIR)$(PREFIX)/share/man/man1/toaster.1'
 	install -m 755 $(PROGRAMS:%='$(BUILD)/cgi-bin/%') '$(DESTDIR)$(PREFIX)/lib/cgi-bin/toaster/'
 	install -m 644 $(filter-out %.go,$(wildcard static/*)) '$(DESTDIR)$(SHARE)/static/'
 	install -m 644 conf/*.toml '$(DESTDIR)$(SHARE)/conf/'

@@ -17,6 +17,7 @@ require (
 	github.com/therootcompany/xz v1.0.1
 	github.com/yosssi/ace v0.0.5
 	golang.org/x/crypto v0.58.0
+	golang.org/x/term v0.47.0
 )
 
 require (

@@ -187,7 +187,7 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 // Pages for browsers, which programs have no use for.
 var pages = []string{
 	"GET /jobs/new", "GET /jobs/{id}/update", "GET /jobs/{id}/remove", "GET /jobs/{id}/copy", "GET /jobs/feed",
-	"POST /jobs/feed", "GET /jobs/feed/{name}",
+	"POST /jobs/feed", "GET /jobs/feed/{name}", "GET /jobs/contexts/{mac}/{id}/{archive}",
 	"GET /jobs/{id}/badge.svg", "POST /jobs/{id}/badge", "GET /jobs/{id}/root-password",
 }
 

@@ -97,6 +97,7 @@ GET  /jobs/new                                             303   200   200   200
 POST /jobs/check                                           303   422   422   422   422   422     403
 GET  /jobs/contexts                                        303   200   200   200   200   200     403
 POST /jobs/contexts                                        303   422   422   422   403   422     403
+GET  /jobs/contexts/{mac}/{id}/{archive}                   404   404   404   404   404   404     404
 POST /jobs/blobs                                           303   201   201   201   403   201     403
 PUT  /jobs/blobs/{sha256}                                  303   409   409   409   403   409     403
 GET  /jobs/feed                                            303   200   200   200   403   200     403

@@ -50,6 +50,9 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 		out.Timeline = api.TimelineOf(timeline)
 		out.Source = api.SourceOf(sources[b.Revision])
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))
+		if out.Next, err = nextAsJSON(r, s, b, artifacts); err != nil {
+			return err
+		}
 		if gone := b.Gone(); gone != nil {
 			return web.WithMembers(gone, map[string]any{"build": out})
 		}

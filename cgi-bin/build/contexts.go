@@ -27,7 +27,10 @@ func (j *handlers) contextLimits(w http.ResponseWriter, r *web.Request) error {
 func (j *handlers) declare(w http.ResponseWriter, r *web.Request) error {
 	defer debug.SetGCPercent(debug.SetGCPercent(25)) // a manifest may be large
 	store := app.Contexts(r.Site.Config)
-	m, err := contexts.ReadJSON(r.Body, store.Limits)
+	m, err := contexts.ReadJSON(r.Body, store.Limits, func(digest string) (*buildcontext.Manifest, error) {
+		m, _, err := store.Get(r.Identity.User.ID, digest)
+		return m, err
+	})
 	if err != nil {
 		return err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -32,16 +30,7 @@ func feedAddress(r *web.Request, person, count int64) (string, error) {
 
 // feedMACs is the secret part under each key, the newest first: an address outlives a change of keys.
 func feedMACs(r *web.Request, person, count int64) (macs []string, err error) {
-	keys, err := r.Site.Config.KeyPairs()
-	if err != nil {
-		return nil, err
-	}
-	for i := 0; i < len(keys); i += 2 {
-		h := hmac.New(sha256.New, keys[i])
-		fmt.Fprintf(h, "feed %d %d", person, count)
-		macs = append(macs, base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18]))
-	}
-	return macs, nil
+	return r.Site.Config.MACs(fmt.Sprintf("feed %d %d", person, count))
 }
 
 // owner of the feed that a name says, if the name is genuine.

@@ -30,6 +30,7 @@ func routes() []web.Route {
 		{Method: post, Path: "/check", Access: web.User, Do: j.check, Fields: fields, Again: "/new", Repeat: true},
 		{Method: get, Path: "/contexts", Access: web.User, Do: j.contextLimits},
 		{Method: post, Path: "/contexts", Access: web.Writer, Do: j.declare, Raw: true, Again: "/new"},
+		{Method: get, Path: "/contexts/{mac}/{id}/{archive}", Access: web.Anyone, Do: j.sendContext, Secret: true},
 		{Method: post, Path: "/blobs", Access: web.Writer, Do: j.putBlobs, Raw: true, Again: "/new"},
 		{Method: put, Path: "/blobs/{sha256}", Access: web.Writer, Do: j.putBlob},
 		{Method: get, Path: "/feed", Access: web.Writer, Do: j.feedPage},

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"toaster.do/lib/api"
+	"toaster.do/lib/i18n"
 	"toaster.do/lib/jobs"
 	"toaster.do/lib/store"
 	"toaster.do/lib/target"
@@ -20,6 +22,22 @@ func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int,
 	login, err := s.Login(r.Context(), r.Identity.User.ID, job, revision)
 	if login != "" {
 		list = append(list, target.Step{Title: "Log in as root", Text: login})
+	}
+	return list, err
+}
+
+// nextAsJSON is whatNext for programs.
+func nextAsJSON(r *web.Request, s *jobs.Service, b *store.Build, artifacts []store.Artifact) (list []api.Next, err error) {
+	if len(artifacts) == 0 {
+		return nil, nil
+	}
+	job, err := s.Job(r.Context(), r.Identity.User.ID, b.JobID)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := whatNext(r, s, job, b.Revision, artifacts)
+	for _, step := range steps {
+		list = append(list, api.Next{Title: r.Say(i18n.T(step.Title)), Text: r.Say(i18n.T(step.Text)), Commands: step.Commands})
 	}
 	return list, err
 }

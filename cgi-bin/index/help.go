@@ -17,6 +17,7 @@ type helpPage struct {
 	Groups              []group
 	Instructions        []dockerfile.Kept
 	Rules               []dockerfile.Rule
+	Programs            []program // for users' own machines
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.
@@ -30,7 +31,7 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if on := list.On(); len(on) > 0 {
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
-	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample, grouped(list.On()), dockerfile.Instructions(),
-		dockerfile.Rules()}
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample,
+		grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client)}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

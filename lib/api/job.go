@@ -122,6 +122,14 @@ type Build struct {
 	Timeline   []Span     `json:"timeline,omitempty"`
 	Artifacts  []Artifact `json:"artifacts,omitzero"` // left out in the list of jobs
 	Failure    *Failure   `json:"failure,omitempty"`  // of one build that has failed, where it is asked for alone
+	Next       []Next     `json:"next,omitempty"`     // of one build that has left files, likewise
+}
+
+// Next is what to do with the files of a build, in JSON.
+type Next struct {
+	Title    string   `json:"title"`
+	Text     string   `json:"text,omitempty"`
+	Commands []string `json:"commands,omitempty"` // lines for a shell, in the folder of the files
 }
 
 // Span is a phase of a build in JSON.

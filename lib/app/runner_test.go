@@ -72,8 +72,8 @@ func TestTheRunnerMakesItsScripts(t *testing.T) {
 		Dockerfile: []byte("FROM debian:bookworm\nRUN echo \"$A\"\n"), BuildArgs: "A=b"}
 	first, err := make(good)
 	again, err2 := make(good)
-	if err != nil || err2 != nil || !strings.HasPrefix(string(first), "#!/bin/sh\n") || string(first) != string(again) {
-		t.Fatalf("%v, %v, %.100q", err, err2, first)
+	if err != nil || err2 != nil || !strings.HasPrefix(string(first.Script), "#!/bin/sh\n") || string(first.Script) != string(again.Script) {
+		t.Fatalf("%v, %v, %.100q", err, err2, first.Script)
 	}
 	for what, change := range map[string]func(*engine.Source){
 		"no such target": func(s *engine.Source) { s.Target = "../../etc/passwd" },
@@ -84,7 +84,7 @@ func TestTheRunnerMakesItsScripts(t *testing.T) {
 		"a line that is refused": func(s *engine.Source) {
 			s.Dockerfile = []byte("FROM debian:bookworm\nNONSENSE\n")
 		},
-		"no archive":               func(s *engine.Source) { s.Context = []byte("#!/bin/sh\n") },
+		"a context that is none":   func(s *engine.Source) { s.Context = "../../etc/passwd" },
 		"arguments that are none":  func(s *engine.Source) { s.BuildArgs = "; rm -rf /" },
 		"keys that are none":       func(s *engine.Source) { s.RootKeys = "$(id)" },
 		"a hash that is none":      func(s *engine.Source) { s.RootHash = "'; id; '" },
@@ -93,7 +93,7 @@ func TestTheRunnerMakesItsScripts(t *testing.T) {
 		src := good
 		change(&src)
 		if script, err := make(src); err == nil {
-			t.Errorf("%s: %.100q", what, script)
+			t.Errorf("%s: %.100q", what, script.Script)
 		}
 	}
 	if err := os.WriteFile(cfg.Paths.Targets, append(targets, "\n# changed\nnonsense = 1\n"...), 0o600); err != nil {

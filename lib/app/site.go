@@ -58,7 +58,7 @@ func Service(cfg *config.Config, db *store.DB, logger *slog.Logger) (*jobs.Servi
 		if err != nil {
 			return nil, err
 		}
-		service.Engine, service.Lends = controller, false
+		service.Engine, service.Lends, service.ContextAddress = controller, false, contextAddress(cfg)
 		service.Limits.Keep, service.Limits.TimeLimit = cfg.Jenkins.Keep, cfg.Jenkins.TimeLimit
 		service.Limits.OutputLimit = int64(cfg.Jenkins.OutputLimit)
 	}
@@ -151,6 +151,7 @@ func Jenkins(cfg *config.Config, logger *slog.Logger, outages jenkins.OutageStor
 	e, err := jenkins.New(jenkins.Options{
 		URL: j.URL, User: j.User, Token: token, Password: password, View: j.View, CA: j.CA,
 		Connect: j.ConnectTimeout, Call: j.CallTimeout, Logger: logger, Outages: outages,
+		Site: cfg.Site.URL,
 	})
 	if err != nil {
 		return nil, apperr.Wrap(apperr.Unavailable, err, "The build service of this site is not set up.",

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,60 @@ func TestWriteTar(t *testing.T) {
 	files[need[0]] = []byte("x")
 	if err := WriteTar(io.Discard, m, files, need); err == nil {
 		t.Error("a file that is too short was written")
+	}
+}
+
+// TestTarFromAnyPlace: what is read from any place on, in parts of any size, is that of the whole, and what stands before
+// it is not opened.
+func TestTarFromAnyPlace(t *testing.T) {
+	files := Memory{}
+	m, err := read(tarOf(tar.Header{Name: "a", Size: 3}, tar.Header{Name: "b", Size: 512}, tar.Header{Name: "c", Size: 1300},
+		tar.Header{Name: "e"}), small, files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	need := []string{m.Entries[0].SHA256, m.Entries[1].SHA256, m.Entries[2].SHA256, m.Entries[3].SHA256}
+	made, err := NewTar(m, files, need)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all bytes.Buffer
+	if err := WriteTar(&all, m, files, need); err != nil || int64(all.Len()) != made.Size() || made.Check() != nil {
+		t.Fatalf("%d of %d bytes, %v, %v", all.Len(), made.Size(), err, made.Check())
+	}
+	for at := 0; at <= all.Len(); at++ {
+		part := 1 + at*7%1000
+		var got []byte
+		_, err := made.Seek(int64(at-all.Len()), io.SeekEnd)
+		for err == nil {
+			p := make([]byte, part)
+			var n int
+			n, err = made.Read(p)
+			got = append(got, p[:n]...)
+		}
+		if err != io.EOF || !bytes.Equal(got, all.Bytes()[at:]) {
+			t.Fatalf("from %d on in parts of %d: %d bytes, %v", at, part, len(got), err)
+		}
+	}
+	if _, err := made.Seek(-1, io.SeekStart); err == nil {
+		t.Error("there is a place before the beginning")
+	}
+	last := slices.Max(need)
+	for _, sum := range need {
+		if sum != last {
+			delete(files, sum)
+		}
+	}
+	made.Seek(made.members[len(need)].from, io.SeekStart)
+	if _, err := io.Copy(io.Discard, made); err != nil {
+		t.Errorf("what is passed over was opened: %v", err)
+	}
+	if made.Check() == nil {
+		t.Error("files are not there")
+	}
+	other, err := NewTar(m, nil, need[1:])
+	if err != nil || other.ID() == made.ID() || len(made.ID()) != 64 {
+		t.Errorf("other needs have the ID %s, %v", other.ID(), err)
 	}
 }
 

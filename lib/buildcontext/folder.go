@@ -80,7 +80,7 @@ func Scan(folder, dockerfile string) (*Tree, error) {
 		Tree: Tree{Folder: folder, root: root, paths: map[string]string{}, extra: map[string][]byte{sumOf(nil): nil}},
 		name: name, always: append(ignoreFiles(name), cmp.Or(name, "Dockerfile")), ignored: ignored,
 		parents: map[string]patternmatcher.MatchInfo{}, seen: map[string]bool{".": true},
-		others: map[string]inode{}}
+		others: map[string]inode{}, stamps: map[string]Stamp{}}
 	err = errors.Join(s.addOuter(), filepath.WalkDir(root, s.visit))
 	if err != nil {
 		return nil, err
@@ -105,6 +105,10 @@ func IsOuter(folder, name string) bool {
 	return strings.HasPrefix(filepath.ToSlash(name), "../") && err == nil
 }
 
+// Downloaded is the file that “toaster” puts into a folder that it downloads to. Such a folder is no part of a context:
+// images would be sent with the next build.
+const Downloaded = ".toaster.json"
+
 type scanner struct {
 	Tree
 	name    string   // the Dockerfile's
@@ -113,6 +117,7 @@ type scanner struct {
 	parents map[string]patternmatcher.MatchInfo
 	seen    map[string]bool
 	others  map[string]inode // of paths of files with several names
+	stamps  map[string]Stamp // of paths of files
 }
 
 func (s *scanner) addOuter() error {
@@ -140,6 +145,11 @@ func (s *scanner) visit(at string, d fs.DirEntry, err error) error {
 		return err
 	}
 	name := filepath.ToSlash(rel)
+	if d.IsDir() {
+		if _, err := os.Lstat(filepath.Join(at, Downloaded)); err == nil {
+			return fs.SkipDir
+		}
+	}
 	skip, match, err := s.ignored.MatchesUsingParentResults(name, s.parents[path.Dir(name)])
 	if err != nil {
 		return err
@@ -175,6 +185,7 @@ func (s *scanner) add(name string) error {
 	switch {
 	case info.Mode().IsRegular():
 		e.Type, e.Size, e.Xattrs = File, info.Size(), Attributes(at)
+		s.stamps[name] = stampOf(info)
 		if i := inodeOf(info); i.names > 1 {
 			s.others[name] = i
 		}
@@ -213,7 +224,8 @@ func (s *scanner) sort() {
 			}
 			first[at] = e.Path
 		}
-		s.files = append(s.files, file{entry: i, path: filepath.Join(s.root, filepath.FromSlash(e.Path))})
+		s.files = append(s.files, file{entry: i, path: filepath.Join(s.root, filepath.FromSlash(e.Path)),
+			Stamp: s.stamps[e.Path]})
 	}
 }
 

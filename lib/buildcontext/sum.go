@@ -51,16 +51,8 @@ func (t *Tree) Sum(c Cache) error {
 	return errs
 }
 
-// sum returns a file's SHA-256, and sets its stamp: of the file that was opened, before it was read.
+// sum returns a file's SHA-256. One that is not known is that of the file with the stamp that it has when it is opened.
 func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
-	r, err := os.Open(f.path)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	if f.Stamp, err = stampFile(r); err != nil {
-		return "", err
-	}
 	if c != nil {
 		lock.Lock()
 		known := c.Get(f.path, f.Stamp)
@@ -68,6 +60,14 @@ func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
 		if known != "" {
 			return known, nil
 		}
+	}
+	r, err := os.Open(f.path)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	if f.Stamp, err = stampFile(r); err != nil {
+		return "", err
 	}
 	begun, h := time.Now(), sha256.New()
 	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, buffer)

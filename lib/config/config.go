@@ -36,6 +36,7 @@ type Paths struct {
 	Targets  string `file:"targets.toml"` // targets.toml
 	Builds   string `file:"-"`            // the local engine's logs and artifacts
 	Contexts string `file:"-"`            // build contexts; the web server's user's
+	Client   string `file:"-"`            // the programs of users' own machines, that the web server offers as static/client
 }
 
 // Local configures the local engine and its runner.

@@ -2,7 +2,9 @@ package config
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -37,6 +39,21 @@ func (c *Config) KeyPairs() ([][]byte, error) {
 		return nil, apperr.Wrap(apperr.Unavailable, err, "This site's keys can't be used.", "Administrator: see the log.")
 	}
 	return keys, nil
+}
+
+// MACs signs a text that begins with its purpose, for an address that nobody can guess: 24 characters of base64url for
+// each of the site's keys, the newest first. An address outlives a change of keys.
+func (c *Config) MACs(text string) (macs []string, err error) {
+	keys, err := c.KeyPairs()
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(keys); i += 2 {
+		h := hmac.New(sha256.New, keys[i])
+		h.Write([]byte(text))
+		macs = append(macs, base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:18]))
+	}
+	return macs, nil
 }
 
 // readSecret reads a file that not everybody may read.

@@ -29,6 +29,7 @@ func Default() *Config {
 			Targets:  "/etc/toaster/targets.toml",
 			Builds:   "/var/lib/toaster/builds",
 			Contexts: "/var/lib/toaster/contexts",
+			Client:   "/usr/share/toaster/static/client",
 		},
 		Local: Local{Concurrency: 1, TimeLimit: 2 * time.Hour, OutputLimit: 64 << 20, Keep: 5,
 			WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},

@@ -42,7 +42,7 @@ func TestEveryFileIsNamed(t *testing.T) {
 		"Jenkins.CA": "jenkins-ca", "Mail.PasswordFile": "mail-password", "Signup.Breached": "breached-passwords",
 		"Registry.AuthFile": "registry-auth",
 		"Git.KnownHosts":    "git-known-hosts",
-		"Paths.Database":    "-", "Paths.Builds": "-", "Paths.Contexts": "-", "Local.WorkDir": "-",
+		"Paths.Database":    "-", "Paths.Builds": "-", "Paths.Contexts": "-", "Paths.Client": "-", "Local.WorkDir": "-",
 	}
 	if !maps.Equal(texts, want) {
 		t.Errorf("%v", texts)
@@ -51,7 +51,7 @@ func TestEveryFileIsNamed(t *testing.T) {
 
 func TestRelativePathsStartAtTheFile(t *testing.T) {
 	path := write(t, "toaster.toml", "[paths]\ndatabase = \"a\"\nkeys = \"b\"\ntargets = \"c\"\nbuilds = "+
-		"\"d\"\ncontexts = \"k\"\n[local]\nwork_dir = \"e\"\n"+
+		"\"d\"\ncontexts = \"k\"\nclient = \"l\"\n[local]\nwork_dir = \"e\"\n"+
 		"[jenkins]\nca = \"f\"\ntoken_file = \"g\"\n[mail]\nuser = \"u\"\npassword_file = "+
 		"\"h\"\n[signup]\nbreached_passwords = \"i\"\n"+
 		"[registry]\nauth_file = \"j\"\n[git]\nknown_hosts = \"k\"\n")

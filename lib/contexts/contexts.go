@@ -39,6 +39,8 @@ type Store struct {
 const (
 	life       = 24 * time.Hour // how long what no job needs is kept
 	maxPending = 16             // manifests of a user that wait for blobs
+
+	maxManifest = 256 << 20 // bytes of one
 )
 
 // user is a user's folder.
@@ -86,6 +88,9 @@ type Files struct {
 	owner int64
 }
 
+// Files returns the files of an owner's contexts.
+func (s *Store) Files(owner int64) Files { return Files{s, owner} }
+
 // Open opens a file by its SHA-256.
 func (f Files) Open(sha256 string) (io.ReadCloser, error) {
 	if !buildcontext.IsSHA256(sha256) {
@@ -97,7 +102,7 @@ func (f Files) Open(sha256 string) (io.ReadCloser, error) {
 // Get returns an owner's context, whose blobs are all there, by its digest (64 hexadecimal digits). One that is not
 // there is NotFound.
 func (s *Store) Get(owner int64, digest string) (*buildcontext.Manifest, Files, error) {
-	files := Files{s, owner}
+	files := s.Files(owner)
 	if !buildcontext.IsSHA256(digest) {
 		return nil, files, gone(nil)
 	}
@@ -124,7 +129,12 @@ func gone(err error) error {
 
 // readManifest reads a manifest, which has to be the one of that digest.
 func readManifest(path, digest string) (*buildcontext.Manifest, error) {
-	text, err := os.ReadFile(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxManifest))
 	if err != nil {
 		return nil, err
 	}

@@ -177,7 +177,9 @@ func TestAFullDisk(t *testing.T) {
 // memory is a source of files.
 type memory map[string]string
 
-func (m memory) Open(sum string) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(m[sum])), nil }
+func (m memory) Open(sum string) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader(m[sum])), nil
+}
 
 // A blob that a loss of power has cut is sent again.
 func TestADamagedFileIsSentAgain(t *testing.T) {
@@ -211,7 +213,7 @@ func TestReadJSON(t *testing.T) {
 	m, err := ReadJSON(strings.NewReader(`{"entries":[
 		{"path":"./src/b/c","type":"file","size":1,"sha256":"`+sum("x")+`","mode":"0755","xattrs":{"user.a":"AQI="}},
 		{"path64":"/w==","type":"link","link64":"/g=="},
-		{"path":"a","type":"dir","mode":448}, {"path":".","type":"dir"}]}`), buildcontext.Limits{})
+		{"path":"a","type":"dir","mode":448}, {"path":".","type":"dir"}]}`), buildcontext.Limits{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -226,13 +228,53 @@ func TestReadJSON(t *testing.T) {
 	}
 }
 
+// What is changed in a context is enough to tell another one.
+func TestReadJSONOfChanges(t *testing.T) {
+	s := newStore(t)
+	read := func(text string) (*buildcontext.Manifest, error) {
+		return ReadJSON(strings.NewReader(text), buildcontext.Limits{}, func(digest string) (*buildcontext.Manifest, error) {
+			m, _, err := s.Get(1, digest)
+			return m, err
+		})
+	}
+	paths := func(m *buildcontext.Manifest) (list string) {
+		for _, e := range m.Entries {
+			list += e.Path + string(e.Type[0]) + " "
+		}
+		return list
+	}
+	first, err := read(`{"entries":[{"path":"a","type":"fifo"},{"path":"b/c","type":"fifo"},{"path":"d","type":"fifo"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest, _, err := s.Declare(1, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := read(`{"base":"sha256:` + digest + `","entries":[{"path":"d","type":"dir"},{"path":"a","type":"gone"},
+		{"path":"b/e","type":"fifo"},{"path":"none","type":"gone"}]}`)
+	if err != nil || paths(second) != "bd b/cf b/ef dd " {
+		t.Errorf("%v: %s", err, paths(second))
+	}
+	if _, err := read(`{"base":"sha256:` + sum("x") + `","entries":[]}`); apperr.KindOf(err) != apperr.NotFound {
+		t.Errorf("changes of nothing: %v", err)
+	}
+	if _, err := read(`{"base":1,"entries":[]}`); apperr.KindOf(err) != apperr.InvalidArgument {
+		t.Errorf("changes of 1: %v", err)
+	}
+}
+
 // FuzzReadJSON: whatever is sent is a manifest that Check has an opinion of, or refused with a reason.
 func FuzzReadJSON(f *testing.F) {
 	f.Add([]byte(`{"entries":[{"path":"a","type":"file","size":1,"sha256":"` + sum("x") + `"}]}`))
 	f.Add([]byte(`{"entries":[{"path64":"/w==","type":"link","link":"b","mode":"0777"},{"path":"d/e/f","type":"dir"}]}`))
+	f.Add([]byte(`{"base":"sha256:","entries":[{"path":"a","type":"gone"},{"path":"b/c","type":"gone"}]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l := buildcontext.Limits{Bytes: 1 << 20, Entries: 100}
-		m, err := ReadJSON(bytes.NewReader(text), l)
+		m, err := ReadJSON(bytes.NewReader(text), l, func(string) (*buildcontext.Manifest, error) {
+			return &buildcontext.Manifest{Entries: []buildcontext.Entry{{Path: "a", Type: buildcontext.Fifo},
+				{Path: "b", Type: buildcontext.Dir}, {Path: "b/c", Type: buildcontext.Fifo}}}, nil
+		})
 		if err == nil {
 			if err = buildcontext.Check(m, l); err == nil {
 				s := newStore(t)

@@ -69,15 +69,16 @@ func (m *metered) Read(p []byte) (int, error) {
 }
 
 // ReadJSON reads {"entries":[…]}, in any order. It keeps no more entries than the limits allow, and checks nothing else:
-// see Store.Declare.
-func ReadJSON(r io.Reader, l buildcontext.Limits) (*buildcontext.Manifest, error) {
+// see Store.Declare. With "base":"sha256:…" before them, the entries are what is changed in that context, which base
+// returns; those of the type "gone" are no longer there.
+func ReadJSON(r io.Reader, l buildcontext.Limits, base func(digest string) (*buildcontext.Manifest, error)) (
+	*buildcontext.Manifest, error) {
 	in := &metered{Reader: r, limit: 2 * maxEntry}
 	d := json.NewDecoder(in)
 	d.DisallowUnknownFields()
-	for _, want := range []json.Token{json.Delim('{'), "entries", json.Delim('[')} {
-		if got, err := d.Token(); err != nil || got != want {
-			return nil, notJSON(err)
-		}
+	old, err := begin(d, base)
+	if err != nil {
+		return nil, err
 	}
 	m := &buildcontext.Manifest{}
 	for d.More() {
@@ -104,11 +105,60 @@ func ReadJSON(r io.Reader, l buildcontext.Limits) (*buildcontext.Manifest, error
 	}
 	byPath := func(a, b buildcontext.Entry) int { return cmp.Compare(a.Path, b.Path) }
 	slices.SortStableFunc(m.Entries, byPath)
+	if old != nil {
+		m = &buildcontext.Manifest{Origin: old.Origin, Entries: changed(old.Entries, m.Entries)}
+	}
 	if more := parents(m.Entries); len(more) > 0 {
 		m.Entries = append(m.Entries, more...)
 		slices.SortStableFunc(m.Entries, byPath)
 	}
 	return m, nil
+}
+
+// begin reads the object up to its first entry, and returns the manifest that the entries change; nil: none.
+func begin(d *json.Decoder, base func(digest string) (*buildcontext.Manifest, error)) (*buildcontext.Manifest, error) {
+	var old *buildcontext.Manifest
+	got, err := d.Token()
+	if err == nil && got == json.Delim('{') {
+		got, err = d.Token()
+	}
+	if err == nil && got == "base" {
+		var digest string
+		if err := d.Decode(&digest); err != nil {
+			return nil, notJSON(err)
+		}
+		if old, err = base(strings.TrimPrefix(digest, "sha256:")); err != nil {
+			return nil, err
+		}
+		got, err = d.Token()
+	}
+	if err != nil || got != "entries" {
+		return nil, notJSON(err)
+	}
+	if got, err = d.Token(); err != nil || got != json.Delim('[') {
+		return nil, notJSON(err)
+	}
+	return old, nil
+}
+
+// goneType is the type of an entry that a manifest's base has, and the manifest has not.
+const goneType buildcontext.Type = "gone"
+
+// changed returns the entries with others in place of those of the same path; both lists are by path.
+func changed(old, others []buildcontext.Entry) []buildcontext.Entry {
+	list := make([]buildcontext.Entry, 0, len(old)+len(others))
+	for _, e := range others {
+		for len(old) > 0 && old[0].Path < e.Path {
+			list, old = append(list, old[0]), old[1:]
+		}
+		if len(old) > 0 && old[0].Path == e.Path {
+			old = old[1:]
+		}
+		if e.Type != goneType {
+			list = append(list, e)
+		}
+	}
+	return append(list, old...)
 }
 
 // parents are the folders that only what is in them tells of; the list is by path.

@@ -36,7 +36,7 @@ func (s Site) CheckEngine(ctx context.Context, logger *slog.Logger) []check.Resu
 		for _, t := range targets.On() {
 			labels = append(labels, t.Label)
 		}
-		return e.Doctor(ctx, labels)
+		return append(e.Doctor(ctx, labels), s.agentContexts()...)
 	}
 	db, err := store.Open(ctx, s.Paths.Database)
 	if err != nil {
@@ -45,4 +45,14 @@ func (s Site) CheckEngine(ctx context.Context, logger *slog.Logger) []check.Resu
 	defer db.Close()
 	r := Report{site: s, Engine: local.New(db, s.Paths.Builds).Health(ctx)}
 	return []check.Result{r.engineCheck().Result()}
+}
+
+// agentContexts says so where agents can't get large build contexts; whether they reach the site, their builds look.
+func (s Site) agentContexts() []check.Result {
+	if s.Config.Site.URL != "" {
+		return nil
+	}
+	return []check.Result{check.Warn("build contexts on Jenkins",
+		"site.url is not set: jobs with a build context of over 1 MiB are rejected, because agents can't get it.",
+		"Set url in [site] to the address at which the agents reach this site.")}
 }

@@ -59,6 +59,10 @@ type Made struct {
 type BuildContext struct {
 	Manifest []byte   // as package buildcontext encodes it; its SHA-256 is in the script
 	Files    []string // of it, those that are needed: SHA-256, lower-case hex
+	ID       string   // of their archive: see buildcontext.Tar
+	Size     int64    // of that, bytes
+	// Address is where builds on other hosts get the archive, with GET. It is a secret; empty: they can't.
+	Address string
 }
 
 // Job is what an engine needs to know to build: a script, what that is made from, and where it may run.

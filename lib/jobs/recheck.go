@@ -79,6 +79,9 @@ func (s *Service) translated(w *work) (script engine.Made, made store.Translatio
 	if script, err = s.withContext(w.target, w.blend, w.src.Context, w.root, w.from); err != nil {
 		return script, made, err
 	}
+	if _, err = s.addressed(script.Context, ""); err != nil {
+		return script, made, reject(err, "context")
+	}
 	made = s.summary(w.target, w.findings)
 	sum := sha256.Sum256(script.Script)
 	made.Steps, made.Blend, made.Script = len(w.blend.Steps), w.blend.SHA256, hex.EncodeToString(sum[:])

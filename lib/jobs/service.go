@@ -43,6 +43,8 @@ type jobStore interface {
 	Contexts(ctx context.Context) (needed map[int64]map[string]bool, err error)
 	Job(ctx context.Context, owner int64, id string) (j *store.Job, err error)
 	NamedJob(ctx context.Context, owner int64, name string, target string) (j *store.Job, err error)
+	OpenRevisions(ctx context.Context, id string) (owner int64, revisions []int, err error)
+	Readdress(ctx context.Context, mark string) error
 	RemoveJob(ctx context.Context, owner int64, id string, now time.Time, by ...store.AuditEntry) error
 	RequestStop(ctx context.Context, owner int64, id string, now time.Time) error
 	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
@@ -61,6 +63,7 @@ type contextStore interface {
 	AddArchive(owner int64, archive io.ReaderAt, size int64) (digest string, err error)
 	Get(owner int64, digest string) (*buildcontext.Manifest, contexts.Files, error)
 	Complete(owner int64, digest string) error
+	Files(owner int64) contexts.Files
 	Sweep(ctx context.Context, needed map[int64]map[string]bool, now time.Time) error
 }
 
@@ -68,20 +71,23 @@ type contextStore interface {
 // told, as far as it answers in time; Reconcile carries on whatever is left over.
 type Service struct {
 	reconcile.Reconciler
-	Store     jobStore
-	Contexts  contextStore
-	Targets   func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
-	Limits    Limits
-	Version   string                        // toaster's, for provenance.json
-	Images    Registries                    // where there are any: else images can't be looked up
-	Plain     map[string]string             // names of images that are plain ones as well: see dockerfile.Source
-	Host      string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
-	Lends     bool                          // builds get the images of other builds
-	made      *handover                     // the script of the revision that is being stored
-	read      *readContext                  // the build context that was read last
-	Seals     func() (engine.Sealer, error) // for the secrets of builds
-	Git       Git
-	DiskSpace func() error // an error while no build may start, because a disk is nearly full; nil: never
+	Store    jobStore
+	Contexts contextStore
+	Targets  func() (*target.Targets, error) // read when they are first asked for: most requests ask for none
+	Limits   Limits
+	Version  string                        // toaster's, for provenance.json
+	Images   Registries                    // where there are any: else images can't be looked up
+	Plain    map[string]string             // names of images that are plain ones as well: see dockerfile.Source
+	Host     string                        // this site's, as images of its builds begin: HOST/jobs/ID:NUMBER; empty: it has none
+	Lends    bool                          // builds get the images of other builds
+	made     *handover                     // the script of the revision that is being stored
+	read     *readContext                  // the build context that was read last
+	Seals    func() (engine.Sealer, error) // for the secrets of builds
+	Git      Git
+	// ContextAddress is where agents get a build context of a job's by its ID, which may be refused; nil: the engine's builds
+	// need none.
+	ContextAddress func(job, context string) (string, error)
+	DiskSpace      func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 
 // New returns a service of these parts; Define is its own.

@@ -1,12 +1,12 @@
 package jobs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"strconv"
 
+	"toaster.do/lib/buildcontext"
 	"toaster.do/lib/dockerfile"
 	"toaster.do/lib/engine"
 	"toaster.do/lib/i18n"
@@ -114,8 +114,11 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	}
 	made := s.made.take(job.ID, rev.Number)
 	if made.Script == nil {
-		made, err = s.script(context.Background(), job, rev)
+		if made, err = s.script(context.Background(), job, rev); err != nil {
+			return engine.Job{}, err
+		}
 	}
+	made.Context, err = s.addressed(made.Context, job.ID)
 	return engine.Job{
 		Name: job.EngineName, Owner: strconv.FormatInt(job.UserID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
@@ -156,16 +159,31 @@ func (s *Service) script(ctx context.Context, job *store.Job, rev *store.Revisio
 }
 
 // withContext makes the script of a blend, with what it needs beside it of its build context.
-func (s *Service) withContext(t target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
+func (s *Service) withContext(on target.Target, blend *dockerfile.Blend, from *dockerfile.Context,
 	root store.Root, source store.Source) (made engine.Made, err error) {
-	if made.Script, err = scriptOf(t, blend, accessOf(root), s.Version, source); err != nil || !blend.External {
+	if made.Script, err = scriptOf(on, blend, accessOf(root), s.Version, source); err != nil || !blend.External {
 		return made, err
 	}
-	var manifest bytes.Buffer
-	made.Context = &engine.BuildContext{Files: blend.Files}
-	err = from.Manifest().Encode(&manifest)
-	made.Context.Manifest = manifest.Bytes()
-	return made, err
+	t, err := buildcontext.NewTar(from.Manifest(), nil, blend.Files)
+	if err != nil {
+		return made, err
+	}
+	made.Context = &engine.BuildContext{Manifest: t.Manifest(), Files: blend.Files, ID: t.ID(), Size: t.Size()}
+	return made, nil
+}
+
+// addressed is the context with the address at which other hosts get it for a job's builds, where the engine's do.
+func (s *Service) addressed(c *engine.BuildContext, job string) (*engine.BuildContext, error) {
+	if c == nil || s.ContextAddress == nil {
+		return c, nil
+	}
+	address, err := s.ContextAddress(job, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	with := *c
+	with.Address = address
+	return &with, nil
 }
 
 // Script returns the build script for a target and a blend, whose images root gets into by access.

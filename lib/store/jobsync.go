@@ -21,6 +21,25 @@ func (db *DB) UnfinishedJobs(ctx context.Context) (jobs []*Job, err error) {
 	return jobs, err
 }
 
+// Readdress has the engine given the jobs again that have a build context, when mark, of the addresses that agents get
+// those at, is another than at the last call.
+func (db *DB) Readdress(ctx context.Context, mark string) error {
+	const name = "contexts.addresses"
+	if known, err := db.Setting(ctx, name); err != nil || known == mark {
+		return err
+	}
+	return db.write(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE job SET engine_revision = 0 WHERE removed_at IS NULL AND EXISTS (SELECT 1
+			FROM revision r WHERE r.job_id = job.id AND r.number = job.engine_revision AND r.context <> '')`)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, "INSERT INTO setting (name, value) VALUES (?, ?) "+
+			"ON CONFLICT DO UPDATE SET value = excluded.value", name, mark)
+		return err
+	})
+}
+
 // DeleteJob deletes a removed job for good, with its revisions and builds. What ran of it has run until now.
 func (db *DB) DeleteJob(ctx context.Context, id string, now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {

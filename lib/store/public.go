@@ -79,3 +79,29 @@ func (db *DB) SetBadge(ctx context.Context, owner int64, id string, public bool)
 		return err
 	})
 }
+
+// OpenRevisions returns a job's owner, and the revisions of which an engine may be making its queued or running builds:
+// their own, what the engine has, and the newest, which it may just be given. None: no build is open, or the job is not
+// there.
+func (db *DB) OpenRevisions(ctx context.Context, id string) (owner int64, revisions []int, err error) {
+	err = db.read(ctx, func(tx *sql.Tx) error {
+		rows, err := tx.QueryContext(ctx, `WITH open AS (SELECT revision FROM build WHERE job_id = ?1
+			AND state IN ('queued', 'running'))
+			SELECT user_id, o.revision FROM job, (SELECT revision FROM open UNION SELECT engine_revision FROM job WHERE id = ?1
+			UNION SELECT revision FROM job WHERE id = ?1) AS o
+			WHERE id = ?1 AND removed_at IS NULL AND o.revision > 0 AND EXISTS (SELECT 1 FROM open) ORDER BY o.revision`, id)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var n int
+			if err := rows.Scan(&owner, &n); err != nil {
+				return err
+			}
+			revisions = append(revisions, n)
+		}
+		return rows.Err()
+	})
+	return owner, revisions, err
+}

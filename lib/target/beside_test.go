@@ -13,12 +13,13 @@ import (
 )
 
 // besides is a recipe whose build context lies beside the script, and that context as a tar file.
-func besides(t *testing.T) (Recipe, []byte) {
+func besides(t *testing.T, large int) (Recipe, []byte) {
 	t.Helper()
 	files := buildcontext.Memory{}
 	m := &buildcontext.Manifest{Entries: []buildcontext.Entry{
 		{Path: "ignored", Type: buildcontext.File, Mode: 0o644, Size: 7, SHA256: files.Add([]byte("ignored"))},
-		{Path: "large", Type: buildcontext.File, Mode: 0o640, Time: 1, Size: 2 << 20, SHA256: files.Add(make([]byte, 2<<20))},
+		{Path: "large", Type: buildcontext.File, Mode: 0o640, Time: 1, Size: int64(large),
+			SHA256: files.Add(bytes.Repeat([]byte("0123456789abcdef"), large/16))},
 		{Path: "small", Type: buildcontext.File, Mode: 0o4755, Time: 2, Size: 5, SHA256: files.Add([]byte("small"))},
 	}}
 	context := dockerfile.NewContext(m, files)
@@ -28,7 +29,7 @@ func besides(t *testing.T) (Recipe, []byte) {
 		t.Fatal(findings)
 	}
 	if !made.External || len(made.Files) != 2 || len(made.Text) > 1<<20 {
-		t.Fatalf("a context of 2 MiB: external %v, %q, %d bytes", made.External, made.Files, len(made.Text))
+		t.Fatalf("a large context: external %v, %q, %d bytes", made.External, made.Files, len(made.Text))
 	}
 	var packed bytes.Buffer
 	if err := buildcontext.WriteTar(&packed, m, files, made.Files); err != nil {
@@ -43,7 +44,7 @@ func besides(t *testing.T) (Recipe, []byte) {
 func TestContextBesideTheScript(t *testing.T) {
 	canBuild(t)
 	quickBase(t)
-	r, packed := besides(t)
+	r, packed := besides(t, 2<<20)
 	script, err := Script(r)
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestContextBesideTheScript(t *testing.T) {
 func TestContextBesideTheScriptOfAnImage(t *testing.T) {
 	canImage(t)
 	fakeDebootstrap(t)
-	beside, packed := besides(t)
+	beside, packed := besides(t, 2<<20)
 	r := sdkRecipe(t, "vm", page)
 	r.Blend, r.BlendSHA256, r.ContextSHA256, r.ContextBeside = beside.Blend, beside.BlendSHA256, beside.ContextSHA256, true
 	b := image(t, miniSDK(t, "vm", "new"), r)
@@ -113,7 +114,7 @@ func TestContextBesideTheScriptOfAnImage(t *testing.T) {
 func TestContextThatTheScriptCannotUse(t *testing.T) {
 	canBuild(t)
 	quickBase(t)
-	r, packed := besides(t)
+	r, packed := besides(t, 2<<20)
 	script, err := Script(r)
 	if err != nil {
 		t.Fatal(err)
@@ -156,4 +157,26 @@ func TestContextThatTheScriptCannotUse(t *testing.T) {
 	b.start(t, "sh", "build.sh", "check")
 	b.end()
 	b.wants(t, 0, "toaster: this host has what rootfs_amd64_bookworm needs")
+}
+
+// TestFullDiskOfAContext: a disk that the context does not fit on is said to be full.
+func TestFullDiskOfAContext(t *testing.T) {
+	canBuild(t)
+	quickBase(t)
+	r, packed := besides(t, 12<<20)
+	script, err := Script(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := prepare(t, bytes.Replace(script, []byte("\nNEED_MIB=1024\n"), []byte("\nNEED_MIB=8\n"), 1))
+	write(t, filepath.Join(b.dir, "context.tar"), string(packed), 0o600)
+	b.env = []string{"TOASTER_FREE_DISK=0"}
+	disk := []string{"unshare", "--mount"}
+	if os.Getuid() != 0 {
+		disk = append(disk, "--map-root-user", "--map-auto")
+	}
+	b.start(t, append(disk, "sh", "-c", "mkdir disk && mount -t tmpfs -o size=8m none disk && cd disk && sh "+
+		"../build.sh; code=$?; ls; exit $code")...)
+	b.end()
+	b.wants(t, ExitFull, "toaster: failed: the disk is full: ")
 }

@@ -46,7 +46,8 @@ func TestDoctorOfJenkins(t *testing.T) {
 		"[paths]\ndatabase = \"toaster.db\"\nkeys = \"keys\"\ntargets = \"targets.toml\"\nbuilds = \"builds\"\ncontexts = \"contexts\"\n"+
 		"[jenkins]\nurl = \""+s.URL+"\"\nuser = \"toaster\"\ntoken_file = \"jenkins-token\"\n")
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(3).says("ok      Jenkins at "+s.URL+
-		": answers user toaster", "ok      permission to start a build")
+		": answers user toaster", "ok      permission to start a build",
+		"warning build contexts on Jenkins: site.url is not set")
 	s.Permit("toaster", jenkinstest.JobBuild, false)
 	ctl(t, "", "doctor", "--quick", "--config", config).exits(1).says("problem permission to start a build",
 		"Give it the permission Job/Build.").complains("1 problem, 3 checks skipped")

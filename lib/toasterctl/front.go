@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/cgi"
+	"os"
 	"path/filepath"
 	"strings"
 	"unicode"
@@ -20,6 +21,7 @@ type front struct {
 	prefix   string // "" or "/toaster"
 	programs string // folder
 	config   string // file
+	client   string // folder, of static/client
 	stderr   io.Writer
 }
 
@@ -61,6 +63,10 @@ func (f *front) serveStatic(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("X-Content-Type-Options", "nosniff")
+	if strings.HasPrefix(r.URL.Path, f.prefix+"/static/client/") {
+		http.StripPrefix(f.prefix+"/static/client", http.FileServerFS(os.DirFS(f.client))).ServeHTTP(w, r)
+		return
+	}
 	w.Header().Set("Cache-Control", "public, max-age=604800")
 	if r.URL.Query().Has("v") {
 		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")

@@ -59,11 +59,3 @@ func TestThePagesOfFilesHaveEveryKey(t *testing.T) {
 		}
 	}
 }
-
-func TestATextIsNoRequest(t *testing.T) {
-	for text, want := range map[string]string{".x": `\&.x`, "'x": `\(aqx`, `a\b`: `a\eb`, "-x": `\-x`, "×": `\[u00D7]`} {
-		if got := escape(text); got != want {
-			t.Errorf("%q becomes %q", text, got)
-		}
-	}
-}

@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"strings"
+
+	"toaster.do/lib/app"
 )
 
 // about is the line that apropos(1) prints.
@@ -12,31 +14,31 @@ var about = map[string]string{"toaster.toml": "configuration of toaster",
 // file writes the page of a configuration file from its comments. Keys that follow a comment are what it tells of; the
 // first of a file's [[entries]] becomes an example.
 func (m *roff) file(name, text string) {
-	m.head(name, "5", about[name])
-	m.line(".SH SYNOPSIS\n.I %s", "/etc/toaster/"+name)
-	m.line(".SH DESCRIPTION")
+	m.Head(name, "5", about[name], app.Version)
+	m.Line(".SH SYNOPSIS\n.I %s", "/etc/toaster/"+name)
+	m.Line(".SH DESCRIPTION")
 	blocks := strings.Split(strings.TrimSpace(text), "\n\n")
 	for _, block := range blocks {
 		if strings.HasPrefix(block, "[[") {
-			m.line(".SH EXAMPLE")
-			m.example(block)
+			m.Line(".SH EXAMPLE")
+			m.Example(block)
 			break
 		}
 		m.block(strings.Split(block, "\n"))
 	}
-	m.line(".SH SEE ALSO")
+	m.Line(".SH SEE ALSO")
 	for _, other := range []string{"toaster.toml", "targets.toml"} {
 		if other != name {
-			m.line(".BR %s (5),", other)
+			m.Line(".BR %s (5),", other)
 		}
 	}
-	m.line(".BR toasterctl (8)")
+	m.Line(".BR toasterctl (8)")
 }
 
 // block writes lines without an empty one among them.
 func (m *roff) block(lines []string) {
 	if strings.HasPrefix(lines[0], "[") {
-		m.line(".SS %s", lines[0])
+		m.Line(".SS %s", lines[0])
 		lines = lines[1:]
 	}
 	for len(lines) > 0 {
@@ -59,28 +61,28 @@ func (m *roff) block(lines []string) {
 func (m *roff) keys(keys, comment []string) {
 	switch {
 	case len(comment) == 0:
-		m.line(".PP")
-		m.example(strings.Join(keys, "\n"))
+		m.Line(".PP")
+		m.Example(strings.Join(keys, "\n"))
 		return
 	case len(keys) == 0:
-		m.line(".PP")
+		m.Line(".PP")
 	case keys[0][0] == '[':
-		m.line(".SS %s", keys[0])
+		m.Line(".SS %s", keys[0])
 		m.keys(nil, comment)
 		m.keys(keys[1:], nil)
 		return
 	}
 	for i, key := range keys {
-		m.line(map[bool]string{true: ".TP", false: ".TQ"}[i == 0])
-		m.line(".B %s", key)
+		m.Line(map[bool]string{true: ".TP", false: ".TQ"}[i == 0])
+		m.Line(".B %s", key)
 	}
 	for _, line := range comment {
 		line = strings.TrimPrefix(strings.TrimPrefix(line, "#"), " ")
 		if term, what, ok := strings.Cut(strings.TrimPrefix(line, "  "), "  "); ok && strings.HasPrefix(line, "  ") &&
 			term != "" {
-			m.line(".TP\n.B %s", term)
+			m.Line(".TP\n.B %s", term)
 			line = what
 		}
-		m.line("%s", strings.TrimSpace(line))
+		m.Line("%s", strings.TrimSpace(line))
 	}
 }

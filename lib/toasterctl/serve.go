@@ -44,7 +44,7 @@ func (c *serveCommand) Run(w *world) error {
 			return err
 		}
 		prefix := "/" + strings.Trim(cmp.Or(c.Prefix, cfg.Site.Prefix), "/")
-		h := &front{prefix: strings.TrimSuffix(prefix, "/"), programs: programs, config: cfg.Path, stderr: w.err}
+		h := &front{prefix: strings.TrimSuffix(prefix, "/"), programs: programs, config: cfg.Path, client: cfg.Paths.Client, stderr: w.err}
 		l, err := c.listen()
 		if err != nil {
 			return err

@@ -82,7 +82,9 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	errs = append(errs, gone)
 	if gone == nil || apperr.KindOf(gone) != apperr.Unavailable {
 		errs = append(errs, timed(all, engineTime, "Not all jobs were updated", func(ctx context.Context) (err error) {
-			jobs, err = s.Reconcile(ctx)
+			if err = s.Readdress(ctx); err == nil {
+				jobs, err = s.Reconcile(ctx)
+			}
 			return err
 		}))
 	}

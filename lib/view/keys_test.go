@@ -235,7 +235,7 @@ func keysOfScripts(t *testing.T) (list []string) {
 	if err != nil || len(names) == 0 {
 		t.Fatal("no scripts: ", err)
 	}
-	for _, name := range append(names, "../engine/jenkins/wrapper.sh") {
+	for _, name := range append(names, "../engine/jenkins/wrapper.sh", "../engine/jenkins/context.sh") {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

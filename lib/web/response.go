@@ -67,6 +67,32 @@ func (w *response) ReadFrom(src io.Reader) (int64, error) {
 	return io.CopyBuffer(struct{ io.Writer }{w}, src, make([]byte, largePart))
 }
 
+// SendContent answers with a file, or the part of it that Range asks for, with the headers that are set. One range is
+// what downloads that go on need; several would open the file again for each. It returns why the file could not be read
+// to its end, which the one who asked sees by its length.
+func SendContent(w http.ResponseWriter, r *Request, modified time.Time, content io.ReadSeeker) error {
+	if strings.Contains(r.Header.Get("Range"), ",") {
+		r.Header.Del("Range")
+	}
+	watched := &watchedContent{ReadSeeker: content}
+	http.ServeContent(w, r.Request, "", modified, watched)
+	return watched.err
+}
+
+// watchedContent remembers why reading has failed.
+type watchedContent struct {
+	io.ReadSeeker
+	err error
+}
+
+func (c *watchedContent) Read(p []byte) (int, error) {
+	n, err := c.ReadSeeker.Read(p)
+	if err != io.EOF {
+		c.err = err
+	}
+	return n, err
+}
+
 // sends is what a web server's snippet sets where it sends the files of a folder itself, when an answer names one
 // (X-Sendfile).
 const sends = "TOASTER_SENDFILE"

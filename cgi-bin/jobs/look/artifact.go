@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strings"
 	"time"
 
 	"toaster.do/lib/apperr"
@@ -53,17 +52,7 @@ func (d *handlers) artifact(w http.ResponseWriter, r *web.Request) error {
 	if r.Method == http.MethodGet && r.SendFile(w, content.body.File) {
 		return nil
 	}
-	return send(w, r.Request, modified, content)
-}
-
-// send answers with the file, or one part of it. One range is what downloads that go on need; several would open
-// the file again for each.
-func send(w http.ResponseWriter, r *http.Request, modified time.Time, content *stream) error {
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range")
-	}
-	http.ServeContent(w, r, "", modified, content)
-	return content.err
+	return web.SendContent(w, r, modified, content)
 }
 
 // find returns the artifact that the path names, and when it was made.
@@ -96,7 +85,6 @@ type stream struct {
 	open     func(start int64) (*engine.Stream, error)
 	body     *engine.Stream
 	from     int64 // where body stands
-	err      error // why reading ended too early
 }
 
 func (s *stream) Seek(offset int64, whence int) (int64, error) {
@@ -131,16 +119,13 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.at >= s.size {
 		return 0, io.EOF
 	}
-	if s.err = s.reach(); s.err != nil {
-		return 0, s.err
+	if err := s.reach(); err != nil {
+		return 0, err
 	}
 	n, err := s.body.Read(p)
 	s.at, s.from = s.at+int64(n), s.from+int64(n)
 	if err == io.EOF && s.at < s.size {
 		err = io.ErrUnexpectedEOF
-	}
-	if err != io.EOF {
-		s.err = err
 	}
 	return n, err
 }

@@ -13,28 +13,28 @@ import (
 
 // project is a freestyle job's config.xml, of Jenkins's core alone.
 type project struct {
-	XMLName          xml.Name `xml:"project"`
-	Description      string   `xml:"description"`
-	KeepDependencies bool     `xml:"keepDependencies"`
-	Properties       struct{} `xml:"properties"` // no discarder: toaster says which builds go
-	SCM              class    `xml:"scm"`
-	Label            string   `xml:"assignedNode,omitempty"`
-	CanRoam          bool     `xml:"canRoam"` // any agent will do
-	Disabled         bool     `xml:"disabled"`
-	BlockDownstream  bool     `xml:"blockBuildWhenDownstreamBuilding"`
-	BlockUpstream    bool     `xml:"blockBuildWhenUpstreamBuilding"`
-	Triggers         struct{} `xml:"triggers"`
-	Concurrent       bool     `xml:"concurrentBuild"`
-	Shell            shell    `xml:"builders>hudson.tasks.Shell"`
-	Archiver         archiver `xml:"publishers>hudson.tasks.ArtifactArchiver"`
-	Wrappers         struct{} `xml:"buildWrappers"`
+	XMLName          xml.Name  `xml:"project"`
+	Description      string    `xml:"description"`
+	KeepDependencies bool      `xml:"keepDependencies"`
+	Properties       struct{}  `xml:"properties"` // no discarder: toaster says which builds go
+	SCM              class     `xml:"scm"`
+	Label            string    `xml:"assignedNode,omitempty"`
+	CanRoam          bool      `xml:"canRoam"` // any agent will do
+	Disabled         bool      `xml:"disabled"`
+	BlockDownstream  bool      `xml:"blockBuildWhenDownstreamBuilding"`
+	BlockUpstream    bool      `xml:"blockBuildWhenUpstreamBuilding"`
+	Triggers         struct{}  `xml:"triggers"`
+	Concurrent       bool      `xml:"concurrentBuild"`
+	Shell            shellTask `xml:"builders>hudson.tasks.Shell"`
+	Archiver         archiver  `xml:"publishers>hudson.tasks.ArtifactArchiver"`
+	Wrappers         struct{}  `xml:"buildWrappers"`
 }
 
 type class struct {
 	Name string `xml:"class,attr"`
 }
 
-type shell struct {
+type shellTask struct {
 	Command  string `xml:"command"`
 	Unstable int    `xml:"unstableReturn"`
 }
@@ -58,7 +58,7 @@ func config(job engine.Job, disabled bool) string {
 		SCM:         class{"hudson.scm.NullSCM"},
 		Label:       job.Label, CanRoam: job.Label == "",
 		Disabled: disabled,
-		Shell:    shell{string(shellStep(job)), failedStatus},
+		Shell:    shellTask{string(shellStep(job)), failedStatus},
 		Archiver: archiver{Artifacts: "dist/**", AllowEmpty: true, OnlySuccessful: true, CaseSensitive: true},
 	}
 	return marshalXML(p)

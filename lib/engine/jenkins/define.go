@@ -20,6 +20,9 @@ func (e *Engine) Create(ctx context.Context, job engine.Job) error {
 	if job.TimeLimit < 0 {
 		return apperr.New(apperr.InvalidArgument, "The time limit of a job can't be negative.", "")
 	}
+	if err := checkContext(job.Context); err != nil {
+		return err
+	}
 	if err := e.createOrUpdate(ctx, job); err != nil {
 		return err
 	}

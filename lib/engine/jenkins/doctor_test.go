@@ -149,6 +149,12 @@ func TestDoctorLetsABuildRun(t *testing.T) {
 		spoil func(s *jenkinstest.Server)
 		want  string
 	}{
+		{"can't reach the site", func(*jenkinstest.Server) {},
+			"It failed: it can't reach http://127.0.0.1:1/x/, from where it gets build contexts of over 1 MiB. curl: (7)"},
+		{"can't fetch", func(*jenkinstest.Server) {
+			t.Setenv("PATH", withPrograms(t, "sh rm find timeout perl cat mktemp mkfifo date tar zsh ip unshare tr grep slirp4netns crun"))
+		},
+			"It failed: missing: curl."},
 		{"lacks a program", func(*jenkinstest.Server) {
 			t.Setenv("PATH", withPrograms(t, "sh rm find timeout perl cat mktemp mkfifo date tar zsh ip unshare tr grep"))
 		},
@@ -164,7 +170,11 @@ func TestDoctorLetsABuildRun(t *testing.T) {
 			opt.View, opt.Executors = "web-sdk-builds", 1
 			s := jenkinstest.Start(t, opt)
 			c.spoil(s)
-			e := engineOn(t, s)
+			e := engineOn(t, s, func(o *jenkins.Options) {
+				if strings.HasPrefix(c.name, "can't") {
+					o.Site = "http://127.0.0.1:1/x"
+				}
+			})
 			if c.want == "" {
 				until(t, func() bool {
 					return strings.Contains(admin(t, s, "GET", "/computer/api/json?tree=busyExecutors", ""), ":1")

@@ -3,6 +3,7 @@ package jenkins
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/bndr/gojenkins"
@@ -10,6 +11,7 @@ import (
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/doctor/check"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/shell"
 )
 
 // trialName is the job of doctors: where one can't be deleted, the next doctor takes the same.
@@ -30,6 +32,25 @@ END
 command -v crun >/dev/null || command -v runc >/dev/null || missing="$missing crun"
 [ -z "$missing" ] || { echo "toaster: failed: missing:$missing."; exit 3; }
 `
+
+// reachScript looks from an agent for the site, which builds get their large contexts from. SITE stands for its address.
+const reachScript = `site=SITE
+if command -v curl >/dev/null; then
+	why=$(curl --fail --silent --show-error --location --max-time 8 --output /dev/null "$site" 2>&1)
+elif command -v wget >/dev/null; then
+	why=$(wget --quiet --tries=1 --timeout=8 --output-document=/dev/null "$site" 2>&1)
+else
+	echo "toaster: failed: missing: curl."; exit 3
+fi || { echo "toaster: failed: it can't reach $site, from where it gets build contexts of over 1 MiB. $why"; exit 3; }
+`
+
+// script is what a trial's build runs.
+func (t *trial) script() []byte {
+	if t.site == "" {
+		return []byte(trialScript)
+	}
+	return []byte(trialScript + strings.Replace(reachScript, "SITE", shell.Quote(t.site+"/"), 1))
+}
 
 // trial is what a doctor tries with a job of its own.
 type trial struct {
@@ -155,7 +176,7 @@ const trialTime = 20 * time.Second
 
 // build runs the script on an agent with a label, and returns how it ended, and why; nil when it has not.
 func (t *trial) build(ctx context.Context, label string) (*engine.BuildStatus, string) {
-	t.job.Label, t.job.Script = label, []byte(trialScript)
+	t.job.Label, t.job.Script = label, t.script()
 	err := t.configure(ctx)
 	var ticket engine.Ticket
 	if err == nil {

@@ -39,6 +39,7 @@ type Options struct {
 	CA            string        // a PEM file with the certificate authorities to trust; empty: the system's
 	Connect, Call time.Duration // limits of connecting and of a whole call; 0: 2 s and 10 s
 	Logger        *slog.Logger  // nil: slog.Default()
+	Site          string        // toaster's own address, at which agents get build contexts; empty: it has none
 	Outages       OutageStore   // when the controller was unavailable; nil: none
 }
 
@@ -62,6 +63,7 @@ type Engine struct {
 	jenkins   *gojenkins.Jenkins
 	requester *requester
 	view      string
+	site      string // toaster's own address
 	logger    *slog.Logger
 }
 
@@ -117,7 +119,7 @@ func New(o Options) (*Engine, error) {
 		r.secret, r.crumbs = o.Password, true
 	}
 	jenkins := &gojenkins.Jenkins{Server: base.String(), Requester: r}
-	return &Engine{jenkins: jenkins, requester: r, view: o.View, logger: o.Logger}, nil
+	return &Engine{jenkins: jenkins, requester: r, view: o.View, site: o.Site, logger: o.Logger}, nil
 }
 
 // baseURL reads the controller's address; it ends without a slash.

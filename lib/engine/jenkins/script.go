@@ -2,14 +2,19 @@ package jenkins
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
 	"fmt"
 	"math"
+	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
+	"toaster.do/lib/apperr"
 	"toaster.do/lib/engine"
+	"toaster.do/lib/shell"
 )
 
 // failedStatus is what the shell step ends with when the build has failed by itself. Jenkins is told to take it for
@@ -21,6 +26,14 @@ const failedStatus = 99
 //
 //go:embed wrapper.sh
 var wrapper string
+
+// fetcher gets the files that the script needs beside it from the site.
+//
+//go:embed context.sh
+var fetcher string
+
+// fetchTime is how long a build waits for its context at most.
+const fetchTime = time.Hour
 
 // shellStep returns the shell step of a job. It begins with an interpreter's line, so that Jenkins doesn't run it with
 // -xe.
@@ -34,11 +47,41 @@ func shellStep(job engine.Job) []byte {
 		"@SECONDS@", fmt.Sprint(seconds), "@LIMIT@", engine.FormatDuration(time.Duration(seconds)*time.Second),
 		"@BYTES@", fmt.Sprint(most), "@MOST@", engine.FormatBytes(most))
 	before, after, _ := strings.Cut(wrapper, "@SCRIPT@\n")
+	between, after, _ := strings.Cut(after, "@CONTEXT@\n")
 	var b bytes.Buffer
 	b.WriteString(head.Replace(before))
 	b.Write(embedScript(job.Script))
+	b.WriteString(head.Replace(between))
+	if job.Context != nil {
+		b.WriteString(fetchStep(job.Context, min(seconds, int64(fetchTime/time.Second))))
+	}
 	b.WriteString(head.Replace(after))
 	return b.Bytes()
+}
+
+// fetchStep is the part of a step that gets what the script needs beside it, within so many seconds.
+func fetchStep(c *engine.BuildContext, seconds int64) string {
+	site := ""
+	if u, err := url.Parse(c.Address); err == nil {
+		site = u.Host
+	}
+	return strings.NewReplacer("@ARCHIVE@", shell.Quote(c.ID), "@CONTEXT_BYTES@", fmt.Sprint(c.Size),
+		"@CONTEXT_SIZE@", fmt.Sprintf("'%.1f MiB'", float64(c.Size)/(1<<20)), "@DIGEST@", fmt.Sprintf("%x", sha256.Sum256(c.Manifest)),
+		"@SITE@", shell.Quote(site), "@GIVE_UP@", fmt.Sprint(seconds), "@ADDRESS@", c.Address,
+		"@FAILED@", fmt.Sprint(failedStatus)).Replace(fetcher)
+}
+
+// addresses are those that curl's configuration, a here-document and a sed script take as they are.
+var addresses = regexp.MustCompile(`^https?://[A-Za-z0-9._~:/?\[\]!&()*+,;=%-]+$`)
+
+// checkContext tells whether agents can get what the script needs beside it.
+func checkContext(c *engine.BuildContext) error {
+	if c == nil || addresses.MatchString(c.Address) {
+		return nil
+	}
+	return apperr.New(apperr.FailedPrecondition,
+		"The agents of Jenkins can't get the build context of this job: this site has no address for them.",
+		"Administrator: set url in [site].")
 }
 
 // embedScript returns shell code that prints script, byte for byte. Jenkins stores the step as XML, turns CR LF into

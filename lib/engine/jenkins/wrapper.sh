@@ -83,12 +83,12 @@ empty || fail "the workspace of this agent can't be emptied: delete %s there." "
 {
 @SCRIPT@
 } >"$work/script" && mkfifo "$work/output" || fail "the temporary folder of this agent is not writable; see the lines above."
-
+@CONTEXT@
 begin=$(date +%s)
 timeout -k 30 @SECONDS@ sh -c 'sh "$1"; echo $? >"$2"' toaster "$work/script" "$work/status" \
-	</dev/null >"$work/output" 2>&1 &
+	</dev/null >"$work/output" 2>&1 9>&- &
 script=$!
-limit @BYTES@ "$script" "$work/full" "$work/over" <"$work/output" &
+limit @BYTES@ "$script" "$work/full" "$work/over" <"$work/output" 9>&- &
 limiter=$!
 trap 'kill "$script" 2>/dev/null; wait "$script"; exit 143' HUP INT TERM
 echo "$script $work" >"$running"

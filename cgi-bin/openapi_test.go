@@ -137,6 +137,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		}
 		d.holds(c.operation, map[string]string{"id": id, "number": "1", "path": "image.bin"}, a)
 	}
+	d.hooks(s, write, id)
 	s.sql("UPDATE revision SET dockerfile = ? WHERE job_id = ?", []byte("FROM 127.0.0.1:1/image\n"), id)
 	d.holds("POST /jobs/{id}/lock", map[string]string{"id": id}, write.post("/jobs/"+id+"/lock"))
 	s.admin()
@@ -147,7 +148,8 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 // everyOperation tries what every operation refuses, and wants each to have been answered well, too.
 func (d *description) everyOperation(s *site, id string, read, other, wrong *client) {
 	d.t.Helper()
-	fill := strings.NewReplacer("{id}", id, "{number}", "1", "{path}", "image.bin")
+	fill := strings.NewReplacer("{id}", id, "{number}", "1", "{path}", "image.bin", "{hook}", "7", "{delivery}", "7",
+		"{secret}", id+"-wrong")
 	for path, item := range d.Paths.Map() {
 		for method, operation := range item.Operations() {
 			ask := func(c *client) *answer {
@@ -158,10 +160,14 @@ func (d *description) everyOperation(s *site, id string, read, other, wrong *cli
 				return c.get(fill.Replace(path))
 			}
 			name := method + " " + path
-			params := map[string]string{"id": id, "number": "1", "path": "image.bin"}
+			params := map[string]string{"id": id, "number": "1", "path": "image.bin", "hook": "7", "delivery": "7",
+				"secret": "x"}
 			refused := map[*client]int{wrong: 401}
 			if strings.Contains(path, "{id}") {
 				refused[other] = 404
+			}
+			if operation.Security != nil && len(*operation.Security) == 0 {
+				refused = map[*client]int{wrong: 404, other: 404, read: 404}
 			}
 			if strings.Contains(operation.Description, "scope write") {
 				refused[read] = 403

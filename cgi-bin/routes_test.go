@@ -125,6 +125,18 @@ GET  /jobs/{id}/compare                                    303   200   404   404
 GET  /jobs/{id}/builds/{number}                            303   200   404   404   200   200     403
 POST /jobs/{id}/builds/{number}/keep                       303   303   404   404   403   200     403
 POST /jobs/{id}/builds/{number}/unkeep                     303   303   404   404   403   200     403
+GET  /jobs/{id}/hooks                                      303   200   404   404   200   200     403
+POST /jobs/{id}/hooks                                      303   422   404   404   403   422     403
+POST /jobs/{id}/hooks/start                                303   303   404   404   403   201     403
+GET  /jobs/{id}/hooks/{hook}                               303   200   404   404   200   200     403
+POST /jobs/{id}/hooks/{hook}/update                        303   303   404   404   403   200     403
+POST /jobs/{id}/hooks/{hook}/secret                        303   303   404   404   403   200     403
+POST /jobs/{id}/hooks/{hook}/delete                        303   303   404   404   403   204     403
+POST /jobs/{id}/hooks/{hook}/test                          303   303   404   404   403   202     403
+GET  /jobs/{id}/hooks/{hook}/deliveries                    303   200   404   404   200   200     403
+POST /jobs/{id}/hooks/{hook}/deliveries/{delivery}/send    303   303   404   404   403   202     403
+POST /jobs/push/{secret}                                   404   404   404   404   404   404     404
+POST /jobs/{id}/push                                       404   404   404   404   404   404     404
 GET  /jobs/{id}/builds/{number}/log                        303   200   404   404   200   200     403
 GET  /jobs/{id}/builds/{number}/artifacts/{path...}        303   200   404   404   200   200     403
 `
@@ -320,8 +332,12 @@ func (w *town) path(route string) string {
 		w.must(w.db.AddSession(w.t.Context(), s, []byte(fmt.Sprintf("%032d", time.Now().UnixNano())), nil))
 		id = strconv.FormatInt(s.ID, 10)
 	}
+	if strings.Contains(path, "{hook}") {
+		w.hookOf(job)
+	}
 	return strings.NewReplacer("{id}", id, "{number}", "1", "{path...}", "image.bin", "{name}",
-		"1-wrong.atom", "{sha256}", strings.Repeat("0", 64)).Replace(path)
+		"1-wrong.atom", "{hook}", "7", "{delivery}", "7", "{secret}", job+"-whsec_wrong", "{sha256}",
+		strings.Repeat("0", 64)).Replace(path)
 }
 
 // ask sends what a route wants, without a form, as one of the town.
@@ -364,6 +380,14 @@ func TestEveryRouteAnswersEverybodyAsItShould(t *testing.T) {
 			if got != row[who] {
 				t.Errorf("%s as %s: %d, not %d", route, who, got, row[who])
 			}
+		}
+		if strings.Contains(route, "/push") { // no token counts there
+			for _, who := range []string{"suspended", "suspended token", "wrong token", "no token"} {
+				if got := w.ask(who, route).status; got != http.StatusNotFound {
+					t.Errorf("%s with the %s: %d", route, who, got)
+				}
+			}
+			continue
 		}
 		for who, want := range map[string]int{"suspended": row["nobody"], "suspended token": 401, "wrong token": 401,
 			"no token": 401} {

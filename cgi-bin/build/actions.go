@@ -30,7 +30,7 @@ func (j *handlers) start(w http.ResponseWriter, r *web.Request) error {
 		return r.Answer(w, http.StatusAccepted, struct {
 			api.Build
 			Already bool `json:"already"`
-		}{api.BuildOf(b, []store.Artifact{}), already})
+		}{api.BuildOf(b, []store.Artifact{}).At(r.Address(), id), already})
 	}
 	if already {
 		path += "?note=already"

@@ -19,6 +19,7 @@ import (
 
 // build shows one build: its state, why it failed, what it left, and a window of its log.
 func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
+	fresh := r.Context() // where asking the engine has its time yet
 	s, err := j.open(r)
 	if err != nil {
 		return err
@@ -26,6 +27,11 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	number, err := look.Number(r, &s.Reconciler, false)
 	if err != nil {
 		return err
+	}
+	if r.JSON() && r.URL.Query().Has("wait") {
+		if err := wait(r, s, fresh, number); err != nil {
+			return err
+		}
 	}
 	ctx, owner, id := r.Context(), r.Identity.User.ID, r.Param("id")
 	b, err := s.Build(ctx, owner, id, number)
@@ -46,7 +52,7 @@ func (j *handlers) build(w http.ResponseWriter, r *web.Request) error {
 	}
 	timeline := reconcile.Timeline(b, phases.Phases, s.Now())
 	if r.JSON() {
-		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...))
+		out := api.BuildOf(b, append([]store.Artifact{}, artifacts...)).At(r.Address(), id)
 		out.Timeline = api.TimelineOf(timeline)
 		out.Source = api.SourceOf(sources[b.Revision])
 		out.Failure = failureAsJSON(failureOf(r, s, b, nil))

@@ -182,7 +182,7 @@ func sideAsJSON(s *jobs.Side) sideJSON {
 	out := sideJSON{Number: s.Build.Number, Revision: s.Build.Revision, State: s.Build.State,
 		Seconds: s.Took().Round(time.Millisecond).Seconds(), Missing: s.Missing.String()}
 	if s.Image != nil {
-		a := api.Artifact(*s.Image)
+		a := api.ArtifactOf(*s.Image)
 		out.Image = &a
 	}
 	return out

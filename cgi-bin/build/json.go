@@ -72,5 +72,5 @@ func whole(r *web.Request, s *jobs.Service, j *store.Job) (api.Job, error) {
 		one.Source = api.SourceOf(sources[b.Revision])
 		out.Builds = append(out.Builds, one)
 	}
-	return out, nil
+	return out.At(r.Address()), nil
 }

@@ -41,5 +41,5 @@ func (j *handlers) setKept(w http.ResponseWriter, r *web.Request, kept bool, not
 	if err != nil {
 		return err
 	}
-	return r.Answer(w, http.StatusOK, api.BuildOf(b, append([]store.Artifact{}, artifacts...)))
+	return r.Answer(w, http.StatusOK, api.BuildOf(b, append([]store.Artifact{}, artifacts...)).At(r.Address(), b.JobID))
 }

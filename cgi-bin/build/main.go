@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"toaster.do/cgi-bin/jobs/look"
 	"toaster.do/lib/app"
@@ -59,6 +60,21 @@ func routes() []web.Route {
 		{Method: post, Path: "/{id}/builds/{number}/keep", Access: web.Writer, Do: j.keep, Again: "/{id}/builds/{number}"},
 		{Method: post, Path: "/{id}/builds/{number}/unkeep", Access: web.Writer, Do: j.unkeep,
 			Again: "/{id}/builds/{number}"},
+		{Method: get, Path: "/{id}/hooks", Access: web.User, Do: j.hooks},
+		{Method: post, Path: "/{id}/hooks", Access: web.Writer, Do: j.addHook, Fields: hookFields, Again: "/{id}/hooks"},
+		{Method: post, Path: "/{id}/hooks/start", Access: web.Writer, Do: j.setStartHook, Fields: one("start"),
+			Again: "/{id}/hooks"},
+		{Method: get, Path: "/{id}/hooks/{hook}", Access: web.User, Do: j.hook},
+		{Method: post, Path: "/{id}/hooks/{hook}/update", Access: web.Writer, Do: j.updateHook, Fields: hookFields,
+			Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/secret", Access: web.Writer, Do: j.renewHook, Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/delete", Access: web.Writer, Do: j.deleteHook, Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/{id}/hooks/{hook}/test", Access: web.Writer, Do: j.testHook, Again: "/{id}/hooks/{hook}"},
+		{Method: get, Path: "/{id}/hooks/{hook}/deliveries", Access: web.User, Do: j.deliveries},
+		{Method: post, Path: "/{id}/hooks/{hook}/deliveries/{delivery}/send", Access: web.Writer, Do: j.sendAgain,
+			Again: "/{id}/hooks/{hook}"},
+		{Method: post, Path: "/push/{secret}", Access: web.Anyone, Do: j.pushSecret, Call: true, Secret: true},
+		{Method: post, Path: "/{id}/push", Access: web.Anyone, Do: j.push, Call: true},
 	}...)
 }
 
@@ -102,7 +118,9 @@ func (j *handlers) reconciler(r *web.Request) (*reconcile.Reconciler, error) {
 // pageStore is what these pages need of the database themselves.
 type pageStore interface {
 	Badge(ctx context.Context, id string) (state store.BuildState, err error)
+	Build(ctx context.Context, owner int64, id string, number int) (*store.Build, error)
 	Feed(ctx context.Context, user int64) (n int64, err error)
+	Forgive(ctx context.Context, t store.Tried) error
 	JobArtifacts(ctx context.Context, owner int64, id string) (map[int][]store.Artifact, error)
 	LatestBuild(ctx context.Context, owner int64, id string, good bool) (number int, err error)
 	Phases(ctx context.Context, id string) (map[int][]store.Phase, error)
@@ -111,6 +129,7 @@ type pageStore interface {
 	Sources(ctx context.Context, owner int64, id string) (map[int]store.Source, error)
 	SetBadge(ctx context.Context, owner int64, id string, public bool) error
 	SetFeed(ctx context.Context, user int64, on bool) error
+	Try(ctx context.Context, now time.Time, limits ...store.Limit) (t store.Tried, err error)
 }
 
 func db(r *web.Request) pageStore { return r.Site.DB }

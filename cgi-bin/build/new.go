@@ -156,7 +156,7 @@ func (j *handlers) stored(w http.ResponseWriter, r *web.Request, status int, f *
 		out, err := whole(r, s, d.Job)
 		if err != nil { // the job is stored all the same
 			r.Note(err)
-			out = api.JobOf(d.Job)
+			out = api.JobOf(d.Job).At(r.Address())
 		}
 		out.RootPassword = d.Password
 		if p := d.Problem; p != nil {

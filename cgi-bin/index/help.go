@@ -18,6 +18,7 @@ type helpPage struct {
 	Instructions        []dockerfile.Kept
 	Rules               []dockerfile.Rule
 	Programs            []program // for users' own machines
+	Examples            []example
 }
 
 // help says how a Dockerfile becomes an image, and how programs use the site.
@@ -27,11 +28,17 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	sample := dockerfile.Sample("devuan", "daedalus")
+	sample, name := dockerfile.Sample("devuan", "daedalus"), "vm_amd64_daedalus"
 	if on := list.On(); len(on) > 0 {
+		name = on[0].Name
 		sample = dockerfile.Sample(on[0].Distribution, on[0].Codename)
 	}
+	examples, err := ciExamples(r.Address(), name)
+	if err != nil {
+		return err
+	}
 	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample,
-		grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client)}
+		grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client),
+		examples}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

@@ -2,6 +2,9 @@
 package api
 
 import (
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"toaster.do/lib/engine/reconcile"
@@ -11,6 +14,7 @@ import (
 // Job is a job in JSON.
 type Job struct {
 	ID       string           `json:"id"`
+	URL      string           `json:"url,omitempty"` // see At
 	Name     string           `json:"name"`
 	Target   string           `json:"target"`
 	Title    string           `json:"target_title"` // for people
@@ -102,6 +106,8 @@ type Problem struct {
 // Build is a build in JSON.
 type Build struct {
 	Number      int              `json:"number"`
+	URL         string           `json:"url,omitempty"` // see At
+	LogURL      string           `json:"log_url,omitempty"`
 	Revision    int              `json:"revision"`
 	State       store.BuildState `json:"state"`
 	Reason      string           `json:"reason,omitempty"`
@@ -174,6 +180,42 @@ type Artifact struct {
 	Path   string `json:"path"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+	URL    string `json:"url,omitempty"` // see At
+}
+
+// ArtifactOf is a file that a build left.
+func ArtifactOf(a store.Artifact) Artifact {
+	return Artifact{Path: a.Path, Size: a.Size, SHA256: a.SHA256}
+}
+
+// At is the job with the addresses of itself, its builds and what they left, on the site at an address without a slash
+// at its end.
+func (j Job) At(site string) Job {
+	j.URL = site + "/jobs/" + j.ID
+	for i, b := range j.Builds {
+		j.Builds[i] = b.At(site, j.ID)
+	}
+	return j
+}
+
+// At is the build, of a job, with the addresses of itself, its log and what it left.
+func (b Build) At(site, job string) Build {
+	b.URL = site + "/jobs/" + job + "/builds/" + strconv.Itoa(b.Number)
+	b.LogURL = b.URL + "/log"
+	for i, a := range b.Artifacts {
+		b.Artifacts[i] = a.at(b.URL)
+	}
+	return b
+}
+
+// at is the file with its address below that of its build.
+func (a Artifact) at(build string) Artifact {
+	parts := strings.Split(a.Path, "/")
+	for i, part := range parts {
+		parts[i] = url.PathEscape(part)
+	}
+	a.URL = build + "/artifacts/" + strings.Join(parts, "/")
+	return a
 }
 
 // Brief is a job with its newest build, for a list.
@@ -206,7 +248,7 @@ func BuildOf(b *store.Build, artifacts []store.Artifact) Build {
 		out.Artifacts = []Artifact{}
 	}
 	for _, a := range artifacts {
-		out.Artifacts = append(out.Artifacts, Artifact(a))
+		out.Artifacts = append(out.Artifacts, ArtifactOf(a))
 	}
 	return out
 }

@@ -37,6 +37,7 @@ func (a *Accounts) Export(ctx context.Context, p *store.User, w io.Writer) error
 type exportStore interface {
 	AuditEntries(ctx context.Context, q store.AuditQuery) (found []store.AuditEntry, err error)
 	Builds(ctx context.Context, owner int64, id string) (builds []*store.Build, err error)
+	Hooks(ctx context.Context, owner int64, job string) (list []store.Hook, err error)
 	Jobs(ctx context.Context, owner int64, q store.JobQuery) (page store.JobPage, err error)
 	Revision(ctx context.Context, owner int64, id string, number int) (*store.Revision, error)
 	Sessions(ctx context.Context, user int64, now time.Time, idle time.Duration) (found []*store.Session, err error)
@@ -109,6 +110,10 @@ func (x *exporter) job(j *store.Job) error {
 	if err != nil {
 		return err
 	}
+	hooks, err := x.db.Hooks(x.ctx, x.p.ID, j.ID)
+	if err != nil {
+		return err
+	}
 	folder := "jobs/" + j.ID + "/"
 	if err := x.json(folder+"job.json", object{
 		"id": j.ID, "name": j.Name, "target": j.Target, "enabled": j.Enabled, "created_at": j.CreatedAt,
@@ -116,6 +121,9 @@ func (x *exporter) job(j *store.Job) error {
 		"builds": list(builds, func(b *store.Build) object {
 			return object{"number": b.Number, "revision": b.Revision, "state": b.State, "reason": b.Why(),
 				"queued_at": b.QueuedAt, "started_at": stamp(b.StartedAt), "ended_at": stamp(b.EndedAt)}
+		}),
+		"hooks": list(hooks, func(h store.Hook) object {
+			return object{"url": h.URL, "enabled": h.Enabled, "created_at": h.CreatedAt}
 		}),
 	}); err != nil {
 		return err

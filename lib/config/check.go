@@ -53,6 +53,8 @@ func (c *Config) rules() []rule {
 			`must be a list of IPv4 addresses with ports, such as ["10.1.2.3:3128"]`},
 		{len(slices.Compact(slices.Sorted(slices.Values(c.Sandbox.Allow)))) == len(c.Sandbox.Allow), "sandbox.allow",
 			"must not name an address twice"},
+		{allOf(c.Hooks.Allow, isHost), "hooks.allow",
+			`must be a list of hosts, with or without ports, such as ["ci.internal:8080", "10.1.2.3"]`},
 		{c.Jenkins.URL == "" && c.Engine != "jenkins" || isAddress(c.Jenkins.URL), "jenkins.url",
 			`must be an address such as "https://jenkins.example.org/"`},
 		{c.Jenkins.User != "" || c.Engine != "jenkins", "jenkins.user", "must name toaster's account on Jenkins"},

@@ -13,6 +13,7 @@ type Config struct {
 	Jenkins  Jenkins
 	Sandbox  Sandbox
 	Registry Registry
+	Hooks    Hooks
 	Git      Git
 	Limits   Limits
 	Session  Session
@@ -58,6 +59,11 @@ type Sandbox struct {
 	CPUs      float64 `toml:"cpus"` // processors' worth of time; 0: no limit
 	OpenFiles int     `toml:"open_files"`
 	Disk      Size    // of the folder that it works in; 0: no limit
+}
+
+// Hooks bounds where the hooks of users' jobs may send to.
+type Hooks struct {
+	Allow []string // HOST or HOST:PORT that may have a private address, and be called without encryption
 }
 
 // Jenkins configures the engine on a Jenkins controller.

@@ -24,6 +24,7 @@ type file struct {
 	}
 	Sandbox  Sandbox
 	Registry Registry
+	Hooks    Hooks
 	Git      Git
 	Jenkins  struct {
 		URL, User, Token, Password, View, CA string
@@ -49,7 +50,8 @@ type file struct {
 
 // fileOf returns c as it would be written, so that what a file leaves out keeps its value.
 func fileOf(c *Config) *file {
-	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Registry: c.Registry, Git: c.Git,
+	f := &file{Engine: c.Engine, Site: c.Site, Paths: c.Paths, Sandbox: c.Sandbox, Registry: c.Registry, Hooks: c.Hooks,
+		Git:    c.Git,
 		Limits: c.Limits, Signup: c.Signup, Admin: c.Admin, Mail: c.Mail, Log: c.Log}
 	f.Local.Concurrency, f.Local.Keep, f.Local.WorkDir = c.Local.Concurrency, c.Local.Keep, c.Local.WorkDir
 	f.Local.TimeLimit, f.Local.OutputLimit, f.Local.ArtifactLimit = duration{c.Local.TimeLimit}, c.Local.OutputLimit,
@@ -69,7 +71,8 @@ func fileOf(c *Config) *file {
 func (f *file) config() *Config {
 	j := &f.Jenkins
 	return &Config{
-		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Registry: f.Registry, Git: f.Git,
+		Engine: f.Engine, Site: f.Site, Paths: f.Paths, Sandbox: f.Sandbox, Registry: f.Registry, Hooks: f.Hooks,
+		Git:    f.Git,
 		Limits: f.Limits,
 		Local: Local{f.Local.Concurrency, f.Local.TimeLimit.Duration, f.Local.OutputLimit, f.Local.Keep, f.Local.WorkDir,
 			f.Local.ArtifactLimit},

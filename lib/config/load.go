@@ -35,6 +35,7 @@ func Default() *Config {
 			WorkDir: "/var/lib/toaster-runner", ArtifactLimit: 20 << 30},
 		Sandbox:  Sandbox{Allow: []string{}, Processes: 4096, OpenFiles: 65536},
 		Registry: defaultRegistry(),
+		Hooks:    Hooks{Allow: []string{}},
 		Git:      defaultGit(),
 		Jenkins: Jenkins{
 			View: "web-sdk-builds", ConnectTimeout: 2 * time.Second, CallTimeout: 10 * time.Second, TimeLimit: 2 * time.Hour,

@@ -83,10 +83,10 @@ type Service struct {
 	made     *handover                     // the script of the revision that is being stored
 	read     *readContext                  // the build context that was read last
 	Seals    func() (engine.Sealer, error) // for the secrets of builds
-	Git      Git
 	// ContextAddress is where agents get a build context of a job's by its ID, which may be refused; nil: the engine's builds
 	// need none.
 	ContextAddress func(job, context string) (string, error)
+	Git            Git
 	DiskSpace      func() error // an error while no build may start, because a disk is nearly full; nil: never
 }
 

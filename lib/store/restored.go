@@ -19,7 +19,7 @@ const restoredSetting = "restored"
 
 // Hold has nothing that was under way in a restored database begin again by itself, as the site that the backup was
 // made of may still do it: builds that waited are lost, those that ran, too, unless the engine is elsewhere and may
-// still know them; emails are not sent. It returns the jobs that have such builds, and the number of emails.
+// still know them; emails and the messages of hooks are not sent. It returns the jobs that have such builds, and the number of emails.
 func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []Held, emails int, err error) {
 	scan := func(rs *sql.Rows) (h Held, err error) {
 		h.Job = new(Job)
@@ -53,6 +53,7 @@ func (db *DB) Hold(ctx context.Context, elsewhere bool, now time.Time) (held []H
 			`UPDATE local_build SET state = 'lost', reason = ?4, ended_at = max(started_at, ?1) WHERE state = 'running'`,
 			`UPDATE build SET notified = 1 WHERE notified = 0`,
 			`DELETE FROM outbox`,
+			`UPDATE hook_message SET next_at = NULL`,
 		} {
 			if _, err := tx.ExecContext(ctx, statement, timestamp(now), elsewhere, i18n.T(waited),
 				i18n.T(ran)); err != nil {

@@ -11,6 +11,7 @@ import (
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
 	"toaster.do/lib/engine/local"
+	"toaster.do/lib/hooks"
 	"toaster.do/lib/store"
 )
 
@@ -19,7 +20,8 @@ type keysCommand struct {
 }
 
 func (keysCommand) Help() string {
-	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets and the keys of Git repositories with them. " +
+	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets, the secrets of hooks and " +
+		"the keys of Git repositories with them. " +
 		"Run it as root on an installed site."
 }
 
@@ -63,7 +65,7 @@ func wereDone(n int) string {
 	return fmt.Sprintf("%d two-factor secrets were", n)
 }
 
-// sealFactors seals second factors with the newest keys, and warns of those that can't be opened any more.
+// sealFactors seals second factors, and the secrets of hooks, with the newest keys, and warns of those that can't be opened any more.
 func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 	db, err := store.Open(w.ctx, cfg.Paths.Database)
 	if err != nil {
@@ -74,6 +76,9 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 		return n, err
 	}
 	n, err = auth.New(cfg, db).SealFactors(w.ctx)
+	if err == nil {
+		err = hooks.Reseal(w.ctx, cfg, db)
+	}
 	if err == nil && n.Lost > 0 {
 		_, err = fmt.Fprintln(w.err, lost(n))
 	}

@@ -10,9 +10,11 @@ import (
 	"syscall"
 	"time"
 
+	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
 	"toaster.do/lib/auth"
 	"toaster.do/lib/config"
+	"toaster.do/lib/hooks"
 	"toaster.do/lib/mail"
 	"toaster.do/lib/store"
 )
@@ -23,12 +25,13 @@ const (
 	mailTime   = 15 * time.Second
 	expireTime = 10 * time.Second
 	engineTime = 20 * time.Second
+	hookTime   = 15 * time.Second
 )
 
 type syncCommand struct{}
 
 func (syncCommand) Help() string {
-	return "Sends emails, deletes old builds, and synchronizes the jobs and builds of the database with the engine. " +
+	return "Sends emails, calls hooks, deletes old builds, and synchronizes the jobs and builds of the database with the engine. " +
 		"It prints nothing if there is nothing to do. It ends within a minute: the next run does the rest. " +
 		"The exit code is 1 if something failed; the next run tries it again. If another sync is running, it does nothing. " +
 		"In a crontab:\n\n" +
@@ -74,6 +77,8 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 	accounts := auth.New(cfg, s.DB)
 	accounts.Changes = s.packageChanges
 	send := func(ctx context.Context) error { return deliver(ctx, cfg, s) }
+	// What waits is not kept by what takes its time before the builds that end now are known.
+	earlier := inBackground(all, hookTime, "Hooks were not called", callHooks(cfg, s))
 	errs := []error{
 		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, mailTime, "Old accounts were not deleted", accounts.Tidy),
@@ -88,6 +93,8 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 			return err
 		}))
 	}
+	errs = append(errs, <-earlier)
+	called := inBackground(all, hookTime, "Hooks were not called", callHooks(cfg, s))
 	errs = append(errs,
 		timed(all, engineTime, "Not all scheduled builds were started", s.StartDue),
 		timed(all, mailTime, "Repositories were not fetched", func(ctx context.Context) error {
@@ -98,6 +105,7 @@ func synchronise(ctx context.Context, cfg *config.Config, s *site) (jobs int, er
 		timed(all, mailTime, "Emails were not sent", send),
 		timed(all, syncTime, "Not all Dockerfiles were checked again", s.Recheck),
 	)
+	errs = append(errs, <-called)
 	if ctx.Err() == nil {
 		errs = append(errs, s.DB.SetSetting(ctx, "sync", time.Now().UTC().Format(time.RFC3339)))
 	}
@@ -123,6 +131,19 @@ func timed(ctx context.Context, d time.Duration, unfinished string, step func(co
 		return apperr.Wrap(apperr.Unavailable, err, "%s in time.", "The next sync continues.", unfinished)
 	}
 	return err
+}
+
+// inBackground is timed beside what follows.
+func inBackground(ctx context.Context, d time.Duration, unfinished string,
+	step func(context.Context) error) <-chan error {
+	ended := make(chan error, 1)
+	go func() { ended <- timed(ctx, d, unfinished, step) }()
+	return ended
+}
+
+func callHooks(cfg *config.Config, s *site) func(context.Context) error {
+	sender := hooks.Sender{Store: s.DB, Config: cfg, Agent: "toaster/" + app.Version, Now: time.Now, Log: s.Logger}
+	return sender.Deliver
 }
 
 func deliver(ctx context.Context, cfg *config.Config, s *site) error {

@@ -62,6 +62,11 @@ func (r *Request) Entry(action, object, detail string) store.AuditEntry {
 	return e
 }
 
+// Network counts one more request of a kind from the sender's network.
+func (r *Request) Network(what string, rates []store.Rate) error {
+	return r.Count(store.FromNetworks(what, r.Site.Sessions.Address(r.Request), rates)...)
+}
+
 // Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one
 // is named (somebody's address as it was typed; it is not stored). Too many are RateLimited.
 func (r *Request) Allow(what, account string) error {

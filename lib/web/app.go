@@ -215,6 +215,9 @@ func (r *Request) answer(w *response) error {
 		return r.redirectTrailingSlash(w)
 	}
 	r.noticeProxy()
+	if route.Call {
+		return route.Do(w, r)
+	}
 	if err := r.identify(); err != nil {
 		return err
 	}

@@ -1,12 +1,16 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"strconv"
 )
 
 // PageLength is how many entries a page of a list has.
 const PageLength = 25
+
+// ProgramPageLength is how many a page has for programs.
+const ProgramPageLength = 100
 
 // PageNumber reads ?page=; what makes no sense is the first.
 func PageNumber(v url.Values) int {
@@ -17,7 +21,17 @@ func PageNumber(v url.Values) int {
 }
 
 // Pages is how many pages a list of so many entries has.
-func Pages(found int) int { return (found + PageLength - 1) / PageLength }
+func Pages(found int) int { return PagesOf(found, PageLength) }
+
+// PagesOf is Pages for pages of a length.
+func PagesOf(found, length int) int { return (found + length - 1) / length }
+
+// LinkNext adds the address of the page after one, below the prefix, to an answer (RFC 8288); empty: there is none.
+func (r *Request) LinkNext(w http.ResponseWriter, after string) {
+	if after != "" {
+		w.Header().Add("Link", "<"+r.To(after)+`>; rel="next"`)
+	}
+}
 
 // PageAddress is that of a page of a list that was searched for something.
 func PageAddress(path string, asked map[string]string, number int) string {

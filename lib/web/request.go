@@ -62,8 +62,11 @@ func (r *Request) Address() string {
 }
 
 // JSON tells whether the sender would rather have JSON than a page. A program sends a token; a browser may send the
-// password that the web server asks for.
+// password that the web server asks for. What sends a Call is a program.
 func (r *Request) JSON() bool {
+	if r.route != nil && r.route.Call {
+		return true
+	}
 	return prefersJSON(strings.Join(r.Header.Values("Accept"), ","), session.HasToken(r.Request))
 }
 

@@ -32,7 +32,9 @@ type Route struct {
 	Query  []string                    // parameters of a POST's address beside lang, which others don't have
 	Repeat bool                        // a POST that may be done as often as it is sent
 	Raw    bool                        // a POST whose body is no form: Do reads it
-	Secret bool                        // the path's first parameter is a secret: the log doesn't have it
+	// Call is a POST of another site's program: Do finds out who sends it, by no cookie and no token, and reads the body.
+	Call   bool
+	Secret bool // the path's first parameter is a secret: the log doesn't have it
 }
 
 // Handler answers a request, or returns an error before it has written anything.

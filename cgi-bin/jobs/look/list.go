@@ -35,21 +35,26 @@ func (d *handlers) list(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	l := listing{States: store.JobStates}
-	l.Query, l.Page = jobQuery(r.URL.Query())
+	length := web.PageLength
+	if r.JSON() {
+		length = web.ProgramPageLength
+	}
+	l.Query, l.Page = jobQuery(r.URL.Query(), length)
 	if l.JobPage, err = s.Jobs(r.Context(), r.Identity.User.ID, l.Query); err != nil {
 		return err
 	}
-	l.Pages = web.Pages(l.Found)
+	l.Pages = web.PagesOf(l.Found, length)
+	l.Newer, l.Older = web.PageAddresses("/jobs", asked(l.Query), l.Page, l.Pages)
 	if r.JSON() {
+		r.LinkNext(w, l.Older)
 		list := []api.Job{}
 		for _, job := range l.Jobs {
-			list = append(list, api.Brief(job))
+			list = append(list, api.Brief(job).At(r.Address()))
 		}
 		return r.Answer(w, http.StatusOK, map[string]any{"jobs": list, "total": l.Total, "found": l.Found, "page": l.Page,
 			"pages": l.Pages})
 	}
 	l.First, l.Latest = l.Query.Offset+1, l.Query.Offset+len(l.Jobs)
-	l.Newer, l.Older = web.PageAddresses("/jobs", asked(l.Query), l.Page, l.Pages)
 	l.Search = l.Total > fewJobs || l.Filtered()
 	l.Live = slices.ContainsFunc(l.Jobs, func(j *store.Job) bool { return j.Last != nil && !j.Last.Finalized })
 	return r.Page(w, http.StatusOK, listTemplate.With(l), view.View{Here: "jobs", Notice: Notice(r)})
@@ -58,10 +63,10 @@ func (d *handlers) list(w http.ResponseWriter, r *web.Request) error {
 // Filtered tells whether the list leaves jobs out.
 func (l listing) Filtered() bool { return l.Query.Text != "" || l.Query.State != "" }
 
-// jobQuery reads q, state, sort and page; what makes no sense is passed over.
-func jobQuery(v url.Values) (q store.JobQuery, number int) {
+// jobQuery reads q, state, sort and page, of pages of a length; what makes no sense is passed over.
+func jobQuery(v url.Values, length int) (q store.JobQuery, number int) {
 	number = web.PageNumber(v)
-	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * web.PageLength, Limit: web.PageLength}
+	q = store.JobQuery{Text: web.Short(v.Get("q")), Offset: (number - 1) * length, Limit: length}
 	if state := store.BuildState(v.Get("state")); slices.Contains(store.JobStates, state) {
 		q.State = state
 	}

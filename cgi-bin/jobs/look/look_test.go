@@ -104,7 +104,7 @@ func FuzzJobQuery(f *testing.F) {
 	f.Add("q=" + strings.Repeat("ü", 150) + "&page=-1")
 	f.Fuzz(func(t *testing.T, raw string) {
 		v, _ := url.ParseQuery(raw)
-		q, number := jobQuery(v)
+		q, number := jobQuery(v, web.PageLength)
 		if number < 1 || number > 1e6 || q.Offset != (number-1)*web.PageLength || q.Limit != web.PageLength {
 			t.Errorf("page %d, %+v", number, q)
 		}
@@ -116,7 +116,7 @@ func FuzzJobQuery(f *testing.F) {
 		if err != nil || to.Path != "/jobs" || to.Host != "" {
 			t.Fatal(to, err)
 		}
-		if again, page := jobQuery(to.Query()); again != q || page != number {
+		if again, page := jobQuery(to.Query(), web.PageLength); again != q || page != number {
 			t.Errorf("%+v became %+v", q, again)
 		}
 	})

@@ -119,6 +119,14 @@ func (s *site) states(w *tab) {
 			"1900000002000 END, 1, 2, 1, 1 FROM job WHERE name = ?",
 			state, "waits for a runner", state, state, jobs[state]+" <job>")
 	}
+	s.sql("INSERT INTO hook (id, job_id, url, secret, created_at, gone_at) VALUES (1, ?, ?, x'00', 1900000000000, "+
+		"1900000000000)", s.id("new"), "https://ci.example.org/"+strings.Repeat("hook", 40))
+	for n, text := range []string{"", "The receiver answered with status 500.", "The name of the host does not exist."} {
+		s.sql("INSERT INTO hook_message (id, hook_id, build, created_at, next_at) VALUES (?, 1, nullif(?, 2), 1900000000000, "+
+			"1900000000000)", n+1, n)
+		s.sql("INSERT INTO hook_delivery (hook_id, message_id, at, took_ms, status, answer, error) VALUES (1, ?, "+
+			"1900000000000, 12, ?, ?, ?)", n+1, []int{200, 500, 0}[n], strings.Repeat("answer", 100), text)
+	}
 }
 
 // id is the job of that state.
@@ -142,6 +150,7 @@ func (s *site) pages() map[string]string {
 		"account": "/account",
 		"remove":  "/jobs/" + s.id("new") + "/remove", "change": "/jobs/" + s.id("new") + "/update",
 		"compare": "/jobs/" + s.id("succeeded") + "/compare",
+		"hooks":   "/jobs/" + s.id("new") + "/hooks", "hook": "/jobs/" + s.id("new") + "/hooks/1",
 	}
 	for _, name := range []string{"password", "address", "sessions", "factor", "tokens", "remove"} {
 		list["account "+name] = "/account/" + name

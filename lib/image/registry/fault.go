@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/netguard"
 )
 
 // failure is a request that failed, or was not sent.
@@ -105,7 +106,7 @@ func explain(err error, reference, platform string, ref name.Reference) error {
 	case errors.Is(err, errTooLarge):
 		return apperr.Wrap(apperr.TooLarge, err, "%s sent an answer for %s that is too large.", "Use another image.", host,
 			reference).Coded("image_too_large")
-	case errors.Is(err, errPrivate):
+	case errors.Is(err, netguard.ErrPrivate):
 		return apperr.Wrap(apperr.PermissionDenied, err, "%s has, or leads to, an address in a private network.",
 			"Use a public registry. Administrator: to use this one, add it to registry.allow.", host).Coded("registry_private")
 	case errors.As(err, &untrusted):

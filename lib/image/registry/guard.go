@@ -7,20 +7,18 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
-	"syscall"
 	"time"
 
 	"toaster.do/lib/config"
+	"toaster.do/lib/netguard"
 )
 
 // Requests that a registry can make this host send: to wherever it redirects, or says that tokens are. The guard keeps
 // them to what the administrator allows, whatever a name means by the time of the call.
 var (
-	errPrivate   = errors.New("the address is a private one")
 	errPlain     = errors.New("only HTTPS is used, except for the hosts in registry.insecure")
 	errTooLarge  = errors.New("the answer is too large")
 	errTooMany   = errors.New("the registry redirects without end")
@@ -41,7 +39,7 @@ type guard struct {
 func newGuard(cfg config.Registry, p place) *guard {
 	dialer := net.Dialer{Timeout: cfg.ConnectTimeout.Duration, KeepAlive: -1}
 	closed := dialer
-	closed.Control = publicOnly
+	closed.Control = netguard.PublicOnly
 	return &guard{plain: cfg.Insecure, limit: largestManifest, base: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			if slices.Contains(cfg.Insecure, address) || p.named && slices.Contains(p.addresses(), address) {
@@ -141,31 +139,4 @@ func retryAfter(text string) time.Duration {
 		return min(max(0, time.Until(t)), longestWait)
 	}
 	return 0
-}
-
-// closedNets are what is no address of the internet, beside what package netip knows: this host's and its neighbours',
-// a provider's, and those that another address is hidden in.
-var closedNets = sync.OnceValue(func() (nets []netip.Prefix) {
-	for _, s := range []string{"0.0.0.0/8", "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.0.2.0/24",
-		"192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
-		"::/96", "64:ff9b::/96", "64:ff9b:1::/48", "100::/64", "2001::/23", "2001:db8::/32", "2002::/16", "fec0::/10"} {
-		nets = append(nets, netip.MustParsePrefix(s))
-	}
-	return nets
-})
-
-// isPublic tells whether an address is one of the internet.
-func isPublic(a netip.Addr) bool {
-	a = a.Unmap().WithZone("")
-	return a.IsGlobalUnicast() && !a.IsPrivate() &&
-		!slices.ContainsFunc(closedNets(), func(n netip.Prefix) bool { return n.Contains(a) })
-}
-
-// publicOnly is called with the address that a name has, just before the call.
-func publicOnly(_, address string, _ syscall.RawConn) error {
-	a, err := netip.ParseAddrPort(address)
-	if err != nil || !isPublic(a.Addr()) {
-		return fmt.Errorf("%s: %w", address, errPrivate)
-	}
-	return nil
 }

@@ -345,6 +345,64 @@ CREATE TABLE build_start (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX build_start_user ON build_start (user_id, queued_at);
 
+-- Where the ends of a job's builds are reported to.
+CREATE TABLE hook (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: addresses have it
+	job_id     TEXT NOT NULL REFERENCES job ON DELETE CASCADE,
+	url        TEXT NOT NULL CHECK (length(url) BETWEEN 1 AND 2000),
+	secret     BLOB NOT NULL,                       -- that signs, sealed
+	enabled    INTEGER NOT NULL DEFAULT 1 CHECK (enabled IN (0, 1)),
+	gone_at    INTEGER,                             -- the receiver answered 410, which disabled it; NULL: it didn't
+	created_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX hook_job ON hook (job_id);
+
+-- What hooks are to send, and what they have sent, as long as their log shows it.
+CREATE TABLE hook_message (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,
+	hook_id    INTEGER NOT NULL REFERENCES hook ON DELETE CASCADE,
+	name       TEXT NOT NULL UNIQUE DEFAULT ('msg_' || lower(hex(randomblob(16)))), -- webhook-id
+	build      INTEGER,                             -- that has ended; NULL: it is a test
+	body       TEXT,                                -- JSON, the same at each try; NULL: not written yet
+	created_at INTEGER NOT NULL,
+	next_at    INTEGER,                             -- not before; NULL: it is sent no more
+	tries      INTEGER NOT NULL DEFAULT 0           -- that failed
+) STRICT;
+CREATE INDEX hook_message_hook ON hook_message (hook_id);
+CREATE INDEX hook_message_next ON hook_message (next_at) WHERE next_at IS NOT NULL;
+
+-- The log of hooks: each try.
+CREATE TABLE hook_delivery (
+	id         INTEGER PRIMARY KEY AUTOINCREMENT,   -- never given twice: addresses have it
+	hook_id    INTEGER NOT NULL REFERENCES hook ON DELETE CASCADE,
+	message_id INTEGER NOT NULL REFERENCES hook_message ON DELETE CASCADE,
+	at         INTEGER NOT NULL,                    -- when it began
+	took_ms    INTEGER NOT NULL,
+	status     INTEGER NOT NULL,                    -- of the answer; 0: there was none
+	answer     TEXT NOT NULL,                       -- how it begins
+	error      TEXT NOT NULL                        -- why it failed, for people (lib/i18n); empty: it didn't
+) STRICT;
+CREATE INDEX hook_delivery_hook ON hook_delivery (hook_id, id);
+CREATE INDEX hook_delivery_message ON hook_delivery (message_id);
+
+-- What lets others start a job's builds, without a log-in.
+CREATE TABLE start_hook (
+	job_id     TEXT PRIMARY KEY REFERENCES job ON DELETE CASCADE,
+	secret     BLOB NOT NULL,                       -- sealed
+	created_at INTEGER NOT NULL,                    -- of the secret
+	used_at    INTEGER                              -- when it last started a build
+) STRICT, WITHOUT ROWID;
+
+-- Whatever ends a build writes what its hooks are to send, in the same transaction.
+CREATE TRIGGER build_reported AFTER UPDATE OF finalized ON build WHEN NEW.finalized = 1 AND OLD.finalized = 0
+	BEGIN INSERT INTO hook_message (hook_id, build, created_at, next_at)
+		SELECT hook.id, NEW.number, coalesce(NEW.ended_at, NEW.queued_at), coalesce(NEW.ended_at, NEW.queued_at)
+		FROM hook JOIN job ON job.id = hook.job_id
+		WHERE hook.job_id = NEW.job_id AND hook.enabled = 1 AND job.removed_at IS NULL; END;
+-- A job that its owner has deleted has none, even before the engine knows.
+CREATE TRIGGER job_removed AFTER UPDATE OF removed_at ON job WHEN NEW.removed_at IS NOT NULL
+	BEGIN DELETE FROM hook WHERE job_id = NEW.id; DELETE FROM start_hook WHERE job_id = NEW.id; END;
+
 -- The local engine. It knows nothing of the tables above.
 CREATE TABLE local_job (
 	name        TEXT PRIMARY KEY COLLATE NOCASE,

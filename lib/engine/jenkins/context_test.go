@@ -321,6 +321,41 @@ func TestAnAgentFindsADamagedContext(t *testing.T) {
 	}
 }
 
+// A build that is stopped while it fetches ends at once, and leaves nothing but what it has in the cache.
+func TestABuildIsStoppedWhileItFetches(t *testing.T) {
+	s := newContextSite(t, 2<<20)
+	asked, end := make(chan bool), make(chan bool)
+	s.answer = func(_ int, w http.ResponseWriter, _ *http.Request) bool {
+		w.Write(s.archive[:1<<20])
+		w.(http.Flusher).Flush()
+		close(asked)
+		<-end
+		return true
+	}
+	defer close(end)
+	dir := t.TempDir()
+	for _, name := range []string{"tmp", "ws"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	job := engine.Job{Name: "demo", Script: []byte(has), TimeLimit: time.Minute, Context: &s.context}
+	if err := os.WriteFile(dir+"/step.sh", shellStep(job), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/bin/sh", dir+"/step.sh")
+	cmd.Env = append(os.Environ(), "WORKSPACE="+dir+"/ws", "BUILD_NUMBER=1", "TMPDIR="+dir+"/tmp", "TOASTER_CACHE_DIR=")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	cmd.Process.Signal(syscall.SIGTERM)
+	cmd.Wait()
+	if left, _ := filepath.Glob(dir + "/tmp/*"); cmd.ProcessState.ExitCode() != 143 || len(left) > 0 {
+		t.Errorf("it ended with %d and left %q", cmd.ProcessState.ExitCode(), left)
+	}
+}
+
 // Two executors of an agent that need the same at once ask for it once.
 func TestTwoExecutorsFetchOnce(t *testing.T) {
 	s := newContextSite(t, 2<<20)

@@ -137,6 +137,7 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 		}
 		d.holds(c.operation, map[string]string{"id": id, "number": "1", "path": "image.bin"}, a)
 	}
+	d.contexts(write)
 	d.hooks(s, write, id)
 	s.sql("UPDATE revision SET dockerfile = ? WHERE job_id = ?", []byte("FROM 127.0.0.1:1/image\n"), id)
 	d.holds("POST /jobs/{id}/lock", map[string]string{"id": id}, write.post("/jobs/"+id+"/lock"))
@@ -145,23 +146,35 @@ func TestTheDescriptionOfTheAPIHolds(t *testing.T) {
 	d.everyOperation(s, id, read, other, wrong)
 }
 
+// contexts sends one.
+func (d *description) contexts(c *client) {
+	d.t.Helper()
+	d.holds("GET /jobs/contexts", nil, c.get("/jobs/contexts"))
+	d.holds("POST /jobs/contexts", nil, c.declare("a", "hello"))
+	d.holds("PUT /jobs/blobs/{sha256}", map[string]string{"sha256": sum("hello")}, c.put("/jobs/blobs/"+sum("hello"), "hello"))
+	d.holds("POST /jobs/blobs", nil, c.do("POST", "/jobs/blobs", "application/x-tar", make([]byte, 1024)))
+}
+
 // everyOperation tries what every operation refuses, and wants each to have been answered well, too.
 func (d *description) everyOperation(s *site, id string, read, other, wrong *client) {
 	d.t.Helper()
 	fill := strings.NewReplacer("{id}", id, "{number}", "1", "{path}", "image.bin", "{hook}", "7", "{delivery}", "7",
-		"{secret}", id+"-wrong")
+		"{secret}", id+"-wrong", "{sha256}", sum("hello"))
 	for path, item := range d.Paths.Map() {
 		for method, operation := range item.Operations() {
 			ask := func(c *client) *answer {
 				s.sql("DELETE FROM rate_limit_event")
-				if method == "POST" {
+				switch method {
+				case "POST":
 					return c.post(fill.Replace(path))
+				case "PUT":
+					return c.put(fill.Replace(path), "")
 				}
 				return c.get(fill.Replace(path))
 			}
 			name := method + " " + path
 			params := map[string]string{"id": id, "number": "1", "path": "image.bin", "hook": "7", "delivery": "7",
-				"secret": "x"}
+				"secret": "x", "sha256": sum("hello")}
 			refused := map[*client]int{wrong: 401}
 			if strings.Contains(path, "{id}") {
 				refused[other] = 404

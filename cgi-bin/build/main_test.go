@@ -10,8 +10,8 @@ import (
 )
 
 func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T) {
-	// A feed's address is its secret; a badge is seen when its job's owner says so.
-	open := map[string]bool{"/feed/{name}": true, "/{id}/badge.svg": true}
+	// A feed's address is its secret, and a build context's; a badge is seen when its job's owner says so.
+	open := map[string]bool{"/feed/{name}": true, "/{id}/badge.svg": true, "/contexts/{mac}/{id}/{archive}": true}
 	// Who calls a start hook proves to know its secret.
 	calls := map[string]bool{"/push/{secret}": true, "/{id}/push": true}
 	for _, r := range routes() {

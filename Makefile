@@ -10,7 +10,7 @@ PROGRAMS = index account admin jobs build strength
 
 # What Debian and Devuan call the things that are needed.
 RUN_PACKAGES  = gcc libc6-dev crun git iproute2 mmdebstrap openssh-client skopeo slirp4netns uidmap zsh zstd
-TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio cron curl debootstrap docker-registry dosfstools e2fsprogs groff-base jq libapache2-mod-fcgid libapache2-mpm-itk libapache2-mod-xsendfile lighttpd lintian \
+TEST_PACKAGES = $(RUN_PACKAGES) apache2-bin buildah busybox-static chromium cpio cron curl debootstrap docker-registry dosfstools e2fsprogs groff-base iptables jq libapache2-mod-fcgid libapache2-mpm-itk libapache2-mod-xsendfile lighttpd lintian \
 	lighttpd-mod-openssl logrotate openrc openssh-server parted procps qemu-utils runc runit shellcheck squashfs-tools w3m xorriso zip \
 	$(shell grep -q '^ID=devuan' /etc/os-release || echo systemd)
 

@@ -22,10 +22,11 @@ import (
 	"toaster.do/lib/engine/local"
 )
 
-// web runs the programs behind a web server.
+// web runs the programs behind a web server, which has the command toaster, too, if it was built.
 func (s *site) web() (address string) {
 	s.t.Helper()
 	mux := http.NewServeMux()
+	mux.Handle("/static/client/", http.StripPrefix("/static/client/", http.FileServer(http.Dir(s.dir+"/client"))))
 	for _, name := range []string{"index", "account", "jobs"} {
 		root := map[string]string{"index": "/"}[name]
 		h := &cgi.Handler{Path: filepath.Join(programs, name), Root: "/" + name, Env: []string{"TOASTER_CONF=" + s.conf()},
@@ -124,26 +125,32 @@ func texts(v any, key string) (list []string) {
 	return list
 }
 
+// lines are the shell lines of an example, as its system reads them.
+func lines(t *testing.T, name, text string) string {
+	t.Helper()
+	key := map[string]string{"github": "run", "gitlab": "script", "woodpecker": "commands"}[name]
+	if key == "" {
+		m := regexp.MustCompile(`(?s)\bsh '''\n(.*?)'''`).FindStringSubmatch(text)
+		if m == nil || strings.Count(text, "{") != strings.Count(text, "}") || strings.Count(text, "'")%2 != 0 {
+			t.Fatalf("%s: %s", name, text)
+		}
+		return m[1]
+	}
+	var document map[string]any
+	if _, err := yaml.Unmarshal([]byte(text), &document, yaml.DecodeOpts{}); err != nil {
+		t.Fatalf("%s: %v in %s", name, err, text)
+	}
+	return strings.Join(texts(document, key), "\n")
+}
+
 // TestTheExamplesForCI: those of systems that aren't here are what their parsers take, with lines that a shell takes.
 func TestTheExamplesForCI(t *testing.T) {
 	s := newSite(t)
 	address := s.web()
 	list := s.examples(address)
-	for name, key := range map[string]string{"github": "run", "gitlab": "script", "woodpecker": "commands", "jenkins": ""} {
-		text, lines := list[name], ""
-		if key == "" {
-			m := regexp.MustCompile(`(?s)\bsh '''\n(.*?)'''`).FindStringSubmatch(text)
-			if m == nil || strings.Count(text, "{") != strings.Count(text, "}") || strings.Count(text, "'")%2 != 0 {
-				t.Fatalf("%s: %s", name, text)
-			}
-			lines = m[1]
-		} else {
-			var document map[string]any
-			if _, err := yaml.Unmarshal([]byte(text), &document, yaml.DecodeOpts{}); err != nil {
-				t.Fatalf("%s: %v in %s", name, err, text)
-			}
-			lines = strings.Join(texts(document, key), "\n")
-		}
+	for _, name := range []string{"github", "gitlab", "woodpecker", "jenkins"} {
+		text := list[name]
+		lines := lines(t, name, text)
 		if out, status := s.shell(s.dir, "set -n\n"+lines); status != 0 || !strings.Contains(lines, "build -t "+first(s)+
 			" -o image .") || !strings.Contains(lines, address+"/static/") || !strings.Contains(text, "TOASTER_TOKEN") {
 			t.Errorf("%s: %d %s in %s", name, status, out, lines)
@@ -206,5 +213,41 @@ func TestTheCrontabOfTheHelpBuilds(t *testing.T) {
 	}
 	if out, status := c.shell(c.dir, strings.Replace(command[1], c.secret, "whsec_no", 1)); status == 0 {
 		t.Errorf("with a wrong secret: %s", out)
+	}
+}
+
+// TestTheExamplesOfTheHelpBuild runs their lines, but those that install curl, with the real command.
+func TestTheExamplesOfTheHelpBuild(t *testing.T) {
+	needs(t, "curl")
+	s := newSite(t, "[limits]\njobs = 0\nconcurrent_builds = 0\nbuilds_per_day = 0")
+	build := exec.Command("go", "build", "-o", s.dir+"/client/toaster-linux-amd64", "../lib/toaster")
+	build.Env = append(os.Environ(), "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		t.Skipf("%v\n%s", err, out)
+	}
+	address := s.web()
+	list, token := s.examples(address), s.token(ada, "write")
+	s.builds(`if [ -e ` + s.dir + `/fail ]; then exit 3; fi
+		mkdir dist; echo x >dist/image.bin; cd dist && sha256sum image.bin >/tmp/$$ && mv /tmp/$$ SHA256SUMS`)
+	for _, name := range []string{"github", "gitlab", "woodpecker", "jenkins"} {
+		script := "set -e\n" + strings.NewReplacer("apk add --no-cache curl\n", "", "-t "+first(s)+" ", "-t "+target+" ",
+			"/tmp/toaster", `"$WORKSPACE_TMP/toaster"`).Replace(lines(t, name, list[name]))
+		for run, want := range []int{0, 1} {
+			project := filepath.Join(t.TempDir(), name)
+			s.must(os.Mkdir(project, 0o700))
+			s.must(os.WriteFile(project+"/Dockerfile", []byte("FROM debian:bookworm\nRUN true\n"), 0o600))
+			if want != 0 {
+				s.must(os.WriteFile(s.dir+"/fail", nil, 0o600))
+			}
+			out, status := s.shell(project, script, "TOASTER_URL="+address, "TOASTER_TOKEN="+token,
+				"WORKSPACE_TMP="+t.TempDir())
+			if _, err := os.Stat(project + "/image/image.bin"); status != want || (err == nil) != (want == 0) {
+				t.Errorf("%s, run %d: %d, %v: %s", name, run, status, err, out)
+			}
+		}
+		s.must(os.Remove(s.dir + "/fail"))
 	}
 }

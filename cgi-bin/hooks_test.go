@@ -148,7 +148,8 @@ func TestAHookIsMadeAndCalled(t *testing.T) {
 	}
 	status = 500
 	log := c.get(at)
-	for _, want := range []string{"Build 1", "status 200", "&lt;i&gt;thanks&lt;/i&gt;", "Send again", r.URL + "/hook?key=geheim"} {
+	for _, want := range []string{"Build 1", "status 200", "&lt;i&gt;thanks&lt;/i&gt;", "Send again",
+		r.URL + "/hook?key=geheim"} {
 		if !strings.Contains(log.body, want) {
 			t.Errorf("%q is not on the page: %s", want, log.body)
 		}

@@ -131,8 +131,8 @@ func TestAProgramsListHasPagesOfAHundred(t *testing.T) {
 	c := s.program(s.token(ada, "write"))
 	id := c.addJob()
 	for i := range 100 {
-		s.sql("INSERT INTO job (id, user_id, name, target, engine_name, revision, created_at) SELECT printf('x%011d', ?1), "+
-			"user_id, 'more', target, 'more' || ?1, 1, created_at FROM job WHERE id = ?2", i, id)
+		s.sql("INSERT INTO job (id, user_id, name, target, engine_name, revision, created_at) "+
+			"SELECT printf('x%011d', ?1), user_id, 'more', target, 'more' || ?1, 1, created_at FROM job WHERE id = ?2", i, id)
 	}
 	a := c.get("/jobs?sort=name")
 	if n := len(a.json(t)["jobs"].([]any)); n != 100 || !strings.Contains(strings.Join(a.header["Link"], ","),

@@ -64,7 +64,8 @@ func (j *handlers) deliveries(w http.ResponseWriter, r *web.Request) error {
 	}
 	out := []deliveryJSON{}
 	for _, d := range list {
-		out = append(out, deliveryJSON{d.ID, d.Message, d.Build, d.At, d.Took.Seconds(), d.Status, d.Answer, r.Say(d.Error)})
+		out = append(out, deliveryJSON{d.ID, d.Message, d.Build, d.At, d.Took.Seconds(), d.Status, d.Answer,
+			r.Say(d.Error)})
 	}
 	return r.Answer(w, http.StatusOK, map[string]any{"deliveries": out})
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"net/http"
 	"testing"
 
+	"toaster.do/lib/hooks"
+	"toaster.do/lib/store"
 	"toaster.do/lib/web"
 )
 
@@ -26,6 +29,37 @@ func TestEveryRouteAsksWhoIsThereAndEveryChangeWhetherTheyMayWrite(t *testing.T)
 		}
 		if r.Method == "POST" && r.Again == "" {
 			t.Errorf("after %s %s, a log-in leads nowhere", r.Method, r.Path)
+		}
+	}
+}
+
+// A push starts a build of the branch that the job is built from, and of no other.
+func TestPushesOfOtherBranchesAreIgnored(t *testing.T) {
+	const github = `{"ref":"refs/heads/main","repository":{"default_branch":"main"}}`
+	for _, c := range []struct {
+		built, pushed string
+		want          bool
+	}{
+		{"", github, true},
+		{"main", github, true},
+		{"refs/heads/main", github, true},
+		{"stable", github, false},
+		{"", `{"ref":"refs/heads/topic","repository":{"default_branch":"main"}}`, false},
+		{"", `{"ref":"refs/heads/topic","project":{"default_branch":"main"}}`, false},
+		{"", `{"ref":"refs/heads/topic"}`, true},
+		{"topic", `{"ref":"refs/heads/topic","project":{"default_branch":"main"}}`, true},
+		{"v1.2", `{"ref":"refs/tags/v1.2"}`, true},
+		{"v1.2", `{"ref":"refs/tags/v1.3"}`, false},
+		{"main", `{}`, true},
+		{"main", `{"ref":7,"repository":{"default_branch":7}}`, true},
+		{"main", "no JSON", true},
+	} {
+		call := hooks.ReadCall(http.Header{"X-Github-Event": {"push"}}, []byte(c.pushed))
+		if got := wantsPush(&store.GitSource{Ref: c.built}, call); got != c.want {
+			t.Errorf("%q, %s: %v", c.built, c.pushed, got)
+		}
+		if !wantsPush(nil, call) {
+			t.Errorf("%s: ignored by a job without a repository", c.pushed)
 		}
 	}
 }

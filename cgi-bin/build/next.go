@@ -27,7 +27,8 @@ func whatNext(r *web.Request, s *jobs.Service, job *store.Job, revision int,
 }
 
 // nextAsJSON is whatNext for programs.
-func nextAsJSON(r *web.Request, s *jobs.Service, b *store.Build, artifacts []store.Artifact) (list []api.Next, err error) {
+func nextAsJSON(r *web.Request, s *jobs.Service, b *store.Build, artifacts []store.Artifact) (list []api.Next,
+	err error) {
 	if len(artifacts) == 0 {
 		return nil, nil
 	}
@@ -37,7 +38,8 @@ func nextAsJSON(r *web.Request, s *jobs.Service, b *store.Build, artifacts []sto
 	}
 	steps, err := whatNext(r, s, job, b.Revision, artifacts)
 	for _, step := range steps {
-		list = append(list, api.Next{Title: r.Say(i18n.T(step.Title)), Text: r.Say(i18n.T(step.Text)), Commands: step.Commands})
+		list = append(list, api.Next{Title: r.Say(i18n.T(step.Title)), Text: r.Say(i18n.T(step.Text)),
+			Commands: step.Commands})
 	}
 	return list, err
 }

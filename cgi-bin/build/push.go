@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,11 +56,11 @@ func (j *handlers) called(w http.ResponseWriter, r *web.Request, id, secret stri
 	if err != nil {
 		return err
 	}
-	job, err := s.Store.Job(r.Context(), owner, id)
+	source, err := s.Store.GitSource(r.Context(), owner, id)
 	if err != nil {
 		return err
 	}
-	if call.Ignored == "" && !wantsPush(job, call.Ref) {
+	if call.Ignored == "" && !wantsPush(source, call) {
 		call.Ignored = "The job is built from another branch. No build was started."
 	}
 	if call.Ignored != "" {
@@ -82,8 +84,15 @@ func (j *handlers) called(w http.ResponseWriter, r *web.Request, id, secret stri
 	}{api.BuildOf(b, []store.Artifact{}).At(r.Address(), id), already, true})
 }
 
-// wantsPush tells whether a push to a ref ("refs/heads/main"; empty: unknown) is a reason to build a job.
-func wantsPush(_ *store.Job, _ string) bool { return true }
+// wantsPush tells whether a push is a reason to build a job of a repository (nil: it has none): one to the branch or tag
+// that it is built from, as far as the call names one.
+func wantsPush(g *store.GitSource, call hooks.Call) bool {
+	if g == nil || call.Ref == "" {
+		return true
+	}
+	from := cmp.Or(g.Ref, call.Default)
+	return from == "" || slices.Contains([]string{from, "refs/heads/" + from, "refs/tags/" + from}, call.Ref)
+}
 
 // caller returns the owner of a job whose start hook's secret the sender knows. A job that isn't there, one without a
 // start hook, and a wrong secret are the same NotFound.

@@ -77,7 +77,8 @@ func countWaiting(r *web.Request, fresh context.Context) (ended func(), err erro
 		return nil, nil
 	case apperr.RateLimited:
 		return nil, apperr.Wrap(apperr.RateLimited, err, "Too many of your requests are waiting for builds.",
-			"Wait for %d builds at most, or ask without “wait”.", mostWaiting).Coded("too_many_waiting").In(apperr.Of(err).After)
+			"Wait for %d builds at most, or ask without “wait”.", mostWaiting).Coded("too_many_waiting").
+			In(apperr.Of(err).After)
 	default:
 		return nil, err
 	}

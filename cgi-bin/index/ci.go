@@ -10,8 +10,8 @@ import (
 //go:embed ci
 var examples embed.FS
 
-// client is where the command toaster is, for the machines that CI systems mostly have.
-const client = "static/toaster-linux-amd64"
+// clientFile is the command toaster, for the machines that CI systems mostly have.
+const clientFile = "static/client/toaster-linux-amd64"
 
 // example is a way to build from elsewhere, to copy.
 type example struct {
@@ -22,7 +22,7 @@ type example struct {
 
 // ciExamples are the examples for a site at an address, and a target.
 func ciExamples(address, target string) (list []example, err error) {
-	fill := strings.NewReplacer("ADDRESS/CLIENT", address+"/"+client, "ADDRESS", address, "${TARGET:=TARGET}",
+	fill := strings.NewReplacer("ADDRESS/CLIENT", address+"/"+clientFile, "ADDRESS", address, "${TARGET:=TARGET}",
 		"${TARGET:="+target+"}", "-t TARGET", "-t "+target)
 	for _, e := range []struct {
 		file, id string
@@ -30,7 +30,8 @@ func ciExamples(address, target string) (list []example, err error) {
 	}{
 		{"github.yml", "ci-github", i18n.Plain("GitHub Actions")}, {"gitlab.yml", "ci-gitlab", i18n.Plain("GitLab CI")},
 		{"woodpecker.yml", "ci-woodpecker", i18n.Plain("Woodpecker")}, {"Jenkinsfile", "ci-jenkins", i18n.Plain("Jenkins")},
-		{"build.sh", "ci-script", i18n.T("A script with curl and jq")}, {"crontab", "ci-cron", i18n.T("On a schedule, with cron")},
+		{"build.sh", "ci-script", i18n.T("A script with curl and jq")},
+		{"crontab", "ci-cron", i18n.T("On a schedule, with cron")},
 	} {
 		text, err := examples.ReadFile("ci/" + e.file)
 		if err != nil {

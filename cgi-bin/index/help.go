@@ -37,8 +37,8 @@ func help(w http.ResponseWriter, r *web.Request) error {
 	if err != nil {
 		return err
 	}
-	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs, r.Address(), sample,
-		grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client),
+	page := helpPage{int64(limits.Dockerfile), int64(limits.Context), limits.ContextEntries, limits.Jobs,
+		r.Address(), sample, grouped(list.On()), dockerfile.Instructions(), dockerfile.Rules(), clientPrograms(r.Site.Config.Paths.Client),
 		examples}
 	return r.Page(w, http.StatusOK, helpTemplate.With(page), view.View{Here: "help"})
 }

@@ -137,12 +137,12 @@ func TestAFullDisk(t *testing.T) {
 	s := newStore(t)
 	s.Dir = smallDisk(t)
 	large := strings.Repeat("x", 3<<20)
-	digest, _, err := s.Declare(1, contextOf("a", "small", "large", large))
+	_, _, err := s.Declare(1, contextOf("a", "small", "large", large))
 	if apperr.KindOf(err) != apperr.StorageFull {
 		t.Errorf("before: %v", err)
 	}
 	s.FreeDisk = -1 << 40 // it is not looked at before: another one takes the space meanwhile
-	digest, _, err = s.Declare(1, contextOf("a", "small", "large", large))
+	digest, _, err := s.Declare(1, contextOf("a", "small", "large", large))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -68,9 +68,9 @@ func (m *metered) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadJSON reads {"entries":[…]}, in any order. It keeps no more entries than the limits allow, and checks nothing else:
-// see Store.Declare. With "base":"sha256:…" before them, the entries are what is changed in that context, which base
-// returns; those of the type "gone" are no longer there.
+// ReadJSON reads {"entries":[…]}, in any order. It keeps no more entries than the limits allow, and checks nothing
+// else: see Store.Declare. With "base":"sha256:…" before them, the entries are what is changed in that context,
+// which base returns; those of the type "gone" are no longer there.
 func ReadJSON(r io.Reader, l buildcontext.Limits, base func(digest string) (*buildcontext.Manifest, error)) (
 	*buildcontext.Manifest, error) {
 	in := &metered{Reader: r, limit: 2 * maxEntry}

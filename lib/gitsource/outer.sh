@@ -7,6 +7,7 @@ fail() {
 	echo "toaster: $1" >&2
 	exit 99
 }
+[ -w "$place/git" ] || fail "git, which is not root here, cannot get to $place"
 mount --make-rprivate / 2>/dev/null
 mount -t proc proc /proc || fail 'this host lets no namespace have its own /proc'
 # crun wants one hierarchy of cgroups.

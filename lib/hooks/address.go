@@ -24,7 +24,8 @@ func CheckURL(text string, allow []string) error {
 	u, err := url.Parse(text)
 	refuse := func(err error) error { return apperr.Of(err).At("url").Coded("hook_url") }
 	switch {
-	case err != nil || u.Hostname() == "" || u.Opaque != "" || len(text) > longURL || strings.ContainsAny(text, " \t\r\n"):
+	case err != nil || u.Hostname() == "" || u.Opaque != "" || len(text) > longURL,
+		strings.ContainsAny(text, " \t\r\n"):
 		return refuse(apperr.New(apperr.InvalidArgument, "This is not a valid address.",
 			"Enter an address such as https://ci.example.org/hook, 2000 characters at most."))
 	case u.User != nil || u.Fragment != "":

@@ -45,7 +45,8 @@ func newOffice(t *testing.T) *office {
 	o.db, err = store.Open(t.Context(), path)
 	o.must(err)
 	t.Cleanup(func() { o.db.Close() })
-	o.cfg.Paths.Database, o.cfg.Paths.Keys, o.cfg.Site.URL = path, filepath.Join(dir, "keys"), "https://toaster.example.org"
+	o.cfg.Paths.Database, o.cfg.Paths.Keys = path, filepath.Join(dir, "keys")
+	o.cfg.Site.URL = "https://toaster.example.org"
 	o.must(config.NewKeys(o.cfg.Paths.Keys))
 	o.user = &store.User{Email: "anna@example.org", Role: store.RoleUser, State: store.Active, MaxJobs: -1,
 		CreatedAt: begin}
@@ -375,7 +376,8 @@ func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 	o.hook(r.URL)
 	o.build(store.Failed)
 	entry := store.AuditEntry{At: o.now}
-	admin := &store.User{Email: "eve@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1, CreatedAt: begin}
+	admin := &store.User{Email: "eve@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1,
+		CreatedAt: begin}
 	o.must(o.db.AddUser(t.Context(), admin))
 	o.must(o.db.Suspend(t.Context(), o.user.ID, entry))
 	o.deliver()

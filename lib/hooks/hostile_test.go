@@ -230,11 +230,13 @@ func TestAddressesOfHooks(t *testing.T) {
 	for text, want := range map[string]bool{
 		"https://example.org": true, "https://example.org:8443/a?b=c": true, "https://93.184.216.34/": true,
 		"http://ci.internal:8080/x": true, "http://10.1.2.3/": true, "https://10.1.2.3:99/": true,
-		"http://example.org/": false, "http://ci.internal/": false, "https://10.1.2.4/": false, "": false, "example.org": false,
-		"https://": false, "https://:": false, "https://:443/": false, "https:example.org": false,
+		"http://example.org/": false, "http://ci.internal/": false, "https://10.1.2.4/": false, "": false,
+		"example.org": false,
+		"https://":    false, "https://:": false, "https://:443/": false, "https:example.org": false,
 		"ftp://example.org/": false, "file:///etc/passwd": false,
 		"https://user:password@example.org/": false, "https://example.org/#x": false, "https://exa mple.org/": false,
-		"https://example.org/\nx": false, "https://[::1]/": false, "https://localhost/": false, "https://LOCALHOST:1/": false,
+		"https://example.org/\nx": false, "https://[::1]/": false, "https://localhost/": false,
+		"https://LOCALHOST:1/":                             false,
 		"https://example.org/" + strings.Repeat("x", 2000): false, "javascript:alert(1)": false,
 	} {
 		if err := CheckURL(text, allow); (err == nil) != want {

@@ -46,8 +46,8 @@ func NewSecret() string {
 
 // Sign returns the signature of a message: id is its webhook-id, at its webhook-timestamp.
 func Sign(secret, id string, at time.Time, body []byte) string {
-	return "v1," + base64.StdEncoding.EncodeToString(mac(keyOf(secret), []byte(id+"."+strconv.FormatInt(at.Unix(), 10)+"."),
-		body))
+	begin := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
+	return "v1," + base64.StdEncoding.EncodeToString(mac(keyOf(secret), []byte(begin), body))
 }
 
 // keyOf is what a secret says in base64; nil: it isn't one.

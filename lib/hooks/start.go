@@ -3,7 +3,6 @@ package hooks
 import (
 	"crypto/sha256"
 	"crypto/subtle"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"mime"
@@ -56,7 +55,7 @@ func signed(secret string, h http.Header, body []byte, now time.Time) (good int)
 	if err != nil || key == nil || id == "" || now.Sub(time.Unix(seconds, 0)).Abs() > tolerance {
 		return 0
 	}
-	want := "v1," + base64.StdEncoding.EncodeToString(mac(key, []byte(id+"."+strconv.FormatInt(seconds, 10)+"."), body))
+	want := Sign(secret, id, time.Unix(seconds, 0), body)
 	for one := range strings.FieldsSeq(h.Get(signatureHeader)) {
 		good |= same(one, want)
 	}
@@ -66,6 +65,7 @@ func signed(secret string, h http.Header, body []byte, now time.Time) (good int)
 // Call is what a call that may start a build says.
 type Call struct {
 	Ref     string   // "refs/heads/main"; empty: it names none
+	Default string   // the repository's default branch, "main"; empty: it names none
 	Ignored i18n.Key // why it is no reason to build; empty: it is one
 }
 
@@ -84,9 +84,16 @@ func ReadCall(h http.Header, body []byte) (c Call) {
 		After   any `json:"after"`
 		Deleted any `json:"deleted"`
 		Type    any `json:"type"`
+
+		Repository, Project struct { // of GitHub and Gitea; of GitLab
+			Default any `json:"default_branch"`
+		}
 	}
 	_ = json.Unmarshal(jsonOf(h, body), &payload) // a plain call may have any body
 	c.Ref, _ = payload.Ref.(string)
+	if c.Default, _ = payload.Repository.Default.(string); c.Default == "" {
+		c.Default, _ = payload.Project.Default.(string)
+	}
 	after, _ := payload.After.(string)
 	kind, _ := payload.Type.(string)
 	event := h.Get("X-GitHub-Event") // Gitea and Forgejo send it, too

@@ -82,7 +82,7 @@ func (s *Service) OpenContext(ctx context.Context, id, archive string) (*buildco
 			return t, err
 		}
 	}
-	return nil, apperr.New(apperr.Gone, "No build needs this build context any more: it has ended, or was stopped.",
+	return nil, apperr.New(apperr.Gone, "No build needs this build context: it has ended, or was stopped.",
 		"Start the job again.")
 }
 

@@ -113,7 +113,7 @@ func parsePackages(text []byte) map[string]string {
 
 // reported is what provenance.json says that a comparison tells elsewhere.
 var reported = map[string]bool{"build_number": true, "started_at": true, "ended_at": true, "image": true,
-	"environment": true, "environment_sha256": true}
+	"environment": true, "environment_sha256": true, "source": true}
 
 // parseProvenance reads a build's provenance.json as names and values: "releases.bookworm.date".
 func parseProvenance(text []byte) (map[string]string, error) {

@@ -21,8 +21,8 @@ func TestWhatIsPublic(t *testing.T) {
 		if got := IsPublic(netip.MustParseAddr(text)); got != want {
 			t.Errorf("%s: %v", text, got)
 		}
-		if err := PublicOnly("tcp", netip.AddrPortFrom(netip.MustParseAddr(text), 443).String(), nil); (err == nil) != want ||
-			err != nil && !errors.Is(err, ErrPrivate) {
+		err := PublicOnly("tcp", netip.AddrPortFrom(netip.MustParseAddr(text), 443).String(), nil)
+		if (err == nil) != want || err != nil && !errors.Is(err, ErrPrivate) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}

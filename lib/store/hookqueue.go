@@ -80,8 +80,8 @@ func (db *DB) Delivered(ctx context.Context, m HookMessage, d Delivery, next tim
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO hook_delivery (hook_id, message_id, at, took_ms, status, answer, error)
-			VALUES (?, ?, ?, ?, ?, ?, ?)`, m.HookID, m.ID, timestamp(d.At), milliseconds(d.Took), d.Status, d.Answer,
+		if _, err := tx.ExecContext(ctx, `INSERT INTO hook_delivery
+			(hook_id, message_id, at, took_ms, status, answer, error) VALUES (?, ?, ?, ?, ?, ?, ?)`, m.HookID, m.ID, timestamp(d.At), milliseconds(d.Took), d.Status, d.Answer,
 			d.Error); err != nil {
 			return err
 		}

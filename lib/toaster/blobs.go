@@ -29,7 +29,8 @@ func (c *client) sendMany(ctx context.Context, t *buildcontext.Tree, batch []blo
 func writeBlobs(w io.Writer, t *buildcontext.Tree, batch []blob) error {
 	archive := tar.NewWriter(w)
 	for _, b := range batch {
-		if err := archive.WriteHeader(&tar.Header{Name: b.sum, Size: b.size, Mode: 0o644, Typeflag: tar.TypeReg}); err != nil {
+		if err := archive.WriteHeader(&tar.Header{Name: b.sum, Size: b.size, Mode: 0o644,
+			Typeflag: tar.TypeReg}); err != nil {
 			return err
 		}
 		f, err := openBlob(t, b, 0)

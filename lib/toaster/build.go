@@ -26,8 +26,8 @@ type buildCommand struct {
 }
 
 func (c *buildCommand) Help() string {
-	return "Sends the files of the folder that the site does not have yet, without what .dockerignore or NAME.dockerignore " +
-		"says, as docker build does. Creates the job of that name and target or changes it, builds it, prints the log, " +
+	return "Sends the files of the folder that the site does not have yet, without what .dockerignore or " +
+		"NAME.dockerignore says, as docker build does. Creates the job of that name and target or changes it, builds it, prints the log, " +
 		"downloads what the build left, and verifies its checksums and signature.\n\n" +
 		"Ctrl-C leaves the build running; pressed again within three seconds, it stops the build.\n\n" +
 		"A folder that toaster has downloaded to, which has a file .toaster.json, is not sent.\n\n" +

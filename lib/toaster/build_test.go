@@ -1,9 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,11 +25,19 @@ echo 'TOASTER-PHASE end 104'
 mkdir dist; seq 100000 >dist/image.tar.gz; printf x >'dist/größe & "co".txt'; (cd dist && sha256sum * >../s && mv ../s SHA256SUMS)
 `
 
-// log is what the site has of a build's log.
+// log is a build's log, as the site gives it whole.
 func (s *instance) log(job string, number int) string {
 	s.t.Helper()
-	text, err := os.ReadFile(s.one("builds/*/" + job + "*"))
+	r, err := http.NewRequest(http.MethodGet, fmt.Sprintf("%s/jobs/%s/builds/%d/log?whole=1", s.url(), job, number), nil)
 	s.must(err)
+	r.Header.Set("Authorization", "Bearer "+s.token)
+	a, err := http.DefaultClient.Do(r)
+	s.must(err)
+	defer a.Body.Close()
+	text, err := io.ReadAll(a.Body)
+	if err != nil || a.StatusCode != http.StatusOK {
+		s.t.Fatalf("%v %d %s", err, a.StatusCode, text)
+	}
 	return string(text)
 }
 
@@ -75,7 +88,8 @@ func TestAProjectBecomesAnImage(t *testing.T) {
 	s.runner(script)
 	u := s.user()
 	r := u.toaster("build", "-t", vm).exits(0)
-	r.complains("3 files", "Sending 3 files", "Build 1 of shop", "2 files verified", "    cd dist/"+vm+"\n    mkdir image\n")
+	r.complains("3 files", "Sending 3 files", "Build 1 of shop", "2 files verified",
+		"    cd dist/"+vm+"\n    mkdir image\n")
 	if want := "begin\nTOASTER-PHASE step 100.5\n"; !strings.HasPrefix(r.out, want) || !strings.Contains(r.out, "\xff\n") {
 		t.Errorf("the log is %q", r.out)
 	}
@@ -98,12 +112,14 @@ func TestAProjectBecomesAnImage(t *testing.T) {
 	logged := ""
 	for _, e := range again.events() {
 		if e["event"] == "log" {
-			if text, ok := e["text"].(string); ok {
-				logged += text
-			}
+			text, _ := e["text"].(string)
+			bytes, err := base64.StdEncoding.DecodeString(fmt.Sprint(cmp.Or(e["text64"], any(""))))
+			s.must(err)
+			logged += text + string(bytes)
 		}
 	}
-	if e := again.event("step"); e["step"] != 1.0 || e["of"] != 2.0 || e["line"] != 2.0 || e["instruction"] != "COPY . /srv/" {
+	if e := again.event("step"); e["step"] != 1.0 || e["of"] != 2.0 || e["line"] != 2.0 ||
+		e["instruction"] != "COPY . /srv/" {
 		t.Errorf("%v", e)
 	}
 	if e := again.event("done"); e["state"] != "succeeded" {
@@ -112,11 +128,15 @@ func TestAProjectBecomesAnImage(t *testing.T) {
 
 	// One file has changed: it is sent alone.
 	u.write("run", "#!/bin/sh\nexec sleep 8\n")
-	if e := u.toaster("build", "--json", "--no-download").exits(0).event("upload"); e["files"] != 1.0 || e["bytes"] != 23.0 {
+	if e := u.toaster("build", "--json", "--no-download").exits(0).event("upload"); e["files"] != 1.0 ||
+		e["bytes"] != 23.0 {
 		t.Errorf("%v", e)
 	}
 
 	// The log of each is the same as the one that was followed, which is the site's.
+	if site := s.log(s.jobs()[0].ID, 1); site != r.out || logged != site {
+		t.Errorf("the site's log is %q, and %q and %q were printed", site, r.out, logged)
+	}
 	for _, ref := range []string{"shop/1", "shop/2", "shop", ""} {
 		if got := u.toaster(append([]string{"logs"}, strings.Fields(ref)...)...).exits(0); got.out != r.out {
 			t.Errorf("%q: the log is %q, not %q", ref, got.out, r.out)
@@ -152,7 +172,8 @@ func TestABuildThatFails(t *testing.T) {
 	s := newInstance(t)
 	s.runner("echo 'TOASTER-STEP 1/1 2 COPY . /srv/'; echo oops; echo 'TOASTER-FAILED 1/1 2 exit 7'; exit 7")
 	u := s.user()
-	r := u.toaster("build", "-t", vm).exits(1).complains("Build 1 of shop: failed at line 2 of the Dockerfile, exit code 7")
+	r := u.toaster("build", "-t",
+		vm).exits(1).complains("Build 1 of shop: failed at line 2 of the Dockerfile, exit code 7")
 	r.prints("oops")
 	u.toaster("download").exits(2).complains("shop has no build that succeeded")
 	u.toaster("logs", "-f", "--json").exits(1)
@@ -215,7 +236,8 @@ func TestSecretsReachTheBuild(t *testing.T) {
 	u.write("Dockerfile", "FROM debian:bookworm\nRUN --mount=type=secret,id=a,required --mount=type=secret,id=b true\n")
 	u.write("../a.secret", "hush")
 	u.toaster("build", "-t", vm).exits(2).complains("a")
-	r := u.with("B=quiet").toaster("build", "-t", vm, "--secret", "id=a,src=../a.secret", "--secret", "id=b,env=B").exits(0)
+	r := u.with("B=quiet").toaster("build", "-t", vm, "--secret", "id=a,src=../a.secret", "--secret",
+		"id=b,env=B").exits(0)
 	sum := sha256.Sum256([]byte("hushquiet"))
 	r.prints(hex.EncodeToString(sum[:]))
 }

@@ -132,7 +132,8 @@ func fish(program *kong.Application) string {
 			b.WriteByte('\n')
 		}
 	}
-	b.WriteString("complete -c toaster -n '__fish_seen_subcommand_from logs download stop' -a '(toaster jobs -q 2>/dev/null)'\n" +
+	b.WriteString("complete -c toaster -n '__fish_seen_subcommand_from logs download stop' " +
+		"-a '(toaster jobs -q 2>/dev/null)'\n" +
 		"complete -c toaster -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n" +
 		"complete -c toaster -n '__fish_seen_subcommand_from build verify' -F\n")
 	return b.String()

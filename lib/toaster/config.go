@@ -143,7 +143,8 @@ func (w *world) chosen() (site, error) {
 func (w *world) loggedIn() (site, error) {
 	s, err := w.chosen()
 	if err == nil && s.Token == "" {
-		err = failed(exitRefused, "Run “toaster login "+s.URL+"”, or set TOASTER_TOKEN.", "you are not logged in to %s", s.URL)
+		err = failed(exitRefused, "Run “toaster login "+s.URL+"”, or set TOASTER_TOKEN.",
+			"you are not logged in to %s", s.URL)
 	}
 	return s, err
 }

@@ -34,7 +34,8 @@ func (w *world) interrupts() (stop func()) {
 // leave says how to come back to a build that goes on, and stops it when Ctrl-C is pressed again.
 func (w *world) leave(c *client, o *order) error {
 	w.event("interrupted", map[string]any{"job": o.job, "number": o.number})
-	w.note("\n%s goes on.\n  toaster logs -f %s    to see how it does\n  toaster stop %s    to stop it", o.title(), o.ref(), o.job)
+	w.note("\n%s goes on.\n  toaster logs -f %s    to see how it does\n  toaster stop %s    to stop it", o.title(),
+		o.ref(), o.job)
 	interrupted := failed(exitInterrupted, "", "")
 	if w.first != os.Interrupt {
 		return interrupted

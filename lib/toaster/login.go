@@ -22,8 +22,8 @@ func (c *loginCommand) Help() string {
 	return "Opens the page “API tokens” of the site and asks for the token that you make there, with the scope “write”. " +
 		"Where standard input is no terminal, the token is read from it:\n\n" +
 		"    toaster login https://example.org/toaster <token.txt\n\n" +
-		"The token is kept in ~/.config/toaster/config.toml, which only you can read. The site that you logged in to last is " +
-		"the default."
+		"The token is kept in ~/.config/toaster/config.toml, which only you can read. The site that you logged in to last " +
+		"is the default."
 }
 
 // Run asks for a token, tries it, and keeps it.
@@ -58,8 +58,8 @@ func (c *loginCommand) Run(w *world) error {
 		return err
 	}
 	if old := config.find(address); old != nil && old.Key != "" && old.Key != made.Key {
-		w.note("Warning: the public key of the site is another one than at your last login. Ask its administrator whether it "+
-			"was changed. The new one is %s.", cmp.Or(made.Key, "missing"))
+		w.note("Warning: the public key of the site is another one than at your last login. Ask its administrator whether "+
+			"it was changed. The new one is %s.", cmp.Or(made.Key, "missing"))
 	}
 	config.put(made)
 	path, err := config.save()

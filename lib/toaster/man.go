@@ -44,16 +44,17 @@ const overview = `
     cd project
     toaster build -t vm_amd64_daedalus
 
-A lost connection, a restart of the site, and a computer that sleeps do not end a command: it tries again, for as long as
---retry says.`
+A lost connection, a restart of the site, and a computer that sleeps do not end a command: it tries again, for
+as long as --retry says.`
 
 var eventsHelp = strings.TrimSpace(`
-With --json, standard output has a JSON object a line, whose member “event” is one of: context (files, bytes, digest), upload
-(files, bytes), job (id, name, target, url, created), root_password (password), build (number, state, url), finding (line,
-level, rule, message, advice), state (state, queue_place), log (offset, text; text64 in Base64 where it is no UTF-8), phase
-(name, at), step (step, of, line, instruction), waiting (reason), repeated (number), done (state, job, number), artifact
-(path, bytes, sha256, file), verified (files, signed, dir), interrupted, stopping (job, number), largest (files), and error
-(detail, advice, exit). Others may be added.`)
+With --json, standard output has a JSON object a line, whose member “event” is one of: context (files, bytes,
+digest), upload (files, bytes), job (id, name, target, url, created), root_password (password), build (number,
+state, url), finding (line, level, rule, message, advice), state (state, queue_place), log (offset, text; text64
+in Base64 where it is no UTF-8), phase (name, at), step (step, of, line, instruction), waiting (reason),
+repeated (number), done (state, job, number), artifact (path, bytes, sha256, file), verified (files, signed,
+dir), interrupted, stopping (job, number), largest (files), and error (detail, advice, exit). Others may be
+added.`)
 
 var statuses = [][2]string{
 	{"0", "The image is built, downloaded and verified; other commands: done."},
@@ -74,5 +75,5 @@ var variables = [][2]string{
 var files = [][2]string{
 	{"~/.config/toaster/config.toml", "The sites that you are logged in to, with their tokens. Only you can read it."},
 	{"~/.cache/toaster/", "Checksums of files, which make the next build faster. It can be deleted at any time."},
-	{".toaster.json", "In a folder that was downloaded: which build it is from. Such a folder is not part of a build context."},
+	{".toaster.json", "In a folder that was downloaded: which build it is from. Such a folder is no part of a context."},
 }

@@ -50,8 +50,8 @@ func entryOf(e *buildcontext.Entry) entry {
 	return out
 }
 
-// writeManifest writes the body of POST /jobs/contexts: all entries, or what is changed in the context that the site has,
-// base; "": it has none.
+// writeManifest writes the body of POST /jobs/contexts: all entries, or what is changed in the context that the
+// site has, base; "": it has none.
 func writeManifest(w io.Writer, entries []buildcontext.Entry, base string) error {
 	b := bufio.NewWriterSize(w, 64<<10)
 	if b.WriteByte('{'); base != "" {
@@ -117,8 +117,8 @@ func (c *client) announce(ctx context.Context, m, old *buildcontext.Manifest) (*
 }
 
 // announceEntries sends entries as they are written: CGI needs their length before.
-func (c *client) announceEntries(ctx context.Context, m *buildcontext.Manifest, entries []buildcontext.Entry, base string) (
-	*manifestAnswer, error) {
+func (c *client) announceEntries(ctx context.Context, m *buildcontext.Manifest, entries []buildcontext.Entry,
+	base string) (*manifestAnswer, error) {
 	var size counter
 	if err := writeManifest(&size, entries, base); err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func FuzzDrawn(f *testing.F) {
 	f.Add("a \x1b[31mred\x1b[0m b\x1b]0;title\x07x\r\x1b[2J")
 	v := &terminalView{style: true}
 	f.Fuzz(func(t *testing.T, line string) {
-		if rest := sgr.ReplaceAllString(v.drawn(line), ""); strings.ContainsAny(rest, "\x1b\a\b\r\x9b\n") {
+		if rest := sgr.ReplaceAllString(v.drawn(line), ""); strings.ContainsAny(rest, "\x1b\a\b\r\u009b\n") {
 			t.Errorf("%q becomes %q", line, rest)
 		}
 	})
@@ -166,7 +166,8 @@ func TestTheManualSaysWhatHelpSays(t *testing.T) {
 	if err != nil || strings.Contains(string(out), "warning") {
 		t.Errorf("%v: %s", err, out)
 	}
-	for _, want := range []string{"toaster build", "--build-arg=NAME=VALUE", "EXIT STATUS", "TOASTER_TOKEN", ".toaster.json"} {
+	for _, want := range []string{"toaster build", "--build-arg=NAME=VALUE", "EXIT STATUS", "TOASTER_TOKEN",
+		".toaster.json"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("the page lacks %q", want)
 		}

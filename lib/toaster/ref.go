@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// find returns the build that a person names: a job's id or name, with /NUMBER or without one; "": the job of the folder
-// that they are in, or else their newest. Without a number it is the newest build, of good ones where good is true.
+// find returns the build that a person names: a job's id or name, with /NUMBER or without one; "": the job of the
+// folder that they are in, or else their newest. Without a number it is the newest build, of good ones where good
+// is true.
 func (w *world) find(ctx context.Context, c *client, ref string, good bool) (*order, error) {
 	id, number := ref, 0
 	if i := strings.LastIndexByte(ref, '/'); i > 0 {

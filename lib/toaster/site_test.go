@@ -31,6 +31,9 @@ import (
 var programs string // the folder with the executables
 
 func TestMain(m *testing.M) {
+	if programs = os.Getenv(lossy); programs != "" {
+		os.Exit(m.Run())
+	}
 	dir, err := os.MkdirTemp("", "toaster-client-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -122,7 +125,8 @@ func (s *instance) must(err error) {
 // start starts the web server, and waits until it answers.
 func (s *instance) start() {
 	s.t.Helper()
-	s.server = exec.Command(filepath.Join(programs, "toasterctl"), "--config", s.conf(), "serve", "--listen", s.addr, "--cgi",
+	s.server = exec.Command(filepath.Join(programs, "toasterctl"), "--config", s.conf(), "serve", "--listen",
+		s.addr, "--cgi",
 		programs)
 	s.server.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := s.server.StdoutPipe()

@@ -85,7 +85,8 @@ func TestTheHelpOffersTheCommand(t *testing.T) {
 	s.must(os.WriteFile(s.dir+"/client/toaster-linux-amd64", program, 0o755))
 	bytes := sha256.Sum256(program)
 	sum := hex.EncodeToString(bytes[:])
-	s.must(os.WriteFile(s.dir+"/client/SHA256SUMS", []byte(sum+"  toaster-linux-amd64\n"+sum+"  toaster-linux-arm64\n"), 0o644))
+	s.must(os.WriteFile(s.dir+"/client/SHA256SUMS",
+		[]byte(sum+"  toaster-linux-amd64\n"+sum+"  toaster-linux-arm64\n"), 0o644))
 	page := get("/help")
 	if !strings.Contains(page, sum) || !strings.Contains(page, "/static/client/toaster-linux-amd64?v="+sum[:8]) ||
 		strings.Contains(page, "linux-arm64") {

@@ -10,8 +10,8 @@ import (
 	"unicode"
 )
 
-// terminalView shows a build on a terminal, as docker build does: a heading for each step, what it prints below that, how
-// long it took, and a last line that tells the time.
+// terminalView shows a build on a terminal, as docker build does: a heading for each step, what it prints below
+// that, how long it took, and a last line that tells the time.
 type terminalView struct {
 	w     *world
 	to    *os.File
@@ -133,7 +133,8 @@ func (v *terminalView) line(line string) {
 }
 
 // phases are what a build does, for people.
-var phases = map[string]string{"prepare": "prepare the base system", "pack": "pack the image", "check": "check the image"}
+var phases = map[string]string{"prepare": "prepare the base system",
+	"pack": "pack the image", "check": "check the image"}
 
 func (v *terminalView) heading(text, title string) {
 	if text == "" {

@@ -16,8 +16,8 @@ type verifyCommand struct {
 }
 
 func (c *verifyCommand) Help() string {
-	return "Exits with 1 if a file is missing or another than SHA256SUMS says, if the signature is wrong, or if there is none " +
-		"although the site signs what it builds."
+	return "Exits with 1 if a file is missing or another than SHA256SUMS says, if the signature is wrong, or if there is " +
+		"none although the site signs what it builds."
 }
 
 func (c *verifyCommand) Run(w *world) error {
@@ -38,8 +38,8 @@ func (c *verifyCommand) Run(w *world) error {
 	return w.verify(c.Dir, key, false)
 }
 
-// verify compares the files of a folder with SHA256SUMS, and that with its signature. Of some files only, the others are
-// not missing.
+// verify compares the files of a folder with SHA256SUMS, and that with its signature. Of some files only, the
+// others are not missing.
 func (w *world) verify(dir, key string, some bool) error {
 	sums, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS"))
 	if errors.Is(err, fs.ErrNotExist) && key == "" {
@@ -85,6 +85,10 @@ func (w *world) verify(dir, key string, some bool) error {
 
 // verifySignature tells whether there is a signature. A site that signs, signs everything.
 func verifySignature(dir string, sums []byte, key string) (signed bool, err error) {
+	k, err := parseKey(key)
+	if err != nil && key != "" {
+		return false, misused("%q is %v", key, err)
+	}
 	signature, err := os.ReadFile(filepath.Join(dir, "SHA256SUMS.minisig"))
 	if errors.Is(err, fs.ErrNotExist) {
 		if key == "" {
@@ -97,12 +101,9 @@ func verifySignature(dir string, sums []byte, key string) (signed bool, err erro
 		return false, err
 	}
 	if key == "" {
-		return false, failed(exitFailed, "Log in again to fetch the site's public key, or name it: toaster verify --key KEY "+dir,
+		return false, failed(exitFailed,
+			"Log in again to fetch the site's public key, or name it: toaster verify --key KEY "+dir,
 			"the signature of %s can't be verified: the public key is not known", dir)
-	}
-	k, err := parseKey(key)
-	if err != nil {
-		return false, misused("%q is %v", key, err)
 	}
 	if _, err := k.verify(sums, signature); err != nil {
 		return false, failed(exitFailed, "Do not use it. Download it again, and tell the administrator of the site.",

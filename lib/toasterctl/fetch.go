@@ -50,15 +50,16 @@ func startFetching(ctx context.Context, cfg *config.Config, s *site) error {
 
 // fetchEverySecond fetches what waits, without waiting for the next sync, until ctx ends.
 func fetchEverySecond(ctx context.Context, s *site, logger *slog.Logger) {
-	for tick := time.NewTicker(time.Second); ; {
+	for {
+		pause := time.Second
 		if err := s.FetchDue(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			logger.Error("repositories were not fetched", slog.Any("error", err))
+			logger.Error("repositories were not fetched; they are tried again in a minute", slog.Any("error", err))
+			pause = time.Minute
 		}
 		select {
 		case <-ctx.Done():
-			tick.Stop()
 			return
-		case <-tick.C:
+		case <-time.After(pause):
 		}
 	}
 }

@@ -31,7 +31,8 @@ const (
 type syncCommand struct{}
 
 func (syncCommand) Help() string {
-	return "Sends emails, calls hooks, deletes old builds, and synchronizes the jobs and builds of the database with the engine. " +
+	return "Sends emails, calls hooks, deletes old builds, and synchronizes the jobs and builds of the database with the " +
+		"engine. " +
 		"It prints nothing if there is nothing to do. It ends within a minute: the next run does the rest. " +
 		"The exit code is 1 if something failed; the next run tries it again. If another sync is running, it does nothing. " +
 		"In a crontab:\n\n" +

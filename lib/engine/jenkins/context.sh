@@ -114,7 +114,7 @@ download() {
 			continue
 		fi
 		case $answer in
-		401 | 403 | 404 | 405) fail "%s does not know the address of this build context any more. Save the job, and start it again." "$site" ;;
+		401 | 403 | 404 | 405) fail "%s no longer knows the address of this build context. Save the job, and start it again." "$site" ;;
 		410) fail "%s has no build that needs this build context, or lost its files. Start the job again. If that does not help, upload the context again." "$site" ;;
 		esac
 		[ "$(size_of "$part")" -le "$have" ] || pause=1

@@ -206,7 +206,7 @@ func TestTheAddressOfAContext(t *testing.T) {
 	c.post("/jobs/" + id + "/stop")
 	status(410, path)
 	if resp, body := s.fetch("GET", path, "Accept", "application/json"); !strings.Contains(body,
-		"No build needs this build context any more") {
+		"No build needs this build context") {
 		t.Errorf("%s: %s", resp.Status, body)
 	}
 	s.must(config.DropKeys(s.cfg.Paths.Keys, 1))

@@ -14,8 +14,8 @@ import (
 func contextAddress(cfg *config.Config) func(job, archive string) (string, error) {
 	return func(job, archive string) (string, error) {
 		if cfg.Site.URL == "" {
-			return "", apperr.New(apperr.FailedPrecondition, "The builds of this site run on Jenkins, whose agents can't get "+
-				"build contexts of over 1 MiB: this site has no address.",
+			return "", apperr.New(apperr.FailedPrecondition, "The builds of this site run on Jenkins, whose agents "+
+				"can't get build contexts of over 1 MiB: this site has no address.",
 				"Send less, with a .dockerignore file. Administrator: set url in [site].").Coded("no_site_url")
 		}
 		macs, err := contextMACs(cfg, job, archive)

@@ -122,7 +122,8 @@ func (s *Service) define(job *store.Job, rev *store.Revision) (engine.Job, error
 	return engine.Job{
 		Name: job.EngineName, Owner: strconv.FormatInt(job.UserID, 10), Source: sourceOf(job, rev),
 		Description: job.Name + " (" + job.Target + "), job " + job.ID, Label: target.Label,
-		Script: made.Script, Context: made.Context, TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
+		Script: made.Script, Context: made.Context,
+		TimeLimit: cmp.Or(target.TimeLimit, s.Limits.TimeLimit), OutputLimit: s.Limits.OutputLimit,
 	}, err
 }
 

@@ -255,7 +255,7 @@ func TestAnAgentWaitsForTheSite(t *testing.T) {
 // What can't be cured by waiting ends the build at once, and says what to do.
 func TestAnAgentIsRefusedTheContext(t *testing.T) {
 	for status, says := range map[int]string{
-		http.StatusNotFound: "does not know the address", http.StatusGone: "has no build that needs this build context",
+		http.StatusNotFound: "no longer knows the address", http.StatusGone: "has no build that needs this build context",
 	} {
 		for _, tool := range []string{"curl", "wget"} {
 			t.Run(fmt.Sprint(status, tool), func(t *testing.T) {

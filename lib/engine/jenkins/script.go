@@ -66,7 +66,8 @@ func fetchStep(c *engine.BuildContext, seconds int64) string {
 		site = u.Host
 	}
 	return strings.NewReplacer("@ARCHIVE@", shell.Quote(c.ID), "@CONTEXT_BYTES@", fmt.Sprint(c.Size),
-		"@CONTEXT_SIZE@", fmt.Sprintf("'%.1f MiB'", float64(c.Size)/(1<<20)), "@DIGEST@", fmt.Sprintf("%x", sha256.Sum256(c.Manifest)),
+		"@CONTEXT_SIZE@", fmt.Sprintf("'%.1f MiB'", float64(c.Size)/(1<<20)),
+		"@DIGEST@", fmt.Sprintf("%x", sha256.Sum256(c.Manifest)),
 		"@SITE@", shell.Quote(site), "@GIVE_UP@", fmt.Sprint(seconds), "@ADDRESS@", c.Address,
 		"@FAILED@", fmt.Sprint(failedStatus)).Replace(fetcher)
 }

@@ -280,8 +280,9 @@ func (s *Store) Complete(owner int64, digest string) error {
 		return apperr.New(apperr.FailedPrecondition, "%d files of the build context were not uploaded.",
 			"Send the manifest again to see which, and upload them.", len(missing)).Coded("context_incomplete")
 	}
-	if waits {
-		if err := os.Rename(u.path("pending", digest), u.path("manifests", digest)); err != nil {
+	if waits { // another request may do the same at this moment: then the file is there, and Chtimes finds it
+		err := os.Rename(u.path("pending", digest), u.path("manifests", digest))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
@@ -342,6 +343,9 @@ func (u *user) used() (n int64, err error) {
 // eachBlob calls f with the SHA-256 of each blob.
 func (u *user) eachBlob(f func(sha256 string, fi fs.FileInfo) error) error {
 	folders, err := os.ReadDir(u.path("blobs", ""))
+	if errors.Is(err, fs.ErrNotExist) { // the folder is being made
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (u *user) named() (map[string]bool, error) {
 	all := map[string]bool{}
 	for _, folder := range []string{"manifests", "pending"} {
 		list, err := os.ReadDir(u.path(folder, ""))
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 		for _, one := range list {

@@ -3,9 +3,9 @@ package conf_test
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
 	"os"
@@ -193,7 +193,8 @@ func form(name, dockerfile string) (kind string, body io.Reader) {
 	return w.FormDataContentType(), &b
 }
 
-// The main job under each server, at the root and below a path: hand in, build, follow, download. The first build makes
+// The main job under each server, at the root and below a path: the command toaster sends a project, follows the build,
+// and downloads. The first build makes
 // the base, the others take it.
 func TestTheWholeWayUnderEachServer(t *testing.T) {
 	s := newSite(t, filepath.Join(t.TempDir(), "site"), "\njobs = 3\n", "\njobs = 0\n", "\nfree_disk = \"1 GiB\"\n",
@@ -217,50 +218,44 @@ func TestTheWholeWayUnderEachServer(t *testing.T) {
 	})
 	for _, prefix := range []string{"", "/toaster"} {
 		for _, k := range kinds[1:] {
-			t.Run(k.name+prefix, func(t *testing.T) { s.serve(t, k, prefix).goTheWholeWay(t, prefix) })
+			t.Run(k.name+prefix, func(t *testing.T) { s.goTheWholeWay(t, s.serve(t, k, prefix)) })
 		}
 	}
 }
 
-func (v *visitor) goTheWholeWay(t *testing.T, prefix string) {
-	kind, body := form("greeter", "FROM debian:bookworm\nRUN echo hello >/greeting\nCMD [\"sleep\", \"1\"]\n")
-	resp, _ := v.must(t, http.StatusCreated, "POST", "/jobs", kind, body)
-	path, ours := strings.CutPrefix(resp.Header.Get("Location"), prefix)
-	if !ours {
-		t.Fatalf("the job is at %q", resp.Header.Get("Location"))
-	}
-	v.must(t, http.StatusAccepted, "POST", path+"/start", "", nil)
-
-	var followed strings.Builder
-	deadline := time.Now().Add(20 * time.Minute)
-	for offset := "0"; time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		resp, text := v.must(t, http.StatusOK, "GET", path+"/builds/1/log?offset="+offset, "", nil)
-		followed.Write(text)
-		if offset = resp.Header.Get("X-Next-Offset"); resp.Header.Get("X-More") != "true" {
-			break
+func (s *site) goTheWholeWay(t *testing.T, v *visitor) {
+	project := filepath.Join(t.TempDir(), "greeter")
+	large := make([]byte, 3<<20) // more than fits in the build script
+	rand.NewChaCha8([32]byte{2}).Read(large)
+	write(t, project, "files/large", string(large), 0o644)
+	write(t, project, "ignored", "not sent", 0o644)
+	write(t, project, ".dockerignore", "ignored\n", 0o644)
+	write(t, project, "Dockerfile", "FROM debian:bookworm\nCOPY . /srv\nRUN sha256sum /srv/files/large && ! ls /srv/ignored\n"+
+		"CMD [\"sleep\", \"1\"]\n", 0o644)
+	toaster := func(args ...string) (stdout, stderr string) {
+		t.Helper()
+		cmd := exec.Command(s.root+"/usr/bin/toaster", args...)
+		cmd.Dir = project
+		cmd.Env = []string{"HOME=" + t.TempDir(), "TOASTER_URL=" + v.base, "TOASTER_TOKEN=" + v.token}
+		var out, said bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &said
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("toaster %v: %v\n%s%s", args, err, out.Bytes(), said.Bytes())
 		}
+		return out.String(), said.String()
 	}
-	var job struct {
-		State  string
-		Builds []struct {
-			Artifacts []struct {
-				Path, SHA256 string
-			}
-		}
+	log, _ := toaster("build", "-t", target)
+	if !strings.Contains(log, "TOASTER-STEP 3/4 3 RUN") || !strings.Contains(log, fmt.Sprintf("%x", sha256.Sum256(large))) {
+		t.Errorf("the log lacks the step:\n%s", log)
 	}
-	_, text := v.must(t, http.StatusOK, "GET", path, "", nil)
-	if err := json.Unmarshal(text, &job); err != nil || job.State != "succeeded" || len(job.Builds) != 1 ||
-		len(job.Builds[0].Artifacts) < 4 {
-		t.Fatalf("%v: %s\n%s", err, text, followed.String())
+	if again, _ := toaster("logs"); again != log {
+		t.Errorf("the log that was followed is %q, and the site's %q", log, again)
 	}
-	if !strings.Contains(followed.String(), "TOASTER-STEP 2/3 2 RUN") {
-		t.Errorf("the log lacks the step:\n%s", followed.String())
+	toaster("verify", filepath.Join("dist", target))
+	write(t, project, "files/small", "new under "+t.Name(), 0o644)
+	if _, said := toaster("build", "--detach"); !strings.Contains(said, "Sending 1 file, ") {
+		t.Errorf("after a small change: %s", said)
 	}
-	for _, a := range job.Builds[0].Artifacts {
-		_, text := v.must(t, http.StatusOK, "GET", path+"/builds/1/artifacts/"+a.Path, "", nil)
-		if got := fmt.Sprintf("%x", sha256.Sum256(text)); got != a.SHA256 {
-			t.Errorf("%s: %d bytes with the checksum %s, not %s", a.Path, len(text), got, a.SHA256)
-		}
-	}
+	toaster("stop", "greeter")
 	v.must(t, http.StatusOK, "GET", "/static/toaster.css", "", nil)
 }

@@ -72,7 +72,7 @@ const (
 
 // instance is a site in a folder of its own, with a person who is logged in.
 type instance struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	db     *store.DB
 	cfg    *settings.Config
@@ -81,7 +81,7 @@ type instance struct {
 	addr   string
 }
 
-func newInstance(t *testing.T, extra ...string) *instance {
+func newInstance(t testing.TB, extra ...string) *instance {
 	s := &instance{t: t, dir: t.TempDir()}
 	s.must(os.Mkdir(s.dir+"/db", 0o700))
 	targets, err := conf.Files.ReadFile("targets.toml")
@@ -219,7 +219,7 @@ func (u *user) with(env ...string) *user {
 
 // ran is what a command has printed.
 type ran struct {
-	t        *testing.T
+	t        testing.TB
 	out, err string
 	exit     int
 }
@@ -272,7 +272,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-func start(t *testing.T, cmd *exec.Cmd) *process {
+func start(t testing.TB, cmd *exec.Cmd) *process {
 	t.Helper()
 	p := &process{cmd, newOutput(), newOutput(), make(chan error, 1)}
 	cmd.Stdout, cmd.Stderr = p.out, p.err
@@ -284,7 +284,7 @@ func start(t *testing.T, cmd *exec.Cmd) *process {
 }
 
 // says waits until the output has a text.
-func (p *process) says(t *testing.T, o *output, text string) {
+func (p *process) says(t testing.TB, o *output, text string) {
 	t.Helper()
 	late := time.After(2 * time.Minute)
 	for !strings.Contains(o.String(), text) {

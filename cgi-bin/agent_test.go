@@ -211,7 +211,10 @@ func TestTheAddressOfAContext(t *testing.T) {
 	}
 	s.must(config.DropKeys(s.cfg.Paths.Keys, 1))
 	status(429, path) // it is nobody's any more
-	if strings.Contains(s.log.String(), part(path, 3)) || strings.Contains(s.log.String(), part(others, 3)) {
+	s.mu.Lock()
+	log := s.log.String()
+	s.mu.Unlock()
+	if strings.Contains(log, part(path, 3)) || strings.Contains(log, part(others, 3)) {
 		t.Error("the log has an address")
 	}
 }

@@ -140,7 +140,7 @@ func TestBehindAProxyThatDoesHTTPS(t *testing.T) {
 	look(t, "/usr/lib/apache2/modules/mod_proxy_http.so")
 	front := freePort(t)
 	public := "https://127.0.0.1:" + front + "/toaster"
-	s := newSite(t, filepath.Join(t.TempDir(), "site"), "Optional.\nurl = \"\"", "\nurl = \""+public+"\"",
+	s := newSite(t, filepath.Join(t.TempDir(), "site"), "from it.\nurl = \"\"", "\nurl = \""+public+"\"",
 		`secure = "auto"`, `secure = "always"`)
 	behind := s.serveMore(t, kinds[2], "/toaster",
 		"server.modules += ( \"mod_extforward\" )\nextforward.forwarder = ( \"127.0.0.1\" => \"trust\" )\n")

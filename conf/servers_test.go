@@ -157,7 +157,7 @@ func strangeURLs(t *testing.T, s *server) {
 }
 
 func uploadsArriveUpToTheServersLimit(t *testing.T, s *server) {
-	for size, status := range map[int64]int{0: 200, 17 << 20: 200, 65 << 20: http.StatusRequestEntityTooLarge} {
+	for size, status := range map[int64]int{0: 200, 65 << 20: 200, 1<<30 + 17<<20: http.StatusRequestEntityTooLarge} {
 		body := io.LimitReader(zeros{}, size)
 		req, err := http.NewRequest("POST", s.base+s.prefix+"/jobs", body)
 		if err != nil {

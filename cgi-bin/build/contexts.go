@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"toaster.do/lib/app"
 	"toaster.do/lib/apperr"
@@ -25,7 +26,7 @@ func (j *handlers) contextLimits(w http.ResponseWriter, r *web.Request) error {
 
 // declare takes a manifest, and answers which files are to be sent.
 func (j *handlers) declare(w http.ResponseWriter, r *web.Request) error {
-	defer debug.SetGCPercent(debug.SetGCPercent(25)) // a manifest may be large
+	defer sparing()()
 	store := app.Contexts(r.Site.Config)
 	m, err := contexts.ReadJSON(r.Body, store.Limits, func(digest string) (*buildcontext.Manifest, error) {
 		m, _, err := store.Get(r.Identity.User.ID, digest)
@@ -39,6 +40,29 @@ func (j *handlers) declare(w http.ResponseWriter, r *web.Request) error {
 		return err
 	}
 	return r.Answer(w, http.StatusOK, declared{"sha256:" + digest, append([]string{}, missing...)})
+}
+
+// collecting counts the requests of this process that collect garbage sooner.
+var collecting struct {
+	sync.Mutex
+	requests, before int
+}
+
+// sparing has garbage collected sooner, as a manifest may be large, until the function that it returns is called.
+func sparing() (end func()) {
+	c := &collecting
+	c.Lock()
+	defer c.Unlock()
+	if c.requests++; c.requests == 1 {
+		c.before = debug.SetGCPercent(25)
+	}
+	return func() {
+		c.Lock()
+		defer c.Unlock()
+		if c.requests--; c.requests == 0 {
+			debug.SetGCPercent(c.before)
+		}
+	}
 }
 
 type declared struct {

@@ -36,7 +36,8 @@ func fields(cfg *config.Config) web.Fields {
 		"environment": {Most: 16 << 10, Keep: 64 << 10},
 		"root_keys":   {Most: 32 << 10, Keep: 64 << 10},
 		"dockerfile":  {Most: text, Keep: 4 * text, File: true, Text: true, Mistaken: dockerfile.Mistaken},
-		"context":     {Most: int64(cfg.Limits.Context), File: true, Spool: filepath.Join(cfg.Paths.Contexts, "tmp")},
+		"context": {Most: int64(cfg.Limits.Context), File: true, Spool: filepath.Join(cfg.Paths.Contexts, "tmp"),
+			FreeDisk: int64(cfg.Limits.FreeDisk)},
 
 		jobs.SecretField + "*": secretFields,
 	})
@@ -74,6 +75,7 @@ type form struct {
 
 	secrets engine.Secrets // for the build that starts
 	archive *web.File      // the build context that was sent now
+	refused error          // why it can't be used
 }
 
 var formTemplate = view.Template[*form]{Name: "form"}
@@ -138,9 +140,10 @@ func (j *handlers) read(r *web.Request) (*form, error) {
 	} else if f.DropContext {
 		f.Context = ""
 	}
-	if err != nil {
+	if err != nil && apperr.KindOf(err) == apperr.Internal {
 		return f, err
 	}
+	f.refused = err
 	return f, j.find(r, f)
 }
 
@@ -200,7 +203,7 @@ func on(value string) bool {
 
 func (f *form) submission() jobs.Submission {
 	return jobs.Submission{
-		Name: f.Name, Origin: f.ContextName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.Context,
+		Name: f.Name, Origin: f.ContextName, Target: f.Target, Dockerfile: []byte(f.Text), Context: f.Context, Refused: f.refused,
 		BuildArgs: f.BuildArgs, Environment: f.Environment, BaseForm: f.BaseForm,
 		KeepContext: !f.DropContext, RootKeys: f.RootKeys, Git: f.repository(), Schedule: f.Git.Schedule,
 	}

@@ -101,8 +101,9 @@ type archive struct {
 	sink    Sink
 	origin  Origin
 	entries map[string]*node // by clean path
-	read    int64            // bytes of files, also of those that were replaced: an archive may name one a thousand times
-	failed  error            // of the sink
+	names   Names
+	read    int64 // bytes of files, also of those that were replaced: an archive may name one a thousand times
+	failed  error // of the sink
 }
 
 // node is an entry, and the names of its file.
@@ -271,8 +272,11 @@ func (a *archive) add(name string, e *node) error {
 	if old, ok := a.entries[name]; ok && old.Type != e.Type {
 		return refuse("The build context can't be used: %s exists twice, with different types.", name)
 	}
-	e.Path = name
-	a.entries[name] = e
+	e.Path = strings.Clone(name)
+	a.entries[e.Path] = e
+	if err := a.names.Add(&e.Entry); err != nil {
+		return err
+	}
 	if a.limits.Entries > 0 && len(a.entries) > a.limits.Entries {
 		return TooMany(a.limits.Entries)
 	}

@@ -19,7 +19,27 @@ const (
 	maxXattrs = 64 << 10 // keys and values of an entry's
 	maxSize   = 1 << 50  // of a file, bytes
 	maxTime   = 1 << 40  // seconds before and after 1970
+	maxNames  = 64 << 20 // of all names and attributes together, bytes
 )
+
+// Names counts what the names and attributes of entries take: they are in memory, as files are not.
+type Names int64
+
+// Add counts an entry. It is TooLarge where a path is longer than any can be, or all of them take too much.
+func (n *Names) Add(e *Entry) error {
+	if len(e.Path) > maxPath {
+		return checkName(e.Path)
+	}
+	*n += Names(len(e.Path) + len(e.Link) + len(e.Hardlink))
+	for key, value := range e.Xattrs {
+		*n += Names(len(key) + len(value))
+	}
+	if *n > maxNames {
+		return apperr.New(apperr.TooLarge, "The names and attributes in the build context take more than 64 MiB.",
+			"List files that the build does not need in .dockerignore.")
+	}
+	return nil
+}
 
 // Check looks at a manifest of a stranger, and refuses what Folder and ReadArchive would not give: names that lead
 // out, come twice or stand out of order, entries below what is no folder, and whatever is over a limit. Its errors are
@@ -29,8 +49,12 @@ func Check(m *Manifest, l Limits) error {
 		return TooMany(l.Entries)
 	}
 	var total int64
+	var names Names
 	for i := range m.Entries {
 		e := &m.Entries[i]
+		if err := names.Add(e); err != nil {
+			return err
+		}
 		if err := m.checkPlace(i); err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func KeptAttributes(records map[string]string) (kept map[string]string) {
 		if kept == nil {
 			kept = map[string]string{}
 		}
-		kept[key] = value
+		kept[key] = strings.Clone(value) // what it was read with may be much larger
 	}
 	return kept
 }

@@ -6,13 +6,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,8 +25,9 @@ import (
 // A writer stores blobs. What was put is there after flush, or not at all.
 type writer struct {
 	*user
-	waiting []written
-	bytes   int64
+	admitted bool // by Declare: the quota is not looked at again
+	waiting  []written
+	bytes    int64
 }
 
 type written struct {
@@ -41,19 +43,19 @@ const (
 
 // Put stores a file: see buildcontext.Sink. Its reader ends what is too large.
 func (w *writer) Put(r io.Reader, _ int64) (sum string, n int64, err error) {
-	return w.put(r, math.MaxInt64-1)
+	return w.put(r, math.MaxInt64-1, "")
 }
 
-// put stores a file of at most most bytes, and returns what it was.
-func (w *writer) put(r io.Reader, most int64) (sum string, n int64, err error) {
+// put stores a file of at most most bytes, and returns what it was; where another was wanted, it is not stored.
+func (w *writer) put(r io.Reader, most int64, wanted string) (sum string, n int64, err error) {
 	f, err := os.CreateTemp(w.path("tmp", ""), "blob-*")
 	if err != nil {
 		return "", 0, full(err)
 	}
 	h := sha256.New()
 	n, err = io.Copy(io.MultiWriter(h, f), io.LimitReader(r, most+1))
-	if err == nil && n > most {
-		err = errTooLong
+	if sum = hex.EncodeToString(h.Sum(nil)); err == nil && (n > most || wanted != "" && sum != wanted) {
+		err = notSo(wanted)
 	}
 	if err == nil {
 		err = f.Chmod(0o644) // the folder above keeps others out; a build, which is given it, reads it with other ids
@@ -63,7 +65,6 @@ func (w *writer) put(r io.Reader, most int64) (sum string, n int64, err error) {
 		os.Remove(f.Name())
 		return "", 0, full(err)
 	}
-	sum = hex.EncodeToString(h.Sum(nil))
 	// The disk begins now with what flush waits for.
 	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 	w.waiting, w.bytes = append(w.waiting, written{f, sum}), w.bytes+n
@@ -73,14 +74,15 @@ func (w *writer) put(r io.Reader, most int64) (sum string, n int64, err error) {
 	return sum, n, err
 }
 
-var errTooLong = errors.New("it has more bytes than was said")
-
 // flush gives all that was written its name.
 func (w *writer) flush() error {
 	if len(w.waiting) == 0 {
 		return nil
 	}
 	errs := []error{w.disk(0)}
+	if !w.admitted {
+		errs = append(errs, w.room(w.bytes))
+	}
 	const wait = unix.SYNC_FILE_RANGE_WAIT_BEFORE | unix.SYNC_FILE_RANGE_WRITE | unix.SYNC_FILE_RANGE_WAIT_AFTER
 	for _, one := range w.waiting {
 		errs = append(errs, unix.SyncFileRange(int(one.file.Fd()), 0, 0, wait))
@@ -160,18 +162,15 @@ func (s *Store) Add(owner int64, m *buildcontext.Manifest, files buildcontext.So
 		return "", err
 	}
 	defer u.close()
-	w := &writer{user: u}
+	w := &writer{user: u, admitted: true}
 	defer w.discard()
 	for _, sum := range missing {
 		f, err := files.Open(sum)
 		if err != nil {
 			return "", err
 		}
-		got, _, err := w.put(f, math.MaxInt64-1)
+		_, _, err = w.put(f, math.MaxInt64-1, sum)
 		f.Close()
-		if err == nil && got != sum {
-			err = notSo(sum, nil)
-		}
 		if err != nil {
 			return "", err
 		}
@@ -192,13 +191,34 @@ func (u *user) wanted(sum string) (size int64, ok bool, err error) {
 			err = nil
 			continue
 		}
-		if at := bytes.Index(text, []byte(" "+sum)); at > 0 {
-			begin := bytes.LastIndexByte(text[:at], ' ') + 1
-			_, err = fmt.Sscan(string(text[begin:at]), &size)
-			return size, err == nil, err
+		if size, ok = sizeOf(text, sum); ok {
+			now := time.Now()
+			_ = os.Chtimes(u.path("pending", list[i].Name()), now, now) // it is in use, unless it was completed just now
+			return size, true, nil
 		}
 	}
 	return 0, false, err
+}
+
+// sizeOf finds a file in an encoded manifest by its SHA-256.
+func sizeOf(manifest []byte, sum string) (size int64, ok bool) {
+	for word := []byte(" " + sum); ; {
+		at := bytes.Index(manifest, word)
+		if at < 0 {
+			return 0, false
+		}
+		begin := bytes.LastIndexByte(manifest[:at], '\n') + 1
+		end := at + len(word)
+		if next := bytes.IndexByte(manifest[end:], '\n'); next >= 0 {
+			end += next
+		}
+		line := strings.Fields(string(manifest[begin:end]))
+		if len(line) > 5 && line[0] == "file" && line[5] == sum { // else a path, or a link's target
+			size, err := strconv.ParseInt(line[4], 10, 64)
+			return size, err == nil
+		}
+		manifest = manifest[end:]
+	}
 }
 
 // Put stores a blob that one of an owner's manifests waits for: the whole of it, or, from an offset on, what follows
@@ -221,7 +241,7 @@ func (s *Store) Put(owner int64, sum string, r io.Reader, offset, total int64) (
 		return false, 0, unwanted()
 	}
 	if total >= 0 && total != size {
-		return false, 0, notSo(sum, nil)
+		return false, 0, notSo(sum)
 	}
 	if err := s.disk(size - offset); err != nil {
 		return false, 0, err
@@ -229,12 +249,9 @@ func (s *Store) Put(owner int64, sum string, r io.Reader, offset, total int64) (
 	if offset > 0 || total >= 0 {
 		return u.part(sum, r, offset, size)
 	}
-	w := &writer{user: u}
+	w := &writer{user: u, admitted: true}
 	defer w.discard()
-	got, n, err := w.put(r, size)
-	if err == nil && got != sum || errors.Is(err, errTooLong) {
-		return false, 0, notSo(sum, err)
-	}
+	_, n, err := w.put(r, size, sum)
 	if err != nil {
 		return false, 0, err
 	}
@@ -247,8 +264,8 @@ func unwanted() error {
 		Coded("blob_not_missing")
 }
 
-func notSo(sum string, err error) error {
-	return apperr.Wrap(apperr.InvalidArgument, err, "The bytes that were sent do not have the SHA-256 %s.",
+func notSo(sum string) error {
+	return apperr.New(apperr.InvalidArgument, "The bytes that were sent do not have the SHA-256 %s.",
 		"The file may have changed meanwhile. Read it again, and send the manifest.", sum).Coded("blob_digest")
 }
 
@@ -283,9 +300,9 @@ func (u *user) part(sum string, r io.Reader, offset, size int64) (whole bool, ha
 	}
 	if have > size || hex.EncodeToString(h.Sum(nil)) != sum {
 		os.Remove(f.Name())
-		return false, 0, notSo(sum, nil)
+		return false, 0, notSo(sum)
 	}
-	w := &writer{user: u, waiting: []written{{f, sum}}}
+	w := &writer{user: u, admitted: true, waiting: []written{{f, sum}}}
 	return true, have, w.flush()
 }
 
@@ -305,7 +322,7 @@ func (s *Store) PutMany(owner int64, r io.Reader) (n int, err error) {
 		return 0, err
 	}
 	defer u.close()
-	w := &writer{user: u}
+	w := &writer{user: u, admitted: true}
 	defer w.discard()
 	wanted, err := u.allWanted()
 	if err != nil {
@@ -318,7 +335,7 @@ func (s *Store) PutMany(owner int64, r io.Reader) (n int, err error) {
 			if !ok {
 				err = unwanted()
 			} else if size != h.Size {
-				err = notSo(h.Name, nil)
+				err = notSo(h.Name)
 			}
 		}
 		if err == nil && n%flushFiles == 0 {
@@ -331,26 +348,10 @@ func (s *Store) PutMany(owner int64, r io.Reader) (n int, err error) {
 			}
 			return n, errors.Join(damaged(err), flushed)
 		}
-		sum, _, err := w.put(t, h.Size)
-		if err == nil && sum != h.Name {
-			w.drop(sum)
-			err = notSo(h.Name, nil)
-		}
-		if err != nil {
+		if _, _, err := w.put(t, h.Size, h.Name); err != nil {
 			return n, errors.Join(damaged(err), w.flush())
 		}
 	}
-}
-
-// drop forgets a blob that was put just now and is not what it should be; as nobody asked for it, nobody misses it.
-func (w *writer) drop(sum string) {
-	if last := len(w.waiting) - 1; last >= 0 {
-		w.waiting[last].file.Close()
-		os.Remove(w.waiting[last].file.Name())
-		w.waiting = w.waiting[:last]
-		return
-	}
-	os.Remove(w.blob(sum))
 }
 
 // damaged says so of an archive that can't be read.

@@ -38,7 +38,8 @@ type Store struct {
 
 const (
 	life       = 24 * time.Hour // how long what no job needs is kept
-	maxPending = 16             // manifests of a user that wait for blobs
+	idle       = 10 * time.Minute
+	maxPending = 64 // manifests of a user that wait for blobs
 
 	maxManifest = 256 << 20 // bytes of one
 )
@@ -186,7 +187,11 @@ func (s *Store) Declare(owner int64, m *buildcontext.Manifest) (digest string, m
 		return "", nil, err
 	}
 	if len(missing) > 0 {
-		if err := u.room(size); err != nil {
+		waiting, err := u.waiting(m)
+		if err == nil {
+			err = u.room(size + waiting)
+		}
+		if err != nil {
 			return "", nil, err
 		}
 	}
@@ -200,7 +205,7 @@ func (u *user) put(m *buildcontext.Manifest, whole bool) (digest string, err err
 	to := u.path("manifests", digest)
 	if !whole {
 		to = u.path("pending", digest)
-		if err := u.forget(); err != nil {
+		if err := u.forget(digest); err != nil {
 			return "", err
 		}
 	}
@@ -234,20 +239,42 @@ func (u *user) flush(folder string) error {
 	return full(d.Sync())
 }
 
-// forget removes the oldest manifests that wait, where there are too many.
-func (u *user) forget() error {
+// forget makes room for one more manifest that waits, of that digest: it removes those that nothing was sent for lately.
+func (u *user) forget(digest string) error {
 	list, err := os.ReadDir(u.path("pending", ""))
-	for err == nil && len(list) >= maxPending {
-		oldest, at := 0, time.Now().Add(life)
-		for i, f := range list {
-			if fi, err := f.Info(); err == nil && fi.ModTime().Before(at) {
-				oldest, at = i, fi.ModTime()
-			}
-		}
-		os.Remove(u.path("pending", list[oldest].Name()))
-		list = append(list[:oldest], list[oldest+1:]...)
+	if err != nil || len(list) < maxPending {
+		return err
 	}
-	return err
+	left := len(list)
+	for _, f := range list {
+		fi, err := f.Info()
+		if f.Name() == digest || err == nil && time.Since(fi.ModTime()) > idle {
+			os.Remove(u.path("pending", f.Name()))
+			left--
+		}
+	}
+	if left < maxPending {
+		return nil
+	}
+	return apperr.New(apperr.ResourceExhausted, "You are uploading %d build contexts at the same time.",
+		"Try again when some of these uploads have ended.", left).Coded("too_many_uploads").In(time.Minute)
+}
+
+// waiting is how many bytes are still to come for other manifests than m.
+func (u *user) waiting(m *buildcontext.Manifest) (n int64, err error) {
+	if u.PerUser == 0 {
+		return 0, nil
+	}
+	wanted, err := u.allWanted()
+	for i := range m.Entries {
+		delete(wanted, m.Entries[i].SHA256)
+	}
+	for sum, size := range wanted {
+		if _, err := os.Lstat(u.blob(sum)); err != nil {
+			n += size
+		}
+	}
+	return n, err
 }
 
 // Complete makes an owner's context one that jobs can be made of. Where blobs are missing, it is a FailedPrecondition
@@ -331,12 +358,21 @@ func (s *Store) disk(more int64) error {
 	return nil
 }
 
-// used is how many bytes an owner's blobs have.
+// used is how many bytes an owner's files have: blobs, those that come in parts, and manifests.
 func (u *user) used() (n int64, err error) {
 	err = u.eachBlob(func(_ string, fi fs.FileInfo) error {
 		n += fi.Size()
 		return nil
 	})
+	for _, folder := range []string{"parts", "manifests", "pending"} {
+		list, readErr := os.ReadDir(u.path(folder, ""))
+		err = errors.Join(err, readErr)
+		for _, one := range list {
+			if fi, err := one.Info(); err == nil {
+				n += fi.Size()
+			}
+		}
+	}
 	return n, err
 }
 

@@ -1,6 +1,7 @@
 package contexts
 
 import (
+	"archive/tar"
 	"bytes"
 	"crypto/sha256"
 	"errors"
@@ -152,12 +153,12 @@ func TestAFullDisk(t *testing.T) {
 	if _, _, err := s.Put(1, sum(large), strings.NewReader(large), 0, -1); apperr.KindOf(err) != apperr.StorageFull {
 		t.Errorf("in the middle: %v", err)
 	}
-	var tar bytes.Buffer
+	var archive bytes.Buffer
 	m := contextOf("other", strings.Repeat("y", 3<<20))
-	if err := m.WriteTree(&tar, memory{m.Entries[0].SHA256: strings.Repeat("y", 3<<20)}); err != nil {
+	if err := m.WriteTree(&archive, memory{m.Entries[0].SHA256: strings.Repeat("y", 3<<20)}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.AddArchive(1, bytes.NewReader(tar.Bytes()), int64(tar.Len()))
+	_, err = s.AddArchive(1, bytes.NewReader(archive.Bytes()), int64(archive.Len()))
 	if apperr.KindOf(err) != apperr.StorageFull {
 		t.Errorf("an archive: %v", err)
 	}
@@ -171,6 +172,133 @@ func TestAFullDisk(t *testing.T) {
 	}
 	if _, _, err := s.Put(1, sum("small"), strings.NewReader("small"), 0, -1); err != nil {
 		t.Errorf("what came before is gone: %v", err)
+	}
+}
+
+// A wrong file in an archive is refused, whatever its place, and does no harm to the right one.
+func TestAWrongFileDoesNoHarm(t *testing.T) {
+	s := newStore(t)
+	old := contextOf("version", "1.2.3")
+	if _, err := s.Add(1, old, memory{sum("1.2.3"): "1.2.3"}); err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for i := range flushFiles - 1 {
+		files = append(files, fmt.Sprintf("f%03d", i), fmt.Sprint(i))
+	}
+	files = append(files, "version", "1.2.4")
+	if _, _, err := s.Declare(1, contextOf(files...)); err != nil {
+		t.Fatal(err)
+	}
+	var archive bytes.Buffer
+	w := tar.NewWriter(&archive)
+	for i := 1; i < len(files); i += 2 {
+		text := files[i]
+		if text == "1.2.4" { // it was changed back meanwhile
+			text = "1.2.3"
+		}
+		if err := w.WriteHeader(&tar.Header{Name: sum(files[i]), Size: int64(len(text))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Close()
+	if n, err := s.PutMany(1, &archive); n != flushFiles-1 || apperr.Of(err).Code != "blob_digest" {
+		t.Errorf("%d files, %v", n, err)
+	}
+	if text, err := os.ReadFile(s.Blob(1, sum("1.2.3"))); string(text) != "1.2.3" {
+		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// The quota holds for what was declared and has not come, for parts, and for archives.
+func TestTheQuotaHolds(t *testing.T) {
+	s := newStore(t)
+	s.PerUser = 100_000
+	first, second := strings.Repeat("a", 60_000), strings.Repeat("b", 60_000)
+	if _, _, err := s.Declare(1, contextOf("a", first)); err != nil {
+		t.Fatal(err)
+	}
+	full := func(what string, err error) {
+		t.Helper()
+		if apperr.Of(err).Code != "context_quota" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	_, _, err := s.Declare(1, contextOf("b", second))
+	full("beside one that waits", err)
+	if _, _, err := s.Declare(1, contextOf("a", first, "c", "small")); err != nil {
+		t.Errorf("what is the same counts once: %v", err)
+	}
+	if whole, have, err := s.Put(1, sum(first), strings.NewReader(first[:50_000]), 0, 60_000); whole || have != 50_000 {
+		t.Error(whole, have, err)
+	}
+	for _, one := range s.left(t) {
+		if strings.Contains(one, "pending/") {
+			os.Remove(filepath.Join(s.Dir, one))
+		}
+	}
+	_, _, err = s.Declare(1, contextOf("b", second))
+	full("beside a part", err)
+	var archive bytes.Buffer
+	m := contextOf("b", second)
+	if err := m.WriteTree(&archive, memory{sum(second): second}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.AddArchive(1, bytes.NewReader(archive.Bytes()), int64(archive.Len()))
+	full("an archive", err)
+}
+
+// Uploads that go on don't push each other out.
+func TestManyUploads(t *testing.T) {
+	s := newStore(t)
+	var last error
+	n := 0
+	for ; n < 2*maxPending && last == nil; n++ {
+		_, _, last = s.Declare(1, contextOf("a", fmt.Sprint(n)))
+	}
+	if n != maxPending+1 || apperr.Of(last).Code != "too_many_uploads" {
+		t.Errorf("after %d: %v", n, last)
+	}
+	if _, _, err := s.Declare(1, contextOf("a", "7")); err != nil {
+		t.Errorf("one of them again: %v", err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Join(s.folder(1), "pending", contextOf("a", "8").Digest()), old, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Declare(1, contextOf("a", "new")); err != nil {
+		t.Errorf("in the place of one that was given up: %v", err)
+	}
+	if _, _, err := s.Put(1, sum("8"), strings.NewReader("8"), 0, -1); apperr.Of(err).Code != "blob_not_missing" {
+		t.Errorf("of that: %v", err)
+	}
+}
+
+// A path or a link can look like a file's SHA-256: OCI images in a context do.
+func TestPathsThatLookLikeDigests(t *testing.T) {
+	s := newStore(t)
+	m := contextOf(sum("layer"), "layer")
+	m.Entries[0].Time = 1_700_000_000
+	m.Entries = append([]buildcontext.Entry{{Path: "0", Type: buildcontext.Link, Mode: 0o777, Link: sum("layer")}},
+		m.Entries...)
+	if _, _, err := s.Declare(1, m); err != nil {
+		t.Fatal(err)
+	}
+	if whole, _, err := s.Put(1, sum("layer"), strings.NewReader("layer"), 0, 5); !whole || err != nil {
+		t.Errorf("%v, %v", whole, err)
+	}
+}
+
+// Deep paths alone don't become more folders than a context may have.
+func TestDeepPaths(t *testing.T) {
+	for name, path := range map[string]string{"long": strings.Repeat("a/", 1<<18) + "a", "deep": strings.Repeat("a/", 2000) + "a"} {
+		_, err := ReadJSON(strings.NewReader(`{"entries":[{"path":"`+path+`","type":"fifo"}]}`), newStore(t).Limits, nil)
+		if kind := apperr.KindOf(err); kind != apperr.InvalidArgument && kind != apperr.TooLarge {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -81,12 +81,16 @@ func ReadJSON(r io.Reader, l buildcontext.Limits, base func(digest string) (*bui
 		return nil, err
 	}
 	m := &buildcontext.Manifest{}
+	var names buildcontext.Names
 	for d.More() {
 		var in64 entryJSON
 		if err := d.Decode(&in64); err != nil {
 			return nil, notJSON(err)
 		}
 		e, err := in64.entry()
+		if err == nil {
+			err = names.Add(&e)
+		}
 		if err != nil {
 			return nil, notJSON(err)
 		}
@@ -108,7 +112,11 @@ func ReadJSON(r io.Reader, l buildcontext.Limits, base func(digest string) (*bui
 	if old != nil {
 		m = &buildcontext.Manifest{Origin: old.Origin, Entries: changed(old.Entries, m.Entries)}
 	}
-	if more := parents(m.Entries); len(more) > 0 {
+	more, err := parents(m.Entries, l.Entries)
+	if err != nil {
+		return nil, err
+	}
+	if len(more) > 0 {
 		m.Entries = append(m.Entries, more...)
 		slices.SortStableFunc(m.Entries, byPath)
 	}
@@ -161,8 +169,9 @@ func changed(old, others []buildcontext.Entry) []buildcontext.Entry {
 	return append(list, old...)
 }
 
-// parents are the folders that only what is in them tells of; the list is by path.
-func parents(list []buildcontext.Entry) (more []buildcontext.Entry) {
+// parents are the folders that only what is in them tells of; the list is by path. With these, it has at most so many
+// entries; 0: any number.
+func parents(list []buildcontext.Entry, most int) (more []buildcontext.Entry, err error) {
 	known := map[string]bool{}
 	for i := range list {
 		for up := path.Dir(list[i].Path); up != "." && up != "/" && !known[up]; up = path.Dir(up) {
@@ -172,9 +181,12 @@ func parents(list []buildcontext.Entry) (more []buildcontext.Entry) {
 			if !found {
 				more = append(more, buildcontext.Entry{Path: up, Type: buildcontext.Dir, Mode: 0o755, Time: list[i].Time})
 			}
+			if most > 0 && len(list)+len(more) > most {
+				return nil, buildcontext.TooMany(most)
+			}
 		}
 	}
-	return more
+	return more, nil
 }
 
 func notJSON(err error) error {

@@ -24,6 +24,36 @@ func IsKept(path string) bool {
 		(len(parts) == 3 && parts[1] == "manifests" || len(parts) == 4 && parts[1] == "blobs" && parts[2] == last[:2])
 }
 
+// Hold keeps all build contexts that there are now from being swept until release is called.
+func (s *Store) Hold() (release func(), err error) {
+	var held []*os.File
+	release = func() {
+		for _, f := range held {
+			f.Close()
+		}
+	}
+	list, err := os.ReadDir(s.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return release, nil
+	}
+	for i := 0; err == nil && i < len(list); i++ {
+		var f *os.File
+		f, err = os.Open(filepath.Join(s.Dir, list[i].Name()))
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+			continue
+		}
+		if err == nil {
+			held = append(held, f)
+			err = syscall.Flock(int(f.Fd()), syscall.LOCK_SH)
+		}
+	}
+	if err != nil {
+		release()
+	}
+	return release, err
+}
+
 // Sweep deletes what nobody needs any more: of the users that are there, what is not among the digests that their jobs
 // name, or was used in the last day; of others, all.
 func (s *Store) Sweep(ctx context.Context, needed map[int64]map[string]bool, now time.Time) error {
@@ -39,12 +69,25 @@ func (s *Store) Sweep(ctx context.Context, needed map[int64]map[string]bool, now
 		}
 		digests, isUser := needed[owner]
 		if !isUser {
-			errs = append(errs, os.RemoveAll(s.folder(owner)))
+			errs = append(errs, s.remove(owner))
 			continue
 		}
 		errs = append(errs, s.sweep(ctx, owner, digests, now.Add(-life)))
 	}
 	return errors.Join(append(errs, err)...)
+}
+
+// remove deletes the folder of a user who is gone, unless a backup reads it.
+func (s *Store) remove(owner int64) error {
+	f, err := os.Open(s.folder(owner))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		return nil // the next one does it
+	}
+	return os.RemoveAll(s.folder(owner))
 }
 
 // sweep deletes what an owner does not need, and was used before a time. An upload that goes on keeps all.

@@ -92,7 +92,7 @@ func (s *Service) archive(ctx context.Context, job *store.Job, rev *store.Revisi
 		return nil, nil
 	}
 	blend, src, _, err := s.translate(ctx, job, rev)
-	if err != nil && apperr.Of(err).Code == "context_not_found" {
+	if err != nil && (apperr.Of(err).Code == "context_not_found" || errors.Is(err, fs.ErrNotExist)) {
 		return nil, lostContext(err)
 	}
 	if err != nil || !blend.External {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"strings"
 	"sync"
 	"time"
@@ -139,18 +140,20 @@ func (s *Service) Recheck(ctx context.Context) error {
 		return err
 	}
 	left := recheckedAtOnce
+	var errs []error
 	for _, t := range targets.On() {
 		jobs, err := s.Store.Outdated(ctx, t.Name, s.madeFor(t), left)
 		if err != nil {
 			return err
 		}
 		for _, job := range jobs {
+			// One that can't be read doesn't keep the others from it.
 			if err := s.recheck(ctx, job, t); err != nil {
-				return err
+				errs = append(errs, err)
 			}
 		}
-		if left -= len(jobs); left == 0 {
-			return nil
+		if left -= len(jobs); left == 0 || len(errs) > 0 {
+			return errors.Join(errs...)
 		}
 	}
 	return s.Store.SetSetting(ctx, "translated", now)
@@ -187,7 +190,11 @@ func (s *Service) retranslated(ctx context.Context, owner int64, t target.Target
 		return store.Translation{}, err
 	}
 	w := &work{target: t, root: rev.Root, src: src, from: rev.Source}
-	if err := inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) }); err != nil {
+	err = inTime(ctx, &src, func() { w.blend, w.findings = dockerfile.Translate(src) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.refusal(t, lostContext(err)), nil
+	}
+	if err != nil {
 		return store.Translation{}, err
 	}
 	if w.blend == nil {

@@ -203,7 +203,7 @@ func (s *Service) Update(ctx context.Context, owner int64, id string, base int, 
 	if err != nil {
 		return nil, err
 	}
-	if sub.KeepContext && sub.Context == "" {
+	if sub.KeepContext && sub.Context == "" && sub.Refused == nil {
 		sub.Context = old.Context
 	}
 	known, _, err := s.Repository(ctx, owner, id)

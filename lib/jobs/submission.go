@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type Submission struct {
 	Target      string
 	Dockerfile  []byte
 	Context     string // the digest of one of the owner's build contexts, lower-case hex; empty: none
+	Refused     error  // why the build context that was sent can't be used; nil: it can, or none was sent
 	KeepContext bool   // Update only: without a new Context, the earlier one stays
 	BuildArgs   string // K=V a line
 	Environment string // K=V a line: for the application, when the image runs
@@ -202,6 +204,7 @@ func (s *Service) examine(ctx context.Context, owner int64, sub Submission, writ
 	if err != nil && apperr.KindOf(err) == apperr.Internal {
 		return nil, nil, err
 	}
+	err = cmp.Or(sub.Refused, err)
 	noContext := bad("context", err)
 	if archive != nil {
 		src.Context, w.size = archive.Project(sub.Dockerfile), archive.Manifest().Size()

@@ -170,7 +170,7 @@ func (b *backup) read() error {
 			return b.damaged(err)
 		}
 		if h.Name == sumsName {
-			want, err := io.ReadAll(io.LimitReader(archive, 64<<20))
+			want, err := io.ReadAll(io.LimitReader(archive, int64(sums.Len())+1))
 			if err == nil && (!bytes.Equal(want, sums.Bytes()) || b.lacks()) {
 				err = errors.New("the checksums differ")
 			}

@@ -95,6 +95,11 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	if err := a.manifest(manifest{Format: 1, Toaster: app.Version, Made: a.made, Artifacts: c.Artifacts}); err != nil {
 		return err
 	}
+	release, err := app.Contexts(cfg).Hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	// First of all, so that the keys, when they change meanwhile, still open what is sealed in it.
 	database, remove, err := snapshot(w, cfg.Paths.Database)
 	if err != nil {
@@ -116,7 +121,7 @@ func (c *backupCommand) archive(w *world, cfg *config.Config, out io.Writer) err
 	if err := a.file(databaseName, database); err != nil {
 		return err
 	}
-	// After the database, so that no context is missing that it names. Names that begin with @ are the engine's own.
+	// As they were when the database was copied, at least. Names that begin with @ are the engine's own.
 	if err := a.folder(w, contextsName, cfg.Paths.Contexts, contexts.IsKept); err != nil {
 		return err
 	}

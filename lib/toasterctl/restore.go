@@ -274,8 +274,9 @@ func (r *restorer) putContexts() error {
 		return err
 	}
 	defer root.Close()
-	r.takeContext = func(name string, changed time.Time, in io.Reader) error {
-		return r.putBuild(root, name, changed, in)
+	// As if they were used now: until its manifest follows, sync would take an old file for one that nothing needs.
+	r.takeContext = func(name string, _ time.Time, in io.Reader) error {
+		return r.putBuild(root, name, time.Now(), in)
 	}
 	defer func() { r.takeContext = nil }()
 	return r.read()

@@ -32,7 +32,8 @@ type Limit struct {
 	Secret     bool // a password or a code: it is never kept for its sender
 	Hidden     bool // nobody types it
 	// Spool is a folder for an upload of any size, which goes to a file there that has no name; empty: to memory.
-	Spool string
+	Spool    string
+	FreeDisk int64 // bytes that the disk of that folder has to keep
 	// Mistaken says what somebody has sent by mistake, by its beginning, and what to do; empty: it is just too large.
 	Mistaken func(begin []byte) (message, advice i18n.Key)
 }

@@ -32,7 +32,7 @@ func (f *Form) spool(part *multipart.Part, limit Limit) error {
 		return &unreadable{err}
 	}
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(to, h), io.LimitReader(part, limit.Most+1))
+	n, err := io.Copy(io.MultiWriter(&careful{File: to, keeps: limit.FreeDisk}, h), io.LimitReader(part, limit.Most+1))
 	var rest int64
 	if err == nil && n > limit.Most {
 		to.Truncate(0) // at once
@@ -60,6 +60,29 @@ func (f *Form) spool(part *multipart.Part, limit Limit) error {
 		return limit.exceeded(name, nil)
 	}
 	return nil // nothing was chosen
+}
+
+// careful writes to a file as long as its disk keeps so many bytes.
+type careful struct {
+	*os.File
+	keeps, left int64
+}
+
+// carefulBytes is how much is written between two looks at the disk.
+const carefulBytes = 8 << 20
+
+func (c *careful) Write(p []byte) (int, error) {
+	if c.left -= int64(len(p)); c.left < 0 {
+		var disk syscall.Statfs_t
+		if err := syscall.Fstatfs(int(c.Fd()), &disk); err != nil {
+			return 0, err
+		}
+		if int64(disk.Bavail)*disk.Bsize-carefulBytes < c.keeps {
+			return 0, syscall.ENOSPC
+		}
+		c.left = carefulBytes
+	}
+	return c.File.Write(p)
 }
 
 // nameless makes a file without a name in a folder, which is made where it is not there.

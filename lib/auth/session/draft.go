@@ -20,6 +20,8 @@ const (
 	// draftNobody bounds one form of somebody of whom nothing is known, and draftAll all of those together.
 	draftNobody config.Size = 512 << 10
 	draftAll                = 64 << 20
+	// draftContext is how large a build context in a form may be: one that was sent to a job lies in a file.
+	draftContext config.Size = 1 << 20
 )
 
 // drafting are the rates for forms of users of whom nothing is known.
@@ -35,7 +37,7 @@ type draftStore interface {
 // SaveDraft keeps a form of a user for a day. Keys are the form's fields. It returns the id to ask for. A user has
 // at most 8; the oldest goes first. A form that is larger than a job's may be is TooLarge.
 func (m *Manager) SaveDraft(ctx context.Context, user int64, form map[string][]byte) (id string, err error) {
-	return m.saveDraft(ctx, store.Draft{UserID: user}, form, m.cfg.Limits.Dockerfile*4+m.cfg.Limits.Context+draftRest)
+	return m.saveDraft(ctx, store.Draft{UserID: user}, form, m.cfg.Limits.Dockerfile*4+draftContext+draftRest)
 }
 
 // SaveDraftFor is SaveDraft for a sender of whom nothing is known: whoever logs in with this browser, which gets a

@@ -58,7 +58,7 @@ func TestOnlyTheNewestFormsWait(t *testing.T) {
 
 func TestAFormThatIsTooLargeIsNotKept(t *testing.T) {
 	s := newSite(t)
-	fits := make([]byte, s.cfg.Limits.Dockerfile+s.cfg.Limits.Context)
+	fits := make([]byte, s.cfg.Limits.Dockerfile+draftContext)
 	if _, err := s.SaveDraft(t.Context(), s.anna.ID, map[string][]byte{"context": fits}); err != nil {
 		t.Error(err)
 	}

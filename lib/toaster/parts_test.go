@@ -112,19 +112,21 @@ func TestATerminalShowsSteps(t *testing.T) {
 	}
 }
 
-// TestCompletion: the shells take what they are given, and complete commands, options and targets.
+// TestCompletion: the shells take what they are given, and complete commands, options, targets and jobs. The name of a
+// job is a text, whatever it looks like.
 func TestCompletion(t *testing.T) {
 	s := newInstance(t)
 	u := s.user()
 	u = u.with("PATH=" + programs + ":" + os.Getenv("PATH"))
 	for shell, script := range map[string]string{
-		"bash": `source "$1"; try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _toaster; echo "${COMPREPLY[*]}"; }
-try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo`,
+		"bash": `source "$1"; try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _toaster; printf '%s\n' "${COMPREPLY[*]}"; }
+try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo; try toaster logs ''`,
 		"zsh": `compadd() { shift; print -r -- ${(M)@:#$words[CURRENT]*}; }; autoload -Uz compinit; source $1
 try() { words=("$@"); CURRENT=$#; _toaster; }
-try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo`,
+try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo; try toaster logs ''`,
 		"fish": `source $argv[1]; complete -C 'toaster bu' | string replace -r '\t.*' ''
-complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 'toaster build -t rootfs_amd64_bo'`,
+complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 'toaster build -t rootfs_amd64_bo'
+complete -C 'toaster logs ' >/dev/null`,
 	} {
 		file := filepath.Join(u.home, "completion."+shell)
 		s.must(os.WriteFile(file, []byte(u.toaster("completion", shell).exits(0).out), 0o600))
@@ -142,7 +144,7 @@ complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 't
 		cmd := exec.Command(path, args...)
 		cmd.Env, cmd.Dir = u.env, u.project
 		out, err := cmd.CombinedOutput()
-		if want := "build\n--no-cache\n" + vm + "\n"; err != nil || string(out) != want {
+		if want := "build\n--no-cache\n" + vm + "\n" + offered[shell]; err != nil || string(out) != want {
 			t.Errorf("%s: %v %q, not %q", shell, err, out, want)
 		}
 	}
@@ -162,6 +164,9 @@ func TestTheManualSaysWhatHelpSays(t *testing.T) {
 	}
 	cmd := exec.Command("groff", "-man", "-Tutf8", "-ww", "-rLL=100n", "-P-cbou")
 	cmd.Stdin = strings.NewReader(string(text))
+	const name = "$(echo injected >f)"
+	u.toaster("build", "-t", vm, "--detach", "--name", name).exits(0)
+	offered := map[string]string{"bash": `\$\(echo\ injected\ \>f\)` + "\n", "zsh": name + "\n"}
 	out, err := cmd.CombinedOutput()
 	if err != nil || strings.Contains(string(out), "warning") {
 		t.Errorf("%v: %s", err, out)
@@ -173,3 +178,6 @@ func TestTheManualSaysWhatHelpSays(t *testing.T) {
 		}
 	}
 }
+		if exists(filepath.Join(u.project, "f")) {
+			t.Fatalf("%s has run the name of a job", shell)
+		}

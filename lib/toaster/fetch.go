@@ -92,13 +92,19 @@ func isLocal(path string) bool {
 		path != buildcontext.Downloaded
 }
 
-// write makes the folder that of the build: files that another one left are removed.
+// write makes the folder that of the build: files that another one left are removed, and those of this one are kept.
 func (m *marker) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	for _, file := range readMarker(dir).Files {
-		if isLocal(file) && !slices.Contains(m.Files, file) {
+	old := readMarker(dir)
+	same := old.Site == m.Site && old.Job == m.Job && old.Number == m.Number
+	for _, file := range old.Files {
+		switch {
+		case !isLocal(file) || slices.Contains(m.Files, file):
+		case same:
+			m.Files = append(m.Files, file)
+		default:
 			os.Remove(filepath.Join(dir, filepath.FromSlash(file)))
 		}
 	}

@@ -121,6 +121,7 @@ type transfer struct {
 	file *os.File
 	sum  hash.Hash
 	have int64
+	most int64 // that it ever had: only what is beyond counts as progress
 	bar  *bar
 }
 
@@ -169,6 +170,7 @@ func (t *transfer) resume() (err error) {
 	if err == nil && t.have > t.Size {
 		return t.restart()
 	}
+	t.most = t.have
 	t.bar.add(t.have)
 	return err
 }
@@ -216,10 +218,10 @@ func (c *client) receive(ctx context.Context, o *order, t *transfer) error {
 		return problemOf(c.URL, r, body)
 	}
 	c.reached.Store(true)
-	had := t.have
-	if err = t.append(still.reader(r.Body)); err != nil && t.have > had {
+	if err = t.append(still.reader(r.Body)); err != nil && t.have > t.most {
 		err = progressed{err}
 	}
+	t.most = max(t.most, t.have)
 	return err
 }
 
@@ -228,7 +230,7 @@ func (t *transfer) append(r io.Reader) error {
 	for {
 		n, err := r.Read(buffer)
 		if n > 0 {
-			if t.have+int64(n) > t.Size && t.Size > 0 {
+			if t.have+int64(n) > t.Size {
 				return failed(exitFailed, "", "%s is larger than the site says", t.Path)
 			}
 			if _, err := t.file.Write(buffer[:n]); err != nil {

@@ -170,7 +170,7 @@ func (w *world) largest(t *buildcontext.Tree) {
 	w.note("The largest files:")
 	for _, e := range t.Largest(5) {
 		list = append(list, map[string]any{"path": e.Path, "bytes": e.Size})
-		w.note("  %10s  %s", buildcontext.Bytes(e.Size), printableLine(e.Path))
+		w.note("  %10s  %s", buildcontext.Bytes(e.Size), e.Path)
 	}
 	w.event("largest", map[string]any{"files": list})
 }

@@ -73,15 +73,15 @@ func (w *world) unsuccessful(o *order, b *build) error {
 // next says what to do with what was downloaded.
 func (w *world) next(b *build, dir string) {
 	for _, s := range b.Next {
-		w.note("\n%s", printableLine(s.Title))
+		w.note("\n%s", s.Title)
 		if s.Text != "" {
-			w.note("  %s", printableLine(s.Text))
+			w.note("  %s", s.Text)
 		}
 		if len(s.Commands) > 0 {
 			w.note("    cd %s", dir)
 		}
 		for _, command := range s.Commands {
-			w.note("    %s", printableLine(command))
+			w.note("    %s", command)
 		}
 	}
 }

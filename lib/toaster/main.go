@@ -77,9 +77,14 @@ func (w *world) run(args []string) int {
 	return w.report(err)
 }
 
-// note says something to a person, on standard error.
+// note says something to a person, on standard error. A text among args, which may be a site's, is a part of a line.
 func (w *world) note(format string, args ...any) {
 	if !w.json {
 		fmt.Fprintln(w.err, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			args[i] = printableLine(text)
+		}
+	}
 	}
 }

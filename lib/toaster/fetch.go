@@ -128,7 +128,7 @@ type transfer struct {
 // download fetches a file. What is there of it already is not fetched again.
 func (c *client) download(ctx context.Context, o *order, a artifact, dir string, bar *bar) error {
 	path := filepath.Join(dir, filepath.FromSlash(a.Path))
-	if sum, err := sumFile(path); err == nil && sum == a.SHA256 {
+	if sum, err := sumFile(ctx, path); err == nil && sum == a.SHA256 {
 		bar.add(a.Size)
 		return nil
 	}
@@ -142,7 +142,7 @@ func (c *client) download(ctx context.Context, o *order, a artifact, dir string,
 		return err
 	}
 	defer t.file.Close()
-	if err := t.resume(); err != nil {
+	if err := t.resume(ctx); err != nil {
 		return err
 	}
 	err = c.try(ctx, func(ctx context.Context) error { return c.receive(ctx, o, t) })
@@ -161,12 +161,12 @@ func (c *client) download(ctx context.Context, o *order, a artifact, dir string,
 }
 
 // resume reads what is there of a file. Of one whose checksum is unknown nothing is believed.
-func (t *transfer) resume() (err error) {
+func (t *transfer) resume(ctx context.Context) (err error) {
 	if t.SHA256 == "" {
 		return t.restart()
 	}
 	t.sum = sha256.New()
-	t.have, err = io.Copy(t.sum, t.file)
+	t.have, err = io.Copy(t.sum, buildcontext.Interruptible(ctx, t.file))
 	if err == nil && t.have > t.Size {
 		return t.restart()
 	}
@@ -260,14 +260,14 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-func sumFile(path string) (string, error) {
+func sumFile(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, buildcontext.Interruptible(ctx, f)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -37,6 +37,7 @@ func (c *logsCommand) Run(w *world) error {
 // watch follows a build, whose end is the command's.
 func (w *world) watch(c *client, o *order) error {
 	v := w.view()
+	w.follows.Store(true)
 	b, err := c.follow(w.ctx, o, v)
 	v.end(b)
 	if w.ctx.Err() != nil {

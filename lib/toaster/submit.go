@@ -117,16 +117,18 @@ func (o *order) submit(w *world, c *client, digest string) error {
 	if err != nil {
 		return err
 	}
+	o.posted = true
 	a, err := c.do(w.ctx, call{method: http.MethodPost, path: "/jobs", kind: kind, body: bytesBody(body),
 		size: int64(len(body)), header: http.Header{"Idempotency-Key": {rand.Text()}}})
-	if err != nil {
+	var p *problem
+	if o.posted = !asProblem(err, &p) || p.Status >= 500; err != nil {
 		return o.refused(w, c, digest, err)
 	}
 	var j job
 	if err := a.decode(c, &j); err != nil {
 		return err
 	}
-	o.job = j.ID
+	o.posted, o.job = false, j.ID
 	for _, b := range j.Builds {
 		o.number = max(o.number, b.Number)
 	}

@@ -32,10 +32,10 @@ func (c *verifyCommand) Run(w *world) error {
 		if key, err = w.keyOf(c.Dir); err != nil {
 			return err
 		}
-		if known := config.find(readMarker(c.Dir).Site); known != nil {
-			key = known.Key
-		}
 	}
+	return w.verify(c.Dir, key, false)
+}
+
 // keyOf is the public key that a folder's signature must be of; "": none is known. What the folder says of itself only
 // chooses among those that are known here: it may be as false as its files.
 func (w *world) keyOf(dir string) (string, error) {
@@ -60,9 +60,6 @@ func (w *world) keyOf(dir string) (string, error) {
 	return "", nil
 }
 
-	return w.verify(c.Dir, key, false)
-}
-
 // verify compares the files of a folder with SHA256SUMS, and that with its signature. Of some files only, the
 // others are not missing.
 func (w *world) verify(dir, key string, some bool) error {
@@ -85,9 +82,12 @@ func (w *world) verify(dir, key string, some bool) error {
 		if !ok || !buildcontext.IsSHA256(sum) || !isLocal(name) {
 			return failed(exitFailed, "", "%s can't be read: %s", filepath.Join(dir, "SHA256SUMS"), printableLine(line))
 		}
-		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
+		got, err := sumFile(w.ctx, filepath.Join(dir, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) && some {
 			continue
+		}
+		if w.ctx.Err() != nil {
+			return w.ctx.Err()
 		}
 		if err != nil {
 			return failed(exitFailed, "Download it again.", "%v", err)

@@ -117,7 +117,6 @@ func (o *order) submit(w *world, c *client, digest string) error {
 	if err != nil {
 		return err
 	}
-	o.posted = true
 	a, err := c.do(w.ctx, call{method: http.MethodPost, path: "/jobs", kind: kind, body: bytesBody(body),
 		size: int64(len(body)), header: http.Header{"Idempotency-Key": {rand.Text()}}})
 	var p *problem

@@ -3,6 +3,7 @@ package buildcontext
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -52,18 +53,19 @@ type Limits struct {
 // that name says ("": Dockerfile; with ../ one outside of the folder), and without owners. Over a limit it is TooLarge,
 // with the five largest files, before the content of one is read.
 func Folder(folder, dockerfile string, l Limits) (*Tree, error) {
-	t, err := Scan(folder, dockerfile)
+	t, err := Scan(context.Background(), folder, dockerfile)
 	if err == nil {
 		err = t.Check(l)
 	}
 	if err == nil {
-		err = t.Sum(nil)
+		err = t.Sum(context.Background(), nil)
 	}
 	return t, err
 }
 
-// Scan is Folder without limits, and without the SHA-256 of the files: see Check and Sum.
-func Scan(folder, dockerfile string) (*Tree, error) {
+// Scan is Folder without limits, and without the SHA-256 of the files: see Check and Sum. The end of
+// the context ends it with the context's error.
+func Scan(ctx context.Context, folder, dockerfile string) (*Tree, error) {
 	name := filepath.ToSlash(dockerfile)
 	ignored, err := readIgnore(folder, name)
 	if err != nil {
@@ -81,7 +83,12 @@ func Scan(folder, dockerfile string) (*Tree, error) {
 		name: name, always: append(ignoreFiles(name), cmp.Or(name, "Dockerfile")), ignored: ignored,
 		parents: map[string]patternmatcher.MatchInfo{}, seen: map[string]bool{".": true},
 		others: map[string]inode{}, stamps: map[string]Stamp{}}
-	err = errors.Join(s.addOuter(), filepath.WalkDir(root, s.visit))
+	err = errors.Join(s.addOuter(), filepath.WalkDir(root, func(at string, d fs.DirEntry, err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return s.visit(at, d, err)
+	}))
 	if err != nil {
 		return nil, err
 	}

@@ -137,9 +137,9 @@ func (m memory) Get(path string, s Stamp) string      { return m[m.key(path, s)]
 func (m memory) Put(path string, s Stamp, sum string) { m[m.key(path, s)] = sum }
 func (m memory) sum(t *testing.T, dir string) (sums string) {
 	t.Helper()
-	tree, err := Scan(dir, "")
+	tree, err := Scan(t.Context(), dir, "")
 	must(t, err)
-	must(t, tree.Sum(m))
+	must(t, tree.Sum(t.Context(), m))
 	return tree.Digest()
 }
 

@@ -1,6 +1,7 @@
 package buildcontext
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -18,8 +19,8 @@ type Cache interface {
 }
 
 // Sum reads the files whose SHA-256 the cache does not have (nil: there is none), as many at once as there are
-// processors, and sets it in the manifest.
-func (t *Tree) Sum(c Cache) error {
+// processors, and sets it in the manifest. The end of the context ends it with the context's error.
+func (t *Tree) Sum(ctx context.Context, c Cache) error {
 	var (
 		group sync.WaitGroup
 		lock  sync.Mutex // of errs and the cache
@@ -30,7 +31,7 @@ func (t *Tree) Sum(c Cache) error {
 		group.Go(func() {
 			buffer := make([]byte, 256<<10)
 			for f := range next {
-				sum, err := f.sum(c, &lock, buffer)
+				sum, err := f.sum(ctx, c, &lock, buffer)
 				t.Entries[f.entry].SHA256, t.Entries[f.entry].Size = sum, f.Size
 				if err != nil {
 					lock.Lock()
@@ -41,10 +42,16 @@ func (t *Tree) Sum(c Cache) error {
 		})
 	}
 	for i := range t.files {
+		if ctx.Err() != nil {
+			break
+		}
 		next <- &t.files[i]
 	}
 	close(next)
 	group.Wait()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
 	for i := range t.files {
 		t.paths[t.Entries[t.files[i].entry].SHA256] = t.files[i].path
 	}
@@ -52,7 +59,7 @@ func (t *Tree) Sum(c Cache) error {
 }
 
 // sum returns a file's SHA-256. One that is not known is that of the file with the stamp that it has when it is opened.
-func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
+func (f *file) sum(ctx context.Context, c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
 	if c != nil {
 		lock.Lock()
 		known := c.Get(f.path, f.Stamp)
@@ -70,7 +77,7 @@ func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
 		return "", err
 	}
 	begun, h := time.Now(), sha256.New()
-	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, buffer)
+	n, err := io.CopyBuffer(h, Interruptible(ctx, r), buffer)
 	if err != nil {
 		return "", err
 	}
@@ -83,6 +90,21 @@ func (f *file) sum(c Cache, lock *sync.Mutex, buffer []byte) (string, error) {
 	}
 	f.Size = n
 	return sum, err
+}
+
+// Interruptible is r until the context ends: then reading it is the context's error.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader { return interruptible{ctx, r} }
+
+type interruptible struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (i interruptible) Read(p []byte) (int, error) {
+	if err := i.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return i.r.Read(p)
 }
 
 func stampFile(f *os.File) (Stamp, error) {

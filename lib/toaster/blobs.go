@@ -23,7 +23,7 @@ func (c *client) sendMany(ctx context.Context, t *buildcontext.Tree, batch []blo
 			go func() { w.CloseWithError(writeBlobs(w, t, batch)) }()
 			return counting, nil
 		}})
-	return unfit(t, batch, err)
+	return unfit(ctx, t, batch, err)
 }
 
 func writeBlobs(w io.Writer, t *buildcontext.Tree, batch []blob) error {
@@ -64,7 +64,7 @@ func (c *client) sendOne(ctx context.Context, t *buildcontext.Tree, b blob, bar 
 				}
 				return bar.body(f), nil
 			}})
-		return unfit(t, []blob{b}, err)
+		return unfit(ctx, t, []blob{b}, err)
 	}
 	counted, before := int64(0), int64(-1)
 	err := c.try(ctx, func(ctx context.Context) error {
@@ -97,7 +97,7 @@ func (c *client) sendOne(ctx context.Context, t *buildcontext.Tree, b blob, bar 
 	if err == nil {
 		bar.add(b.size - counted)
 	}
-	return unfit(t, []blob{b}, err)
+	return unfit(ctx, t, []blob{b}, err)
 }
 
 type part struct {
@@ -145,13 +145,13 @@ func (e *exact) Read(p []byte) (int, error) {
 }
 
 // unfit explains a refusal of files: they are not what they were when they were read.
-func unfit(t *buildcontext.Tree, batch []blob, err error) error {
+func unfit(ctx context.Context, t *buildcontext.Tree, batch []blob, err error) error {
 	var p *problem
 	if !asProblem(err, &p) || !p.is("blob_digest") {
 		return err
 	}
 	for _, b := range batch {
-		if sum, err := sumFile(t.Path(b.sum)); err != nil || sum != b.sum {
+		if sum, err := sumFile(ctx, t.Path(b.sum)); err != nil || sum != b.sum {
 			return changed(t, b.sum)
 		}
 	}

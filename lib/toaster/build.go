@@ -48,11 +48,16 @@ func (c *buildCommand) Run(w *world) error {
 	stop := w.interrupts()
 	defer stop()
 	err = c.start(w, client, o)
-	if w.ctx.Err() != nil {
+	switch {
+	case w.ctx.Err() != nil && err == nil:
+		return w.leave(client, o)
+	case w.ctx.Err() != nil && o.posted:
+		w.note("\nInterrupted. A build may have been started: see “toaster jobs”.")
+		return failed(exitInterrupted, "", "")
+	case w.ctx.Err() != nil:
 		w.note("\nInterrupted. No build was started; the files that were sent are kept for a while.")
 		return failed(exitInterrupted, "", "")
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	if c.Detach {
@@ -84,7 +89,7 @@ func (c *buildCommand) start(w *world, client *client, o *order) error {
 // scan reads the folder, and says what it consists of.
 func (w *world) scan(c *client, o *order) (*buildcontext.Tree, error) {
 	begun := time.Now()
-	t, err := buildcontext.Scan(o.folder, o.dockerfileName)
+	t, err := buildcontext.Scan(w.ctx, o.folder, o.dockerfileName)
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +97,7 @@ func (w *world) scan(c *client, o *order) (*buildcontext.Tree, error) {
 		return nil, err
 	}
 	cache := openSums(o.folder)
-	if err := t.Sum(cache); err != nil {
+	if err := t.Sum(w.ctx, cache); err != nil {
 		return nil, err
 	}
 	cache.save()
@@ -170,7 +175,7 @@ func (w *world) largest(t *buildcontext.Tree) {
 	w.note("The largest files:")
 	for _, e := range t.Largest(5) {
 		list = append(list, map[string]any{"path": e.Path, "bytes": e.Size})
-		w.note("  %10s  %s", buildcontext.Bytes(e.Size), printableLine(e.Path))
+		w.note("  %10s  %s", buildcontext.Bytes(e.Size), e.Path)
 	}
 	w.event("largest", map[string]any{"files": list})
 }
@@ -180,11 +185,13 @@ func (w *world) finish(c *client, o *order, noFetch bool, output string) error {
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
 	v := w.view()
+	w.follows.Store(true)
 	b, err := c.follow(ctx, o, v)
 	v.end(b)
 	if w.ctx.Err() != nil {
 		return w.leave(c, o)
 	}
+	w.follows.Store(false)
 	if err != nil {
 		return w.comeBack(o, err)
 	}

@@ -51,6 +51,17 @@ func cases(program *kong.Application) string {
 
 func bash(program *kong.Application) string {
 	return `# completion of toaster for bash
+
+# _toaster_lines offers the lines of standard input that begin with $1. compgen -W would run what is in them.
+_toaster_lines() {
+  local line quoted
+  compopt +o filenames 2>/dev/null
+  while IFS= read -r line; do
+    printf -v quoted %q "$line"
+    if [[ $line == "$1"* || $quoted == "$1"* ]]; then COMPREPLY+=("$quoted"); fi
+  done
+}
+
 _toaster() {
   local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} flags=
   COMPREPLY=()
@@ -61,7 +72,7 @@ _toaster() {
   case ${COMP_WORDS[1]} in
 ` + cases(program) + `  esac
   case $before in
-    -t|--target) COMPREPLY=($(compgen -W "$(toaster targets -q 2>/dev/null)" -- "$word")); return ;;
+    -t|--target) _toaster_lines "$word" < <(toaster targets -q 2>/dev/null); return ;;
     -o|--output) COMPREPLY=($(compgen -d -- "$word")); return ;;
     -f|--file) [ "${COMP_WORDS[1]}" != build ] || { COMPREPLY=($(compgen -f -- "$word")); return; } ;;
   esac
@@ -69,7 +80,7 @@ _toaster() {
     -*) COMPREPLY=($(compgen -W "$flags" -- "$word")); return ;;
   esac
   case ${COMP_WORDS[1]} in
-    logs|download|stop) COMPREPLY=($(compgen -W "$(toaster jobs -q 2>/dev/null)" -- "$word")) ;;
+    logs|download|stop) _toaster_lines "$word" < <(toaster jobs -q 2>/dev/null) ;;
     completion) COMPREPLY=($(compgen -W 'bash zsh fish' -- "$word")) ;;
     help) COMPREPLY=($(compgen -W '` + strings.Join(commandNames(program), " ") + `' -- "$word")) ;;
     build|verify) COMPREPLY=($(compgen -d -- "$word")) ;;

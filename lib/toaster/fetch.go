@@ -92,13 +92,19 @@ func isLocal(path string) bool {
 		path != buildcontext.Downloaded
 }
 
-// write makes the folder that of the build: files that another one left are removed.
+// write makes the folder that of the build: files that another one left are removed, and those of this one are kept.
 func (m *marker) write(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	for _, file := range readMarker(dir).Files {
-		if isLocal(file) && !slices.Contains(m.Files, file) {
+	old := readMarker(dir)
+	same := old.Site == m.Site && old.Job == m.Job && old.Number == m.Number
+	for _, file := range old.Files {
+		switch {
+		case !isLocal(file) || slices.Contains(m.Files, file):
+		case same:
+			m.Files = append(m.Files, file)
+		default:
 			os.Remove(filepath.Join(dir, filepath.FromSlash(file)))
 		}
 	}
@@ -115,13 +121,14 @@ type transfer struct {
 	file *os.File
 	sum  hash.Hash
 	have int64
+	most int64 // that it ever had: only what is beyond counts as progress
 	bar  *bar
 }
 
 // download fetches a file. What is there of it already is not fetched again.
 func (c *client) download(ctx context.Context, o *order, a artifact, dir string, bar *bar) error {
 	path := filepath.Join(dir, filepath.FromSlash(a.Path))
-	if sum, err := sumFile(path); err == nil && sum == a.SHA256 {
+	if sum, err := sumFile(ctx, path); err == nil && sum == a.SHA256 {
 		bar.add(a.Size)
 		return nil
 	}
@@ -135,7 +142,7 @@ func (c *client) download(ctx context.Context, o *order, a artifact, dir string,
 		return err
 	}
 	defer t.file.Close()
-	if err := t.resume(); err != nil {
+	if err := t.resume(ctx); err != nil {
 		return err
 	}
 	err = c.try(ctx, func(ctx context.Context) error { return c.receive(ctx, o, t) })
@@ -154,15 +161,16 @@ func (c *client) download(ctx context.Context, o *order, a artifact, dir string,
 }
 
 // resume reads what is there of a file. Of one whose checksum is unknown nothing is believed.
-func (t *transfer) resume() (err error) {
+func (t *transfer) resume(ctx context.Context) (err error) {
 	if t.SHA256 == "" {
 		return t.restart()
 	}
 	t.sum = sha256.New()
-	t.have, err = io.Copy(t.sum, t.file)
+	t.have, err = io.Copy(t.sum, buildcontext.Interruptible(ctx, t.file))
 	if err == nil && t.have > t.Size {
 		return t.restart()
 	}
+	t.most = t.have
 	t.bar.add(t.have)
 	return err
 }
@@ -210,10 +218,10 @@ func (c *client) receive(ctx context.Context, o *order, t *transfer) error {
 		return problemOf(c.URL, r, body)
 	}
 	c.reached.Store(true)
-	had := t.have
-	if err = t.append(still.reader(r.Body)); err != nil && t.have > had {
+	if err = t.append(still.reader(r.Body)); err != nil && t.have > t.most {
 		err = progressed{err}
 	}
+	t.most = max(t.most, t.have)
 	return err
 }
 
@@ -222,7 +230,7 @@ func (t *transfer) append(r io.Reader) error {
 	for {
 		n, err := r.Read(buffer)
 		if n > 0 {
-			if t.have+int64(n) > t.Size && t.Size > 0 {
+			if t.have+int64(n) > t.Size {
 				return failed(exitFailed, "", "%s is larger than the site says", t.Path)
 			}
 			if _, err := t.file.Write(buffer[:n]); err != nil {
@@ -252,14 +260,14 @@ func escapePath(path string) string {
 	return strings.Join(parts, "/")
 }
 
-func sumFile(path string) (string, error) {
+func sumFile(ctx context.Context, path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
+	if _, err := io.Copy(h, buildcontext.Interruptible(ctx, f)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil

@@ -13,26 +13,42 @@ import (
 // secondInterrupt is how long a second Ctrl-C is waited for.
 const secondInterrupt = 3 * time.Second
 
-// interrupts makes the first SIGINT or SIGTERM end the context. What comes after that, leave looks at.
+// interrupts makes the first SIGINT or SIGTERM end the context. A further one ends the program, but where a build is
+// followed: there leave looks at it.
 func (w *world) interrupts() (stop func()) {
 	ctx, cancel := context.WithCancel(w.ctx)
-	w.ctx, w.signals = ctx, make(chan os.Signal, 4)
-	signal.Notify(w.signals, os.Interrupt, syscall.SIGTERM)
+	w.ctx, w.again = ctx, make(chan os.Signal, 4)
+	signals, done := make(chan os.Signal, 4), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		select {
-		case w.first = <-w.signals:
+		case w.first = <-signals:
 			cancel()
-		case <-ctx.Done():
+		case <-done:
+			return
+		}
+		for {
+			select {
+			case s := <-signals:
+				if !w.follows.Load() {
+					os.Exit(exitInterrupted)
+				}
+				w.again <- s
+			case <-done:
+				return
+			}
 		}
 	}()
 	return func() {
-		signal.Stop(w.signals)
+		signal.Stop(signals)
+		close(done)
 		cancel()
 	}
 }
 
 // leave says how to come back to a build that goes on, and stops it when Ctrl-C is pressed again.
 func (w *world) leave(c *client, o *order) error {
+	w.follows.Store(true)
 	w.event("interrupted", map[string]any{"job": o.job, "number": o.number})
 	w.note("\n%s goes on.\n  toaster logs -f %s    to see how it does\n  toaster stop %s    to stop it", o.title(),
 		o.ref(), o.job)
@@ -42,7 +58,8 @@ func (w *world) leave(c *client, o *order) error {
 	}
 	w.note("Press Ctrl-C again within %d seconds to stop it.", secondInterrupt/time.Second)
 	select {
-	case <-w.signals:
+	case <-w.again:
+		w.follows.Store(false)
 	case <-time.After(secondInterrupt):
 		return interrupted
 	}

@@ -39,7 +39,7 @@ func (c *jobsCommand) Run(w *world) error {
 		case c.Quiet:
 			fmt.Fprintln(w.out, printableLine(j.Name))
 		default:
-			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", j.ID, printableLine(j.Name), j.Target, last, j.State)
+			fmt.Fprintf(t, "%s\t%s\t%s\t%d\t%s\n", j.ID, printableLine(j.Name), j.Target, last, printableLine(j.State))
 		}
 	}
 	return nil

@@ -37,6 +37,7 @@ func (c *logsCommand) Run(w *world) error {
 // watch follows a build, whose end is the command's.
 func (w *world) watch(c *client, o *order) error {
 	v := w.view()
+	w.follows.Store(true)
 	b, err := c.follow(w.ctx, o, v)
 	v.end(b)
 	if w.ctx.Err() != nil {
@@ -73,15 +74,15 @@ func (w *world) unsuccessful(o *order, b *build) error {
 // next says what to do with what was downloaded.
 func (w *world) next(b *build, dir string) {
 	for _, s := range b.Next {
-		w.note("\n%s", printableLine(s.Title))
+		w.note("\n%s", s.Title)
 		if s.Text != "" {
-			w.note("  %s", printableLine(s.Text))
+			w.note("  %s", s.Text)
 		}
 		if len(s.Commands) > 0 {
 			w.note("    cd %s", dir)
 		}
 		for _, command := range s.Commands {
-			w.note("    %s", printableLine(command))
+			w.note("    %s", command)
 		}
 	}
 }

@@ -2,14 +2,19 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"math/rand"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // random is some text of n bytes that can't be guessed.
@@ -184,4 +189,94 @@ func TestADownloadGoesOn(t *testing.T) {
 	if text := u.toaster("download", "shop/1", "SHA256SUMS", "--json").exits(0).out; strings.Contains(text, `"path":"image"`) {
 		t.Error(text)
 	}
+}
+
+// TestADownloadOfOneFileKeepsTheOthers of the same build, and none of another one.
+func TestADownloadOfOneFileKeepsTheOthers(t *testing.T) {
+	s := newInstance(t)
+	s.runner("mkdir dist; cd dist; date +%N >one; echo 2 >two; sha256sum one two >SHA256SUMS")
+	u := s.user()
+	there := func(name string) bool { return exists(filepath.Join(u.project, "dist", vm, name)) }
+	u.toaster("build", "-t", vm).exits(0)
+	u.toaster("download", "shop", "one").exits(0).complains("2 files verified")
+	if !there("one") || !there("two") {
+		t.Error("the other file is gone")
+	}
+	u.toaster("build", "-t", vm, "--no-download").exits(0)
+	u.toaster("download", "shop/2", "one").exits(0).complains("1 file verified")
+	if !there("one") || there("two") {
+		t.Error("a file of another build is there")
+	}
+	u.toaster("download", "shop/2", "two").exits(0).complains("2 files verified")
+}
+
+// TestASiteThatBeginsAgain with a file each time, and never comes to its end, is not listened to for ever.
+func TestASiteThatBeginsAgain(t *testing.T) {
+	hostile := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		io.WriteString(w, strings.Repeat("x", 500))
+	}))
+	defer hostile.Close()
+	w := &world{ctx: t.Context(), err: io.Discard, retry: 2 * time.Second}
+	c := w.client(site{URL: hostile.URL})
+	ended := make(chan error, 1)
+	go func() {
+		ended <- c.download(w.ctx, &order{job: "j", number: 1},
+			artifact{Path: "f", Size: 1000, SHA256: strings.Repeat("0", 64)}, t.TempDir(), w.bar("", 0))
+	}()
+	select {
+	case err := <-ended:
+		if !errors.As(err, new(*unreachable)) {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("it goes on")
+	}
+}
+
+// TestCtrlCWhileABuildIsStarted: the site may have started it, though it has not said so yet.
+func TestCtrlCWhileABuildIsStarted(t *testing.T) {
+	s := newInstance(t)
+	to := newProxy(t, s.addr)
+	to.silentAfter("POST /jobs HTTP")
+	u := s.user()
+	p := start(t, u.command("build", "-t", vm, "--site", to.url()))
+	select {
+	case <-to.asked:
+	case <-time.After(2 * time.Minute):
+		t.Fatalf("nothing was ordered: %s", p.err)
+	}
+	s.must(p.Process.Signal(syscall.SIGINT))
+	u.wait(p).exits(130).complains("A build may have been started: see “toaster jobs”")
+	for until := time.Now().Add(2 * time.Minute); len(s.jobs()) == 0; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("none was")
+		}
+	}
+}
+
+// TestCtrlCWhileFilesAreRead does not wait for the end of a large one.
+func TestCtrlCWhileFilesAreRead(t *testing.T) {
+	s := newInstance(t, "[limits]", `context = "4096 GiB"`)
+	u := s.user()
+	u.write("huge", "")
+	s.must(os.Truncate(filepath.Join(u.project, "huge"), 1<<40))
+	p := start(t, u.command("build", "-t", vm))
+	defer p.Process.Kill()
+	reads := func() bool {
+		open, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", p.Process.Pid))
+		for _, fd := range open {
+			if to, _ := os.Readlink(fd); filepath.Base(to) == "huge" {
+				return true
+			}
+		}
+		return false
+	}
+	for until := time.Now().Add(2 * time.Minute); !reads(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("it is not read: %s", p.err)
+		}
+	}
+	s.must(p.Process.Signal(syscall.SIGINT))
+	u.wait(p).exits(130).complains("No build was started")
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -45,8 +46,9 @@ type world struct {
 	out, err io.Writer
 	json     bool // events for programs on out, and no words for people
 	program  *kong.Application
-	signals  chan os.Signal // see interrupts
-	first    os.Signal
+	first    os.Signal      // see interrupts
+	again    chan os.Signal // that come later
+	follows  atomic.Bool    // it looks at them itself
 }
 
 func main() {
@@ -77,8 +79,13 @@ func (w *world) run(args []string) int {
 	return w.report(err)
 }
 
-// note says something to a person, on standard error.
+// note says something to a person, on standard error. A text among args, which may be a site's, is a part of a line.
 func (w *world) note(format string, args ...any) {
+	for i, a := range args {
+		if text, ok := a.(string); ok {
+			args[i] = printableLine(text)
+		}
+	}
 	if !w.json {
 		fmt.Fprintln(w.err, strings.TrimRight(fmt.Sprintf(format, args...), "\n"))
 	}

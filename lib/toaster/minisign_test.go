@@ -102,9 +102,21 @@ func TestASiteThatSigns(t *testing.T) {
 		u.toaster("build", "-t", vm).exits(try.exit).complains(try.says)
 		u.with("TOASTER_KEY").toaster("verify", "--key", key, filepath.Join("dist", vm)).exits(try.exit).
 			complains(try.says)
+		u.toaster("verify", filepath.Join("dist", vm)).exits(try.exit).complains(try.says)
 	}
 	s.must(os.WriteFile(u.project+"/key.pub", []byte("untrusted comment: minisign public key\n"+key+"\n"), 0o600))
 	u.toaster("verify", "--key", "key.pub", filepath.Join("dist", vm)).exits(0).complains("signature are right")
 	u.with("TOASTER_KEY").toaster("verify", filepath.Join("dist", vm)).exits(1).complains("public key is not known")
 	u.toaster("verify", "--key", "nonsense", filepath.Join("dist", vm)).exits(2)
+
+	// Who changes the files can leave out the signature, and what says where they are from.
+	s.must(os.Remove(filepath.Join(u.project, "dist", vm, "SHA256SUMS.minisig")))
+	s.must(os.Remove(filepath.Join(u.project, "dist", vm, ".toaster.json")))
+	stranger := u.with("TOASTER_KEY", "TOASTER_URL", "TOASTER_TOKEN")
+	stranger.toaster("verify", filepath.Join("dist", vm)).exits(0).
+		complains("Signature not checked: the key of the site is not known")
+	u.write("../config.toml", "default = \""+s.url()+"\"\n[[site]]\nurl = \""+s.url()+"\"\nkey = \""+key+"\"\n")
+	s.must(os.MkdirAll(u.home+"/.config/toaster", 0o700))
+	s.must(os.Rename(filepath.Join(u.project, "../config.toml"), u.home+"/.config/toaster/config.toml"))
+	stranger.toaster("verify", filepath.Join("dist", vm)).exits(1).complains("is not signed, although the site signs")
 }

@@ -25,6 +25,7 @@ type order struct {
 
 	job    string // its id
 	number int
+	posted bool // it was sent, and what the site has made of it is not known
 }
 
 // title is the build for people, and ref for the command line.

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/creack/pty"
 )
@@ -65,6 +68,48 @@ func TestATerminalObeysNothingOfALog(t *testing.T) {
 	}
 }
 
+// TestATerminalObeysNoSite: phases, states and all else that a site says are texts.
+func TestATerminalObeysNoSite(t *testing.T) {
+	const evil = "\x1b[2J"
+	f, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	v := &terminalView{to: f, begun: time.Now()}
+	v.line("TOASTER-PHASE a" + evil + "b 100")
+	v.line("TOASTER-STEP 1/2 3 RUN c" + evil + "d")
+	v.tell()
+	text, err := os.ReadFile(f.Name())
+	if err != nil || strings.Contains(string(text), evil) || !strings.Contains(string(text), "=> a[2Jb\n") ||
+		!strings.Contains(string(text), "=> [1/2] RUN c[2Jd\n") {
+		t.Errorf("%v: %q", err, text)
+	}
+	var said bytes.Buffer
+	w := &world{err: &said}
+	if w.note("%s: %d", "e"+evil+"\nf", 1); said.String() != "e\ufffd[2J f: 1\n" {
+		t.Errorf("%q", said.String())
+	}
+}
+
+// TestIDsAndTargetsAreWords: folders and command lines are made of them.
+func TestIDsAndTargetsAreWords(t *testing.T) {
+	for text, right := range map[string]bool{vm: true, "iso_amd64_13.1-x": true, "": false, ".": false, "..": false,
+		"../x": false, "/x": false, `a\b`: false, "a b": false, "a\n": false, "a\x1b[2J": false, "$(a)": false, "a;b": false} {
+		for _, one := range []map[string]string{{"id": text, "target": "a", "name": "a"},
+			{"id": "a", "target": text, "name": text}} {
+			body, err := json.Marshal(one)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jobRight, targetRight := json.Unmarshal(body, new(job)) == nil, json.Unmarshal(body, new(target)) == nil
+			if jobRight != right || targetRight != (right || one["name"] == "a") {
+				t.Errorf("%s: %v, %v", body, jobRight, targetRight)
+			}
+		}
+	}
+}
+
 func FuzzDrawn(f *testing.F) {
 	f.Add("a \x1b[31mred\x1b[0m b\x1b]0;title\x07x\r\x1b[2J")
 	v := &terminalView{style: true}
@@ -112,19 +157,24 @@ func TestATerminalShowsSteps(t *testing.T) {
 	}
 }
 
-// TestCompletion: the shells take what they are given, and complete commands, options and targets.
+// TestCompletion: the shells take what they are given, and complete commands, options, targets and jobs. The name of a
+// job is a text, whatever it looks like.
 func TestCompletion(t *testing.T) {
 	s := newInstance(t)
 	u := s.user()
 	u = u.with("PATH=" + programs + ":" + os.Getenv("PATH"))
+	const name = "$(echo injected >f)"
+	u.toaster("build", "-t", vm, "--detach", "--name", name).exits(0)
+	offered := map[string]string{"bash": `\$\(echo\ injected\ \>f\)` + "\n", "zsh": name + "\n"}
 	for shell, script := range map[string]string{
-		"bash": `source "$1"; try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _toaster; echo "${COMPREPLY[*]}"; }
-try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo`,
+		"bash": `source "$1"; try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _toaster; printf '%s\n' "${COMPREPLY[*]}"; }
+try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo; try toaster logs ''`,
 		"zsh": `compadd() { shift; print -r -- ${(M)@:#$words[CURRENT]*}; }; autoload -Uz compinit; source $1
 try() { words=("$@"); CURRENT=$#; _toaster; }
-try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo`,
+try toaster bu; try toaster build --no-c; try toaster build -t rootfs_amd64_bo; try toaster logs ''`,
 		"fish": `source $argv[1]; complete -C 'toaster bu' | string replace -r '\t.*' ''
-complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 'toaster build -t rootfs_amd64_bo'`,
+complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 'toaster build -t rootfs_amd64_bo'
+complete -C 'toaster logs ' >/dev/null`,
 	} {
 		file := filepath.Join(u.home, "completion."+shell)
 		s.must(os.WriteFile(file, []byte(u.toaster("completion", shell).exits(0).out), 0o600))
@@ -142,8 +192,11 @@ complete -C 'toaster build --no-c' | string replace -r '\t.*' ''; complete -C 't
 		cmd := exec.Command(path, args...)
 		cmd.Env, cmd.Dir = u.env, u.project
 		out, err := cmd.CombinedOutput()
-		if want := "build\n--no-cache\n" + vm + "\n"; err != nil || string(out) != want {
+		if want := "build\n--no-cache\n" + vm + "\n" + offered[shell]; err != nil || string(out) != want {
 			t.Errorf("%s: %v %q, not %q", shell, err, out, want)
+		}
+		if exists(filepath.Join(u.project, "f")) {
+			t.Fatalf("%s has run the name of a job", shell)
 		}
 	}
 }

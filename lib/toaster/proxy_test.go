@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
@@ -16,6 +17,8 @@ type proxy struct {
 	cutUp    int64 // where the next connection is cut, counted as up is; 0: nowhere
 	cutDown  int64
 	cuts     int
+	last     string        // a text after which nothing comes from the site any more; "": none
+	asked    chan struct{} // closed when that was sent
 }
 
 func newProxy(t *testing.T, to string) *proxy {
@@ -23,7 +26,7 @@ func newProxy(t *testing.T, to string) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l}
+	p := &proxy{listener: l, asked: make(chan struct{})}
 	t.Cleanup(func() { l.Close() })
 	go func() {
 		for {
@@ -72,6 +75,17 @@ func (p *proxy) copy(to io.Writer, from io.Reader, count *atomic.Int64, cut *int
 			*cut, err = 0, io.ErrUnexpectedEOF
 			p.cuts++
 		}
+		if count == &p.up && p.last != "" && bytes.Contains(buffer[:n], []byte(p.last)) {
+			p.last = ""
+			close(p.asked)
+		}
+		select {
+		case <-p.asked:
+			if count == &p.down {
+				n = 0
+			}
+		default:
+		}
 		count.Add(int64(n))
 		p.lock.Unlock()
 		if _, werr := to.Write(buffer[:n]); werr != nil || err != nil {
@@ -90,4 +104,11 @@ func (p *proxy) cutAfter(n int64, up bool) {
 	} else {
 		p.cutDown = p.down.Load() + n
 	}
+}
+
+// silentAfter lets nothing more come from the site once a text was sent to it.
+func (p *proxy) silentAfter(text string) {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	p.last = text
 }

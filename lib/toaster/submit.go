@@ -5,10 +5,13 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"encoding/json"
+	"fmt"
 	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"toaster.do/lib/nearest"
@@ -27,6 +30,28 @@ type job struct {
 	Builds       []build  `json:"builds"`
 	RootPassword string   `json:"root_password"`
 	StartError   *problem `json:"start_error"`
+}
+
+// word is what IDs and targets consist of: paths and command lines are made of them.
+var word = regexp.MustCompile(`^[A-Za-z0-9_.-]+$`)
+
+// checkWords refuses IDs and targets that are more than a word.
+func checkWords(list ...string) error {
+	for _, s := range list {
+		if !word.MatchString(s) || s == "." || s == ".." {
+			return fmt.Errorf("%q is no ID and no target", s)
+		}
+	}
+	return nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (j *job) UnmarshalJSON(text []byte) error {
+	type plain job
+	if err := json.Unmarshal(text, (*plain)(j)); err != nil {
+		return err
+	}
+	return checkWords(j.ID, j.Target)
 }
 
 type build struct {
@@ -94,14 +119,15 @@ func (o *order) submit(w *world, c *client, digest string) error {
 	}
 	a, err := c.do(w.ctx, call{method: http.MethodPost, path: "/jobs", kind: kind, body: bytesBody(body),
 		size: int64(len(body)), header: http.Header{"Idempotency-Key": {rand.Text()}}})
-	if err != nil {
+	var p *problem
+	if o.posted = !asProblem(err, &p) || p.Status >= 500; err != nil {
 		return o.refused(w, c, digest, err)
 	}
 	var j job
 	if err := a.decode(c, &j); err != nil {
 		return err
 	}
-	o.job = j.ID
+	o.posted, o.job = false, j.ID
 	for _, b := range j.Builds {
 		o.number = max(o.number, b.Number)
 	}
@@ -109,7 +135,7 @@ func (o *order) submit(w *world, c *client, digest string) error {
 		"created": a.status == http.StatusCreated})
 	if j.RootPassword != "" {
 		w.event("root_password", map[string]any{"password": j.RootPassword})
-		w.note("Password of root in the image, shown only now: %s", printableLine(j.RootPassword))
+		w.note("Password of root in the image, shown only now: %s", j.RootPassword)
 	}
 	if p := j.StartError; p != nil || o.number == 0 {
 		if p == nil {
@@ -118,7 +144,7 @@ func (o *order) submit(w *world, c *client, digest string) error {
 		return failed(exitRefused, p.Advice, "the job is saved, but not built: %s", p.Detail)
 	}
 	w.event("build", map[string]any{"number": o.number, "state": "queued", "url": c.URL + "/jobs/" + o.job})
-	w.note("%s for %s: %s/jobs/%s", o.title(), cmp.Or(printableLine(j.Title), o.target), c.URL, o.job)
+	w.note("%s for %s: %s/jobs/%s", o.title(), cmp.Or(j.Title, o.target), c.URL, o.job)
 	return nil
 }
 
@@ -149,11 +175,11 @@ func (w *world) findings(o *order, p *problem) {
 		w.event("finding", map[string]any{"line": f.Line, "level": f.Level, "rule": f.Rule, "message": f.Message,
 			"advice": f.Advice})
 		w.note("%s:%d: %s %s: %s\n    %s", cmp.Or(o.dockerfileName, "Dockerfile"), f.Line, f.Level, f.Rule,
-			printableLine(f.Message), printableLine(f.Advice))
+			f.Message, f.Advice)
 	}
 	if len(p.Errors) > 1 {
 		for _, f := range p.Errors {
-			w.note("%s: %s %s", f.Field, printableLine(f.Detail), printableLine(f.Advice))
+			w.note("%s: %s %s", f.Field, f.Detail, f.Advice)
 		}
 	}
 }

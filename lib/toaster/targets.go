@@ -19,6 +19,15 @@ type target struct {
 	Remark string `json:"remark"`
 }
 
+// UnmarshalJSON implements json.Unmarshaler.
+func (t *target) UnmarshalJSON(text []byte) error {
+	type plain target
+	if err := json.Unmarshal(text, (*plain)(t)); err != nil {
+		return err
+	}
+	return checkWords(t.Name)
+}
+
 func (c *client) targets(ctx context.Context) ([]target, error) {
 	var list struct {
 		Targets []target `json:"targets"`
@@ -52,9 +61,9 @@ func (c *targetsCommand) Run(w *world) error {
 				return err
 			}
 		case c.Quiet:
-			fmt.Fprintln(w.out, printableLine(one.Name))
+			fmt.Fprintln(w.out, one.Name)
 		default:
-			fmt.Fprintf(t, "%s\t%s\n", printableLine(one.Name), printableLine(one.Title))
+			fmt.Fprintf(t, "%s\t%s\n", one.Name, printableLine(one.Title))
 		}
 	}
 	return nil

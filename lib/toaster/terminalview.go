@@ -121,7 +121,7 @@ func (v *terminalView) line(line string) {
 		if v.phase != "step" {
 			v.done(0)
 		}
-		v.heading(fmt.Sprintf("[%d/%d] %s", m.step, m.of, clean(m.text)), fmt.Sprintf("step %d of %d", m.step, m.of))
+		v.heading(fmt.Sprintf("[%d/%d] %s", m.step, m.of, m.text), fmt.Sprintf("step %d of %d", m.step, m.of))
 	case stepFailed:
 		v.failed = true
 	case wasCached:
@@ -140,8 +140,8 @@ func (v *terminalView) heading(text, title string) {
 	if text == "" {
 		text = title
 	}
-	v.print(v.colour("1;36", "=> "+text))
-	v.open, v.title = true, title
+	v.print(v.colour("1;36", "=> "+clean(text)))
+	v.open, v.title = true, clean(title)
 }
 
 // done says how long the phase took that was open; at is when, by the log, and 0 where that is unknown.

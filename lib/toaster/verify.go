@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,12 +13,12 @@ import (
 
 type verifyCommand struct {
 	Dir string `arg:"" default:"." help:"The folder, with SHA256SUMS and perhaps SHA256SUMS.minisig."`
-	Key string `placeholder:"KEY" help:"The site's public key (minisign), or a file that has it. Default: the one that was there when you logged in."`
+	Key string `placeholder:"KEY" help:"The site's public key (minisign), or a file that has it. Default: $$TOASTER_KEY, or the one that was there when you logged in to the site that the folder is from, or else to your default site."`
 }
 
 func (c *verifyCommand) Help() string {
 	return "Exits with 1 if a file is missing or another than SHA256SUMS says, if the signature is wrong, or if there is " +
-		"none although the site signs what it builds."
+		"none although the site's public key is known. Without a key, only the checksums are verified."
 }
 
 func (c *verifyCommand) Run(w *world) error {
@@ -27,15 +28,36 @@ func (c *verifyCommand) Run(w *world) error {
 		key = lines[len(lines)-1]
 	}
 	if key == "" {
-		config, err := loadConfig()
-		if err != nil {
+		var err error
+		if key, err = w.keyOf(c.Dir); err != nil {
 			return err
-		}
-		if known := config.find(readMarker(c.Dir).Site); known != nil {
-			key = known.Key
 		}
 	}
 	return w.verify(c.Dir, key, false)
+}
+
+// keyOf is the public key that a folder's signature must be of; "": none is known. What the folder says of itself only
+// chooses among those that are known here: it may be as false as its files.
+func (w *world) keyOf(dir string) (string, error) {
+	if key := os.Getenv("TOASTER_KEY"); key != "" {
+		return key, nil
+	}
+	config, err := loadConfig()
+	if err != nil {
+		return "", err
+	}
+	usual := cmp.Or(w.site, os.Getenv("TOASTER_URL"), config.Default)
+	if usual != "" {
+		if usual, err = siteAddress(usual); err != nil {
+			return "", err
+		}
+	}
+	for _, address := range []string{readMarker(dir).Site, usual} {
+		if known := config.find(address); known != nil && known.Key != "" {
+			return known.Key, nil
+		}
+	}
+	return "", nil
 }
 
 // verify compares the files of a folder with SHA256SUMS, and that with its signature. Of some files only, the
@@ -60,9 +82,12 @@ func (w *world) verify(dir, key string, some bool) error {
 		if !ok || !buildcontext.IsSHA256(sum) || !isLocal(name) {
 			return failed(exitFailed, "", "%s can't be read: %s", filepath.Join(dir, "SHA256SUMS"), printableLine(line))
 		}
-		got, err := sumFile(filepath.Join(dir, filepath.FromSlash(name)))
+		got, err := sumFile(w.ctx, filepath.Join(dir, filepath.FromSlash(name)))
 		if errors.Is(err, fs.ErrNotExist) && some {
 			continue
+		}
+		if w.ctx.Err() != nil {
+			return w.ctx.Err()
 		}
 		if err != nil {
 			return failed(exitFailed, "Download it again.", "%v", err)
@@ -78,7 +103,8 @@ func (w *world) verify(dir, key string, some bool) error {
 	case signed:
 		w.note("%s verified: checksums and signature are right.", count(n, "file"))
 	default:
-		w.note("%s verified: checksums are right. The site does not sign.", count(n, "file"))
+		w.note("%s verified: checksums are right. Signature not checked: the key of the site is not known.",
+			count(n, "file"))
 	}
 	return nil
 }

@@ -49,8 +49,8 @@ type gitStore interface {
 	GitSource(ctx context.Context, owner int64, id string) (*store.GitSource, error)
 	Schedule(ctx context.Context, owner int64, id string) (s store.Schedule, err error)
 	SetScheduled(ctx context.Context, b *store.Build) error
-	SetScheduleProblem(ctx context.Context, id string, problem i18n.Text) error
-	TakeDue(ctx context.Context, d store.Due, next time.Time) (taken bool, err error)
+	SettleDue(ctx context.Context, id string, taken, next time.Time, problem i18n.Text) error
+	TakeDue(ctx context.Context, d store.Due, again time.Time) (taken bool, err error)
 	WantFetch(ctx context.Context, owner int64, id string) error
 }
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -18,7 +17,7 @@ import (
 	"toaster.do/lib/store"
 )
 
-// fetchesAtOnce is how many repositories one process fetches at the same time.
+// fetchesAtOnce is how many repositories one process fetches at the same time, one less of them for the same owner.
 const fetchesAtOnce = 2
 
 // FetchDue fetches the repositories that builds wait for, and those that somebody wants to look at, until there are
@@ -44,14 +43,7 @@ func (s *Service) FetchDue(ctx context.Context) error {
 		return err
 	}
 	s.tidyFetches()
-	for {
-		if due, err = s.Store.DueFetches(ctx); err != nil || len(due) == 0 {
-			return err
-		}
-		if err := s.fetchAll(ctx, due); err != nil {
-			return err
-		}
-	}
+	return s.fetchAll(ctx)
 }
 
 // tidyFetches removes what a process left that was killed.
@@ -64,24 +56,72 @@ func (s *Service) tidyFetches() {
 	}
 }
 
-func (s *Service) fetchAll(ctx context.Context, due []store.Fetch) error {
-	var mu sync.Mutex
-	var errs []error
-	var all sync.WaitGroup
-	slots := make(chan struct{}, fetchesAtOnce)
-	for _, f := range due {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			if err := s.fetchOne(ctx, f); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, err)
-			}
-		})
+// fetchAll fetches what is due, also what becomes due meanwhile, until there is nothing left but what this site failed
+// to store.
+func (s *Service) fetchAll(ctx context.Context) error {
+	type end struct {
+		job string
+		err error
 	}
-	all.Wait()
-	return errors.Join(errs...)
+	var errs []error
+	ended := make(chan end)
+	f := fetches{running: map[string]int64{}, failed: map[string]bool{}}
+	for {
+		next, err := s.nextFetch(ctx, &f)
+		if err != nil && len(f.running) == 0 {
+			return errors.Join(append(errs, err)...)
+		}
+		if next != nil {
+			f.running[next.JobID] = next.Owner
+			go func() { ended <- end{next.JobID, s.fetchOne(ctx, *next)} }()
+			continue
+		}
+		if len(f.running) == 0 {
+			return errors.Join(errs...)
+		}
+		select {
+		case e := <-ended:
+			delete(f.running, e.job)
+			if e.err != nil {
+				f.failed[e.job] = true
+				errs = append(errs, e.err)
+			}
+		case <-time.After(time.Second): // something may be due by now
+		}
+	}
+}
+
+// fetches are those that a process is at, and those that it failed at.
+type fetches struct {
+	running map[string]int64 // the owners, by job
+	failed  map[string]bool
+}
+
+// next chooses from those that are due. An owner leaves room for one of somebody else's: a server that is slow keeps
+// nobody else waiting. nil: none can begin now.
+func (f *fetches) next(due []store.Fetch) *store.Fetch {
+	if len(f.running) >= fetchesAtOnce {
+		return nil
+	}
+	owned := map[int64]int{}
+	for _, owner := range f.running {
+		owned[owner]++
+	}
+	for i, d := range due {
+		if _, now := f.running[d.JobID]; !now && !f.failed[d.JobID] && owned[d.Owner] < fetchesAtOnce-1 {
+			return &due[i]
+		}
+	}
+	return nil
+}
+
+// nextFetch is next of what is due now.
+func (s *Service) nextFetch(ctx context.Context, f *fetches) (*store.Fetch, error) {
+	if ctx.Err() != nil || len(f.running) >= fetchesAtOnce {
+		return nil, ctx.Err()
+	}
+	due, err := s.Store.DueFetches(ctx)
+	return f.next(due), err
 }
 
 // fetchOne fetches a repository and stores what became of it. The error is one of this site's.

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/gitsource"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
@@ -240,6 +242,11 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, digest string,
 		return err
 	}
 	var next *store.Revision
+	lock := rev.Lock
+	known, err := s.Secrets(ctx, f.Owner, f.JobID)
+	if err != nil {
+		return err
+	}
 	if rev.Source != from || !bytes.Equal(rev.Dockerfile, sub.Dockerfile) || rev.Context != digest {
 		before, err := lockOf(rev)
 		if err != nil {
@@ -258,11 +265,58 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, digest string,
 			ContextSize: w.size,
 			BuildArgs:   w.buildArgs, Environment: w.environment, BaseForm: w.baseForm, Root: rev.Root, Lock: w.lock,
 			Source: from, Made: made, CreatedAt: s.Now()}
+		lock, known = w.lock, w.blend.Secrets
 		defer s.made.give(job.ID, next.Number, script)()
 	}
-	if err := s.Store.Fetched(context.WithoutCancel(ctx), f, job.Revision, next, s.Limits.Sources, s.Now()); err != nil {
+	refused, err := s.refused(ctx, job, lock, known)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Fetched(context.WithoutCancel(ctx), f, job.Revision, next, refused, s.Limits.Sources,
+		s.Now()); err != nil {
 		return err
 	}
 	s.changed(ctx, f.Owner, job.ID)
 	return nil
+}
+
+// refused says why the build that waits for a fetch can't be made from what was found, which has these images and
+// secrets: what Start says of a job without a repository. No text: it can, or none waits.
+func (s *Service) refused(ctx context.Context, job *store.Job, lock store.ImageLock,
+	known []dockerfile.Secret) (why i18n.Text, err error) {
+	if job.Last == nil || !job.Last.Fetching {
+		return why, nil
+	}
+	if err = s.complete(ctx, lock); err == nil {
+		err = s.checkWaiting(ctx, job, known)
+	}
+	if err == nil || apperr.KindOf(err) == apperr.Internal {
+		return why, err
+	}
+	e := apperr.Of(err)
+	if e.Advice.IsZero() {
+		return e.Message, nil
+	}
+	return i18n.T("%s %s", e.Message, e.Advice), nil
+}
+
+// checkWaiting says what is wrong with the secrets that a job's newest build waits with.
+func (s *Service) checkWaiting(ctx context.Context, job *store.Job, known []dockerfile.Secret) error {
+	var given engine.Secrets
+	sealed, err := s.Store.BuildSecrets(ctx, job.Last)
+	if err != nil {
+		return err
+	}
+	if sealed != nil {
+		seals, err := s.Seals()
+		if err != nil {
+			return err
+		}
+		if given, err = engine.OpenSecrets(seals, job.EngineName, sealed); err != nil {
+			return apperr.Wrap(apperr.FailedPrecondition, err,
+				"The secrets of this build can no longer be read. Build again, and enter them again.", "")
+		}
+	}
+	_, err = s.checkSecrets(given, known, true)
+	return err
 }

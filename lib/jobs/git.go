@@ -43,7 +43,9 @@ func (g *Repository) secret() string {
 type gitStore interface {
 	DueFetches(ctx context.Context) (due []store.Fetch, err error)
 	DueSchedules(ctx context.Context, now time.Time, most int) (due []store.Due, err error)
-	Fetched(ctx context.Context, f store.Fetch, base int, r *store.Revision, most int64, now time.Time) error
+	BuildSecrets(ctx context.Context, b *store.Build) (sealed []byte, err error)
+	Fetched(ctx context.Context, f store.Fetch, base int, r *store.Revision, refused i18n.Text, most int64,
+		now time.Time) error
 	FetchFailed(ctx context.Context, f store.Fetch, problem i18n.Text, now time.Time) error
 	FetchWanted(ctx context.Context, f store.Fetch) (wanted bool, err error)
 	GitSource(ctx context.Context, owner int64, id string) (*store.GitSource, error)

@@ -1,6 +1,7 @@
 package cgibin
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net"
@@ -70,11 +71,69 @@ func gitDaemon(t *testing.T) (port int, commit func(script string) string) {
 // fetchAll does what “toasterctl fetch” does.
 func (s *site) fetchAll() {
 	s.t.Helper()
+	s.must(s.fetch(s.t.Context()))
+}
+
+func (s *site) fetch(ctx context.Context) error {
 	service, err := app.Service(s.cfg, s.db, slog.New(slog.DiscardHandler))
-	s.must(err)
+	if err != nil {
+		return err
+	}
 	service.Git.Dir = filepath.Join("/var/tmp", filepath.Base(filepath.Dir(s.dir))+"-git") // nobody is locked out there
 	defer os.RemoveAll(service.Git.Dir)
-	s.must(service.FetchDue(s.t.Context()))
+	return service.FetchDue(ctx)
+}
+
+// TestASlowServerKeepsNobodyElseWaiting: what somebody else needs is fetched while one doesn't answer.
+func TestASlowServerKeepsNobodyElseWaiting(t *testing.T) {
+	port, commit := gitDaemon(t)
+	commit("printf '" + strings.ReplaceAll(good, "\n", `\n`) + "' >Dockerfile; echo hi >hello.txt")
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	slow := silent.Addr().(*net.TCPAddr).Port
+	s := newSite(t, "[git]", fmt.Sprintf(`allow = ["10.0.2.2:%d", "10.0.2.2:%d"]`, port, slow))
+	add := func(program *client, port int) string {
+		t.Helper()
+		a := program.post("/jobs", "git_url", fmt.Sprintf("git://10.0.2.2:%d/project.git", port), "target", target)
+		if a.status != http.StatusCreated {
+			t.Fatal(a.status, a.body)
+		}
+		return "/jobs/" + a.json(t)["id"].(string)
+	}
+	one, other := s.program(s.token(ada, "write")), s.program(s.token(bob, "write"))
+	add(one, slow)
+	add(one, slow)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- s.fetch(ctx)
+		silent.Close()
+	}()
+	held, err := silent.Accept()
+	if err != nil {
+		t.Fatal("nothing is fetched: ", <-ended)
+	}
+	defer held.Close()
+	job := add(other, port)
+	for {
+		j := other.get(job).json(t)
+		if problem, _ := j["repository"].(map[string]any)["problem"].(string); problem != "" {
+			t.Fatal(problem)
+		}
+		if j["revision"] == 2.0 {
+			break
+		}
+		select {
+		case err := <-ended:
+			t.Fatal("the slow server was not waited for: ", err)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	cancel()
+	<-ended
 }
 
 // TestAJobFromARepository: a job names a repository; each build fetches it, and remembers the commit.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,7 +43,7 @@ func lazy(form string) func() *regexp.Regexp {
 func (a Address) Endpoint() string { return strings.ToLower(a.Host) + ":" + strconv.Itoa(a.Port) }
 
 // ParseAddress reads the address of a repository. Other transports than https, http, ssh and git are refused, as those
-// of git's helpers run programs (ext::) or read this host (file:). So is a password in it, which would be shown.
+// of git's helpers run programs (ext::) or read this host (file:). So is a password or token in it, which would be shown.
 func ParseAddress(text string) (a Address, err error) {
 	switch {
 	case text == "":
@@ -58,7 +59,7 @@ func ParseAddress(text string) (a Address, err error) {
 	if err != nil || u.Host == "" || ports[u.Scheme] == 0 {
 		return a, refuse("git_url", "This is not the address of a Git repository.", addressAdvice)
 	}
-	if _, set := u.User.Password(); set {
+	if _, set := u.User.Password(); set || u.Scheme != "ssh" && isToken(u.User.Username()) {
 		return a, refuse("git_url", "The address contains a password.",
 			"Remove it from the address, and enter it as the token.")
 	}
@@ -77,6 +78,17 @@ func ParseAddress(text string) (a Address, err error) {
 			"Enter branch and folder in their own fields.")
 	}
 	return checkAddress(a, u.Path)
+}
+
+// tokens are how those of GitHub and GitLab begin.
+var tokens = []string{"ghp_", "gho_", "ghu_", "ghs_", "github_pat_", "glpat-", "gldt-"}
+
+// isToken tells whether a name of a user is rather a token, which may be sent without a password. No name of GitHub's is
+// longer than 39 characters.
+func isToken(user string) bool {
+	return len(user) > 39 || slices.ContainsFunc(tokens, func(begin string) bool {
+		return strings.HasPrefix(strings.ToLower(user), begin)
+	})
 }
 
 const addressAdvice = "Use https://HOST/PATH, ssh://USER@HOST/PATH, USER@HOST:PATH or git://HOST/PATH."

@@ -8,17 +8,18 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"toaster.do/lib/apperr"
+	"toaster.do/lib/dockerfile"
+	"toaster.do/lib/engine"
 	"toaster.do/lib/gitsource"
 	"toaster.do/lib/i18n"
 	"toaster.do/lib/store"
 )
 
-// fetchesAtOnce is how many repositories one process fetches at the same time.
+// fetchesAtOnce is how many repositories one process fetches at the same time, one less of them for the same owner.
 const fetchesAtOnce = 2
 
 // FetchDue fetches the repositories that builds wait for, and those that somebody wants to look at, until there are
@@ -44,14 +45,7 @@ func (s *Service) FetchDue(ctx context.Context) error {
 		return err
 	}
 	s.tidyFetches()
-	for {
-		if due, err = s.Store.DueFetches(ctx); err != nil || len(due) == 0 {
-			return err
-		}
-		if err := s.fetchAll(ctx, due); err != nil {
-			return err
-		}
-	}
+	return s.fetchAll(ctx)
 }
 
 // tidyFetches removes what a process left that was killed.
@@ -64,24 +58,72 @@ func (s *Service) tidyFetches() {
 	}
 }
 
-func (s *Service) fetchAll(ctx context.Context, due []store.Fetch) error {
-	var mu sync.Mutex
-	var errs []error
-	var all sync.WaitGroup
-	slots := make(chan struct{}, fetchesAtOnce)
-	for _, f := range due {
-		slots <- struct{}{}
-		all.Go(func() {
-			defer func() { <-slots }()
-			if err := s.fetchOne(ctx, f); err != nil {
-				mu.Lock()
-				defer mu.Unlock()
-				errs = append(errs, err)
-			}
-		})
+// fetchAll fetches what is due, also what becomes due meanwhile, until there is nothing left but what this site failed
+// to store.
+func (s *Service) fetchAll(ctx context.Context) error {
+	type end struct {
+		job string
+		err error
 	}
-	all.Wait()
-	return errors.Join(errs...)
+	var errs []error
+	ended := make(chan end)
+	f := fetches{running: map[string]int64{}, failed: map[string]bool{}}
+	for {
+		next, err := s.nextFetch(ctx, &f)
+		if err != nil && len(f.running) == 0 {
+			return errors.Join(append(errs, err)...)
+		}
+		if next != nil {
+			f.running[next.JobID] = next.Owner
+			go func() { ended <- end{next.JobID, s.fetchOne(ctx, *next)} }()
+			continue
+		}
+		if len(f.running) == 0 {
+			return errors.Join(errs...)
+		}
+		select {
+		case e := <-ended:
+			delete(f.running, e.job)
+			if e.err != nil {
+				f.failed[e.job] = true
+				errs = append(errs, e.err)
+			}
+		case <-time.After(time.Second): // something may be due by now
+		}
+	}
+}
+
+// fetches are those that a process is at, and those that it failed at.
+type fetches struct {
+	running map[string]int64 // the owners, by job
+	failed  map[string]bool
+}
+
+// next chooses from those that are due. An owner leaves room for one of somebody else's: a server that is slow keeps
+// nobody else waiting. nil: none can begin now.
+func (f *fetches) next(due []store.Fetch) *store.Fetch {
+	if len(f.running) >= fetchesAtOnce {
+		return nil
+	}
+	owned := map[int64]int{}
+	for _, owner := range f.running {
+		owned[owner]++
+	}
+	for i, d := range due {
+		if _, now := f.running[d.JobID]; !now && !f.failed[d.JobID] && owned[d.Owner] < fetchesAtOnce-1 {
+			return &due[i]
+		}
+	}
+	return nil
+}
+
+// nextFetch is next of what is due now.
+func (s *Service) nextFetch(ctx context.Context, f *fetches) (*store.Fetch, error) {
+	if ctx.Err() != nil || len(f.running) >= fetchesAtOnce {
+		return nil, ctx.Err()
+	}
+	due, err := s.Store.DueFetches(ctx)
+	return f.next(due), err
 }
 
 // fetchOne fetches a repository and stores what became of it. The error is one of this site's.
@@ -200,6 +242,11 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, digest string,
 		return err
 	}
 	var next *store.Revision
+	lock := rev.Lock
+	known, err := s.Secrets(ctx, f.Owner, f.JobID)
+	if err != nil {
+		return err
+	}
 	if rev.Source != from || !bytes.Equal(rev.Dockerfile, sub.Dockerfile) || rev.Context != digest {
 		before, err := lockOf(rev)
 		if err != nil {
@@ -218,11 +265,58 @@ func (s *Service) takeFetched(ctx context.Context, f store.Fetch, digest string,
 			ContextSize: w.size,
 			BuildArgs:   w.buildArgs, Environment: w.environment, BaseForm: w.baseForm, Root: rev.Root, Lock: w.lock,
 			Source: from, Made: made, CreatedAt: s.Now()}
+		lock, known = w.lock, w.blend.Secrets
 		defer s.made.give(job.ID, next.Number, script)()
 	}
-	if err := s.Store.Fetched(context.WithoutCancel(ctx), f, job.Revision, next, s.Limits.Sources, s.Now()); err != nil {
+	refused, err := s.refused(ctx, job, lock, known)
+	if err != nil {
+		return err
+	}
+	if err := s.Store.Fetched(context.WithoutCancel(ctx), f, job.Revision, next, refused, s.Limits.Sources,
+		s.Now()); err != nil {
 		return err
 	}
 	s.changed(ctx, f.Owner, job.ID)
 	return nil
+}
+
+// refused says why the build that waits for a fetch can't be made from what was found, which has these images and
+// secrets: what Start says of a job without a repository. No text: it can, or none waits.
+func (s *Service) refused(ctx context.Context, job *store.Job, lock store.ImageLock,
+	known []dockerfile.Secret) (why i18n.Text, err error) {
+	if job.Last == nil || !job.Last.Fetching {
+		return why, nil
+	}
+	if err = s.complete(ctx, lock); err == nil {
+		err = s.checkWaiting(ctx, job, known)
+	}
+	if err == nil || apperr.KindOf(err) == apperr.Internal {
+		return why, err
+	}
+	e := apperr.Of(err)
+	if e.Advice.IsZero() {
+		return e.Message, nil
+	}
+	return i18n.T("%s %s", e.Message, e.Advice), nil
+}
+
+// checkWaiting says what is wrong with the secrets that a job's newest build waits with.
+func (s *Service) checkWaiting(ctx context.Context, job *store.Job, known []dockerfile.Secret) error {
+	var given engine.Secrets
+	sealed, err := s.Store.BuildSecrets(ctx, job.Last)
+	if err != nil {
+		return err
+	}
+	if sealed != nil {
+		seals, err := s.Seals()
+		if err != nil {
+			return err
+		}
+		if given, err = engine.OpenSecrets(seals, job.EngineName, sealed); err != nil {
+			return apperr.Wrap(apperr.FailedPrecondition, err,
+				"The secrets of this build can no longer be read. Build again, and enter them again.", "")
+		}
+	}
+	_, err = s.checkSecrets(given, known, true)
+	return err
 }

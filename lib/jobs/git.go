@@ -43,14 +43,16 @@ func (g *Repository) secret() string {
 type gitStore interface {
 	DueFetches(ctx context.Context) (due []store.Fetch, err error)
 	DueSchedules(ctx context.Context, now time.Time, most int) (due []store.Due, err error)
-	Fetched(ctx context.Context, f store.Fetch, base int, r *store.Revision, most int64, now time.Time) error
+	BuildSecrets(ctx context.Context, b *store.Build) (sealed []byte, err error)
+	Fetched(ctx context.Context, f store.Fetch, base int, r *store.Revision, refused i18n.Text, most int64,
+		now time.Time) error
 	FetchFailed(ctx context.Context, f store.Fetch, problem i18n.Text, now time.Time) error
 	FetchWanted(ctx context.Context, f store.Fetch) (wanted bool, err error)
 	GitSource(ctx context.Context, owner int64, id string) (*store.GitSource, error)
 	Schedule(ctx context.Context, owner int64, id string) (s store.Schedule, err error)
 	SetScheduled(ctx context.Context, b *store.Build) error
-	SetScheduleProblem(ctx context.Context, id string, problem i18n.Text) error
-	TakeDue(ctx context.Context, d store.Due, next time.Time) (taken bool, err error)
+	SettleDue(ctx context.Context, id string, taken, next time.Time, problem i18n.Text) error
+	TakeDue(ctx context.Context, d store.Due, again time.Time) (taken bool, err error)
 	WantFetch(ctx context.Context, owner int64, id string) error
 }
 

@@ -195,11 +195,7 @@ func (s *Service) LookUpImages(ctx context.Context, owner int64, id string) (job
 }
 
 // complete is an error when an image that a job names was never found, or is gone.
-func (s *Service) complete(ctx context.Context, owner int64, id string) error {
-	stored, err := s.Store.ImageLock(ctx, owner, id)
-	if err != nil {
-		return err
-	}
+func (s *Service) complete(ctx context.Context, stored store.ImageLock) error {
 	images, err := ImagesOf(stored)
 	if err != nil {
 		return err

@@ -45,10 +45,7 @@ func (s *Service) Start(ctx context.Context, owner int64, id string, secrets eng
 			return nil, false, err
 		}
 	}
-	if err := s.complete(ctx, owner, id); err != nil {
-		return nil, false, err
-	}
-	if secrets, err = s.checkSecrets(ctx, owner, id, secrets); err != nil {
+	if secrets, err = s.checkStart(ctx, owner, id, secrets); err != nil {
 		return nil, false, err
 	}
 	var sealed []byte
@@ -72,13 +69,35 @@ func (s *Service) Start(ctx context.Context, owner int64, id string, secrets eng
 	return b, false, nil
 }
 
-// checkSecrets returns the secrets as a build takes them, or says what is wrong with them: one that is missing, too.
-func (s *Service) checkSecrets(ctx context.Context, owner int64, id string,
-	given engine.Secrets) (engine.Secrets, error) {
+// checkStart says why a build of a job can't be started, or returns its secrets. What a repository has is not known
+// before it was fetched: see refused.
+func (s *Service) checkStart(ctx context.Context, owner int64, id string, given engine.Secrets) (engine.Secrets,
+	error) {
+	source, err := s.Store.GitSource(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	if source != nil {
+		return s.checkSecrets(given, nil, false)
+	}
+	lock, err := s.Store.ImageLock(ctx, owner, id)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.complete(ctx, lock); err != nil {
+		return nil, err
+	}
 	known, err := s.Secrets(ctx, owner, id)
 	if err != nil {
 		return nil, err
 	}
+	return s.checkSecrets(given, known, true)
+}
+
+// checkSecrets returns the secrets as a build takes them, or says what is wrong with them: one that is missing, too.
+// known are those of the Dockerfile; unless final, others may be given.
+func (s *Service) checkSecrets(given engine.Secrets, known []dockerfile.Secret, final bool) (taken engine.Secrets,
+	err error) {
 	var names, missing []string
 	for _, one := range known {
 		names = append(names, one.Name)
@@ -98,9 +117,9 @@ func (s *Service) checkSecrets(ctx context.Context, owner int64, id string,
 		return nil, apperr.New(apperr.InvalidArgument, "A build can be given %d secrets at most.", "Use fewer.",
 			engine.MaxSecrets)
 	}
-	taken := engine.Secrets{}
+	taken = engine.Secrets{}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		if !slices.Contains(names, name) {
+		if final && !slices.Contains(names, name) || !engine.ValidName(name) {
 			return nil, refuse(apperr.InvalidArgument, SecretField+name, "The Dockerfile has no secret of this name.",
 				"Correct the name: it is the id of RUN --mount=type=secret, or ssh. and the id of RUN --mount=type=ssh.")
 		}

@@ -128,8 +128,9 @@ func scanBuild(rs *sql.Rows) (*Build, error) {
 }
 
 // AddBuild stores a wish to build an owner's job, and returns it. While one is queued and nobody wants it stopped, it
-// returns that one, and already is true. The build waits with secrets, which are sealed (nil: none); one that is queued
-// already keeps its own. A job that is switched off is a FailedPrecondition. Where the owner has
+// returns that one, and already is true; where the job has a repository, that is fetched again for it, or, if the
+// engine was asked for it, a build is queued behind it. The build waits with secrets, which are sealed (nil: none); one
+// that is queued already keeps its own. A job that is switched off is a FailedPrecondition. Where the owner has
 // reached one of their limits, which l has for those who have none of their own: ResourceExhausted; where too many
 // builds wait: Unavailable.
 func (db *DB) AddBuild(ctx context.Context, owner int64, id string, secrets []byte, l Limits,
@@ -142,9 +143,15 @@ func (db *DB) AddBuild(ctx context.Context, owner int64, id string, secrets []by
 		if !j.Enabled {
 			return apperr.New(apperr.FailedPrecondition, "This job is disabled.", "Enable it, then build.")
 		}
-		if j.Last != nil && j.Last.State == Queued && !j.Last.StopRequested {
-			b, already = j.Last, true
-			return made(ctx, tx, b.path())
+		if j.Last.waits() {
+			late, err := j.Last.fetchAgain(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if !late {
+				b, already = j.Last, true
+				return made(ctx, tx, b.path())
+			}
 		}
 		if err := l.admit(ctx, tx, owner, now); err != nil {
 			return err
@@ -198,8 +205,11 @@ func enqueue(ctx context.Context, tx *sql.Tx, j *Job, repeats int, now time.Time
 		b.JobID, b.Number, b.Revision, timestamp(now), null(repeats)); err != nil {
 		return b, err
 	}
-	return b, b.awaitFetch(ctx, tx)
+	return b, b.awaitFetch(ctx, tx, j.Last)
 }
+
+// waits tells whether there is such a build, which is queued and nobody wants stopped.
+func (b *Build) waits() bool { return b != nil && b.State == Queued && !b.StopRequested }
 
 func (b *Build) path() string { return fmt.Sprintf("/jobs/%s/builds/%d", b.JobID, b.Number) }
 

@@ -26,7 +26,7 @@ func (s Source) put(ctx context.Context, tx *sql.Tx, job string, revision int) e
 // GitSource is the Git repository that a job's sources come from.
 type GitSource struct {
 	JobID      string
-	Version    int // counts up when the owner changes it
+	Version    int // counts up when the owner changes it, and when it is to be fetched again
 	URL        string
 	Ref        string // a branch, tag or commit; empty: the default branch
 	Folder     string // empty: the root
@@ -95,7 +95,7 @@ func (db *DB) WantFetch(ctx context.Context, owner int64, id string) error {
 		if _, err := findJob(ctx, tx, owner, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "UPDATE git_source SET wanted = 1 WHERE job_id = ?", id)
+		_, err := tx.ExecContext(ctx, "UPDATE git_source SET wanted = 1, version = version + 1 WHERE job_id = ?", id)
 		return err
 	})
 }
@@ -104,20 +104,55 @@ func (db *DB) WantFetch(ctx context.Context, owner int64, id string) error {
 const Fetching i18n.Key = "Fetching the repository."
 
 // awaitFetch lets a new build wait until its repository is fetched, if its job has one. A build that is repeated is
-// made from what was fetched before, if anything was.
-func (b *Build) awaitFetch(ctx context.Context, tx *sql.Tx) error {
+// made from what was fetched before, if anything was. last is the job's build before it; nil: none.
+func (b *Build) awaitFetch(ctx context.Context, tx *sql.Tx, last *Build) error {
+	reason := i18n.T(Fetching)
+	if last.waits() {
+		reason = i18n.T("waits for build %d of this job", last.Number)
+	}
 	res, err := tx.ExecContext(ctx, `UPDATE build SET fetching = 1, reason = ? WHERE job_id = ? AND number = ?
 		AND EXISTS (SELECT 1 FROM git_source g WHERE g.job_id = build.job_id) AND (repeats IS NULL OR EXISTS (SELECT 1
 			FROM revision r WHERE r.job_id = build.job_id AND r.number = build.revision AND length(r.dockerfile) = 0))`,
-		i18n.T(Fetching), b.JobID, b.Number)
+		reason, b.JobID, b.Number)
 	if err != nil {
 		return err
 	}
 	if n, err := res.RowsAffected(); n == 0 || err != nil {
 		return err
 	}
+	b.Fetching, b.Reason = true, reason
+	_, err = outdateFetch(ctx, tx, b.JobID)
+	return err
+}
+
+// outdateFetch has what is fetched just now fetched again: it may have been looked at before what is wanted was pushed.
+// It is false for a job without a repository.
+func outdateFetch(ctx context.Context, tx *sql.Tx, job string) (bool, error) {
+	res, err := tx.ExecContext(ctx, "UPDATE git_source SET version = version + 1 WHERE job_id = ?", job)
+	if err != nil {
+		return false, err
+	}
+	n, err := res.RowsAffected()
+	return n > 0, err
+}
+
+// fetchAgain lets a queued build wait until its repository is fetched anew, if its job has one. late is true when the
+// engine was asked for it: it is made from what was fetched before.
+func (b *Build) fetchAgain(ctx context.Context, tx *sql.Tx) (late bool, err error) {
+	has, err := outdateFetch(ctx, tx, b.JobID)
+	if err != nil || !has {
+		return false, err
+	}
+	if !b.AskedAt.IsZero() {
+		return true, nil
+	}
+	if b.Fetching {
+		return false, nil
+	}
 	b.Fetching, b.Reason = true, i18n.T(Fetching)
-	return nil
+	_, err = tx.ExecContext(ctx, "UPDATE build SET fetching = 1, reason = ? WHERE job_id = ? AND number = ?", b.Reason,
+		b.JobID, b.Number)
+	return false, err
 }
 
 // Fetch is a repository that is to be fetched, for the owner of its job.
@@ -126,8 +161,10 @@ type Fetch struct {
 	Owner int64
 }
 
+// A build behind one that the engine has queued is fetched for when that one has begun: it would be made from the same.
 const waitsForFetch = `(g.wanted = 1 OR EXISTS (SELECT 1 FROM build b WHERE b.job_id = g.job_id AND b.fetching = 1
-	AND b.state = 'queued'))`
+	AND b.state = 'queued' AND NOT EXISTS (SELECT 1 FROM build a WHERE a.job_id = b.job_id AND a.number < b.number
+		AND a.state = 'queued' AND a.stop_requested = 0)))`
 
 // DueFetches returns the repositories that are to be fetched: those first for which a build waits.
 func (db *DB) DueFetches(ctx context.Context) (due []Fetch, err error) {
@@ -159,9 +196,10 @@ func (db *DB) FetchWanted(ctx context.Context, f Fetch) (wanted bool, err error)
 }
 
 // Fetched stores what a fetch has found: a new revision r, unless it is nil, made from revision base. Builds that wait
-// for it are made from the newest revision. It is a FailedPrecondition where the owner has changed the job meanwhile:
-// then it is fetched again.
-func (db *DB) Fetched(ctx context.Context, f Fetch, base int, r *Revision, most int64, now time.Time) error {
+// for it are made from the newest revision, or fail, where it is refused. It is a FailedPrecondition where the owner has
+// changed the job meanwhile, or somebody wants it fetched again: then it is.
+func (db *DB) Fetched(ctx context.Context, f Fetch, base int, r *Revision, refused i18n.Text, most int64,
+	now time.Time) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
 		j, err := findJob(ctx, tx, f.Owner, f.JobID)
 		if err != nil {
@@ -179,14 +217,20 @@ func (db *DB) Fetched(ctx context.Context, f Fetch, base int, r *Revision, most 
 			}
 			j.Revision = r.Number
 		}
-		_, err = tx.ExecContext(ctx, `UPDATE build SET fetching = 0, reason = '', revision = ?
-			WHERE job_id = ? AND fetching = 1`,
-			j.Revision, f.JobID)
+		if _, err := tx.ExecContext(ctx, "UPDATE build SET revision = ? WHERE job_id = ? AND fetching = 1", j.Revision,
+			f.JobID); err != nil {
+			return err
+		}
+		if !refused.IsZero() {
+			return failFetching(ctx, tx, f.JobID, refused, now)
+		}
+		_, err = tx.ExecContext(ctx, "UPDATE build SET fetching = 0, reason = '' WHERE job_id = ? AND fetching = 1", f.JobID)
 		return err
 	})
 }
 
-// endFetch notes how a fetch of f ended, unless its owner has changed the repository meanwhile.
+// endFetch notes how a fetch of f ended, unless its owner has changed the repository meanwhile, or it is to be fetched
+// again.
 func endFetch(ctx context.Context, tx *sql.Tx, f Fetch, problem i18n.Text, now time.Time) error {
 	res, err := tx.ExecContext(ctx, `UPDATE git_source SET wanted = 0, fetched_at = ?, problem = ?, host_keys = ?,
 		pointers = ?
@@ -206,14 +250,19 @@ func (db *DB) FetchFailed(ctx context.Context, f Fetch, problem i18n.Text, now t
 		if err := endFetch(ctx, tx, f, problem, now); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `UPDATE build SET state = 'failed', reason = ?, ended_at = ?
-			WHERE job_id = ? AND fetching = 1 AND state = 'queued'`, problem, timestamp(now), f.JobID); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `UPDATE build SET fetching = 0, finalized = 1, notified = NOT `+wanted+`
-			WHERE job_id = ? AND fetching = 1 AND state = 'failed'`, f.JobID)
-		return err
+		return failFetching(ctx, tx, f.JobID, problem, now)
 	})
+}
+
+// failFetching fails the builds of a job that wait for its repository.
+func failFetching(ctx context.Context, tx *sql.Tx, job string, why i18n.Text, now time.Time) error {
+	if _, err := tx.ExecContext(ctx, `UPDATE build SET state = 'failed', reason = ?, ended_at = ?
+		WHERE job_id = ? AND fetching = 1 AND state = 'queued'`, why, timestamp(now), job); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE build SET fetching = 0, finalized = 1, notified = NOT `+wanted+`
+		WHERE job_id = ? AND fetching = 1 AND state = 'failed'`, job)
+	return err
 }
 
 // Sources are what the revisions of an owner's job were fetched from, by their numbers.

@@ -79,11 +79,12 @@ func (db *DB) DueSchedules(ctx context.Context, now time.Time, most int) (due []
 	return due, err
 }
 
-// TakeDue moves a schedule on to its next time, once, whoever else tries: taken is false for the others.
-func (db *DB) TakeDue(ctx context.Context, d Due, next time.Time) (taken bool, err error) {
+// TakeDue moves a schedule on to another time, once, whoever else tries: taken is false for the others. It is tried again
+// then, if nobody calls SettleDue before.
+func (db *DB) TakeDue(ctx context.Context, d Due, again time.Time) (taken bool, err error) {
 	err = db.write(ctx, func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, "UPDATE schedule SET next_at = ?, problem = '' WHERE job_id = ? AND next_at = ?",
-			timestamp(next), d.JobID, timestamp(d.NextAt))
+		res, err := tx.ExecContext(ctx, "UPDATE schedule SET next_at = ? WHERE job_id = ? AND next_at = ?",
+			timestamp(again), d.JobID, timestamp(d.NextAt))
 		if err != nil {
 			return err
 		}
@@ -94,12 +95,14 @@ func (db *DB) TakeDue(ctx context.Context, d Due, next time.Time) (taken bool, e
 	return taken, err
 }
 
+// SettleDue ends what TakeDue has begun: unless the owner has changed the schedule meanwhile, its next time is that one
+// instead of taken, and problem why the job was not built, or none.
+func (db *DB) SettleDue(ctx context.Context, id string, taken, next time.Time, problem i18n.Text) error {
+	return db.exec(ctx, "UPDATE schedule SET next_at = ?, problem = ? WHERE job_id = ? AND next_at = ?", timestamp(next),
+		problem, id, timestamp(taken))
+}
+
 // SetScheduled notes that a build was queued by its job's schedule.
 func (db *DB) SetScheduled(ctx context.Context, b *Build) error {
 	return db.exec(ctx, "UPDATE build SET scheduled = 1 WHERE job_id = ? AND number = ?", b.JobID, b.Number)
-}
-
-// SetScheduleProblem notes why a job was not built when it was due.
-func (db *DB) SetScheduleProblem(ctx context.Context, id string, problem i18n.Text) error {
-	return db.exec(ctx, "UPDATE schedule SET problem = ? WHERE job_id = ?", problem, id)
 }

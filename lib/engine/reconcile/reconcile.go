@@ -61,14 +61,14 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 		return err
 	}
 	var errs []error
-	stopping := false
+	waits := false
 	for _, b := range pending {
 		switch {
 		case b.Open() && b.StopRequested:
-			stopping = true
+			waits = true
 			err = r.stopBuild(ctx, job, b)
-		case b.State == engine.Queued && b.Ticket == "" && (stopping || b.Fetching):
-			err = nil // fetching ends first, or the engine would join it to the start that is to be given up
+		case b.State == engine.Queued && b.Ticket == "" && (waits || b.Fetching):
+			err = nil // what is before it ends or begins first: the engine would join it to a start that waits
 		case b.State == engine.Queued && b.Ticket == "":
 			err = r.startBuild(ctx, job, b)
 		case !b.Open():
@@ -76,6 +76,7 @@ func (r *Reconciler) reconcileJob(ctx context.Context, job *store.Job) error {
 		default:
 			err = nil
 		}
+		waits = waits || b.State == engine.Queued
 		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, r.syncKept(ctx, job))...)

@@ -224,7 +224,7 @@ CREATE TABLE translation (
 -- The Git repository that a job's sources come from. It is fetched when a build starts; the first revision is empty.
 CREATE TABLE git_source (
 	job_id     TEXT PRIMARY KEY REFERENCES job ON DELETE CASCADE,
-	version    INTEGER NOT NULL,                    -- counts up when the owner changes it
+	version    INTEGER NOT NULL,                    -- counts up when the owner changes it, or it is to be fetched again
 	url        TEXT NOT NULL,
 	ref        TEXT NOT NULL,                       -- a branch, tag or commit; empty: the default branch
 	folder     TEXT NOT NULL,                       -- in it; empty: its root

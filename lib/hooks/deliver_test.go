@@ -373,7 +373,7 @@ func TestNoTryBeginsThatCouldNotEndInTime(t *testing.T) {
 
 func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 	o, r := newOffice(t), newReceiver(t, 200)
-	o.hook(r.URL)
+	hook, _ := o.hook(r.URL)
 	o.build(store.Failed)
 	entry := store.AuditEntry{At: o.now}
 	admin := &store.User{Email: "eve@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1,
@@ -381,6 +381,15 @@ func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 	o.must(o.db.AddUser(t.Context(), admin))
 	o.must(o.db.Suspend(t.Context(), o.user.ID, entry))
 	o.deliver()
+	// Nor is it told long after, when they may use the site again.
+	o.must(o.db.ActivateUser(t.Context(), o.user.ID, store.Mail{}, entry))
+	o.deliver()
+	_, _, err := o.db.AddBuild(t.Context(), o.user.ID, o.job.ID, nil, store.Limits{}, o.now)
+	o.must(err)
+	o.must(o.db.Suspend(t.Context(), o.user.ID, entry)) // which ends the build
+	if n := o.waiting(hook); n != 0 {
+		t.Errorf("%d messages wait", n)
+	}
 	o.must(o.db.RemoveUser(t.Context(), o.user.ID, o.now, store.Mail{}, entry))
 	o.deliver()
 	if due, err := o.db.DueHooks(t.Context(), o.now.Add(time.Hour), 9); len(due) > 0 || err != nil || len(r.got) > 0 {

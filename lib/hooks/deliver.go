@@ -106,7 +106,8 @@ func (s *Sender) deliver(ctx context.Context, c *http.Client, seals config.Seals
 		m.Body = string(body)
 	}
 	now := s.Now()
-	if mine, err := s.Store.ClaimHook(ctx, m.ID, m.Body, now, now.Add(claim)); err != nil || !mine {
+	m.Until = now.Add(claim)
+	if mine, err := s.Store.ClaimHook(ctx, m.ID, m.Body, now, m.Until); err != nil || !mine {
 		return err
 	}
 	d := store.Delivery{At: now}

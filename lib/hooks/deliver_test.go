@@ -131,12 +131,16 @@ type receiver struct {
 	mu     sync.Mutex
 	got    []got
 	status int
+	during func() // what happens while it is called; nil: nothing
 }
 
 func newReceiver(t *testing.T, status int) *receiver {
 	r := &receiver{status: status}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
+		if r.during != nil {
+			r.during()
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.got = append(r.got, got{q.Header, body})
@@ -273,6 +277,48 @@ func TestAReceiverThatIsGoneDisablesItsHook(t *testing.T) {
 	o.deliver()
 	if len(r.got) != 2 {
 		t.Errorf("enabled again: %d messages", len(r.got))
+	}
+}
+
+// What the owner of a hook does while it is called holds.
+func TestTheOwnerHasTheLastWord(t *testing.T) {
+	entry := store.AuditEntry{At: begin}
+	set := func(o *office, id int64, url string, enabled bool) {
+		o.must(o.db.SetHook(t.Context(), o.user.ID, o.job.ID, id, url, enabled, entry))
+	}
+	o, r := newOffice(t), newReceiver(t, 500)
+	id, _ := o.hook(r.URL)
+	o.build(store.Failed)
+	r.during = func() { set(o, id, r.URL, false) }
+	o.deliver()
+	set(o, id, r.URL, true)
+	o.now = o.now.Add(time.Hour)
+	if o.deliver(); len(r.got) != 1 || o.waiting(id) != 0 {
+		t.Errorf("disabled while it was called: %d messages, %d wait", len(r.got), o.waiting(id))
+	}
+
+	o, r = newOffice(t), newReceiver(t, 410)
+	id, _ = o.hook(r.URL)
+	o.build(store.Failed)
+	r.during = func() { set(o, id, r.URL+"/new", true) }
+	o.deliver()
+	if h, err := o.db.Hook(t.Context(), o.user.ID, o.job.ID, id); err != nil || !h.Enabled || h.Waiting != 1 {
+		t.Errorf("another address than the one that is gone: %+v, %v", h, err)
+	}
+	r.status, r.during = 200, nil
+	if o.deliver(); len(r.got) != 2 || o.waiting(id) != 0 {
+		t.Errorf("the new address: %d messages, %d wait", len(r.got), o.waiting(id))
+	}
+
+	again := func() { o.must(o.db.SendAgain(t.Context(), o.user.ID, o.job.ID, id, o.deliveries(id)[0].ID, o.now)) }
+	for i, status := range []int{200, 500} {
+		again()
+		r.status, r.during = status, again
+		o.deliver()
+		r.status, r.during = 200, nil
+		if o.deliver(); len(r.got) != 4+2*i || o.waiting(id) != 0 {
+			t.Errorf("sent again while it was, %d: %d messages, %d wait", status, len(r.got), o.waiting(id))
+		}
 	}
 }
 

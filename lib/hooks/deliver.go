@@ -185,7 +185,7 @@ func problem(err error) i18n.Text {
 	case errors.Is(err, netguard.ErrPrivate):
 		return i18n.T("The host has an address of a private network, which the site does not allow.")
 	case errors.As(err, &certificate):
-		return i18n.T("The certificate of the receiver is not valid: %s", certificate.Err.Error())
+		return i18n.T("The certificate of the receiver is not valid: %s", short(certificate.Err.Error()))
 	case errors.As(err, &name) && name.IsNotFound:
 		return i18n.T("The name of the host does not exist.")
 	case errors.As(err, &timeout) && timeout.Timeout():

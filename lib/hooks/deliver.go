@@ -33,7 +33,8 @@ const (
 // sendTimeout is for a whole try.
 var sendTimeout = 10 * time.Second
 
-// backoff is how long to wait after each failure, as Standard Webhooks advises; then the message is given up.
+// backoff is how long to wait after each failure, as Standard Webhooks advises; then the message is given up. After the
+// first one that is until the next run, within a minute.
 var backoff = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
 

@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/oasdiff/yaml"
@@ -22,8 +24,8 @@ import (
 	"toaster.do/lib/engine/local"
 )
 
-// web runs the programs behind a web server, which has the command toaster, too, if it was built.
-func (s *site) web() (address string) {
+// web runs the programs behind a web server, which has the command toaster, too, if it was built, and is wrapped.
+func (s *site) web(wraps ...func(http.Handler) http.Handler) (address string) {
 	s.t.Helper()
 	mux := http.NewServeMux()
 	mux.Handle("/static/client/", http.StripPrefix("/static/client/", http.FileServer(http.Dir(s.dir+"/client"))))
@@ -39,7 +41,11 @@ func (s *site) web() (address string) {
 		}
 		mux.Handle(root, h)
 	}
-	server := httptest.NewServer(mux)
+	var all http.Handler = mux
+	for _, wrap := range wraps {
+		all = wrap(all)
+	}
+	server := httptest.NewServer(all)
 	s.t.Cleanup(server.Close)
 	return server.URL
 }
@@ -195,6 +201,41 @@ func TestTheScriptOfTheHelpBuilds(t *testing.T) {
 	}
 	if out, status := s.shell(project, script, "TOASTER_TOKEN=toaster_wrong", "TARGET="+target); status == 0 {
 		t.Errorf("with a wrong token: %s", out)
+	}
+}
+
+// busy refuses the first request of a token to each address, with an answer that has more than an error's.
+func busy(refused *atomic.Int32) func(http.Handler) http.Handler {
+	var seen sync.Map
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, again := seen.LoadOrStore(r.Method+r.URL.Path, true)
+			if again || r.Header.Get("Authorization") == "" {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w.Header().Set("Retry-After", "1")
+			w.WriteHeader([]int{http.StatusTooManyRequests, http.StatusServiceUnavailable}[refused.Add(1)%2])
+			io.WriteString(w, `{"state":"lost","builds":[{"url":"http://localhost:1/"}],"title":"busy"}`+"\n")
+		})
+	}
+}
+
+// TestTheScriptOfTheHelpWaitsForABusySite: what it is told while the site is busy is no part of the answer.
+func TestTheScriptOfTheHelpWaitsForABusySite(t *testing.T) {
+	needs(t, "curl", "jq", "sha256sum")
+	s := newSite(t)
+	var refused atomic.Int32
+	script, token := s.examples(s.web(busy(&refused)))["script"], s.token(ada, "write")
+	project := t.TempDir()
+	s.must(os.WriteFile(project+"/Dockerfile", []byte("FROM debian:bookworm\nRUN true\n"), 0o600))
+	s.builds(`mkdir dist; echo x >dist/image.bin; cd dist && sha256sum image.bin >/tmp/$$ && mv /tmp/$$ SHA256SUMS`)
+	out, status := s.shell(project, script, "TOASTER_TOKEN="+token, "TARGET="+target)
+	if status != 0 || s.stored() != "1 jobs, 1 revisions, 1 builds" || refused.Load() < 4 {
+		t.Fatalf("%d, %s, refused %d times: %s", status, s.stored(), refused.Load(), out)
+	}
+	if got := string(read(t, project+"/image/image.bin")); got != "x\n" {
+		t.Errorf("%q", got)
 	}
 }
 

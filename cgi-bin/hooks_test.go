@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -92,10 +93,13 @@ func TestAHookIsMadeAndCalled(t *testing.T) {
 		header http.Header
 		body   []byte
 	}
+	var mu sync.Mutex // messages are sent at the same time
 	var calls []call
 	status := 200
 	r := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
+		mu.Lock()
+		defer mu.Unlock()
 		calls = append(calls, call{q.Header, body})
 		w.WriteHeader(status)
 		io.WriteString(w, "<i>thanks</i>")
@@ -313,9 +317,14 @@ func TestCallsStartBuilds(t *testing.T) {
 		"a plain address":    c.callAt("push/"+c.id+"-"+c.secret, ""),
 		"an address, a push": c.callAt("push/"+c.id+"-"+c.secret, pushed, "X-GitHub-Event", "push"),
 	}
+	started := 0
 	for who, a := range good {
 		// The first one waits, and takes in those that follow.
-		if b := a.json(t); a.status != http.StatusAccepted || b["number"] != 1.0 || b["started"] != true ||
+		b := a.json(t)
+		if b["started"] == true {
+			started++
+		}
+		if a.status != http.StatusAccepted || b["number"] != 1.0 || b["started"] == b["already"] ||
 			b["url"] != "http://www.example.org/jobs/"+c.id+"/builds/1" ||
 			a.header.Get("Location") != "/jobs/"+c.id+"/builds/1" {
 			t.Errorf("%s: %d %s", who, a.status, a.body)
@@ -323,6 +332,9 @@ func TestCallsStartBuilds(t *testing.T) {
 		if strings.Contains(a.log, c.secret) {
 			t.Errorf("%s: the log has the secret: %s", who, a.log)
 		}
+	}
+	if started != 1 {
+		t.Errorf("%d calls have started a build", started)
 	}
 	if now := c.program.get("/jobs/" + c.id + "/hooks").json(t)["start"].(map[string]any); now["used_at"] == nil {
 		t.Error(now)
@@ -368,11 +380,14 @@ func TestStrangersStartNothing(t *testing.T) {
 			t.Errorf("%s: %d %s", why, a.status, a.body)
 		}
 	}
-	if a := c.call(strings.Repeat("x", 1<<20+1), "Authorization", "Bearer "+c.secret); a.status != 413 {
+	if a := c.call(strings.Repeat("x", hooks.MostBody+1), "Authorization", "Bearer "+c.secret); a.status != 413 {
 		t.Errorf("a large body: %d %s", a.status, a.body)
 	}
 	if got := c.stored(); !strings.Contains(got, " 0 builds") {
 		t.Error(got)
+	}
+	if n := c.count("SELECT count(*) FROM rate_limit_event WHERE key LIKE 'push:address:%'"); n == 0 {
+		t.Error("strangers may try as often as they like")
 	}
 	c.program.post("/jobs/"+c.id+"/hooks/start", "start", "0")
 	if a := c.call("", "Authorization", "Bearer "+c.secret); a.status != 404 {
@@ -382,6 +397,31 @@ func TestStrangersStartNothing(t *testing.T) {
 	c.sql("UPDATE user SET state = 'suspended' WHERE email = ?", ada)
 	if a := c.call("", "Authorization", "Bearer "+renewed); a.status != 404 {
 		t.Errorf("of somebody who is suspended: %d", a.status)
+	}
+}
+
+// A hook, and a test of it, are made once however often the request is sent, also where its answer was lost.
+func TestAHookIsMadeOnce(t *testing.T) {
+	s := newSite(t)
+	c := s.program(s.token(ada, "write"))
+	page := "/jobs/" + c.addJob() + "/hooks"
+	add, test := c.with("Idempotency-Key", "add"), c.with("Idempotency-Key", "test")
+	var ids []any
+	for range 2 {
+		a := add.post(page, "url", "https://example.org/")
+		ids = append(ids, a.json(t)["id"])
+		one := fmt.Sprintf("%s/%v", page, ids[0])
+		if b := test.post(one + "/test"); a.status != 201 || a.header.Get("Location") != one || b.status > 202 ||
+			b.json(t)["waiting"] != 1.0 {
+			t.Errorf("%d %s\n%d %s", a.status, a.body, b.status, b.body)
+		}
+		s.sql("UPDATE once SET answer = NULL, at = at - 600000")
+	}
+	if n := s.count("SELECT count(*) FROM hook"); n != 1 || ids[0] != ids[1] {
+		t.Errorf("%d hooks, %v", n, ids)
+	}
+	if n := s.count("SELECT count(*) FROM hook_message"); n != 1 {
+		t.Errorf("%d messages", n)
 	}
 }
 
@@ -399,11 +439,22 @@ func TestCallsKeepToTheLimits(t *testing.T) {
 	if a := c.call("", "Authorization", "Bearer "+c.secret); a.status != 409 {
 		t.Errorf("a disabled job: %d %s", a.status, a.body)
 	}
-	for range 120 {
-		c.sql("INSERT INTO rate_limit_event VALUES ('push:job ' || ?, ?)", c.id, time.Now().UnixMilli())
+	// Many who push share the network of their Git forge.
+	if n := c.count("SELECT count(*) FROM rate_limit_event WHERE key LIKE 'push:address:%'"); n != 0 {
+		t.Errorf("%d genuine calls are counted for their network", n)
 	}
-	a := c.anybody().with("Authorization", "Bearer "+c.secret).do("POST", "/jobs/"+c.id+"/push", "", nil)
-	if a.status != 429 || a.header.Get("Retry-After") == "" {
-		t.Errorf("too often: %d %s", a.status, a.body)
+	ping := c.anybody().with("Authorization", "Bearer "+c.secret).with("X-GitHub-Event", "ping")
+	for key, sender := range map[string]*client{"push:job ": ping.with("X-GitHub-Event", "push"), "push:call ": ping} {
+		c.sql("DELETE FROM rate_limit_event")
+		if a := ping.do("POST", "/jobs/"+c.id+"/push", "", nil); a.status != 200 {
+			t.Errorf("%s: %d %s", key, a.status, a.body)
+		}
+		for range 120 {
+			c.sql("INSERT INTO rate_limit_event VALUES (? || ?, ?)", key, c.id, time.Now().UnixMilli())
+		}
+		a := sender.do("POST", "/jobs/"+c.id+"/push", "", nil)
+		if a.status != 429 || a.header.Get("Retry-After") == "" {
+			t.Errorf("%s, too often: %d %s", key, a.status, a.body)
+		}
 	}
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"toaster.do/lib/hooks"
 	"toaster.do/lib/store"
@@ -54,7 +56,10 @@ func TestPushesOfOtherBranchesAreIgnored(t *testing.T) {
 		{"main", `{"ref":7,"repository":{"default_branch":7}}`, true},
 		{"main", "no JSON", true},
 	} {
-		call := hooks.ReadCall(http.Header{"X-Github-Event": {"push"}}, []byte(c.pushed))
+		call, _, err := hooks.Read("", "", http.Header{"X-Github-Event": {"push"}}, strings.NewReader(c.pushed), time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
 		if got := wantsPush(&store.GitSource{Ref: c.built}, call); got != c.want {
 			t.Errorf("%q, %s: %v", c.built, c.pushed, got)
 		}

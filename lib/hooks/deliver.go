@@ -33,7 +33,8 @@ const (
 // sendTimeout is for a whole try.
 var sendTimeout = 10 * time.Second
 
-// backoff is how long to wait after each failure, as Standard Webhooks advises; then the message is given up.
+// backoff is how long to wait after each failure, as Standard Webhooks advises; then the message is given up. After the
+// first one that is until the next run, within a minute.
 var backoff = []time.Duration{5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
 	10 * time.Hour, 14 * time.Hour, 20 * time.Hour, 24 * time.Hour}
 
@@ -106,7 +107,8 @@ func (s *Sender) deliver(ctx context.Context, c *http.Client, seals config.Seals
 		m.Body = string(body)
 	}
 	now := s.Now()
-	if mine, err := s.Store.ClaimHook(ctx, m.ID, m.Body, now, now.Add(claim)); err != nil || !mine {
+	m.Until = now.Add(claim)
+	if mine, err := s.Store.ClaimHook(ctx, m.ID, m.Body, now, m.Until); err != nil || !mine {
 		return err
 	}
 	d := store.Delivery{At: now}
@@ -184,7 +186,7 @@ func problem(err error) i18n.Text {
 	case errors.Is(err, netguard.ErrPrivate):
 		return i18n.T("The host has an address of a private network, which the site does not allow.")
 	case errors.As(err, &certificate):
-		return i18n.T("The certificate of the receiver is not valid: %s", certificate.Err.Error())
+		return i18n.T("The certificate of the receiver is not valid: %s", short(certificate.Err.Error()))
 	case errors.As(err, &name) && name.IsNotFound:
 		return i18n.T("The name of the host does not exist.")
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -131,12 +131,16 @@ type receiver struct {
 	mu     sync.Mutex
 	got    []got
 	status int
+	during func() // what happens while it is called; nil: nothing
 }
 
 func newReceiver(t *testing.T, status int) *receiver {
 	r := &receiver{status: status}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		body, _ := io.ReadAll(q.Body)
+		if r.during != nil {
+			r.during()
+		}
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.got = append(r.got, got{q.Header, body})
@@ -276,6 +280,48 @@ func TestAReceiverThatIsGoneDisablesItsHook(t *testing.T) {
 	}
 }
 
+// What the owner of a hook does while it is called holds.
+func TestTheOwnerHasTheLastWord(t *testing.T) {
+	entry := store.AuditEntry{At: begin}
+	set := func(o *office, id int64, url string, enabled bool) {
+		o.must(o.db.SetHook(t.Context(), o.user.ID, o.job.ID, id, url, enabled, entry))
+	}
+	o, r := newOffice(t), newReceiver(t, 500)
+	id, _ := o.hook(r.URL)
+	o.build(store.Failed)
+	r.during = func() { set(o, id, r.URL, false) }
+	o.deliver()
+	set(o, id, r.URL, true)
+	o.now = o.now.Add(time.Hour)
+	if o.deliver(); len(r.got) != 1 || o.waiting(id) != 0 {
+		t.Errorf("disabled while it was called: %d messages, %d wait", len(r.got), o.waiting(id))
+	}
+
+	o, r = newOffice(t), newReceiver(t, 410)
+	id, _ = o.hook(r.URL)
+	o.build(store.Failed)
+	r.during = func() { set(o, id, r.URL+"/new", true) }
+	o.deliver()
+	if h, err := o.db.Hook(t.Context(), o.user.ID, o.job.ID, id); err != nil || !h.Enabled || h.Waiting != 1 {
+		t.Errorf("another address than the one that is gone: %+v, %v", h, err)
+	}
+	r.status, r.during = 200, nil
+	if o.deliver(); len(r.got) != 2 || o.waiting(id) != 0 {
+		t.Errorf("the new address: %d messages, %d wait", len(r.got), o.waiting(id))
+	}
+
+	again := func() { o.must(o.db.SendAgain(t.Context(), o.user.ID, o.job.ID, id, o.deliveries(id)[0].ID, o.now)) }
+	for i, status := range []int{200, 500} {
+		again()
+		r.status, r.during = status, again
+		o.deliver()
+		r.status, r.during = 200, nil
+		if o.deliver(); len(r.got) != 4+2*i || o.waiting(id) != 0 {
+			t.Errorf("sent again while it was, %d: %d messages, %d wait", status, len(r.got), o.waiting(id))
+		}
+	}
+}
+
 // Of a process that dies while it sends, another one finds what it had to send.
 func TestWhatACrashLeftIsSent(t *testing.T) {
 	o, r := newOffice(t), newReceiver(t, 200)
@@ -373,7 +419,7 @@ func TestNoTryBeginsThatCouldNotEndInTime(t *testing.T) {
 
 func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 	o, r := newOffice(t), newReceiver(t, 200)
-	o.hook(r.URL)
+	hook, _ := o.hook(r.URL)
 	o.build(store.Failed)
 	entry := store.AuditEntry{At: o.now}
 	admin := &store.User{Email: "eve@example.org", Role: store.RoleAdmin, State: store.Active, MaxJobs: -1,
@@ -381,6 +427,15 @@ func TestNobodyIsCalledForWhoIsGone(t *testing.T) {
 	o.must(o.db.AddUser(t.Context(), admin))
 	o.must(o.db.Suspend(t.Context(), o.user.ID, entry))
 	o.deliver()
+	// Nor is it told long after, when they may use the site again.
+	o.must(o.db.ActivateUser(t.Context(), o.user.ID, store.Mail{}, entry))
+	o.deliver()
+	_, _, err := o.db.AddBuild(t.Context(), o.user.ID, o.job.ID, nil, store.Limits{}, o.now)
+	o.must(err)
+	o.must(o.db.Suspend(t.Context(), o.user.ID, entry)) // which ends the build
+	if n := o.waiting(hook); n != 0 {
+		t.Errorf("%d messages wait", n)
+	}
 	o.must(o.db.RemoveUser(t.Context(), o.user.ID, o.now, store.Mail{}, entry))
 	o.deliver()
 	if due, err := o.db.DueHooks(t.Context(), o.now.Add(time.Hour), 9); len(due) > 0 || err != nil || len(r.got) > 0 {
@@ -421,7 +476,10 @@ func TestNewKeysKeepTheSecretsOfHooks(t *testing.T) {
 	o.must(o.db.SetHookSecret(t.Context(), o.user.ID, o.job.ID, lost, []byte("sealed with other keys"),
 		store.AuditEntry{At: o.now}))
 	o.must(config.AddKeys(o.cfg.Paths.Keys, 2))
-	o.must(Reseal(t.Context(), o.cfg, o.db))
+	unreadable, err := Reseal(t.Context(), o.cfg, o.db)
+	if err != nil || unreadable != 1 {
+		t.Errorf("%d can't be read: %v", unreadable, err)
+	}
 	o.must(config.DropKeys(o.cfg.Paths.Keys, 1))
 	o.build(store.Failed)
 	o.deliver()

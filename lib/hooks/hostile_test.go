@@ -2,13 +2,16 @@ package hooks
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -222,6 +225,14 @@ func TestHostileReceivers(t *testing.T) {
 	if d := o.try("http://" + l.Addr().String() + "/secret-path"); d.Status != 0 ||
 		!strings.Contains(d.Error.String(), "refused") || strings.Contains(d.Error.String()+o.log.String(), "secret-path") {
 		t.Errorf("%+v %s", d, o.log.String())
+	}
+}
+
+// A certificate has as many names as its maker likes.
+func TestTheLogHasNoLongCertificate(t *testing.T) {
+	err := &url.Error{Err: &tls.CertificateVerificationError{Err: errors.New(strings.Repeat("é", 1<<16))}}
+	if n := len(problem(err).String()); n > 400 {
+		t.Errorf("%d bytes", n)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -46,9 +47,18 @@ func NewSecret() string {
 
 // Sign returns the signature of a message: id is its webhook-id, at its webhook-timestamp.
 func Sign(secret, id string, at time.Time, body []byte) string {
-	begin := id + "." + strconv.FormatInt(at.Unix(), 10) + "."
-	return "v1," + base64.StdEncoding.EncodeToString(mac(keyOf(secret), []byte(begin), body))
+	h := hmac.New(sha256.New, keyOf(secret))
+	io.WriteString(h, signedBefore(id, at))
+	h.Write(body)
+	return signature(h.Sum(nil))
 }
+
+// signedBefore is what is signed before the body.
+func signedBefore(id string, at time.Time) string {
+	return id + "." + strconv.FormatInt(at.Unix(), 10) + "."
+}
+
+func signature(sum []byte) string { return "v1," + base64.StdEncoding.EncodeToString(sum) }
 
 // keyOf is what a secret says in base64; nil: it isn't one.
 func keyOf(secret string) []byte {
@@ -57,12 +67,4 @@ func keyOf(secret string) []byte {
 		return nil
 	}
 	return key
-}
-
-func mac(key []byte, parts ...[]byte) []byte {
-	h := hmac.New(sha256.New, key)
-	for _, p := range parts {
-		h.Write(p)
-	}
-	return h.Sum(nil)
 }

@@ -20,6 +20,7 @@ type HookMessage struct {
 	Job       *Job       // id, name, target, title
 	Build     *Build     // that has ended; nil: it is a test
 	Files     []Artifact // that the build left; only where there is no body yet
+	Until     time.Time  // as long nobody else sends it; zero: it is not claimed
 }
 
 // DueHooks returns messages whose time has come: of each owner the oldest first, and of all owners alike.
@@ -68,34 +69,50 @@ func (db *DB) ClaimHook(ctx context.Context, id int64, body string, now, until t
 	return mine, err
 }
 
-// Delivered writes a try down. The message is sent again at next; zero: never. gone disables the hook.
+// Delivered writes a try of a claimed message down. The message is sent again at next; zero: never. gone disables the
+// hook. What its owner did during the try holds: they have disabled the hook, had the message sent again, or changed
+// the address, which is called next then.
 func (db *DB) Delivered(ctx context.Context, m HookMessage, d Delivery, next time.Time, gone bool) error {
 	return db.write(ctx, func(tx *sql.Tx) error {
-		// Where the hook is gone by now, there is nothing to write.
-		r, err := tx.ExecContext(ctx, "UPDATE hook_message SET next_at = ?, tries = tries + ? WHERE id = ?",
-			timestamp(next), !d.Error.IsZero(), m.ID)
+		if gone {
+			disabled, err := disableGone(ctx, tx, m, d.At)
+			if err != nil {
+				return err
+			}
+			if !disabled {
+				next = d.At
+			}
+		}
+		failed := !d.Error.IsZero()
+		r, err := tx.ExecContext(ctx, `UPDATE hook_message SET next_at = iif(next_at = ?1, ?2, next_at),
+			tries = tries + iif(next_at = ?1, ?3, 0) WHERE id = ?4`, timestamp(m.Until), timestamp(next), failed, m.ID)
 		if err != nil {
 			return err
 		}
+		// Where the hook is gone by now, there is nothing to write.
 		if n, err := r.RowsAffected(); err != nil || n == 0 {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO hook_delivery
-			(hook_id, message_id, at, took_ms, status, answer, error) VALUES (?, ?, ?, ?, ?, ?, ?)`, m.HookID, m.ID, timestamp(d.At), milliseconds(d.Took), d.Status, d.Answer,
-			d.Error); err != nil {
+			(hook_id, message_id, at, took_ms, status, answer, error) VALUES (?, ?, ?, ?, ?, ?, ?)`, m.HookID, m.ID,
+			timestamp(d.At), milliseconds(d.Took), d.Status, d.Answer, d.Error); err != nil {
 			return err
-		}
-		if gone {
-			if _, err := tx.ExecContext(ctx, "UPDATE hook SET enabled = 0, gone_at = ? WHERE id = ?", timestamp(d.At),
-				m.HookID); err != nil {
-				return err
-			}
-			if err := silence(ctx, tx, m.HookID); err != nil {
-				return err
-			}
 		}
 		return forgetDeliveries(ctx, tx, m.HookID)
 	})
+}
+
+// disableGone disables the hook of a message whose receiver is gone, unless that is no longer the hook's.
+func disableGone(ctx context.Context, tx *sql.Tx, m HookMessage, at time.Time) (disabled bool, err error) {
+	r, err := tx.ExecContext(ctx, "UPDATE hook SET enabled = 0, gone_at = ? WHERE id = ? AND enabled = 1 AND url = ?",
+		timestamp(at), m.HookID, m.URL)
+	if err != nil {
+		return false, err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	return true, silence(ctx, tx, m.HookID)
 }
 
 // forgetDeliveries keeps the newest tries of a hook, and their messages.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"toaster.do/lib/apperr"
@@ -107,9 +108,14 @@ func (db *DB) AddHook(ctx context.Context, owner int64, h *Hook, most int, e Aud
 		if h.ID, err = r.LastInsertId(); err != nil {
 			return err
 		}
+		if err := made(ctx, tx, hookPath(h.JobID, h.ID)); err != nil {
+			return err
+		}
 		return audit(ctx, tx, e)
 	})
 }
+
+func hookPath(job string, id int64) string { return fmt.Sprintf("/jobs/%s/hooks/%d", job, id) }
 
 // editHook runs a statement for a hook of an owner's job, and adds a line to the audit trail.
 func (db *DB) editHook(ctx context.Context, owner int64, job string, id int64, e AuditEntry,
@@ -170,9 +176,11 @@ func (db *DB) TestHook(ctx context.Context, owner int64, job string, id int64, n
 		if err := enabledHook(ctx, tx, owner, job, id); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO hook_message (hook_id, created_at, next_at) VALUES (?1, ?2, ?2)", id,
-			timestamp(now))
-		return err
+		if _, err := tx.ExecContext(ctx, "INSERT INTO hook_message (hook_id, created_at, next_at) VALUES (?1, ?2, ?2)", id,
+			timestamp(now)); err != nil {
+			return err
+		}
+		return made(ctx, tx, hookPath(job, id))
 	})
 }
 

@@ -84,8 +84,9 @@ func (db *DB) SetRole(ctx context.Context, id int64, role Role, e AuditEntry) er
 	})
 }
 
-// Suspend shuts a user out: log-ins are refused, sessions and tokens are dead at once, and all their builds are to be
-// stopped, which the engine is told next. The only administrator can't be suspended: FailedPrecondition.
+// Suspend shuts a user out: log-ins are refused, sessions and tokens are dead at once, their hooks send nothing of what
+// waits, and all their builds are to be stopped, which the engine is told next. The only administrator can't be
+// suspended: FailedPrecondition.
 func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 	e.Action, e.Detail = "user.state", string(Suspended)
 	return db.manage(ctx, e, id, func(tx *sql.Tx) error {
@@ -107,6 +108,11 @@ func (db *DB) Suspend(ctx context.Context, id int64, e AuditEntry) error {
 				err = giveUp(ctx, tx, job, "state IN ('queued', 'running')", "Stopped: the account was suspended.", e.At)
 			}
 		}
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE hook_message SET next_at = NULL WHERE next_at IS NOT NULL AND hook_id IN
+			(SELECT hook.id FROM hook JOIN job ON job.id = hook.job_id WHERE job.user_id = ?)`, id)
 		return err
 	})
 }

@@ -20,9 +20,8 @@ type keysCommand struct {
 }
 
 func (keysCommand) Help() string {
-	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets, the secrets of hooks and " +
-		"the keys of Git repositories with them. " +
-		"Run it as root on an installed site."
+	return "Creates new keys for session cookies, and encrypts the two-factor authentication secrets, the secrets of " +
+		"hooks and the keys of Git repositories with them. Run it as root on an installed site."
 }
 
 // Run keeps the old keys until nothing needs them: whenever it is stopped, nothing is lost.
@@ -65,7 +64,8 @@ func wereDone(n int) string {
 	return fmt.Sprintf("%d two-factor secrets were", n)
 }
 
-// sealFactors seals second factors, and the secrets of hooks, with the newest keys, and warns of those that can't be opened any more.
+// sealFactors seals second factors, and the secrets of hooks and repositories, with the newest keys, and warns of those
+// that can't be opened any more.
 func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 	db, err := store.Open(w.ctx, cfg.Paths.Database)
 	if err != nil {
@@ -75,10 +75,10 @@ func sealFactors(w *world, cfg *config.Config) (n auth.Sealing, err error) {
 	if err := w.sealGitSecrets(cfg, db); err != nil {
 		return n, err
 	}
-	n, err = auth.New(cfg, db).SealFactors(w.ctx)
-	if err == nil {
-		err = hooks.Reseal(w.ctx, cfg, db)
+	if err := w.sealHooks(cfg, db); err != nil {
+		return n, err
 	}
+	n, err = auth.New(cfg, db).SealFactors(w.ctx)
 	if err == nil && n.Lost > 0 {
 		_, err = fmt.Fprintln(w.err, lost(n))
 	}
@@ -91,6 +91,16 @@ func (w *world) sealGitSecrets(cfg *config.Config, db *store.DB) error {
 	if err == nil && lost > 0 {
 		_, err = fmt.Fprintf(w.err, "%s can't be decrypted with these keys: restore the correct keys, or enter them again "+
 			"in their jobs.\n", count(lost, "key or token of a repository"))
+	}
+	return err
+}
+
+// sealHooks does so with the secrets of hooks.
+func (w *world) sealHooks(cfg *config.Config, db *store.DB) error {
+	lost, err := hooks.Reseal(w.ctx, cfg, db)
+	if err == nil && lost > 0 {
+		_, err = fmt.Fprintf(w.err, "%s can't be decrypted with these keys: restore the correct keys, or renew the secrets "+
+			"on the pages of the hooks.\n", count(lost, "hook secret"))
 	}
 	return err
 }

@@ -71,4 +71,11 @@ func TestSyncCallsHooks(t *testing.T) {
 	if n := calls.Load(); n != 1 || !strings.HasPrefix(<-agent, "toaster/") {
 		t.Errorf("%d calls", n)
 	}
+	ctl(t, "", "keys", "--config", path).exits(0).complains()
+	// With keys of another site, its secret is lost.
+	if err := os.Remove(filepath.Join(filepath.Dir(path), "keys")); err != nil {
+		t.Fatal(err)
+	}
+	ctl(t, "", "init", "--dir", filepath.Dir(path)).exits(0)
+	ctl(t, "", "keys", "--config", path).exits(0).complains("1 hook secret can't be decrypted", "renew the secrets")
 }

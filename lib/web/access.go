@@ -62,9 +62,10 @@ func (r *Request) Entry(action, object, detail string) store.AuditEntry {
 	return e
 }
 
-// Network counts one more request of a kind from the sender's network.
-func (r *Request) Network(what string, rates []store.Rate) error {
-	return r.Count(store.FromNetworks(what, r.Site.Sessions.Address(r.Request), rates)...)
+// Network counts one more request of a kind from the sender's network, until it is forgiven. Too many are RateLimited.
+func (r *Request) Network(what string, rates []store.Rate) (store.Tried, error) {
+	limits := store.FromNetworks(what, r.Site.Sessions.Address(r.Request), rates)
+	return r.Site.store.Try(r.Context(), time.Now(), limits...)
 }
 
 // Allow counts one more request of a kind, such as "recover", from the sender's network, and for an account where one

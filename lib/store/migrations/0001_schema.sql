@@ -397,8 +397,8 @@ CREATE TABLE start_hook (
 CREATE TRIGGER build_reported AFTER UPDATE OF finalized ON build WHEN NEW.finalized = 1 AND OLD.finalized = 0
 	BEGIN INSERT INTO hook_message (hook_id, build, created_at, next_at)
 		SELECT hook.id, NEW.number, coalesce(NEW.ended_at, NEW.queued_at), coalesce(NEW.ended_at, NEW.queued_at)
-		FROM hook JOIN job ON job.id = hook.job_id
-		WHERE hook.job_id = NEW.job_id AND hook.enabled = 1 AND job.removed_at IS NULL; END;
+		FROM hook JOIN job ON job.id = hook.job_id JOIN user ON user.id = job.user_id
+		WHERE hook.job_id = NEW.job_id AND hook.enabled = 1 AND job.removed_at IS NULL AND user.state = 'active'; END;
 -- A job that its owner has deleted has none, even before the engine knows.
 CREATE TRIGGER job_removed AFTER UPDATE OF removed_at ON job WHEN NEW.removed_at IS NOT NULL
 	BEGIN DELETE FROM hook WHERE job_id = NEW.id; DELETE FROM start_hook WHERE job_id = NEW.id; END;

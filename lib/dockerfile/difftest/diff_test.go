@@ -149,7 +149,15 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 	for _, one := range c.secrets {
 		c.writeSecret(t, filepath.Join(work, "secrets"), one)
 	}
-	root, log, err := b.run(blend, work, b.allow)
+	place := ""
+	if blend.External {
+		tree, err := buildcontext.Folder(dir, "", buildcontext.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		place = beside(t, s.Context, tree, blend.Files)
+	}
+	root, log, err := b.runBeside(blend, work, place, b.allow)
 	said += log
 	if left, _ := filepath.Glob(filepath.Join(work, "toaster.*")); len(left) > 0 {
 		t.Errorf("the blend leaves %v", left)
@@ -177,7 +185,11 @@ func ours(t *testing.T, b *builder, c testCase, dir string) (tree map[string]str
 
 // run runs a blend on a copy of the base in a folder.
 func (b *builder) run(blend *dockerfile.Blend, work, allow string) (root, said string, err error) {
-	return b.runWith(blend, work, "", "TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
+	return b.runBeside(blend, work, "", allow)
+}
+
+func (b *builder) runBeside(blend *dockerfile.Blend, work, place, allow string) (root, said string, err error) {
+	return b.runWith(blend, work, place, "TOASTER_SANDBOX_ALLOW="+allow+" "+inside(b.registry),
 		"TOASTER_REGISTRIES="+b.registry+"=http://"+inside(b.registry))
 }
 

@@ -71,7 +71,8 @@ func need(t *testing.T, name string) {
 	}
 }
 
-func newSite(t *testing.T) *site {
+// newSite makes a site; its configuration has each second text in the place of the first before it.
+func newSite(t *testing.T, oldnew ...string) *site {
 	need(t, "lighttpd")
 	s := &site{T: t, dir: t.TempDir()}
 	instance := filepath.Join(s.dir, "instance")
@@ -80,7 +81,8 @@ func newSite(t *testing.T) *site {
 	conf := filepath.Join(instance, "toaster.toml")
 	text, err := os.ReadFile(conf)
 	s.must(err)
-	s.must(os.WriteFile(conf, bytes.Replace(text, []byte("\njobs = 3\n"), []byte("\njobs = 40\n"), 1), 0o644))
+	changes := strings.NewReplacer(append(oldnew, "\njobs = 3\n", "\njobs = 40\n")...)
+	s.must(os.WriteFile(conf, []byte(changes.Replace(string(text))), 0o644))
 	s.sh(password+"\n", ctl, "user", "add", "--config", conf, "--email", email, "--name", "Ann", "--admin",
 		"--password-stdin")
 	s.cfg, err = config.Load(conf)

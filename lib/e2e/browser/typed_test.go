@@ -112,7 +112,7 @@ func TestADoubleClickMakesOneJob(t *testing.T) {
 
 // TestATooLargeContextIsToldBeforeItIsSent, and the form stays when it is sent all the same.
 func TestATooLargeContextIsToldBeforeItIsSent(t *testing.T) {
-	s := newSite(t)
+	s := newSite(t, `context = "1 GiB"`, `context = "1 MiB"`)
 	big := filepath.Join(s.dir, "big.tar")
 	s.must(os.WriteFile(big, make([]byte, 20<<20), 0o644))
 	w := s.open(t, screens[0])

@@ -76,7 +76,7 @@ func TestTheHelpOffersTheCommand(t *testing.T) {
 		}
 		return string(text)
 	}
-	if page := get("/help"); strings.Contains(page, "static/client") {
+	if page := get("/help"); strings.Contains(page, "static/client/toaster-linux-amd64?v=") {
 		t.Error("it offers what is not there")
 	}
 	program, err := os.ReadFile(filepath.Join(programs, "toaster"))

@@ -20,7 +20,7 @@ func TestFetchAsTheWebServersUser(t *testing.T) {
 		return
 	}
 	if os.Getuid() != 0 {
-		t.Skip("only root becomes somebody else")
+		lack(t, "only root becomes somebody else")
 	}
 	port := daemon(t, repositories(t))
 	o := options(t, fmt.Sprintf("git://%s:%d/main.git", loopback, port), port)
